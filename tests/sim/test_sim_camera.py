@@ -1,0 +1,139 @@
+"""The rendered camera: exact boxes, repeatable bytes, and parts that move the way they should."""
+
+import math
+
+import cv2
+import numpy as np
+import pytest
+
+from vector_tl.sim import textures
+from vector_tl.sim.camera import VectorCamera
+from vector_tl.sim.decor import furnish
+from vector_tl.sim.mesh import CAMERA_MM, camera_matrix, part_matrices, pitch_about, vector_parts
+from vector_tl.sim.room import make_room
+from vector_tl.sim.scene import CameraMotion, VectorPose
+from vector_tl.sim.shapes import Material, box, ellipsoid, lathe
+from vector_tl.sim.things import KINDS, thing
+
+STILL = CameraMotion()
+
+
+@pytest.fixture(scope="module")
+def camera():
+    camera = VectorCamera()
+    camera.enter(make_room(3))
+    yield camera
+    camera.close()
+
+
+def shoot(camera, distance_mm, bearing_deg=0.0, heading_deg=0.0, viewer=None, seed=0):
+    bearing = math.radians(bearing_deg)
+    viewer = viewer or VectorPose(-100, 0, 0)
+    target = VectorPose(-100 + distance_mm * math.cos(bearing), distance_mm * math.sin(bearing), math.radians(heading_deg))
+    return camera.shoot((viewer, target), 0, STILL, np.random.default_rng(seed))
+
+
+def test_picture_is_what_a_vector_sends(camera):
+    shot = shoot(camera, 200)
+    assert cv2.imdecode(np.frombuffer(shot.jpeg, np.uint8), cv2.IMREAD_COLOR).shape == (360, 640, 3)
+    assert 5_000 < len(shot.jpeg) < 80_000
+
+
+@pytest.mark.parametrize("distance_mm", [150, 250, 400])
+def test_box_height_follows_the_pinhole(camera, distance_mm):
+    (box_,) = shoot(camera, distance_mm, heading_deg=90).boxes
+    x1, y1, x2, y2 = box_.xyxy
+    lens_to_target_mm = distance_mm - CAMERA_MM[0]
+    # side view: the nearest parts are about 29 mm nearer than the origin
+    expected = 353 * 68 / (lens_to_target_mm - 20)
+    assert y2 - y1 == pytest.approx(expected, rel=0.2)
+    assert abs((x1 + x2) / 2 - 320) < 45
+
+
+def test_target_to_the_left_is_left_in_the_picture(camera):
+    left, right = shoot(camera, 300, 20).boxes[0].xyxy, shoot(camera, 300, -20).boxes[0].xyxy
+    assert left[2] < 320 < right[0]
+
+
+def test_target_behind_is_not_boxed(camera):
+    assert shoot(camera, 300, 180).boxes == ()
+
+
+def test_same_call_gives_same_bytes():
+    pictures = []
+    for _ in range(2):
+        camera = VectorCamera()
+        camera.enter(make_room(8))
+        pictures.append([shoot(camera, 180, seed=s).jpeg for s in (1, 2)])
+        camera.close()
+    assert pictures[0] == pictures[1]
+    assert pictures[0][0] != pictures[0][1]
+
+
+def test_own_treads_hide_what_is_below(camera):
+    """The box ends where the viewer's own body begins: pixels of its id never count as the target's."""
+    low = shoot(camera, 110, 35, viewer=VectorPose(-100, 0, 0, head_angle_rad=math.radians(-15)))
+    assert low.boxes and low.boxes[0].visible_px > 0
+    _, ids = camera._lens.warp(*camera._renderer.render((VectorPose(-100, 0, 0, head_angle_rad=-0.26), VectorPose(0, 60, 0)), 0))
+    assert (ids == 200).sum() > 500
+
+
+def test_head_up_moves_things_down(camera):
+    level, up = (shoot(camera, 300, viewer=VectorPose(-100, 0, 0, head_angle_rad=a)).boxes[0].xyxy for a in (0.0, 0.2))
+    assert up[1] > level[1] + 30
+
+
+def test_camera_frame_at_rest():
+    frame = camera_matrix(VectorPose(10, 20, 0))
+    assert np.allclose(frame[:3, 3], (10 + CAMERA_MM[0], 20, CAMERA_MM[2]))
+    assert np.allclose(frame[:3, :3], np.eye(3))
+
+
+def test_pitch_about_keeps_its_pivot_and_lifts_the_nose():
+    matrix = pitch_about(0.3, (-11.0, 47.5))
+    assert np.allclose(matrix @ (-11, 5, 47.5, 1), (-11, 5, 47.5, 1))
+    assert (matrix @ (50, 0, 47.5, 1))[2] > 47.5
+
+
+def test_lift_raises_the_fork_and_keeps_it_level():
+    low, high = (part_matrices(VectorPose(0, 0, 0, lift_height_mm=h))["fork"] for h in (32, 92))
+    at_fork = (30, 0, 20, 1)
+    assert 50 < (high @ at_fork)[2] - (low @ at_fork)[2] < 70
+    assert np.allclose(high[:3, :3], np.eye(3), atol=1e-9)
+
+
+def test_mesh_is_in_millimetres_and_mirrored():
+    parts = vector_parts()
+    every = np.concatenate([rows[:, :3] for rows in parts.values()])
+    assert np.allclose(every.max(axis=0), (38.9, 29.2, 67.5), atol=0.5)
+    right, left = (parts["upper_arm"][parts["upper_arm"][:, 1] * side > 0][:, 2] for side in (-1, 1))
+    assert abs(right.max() - left.max()) < 0.3  # the mesh's sagging right arm is raised
+
+
+@pytest.mark.parametrize("shape", [box((10, 20, 30), Material()), lathe(np.array([[0, 0], [10, 0], [10, 30], [0, 30]]), Material()), ellipsoid((10, 20, 15), Material())])
+def test_shapes_stand_on_the_ground_with_unit_normals(shape):
+    assert shape[:, 2].min() == pytest.approx(0, abs=1e-4) and shape[:, 2].max() == pytest.approx(30, abs=1e-3)
+    assert np.allclose(np.linalg.norm(shape[:, 3:6], axis=1), 1, atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_things_are_finite_and_fit_their_footprint(kind):
+    rows = thing(kind, 50, 40, 120, np.random.default_rng(1), [0])
+    assert np.isfinite(rows).all() and len(rows) % 3 == 0
+    assert np.abs(rows[:, 0]).max() < 75 and rows[:, 2].max() < 170
+
+
+def test_rooms_differ_and_repeat():
+    assert make_room(5) == make_room(5) and make_room(5) != make_room(6)
+    decor = furnish(make_room(5))
+    assert np.array_equal(decor.surroundings, furnish(make_room(5)).surroundings)
+    assert all(t.shape == (textures.SIZE, textures.SIZE, 3) and t.dtype == np.uint8 for t in decor.textures)
+    assert decor.surroundings[:, 14].max() < len(decor.textures)
+
+
+def test_middle_of_every_room_is_free():
+    for seed in range(60):
+        room = make_room(seed)
+        for o in room.obstacles:
+            assert math.hypot(o.x_mm, o.y_mm) - o.half_x_mm >= 150
+            assert abs(o.x_mm) < room.half_x_mm and abs(o.y_mm) < room.half_y_mm

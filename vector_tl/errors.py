@@ -1,0 +1,13 @@
+"""Errors meant for the person at the keyboard: one sentence that says what happened and what to do."""
+
+
+class UserError(Exception):
+    """The work cannot be done; the message says why and what to do next. The command ends with exit code 1."""
+
+    exit_code = 1
+
+
+class UsageError(UserError):
+    """The request itself is wrong (a bad option or value). The command ends with exit code 2."""
+
+    exit_code = 2

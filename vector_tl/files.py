@@ -1,0 +1,39 @@
+"""Writing files so that nothing is lost: whole or not at all, and never over what is there without being told to."""
+
+import os
+import tempfile
+from pathlib import Path
+
+from vector_tl.errors import UserError
+
+
+def write_atomic(path: Path, data: bytes | str) -> None:
+    """Write `data` to `path` through a temporary file beside it, so a reader (or a crash) never sees half a file.
+
+    Raises:
+        UserError: the folder cannot be written or the disk is full; `path` is then as it was before.
+    """
+    path = Path(path)
+    raw = data.encode() if isinstance(data, str) else data
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+        with os.fdopen(handle, "wb") as file:
+            file.write(raw)
+            file.flush()
+            os.fsync(file.fileno())
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(temporary, 0o666 & ~umask)  # mkstemp makes 0600
+        os.replace(temporary, path)
+    except OSError as error:
+        if temporary is not None and os.path.exists(temporary):
+            os.unlink(temporary)
+        raise UserError(f"Cannot write {path}: {error.strerror or error}. Free some space or choose another place.") from error
+
+
+def refuse_existing(path: Path, overwrite: bool) -> None:
+    """Raise `UserError` when `path` exists and `overwrite` was not asked for."""
+    if Path(path).exists() and not overwrite:
+        raise UserError(f"{path} exists already; choose another name or add --overwrite.")

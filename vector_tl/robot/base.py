@@ -1,0 +1,107 @@
+"""What every other room knows of a robot: frames, state, and a few verbs.
+
+`VectorLink` (a Vector over the SDK, real or simulated) and `FakeVector` (in memory, for tests) stand behind the same protocol.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from vector_tl.errors import UserError
+
+
+class LinkLost(UserError):
+    """The robot no longer answers, and reconnecting within the time allowed did not help."""
+
+
+class NoFreshFrame(UserError):
+    """No new camera frame came within the time allowed; the wheels have been stopped."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One camera picture exactly as received."""
+
+    image_id: int
+    robot_time_ms: int  # the robot's own time stamp
+    received_s: float  # on the link's clock: `Robot.now_s()`
+    jpeg: bytes
+
+
+@dataclass(frozen=True)
+class RobotState:
+    """The robot's own report of itself (about 30 a second)."""
+
+    received_s: float  # on the link's clock
+    x_mm: float
+    y_mm: float
+    heading_rad: float  # left-positive
+    head_angle_rad: float  # up-positive, -22 to 45 degrees
+    lift_height_mm: float  # 32 to 92
+    left_wheel_mmps: float
+    right_wheel_mmps: float
+    range_mm: float | None  # time-of-flight sensor; None when it sees nothing
+    picked_up: bool = False
+    falling: bool = False
+    cliff: bool = False
+    on_charger: bool = False
+    being_held: bool = False
+    pitch_rad: float = 0.0
+
+
+@dataclass(frozen=True)
+class Intrinsics:
+    """Pinhole intrinsics as the robot reports them, in pixels of its picture."""
+
+    size_wh: tuple[int, int] = (640, 360)
+    focal_xy_px: tuple[float, float] = (353.0, 353.0)
+    center_xy_px: tuple[float, float] = (320.0, 180.0)
+
+
+@dataclass(frozen=True)
+class Stop:
+    """The guard stopped the wheels by itself."""
+
+    t_s: float  # on the link's clock, since it was opened
+    reason: str  # "no frame for 350 ms", "control lost", "cliff", ...
+
+
+class Robot(Protocol):
+    """A guarded robot. Every method may be called from any thread and returns within a bounded time."""
+
+    serial: str
+    intrinsics: Intrinsics
+    stops: list[Stop]
+
+    def now_s(self) -> float:
+        """The link's clock: monotonic seconds, or the simulated world's time in lockstep."""
+
+    def next_frame(self, after_id: int | None = None, timeout_s: float = 1.0) -> Frame:
+        """The newest frame whose `image_id` differs from `after_id`, waiting up to `timeout_s`.
+
+        In lockstep this is also what moves the world on to its next frame.
+        Raises `NoFreshFrame` when none came, `LinkLost` when the link is gone for good.
+        """
+
+    def state(self) -> RobotState:
+        """The latest state. Raises `LinkLost` when there is none."""
+
+    def drive(self, left_mmps: float, right_mmps: float) -> bool:
+        """Set the wheel speeds for the next 300 ms (the lease); repeat to go on.
+
+        Returns False, and leaves the wheels stopped, while the guard holds them (stale frames or state, control lost, cliff, picked up).
+        """
+
+    def stop(self) -> None:
+        """Stop the wheels now."""
+
+    def set_head(self, angle_rad: float) -> None:
+        """Start moving the head; `state()` tells where it is."""
+
+    def set_lift(self, height_mm: float) -> None:
+        """Start moving the lift."""
+
+    def say(self, text: str) -> None:
+        """Start saying `text`; a failure to speak is logged, never raised."""
+
+    def close(self) -> None:
+        """Stop the wheels and end every stream and thread; safe to call twice."""

@@ -1,0 +1,51 @@
+"""Vector's simulated camera: room and robots in, the JPEG that the robot would send and the truth about it out."""
+
+from pathlib import Path
+
+import numpy as np
+
+from vector_tl.sim.decor import furnish
+from vector_tl.sim.lens import Lens, Sensor, SensorLook, boxes_from_ids, encode
+from vector_tl.sim.renderer import OWN_BODY, Renderer
+from vector_tl.sim.scene import CameraMotion, Room, Shot, VectorPose
+
+RENDER_SCALE = 0.85  # of the resolution in the picture's middle: as soft as the robot's own pictures, and a quarter faster
+SHUTTER_S = 0.012  # how long the shutter is open; motion smears the picture for that long
+
+
+class VectorCamera:
+    """The cameras of all robots of one room. It owns an OpenGL context: make and use it in one thread."""
+
+    def __init__(self, size_wh: tuple[int, int] = (640, 360), photos: list[Path] | None = None):
+        """`photos` (without a Vector in them) serve as surfaces of rooms beside the drawn ones."""
+        self.size_wh = size_wh
+        self._photos = sorted(photos or [])
+        self._lens = Lens(size_wh, focal_px=353.0 * size_wh[0] / 640, render_scale=RENDER_SCALE)
+        self._renderer = Renderer(self._lens.render_size_wh, self._lens.render_focal_px)
+        self._sensors: dict[int, Sensor] = {}
+        self._room: Room | None = None
+
+    def enter(self, room: Room) -> None:
+        """Look at `room` from now on; every robot's camera gets a look of its own, drawn from the room's seed."""
+        self._room = room
+        self._sensors.clear()
+        self._renderer.enter(furnish(room, self._photos))
+
+    def shoot(self, vectors: tuple[VectorPose, ...], viewer: int, motion: CameraMotion, rng: np.random.Generator, dt_s: float = 1 / 15) -> Shot:
+        """The picture that `vectors[viewer]` takes now, `dt_s` after its last one, with the exact boxes of all others."""
+        sensor = self._sensor(viewer)
+        linear, ids = self._lens.warp(*self._renderer.render(vectors, viewer))
+        smear_px = self._lens.focal_px * SHUTTER_S
+        rgb = sensor.expose(linear, dt_s, (motion.turn_radps * smear_px, motion.head_radps * smear_px), rng)
+        names = tuple(OWN_BODY if index == viewer else index + 1 for index in range(len(vectors)))
+        return Shot(jpeg=encode(rgb, sensor.look.quality), boxes=boxes_from_ids(ids, names, OWN_BODY))
+
+    def _sensor(self, viewer: int) -> Sensor:
+        if viewer not in self._sensors:
+            look = SensorLook.draw(np.random.default_rng([self._room.seed, 3, viewer]))
+            self._sensors[viewer] = Sensor(look, self.size_wh)
+        return self._sensors[viewer]
+
+    def close(self) -> None:
+        """Release the OpenGL context."""
+        self._renderer.close()

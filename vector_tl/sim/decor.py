@@ -1,0 +1,161 @@
+"""How a room looks: surfaces, furniture, windows and lamps, drawn from the room's seed."""
+
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from vector_tl.sim import textures
+from vector_tl.sim.scene import Room
+from vector_tl.sim.shapes import Material, join, moved, quad
+from vector_tl.sim.things import KINDS, finish, leaning_sheet, thing
+
+
+@dataclass
+class Decor:
+    """Everything that the renderer needs to know of a room."""
+
+    ground: np.ndarray  # (N, 15) vertex rows of the surface that is driven on
+    surroundings: np.ndarray  # (M, 15) all that stands still
+    textures: list[np.ndarray]  # each (SIZE, SIZE, 3) uint8
+    to_lamp: tuple[float, float, float]  # unit vector towards the main lamp
+    lamp_color: tuple[float, float, float]
+    ambient_color: tuple[float, float, float]
+    ground_gloss: float  # 0 matte, 1 a mirror at grazing angles
+    paint: tuple[float, float, float]  # factors on Vector's albedo, roughness and eye light
+    eye_tint: tuple[float, float, float]
+    extra: dict = field(default_factory=dict)
+
+
+class _Shelf:
+    """Collects textures and hands out their layer numbers."""
+
+    def __init__(self, rng: np.random.Generator, photos: list[Path]):
+        self.rng, self.photos, self.layers = rng, photos, []
+
+    def add(self, choices) -> int:
+        if self.photos and self.rng.random() < 0.35:
+            picture = cv2.imread(str(self.photos[self.rng.integers(len(self.photos))]))
+            if picture is not None:
+                linear_root = np.power(cv2.resize(picture, (textures.SIZE,) * 2)[..., ::-1] / 255.0, 1.1)  # sRGB to the square root of light
+                self.layers.append((linear_root * 255).astype(np.uint8))
+                return len(self.layers) - 1
+        draw = choices[self.rng.integers(len(choices))]
+        self.layers.append(draw(self.rng))
+        return len(self.layers) - 1
+
+
+def furnish(room: Room, photos: list[Path] | None = None) -> Decor:
+    """Surfaces, things and light for `room`; `photos` (without a Vector) serve as further surface textures."""
+    rng = np.random.default_rng([room.seed, 2])
+    shelf = _Shelf(rng, photos or [])
+    layers = [shelf.add(textures.THINGS) for _ in range(3)]
+    gloss = float(rng.choice([rng.uniform(0, 0.15), rng.uniform(0.15, 0.9)]))
+    backlit = bool(rng.random() < 0.4)  # one side of the room is far brighter than the rest
+    ground = _ground(room, rng, shelf, gloss, backlit)
+    warm = rng.normal(0, 0.12)
+    lamp_color = np.array([1 + warm, 1.0, 1 - warm]) * rng.choice([0.0, rng.uniform(0.3, 2.5)], p=[0.2, 0.8])
+    azimuth, height = rng.uniform(-math.pi, math.pi), math.radians(rng.uniform(25, 80))
+    parts = _walls(room, rng, shelf, backlit) + _clutter(room, rng, layers)
+    return Decor(
+        ground=ground,
+        surroundings=join(parts),
+        textures=shelf.layers,
+        to_lamp=(math.cos(azimuth) * math.cos(height), math.sin(azimuth) * math.cos(height), math.sin(height)),
+        lamp_color=tuple(lamp_color),
+        ambient_color=tuple(rng.uniform(0.08, 0.6) * np.array([1 - warm / 2, 1.0, 1 + warm / 2])),
+        ground_gloss=gloss,
+        paint=(float(rng.choice([rng.uniform(0.5, 1.2), rng.uniform(1.0, 2.0)])), rng.uniform(0.8, 1.5), float(rng.uniform(0.5, 3.0))),
+        eye_tint=tuple(np.clip(np.array([0.10, 0.62, 1.0]) * (1 + rng.normal(0, [0.9, 0.2, 0.1])), 0.02, 1.2)) if rng.random() < 0.85 else tuple(rng.uniform(0.1, 1, 3)),
+    )
+
+
+def _ground(room: Room, rng: np.random.Generator, shelf: _Shelf, gloss: float, backlit: bool) -> np.ndarray:
+    size_mm = rng.uniform(350, 1400)
+    material = Material((1, 1, 1), float(np.clip(1 - gloss, 0.1, 1.0)), 0.04, layer=shelf.add((textures.mat,) if backlit and rng.random() < 0.5 else textures.FLOORS))
+    hx, hy = room.half_x_mm, room.half_y_mm
+    parts = [quad((-hx, -hy, 0), (2 * hx, 0, 0), (0, 2 * hy, 0), material, (2 * hx / size_mm, 2 * hy / size_mm))]
+    return join(parts)
+
+
+def _walls(room: Room, rng: np.random.Generator, shelf: _Shelf, backlit: bool) -> list[np.ndarray]:
+    """Four walls with hangings and windows, a ceiling, and below a table its edge and the room's floor."""
+    floor = 0.0 if room.surface == "floor" else -720.0
+    away = 0.0 if room.surface == "floor" else rng.uniform(300, 2500)
+    hx, hy, top = room.half_x_mm + away, room.half_y_mm + away * rng.uniform(0.5, 1.5), floor + 2500
+    wall = Material(tuple(rng.uniform(0.4, 1.0, 1).repeat(3)), 0.9, 0.02, layer=shelf.add(textures.WALLS))
+    parts = [quad((-hx, -hy, top), (2 * hx, 0, 0), (0, 2 * hy, 0), Material((0.8, 0.8, 0.8), 0.9, 0.02))]
+    if room.surface == "table":
+        below = Material((0.7, 0.7, 0.7), rng.uniform(0.3, 1), 0.04, layer=shelf.add(textures.FLOORS))
+        parts.append(quad((-hx, -hy, floor), (2 * hx, 0, 0), (0, 2 * hy, 0), below, (4, 4)))
+        parts += _table_edge(room, rng)
+    corners = [(-hx, -hy), (hx, -hy), (hx, hy), (-hx, hy)]
+    sides = set(rng.choice(4, rng.integers(1, 4), replace=False)) if backlit or rng.random() < 0.7 else set()
+    hangings = [shelf.add(textures.HANGINGS) for _ in range(rng.integers(2, 6))]
+    outdoors = shelf.add((textures.outdoors,))
+    for side in range(4):
+        a, b = np.array([*corners[side], floor]), np.array([*corners[(side + 1) % 4], floor])
+        along, up, inward = b - a, np.array([0, 0, top - floor]), np.array([a[1] - b[1], b[0] - a[0], 0]) / np.linalg.norm(b - a)
+        length = float(np.linalg.norm(along))
+        glow = rng.uniform(0.5, 5.0) if backlit and side in sides and rng.random() < 0.6 else 0.0
+        lit = Material(wall.color, wall.roughness, wall.reflectance, glow, wall.layer)
+        parts.append(quad(a, along, up, lit, (length / 900, 2500 / 900)))
+        x = rng.uniform(0, 250)
+        while x < length - 150:  # a frieze of hangings, windows and furniture along the wall
+            width = rng.uniform(120, min(1100, max(200, length * 0.6)))
+            low, tall = rng.uniform(0, 900), rng.uniform(200, 1700)
+            if rng.random() < 0.4:
+                low = 0.0
+            width = min(width, length - x)
+            if side in sides and rng.random() < 0.5:
+                panel = Material((1, 1, 1), 0.2, 0.04, rng.uniform(1.5, 14.0 if backlit else 5.0), outdoors)
+            else:
+                panel = Material(tuple(rng.uniform(0.3, 1.0, 1).repeat(3)), rng.uniform(0.3, 1), 0.04, layer=int(rng.choice(hangings)))
+            origin = a + along / length * x + inward * rng.uniform(5, 40) + (0, 0, low)
+            if rng.random() < 0.75:
+                parts.append(quad(origin, along / length * width, (0, 0, min(tall, top - floor - low)), panel, (max(1, round(width / 600)), 1)))
+            x += width * rng.uniform(1.0, 1.8)
+    for _ in range(rng.integers(0, 3)):  # lamps in the ceiling
+        center, half = np.array([rng.uniform(-hx, hx) * 0.7, rng.uniform(-hy, hy) * 0.7, top - 10]), rng.uniform(60, 350)
+        parts.append(quad(center - (half, half, 0), (2 * half, 0, 0), (0, 2 * half, 0), Material((1, 0.95, 0.85), 0.5, 0.0, rng.uniform(4, 20))))
+    return parts
+
+
+def _table_edge(room: Room, rng: np.random.Generator) -> list[np.ndarray]:
+    """The table's rim: its sides, and often a low kerb or a pale line along its border."""
+    hx, hy = room.half_x_mm, room.half_y_mm
+    material = finish(rng, [])
+    parts = []
+    line = rng.random() < 0.4
+    kerb = rng.uniform(6, 40) if rng.random() < 0.4 else 0.0
+    pale = Material(tuple(rng.uniform(0.5, 0.9, 1).repeat(3)), 0.5, 0.04)
+    for (x, y), (u, v) in zip(((-hx, -hy), (hx, -hy), (hx, hy), (-hx, hy)), ((2 * hx, 0), (0, 2 * hy), (-2 * hx, 0), (0, -2 * hy)), strict=True):
+        parts.append(quad((x, y, -30), (u, v, 0), (0, 0, 30 + kerb), material))
+        inward = np.array([-v, u, 0]) / math.hypot(u, v)
+        if line:
+            border = rng.uniform(40, 90)
+            parts.append(quad(np.array([x, y, 0.4]) + inward * border, (u, v, 0), inward * rng.uniform(3, 9), pale))
+    return parts
+
+
+def _clutter(room: Room, rng: np.random.Generator, layers: list[int]) -> list[np.ndarray]:
+    """The obstacles themselves, and behind a table's edge things on chairs and sideboards at the level of the eye."""
+    parts = [
+        moved(thing(o.kind, o.half_x_mm, o.half_y_mm, o.height_mm, rng, layers), (o.x_mm, o.y_mm, 0), o.heading_rad) for o in room.obstacles
+    ]
+    if room.surface == "table":
+        for _ in range(rng.integers(0, 9)):
+            kind = str(rng.choice(list(KINDS)))
+            widths, heights = KINDS[kind]
+            half, grow = rng.uniform(*widths), rng.uniform(1, 2.5)
+            angle = rng.uniform(-math.pi, math.pi)
+            reach = math.hypot(room.half_x_mm, room.half_y_mm) + half * grow + rng.uniform(50, 500)
+            rows = thing(kind, half * grow, half * grow * rng.uniform(0.5, 1), rng.uniform(*heights) * grow, rng, layers)
+            parts.append(moved(rows, (reach * math.cos(angle), reach * math.sin(angle), rng.uniform(-300, 60)), rng.uniform(-math.pi, math.pi)))
+    for _ in range(rng.integers(0, 3)):
+        sheet = leaning_sheet(rng.uniform(40, 250), rng.uniform(40, 250), finish(rng, layers))
+        x, y = rng.choice([-1, 1], 2) * rng.uniform(0.75, 0.98, 2) * (room.half_x_mm, room.half_y_mm)
+        parts.append(moved(sheet, (x, y, 0), rng.uniform(-math.pi, math.pi)))
+    return parts

@@ -1,0 +1,228 @@
+"""Draws a room with Vectors in it as a pinhole camera sees them: linear light and, in the same pass, who is where.
+
+One scene shader (image-based light, one lamp with shadows, contact shadows, the ground's mirror image) over OpenGL 3.3
+without a window (EGL), so that it runs on a GPU or, through Mesa's llvmpipe, on any CPU. A renderer belongs to one thread.
+"""
+
+import math
+
+import moderngl
+import numpy as np
+
+from vector_tl.errors import UserError
+from vector_tl.sim.decor import Decor
+from vector_tl.sim.mesh import camera_matrix, part_matrices, vector_parts
+from vector_tl.sim.scene import VectorPose
+from vector_tl.sim.shaders import SCENE_FRAGMENT, SCENE_VERTEX, SHADOW_FRAGMENT, SHADOW_VERTEX
+from vector_tl.sim.textures import SIZE
+
+OWN_BODY = 200  # instance id of the viewer itself; the other Vectors have their index + 1
+MAX_VECTORS = 4
+_LAYOUT = ("3f 3f 2f 3f 4f", "in_position", "in_normal", "in_uv", "in_color", "in_surface")
+_SHADOW_SIZE, _CUBE_SIZE = 1024, 32
+_CLIP_DISTANCE_0 = 0x3000  # the ground cuts the mirror image off
+_FLIP_GROUND = np.diag([1.0, 1.0, -1.0, 1.0])
+
+
+def open_context() -> moderngl.Context:
+    """An OpenGL context without a window.
+
+    Raises:
+        UserError: no EGL here; the message names the packages.
+    """
+    try:
+        return moderngl.create_context(standalone=True, backend="egl")
+    except Exception as error:  # moderngl raises bare Exceptions, glcontext ImportErrors
+        raise UserError(
+            f"The simulator cannot open EGL to draw ({error}); on Debian or Ubuntu install libegl1 libgl1 libgl1-mesa-dri and try again."
+        ) from error
+
+
+def projection(tan_half_wh: tuple[float, float], near_mm: float = 4.0, far_mm: float = 12000.0) -> np.ndarray:
+    """OpenGL clip matrix (4, 4) for a camera that looks along +x with y left and z up."""
+    to_gl = np.array([[0, -1, 0, 0], [0, 0, 1, 0], [-1, 0, 0, 0], [0, 0, 0, 1]])
+    depth = near_mm - far_mm
+    frustum = np.array([
+        [1 / tan_half_wh[0], 0, 0, 0],
+        [0, 1 / tan_half_wh[1], 0, 0],
+        [0, 0, (far_mm + near_mm) / depth, 2 * far_mm * near_mm / depth],
+        [0, 0, -1, 0],
+    ])
+    return frustum @ to_gl
+
+
+class Renderer:
+    """Pictures of `size_wh` pixels with the pinhole focal length `focal_px`, its axis in the picture's middle."""
+
+    def __init__(self, size_wh: tuple[int, int], focal_px: float):
+        self.size_wh = size_wh
+        self._projection = projection((size_wh[0] / 2 / focal_px, size_wh[1] / 2 / focal_px))
+        gl = self.gl = open_context()
+        gl.enable(moderngl.DEPTH_TEST)
+        gl.enable_direct(_CLIP_DISTANCE_0)
+        self._scene = gl.program(SCENE_VERTEX, SCENE_FRAGMENT)
+        self._shadow = gl.program(SHADOW_VERTEX, SHADOW_FRAGMENT)
+        for unit, name in enumerate(("textures", "environment", "shadow_map", "mirror_picture")):
+            self._scene[name] = unit
+        self._picture = gl.framebuffer([gl.texture(size_wh, 4, dtype="f2")], gl.depth_renderbuffer(size_wh))
+        half = (size_wh[0] // 2, size_wh[1] // 2)
+        self._mirror_texture = gl.texture(half, 4, dtype="f2")
+        self._mirror = gl.framebuffer([self._mirror_texture], gl.depth_renderbuffer(half))
+        self._shadow_map = gl.depth_texture((_SHADOW_SIZE,) * 2)
+        self._shadow_map.compare_func = "<="
+        self._shadow_map.repeat_x = self._shadow_map.repeat_y = False
+        self._shadow_target = gl.framebuffer(depth_attachment=self._shadow_map)
+        self._cube = gl.texture_cube((_CUBE_SIZE,) * 2, 4, dtype="f2")
+        self._cube_target = gl.framebuffer([gl.texture((_CUBE_SIZE,) * 2, 4, dtype="f2")], gl.depth_renderbuffer((_CUBE_SIZE,) * 2))
+        self._robot = {name: self._upload(rows) for name, rows in vector_parts().items()}
+        self._room: list = []
+        self._textures = None
+        self.decor: Decor | None = None
+
+    def _upload(self, rows: np.ndarray):
+        buffer = self.gl.buffer(np.ascontiguousarray(rows, "f4").tobytes())
+        skip = "3f 48x" if len(rows) else "3f"
+        return (
+            buffer,
+            self.gl.vertex_array(self._scene, [(buffer, *_LAYOUT)]),
+            self.gl.vertex_array(self._shadow, [(buffer, skip, "in_position")]),
+        )
+
+    def enter(self, decor: Decor) -> None:
+        """Load a room and light it: its own light is baked into a small environment map for reflections and shade."""
+        for item in self._room:
+            for part in reversed(item):
+                part.release()
+        if self._textures is not None:
+            self._textures.release()
+        self.decor = decor
+        self._room = [self._upload(decor.surroundings), self._upload(decor.ground)]
+        texels = np.stack(decor.textures)[:, ::-1]  # OpenGL's first row is the lowest
+        self._textures = self.gl.texture_array((SIZE, SIZE, len(texels)), 3, np.ascontiguousarray(texels).tobytes())
+        self._textures.build_mipmaps()
+        self._textures.anisotropy = 1.0
+        scene = self._scene
+        for name in ("to_lamp", "lamp_color", "ambient_color", "eye_tint"):
+            scene[name] = tuple(float(v) for v in getattr(decor, name))
+        self._bake()
+
+    def render(self, vectors: tuple[VectorPose, ...], viewer: int) -> tuple[np.ndarray, np.ndarray]:
+        """What `vectors[viewer]` sees.
+
+        Returns:
+            linear light (H, W, 3) float32 and instance ids (H, W) uint8: 0 the room, index + 1 a Vector, `OWN_BODY` the viewer.
+        """
+        camera = camera_matrix(vectors[viewer])
+        view = self._projection @ np.linalg.inv(camera)
+        self._draw_shadows(vectors)
+        self._set_footprints(vectors)
+        eye = camera[:3, 3]
+        if self.decor.ground_gloss > 0.02:
+            self._mirror.use()
+            self._mirror.clear(*self.decor.ambient_color, 0)
+            mirrored_eye = eye * (1, 1, -1)
+            self._draw(view @ _FLIP_GROUND, mirrored_eye, vectors, viewer, ground=False, above_ground_only=True)
+            self._mirror_texture.build_mipmaps()
+        else:
+            self._mirror.clear(*self.decor.ambient_color, 0)
+            self._mirror_texture.build_mipmaps()
+        self._picture.use()
+        self._picture.clear(0, 0, 0, 0)
+        self._draw(view, eye, vectors, viewer, ground=True, above_ground_only=False)
+        width, height = self.size_wh
+        pixels = np.frombuffer(self._picture.read(components=4, dtype="f2"), np.float16).reshape(height, width, 4)[::-1]
+        return pixels[..., :3].astype(np.float32), pixels[..., 3].astype(np.uint8)
+
+    def _draw(self, view_projection, eye, vectors, viewer, ground, above_ground_only, size=None):
+        scene = self._scene
+        target = size or (self.size_wh if ground else self._mirror.size)
+        scene["picture_size"] = tuple(float(v) for v in target)
+        scene["view_projection"].write(_columns(view_projection))
+        scene["eye"] = tuple(float(v) for v in eye)
+        scene["above_ground_only"] = float(above_ground_only)
+        for unit, texture in enumerate((self._textures, self._cube, self._shadow_map, self._mirror_texture)):
+            texture.use(unit)
+        for index, pose in enumerate(vectors):
+            scene["instance"] = float(OWN_BODY if index == viewer else index + 1)
+            scene["gloss"] = -1.0
+            for name, matrix in part_matrices(pose).items():
+                if index == viewer and name in ("head", "eyes"):
+                    continue  # the camera sits inside the head
+                scene["model"].write(_columns(matrix))
+                self._robot[name][1].render()
+        scene["instance"] = 0.0
+        scene["model"].write(_columns(np.eye(4)))
+        self._room[0][1].render()
+        if ground:
+            scene["gloss"] = float(self.decor.ground_gloss)
+            self._room[1][1].render()
+
+    def _draw_shadows(self, vectors) -> None:
+        matrix = self._shadow_matrix()
+        self._scene["shadow_matrix"].write(_columns(matrix))
+        self._shadow["shadow_matrix"].write(_columns(matrix))
+        self._shadow_target.use()
+        self._shadow_target.clear()
+        self._shadow["model"].write(_columns(np.eye(4)))
+        self._room[0][2].render()
+        for pose in vectors:
+            for name, part in part_matrices(pose).items():
+                self._shadow["model"].write(_columns(part))
+                self._robot[name][2].render()
+
+    def _shadow_matrix(self, reach_mm: float = 900.0) -> np.ndarray:
+        """The lamp's parallel view (4, 4) of the middle of the room; its near plane keeps ceiling and far walls out."""
+        forward = -np.asarray(self.decor.to_lamp)
+        side = np.cross(forward, (0.0, 0.0, 1.0))
+        side /= np.linalg.norm(side)
+        axes = np.array([side, np.cross(side, forward), -forward])
+        scaled = axes / np.array([[reach_mm], [reach_mm], [-700.0]])
+        matrix = np.eye(4)
+        matrix[:3, :3] = scaled
+        return matrix
+
+    def _set_footprints(self, vectors) -> None:
+        rows = [(p.x_mm, p.y_mm, math.cos(p.heading_rad), math.sin(p.heading_rad)) for p in vectors if p.z_mm < 15][:MAX_VECTORS]
+        rows += [(0.0, 0.0, 1.0, 0.0)] * (MAX_VECTORS - len(rows))
+        self._scene["footprints"].write(np.array(rows, "f4").tobytes())
+        self._scene["footprint_count"] = min(MAX_VECTORS, sum(p.z_mm < 15 for p in vectors))
+
+    def _bake(self) -> None:
+        """The room as seen from its middle, six ways; twice, so that light bounces once off every wall."""
+        directions = [((1, 0, 0), (0, -1, 0)), ((-1, 0, 0), (0, -1, 0)), ((0, 1, 0), (0, 0, 1)), ((0, -1, 0), (0, 0, -1)), ((0, 0, 1), (0, -1, 0)), ((0, 0, -1), (0, -1, 0))]
+        ambient = np.zeros((_CUBE_SIZE, _CUBE_SIZE, 4), np.float16)
+        ambient[..., :3] = self.decor.ambient_color
+        for face in range(6):
+            self._cube.write(face, ambient.tobytes())
+        self._cube.build_mipmaps()
+        self._mirror.clear(*self.decor.ambient_color, 0)
+        self._mirror_texture.build_mipmaps()
+        self._set_footprints(())
+        self._draw_shadows(())
+        eye = np.array([0.0, 0.0, 90.0])
+        for _ in range(2):
+            faces = []
+            for forward, up in directions:
+                self._cube_target.use()
+                self._cube_target.clear()
+                frame = np.eye(4)
+                frame[:3, :3] = np.column_stack([forward, np.cross(up, forward), up])
+                frame[:3, 3] = eye
+                self._draw(projection((1.0, 1.0)) @ np.linalg.inv(frame), eye, (), -1, ground=True, above_ground_only=False, size=(_CUBE_SIZE,) * 2)
+                faces.append(self._cube_target.read(components=4, dtype="f2"))
+            for face, pixels in enumerate(faces):
+                # cube faces are stored top row first
+                self._cube.write(face, np.frombuffer(pixels, np.float16).reshape(_CUBE_SIZE, -1)[::-1].tobytes())
+            self._cube.build_mipmaps()
+        brightness = float(np.mean([np.frombuffer(f, np.float16).reshape(-1, 4)[:, :3].astype(np.float32).clip(0, 4).mean() for f in faces[:4]]))
+        self._scene["paint"] = (*self.decor.paint[:2], self.decor.paint[2] * brightness)
+
+    def close(self) -> None:
+        """Release the context and all that it holds."""
+        self.gl.release()
+
+
+def _columns(matrix: np.ndarray) -> bytes:
+    return np.ascontiguousarray(matrix.T, "f4").tobytes()
+
+

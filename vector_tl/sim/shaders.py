@@ -1,0 +1,104 @@
+"""The few shader programs of the renderer (GLSL 330)."""
+
+SCENE_VERTEX = """
+#version 330
+uniform mat4 model, view_projection, shadow_matrix;
+uniform float above_ground_only;
+in vec3 in_position; in vec3 in_normal; in vec2 in_uv; in vec3 in_color; in vec4 in_surface;
+out vec3 position, normal, color; out vec2 uv; out vec4 surface; out vec3 shadow_position;
+void main() {
+    vec4 world = model * vec4(in_position, 1.0);
+    position = world.xyz;
+    normal = mat3(model) * in_normal;
+    uv = in_uv; color = in_color; surface = in_surface;
+    shadow_position = (shadow_matrix * world).xyz * 0.5 + 0.5;
+    gl_ClipDistance[0] = above_ground_only > 0.5 ? world.z : 1.0;
+    gl_Position = view_projection * world;
+}
+"""
+
+# surface = roughness, reflectance, emission, texture layer. Alpha carries the instance id.
+SCENE_FRAGMENT = """
+#version 330
+uniform sampler2DArray textures;
+uniform samplerCube environment;
+uniform sampler2DShadow shadow_map;
+uniform sampler2D mirror_picture;      // the scene mirrored in the ground, seen from the same camera
+uniform vec3 eye, to_lamp, lamp_color, ambient_color, paint, eye_tint;
+uniform vec2 picture_size;
+uniform vec4 footprints[4];            // x, y, cos, sin of every robot; contact shadows
+uniform int footprint_count;
+uniform float instance, gloss;
+in vec3 position, normal, color; in vec2 uv; in vec4 surface; in vec3 shadow_position;
+out vec4 picture;
+
+float contact_shadow() {               // how much of the sky a robot hides from a point of the ground
+    float light = 1.0;
+    for (int i = 0; i < footprint_count; i++) {
+        vec2 d = position.xy - footprints[i].xy;
+        d = vec2(dot(d, footprints[i].zw), dot(d, vec2(-footprints[i].w, footprints[i].z))) - vec2(-18.0, 0.0);
+        vec2 outside = abs(d) - vec2(36.0, 26.0);
+        float distance = length(max(outside, 0.0)) + min(max(outside.x, outside.y), 0.0);
+        light *= 1.0 - 0.85 * exp(-max(distance + 6.0, 0.0) / 14.0);
+    }
+    return light;
+}
+
+void main() {
+    vec3 to_eye = normalize(eye - position);
+    vec3 n = normalize(normal);
+    if (dot(n, to_eye) < 0.0) n = -n;
+    vec3 texel = vec3(1.0);
+    if (surface.w > -0.5) {
+        vec2 mirrored = 1.0 - abs(1.0 - mod(uv, 2.0));   // every other repeat mirrored: no seam
+        texel = texture(textures, vec3(mirrored, surface.w)).rgb;
+        texel *= texel;
+    }
+    vec3 albedo = color * texel;
+    float roughness = clamp(surface.x, 0.04, 1.0), emission = surface.z;
+    if (instance > 0.5) {
+        if (emission > 0.0) { albedo *= eye_tint / vec3(0.10, 0.62, 1.0); emission *= paint.z; }
+        else { albedo *= paint.x; roughness = clamp(roughness * paint.y, 0.04, 1.0); }
+    }
+    bool ground = gloss >= 0.0 && instance < 0.5;
+    float open_sky = ground ? contact_shadow() : 1.0;
+    float facing = max(dot(n, to_eye), 0.0);
+    float fresnel = surface.y + (max(1.0 - roughness, surface.y) - surface.y) * pow(1.0 - facing, 5.0);
+
+    vec3 irradiance = textureLod(environment, n, 5.0).rgb + ambient_color * 0.3;
+    vec3 light = albedo * irradiance * open_sky;
+    vec3 reflected;
+    if (ground) {
+        vec2 at = gl_FragCoord.xy / picture_size;
+        reflected = textureLod(mirror_picture, at, roughness * 4.0).rgb;
+    } else {
+        reflected = textureLod(environment, reflect(-to_eye, n), roughness * 5.0).rgb;
+    }
+    light += reflected * fresnel;
+
+    float lambert = max(dot(n, to_lamp), 0.0);
+    if (lambert > 0.0) {
+        float lit = 1.0;
+        if (all(greaterThan(shadow_position, vec3(0.0))) && all(lessThan(shadow_position, vec3(1.0)))) {
+            lit = texture(shadow_map, vec3(shadow_position.xy, shadow_position.z - 0.003));
+        }
+        vec3 half_way = normalize(to_lamp + to_eye);
+        float power = 2.0 / (roughness * roughness + 0.01);
+        float highlight = (power + 2.0) / 8.0 * pow(max(dot(n, half_way), 0.0), power) * surface.y;
+        light += lamp_color * lambert * lit * (albedo * 0.8 + min(highlight, 4.0));
+    }
+    picture = vec4(light + albedo * emission, instance);
+}
+"""
+
+SHADOW_VERTEX = """
+#version 330
+uniform mat4 model, shadow_matrix;
+in vec3 in_position;
+void main() { gl_Position = shadow_matrix * model * vec4(in_position, 1.0); }
+"""
+
+SHADOW_FRAGMENT = """
+#version 330
+void main() {}
+"""
