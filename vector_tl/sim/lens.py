@@ -136,7 +136,7 @@ class SensorLook:
             mixed_light=max(0.0, rng.normal(0.0, 0.08)),
             mixed_light_angle_rad=rng.uniform(-math.pi, math.pi),
             saturation=rng.uniform(0.4, 0.9),
-            noise=rng.uniform(1.5, 5.0),
+            noise=rng.uniform(1.0, 4.5),
             chroma_noise=rng.uniform(0.15, 0.6),
             edge_blur=rng.uniform(0.0, 1.0),
             black_level=rng.uniform(0.0, 0.03),

@@ -1,0 +1,92 @@
+"""A detector: picture in, boxes out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch import nn
+
+from vector_tl.errors import UserError
+from vector_tl.nets.checkpoint import load as load_model
+from vector_tl.nets.checkpoint import resolve
+from vector_tl.nets.ssd import VectorSSD
+
+DEFAULT_THRESHOLD = 0.5
+
+
+@dataclass(frozen=True)
+class Detections:
+    """Boxes float32 (N, 4) xyxy in pixels of the picture, clipped to it, and scores float32 (N,), best first."""
+
+    boxes_xyxy: np.ndarray
+    scores: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+
+def pick_device(device: str = "auto") -> torch.device:
+    """`auto` is CUDA where there is one.
+
+    Raises:
+        UserError: CUDA was asked for and is not there.
+    """
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise UserError("This machine has no CUDA device that PyTorch can use; leave out --device or use --device cpu.")
+    return torch.device(device)
+
+
+class Detector:
+    """A network ready to look at pictures. Calls are not thread-safe; give each thread its own."""
+
+    def __init__(self, model: VectorSSD, name: str, threshold: float, device: torch.device):
+        self.name, self.threshold = name, threshold
+        self.arch, self.init, self.device = model.arch, model.init, device
+        self._network = fold_batch_norm(model.eval()).to(device, memory_format=torch.channels_last)
+
+    def __call__(self, picture: np.ndarray, threshold: float | None = None) -> Detections:
+        """Vectors in one picture, uint8 (H, W, 3) RGB, above `threshold` (the model's own when None)."""
+        return self.batch([picture], threshold)[0]
+
+    @torch.inference_mode()
+    def batch(self, pictures: Sequence[np.ndarray], threshold: float | None = None) -> list[Detections]:
+        """Vectors in each of several pictures, which may differ in size."""
+        if not pictures:
+            return []
+        size = self._network.size_wh
+        resized = np.stack([p if (p.shape[1], p.shape[0]) == size else cv2.resize(p, size, interpolation=cv2.INTER_LINEAR) for p in pictures])
+        pixels = torch.from_numpy(resized).to(self.device).permute(0, 3, 1, 2)  # (B, 3, h, w), channels last in memory
+        scores, boxes = self._network.scores_and_boxes(self._network.raw(pixels.float().div_(255)))
+        chosen = self._network.select(scores, boxes, self.threshold if threshold is None else threshold)
+        found = []
+        for picture, (box, score) in zip(pictures, chosen, strict=True):
+            height, width = picture.shape[:2]
+            found.append(Detections((box.cpu().numpy() * np.float32([width, height, width, height])).astype(np.float32), score.cpu().numpy().astype(np.float32)))
+        return found
+
+
+def load(model: str | Path, device: str = "auto") -> Detector:
+    """The detector of a model file or a name in `models/`.
+
+    Raises:
+        UserError: no such model, not readable, or no such device.
+    """
+    network, metadata = load_model(model)
+    return Detector(network, resolve(model).stem, float(metadata.get("threshold") or DEFAULT_THRESHOLD), pick_device(device))
+
+
+def fold_batch_norm(model: VectorSSD) -> VectorSSD:
+    """Merge each BatchNorm into the convolution before it (in place): the same outputs with fewer passes over memory."""
+    for parent in model.modules():
+        names = list(parent._modules)
+        for first, second in zip(names, names[1:], strict=False):
+            conv, norm = parent._modules[first], parent._modules[second]
+            if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+                parent._modules[first] = nn.utils.fuse_conv_bn_eval(conv, norm)
+                parent._modules[second] = nn.Identity()
+    return model

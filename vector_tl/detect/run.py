@@ -1,0 +1,43 @@
+"""`vector-tl detect`: boxes for every picture of the inputs."""
+
+from collections.abc import Iterator
+
+from vector_tl.detect.engine import load
+from vector_tl.detect.inputs import Source, read_inputs
+from vector_tl.detect.settings import DetectSettings
+from vector_tl.errors import UsageError
+
+BATCH = 8
+
+
+def detect(settings: DetectSettings) -> Iterator[dict]:
+    """For each picture `{"source", "frame", "size_wh", "boxes"}`, or `{"source", "error"}` for one that cannot be read.
+
+    Raises:
+        UserError: no such model or input; UsageError: no input at all.
+    """
+    if not settings.inputs:
+        raise UsageError("Name at least one picture, folder, video or recording.")
+    detector = load(settings.model, settings.device)
+    waiting: list[Source] = []
+
+    def flush() -> Iterator[dict]:
+        readable = [s.picture for s in waiting if s.picture is not None]
+        found = iter(detector.batch(readable, settings.threshold))
+        for source in waiting:
+            if source.picture is None:
+                yield {"source": str(source.path), "error": source.error}
+                continue
+            detections = next(found)
+            boxes = [
+                {"xyxy": [round(float(v), 2) for v in box], "score": round(float(score), 4)}
+                for box, score in zip(detections.boxes_xyxy, detections.scores, strict=True)
+            ]
+            yield {"source": str(source.path), "frame": source.frame, "size_wh": [source.picture.shape[1], source.picture.shape[0]], "boxes": boxes}
+        waiting.clear()
+
+    for source in read_inputs(settings.inputs):
+        waiting.append(source)
+        if len(waiting) == BATCH:
+            yield from flush()
+    yield from flush()

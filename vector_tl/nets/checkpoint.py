@@ -1,0 +1,76 @@
+"""Models on disk: safetensors in half precision with what one needs to know of them. Loading one runs no code."""
+
+import json
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as serialise
+
+from vector_tl.errors import UserError
+from vector_tl.files import write_atomic
+from vector_tl.nets.ssd import VectorSSD
+
+SUFFIX = ".safetensors"
+MODELS = Path(__file__).resolve().parents[2] / "models"
+
+
+def save(path: Path, model: VectorSSD, metadata: dict) -> None:
+    """Write `model` in half precision, whole or not at all.
+
+    Args:
+        metadata: seed, threshold, data_digest, metrics and whatever else is worth knowing; kept as JSON beside the weights.
+    """
+    own = {"arch": model.arch, "classes": list(model.classes), "input_size": list(model.size_wh), "init": model.init}
+    tensors = {k: (v.half() if v.is_floating_point() else v).contiguous().cpu() for k, v in model.state_dict().items()}
+    write_atomic(path, serialise(tensors, {k: json.dumps(v) for k, v in {**own, **metadata}.items()}))
+
+
+def resolve(model: str | Path) -> Path:
+    """The file that `model` means: a path, or a name in `models/`, with or without suffix.
+
+    Raises:
+        UserError: there is none; the message lists the models that are there.
+    """
+    name = str(model)
+    for folder in (Path(), Path("models"), MODELS):
+        for candidate in (folder / name, folder / (name + SUFFIX)):
+            if candidate.is_file():
+                return candidate
+    there = sorted({p.stem for folder in (Path("models"), MODELS) for p in folder.glob("*" + SUFFIX)})
+    raise UserError(f"There is no model {name!r}; in models/ there {'is ' + ', '.join(there) if there else 'is none yet: train one with vector-tl train'}.")
+
+
+def read_metadata(model: str | Path) -> dict:
+    """The metadata of a model file, without its weights."""
+    path = resolve(model)
+    try:
+        with safe_open(path, "pt") as file:
+            metadata = {k: json.loads(v) for k, v in (file.metadata() or {}).items()}
+    except (SafetensorError, OSError, ValueError) as error:
+        raise UserError(f"{path} is not a readable model ({error}); train it again or fetch it again.") from error
+    if "arch" not in metadata:
+        raise UserError(f"{path} is a safetensors file, but not a model of this project: its metadata names no arch.")
+    return metadata
+
+
+def load(model: str | Path) -> tuple[VectorSSD, dict]:
+    """A model (float, in evaluation mode) and its metadata.
+
+    Raises:
+        UserError: missing, corrupt, or not a model of this project.
+    """
+    from vector_tl.nets.build import build
+
+    path, metadata = resolve(model), read_metadata(model)
+    network = build(metadata["arch"], "scratch", classes=tuple(metadata.get("classes", ("vector",))))
+    try:
+        with safe_open(path, "pt") as file:
+            state = {k: file.get_tensor(k) for k in file.keys()}
+        network.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in state.items()})
+    except (SafetensorError, OSError, RuntimeError) as error:
+        raise UserError(f"{path} does not hold the weights of {metadata['arch']}; train it again or fetch it again.") from error
+    network.init = metadata.get("init", "unknown")
+    if not all(torch.isfinite(p).all() for p in network.parameters()):
+        raise UserError(f"{path} holds weights that are not finite numbers; train it again or fetch it again.")
+    return network.eval(), metadata

@@ -1,0 +1,53 @@
+"""`ssdlite320_mobilenet_v3_large`: torchvision's network, with this project's scores and loss."""
+
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import nn
+from torchvision.models.detection import SSDLite320_MobileNet_V3_Large_Weights, ssdlite320_mobilenet_v3_large
+from torchvision.models.detection.ssdlite import SSDLiteHead
+
+from vector_tl.errors import UserError
+from vector_tl.nets.ssd import VectorSSD
+
+ARCH = "ssdlite320_mobilenet_v3_large"
+SIZE_WH = (320, 320)
+MAP_SIZES = [(20, 20), (10, 10), (5, 5), (3, 3), (2, 2), (1, 1)]
+MAP_CHANNELS = [672, 480, 512, 256, 256, 128]
+
+
+def make(classes: tuple[str, ...]) -> VectorSSD:
+    """The network with random weights: no COCO and, what torchvision's default argument would bring, no ImageNet either."""
+    plain = ssdlite320_mobilenet_v3_large(weights=None, weights_backbone=None, num_classes=len(classes) + 1)
+    norm = partial(nn.BatchNorm2d, eps=0.001, momentum=0.03)
+    head = SSDLiteHead(MAP_CHANNELS, plain.anchor_generator.num_anchors_per_location(), len(classes), norm)
+    head.regression_head = plain.head.regression_head
+    model = VectorSSD(ARCH, plain.backbone, plain.anchor_generator, head, SIZE_WH, classes, 0.5, 0.5, MAP_SIZES)
+    for block in model.head.classification_head.module_list:
+        nn.init.constant_(block[-1].bias, -3.0)  # hardly any anchor holds a Vector
+    return model
+
+
+def load_coco(model: VectorSSD) -> None:
+    """Fill backbone and box head with torchvision's COCO_V1 weights, downloaded by torchvision on first use.
+
+    Raises:
+        UserError: the file is not here and cannot be downloaded.
+    """
+    weights = SSDLite320_MobileNet_V3_Large_Weights.COCO_V1
+    folder = Path(torch.hub.get_dir()) / "checkpoints"
+    name = weights.url.rsplit("/", 1)[1]
+    try:
+        state = weights.get_state_dict(progress=False, check_hash=True)
+    except Exception as error:  # offline, a proxy's page, a broken file: torch.hub raises many kinds
+        raise UserError(f"torchvision's COCO weights are not here and could not be downloaded; put the file {name} into {folder}.") from error
+    load_same_shapes(model, state)
+
+
+def load_same_shapes(model: nn.Module, state: dict[str, torch.Tensor]) -> tuple[list[str], list[str]]:
+    """Copy what fits of `state` but the class head; the names taken over and those left as they were."""
+    own = model.state_dict()
+    taken = {k: v for k, v in state.items() if k in own and own[k].shape == v.shape and ".classification_head." not in k}
+    model.load_state_dict(taken, strict=False)
+    return sorted(taken), sorted(set(own) - set(taken))

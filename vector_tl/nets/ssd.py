@@ -1,0 +1,155 @@
+"""What both networks share: torchvision's SSD with sigmoid scores, a loss in which pictures without boxes count, and the choice of boxes."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torchvision.models.detection.anchor_utils import DefaultBoxGenerator
+from torchvision.models.detection.ssd import SSD
+from torchvision.ops import box_iou, nms
+
+POSITIVE_IOU, IGNORED_IOU = 0.5, 0.4
+NEGATIVES_PER_POSITIVE, LEAST_NEGATIVES = 3, 24
+NMS_IOU, NESTED_SHARE = 0.5, 0.7
+
+
+class VectorSSD(SSD):
+    """An SSD whose classes are independent yes-or-no questions (no background class).
+
+    `model([picture])` is torchvision's own call; `raw`, `compute_loss`, `scores_and_boxes` and `select` are its parts in batches.
+    """
+
+    def __init__(
+        self,
+        arch: str,
+        backbone: nn.Module,
+        anchor_generator: DefaultBoxGenerator,
+        head: nn.Module,
+        size_wh: tuple[int, int],
+        classes: tuple[str, ...],
+        mean: float,
+        std: float,
+        map_sizes: list[tuple[int, int]],
+    ):
+        super().__init__(
+            backbone, anchor_generator, size_wh, len(classes), image_mean=[mean] * 3, image_std=[std] * 3, head=head,
+            score_thresh=0.01, nms_thresh=NMS_IOU, detections_per_img=100,
+        )
+        self.arch, self.size_wh, self.classes, self.init = arch, size_wh, classes, "scratch"
+        self._mean, self._std = mean, std
+        boxes = anchor_generator._grid_default_boxes([list(size) for size in map_sizes], [size_wh[1], size_wh[0]])  # (A, 4) cx cy w h, normalised
+        corners = torch.cat([boxes[:, :2] - boxes[:, 2:] / 2, boxes[:, :2] + boxes[:, 2:] / 2], dim=1)
+        self.register_buffer("anchors_xyxy", corners, persistent=False)
+
+    def raw(self, batch: Tensor) -> dict[str, Tensor]:
+        """Network outputs for pictures (B, 3, h, w), RGB 0..1, already of the network's size.
+
+        Returns:
+            `bbox_regression` (B, A, 4) and `cls_logits` (B, A, K).
+        """
+        features = self.backbone((batch - self._mean) / self._std)
+        return self.head(list(features.values()))
+
+    def scores_and_boxes(self, head_outputs: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """Scores (B, A) of the best class and boxes_xyxy (B, A, 4) in 0..1 of the picture, clipped."""
+        scores = head_outputs["cls_logits"].float().amax(dim=2).sigmoid()
+        return scores, self._decode(head_outputs["bbox_regression"].float()).clamp(0, 1)
+
+    def _decode(self, codes: Tensor) -> Tensor:
+        """(..., A, 4) codes (tx, ty, tw, th) with scales 10, 10, 5, 5 to corners in 0..1."""
+        anchors = self.anchors_xyxy
+        size = anchors[:, 2:] - anchors[:, :2]
+        center = anchors[:, :2] + size / 2 + codes[..., :2] / 10 * size
+        half = size * torch.exp((codes[..., 2:] / 5).clamp(max=4.0)) / 2
+        return torch.cat([center - half, center + half], dim=-1)
+
+    def _encode(self, boxes: Tensor, anchors: Tensor) -> Tensor:
+        """Corners (P, 4) in 0..1 to codes relative to their anchors (P, 4)."""
+        anchor_size, size = anchors[:, 2:] - anchors[:, :2], boxes[:, 2:] - boxes[:, :2]
+        shift = (boxes[:, :2] + size / 2 - anchors[:, :2] - anchor_size / 2) / anchor_size
+        return torch.cat([shift * 10, torch.log(size / anchor_size) * 5], dim=1)
+
+    def select(self, scores: Tensor, boxes: Tensor, score_threshold: float, max_boxes: int = 100) -> list[tuple[Tensor, Tensor]]:
+        """The boxes to show for each picture, best first: (n, 4) in 0..1 and their scores (n,).
+
+        A box is dropped when it overlaps a better one by IoU, and also when most of its own area lies inside a better one
+        (a head inside its robot), which IoU alone forgives.
+        """
+        chosen = []
+        for picture_scores, picture_boxes in zip(scores, boxes, strict=True):
+            keep = picture_scores > score_threshold
+            s, order = picture_scores[keep].sort(descending=True)
+            s, b = s[:400], picture_boxes[keep][order[:400]]
+            kept = nms(b, s, NMS_IOU)
+            kept = kept[_not_nested(b[kept])][:max_boxes]
+            chosen.append((b[kept], s[kept]))
+        return chosen
+
+    def compute_loss(self, targets: list[dict[str, Tensor]], head_outputs: dict[str, Tensor], anchors=None, matched_idxs=None) -> dict[str, Tensor]:
+        """Detection loss of a batch; pictures without boxes add their hardest negatives.
+
+        torchvision's own loss takes 3 negatives per positive of each picture, so a picture without boxes teaches nothing.
+        Here each picture gives its hardest max(3 x positives, 24) negatives, and the sum is divided by max(positives, pictures).
+
+        Args:
+            targets: for each picture `boxes` (n, 4) in pixels of the network's input and `labels` (n,) counted from 1.
+            head_outputs: as from `raw`.
+            anchors, matched_idxs: what torchvision passes; matching is done here instead.
+        """
+        logits, codes = head_outputs["cls_logits"].float(), head_outputs["bbox_regression"].float()
+        size = logits.new_tensor([*self.size_wh, *self.size_wh])
+        wanted = torch.zeros_like(logits)  # (B, A, K)
+        free = torch.ones(logits.shape[:2], dtype=torch.bool, device=logits.device)  # may serve as a negative
+        positive = torch.zeros_like(free)
+        box_loss = logits.new_zeros(())
+        for i, target in enumerate(targets):
+            if len(target["boxes"]) == 0:
+                continue
+            boxes = target["boxes"].to(logits) / size
+            anchor, box, ignored = self._match(boxes)
+            positive[i, anchor] = True
+            free[i, ignored] = False
+            free[i, anchor] = False
+            wanted[i, anchor, target["labels"].to(anchor.device)[box] - 1] = 1.0
+            box_loss = box_loss + F.smooth_l1_loss(codes[i, anchor], self._encode(boxes[box], self.anchors_xyxy[anchor]), reduction="sum")
+        class_loss = F.binary_cross_entropy_with_logits(logits, wanted, reduction="none").sum(dim=2)  # (B, A)
+        count = (NEGATIVES_PER_POSITIVE * positive.sum(dim=1)).clamp(min=LEAST_NEGATIVES)  # (B,)
+        hardest = class_loss.detach().masked_fill(~free, -1.0).sort(dim=1, descending=True).indices
+        rank = torch.arange(logits.shape[1], device=logits.device).expand_as(free)
+        taken = torch.zeros_like(free).scatter_(1, hardest, rank < count[:, None]) & free
+        total = class_loss[positive].sum() + class_loss[taken].sum()
+        share = max(int(positive.sum()), len(targets))
+        return {"bbox_regression": box_loss / share, "classification": total / share}
+
+    def _match(self, boxes: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Which anchors stand for which boxes (n, 4): indices of anchors (P,), of boxes (P,), and a mask (A,) of the doubtful ones."""
+        iou = box_iou(boxes, self.anchors_xyxy)  # (n, A)
+        best_iou, best_box = iou.max(dim=0)
+        best_anchor = iou.argmax(dim=1)
+        best_iou[best_anchor], best_box[best_anchor] = 1.0, torch.arange(len(boxes), device=boxes.device)
+        anchor = torch.nonzero(best_iou >= POSITIVE_IOU).squeeze(1)
+        return anchor, best_box[anchor], (best_iou >= IGNORED_IOU) & (best_iou < POSITIVE_IOU)
+
+    def postprocess_detections(self, head_outputs, image_anchors, image_shapes):
+        """torchvision's hook behind `model([picture])`: boxes in pixels of the resized picture, with class labels from 1."""
+        scores, boxes = self.scores_and_boxes(head_outputs)
+        best = head_outputs["cls_logits"].argmax(dim=2)
+        detections = []
+        for i, (height, width) in enumerate(image_shapes):
+            (chosen, score), = self.select(scores[i : i + 1], boxes[i : i + 1], self.score_thresh)
+            where = (boxes[i][None] - chosen[:, None]).abs().sum(dim=2).argmin(dim=1)
+            detections.append({"boxes": chosen * chosen.new_tensor([width, height, width, height]), "scores": score, "labels": best[i][where] + 1})
+        return detections
+
+
+def _not_nested(boxes: Tensor) -> Tensor:
+    """Mask (n,) of boxes, given best first, of which no more than `NESTED_SHARE` lies inside a better kept one."""
+    if len(boxes) < 2:
+        return torch.ones(len(boxes), dtype=torch.bool, device=boxes.device)
+    low, high = torch.maximum(boxes[:, None, :2], boxes[None, :, :2]), torch.minimum(boxes[:, None, 2:], boxes[None, :, 2:])
+    shared = (high - low).clamp(min=0).prod(dim=2)  # (n, n)
+    area = (boxes[:, 2:] - boxes[:, :2]).prod(dim=1).clamp(min=1e-9)
+    inside = (shared / area[:, None] > NESTED_SHARE).tolist()  # [i][j]: i lies inside j
+    keep: list[bool] = []
+    for i, row in enumerate(inside):
+        keep.append(not any(row[j] and keep[j] for j in range(i)))
+    return torch.tensor(keep, device=boxes.device)

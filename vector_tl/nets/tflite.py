@@ -1,0 +1,150 @@
+"""TensorFlow's COCO weights, read from its release file itself and fitted into `ssd300_mobilenet_v1`."""
+
+import hashlib
+import io
+import os
+import urllib.request
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vector_tl.errors import UserError
+from vector_tl.files import write_atomic
+from vector_tl.nets.ssd import VectorSSD
+
+FILE, SHA256 = "detect.tflite", "e4b118e5e4531945de2e659742c7c590f7536f8d0ed26d135abcfe83b4779d13"
+RELEASE = "https://storage.googleapis.com/download.tensorflow.org/models/tflite/coco_ssd_mobilenet_v1_1.0_quant_2018_06_29.zip"
+VARIABLE = "VECTOR_TL_COCO"
+COCO_CLASSES = tuple(f"coco{i}" for i in range(1, 91))
+
+
+def cache_folder() -> Path:
+    """Where downloaded weights are kept."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "vector_tl"
+
+
+def find_weights(coco: Path | None = None, download: bool = True) -> Path:
+    """The release file: from `coco` (file or folder), the environment variable, the user's cache, or downloaded and verified.
+
+    Raises:
+        UserError: it is nowhere, cannot be downloaded, or is another file than TensorFlow released.
+    """
+    named = coco or os.environ.get(VARIABLE)
+    if named:
+        path = Path(named)
+        path = path / FILE if path.is_dir() else path
+        if not path.is_file():
+            raise UserError(f"There are no COCO weights at {path}; give the release file {FILE} or the folder that holds it.")
+        return _verified(path)
+    cached = cache_folder() / FILE
+    if cached.is_file():
+        return _verified(cached)
+    if download:
+        try:
+            with urllib.request.urlopen(RELEASE, timeout=20) as response:
+                data = zipfile.ZipFile(io.BytesIO(response.read())).read(FILE)
+        except (OSError, KeyError, zipfile.BadZipFile):
+            data = None
+        if data is not None and hashlib.sha256(data).hexdigest() == SHA256:
+            write_atomic(cached, data)
+            return cached
+    raise UserError(
+        f"TensorFlow's COCO weights are not here and could not be downloaded; unpack {FILE} from {RELEASE.rsplit('/', 1)[1]} "
+        f"into {cache_folder()}, or name it with --coco or {VARIABLE}."
+    )
+
+
+def _verified(path: Path) -> Path:
+    if hashlib.sha256(path.read_bytes()).hexdigest() != SHA256:
+        raise UserError(f"{path} is not TensorFlow's release file (its checksum differs); unpack {FILE} again from {RELEASE.rsplit('/', 1)[1]}.")
+    return path
+
+
+def read_convolutions(path: Path) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Every convolution of the file in the order it runs: weight (O, I, kh, kw) (depthwise: (O, 1, kh, kw)) and bias (O,), dequantised."""
+    import tflite
+
+    model = tflite.Model.GetRootAs(path.read_bytes(), 0)
+    graph = model.Subgraphs(0)
+    kinds = (tflite.BuiltinOperator.CONV_2D, tflite.BuiltinOperator.DEPTHWISE_CONV_2D)
+    found = []
+    for i in range(graph.OperatorsLength()):
+        operator = graph.Operators(i)
+        code = model.OperatorCodes(operator.OpcodeIndex())
+        if (kind := max(code.BuiltinCode(), code.DeprecatedBuiltinCode())) in kinds:
+            weight, bias = (_dequantised(model, graph.Tensors(int(t))) for t in operator.InputsAsNumpy()[1:3])
+            # TFLite stores (O, kh, kw, I), and depthwise (1, kh, kw, O)
+            found.append((weight.transpose((0, 3, 1, 2) if kind == kinds[0] else (3, 0, 1, 2)), bias))
+    return found
+
+
+def _dequantised(model, tensor) -> np.ndarray:
+    raw = model.Buffers(tensor.Buffer()).DataAsNumpy()
+    values = raw.view(np.int32 if tensor.Type() == 2 else np.uint8).reshape(tensor.ShapeAsNumpy())
+    record = tensor.Quantization()
+    return ((values.astype(np.float64) - record.ZeroPointAsNumpy()[0]) * record.ScaleAsNumpy()[0]).astype(np.float32)
+
+
+@torch.no_grad()
+def load_coco(model: VectorSSD, path: Path, pictures: Tensor | None = None) -> None:
+    """Fill `model` with the file's weights; its class head only when the model has COCO's 90 classes.
+
+    The file has BatchNorm folded into its convolutions. It is put back without changing any output: running statistics are
+    measured on `pictures` (B, 3, 300, 300) in 0..1 (made ones when None), gamma = sqrt(var + eps), beta = folded bias + mean.
+    Statistics like those of the pictures to be trained on make the first training steps gentle.
+    """
+    convolutions = read_convolutions(path)
+    blocks = model.backbone.blocks()
+    for block, (weight, _) in zip(blocks, convolutions, strict=False):
+        block.conv.weight.copy_(torch.from_numpy(weight.copy()))
+    heads = convolutions[len(blocks) :]
+    for k, conv in enumerate(model.head.regression_head.module_list):
+        weight, bias = (torch.from_numpy(a.copy()) for a in heads[2 * k])
+        order = torch.tensor([1, 0, 3, 2])  # TensorFlow's (ty, tx, th, tw) to (tx, ty, tw, th)
+        conv.weight.copy_(weight.view(-1, 4, *weight.shape[1:])[:, order].reshape(weight.shape))
+        conv.bias.copy_(bias.view(-1, 4)[:, order].reshape(-1))
+    if len(model.classes) == 90:
+        for k, conv in enumerate(model.head.classification_head.module_list):
+            weight, bias = (torch.from_numpy(a.copy()) for a in heads[2 * k + 1])
+            conv.weight.copy_(weight.view(-1, 91, *weight.shape[1:])[:, 1:].reshape(conv.weight.shape))  # without background
+            conv.bias.copy_(bias.view(-1, 91)[:, 1:].reshape(-1))
+    _insert_batch_norm(model, [bias for _, bias in convolutions], made_pictures() if pictures is None else pictures)
+
+
+def _insert_batch_norm(model: VectorSSD, biases: list[np.ndarray], pictures: Tensor) -> None:
+    folded = {block.conv: (block.norm, torch.from_numpy(bias.copy())) for block, bias in zip(model.backbone.blocks(), biases, strict=False)}
+
+    def measure(conv, _, output):
+        norm, bias = folded[conv]
+        variance, mean = torch.var_mean(output.double(), dim=(0, 2, 3), correction=0)
+        variance = variance.clamp(min=1e-4)  # maps of a single pixel vary little over few pictures
+        norm.running_mean.copy_(mean)
+        norm.running_var.copy_(variance)
+        norm.weight.copy_((norm.running_var.double() + norm.eps).sqrt())
+        norm.bias.copy_(bias.double() + norm.running_mean.double())
+
+    hooks = [conv.register_forward_hook(measure) for conv in folded]
+    was_training = model.training
+    model.eval()
+    model.raw(pictures)
+    model.train(was_training)
+    for hook in hooks:
+        hook.remove()
+
+
+def made_pictures(count: int = 24, seed: int = 0) -> Tensor:
+    """Pictures (count, 3, 300, 300) with the 1/f spectrum of photographs, where no real ones are at hand."""
+    rng = np.random.default_rng(seed)
+    frequency = np.hypot(*np.meshgrid(np.fft.fftfreq(300), np.fft.rfftfreq(300), indexing="ij"))
+    frequency[0, 0] = 1.0
+    pictures = []
+    for _ in range(count):
+        noise = np.fft.rfft2(rng.standard_normal((3, 300, 300)))
+        waves = np.fft.irfft2(noise / frequency**1.1, s=(300, 300))
+        waves = (waves - waves.mean(axis=(1, 2), keepdims=True)) / waves.std(axis=(1, 2), keepdims=True)
+        grey = waves[:1] * 0.85 + waves * 0.3
+        pictures.append(np.clip(rng.uniform(0.25, 0.65) + rng.uniform(0.12, 0.3) * grey, 0, 1))
+    return torch.from_numpy(np.stack(pictures).astype(np.float32))

@@ -1,0 +1,221 @@
+"""One Vector's body: two treads, head, lift, and the motions that run on them.
+
+Lengths in mm, angles in radians, left and up positive. The origin is the front axle on the ground.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+TRACK_MM = 48.0  # between the treads' middle lines
+MAX_WHEEL_MMPS = 220.0
+WHEEL_ACCEL_MMPS2 = 1000.0  # what the motors can do; an assumption, as no figure is published
+HEAD_RANGE_RAD = (math.radians(-22.0), math.radians(45.0))
+LIFT_RANGE_MM = (32.0, 92.0)
+LIFT_ARM_MM, LIFT_PIVOT_MM = 66.0, 45.0  # height of the fork = pivot + arm * sin(angle)
+STALL_MS = 1000  # a motion without progress for so long gives up
+
+Done = Callable[[str], None]  # hears "reached", "cancelled" or "stalled"
+
+
+def lift_angle_rad(height_mm: float) -> float:
+    """Angle of the lift's arm at a height of the fork."""
+    return math.asin((height_mm - LIFT_PIVOT_MM) / LIFT_ARM_MM)
+
+
+def lift_height_mm(angle_rad: float) -> float:
+    """Height of the fork at an angle of the lift's arm."""
+    return LIFT_PIVOT_MM + LIFT_ARM_MM * math.sin(angle_rad)
+
+
+class Joint:
+    """Head or lift: moves to a goal or at a speed, within its range, speed and acceleration."""
+
+    def __init__(self, low_rad: float, high_rad: float, angle_rad: float):
+        self.low_rad, self.high_rad = low_rad, high_rad
+        self.angle_rad = min(max(angle_rad, low_rad), high_rad)
+        self.speed_radps = 0.0
+        self._goal_rad: float | None = None
+        self._wanted_radps = 0.0
+        self._accel_radps2 = 10.0
+        self._done: Done | None = None
+
+    @property
+    def moving(self) -> bool:
+        return self.speed_radps != 0.0 or self._goal_rad is not None
+
+    def go_to(self, angle_rad: float, speed_radps: float, accel_radps2: float, done: Done | None = None) -> None:
+        """Move to an angle; `done` hears "reached" when there, "cancelled" when something else came first."""
+        self.end()
+        self._goal_rad = min(max(angle_rad, self.low_rad), self.high_rad)
+        self._wanted_radps, self._accel_radps2, self._done = abs(speed_radps) or 10.0, abs(accel_radps2) or 10.0, done
+
+    def move(self, speed_radps: float) -> None:
+        """Move at a speed until told otherwise or the range ends."""
+        self.end()
+        self._wanted_radps, self._accel_radps2 = speed_radps, 20.0
+
+    def put(self, angle_rad: float) -> None:
+        """A hand sets it to an angle."""
+        self.end()
+        self.angle_rad, self.speed_radps = min(max(angle_rad, self.low_rad), self.high_rad), 0.0
+
+    def end(self, how: str = "cancelled") -> None:
+        """Give up the goal, and answer who asked for it."""
+        self._goal_rad, self._wanted_radps = None, 0.0
+        done, self._done = self._done, None
+        if done:
+            done(how)
+
+    def step(self, dt_s: float) -> None:
+        goal = self._goal_rad
+        wanted = self._wanted_radps
+        if goal is not None:
+            left = goal - self.angle_rad
+            wanted = math.copysign(min(wanted, math.sqrt(2 * self._accel_radps2 * abs(left))), left)  # v^2 = 2 a s
+        elif wanted == 0.0 and self.speed_radps == 0.0:
+            return
+        change = self._accel_radps2 * dt_s
+        self.speed_radps += min(max(wanted - self.speed_radps, -change), change)
+        angle = self.angle_rad + self.speed_radps * dt_s
+        if goal is not None and (goal - self.angle_rad) * (goal - angle) <= 0:
+            self.angle_rad, self.speed_radps = goal, 0.0
+            self.end("reached")
+        elif not self.low_rad <= angle <= self.high_rad:
+            self.angle_rad, self.speed_radps = min(max(angle, self.low_rad), self.high_rad), 0.0
+            self._wanted_radps = 0.0
+        else:
+            self.angle_rad = angle
+
+
+@dataclass
+class Motion:
+    """A drive of given length: `straight` in mm or `turn` in radians."""
+
+    turn: bool
+    left: float  # still to go
+    speed: float
+    accel: float
+    done: Done
+    stalled_ms: float = 0.0
+
+
+class Body:
+    """Pose, treads, head and lift of one Vector. The world moves it; what it asks for is `motors()`, what it gets is `moved()`."""
+
+    def __init__(self, x_mm: float, y_mm: float, heading_rad: float, head_rad: float = 0.0):
+        self.x_mm, self.y_mm, self.heading_rad, self.z_mm = x_mm, y_mm, heading_rad, 0.0
+        self.left_mmps = self.right_mmps = 0.0  # as they turn
+        self.wanted_mmps = (0.0, 0.0)
+        self._accel_mmps2 = (WHEEL_ACCEL_MMPS2, WHEEL_ACCEL_MMPS2)
+        self.left_tread_mm = self.right_tread_mm = 0.0
+        self.head = Joint(*HEAD_RANGE_RAD, head_rad)
+        self.lift = Joint(*map(lift_angle_rad, LIFT_RANGE_MM), lift_angle_rad(LIFT_RANGE_MM[0]))
+        self.motion: Motion | None = None
+        self.forward_mmps = self.turn_radps = self.accel_mmps2 = 0.0  # as it really moves
+        self.odometry = (0.0, 0.0, 0.0)  # x, y, heading since it woke up or was put down
+        self.origin_id = 1
+        self.off_treads = False
+        self.falling = False
+        self.cliffs = (False, False)  # front, back
+        self.forced_cliff = False
+        self.cliff_stop = True  # the firmware stops at cliffs, unless the SDK holds control above physical reactions
+        self.collisions = self.falls = 0
+        self.touching: set = set()
+
+    def drive(self, left_mmps: float, right_mmps: float, left_mmps2: float = 0.0, right_mmps2: float = 0.0) -> None:
+        """Wheel speeds from now on. Acceleration 0 is the most there is."""
+        self.end_motion()
+        self.wanted_mmps = (_limited(left_mmps), _limited(right_mmps))
+        self._accel_mmps2 = tuple(min(abs(a), WHEEL_ACCEL_MMPS2) or WHEEL_ACCEL_MMPS2 for a in (left_mmps2, right_mmps2))
+
+    def run(self, motion: Motion) -> None:
+        """Start a drive of given length in place of what the wheels did."""
+        self.drive(0.0, 0.0)
+        self.motion = motion
+
+    def end_motion(self, how: str = "cancelled") -> None:
+        """Give up the running drive, and answer who asked for it."""
+        motion, self.motion = self.motion, None
+        if motion:
+            self.wanted_mmps = (0.0, 0.0)
+            motion.done(how)
+
+    def stop(self) -> None:
+        """Stop all motors."""
+        self.drive(0.0, 0.0)
+        self.head.end()
+        self.lift.end()
+
+    def blocked_by_cliff(self, left_mmps: float, right_mmps: float) -> bool:
+        """True when these speeds lead on over an edge that the sensors see."""
+        forward = left_mmps + right_mmps
+        return (self.cliffs[0] and forward > 1.0) or (self.cliffs[1] and forward < -1.0)
+
+    def motors(self, dt_s: float) -> tuple[float, float]:
+        """Let the motors work for dt; returns how far the treads would take it: forward mm, left turn rad."""
+        self.head.step(dt_s)
+        self.lift.step(dt_s)
+        if self.motion:
+            self._steer(self.motion)
+        wanted = self.wanted_mmps
+        braking = self.cliff_stop and self.blocked_by_cliff(*wanted)
+        if braking:
+            wanted = (0.0, 0.0)
+        self.left_mmps = _towards(self.left_mmps, wanted[0], self._accel_mmps2[0] * dt_s * (2 if braking else 1))
+        self.right_mmps = _towards(self.right_mmps, wanted[1], self._accel_mmps2[1] * dt_s * (2 if braking else 1))
+        left, right = self.left_mmps * dt_s, self.right_mmps * dt_s
+        self.left_tread_mm += left
+        self.right_tread_mm += right
+        return (left + right) / 2, (right - left) / TRACK_MM
+
+    def _steer(self, motion: Motion) -> None:
+        per_speed = TRACK_MM / 2 if motion.turn else 1.0
+        speed = min(motion.speed, math.sqrt(2 * motion.accel * abs(motion.left))) * per_speed
+        speed = math.copysign(max(speed, 2.0), motion.left)  # never so slow that it does not arrive
+        self.wanted_mmps = (_limited(-speed if motion.turn else speed), _limited(speed))
+        self._accel_mmps2 = (min(max(motion.accel * per_speed, 1.0), WHEEL_ACCEL_MMPS2),) * 2
+
+    def moved(self, dt_s: float, asked: tuple[float, float], got: tuple[float, float]) -> None:
+        """Book a step: `asked` is what the treads ran, `got` how far the world let it (forward mm, turn rad)."""
+        self.x_mm, self.y_mm, self.heading_rad = arc(self.x_mm, self.y_mm, self.heading_rad, *got)
+        self.odometry = arc(*self.odometry, asked[0], got[1])  # encoders for the way, the gyro for the heading
+        forward = got[0] / dt_s
+        self.accel_mmps2, self.forward_mmps, self.turn_radps = (forward - self.forward_mmps) / dt_s, forward, got[1] / dt_s
+        motion = self.motion
+        if not motion:
+            return
+        progress = got[1] if motion.turn else got[0]
+        before, motion.left = motion.left, motion.left - progress
+        motion.stalled_ms = 0.0 if abs(progress) > 1e-6 else motion.stalled_ms + dt_s * 1000
+        if before * motion.left <= 0 or abs(motion.left) < (1e-3 if motion.turn else 0.05):
+            self.left_mmps = self.right_mmps = 0.0
+            self.end_motion("reached")
+        elif motion.stalled_ms >= STALL_MS:
+            self.end_motion("stalled")
+
+    def put_down(self, x_mm: float, y_mm: float, heading_rad: float) -> None:
+        """A hand sets it down there: it no longer knows where it is, so its own coordinates start afresh."""
+        self.end_motion()
+        self.x_mm, self.y_mm, self.heading_rad, self.z_mm = x_mm, y_mm, heading_rad, 0.0
+        self.left_mmps = self.right_mmps = self.forward_mmps = self.turn_radps = self.accel_mmps2 = 0.0
+        self.wanted_mmps = (0.0, 0.0)
+        self.odometry, self.origin_id = (0.0, 0.0, 0.0), self.origin_id + 1
+        self.off_treads = self.falling = False
+        self.cliffs = (False, False)
+        self.touching.clear()
+
+
+def arc(x: float, y: float, heading: float, forward: float, turn: float) -> tuple[float, float, float]:
+    """Where a pose gets to along a circular arc of length `forward` that turns by `turn` (exact)."""
+    half = turn / 2
+    chord = forward * (math.sin(half) / half if abs(half) > 1e-9 else 1.0)
+    return x + chord * math.cos(heading + half), y + chord * math.sin(heading + half), math.remainder(heading + turn, math.tau)
+
+
+def _limited(speed_mmps: float) -> float:
+    return min(max(speed_mmps, -MAX_WHEEL_MMPS), MAX_WHEEL_MMPS) if math.isfinite(speed_mmps) else 0.0
+
+
+def _towards(value: float, goal: float, change: float) -> float:
+    return min(max(goal, value - change), value + change)

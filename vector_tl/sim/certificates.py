@@ -1,0 +1,99 @@
+"""What the SDK finds under HOME: a certificate per robot and `sdk_config.ini`, and beside it the door to the truth channel."""
+
+import configparser
+import datetime
+import json
+import os
+import pwd
+import secrets
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from vector_tl.errors import UserError
+from vector_tl.files import write_atomic
+
+
+@dataclass(frozen=True)
+class Identity:
+    """A virtual robot's serial, name, token and key pair (PEM)."""
+
+    serial: str
+    name: str
+    guid: str = field(repr=False)
+    certificate: bytes = field(repr=False)
+    key: bytes = field(repr=False)
+
+
+def make_identity(index: int) -> Identity:
+    """Robot number `index`: always the same serial and name, each time a new key and token."""
+    serial, name = f"{0x00E20100 + index:08x}", f"Vector-{'ABCDEFGHJKLMNPQRSTUVWXYZ'[index % 24]}{1 + index}S{1 + index}"
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    now = datetime.datetime.now(datetime.UTC)
+    certificate = (
+        x509.CertificateBuilder().subject_name(subject).issuer_name(subject).public_key(key.public_key()).serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1)).not_valid_after(now + datetime.timedelta(days=30))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    return Identity(
+        serial, name, secrets.token_urlsafe(16), certificate.public_bytes(serialization.Encoding.PEM),
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()),
+    )
+
+
+class SdkHome:
+    """The folder that SDK programs are given as HOME. Never the user's own."""
+
+    def __init__(self, home: Path):
+        self.home = Path(home).expanduser()
+        self.folder = self.home / ".anki_vector"
+        self.ini = self.folder / "sdk_config.ini"
+        self.door = self.home / "truth.json"
+        self._written: list[Path] = []
+        self._refuse_a_real_one()
+
+    def _refuse_a_real_one(self) -> None:
+        own = {Path(place).resolve() for place in (Path.home(), pwd.getpwuid(os.getuid()).pw_dir)}
+        if self.home.resolve() in own or self.folder.resolve() in {place / ".anki_vector" for place in own}:
+            raise UserError(f"{self.home} is your own home, whose robot settings the simulator must not touch; choose another folder with --home.")
+        ini = configparser.ConfigParser(strict=False, interpolation=None)
+        try:
+            ini.read(self.ini)
+        except (OSError, UnicodeDecodeError, configparser.Error):
+            raise UserError(f"{self.ini} was not written by the simulator, so it stays as it is; choose another folder with --home.") from None
+        real = [name for name in ini.sections() if ini.get(name, "ip", fallback="") != "127.0.0.1"]
+        if real:
+            raise UserError(f"{self.ini} holds the settings of a robot ({real[0]}), so it stays as it is; choose another folder with --home.")
+
+    def write(self, robots: list[tuple[Identity, int]], truth: dict) -> None:
+        """Write certificates, sdk_config.ini (a section per robot) and truth.json (readable by the user alone)."""
+        ini = configparser.ConfigParser(interpolation=None)
+        for robot, port in robots:
+            certificate = (self.folder / f"{robot.name}-{robot.serial}.cert").resolve()
+            self._write(certificate, robot.certificate)
+            ini[robot.serial] = {"cert": str(certificate), "ip": "127.0.0.1", "name": robot.name, "guid": robot.guid, "port": str(port)}
+        self._write(self.ini, _ini_text(ini))
+        self._write(self.door, json.dumps(truth) + "\n")
+
+    def _write(self, path: Path, data: bytes | str) -> None:
+        self._written.append(path)
+        write_atomic(path, data)
+        path.chmod(0o600)
+
+    def remove(self) -> None:
+        """Take away what was written: nobody answers there any more."""
+        for path in self._written:
+            path.unlink(missing_ok=True)
+        if self.folder.is_dir() and not any(self.folder.iterdir()):
+            self.folder.rmdir()
+
+
+def _ini_text(ini: configparser.ConfigParser) -> str:
+    return "".join(f"[{name}]\n" + "".join(f"{key} = {value}\n" for key, value in ini[name].items()) + "\n" for name in ini.sections())

@@ -1,0 +1,86 @@
+"""What can go wrong with a robot, on demand. Every fault is logged when it begins and when it ends."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from vector_tl.errors import UserError
+
+# name -> (what it does, its numbers with their defaults)
+FAULTS: dict[str, tuple[str, dict[str, float]]] = {
+    "camera_stall": ("no frames", {}),
+    "camera_drop": ("a share of the frames is not sent", {"share": 0.5}),
+    "camera_repeat": ("the last frame again and again", {}),
+    "camera_corrupt": ("frames of noise instead of JPEG", {}),
+    "camera_truncate": ("frames that break off half-way", {}),
+    "camera_latency": ("frames late, in their order", {"latency_ms": 300}),
+    "event_stall": ("no robot_state or other events", {}),
+    "rpc_latency": ("answers late (wall time)", {"latency_ms": 200}),
+    "rpc_stall": ("no answers to calls", {}),
+    "control_lost": ("the robot's own behaviour takes control and keeps it for as long", {}),
+    "abort_camera": ("camera streams break off", {}),
+    "abort_events": ("event streams break off", {}),
+    "abort_control": ("control streams break off", {}),
+    "abort_streams": ("all streams break off", {}),
+    "cliff": ("the front cliff sensors see an edge", {}),
+    "picked_up": ("a hand lifts the robot", {}),
+    "low_battery": ("the battery is almost empty", {}),
+    "restart": ("the robot's server goes away for `ms` and comes back on the same port", {}),
+    "freeze": ("the whole process stands still for `ms` of wall time", {}),
+    "kill": ("the whole process is gone at once", {}),
+}
+MOMENTARY = {"abort_camera", "abort_events", "abort_control", "abort_streams", "freeze", "kill", "restart"}
+DEFAULT_MS = {"control_lost": 1000.0, "freeze": 1000.0, "restart": 500.0}
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A checked request: `ms` of world time (None: until cleared), or for `count` frames."""
+
+    name: str
+    ms: float | None = None
+    count: int | None = None
+    numbers: dict[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, body: dict) -> "Fault":
+        """From the JSON of POST /fault.
+
+        Raises:
+            UserError: an unknown fault, or a number that is none.
+        """
+        name = body.get("fault")
+        if name not in FAULTS:
+            raise UserError(f"There is no fault {name!r}; there are: clear, {', '.join(FAULTS)}.")
+        known = FAULTS[name][1]
+        wrong = set(body) - {"fault", "serial", "ms", "count", *known}
+        if wrong:
+            raise UserError(f"{name} takes no {', '.join(sorted(wrong))}; it takes serial, ms, count{''.join(', ' + key for key in known)}.")
+        for key in body.keys() & {"ms", "count", *known}:
+            if isinstance(body[key], bool) or not isinstance(body[key], int | float) or not 0 <= body[key] < 1e9:
+                raise UserError(f"{key} of {name} must be a number from 0 on, not {body[key]!r}.")
+        return cls(name, body.get("ms", DEFAULT_MS.get(name)), body.get("count"), {key: body.get(key, value) for key, value in known.items()})
+
+
+class CameraFaults:
+    """What happens to one robot's frames on their way out."""
+
+    def __init__(self, seed: int):
+        self._rng = np.random.default_rng([seed, 3])
+        self._last: tuple[int, int, bytes] | None = None
+
+    def passed(self, active: dict[str, Fault], picture: tuple[int, int, bytes]) -> tuple[int, int, bytes] | None:
+        """The frame (image id, time, JPEG) as it leaves, or None when it does not."""
+        image_id, t_ms, jpeg = picture
+        if "camera_stall" in active:
+            return None
+        if "camera_drop" in active and self._rng.random() < active["camera_drop"].numbers["share"]:
+            return None
+        if "camera_repeat" in active and self._last:
+            return self._last
+        self._last = picture
+        if "camera_corrupt" in active:
+            jpeg = self._rng.bytes(len(jpeg))
+        if "camera_truncate" in active:
+            jpeg = jpeg[: len(jpeg) // 2]
+        return image_id, t_ms, jpeg

@@ -1,0 +1,30 @@
+"""Settings of the simulator."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class SimSettings:
+    """A simulated Vector that the genuine SDK connects to.
+
+    Example: vector-tl sim --home runs/sim --world 7, then start any SDK program with HOME=runs/sim
+    """
+
+    home: Path
+    """Folder that gets .anki_vector/sdk_config.ini and truth.json; never your own home."""
+    robots: int = 1
+    """Robots to connect to (1 to 4), each with its own serial and port."""
+    targets: int = 1
+    """Vectors that only stand in the world (0 to 8)."""
+    world: int = 0
+    """Seed of the room and of where everybody starts."""
+    camera_fps: float = 15.0
+    """Camera frames a second, in world time."""
+    lockstep: bool = False
+    """The world moves only by POST /step of the truth channel."""
+    port: int = 0
+    """Port of the first robot, the next ones follow; 0 takes any free ones."""
+    camera: Literal["rendered", "plain"] = "rendered"
+    """rendered: the mesh through lens and sensor (needs EGL); plain: flat boxes, quick, for tests and machines without EGL."""

@@ -1,0 +1,114 @@
+"""Augmentation of whole batches, on the device that trains.
+
+Geometry is one resampling a picture: a window (smaller than the picture: a crop; larger: zoomed out on a plain ground), maybe
+mirrored. Light follows in a few passes over the batch.
+"""
+
+import math
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+CROP_SHARE, ZOOM_OUT_SHARE = 0.5, 0.3
+LEAST_VISIBLE, MOST_LOST = 0.6, 0.05  # a box keeps at least this share in a crop, or it is out but for that one
+LEAST_SIDE_PX = 5.0
+
+
+def draw_window(boxes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A window x1 y1 x2 y2 in 0..1 of the picture (beyond it when zoomed out) for true boxes (N, 4) in the same units."""
+    case = rng.random()
+    if case < ZOOM_OUT_SHARE:
+        size = rng.uniform(1.0, 2.2) * np.exp(rng.uniform(-0.15, 0.15, 2) * [1, -1])
+        size = np.maximum(size, 1.0)
+        corner = -rng.random(2) * (size - 1)
+        return np.concatenate([corner, corner + size])
+    if case < ZOOM_OUT_SHARE + CROP_SHARE:
+        for _ in range(20):
+            size = np.clip(math.sqrt(rng.uniform(0.12, 1.0)) * np.exp(rng.uniform(-0.35, 0.35) * np.array([1, -1])), 0.25, 1.0)
+            corner = rng.random(2) * (1 - size)
+            window = np.concatenate([corner, corner + size])
+            share = visible_share(boxes, window)
+            if ((share >= LEAST_VISIBLE) | (share <= MOST_LOST)).all() and (len(boxes) == 0 or (share >= LEAST_VISIBLE).any()):
+                return window
+    return np.array([0.0, 0.0, 1.0, 1.0])
+
+
+def visible_share(boxes: np.ndarray, window: np.ndarray) -> np.ndarray:
+    """What share (N,) of each box (N, 4) lies inside `window`."""
+    low, high = np.maximum(boxes[:, :2], window[:2]), np.minimum(boxes[:, 2:], window[2:])
+    area = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
+    return np.clip(high - low, 0, None).prod(axis=1) / np.maximum(area, 1e-12)
+
+
+def boxes_in_window(boxes: np.ndarray, window: np.ndarray, mirrored: bool, size_wh: tuple[int, int]) -> np.ndarray:
+    """Boxes (M, 4) float32 in pixels of the window drawn at `size_wh`; those cut off or too small are left out."""
+    kept = boxes[visible_share(boxes, window) > MOST_LOST]
+    inside = np.clip((kept - np.tile(window[:2], 2)) / np.tile(window[2:] - window[:2], 2), 0, 1)
+    if mirrored:
+        inside[:, [0, 2]] = 1 - inside[:, [2, 0]]
+    pixels = inside * [*size_wh, *size_wh]
+    return pixels[((pixels[:, 2:] - pixels[:, :2]) >= LEAST_SIDE_PX).all(axis=1)].astype(np.float32)
+
+
+def cut(pictures: Tensor, windows: np.ndarray, mirrored: np.ndarray, size_wh: tuple[int, int], fill: Tensor) -> Tensor:
+    """Resample `windows` (B, 4) of uint8 pictures (B, 3, H, W) to float (B, 3, h, w) in 0..1; outside the picture is `fill` (B, 3)."""
+    w, h = size_wh
+    windows = torch.as_tensor(windows, dtype=torch.float32, device=pictures.device)
+    x = (torch.arange(w, device=pictures.device) + 0.5) / w
+    y = (torch.arange(h, device=pictures.device) + 0.5) / h
+    x = torch.where(torch.as_tensor(mirrored, device=pictures.device)[:, None], 1 - x, x)  # (B, w)
+    x = windows[:, :1] + x * (windows[:, 2:3] - windows[:, :1])
+    y = windows[:, 1:2] + y * (windows[:, 3:] - windows[:, 1:2])  # (B, h)
+    where = torch.stack([x[:, None, :].expand(-1, h, -1), y[:, :, None].expand(-1, -1, w)], dim=3) * 2 - 1  # (B, h, w, 2)
+    batch = F.grid_sample(pictures.float().div_(255), where, mode="bilinear", padding_mode="border", align_corners=False)
+    outside = ((x < 0) | (x > 1))[:, None, :] | ((y < 0) | (y > 1))[:, :, None]  # (B, h, w)
+    return torch.where(outside[:, None], fill[:, :, None, None], batch)
+
+
+def relight(batch: Tensor, rng: np.random.Generator) -> Tensor:
+    """Brightness, contrast, saturation, gamma, white balance, blur, motion blur and noise, drawn for each picture (B, 3, h, w)."""
+    count, device = len(batch), batch.device
+
+    def draw(share: float, low: float, high: float, neutral: float) -> Tensor:
+        values = np.where(rng.random(count) < share, rng.uniform(low, high, count), neutral)
+        return torch.as_tensor(values, dtype=torch.float32, device=device).view(-1, 1, 1, 1)
+
+    batch = batch.clamp(1e-4, 1) ** draw(0.5, 0.6, 1.7, 1.0)  # gamma
+    grey = batch.mean(dim=1, keepdim=True)
+    batch = grey + (batch - grey) * draw(0.6, 0.0, 1.7, 1.0)  # saturation
+    batch = batch * torch.as_tensor(np.exp(rng.normal(0, 0.08, (count, 3, 1, 1))), dtype=torch.float32, device=device)  # white balance
+    mean = batch.mean(dim=(1, 2, 3), keepdim=True)
+    batch = mean + (batch - mean) * draw(0.6, 0.55, 1.8, 1.0) + draw(0.6, -0.2, 0.2, 0.0)  # contrast, brightness
+    batch = _blur(batch, rng)
+    noise = torch.as_tensor(rng.standard_normal(batch.shape, dtype=np.float32), device=device)
+    return (batch + noise * draw(0.5, 0.005, 0.05, 0.0)).clamp(0, 1)
+
+
+def _blur(batch: Tensor, rng: np.random.Generator) -> Tensor:
+    """A quarter of the pictures soft, a tenth smeared by motion: one small kernel for each picture."""
+    count, reach = len(batch), 4
+    grid = np.arange(-reach, reach + 1)
+    kernels = np.zeros((count, 2 * reach + 1, 2 * reach + 1), np.float32)
+    for kernel in kernels:
+        case = rng.random()
+        if case < 0.25:
+            line = np.exp(-0.5 * (grid / rng.uniform(0.4, 1.8)) ** 2)
+            kernel[:] = np.outer(line, line)
+        elif case < 0.35:
+            length, angle = rng.uniform(1, reach), rng.uniform(0, math.pi)
+            for t in np.linspace(-length, length, 17):
+                kernel[reach + round(t * math.sin(angle)), reach + round(t * math.cos(angle))] += 1
+        else:
+            kernel[reach, reach] = 1
+        kernel /= kernel.sum()
+    changed = np.flatnonzero(kernels[:, reach, reach] < 1)
+    if len(changed) == 0:
+        return batch
+    some = batch[changed]  # (b, 3, h, w)
+    weight = torch.as_tensor(kernels[changed], device=batch.device).repeat_interleave(3, dim=0)[:, None]  # (3 b, 1, k, k)
+    padded = F.pad(some, (reach,) * 4, mode="replicate").flatten(0, 1)[None]
+    batch = batch.clone()
+    batch[changed] = F.conv2d(padded, weight, groups=len(weight))[0].view_as(some)
+    return batch

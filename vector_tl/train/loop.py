@@ -1,0 +1,236 @@
+"""`vector-tl train`: one readable loop for both networks and every start.
+
+Recipe: AdamW with warm-up and cosine, all layers trained, gradients clipped, best by AP50-95 on the val sessions. Only the first
+weights differ between transfer and scratch.
+"""
+
+import csv
+import io
+import json
+import logging
+import math
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from torch import nn
+
+from vector_tl.errors import UsageError, UserError
+from vector_tl.evaluate.metrics import at_threshold, average_precision
+from vector_tl.files import refuse_existing, write_atomic
+from vector_tl.labels.dataset import digest, load_dataset
+from vector_tl.nets import checkpoint
+from vector_tl.nets.build import build
+from vector_tl.nets.ssd import VectorSSD
+from vector_tl.train.batches import KEPT_WH, Batches, Pictures, keep, keep_folder
+from vector_tl.train.memory import keep_freed_memory
+from vector_tl.train.settings import TrainSettings
+
+log = logging.getLogger(__name__)
+WARM_UP_STEPS, LAST_LR_SHARE, WEIGHT_DECAY, CLIP_NORM = 60, 0.02, 1e-4, 5.0
+THRESHOLDS = np.round(np.arange(0.5, 0.905, 0.05), 2)  # renders alone ask for .16 to .28, which real pictures punish with false alarms
+ALARM_SHARE = 0.02  # false alarms a picture that a threshold may give where there is no Vector
+
+
+def train(settings: TrainSettings) -> dict:
+    """Train and write a model.
+
+    Returns:
+        {"model", "steps", "pictures_seen", "ap50", "ap50_95", "seconds"}; the APs are those of the model kept, on the val sessions.
+
+    Raises:
+        UserError: data, weights or the place to write to are wrong; training went to numbers that are not finite.
+    """
+    resume_path = settings.out.with_suffix(".resume")
+    _check(settings, resume_path)
+    from vector_tl.detect.engine import pick_device
+
+    device = pick_device(settings.device)
+    if device.type == "cpu":
+        keep_freed_memory()
+    if settings.threads:
+        torch.set_num_threads(settings.threads)
+    started = time.monotonic()
+
+    training, validation = keep(load_dataset(settings.data, "train").items), keep(load_dataset(settings.data, "val").items)
+    backgrounds = keep_folder(settings.backgrounds) if settings.backgrounds else None
+    negatives = keep_folder(settings.negatives) if settings.negatives else None
+    steps = settings.steps or math.ceil((settings.epochs or 20) * len(training) / settings.batch_size)
+
+    model = _start(settings, training).to(device, memory_format=torch.channels_last)
+    optimizer = make_optimizer(model, settings.lr * settings.batch_size / 16)
+    peaks = [group["lr"] for group in optimizer.param_groups]
+    batches = Batches(training, backgrounds, settings.batch_size, model.size_wh, settings.seed, device)
+    first, curve, best = 0, [], None
+    if settings.resume and resume_path.exists():
+        first, curve, best = _restore(resume_path, settings, steps, model, optimizer, batches)
+        log.info("going on at step %d of %d", first, steps)
+    every = max(1, steps // max(1, settings.evaluations))
+    about = {
+        "seed": settings.seed, "data_digest": digest(settings.data), "steps": steps, "batch_size": settings.batch_size, "lr": settings.lr,
+        "train_pictures": len(training), "val_pictures": len(validation), "backgrounds": len(backgrounds) if backgrounds else 0,
+    }
+
+    with _progress(steps, first) as advance:
+        losses: list[float] = []
+        for step in range(first, steps):
+            for group, peak in zip(optimizer.param_groups, peaks, strict=True):
+                group["lr"] = peak * lr_share(step, steps)
+            batch, targets = batches.next()  # (B, 3, h, w) in 0..1
+            model.train()
+            parts = model.compute_loss(targets, model.raw(batch))
+            loss = parts["classification"] + parts["bbox_regression"]
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            norm = nn.utils.clip_grad_norm_(model.parameters(), CLIP_NORM)
+            if not (math.isfinite(loss.item()) and math.isfinite(norm.item())):
+                raise UserError(f"The loss is no longer a finite number at step {step + 1}; start again with a lower --lr than {settings.lr:g}.")
+            optimizer.step()
+            losses.append(loss.item())
+
+            if (step + 1) % every == 0 or step + 1 == steps:
+                found = run(model, validation)
+                ap50, ap = _precision(validation, found)
+                seen = (step + 1) * settings.batch_size
+                curve.append({"step": step + 1, "pictures_seen": seen, "loss": round(float(np.mean(losses)), 5), "ap50": ap50, "ap50_95": ap})
+                losses.clear()
+                if best is None or (ap or 0) >= (best["ap50_95"] or 0):
+                    threshold = choose_threshold(validation, found, run(model, negatives) if negatives else None)
+                    best = {"step": step + 1, "ap50": ap50, "ap50_95": ap}
+                    metrics = {"val_ap50": ap50, "val_ap50_95": ap, "best_step": step + 1}
+                    checkpoint.save(settings.out, model, about | {"threshold": threshold, "metrics": metrics})
+                write_atomic(settings.out.with_suffix(".csv"), _csv(curve))
+                _save(resume_path, settings, steps, step + 1, curve, best, model, optimizer, batches)
+            advance(best, curve)
+    resume_path.unlink(missing_ok=True)
+    return {
+        "model": str(settings.out), "steps": steps, "pictures_seen": steps * settings.batch_size,
+        "ap50": best["ap50"], "ap50_95": best["ap50_95"], "seconds": round(time.monotonic() - started, 1),
+    }
+
+
+def lr_share(step: int, steps: int) -> float:
+    """Share of the peak learning rate: a short linear warm-up, then a cosine down to 2 %."""
+    warm_up = min(WARM_UP_STEPS, max(1, steps // 5))
+    if step < warm_up:
+        return (step + 1) / warm_up
+    along = (step - warm_up) / max(1, steps - warm_up)
+    return LAST_LR_SHARE + (1 - LAST_LR_SHARE) * 0.5 * (1 + math.cos(math.pi * along))
+
+
+def make_optimizer(model: nn.Module, lr: float) -> torch.optim.AdamW:
+    """AdamW; biases and BatchNorm (vectors) are not decayed."""
+    matrices = [p for p in model.parameters() if p.ndim > 1]
+    vectors = [p for p in model.parameters() if p.ndim <= 1]
+    return torch.optim.AdamW([{"params": matrices, "weight_decay": WEIGHT_DECAY}, {"params": vectors, "weight_decay": 0.0}], lr=lr)
+
+
+@torch.inference_mode()
+def run(model: VectorSSD, pictures: Pictures, batch_size: int = 16) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Boxes (n, 4) in pixels of `KEPT_WH` and scores (n,) from .01 for every picture."""
+    model.eval()
+    device, found = next(model.parameters()).device, []
+    scale = np.float32([*KEPT_WH, *KEPT_WH])
+    for at in range(0, len(pictures), batch_size):
+        pixels = pictures.pixels[at : at + batch_size].to(device).float().div_(255)
+        resized = nn.functional.interpolate(pixels, size=model.size_wh[::-1], mode="bilinear")  # as the detector's resize: no anti-aliasing
+        scores, boxes = model.scores_and_boxes(model.raw(resized.contiguous(memory_format=torch.channels_last)))
+        found += [(b.cpu().numpy() * scale, s.cpu().numpy()) for b, s in model.select(scores, boxes, 0.01)]
+    return found
+
+
+def choose_threshold(validation: Pictures, found: list, on_negatives: list | None) -> float:
+    """The lowest of `THRESHOLDS` at which pictures without a Vector hardly give a false alarm.
+
+    Counted on the val pictures and, where given, on real pictures without a Vector, which ask for more than renders do.
+    """
+    truth = [b * np.float32([*KEPT_WH, *KEPT_WH]) for b in validation.boxes]
+    for threshold in THRESHOLDS:
+        own = at_threshold(truth, [b for b, _ in found], [s for _, s in found], [KEPT_WH[1]] * len(truth), threshold)
+        others = sum(int((s >= threshold).sum()) for _, s in on_negatives) / len(on_negatives) if on_negatives else 0.0
+        if own["false_alarms_per_image"] <= ALARM_SHARE and others <= ALARM_SHARE:
+            break
+    return float(threshold)
+
+
+def _precision(pictures: Pictures, found: list) -> tuple[float | None, float | None]:
+    truth = [b * np.float32([*KEPT_WH, *KEPT_WH]) for b in pictures.boxes]
+    return average_precision(truth, [b for b, _ in found], [s for _, s in found], [KEPT_WH] * len(truth))
+
+
+def _check(settings: TrainSettings, resume_path: Path) -> None:
+    if settings.epochs is not None and settings.steps is not None:
+        raise UsageError("Give --epochs or --steps, not both.")
+    if (settings.epochs is not None and settings.epochs <= 0) or (settings.steps is not None and settings.steps < 1) or settings.batch_size < 2:
+        raise UsageError("--epochs and --steps must be positive and --batch-size at least 2.")
+    if resume_path.exists() and not settings.resume and not settings.overwrite:
+        raise UserError(f"A stopped training of {settings.out} can go on: add --resume, or --overwrite to start again.")
+    if not (settings.resume and resume_path.exists()):
+        refuse_existing(settings.out, settings.overwrite)
+
+
+def _start(settings: TrainSettings, training: Pictures) -> VectorSSD:
+    """The first weights; COCO's BatchNorm is measured on training pictures."""
+    some = training.pixels[torch.linspace(0, len(training) - 1, min(48, len(training))).long()].float().div_(255)
+    size = (320, 320) if "320" in settings.arch else (300, 300)
+    pictures = nn.functional.interpolate(some, size=size, mode="bilinear")
+    return build(settings.arch, settings.init, settings.seed, settings.coco, pictures=pictures)
+
+
+def _identity(settings: TrainSettings, steps: int) -> str:
+    """What must be the same for a training to go on."""
+    return json.dumps([settings.init, settings.arch, settings.seed, steps, settings.batch_size, settings.lr, digest(settings.data)])
+
+
+def _save(path: Path, settings, steps, step, curve, best, model, optimizer, batches) -> None:
+    buffer = io.BytesIO()
+    state = {
+        "identity": _identity(settings, steps), "step": step, "curve": curve, "best": best, "model": model.state_dict(),
+        "optimizer": optimizer.state_dict(), "batches": json.dumps(batches.state()),
+    }
+    torch.save(state, buffer)
+    write_atomic(path, buffer.getvalue())
+
+
+def _restore(path: Path, settings, steps, model, optimizer, batches) -> tuple[int, list, dict]:
+    try:
+        state = torch.load(path, weights_only=True, map_location="cpu")
+    except Exception as error:
+        raise UserError(f"{path} cannot be read; remove it and start again with --overwrite.") from error
+    if state["identity"] != _identity(settings, steps):
+        raise UserError(f"{path} belongs to a training with other settings or data; use the same ones, or --overwrite without --resume.")
+    model.load_state_dict(state["model"])
+    optimizer.load_state_dict(state["optimizer"])
+    batches.restore(json.loads(state["batches"]))
+    return state["step"], state["curve"], state["best"]
+
+
+def _csv(curve: list[dict]) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(curve[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(curve)
+    return text.getvalue()
+
+
+class _progress:
+    """A bar on standard error with the latest AP and the time left."""
+
+    def __init__(self, steps: int, first: int):
+        columns = (TextColumn("training"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[note]}"), TimeRemainingColumn())
+        self._bar = Progress(*columns, console=Console(stderr=True))
+        self._task = self._bar.add_task("training", total=steps, completed=first, note="")
+
+    def __enter__(self):
+        self._bar.start()
+        return self._advance
+
+    def __exit__(self, *_exc) -> None:
+        self._bar.stop()
+
+    def _advance(self, best: dict | None, curve: list[dict]) -> None:
+        note = f"AP50 {curve[-1]['ap50'] or 0:.3f}  AP50-95 {curve[-1]['ap50_95'] or 0:.3f}  best {best['ap50_95'] or 0:.3f}" if curve else "first AP to come"
+        self._bar.update(self._task, advance=1, note=note)

@@ -1,0 +1,47 @@
+"""Settings of `vector-tl train`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """Train a detector on the train sessions of a data set, keeping the best by AP50-95 on its val sessions.
+
+    Example: vector-tl train --data data --init coco --out models/mine.safetensors --epochs 20
+    """
+
+    data: Path
+    """Data set folder."""
+    out: Path
+    """Model file to write; beside it a .csv of the learning curve."""
+    init: str = "coco"
+    """coco, scratch, or a model (name or path) to go on from."""
+    arch: str = "ssd300_mobilenet_v1"
+    """ssd300_mobilenet_v1 or ssdlite320_mobilenet_v3_large."""
+    epochs: float | None = None
+    """Passes over the training pictures (20 when neither --epochs nor --steps is given)."""
+    steps: int | None = None
+    """Batches to train on, instead of --epochs."""
+    seed: int = 0
+    """Of random weights, order of pictures, and augmentation: same seed, same curve on the same machine's CPU."""
+    device: str = "auto"
+    """cpu, cuda or auto."""
+    resume: bool = False
+    """Go on where a stopped training of the same --out was."""
+    overwrite: bool = False
+    """Replace --out if it is there already."""
+    coco: Path | None = None
+    """TensorFlow's COCO weights: detect.tflite or its folder."""
+    backgrounds: Path | None = None
+    """Folder of photographs without a Vector: 1 in 8 pictures of a batch comes from there."""
+    negatives: Path | None = None
+    """Folder of pictures without a Vector that are not trained on: the threshold is raised until hardly any gives a false alarm."""
+    batch_size: int = 16
+    """Pictures in a batch."""
+    lr: float = 8e-4
+    """Peak learning rate of AdamW for a batch of 16; scaled with the batch's size."""
+    evaluations: int = 10
+    """How often the val sessions are measured."""
+    threads: int | None = None
+    """CPU threads; all when not given."""
