@@ -1,68 +1,88 @@
-"""`vector-tl evaluate`: what a model is worth on labelled pictures."""
+"""`vector-tl evaluate`: a model against labelled pictures."""
 
-import logging
-from collections.abc import Callable, Iterable, Sequence
+import sys
+from typing import Protocol
 
 import numpy as np
+from rich.console import Console
+from rich.progress import track
 
-from vector_tl.evaluate.metrics import at_threshold, average_precision
+from vector_tl.errors import UsageError
+from vector_tl.evaluate.metrics import AP_SCORE, Outcome, measure
 from vector_tl.evaluate.settings import EvaluateSettings
-from vector_tl.labels.dataset import load_dataset
+from vector_tl.labels.dataset import DataSet, load_dataset
 
-log = logging.getLogger(__name__)
-LOWEST_SCORE = 0.01  # AP counts all boxes from here
-BATCH = 16
 
-# pictures (list of uint8 (H, W, 3) RGB) -> for each boxes_xyxy (N, 4) and scores (N,)
-Find = Callable[[list[np.ndarray]], Sequence[tuple[np.ndarray, np.ndarray]]]
+class Detections(Protocol):
+    """Boxes float32 (N, 4) in pixels and scores (N,), best first."""
+
+    boxes_xyxy: np.ndarray
+    scores: np.ndarray
+
+
+class Detector(Protocol):
+    """What is asked of a detector."""
+
+    name: str
+    arch: str
+    init: str
+    threshold: float
+
+    def __call__(self, picture: np.ndarray, threshold: float | None = None) -> Detections: ...
 
 
 def evaluate(settings: EvaluateSettings) -> dict:
-    """Run a model over a split; the JSON of `vector-tl evaluate`.
+    """Measure a model on one split of a data set; unlabelled pictures are left out, and their number is logged.
+
+    Returns:
+        {"model", "arch", "init", "images", "boxes", "ap50", "ap50_95", "threshold", "precision", "recall", "false_alarms_per_image",
+        "recall_by_height_px": [{"min", "max", "boxes", "recall"}]}; what is undefined is None.
 
     Raises:
-        UserError: no such model, no such data, nothing labelled.
+        UsageError: a threshold outside 0..1 or an unknown split.
+        UserError: model, data or labels are missing or broken.
     """
-    from vector_tl.detect.engine import load
+    if settings.threshold is not None and not 0 <= settings.threshold <= 1:  # NaN too
+        raise UsageError(f"--threshold {settings.threshold} is no score; give a number from 0 to 1.")
+    dataset = load_dataset(settings.data, settings.split)
+    from vector_tl.detect.engine import load  # PyTorch: only once the data are known to be there
 
-    data = load_dataset(settings.data, settings.split)
-    detector = load(settings.model, settings.device)
-    threshold = detector.threshold if settings.threshold is None else settings.threshold
-    if data.unlabelled:
-        log.warning("%d pictures without a label file are left out", data.unlabelled)
-    measured = measure(
-        lambda pictures: [(d.boxes_xyxy, d.scores) for d in detector.batch(pictures, LOWEST_SCORE)],
-        ((item.picture(), item.boxes_xyxy) for item in data.items), threshold,
-    )
-    return {"model": detector.name, "arch": detector.arch, "init": detector.init} | measured
+    return evaluate_detector(load(settings.model, settings.device), dataset, settings.threshold)
 
 
-def measure(find: Find, labelled: Iterable[tuple[np.ndarray, Callable[[tuple[int, int]], np.ndarray]]], threshold: float) -> dict:
-    """Figures of any detector.
+def evaluate_detector(detector: Detector, dataset: DataSet, threshold: float | None = None) -> dict:
+    """The figures of `evaluate` for a detector at hand, at its own threshold unless another is given."""
+    threshold = detector.threshold if threshold is None else threshold
+    figures = measure(outcomes(detector, dataset), threshold)
+    return {"model": detector.name, "arch": detector.arch, "init": detector.init} | figures
 
-    Args:
-        find: takes a list of pictures and gives boxes and scores (from .01) for each.
-        labelled: pictures with, for each, a function from its size to its true boxes (N, 4) in pixels.
-    """
-    truth, boxes, scores, sizes = [], [], [], []
-    batch: list[np.ndarray] = []
 
-    def flush():
-        for b, s in find(batch):
-            boxes.append(np.asarray(b, np.float32).reshape(-1, 4))
-            scores.append(np.asarray(s, np.float32))
-        batch.clear()
+def outcomes(detector: Detector, dataset: DataSet) -> list[Outcome]:
+    """What the detector says on every picture, with all boxes that AP needs, beside the truth."""
+    console = Console(stderr=True)
+    result = []
+    for item in track(dataset.items, "evaluate", console=console, disable=not sys.stderr.isatty(), transient=True):
+        picture = item.picture()
+        size_wh = (picture.shape[1], picture.shape[0])
+        found = detector(picture, threshold=AP_SCORE)
+        finite = np.isfinite(found.boxes_xyxy).all(axis=1) & np.isfinite(found.scores)
+        result.append(Outcome(size_wh, item.boxes_xyxy(size_wh), found.boxes_xyxy[finite], found.scores[finite]))
+    return result
 
-    for picture, true_boxes in labelled:
-        size = (picture.shape[1], picture.shape[0])
-        sizes.append(size)
-        truth.append(true_boxes(size))
-        batch.append(picture)
-        if len(batch) == BATCH:
-            flush()
-    if batch:
-        flush()
-    ap50, ap = average_precision(truth, boxes, scores, sizes)
-    return {"images": len(truth), "boxes": sum(map(len, truth)), "ap50": ap50, "ap50_95": ap, "threshold": threshold} | at_threshold(
-        truth, boxes, scores, [h for _, h in sizes], threshold
-    )
+
+def describe(figures: dict) -> str:
+    """The figures of `evaluate` as lines for a person."""
+
+    def show(value: float | None) -> str:
+        return "-" if value is None else f"{value:.3f}"
+
+    lines = [
+        f"{figures['model']} ({figures['arch']} from {figures['init']}) on {figures['images']} pictures with {figures['boxes']} Vectors",
+        f"AP50 {show(figures['ap50'])}   AP50-95 {show(figures['ap50_95'])}",
+        f"above score {figures['threshold']:.2f}: precision {show(figures['precision'])}   recall {show(figures['recall'])}   "
+        f"false boxes per picture {show(figures['false_alarms_per_image'])}",
+    ]
+    for row in figures["recall_by_height_px"]:
+        until = "and more" if row["max"] is None else f"to {row['max']:g}"
+        lines.append(f"  {row['min']:g} {until} px high: {row['boxes']} Vectors, recall {show(row['recall'])}")
+    return "\n".join(lines)

@@ -1,95 +1,101 @@
-"""COCO average precision, and what it hides: recall by size and false alarms at one threshold."""
+"""What is counted: COCO's average precision, and precision, recall and false alarms at a threshold."""
 
-import contextlib
-import io
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
+from faster_coco_eval import COCO, COCOeval_faster
 
 MATCH_IOU = 0.5
-HEIGHT_EDGES_PX = (0, 24, 48, 96, 192, math.inf)  # of a picture scaled to 360 lines
-REFERENCE_LINES = 360
+AP_SCORE = 0.01  # AP uses all boxes above this score
+MAX_BOXES = 100  # of a picture, as COCO counts
+HEIGHT_EDGES_PX = (0, 24, 48, 96, 192, math.inf)
+HEIGHT_LINES = 360  # heights are those in a picture of so many lines, the robot's own
 
 
-def average_precision(truth: list[np.ndarray], boxes: list[np.ndarray], scores: list[np.ndarray], sizes_wh: list[tuple[int, int]]) -> tuple[float | None, float | None]:
-    """AP at IoU .5 and the mean of AP at .5 to .95, as COCO defines them (by faster-coco-eval).
+@dataclass(frozen=True)
+class Outcome:
+    """A picture's true boxes (N, 4) and those predicted (M, 4) with scores (M,), best first; all in pixels of that picture."""
 
-    Args:
-        truth, boxes: for each picture (N, 4) xyxy in pixels.
-        scores: for each picture (N,).
-        sizes_wh: for each picture its size.
+    size_wh: tuple[int, int]
+    boxes_xyxy: np.ndarray
+    predicted_xyxy: np.ndarray
+    scores: np.ndarray
 
-    Returns:
-        None for both where there is no true box.
-    """
-    if not any(len(t) for t in truth):
+
+def average_precision(outcomes: Sequence[Outcome]) -> tuple[float | None, float | None]:
+    """COCO's AP at IoU .5 and its mean over IoU .5 to .95; None where no picture has a box."""
+    truths, predictions = [], []
+    for image_id, outcome in enumerate(outcomes, 1):
+        for x1, y1, x2, y2 in outcome.boxes_xyxy.astype(float).tolist():
+            box = [x1, y1, x2 - x1, y2 - y1]
+            truths.append({"id": len(truths) + 1, "image_id": image_id, "category_id": 1, "bbox": box, "area": box[2] * box[3], "iscrowd": 0})
+        for (x1, y1, x2, y2), score in zip(outcome.predicted_xyxy.astype(float).tolist(), outcome.scores.tolist(), strict=True):
+            if score > AP_SCORE:
+                predictions.append({"image_id": image_id, "category_id": 1, "bbox": [x1, y1, x2 - x1, y2 - y1], "score": score})
+    if not truths:
         return None, None
-    if not any(len(b) for b in boxes):
+    if not predictions:
         return 0.0, 0.0
-    from faster_coco_eval import COCO, COCOeval_faster
-
-    images = [{"id": i + 1, "width": w, "height": h} for i, (w, h) in enumerate(sizes_wh)]
-    annotations = [
-        {"id": k + 1, "image_id": i + 1, "category_id": 1, "bbox": _xywh(box), "area": float((box[2] - box[0]) * (box[3] - box[1])), "iscrowd": 0}
-        for k, (i, box) in enumerate((i, box) for i, picture in enumerate(truth) for box in picture)
-    ]
-    found = [
-        {"image_id": i + 1, "category_id": 1, "bbox": _xywh(box), "score": float(score)}
-        for i, (picture, own) in enumerate(zip(boxes, scores, strict=True)) for box, score in zip(picture, own, strict=True)
-    ]
-    with contextlib.redirect_stdout(io.StringIO()):
-        coco = COCO({"images": images, "annotations": annotations, "categories": [{"id": 1, "name": "vector"}]})
-        evaluation = COCOeval_faster(coco, coco.loadRes(found), "bbox")
-        evaluation.evaluate()
-        evaluation.accumulate()
-        evaluation.summarize()
-    return float(evaluation.stats[1]), float(evaluation.stats[0])
-
-
-def _xywh(box: np.ndarray) -> list[float]:
-    x1, y1, x2, y2 = (float(v) for v in box)
-    return [x1, y1, x2 - x1, y2 - y1]
+    images = [{"id": i, "width": o.size_wh[0], "height": o.size_wh[1]} for i, o in enumerate(outcomes, 1)]
+    truth = COCO({"images": images, "annotations": truths, "categories": [{"id": 1, "name": "vector"}]})
+    coco = COCOeval_faster(truth, truth.loadRes(predictions), "bbox", print_function=lambda *_: None)
+    coco.params.maxDets = [1, 10, MAX_BOXES]
+    coco.evaluate()
+    coco.accumulate()
+    coco.summarize()
+    return float(coco.stats[1]), float(coco.stats[0])
 
 
 def iou_matrix(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Intersection over union (N, M) of boxes (N, 4) and (M, 4) xyxy."""
+    """Intersection over union of boxes (N, 4) and (M, 4), xyxy: (N, M)."""
     a, b = np.asarray(a, np.float64).reshape(-1, 4), np.asarray(b, np.float64).reshape(-1, 4)
     low, high = np.maximum(a[:, None, :2], b[None, :, :2]), np.minimum(a[:, None, 2:], b[None, :, 2:])
-    shared = np.clip(high - low, 0, None).prod(axis=2)
-    union = (a[:, 2:] - a[:, :2]).prod(axis=1)[:, None] + (b[:, 2:] - b[:, :2]).prod(axis=1)[None] - shared
-    return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+    shared = np.clip(high - low, 0, None).prod(axis=2)  # (N, M)
+    area_a, area_b = (a[:, 2:] - a[:, :2]).prod(axis=1), (b[:, 2:] - b[:, :2]).prod(axis=1)
+    return shared / np.maximum(area_a[:, None] + area_b[None] - shared, 1e-12)
 
 
-def match(truth: np.ndarray, boxes: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    """Greedy matching, best score first: for each box (N,) the index of the true box it found at IoU >= .5, or -1."""
-    iou, partner = iou_matrix(boxes, truth), np.full(len(boxes), -1)
-    for i in np.argsort(-np.asarray(scores), kind="stable"):
-        if iou.shape[1] and (best := int(iou[i].argmax())) >= 0 and iou[i, best] >= MATCH_IOU:
-            partner[i] = best
-            iou[:, best] = -1.0
-    return partner
+def match(outcome: Outcome) -> tuple[np.ndarray, np.ndarray]:
+    """Greedy matching, best score first: each prediction takes the free true box it covers best, if by IoU >= .5.
+
+    A threshold only cuts the end of the list, so one matching serves every threshold.
+
+    Returns:
+        For each true box the score of its match, -1 where it has none (N,); for each prediction whether it has a match (M,).
+    """
+    iou = iou_matrix(outcome.predicted_xyxy, outcome.boxes_xyxy)  # (M, N)
+    found_at, hit = np.full(len(outcome.boxes_xyxy), -1.0), np.zeros(len(outcome.scores), bool)
+    for row in np.argsort(-outcome.scores, kind="stable") if len(found_at) else ():
+        free = np.where(found_at < 0, iou[row], -1.0)
+        best = int(free.argmax())
+        if free[best] >= MATCH_IOU:
+            found_at[best], hit[row] = outcome.scores[row], True
+    return found_at, hit
 
 
-def at_threshold(truth: list[np.ndarray], boxes: list[np.ndarray], scores: list[np.ndarray], heights: list[int], threshold: float) -> dict:
-    """Precision, recall, false alarms a picture, and recall by height of the true box; None where nothing is there to count."""
-    true_heights, found, alarms, shown = [], [], 0, 0
-    for t, b, s, height in zip(truth, boxes, scores, heights, strict=True):
-        keep = s >= threshold
-        partner = match(t, b[keep], s[keep])
-        shown += int(keep.sum())
-        alarms += int((partner < 0).sum())
-        hit = np.zeros(len(t), bool)
-        hit[partner[partner >= 0]] = True
-        found += hit.tolist()
-        true_heights += ((t[:, 3] - t[:, 1]) * REFERENCE_LINES / height).tolist()
-    true_heights, found = np.asarray(true_heights), np.asarray(found, bool)
-    rows = []
-    for low, high in zip(HEIGHT_EDGES_PX, HEIGHT_EDGES_PX[1:], strict=False):
-        inside = (true_heights >= low) & (true_heights < high) if len(true_heights) else np.zeros(0, bool)
-        rows.append({"min": low, "max": None if math.isinf(high) else high, "boxes": int(inside.sum()), "recall": float(found[inside].mean()) if inside.any() else None})
+def measure(outcomes: Sequence[Outcome], threshold: float) -> dict:
+    """All figures of an evaluation; what is undefined is None.
+
+    Returns:
+        {"images", "boxes", "ap50", "ap50_95", "threshold", "precision", "recall", "false_alarms_per_image", "recall_by_height_px"}
+    """
+    ap50, ap50_95 = average_precision(outcomes)
+    matches = [match(outcome) for outcome in outcomes]
+    found = np.concatenate([found_at > threshold for found_at, _ in matches] or [np.zeros(0, bool)])  # one for each true box
+    hits = np.concatenate([hit[o.scores > threshold] for (_, hit), o in zip(matches, outcomes, strict=True)] or [np.zeros(0, bool)])
+    heights = np.concatenate([(o.boxes_xyxy[:, 3] - o.boxes_xyxy[:, 1]) * HEIGHT_LINES / o.size_wh[1] for o in outcomes] or [np.zeros(0)])
+    by_height = []
+    for low, high in zip(HEIGHT_EDGES_PX[:-1], HEIGHT_EDGES_PX[1:], strict=True):
+        chosen = found[(heights >= low) & (heights < high)]
+        by_height.append({"min": low, "max": high if math.isfinite(high) else None, "boxes": len(chosen), "recall": _share(chosen)})
     return {
-        "precision": (shown - alarms) / shown if shown else None,
-        "recall": float(found.mean()) if len(found) else None,
-        "false_alarms_per_image": alarms / len(truth) if truth else None,
-        "recall_by_height_px": rows,
-    }
+        "images": len(outcomes), "boxes": len(found), "ap50": ap50, "ap50_95": ap50_95, "threshold": threshold,
+        "precision": _share(hits), "recall": _share(found), "false_alarms_per_image": float((~hits).sum()) / len(outcomes) if outcomes else None,
+        "recall_by_height_px": by_height,
+    }  # fmt: skip
+
+
+def _share(flags: np.ndarray) -> float | None:
+    return float(flags.mean()) if len(flags) else None

@@ -8,18 +8,18 @@ import tyro
 
 @dataclass(frozen=True)
 class EvaluateSettings:
-    """Measure a model on labelled pictures: average precision, recall by size, false alarms.
+    """Measure a model on labelled pictures: AP, precision, recall by size, false alarms.
 
-    Example: vector-tl evaluate transfer --data data --split val --json
+    Example: vector-tl evaluate transfer --data data --split test --json
     """
 
     model: tyro.conf.Positional[str]
     """A model file, or a name in models/."""
-    data: Path
-    """Data set folder."""
+    data: Path = Path("data")
+    """Folder of the data set."""
     split: str = "test"
-    """train, val, test, or all."""
+    """train, val, test or all."""
     threshold: float | None = None
-    """Score from which a box counts; the model's own when not given."""
+    """Score above which a box counts for precision, recall and false alarms; the model's own when not given."""
     device: str = "auto"
     """cpu, cuda or auto."""

@@ -27,13 +27,13 @@ class Pictures:
         return len(self.boxes)
 
 
-def keep(items: tuple[Item, ...]) -> Pictures:
+def keep(items: list[Item]) -> Pictures:
     """Decode the pictures of a data set.
 
     Raises:
         UserError: one cannot be read.
     """
-    return Pictures(_stack([item.picture() for item in items]), [item.boxes_xyxy((1, 1)).astype(np.float64) for item in items])
+    return Pictures(_stack([item.picture() for item in items]), [item.boxes_norm.astype(np.float64) for item in items])
 
 
 def keep_folder(folder: Path) -> Pictures:

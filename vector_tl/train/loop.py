@@ -19,7 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from torch import nn
 
 from vector_tl.errors import UsageError, UserError
-from vector_tl.evaluate.metrics import at_threshold, average_precision
+from vector_tl.evaluate.metrics import Outcome, average_precision, measure
 from vector_tl.files import refuse_existing, write_atomic
 from vector_tl.labels.dataset import digest, load_dataset
 from vector_tl.nets import checkpoint
@@ -92,13 +92,13 @@ def train(settings: TrainSettings) -> dict:
             losses.append(loss.item())
 
             if (step + 1) % every == 0 or step + 1 == steps:
-                found = run(model, validation)
-                ap50, ap = _precision(validation, found)
+                outcomes = run(model, validation)
+                ap50, ap = average_precision(outcomes)
                 seen = (step + 1) * settings.batch_size
                 curve.append({"step": step + 1, "pictures_seen": seen, "loss": round(float(np.mean(losses)), 5), "ap50": ap50, "ap50_95": ap})
                 losses.clear()
                 if best is None or (ap or 0) >= (best["ap50_95"] or 0):
-                    threshold = choose_threshold(validation, found, run(model, negatives) if negatives else None)
+                    threshold = choose_threshold(outcomes, run(model, negatives) if negatives else [])
                     best = {"step": step + 1, "ap50": ap50, "ap50_95": ap}
                     metrics = {"val_ap50": ap50, "val_ap50_95": ap, "best_step": step + 1}
                     checkpoint.save(settings.out, model, about | {"threshold": threshold, "metrics": metrics})
@@ -129,36 +129,29 @@ def make_optimizer(model: nn.Module, lr: float) -> torch.optim.AdamW:
 
 
 @torch.inference_mode()
-def run(model: VectorSSD, pictures: Pictures, batch_size: int = 16) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Boxes (n, 4) in pixels of `KEPT_WH` and scores (n,) from .01 for every picture."""
+def run(model: VectorSSD, pictures: Pictures, batch_size: int = 16) -> list[Outcome]:
+    """What the network finds from score .01 on every picture, beside the truth, in pixels of `KEPT_WH`."""
     model.eval()
-    device, found = next(model.parameters()).device, []
+    device, outcomes = next(model.parameters()).device, []
     scale = np.float32([*KEPT_WH, *KEPT_WH])
     for at in range(0, len(pictures), batch_size):
         pixels = pictures.pixels[at : at + batch_size].to(device).float().div_(255)
         resized = nn.functional.interpolate(pixels, size=model.size_wh[::-1], mode="bilinear")  # as the detector's resize: no anti-aliasing
         scores, boxes = model.scores_and_boxes(model.raw(resized.contiguous(memory_format=torch.channels_last)))
-        found += [(b.cpu().numpy() * scale, s.cpu().numpy()) for b, s in model.select(scores, boxes, 0.01)]
-    return found
+        for truth, (box, score) in zip(pictures.boxes[at : at + batch_size], model.select(scores, boxes, 0.01), strict=True):
+            outcomes.append(Outcome(KEPT_WH, (truth * scale).astype(np.float32), box.cpu().numpy() * scale, score.cpu().numpy()))
+    return outcomes
 
 
-def choose_threshold(validation: Pictures, found: list, on_negatives: list | None) -> float:
-    """The lowest of `THRESHOLDS` at which pictures without a Vector hardly give a false alarm.
+def choose_threshold(validation: list[Outcome], negatives: list[Outcome]) -> float:
+    """The lowest of `THRESHOLDS` at which pictures hardly give a false alarm.
 
     Counted on the val pictures and, where given, on real pictures without a Vector, which ask for more than renders do.
     """
-    truth = [b * np.float32([*KEPT_WH, *KEPT_WH]) for b in validation.boxes]
     for threshold in THRESHOLDS:
-        own = at_threshold(truth, [b for b, _ in found], [s for _, s in found], [KEPT_WH[1]] * len(truth), threshold)
-        others = sum(int((s >= threshold).sum()) for _, s in on_negatives) / len(on_negatives) if on_negatives else 0.0
-        if own["false_alarms_per_image"] <= ALARM_SHARE and others <= ALARM_SHARE:
+        if all(measure(some, threshold)["false_alarms_per_image"] <= ALARM_SHARE for some in (validation, negatives) if some):
             break
     return float(threshold)
-
-
-def _precision(pictures: Pictures, found: list) -> tuple[float | None, float | None]:
-    truth = [b * np.float32([*KEPT_WH, *KEPT_WH]) for b in pictures.boxes]
-    return average_precision(truth, [b for b, _ in found], [s for _, s in found], [KEPT_WH] * len(truth))
 
 
 def _check(settings: TrainSettings, resume_path: Path) -> None:

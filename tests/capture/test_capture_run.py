@@ -1,0 +1,237 @@
+"""Capture sessions against a robot and a truth channel that live in memory."""
+
+import json
+import math
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+
+from vector_tl.capture.run import take_session, watch
+from vector_tl.capture.settings import CaptureSettings
+from vector_tl.capture.simulated import clear_boxes, next_plan, read_session
+from vector_tl.errors import UsageError, UserError
+from vector_tl.labels import dataset
+from vector_tl.robot.base import Frame, Intrinsics, NoFreshFrame, RobotState
+
+
+class SmallWorld:
+    """A robot on a table of 1.6 m, and the truth about it: a Vector is a flat square that faces the camera."""
+
+    serial, intrinsics, stops = "00e20100", Intrinsics(), []
+
+    def __init__(self, fail_after=None, shift_px=0.0):
+        self.world(0)
+        self.image_id, self.head_rad, self.lift_mm, self.speeds = 0, 0.0, 32.0, (0.0, 0.0)
+        self.fail_after, self.shift_px, self.truths, self.driven = fail_after, shift_px, {}, 0
+
+    def world(self, seed):
+        self.poses = [(0.0, seed % 100 * 5.0, 0.0), (300.0, 0.0, 0.0), (-300.0, 0.0, 0.0)]
+
+    def next_frame(self, after_id=None, timeout_s=1.0):
+        assert after_id is None or after_id == self.image_id
+        self.image_id += 1
+        if self.fail_after is not None and self.image_id > self.fail_after:
+            raise KeyboardInterrupt
+        shade = 40 + self.image_id * 7 % 150
+        picture = np.full((360, 640, 3), shade, np.uint8)
+        jpeg = cv2.imencode(".jpg", picture)[1].tobytes()
+        self.truths[self.image_id] = {"size_wh": [640, 360], "boxes": self._boxes(), "vectors": self._vectors(), "falls": 0}
+        return Frame(self.image_id, self.image_id * 66, self.image_id * 0.066, jpeg)
+
+    def _vectors(self):
+        return [{"vector": i, "x_mm": x, "y_mm": y, "heading_rad": heading, "role": "x"} for i, (x, y, heading) in enumerate(self.poses)]
+
+    def _boxes(self):
+        boxes, (x, y, heading) = [], self.poses[0]
+        for index, (tx, ty, _) in enumerate(self.poses[1:], 1):
+            ahead = math.cos(heading) * (tx - x) + math.sin(heading) * (ty - y)
+            left = -math.sin(heading) * (tx - x) + math.cos(heading) * (ty - y)
+            if ahead > 20:
+                half, middle = 320 * 30 / ahead, 320 - 320 * left / ahead
+                x1, x2 = max(0.0, middle - half) + self.shift_px, min(640.0, middle + half)
+                if x2 > x1:
+                    boxes.append({"vector": index, "xyxy": [x1, max(0, 180 - half), x2, min(360, 180 + half)], "visible_px": int(half * (x2 - x1))})
+        return boxes
+
+    def truth(self, image_id=None):
+        return self.truths[image_id] if image_id else {"vectors": self._vectors()}
+
+    def place(self, vectors):
+        poses = [(v["x_mm"], v["y_mm"], v["heading_rad"]) for v in vectors]
+        if any(max(abs(x), abs(y)) > 800 for x, y, _ in poses):
+            raise UserError("Vector would not stand on the ground")
+        self.poses = poses
+
+    def state(self):
+        return RobotState(0.0, 0.0, 0.0, 0.0, self.head_rad, self.lift_mm, *self.speeds, None)
+
+    def set_head(self, angle_rad):
+        self.head_rad = angle_rad
+
+    def set_lift(self, height_mm):
+        self.lift_mm = height_mm
+
+    def drive(self, left, right):
+        self.driven += 1
+        return True
+
+    def stop(self):
+        pass
+
+
+def settings_for(folder, **kwargs) -> CaptureSettings:
+    return CaptureSettings(**{"data": folder, "count": 40, "pictures_per_session": 12} | kwargs)
+
+
+def run(settings, world=None) -> SmallWorld:
+    world = world or SmallWorld()
+    plan, _ = next_plan(settings)
+    while plan is not None:
+        world.world(plan.world)
+        take_session(settings, plan, world, world)
+        plan, _ = next_plan(settings)
+    return world
+
+
+def tree(folder) -> dict:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_data_set_is_complete_and_has_its_share_of_negatives(tmp_path):
+    world = run(settings_for(tmp_path))
+    data = dataset.load_dataset(tmp_path, "all")
+    sessions = {item.session for item in data.items}
+    assert len(data.items) == 40 and data.unlabelled == 0 and sessions == {f"sim-0-{i:03d}" for i in range(4)}
+    assert sum(len(item.boxes_cxcywh) == 0 for item in data.items) == 6
+    assert {len(item.boxes_cxcywh) for item in data.items} == {0, 1, 2} or {len(item.boxes_cxcywh) for item in data.items} == {0, 1}
+    assert dataset.read_splits(tmp_path) == {"sim-0-000": "train", "sim-0-001": "val", "sim-0-002": "train", "sim-0-003": "train"}
+    assert "sim-0-001" in (tmp_path / "data.yaml").read_text()
+    assert world.driven > 10
+    about = read_session(tmp_path, "sim-0-002")
+    assert about["whole"] and about["world"] == 2 and len(about["shots"]) == 10 and about["seen"] > 20
+    assert about["robot"] == world.serial and about["intrinsics"]["size_wh"] == [640, 360] and about["wirepod_vector_sdk"] and about["vector_tl"]
+
+
+def test_same_seed_same_labels_other_seed_other_sessions(tmp_path):
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        run(settings_for(tmp_path / name, count=12, seed=seed))
+    assert dataset.digest(tmp_path / "a") == dataset.digest(tmp_path / "b") != dataset.digest(tmp_path / "c")
+    before = tree(tmp_path / "a")
+    run(settings_for(tmp_path / "a", count=12, seed=1))
+    after = tree(tmp_path / "a")
+    assert {path: data for path, data in after.items() if path in before and path not in ("splits.json", "data.yaml")}.items() <= before.items()
+    assert len(dataset.load_dataset(tmp_path / "a", "all").items) == 24
+
+
+def test_a_second_capture_goes_on_and_keeps_what_is_there(tmp_path):
+    run(settings_for(tmp_path, count=12))
+    before = tree(tmp_path)
+    assert next_plan(settings_for(tmp_path, count=12))[0] is None
+    run(settings_for(tmp_path, count=20))
+    after = tree(tmp_path)
+    assert len(dataset.load_dataset(tmp_path, "all").items) == 20
+    assert all(after[path] == data for path, data in before.items() if path not in ("splits.json", "data.yaml"))
+
+
+@pytest.mark.parametrize("frames", [0, 1, 5, 17, 40, 61])
+def test_interrupted_and_resumed_loses_nothing(tmp_path, frames):
+    settings = settings_for(tmp_path, count=24)
+    with pytest.raises(KeyboardInterrupt):
+        run(settings, SmallWorld(fail_after=frames))
+    before = {path: data for path, data in tree(tmp_path).items() if path.endswith((".jpg", ".txt"))}
+    assert not [path for path in before if path.endswith(".part")]
+    run(settings)
+    after = tree(tmp_path)
+    assert all(after[path] == data for path, data in before.items())
+    run(settings_for(tmp_path / "whole", count=24))
+    assert {path: data for path, data in after.items() if path.startswith("labels")} == {
+        path: data for path, data in tree(tmp_path / "whole").items() if path.startswith("labels")
+    }
+
+
+def test_a_picture_whose_label_was_not_written_yet_is_taken_again(tmp_path):
+    settings = settings_for(tmp_path, count=6)
+    with pytest.raises(KeyboardInterrupt):
+        run(settings, SmallWorld(fail_after=12))
+    taken = len(list((tmp_path / "images/sim-0-000").glob("*.jpg")))
+    orphan = dataset.image_path(tmp_path, "sim-0-000", f"sim-0-000-{taken:03d}")
+    orphan.write_bytes(b"half")
+    run(settings)
+    assert dataset.decode(orphan.read_bytes()) is not None and len(dataset.load_dataset(tmp_path, "all").items) == 6
+
+
+def test_a_clone_without_pictures_gets_them_again_and_they_must_agree(tmp_path):
+    settings = settings_for(tmp_path, count=6)
+    run(settings)
+    labels = dataset.digest(tmp_path)
+    for path in (tmp_path / "images").rglob("*.jpg"):
+        path.unlink()
+    run(settings)
+    assert dataset.digest(tmp_path) == labels and len(dataset.load_dataset(tmp_path, "all").items) == 6
+    for path in (tmp_path / "images").rglob("*.jpg"):
+        path.unlink()
+    with pytest.raises(UserError, match="says something else"):
+        run(settings, SmallWorld(shift_px=3.0))
+    assert dataset.digest(tmp_path) == labels
+
+
+@pytest.mark.parametrize(
+    ("boxes", "count"),
+    [
+        ([], 0),
+        ([((0, 0, 16, 16), 150)], 1),
+        ([((0, 0, 15, 200), 3000)], None),
+        ([((0, 0, 200, 15), 3000)], None),
+        ([((0, 0, 50, 50), 149)], None),
+        ([((0, 0, 50, 50), 900), ((90, 0, 95, 50), 200)], None),
+        ([((0, 0, 50, 50), 900), ((90, 0, 195, 50), 200)], 2),
+    ],
+)
+def test_too_little_of_a_vector_is_neither_positive_nor_negative(boxes, count):
+    found = clear_boxes([{"xyxy": list(xyxy), "visible_px": visible} for xyxy, visible in boxes])
+    assert found is None if count is None else found.shape == (count, 4) and found.dtype == np.float32
+
+
+def test_a_room_without_place_says_so(tmp_path):
+    world = SmallWorld()
+    world.place = lambda vectors: (_ for _ in ()).throw(UserError("no"))
+    with pytest.raises(UserError, match="another --seed"):
+        run(settings_for(tmp_path, count=3), world)
+
+
+def test_broken_provenance_is_named(tmp_path):
+    (tmp_path / "sessions").mkdir()
+    (tmp_path / "sessions/sim-0-000.json").write_text("{")
+    with pytest.raises(UserError, match="sim-0-000.json"):
+        next_plan(settings_for(tmp_path))
+
+
+@pytest.mark.parametrize("wrong", [{"count": 0}, {"pictures_per_session": 0}, {"negatives": 1.5}, {"moving": -0.1}, {"seed": -1}, {"seconds": 0.0}])
+def test_settings_out_of_range(wrong, tmp_path):
+    with pytest.raises(UsageError):
+        replace(settings_for(tmp_path), **wrong).check()
+
+
+class Camera(SmallWorld):
+    """A robot that only sends frames: new ones, the same ones, broken ones, none, and then Ctrl-C."""
+
+    def next_frame(self, after_id=None, timeout_s=1.0):
+        self.image_id += 1
+        kind = self.image_id % 4
+        if kind == 3 or (self.fail_after and self.image_id > self.fail_after):
+            raise NoFreshFrame("none") if kind == 3 else KeyboardInterrupt
+        picture = np.full((360, 640, 3), 40 if self.image_id % 8 < 4 else 120, np.uint8)
+        jpeg = b"\xff\xd8 broken" if kind == 2 else cv2.imencode(".jpg", picture)[1].tobytes()
+        return Frame(self.image_id, self.image_id * 66, 0.0, jpeg)
+
+
+@pytest.mark.parametrize(("count", "fail_after", "kept"), [(4, None, 4), (100, 20, 6), (100, 0.5, 0)])
+def test_a_robot_gives_an_unlabelled_session_of_new_frames(tmp_path, count, fail_after, kept):
+    result = watch(settings_for(tmp_path, count=count, robot="00e20100"), Camera(fail_after=fail_after))
+    assert result["kept"] == kept == len(list(tmp_path.rglob("*.jpg"))) and result["seen"] >= kept and result["sessions"] == bool(kept)
+    assert not list(tmp_path.rglob("*.txt"))
+    for path in tmp_path.glob("sessions/*.json"):
+        about = json.loads(path.read_text())
+        assert about["robot"] == "00e20100" and len(about["shots"]) == kept and about["whole"] == (count == kept)

@@ -1,0 +1,174 @@
+"""Metrics against pycocotools and against cases counted by hand."""
+
+import contextlib
+import io
+import json
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vector_tl.errors import UsageError, UserError
+from vector_tl.evaluate.evaluate import describe, evaluate, evaluate_detector
+from vector_tl.evaluate.metrics import Outcome, average_precision, iou_matrix, match, measure
+from vector_tl.evaluate.settings import EvaluateSettings
+from vector_tl.labels import dataset
+
+NONE = np.zeros((0, 4), np.float32)
+
+
+def outcome(boxes, predicted=(), scores=(), size_wh=(640, 360)):
+    return Outcome(size_wh, np.float32(boxes).reshape(-1, 4), np.float32(predicted).reshape(-1, 4), np.float32(scores))
+
+
+def made_outcomes(seed, pictures=40):
+    """Pictures with 0 to 3 boxes; predictions that are near, doubled, nowhere near, or missing."""
+    rng = np.random.default_rng(seed)
+    result = []
+    for _ in range(pictures):
+        corner, size = rng.uniform(0, 300, (rng.integers(0, 4), 2)), rng.uniform(5, 200, (1, 2))
+        boxes = np.concatenate([corner, corner + size], axis=1)
+        near = [box + rng.normal(0, rng.choice([1, 8, 30]), 4) for box in boxes for _ in range(rng.integers(0, 3))]
+        far = [[x, y, x + 40, y + 60] for x, y in rng.uniform(0, 280, (rng.integers(0, 3), 2))]
+        predicted = np.float32([*near, *far]).reshape(-1, 4)
+        predicted[:, 2:] = np.maximum(predicted[:, 2:], predicted[:, :2] + 1)
+        scores = -np.sort(-rng.uniform(0.011, 1, len(predicted)))
+        result.append(outcome(boxes, predicted, scores))
+    return result
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_ap_is_that_of_pycocotools(seed):
+    pytest.importorskip("pycocotools")
+    from pycocotools.coco import COCO
+    from pycocotools.cocoeval import COCOeval
+
+    made = made_outcomes(seed)
+    wide = [[float(v) for v in (x1, y1, x2 - x1, y2 - y1)] for o in made for x1, y1, x2, y2 in o.boxes_xyxy.astype(float)]
+    where = [i for i, o in enumerate(made) for _ in o.boxes_xyxy]
+    with contextlib.redirect_stdout(io.StringIO()):
+        truth = COCO()
+        truth.dataset = {
+            "images": [{"id": i} for i in range(len(made))], "categories": [{"id": 1}],
+            "annotations": [{"id": n + 1, "image_id": i, "category_id": 1, "bbox": b, "area": b[2] * b[3], "iscrowd": 0} for n, (i, b) in enumerate(zip(where, wide, strict=True))],
+        }  # fmt: skip
+        truth.createIndex()
+        found = truth.loadRes([
+            {"image_id": i, "category_id": 1, "bbox": [float(v) for v in (b[0], b[1], b[2] - b[0], b[3] - b[1])], "score": float(s)}
+            for i, o in enumerate(made) for b, s in zip(o.predicted_xyxy.astype(float), o.scores, strict=True)
+        ])  # fmt: skip
+        oracle = COCOeval(truth, found, "bbox")
+        oracle.evaluate(), oracle.accumulate(), oracle.summarize()
+    assert average_precision(made) == pytest.approx((oracle.stats[1], oracle.stats[0]), abs=1e-9)
+
+
+@pytest.mark.parametrize(("made", "expected"), [
+    ([], (None, None)),
+    ([outcome(NONE)], (None, None)),
+    ([outcome(NONE, [[0, 0, 9, 9]], [0.9])], (None, None)),
+    ([outcome([[0, 0, 9, 9]])], (0.0, 0.0)),
+    ([outcome([[0, 0, 9, 9]], [[0, 0, 9, 9]], [0.005])], (0.0, 0.0)),
+    ([outcome([[0, 0, 9, 9]], [[0, 0, 9, 9]], [0.02]), outcome(NONE)], (1.0, 1.0)),
+])  # fmt: skip
+def test_ap_at_the_edges(made, expected):
+    got = average_precision(made)
+    assert got == (pytest.approx(expected) if expected[0] is not None else expected)
+
+
+def test_figures_at_a_threshold():
+    two = outcome([[0, 0, 100, 20], [200, 0, 300, 200]], [[0, 0, 100, 20], [0, 0, 100, 20], [200, 0, 300, 200]], [0.9, 0.8, 0.3])
+    empty = outcome(NONE, [[5, 5, 50, 50]], [0.7])
+    figures = measure([two, empty], 0.5)
+    assert (figures["images"], figures["boxes"]) == (2, 2)
+    assert figures["precision"] == pytest.approx(1 / 3) and figures["recall"] == 0.5 and figures["false_alarms_per_image"] == 1.0
+    assert [(r["min"], r["max"], r["boxes"], r["recall"]) for r in figures["recall_by_height_px"]] == [
+        (0, 24, 1, 1.0), (24, 48, 0, None), (48, 96, 0, None), (96, 192, 0, None), (192, None, 1, 0.0),
+    ]  # fmt: skip
+    assert measure([two, empty], 0.2)["recall"] == 1.0
+    json.dumps(figures, allow_nan=False)
+
+
+@pytest.mark.parametrize("size_wh", [(640, 360), (1280, 720), (320, 180), (360, 360)])
+def test_heights_are_scaled_to_360_lines(size_wh):
+    scale = size_wh[1] / 360
+    box = np.array([[0, 0, 50, 100]]) * scale
+    rows = measure([outcome(box, box, [0.9], size_wh)], 0.5)["recall_by_height_px"]
+    assert [r["boxes"] for r in rows] == [0, 0, 0, 1, 0]
+
+
+def test_undefined_is_none():
+    figures = measure([outcome(NONE)], 0.5)
+    assert [figures[k] for k in ("ap50", "ap50_95", "precision", "recall")] == [None] * 4 and figures["false_alarms_per_image"] == 0.0
+
+
+def test_greedy_match_takes_the_best_score_first():
+    found_at, hit = match(outcome([[0, 0, 10, 10]], [[0, 0, 10, 9], [0, 0, 10, 10]], [0.4, 0.6]))
+    assert found_at.tolist() == pytest.approx([0.6]) and hit.tolist() == [False, True]
+
+
+BOXES = st.lists(st.tuples(st.floats(0, 50), st.floats(0, 50), st.floats(1, 50), st.floats(1, 50)), max_size=4)
+
+
+@given(BOXES, BOXES, st.floats(0, 1))
+def test_a_threshold_only_cuts_the_list(truth, guess, threshold):
+    def corners(boxes):
+        return np.array([[x, y, x + w, y + h] for x, y, w, h in boxes], np.float32).reshape(-1, 4)
+
+    scores = np.linspace(1, 0.05, len(guess), dtype=np.float32)
+    whole = outcome(corners(truth), corners(guess), scores)
+    above = scores > threshold
+    cut = outcome(corners(truth), corners(guess)[above], scores[above])
+    assert ((match(whole)[0] > threshold) == (match(cut)[0] > 0)).all()
+    assert (match(whole)[1][above] == match(cut)[1]).all()
+
+
+def test_iou_matrix():
+    iou = iou_matrix([[0, 0, 10, 10]], [[0, 0, 10, 10], [5, 0, 15, 10], [20, 20, 30, 30]])
+    assert iou[0].tolist() == pytest.approx([1, 1 / 3, 0])
+    assert iou_matrix(NONE, NONE).shape == (0, 0) and iou_matrix(NONE, np.ones((2, 4))).shape == (0, 2)
+
+
+class DarkestCorner:
+    """A detector that takes everything dark for a Vector."""
+
+    name, arch, init, threshold = "dark", "none", "scratch", 0.5
+
+    def __call__(self, picture, threshold=None):
+        y, x = np.nonzero(picture[..., 0] < 50)
+        boxes = [[x.min(), y.min(), x.max() + 1, y.max() + 1]] if len(x) else NONE
+        return SimpleNamespace(boxes_xyxy=np.float32(boxes).reshape(-1, 4), scores=np.full(min(len(x), 1), 0.9, np.float32))
+
+
+def made_folder(folder):
+    for i in range(4):
+        picture = np.full((90, 160, 3), 200, np.uint8)
+        if i:
+            picture[20:60, 30 * i : 30 * i + 25] = 10
+        boxes = np.array([[30 * i, 20, 30 * i + 25, 60]]) if i else NONE
+        dataset.write_item(folder, "made", str(i), cv2.imencode(".png", picture)[1].tobytes(), boxes, (160, 90), ".png")
+    return folder
+
+
+def test_a_detector_on_a_folder(tmp_path, capsys):
+    figures = evaluate_detector(DarkestCorner(), dataset.load_dataset(made_folder(tmp_path)))
+    assert list(figures) == [
+        "model", "arch", "init", "images", "boxes", "ap50", "ap50_95", "threshold", "precision", "recall", "false_alarms_per_image", "recall_by_height_px",
+    ]  # fmt: skip
+    assert (figures["images"], figures["boxes"], figures["recall"], figures["threshold"]) == (4, 3, 1.0, 0.5)
+    assert figures["ap50_95"] == pytest.approx(1.0)
+    assert "AP50 1.000" in describe(figures)
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("threshold", [-0.1, 1.1, float("nan")])
+def test_bad_threshold(tmp_path, threshold):
+    with pytest.raises(UsageError, match="--threshold"):
+        evaluate(EvaluateSettings("any", tmp_path, threshold=threshold))
+
+
+def test_folder_without_pictures(tmp_path):
+    with pytest.raises(UserError, match="images"):
+        evaluate(EvaluateSettings("any", tmp_path))

@@ -1,0 +1,228 @@
+"""Films: every frame once, the same one on both sides, at the true pace, in a form that browsers play."""
+
+import random
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+
+from vector_tl.errors import UsageError, UserError
+from vector_tl.film.film import captions_of, film
+from vector_tl.film.footage import LONGEST_PAUSE_S, Pacer, open_footage, own_fps
+from vector_tl.film.overlay import compose, layout, pane
+from vector_tl.film.recording import RecordingWriter
+from vector_tl.film.settings import FilmSettings
+from vector_tl.robot.base import Frame
+
+
+@dataclass
+class Fixed:
+    """A detector that always sees the same boxes."""
+
+    boxes_xyxy: np.ndarray
+    init: str = "coco"
+    name: str = "fixed"
+
+    def __call__(self, picture, threshold=0.5):
+        self.scores = np.linspace(0.9, 0.6, len(self.boxes_xyxy), dtype=np.float32)
+        return self
+
+
+def none(init: str = "coco", name: str = "none") -> Fixed:
+    return Fixed(np.zeros((0, 4), np.float32), init, name)
+
+
+def numbered(number: int, size_wh=(320, 180)) -> np.ndarray:
+    """A picture that carries its number as ten black or white blocks; (H, W, 3)."""
+    width, height = size_wh
+    picture = np.full((height, width, 3), 120, np.uint8)
+    for bit in range(10):
+        picture[height // 3 : 2 * height // 3, bit * width // 10 : (bit + 1) * width // 10] = 255 * (number >> bit & 1)
+    return picture
+
+
+def number_of(shown: np.ndarray) -> int:
+    """The number that a pane (H, W, 3) shows."""
+    height, width = shown.shape[:2]
+    middles = [shown[height // 2, int((bit + 0.5) * width / 10)].mean() for bit in range(10)]
+    return sum((value > 127) << bit for bit, value in enumerate(middles))
+
+
+def record(path: Path, times_s: list[float]) -> Path:
+    with RecordingWriter(path) as writer:
+        for index, t_s in enumerate(times_s):
+            jpeg = cv2.imencode(".jpg", numbered(index), [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes()
+            writer.frame(Frame(index, round(t_s * 1000), t_s, jpeg))
+            if index == 2:
+                writer.event(t_s, "a Vector 400 mm away: approaching")
+    return path
+
+
+def make(source: Path, out: Path, left=None, right=None, **settings) -> dict:
+    return film(FilmSettings(source, "l", "r", out, **settings), left or none("scratch"), right or none())
+
+
+def panes_of(path: Path) -> list[tuple[int, int]]:
+    """The numbers shown left and right in each frame of a film."""
+    with av.open(str(path)) as container:
+        numbers = []
+        for frame in container.decode(video=0):
+            picture = frame.to_ndarray(format="rgb24")
+            plan = layout((320, 180), picture.shape[1])
+            body = picture[plan.bar_px : plan.bar_px + plan.pane_wh[1]]
+            numbers.append((number_of(body[:, : plan.pane_wh[0]]), number_of(body[:, plan.pane_wh[0] :])))
+        return numbers
+
+
+def jittered(count: int, fps: float, seed: int = 0) -> list[float]:
+    drawn = random.Random(seed)
+    return [50 + index / fps + drawn.uniform(-0.3, 0.3) / fps for index in range(count)]
+
+
+@pytest.mark.parametrize("fps", [5, 15, 29.97])
+def test_no_frame_is_lost_or_doubled_and_both_sides_show_the_same(tmp_path, fps):
+    result = make(record(tmp_path / "run.mcap", jittered(60, fps)), tmp_path / "film.mp4")
+    assert panes_of(tmp_path / "film.mp4") == [(index, index) for index in range(60)]
+    assert result["frames"] == 60 and result["fps"] == pytest.approx(fps, rel=0.02) and result["size_wh"] == [1280, 360 + 46 + 30]
+    assert result["seconds"] == pytest.approx(60 / fps, rel=0.02) and result["film"] == str(tmp_path / "film.mp4")
+
+
+def test_a_gap_is_shown_as_long_as_it_was(tmp_path):
+    times = [index / 10 for index in range(10)] + [2 + index / 10 for index in range(10)]
+    make(record(tmp_path / "run.mcap", times), tmp_path / "film.mp4")
+    shown = [left for left, _ in panes_of(tmp_path / "film.mp4")]
+    assert shown == [*range(10), *[9] * 10, *range(10, 20)]
+
+
+@pytest.mark.parametrize("fps, count", [(7.5, 15), (30.0, 59), (15.0, 30)])
+def test_another_rate_keeps_the_pace(tmp_path, fps, count):
+    result = make(record(tmp_path / "run.mcap", [index / 15 for index in range(30)]), tmp_path / "film.mp4", fps=fps)
+    shown = [left for left, _ in panes_of(tmp_path / "film.mp4")]
+    assert abs(result["frames"] - count) <= 1 and shown == sorted(shown)
+    assert all(abs(number / 15 - index / fps) <= 1 / min(fps, 15) + 1e-6 for index, number in enumerate(shown))
+
+
+def test_browsers_play_it(tmp_path):
+    make(record(tmp_path / "run.mcap", [index / 15 for index in range(20)]), tmp_path / "film.mp4")
+    data = (tmp_path / "film.mp4").read_bytes()
+    assert 0 < data.index(b"moov") < data.index(b"mdat"), "fast start"
+    with av.open(str(tmp_path / "film.mp4")) as container:
+        stream = container.streams.video[0]
+        assert (stream.codec_context.name, stream.codec_context.pix_fmt, stream.average_rate, stream.frames) == ("h264", "yuv420p", 15, 20)
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_footage_of_each_kind(tmp_path):
+    from_recording = make(record(tmp_path / "run.mcap", [index / 15 for index in range(12)]), tmp_path / "a.mp4")
+    folder = tmp_path / "pictures" / "deeper"
+    folder.mkdir(parents=True)
+    for index in range(12):
+        cv2.imwrite(str(folder / f"p{index}.png"), numbered(index))
+    (folder / "notes.txt").write_text("no picture")
+    from_folder = make(tmp_path / "pictures", tmp_path / "b.mp4")
+    assert panes_of(tmp_path / "b.mp4") == [(index, index) for index in range(12)] and (from_folder["fps"], from_folder["seconds"]) == (2, 6)
+    from_video = make(tmp_path / "a.mp4", tmp_path / "c.mp4")
+    assert from_video["frames"] == from_recording["frames"] == 12 and from_video["fps"] == 15
+    (tmp_path / "jpeg_without_suffix").write_bytes((folder / "p3.png").read_bytes())
+    assert make(tmp_path / "jpeg_without_suffix", tmp_path / "d.mp4")["frames"] == 1 and panes_of(tmp_path / "d.mp4") == [(3, 3)]
+
+
+def test_a_cut_recording_becomes_a_film_up_to_there(tmp_path):
+    whole = record(tmp_path / "run.mcap", [index / 15 for index in range(30)])
+    cut = tmp_path / "cut.mcap"
+    cut.write_bytes(whole.read_bytes()[: int(whole.stat().st_size * 0.5)])
+    result = make(cut, tmp_path / "film.mp4")
+    assert 8 <= result["frames"] < 30
+
+
+def test_nothing_is_overwritten_and_nothing_left_behind(tmp_path):
+    source, out = record(tmp_path / "run.mcap", [0, 0.1, 0.2]), tmp_path / "film.mp4"
+    out.write_bytes(b"mine")
+    with pytest.raises(UserError, match="overwrite"):
+        make(source, out)
+
+    def broken(picture, threshold=0.5):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        make(source, out, left=broken, overwrite=True)
+    assert out.read_bytes() == b"mine" and sorted(path.name for path in tmp_path.iterdir()) == ["film.mp4", "run.mcap"]
+    assert make(source, out, overwrite=True)["frames"] == 3
+
+
+@pytest.mark.parametrize("content", [None, b"", b"just some text that is no video at all", "folder"])
+def test_input_that_shows_nothing(tmp_path, content):
+    source = tmp_path / "input"
+    if content == "folder":
+        source.mkdir()
+        (source / "a.txt").write_text("x")
+    elif content is not None:
+        source.write_bytes(content)
+    with pytest.raises(UserError):
+        make(source, tmp_path / "film.mp4")
+    assert not (tmp_path / "film.mp4").exists()
+
+
+@pytest.mark.parametrize("wrong", [{"out": Path("film.avi")}, {"fps": 0}, {"threshold": 1.5}, {"width": 10}])
+def test_settings_that_make_no_sense(wrong):
+    with pytest.raises(UsageError):
+        FilmSettings(**({"input": Path("a"), "left": "l", "right": "r", "out": Path("f.mp4")} | wrong)).check()
+
+
+@pytest.mark.parametrize(
+    "left, right, captions",
+    [
+        (none("scratch"), none("coco"), ("from scratch", "transfer")),
+        (none("scratch"), none("models/other.safetensors"), ("from scratch", "transfer")),
+        (none("coco", "a"), none("coco", "b"), ("transfer: a", "transfer: b")),
+    ],
+)
+def test_captions(left, right, captions):
+    assert captions_of(left, right) == captions
+
+
+@pytest.mark.parametrize("size_wh", [(640, 360), (1024, 768), (500, 900), (33, 1000), (1000, 33)])
+@pytest.mark.parametrize("width", [1280, 641, 1920])
+def test_layouts_are_even_and_panes_fit(size_wh, width):
+    plan = layout(size_wh, width)
+    assert all(value % 2 == 0 for value in (*plan.size_wh, *plan.pane_wh)) and abs(plan.size_wh[0] - width) <= 3
+    picture = np.zeros((size_wh[1], size_wh[0], 3), np.uint8)
+    boxes = np.array([[0, 0, *size_wh], [size_wh[0] - 2, 0, size_wh[0], 2]], np.float32)
+    drawn = pane(picture, boxes, np.array([0.5, 0.9]), plan.pane_wh, (255, 0, 0))
+    assert drawn.shape == (plan.pane_wh[1], plan.pane_wh[0], 3)
+    frame = compose(drawn, drawn, plan, ("left", "right"), ("", "x" * 300), "a line", "1.0 s")
+    assert frame.shape == (plan.size_wh[1], plan.size_wh[0], 3)
+
+
+def test_boxes_are_drawn_where_they_are():
+    picture = np.zeros((180, 320, 3), np.uint8)
+    drawn = pane(picture, np.array([[100, 60, 200, 120]], np.float32), np.array([0.9]), (640, 360), (255, 0, 0))
+    red = np.argwhere((drawn[..., 0] > 200) & (drawn[..., 1] < 60))
+    low, high = red[red[:, 0] > 130].min(0), red.max(0)
+    assert (low[1], high[1], high[0]) == pytest.approx((200, 399, 239), abs=3)
+    empty = pane(picture, np.zeros((0, 4), np.float32), np.zeros(0, np.float32), (640, 360), (255, 0, 0))
+    assert not empty[..., 0].any()
+
+
+@pytest.mark.parametrize("fps", [4.7, 15, 30])
+@pytest.mark.parametrize("lost", [0.0, 0.2])
+def test_the_own_rate_is_found_behind_jitter_and_gaps(fps, lost):
+    drawn = random.Random(1)
+    times = [t for index, t in enumerate(jittered(300, fps, 2)) if index in (0, 299) or drawn.random() >= lost]
+    assert float(own_fps(times)) == pytest.approx(fps, rel=0.03)
+    assert own_fps([1.0]) == own_fps([]) == Fraction(2)
+
+
+def test_an_endless_pause_is_shortened():
+    pacer = Pacer(Fraction(10))
+    assert [pacer.slot(t) for t in (5.0, 5.1, 5000.0)] == [0, 1, 1 + int(10 * LONGEST_PAUSE_S)]
+
+
+def test_a_recording_without_frames_is_refused(tmp_path):
+    RecordingWriter(tmp_path / "empty.mcap").close()
+    with pytest.raises(UserError, match="no camera frames"):
+        open_footage(tmp_path / "empty.mcap")

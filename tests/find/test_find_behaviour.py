@@ -1,0 +1,158 @@
+"""Decisions one by one, and the whole loop closed in a small world."""
+
+import math
+
+import pytest
+from small_world import SmallDetector, SmallWorld
+
+from vector_tl.find.behaviour import Law, Memory, Step, View, begin, decide
+from vector_tl.find.loop import find
+from vector_tl.find.settings import FindSettings
+from vector_tl.find.track import Pose, Target
+
+HERE = Pose(0.0, 0.0, 0.0)
+LAW = Law()
+
+
+def target(distance_mm: float, bearing_deg: float = 0.0, age_s: float = 0.05) -> Target:
+    bearing = math.radians(bearing_deg)
+    return Target(bearing, distance_mm, 0.02, 10.0, distance_mm * math.cos(bearing), distance_mm * math.sin(bearing), age_s, 5)
+
+
+def approaching(last_s: float = 0.9, forward_mmps: float = 80.0) -> Memory:
+    return Memory(mode="approach", last_s=last_s, forward_mmps=forward_mmps)
+
+
+def test_it_is_a_pure_function():
+    memory, view = begin(0.0, HERE), View(0.5, HERE, target=target(400, 10))
+    assert decide(memory, view) == decide(memory, view)
+
+
+@pytest.mark.parametrize("bearing_deg, turns", [(25, 1), (-25, -1), (0, 0), (60, 1)])
+def test_it_turns_to_the_target(bearing_deg, turns):
+    _, command = decide(approaching(), View(1.0, HERE, target=target(500, bearing_deg)))
+    assert (command.right_mmps > command.left_mmps) - (command.right_mmps < command.left_mmps) == turns
+    forward = (command.left_mmps + command.right_mmps) / 2
+    assert forward == pytest.approx(0, abs=1e-6) if abs(bearing_deg) > 30 else forward > 5
+
+
+@pytest.mark.parametrize("distance_mm, sign", [(600, 1), (200, 1), (100, -1), (151, 0)])
+def test_it_drives_to_the_stop_distance(distance_mm, sign):
+    _, command = decide(approaching(forward_mmps=0.0), View(1.0, HERE, target=target(distance_mm)))
+    forward = command.left_mmps + command.right_mmps
+    assert (forward > 0) - (forward < 0) == sign
+
+
+def test_slower_when_near_when_frames_are_old_and_when_it_was_not_seen_lately():
+    def speed(**view):
+        return decide(approaching(last_s=0.0, forward_mmps=110.0), View(1.0, HERE, **view))[1].left_mmps
+
+    far = speed(target=target(600))
+    assert far == pytest.approx(LAW.top_mmps) and speed(target=target(220)) < 0.75 * far
+    assert 0 < speed(target=target(600), frame_age_s=0.25) < 0.6 * far and speed(target=target(600), frame_age_s=0.4) == 0
+    assert 0 < speed(target=target(600, age_s=0.35)) < 0.6 * far and speed(target=target(600, age_s=0.5)) == 0
+
+
+@pytest.mark.parametrize("bearing_deg, side", [(20, "left"), (-20, "right")])
+def test_lost_means_stopped_first_and_then_searched_on_that_side(bearing_deg, side):
+    memory, _ = decide(approaching(), View(1.0, HERE, target=target(400, bearing_deg)))
+    memory, command = decide(memory, View(1.07, HERE))
+    assert (command.left_mmps, command.right_mmps, command.mode) == (0, 0, "search") and side in command.log
+    t_s, turned = 1.07, None
+    while turned is None:
+        t_s += 1 / 15
+        memory, command = decide(memory, View(t_s, HERE))
+        if command.left_mmps or command.right_mmps:
+            turned = "left" if command.right_mmps > command.left_mmps else "right"
+    assert turned == side and t_s - 1.07 >= LAW.look_s - 0.01
+
+
+@pytest.mark.parametrize("mode", ["search", "approach", "hold", "avoid"])
+def test_in_a_hand_the_wheels_stand_still_and_it_begins_again_after(mode):
+    memory = Memory(mode=mode, plan=(Step("drive", 100.0),), last_s=0.9, forward_mmps=50)
+    memory, command = decide(memory, View(1.0, HERE, target=target(400), lifted=True))
+    assert (command.left_mmps, command.right_mmps, command.mode) == (0, 0, "wait")
+    memory, command = decide(memory, View(1.1, HERE))
+    assert command.mode == "search" and memory.plan[0].kind == "look"
+
+
+def test_an_edge_sends_it_back_and_away():
+    memory, command = decide(approaching(), View(1.0, HERE, target=target(400), cliff=True))
+    assert command.mode == "avoid" and command.left_mmps < 0 and command.right_mmps < 0 and "edge" in command.log
+    memory, command = decide(memory, View(1.1, HERE, target=target(400), cliff=True))
+    assert command.left_mmps < 0, "the target does not lure it over the edge"
+
+
+def test_something_before_the_target_is_gone_around():
+    _, command = decide(approaching(), View(1.0, HERE, target=target(500, 5), range_mm=80))
+    assert command.mode == "avoid" and "left" in command.log
+    _, command = decide(approaching(), View(1.0, HERE, target=target(190, 5), range_mm=100))
+    assert command.mode == "approach", "that is the target itself"
+
+
+def test_a_candidate_stops_the_turn():
+    memory = Memory(mode="search", plan=(Step("turn", 1.0), Step("look")), last_s=0.9, turn_radps=1.0)
+    _, command = decide(memory, View(1.0, HERE, candidate=True))
+    assert (command.left_mmps, command.right_mmps) == (0, 0) and "perhaps" in command.log
+
+
+def test_flicker_does_not_stop_the_search():
+    memory, heading, t_s = begin(0.0, HERE), 0.0, 0.0
+    while t_s < 30 and heading < math.tau:  # something unconfirmed in every frame
+        t_s += 1 / 15
+        memory, command = decide(memory, View(t_s, Pose(0, 0, heading), candidate=True))
+        heading += (command.right_mmps - command.left_mmps) / 48 / 15
+    assert heading >= math.tau
+
+
+@pytest.mark.parametrize("distance_mm, low_deg, high_deg", [(120, -8, -2), (150, -6, -1), (800, -2, 1)])
+def test_the_head_keeps_the_whole_target_in_the_picture(distance_mm, low_deg, high_deg):
+    _, command = decide(approaching(), View(1.0, HERE, target=target(distance_mm)))
+    assert low_deg <= math.degrees(command.head_rad) <= high_deg
+
+
+def run(world: SmallWorld, seconds: float = 60, **detector) -> dict:
+    return find(FindSettings(lockstep=True, seconds=seconds), world, SmallDetector(world, **detector), world)
+
+
+STARTS = [(400, 0, 180), (900, 30, 0), (250, -100, 90), (600, 180, -45), (200, 90, 10), (350, -170, 135), (100, 20, 60), (700, -60, -120)]
+
+
+@pytest.mark.parametrize("distance_mm, bearing_deg, heading_deg", STARTS)
+@pytest.mark.parametrize(
+    "world, detector",
+    [
+        ({}, {}),
+        ({"camera_delay_s": 0.1, "command_delay_s": 0.08}, {"noise": 0.04, "miss": 0.2, "false": 0.1}),
+        ({"fps": 5, "camera_delay_s": 0.2, "command_delay_s": 0.1}, {"noise": 0.04, "miss": 0.1}),
+    ],
+    ids=["perfect", "noisy", "slow"],
+)
+def test_it_gets_there(distance_mm, bearing_deg, heading_deg, world, detector):
+    angle = math.radians(bearing_deg)
+    small = SmallWorld(targets=[[distance_mm * math.cos(angle), distance_mm * math.sin(angle), math.radians(heading_deg)]], **world)
+    result = run(small, **detector)
+    assert result["found"] and abs(result["distance_mm"] - 150) <= 40 and abs(result["bearing_deg"]) <= 10, result
+    assert abs(result["estimated_distance_mm"] - 150) <= 28 and small.said == ["Hello, Vector!"]
+    nearest = min(math.dist(at[1:3], small.targets[0][:2]) for at in small.path)
+    assert nearest > min(distance_mm, 150) - 30, "it does not bump into it on the way"
+    assert small.wheels == (0.0, 0.0) or small.commands[-1][1:] == (0.0, 0.0)
+
+
+def test_the_nearer_of_two_is_visited():
+    world = SmallWorld(targets=[[500, 150, 0], [350, -120, 1]])
+    assert run(world)["found"] and math.dist(world.finder[:2], world.targets[1][:2]) < 190
+
+
+def test_something_in_the_way_is_gone_around():
+    world = SmallWorld(targets=[[600, 0, 0]], walls=[(300, 0, 35)])
+    result = run(world)
+    assert result["found"] and min(math.dist(at[1:3], (300, 0)) for at in world.path) > 35 + 30
+
+
+def test_nobody_there_is_searched_for_all_around_and_given_up():
+    world = SmallWorld(targets=[[5000, 0, 0]])
+    result = run(world, seconds=30, blind=True)
+    headings = [at[3] for at in world.path]
+    assert not result["found"] and result["time_to_found_s"] is None and max(headings) - min(headings) > math.tau * 0.8
+    assert max(math.hypot(at[1], at[2]) for at in world.path) > 100, "after a full turn it looks from elsewhere"

@@ -1,0 +1,153 @@
+"""The loop's duties: records, dry run, missing frames, errors, Ctrl-C."""
+
+import json
+import math
+import os
+import signal
+
+import numpy as np
+import pytest
+from small_world import SmallDetector, SmallWorld
+
+from vector_tl.errors import UsageError, UserError
+from vector_tl.film.recording import read_recording
+from vector_tl.find.loop import find
+from vector_tl.find.settings import FindSettings
+from vector_tl.robot.base import LinkLost, NoFreshFrame, Stop
+
+KEYS = ["found", "time_to_found_s", "distance_mm", "bearing_deg", "estimated_distance_mm", "estimated_bearing_deg"]
+KEYS += ["collisions", "falls", "frames", "fps", "latency_ms", "stops"]
+
+
+def small(**settings) -> tuple[FindSettings, SmallWorld, SmallDetector]:
+    world = SmallWorld(targets=[[450.0, 80.0, 2.0]])
+    return FindSettings(lockstep=True, **settings), world, SmallDetector(world)
+
+
+def test_the_result_has_the_agreed_keys_and_is_json():
+    settings, world, detector = small()
+    world.stops.append(Stop(0.5, "no frame for 350 ms"))
+    result = find(settings, world, detector, world)
+    assert list(result) == KEYS and result["stops"] == [{"t_s": 0.5, "reason": "no frame for 350 ms"}]
+    assert json.loads(json.dumps(result, allow_nan=False)) == result
+    assert result["fps"] == pytest.approx(15, rel=0.05) and result["latency_ms"]["p95"] >= result["latency_ms"]["p50"] > 0
+
+
+def test_on_a_robot_the_truth_is_null():
+    settings, world, detector = small()
+    result = find(settings, world, detector)
+    assert result["found"] and [result[key] for key in ("distance_mm", "bearing_deg", "collisions", "falls")] == [None] * 4
+    assert result["estimated_distance_mm"] == pytest.approx(150, abs=28)
+
+
+def test_a_dry_run_never_moves_the_robot():
+    settings, world, detector = small(dry_run=True, seconds=5)
+    world.set_head = lambda angle_rad: pytest.fail("moved its head")
+    result = find(settings, world, detector, world)
+    assert not result["found"] and result["frames"] > 50 and all(command[1:] == (0, 0) for command in world.commands)
+    assert world.finder == [0, 0, 0] and result["estimated_distance_mm"] == pytest.approx(457, abs=50)
+
+
+def test_the_recording_holds_every_frame_and_decision(tmp_path):
+    settings, world, detector = small(record=tmp_path / "run.mcap")
+    result = find(settings, world, detector, world)
+    recording = read_recording(tmp_path / "run.mcap")
+    frames = list(recording)
+    assert recording.note is None and len(frames) == result["frames"] and recording.about["settings"]["robot"] == "sim"
+    assert all(frame.boxes_xyxy is not None and frame.state is not None and frame.wheels["sent"] for frame in frames)
+    assert any("approaching" in line for frame in frames for line in frame.events)
+    with pytest.raises(UserError, match="overwrite"):
+        find(settings, world, detector, world)
+
+
+def test_missing_frames_stop_it_and_it_goes_on_when_they_come_again():
+    settings, world, detector = small()
+    world.events = [(2.0, lambda w: setattr(w, "no_frames", True)), (5.0, lambda w: setattr(w, "no_frames", False))]
+    result = find(settings, world, detector, world)
+    assert result["found"] and not [command for command in world.commands if 2.1 < command[0] < 5.0]
+
+
+def test_no_frames_at_all_is_an_error(monkeypatch):
+    monkeypatch.setattr("vector_tl.find.loop.NO_FRAMES_S", 2.0)
+    settings, world, detector = small()
+    world.no_frames = True
+    with pytest.raises(NoFreshFrame, match="No camera frame"):
+        find(settings, world, detector, world)
+
+
+@pytest.mark.parametrize("error", [LinkLost("the link is gone"), KeyboardInterrupt(), RuntimeError("a bug")])
+def test_however_it_ends_the_wheels_are_stopped_first(error, tmp_path):
+    settings, world, detector = small(record=tmp_path / "run.mcap")
+    order = []
+
+    def fail(_picture):
+        if world.t_s > 2:
+            raise error
+        return detector(_picture)
+
+    stop = world.stop
+    world.stop = lambda: (order.append(("stop", (tmp_path / "run.mcap").stat().st_size)), stop())
+    with pytest.raises(type(error)) as caught:
+        find(settings, world, fail, world)
+    assert world.commands[-1][1:] == (0.0, 0.0) and world.commands[-2][1:] != (0.0, 0.0)
+    assert order[0][1] < (tmp_path / "run.mcap").stat().st_size, "the recording is finished after the wheels stand"
+    assert read_recording(tmp_path / "run.mcap").times_s()
+    if isinstance(error, UserError):
+        assert caught.value.result["found"] is False and caught.value.result["frames"] > 20
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_stops_the_wheels(number):
+    settings, world, detector = small()
+    world.events = [(2.0, lambda w: os.kill(os.getpid(), number))]
+    before = signal.getsignal(number)
+    with pytest.raises(SystemExit) as caught:
+        find(settings, world, detector, world)
+    assert caught.value.code == 128 + number and world.commands[-1][1:] == (0.0, 0.0) and world.t_s < 2.2
+    assert signal.getsignal(number) == before
+
+
+def test_a_frame_that_is_no_picture_is_left_out():
+    settings, world, detector = small(seconds=4)
+    original = world.next_frame
+
+    def broken(*args, **kwargs):
+        frame = original(*args, **kwargs)
+        return type(frame)(frame.image_id, frame.robot_time_ms, frame.received_s, b"" if frame.image_id % 2 else b"\xff\xd8nonsense")
+
+    world.next_frame = broken
+    result = find(settings, world, detector, world)
+    assert not result["found"] and result["frames"] > 50
+
+
+def test_a_hand_that_lifts_it_begins_a_new_search():
+    settings, world, detector = small()
+
+    def lift(w, up):
+        w.picked_up = up
+        if not up:
+            w.finder[:] = [-200.0, 300.0, math.pi]
+
+    world.events = [(2.0, lambda w: lift(w, True)), (4.0, lambda w: lift(w, False))]
+    result = find(settings, world, detector, world)
+    assert result["found"] and abs(result["distance_mm"] - 150) <= 40
+    assert all(command[1:] == (0, 0) for command in world.commands if 2.1 < command[0] < 4)
+
+
+def test_the_picture_reaches_the_detector_in_rgb():
+    import cv2
+
+    settings, world, detector = small(seconds=0.5)
+    blue = np.zeros((36, 64, 3), np.uint8)
+    blue[..., 0] = 255  # BGR
+    original, seen = world.next_frame, []
+    jpeg = cv2.imencode(".jpg", blue)[1].tobytes()
+    world.next_frame = lambda *a, **k: type(f := original(*a, **k))(f.image_id, f.robot_time_ms, f.received_s, jpeg)
+    find(settings, world, lambda picture: (seen.append(picture), detector(picture))[1], world)
+    assert seen[0][0, 0, 2] > 200 and seen[0][0, 0, 0] < 50
+
+
+@pytest.mark.parametrize("wrong", [{"seconds": 0}, {"seconds": math.nan}, {"stop_mm": 50}, {"robot": "00e20100", "world": 3}])
+def test_settings_that_make_no_sense(wrong):
+    with pytest.raises(UsageError):
+        FindSettings(**wrong).check()

@@ -1,0 +1,79 @@
+"""Where a person's hand puts the Vectors for one simulated picture: varied distances, bearings, headings, head angles, and motion."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+HALF_VIEW_RAD = math.radians(45)
+LENS_AHEAD_MM = 6.0  # of the origin
+DISTANCE_MM = (90.0, 900.0)
+HALF_LENGTH_MM = 30.0  # a Vector's half width: how far from its middle the picture's edge may cut it
+
+Pose = tuple[float, float, float]  # x_mm, y_mm, heading_rad
+
+
+@dataclass(frozen=True)
+class Arrangement:
+    """One picture to be taken. The first pose is the viewer's, the others the targets'."""
+
+    poses: tuple[Pose, ...]
+    head_rad: float
+    lift_mm: float
+    wheels_mmps: tuple[float, float]  # left, right; zeros: the picture is taken standing
+
+
+def arrange(rng: np.random.Generator, start: Pose, targets: int, negative: bool, moving: bool) -> Arrangement:
+    """Draw an arrangement. It may be impossible in its room: whoever uses it tries again.
+
+    Args:
+        start: a place that is known to be free; the viewer stands somewhere round it.
+        targets: how many other Vectors there are.
+        negative: none of them is to be in view.
+        moving: the viewer drives.
+    """
+    spread_mm = 220.0 if rng.random() < 0.6 else 600.0
+    viewer = (start[0] + rng.normal(0, spread_mm), start[1] + rng.normal(0, spread_mm), rng.uniform(-math.pi, math.pi))
+    poses = [viewer]
+    for target in range(targets):
+        in_view = not negative and (target == 0 or rng.random() < 0.15)
+        distance_mm = math.exp(rng.uniform(*np.log(DISTANCE_MM)))  # as many from 90 to 285 as from 285 to 900 mm
+        bearing_rad = _bearing_in_view(rng, distance_mm) if in_view else math.pi + rng.uniform(-1, 1) * math.radians(115)
+        direction = viewer[2] + bearing_rad
+        poses.append(
+            (
+                viewer[0] + LENS_AHEAD_MM * math.cos(viewer[2]) + distance_mm * math.cos(direction),
+                viewer[1] + LENS_AHEAD_MM * math.sin(viewer[2]) + distance_mm * math.sin(direction),
+                rng.uniform(-math.pi, math.pi),
+            )
+        )
+    return Arrangement(
+        poses=tuple(poses),
+        head_rad=math.radians(float(np.clip(rng.normal(4, 9), -20, 32))),
+        lift_mm=float(rng.uniform(32, 92)) if rng.random() < 0.15 else 32.0,
+        wheels_mmps=_wheels(rng) if moving else (0.0, 0.0),
+    )
+
+
+def _bearing_in_view(rng: np.random.Generator, distance_mm: float) -> float:
+    """Mostly anywhere across the picture; in one of four cut by its left or right edge, down to a sliver."""
+    if rng.random() < 0.75:
+        return rng.uniform(-0.95, 0.95) * HALF_VIEW_RAD
+    side = -1 if rng.random() < 0.5 else 1
+    return side * (HALF_VIEW_RAD + rng.uniform(-0.7, 1.0) * math.atan(HALF_LENGTH_MM / distance_mm))
+
+
+def _wheels(rng: np.random.Generator) -> tuple[float, float]:
+    """Turning on the spot, a bend, or straight."""
+    speed = rng.uniform(30, 150) * (1 if rng.random() < 0.7 else -1)
+    kind = rng.random()
+    if kind < 0.4:
+        return (-speed / 2, speed / 2)
+    if kind < 0.7:
+        return (speed, speed * rng.uniform(0.2, 0.8)) if rng.random() < 0.5 else (speed * rng.uniform(0.2, 0.8), speed)
+    return (speed, speed)
+
+
+def is_negative(number: int, share: float) -> bool:
+    """Whether picture `number` (from 0) is one without a Vector: evenly spread, so that any count has the share."""
+    return math.floor((number + 1) * share) > math.floor(number * share)

@@ -1,0 +1,166 @@
+"""Sessions in the simulator: a hand puts the Vectors somewhere, the robot's camera takes the picture, the truth channel labels it."""
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from vector_tl.capture.arrange import Arrangement, Pose, arrange, is_negative
+from vector_tl.capture.settings import CaptureSettings
+from vector_tl.errors import UserError
+from vector_tl.labels import dataset
+from vector_tl.robot.base import Frame, LinkLost, Robot
+
+ARRANGEMENTS = 80  # how many are tried for one picture; most impossible ones are refused without taking a frame
+MIN_SIDE_PX, MIN_VISIBLE_PX = 16, 150  # a picture that shows less than that of a Vector is neither one with it nor one without
+SETTLE_FRAMES = (2, 5)  # how long the exposure control has, drawn for each picture
+MOST_SETTLE_FRAMES = 20  # while head and lift are on their way
+HEAD_REACHED_RAD, LIFT_REACHED_MM = math.radians(1.5), 3.0
+
+
+class Truth(Protocol):
+    """What is asked of the simulator's truth channel."""
+
+    def truth(self, image_id: int | None = None) -> dict: ...
+
+    def place(self, vectors: list[dict]) -> None: ...
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture with its true boxes, and where everybody was."""
+
+    frame: Frame
+    boxes_xyxy: np.ndarray  # float32 (N, 4) pixels
+    size_wh: tuple[int, int]
+    truth: dict
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A session to be taken, or to be finished."""
+
+    session: str
+    world: int
+    pictures: int
+    first: int  # how many pictures of this seed come before it
+
+
+def next_plan(settings: CaptureSettings) -> tuple[Plan | None, list[dict]]:
+    """The first session of this seed that is not whole, None when `count` is reached, and the provenance of those that are.
+
+    A session is whole once its provenance says so and none of its labels lacks its picture (a clone of a repository has labels alone).
+    """
+    whole: list[dict] = []
+    kept = 0
+    while True:
+        session = f"sim-{settings.seed}-{len(whole):03d}"
+        about = read_session(settings.data, session)
+        if about is None:
+            break
+        if not about["whole"] or any(_lacks_picture(settings, session, shot["name"]) for shot in about["shots"]):
+            return Plan(session, about["world"], about["planned"], about["first"]), whole
+        whole.append(about)
+        kept += len(about["shots"])
+    if kept >= settings.count:
+        return None, whole
+    left = settings.count - kept
+    pictures = math.ceil(left / math.ceil(left / settings.pictures_per_session))  # sessions of about the same size
+    return Plan(session, settings.seed * 100_000 + len(whole), pictures, kept), whole
+
+
+def read_session(folder: Path, session: str) -> dict | None:
+    """A session's provenance, None when there is none.
+
+    Raises:
+        UserError: the file is broken.
+    """
+    path = Path(folder) / "sessions" / f"{session}.json"
+    try:
+        return json.loads(path.read_text())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read ({error}); repair it, or move it away to have the session taken again.") from error
+
+
+def _lacks_picture(settings: CaptureSettings, session: str, name: str) -> bool:
+    return dataset.label_path(settings.data, session, name).exists() and not dataset.image_path(settings.data, session, name).exists()
+
+
+class Photographer:
+    """Takes the pictures of one session. Each depends on nothing but the seed, the room and its number, so that any of them can be taken again."""
+
+    def __init__(self, settings: CaptureSettings, robot: Robot, truth: Truth):
+        self.settings, self.robot, self.truth = settings, robot, truth
+        self.seen = 0
+        self._last_id: int | None = None
+
+    def take(self, plan: Plan, number: int, start: Pose, targets: int) -> Picture | None:
+        """Picture `number` of a session; None when no arrangement worked out in this room.
+
+        Args:
+            start: a place for the viewer that is known to be free.
+        """
+        rng = np.random.default_rng([self.settings.seed, plan.world, number])
+        negative = is_negative(plan.first + number, self.settings.negatives)
+        moving = rng.random() < self.settings.moving
+        for _ in range(ARRANGEMENTS):
+            wanted = arrange(rng, start, targets, negative, moving)
+            if not self._place(wanted):
+                continue
+            frame = self._frame(wanted, settle=int(rng.integers(*SETTLE_FRAMES)), pushes=int(rng.integers(2, 5)) if moving else 0)
+            if self.robot.state().picked_up:  # over the table's edge
+                continue
+            truth = self.truth.truth(frame.image_id)
+            boxes = clear_boxes(truth["boxes"])
+            if boxes is not None and (len(boxes) == 0) == negative:
+                return Picture(frame, boxes, tuple(truth["size_wh"]), truth)
+        return None
+
+    def _place(self, wanted: Arrangement) -> bool:
+        try:
+            self.truth.place(
+                [{"vector": i, "x_mm": x, "y_mm": y, "heading_rad": heading} for i, (x, y, heading) in enumerate(wanted.poses)]
+            )
+        except LinkLost:
+            raise
+        except UserError:  # something stands there, or the ground ends before
+            return False
+        return True
+
+    def _frame(self, wanted: Arrangement, settle: int, pushes: int) -> Frame:
+        """The frame once head and lift are where they should be, `settle` frames at the earliest; with `pushes`, after so many frames of driving."""
+        robot = self.robot
+        robot.set_head(wanted.head_rad)
+        robot.set_lift(wanted.lift_mm)
+        for count in range(1, MOST_SETTLE_FRAMES + 1):
+            frame = self._next_frame()
+            state = robot.state()
+            arrived = abs(state.head_angle_rad - wanted.head_rad) < HEAD_REACHED_RAD and abs(state.lift_height_mm - wanted.lift_mm) < LIFT_REACHED_MM
+            if arrived and count >= settle:
+                break
+        for _ in range(pushes):
+            robot.drive(*wanted.wheels_mmps)
+            frame = self._next_frame()
+        if pushes:
+            robot.stop()
+        return frame
+
+    def _next_frame(self) -> Frame:
+        frame = self.robot.next_frame(self._last_id, timeout_s=5.0)
+        self._last_id = frame.image_id
+        self.seen += 1
+        return frame
+
+
+def clear_boxes(boxes: list[dict]) -> np.ndarray | None:
+    """The boxes (N, 4) of a picture's truth, None when one of them shows too little to be called a Vector or no Vector."""
+    for box in boxes:
+        x1, y1, x2, y2 = box["xyxy"]
+        if min(x2 - x1, y2 - y1) < MIN_SIDE_PX or box["visible_px"] < MIN_VISIBLE_PX:
+            return None
+    return np.array([box["xyxy"] for box in boxes], np.float32).reshape(-1, 4)

@@ -1,0 +1,182 @@
+"""The words a person types: `vector-tl COMMAND ...`.
+
+Settings are dataclasses of the rooms; tyro makes options and help of them. With `--json` standard output holds JSON and nothing
+else; progress and logs go to standard error. Exit code 0: done, 1: the work failed, 2: wrong usage.
+"""
+
+import contextlib
+import dataclasses
+import importlib
+import json
+import logging
+import math
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import vector_tl
+from vector_tl.errors import UserError
+
+
+@dataclass(frozen=True)
+class Command:
+    """Where a command's settings and work are, as `module:name`; imported only when it is called."""
+
+    summary: str
+    settings: str
+    work: str
+
+
+COMMANDS = {
+    "doctor": Command("Check this machine and, if asked, a robot; say what to do", "vector_tl.doctor:DoctorSettings", "vector_tl.doctor:doctor"),
+    "sim": Command("Run a simulated Vector for any SDK program", "vector_tl.sim.settings:SimSettings", "vector_tl.sim.server:run"),
+    "capture": Command("Take pictures from a robot's camera", "vector_tl.capture.settings:CaptureSettings", "vector_tl.capture.run:capture"),
+    "train": Command("Train a detector from COCO, from scratch, or from an own model", "vector_tl.train.settings:TrainSettings", "vector_tl.train.loop:train"),
+    "evaluate": Command("Measure a model on labelled pictures", "vector_tl.evaluate.settings:EvaluateSettings", "vector_tl.evaluate.evaluate:evaluate"),
+    "detect": Command("Find Vectors in pictures, videos, recordings", "vector_tl.detect.settings:DetectSettings", "vector_tl.detect.run:detect"),
+    "find": Command("Let a robot find another Vector and drive to it", "vector_tl.find.settings:FindSettings", "vector_tl.find.loop:find"),
+    "film": Command("Film two models side by side on the same frames", "vector_tl.film.settings:FilmSettings", "vector_tl.film.film:film"),
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command; its exit code."""
+    argv = list(sys.argv[1:] if argv is None else argv)
+    if not argv or argv[0] in ("-h", "--help"):
+        print(overview(), file=sys.stdout if argv else sys.stderr)
+        return 0 if argv else 2
+    if argv[0] == "--version":
+        print(f"vector-tl {vector_tl.__version__}")
+        return 0
+    if argv[0] not in COMMANDS:
+        print(f"vector-tl: there is no command {argv[0]!r}; choose one of {', '.join(COMMANDS)}.", file=sys.stderr)
+        return 2
+    name, command = argv[0], COMMANDS[argv[0]]
+    settings, as_json = parse(name, argv[1:])
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname).1s %(name)s: %(message)s")
+    for noisy in ("aiogrpc", "uvicorn", "matplotlib", "libav"):
+        logging.getLogger(noisy).setLevel(logging.CRITICAL)
+    with _quiet_stdout() as out:
+        return _work(name, command, settings, as_json, out)
+
+
+def parse(name: str, argv: list[str]) -> tuple[object, bool]:
+    """The settings of a command and whether `--json` was given; tyro ends the program (2) on wrong usage, (0) on --help."""
+    import tyro
+
+    kind = _import(COMMANDS[name].settings)
+
+    def command(settings, json: bool = False):
+        return settings, json
+
+    command.__annotations__ = {"settings": kind, "json": bool}
+    command.__doc__ = f"{kind.__doc__}\n\nArgs:\n    json: Print one JSON object on standard output and nothing else there."
+    configured = tyro.conf.configure(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff)(command)
+    return tyro.cli(configured, args=argv, prog=f"vector-tl {name}", description=kind.__doc__)
+
+
+def overview() -> str:
+    """The text of `vector-tl --help`."""
+    lines = [vector_tl.__doc__.strip(), "", "usage: vector-tl COMMAND [OPTIONS]   (vector-tl COMMAND --help shows options and an example)", ""]
+    lines += [f"  {name:<9} {command.summary}" for name, command in COMMANDS.items()]
+    return "\n".join([*lines, "", "example: vector-tl find --robot sim --model transfer --record runs/first.mcap"])
+
+
+def _work(name: str, command: Command, settings, as_json: bool, out) -> int:
+    def fail(error: UserError | str, code: int) -> int:
+        print(f"vector-tl {name}: {error}", file=sys.stderr)
+        if as_json:
+            _print_json({"error": str(error)}, out)
+        return code
+
+    try:
+        result = _import(command.work)(settings)
+        if isinstance(result, Iterator):
+            return _print_each(result, as_json, out)
+        if result is not None:
+            if as_json:
+                _print_json(result, out)
+            else:
+                print(_readable(result), file=out, flush=True)
+            if "error" in result:
+                return 1
+        return 1 if name == "doctor" and not all(c["ok"] or c.get("optional") for c in result["checks"]) else 0
+    except UserError as error:
+        return fail(error, error.exit_code)
+    except KeyboardInterrupt:
+        return fail("stopped.", 128 + signal.SIGINT)
+    except BrokenPipeError:
+        return 1
+    except Exception as error:
+        if os.environ.get("VECTOR_TL_DEBUG"):
+            raise
+        return fail(f"unexpected {type(error).__name__}: {' '.join(str(error).split())[:300]} (VECTOR_TL_DEBUG=1 shows where).", 1)
+
+
+def _print_each(results: Iterator[dict], as_json: bool, out) -> int:
+    code = 0
+    for result in results:
+        code = 1 if "error" in result else code
+        if as_json:
+            _print_json(result, out)
+        elif "error" in result:
+            print(f"{result['source']}: {result['error']}", file=sys.stderr)
+        else:
+            boxes = ", ".join(f"{b['score']:.2f} at {[round(v) for v in b['xyxy']]}" for b in result["boxes"]) or "no Vector"
+            print(f"{result['source']}#{result['frame']}: {boxes}", file=out, flush=True)
+    return code
+
+
+def _print_json(value: dict, out) -> None:
+    print(json.dumps(_finite(value), allow_nan=False), file=out, flush=True)
+
+
+def _finite(value):
+    """The same with null for what is undefined, and plain Python numbers."""
+    if isinstance(value, dict):
+        return {str(k): _finite(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(v) for v in value]
+    if dataclasses.is_dataclass(value):
+        return _finite(dataclasses.asdict(value))
+    if value is None or isinstance(value, (str, bool, int)):
+        return value
+    if hasattr(value, "item"):
+        return _finite(value.item())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return str(value)
+
+
+def _readable(result: dict) -> str:
+    if "checks" in result:
+        from vector_tl.doctor import readable
+
+        return readable(result)
+    width = max(map(len, result), default=0)
+    return "\n".join(f"{key:<{width}}  {'-' if value is None else json.dumps(value) if isinstance(value, (dict, list)) else value}" for key, value in _finite(result).items())
+
+
+def _import(target: str):
+    module, name = target.split(":")
+    return getattr(importlib.import_module(module), name)
+
+
+@contextlib.contextmanager
+def _quiet_stdout():
+    """A stream to the real standard output, while everything that libraries print there goes to standard error."""
+    sys.stdout.flush()
+    try:
+        own = os.dup(1)
+        os.dup2(2, 1)
+    except OSError:  # no such descriptors, as under some test runners
+        yield sys.stdout
+        return
+    with os.fdopen(own, "w") as out, contextlib.redirect_stdout(sys.stderr):
+        try:
+            yield out
+        finally:
+            out.flush()
+            os.dup2(own, 1)

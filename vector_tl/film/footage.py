@@ -1,0 +1,171 @@
+"""Pictures with times, from whatever there is: a recording, a video, a folder of pictures, a picture."""
+
+import logging
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+
+from vector_tl.errors import UserError
+from vector_tl.film.recording import is_recording, read_recording
+
+log = logging.getLogger("vector_tl.film")
+PICTURES_FPS = Fraction(2)
+LONGEST_PAUSE_S = 10.0  # a longer gap between two frames is shortened to this
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One picture of the footage: when, what, and a line about it."""
+
+    t_s: float
+    picture_rgb: np.ndarray  # (H, W, 3) uint8
+    line: str = ""
+
+
+@dataclass(frozen=True)
+class Footage:
+    """What a film is made of. `pictures()` begins again at each call."""
+
+    source: Path
+    fps: Fraction  # its own
+    pictures: Callable[[], Iterator[Shown]]
+
+
+def open_footage(source: Path) -> Footage:
+    """Open a recording, video, folder or picture; which it is, its content tells.
+
+    Raises:
+        UserError: there is no such thing, or nothing in it can be shown.
+    """
+    source = Path(source)
+    if not source.exists():
+        raise UserError(f"There is no {source}; give a recording, a video, a folder of pictures or a picture.")
+    if source.is_dir():
+        return _folder(source)
+    if is_recording(source):
+        return _recording(source)
+    picture = decode(source.read_bytes()) if source.stat().st_size < 200 * 2**20 else None
+    if picture is not None:
+        return Footage(source, PICTURES_FPS, lambda: iter([Shown(0.0, picture, source.name)]))
+    return _video(source)
+
+
+def decode(data: bytes) -> np.ndarray | None:
+    """A picture file's bytes -> (H, W, 3) uint8 RGB; None when they are no picture."""
+    picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
+    return None if picture is None else cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
+
+
+def own_fps(times_s: list[float], default: Fraction = PICTURES_FPS) -> Fraction:
+    """The constant rate behind time stamps that jitter and have gaps: gaps count as a whole number of frames."""
+    gaps = np.diff(np.asarray(times_s, float))
+    gaps = gaps[gaps > 1e-4]
+    if not len(gaps):
+        return default
+    usual = float(np.median(gaps))
+    gaps = gaps[gaps < LONGEST_PAUSE_S]
+    fps = float(np.maximum(np.round(gaps / usual), 1).sum() / gaps.sum())
+    return Fraction(min(max(fps, 0.5), 120.0)).limit_denominator(1001)
+
+
+class Pacer:
+    """Gives each picture its place among the frames of a film with a constant rate.
+
+    At the footage's own rate a picture that comes up to one frame early or late keeps its place in the row, so none is lost or doubled by jitter.
+    Real gaps are kept (the picture before stands longer), up to `LONGEST_PAUSE_S`.
+    """
+
+    def __init__(self, fps: Fraction):
+        self._fps = float(fps)
+        self._slot = self._start_s = self._last_s = None
+
+    def slot(self, t_s: float) -> int | None:
+        """The film frame at which the picture of time `t_s` appears, or None when it is left out."""
+        if self._slot is None:
+            self._slot, self._start_s, self._last_s = 0, t_s, t_s
+            return 0
+        self._start_s += max(0.0, t_s - self._last_s - LONGEST_PAUSE_S)
+        self._last_s = t_s
+        due, following = (t_s - self._start_s) * self._fps, self._slot + 1
+        slot = following if abs(due - following) < 1 - 1e-6 else round(due)
+        if slot <= self._slot:
+            return None
+        self._slot = slot
+        return slot
+
+
+def _recording(path: Path) -> Footage:
+    recording = read_recording(path)
+    times_s = recording.times_s()
+    if not times_s:
+        raise UserError(f"{path} holds no camera frames; record again with: vector-tl find --record FILE")
+
+    def pictures() -> Iterator[Shown]:
+        line = ""
+        for frame in recording:
+            picture = decode(frame.jpeg)
+            line = frame.events[-1] if frame.events else line
+            if picture is None:
+                log.warning("%s: frame %d cannot be read and is left out", path, frame.index)
+                continue
+            yield Shown(frame.t_s, picture, line)
+        if recording.note:
+            log.warning("%s", recording.note)
+
+    return Footage(path, own_fps(times_s), pictures)
+
+
+def _video(path: Path) -> Footage:
+    try:
+        with av.open(str(path)) as container:
+            rate = container.streams.video[0].average_rate or container.streams.video[0].guessed_rate
+            next(container.decode(video=0))
+    except (av.FFmpegError, IndexError, StopIteration, OSError) as error:
+        raise UserError(f"{path} is no recording, picture or video that can be read; convert it, for instance to MP4.") from error
+
+    def pictures() -> Iterator[Shown]:
+        with av.open(str(path)) as container:
+            container.streams.video[0].thread_type = "AUTO"
+            frames = container.decode(video=0)
+            index = 0
+            while True:
+                try:
+                    frame = next(frames)
+                except StopIteration:
+                    return
+                except av.FFmpegError as error:
+                    log.warning("%s is damaged after frame %d (%s); what comes before it was read", path, index, error)
+                    return
+                t_s = frame.time if frame.time is not None else index / float(rate or 25)
+                index += 1
+                yield Shown(t_s, frame.to_ndarray(format="rgb24"))
+
+    return Footage(path, Fraction(rate or 25), pictures)
+
+
+def _folder(folder: Path) -> Footage:
+    names = sorted((path for path in folder.rglob("*") if path.is_file() and not path.name.startswith(".")), key=_natural)
+    readable = [path for path in names if cv2.haveImageReader(str(path))]
+    if not readable:
+        raise UserError(f"There is no picture in {folder}; give a folder of JPEG or PNG files.")
+
+    def pictures() -> Iterator[Shown]:
+        for index, path in enumerate(readable):
+            picture = decode(path.read_bytes())
+            if picture is None:
+                log.warning("%s cannot be read and is left out", path)
+                continue
+            yield Shown(float(index / PICTURES_FPS), picture, path.name)
+
+    return Footage(folder, PICTURES_FPS, pictures)
+
+
+def _natural(path: Path) -> list:
+    """picture2 before picture10."""
+    return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in re.split(r"(\d+)", str(path).lower()) if part]

@@ -1,0 +1,341 @@
+"""What to do next: search, approach, hold, greet. Pure functions: the same memory and the same view give the same command.
+
+search    look (wheels still, sharp frames), turn by half a field of view, look ...; after a full turn drive a short free way and begin again
+approach  turn, then drive: a low-gain proportional law on bearing and distance, predicted over the dead time, slow near the target
+hold      stand at the stop distance; after a second there, greet: done
+avoid     round something that stands before the target, or back from an edge; sightings do not interrupt it
+wait      in somebody's hand: wheels still
+"""
+
+import math
+from dataclasses import dataclass, replace
+
+from vector_tl.find.geometry import HEIGHT_MM, camera_position_mm
+from vector_tl.find.track import Pose, Target
+
+SENSOR_X_MM = 20.0  # the range sensor sits in the chest
+NEAR_FACE_MM = 66.0  # no part of a Vector is farther from its origin
+HALF_TRACK_MM = 24.0  # half the way between the treads' middles
+
+
+@dataclass(frozen=True)
+class Law:
+    """The figures of the behaviour. Speeds are of the ground under the finder."""
+
+    stop_mm: float = 150.0
+    tight_mm: float = 7.0  # aimed at; `loose` is what a hold lasts through
+    tight_rad: float = math.radians(2.5)
+    loose_mm: float = 28.0
+    loose_rad: float = math.radians(8.0)
+    hold_s: float = 1.0
+    top_mmps: float = 110.0
+    back_mmps: float = 30.0
+    top_radps: float = 1.3
+    gain_per_s: float = 1.0  # of the distance: with 0.2-0.4 s of dead time, gain x dead time stays below 1/2
+    turn_gain_per_s: float = 2.0  # of the bearing
+    dead_time_s: float = 0.12  # from a decision to its effect in the state
+    least_mmps: float = 6.0  # slower, the treads stick
+    accel_mmps2: float = 250.0
+    look_s: float = 0.45
+    look_frames: int = 3
+    step_rad: float = math.radians(50.0)  # the camera sees 90 degrees across
+    search_radps: float = 1.6
+    wander_mm: float = 250.0
+    wander_mmps: float = 60.0
+    clear_mm: float = 110.0  # something nearer ahead is in the way
+    head_limits_rad: tuple[float, float] = (math.radians(-8.0), math.radians(10.0))
+
+
+@dataclass(frozen=True)
+class View:
+    """All that a decision may use, at one moment."""
+
+    now_s: float
+    pose: Pose
+    forward_mmps: float = 0.0  # by the wheels, as the state tells
+    turn_radps: float = 0.0
+    range_mm: float | None = None
+    target: Target | None = None
+    candidate: bool = False  # something was just seen that is not yet confirmed
+    frame_age_s: float = 0.0
+    cliff: bool = False
+    lifted: bool = False
+
+
+@dataclass(frozen=True)
+class Step:
+    """A piece of a plan: `look`; `turn` to a heading (rad); `drive` so far (mm, backwards negative). `firm`: no candidate stops it."""
+
+    kind: str
+    amount: float = 0.0
+    firm: bool = False
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What is carried from decision to decision."""
+
+    mode: str = "search"
+    since_s: float = 0.0
+    plan: tuple[Step, ...] = ()
+    step_since_s: float = 0.0
+    step_pose: Pose = Pose(0.0, 0.0, 0.0)
+    step_frames: int = 0
+    last_s: float = 0.0
+    forward_mmps: float = 0.0  # last commanded
+    turn_radps: float = 0.0
+    side: float = 1.0  # to search first: left 1, right -1
+    last_seen: tuple[float, float] | None = None  # in the odometry's frame
+    turned_rad: float = 0.0
+    ranges: tuple[tuple[float, float], ...] = ()  # (heading, free way in mm) of each look
+    in_place_since_s: float | None = None
+
+
+@dataclass(frozen=True)
+class Command:
+    """What the robot shall do now; `log` is a line for people when something changed."""
+
+    left_mmps: float
+    right_mmps: float
+    head_rad: float
+    mode: str
+    log: str | None = None
+    say: str | None = None
+    done: bool = False
+
+
+def begin(now_s: float, pose: Pose) -> Memory:
+    """The memory of one who has just woken up: it looks first."""
+    return Memory(since_s=now_s, plan=(Step("look"),), step_since_s=now_s, step_pose=pose, last_s=now_s)
+
+
+def decide(memory: Memory, view: View, law: Law = Law()) -> tuple[Memory, Command]:
+    """The next memory and command. Call it once for each frame, with the newest state."""
+    memory, log = _mode(memory, view, law)
+    forward, turn, said = 0.0, 0.0, None
+    if memory.mode in ("search", "avoid"):
+        memory, forward, turn, more = _follow_plan(memory, view, law)
+        log = log or more
+    elif memory.mode == "approach":
+        forward, turn = _approach(view, law)
+    memory, forward, turn = _smooth(memory, view, law, forward, turn)
+    if memory.mode == "done":
+        said = "Hello, Vector!"
+    left, right = forward - turn * HALF_TRACK_MM, forward + turn * HALF_TRACK_MM
+    return memory, Command(left, right, _head(view, law), memory.mode, log, said, memory.mode == "done")
+
+
+def _mode(memory: Memory, view: View, law: Law) -> tuple[Memory, str | None]:
+    """Which mode it is in now, and a line when that has changed."""
+    target = view.target
+    if view.lifted:
+        return (memory, None) if memory.mode == "wait" else (_enter(memory, view, "wait"), "picked up: wheels still until it stands again")
+    if memory.mode == "wait":
+        return _enter(replace(begin(view.now_s, view.pose), side=memory.side), view, "search", (Step("look"),)), "standing again: searching"
+    if memory.mode == "done":
+        return memory, None
+    if view.cliff and memory.mode != "avoid":
+        back = -50.0 if memory.forward_mmps >= 0 else 50.0
+        plan = (Step("drive", back), Step("turn", view.pose.heading_rad + memory.side * math.radians(120)), Step("look"))
+        return _enter(memory, view, "avoid", plan), f"an edge: {'back' if back < 0 else 'forward'} 50 mm and turn away"
+    if target is not None:
+        memory = replace(memory, last_seen=(target.x_mm, target.y_mm), side=math.copysign(1.0, target.bearing_rad))
+    if memory.mode == "avoid":
+        return memory, None
+    if memory.mode == "search":
+        if target is None:
+            return memory, None
+        return _enter(memory, view, "approach"), f"a Vector {_where(target)}: approaching"
+    if target is None:  # wheels first: the look that begins here stands still
+        way = "left" if memory.side > 0 else "right"
+        return _enter(memory, view, "search", _towards_last(memory, view)), f"lost it: wheels stopped, searching {way} first"
+    off_mm, off_rad = abs(target.distance_mm - law.stop_mm), abs(target.bearing_rad)
+    if memory.mode == "hold":
+        if off_mm > law.loose_mm or off_rad > law.loose_rad:
+            return _enter(memory, view, "approach"), f"it is {_where(target)}: following"
+        if view.now_s - memory.since_s >= law.hold_s:
+            return _enter(memory, view, "done"), f"held {law.hold_s:.0f} s, {_where(target)}: hello!"
+        return memory, None
+    if off_mm <= law.tight_mm and off_rad <= law.tight_rad and abs(view.forward_mmps) < law.least_mmps:
+        return _enter(memory, view, "hold"), f"reached, {_where(target)}: holding"
+    near = off_mm <= 0.8 * law.loose_mm and off_rad <= 0.8 * law.loose_rad
+    since = (memory.in_place_since_s if memory.in_place_since_s is not None else view.now_s) if near else None
+    memory = replace(memory, in_place_since_s=since)
+    if since is not None and view.now_s - since > 2.0:  # as good as it gets
+        return _enter(memory, view, "hold"), f"near enough, {_where(target)}: holding"
+    if _blocked(view, law, target.distance_mm):
+        side = math.copysign(1.0, target.bearing_rad)
+        plan = (*_detour(view, side), Step("turn", math.nan), Step("look"))
+        return _enter(
+            memory, view, "avoid", plan
+        ), f"something {view.range_mm:.0f} mm ahead, before the target: around it on the {'left' if side > 0 else 'right'}"
+    return memory, None
+
+
+def _enter(memory: Memory, view: View, mode: str, plan: tuple[Step, ...] = ()) -> Memory:
+    lost = mode == "search"
+    return replace(
+        memory, mode=mode, since_s=view.now_s, in_place_since_s=None, plan=plan, step_since_s=view.now_s, step_pose=view.pose, step_frames=0,
+        turned_rad=0.0 if lost else memory.turned_rad, ranges=() if lost else memory.ranges,
+    )  # fmt: skip
+
+
+# -- search and detours: plans of steps -------------------------------------------------------------------------------
+
+
+def _follow_plan(memory: Memory, view: View, law: Law) -> tuple[Memory, float, float, str | None]:
+    """One decision of the plan's first step: memory, forward speed, turning speed, log line."""
+    log = None
+    if not memory.plan:
+        if memory.mode == "avoid":  # done: look again for the target
+            memory, log = _enter(memory, view, "search", (Step("look"),)), "around it: looking"
+        else:
+            memory, log = _next_search(memory, view, law)
+    step = memory.plan[0]
+    if step.kind == "turn" and math.isnan(step.amount):  # towards where the target was last seen, as of now
+        step = Step("turn", _heading_to(view.pose, memory.last_seen) if memory.last_seen else view.pose.heading_rad)
+        memory = replace(memory, plan=(step, *memory.plan[1:]))
+    memory = replace(memory, step_frames=memory.step_frames + 1)
+    forward, turn, over = {"look": _look, "turn": _turn, "drive": _drive}[step.kind](memory, view, law, step)
+    if view.candidate and memory.mode == "search" and step.kind != "look" and not step.firm:  # once for each step: flicker must not stop the search
+        log = "perhaps a Vector: looking"
+        memory = replace(
+            memory, plan=(Step("look"), replace(step, firm=True), *memory.plan[1:]), step_since_s=view.now_s, step_pose=view.pose, step_frames=0
+        )
+        return memory, 0.0, 0.0, log
+    if over:
+        moved = math.remainder(view.pose.heading_rad - memory.step_pose.heading_rad, math.tau)
+        if step.kind == "turn":
+            memory = replace(memory, turned_rad=memory.turned_rad + abs(moved))
+        if step.kind == "look":
+            free = 1200.0 if view.range_mm is None else view.range_mm
+            memory = replace(memory, ranges=(*memory.ranges, (view.pose.heading_rad, free)))
+        memory = replace(memory, plan=memory.plan[1:], step_since_s=view.now_s, step_pose=view.pose, step_frames=0)
+    return memory, forward, turn, log
+
+
+def _next_search(memory: Memory, view: View, law: Law) -> tuple[Memory, str]:
+    """The next piece of the search: another step of the turn, or, after a full turn, a short drive where it is free."""
+    if memory.turned_rad < math.tau - law.step_rad / 2:
+        way = "left" if memory.side > 0 else "right"
+        plan = (Step("turn", view.pose.heading_rad + memory.side * law.step_rad), Step("look"))
+        return _plan(memory, view, plan), f"searching: turning {way}, {math.degrees(memory.turned_rad):.0f} of 360 degrees seen"
+    heading, free = _freest(memory.ranges)
+    memory = replace(memory, turned_rad=0.0, ranges=(), last_seen=None, side=-memory.side)
+    drive = min(law.wander_mm, free - law.clear_mm - 40.0)
+    if drive < 40.0:
+        return _plan(memory, view, (Step("look"),)), "nothing seen all around and no free way: turning the other way"
+    plan = (Step("turn", heading), Step("drive", drive), Step("look"))
+    return _plan(memory, view, plan), f"nothing seen all around: driving {drive:.0f} mm where it is free"
+
+
+def _plan(memory: Memory, view: View, plan: tuple[Step, ...]) -> Memory:
+    return replace(memory, plan=plan, step_since_s=view.now_s, step_pose=view.pose, step_frames=0)
+
+
+def _freest(ranges: tuple[tuple[float, float], ...]) -> tuple[float, float]:
+    """Heading and free way of the look with most room, its neighbours counted: a narrow gap is no way."""
+    count = len(ranges)
+    width = [min(ranges[i][1], 600.0) + 0.5 * (min(ranges[i - 1][1], 600.0) + min(ranges[(i + 1) % count][1], 600.0)) for i in range(count)]
+    return ranges[max(range(count), key=lambda i: width[i])]
+
+
+def _look(memory: Memory, view: View, law: Law, step: Step) -> tuple[float, float, bool]:
+    waited = view.now_s - memory.step_since_s
+    over = waited >= law.look_s and memory.step_frames > law.look_frames
+    return 0.0, 0.0, over and (not view.candidate or waited > 3 * law.look_s)
+
+
+def _turn(memory: Memory, view: View, law: Law, step: Step) -> tuple[float, float, bool]:
+    left = math.remainder(step.amount - view.pose.heading_rad, math.tau)
+    ahead = left - view.turn_radps * law.dead_time_s
+    over = abs(left) < math.radians(3) or view.now_s - memory.step_since_s > 4.0  # held, or stuck: go on
+    return 0.0, 0.0 if over else _limit(4.0 * ahead, law.search_radps), over
+
+
+def _drive(memory: Memory, view: View, law: Law, step: Step) -> tuple[float, float, bool]:
+    gone = math.dist((view.pose.x_mm, view.pose.y_mm), (memory.step_pose.x_mm, memory.step_pose.y_mm))
+    wall = step.amount > 0 and view.range_mm is not None and view.range_mm < law.clear_mm
+    over = wall or gone >= abs(step.amount) or view.now_s - memory.step_since_s > 2 + abs(step.amount) / 30
+    if view.cliff and (step.amount > 0) == (memory.forward_mmps > 0) and gone > 5:
+        over = True
+    speed = math.copysign(law.wander_mmps if step.amount > 0 else law.back_mmps, step.amount) * _freshness(view)
+    return 0.0 if over else speed, 0.0, over
+
+
+def _detour(view: View, side: float) -> tuple[Step, ...]:
+    return Step("turn", view.pose.heading_rad + side * math.radians(60)), Step("drive", 150.0)
+
+
+def _towards_last(memory: Memory, view: View) -> tuple[Step, ...]:
+    """Look where it stands, then towards the place where the target was last seen."""
+    if memory.last_seen is None or abs(math.remainder(_heading_to(view.pose, memory.last_seen) - view.pose.heading_rad, math.tau)) < math.radians(10):
+        return (Step("look"),)
+    return Step("look"), Step("turn", math.nan), Step("look")
+
+
+def _heading_to(pose: Pose, point: tuple[float, float]) -> float:
+    return math.atan2(point[1] - pose.y_mm, point[0] - pose.x_mm)
+
+
+def _blocked(view: View, law: Law, distance_mm: float) -> bool:
+    """Whether the range sensor sees something close that is nearer than any part of the target can be."""
+    return view.range_mm is not None and view.range_mm < law.clear_mm and view.range_mm + SENSOR_X_MM < distance_mm - NEAR_FACE_MM - 30.0
+
+
+# -- approach ---------------------------------------------------------------------------------------------------------
+
+
+def _approach(view: View, law: Law) -> tuple[float, float]:
+    """Forward and turning speed: proportional to what will be left of distance and bearing once the command takes effect."""
+    target = view.target
+    left_mm = target.distance_mm - view.forward_mmps * law.dead_time_s * math.cos(target.bearing_rad) - law.stop_mm
+    left_rad = target.bearing_rad - view.turn_radps * law.dead_time_s
+    fresh = _freshness(view) * min(max((0.5 - target.age_s) / 0.3, 0.0), 1.0)
+    turn = 0.0 if abs(left_rad) < 0.6 * law.tight_rad else _limit(law.turn_gain_per_s * left_rad, law.top_radps)
+    forward = 0.0
+    if abs(left_mm) > 0.6 * law.tight_mm:
+        forward = min(max(law.gain_per_s * left_mm, -law.back_mmps), law.top_mmps)
+        forward *= max(0.0, 1 - abs(left_rad) / math.radians(30))  # turn, then drive
+        if abs(left_rad) < math.radians(15) and abs(forward) < law.least_mmps:
+            forward = math.copysign(law.least_mmps, left_mm)
+    if turn and abs(turn) * HALF_TRACK_MM < law.least_mmps and not forward:
+        turn = math.copysign(law.least_mmps / HALF_TRACK_MM, turn)
+    return forward * fresh, turn * fresh
+
+
+def _smooth(memory: Memory, view: View, law: Law, forward: float, turn: float) -> tuple[Memory, float, float]:
+    """Limit how fast speeds rise; slowing down and stopping is never delayed."""
+    rise = law.accel_mmps2 * min(max(view.now_s - memory.last_s, 0.0), 0.2)
+    forward = _rising(memory.forward_mmps, forward, rise)
+    turn = _rising(memory.turn_radps, turn, rise / HALF_TRACK_MM)
+    return replace(memory, last_s=view.now_s, forward_mmps=forward, turn_radps=turn), forward, turn
+
+
+def _rising(now: float, wanted: float, rise: float) -> float:
+    base = now if now * wanted > 0 else 0.0
+    return wanted if abs(wanted) <= abs(base) else _limit(wanted, abs(base) + rise)
+
+
+def _freshness(view: View) -> float:
+    """1 while frames are fresh, down to 0 where the guard would stop the wheels (350 ms)."""
+    return min(max((0.35 - view.frame_age_s) / 0.2, 0.0), 1.0)
+
+
+def _head(view: View, law: Law) -> float:
+    """The head angle that keeps the whole target in the picture: its middle in the middle; level while there is none."""
+    if view.target is None:
+        return 0.0
+    reach = max(view.target.distance_mm - 45.0, 30.0)
+    lens_z = camera_position_mm(0.0)[1]
+    middle = (math.atan2(HEIGHT_MM - lens_z, reach) + math.atan2(-lens_z, reach)) / 2
+    return min(max(middle, law.head_limits_rad[0]), law.head_limits_rad[1])
+
+
+def _limit(value: float, most: float) -> float:
+    return min(max(value, -most), most)
+
+
+def _where(target: Target) -> str:
+    side = "left" if target.bearing_rad >= 0 else "right"
+    return f"{target.distance_mm:.0f} mm away, {abs(math.degrees(target.bearing_rad)):.0f} degrees {side}"

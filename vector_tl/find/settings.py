@@ -1,0 +1,48 @@
+"""What `vector-tl find` can be told."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from vector_tl.errors import UsageError
+
+
+@dataclass(frozen=True)
+class FindSettings:
+    """Find the other Vector: search, approach, stop before it, say hello.
+
+    Example: vector-tl find --robot sim --model transfer --record runs/first.mcap
+    """
+
+    robot: str = "sim"
+    """`sim` starts and ends its own simulator; a serial number means that robot, by the sdk_config.ini under HOME."""
+    model: str = "transfer"
+    """A checkpoint's path, or a name in models/."""
+    world: int | None = None
+    """Seed of the simulated world; only with the simulator."""
+    seconds: float = 60.0
+    """Give up after so long: world seconds with --lockstep, else wall seconds."""
+    lockstep: bool = False
+    """The simulated world waits for the finder: slow machines find as well as fast ones."""
+    record: Path | None = None
+    """Keep frames, state, commands and detections in this file (MCAP)."""
+    dry_run: bool = False
+    """Decide and show, and never move the robot."""
+    reconnect_s: float | None = None
+    """How long to try for a lost link: 3 s for the simulator, 30 s for a robot when not given."""
+    overwrite: bool = False
+    """Replace an existing recording."""
+    stop_mm: float = 150.0
+    """Where to stop before the other Vector, from origin (front axle) to origin."""
+    device: str = "auto"
+    """Where the detector runs: auto, cpu or cuda."""
+    camera_fps: float = 15.0
+    """Frames a second of the simulated camera."""
+
+    def check(self) -> None:
+        """Raise `UsageError` for values that make no sense."""
+        if not self.seconds > 0:
+            raise UsageError(f"--seconds must be above 0, not {self.seconds:g}.")
+        if not 110 <= self.stop_mm <= 600:
+            raise UsageError(f"--stop-mm must be between 110 (the robots would touch) and 600, not {self.stop_mm:g}.")
+        if self.robot != "sim" and (self.world is not None or self.lockstep):
+            raise UsageError(f"--world and --lockstep are for --robot sim; the robot {self.robot} has its own world and time.")

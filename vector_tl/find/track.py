@@ -1,0 +1,170 @@
+"""One Vector followed through noise, missed frames and the finder's own motion.
+
+Sightings are turned into points of the odometry's frame, the one in which the finder knows its own pose; there a standing target stands still however
+the finder turns. Each track is a Kalman filter with constant velocity. A track is believed after `CONFIRM_HITS` sightings, and held through misses by
+time, not by number of frames.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from vector_tl.find.geometry import Sighting
+
+CONFIRM_HITS = 2
+HOLD_S = 0.5  # a track that was not seen for so long is lost
+GATE_SIGMA = 3.5  # a sighting farther from the prediction belongs to somebody else
+ACCELERATION_MMPS2 = 40.0  # how briskly a target is expected to change its speed
+START_SPEED_MMPS = 30.0
+
+
+@dataclass(frozen=True)
+class Pose:
+    """Where the finder is, by its odometry."""
+
+    x_mm: float
+    y_mm: float
+    heading_rad: float
+
+
+@dataclass(frozen=True)
+class Target:
+    """The followed Vector as seen from the finder now: bearing left-positive, distance origin to origin."""
+
+    bearing_rad: float
+    distance_mm: float
+    bearing_sigma_rad: float
+    distance_sigma_mm: float
+    x_mm: float  # in the odometry's frame
+    y_mm: float
+    age_s: float  # since it was last seen
+    hits: int
+
+
+class Track:
+    """A Kalman filter over (x, y, vx, vy) in mm and mm/s."""
+
+    def __init__(self, t_s: float, point: np.ndarray, covariance: np.ndarray, score: float):
+        self.mean = np.array([*point, 0.0, 0.0])  # (4,)
+        self.covariance = np.zeros((4, 4))
+        self.covariance[:2, :2] = covariance
+        self.covariance[2:, 2:] = np.eye(2) * START_SPEED_MMPS**2
+        self.t_s = self.seen_s = t_s
+        self.hits, self.score = 1, score
+
+    def predict(self, t_s: float) -> None:
+        dt = max(0.0, t_s - self.t_s)
+        self.t_s = max(self.t_s, t_s)
+        step = np.eye(4)
+        step[0, 2] = step[1, 3] = dt
+        push = np.array([[dt * dt / 2, 0], [0, dt * dt / 2], [dt, 0], [0, dt]]) * ACCELERATION_MMPS2  # white acceleration
+        self.mean = step @ self.mean
+        self.covariance = step @ self.covariance @ step.T + push @ push.T
+
+    def misfit(self, point: np.ndarray, covariance: np.ndarray) -> float:
+        """Mahalanobis distance of a sighting from the prediction, in standard deviations."""
+        gap = point - self.mean[:2]
+        return float(math.sqrt(gap @ np.linalg.solve(self.covariance[:2, :2] + covariance, gap)))
+
+    def update(self, t_s: float, point: np.ndarray, covariance: np.ndarray, score: float) -> None:
+        gain = self.covariance[:, :2] @ np.linalg.inv(self.covariance[:2, :2] + covariance)  # (4, 2)
+        self.mean = self.mean + gain @ (point - self.mean[:2])
+        self.covariance = self.covariance - gain @ self.covariance[:2]
+        self.seen_s, self.score = t_s, 0.5 * (self.score + score)
+        self.hits += 1
+
+
+class Tracker:
+    """Chooses one Vector and stays with it; `target` tells where it is, `candidate` whether something waits to be confirmed."""
+
+    def __init__(self):
+        self._target: Track | None = None
+        self._candidates: list[Track] = []
+
+    def reset(self) -> None:
+        """Forget everything: the odometry's frame has changed (picked up, other room)."""
+        self._target, self._candidates = None, []
+
+    def update(self, t_s: float, pose: Pose, sightings: list[Sighting]) -> None:
+        """Take in what one picture showed.
+
+        Args:
+            t_s: when the picture was taken; not before the previous call's.
+            pose: the finder's pose at that time.
+            sightings: one for each box.
+        """
+        if self._target is not None and t_s - self._target.seen_s > HOLD_S:
+            self._target = None
+        self._candidates = [track for track in self._candidates if t_s - track.seen_s <= HOLD_S]
+        tracks = [track for track in (self._target, *self._candidates) if track is not None]
+        for track in tracks:
+            track.predict(t_s)
+        left = [(*_point(pose, sighting), sighting.score) for sighting in sightings]
+        for track in tracks:  # the target first: whose box is nearest to its prediction
+            fits = [(track.misfit(point, covariance), index) for index, (point, covariance, _) in enumerate(left)]
+            misfit, index = min(fits, default=(math.inf, -1))
+            if misfit <= GATE_SIGMA:
+                track.update(t_s, *left.pop(index))
+        self._candidates += [Track(t_s, *sighting) for sighting in left]
+        if self._target is None:
+            ready = [track for track in self._candidates if track.hits >= CONFIRM_HITS]
+            if ready:  # the nearest that is surely seen
+                self._target = min(ready, key=lambda track: math.dist(track.mean[:2], (pose.x_mm, pose.y_mm)) * (1.5 - min(track.score, 1.0)))
+                self._candidates.remove(self._target)
+
+    def target(self, t_s: float, pose: Pose) -> Target | None:
+        """The followed Vector from `pose` at `t_s`; None when there is none, or it was not seen for `HOLD_S`."""
+        track = self._target
+        if track is None or t_s - track.seen_s > HOLD_S:
+            return None
+        ahead = max(0.0, t_s - track.t_s)
+        x, y = track.mean[:2] + track.mean[2:] * ahead
+        dx, dy = x - pose.x_mm, y - pose.y_mm
+        distance = math.hypot(dx, dy)
+        line = np.array([dx, dy]) / max(distance, 1e-6)
+        spread = track.covariance[:2, :2]
+        along, across = math.sqrt(max(0.0, line @ spread @ line)), math.sqrt(max(0.0, spread.trace() - line @ spread @ line))
+        bearing = math.remainder(math.atan2(dy, dx) - pose.heading_rad, math.tau)
+        return Target(bearing, distance, math.atan2(across, distance), along, float(x), float(y), t_s - track.seen_s, track.hits)
+
+    def candidate(self, t_s: float) -> bool:
+        """Whether something was just seen that is not yet confirmed: worth standing still for."""
+        return any(t_s - track.seen_s < HOLD_S / 2 for track in self._candidates)
+
+
+def _point(pose: Pose, sighting: Sighting) -> tuple[np.ndarray, np.ndarray]:
+    """A sighting as a point (2,) of the odometry's frame and its covariance (2, 2)."""
+    angle = pose.heading_rad + sighting.bearing_rad
+    along, across = np.array([math.cos(angle), math.sin(angle)]), np.array([-math.sin(angle), math.cos(angle)])
+    point = np.array([pose.x_mm, pose.y_mm]) + sighting.distance_mm * along
+    sides = sighting.distance_sigma_mm**2 * np.outer(along, along) + (sighting.distance_mm * sighting.bearing_sigma_rad) ** 2 * np.outer(
+        across, across
+    )
+    return point, sides
+
+
+class PoseHistory:
+    """Where the finder was at the times of the last second or so, to place a picture that was taken a moment ago."""
+
+    def __init__(self, keep: int = 60):
+        self._keep = keep
+        self._rows: list[tuple[float, float, float, float, float]] = []  # t, x, y, heading (unwrapped), head angle + pitch
+
+    def add(self, t_s: float, pose: Pose, tilt_rad: float) -> None:
+        """Note a state; one with the time of the last one replaces it."""
+        heading = pose.heading_rad
+        if self._rows:
+            if t_s < self._rows[-1][0]:
+                return
+            last = self._rows[-1][3]
+            heading = last + math.remainder(heading - last, math.tau)
+            if t_s == self._rows[-1][0]:
+                self._rows.pop()
+        self._rows = [*self._rows[1 - self._keep :], (t_s, pose.x_mm, pose.y_mm, heading, tilt_rad)]
+
+    def at(self, t_s: float) -> tuple[Pose, float]:
+        """Pose and camera tilt (head angle + pitch, rad) at `t_s`, interpolated; outside what is known, the nearest known."""
+        rows = np.array(self._rows)
+        x, y, heading, tilt = (float(np.interp(t_s, rows[:, 0], rows[:, column])) for column in range(1, 5))
+        return Pose(x, y, heading), tilt
