@@ -46,6 +46,7 @@ class RobotState:
     on_charger: bool = False
     being_held: bool = False
     pitch_rad: float = 0.0
+    image_time_ms: int = 0  # time stamp of the last picture that the robot took
 
 
 @dataclass(frozen=True)

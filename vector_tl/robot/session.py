@@ -1,0 +1,263 @@
+"""One connection of the genuine SDK to a Vector, with what the SDK lacks: raw frames, deadlines, and an end that ends.
+
+The SDK's own camera feed, motor calls and disconnect are not used: they have no deadlines, serve old data silently, and leave
+threads and streams behind. Private names of the SDK used here: `conn._channel`, `conn._done_signal`, `conn._control_stream_task`,
+`events._loop`, `events._done_signal` (hence its exact pin).
+"""
+
+import asyncio
+import configparser
+import contextlib
+import itertools
+import logging
+import os
+import socket
+import threading
+import time
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
+from pathlib import Path
+
+from vector_tl.errors import UserError
+from vector_tl.robot.base import Intrinsics, RobotState
+
+log = logging.getLogger(__name__)
+CALL_S = 0.3  # deadline of a wheel command
+PICKED_UP, FALLING, ON_CHARGER, CLIFF, HELD = 0x8, 0x20, 0x1000, 0x4000, 0x10000
+_home_lock = threading.Lock()
+_tags = itertools.count(2_000_001)  # the SDK's range for action tags
+
+
+def read_config(serial: str, home: Path) -> dict[str, str]:
+    """The robot's section of `sdk_config.ini` under `home`.
+
+    Raises:
+        UserError: no such file, no such robot, or a section that lacks something.
+    """
+    path = home / ".anki_vector" / "sdk_config.ini"
+    if not path.is_file():
+        raise UserError(f"There is no {path}; set the SDK up once with: python -m anki_vector.configure (it asks for your wire-pod).")
+    parser = configparser.ConfigParser(strict=False)
+    try:
+        parser.read(path)
+    except configparser.Error as error:
+        raise UserError(f"{path} cannot be read ({str(error).splitlines()[0]}); write it again with: python -m anki_vector.configure") from error
+    if serial.lower() not in parser:
+        raise UserError(f"No robot {serial!r} is in {path}; there is {', '.join(parser.sections()) or 'none'}.")
+    section = dict(parser[serial.lower()])
+    for key in ("cert", "ip", "name", "guid"):
+        if not section.get(key):
+            raise UserError(f"{path} names no {key} for {serial}; write it again with: python -m anki_vector.configure")
+    if not Path(section["cert"]).is_file():
+        raise UserError(f"The certificate {section['cert']} of {serial} is missing; write it again with: python -m anki_vector.configure")
+    return section
+
+
+class Session:
+    """A connected robot. Callbacks come on the SDK's thread and must only store what they are given.
+
+    Raises:
+        UserError: it cannot be reached, does not know us, or does not give control; everything opened is closed again.
+    """
+
+    def __init__(
+        self,
+        serial: str,
+        home: Path,
+        on_frame: Callable[[int, int, bytes], None],
+        on_state: Callable[[RobotState], None],
+        on_control: Callable[[bool], None],
+        on_lost: Callable[[str], None],
+        clock: Callable[[], float],
+        timeout_s: float = 8.0,
+    ):
+        config = read_config(serial, home)
+        address = (config["ip"], int(config.get("port", 443)))
+        try:
+            socket.create_connection(address, timeout=min(timeout_s, 3.0)).close()
+        except OSError as error:
+            raise UserError(
+                f"{config['name']} does not answer at {address[0]}:{address[1]} ({error}); is it awake, on this network, and is that still its address?"
+            ) from error
+        self._on_lost, self._closed, self._clock = on_lost, False, clock
+        self._stream = None
+        self.robot = _make_robot(serial, home)
+        try:
+            self._connect(config["name"], timeout_s)
+            self.conn, self.loop = self.robot.conn, self.robot.conn.loop
+            self.intrinsics = self._read_intrinsics()
+            from anki_vector.events import Events
+
+            self.robot.events.subscribe(lambda _robot, _kind, state: on_state(self._state(state)), Events.robot_state, _on_connection_thread=True)
+            on_control(True)
+            self._tasks = [self.start(self._feed(on_frame)), self.start(self._watch_control(on_control))]
+        except BaseException:
+            self.close()
+            raise
+
+    def _connect(self, name: str, timeout_s: float) -> None:
+        from anki_vector import exceptions
+
+        try:
+            self.robot.connect(timeout=timeout_s)
+        except exceptions.VectorUnauthenticatedException as error:
+            raise UserError(f"{name} does not accept this computer's token; set it up again with: python -m anki_vector.configure") from error
+        except exceptions.VectorControlTimeoutException as error:
+            raise UserError(f"{name} did not give up control within {timeout_s:.0f} s; end other programs that drive it, and take it off its charger.") from error
+        except exceptions.VectorUnreliableEventStreamException as error:
+            raise UserError(f"{name} sends no events; put it on its charger until it restarts, or restart wire-pod.") from error
+        except Exception as error:  # the SDK wraps little: gRPC, TLS and its own kinds
+            raise UserError(f"{name} cannot be connected to ({type(error).__name__}); check its certificate and name with: python -m anki_vector.configure") from error
+
+    def start(self, work: Awaitable) -> Future:
+        """Run a coroutine on the SDK's loop."""
+        return asyncio.run_coroutine_threadsafe(work, self.loop)
+
+    def call(self, rpc: str, request: str, deadline_s: float = CALL_S, **fields) -> Future:
+        """Send one request with a deadline. After it the request is dead: nothing old is executed when a frozen robot thaws."""
+        from anki_vector.messaging import protocol
+
+        async def send():  # the stub must be called on the loop
+            return await getattr(self.conn.grpc_interface, rpc)(getattr(protocol, request)(**fields), timeout=deadline_s)
+
+        return self.start(send())
+
+    def drive(self, left_mmps: float, right_mmps: float) -> Future:
+        """Wheel speeds; acceleration 0 means as fast as it can."""
+        return self.call("DriveWheels", "DriveWheelsRequest", left_wheel_mmps=left_mmps, right_wheel_mmps=right_mmps)
+
+    def set_head(self, angle_rad: float) -> Future:
+        """The future ends when the head is there."""
+        speed = {"max_speed_rad_per_sec": 10.0, "accel_rad_per_sec2": 10.0}
+        return self.call("SetHeadAngle", "SetHeadAngleRequest", 5.0, angle_rad=angle_rad, id_tag=next(_tags), num_retries=0, **speed)
+
+    def set_lift(self, height_mm: float) -> Future:
+        """The future ends when the lift is there."""
+        speed = {"max_speed_rad_per_sec": 10.0, "accel_rad_per_sec2": 10.0}
+        return self.call("SetLiftHeight", "SetLiftHeightRequest", 5.0, height_mm=height_mm, id_tag=next(_tags), num_retries=0, **speed)
+
+    def say(self, text: str) -> Future:
+        """The future ends when it has been said."""
+        return self.call("SayText", "SayTextRequest", 15.0, text=text, use_vector_voice=True, duration_scalar=1.0)
+
+    def beat(self) -> Future:
+        """A request that changes nothing and comes back once all before it have arrived."""
+        return self.call("BatteryState", "BatteryStateRequest", 5.0)
+
+    @property
+    def control_stream_ended(self) -> bool:
+        """The SDK tells nobody when this stream dies, and goes on saying that it has control."""
+        task = self.conn._control_stream_task
+        return task is not None and task.done()
+
+    async def _feed(self, on_frame) -> None:
+        from anki_vector.messaging import protocol
+
+        why = "the camera stream ended"
+        try:
+            self._stream = self.conn.grpc_interface.CameraFeed(protocol.CameraFeedRequest())
+            async for answer in self._stream:
+                on_frame(answer.image_id, answer.frame_time_stamp, answer.data)
+        except Exception as error:
+            why = f"the camera stream broke ({_short(error)})"
+        if not self._closed:
+            self._on_lost(why)
+
+    async def _watch_control(self, on_control) -> None:
+        while True:
+            await self.conn.control_lost_event.wait()
+            on_control(False)
+            log.warning("control of the robot is lost; asking for it again")
+            while not self.conn.control_granted_event.is_set():
+                with contextlib.suppress(Exception):  # a time-out: ask again
+                    await self.conn.request_control(timeout=2.0)
+                await asyncio.sleep(0.05)
+            on_control(True)
+            log.info("control of the robot is granted again")
+
+    def _read_intrinsics(self) -> Intrinsics:
+        try:
+            c = self.call("GetCameraConfig", "CameraConfigRequest", 2.0).result(3.0)
+            if c.focal_length_x > 0 and c.focal_length_y > 0:
+                return Intrinsics(focal_xy_px=(c.focal_length_x, c.focal_length_y), center_xy_px=(c.center_x, c.center_y))
+        except Exception as error:
+            log.warning("the robot does not tell its camera's intrinsics (%s); nominal ones are used", _short(error))
+        return Intrinsics()
+
+    def _state(self, message) -> RobotState:
+        status, prox = message.status, message.prox_data
+        return RobotState(
+            received_s=self._clock(), x_mm=message.pose.x, y_mm=message.pose.y, heading_rad=message.pose_angle_rad, pitch_rad=message.pose_pitch_rad,
+            head_angle_rad=message.head_angle_rad, lift_height_mm=message.lift_height_mm,
+            left_wheel_mmps=message.left_wheel_speed_mmps, right_wheel_mmps=message.right_wheel_speed_mmps,
+            range_mm=None if prox.unobstructed or prox.is_lift_in_fov else float(prox.distance_mm),
+            picked_up=bool(status & PICKED_UP), falling=bool(status & FALLING), cliff=bool(status & CLIFF),
+            on_charger=bool(status & ON_CHARGER), being_held=bool(status & HELD), image_time_ms=message.last_image_time_stamp,
+        )
+
+    def close(self) -> None:
+        """End streams, connection and threads, each step bounded; safe to call twice and after any failure."""
+        if self._closed:
+            return
+        self._closed = True
+        robot, conn = self.robot, self.robot.conn
+        loop = getattr(conn, "_loop", None)
+        channel, thread = conn._channel, conn._thread
+        if self._stream is not None:
+            with contextlib.suppress(Exception):
+                self._stream.cancel()
+        for task in getattr(self, "_tasks", []):
+            task.cancel()
+        ending = threading.Thread(target=_quietly, args=(robot.disconnect,), daemon=True)
+        ending.start()
+        ending.join(1.0)
+        if loop is not None and not loop.is_closed():
+            with contextlib.suppress(RuntimeError):
+                if channel is not None:
+                    asyncio.run_coroutine_threadsafe(_close_channel(channel), loop)
+                time.sleep(0.1)
+                if conn._done_signal is not None:
+                    loop.call_soon_threadsafe(conn._done_signal.set)
+        ending.join(1.0)
+        events = robot.events
+        if getattr(events, "_loop", None) is not None and getattr(events, "_done_signal", None) is not None:
+            with contextlib.suppress(RuntimeError):
+                events._loop.call_soon_threadsafe(events._done_signal.set)
+        for own in (thread, getattr(events, "_thread", None)):
+            if own is not None and own is not threading.current_thread():
+                own.join(1.0)
+
+
+def _make_robot(serial: str, home: Path):
+    """The SDK reads `sdk_config.ini` through HOME when a Robot is made, and only then."""
+    try:
+        import anki_vector
+    except ImportError as error:
+        raise UserError("The Vector SDK is not installed; run scripts/setup, or pip install wirepod_vector_sdk==0.8.1") from error
+    logging.getLogger("aiogrpc").setLevel(logging.CRITICAL)  # it prints a traceback for every stream that ends
+    logging.getLogger("anki_vector").setLevel(logging.CRITICAL)
+    with _home_lock:
+        before = os.environ.get("HOME")
+        os.environ["HOME"] = str(home)
+        try:
+            return anki_vector.Robot(serial=serial, default_logging=False, cache_animation_lists=False)
+        finally:
+            if before is None:
+                del os.environ["HOME"]
+            else:
+                os.environ["HOME"] = before
+
+
+async def _close_channel(channel) -> None:
+    with contextlib.suppress(Exception):
+        await channel.close()
+
+
+def _quietly(work: Callable[[], None]) -> None:
+    with contextlib.suppress(Exception):
+        work()
+
+
+def _short(error: Exception) -> str:
+    code = getattr(error, "code", None)
+    return str(code().name).lower() if callable(code) else type(error).__name__
