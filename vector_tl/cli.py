@@ -27,11 +27,12 @@ class Command:
     summary: str
     settings: str
     work: str
+    prints_itself: bool = False  # its standard output is its own
 
 
 COMMANDS = {
     "doctor": Command("Check this machine and, if asked, a robot; say what to do", "vector_tl.doctor:DoctorSettings", "vector_tl.doctor:doctor"),
-    "sim": Command("Run a simulated Vector for any SDK program", "vector_tl.sim.settings:SimSettings", "vector_tl.sim.server:run"),
+    "sim": Command("Run a simulated Vector for any SDK program", "vector_tl.sim.settings:SimSettings", "vector_tl.sim.server:run", prints_itself=True),
     "capture": Command("Take pictures from a robot's camera", "vector_tl.capture.settings:CaptureSettings", "vector_tl.capture.run:capture"),
     "train": Command("Train a detector from COCO, from scratch, or from an own model", "vector_tl.train.settings:TrainSettings", "vector_tl.train.loop:train"),
     "evaluate": Command("Measure a model on labelled pictures", "vector_tl.evaluate.settings:EvaluateSettings", "vector_tl.evaluate.evaluate:evaluate"),
@@ -58,7 +59,7 @@ def main(argv: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname).1s %(name)s: %(message)s")
     for noisy in ("aiogrpc", "uvicorn", "matplotlib", "libav"):
         logging.getLogger(noisy).setLevel(logging.CRITICAL)
-    with _quiet_stdout() as out:
+    with contextlib.nullcontext(sys.stdout) if command.prints_itself else _quiet_stdout() as out:
         return _work(name, command, settings, as_json, out)
 
 
