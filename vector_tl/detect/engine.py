@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -42,12 +43,16 @@ def pick_device(device: str = "auto") -> torch.device:
 
 
 class Detector:
-    """A network ready to look at pictures. Calls are not thread-safe; give each thread its own."""
+    """A network ready to look at pictures. Calls are not thread-safe; give each thread its own.
+
+    It takes the network over: BatchNorm is folded into the convolutions, so it cannot be trained on.
+    """
 
     def __init__(self, model: VectorSSD, name: str, threshold: float, device: torch.device):
         self.name, self.threshold = name, threshold
         self.arch, self.init, self.device = model.arch, model.init, device
         self._network = fold_batch_norm(model.eval()).to(device, memory_format=torch.channels_last)
+        self(np.zeros((360, 640, 3), np.uint8))  # the first call prepares kernels: not on a robot's time
 
     def __call__(self, picture: np.ndarray, threshold: float | None = None) -> Detections:
         """Vectors in one picture, uint8 (H, W, 3) RGB, above `threshold` (the model's own when None)."""
@@ -83,8 +88,7 @@ def load(model: str | Path, device: str = "auto") -> Detector:
 def fold_batch_norm(model: VectorSSD) -> VectorSSD:
     """Merge each BatchNorm into the convolution before it (in place): the same outputs with fewer passes over memory."""
     for parent in model.modules():
-        names = list(parent._modules)
-        for first, second in zip(names, names[1:], strict=False):
+        for first, second in pairwise(list(parent._modules)):
             conv, norm = parent._modules[first], parent._modules[second]
             if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
                 parent._modules[first] = nn.utils.fuse_conv_bn_eval(conv, norm)

@@ -18,6 +18,7 @@ def detect(settings: DetectSettings) -> Iterator[dict]:
     """
     if not settings.inputs:
         raise UsageError("Name at least one picture, folder, video or recording.")
+    sources = read_inputs(settings.inputs)
     detector = load(settings.model, settings.device)
     waiting: list[Source] = []
 
@@ -36,7 +37,7 @@ def detect(settings: DetectSettings) -> Iterator[dict]:
             yield {"source": str(source.path), "frame": source.frame, "size_wh": [source.picture.shape[1], source.picture.shape[0]], "boxes": boxes}
         waiting.clear()
 
-    for source in read_inputs(settings.inputs):
+    for source in sources:
         waiting.append(source)
         if len(waiting) == BATCH:
             yield from flush()

@@ -1,6 +1,5 @@
 """One builder for both networks and every start."""
 
-import logging
 from pathlib import Path
 
 import torch
@@ -12,7 +11,6 @@ from vector_tl.nets.ssd import VectorSSD
 
 ARCHS = (mobilenet_v1.ARCH, mobilenet_v3.ARCH)
 VECTOR = ("vector",)
-log = logging.getLogger(__name__)
 
 
 def build(

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file
 from safetensors.torch import save as serialise
 
 from vector_tl.errors import UserError
@@ -20,9 +21,14 @@ def save(path: Path, model: VectorSSD, metadata: dict) -> None:
 
     Args:
         metadata: seed, threshold, data_digest, metrics and whatever else is worth knowing; kept as JSON beside the weights.
+
+    Raises:
+        UserError: the file cannot be written, or the weights hold NaN, infinity or more than 65,504.
     """
     own = {"arch": model.arch, "classes": list(model.classes), "input_size": list(model.size_wh), "init": model.init}
     tensors = {k: (v.half() if v.is_floating_point() else v).contiguous().cpu() for k, v in model.state_dict().items()}
+    if not all(torch.isfinite(v).all() for v in tensors.values()):
+        raise UserError(f"{path} is not written: the weights hold values that are no finite half-precision numbers; train again with a lower rate.")
     write_atomic(path, serialise(tensors, {k: json.dumps(v) for k, v in {**own, **metadata}.items()}))
 
 
@@ -50,7 +56,7 @@ def read_metadata(model: str | Path) -> dict:
     except (SafetensorError, OSError, ValueError) as error:
         raise UserError(f"{path} is not a readable model ({error}); train it again or fetch it again.") from error
     if "arch" not in metadata:
-        raise UserError(f"{path} is a safetensors file, but not a model of this project: its metadata names no arch.")
+        raise UserError(f"{path} is a safetensors file, but not a model of this project: its metadata names no arch; choose another.")
     return metadata
 
 
@@ -60,17 +66,17 @@ def load(model: str | Path) -> tuple[VectorSSD, dict]:
     Raises:
         UserError: missing, corrupt, or not a model of this project.
     """
-    from vector_tl.nets.build import build
+    from vector_tl.nets.build import ARCHS, build
 
     path, metadata = resolve(model), read_metadata(model)
+    if metadata["arch"] not in ARCHS:
+        raise UserError(f"{path} holds the network {metadata['arch']!r}, which this version does not know; choose another model.")
     network = build(metadata["arch"], "scratch", classes=tuple(metadata.get("classes", ("vector",))))
     try:
-        with safe_open(path, "pt") as file:
-            state = {k: file.get_tensor(k) for k in file.keys()}
-        network.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in state.items()})
+        network.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in load_file(path).items()})
     except (SafetensorError, OSError, RuntimeError) as error:
         raise UserError(f"{path} does not hold the weights of {metadata['arch']}; train it again or fetch it again.") from error
     network.init = metadata.get("init", "unknown")
-    if not all(torch.isfinite(p).all() for p in network.parameters()):
+    if not all(torch.isfinite(v).all() for v in network.state_dict().values()):
         raise UserError(f"{path} holds weights that are not finite numbers; train it again or fetch it again.")
     return network.eval(), metadata

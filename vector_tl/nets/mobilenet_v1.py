@@ -82,7 +82,7 @@ class AnchorBoxes(DefaultBoxGenerator):
     def __init__(self):
         super().__init__([[2]] + [[2, 3]] * 5, clip=False)
 
-    def _generate_wh_pairs(self, num_outputs, dtype=torch.float32, device=torch.device("cpu")) -> list[Tensor]:
+    def _generate_wh_pairs(self, num_outputs, dtype=torch.float32, device=None) -> list[Tensor]:
         scales = [0.2 + 0.75 * k / 5 for k in range(6)] + [1.0]
         layers = [[(0.1, 1.0), (scales[0], 2.0), (scales[0], 0.5)]]
         for k in range(1, 6):

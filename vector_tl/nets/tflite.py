@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import logging
 import os
 import urllib.request
 import zipfile
@@ -18,6 +19,7 @@ from vector_tl.nets.ssd import VectorSSD
 FILE, SHA256 = "detect.tflite", "e4b118e5e4531945de2e659742c7c590f7536f8d0ed26d135abcfe83b4779d13"
 RELEASE = "https://storage.googleapis.com/download.tensorflow.org/models/tflite/coco_ssd_mobilenet_v1_1.0_quant_2018_06_29.zip"
 VARIABLE = "VECTOR_TL_COCO"
+log = logging.getLogger(__name__)
 COCO_CLASSES = tuple(f"coco{i}" for i in range(1, 91))
 
 
@@ -43,6 +45,7 @@ def find_weights(coco: Path | None = None, download: bool = True) -> Path:
     if cached.is_file():
         return _verified(cached)
     if download:
+        log.info("downloading TensorFlow's COCO weights (3 MB) to %s", cached)
         try:
             with urllib.request.urlopen(RELEASE, timeout=20) as response:
                 data = zipfile.ZipFile(io.BytesIO(response.read())).read(FILE)
@@ -128,8 +131,7 @@ def _insert_batch_norm(model: VectorSSD, biases: list[np.ndarray], pictures: Ten
 
     hooks = [conv.register_forward_hook(measure) for conv in folded]
     was_training = model.training
-    model.eval()
-    model.raw(pictures)
+    model.eval().raw(pictures)
     model.train(was_training)
     for hook in hooks:
         hook.remove()

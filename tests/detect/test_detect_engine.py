@@ -1,0 +1,105 @@
+"""Picture in, boxes out."""
+
+import copy
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from vector_tl.detect.engine import Detector, fold_batch_norm, load, pick_device
+from vector_tl.errors import UserError
+from vector_tl.nets import checkpoint
+from vector_tl.nets.build import ARCHS, build
+
+CPU = torch.device("cpu")
+
+
+def picture(width: int, height: int, seed: int = 0) -> np.ndarray:
+    noise = np.random.default_rng(seed).integers(0, 256, (12, 20, 3), dtype=np.uint8)
+    return cv2.resize(noise, (width, height), interpolation=cv2.INTER_CUBIC)
+
+
+def lively(arch: str):
+    """A network with BatchNorm statistics and scores worth comparing."""
+    model = build(arch, "scratch", seed=1).train()
+    with torch.no_grad():
+        for _ in range(3):
+            model.raw(torch.rand(4, 3, *model.size_wh))
+        for block in model.head.classification_head.module_list:
+            (block if isinstance(block, torch.nn.Conv2d) else block[-1]).weight.mul_(30)
+    return model.eval()
+
+
+@pytest.fixture(scope="module", params=ARCHS)
+def network(request):
+    return lively(request.param)
+
+
+@torch.inference_mode()
+def test_folding_changes_no_output(network):
+    batch = torch.rand(2, 3, *network.size_wh)
+    folded = fold_batch_norm(copy.deepcopy(network))
+    assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in folded.modules())
+    plain, fast = network.raw(batch), folded.raw(batch)
+    for name in plain:
+        assert (plain[name] - fast[name]).abs().max() < 1e-3
+
+
+def test_batch_is_the_same_as_one_by_one(network):
+    detector = Detector(copy.deepcopy(network), "test", 0.05, CPU)
+    pictures = [picture(640, 360), picture(90, 200, 1), picture(*network.size_wh, 2)]
+    together = detector.batch(pictures)
+    for one, found in zip(pictures, together, strict=True):
+        alone = detector(one)
+        assert len(alone) == len(found)
+        assert np.allclose(alone.boxes_xyxy, found.boxes_xyxy, atol=0.1)
+        assert np.allclose(alone.scores, found.scores, atol=1e-3)
+    assert detector.batch([]) == []
+
+
+def test_boxes_are_pixels_of_the_picture_best_first(network):
+    detector = Detector(copy.deepcopy(network), "test", 0.05, CPU)
+    for width, height in ((640, 360), (61, 400), (1, 1)):
+        found = detector(picture(width, height), threshold=0.001)
+        assert found.boxes_xyxy.dtype == found.scores.dtype == np.float32
+        assert found.boxes_xyxy.shape == (len(found), 4) and found.scores.shape == (len(found),)
+        assert (found.boxes_xyxy >= 0).all() and (found.boxes_xyxy <= [width, height, width, height]).all()
+        assert (np.diff(found.scores) <= 0).all()
+    assert len(found) > 0
+
+
+def test_threshold(network):
+    detector = Detector(copy.deepcopy(network), "test", 0.999999, CPU)
+    nothing = detector(picture(64, 48))
+    assert nothing.boxes_xyxy.shape == (0, 4) and nothing.boxes_xyxy.dtype == np.float32
+    some = detector(picture(64, 48), threshold=0.01)
+    assert len(some) > 0 and some.scores.min() > 0.01
+
+
+def test_agrees_with_torchvisions_own_call(network):
+    detector = Detector(copy.deepcopy(network), "test", 0.01, CPU)
+    one = picture(*network.size_wh)  # no resizing, in which the two differ
+    with torch.inference_mode():
+        theirs, = network([torch.from_numpy(one).permute(2, 0, 1).float() / 255])
+    ours = detector(one, threshold=network.score_thresh)
+    assert np.allclose(ours.scores[:5], theirs["scores"][:5].numpy(), atol=1e-3)
+    for box in ours.boxes_xyxy[:5]:  # in any order: from random weights some score alike
+        assert np.abs(theirs["boxes"].numpy() - box).max(axis=1).min() < 0.1
+
+
+def test_load(tmp_path):
+    model = build(ARCHS[0], "scratch")
+    checkpoint.save(tmp_path / "mine.safetensors", model, {"threshold": 0.03})
+    detector = load(tmp_path / "mine", device="cpu")
+    assert (detector.name, detector.threshold, detector.arch, detector.init, detector.device) == ("mine", 0.03, ARCHS[0], "scratch", CPU)
+    assert len(detector(picture(64, 48))) > 0
+    checkpoint.save(tmp_path / "without.safetensors", model, {"threshold": None})
+    assert load(tmp_path / "without").threshold == 0.5
+
+
+def test_no_cuda_is_told(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert pick_device("auto") == CPU
+    with pytest.raises(UserError, match="--device cpu"):
+        pick_device("cuda")

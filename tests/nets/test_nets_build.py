@@ -1,0 +1,136 @@
+"""The builder: both networks, every start."""
+
+import socket
+
+import pytest
+import torch
+from torchvision.models.detection import ssdlite320_mobilenet_v3_large
+
+from vector_tl.errors import UsageError, UserError
+from vector_tl.nets import checkpoint
+from vector_tl.nets.build import ARCHS, build
+from vector_tl.nets.mobilenet_v3 import load_same_shapes
+from vector_tl.nets.tflite import find_weights, made_pictures
+
+
+@pytest.fixture
+def offline(monkeypatch, tmp_path):
+    """No network, no caches, no weights named."""
+
+    def refuse(*_args, **_kwargs):
+        raise OSError("network is unreachable")
+
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.delenv("VECTOR_TL_COCO", raising=False)
+
+
+@pytest.mark.parametrize(("arch", "anchors", "parameters"), [(ARCHS[0], 1917, 3.1e6), (ARCHS[1], 3234, 2.2e6)])
+def test_shapes(arch, anchors, parameters):
+    model = build(arch, "scratch").eval()
+    width, height = model.size_wh
+    with torch.inference_mode():
+        raw = model.raw(torch.rand(2, 3, height, width))
+        scores, boxes = model.scores_and_boxes(raw)
+    assert raw["bbox_regression"].shape == (2, anchors, 4)
+    assert raw["cls_logits"].shape == (2, anchors, 1)
+    assert scores.shape == (2, anchors) and boxes.shape == (2, anchors, 4)
+    assert model.anchors_xyxy.shape == (anchors, 4)
+    assert 0 <= boxes.min() and boxes.max() <= 1
+    assert 0.01 < scores.mean() < 0.15  # hardly any anchor holds a Vector
+    assert sum(p.numel() for p in model.parameters()) == pytest.approx(parameters, rel=0.05)
+
+
+@pytest.mark.parametrize("arch", ARCHS)
+def test_scratch_is_scratch(arch, offline):
+    """Nothing is fetched, the seed alone decides, and the caller's random state is left alone."""
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    same, again, other = build(arch, "scratch", seed=1), build(arch, "scratch", seed=1), build(arch, "scratch", seed=2)
+    assert torch.equal(before, torch.get_rng_state())
+    assert same.init == "scratch"
+    assert all(torch.equal(a, b) for a, b in zip(same.parameters(), again.parameters(), strict=True))
+    assert not torch.equal(next(same.parameters()), next(other.parameters()))
+    assert all(p.requires_grad for p in same.parameters())
+
+
+@pytest.mark.parametrize("arch", ARCHS)
+def test_torchvisions_own_call_gives_pixels_of_the_picture(arch):
+    model = build(arch, "scratch").eval()
+    with torch.inference_mode():
+        found, = model([torch.rand(3, 90, 160)])
+    assert len(found["boxes"]) > 0
+    assert (found["boxes"] >= 0).all() and (found["boxes"] <= torch.tensor([160.0, 90, 160, 90]) + 1e-3).all()
+    assert found["boxes"][:, 2].max() > 90  # not squeezed into the network's square
+    assert (found["labels"] == 1).all()
+
+
+def test_a_few_steps_from_scratch_lower_the_loss():
+    torch.manual_seed(0)
+    model = build(ARCHS[0], "scratch").train()
+    pictures, target = torch.rand(2, 3, 300, 300) * 0.2, {"boxes": torch.tensor([[90.0, 90, 200, 190]]), "labels": torch.tensor([1])}
+    pictures[0, :, 90:190, 90:200] += 0.7
+    optimizer = torch.optim.AdamW(model.parameters(), 1e-3)
+    losses = []
+    for _ in range(6):
+        loss = sum(model.compute_loss([target, {"boxes": torch.zeros(0, 4), "labels": torch.zeros(0).long()}], model.raw(pictures)).values())
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.8 * losses[0]
+
+
+def test_own_checkpoint_as_a_start(tmp_path):
+    source = build(ARCHS[0], "scratch", seed=3)
+    checkpoint.save(tmp_path / "mine.safetensors", source, {})
+    model = build(ARCHS[0], str(tmp_path / "mine"))
+    assert model.init == "mine"
+    assert all(torch.allclose(a, b, atol=1e-3) for a, b in zip(model.parameters(), source.parameters(), strict=True))
+    with pytest.raises(UserError, match="--arch ssd300"):
+        build(ARCHS[1], tmp_path / "mine.safetensors")
+
+
+def test_unknown_network():
+    with pytest.raises(UsageError, match="choose one of ssd300_mobilenet_v1"):
+        build("yolo", "scratch")
+
+
+def test_ssdlite_takes_all_of_torchvisions_network_but_the_class_head():
+    theirs, ours = ssdlite320_mobilenet_v3_large(weights=None, weights_backbone=None), build(ARCHS[1], "scratch")
+    taken, left = load_same_shapes(ours, theirs.state_dict())
+    assert left and all(".classification_head." in name for name in left)
+    assert set(taken) == {name for name in theirs.state_dict() if ".classification_head." not in name}
+
+
+def test_ssdlite_offline_names_file_and_folder(offline, tmp_path):
+    with pytest.raises(UserError, match=r"ssdlite320_mobilenet_v3_large_coco-\w+\.pth") as caught:
+        build(ARCHS[1], "coco")
+    assert str(tmp_path / "torch") in str(caught.value)
+
+
+def test_tensorflow_offline_names_file_and_folder(offline, tmp_path):
+    with pytest.raises(UserError, match=r"detect\.tflite") as caught:
+        build(ARCHS[0], "coco")
+    assert str(tmp_path / "cache") in str(caught.value)
+    assert "--coco" in str(caught.value)
+
+
+def test_another_file_is_not_taken_for_the_weights(tmp_path, monkeypatch):
+    with pytest.raises(UserError, match="There are no COCO weights"):
+        find_weights(tmp_path)
+    (tmp_path / "detect.tflite").write_bytes(b"something else")
+    with pytest.raises(UserError, match="checksum"):
+        find_weights(tmp_path)
+    monkeypatch.setenv("VECTOR_TL_COCO", str(tmp_path / "detect.tflite"))
+    with pytest.raises(UserError, match="checksum"):
+        find_weights()
+
+
+def test_made_pictures_are_the_same_every_time():
+    pictures = made_pictures(3)
+    assert pictures.shape == (3, 3, 300, 300)
+    assert 0 <= pictures.min() and pictures.max() <= 1 and pictures.std() > 0.1
+    assert torch.equal(pictures, made_pictures(3))

@@ -1,0 +1,103 @@
+"""The loss: which anchors count, and that pictures without boxes do."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torchvision.models.detection.ssd import SSD
+
+from vector_tl.nets.build import ARCHS, build
+
+NO_BOXES = {"boxes": torch.zeros(0, 4), "labels": torch.zeros(0, dtype=torch.int64)}
+MODELS = {arch: build(arch, "scratch") for arch in ARCHS}
+MODEL = MODELS[ARCHS[0]]
+
+
+def one_box(*xyxy: float) -> dict:
+    return {"boxes": torch.tensor([xyxy]), "labels": torch.tensor([1])}
+
+
+def outputs(batch: int, anchors: int, classes: int = 1, logit: float = 0.0) -> dict:
+    return {
+        "bbox_regression": torch.zeros(batch, anchors, 4, requires_grad=True),
+        "cls_logits": torch.full((batch, anchors, classes), logit, requires_grad=True),
+    }
+
+
+def test_torchvision_learns_nothing_from_a_picture_without_boxes():
+    """The reason for a loss of our own. If this fails, torchvision has changed and the reason may be gone."""
+    raw, anchors = outputs(1, 1917, classes=2), MODEL.anchors_xyxy * 300
+    losses = SSD.compute_loss(MODEL, [NO_BOXES], raw, [anchors], [torch.full((1917,), -1)])
+    assert losses["classification"].item() == losses["bbox_regression"].item() == 0
+
+
+@pytest.mark.parametrize("arch", ARCHS)
+def test_here_it_counts(arch):
+    model = MODELS[arch]
+    raw = outputs(1, len(model.anchors_xyxy))
+    losses = model.compute_loss([NO_BOXES], raw)
+    assert losses["classification"].item() == pytest.approx(24 * torch.log(torch.tensor(2.0)).item())
+    assert losses["bbox_regression"].item() == 0
+    sum(losses.values()).backward()
+    assert (raw["cls_logits"].grad != 0).sum() == 24
+    assert (raw["cls_logits"].grad >= 0).all()  # pushes scores down, nowhere up
+
+
+def test_beside_a_picture_with_a_box_it_counts_too():
+    target = one_box(60, 60, 180, 200)
+    both = MODEL.compute_loss([target, NO_BOXES], outputs(2, 1917))["classification"]
+    alone = MODEL.compute_loss([target], outputs(1, 1917))["classification"]
+    positives = len(MODEL._match(target["boxes"] / 300)[0])
+    assert both.item() == pytest.approx((alone.item() * positives + 24 * 0.693147) / positives, rel=1e-4)
+
+
+@pytest.mark.parametrize("arch", ARCHS)
+def test_training_call_of_torchvision_uses_this_loss(arch):
+    model = build(arch, "scratch").train()
+    losses = model([torch.rand(3, 90, 160), torch.rand(3, 90, 160)], [NO_BOXES, NO_BOXES])
+    assert losses["classification"].item() > 0
+
+
+def test_the_hardest_negatives_are_taken():
+    raw = outputs(1, 1917, logit=-9.0)
+    with torch.no_grad():
+        raw["cls_logits"][0, 100:110] = 4.0
+    MODEL.compute_loss([NO_BOXES], raw)["classification"].backward()
+    assert set(raw["cls_logits"].grad[0, :, 0].topk(10).indices.tolist()) == set(range(100, 110))
+
+
+def test_matching_takes_the_best_anchor_and_ignores_the_doubtful():
+    from torchvision.ops import box_iou
+
+    tiny, usual = torch.tensor([0.5, 0.5, 0.51, 0.51]), torch.tensor([0.2, 0.2, 0.6, 0.7])
+    boxes = torch.stack([tiny, usual])
+    anchor, box, ignored = MODEL._match(boxes)
+    iou = box_iou(boxes, MODEL.anchors_xyxy)
+    assert (box == 0).sum() == 1  # no anchor fits the tiny box; its best one is taken all the same
+    assert iou[1, anchor[box == 1]].min() >= 0.5
+    assert not ignored[anchor].any()
+    best = iou.max(dim=0).values
+    assert ((best[ignored] >= 0.4) & (best[ignored] < 0.5)).all()
+
+
+def test_perfect_outputs_cost_nothing():
+    target = one_box(60, 60, 180, 200)
+    anchor, box, _ = MODEL._match(target["boxes"] / 300)
+    raw = outputs(1, 1917, logit=-20.0)
+    with torch.no_grad():
+        raw["cls_logits"][0, anchor] = 20.0
+        raw["bbox_regression"][0, anchor] = MODEL._encode(target["boxes"][box] / 300, MODEL.anchors_xyxy[anchor])
+    assert sum(MODEL.compute_loss([target], raw).values()).item() < 1e-4
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.tuples(*[st.floats(0.0, 0.9)] * 2, *[st.floats(0.02, 0.6)] * 2), min_size=1, max_size=5), st.sampled_from(ARCHS))
+def test_encoding_and_decoding_are_inverse(boxes, arch):
+    model = MODELS[arch]
+    corners = torch.tensor([(x, y, x + w, y + h) for x, y, w, h in boxes])
+    anchor, box, _ = model._match(corners)
+    codes = torch.zeros(len(model.anchors_xyxy), 4)
+    codes[anchor] = model._encode(corners[box], model.anchors_xyxy[anchor])
+    assert torch.allclose(model._decode(codes)[anchor], corners[box], atol=1e-4)
+    losses = model.compute_loss([{"boxes": corners * model.size_wh[0], "labels": torch.ones(len(boxes), dtype=torch.int64)}], outputs(1, len(codes)))
+    assert all(torch.isfinite(v) for v in losses.values())
