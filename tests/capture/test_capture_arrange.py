@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from vector_tl.capture.arrange import DISTANCE_MM, HALF_VIEW_RAD, LENS_AHEAD_MM, arrange, is_negative
+from vector_tl.capture.arrange import DISTANCE_MM, HALF_VIEW_RAD, LENS_AHEAD_MM, arrange, draw_distance_mm, is_negative
 from vector_tl.capture.choose import Chooser
 
 
@@ -18,7 +18,7 @@ def relative(viewer, other) -> tuple[float, float]:
 def drawn(count=600, **kwargs):
     rng = np.random.default_rng(5)
     options = {"start": (100.0, -50.0, 1.0), "targets": 2, "negative": False, "moving": False} | kwargs
-    return [arrange(rng, **options) for _ in range(count)]
+    return [arrange(rng, **{"distance_mm": draw_distance_mm(rng)} | options) for _ in range(count)]
 
 
 def test_targets_are_near_and_far_in_the_middle_and_cut_by_the_edge():

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from vector_tl.capture.run import take_session, watch
+from vector_tl.capture.run import capture, take_session, watch
 from vector_tl.capture.settings import CaptureSettings
 from vector_tl.capture.simulated import clear_boxes, next_plan, read_session
 from vector_tl.errors import UsageError, UserError
@@ -104,13 +104,13 @@ def test_a_data_set_is_complete_and_has_its_share_of_negatives(tmp_path):
     data = dataset.load_dataset(tmp_path, "all")
     sessions = {item.session for item in data.items}
     assert len(data.items) == 40 and data.unlabelled == 0 and sessions == {f"sim-0-{i:03d}" for i in range(4)}
-    assert sum(len(item.boxes_cxcywh) == 0 for item in data.items) == 6
-    assert {len(item.boxes_cxcywh) for item in data.items} == {0, 1, 2} or {len(item.boxes_cxcywh) for item in data.items} == {0, 1}
-    assert dataset.read_splits(tmp_path) == {"sim-0-000": "train", "sim-0-001": "val", "sim-0-002": "train", "sim-0-003": "train"}
-    assert "sim-0-001" in (tmp_path / "data.yaml").read_text()
-    assert world.driven > 10
+    assert sum(len(item.boxes_norm) == 0 for item in data.items) == 6
+    assert {len(item.boxes_norm) for item in data.items} <= {0, 1, 2}
+    assert dataset.read_splits(tmp_path) == {"sim-0-000": "train", "sim-0-001": "train", "sim-0-002": "val", "sim-0-003": "train"}
+    assert "sim-0-002" in (tmp_path / "data.yaml").read_text()
+    assert world.driven > 5
     about = read_session(tmp_path, "sim-0-002")
-    assert about["whole"] and about["world"] == 2 and len(about["shots"]) == 10 and about["seen"] > 20
+    assert about["whole"] and about["world"] == 2 and len(about["shots"]) == 10 and about["seen"] >= 10
     assert about["robot"] == world.serial and about["intrinsics"]["size_wh"] == [640, 360] and about["wirepod_vector_sdk"] and about["vector_tl"]
 
 
@@ -135,7 +135,7 @@ def test_a_second_capture_goes_on_and_keeps_what_is_there(tmp_path):
     assert all(after[path] == data for path, data in before.items() if path not in ("splits.json", "data.yaml"))
 
 
-@pytest.mark.parametrize("frames", [0, 1, 5, 17, 40, 61])
+@pytest.mark.parametrize("frames", [0, 1, 5, 17, 29, 40])
 def test_interrupted_and_resumed_loses_nothing(tmp_path, frames):
     settings = settings_for(tmp_path, count=24)
     with pytest.raises(KeyboardInterrupt):
@@ -154,7 +154,7 @@ def test_interrupted_and_resumed_loses_nothing(tmp_path, frames):
 def test_a_picture_whose_label_was_not_written_yet_is_taken_again(tmp_path):
     settings = settings_for(tmp_path, count=6)
     with pytest.raises(KeyboardInterrupt):
-        run(settings, SmallWorld(fail_after=12))
+        run(settings, SmallWorld(fail_after=8))
     taken = len(list((tmp_path / "images/sim-0-000").glob("*.jpg")))
     orphan = dataset.image_path(tmp_path, "sim-0-000", f"sim-0-000-{taken:03d}")
     orphan.write_bytes(b"half")
@@ -187,6 +187,8 @@ def test_a_clone_without_pictures_gets_them_again_and_they_must_agree(tmp_path):
         ([((0, 0, 50, 50), 149)], None),
         ([((0, 0, 50, 50), 900), ((90, 0, 95, 50), 200)], None),
         ([((0, 0, 50, 50), 900), ((90, 0, 195, 50), 200)], 2),
+        ([((0, 0, 100, 100), 5000), ((80, 20, 180, 90), 4000)], 2),
+        ([((0, 0, 100, 100), 5000), ((70, 20, 120, 70), 900)], None),
     ],
 )
 def test_too_little_of_a_vector_is_neither_positive_nor_negative(boxes, count):
@@ -235,3 +237,33 @@ def test_a_robot_gives_an_unlabelled_session_of_new_frames(tmp_path, count, fail
     for path in tmp_path.glob("sessions/*.json"):
         about = json.loads(path.read_text())
         assert about["robot"] == "00e20100" and len(about["shots"]) == kept and about["whole"] == (count == kept)
+
+
+@pytest.fixture(scope="module")
+def simulated(tmp_path_factory):
+    """What the real simulator (plain camera), its sockets and the genuine SDK make of 14 pictures."""
+    pytest.importorskip("anki_vector", reason="the SDK is not installed")
+    folder = tmp_path_factory.mktemp("simulated")
+    settings = settings_for(folder, count=14, pictures_per_session=7, camera="plain", negatives=0.3)
+    return settings, capture(settings)
+
+
+def test_capture_through_the_sdk(simulated):
+    settings, result = simulated
+    assert set(result) == {"sessions", "kept", "seen", "seconds"}
+    assert (result["sessions"], result["kept"]) == (2, 14) and result["seen"] >= 14
+    data = dataset.load_dataset(settings.data, "all")
+    assert len(data) == 14 and sum(len(item.boxes_norm) == 0 for item in data.items) == 4
+    for item in data.items:
+        assert item.picture().shape == (360, 640, 3)
+    shots = [shot for session in ("sim-0-000", "sim-0-001") for shot in read_session(settings.data, session)["shots"]]
+    assert len({shot["distance_mm"] for shot in shots}) > 10 and all(80 < shot["distance_mm"] < 2500 for shot in shots)
+    again = capture(settings)
+    assert {key: again[key] for key in ("sessions", "kept", "seen")} == {key: result[key] for key in ("sessions", "kept", "seen")}
+
+
+def test_the_same_seed_gives_the_same_bytes(simulated, tmp_path):
+    settings, _ = simulated
+    capture(replace(settings, data=tmp_path))
+    first, second = ({path: data for path, data in tree(folder).items() if not path.startswith("sessions")} for folder in (settings.data, tmp_path))
+    assert first == second

@@ -12,7 +12,7 @@ import pytest
 
 from vector_tl.errors import UsageError, UserError
 from vector_tl.film.film import captions_of, film
-from vector_tl.film.footage import LONGEST_PAUSE_S, Pacer, open_footage, own_fps
+from vector_tl.film.footage import LONGEST_PAUSE_S, Pacer, camera_times_s, open_footage, own_fps
 from vector_tl.film.overlay import compose, layout, pane
 from vector_tl.film.recording import RecordingWriter
 from vector_tl.film.settings import FilmSettings
@@ -215,6 +215,19 @@ def test_the_own_rate_is_found_behind_jitter_and_gaps(fps, lost):
     times = [t for index, t in enumerate(jittered(300, fps, 2)) if index in (0, 299) or drawn.random() >= lost]
     assert float(own_fps(times)) == pytest.approx(fps, rel=0.03)
     assert own_fps([1.0]) == own_fps([]) == Fraction(2)
+
+
+@pytest.mark.parametrize(
+    "rows, used",
+    [
+        ([(10.0, 1.0), (10.09, 1.07), (10.13, 1.13)], [1.0, 1.07, 1.13]),
+        ([(10.0, 5.0), (10.1, 0.1), (10.2, 0.2)], [10.0, 10.1, 10.2]),  # the robot was started anew
+        ([(10.0, 1.0), (20.0, 1.1)], [10.0, 20.0]),  # stamps that stood still
+        ([], []),
+    ],
+)
+def test_the_robots_stamps_are_used_when_they_make_sense(rows, used):
+    assert camera_times_s(rows) == used
 
 
 def test_an_endless_pause_is_shortened():

@@ -90,6 +90,26 @@ def test_something_before_the_target_is_gone_around():
     assert command.mode == "approach", "that is the target itself"
 
 
+def test_pushing_without_coming_nearer_ends_in_a_detour():
+    memory, t_s, modes = approaching(), 1.0, []
+    for _ in range(40):
+        t_s += 1 / 15
+        memory, command = decide(memory, View(t_s, HERE, target=target(400)))
+        modes.append(command.mode)
+    assert "avoid" in modes and 10 < modes.index("avoid") < 30
+
+
+def test_a_turn_that_is_held_is_tried_the_other_way():
+    memory, t_s, ways, drove = begin(0.0, HERE), 0.0, [], False
+    while t_s < 12:  # the heading never changes
+        t_s += 1 / 15
+        memory, command = decide(memory, View(t_s, HERE))
+        way = (command.right_mmps > command.left_mmps) - (command.right_mmps < command.left_mmps)
+        ways += [way] if way and (not ways or ways[-1] != way) else []
+        drove = drove or command.left_mmps * command.right_mmps > 0
+    assert ways[:2] == [1, -1] and drove
+
+
 def test_a_candidate_stops_the_turn():
     memory = Memory(mode="search", plan=(Step("turn", 1.0), Step("look")), last_s=0.9, turn_radps=1.0)
     _, command = decide(memory, View(1.0, HERE, candidate=True))

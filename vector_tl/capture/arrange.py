@@ -8,6 +8,7 @@ import numpy as np
 HALF_VIEW_RAD = math.radians(45)
 LENS_AHEAD_MM = 6.0  # of the origin
 DISTANCE_MM = (90.0, 900.0)
+HIDDEN_MM = (110.0, 350.0)  # of those out of view: near, so that small rooms have place for them
 HALF_LENGTH_MM = 30.0  # a Vector's half width: how far from its middle the picture's edge may cut it
 
 Pose = tuple[float, float, float]  # x_mm, y_mm, heading_rad
@@ -23,12 +24,18 @@ class Arrangement:
     wheels_mmps: tuple[float, float]  # left, right; zeros: the picture is taken standing
 
 
-def arrange(rng: np.random.Generator, start: Pose, targets: int, negative: bool, moving: bool) -> Arrangement:
+def draw_distance_mm(rng: np.random.Generator) -> float:
+    """As many from 90 to 285 as from 285 to 900 mm (uniform in the logarithm)."""
+    return math.exp(rng.uniform(*np.log(DISTANCE_MM)))
+
+
+def arrange(rng: np.random.Generator, start: Pose, targets: int, distance_mm: float, negative: bool, moving: bool) -> Arrangement:
     """Draw an arrangement. It may be impossible in its room: whoever uses it tries again.
 
     Args:
         start: a place that is known to be free; the viewer stands somewhere round it.
         targets: how many other Vectors there are.
+        distance_mm: from the viewer's lens to the first of them, when it is in view.
         negative: none of them is to be in view.
         moving: the viewer drives.
     """
@@ -37,13 +44,17 @@ def arrange(rng: np.random.Generator, start: Pose, targets: int, negative: bool,
     poses = [viewer]
     for target in range(targets):
         in_view = not negative and (target == 0 or rng.random() < 0.15)
-        distance_mm = math.exp(rng.uniform(*np.log(DISTANCE_MM)))  # as many from 90 to 285 as from 285 to 900 mm
-        bearing_rad = _bearing_in_view(rng, distance_mm) if in_view else math.pi + rng.uniform(-1, 1) * math.radians(115)
+        if in_view:
+            away_mm = distance_mm if target == 0 else draw_distance_mm(rng)
+            bearing_rad = _bearing_in_view(rng, away_mm)
+        else:
+            away_mm = rng.uniform(*HIDDEN_MM)
+            bearing_rad = math.pi + rng.uniform(-1, 1) * math.radians(115)
         direction = viewer[2] + bearing_rad
         poses.append(
             (
-                viewer[0] + LENS_AHEAD_MM * math.cos(viewer[2]) + distance_mm * math.cos(direction),
-                viewer[1] + LENS_AHEAD_MM * math.sin(viewer[2]) + distance_mm * math.sin(direction),
+                viewer[0] + LENS_AHEAD_MM * math.cos(viewer[2]) + away_mm * math.cos(direction),
+                viewer[1] + LENS_AHEAD_MM * math.sin(viewer[2]) + away_mm * math.sin(direction),
                 rng.uniform(-math.pi, math.pi),
             )
         )

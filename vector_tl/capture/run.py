@@ -1,7 +1,7 @@
 """`vector-tl capture`: pictures taken through the SDK, in sessions, into a data set."""
 
-import json
 import logging
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,13 +17,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 import vector_tl
 from vector_tl.capture.choose import Chooser
 from vector_tl.capture.settings import CaptureSettings
-from vector_tl.capture.simulated import Photographer, Picture, Plan, Truth, next_plan, read_session
+from vector_tl.capture.simulated import CAMERA_FPS, Photographer, Picture, Plan, Truth, next_plan, read_session
 from vector_tl.errors import UserError
 from vector_tl.files import write_atomic
 from vector_tl.labels import dataset
 from vector_tl.robot.base import NoFreshFrame, Robot
 
 log = logging.getLogger(__name__)
+SPLIT_SHARES = (0.8, 0.2, 0.0)  # of simulated sessions: train, val, test; to test is what real pictures are for
 TARGETS = 2  # Vectors beside the viewer, so that some pictures show two
 SAME_BOX_PX = 1.0  # how far a box may be off when a picture is taken again
 SILENT_S = 10.0  # so long a robot's camera may send nothing
@@ -54,7 +55,7 @@ def _capture_simulated(settings: CaptureSettings) -> dict:
         from vector_tl.robot.open import open_robot  # brings the SDK
 
         with (
-            open_robot("sim", world=plan.world, lockstep=True, targets=TARGETS, camera=settings.camera) as robot,
+            open_robot("sim", world=plan.world, lockstep=True, targets=TARGETS, camera=settings.camera, camera_fps=CAMERA_FPS) as robot,
             _progress(settings.count, sum(len(about["shots"]) for about in whole)) as advance,
         ):
             while plan is not None:
@@ -74,7 +75,7 @@ def take_session(settings: CaptureSettings, plan: Plan, robot: Robot, truth: Tru
     Raises:
         UserError: not one picture worked out in this room, or a label that is there says something else than the simulator.
     """
-    give_split(settings.data, plan)
+    dataset.extend_splits(settings.data, [plan.session], SPLIT_SHARES)
     about = read_session(settings.data, plan.session) or _provenance(robot) | {
         "source": "simulator", "seed": settings.seed, "world": plan.world, "first": plan.first, "planned": plan.pictures,
         "negatives": settings.negatives, "moving": settings.moving, "whole": False, "seen": 0, "shots": [],
@@ -102,15 +103,6 @@ def take_session(settings: CaptureSettings, plan: Plan, robot: Robot, truth: Tru
     if not shots:
         raise UserError(f"Room {plan.world} leaves no place for a single picture; choose another --seed.")
     dataset.write_session(settings.data, plan.session, about | {"whole": True})
-    dataset.write_data_yaml(settings.data)
-
-
-def give_split(folder: Path, plan: Plan) -> None:
-    """Every fifth simulated session becomes val, beginning with the second, so that small data sets have some; a split once given stays."""
-    splits = dataset.read_splits(folder) or {}
-    if plan.session not in splits:
-        splits[plan.session] = "val" if plan.world % 5 == 1 else "train"
-        write_atomic(Path(folder) / "splits.json", json.dumps(dict(sorted(splits.items())), indent=1) + "\n")
 
 
 def keep(folder: Path, session: str, name: str, picture: Picture) -> None:
@@ -124,20 +116,26 @@ def keep(folder: Path, session: str, name: str, picture: Picture) -> None:
         before = dataset.Item(session, name, image_path, dataset.read_labels(label_path)).boxes_xyxy(picture.size_wh)
         if before.shape != picture.boxes_xyxy.shape or np.abs(before - picture.boxes_xyxy).max(initial=0) > SAME_BOX_PX:
             raise UserError(f"{label_path} says something else than the simulator now shows; move session {session} away to have it taken anew.")
-        write_atomic(image_path, picture.frame.jpeg)
+        if not image_path.exists():
+            write_atomic(image_path, picture.frame.jpeg)
         return
     image_path.unlink(missing_ok=True)  # of a capture that was killed before it wrote the label
     dataset.write_item(folder, session, name, picture.frame.jpeg, picture.boxes_xyxy, picture.size_wh)
 
 
 def _shot(picture: Picture) -> dict:
-    """What the coverage of a data set is counted from."""
-    truth = picture.truth
+    """What the coverage of a data set is counted from. `facing_deg` is 0 where the nearest Vector faces the camera, 180 where its back is seen."""
+    viewer, *others = picture.truth["vectors"]
+    near = min(others, key=lambda other: math.dist((other["x_mm"], other["y_mm"]), (viewer["x_mm"], viewer["y_mm"])))
+    east, north = near["x_mm"] - viewer["x_mm"], near["y_mm"] - viewer["y_mm"]
+    direction = math.atan2(north, east)
     return {
         "image_id": picture.frame.image_id,
         "robot_time_ms": picture.frame.robot_time_ms,
         "boxes": len(picture.boxes_xyxy),
-        "vectors": [{key: round(vector[key], 4) for key in ("x_mm", "y_mm", "heading_rad")} for vector in truth["vectors"]],
+        "distance_mm": round(math.hypot(east, north), 1),
+        "bearing_deg": round(math.degrees(math.remainder(direction - viewer["heading_rad"], math.tau)), 2),
+        "facing_deg": round(math.degrees(math.remainder(near["heading_rad"] - direction - math.pi, math.tau)), 2),
     }
 
 
@@ -183,9 +181,9 @@ def watch(settings: CaptureSettings, robot: Robot, advance: Callable[[], None] =
         log.info("stopped by hand")
     finally:
         if about["shots"]:
-            dataset.extend_splits(settings.data, [session])
             dataset.write_session(settings.data, session, about)
-            dataset.write_data_yaml(settings.data)
+            split = dataset.extend_splits(settings.data, [session])[session]
+            log.info("session %s is in split %s; %s says so and may be changed", session, split, settings.data / "splits.json")
     return {"sessions": int(bool(about["shots"])), "kept": len(about["shots"]), "seen": about["seen"]}
 
 

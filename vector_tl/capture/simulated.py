@@ -8,16 +8,20 @@ from typing import Protocol
 
 import numpy as np
 
-from vector_tl.capture.arrange import Arrangement, Pose, arrange, is_negative
+from vector_tl.capture.arrange import Arrangement, Pose, arrange, draw_distance_mm, is_negative
 from vector_tl.capture.settings import CaptureSettings
 from vector_tl.errors import UserError
 from vector_tl.labels import dataset
-from vector_tl.robot.base import Frame, LinkLost, Robot
+from vector_tl.robot.base import Frame, Robot
+from vector_tl.robot.simulator import SimulatorGone
 
-ARRANGEMENTS = 80  # how many are tried for one picture; most impossible ones are refused without taking a frame
+ARRANGEMENTS = 150  # how many are tried for one picture; most impossible ones are refused without taking a frame
+SAME_DISTANCE = 30  # of them are tried before another distance is drawn: else the rooms' walls would leave near ones only
 MIN_SIDE_PX, MIN_VISIBLE_PX = 16, 150  # a picture that shows less than that of a Vector is neither one with it nor one without
-SETTLE_FRAMES = (2, 5)  # how long the exposure control has, drawn for each picture
-MOST_SETTLE_FRAMES = 20  # while head and lift are on their way
+MOST_INSIDE = 0.5  # nor is one where this share of a box lies in another: a Vector seen through the gaps of the one before it
+CAMERA_FPS = 5.0  # a slow camera gives head and exposure control more time between frames, and each frame has to be rendered
+SETTLE_FRAMES = 3  # 1 to so many, drawn for each picture, until it is taken: the exposure control lags behind
+MOST_SETTLE_FRAMES = 8  # while head and lift are on their way
 HEAD_REACHED_RAD, LIFT_REACHED_MM = math.radians(1.5), 3.0
 
 
@@ -108,11 +112,13 @@ class Photographer:
         rng = np.random.default_rng([self.settings.seed, plan.world, number])
         negative = is_negative(plan.first + number, self.settings.negatives)
         moving = rng.random() < self.settings.moving
-        for _ in range(ARRANGEMENTS):
-            wanted = arrange(rng, start, targets, negative, moving)
+        for attempt in range(ARRANGEMENTS):
+            if attempt % SAME_DISTANCE == 0:
+                distance_mm = draw_distance_mm(rng)
+            wanted = arrange(rng, start, targets, distance_mm, negative, moving)
             if not self._place(wanted):
                 continue
-            frame = self._frame(wanted, settle=int(rng.integers(*SETTLE_FRAMES)), pushes=int(rng.integers(2, 5)) if moving else 0)
+            frame = self._frame(wanted, settle=int(rng.integers(1, SETTLE_FRAMES + 1)), moving=moving)
             if self.robot.state().picked_up:  # over the table's edge
                 continue
             truth = self.truth.truth(frame.image_id)
@@ -126,14 +132,14 @@ class Photographer:
             self.truth.place(
                 [{"vector": i, "x_mm": x, "y_mm": y, "heading_rad": heading} for i, (x, y, heading) in enumerate(wanted.poses)]
             )
-        except LinkLost:
+        except SimulatorGone:
             raise
         except UserError:  # something stands there, or the ground ends before
             return False
         return True
 
-    def _frame(self, wanted: Arrangement, settle: int, pushes: int) -> Frame:
-        """The frame once head and lift are where they should be, `settle` frames at the earliest; with `pushes`, after so many frames of driving."""
+    def _frame(self, wanted: Arrangement, settle: int, moving: bool) -> Frame:
+        """The frame once head and lift are where they should be, `settle` frames at the earliest; or the next one, `moving`."""
         robot = self.robot
         robot.set_head(wanted.head_rad)
         robot.set_lift(wanted.lift_mm)
@@ -143,10 +149,9 @@ class Photographer:
             arrived = abs(state.head_angle_rad - wanted.head_rad) < HEAD_REACHED_RAD and abs(state.lift_height_mm - wanted.lift_mm) < LIFT_REACHED_MM
             if arrived and count >= settle:
                 break
-        for _ in range(pushes):
+        if moving:
             robot.drive(*wanted.wheels_mmps)
             frame = self._next_frame()
-        if pushes:
             robot.stop()
         return frame
 
@@ -159,8 +164,11 @@ class Photographer:
 
 def clear_boxes(boxes: list[dict]) -> np.ndarray | None:
     """The boxes (N, 4) of a picture's truth, None when one of them shows too little to be called a Vector or no Vector."""
-    for box in boxes:
-        x1, y1, x2, y2 = box["xyxy"]
-        if min(x2 - x1, y2 - y1) < MIN_SIDE_PX or box["visible_px"] < MIN_VISIBLE_PX:
-            return None
-    return np.array([box["xyxy"] for box in boxes], np.float32).reshape(-1, 4)
+    xyxy = np.array([box["xyxy"] for box in boxes], np.float32).reshape(-1, 4)
+    sides = xyxy[:, 2:] - xyxy[:, :2]
+    if (sides < MIN_SIDE_PX).any() or any(box["visible_px"] < MIN_VISIBLE_PX for box in boxes):
+        return None
+    shared = np.minimum(xyxy[:, None, 2:], xyxy[None, :, 2:]) - np.maximum(xyxy[:, None, :2], xyxy[None, :, :2])  # (N, N, 2)
+    inside = np.clip(shared, 0, None).prod(axis=-1) / sides.prod(axis=-1)[:, None]
+    np.fill_diagonal(inside, 0)
+    return None if (inside > MOST_INSIDE).any() else xyxy

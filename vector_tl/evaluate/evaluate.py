@@ -79,7 +79,7 @@ def describe(figures: dict) -> str:
     lines = [
         f"{figures['model']} ({figures['arch']} from {figures['init']}) on {figures['images']} pictures with {figures['boxes']} Vectors",
         f"AP50 {show(figures['ap50'])}   AP50-95 {show(figures['ap50_95'])}",
-        f"above score {figures['threshold']:.2f}: precision {show(figures['precision'])}   recall {show(figures['recall'])}   "
+        f"above score {figures['threshold']:.2f}: precision {show(figures['precision'])}   recall {show(figures['recall'])}",
         f"false boxes per picture {show(figures['false_alarms_per_image'])}",
     ]
     for row in figures["recall_by_height_px"]:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from faster_coco_eval import COCO, COCOeval_faster
@@ -75,6 +76,11 @@ def match(outcome: Outcome) -> tuple[np.ndarray, np.ndarray]:
     return found_at, hit
 
 
+def false_alarms(outcomes: Sequence[Outcome], threshold: float) -> int:
+    """How many boxes above the threshold match no true one."""
+    return sum(int((~match(o)[1] & (o.scores > threshold)).sum()) for o in outcomes)
+
+
 def measure(outcomes: Sequence[Outcome], threshold: float) -> dict:
     """All figures of an evaluation; what is undefined is None.
 
@@ -87,7 +93,7 @@ def measure(outcomes: Sequence[Outcome], threshold: float) -> dict:
     hits = np.concatenate([hit[o.scores > threshold] for (_, hit), o in zip(matches, outcomes, strict=True)] or [np.zeros(0, bool)])
     heights = np.concatenate([(o.boxes_xyxy[:, 3] - o.boxes_xyxy[:, 1]) * HEIGHT_LINES / o.size_wh[1] for o in outcomes] or [np.zeros(0)])
     by_height = []
-    for low, high in zip(HEIGHT_EDGES_PX[:-1], HEIGHT_EDGES_PX[1:], strict=True):
+    for low, high in pairwise(HEIGHT_EDGES_PX):
         chosen = found[(heights >= low) & (heights < high)]
         by_height.append({"min": low, "max": high if math.isfinite(high) else None, "boxes": len(chosen), "recall": _share(chosen)})
     return {

@@ -13,6 +13,7 @@ import numpy as np
 
 from vector_tl.errors import UserError
 from vector_tl.film.recording import is_recording, read_recording
+from vector_tl.film.schemas import CAMERA
 
 log = logging.getLogger("vector_tl.film")
 PICTURES_FPS = Fraction(2)
@@ -71,7 +72,23 @@ def own_fps(times_s: list[float], default: Fraction = PICTURES_FPS) -> Fraction:
     usual = float(np.median(gaps))
     gaps = gaps[gaps < LONGEST_PAUSE_S]
     fps = float(np.maximum(np.round(gaps / usual), 1).sum() / gaps.sum())
+    if abs(fps - round(fps)) * gaps.sum() < 0.1 and fps >= 1:  # a whole number, but for the stamps' rounding
+        return Fraction(round(fps))
     return Fraction(min(max(fps, 0.5), 120.0)).limit_denominator(1001)
+
+
+def camera_times_s(rows: list[tuple[float, float]]) -> list[float]:
+    """When frames were taken, from pairs of receive time and the robot's own stamp, in seconds.
+
+    The robot's stamps are the steadier ones, but only if they tell the same story: a robot that was started anew counts from 0 again.
+    """
+    if not rows:
+        return []
+    received, stamped = np.array(rows).T
+    lag = received - stamped
+    if (np.diff(stamped) > 0).all() and np.ptp(lag) < 0.5 + 0.01 * np.ptp(received):
+        return list(map(float, stamped))
+    return list(map(float, received))
 
 
 class Pacer:
@@ -102,7 +119,7 @@ class Pacer:
 
 def _recording(path: Path) -> Footage:
     recording = read_recording(path)
-    times_s = recording.times_s()
+    times_s = camera_times_s([(t_s, message["robot_time_ms"] / 1000) for _, t_s, message in recording.messages(only=CAMERA)])
     if not times_s:
         raise UserError(f"{path} holds no camera frames; record again with: vector-tl find --record FILE")
 
@@ -114,7 +131,7 @@ def _recording(path: Path) -> Footage:
             if picture is None:
                 log.warning("%s: frame %d cannot be read and is left out", path, frame.index)
                 continue
-            yield Shown(frame.t_s, picture, line)
+            yield Shown(times_s[frame.index], picture, line)
         if recording.note:
             log.warning("%s", recording.note)
 

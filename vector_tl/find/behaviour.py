@@ -42,7 +42,7 @@ class Law:
     search_radps: float = 1.6
     wander_mm: float = 250.0
     wander_mmps: float = 60.0
-    clear_mm: float = 110.0  # something nearer ahead is in the way
+    clear_mm: float = 160.0  # something nearer ahead is in the way: there the sensor's cone (24 degrees) is as wide as the finder
     head_limits_rad: tuple[float, float] = (math.radians(-8.0), math.radians(10.0))
 
 
@@ -89,6 +89,8 @@ class Memory:
     turned_rad: float = 0.0
     ranges: tuple[tuple[float, float], ...] = ()  # (heading, free way in mm) of each look
     in_place_since_s: float | None = None
+    pushed_mm: float = 0.0  # driven towards the target, by the commands, since it was `pushed_from_mm` away
+    pushed_from_mm: float | None = None
 
 
 @dataclass(frozen=True)
@@ -169,15 +171,25 @@ def _mode(memory: Memory, view: View, law: Law) -> tuple[Memory, str | None]:
         return _enter(
             memory, view, "avoid", plan
         ), f"something {view.range_mm:.0f} mm ahead, before the target: around it on the {'left' if side > 0 else 'right'}"
-    return memory, None
+    return _pushing(memory, view, target)
+
+
+def _pushing(memory: Memory, view: View, target: Target) -> tuple[Memory, str | None]:
+    """Whether the wheels turn and it comes no nearer: it pushes against something that no sensor sees."""
+    pushed = memory.pushed_mm + max(memory.forward_mmps, 0.0) * min(view.now_s - memory.last_s, 0.5)
+    if memory.pushed_from_mm is None or (pushed >= 120.0 and memory.pushed_from_mm - target.distance_mm >= 20.0):
+        return replace(memory, pushed_mm=0.0, pushed_from_mm=target.distance_mm), None
+    if pushed < 120.0:
+        return replace(memory, pushed_mm=pushed), None
+    side = -math.copysign(1.0, target.bearing_rad)
+    return _enter(memory, view, "avoid", (Step("drive", -60.0), *_detour(view, side))), "driving and coming no nearer: back and around it"
 
 
 def _enter(memory: Memory, view: View, mode: str, plan: tuple[Step, ...] = ()) -> Memory:
-    lost = mode == "search"
-    return replace(
-        memory, mode=mode, since_s=view.now_s, in_place_since_s=None, plan=plan, step_since_s=view.now_s, step_pose=view.pose, step_frames=0,
-        turned_rad=0.0 if lost else memory.turned_rad, ranges=() if lost else memory.ranges,
-    )  # fmt: skip
+    if mode == "search":  # from the beginning
+        memory = replace(memory, turned_rad=0.0, ranges=())
+    memory = replace(memory, mode=mode, since_s=view.now_s, in_place_since_s=None, pushed_mm=0.0, pushed_from_mm=None)
+    return _plan(memory, view, plan)
 
 
 # -- search and detours: plans of steps -------------------------------------------------------------------------------
@@ -204,13 +216,18 @@ def _follow_plan(memory: Memory, view: View, law: Law) -> tuple[Memory, float, f
         )
         return memory, 0.0, 0.0, log
     if over:
-        moved = math.remainder(view.pose.heading_rad - memory.step_pose.heading_rad, math.tau)
+        moved = abs(math.remainder(view.pose.heading_rad - memory.step_pose.heading_rad, math.tau))
         if step.kind == "turn":
-            memory = replace(memory, turned_rad=memory.turned_rad + abs(moved))
+            memory = replace(memory, turned_rad=memory.turned_rad + moved)
+            left = abs(math.remainder(step.amount - view.pose.heading_rad, math.tau))
+            if left > moved + math.radians(10):  # something is in the way of the tail
+                back = view.range_mm is not None and view.range_mm < law.clear_mm
+                memory = _plan(replace(memory, side=-memory.side), view, (Step("drive", -40.0 if back else 40.0), Step("look")))
+                return memory, 0.0, 0.0, f"cannot turn here: {'back' if back else 'on'} 40 mm, then the other way"
         if step.kind == "look":
             free = 1200.0 if view.range_mm is None else view.range_mm
             memory = replace(memory, ranges=(*memory.ranges, (view.pose.heading_rad, free)))
-        memory = replace(memory, plan=memory.plan[1:], step_since_s=view.now_s, step_pose=view.pose, step_frames=0)
+        memory = _plan(memory, view, memory.plan[1:])
     return memory, forward, turn, log
 
 
@@ -249,7 +266,7 @@ def _look(memory: Memory, view: View, law: Law, step: Step) -> tuple[float, floa
 def _turn(memory: Memory, view: View, law: Law, step: Step) -> tuple[float, float, bool]:
     left = math.remainder(step.amount - view.pose.heading_rad, math.tau)
     ahead = left - view.turn_radps * law.dead_time_s
-    over = abs(left) < math.radians(3) or view.now_s - memory.step_since_s > 4.0  # held, or stuck: go on
+    over = abs(left) < math.radians(3) or view.now_s - memory.step_since_s > 3.0  # held, or stuck: go on
     return 0.0, 0.0 if over else _limit(4.0 * ahead, law.search_radps), over
 
 
@@ -264,7 +281,8 @@ def _drive(memory: Memory, view: View, law: Law, step: Step) -> tuple[float, flo
 
 
 def _detour(view: View, side: float) -> tuple[Step, ...]:
-    return Step("turn", view.pose.heading_rad + side * math.radians(60)), Step("drive", 150.0)
+    """Aside, past it, and towards the target's place again."""
+    return Step("turn", view.pose.heading_rad + side * math.radians(60)), Step("drive", 150.0), Step("turn", math.nan), Step("look")
 
 
 def _towards_last(memory: Memory, view: View) -> tuple[Step, ...]:

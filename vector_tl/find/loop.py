@@ -7,11 +7,9 @@ The robot comes behind the `Robot` protocol, the detector is anything that turns
 
 import logging
 import math
-import signal
 import sys
-import threading
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import asdict, replace
 
 import cv2
@@ -27,6 +25,7 @@ from vector_tl.find.latency import StageClock, percentiles_ms
 from vector_tl.find.settings import FindSettings
 from vector_tl.find.track import Pose, PoseHistory, Tracker
 from vector_tl.robot.base import Frame, NoFreshFrame, Robot, RobotState
+from vector_tl.robot.signals import wheels_first
 
 log = logging.getLogger("vector_tl.find")
 CAMERA_DELAY_S = 0.03  # from the shutter to a frame's arrival
@@ -41,7 +40,7 @@ def find(settings: FindSettings, robot: Robot | None = None, detector=None, trut
         settings: what `vector-tl find` was told.
         robot: an open robot; opened (and closed) by `settings.robot` when not given.
         detector: picture (H, W, 3) uint8 RGB -> something with `boxes_xyxy` (N, 4) and `scores` (N,); loaded by `settings.model` when not given.
-        truth: the simulator's truth, with `truth()` as `GET /truth` answers; of the simulator that this call starts when not given.
+        truth: the simulator's truth, with `truth(serial=)` as `GET /truth` answers; of the simulator that this call starts when not given.
 
     Returns:
         The result, as the JSON of `vector-tl find --json`.
@@ -78,7 +77,7 @@ def find(settings: FindSettings, robot: Robot | None = None, detector=None, trut
         run = Run(settings, robot, detector, writer)
         try:
             try:
-                with _signals_end_it():
+                with wheels_first(robot):
                     run.go()
             finally:  # Ctrl-C and every other way out too: wheels first, files and links after
                 robot.stop()
@@ -139,7 +138,7 @@ class Run:
 
     def result(self, truth=None) -> dict:
         """The run's figures; truth is asked now, with the wheels stopped."""
-        told = truth.truth() if truth is not None else {}
+        told = truth.truth(serial=self.robot.serial) if truth is not None else {}
         seconds = max(self.end_s - self.start_s, 1e-6)
         stages = ", ".join(f"{stage} {figures['p50']}/{figures['p95']}" for stage, figures in self.stages.summary().items())
         self._note(f"stages, ms p50/p95: {stages}")
@@ -192,8 +191,7 @@ class Run:
         self.memory, command = decide(self.memory, view, self.law)
         self.stages.lap("decide")
 
-        sent = self._act(command)
-        self.frame_to_command_ms.append((time.perf_counter() - received_at) * 1000)
+        sent = self._act(command, received_at)
         self.stages.lap("drive")
         if self.writer:
             self.writer.detections(frame, boxes, scores)
@@ -204,10 +202,13 @@ class Run:
             self._note(command.log)
         return command
 
-    def _act(self, command: Command) -> bool:
-        if self.settings.dry_run:
+    def _act(self, command: Command, received_at: float) -> bool:
+        """Wheels first, then the rest. Returns whether the wheels were granted."""
+        dry = self.settings.dry_run
+        sent = not dry and self.robot.drive(command.left_mmps, command.right_mmps)
+        self.frame_to_command_ms.append((time.perf_counter() - received_at) * 1000)
+        if dry:
             return False
-        sent = self.robot.drive(command.left_mmps, command.right_mmps)
         wanted = command.left_mmps != 0 or command.right_mmps != 0
         if self._held != (wanted and not sent):
             self._held = wanted and not sent
@@ -247,25 +248,6 @@ class Run:
         wheels = f"wheels {command.left_mmps:+4.0f} {command.right_mmps:+4.0f} mm/s" + (" (dry run)" if self.settings.dry_run else "")
         line = f"{seconds:5.1f} s  {command.mode:8}  {seen}  {wheels}  {self.frames / seconds:4.1f} fps  {self.frame_to_command_ms[-1]:4.0f} ms"
         print(f"\r{line}  " if terminal else line, end="" if terminal else "\n", file=sys.stderr, flush=True)
-
-
-@contextmanager
-def _signals_end_it():
-    """SIGTERM and a closed terminal end the run as Ctrl-C does, wheels first."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def end(number, _frame):
-        raise SystemExit(128 + number)
-
-    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    before = {number: signal.signal(number, end) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _rounded(value: float | None, digits: int = 2) -> float | None:

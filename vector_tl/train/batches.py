@@ -26,6 +26,10 @@ class Pictures:
     def __len__(self) -> int:
         return len(self.boxes)
 
+    def part(self, which: slice | list[int]) -> "Pictures":
+        """Some of the pictures."""
+        return Pictures(self.pixels[which], self.boxes[which] if isinstance(which, slice) else [self.boxes[i] for i in which])
+
 
 def keep(items: list[Item]) -> Pictures:
     """Decode the pictures of a data set.

@@ -19,7 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from torch import nn
 
 from vector_tl.errors import UsageError, UserError
-from vector_tl.evaluate.metrics import Outcome, average_precision, measure
+from vector_tl.evaluate.metrics import Outcome, average_precision, false_alarms
 from vector_tl.files import refuse_existing, write_atomic
 from vector_tl.labels.dataset import digest, load_dataset
 from vector_tl.nets import checkpoint
@@ -30,7 +30,9 @@ from vector_tl.train.memory import keep_freed_memory
 from vector_tl.train.settings import TrainSettings
 
 log = logging.getLogger(__name__)
-WARM_UP_STEPS, LAST_LR_SHARE, WEIGHT_DECAY, CLIP_NORM = 60, 0.02, 1e-4, 5.0
+WARM_UP_STEPS, LAST_LR_SHARE, WEIGHT_DECAY, CLIP_NORM, BATCH_NORM_MOMENTUM = 60, 0.02, 1e-4, 5.0, 0.05
+SAVE_EVERY_S = 60.0  # a killed training loses at most so much work
+HELD_OUT = 10  # one background in so many is not trained on but helps choose the threshold
 THRESHOLDS = np.round(np.arange(0.5, 0.905, 0.05), 2)  # renders alone ask for .16 to .28, which real pictures punish with false alarms
 ALARM_SHARE = 0.02  # false alarms a picture that a threshold may give where there is no Vector
 
@@ -57,16 +59,19 @@ def train(settings: TrainSettings) -> dict:
 
     training, validation = keep(load_dataset(settings.data, "train").items), keep(load_dataset(settings.data, "val").items)
     backgrounds = keep_folder(settings.backgrounds) if settings.backgrounds else None
-    negatives = keep_folder(settings.negatives) if settings.negatives else None
+    held_out = [backgrounds.part(slice(0, None, HELD_OUT))] if backgrounds and len(backgrounds) >= HELD_OUT else []
+    if held_out:
+        backgrounds = backgrounds.part([i for i in range(len(backgrounds)) if i % HELD_OUT])
+    negatives = held_out + ([keep_folder(settings.negatives)] if settings.negatives else [])
     steps = settings.steps or math.ceil((settings.epochs or 20) * len(training) / settings.batch_size)
 
     model = _start(settings, training).to(device, memory_format=torch.channels_last)
     optimizer = make_optimizer(model, settings.lr * settings.batch_size / 16)
     peaks = [group["lr"] for group in optimizer.param_groups]
     batches = Batches(training, backgrounds, settings.batch_size, model.size_wh, settings.seed, device)
-    first, curve, best = 0, [], None
+    first, curve, best, losses = 0, [], None, []
     if settings.resume and resume_path.exists():
-        first, curve, best = _restore(resume_path, settings, steps, model, optimizer, batches)
+        first, curve, best, losses = _restore(resume_path, settings, steps, model, optimizer, batches)
         log.info("going on at step %d of %d", first, steps)
     every = max(1, steps // max(1, settings.evaluations))
     about = {
@@ -75,13 +80,15 @@ def train(settings: TrainSettings) -> dict:
     }
 
     with _progress(steps, first) as advance:
-        losses: list[float] = []
+        saved_s = time.monotonic()
         for step in range(first, steps):
             for group, peak in zip(optimizer.param_groups, peaks, strict=True):
                 group["lr"] = peak * lr_share(step, steps)
             batch, targets = batches.next()  # (B, 3, h, w) in 0..1
             model.train()
-            parts = model.compute_loss(targets, model.raw(batch))
+            with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+                outputs = model.raw(batch)  # (B, A, 4) and (B, A, 1)
+            parts = model.compute_loss(targets, outputs)
             loss = parts["classification"] + parts["bbox_regression"]
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
@@ -98,12 +105,15 @@ def train(settings: TrainSettings) -> dict:
                 curve.append({"step": step + 1, "pictures_seen": seen, "loss": round(float(np.mean(losses)), 5), "ap50": ap50, "ap50_95": ap})
                 losses.clear()
                 if best is None or (ap or 0) >= (best["ap50_95"] or 0):
-                    threshold = choose_threshold(outcomes, run(model, negatives) if negatives else [])
+                    threshold = choose_threshold(outcomes, [run(model, some) for some in negatives])
                     best = {"step": step + 1, "ap50": ap50, "ap50_95": ap}
                     metrics = {"val_ap50": ap50, "val_ap50_95": ap, "best_step": step + 1}
                     checkpoint.save(settings.out, model, about | {"threshold": threshold, "metrics": metrics})
                 write_atomic(settings.out.with_suffix(".csv"), _csv(curve))
-                _save(resume_path, settings, steps, step + 1, curve, best, model, optimizer, batches)
+                saved_s = -math.inf
+            if time.monotonic() - saved_s > SAVE_EVERY_S:
+                _save(resume_path, settings, steps, step + 1, curve, best, losses, model, optimizer, batches)
+                saved_s = time.monotonic()
             advance(best, curve)
     resume_path.unlink(missing_ok=True)
     return {
@@ -143,21 +153,27 @@ def run(model: VectorSSD, pictures: Pictures, batch_size: int = 16) -> list[Outc
     return outcomes
 
 
-def choose_threshold(validation: list[Outcome], negatives: list[Outcome]) -> float:
+def choose_threshold(validation: list[Outcome], negatives: list[list[Outcome]]) -> float:
     """The lowest of `THRESHOLDS` at which pictures hardly give a false alarm.
 
-    Counted on the val pictures and, where given, on real pictures without a Vector, which ask for more than renders do.
+    Counted on the val pictures and, where given, on sets of real pictures without a Vector, which ask for more than renders do.
     """
     for threshold in THRESHOLDS:
-        if all(measure(some, threshold)["false_alarms_per_image"] <= ALARM_SHARE for some in (validation, negatives) if some):
+        if all(false_alarms(some, threshold) <= ALARM_SHARE * len(some) for some in (validation, *negatives)):
             break
     return float(threshold)
 
 
 def _check(settings: TrainSettings, resume_path: Path) -> None:
+    if settings.out.suffix != checkpoint.SUFFIX:
+        raise UsageError(f"--out {settings.out} must end in {checkpoint.SUFFIX}.")
+    if settings.seed < 0 or settings.evaluations < 1 or (settings.threads is not None and settings.threads < 1):
+        raise UsageError("--seed must be 0 or more, --evaluations and --threads at least 1.")
+    if not (math.isfinite(settings.lr) and settings.lr > 0):
+        raise UsageError(f"--lr {settings.lr:g} is no learning rate; give a number above 0.")
     if settings.epochs is not None and settings.steps is not None:
         raise UsageError("Give --epochs or --steps, not both.")
-    if (settings.epochs is not None and settings.epochs <= 0) or (settings.steps is not None and settings.steps < 1) or settings.batch_size < 2:
+    if (settings.epochs is not None and not 0 < settings.epochs < math.inf) or (settings.steps is not None and settings.steps < 1) or settings.batch_size < 2:
         raise UsageError("--epochs and --steps must be positive and --batch-size at least 2.")
     if resume_path.exists() and not settings.resume and not settings.overwrite:
         raise UserError(f"A stopped training of {settings.out} can go on: add --resume, or --overwrite to start again.")
@@ -170,35 +186,40 @@ def _start(settings: TrainSettings, training: Pictures) -> VectorSSD:
     some = training.pixels[torch.linspace(0, len(training) - 1, min(48, len(training))).long()].float().div_(255)
     size = (320, 320) if "320" in settings.arch else (300, 300)
     pictures = nn.functional.interpolate(some, size=size, mode="bilinear")
-    return build(settings.arch, settings.init, settings.seed, settings.coco, pictures=pictures)
+    model = build(settings.arch, settings.init, settings.seed, settings.coco, pictures=pictures)
+    for layer in model.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.momentum = BATCH_NORM_MOMENTUM
+    return model
 
 
 def _identity(settings: TrainSettings, steps: int) -> str:
     """What must be the same for a training to go on."""
-    return json.dumps([settings.init, settings.arch, settings.seed, steps, settings.batch_size, settings.lr, digest(settings.data)])
+    return json.dumps([settings.init, settings.arch, settings.seed, steps, settings.batch_size, settings.lr, digest(settings.data), str(settings.backgrounds)])
 
 
-def _save(path: Path, settings, steps, step, curve, best, model, optimizer, batches) -> None:
+def _save(path: Path, settings, steps, step, curve, best, losses, model, optimizer, batches) -> None:
     buffer = io.BytesIO()
     state = {
-        "identity": _identity(settings, steps), "step": step, "curve": curve, "best": best, "model": model.state_dict(),
+        "identity": _identity(settings, steps), "step": step, "curve": curve, "best": best, "losses": losses, "model": model.state_dict(),
         "optimizer": optimizer.state_dict(), "batches": json.dumps(batches.state()),
     }
     torch.save(state, buffer)
     write_atomic(path, buffer.getvalue())
 
 
-def _restore(path: Path, settings, steps, model, optimizer, batches) -> tuple[int, list, dict]:
+def _restore(path: Path, settings, steps, model, optimizer, batches) -> tuple[int, list, dict | None, list]:
     try:
         state = torch.load(path, weights_only=True, map_location="cpu")
+        identity = state["identity"]
     except Exception as error:
         raise UserError(f"{path} cannot be read; remove it and start again with --overwrite.") from error
-    if state["identity"] != _identity(settings, steps):
+    if identity != _identity(settings, steps):
         raise UserError(f"{path} belongs to a training with other settings or data; use the same ones, or --overwrite without --resume.")
     model.load_state_dict(state["model"])
     optimizer.load_state_dict(state["optimizer"])
     batches.restore(json.loads(state["batches"]))
-    return state["step"], state["curve"], state["best"]
+    return state["step"], state["curve"], state["best"], state["losses"]
 
 
 def _csv(curve: list[dict]) -> str:

@@ -1,0 +1,83 @@
+"""Augmentation: boxes follow the pictures, and everything follows from the seed."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vector_tl.train.augment import LEAST_VISIBLE, MOST_LOST, boxes_in_window, cut, draw_window, relight, visible_share
+from vector_tl.train.batches import Batches, Pictures
+
+BOX = st.tuples(st.floats(0, 0.7), st.floats(0, 0.7), st.floats(0.05, 0.3), st.floats(0.05, 0.3)).map(lambda b: [b[0], b[1], b[0] + b[2], b[1] + b[3]])
+
+
+@settings(deadline=None)
+@given(st.lists(BOX, max_size=3), st.integers(0, 10_000))
+def test_windows_never_leave_a_box_half_cut(boxes, seed):
+    boxes = np.array(boxes).reshape(-1, 4)
+    window = draw_window(boxes, np.random.default_rng(seed))
+    share = visible_share(boxes, window)
+    assert (window[2:] > window[:2]).all()
+    assert ((share >= LEAST_VISIBLE - 1e-9) | (share <= MOST_LOST)).all()
+    assert len(boxes) == 0 or (share >= LEAST_VISIBLE - 1e-9).any()
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+@pytest.mark.parametrize("window", [[0, 0, 1, 1], [0.1, 0.05, 0.9, 0.8], [-0.5, -0.2, 1.2, 1.3]])
+def test_boxes_lie_on_what_they_mark(window, mirrored):
+    picture = torch.full((1, 3, 180, 320), 255, dtype=torch.uint8)
+    picture[:, :, 60:120, 100:220] = 0
+    box = np.array([[100 / 320, 60 / 180, 220 / 320, 120 / 180]])
+    window = np.array(window, float)
+    seen = cut(picture, window[None], np.array([mirrored]), (300, 300), torch.ones(1, 3))[0, 0]  # (h, w)
+    y, x = torch.nonzero(seen < 0.5, as_tuple=True)
+    drawn = [x.min(), y.min(), x.max() + 1, y.max() + 1]
+    np.testing.assert_allclose(boxes_in_window(box, window, mirrored, (300, 300))[0], [float(v) for v in drawn], atol=1.5)
+
+
+def test_outside_the_picture_is_fill():
+    seen = cut(torch.zeros(1, 3, 20, 20, dtype=torch.uint8), np.array([[0.0, 0, 2, 2]]), np.array([False]), (40, 40), torch.tensor([[0.2, 0.4, 0.6]]))
+    assert seen[0, :, 39, 39].tolist() == pytest.approx([0.2, 0.4, 0.6]) and float(seen[0, :, :19, :19].abs().max()) == 0
+
+
+@pytest.mark.parametrize("boxes", [np.zeros((0, 4)), np.array([[0.0, 0, 0.01, 0.01]])])
+def test_empty_and_tiny_boxes(boxes):
+    assert boxes_in_window(boxes, np.array([0.0, 0, 1, 1]), False, (300, 300)).shape == (0, 4)
+
+
+def test_light_stays_in_range_and_changes():
+    before = torch.rand(8, 3, 40, 40, generator=torch.Generator().manual_seed(0))
+    after = relight(before.clone(), np.random.default_rng(0))
+    assert after.shape == before.shape and 0 <= float(after.min()) and float(after.max()) <= 1 and torch.isfinite(after).all()
+    assert all(float((a - b).abs().mean()) > 0.005 for a, b in zip(after, before, strict=True))
+
+
+def pictures(count, value):
+    return Pictures(torch.full((count, 3, 36, 64), value, dtype=torch.uint8), [np.array([[0.2, 0.2, 0.8, 0.8]])] * count)
+
+
+def test_batches_follow_from_the_seed_and_go_on_where_they_were():
+    def fresh(seed):
+        return Batches(pictures(5, 90), None, 4, (32, 32), seed, torch.device("cpu"))
+
+    one, other, third = fresh(1), fresh(1), fresh(2)
+    first, _ = one.next()
+    assert torch.equal(first, other.next()[0]) and not torch.equal(first, third.next()[0])
+    third.restore(one.state())
+    assert torch.equal(one.next()[0], third.next()[0])
+
+
+def test_one_picture_in_eight_is_a_background():
+    empty = Pictures(torch.zeros((3, 3, 36, 64), dtype=torch.uint8), [np.zeros((0, 4))] * 3)
+    _, targets = Batches(pictures(20, 90), empty, 16, (32, 32), 0, torch.device("cpu")).next()
+    assert [len(t["boxes"]) for t in targets] == [1] * 14 + [0] * 2
+    assert all(t["boxes"].shape[1] == 4 and t["labels"].tolist() == [1] * len(t["boxes"]) for t in targets)
+
+
+def test_every_picture_is_dealt_once_before_any_comes_again():
+    numbered = Pictures(torch.arange(8, dtype=torch.uint8).repeat_interleave(3 * 4 * 4).view(8, 3, 4, 4), [np.zeros((0, 4))] * 8)
+    batches = Batches(numbered, None, 4, (4, 4), 0, torch.device("cpu"))
+    batches.next()
+    order = batches._order.tolist()
+    assert len(order) == 4 and len(set(order)) == 4

@@ -1,0 +1,181 @@
+"""The trainer end to end on made pictures: dark boxes on noise."""
+
+import csv
+import os
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from vector_tl.errors import UsageError, UserError
+from vector_tl.evaluate.metrics import Outcome
+from vector_tl.labels import dataset
+from vector_tl.nets import checkpoint
+from vector_tl.train import loop
+from vector_tl.train.loop import choose_threshold, lr_share, train
+from vector_tl.train.settings import TrainSettings
+
+
+def made_data(folder, pictures=12):
+    rng = np.random.default_rng(0)
+    for session, count in (("one", pictures), ("two", 4)):
+        for i in range(count):
+            picture = rng.integers(120, 200, (90, 160, 3)).astype(np.uint8)
+            x, y, w, h = rng.integers(0, 80), rng.integers(0, 30), rng.integers(40, 70), rng.integers(35, 55)
+            empty = i % 5 == 4
+            if not empty:
+                picture[y : y + h, x : x + w] = 15
+            boxes = np.zeros((0, 4)) if empty else np.array([[x, y, x + w, y + h]])
+            dataset.write_item(folder, session, f"{i:02d}", cv2.imencode(".png", picture)[1].tobytes(), boxes, (160, 90), ".png")
+    dataset.write_splits(folder, {"one": "train", "two": "val"})
+    return folder
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return made_data(tmp_path_factory.mktemp("made"))
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def settings(data, tmp_path):
+    return TrainSettings(data=data, out=tmp_path / "m.safetensors", init="scratch", steps=3, batch_size=4, device="cpu", evaluations=3)
+
+
+def weights(path):
+    return {k: v for k, v in checkpoint.load(path)[0].state_dict().items()}
+
+
+def test_a_run_and_what_it_leaves(settings, capsys):
+    result = train(settings)
+    assert list(result) == ["model", "steps", "pictures_seen", "ap50", "ap50_95", "seconds"]
+    assert (result["model"], result["steps"], result["pictures_seen"]) == (str(settings.out), 3, 12)
+    _, metadata = checkpoint.load(settings.out)
+    assert metadata["init"] == "scratch" and metadata["seed"] == 0 and metadata["data_digest"] == dataset.digest(settings.data)
+    assert 0 < metadata["threshold"] < 1
+    rows = list(csv.DictReader(settings.out.with_suffix(".csv").open()))
+    assert [row["step"] for row in rows] == ["1", "2", "3"] and all(float(row["loss"]) > 0 for row in rows)
+    assert {p.name for p in settings.out.parent.iterdir()} == {"m.safetensors", "m.csv"}
+    assert capsys.readouterr().out == ""
+
+
+def test_a_killed_run_goes_on_to_the_same_weights(settings, tmp_path, monkeypatch):
+    train(settings)
+    broken = replace(settings, out=tmp_path / "killed.safetensors")
+    monkeypatch.setattr(loop, "SAVE_EVERY_S", 0.0)
+    compute_loss, calls = loop.VectorSSD.compute_loss, []
+
+    def dies_in_the_third_step(*args):
+        calls.append(1)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return compute_loss(*args)
+
+    monkeypatch.setattr(loop.VectorSSD, "compute_loss", dies_in_the_third_step)
+    with pytest.raises(KeyboardInterrupt):
+        train(broken)
+    checkpoint.load(broken.out)  # the best so far is whole
+    with pytest.raises(UserError, match="--resume"):
+        train(broken)
+    with pytest.raises(UserError, match="other settings"):
+        train(replace(broken, resume=True, steps=5))
+    train(replace(broken, resume=True))
+    one, other = weights(settings.out), weights(broken.out)
+    assert all(torch.equal(one[k], other[k]) for k in one)
+    assert settings.out.with_suffix(".csv").read_text() == broken.out.with_suffix(".csv").read_text()
+
+
+def test_both_arms_see_the_same_pictures(settings, tmp_path, monkeypatch):
+    seen = []
+    compute_loss = loop.VectorSSD.compute_loss
+
+    def listens(self, targets, outputs, *more):
+        seen.append([t["boxes"].tolist() for t in targets])
+        return compute_loss(self, targets, outputs, *more)
+
+    monkeypatch.setattr(loop.VectorSSD, "compute_loss", listens)
+    train(settings)
+    train(replace(settings, init=str(settings.out), out=tmp_path / "second.safetensors"))
+    assert seen[:3] == seen[3:]
+
+
+def test_nothing_is_overwritten(settings):
+    settings.out.write_bytes(b"precious")
+    with pytest.raises(UserError, match="--overwrite"):
+        train(settings)
+    assert settings.out.read_bytes() == b"precious"
+    train(replace(settings, overwrite=True, steps=1))
+    checkpoint.load(settings.out)
+
+
+@pytest.mark.parametrize(("change", "kind", "word"), [
+    ({"init": "nowhere"}, UserError, "nowhere"), ({"arch": "yolo"}, UsageError, "yolo"), ({"epochs": 1.0}, UsageError, "--steps"),
+    ({"steps": 0}, UsageError, "--steps"), ({"lr": float("nan")}, UsageError, "--lr"), ({"seed": -1}, UsageError, "--seed"),
+    ({"threads": 0}, UsageError, "--threads"), ({"batch_size": 1}, UsageError, "--batch-size"), ({"coco": "no/such", "init": "coco"}, UserError, "COCO"),
+])  # fmt: skip
+def test_bad_settings(settings, change, kind, word):
+    with pytest.raises(kind, match=word):
+        train(replace(settings, **change))
+    assert not list(settings.out.parent.iterdir())
+
+
+def test_missing_data(settings, tmp_path):
+    with pytest.raises(UserError, match="images"):
+        train(replace(settings, data=tmp_path / "none"))
+    dataset.write_item(tmp_path / "some", "one", "0", cv2.imencode(".png", np.zeros((9, 16, 3)))[1].tobytes(), np.zeros((0, 4)), (16, 9))
+    with pytest.raises(UserError, match="split train"):
+        train(replace(settings, data=tmp_path / "some"))
+
+
+def test_numbers_that_run_away_are_said(settings):
+    with pytest.raises(UserError, match="--lr"):
+        train(replace(settings, lr=1e30, evaluations=1))
+
+
+def test_backgrounds_and_negatives(settings, tmp_path):
+    for i in range(10):
+        path = tmp_path / "photos" / f"{i}.png"
+        path.parent.mkdir(exist_ok=True)
+        cv2.imwrite(str(path), np.full((30, 30, 3), 20 * i, np.uint8))
+    train(replace(settings, backgrounds=tmp_path / "photos", negatives=tmp_path / "photos", steps=1))
+    assert checkpoint.load(settings.out)[1]["backgrounds"] == 9
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError, match="empty"):
+        train(replace(settings, out=tmp_path / "b.safetensors", backgrounds=tmp_path / "empty"))
+
+
+def test_learning_rate_rises_and_falls():
+    share = [lr_share(step, 600) for step in range(600)]
+    assert share[0] < 0.02 and share[59] == 1.0 and share[-1] == pytest.approx(0.02, abs=1e-4)
+    assert all(a >= b for a, b in pairwise(share[59:]))
+    assert lr_share(0, 1) == 1.0
+
+
+@pytest.mark.parametrize(("render", "photo", "expected"), [(0.3, 0.3, 0.5), (0.3, 0.62, 0.65), (0.62, 0.3, 0.65), (0.99, 0.99, 0.9)])
+def test_threshold_lies_above_the_false_alarms(render, photo, expected):
+    def pictures(score):
+        return [Outcome((64, 36), np.zeros((0, 4)), np.float32([[0, 0, 9, 9]]), np.float32([score]))] * 10
+
+    assert choose_threshold(pictures(render), [pictures(photo)]) == pytest.approx(expected)
+
+
+def test_ap_rises_on_made_pictures(tmp_path):
+    """Not a proof of quality, only that learning learns: after 112 pictures COCO's network knows dark boxes on noise."""
+    coco = Path(os.environ.get("VECTOR_TL_COCO", Path(__file__).resolve().parents[2] / "../shared/coco"))
+    if not coco.exists():
+        pytest.skip("the COCO weights are not here; name them with VECTOR_TL_COCO")
+    result = train(TrainSettings(
+        data=made_data(tmp_path, 30), out=tmp_path / "m.safetensors", init="coco", coco=coco, steps=14, batch_size=8, device="cpu", evaluations=1, lr=1.6e-3
+    ))  # fmt: skip
+    assert result["ap50"] > 0.5, result
