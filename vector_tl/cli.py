@@ -89,7 +89,7 @@ def _work(name: str, command: Command, settings, as_json: bool, out) -> int:
     def fail(error: UserError | str, code: int) -> int:
         print(f"vector-tl {name}: {error}", file=sys.stderr)
         if as_json:
-            _print_json({"error": str(error)}, out)
+            _print_json({**getattr(error, "result", {}), "error": str(error)}, out)  # what was reached before it failed, where there is any
         return code
 
     try:

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from vector_tl.sim.lens import Lens, Sensor, SensorLook, boxes_from_ids, encode
 
 LENS = Lens()
-QUIET = SensorLook(noise=0.0, bloom_near=0.0, bloom_far=0.0, vignette=0.0, circle_px=1000.0, edge_blur=0.0, contrast=0.0, black_level=0.0, saturation=1.0)
+QUIET = SensorLook(
+    noise=0.0, bloom_near=0.0, bloom_far=0.0, vignette=0.0, circle_px=1000.0, edge_blur=0.0, contrast=0.0, black_level=0.0, saturation=1.0
+)
 
 
 def flat(level: float, size_wh=(640, 360)) -> np.ndarray:

@@ -124,9 +124,16 @@ def keep(folder: Path, session: str, name: str, picture: Picture) -> None:
 
 
 def _shot(picture: Picture) -> dict:
-    """What the coverage of a data set is counted from. `facing_deg` is 0 where the nearest Vector faces the camera, 180 where its back is seen."""
+    """What the coverage of a data set is counted from: where the Vector is that is in view, or the nearest one.
+
+    `facing_deg` is 0 where it faces the camera, 180 where its back is seen.
+    """
     viewer, *others = picture.truth["vectors"]
-    near = min(others, key=lambda other: math.dist((other["x_mm"], other["y_mm"]), (viewer["x_mm"], viewer["y_mm"])))
+    in_view = {box["vector"] for box in picture.truth["boxes"]}
+    near = min(
+        (other for other in others if not in_view or other["vector"] in in_view),
+        key=lambda other: math.dist((other["x_mm"], other["y_mm"]), (viewer["x_mm"], viewer["y_mm"])),
+    )
     east, north = near["x_mm"] - viewer["x_mm"], near["y_mm"] - viewer["y_mm"]
     direction = math.atan2(north, east)
     return {

@@ -1,0 +1,16 @@
+"""What the tests of several rooms share."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(os.environ.get("VECTOR_TL_SHARED") or Path(__file__).parents[2] / "shared")
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder with COCO weights and real pictures beside the repository; tests that need it are skipped without it."""
+    if not (SHARED / "real_stills").is_dir():
+        pytest.skip(f"no {SHARED}: real pictures and COCO weights are not here (VECTOR_TL_SHARED names their folder)")
+    return SHARED

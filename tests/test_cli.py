@@ -1,0 +1,116 @@
+"""The command line: exit codes, clean standard output, one clear sentence for whatever goes wrong."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from vector_tl import __version__, cli
+
+
+def run(*arguments, cwd=None, env=None):
+    return subprocess.run([sys.executable, "-m", "vector_tl", *map(str, arguments)], capture_output=True, text=True, cwd=cwd, env=env, timeout=120)
+
+
+def test_version_and_overview():
+    assert run("--version").stdout == f"vector-tl {__version__}\n"
+    done = run("--help")
+    assert done.returncode == 0 and all(name in done.stdout for name in cli.COMMANDS)
+
+
+@pytest.mark.parametrize("name", list(cli.COMMANDS))
+def test_help_shows_an_example(name, capsys):
+    with pytest.raises(SystemExit) as ended:
+        cli.parse(name, ["--help"])
+    assert ended.value.code == 0
+    assert "Example: vector-tl " + name in " ".join(capsys.readouterr().out.replace("│", " ").split())
+
+
+def test_help_is_quick_to_load():
+    """No torch, no SDK, no OpenGL before there is work for them."""
+    code = "import sys; from vector_tl import cli; cli.overview(); print([m for m in ('torch', 'anki_vector', 'moderngl', 'cv2') if m in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("arguments", [[], ["dance"], ["find", "--sped", "3"], ["evaluate"], ["train", "--data", "x"]])
+def test_wrong_usage_exits_2_without_output(arguments):
+    done = run(*arguments)
+    assert done.returncode == 2 and done.stdout == "" and "Traceback" not in done.stderr
+
+
+CASES = {
+    "missing model": (["detect", "nosuch", "picture.jpg"], 1, "nosuch"),
+    "corrupt model": (["detect", "broken.safetensors", "picture.jpg"], 1, "broken.safetensors"),
+    "foreign safetensors": (["detect", "foreign.safetensors", "picture.jpg"], 1, "foreign.safetensors"),
+    "no data set": (["evaluate", "x", "--data", "nowhere"], 1, "nowhere"),
+    "broken label": (["evaluate", "x", "--data", "bad"], 1, "line 2"),
+    "existing model": (["train", "--data", "bad", "--out", "foreign.safetensors", "--init", "scratch"], 1, "foreign.safetensors"),
+    "no sdk_config.ini": (["capture", "--robot", "00e29999", "--count", "1", "--data", "new"], 1, "anki_vector.configure"),
+    "model of a find": (["find", "--robot", "00e29999", "--model", "nosuch"], 1, "nosuch"),
+    "nothing to detect": (["detect", "x"], 2, ""),
+    "two lengths": (["train", "--data", "bad", "--out", "o.safetensors", "--epochs", "1", "--steps", "1"], 2, "--epochs or --steps"),
+    "unknown split": (["evaluate", "x", "--data", "bad", "--split", "tset"], 2, "tset"),
+}
+
+
+@pytest.mark.parametrize("name", list(CASES))
+def test_bad_input_gives_one_sentence(name, tmp_path, monkeypatch):
+    import torch
+    from safetensors.torch import save_file
+
+    (tmp_path / "broken.safetensors").write_bytes(b"\x10\0\0\0\0\0\0\0not a header at all")
+    save_file({"weight": torch.zeros(1)}, tmp_path / "foreign.safetensors")
+    (tmp_path / "picture.jpg").write_bytes(b"no picture")
+    (tmp_path / "bad/images/s").mkdir(parents=True)
+    (tmp_path / "bad/labels/s").mkdir(parents=True)
+    (tmp_path / "bad/images/s/a.jpg").write_bytes(b"\xff\xd8\xff")
+    (tmp_path / "bad/labels/s/a.txt").write_text("0 .5 .5 .1 .1\n0 .5 oops\n")
+    before = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
+    monkeypatch.setenv("HOME", str(tmp_path))
+    arguments, code, word = CASES[name]
+    done = run(*arguments, "--json", cwd=tmp_path)
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr and word in done.stderr
+    if done.stdout:
+        assert set(json.loads(done.stdout)) >= {"error"}
+    assert {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()} == before
+
+
+def test_undefined_numbers_become_null():
+    values = cli._finite({"a": float("nan"), "b": [float("inf"), 1.5, None, True], "c": {"d": 2}})
+    assert json.loads(json.dumps(values, allow_nan=False)) == {"a": None, "b": [None, 1.5, None, True], "c": {"d": 2}}
+
+
+def test_a_library_that_prints_does_not_spoil_json(capfd):
+    import os
+
+    with cli._quiet_stdout() as out:
+        print("a library's chatter")
+        os.write(1, b"and C code's\n")
+        print('{"x": 1}', file=out)
+    captured = capfd.readouterr()
+    assert captured.out == '{"x": 1}\n' and "chatter" in captured.err and "C code" in captured.err
+
+
+def test_simulator_of_ones_own_home_is_refused(tmp_path):
+    done = run("sim", "--home", tmp_path, env={"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"})
+    assert done.returncode in (1, 2) and "Traceback" not in done.stderr and "home" in done.stderr.lower()
+
+
+def test_no_egl_says_what_to_install(tmp_path):
+    """A machine without a graphics driver: EGL finds no vendor."""
+    import os
+
+    env = os.environ | {"__EGL_VENDOR_LIBRARY_DIRS": str(tmp_path), "__EGL_VENDOR_LIBRARY_FILENAMES": "", "EGL_PLATFORM": "none"}
+    done = run("find", "--robot", "sim", "--model", _any_model(tmp_path), env=env)
+    assert done.returncode == 1 and "libegl1" in done.stderr and "Traceback" not in done.stderr
+
+
+def _any_model(folder):
+    from vector_tl.nets.build import build
+    from vector_tl.nets.checkpoint import save
+
+    path = folder / "any.safetensors"
+    save(path, build("ssd300_mobilenet_v1", "scratch"), {"threshold": 0.5})
+    return path
