@@ -53,7 +53,7 @@ def furnish(room: Room, photos: list[Path] | None = None) -> Decor:
     shelf = _Shelf(rng, photos or [])
     layers = [shelf.add(textures.THINGS) for _ in range(3)]
     gloss = float(rng.choice([rng.uniform(0, 0.15), rng.uniform(0.15, 0.9)]))
-    backlit = bool(rng.random() < 0.4)  # one side of the room is far brighter than the rest
+    backlit = bool(rng.random() < 0.5)  # one side of the room is far brighter than the rest
     ground = _ground(room, rng, shelf, gloss, backlit)
     warm = rng.normal(0, 0.12)
     lamp_color = np.array([1 + warm, 1.0, 1 - warm]) * rng.choice([0.0, rng.uniform(0.3, 2.5)], p=[0.2, 0.8])
@@ -74,7 +74,7 @@ def furnish(room: Room, photos: list[Path] | None = None) -> Decor:
 
 def _ground(room: Room, rng: np.random.Generator, shelf: _Shelf, gloss: float, backlit: bool) -> np.ndarray:
     size_mm = rng.uniform(350, 1400)
-    material = Material((1, 1, 1), float(np.clip(1 - gloss, 0.1, 1.0)), 0.04, layer=shelf.add((textures.mat,) if backlit and rng.random() < 0.5 else textures.FLOORS))
+    material = Material((1, 1, 1), float(np.clip(1 - gloss, 0.1, 1.0)), 0.04, layer=shelf.add((textures.mat,) if backlit and rng.random() < 0.6 else textures.FLOORS))
     hx, hy = room.half_x_mm, room.half_y_mm
     parts = [quad((-hx, -hy, 0), (2 * hx, 0, 0), (0, 2 * hy, 0), material, (2 * hx / size_mm, 2 * hy / size_mm))]
     return join(parts)
@@ -99,7 +99,7 @@ def _walls(room: Room, rng: np.random.Generator, shelf: _Shelf, backlit: bool) -
         a, b = np.array([*corners[side], floor]), np.array([*corners[(side + 1) % 4], floor])
         along, up, inward = b - a, np.array([0, 0, top - floor]), np.array([a[1] - b[1], b[0] - a[0], 0]) / np.linalg.norm(b - a)
         length = float(np.linalg.norm(along))
-        glow = rng.uniform(0.5, 5.0) if backlit and side in sides and rng.random() < 0.6 else 0.0
+        glow = rng.uniform(2.0, 20.0) if backlit and side in sides and rng.random() < 0.7 else 0.0
         lit = Material(wall.color, wall.roughness, wall.reflectance, glow, wall.layer)
         parts.append(quad(a, along, up, lit, (length / 900, 2500 / 900)))
         x = rng.uniform(0, 250)
@@ -110,7 +110,7 @@ def _walls(room: Room, rng: np.random.Generator, shelf: _Shelf, backlit: bool) -
                 low = 0.0
             width = min(width, length - x)
             if side in sides and rng.random() < 0.5:
-                panel = Material((1, 1, 1), 0.2, 0.04, rng.uniform(1.5, 14.0 if backlit else 5.0), outdoors)
+                panel = Material((1, 1, 1), 0.2, 0.04, rng.uniform(3.0, 25.0) if backlit else rng.uniform(1.5, 5.0), outdoors)
             else:
                 panel = Material(tuple(rng.uniform(0.3, 1.0, 1).repeat(3)), rng.uniform(0.3, 1), 0.04, layer=int(rng.choice(hangings)))
             origin = a + along / length * x + inward * rng.uniform(5, 40) + (0, 0, low)

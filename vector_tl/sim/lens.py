@@ -111,6 +111,7 @@ class SensorLook:
     quality: int = 65  # JPEG
     target: float = 0.45  # mean brightness the exposure control works for
     lag_s: float = 0.4  # its time constant
+    center_metering: float = 0.0  # share of the exposure that the picture's middle decides: a black robot there blows the background out
     exposure_bias_ev: float = 0.0  # how far it misses that
     max_gain: float = 16.0
 
@@ -135,15 +136,16 @@ class SensorLook:
             white_balance=(1.0 + warm, 1.0 + rng.normal(0, 0.015), 1.0 - warm),
             mixed_light=max(0.0, rng.normal(0.0, 0.08)),
             mixed_light_angle_rad=rng.uniform(-math.pi, math.pi),
-            saturation=rng.uniform(0.4, 0.9),
+            saturation=rng.uniform(0.3, 0.85),
             noise=rng.uniform(1.0, 4.5),
             chroma_noise=rng.uniform(0.15, 0.6),
             edge_blur=rng.uniform(0.0, 1.0),
             black_level=rng.uniform(0.0, 0.03),
             contrast=rng.uniform(0.1, 0.95),
             quality=int(rng.integers(55, 76)),
-            target=rng.uniform(0.33, 0.60),
+            target=rng.uniform(0.38, 0.66),
             lag_s=rng.uniform(0.15, 0.8),
+            center_metering=rng.uniform(0.0, 0.9),
             exposure_bias_ev=bias,
             max_gain=rng.uniform(6, 24),
         )
@@ -162,6 +164,7 @@ class Sensor:
         self.gain: float | None = None  # None until the first picture, whose light it settles on
         self._scale = size_wh[0] / 640
         self._shade = _shade(look, size_wh)
+        self._metering = _metering(look, (max(1, size_wh[0] // SHRINK), max(1, size_wh[1] // SHRINK)))
         sharp, soft = _edge_weights(look, size_wh)
         self._edge_weights = (sharp, soft) if soft.max() > 0.02 else None
         luma = np.array([0.299, 0.587, 0.114])
@@ -215,11 +218,11 @@ class Sensor:
 
     def _wanted_gain(self, small: np.ndarray) -> float:
         """The gain that gives the picture the mean brightness wanted, as it would come out, white clipped; then the session's bias."""
-        light = small @ np.array([0.299, 0.587, 0.114], np.float32)
+        light = (small @ np.array([0.299, 0.587, 0.114], np.float32)).ravel()
         low, high = 1 / 64, self.look.max_gain
         for _ in range(12):  # bisection in the logarithm
             gain = math.sqrt(low * high)
-            low, high = (gain, high) if np.sqrt(np.minimum(light * gain, 1.0)).mean() < self.look.target else (low, gain)
+            low, high = (gain, high) if np.sqrt(np.minimum(light * gain, 1.0)) @ self._metering < self.look.target else (low, gain)
         return gain * 2.0**self.look.exposure_bias_ev
 
     def _bloomed(self, light: np.ndarray, small: np.ndarray) -> np.ndarray:
@@ -298,6 +301,14 @@ def _shade(look: SensorLook, size_wh: tuple[int, int]) -> np.ndarray:
     across = (x * math.cos(look.mixed_light_angle_rad) + y * math.sin(look.mixed_light_angle_rad)) / 320
     warmth = look.mixed_light * np.clip(across, -1, 1)
     return np.stack([shade * (1 + warmth), shade, shade * (1 - warmth)], axis=-1).astype(np.float32)
+
+
+def _metering(look: SensorLook, size_wh: tuple[int, int]) -> np.ndarray:
+    """How much each reduced pixel counts for the exposure, (h * w,), in all 1: the middle, where what matters stands, may count for more."""
+    x, y = _from_center_px(size_wh)
+    middle = np.exp(-((x / 150) ** 2 + ((y - 30) / 100) ** 2))
+    weights = (1 - look.center_metering) / middle.size + look.center_metering * middle / middle.sum()
+    return weights.ravel().astype(np.float32)
 
 
 def _edge_weights(look: SensorLook, size_wh: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:

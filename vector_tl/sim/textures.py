@@ -22,7 +22,7 @@ def clouds(rng: np.random.Generator, octaves: int = 5, first: int = 2, fade: flo
     return (total - low) / (high - low)
 
 
-def tone(rng: np.random.Generator, low: float = 0.05, high: float = 0.95, colorful: float = 0.17) -> np.ndarray:
+def tone(rng: np.random.Generator, low: float = 0.05, high: float = 0.95, colorful: float = 0.12) -> np.ndarray:
     """A random colour (3,) in texel units: a grey level with some hue."""
     return np.clip(rng.uniform(low, high) * (1 + rng.normal(0, colorful, 3)), 0.01, 1).astype(np.float32)
 
@@ -206,11 +206,11 @@ def door(rng):
 def blotches(rng):
     """Anything: coloured clouds of every scale, for walls and things that fit no other word."""
     channels = [clouds(rng, int(rng.integers(3, 8)), int(rng.integers(2, 6)), rng.uniform(0.5, 0.9)) for _ in range(3)]
-    return _texels(np.stack(channels, axis=2) ** rng.uniform(0.5, 2) * tone(rng, 0.3, 1.0, 0.3))
+    return _texels(np.stack(channels, axis=2) ** rng.uniform(0.5, 2) * 0.5 + channels[0][..., None] * 0.5 * tone(rng, 0.3, 1.0, 0.2))
 
 
 Texture = Callable[[np.random.Generator], np.ndarray]
-FLOORS: tuple[Texture, ...] = (wood, wood, stone, stone, mat, mat, mat, fabric, tiles, plaster, blotches)
-WALLS: tuple[Texture, ...] = (plaster, plaster, plaster, stripes, lattice, bricks, wood, tiles, dots, blotches)
+FLOORS: tuple[Texture, ...] = (wood, wood, stone, stone, mat, mat, mat, fabric, tiles, plaster)
+WALLS: tuple[Texture, ...] = (plaster, plaster, plaster, plaster, stripes, lattice, bricks, wood, tiles, dots, blotches)
 HANGINGS: tuple[Texture, ...] = (painting, folds, folds, books, door, lattice, blotches)
 THINGS: tuple[Texture, ...] = (plaster, wood, fabric, stripes, dots, painting, blotches, stone, lattice)
