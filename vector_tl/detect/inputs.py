@@ -1,6 +1,7 @@
 """Pictures out of whatever a person names: a picture, a folder, a video or a recording, told apart by content."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -98,14 +99,9 @@ def _read_video(path: Path) -> Iterator[Source]:
 
     count = 0
     try:
-        # a playlist posing as a video must not make FFmpeg reach for the network
-        with av.open(str(path), options={"protocol_whitelist": "file"}) as container:
-            kind = container.format.name
-            if not container.streams.video or kind in ("tty", "image2") or kind.endswith("_pipe"):  # text drawn as video; pictures that OpenCV refused
-                raise ValueError
-            container.streams.video[0].thread_type = "AUTO"
+        with open_video(path) as container:
             for frame in container.decode(video=0):
-                yield Source(path, count, _upright(frame))
+                yield Source(path, count, upright(frame))
                 count += 1
         error = None if count else "is a video without pictures"
     except (av.FFmpegError, ValueError, OSError):
@@ -114,8 +110,26 @@ def _read_video(path: Path) -> Iterator[Source]:
         yield Source(path, count, None, error)
 
 
-def _upright(frame) -> np.ndarray:
-    """The frame as a player shows it: phones store every film lying and note the turn beside it."""
+@contextmanager
+def open_video(path: Path):
+    """PyAV's container of a video file, ready to decode.
+
+    Raises:
+        ValueError, OSError, av.FFmpegError: it is none.
+    """
+    import av
+
+    # a playlist posing as a video must not make FFmpeg reach for the network
+    with av.open(str(path), options={"protocol_whitelist": "file"}) as container:
+        kind = container.format.name
+        if not container.streams.video or kind in ("tty", "image2") or kind.endswith("_pipe"):  # text drawn as video; pictures that OpenCV refused
+            raise ValueError(f"{path} is no video")
+        container.streams.video[0].thread_type = "AUTO"
+        yield container
+
+
+def upright(frame) -> np.ndarray:
+    """A video's frame as a player shows it, uint8 (H, W, 3): phones store every film lying and note the turn beside it."""
     picture = frame.to_ndarray(format="rgb24")
     quarters = round(frame.rotation / 90) % 4
     return np.ascontiguousarray(np.rot90(picture, quarters)) if quarters else picture

@@ -11,9 +11,11 @@ import av
 import cv2
 import numpy as np
 
+from vector_tl.detect.inputs import open_video, upright
 from vector_tl.errors import UserError
 from vector_tl.film.recording import is_recording, read_recording
 from vector_tl.film.schemas import CAMERA
+from vector_tl.labels.dataset import decode
 
 log = logging.getLogger("vector_tl.film")
 PICTURES_FPS = Fraction(2)
@@ -55,12 +57,6 @@ def open_footage(source: Path) -> Footage:
     if picture is not None:
         return Footage(source, PICTURES_FPS, lambda: iter([Shown(0.0, picture, source.name)]))
     return _video(source)
-
-
-def decode(data: bytes) -> np.ndarray | None:
-    """A picture file's bytes -> (H, W, 3) uint8 RGB; None when they are no picture."""
-    picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
-    return None if picture is None else cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
 
 
 def own_fps(times_s: list[float], default: Fraction = PICTURES_FPS) -> Fraction:
@@ -140,15 +136,14 @@ def _recording(path: Path) -> Footage:
 
 def _video(path: Path) -> Footage:
     try:
-        with av.open(str(path)) as container:
+        with open_video(path) as container:
             rate = container.streams.video[0].average_rate or container.streams.video[0].guessed_rate
             next(container.decode(video=0))
-    except (av.FFmpegError, IndexError, StopIteration, OSError) as error:
+    except (av.FFmpegError, ValueError, StopIteration, OSError) as error:
         raise UserError(f"{path} is no recording, picture or video that can be read; convert it, for instance to MP4.") from error
 
     def pictures() -> Iterator[Shown]:
-        with av.open(str(path)) as container:
-            container.streams.video[0].thread_type = "AUTO"
+        with open_video(path) as container:
             frames = container.decode(video=0)
             index = 0
             while True:
@@ -161,7 +156,7 @@ def _video(path: Path) -> Footage:
                     return
                 t_s = frame.time if frame.time is not None else index / float(rate or 25)
                 index += 1
-                yield Shown(t_s, frame.to_ndarray(format="rgb24"))
+                yield Shown(t_s, upright(frame))
 
     return Footage(path, Fraction(rate or 25), pictures)
 

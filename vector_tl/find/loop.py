@@ -141,7 +141,7 @@ class Run:
         told = truth.truth(serial=self.robot.serial) if truth is not None else {}
         seconds = max(self.end_s - self.start_s, 1e-6)
         stages = ", ".join(f"{stage} {figures['p50']}/{figures['p95']}" for stage, figures in self.stages.summary().items())
-        self._note(f"stages, ms p50/p95: {stages}")
+        log.info("stages, ms p50/p95: %s", stages)
         return {
             "found": self.found_s is not None,
             "time_to_found_s": _rounded(self.found_s),
