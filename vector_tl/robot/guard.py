@@ -1,9 +1,10 @@
 """When wheels may turn: pure rules on times and states, without a robot or a thread.
 
-Speeds are wanted for the length of a lease only. Whatever else happens (no more commands, no frames, no states, control lost,
-an edge, a hand), the wheels are to stand still, and each time is noted once with its reason.
+Speeds are wanted for the length of a lease only. Whatever else happens (no more commands, no frames, no states, control lost, an edge,
+a hand), the wheels are to stand still, and each time is noted once with its reason.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -26,74 +27,108 @@ class Guard:
     """Decides what the wheels may do. Not thread-safe: the link calls it under its lock."""
 
     def __init__(self, clock: Callable[[], float], limits: Limits = Limits()):
-        self._clock, self._limits = clock, limits
-        self._start_s = clock()
+        self._clock, self._limits, self._start_s = clock, limits, clock()
         self.stops: list[Stop] = []
-        self.connected = self.control = False
+        self.control = False  # whether the robot lets us drive
+        self.confirmed = True  # whether the last wheel command has been answered; after a silent one only a stop may go out
+        self._connected = False
         self._frame_s: float | None = None
+        self._image_id: int | None = None
         self._state: RobotState | None = None
         self._wanted, self._wanted_s = STILL, clock()
-        self._stopped_for: str | None = None
+        self._direction = 1.0  # of the last drive before an edge: 1 forward, -1 backward
+        self._held_for: str | None = None  # why the wheels are held now, so that it is noted only once
 
-    def saw_frame(self, received_s: float) -> None:
-        """A camera frame came."""
-        self._frame_s = received_s
+    def connect(self) -> None:
+        """There is a connection, and the wheels stand still."""
+        self._connected = self.confirmed = True
+        self.release()
+
+    def disconnect(self) -> None:
+        """The connection is gone: what was wanted is noted as stopped, and what was seen counts no more."""
+        self._connected = self.control = False
+        self.wheels()
+        self.forget()
+
+    def forget(self) -> None:
+        """What was seen so far counts no more: before wheels turn, there must be a new frame and a new state."""
+        self._frame_s = self._image_id = self._state = None
+
+    def saw_frame(self, image_id: int, received_s: float) -> None:
+        """A camera frame came. The same frame again is no sign of a living camera."""
+        if image_id != self._image_id:
+            self._image_id, self._frame_s = image_id, received_s
 
     def saw_state(self, state: RobotState) -> None:
         """A state came."""
         self._state = state
 
     def want(self, left_mmps: float, right_mmps: float) -> bool:
-        """Ask for wheel speeds for the length of a lease; whether they are granted now. Standing still always is."""
+        """Ask for wheel speeds for the length of a lease; whether they are granted now. Standing still always is.
+
+        Raises:
+            ValueError: a speed that is no number.
+        """
+        if not (math.isfinite(left_mmps) and math.isfinite(right_mmps)):
+            raise ValueError(f"wheel speeds must be finite numbers, not {left_mmps} and {right_mmps}")
         most = self._limits.most_mmps
-        speeds = tuple(max(-most, min(most, float(speed))) for speed in (left_mmps, right_mmps))
-        if not all(speed == speed for speed in speeds):  # NaN
-            raise ValueError(f"wheel speeds must be numbers, not {left_mmps} and {right_mmps}")
-        now_s = self._clock()
+        speeds = (max(-most, min(most, float(left_mmps))), max(-most, min(most, float(right_mmps))))
         if speeds == STILL:
             self.release()
             return True
-        reason = self.objection(now_s)
+        now_s = self._clock()
+        reason = self.objection(now_s, speeds)
         if reason is not None:
-            self._halt(now_s, reason)
+            self._hold(now_s, reason)
             return False
-        self._wanted, self._wanted_s, self._stopped_for = speeds, now_s, None
+        self._wanted, self._wanted_s, self._held_for = speeds, now_s, None
+        if not self._state.cliff and sum(speeds) != 0:
+            self._direction = math.copysign(1.0, sum(speeds))
         return True
 
     def release(self) -> None:
         """Nothing is wanted any more: stand still, without that being a stop of the guard's own."""
-        self._wanted, self._stopped_for = STILL, None
+        self._wanted = STILL
 
     def wheels(self) -> tuple[float, float]:
         """What the wheels may do now, (left, right) in mm/s; a lease that ran out or an objection makes them stand still."""
-        if self._wanted == STILL:
-            return STILL
         now_s = self._clock()
-        reason = self.objection(now_s)
+        reason = self.objection(now_s, self._wanted)
+        if self._wanted == STILL:
+            if reason is None:
+                self._held_for = None  # it is over; the next time is noted again
+            return STILL
         if reason is None and now_s - self._wanted_s > self._limits.lease_s:
             reason = f"no command for {self._limits.lease_s * 1000:.0f} ms"
         if reason is not None:
-            self._halt(now_s, reason)
+            self._hold(now_s, reason)
         return self._wanted
 
-    def objection(self, now_s: float) -> str | None:
-        """Why wheels must not turn, or None."""
-        if not self.connected:
+    def objection(self, now_s: float, speeds: tuple[float, float]) -> str | None:
+        """Why wheels must not turn at these speeds, or None."""
+        limits, state = self._limits, self._state
+        if not self._connected:
             return "link lost"
         if not self.control:
             return "control lost"
-        limits, state = self._limits, self._state
+        if not self.confirmed:
+            return "command not confirmed"
         if state is None or now_s - state.received_s > limits.state_age_s:
             return f"no state for {limits.state_age_s * 1000:.0f} ms"
         if self._frame_s is None or now_s - self._frame_s > limits.frame_age_s:
             return f"no frame for {limits.frame_age_s * 1000:.0f} ms"
-        for seen, reason in ((state.falling, "falling"), (state.picked_up, "picked up"), (state.being_held, "held"), (state.cliff, "cliff")):
+        for seen, reason in ((state.falling, "falling"), (state.picked_up, "picked up"), (state.being_held, "being held")):
             if seen:
                 return reason
-        return None
+        return "cliff" if state.cliff and not self._retreats(speeds) else None
 
-    def _halt(self, now_s: float, reason: str) -> None:
+    def _retreats(self, speeds: tuple[float, float]) -> bool:
+        """The state does not tell at which end the edge is, so only the way back from which it came is open."""
+        along = [speed * self._direction for speed in speeds]
+        return max(along) <= 0 and min(along) < 0
+
+    def _hold(self, now_s: float, reason: str) -> None:
         self._wanted = STILL
-        if reason != self._stopped_for:  # once per occurrence, however often it is asked
-            self._stopped_for = reason
+        if reason != self._held_for:
+            self._held_for = reason
             self.stops.append(Stop(round(now_s - self._start_s, 3), reason))

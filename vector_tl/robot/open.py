@@ -6,6 +6,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from vector_tl.robot.link import VectorLink
+from vector_tl.robot.lockstep import LockstepLink
 from vector_tl.robot.simulator import SimulatorProcess, TruthClient
 
 RECONNECT_SIM_S, RECONNECT_ROBOT_S = 3.0, 30.0
@@ -15,6 +16,7 @@ RECONNECT_SIM_S, RECONNECT_ROBOT_S = 3.0, 30.0
 def open_robot(
     robot: str = "sim",
     *,
+    home: Path | None = None,
     world: int | None = None,
     lockstep: bool = False,
     camera_fps: float = 15.0,
@@ -25,9 +27,11 @@ def open_robot(
     """A guarded robot, closed again (wheels first) however the block ends.
 
     Args:
-        robot: `sim` starts and ends a simulator of its own; a serial number uses the `sdk_config.ini` under HOME.
-        world, lockstep, camera_fps, targets, camera: of that simulator.
-        reconnect_s: how long to try for a lost link; 3 s for the simulator, 30 s for a robot when None.
+        robot: `sim` starts and ends a simulator of its own; a serial number uses the `sdk_config.ini` under `home`.
+        home: the folder with `.anki_vector`, HOME when None; of a serial number only.
+        world, camera_fps, targets, camera: of the simulator that `sim` starts.
+        lockstep: that simulator's world, or of a serial number the one that runs at `home`, moves by `next_frame` only.
+        reconnect_s: how long to try for a lost link; 3 s for `sim`, 30 s for a serial number when None.
 
     The link's `truth` is the simulator's truth channel, None on a robot.
 
@@ -36,14 +40,14 @@ def open_robot(
     """
     with ExitStack() as stack:
         if robot == "sim":
-            simulator = stack.enter_context(SimulatorProcess(targets=targets, world=world or 0, camera_fps=camera_fps, lockstep=lockstep, camera=camera))
-            home, serial, truth = simulator.home, simulator.serials[0], simulator.truth
-            link = VectorLink(serial, home, RECONNECT_SIM_S if reconnect_s is None else reconnect_s, truth if lockstep else None)
-            link.simulator = simulator
+            simulator = SimulatorProcess(targets=targets, world=world or 0, camera_fps=camera_fps, lockstep=lockstep, camera=camera)
+            stack.enter_context(simulator)
+            home, serial, truth, default_s = simulator.home, simulator.serials[0], simulator.truth, RECONNECT_SIM_S
         else:
-            home = Path(os.environ.get("HOME") or Path.home())
-            truth = TruthClient(home) if (home / "truth.json").is_file() else None  # a simulator that runs by itself
-            link = VectorLink(robot, home, RECONNECT_ROBOT_S if reconnect_s is None else reconnect_s)
+            home, serial, default_s = Path(home or os.environ.get("HOME") or Path.home()), robot, RECONNECT_ROBOT_S
+            truth = TruthClient(home) if lockstep or (home / "truth.json").is_file() else None  # a simulator that somebody else started
+        reconnect_s = default_s if reconnect_s is None else reconnect_s
+        link = LockstepLink(serial, home, reconnect_s, truth) if lockstep else VectorLink(serial, home, reconnect_s)
         stack.callback(link.close)
         link.truth = truth
         yield link

@@ -1,8 +1,8 @@
 """One connection of the genuine SDK to a Vector, with what the SDK lacks: raw frames, deadlines, and an end that ends.
 
 The SDK's own camera feed, motor calls and disconnect are not used: they have no deadlines, serve old data silently, and leave
-threads and streams behind. Private names of the SDK used here: `conn._channel`, `conn._done_signal`, `conn._control_stream_task`,
-`events._loop`, `events._done_signal` (hence its exact pin).
+threads and streams behind. Private names of the SDK used here: of its connection and its events `_loop`, `_thread` and `_done_signal`,
+`conn._channel` with `_channel` of aiogrpc inside, and `conn._control_stream_task` (hence the exact pins).
 """
 
 import asyncio
@@ -45,6 +45,8 @@ def read_config(serial: str, home: Path) -> dict[str, str]:
     if serial.lower() not in parser:
         raise UserError(f"No robot {serial!r} is in {path}; there is {', '.join(parser.sections()) or 'none'}.")
     section = dict(parser[serial.lower()])
+    if not section.get("port", "443").isdigit():
+        raise UserError(f"{path} says port {section['port']!r} for {serial}, which is no number; correct it, or leave the line out for 443.")
     for key in ("cert", "ip", "name", "guid"):
         if not section.get(key):
             raise UserError(f"{path} names no {key} for {serial}; write it again with: python -m anki_vector.configure")
@@ -72,15 +74,16 @@ class Session:
         timeout_s: float = 8.0,
     ):
         config = read_config(serial, home)
-        address = (config["ip"], int(config.get("port", 443)))
+        address = (config["ip"], int(config.get("port") or 443))
         try:
             socket.create_connection(address, timeout=min(timeout_s, 3.0)).close()
         except OSError as error:
             raise UserError(
-                f"{config['name']} does not answer at {address[0]}:{address[1]} ({error}); is it awake, on this network, and is that still its address?"
+                f"{config['name']} does not answer at {address[0]}:{address[1]} ({error}); is it awake, on this network, and is that still "
+                "its address?"
             ) from error
         self._on_lost, self._closed, self._clock = on_lost, False, clock
-        self._stream = None
+        self._stream, self._tasks = None, []
         self.robot = _make_robot(serial, home)
         try:
             self._connect(config["name"], timeout_s)
@@ -88,7 +91,11 @@ class Session:
             self.intrinsics = self._read_intrinsics()
             from anki_vector.events import Events
 
-            self.robot.events.subscribe(lambda _robot, _kind, state: on_state(self._state(state)), Events.robot_state, _on_connection_thread=True)
+            def hear(_robot, _kind, state):
+                if not self._closed:
+                    on_state(self._state(state))
+
+            self.robot.events.subscribe(hear, Events.robot_state, _on_connection_thread=True)
             on_control(True)
             self._tasks = [self.start(self._feed(on_frame)), self.start(self._watch_control(on_control))]
         except BaseException:
@@ -103,11 +110,16 @@ class Session:
         except exceptions.VectorUnauthenticatedException as error:
             raise UserError(f"{name} does not accept this computer's token; set it up again with: python -m anki_vector.configure") from error
         except exceptions.VectorControlTimeoutException as error:
-            raise UserError(f"{name} did not give up control within {timeout_s:.0f} s; end other programs that drive it, and take it off its charger.") from error
+            raise UserError(
+                f"{name} did not give up control within {timeout_s:.0f} s; end other programs that drive it, and take it off its charger."
+            ) from error
         except exceptions.VectorUnreliableEventStreamException as error:
             raise UserError(f"{name} sends no events; put it on its charger until it restarts, or restart wire-pod.") from error
         except Exception as error:  # the SDK wraps little: gRPC, TLS and its own kinds
-            raise UserError(f"{name} cannot be connected to ({type(error).__name__}); check its certificate and name with: python -m anki_vector.configure") from error
+            raise UserError(
+                f"{name} answers, but no connection comes about ({type(error).__name__}); restart it, and if that does not help, set it up "
+                "again with: python -m anki_vector.configure"
+            ) from error
 
     def start(self, work: Awaitable) -> Future:
         """Run a coroutine on the SDK's loop."""
@@ -117,7 +129,11 @@ class Session:
         """Send one request with a deadline. After it the request is dead: nothing old is executed when a frozen robot thaws."""
         from anki_vector.messaging import protocol
 
+        until_s = time.monotonic() + deadline_s
+
         async def send():  # the stub must be called on the loop
+            if time.monotonic() > until_s:  # this process itself stood still meanwhile
+                raise TimeoutError(f"{rpc} came too late")
             return await getattr(self.conn.grpc_interface, rpc)(getattr(protocol, request)(**fields), timeout=deadline_s)
 
         return self.start(send())
@@ -144,6 +160,15 @@ class Session:
         """A request that changes nothing and comes back once all before it have arrived."""
         return self.call("BatteryState", "BatteryStateRequest", 5.0)
 
+    def wait_for_camera(self, timeout_s: float = 5.0) -> None:
+        """Return once the robot says that it streams its camera, or time is up."""
+        until_s = time.monotonic() + timeout_s
+        with contextlib.suppress(Exception):
+            while time.monotonic() < until_s:
+                if self.call("IsImageStreamingEnabled", "IsImageStreamingEnabledRequest", 2.0).result(3.0).is_image_streaming_enabled:
+                    return
+                time.sleep(0.005)
+
     @property
     def control_stream_ended(self) -> bool:
         """The SDK tells nobody when this stream dies, and goes on saying that it has control."""
@@ -157,6 +182,8 @@ class Session:
         try:
             self._stream = self.conn.grpc_interface.CameraFeed(protocol.CameraFeedRequest())
             async for answer in self._stream:
+                if self._closed:
+                    return
                 on_frame(answer.image_id, answer.frame_time_stamp, answer.data)
         except Exception as error:
             why = f"the camera stream broke ({_short(error)})"
@@ -206,30 +233,27 @@ class Session:
         if self._stream is not None:
             with contextlib.suppress(Exception):
                 self._stream.cancel()
-        for task in getattr(self, "_tasks", []):
+        for task in self._tasks:
             task.cancel()
-        ending = threading.Thread(target=_quietly, args=(robot.disconnect,), daemon=True)
-        ending.start()
-        ending.join(1.0)
-        if loop is not None and not loop.is_closed():
-            with contextlib.suppress(RuntimeError):
-                if channel is not None:
-                    asyncio.run_coroutine_threadsafe(_close_channel(channel), loop)
-                time.sleep(0.1)
-                if conn._done_signal is not None:
-                    loop.call_soon_threadsafe(conn._done_signal.set)
-        ending.join(1.0)
-        events = robot.events
-        if getattr(events, "_loop", None) is not None and getattr(events, "_done_signal", None) is not None:
-            with contextlib.suppress(RuntimeError):
-                events._loop.call_soon_threadsafe(events._done_signal.set)
-        for own in (thread, getattr(events, "_thread", None)):
+        if loop is not None:  # tasks that the SDK leaves behind would otherwise write tracebacks
+            loop.set_exception_handler(lambda _loop, about: log.debug("left behind by the SDK: %s", about.get("message")))
+        disconnecting = _in_background(robot.disconnect)
+        disconnecting.join(1.0)
+        if channel is not None:  # cancels every call still open, which also unblocks a disconnect that hangs
+            _in_background(channel._channel.close).join(1.0)
+        time.sleep(0.1)
+        for owner in (conn, robot.events):
+            if getattr(owner, "_done_signal", None) is not None and getattr(owner, "_loop", None) is not None:
+                with contextlib.suppress(RuntimeError):  # its loop is closed already
+                    owner._loop.call_soon_threadsafe(owner._done_signal.set)
+        for own in (disconnecting, thread, getattr(robot.events, "_thread", None)):
             if own is not None and own is not threading.current_thread():
                 own.join(1.0)
 
 
 def _make_robot(serial: str, home: Path):
     """The SDK reads `sdk_config.ini` through HOME when a Robot is made, and only then."""
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # read when gRPC is first imported
     try:
         import anki_vector
     except ImportError as error:
@@ -248,14 +272,16 @@ def _make_robot(serial: str, home: Path):
                 os.environ["HOME"] = before
 
 
-async def _close_channel(channel) -> None:
-    with contextlib.suppress(Exception):
-        await channel.close()
+def _in_background(work: Callable[[], None]) -> threading.Thread:
+    """Started in a thread of its own, whatever becomes of it."""
 
+    def quietly() -> None:
+        with contextlib.suppress(Exception):
+            work()
 
-def _quietly(work: Callable[[], None]) -> None:
-    with contextlib.suppress(Exception):
-        work()
+    thread = threading.Thread(target=quietly, name=f"vector {work.__name__}", daemon=True)
+    thread.start()
+    return thread
 
 
 def _short(error: Exception) -> str:

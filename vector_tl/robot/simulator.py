@@ -1,6 +1,7 @@
 """The simulator from outside: its process, and the small client of its truth channel."""
 
 import atexit
+import contextlib
 import json
 import os
 import queue
@@ -10,13 +11,18 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import urllib.error
 import urllib.request
+from http.client import HTTPException
 from pathlib import Path
+from typing import Self
 
 from vector_tl.errors import UserError
 
-READY_S, END_S = 60.0, 3.0
+READY_S, ANSWER_S, END_S = 60.0, 30.0, 3.0
+# Outlives us by a moment, however we end: its standard input closes then, and it takes the simulator (process group $0, folder $1) away.
+MOURN = 'cat >/dev/null; kill -s TERM -- -$0; kill -s CONT -- -$0; sleep 2; kill -s KILL -- -$0; rm -rf "$1"'
 
 
 class TruthClient:
@@ -24,7 +30,10 @@ class TruthClient:
 
     def __init__(self, home: Path):
         """`home` is the simulator's folder with `truth.json`."""
-        door = json.loads((Path(home) / "truth.json").read_text())
+        try:
+            door = json.loads((Path(home) / "truth.json").read_text())
+        except (OSError, ValueError) as error:
+            raise UserError(f"No simulator runs with the home {home} ({error}); start one with: vector-tl sim --home {home}") from error
         self._url, self._token = f"http://127.0.0.1:{door['port']}", door["token"]
 
     def truth(self, image_id: int | None = None, serial: str | None = None) -> dict:
@@ -57,11 +66,11 @@ class TruthClient:
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self._url + path, data, {"Authorization": f"Bearer {self._token}"})
         try:
-            with urllib.request.urlopen(request, timeout=60) as answer:
+            with urllib.request.urlopen(request, timeout=ANSWER_S) as answer:
                 return json.load(answer)
         except urllib.error.HTTPError as error:
             raise UserError(f"The simulator refuses: {json.load(error).get('error', error)}") from error
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, HTTPException) as error:
             raise SimulatorGone(f"The simulator no longer answers ({error}); start again.") from error
 
 
@@ -78,48 +87,64 @@ class SimulatorProcess:
 
     def __init__(self, robots: int = 1, targets: int = 1, world: int = 0, camera_fps: float = 15.0, lockstep: bool = False, camera: str = "rendered"):
         self.home = Path(tempfile.mkdtemp(prefix="vector-tl-sim-"))
-        self._errors = (self.home / "errors.txt").open("w+")
         command = [sys.executable, "-m", "vector_tl", "sim", "--home", str(self.home), "--robots", str(robots), "--targets", str(targets)]
         command += ["--world", str(world), "--camera-fps", str(camera_fps), "--camera", camera, *(["--lockstep"] if lockstep else [])]
-        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._errors, text=True, start_new_session=True)
+        self._words = (self.home / "errors.txt").open("w+")
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._words, text=True, start_new_session=True
+        )
+        mourn = ["/bin/sh", "-c", MOURN, str(self.process.pid), str(self.home)]
+        self._mourner = subprocess.Popen(mourn, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True)
         atexit.register(self.close)
         try:
-            self.serials = [self._ready() for _ in range(robots)]
+            self.serials = self._wait_until_ready(robots)
             self.truth = TruthClient(self.home)
         except BaseException:
             self.close()
             raise
 
-    def _ready(self) -> str:
-        lines: queue.Queue = queue.Queue()
-        threading.Thread(target=lambda: lines.put(self.process.stdout.readline()), daemon=True).start()
-        try:
-            line = lines.get(timeout=READY_S)
-        except queue.Empty:
-            raise UserError(f"The simulator was not ready within {READY_S:.0f} s; try vector-tl sim --home FOLDER to see what it does.") from None
-        if not line.startswith("ready "):
-            self.process.wait(END_S)
-            self._errors.seek(0)
-            said = [text for text in self._errors.read().strip().splitlines() if text.strip()]
-            raise UserError(said[-1].removeprefix("vector-tl sim: ") if said else "The simulator ended without a word; run vector-tl doctor.")
-        return line.split()[1]
+    def _wait_until_ready(self, robots: int) -> list[str]:
+        """The serials of the lines `ready SERIAL PORT`."""
+        lines: queue.Queue[str] = queue.Queue()
+        threading.Thread(target=lambda: [lines.put(self.process.stdout.readline()) for _ in range(robots)], daemon=True).start()
+        until_s, serials = time.monotonic() + READY_S, []
+        while len(serials) < robots:
+            try:
+                words = lines.get(timeout=max(0.0, until_s - time.monotonic())).split()
+            except queue.Empty:
+                raise UserError(
+                    f"The simulator was not ready within {READY_S:.0f} s; end what else keeps this computer busy, or run vector-tl doctor."
+                ) from None
+            if words[:1] != ["ready"]:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self.process.wait(END_S)
+                raise UserError(f"The simulator did not start: {self._last_words()}")
+            serials.append(words[1])
+        return serials
+
+    def _last_words(self) -> str:
+        self._words.seek(0)
+        said = [line for line in self._words.read().splitlines() if line.strip()]
+        return said[-1].removeprefix("vector-tl sim: ") if said else "it ended without a word; run vector-tl doctor."
 
     def close(self) -> None:
         """End the process, kindly and then not, and remove its folder; safe to call twice."""
         atexit.unregister(self.close)
         for number in (signal.SIGTERM, signal.SIGKILL):
             if self.process.poll() is None:
-                try:
-                    os.killpg(self.process.pid, signal.SIGCONT)
+                with contextlib.suppress(ProcessLookupError, subprocess.TimeoutExpired):
                     os.killpg(self.process.pid, number)
+                    os.killpg(self.process.pid, signal.SIGCONT)  # it may be frozen
                     self.process.wait(END_S)
-                except (ProcessLookupError, subprocess.TimeoutExpired):
-                    continue
+        if self._mourner.poll() is None:
+            self._mourner.kill()
+        self._mourner.stdin.close()
+        self._mourner.wait()
         self.process.stdout.close()
-        self._errors.close()
+        self._words.close()
         shutil.rmtree(self.home, ignore_errors=True)
 
-    def __enter__(self) -> "SimulatorProcess":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_exc) -> None:

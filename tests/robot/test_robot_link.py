@@ -1,0 +1,375 @@
+"""The link, through the genuine SDK, against the simulator as a process of its own: what happens when things go wrong."""
+
+import contextlib
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from vector_tl.errors import UserError
+from vector_tl.robot import lockstep, session
+from vector_tl.robot.base import LinkLost, NoFreshFrame
+from vector_tl.robot.guard import STILL
+from vector_tl.robot.open import open_robot
+from vector_tl.robot.session import Session
+from vector_tl.robot.signals import wheels_first
+from vector_tl.robot.simulator import SimulatorGone, SimulatorProcess, TruthClient
+
+
+@pytest.fixture(scope="module")
+def running():
+    with SimulatorProcess(camera="plain", world=4) as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def sim(running):
+    running.truth.fault("clear")
+    running.truth.world(4)
+    yield running
+    running.truth.fault("clear")
+
+
+@pytest.fixture
+def mortal():
+    """A simulator that this test may kill."""
+    with SimulatorProcess(camera="plain", world=4) as simulator:
+        yield simulator
+
+
+def connect(simulator: SimulatorProcess, **options):
+    return open_robot(simulator.serials[0], home=simulator.home, **options)
+
+
+def drive_for(robot, seconds: float, left: float, right: float) -> list[bool]:
+    """Repeat a command every 50 ms, as a loop does that gets no frames; what `drive` answered."""
+    until_s, granted = time.monotonic() + seconds, []
+    while time.monotonic() < until_s:
+        granted.append(robot.drive(left, right))
+        time.sleep(0.05)
+    return granted
+
+
+def wait_until(condition, timeout_s: float = 3.0) -> float:
+    """Seconds until `condition` is true."""
+    begin_s = time.monotonic()
+    while not condition():
+        assert time.monotonic() - begin_s < timeout_s, "waited in vain"
+        time.sleep(0.01)
+    return time.monotonic() - begin_s
+
+
+def wheels(simulator, since_ms: float = 0) -> list[tuple[float, float, float]]:
+    entries = simulator.truth.log(since_ms)["entries"]
+    return [(entry["t_ms"], entry["left_mmps"], entry["right_mmps"]) for entry in entries if entry["kind"] == "wheels"]
+
+
+def standing_since(simulator, since_ms: float) -> float:
+    """World milliseconds from `since_ms` to the first stop after which nothing but stops came."""
+    commands = wheels(simulator, since_ms)
+    turning = [t_ms for t_ms, *speeds in commands if any(speeds)]
+    return next(t_ms for t_ms, *speeds in commands if not any(speeds) and t_ms >= max(turning, default=0)) - since_ms
+
+
+def no_new_threads(before: set[threading.Thread]) -> bool:
+    return not set(threading.enumerate()) - before
+
+
+def test_twenty_cycles_leave_nothing_behind(sim):
+    before, home = set(threading.enumerate()), os.environ.get("HOME")
+    for _ in range(20):
+        with connect(sim) as robot:
+            first = robot.next_frame()
+            second = robot.next_frame(first.image_id)
+            assert second.image_id != first.image_id
+            assert second.jpeg[:2] == b"\xff\xd8"
+            assert sim.truth.log(1e15)["streams"] == {"camera": 1, "events": 1, "control": 1}
+        wait_until(lambda: sim.truth.log(1e15)["streams"] == {"camera": 0, "events": 0, "control": 0})
+        wait_until(lambda: no_new_threads(before))
+    assert os.environ.get("HOME") == home
+
+
+def test_it_drives_and_tells(sim):
+    with connect(sim) as robot:
+        assert robot.intrinsics.focal_xy_px == (353.0, 353.0)
+        robot.next_frame()
+        robot.set_head(0.3)
+        robot.set_lift(80.0)
+        robot.say("hello")
+        assert all(drive_for(robot, 0.6, 40, -40))
+        state = robot.state()
+        assert state.heading_rad < -0.2
+        assert state.received_s == pytest.approx(robot.now_s(), abs=0.2)
+        wait_until(lambda: abs(robot.state().head_angle_rad - 0.3) < 0.02 and abs(robot.state().lift_height_mm - 80) < 2)
+        robot.stop()
+        assert wheels(sim)[-1][1:] == STILL
+        assert robot.stops == []
+    assert any(entry["kind"] == "say" and entry["text"] == "hello" for entry in sim.truth.log()["entries"])
+
+
+def test_it_ends_what_it_says_before_it_leaves(sim):
+    since_ms = sim.truth.log(1e15)["t_ms"]
+    with connect(sim) as robot:
+        robot.say("hello")
+        begin_s = time.monotonic()
+    assert 0.6 < time.monotonic() - begin_s < 3.0  # 0.4 s and 75 ms a letter
+    assert [entry["text"] for entry in sim.truth.log(since_ms)["entries"] if entry["kind"] == "say"] == ["hello"]
+
+
+def test_the_newest_command_wins_at_no_more_than_20_a_second(sim):
+    with connect(sim) as robot:
+        robot.next_frame()
+        since_ms = sim.truth.log(1e15)["t_ms"]
+        for number in range(200):
+            robot.drive(20 + number / 10, -20)
+            time.sleep(0.005)
+        wait_until(lambda: wheels(sim)[-1][1] == pytest.approx(39.9, abs=0.01), 0.3)
+        commands = wheels(sim, since_ms)
+    seconds = (commands[-1][0] - commands[0][0]) / 1000
+    assert 10 * seconds < len(commands) <= 20 * seconds + 2
+
+
+def test_a_lease_ends_by_itself(sim):
+    with connect(sim) as robot:
+        robot.next_frame()
+        since_ms = sim.truth.log(1e15)["t_ms"]
+        assert robot.drive(30, -30)
+        time.sleep(0.6)
+        assert 250 <= standing_since(sim, since_ms) <= 450
+        assert [stop.reason for stop in robot.stops] == ["no command for 300 ms"]
+
+
+@pytest.mark.parametrize(("fault", "reason", "limit_ms"), [
+    ("camera_stall", "no frame for 350 ms", 500), ("event_stall", "no state for 350 ms", 500), ("control_lost", "control lost", 150),
+    ("picked_up", "picked up", 200), ("cliff", "cliff", 200), ("camera_repeat", "no frame for 350 ms", 500),
+])
+def test_a_fault_stops_the_wheels_until_it_is_over(sim, fault, reason, limit_ms):
+    with connect(sim) as robot:
+        robot.next_frame()
+        assert all(drive_for(robot, 0.4, 30, 30))
+        since_ms = sim.truth.fault(fault, ms=800)["t_ms"]
+        answers = drive_for(robot, 0.75, 30, 30)
+        assert not any(answers[-4:])
+        assert standing_since(sim, since_ms) <= limit_ms
+        assert [stop.reason for stop in robot.stops] == [reason]
+        time.sleep(0.4)
+        assert not any(speed for _, *speeds in wheels(sim, since_ms + limit_ms) for speed in speeds)  # nothing goes on by itself
+        if fault != "picked_up":  # put down again it may see an edge
+            wait_until(lambda: robot.drive(30, -30))
+            wait_until(lambda: wheels(sim)[-1][1:] == (30, -30))
+
+
+@pytest.mark.parametrize("freeze_ms", [700, 2500])
+def test_nothing_old_is_executed_after_a_freeze(sim, freeze_ms):
+    with connect(sim) as robot:
+        robot.next_frame()
+        assert all(drive_for(robot, 0.4, 30, -30))
+        since_ms = sim.truth.fault("freeze", ms=freeze_ms)["t_ms"]
+        time.sleep(0.04)
+        drive_for(robot, freeze_ms / 1000 - 0.1, 77, -77)
+        wait_until(lambda: sim.truth.log(1e15)["t_ms"] > since_ms + 100)
+        wait_until(lambda: wheels(sim)[-1][1:] == STILL, 2.5)
+        time.sleep(0.3)
+        assert not [command for command in wheels(sim) if 77 in command[1:]]
+        assert standing_since(sim, since_ms) < 1500
+        wait_until(lambda: robot.drive(20, -20), 4.0)
+        wait_until(lambda: wheels(sim)[-1][1:] == (20, -20))
+
+
+@pytest.mark.parametrize("fault", ["abort_camera", "abort_control", "abort_events", "abort_streams", "restart", "rpc_stall"])
+def test_a_lost_link_is_made_again_and_waits_for_a_new_command(sim, fault, caplog):
+    with connect(sim, reconnect_s=8.0) as robot:
+        robot.next_frame()
+        assert all(drive_for(robot, 0.3, 25, -25))
+        sim.truth.fault(fault, **({"ms": 3000} if fault == "rpc_stall" else {}))
+        wait_until(lambda: "lost" in caplog.text, 2.5)
+        assert not robot.drive(25, -25)
+        since_ms = sim.truth.log(1e15)["t_ms"]
+        with caplog.at_level(logging.INFO, logger="vector_tl"):
+            wait_until(lambda: "is back" in caplog.text, 8.0)
+        time.sleep(0.3)
+        assert wheels(sim)[-1][1:] == STILL
+        assert standing_since(sim, since_ms) < 5000
+        last = robot.next_frame()
+        robot.next_frame(last.image_id)
+        assert robot.drive(25, -25)
+        wait_until(lambda: wheels(sim)[-1][1:] == (25, -25))
+        assert "link lost" in [stop.reason for stop in robot.stops] or fault in ("rpc_stall", "abort_events")
+    wait_until(lambda: sim.truth.log(1e15)["streams"] == {"camera": 0, "events": 0, "control": 0})
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
+def test_a_dead_simulator_is_noticed_at_once_and_given_up_in_time(mortal, number, caplog):
+    before = set(threading.enumerate())
+    last = None
+    with connect(mortal, reconnect_s=3.0) as robot:
+        robot.next_frame()
+        robot.drive(30, -30)
+        os.kill(mortal.process.pid, number)
+        begin_s = time.monotonic()
+        noticed_s = None
+        with pytest.raises(LinkLost, match="did not come back within 3 s"):
+            while time.monotonic() < begin_s + 10:
+                with contextlib.suppress(NoFreshFrame):
+                    last = robot.next_frame(last, timeout_s=0.1).image_id
+                robot.drive(30, -30)
+                if noticed_s is None and "lost: " in caplog.text:
+                    noticed_s = time.monotonic() - begin_s
+        assert noticed_s < (0.5 if number == signal.SIGKILL else 1.8)
+        assert time.monotonic() - begin_s < 3.3 + noticed_s
+        assert not robot.drive(30, -30)
+        with pytest.raises(LinkLost):
+            robot.state()
+    assert time.monotonic() - begin_s < (4.5 if number == signal.SIGKILL else 6.5)
+    if number == signal.SIGKILL:
+        wait_until(lambda: no_new_threads(before))
+
+
+def test_lockstep_repeats_itself():
+    def journey() -> list:
+        with open_robot("sim", camera="plain", world=9, lockstep=True) as robot:
+            robot.set_head(0.2)
+            seen, last = [], None
+            for number in range(12):
+                frame = robot.next_frame(last)
+                last = frame.image_id
+                seen.append((frame, robot.state(), robot.now_s()))
+                robot.drive(20 + number, -40)
+                if number == 6:
+                    robot.say("here")
+            return [*seen, robot.truth.truth()["vectors"]]
+
+    assert journey() == journey()
+
+
+def test_in_lockstep_the_guard_keeps_the_worlds_time(monkeypatch):
+    monkeypatch.setattr(lockstep, "STRAGGLE_S", 0.3)
+    with open_robot("sim", camera="plain", world=4, lockstep=True) as robot:
+        robot.next_frame()
+        assert robot.drive(20, -20)
+        time.sleep(0.8)  # a slow computer
+        robot.next_frame()
+        assert robot.stops == []
+        assert robot.state().left_wheel_mmps > 0
+        for _ in range(6):
+            robot.next_frame()
+        assert [stop.reason for stop in robot.stops] == ["no command for 300 ms"]
+        assert robot.state().left_wheel_mmps == 0
+        robot.drive(20, -20)
+        robot.truth.fault("camera_stall", ms=500)
+        since_ms = robot.now_s() * 1000
+        for _ in range(7):
+            with contextlib.suppress(NoFreshFrame):
+                robot.next_frame()
+            robot.drive(20, -20)
+        log = robot.truth.log(since_ms)["entries"]
+        assert next(entry["t_ms"] for entry in log if entry["kind"] == "wheels" and entry["left_mmps"] == 0) - since_ms <= 500
+        assert robot.stops[-1].reason == "no frame for 350 ms"
+        robot.truth.fault("kill")
+        begin_s = time.monotonic()
+        with pytest.raises(LinkLost):
+            for _ in range(3):
+                robot.next_frame()
+        assert time.monotonic() - begin_s < 4.5
+
+
+def edit_ini(simulator, tmp_path, old: str, new: str):
+    folder = tmp_path / ".anki_vector"
+    folder.mkdir()
+    text = (simulator.home / ".anki_vector" / "sdk_config.ini").read_text()
+    assert old in text
+    (folder / "sdk_config.ini").write_text(text.replace(old, new))
+    return tmp_path
+
+
+def settings_of(simulator) -> dict[str, str]:
+    return session.read_config(simulator.serials[0], simulator.home)
+
+
+@pytest.mark.parametrize(("key", "value", "says"), [
+    ("guid", "wrong", "does not accept this computer's token"), ("port", "1", "does not answer at 127.0.0.1:1"), ("port", "x", "which is no number"),
+    ("cert", "/nowhere", "is missing"), ("ip", "", "names no ip"),
+])
+def test_a_wrong_ini_is_told_in_one_sentence(sim, tmp_path, key, value, says):
+    before = set(threading.enumerate())
+    home = edit_ini(sim, tmp_path, f"{key} = {settings_of(sim)[key]}", f"{key} = {value}")
+    with pytest.raises(UserError, match=says) as error, open_robot(sim.serials[0], home=home):
+        pass
+    assert "\n" not in str(error.value)
+    wait_until(lambda: no_new_threads(before))
+
+
+def test_no_ini_no_such_robot_no_sdk(sim, tmp_path, monkeypatch):
+    with pytest.raises(UserError, match=r"sdk_config.ini.*python -m anki_vector.configure"), open_robot("00e20100", home=tmp_path):
+        pass
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with pytest.raises(UserError, match="sdk_config.ini"), open_robot("00e20100"):
+        pass
+    with pytest.raises(UserError, match=f"No robot 'nobody'.*{sim.serials[0]}"), open_robot("nobody", home=sim.home):
+        pass
+    monkeypatch.setitem(sys.modules, "anki_vector", None)
+    with pytest.raises(UserError, match="SDK is not installed"), connect(sim):
+        pass
+
+
+def test_control_that_is_never_granted(sim):
+    before = set(threading.enumerate())
+    sim.truth.fault("control_lost", ms=30_000)
+    heard = [lambda *_: None] * 4
+    with pytest.raises(UserError, match="did not give up control"):
+        Session(sim.serials[0], sim.home, *heard, time.monotonic, timeout_s=0.5)
+    wait_until(lambda: no_new_threads(before))
+    wait_until(lambda: sim.truth.log(1e15)["streams"] == {"camera": 0, "events": 0, "control": 0})
+
+
+def test_the_simulators_own_sentence_is_passed_on():
+    with pytest.raises(UserError, match="--targets must be from 0 to 8, not 99"):
+        SimulatorProcess(targets=99, camera="plain")
+
+
+OPEN_AND_WAIT = """
+import time
+from vector_tl.robot.simulator import SimulatorProcess
+simulator = SimulatorProcess(camera="plain")
+print(simulator.home, flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_simulator_does_not_outlive_who_started_it(number):
+    with subprocess.Popen([sys.executable, "-c", OPEN_AND_WAIT], stdout=subprocess.PIPE, text=True) as owner:
+        home = Path(owner.stdout.readline().strip())
+        truth = TruthClient(home)
+        owner.send_signal(number)
+
+    def is_gone() -> bool:
+        try:
+            truth.log(1e15)
+        except SimulatorGone:
+            return True
+        return False
+
+    wait_until(is_gone)
+    wait_until(lambda: not home.exists(), 5.0)
+
+
+@pytest.mark.parametrize(("number", "ends_with"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit)])
+def test_signals_stop_the_wheels_first(sim, number, ends_with):
+    handler = signal.getsignal(number)
+    with connect(sim) as robot:
+        robot.next_frame()
+        with pytest.raises(ends_with), wheels_first(robot):
+            assert robot.drive(30, -30)
+            wait_until(lambda: wheels(sim)[-1][1:] == (30, -30), 0.3)
+            try:
+                signal.raise_signal(number)
+            finally:
+                assert wheels(sim)[-1][1:] == STILL
+    assert signal.getsignal(number) is handler

@@ -1,0 +1,128 @@
+"""The link to a simulator in lockstep: the world moves only when `next_frame` asks for it, and all times are the world's.
+
+The same commands then give the same frames and states, however slow the computer is. The guard reads the same clock.
+"""
+
+import contextlib
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import replace
+from pathlib import Path
+
+from vector_tl.robot.base import Frame, LinkLost, NoFreshFrame, RobotState
+from vector_tl.robot.link import WATCH_S, VectorLink
+from vector_tl.robot.session import Session
+from vector_tl.robot.simulator import SimulatorGone, TruthClient
+
+ARRIVE_S = 5.0  # wall time within which something of a step must arrive
+STRAGGLE_S = 1.0  # wall time that the frame may come after the state of its step, or the state after the frame
+
+
+class LockstepLink(VectorLink):
+    """A `VectorLink` whose `next_frame` moves the simulated world on to the next camera frame."""
+
+    def __init__(self, serial: str, home: Path, reconnect_s: float, stepper: TruthClient):
+        self._stepper = stepper
+        self._world_s = stepper.log(since_ms=1e15)["t_ms"] / 1000
+        self._arrived_frame: Frame | None = None  # as they come; what `state` and `next_frame` tell changes with a step only
+        self._arrived_state: RobotState | None = None
+        super().__init__(serial, home, reconnect_s)
+
+    def now_s(self) -> float:
+        """The world's time."""
+        return self._world_s
+
+    def next_frame(self, after_id: int | None = None, timeout_s: float = 1.0) -> Frame:
+        """See `Robot.next_frame`. The world moves on by one frame, whether or not the camera then gives one; `timeout_s` plays no part."""
+        self._raise_if_lost()
+        self._keep_to_guard()
+        try:
+            answer = self._stepper.step(frames=1)
+        except SimulatorGone as error:
+            self._on_lost("the simulator no longer answers")
+            self._raise_if_lost()
+            raise LinkLost(str(error)) from error
+        fresh = self._receive(answer["t_ms"], answer["image_ids"].get(self.serial))
+        self._keep_to_guard()
+        if not fresh:
+            self._raise_if_lost()
+            raise NoFreshFrame(f"The simulated camera of {self.serial} gave no new frame.")
+        return self._frame
+
+    def drive(self, left_mmps: float, right_mmps: float) -> bool:
+        """See `Robot.drive`. The world stands still until the robot has confirmed."""
+        granted = super().drive(left_mmps, right_mmps)
+        return self._keep_to_guard() and granted
+
+    def _receive(self, t_ms: int, image_id: int | None) -> bool:
+        """Take in the state and the frame of the moment at which the step ended; whether there is a new frame."""
+        with self._changed:
+            def over() -> bool:
+                return self._dead is not None or self._lost is not None
+
+            def state_came() -> bool:
+                return self._arrived_state is not None and self._arrived_state.image_time_ms == t_ms
+
+            def frame_came() -> bool:
+                return self._arrived_frame is not None and self._arrived_frame.image_id == image_id
+
+            self._changed.wait_for(lambda: over() or state_came() or frame_came(), ARRIVE_S)
+            self._changed.wait_for(lambda: over() or (state_came() and frame_came()), STRAGGLE_S)
+            self._world_s = t_ms / 1000
+            if over():
+                return False
+            if state_came():
+                self._show_state(self._arrived_state)
+            frame, before = self._arrived_frame, self._frame
+            if frame is None or (before is not None and frame.image_id == before.image_id):
+                return False
+            self._frame = replace(frame, received_s=self._world_s)
+            self._guard.saw_frame(frame.image_id, self._world_s)
+            return True
+
+    def _show_state(self, state: RobotState) -> None:
+        self._state = replace(state, received_s=self._world_s)
+        self._guard.saw_state(self._state)
+
+    def _raise_if_lost(self) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._dead or self._lost is None or self._closing.is_set())
+            if self._dead:
+                raise self._dead
+
+    def _begin(self, start: Callable[[Session], Future]) -> Future | None:
+        """Be sure that it has arrived before the world moves on."""
+        begun = super()._begin(start)
+        with contextlib.suppress(Exception):
+            self._session.beat().result(5.0)
+        return begun
+
+    def _let_it_speak(self) -> None:
+        """Not in a world that stands still."""
+
+    def _too_early(self, speeds: tuple[float, float]) -> bool:
+        return False
+
+    def _tend(self) -> None:
+        """Silence means nothing while the world stands still, and the wheels are seen to at each step; streams that end do count."""
+        if self._session is not None and self._session.control_stream_ended:
+            self._on_lost("the control stream ended")
+        self._closing.wait(WATCH_S)
+
+    def _take(self, session: Session) -> None:
+        session.wait_for_camera()  # or the first step would find nobody to send its frame to
+        super()._take(session)
+
+    def _on_frame(self, image_id: int, robot_time_ms: int, jpeg: bytes) -> None:
+        with self._changed:
+            self._arrived_frame = Frame(image_id, robot_time_ms, self._world_s, jpeg)
+            self._frame_heard_s = time.monotonic()
+            self._changed.notify_all()
+
+    def _on_state(self, state: RobotState) -> None:
+        with self._changed:
+            self._arrived_state = state
+            if self._state is None:
+                self._show_state(state)
+            self._changed.notify_all()
