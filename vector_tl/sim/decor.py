@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from vector_tl.sim import textures
+from vector_tl.sim.furniture import furnish_around
 from vector_tl.sim.scene import Room
 from vector_tl.sim.shapes import Material, join, moved, quad
 from vector_tl.sim.things import KINDS, finish, leaning_sheet, thing
@@ -51,14 +52,14 @@ def furnish(room: Room, photos: list[Path] | None = None) -> Decor:
     """Surfaces, things and light for `room`; `photos` (without a Vector) serve as further surface textures."""
     rng = np.random.default_rng([room.seed, 2])
     shelf = _Shelf(rng, photos or [])
-    layers = [shelf.add(textures.THINGS) for _ in range(3)]
+    layers = [shelf.add(textures.THINGS) for _ in range(5)]
     gloss = float(rng.choice([rng.uniform(0, 0.15), rng.uniform(0.15, 0.9)]))
     backlit = bool(rng.random() < 0.5)  # one side of the room is far brighter than the rest
     ground = _ground(room, rng, shelf, gloss, backlit)
     warm = rng.normal(0, 0.12)
     lamp_color = np.array([1 + warm, 1.0, 1 - warm]) * rng.choice([0.0, rng.uniform(0.3, 2.5)], p=[0.2, 0.8])
     azimuth, height = rng.uniform(-math.pi, math.pi), math.radians(rng.uniform(25, 80))
-    parts = _walls(room, rng, shelf, backlit) + _clutter(room, rng, layers)
+    parts = _walls(room, rng, shelf, backlit, layers) + _clutter(room, rng, layers)
     return Decor(
         ground=ground,
         surroundings=join(parts),
@@ -80,14 +81,17 @@ def _ground(room: Room, rng: np.random.Generator, shelf: _Shelf, gloss: float, b
     return join(parts)
 
 
-def _walls(room: Room, rng: np.random.Generator, shelf: _Shelf, backlit: bool) -> list[np.ndarray]:
-    """Four walls with hangings and windows, a ceiling, and below a table its edge and the room's floor."""
+def _walls(room: Room, rng: np.random.Generator, shelf: _Shelf, backlit: bool, layers: list[int]) -> list[np.ndarray]:
+    """Four walls with hangings and windows, a ceiling, furniture, and around the ground that is driven on the room's floor."""
     floor = 0.0 if room.surface == "floor" else -720.0
-    away = 0.0 if room.surface == "floor" else rng.uniform(300, 2500)
+    away = rng.uniform(200, 1200) if room.surface == "floor" else rng.uniform(600, 2500)
     hx, hy, top = room.half_x_mm + away, room.half_y_mm + away * rng.uniform(0.5, 1.5), floor + 2500
     wall = Material(tuple(rng.uniform(0.4, 1.0, 1).repeat(3)), 0.9, 0.02, layer=shelf.add(textures.WALLS))
     parts = [quad((-hx, -hy, top), (2 * hx, 0, 0), (0, 2 * hy, 0), Material((0.8, 0.8, 0.8), 0.9, 0.02))]
-    if room.surface == "table":
+    parts += furnish_around(room, floor, (hx, hy), rng, layers)
+    if room.surface == "floor":
+        parts.append(quad((-hx, -hy, -1.5), (2 * hx, 0, 0), (0, 2 * hy, 0), Material((0.6, 0.6, 0.6), 0.9, 0.03, layer=shelf.add(textures.FLOORS)), (4, 4)))
+    else:
         below = Material((0.7, 0.7, 0.7), rng.uniform(0.3, 1), 0.04, layer=shelf.add(textures.FLOORS))
         parts.append(quad((-hx, -hy, floor), (2 * hx, 0, 0), (0, 2 * hy, 0), below, (4, 4)))
         parts += _table_edge(room, rng)

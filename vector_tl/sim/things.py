@@ -107,17 +107,17 @@ def _ball(hx, hy, height, rng, layers):
 
 def _bag(hx, hy, height, rng, layers):
     """A slumped, rounded block with a handle: bags, cushions, folded coats."""
-    block = _superellipsoid(hx, hy, height * 0.8, rng.uniform(2.5, 5), finish(rng, layers))
-    block[:, 0:3] *= 1 + 0.04 * np.sin(block[:, 0:3][:, [1, 2, 0]] / 17 + rng.uniform(0, 6, 3))
+    rows = block(hx, hy, height * 0.8, rng.uniform(2.5, 5), finish(rng, layers))
+    rows[:, 0:3] *= 1 + 0.04 * np.sin(rows[:, 0:3][:, [1, 2, 0]] / 17 + rng.uniform(0, 6, 3))
     arc = np.linspace(0, np.pi, 12)
     strap = tube(np.column_stack([hx * 0.6 * np.cos(arc), 0 * arc, height * (0.72 + 0.28 * np.sin(arc))]), 4, finish(rng, []))
-    return join([block, strap])
+    return join([rows, strap])
 
 
 def _gadget(hx, hy, height, rng, layers):
     """A router, a speaker, a toy, a clock: a dark rounded case, often with small lights or a screen, on feet or wheels."""
     dark = Material(tuple(rng.uniform(0.004, 0.04, 1).repeat(3)), rng.uniform(0.1, 0.5), 0.05)
-    parts = [_superellipsoid(hx, hy, height, rng.uniform(3, 8), dark)]
+    parts = [block(hx, hy, height, rng.uniform(3, 8), dark)]
     for _ in range(rng.integers(0, 4)):
         glow = Material(tuple(np.clip(rng.uniform(0.1, 1.0, 3), 0, 1)), 0.5, 0.0, emission=rng.uniform(0.5, 4))
         half = rng.uniform(1, 6)
@@ -160,12 +160,12 @@ def _chair(hx, hy, height, rng, layers):
 def _shoe(hx, hy, height, rng, layers):
     upper, sole = finish(rng, layers), finish(rng, [])
     half = hy * 0.8
-    parts = [moved(_superellipsoid(hx, half, height * 0.22, 4, sole), (0, 0, 0)), moved(_superellipsoid(hx * 0.95, half * 0.9, height * 0.5, 3, upper), (0, 0, height * 0.15))]
-    parts.append(moved(_superellipsoid(hx * 0.45, half * 0.85, height * 0.7, 3, upper), (-hx * 0.45, 0, height * 0.3)))
+    parts = [moved(block(hx, half, height * 0.22, 4, sole), (0, 0, 0)), moved(block(hx * 0.95, half * 0.9, height * 0.5, 3, upper), (0, 0, height * 0.15))]
+    parts.append(moved(block(hx * 0.45, half * 0.85, height * 0.7, 3, upper), (-hx * 0.45, 0, height * 0.3)))
     return join(parts)
 
 
-def _superellipsoid(hx, hy, height, corner, material):
+def block(hx, hy, height, corner, material):
     """A block with rounded edges; `corner` 2 is an ellipsoid, large values a box."""
     def power(value):
         return np.sign(value) * np.abs(value) ** (2 / corner)
