@@ -71,7 +71,8 @@ class Detector:
         found = []
         for picture, (box, score) in zip(pictures, chosen, strict=True):
             height, width = picture.shape[:2]
-            found.append(Detections((box.cpu().numpy() * np.float32([width, height, width, height])).astype(np.float32), score.cpu().numpy().astype(np.float32)))
+            pixels_xyxy = box.cpu().numpy() * np.float32([width, height, width, height])
+            found.append(Detections(pixels_xyxy.astype(np.float32), score.cpu().numpy().astype(np.float32)))
         return found
 
 

@@ -69,8 +69,15 @@ def furnish(room: Room, photos: list[Path] | None = None) -> Decor:
         ambient_color=tuple(rng.uniform(0.08, 0.6) * np.array([1 - warm / 2, 1.0, 1 + warm / 2])),
         ground_gloss=gloss,
         paint=(float(rng.choice([rng.uniform(0.5, 1.2), rng.uniform(1.0, 2.0)])), rng.uniform(0.8, 1.5), float(rng.uniform(0.5, 3.0))),
-        eye_tint=tuple(np.clip(np.array([0.10, 0.62, 1.0]) * (1 + rng.normal(0, [0.9, 0.2, 0.1])), 0.02, 1.2)) if rng.random() < 0.85 else tuple(rng.uniform(0.1, 1, 3)),
+        eye_tint=_eye_tint(rng),
     )
+
+
+def _eye_tint(rng: np.random.Generator) -> tuple[float, ...]:
+    """Mostly some blue or cyan; any colour that a person has chosen otherwise."""
+    if rng.random() < 0.85:
+        return tuple(np.clip(np.array([0.10, 0.62, 1.0]) * (1 + rng.normal(0, [0.9, 0.2, 0.1])), 0.02, 1.2))
+    return tuple(rng.uniform(0.1, 1, 3))
 
 
 def _ground(room: Room, rng: np.random.Generator, shelf: _Shelf, gloss: float, backlit: bool) -> np.ndarray:

@@ -25,7 +25,8 @@ def make_room(seed: int) -> Room:
         half = rng.uniform(*widths)
         angle, reach = rng.uniform(-math.pi, math.pi), rng.uniform(0.6, 0.95)
         obstacle = Obstacle(
-            x_mm=float((half_x - half) * reach * math.cos(angle)), y_mm=float((half_y - half) * reach * math.sin(angle)), heading_rad=float(rng.uniform(-math.pi, math.pi)),
+            x_mm=float((half_x - half) * reach * math.cos(angle)), y_mm=float((half_y - half) * reach * math.sin(angle)),
+            heading_rad=float(rng.uniform(-math.pi, math.pi)),
             half_x_mm=float(half), half_y_mm=float(half if kind in ROUND else half * rng.uniform(0.45, 1.0)), height_mm=float(rng.uniform(*heights)),
             kind=kind, round=kind in ROUND,
         )

@@ -108,7 +108,8 @@ def bricks(rng):
     shifted = x * columns + 0.5 * (r % 2)
     shade = rng.uniform(0.7, 1.15, (rows, columns + 1))[r, shifted.astype(int)]
     gap = ((y * rows) % 1 < 0.1) | (shifted % 1 < 0.06)
-    return _texels(_mix(tone(rng, 0.25, 0.8, 0.25) * shade[..., None], tone(rng, 0.4, 0.9, 0.05), gap.astype(np.float32)) * (0.85 + 0.2 * clouds(rng)[..., None]))
+    wall = _mix(tone(rng, 0.25, 0.8, 0.25) * shade[..., None], tone(rng, 0.4, 0.9, 0.05), gap.astype(np.float32))
+    return _texels(wall * (0.85 + 0.2 * clouds(rng)[..., None]))
 
 
 def stripes(rng):

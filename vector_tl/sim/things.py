@@ -160,7 +160,7 @@ def _chair(hx, hy, height, rng, layers):
 def _shoe(hx, hy, height, rng, layers):
     upper, sole = finish(rng, layers), finish(rng, [])
     half = hy * 0.8
-    parts = [moved(block(hx, half, height * 0.22, 4, sole), (0, 0, 0)), moved(block(hx * 0.95, half * 0.9, height * 0.5, 3, upper), (0, 0, height * 0.15))]
+    parts = [block(hx, half, height * 0.22, 4, sole), moved(block(hx * 0.95, half * 0.9, height * 0.5, 3, upper), (0, 0, height * 0.15))]
     parts.append(moved(block(hx * 0.45, half * 0.85, height * 0.7, 3, upper), (-hx * 0.45, 0, height * 0.3)))
     return join(parts)
 
@@ -171,8 +171,9 @@ def block(hx, hy, height, corner, material):
         return np.sign(value) * np.abs(value) ** (2 / corner)
 
     up, round_ = np.meshgrid(np.linspace(-np.pi / 2, np.pi / 2, 11), np.linspace(0, 2 * np.pi, 25))
-    position = np.stack([hx * power(np.cos(up)) * power(np.cos(round_)), hy * power(np.cos(up)) * power(np.sin(round_)), height / 2 * (power(np.sin(up)) + 1)], axis=2)
-    return grid(position, material)
+    around = power(np.cos(up))
+    position = [hx * around * power(np.cos(round_)), hy * around * power(np.sin(round_)), height / 2 * (power(np.sin(up)) + 1)]
+    return grid(np.stack(position, axis=2), material)
 
 
 def leaning_sheet(width_mm: float, height_mm: float, material: Material) -> np.ndarray:
