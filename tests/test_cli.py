@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from vector_tl import __version__, cli
+from vector_tl.errors import UserError
 
 
 def run(*arguments, cwd=None, env=None):
@@ -29,7 +30,8 @@ def test_help_shows_an_example(name, capsys):
 
 def test_help_is_quick_to_load():
     """No torch, no SDK, no OpenGL before there is work for them."""
-    code = "import sys; from vector_tl import cli; cli.overview(); print([m for m in ('torch', 'anki_vector', 'moderngl', 'cv2') if m in sys.modules])"
+    code = "import importlib, sys; from vector_tl import cli; cli.overview(); [cli._import(c.settings) for c in cli.COMMANDS.values()]; "
+    code += "print([m for m in ('torch', 'anki_vector', 'moderngl', 'cv2', 'starlette') if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
 
 
@@ -91,6 +93,42 @@ def test_a_library_that_prints_does_not_spoil_json(capfd):
         print('{"x": 1}', file=out)
     captured = capfd.readouterr()
     assert captured.out == '{"x": 1}\n' and "chatter" in captured.err and "C code" in captured.err
+
+
+def test_reader_that_has_seen_enough(tmp_path):
+    """As in `vector-tl detect ... --json | head -1`."""
+    code = "from vector_tl import cli; cli._import = lambda _: (lambda _: ({'source': str(i), 'error': 'x'} for i in range(9999))); "
+    code += "import sys\nwith cli._quiet_stdout() as out: code = cli._work('x', cli.Command('', '', ''), None, True, out)\nsys.exit(code)"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert json.loads(process.stdout.readline())["source"] == "0"
+        process.stdout.close()
+        assert process.stderr.read() == "" and process.wait(20) == 1
+
+
+FAILURES = {
+    "a bug": (ZeroDivisionError("division by zero"), 1, "VECTOR_TL_DEBUG=1"),
+    "Ctrl-C": (KeyboardInterrupt(), 130, "stopped"),
+    "SIGTERM": (SystemExit(143), 143, "ended"),
+    "a package that is not there": (ImportError("libGL.so.1: cannot open shared object file"), 1, "scripts/setup"),
+    "of a person's making": (UserError("No such thing; make one."), 1, "make one"),
+}
+
+
+@pytest.mark.parametrize("name", list(FAILURES))
+@pytest.mark.parametrize("debug", ["", "1"])
+def test_failure_of_any_kind_is_one_json_object_and_one_sentence(name, debug, monkeypatch, capfd):
+    error, code, word = FAILURES[name]
+
+    def work(_settings):
+        raise error
+
+    monkeypatch.setenv("VECTOR_TL_DEBUG", debug)
+    monkeypatch.setattr(cli, "_import", lambda target: work if target == "work" else None)
+    with cli._quiet_stdout() as out:
+        assert cli._work("find", cli.Command("", "", "work"), None, True, out) == code
+    captured = capfd.readouterr()
+    assert word in json.loads(captured.out)["error"]
+    assert ("Traceback" in captured.err) == (name == "a bug" and debug == "1")
 
 
 def test_simulator_of_ones_own_home_is_refused(tmp_path):

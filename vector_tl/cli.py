@@ -7,14 +7,17 @@ else; progress and logs go to standard error. Exit code 0: done, 1: the work fai
 import contextlib
 import dataclasses
 import importlib
+import inspect
 import json
 import logging
 import math
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Annotated
 
 import vector_tl
 from vector_tl.errors import UserError
@@ -56,8 +59,9 @@ def main(argv: list[str] | None = None) -> int:
         return 2
     name, command = argv[0], COMMANDS[argv[0]]
     settings, as_json = parse(name, argv[1:])
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname).1s %(name)s: %(message)s")
-    for noisy in ("aiogrpc", "uvicorn", "matplotlib", "libav"):
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname).1s %(name)s: %(message)s")
+    logging.getLogger("vector_tl").setLevel(logging.INFO)
+    for noisy in ("aiogrpc", "uvicorn", "libav"):
         logging.getLogger(noisy).setLevel(logging.CRITICAL)
     with contextlib.nullcontext(sys.stdout) if command.prints_itself else _quiet_stdout() as out:
         return _work(name, command, settings, as_json, out)
@@ -68,14 +72,10 @@ def parse(name: str, argv: list[str]) -> tuple[object, bool]:
     import tyro
 
     kind = _import(COMMANDS[name].settings)
-
-    def command(settings, json: bool = False):
-        return settings, json
-
-    command.__annotations__ = {"settings": kind, "json": bool}
-    command.__doc__ = f"{kind.__doc__}\n\nArgs:\n    json: Print one JSON object on standard output and nothing else there."
-    configured = tyro.conf.configure(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff)(command)
-    return tyro.cli(configured, args=argv, prog=f"vector-tl {name}", description=kind.__doc__)
+    json_flag = Annotated[bool, tyro.conf.arg(help="Print one JSON object on standard output and nothing else there.")]
+    asked = dataclasses.make_dataclass(kind.__name__, [("json", json_flag, False)], bases=(kind,), frozen=True, kw_only=True)
+    given = tyro.cli(asked, args=argv, prog=f"vector-tl {name}", description=inspect.cleandoc(kind.__doc__), config=(tyro.conf.FlagCreatePairsOff,))
+    return kind(**{field.name: getattr(given, field.name) for field in dataclasses.fields(kind)}), given.json
 
 
 def overview() -> str:
@@ -108,11 +108,15 @@ def _work(name: str, command: Command, settings, as_json: bool, out) -> int:
         return fail(error, error.exit_code)
     except KeyboardInterrupt:
         return fail("stopped.", 128 + signal.SIGINT)
-    except BrokenPipeError:
+    except SystemExit as ended:  # by a signal; see robot/signals.py
+        return fail("ended.", ended.code if isinstance(ended.code, int) else 1)
+    except BrokenPipeError:  # whoever read our output has seen enough
         return 1
+    except ImportError as error:
+        return fail(f"a package is missing or broken ({error}); run scripts/setup, then vector-tl doctor.", 1)
     except Exception as error:
         if os.environ.get("VECTOR_TL_DEBUG"):
-            raise
+            traceback.print_exc()
         return fail(f"unexpected {type(error).__name__}: {' '.join(str(error).split())[:300]} (VECTOR_TL_DEBUG=1 shows where).", 1)
 
 
@@ -157,7 +161,8 @@ def _readable(result: dict) -> str:
 
         return readable(result)
     width = max(map(len, result), default=0)
-    return "\n".join(f"{key:<{width}}  {'-' if value is None else json.dumps(value) if isinstance(value, (dict, list)) else value}" for key, value in _finite(result).items())
+    shown = {key: json.dumps(value) if isinstance(value, (dict, list)) else "-" if value is None else value for key, value in _finite(result).items()}
+    return "\n".join(f"{key:<{width}}  {value}" for key, value in shown.items())
 
 
 def _import(target: str):
@@ -168,16 +173,21 @@ def _import(target: str):
 @contextlib.contextmanager
 def _quiet_stdout():
     """A stream to the real standard output, while everything that libraries print there goes to standard error."""
-    sys.stdout.flush()
+    if sys.stdout:
+        sys.stdout.flush()
     try:
         own = os.dup(1)
         os.dup2(2, 1)
-    except OSError:  # no such descriptors, as under some test runners
-        yield sys.stdout
+    except OSError:  # closed by whoever started us
+        with open(os.devnull, "w") as nobody:
+            yield nobody
         return
-    with os.fdopen(own, "w") as out, contextlib.redirect_stdout(sys.stderr):
-        try:
+    out = os.fdopen(os.dup(own), "w", errors="backslashreplace")
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
             yield out
-        finally:
-            out.flush()
-            os.dup2(own, 1)
+    finally:
+        os.dup2(own, 1)
+        os.close(own)
+        with contextlib.suppress(BrokenPipeError):
+            out.close()

@@ -3,18 +3,30 @@
 import configparser
 import importlib.metadata
 import os
+import shutil
+import socket
+import ssl
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from vector_tl.errors import UserError
 
-PACKAGES = ("torch", "torchvision", "opencv-python", "numpy", "wirepod_vector_sdk", "grpcio", "protobuf", "moderngl", "trimesh", "av", "mcap", "safetensors", "tyro")
+PACKAGES = (
+    "torch", "torchvision", "opencv-python", "numpy", "scipy", "wirepod_vector_sdk", "grpcio", "protobuf", "moderngl", "trimesh", "starlette", "uvicorn",
+    "av", "mcap", "safetensors", "tflite", "faster-coco-eval", "rich", "tyro",
+)  # fmt: skip
 SETUP = "run scripts/setup"
-CONFIGURE = "python -m anki_vector.configure (with wire-pod running; it asks for the robot's name, address and serial)"
+CONFIGURE = (
+    ".venv/bin/python -m anki_vector.configure, with wire-pod running and the robot awake: it asks for the serial (underside of the robot), its name and "
+    "address (on the charger, press its button twice; lift up and down for the address), and wire-pod's address"
+)
+RESTART = "restart the robot (on its charger, hold its button until the lights go out)"
+FEW_FPS, SHORT_OF_FRAMES = 4.0, "bring the robot nearer to the access point, and the computer on cable or 5 GHz"
 
 
 @dataclass(frozen=True)
@@ -41,13 +53,14 @@ class Check:
 
 def doctor(settings: DoctorSettings) -> dict:
     """Run all checks: {"checks": [{"name", "ok", "detail", "remedy", "optional"}]}."""
-    checks = [python(), *packages(), pairing(), opencv(), egl(), gpu(), coco(), models()]
-    if settings.robot == "sim":
-        checks += [answers("sim")]
-    else:
-        checks += list(sdk_configuration(Path(os.environ.get("HOME") or Path.home()), settings.robot))
-        if settings.robot and all(check.ok for check in checks if check.name.startswith("sdk_config")):
-            checks += [answers(settings.robot)]
+    with ThreadPoolExecutor(3) as pool:  # each of these waits for a process of its own
+        drawn, seen, calculated = pool.submit(egl), pool.submit(opencv), pool.submit(torch_and_gpu)
+        checks = [python(), *packages(), *calculated.result(), seen.result(), drawn.result(), coco(), models()]
+    home = Path(os.environ.get("HOME") or Path.home())
+    configuration = [] if settings.robot == "sim" else list(sdk_configuration(home, settings.robot))
+    checks += configuration
+    if settings.robot and all(check.ok for check in configuration):
+        checks += robot(settings.robot, home)
     return {"checks": [vars(check) for check in checks]}
 
 
@@ -59,7 +72,10 @@ def readable(result: dict) -> str:
         lines.append(f"{mark}  {check['name']:<22} {check['detail']}")
         if not check["ok"] and check["remedy"]:
             lines.append(f"      {'':<22} -> {check['remedy']}")
-    return "\n".join(lines)
+    failed = sum(not check["ok"] and not check["optional"] for check in result["checks"])
+    what = f"{failed} of what is needed {'does' if failed == 1 else 'do'} not work: see FAIL above."
+    end = what if failed else "All that is needed works; -- marks what is optional."
+    return "\n".join([*lines, "", end])
 
 
 def python() -> Check:
@@ -91,11 +107,20 @@ def _version(package: str) -> str | None:
         return None
 
 
-def pairing() -> Check:
-    """torch and torchvision are built for each other: a custom operator tells."""
-    code = "import torch, torchvision; torchvision.ops.nms(torch.zeros(1, 4), torch.zeros(1), .5); print(torch.__version__, torchvision.__version__)"
+def torch_and_gpu() -> Iterator[Check]:
+    """torch and torchvision are built for each other (a custom operator tells), and whether they can use a GPU, a comfort and not a need."""
+    code = "import torch, torchvision; torchvision.ops.nms(torch.zeros(1, 4), torch.zeros(1), .5); "
+    code += "print(torch.__version__, torchvision.__version__, torch.cuda.get_device_name() if torch.cuda.is_available() else '', sep=';')"
     ok, said = _in_process(code)
-    return Check("torch pairing", ok, said, "remove .venv and run scripts/setup: torch and torchvision must come together, from the same source")
+    torch, torchvision, gpu = said.split(";") if ok else ("", "", "")
+    detail = f"torch {torch}, torchvision {torchvision}" if ok else said
+    remedy = "remove .venv and run scripts/setup: torch and torchvision must come together, from the same source"
+    yield Check("torch pairing", ok, detail, remedy)
+    driver = shutil.which("nvidia-smi") is not None
+    yield Check(
+        "gpu", bool(gpu), gpu or "none that PyTorch can use: everything runs on the CPU, and training takes hours instead of minutes",
+        "there is an NVIDIA driver, but too old for this PyTorch: update it" if driver else "an NVIDIA driver, if the machine has such a GPU", True,
+    )  # fmt: skip
 
 
 def opencv() -> Check:
@@ -112,21 +137,14 @@ def egl() -> Check:
     return Check("egl (simulator)", ok, said, "Debian, Ubuntu: apt-get install libegl1 libgl1 libgl1-mesa-dri")
 
 
-def gpu() -> Check:
-    """A GPU is a comfort, not a need."""
-    ok, said = _in_process("import torch; print(torch.cuda.get_device_name() if torch.cuda.is_available() else '')")
-    found = ok and bool(said)
-    return Check("gpu", found, said if found else "none that PyTorch can use: everything runs on the CPU, training takes hours instead of minutes", "an NVIDIA driver, if the machine has such a GPU", True)
-
-
 def coco() -> Check:
     """TensorFlow's COCO weights, for --init coco."""
     try:
         from vector_tl.nets.tflite import find_weights
 
         return Check("coco weights", True, str(find_weights(download=False)), None, True)
-    except (UserError, ImportError) as error:
-        return Check("coco weights", False, "not here; they are fetched on first use of train --init coco", str(error), True)
+    except (UserError, ImportError, OSError) as error:
+        return Check("coco weights", False, "not here; train --init coco fetches them on first use (3 MB)", str(error), True)
 
 
 def models() -> Check:
@@ -136,7 +154,7 @@ def models() -> Check:
 
         found = sorted(MODELS.glob("*.safetensors"))
         told = [f"{path.stem} ({read_metadata(path)['init']}, threshold {read_metadata(path).get('threshold')})" for path in found]
-    except (UserError, ImportError) as error:
+    except (UserError, ImportError, OSError) as error:
         return Check("models", False, str(error), "git checkout models/, or train them again")
     return Check("models", bool(found), ", ".join(told) or "none", "git checkout models/, or vector-tl train")
 
@@ -181,34 +199,85 @@ def _section(serial: str, section: dict, optional: bool) -> Check:
     return Check(name, True, f"{section['name']} at {section['ip']}:{section.get('port', 443)}", None, optional)
 
 
-def answers(serial: str) -> Check:
-    """Connect through the guarded link: TLS, token, control, a state, a frame, the battery."""
-    from vector_tl.robot.base import NoFreshFrame
+def robot(serial: str, home: Path) -> Iterator[Check]:
+    """Whether the robot answers, step by step up to the first that fails: network, certificate, token and control, camera, battery."""
+    from vector_tl.robot.open import open_robot
+    from vector_tl.robot.session import read_config
 
-    reached = "nothing"
+    if serial != "sim":
+        section = read_config(serial, home)
+        for look in (network, certificate):
+            yield (check := look(section))
+            if not check.ok:
+                return
+    name, started_s = f"robot {serial}", time.monotonic()
     try:
-        from vector_tl.robot.open import open_robot
-
-        started = time.monotonic()
-        with open_robot(serial, reconnect_s=1.0) as robot:
-            reached = f"connected in {time.monotonic() - started:.1f} s"
-            state = robot.state()
-            first = robot.next_frame(None, 5.0)
-            begun, frames, last = time.monotonic(), 0, first.image_id
-            while time.monotonic() - begun < 2.0:
-                last, frames = robot.next_frame(last, 2.0).image_id, frames + 1
-            fps = frames / (time.monotonic() - begun)
-            where = "on its charger" if state.on_charger else "off its charger"
-            detail = f"{reached}, {where}, {len(first.jpeg) / 1000:.0f} kB pictures at {fps:.1f} a second"
-            return Check(f"robot {serial}", fps >= 4, detail, "fewer than 4 pictures a second: bring the robot nearer to the access point, or use 5 GHz for the computer")
-    except NoFreshFrame as error:
-        return Check(f"robot {serial}", False, f"{reached}, but {error}", "restart the robot (charger, hold its button until the lights go out)")
+        with open_robot(serial, home=home, reconnect_s=1.0) as link:
+            state, connected_s = link.state(), time.monotonic() - started_s
+            where = "on its charger: take it off before it is to drive" if state.on_charger else "off its charger"
+            yield Check(name, True, f"connected in {connected_s:.1f} s, it accepts the token and gives control; {where}")
+            yield camera(link)
+            yield battery(link)
     except UserError as error:
-        return Check(f"robot {serial}", False, str(error), "is the robot awake, in the same network, and wire-pod running? Its address is shown when its button is pressed twice and the lift moved")
+        yield Check(name, False, str(error), f"if it stays so: {RESTART}, restart wire-pod, and set the SDK up again")
+
+
+def network(section: dict) -> Check:
+    """Something listens where the robot should be."""
+    address = (section["ip"], int(section.get("port", 443)))
+    try:
+        socket.create_connection(address, 3.0).close()
+    except OSError as error:
+        remedy = "is the robot awake and in this computer's network (no guest network)? Is that still its address (on the charger, press its button "
+        remedy += "twice, then lift up and down)? If not: .venv/bin/python -m anki_vector.configure -u NEW_ADDRESS"
+        return Check("network", False, f"nothing answers at {address[0]}:{address[1]} ({error})", remedy)
+    return Check("network", True, f"{section['name']} answers at {address[0]}:{address[1]}")
+
+
+def certificate(section: dict) -> Check:
+    """The robot shows the certificate that the SDK pins; another one means that it was set up anew."""
+    context = ssl.create_default_context(cafile=section["cert"])
+    context.check_hostname = False  # the SDK gives the certificate's own name, whatever the address
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT  # the robot's certificates are plainer than browsers want
+    try:
+        with socket.create_connection((section["ip"], int(section.get("port", 443))), 3.0) as plain, context.wrap_socket(plain) as secure:
+            return Check("certificate", True, f"{secure.version()}, the one in {section['cert']}")
+    except ssl.SSLCertVerificationError as error:
+        remedy = "the robot was reset or set up with another wire-pod since (or this computer's clock is wrong): " + CONFIGURE
+        return Check("certificate", False, f"not the one in {section['cert']}: {error.verify_message}", remedy)
+    except OSError as error:
+        return Check("certificate", False, f"no TLS at {section['ip']} ({error})", "is this the robot's address and not another device's? If not: " + CONFIGURE)
+
+
+def camera(link) -> Check:
+    """Pictures come, and often enough to steer by."""
+    try:
+        frame, begun_s, frames = link.next_frame(None, 5.0), time.monotonic(), 0
+        size_kb = len(frame.jpeg) / 1000
+        while time.monotonic() - begun_s < 2.0:
+            frame, frames = link.next_frame(frame.image_id, 2.0), frames + 1
+    except UserError as error:
+        return Check("camera", False, str(error), RESTART)
+    fps = frames / (time.monotonic() - begun_s)
+    return Check("camera", fps >= FEW_FPS, f"{fps:.1f} pictures a second of {size_kb:.0f} kB", f"fewer than {FEW_FPS:g} a second: {SHORT_OF_FRAMES}")
+
+
+def battery(link) -> Check:
+    """Charged enough to drive about."""
+    try:
+        answer = link.battery()
+    except UserError as error:
+        return Check("battery", False, str(error), SHORT_OF_FRAMES)
+    level = {1: "low", 2: "nominal", 3: "full"}.get(answer.battery_level, "unknown")
+    detail = f"{answer.battery_volts:.2f} V, {level}{', charging' if answer.is_charging else ''}"
+    return Check("battery", level != "low", detail, "let it charge before it is to drive")
 
 
 def _in_process(code: str) -> tuple[bool, str]:
     """Run a line of Python by itself: whether it worked, and its last words."""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    try:
+        done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True, timeout=120)
+    except subprocess.TimeoutExpired:
+        return False, "hung for two minutes"
     said = (done.stdout if done.returncode == 0 else done.stderr).strip().splitlines()
     return done.returncode == 0, said[-1] if said else ("" if done.returncode == 0 else f"ended with code {done.returncode}")
