@@ -87,7 +87,7 @@ def test_own_checkpoint_as_a_start(tmp_path):
     source = build(ARCHS[0], "scratch", seed=3)
     checkpoint.save(tmp_path / "mine.safetensors", source, {})
     model = build(ARCHS[0], str(tmp_path / "mine"))
-    assert model.init == "mine"
+    assert model.init == "scratch"
     assert all(torch.allclose(a, b, atol=1e-3) for a, b in zip(model.parameters(), source.parameters(), strict=True))
     with pytest.raises(UserError, match="--arch ssd300"):
         build(ARCHS[1], tmp_path / "mine.safetensors")

@@ -52,5 +52,5 @@ def build(
     if metadata["arch"] != arch:
         raise UserError(f"{resolve(init)} holds {metadata['arch']}, not {arch}; add --arch {metadata['arch']}.")
     model.load_state_dict(source.state_dict())
-    model.init = resolve(init).stem
+    model.init = source.init  # where its first weights came from
     return model

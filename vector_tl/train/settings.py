@@ -34,7 +34,9 @@ class TrainSettings:
     coco: Path | None = None
     """TensorFlow's COCO weights: detect.tflite or its folder."""
     backgrounds: Path | None = None
-    """Folder of photographs without a Vector: 1 in 8 pictures of a batch comes from there; every tenth only helps choose the threshold."""
+    """Folder of photographs without a Vector, trained on beside the data set; every tenth only helps choose the threshold."""
+    background_share: float = 0.125
+    """Share of a batch that comes from --backgrounds."""
     negatives: Path | None = None
     """Folder of pictures without a Vector that are not trained on: the threshold is raised until hardly any gives a false alarm."""
     batch_size: int = 16
