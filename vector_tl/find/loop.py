@@ -171,7 +171,7 @@ class Run:
             self._note(f"frame {frame.image_id} cannot be read and is left out")
             boxes, scores = np.zeros((0, 4), np.float32), np.zeros(0, np.float32)
         else:
-            detections = self.detector(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB))
+            detections = self.detector(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), threshold=self.settings.threshold)
             boxes, scores = detections.boxes_xyxy, detections.scores
         self.stages.lap("detect")
 

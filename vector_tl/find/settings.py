@@ -33,6 +33,8 @@ class FindSettings:
     """Replace an existing recording."""
     stop_mm: float = 150.0
     """Where to stop before the other Vector, from origin (front axle) to origin."""
+    threshold: float = 0.6
+    """Score from which the finder looks twice. The model's own is for single pictures; here a false box must also stand on the ground at its size, twice."""
     device: str = "auto"
     """Where the detector runs: auto, cpu or cuda."""
     camera_fps: float = 15.0
@@ -42,6 +44,8 @@ class FindSettings:
         """Raise `UsageError` for values that make no sense."""
         if not self.seconds > 0:
             raise UsageError(f"--seconds must be above 0, not {self.seconds:g}.")
+        if not 0 < self.threshold < 1:
+            raise UsageError(f"--threshold is a score between 0 and 1, not {self.threshold:g}.")
         if not 110 <= self.stop_mm <= 600:
             raise UsageError(f"--stop-mm must be between 110 (the robots would touch) and 600, not {self.stop_mm:g}.")
         if self.robot != "sim" and (self.world is not None or self.lockstep):
