@@ -167,7 +167,7 @@ class SmallDetector:
     def __post_init__(self):
         self.rng = np.random.default_rng(self.seed)
 
-    def __call__(self, picture_rgb: np.ndarray) -> Boxes:
+    def __call__(self, picture_rgb: np.ndarray, threshold: float | None = None) -> Boxes:
         finder, head, targets = self.world.shot
         boxes = []
         for target in targets:

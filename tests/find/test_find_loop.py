@@ -80,7 +80,7 @@ def test_however_it_ends_the_wheels_are_stopped_first(error, tmp_path):
     settings, world, detector = small(record=tmp_path / "run.mcap")
     order = []
 
-    def fail(_picture):
+    def fail(_picture, threshold=None):
         if world.t_s > 2:
             raise error
         return detector(_picture)
@@ -143,7 +143,7 @@ def test_the_picture_reaches_the_detector_in_rgb():
     original, seen = world.next_frame, []
     jpeg = cv2.imencode(".jpg", blue)[1].tobytes()
     world.next_frame = lambda *a, **k: type(f := original(*a, **k))(f.image_id, f.robot_time_ms, f.received_s, jpeg)
-    find(settings, world, lambda picture: (seen.append(picture), detector(picture))[1], world)
+    find(settings, world, lambda picture, threshold=None: (seen.append(picture), detector(picture))[1], world)
     assert seen[0][0, 0, 2] > 200 and seen[0][0, 0, 0] < 50
 
 
