@@ -68,7 +68,7 @@ def test_find_and_film(tmp_path):
 def test_killed_simulator_ends_the_run(tmp_path):
     find = start("find", "--robot", "sim", "--world", "5", "--seconds", "60", "--model", "transfer", "--json")
     victim = simulator_of(find)
-    wait_for(find, "searching")
+    wait_for(find, "fps")  # the first line of its progress
     killed = time.monotonic()
     os.kill(victim, signal.SIGKILL)
     said = wait_for(find, "lost", 3.0)
@@ -85,7 +85,7 @@ def test_ctrl_c_stops_the_wheels_first(tmp_path):
     try:
         serial = sim.stdout.readline().split()[1]
         find = start("find", "--robot", serial, "--seconds", "60", "--model", "transfer", env=os.environ | {"HOME": str(tmp_path)})
-        wait_for(find, "searching")
+        wait_for(find, "fps")  # the first line of its progress
         time.sleep(1.0)
         find.send_signal(signal.SIGINT)
         _, err = find.communicate(timeout=20)

@@ -167,8 +167,8 @@ def sdk_configuration(home: Path, serial: str | None) -> Iterator[Check]:
         return
     parser = configparser.ConfigParser(strict=False)
     try:
-        parser.read(path)
-    except configparser.Error as error:
+        parser.read(path, encoding="utf-8")
+    except (configparser.Error, UnicodeDecodeError) as error:
         yield Check("sdk_config.ini", False, f"{path} cannot be read: {str(error).splitlines()[0]}", CONFIGURE, optional)
         return
     serials = parser.sections()

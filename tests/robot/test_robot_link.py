@@ -148,6 +148,7 @@ def test_a_lease_ends_by_itself(sim):
 @pytest.mark.parametrize(("fault", "reason", "limit_ms"), [
     ("camera_stall", "no frame for 350 ms", 500), ("event_stall", "no state for 350 ms", 500), ("control_lost", "control lost", 150),
     ("picked_up", "picked up", 200), ("cliff", "cliff", 200), ("camera_repeat", "no frame for 350 ms", 500),
+    ("camera_corrupt", "no frame for 350 ms", 500),
 ])
 def test_a_fault_stops_the_wheels_until_it_is_over(sim, fault, reason, limit_ms):
     with connect(sim) as robot:
@@ -163,6 +164,27 @@ def test_a_fault_stops_the_wheels_until_it_is_over(sim, fault, reason, limit_ms)
         if fault != "picked_up":  # put down again it may see an edge
             wait_until(lambda: robot.drive(30, -30))
             wait_until(lambda: wheels(sim)[-1][1:] == (30, -30))
+
+
+def test_a_stop_does_not_wait_for_the_answer_to_the_command_before_it(sim):
+    with connect(sim) as robot:
+        robot.next_frame()
+        assert all(drive_for(robot, 0.4, 30, -30))
+        sim.truth.fault("rpc_latency", ms=1500, latency_ms=280)
+        drive_for(robot, 0.5, 30, -30)
+        since_ms = sim.truth.log(1e15)["t_ms"]
+        robot.stop()
+        assert standing_since(sim, since_ms) <= 420  # the stop is as late itself; after the command's answer it would be 560
+
+
+def test_an_old_frame_is_not_handed_out(sim):
+    with connect(sim) as robot:
+        robot.next_frame()
+        sim.truth.fault("camera_stall", ms=900)
+        time.sleep(0.6)
+        with pytest.raises(NoFreshFrame):
+            robot.next_frame(timeout_s=0.05)
+        assert robot.now_s() - robot.next_frame(timeout_s=2.0).received_s < 0.35
 
 
 @pytest.mark.parametrize("freeze_ms", [700, 2500])
@@ -303,6 +325,23 @@ def test_a_wrong_ini_is_told_in_one_sentence(sim, tmp_path, key, value, says):
         pass
     assert "\n" not in str(error.value)
     wait_until(lambda: no_new_threads(before))
+
+
+def test_an_ini_that_is_no_text(tmp_path):
+    (tmp_path / ".anki_vector").mkdir()
+    (tmp_path / ".anki_vector" / "sdk_config.ini").write_bytes(b"[00e20100]\nname = V\xff\xfe")
+    with pytest.raises(UserError, match="cannot be read"):
+        session.read_config("00e20100", tmp_path)
+
+
+def test_a_proxy_of_the_environment_is_not_asked_for_the_robot(sim, monkeypatch):
+    for name in ("http_proxy", "https_proxy", "grpc_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    monkeypatch.delenv("no_grpc_proxy", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    with connect(sim) as robot:
+        assert robot.next_frame().jpeg
+        assert sim.truth.log(1e15)["t_ms"] > 0
 
 
 def test_no_ini_no_such_robot_no_sdk(sim, tmp_path, monkeypatch):

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from vector_tl.errors import UserError
 from vector_tl.robot.base import Frame, Intrinsics, LinkLost, NoFreshFrame, RobotState, Stop
-from vector_tl.robot.guard import STILL, Guard
+from vector_tl.robot.guard import STILL, Guard, Limits
 from vector_tl.robot.session import CALL_S, Session
 
 log = logging.getLogger(__name__)
@@ -25,6 +25,8 @@ COMMAND_EVERY_S = 0.05
 DEAD_STATE_S, DEAD_FRAME_S = 1.0, 3.0  # silence after which the link counts as lost
 BACK_OFF_S = (0.2, 1.0, 2.0, 4.0, 8.0, 10.0)
 STOP_TRIES = 3
+LIMITS = Limits()
+JPEG_START = b"\xff\xd8"
 CONNECT_S, RECONNECT_TRY_S, FIRST_STATE_S, SPEECH_S = 8.0, 2.0, 2.0, 4.0
 
 
@@ -39,12 +41,13 @@ class VectorLink:
     """
 
     truth = None
+    _command_s = CALL_S  # deadline of a wheel command
 
     def __init__(self, serial: str, home: Path, reconnect_s: float = 30.0):
         self.serial = serial
         self._home, self._reconnect_s = Path(home), reconnect_s
         self._changed = threading.Condition()  # guards everything below; reentrant, so that a signal's handler may stop the wheels
-        self._guard = Guard(self.now_s)
+        self._guard = Guard(self.now_s, LIMITS)
         self._frame: Frame | None = None
         self._state: RobotState | None = None
         self._lost: str | None = None  # why there is no link now
@@ -74,8 +77,11 @@ class VectorLink:
 
     def next_frame(self, after_id: int | None = None, timeout_s: float = 1.0) -> Frame:
         """See `Robot.next_frame`."""
+        def is_new(frame: Frame | None) -> bool:
+            return frame is not None and frame.image_id != after_id and self.now_s() - frame.received_s <= LIMITS.frame_age_s
+
         with self._changed:
-            if not self._changed.wait_for(lambda: self._dead or (self._frame is not None and self._frame.image_id != after_id), timeout_s):
+            if not self._changed.wait_for(lambda: self._dead or is_new(self._frame), timeout_s):
                 why = f" ({self._lost}; trying to connect again)" if self._lost else ""
                 raise NoFreshFrame(f"No new camera frame came from {self.serial} within {timeout_s:g} s{why}.")
             if self._dead:
@@ -186,9 +192,9 @@ class VectorLink:
             if session is None:
                 return False
             self._sent_s = time.monotonic()
-            answer = session.drive(*speeds)
+            answer = session.drive(*speeds, self._command_s)
             try:
-                answer.result(CALL_S + 0.2)
+                self._wait_for(answer, speeds)
             except Exception as error:  # unknown what the robot does: until a stop is confirmed, nothing but a stop goes out
                 answer.cancel()
                 if self._sent is not None and not self._closing.is_set():
@@ -201,6 +207,19 @@ class VectorLink:
                 self._sent, self._silent_s = speeds, None
                 self._guard.confirmed |= speeds == STILL
             return True
+
+    def _wait_for(self, answer: Future, speeds: tuple[float, float]) -> None:
+        """The robot's answer; no longer once the wheels are to stop, so that a slow command does not keep the stop waiting."""
+        until_s = time.monotonic() + self._command_s + 0.2
+        while True:
+            try:
+                answer.result(WATCH_S)
+                return
+            except TimeoutError:
+                with self._changed:
+                    overtaken = speeds != STILL and self._guard.wheels() == STILL
+                if answer.done() or overtaken or time.monotonic() > until_s:
+                    raise
 
     def _watch(self) -> None:
         """The watchdog: wheels by the guard's word, silence noticed, a lost link made again."""
@@ -246,7 +265,8 @@ class VectorLink:
     def _on_frame(self, image_id: int, robot_time_ms: int, jpeg: bytes) -> None:
         with self._changed:
             self._frame = Frame(image_id, robot_time_ms, self.now_s(), jpeg)
-            self._guard.saw_frame(image_id, self._frame.received_s)
+            if jpeg.startswith(JPEG_START):  # a garbled one is no sign of a camera that sees
+                self._guard.saw_frame(image_id, self._frame.received_s)
             self._frame_heard_s = time.monotonic()
             self._changed.notify_all()
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from vector_tl.robot.base import Frame, LinkLost, NoFreshFrame, RobotState
-from vector_tl.robot.link import WATCH_S, VectorLink
+from vector_tl.robot.link import JPEG_START, WATCH_S, VectorLink
 from vector_tl.robot.session import Session
 from vector_tl.robot.simulator import SimulatorGone, TruthClient
 
@@ -21,6 +21,8 @@ STRAGGLE_S = 1.0  # wall time that the frame may come after the state of its ste
 
 class LockstepLink(VectorLink):
     """A `VectorLink` whose `next_frame` moves the simulated world on to the next camera frame."""
+
+    _command_s = 10.0  # the world waits
 
     def __init__(self, serial: str, home: Path, reconnect_s: float, stepper: TruthClient):
         self._stepper = stepper
@@ -78,7 +80,8 @@ class LockstepLink(VectorLink):
             if frame is None or (before is not None and frame.image_id == before.image_id):
                 return False
             self._frame = replace(frame, received_s=self._world_s)
-            self._guard.saw_frame(frame.image_id, self._world_s)
+            if frame.jpeg.startswith(JPEG_START):
+                self._guard.saw_frame(frame.image_id, self._world_s)
             return True
 
     def _show_state(self, state: RobotState) -> None:

@@ -39,8 +39,8 @@ def read_config(serial: str, home: Path) -> dict[str, str]:
         raise UserError(f"There is no {path}; set the SDK up once with: python -m anki_vector.configure (it asks for your wire-pod).")
     parser = configparser.ConfigParser(strict=False)
     try:
-        parser.read(path)
-    except configparser.Error as error:
+        parser.read(path, encoding="utf-8")
+    except (configparser.Error, UnicodeDecodeError) as error:
         raise UserError(f"{path} cannot be read ({str(error).splitlines()[0]}); write it again with: python -m anki_vector.configure") from error
     if serial.lower() not in parser:
         raise UserError(f"No robot {serial!r} is in {path}; there is {', '.join(parser.sections()) or 'none'}.")
@@ -82,6 +82,7 @@ class Session:
                 f"{config['name']} does not answer at {address[0]}:{address[1]} ({error}); is it awake, on this network, and is that still "
                 "its address?"
             ) from error
+        _past_proxies(config["ip"])
         self._on_lost, self._closed, self._clock = on_lost, False, clock
         self._stream, self._tasks = None, []
         self.robot = _make_robot(serial, home)
@@ -138,9 +139,9 @@ class Session:
 
         return self.start(send())
 
-    def drive(self, left_mmps: float, right_mmps: float) -> Future:
+    def drive(self, left_mmps: float, right_mmps: float, deadline_s: float = CALL_S) -> Future:
         """Wheel speeds; acceleration 0 means as fast as it can."""
-        return self.call("DriveWheels", "DriveWheelsRequest", left_wheel_mmps=left_mmps, right_wheel_mmps=right_mmps)
+        return self.call("DriveWheels", "DriveWheelsRequest", deadline_s, left_wheel_mmps=left_mmps, right_wheel_mmps=right_mmps)
 
     def set_head(self, angle_rad: float) -> Future:
         """The future ends when the head is there."""
@@ -270,6 +271,13 @@ def _make_robot(serial: str, home: Path):
                 del os.environ["HOME"]
             else:
                 os.environ["HOME"] = before
+
+
+def _past_proxies(ip: str) -> None:
+    """The robot is on this network: gRPC would otherwise ask the http_proxy of the environment for it."""
+    spared = os.environ.get("no_grpc_proxy") or os.environ.get("no_proxy") or ""
+    if ip not in spared.split(","):
+        os.environ["no_grpc_proxy"] = f"{spared},{ip}".lstrip(",")
 
 
 def _in_background(work: Callable[[], None]) -> threading.Thread:

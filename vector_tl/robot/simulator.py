@@ -21,6 +21,7 @@ from typing import Self
 from vector_tl.errors import UserError
 
 READY_S, ANSWER_S, END_S = 60.0, 30.0, 3.0
+LOCAL = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy of the user's environment knows nothing of this computer
 # Outlives us by a moment, however we end: its standard input closes then, and it takes the simulator (process group $0, folder $1) away.
 MOURN = 'cat >/dev/null; kill -s TERM -- -$0; kill -s CONT -- -$0; sleep 2; kill -s KILL -- -$0; rm -rf "$1"'
 
@@ -66,7 +67,7 @@ class TruthClient:
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self._url + path, data, {"Authorization": f"Bearer {self._token}"})
         try:
-            with urllib.request.urlopen(request, timeout=ANSWER_S) as answer:
+            with LOCAL.open(request, timeout=ANSWER_S) as answer:
                 return json.load(answer)
         except urllib.error.HTTPError as error:
             raise UserError(f"The simulator refuses: {json.load(error).get('error', error)}") from error
