@@ -147,7 +147,15 @@ def test_the_picture_reaches_the_detector_in_rgb():
     assert seen[0][0, 0, 2] > 200 and seen[0][0, 0, 0] < 50
 
 
-@pytest.mark.parametrize("wrong", [{"seconds": 0}, {"seconds": math.nan}, {"stop_mm": 50}, {"robot": "00e20100", "world": 3}])
+def test_it_drives_no_faster_than_it_was_told():
+    settings, world, detector = small(top_mmps=30, seconds=60)
+    original, speeds = world.drive, []
+    world.drive = lambda left, right: (speeds.append((left + right) / 2), original(left, right))[1]
+    result = find(settings, world, detector, world)
+    assert result["found"] and 25 < max(speeds) <= 30
+
+
+@pytest.mark.parametrize("wrong", [{"seconds": 0}, {"seconds": math.nan}, {"stop_mm": 50}, {"top_mmps": 300}, {"robot": "00e20100", "world": 3}])
 def test_settings_that_make_no_sense(wrong):
     with pytest.raises(UsageError):
         FindSettings(**wrong).check()

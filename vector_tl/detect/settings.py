@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
-import tyro
+from tyro.conf import Positional, arg
 
 
 @dataclass(frozen=True)
@@ -13,9 +14,9 @@ class DetectSettings:
     Example: vector-tl detect transfer holiday.jpg videos/ --json
     """
 
-    model: tyro.conf.Positional[str]
+    model: Positional[Annotated[str, arg(metavar="MODEL")]]
     """A model file, or a name in models/."""
-    inputs: tyro.conf.Positional[tuple[Path, ...]]
+    inputs: Positional[Annotated[tuple[Path, ...], arg(metavar="INPUT...")]]
     """Pictures, folders of pictures, videos or recordings."""
     threshold: float | None = None
     """Score above which a box is told; the model's own when not given."""

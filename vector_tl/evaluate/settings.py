@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
-import tyro
+from tyro.conf import Positional, arg
 
 
 @dataclass(frozen=True)
@@ -13,7 +14,7 @@ class EvaluateSettings:
     Example: vector-tl evaluate transfer --data data --split test --json
     """
 
-    model: tyro.conf.Positional[str]
+    model: Positional[Annotated[str, arg(metavar="MODEL")]]
     """A model file, or a name in models/."""
     data: Path = Path("data")
     """Folder of the data set."""

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import tyro
 
@@ -15,7 +16,7 @@ class FilmSettings:
     Example: vector-tl film runs/first.mcap --left scratch --right transfer --out runs/first.mp4
     """
 
-    input: tyro.conf.Positional[Path]
+    input: tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="INPUT")]]
     """A recording, a video, a folder of pictures or a picture."""
     left: str
     """The model on the left: a checkpoint's path, or a name in models/."""

@@ -92,7 +92,7 @@ class Run:
 
     def __init__(self, settings: FindSettings, robot: Robot, detector, writer: RecordingWriter | None):
         self.settings, self.robot, self.detector, self.writer = settings, robot, detector, writer
-        self.law = Law(stop_mm=settings.stop_mm)
+        self.law = Law(stop_mm=settings.stop_mm, top_mmps=settings.top_mmps, wander_mmps=min(Law.wander_mmps, settings.top_mmps))
         self.tracker, self.poses, self.stages = Tracker(), PoseHistory(), StageClock()
         self.frames, self.found_s, self.frame_to_command_ms = 0, None, []
         self.start_s = self.end_s = robot.now_s()

@@ -33,6 +33,8 @@ class FindSettings:
     """Replace an existing recording."""
     stop_mm: float = 150.0
     """Where to stop before the other Vector, from origin (front axle) to origin."""
+    top_mmps: float = 110.0
+    """Fastest it drives; a Vector itself can do 220. For a first drive: 40."""
     threshold: float = 0.6
     """Score from which the finder looks twice. The model's own is for single pictures; here a false box must also stand on the ground at its size, twice."""
     device: str = "auto"
@@ -48,5 +50,7 @@ class FindSettings:
             raise UsageError(f"--threshold is a score between 0 and 1, not {self.threshold:g}.")
         if not 110 <= self.stop_mm <= 600:
             raise UsageError(f"--stop-mm must be between 110 (the robots would touch) and 600, not {self.stop_mm:g}.")
+        if not 20 <= self.top_mmps <= 220:
+            raise UsageError(f"--top-mmps must be between 20 and 220, not {self.top_mmps:g}.")
         if self.robot != "sim" and (self.world is not None or self.lockstep):
             raise UsageError(f"--world and --lockstep are for --robot sim; the robot {self.robot} has its own world and time.")
