@@ -53,7 +53,10 @@ def test_ap_is_that_of_pycocotools(seed):
         truth = COCO()
         truth.dataset = {
             "images": [{"id": i} for i in range(len(made))], "categories": [{"id": 1}],
-            "annotations": [{"id": n + 1, "image_id": i, "category_id": 1, "bbox": b, "area": b[2] * b[3], "iscrowd": 0} for n, (i, b) in enumerate(zip(where, wide, strict=True))],
+            "annotations": [
+                {"id": n + 1, "image_id": i, "category_id": 1, "bbox": b, "area": b[2] * b[3], "iscrowd": 0}
+                for n, (i, b) in enumerate(zip(where, wide, strict=True))
+            ],
         }  # fmt: skip
         truth.createIndex()
         found = truth.loadRes([

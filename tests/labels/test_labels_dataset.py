@@ -94,7 +94,8 @@ def test_unreadable_pictures(folder, data):
         dataset.read_picture(path)
 
 
-BROKEN = ["0 .5 .5 .1", "0 .5 .5 .1 .1 .9", "vector .5 .5 .1 .1", "0 .5 nan .1 .1", "0 .5 .5 0 .1", "0 .5 .5 -.1 .1", "0 320 180 20 20", "1 .5 .5 .1 .1", "-1 .5 .5 .1 .1"]
+BROKEN = ["0 .5 .5 .1", "0 .5 .5 .1 .1 .9", "vector .5 .5 .1 .1", "0 .5 nan .1 .1", "0 .5 .5 0 .1",
+          "0 .5 .5 -.1 .1", "0 320 180 20 20", "1 .5 .5 .1 .1", "-1 .5 .5 .1 .1"]
 
 
 @pytest.mark.parametrize("line", BROKEN)

@@ -82,7 +82,8 @@ def _eye_tint(rng: np.random.Generator) -> tuple[float, ...]:
 
 def _ground(room: Room, rng: np.random.Generator, shelf: _Shelf, gloss: float, backlit: bool) -> np.ndarray:
     size_mm = rng.uniform(350, 1400)
-    material = Material((1, 1, 1), float(np.clip(1 - gloss, 0.1, 1.0)), 0.04, layer=shelf.add((textures.mat,) if backlit and rng.random() < 0.6 else textures.FLOORS))
+    patterns = (textures.mat,) if backlit and rng.random() < 0.6 else textures.FLOORS
+    material = Material((1, 1, 1), float(np.clip(1 - gloss, 0.1, 1.0)), 0.04, layer=shelf.add(patterns))
     hx, hy = room.half_x_mm, room.half_y_mm
     parts = [quad((-hx, -hy, 0), (2 * hx, 0, 0), (0, 2 * hy, 0), material, (2 * hx / size_mm, 2 * hy / size_mm))]
     return join(parts)

@@ -190,7 +190,8 @@ class Renderer:
     def _bake(self) -> None:
         """The room as seen from its middle, six ways; twice, so that light bounces once off every wall."""
         directions = [  # (forward, up) of OpenGL's cube faces
-            ((1, 0, 0), (0, -1, 0)), ((-1, 0, 0), (0, -1, 0)), ((0, 1, 0), (0, 0, 1)), ((0, -1, 0), (0, 0, -1)), ((0, 0, 1), (0, -1, 0)), ((0, 0, -1), (0, -1, 0)),
+            ((1, 0, 0), (0, -1, 0)), ((-1, 0, 0), (0, -1, 0)), ((0, 1, 0), (0, 0, 1)),
+            ((0, -1, 0), (0, 0, -1)), ((0, 0, 1), (0, -1, 0)), ((0, 0, -1), (0, -1, 0)),
         ]
         ambient = np.zeros((_CUBE_SIZE, _CUBE_SIZE, 4), np.float16)
         ambient[..., :3] = self.decor.ambient_color
