@@ -15,7 +15,7 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -54,11 +54,16 @@ def main(argv: list[str] | None = None) -> int:
     if argv[0] == "--version":
         print(f"vector-tl {vector_tl.__version__}")
         return 0
-    if argv[0] not in COMMANDS:
-        print(f"vector-tl: there is no command {argv[0]!r}; choose one of {', '.join(COMMANDS)}.", file=sys.stderr)
+    name = next((name for name in (" ".join(argv[:2]), argv[0]) if name in COMMANDS), None)
+    if name is None:
+        own = [name for name in COMMANDS if name.split()[0] == argv[0]]  # `label` is several commands
+        if own and argv[1:2] in (["-h"], ["--help"]):
+            print(overview(own))
+            return 0
+        print(f"vector-tl: there is no command {' '.join(argv[: 2 if own else 1])!r}; choose one of {', '.join(own or COMMANDS)}.", file=sys.stderr)
         return 2
-    name, command = argv[0], COMMANDS[argv[0]]
-    settings, as_json = parse(name, argv[1:])
+    command = COMMANDS[name]
+    settings, as_json = parse(name, argv[len(name.split()) :])
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname).1s %(name)s: %(message)s")
     logging.getLogger("vector_tl").setLevel(logging.INFO)
     for noisy in ("aiogrpc", "uvicorn", "libav"):
@@ -78,10 +83,10 @@ def parse(name: str, argv: list[str]) -> tuple[object, bool]:
     return kind(**{field.name: getattr(given, field.name) for field in dataclasses.fields(kind)}), given.json
 
 
-def overview() -> str:
-    """The text of `vector-tl --help`."""
+def overview(names: Iterable[str] = COMMANDS) -> str:
+    """The text of `vector-tl --help`; of `vector-tl label --help` with the names of its commands."""
     lines = [vector_tl.__doc__.strip(), "", "usage: vector-tl COMMAND [OPTIONS]   (vector-tl COMMAND --help shows options and an example)", ""]
-    lines += [f"  {name:<9} {command.summary}" for name, command in COMMANDS.items()]
+    lines += [f"  {name:<14} {COMMANDS[name].summary}" for name in names]
     return "\n".join([*lines, "", "example: vector-tl find --robot sim --model transfer --record runs/first.mcap"])
 
 
