@@ -41,6 +41,7 @@ COMMANDS = {
     "evaluate": Command("Measure a model on labelled pictures", "vector_tl.evaluate.settings:EvaluateSettings", "vector_tl.evaluate.evaluate:evaluate"),
     "detect": Command("Find Vectors in pictures, videos, recordings", "vector_tl.detect.settings:DetectSettings", "vector_tl.detect.run:detect"),
     "find": Command("Let a robot find another Vector and drive to it", "vector_tl.find.settings:FindSettings", "vector_tl.find.loop:find"),
+    "bench": Command("Measure speed beside a baseline", "vector_tl.bench:BenchSettings", "vector_tl.bench:bench"),
     "film": Command("Film two models side by side on the same frames", "vector_tl.film.settings:FilmSettings", "vector_tl.film.film:film"),
 }
 

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from vector_tl.detect.engine import Detector, fold_batch_norm, load, pick_device
+from vector_tl.detect import engines
+from vector_tl.detect.engine import Detector, load, pick_device
+from vector_tl.detect.engines import fold_batch_norm
 from vector_tl.errors import UserError
 from vector_tl.nets import checkpoint
 from vector_tl.nets.build import ARCHS, build
@@ -86,6 +88,37 @@ def test_agrees_with_torchvisions_own_call(network):
     assert np.allclose(ours.scores[:5], theirs["scores"][:5].numpy(), atol=1e-3)
     for box in ours.boxes_xyxy[:5]:  # in any order: from random weights some score alike
         assert np.abs(theirs["boxes"].numpy() - box).max(axis=1).min() < 0.1
+
+
+@pytest.mark.parametrize("threshold", [0.01, 0.3, 0.999999])
+def test_engines_find_the_same_boxes(network, threshold):
+    """Many boxes, some, none; pictures of several shapes."""
+    pytest.importorskip("openvino")
+    reference = Detector(copy.deepcopy(network), "test", threshold, CPU, "torch")
+    fast = Detector(copy.deepcopy(network), "test", threshold, CPU, "openvino")
+    assert (reference.engine, fast.engine) == ("torch (cpu)", "openvino (cpu)")
+    pictures = [picture(640, 360), picture(90, 200, 1), picture(*network.size_wh, 2), np.zeros((1, 1, 3), np.uint8)]
+    for one, theirs, ours in zip(pictures, reference.batch(pictures), fast.batch(pictures), strict=True):
+        assert abs(len(theirs) - len(ours)) <= 1  # a score may lie on the threshold
+        same = min(len(theirs), len(ours), 10)
+        assert np.allclose(theirs.scores[:same], ours.scores[:same], atol=1e-3)
+        for box in ours.boxes_xyxy[:same]:
+            assert np.abs(theirs.boxes_xyxy - box).max(axis=1).min() < 0.001 * max(one.shape)
+
+
+def test_without_openvino_pytorch_does_it(network, monkeypatch):
+    monkeypatch.setattr(engines.importlib.util, "find_spec", lambda name: None)
+    assert Detector(copy.deepcopy(network), "test", 0.5, CPU).engine == "torch (cpu)"
+    with pytest.raises(UserError, match="not installed"):
+        Detector(copy.deepcopy(network), "test", 0.5, CPU, "openvino")
+
+
+def test_a_network_that_openvino_cannot_run(network, monkeypatch, caplog):
+    pytest.importorskip("openvino")
+    monkeypatch.setattr(engines, "OpenVinoEngine", lambda network: 1 / 0)
+    assert Detector(copy.deepcopy(network), "test", 0.5, CPU).engine == "torch (cpu)" and "PyTorch does" in caplog.text
+    with pytest.raises(UserError, match="--engine torch"):
+        Detector(copy.deepcopy(network), "test", 0.5, CPU, "openvino")
 
 
 def test_load(tmp_path):

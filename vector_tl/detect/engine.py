@@ -2,14 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
-from torch import nn
 
+from vector_tl.detect.engines import make_engine
 from vector_tl.errors import UserError
 from vector_tl.nets.checkpoint import load as load_model
 from vector_tl.nets.checkpoint import resolve
@@ -45,13 +44,16 @@ def pick_device(device: str = "auto") -> torch.device:
 class Detector:
     """A network ready to look at pictures. Calls are not thread-safe; give each thread its own.
 
-    It takes the network over: BatchNorm is folded into the convolutions, so it cannot be trained on.
+    Attributes:
+        engine: what runs the network, in words.
     """
 
-    def __init__(self, model: VectorSSD, name: str, threshold: float, device: torch.device):
+    def __init__(self, model: VectorSSD, name: str, threshold: float, device: torch.device, engine: str = "auto"):
         self.name, self.threshold = name, threshold
         self.arch, self.init, self.device = model.arch, model.init, device
-        self._network = fold_batch_norm(model.eval()).to(device, memory_format=torch.channels_last)
+        self._size_wh, self._select = model.size_wh, model.select
+        self._engine = make_engine(model, device, engine)
+        self.engine = self._engine.name
         self(np.zeros((360, 640, 3), np.uint8))  # the first call prepares kernels: not on a robot's time
 
     def __call__(self, picture: np.ndarray, threshold: float | None = None) -> Detections:
@@ -63,11 +65,9 @@ class Detector:
         """Vectors in each of several pictures, which may differ in size."""
         if not pictures:
             return []
-        size = self._network.size_wh
+        size = self._size_wh
         resized = np.stack([p if (p.shape[1], p.shape[0]) == size else cv2.resize(p, size, interpolation=cv2.INTER_LINEAR) for p in pictures])
-        pixels = torch.from_numpy(resized).to(self.device).permute(0, 3, 1, 2)  # (B, 3, h, w), channels last in memory
-        scores, boxes = self._network.scores_and_boxes(self._network.raw(pixels.float().div_(255)))
-        chosen = self._network.select(scores, boxes, self.threshold if threshold is None else threshold)
+        chosen = self._select(*self._engine(resized), self.threshold if threshold is None else threshold)
         found = []
         for picture, (box, score) in zip(pictures, chosen, strict=True):
             height, width = picture.shape[:2]
@@ -76,22 +76,11 @@ class Detector:
         return found
 
 
-def load(model: str | Path, device: str = "auto") -> Detector:
-    """The detector of a model file or a name in `models/`.
+def load(model: str | Path, device: str = "auto", engine: str = "auto") -> Detector:
+    """The detector of a model file or a name in `models/`; `engine` is one of `ENGINES`.
 
     Raises:
         UserError: no such model, not readable, or no such device.
     """
     network, metadata = load_model(model)
-    return Detector(network, resolve(model).stem, float(metadata.get("threshold") or DEFAULT_THRESHOLD), pick_device(device))
-
-
-def fold_batch_norm(model: VectorSSD) -> VectorSSD:
-    """Merge each BatchNorm into the convolution before it (in place): the same outputs with fewer passes over memory."""
-    for parent in model.modules():
-        for first, second in pairwise(list(parent._modules)):
-            conv, norm = parent._modules[first], parent._modules[second]
-            if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
-                parent._modules[first] = nn.utils.fuse_conv_bn_eval(conv, norm)
-                parent._modules[second] = nn.Identity()
-    return model
+    return Detector(network, resolve(model).stem, float(metadata.get("threshold") or DEFAULT_THRESHOLD), pick_device(device), engine)

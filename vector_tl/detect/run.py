@@ -1,5 +1,6 @@
 """`vector-tl detect`: boxes for every picture of the inputs."""
 
+import logging
 from collections.abc import Iterator
 
 from vector_tl.detect.engine import load
@@ -8,6 +9,7 @@ from vector_tl.detect.settings import DetectSettings
 from vector_tl.errors import UsageError
 
 BATCH = 8
+log = logging.getLogger(__name__)
 
 
 def detect(settings: DetectSettings) -> Iterator[dict]:
@@ -19,7 +21,8 @@ def detect(settings: DetectSettings) -> Iterator[dict]:
     if not settings.inputs:
         raise UsageError("Name at least one picture, folder, video or recording.")
     sources = read_inputs(settings.inputs)
-    detector = load(settings.model, settings.device)
+    detector = load(settings.model, settings.device, settings.engine)
+    log.info("%s on %s", detector.name, detector.engine)
     waiting: list[Source] = []
 
     def flush() -> Iterator[dict]:

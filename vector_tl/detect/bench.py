@@ -1,0 +1,106 @@
+"""`vector-tl bench detect`: from a picture, or its JPEG, to boxes, beside torchvision's own eager call of the same network.
+
+A mark to compare with is what the network's operations would take at the speed of one large matrix product, measured in the same run.
+"""
+
+import statistics
+import time
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from vector_tl.bench import BenchSettings, Row
+from vector_tl.detect.engine import Detector, pick_device
+from vector_tl.detect.engines import ENGINES
+from vector_tl.errors import UserError
+from vector_tl.nets.checkpoint import load
+
+UNCOUNTED, COUNTED = 3, 8  # calls in a row
+MATRIX = 1536  # side of the product that tells the machine's speed
+
+
+def rows(settings: BenchSettings) -> tuple[str, list[Row]]:
+    """The device in words, and the rows."""
+    device = pick_device(settings.device)
+    network, about = load(settings.model)
+    eager = network.to(device).eval()
+    detectors = {}
+    for engine in ENGINES[1:]:
+        try:
+            detectors[engine] = Detector(load(settings.model)[0], settings.model, float(about.get("threshold") or 0.5), device, engine)
+        except UserError:  # not on this device
+            continue
+    ours = Detector(load(settings.model)[0], settings.model, float(about.get("threshold") or 0.5), device)
+    picture = _picture()
+    jpeg = cv2.imencode(".jpg", picture)[1]
+    small = cv2.resize(picture, network.size_wh)[None]
+    matrix = torch.rand(MATRIX, MATRIX, device=device)
+
+    def decoded() -> np.ndarray:
+        return cv2.cvtColor(cv2.imdecode(jpeg, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+
+    work = {
+        "eager": lambda: eager([torch.from_numpy(picture).to(device).permute(2, 0, 1).float() / 255]),
+        "ours": lambda: ours(picture),
+        "jpeg": lambda: ours(decoded()),
+        "jpeg eager": lambda: eager([torch.from_numpy(decoded()).to(device).permute(2, 0, 1).float() / 255]),
+        "decode": decoded,
+        "matrix": lambda: matrix @ matrix,
+        **{f"{name} network": lambda detector=detector: detector._engine(small) for name, detector in detectors.items()},
+        **{f"{name} detector": lambda detector=detector: detector(picture) for name, detector in detectors.items()},
+    }
+    taken = measure(work, settings.seconds, device)
+    median = {name: statistics.median(times) for name, times in taken.items()}
+    operations = _operations(network, device)
+    speed = 2 * MATRIX**3 / (median["matrix"] / 1000)
+    floor = 1000 * operations / speed
+    table = [
+        Row("picture_to_boxes_ms", median["ours"], "ms", f"torchvision's eager model([picture]), {network.arch}", median["eager"]),
+        Row("jpeg_to_boxes_ms", median["jpeg"], "ms", "the same, JPEG decoded before", median["jpeg eager"]),
+        Row("jpeg_to_boxes_p99_ms", float(np.percentile(taken["jpeg"], 99)), "ms", "the same, JPEG decoded before", float(np.percentile(taken["jpeg eager"], 99))),
+        Row("decode_ms", median["decode"], "ms"),
+        Row("network_operations_gflop", operations / 1e9, "GFLOP"),
+        Row("matrix_product_gflops", speed / 1e9, "GFLOP/s"),
+    ]
+    for name in detectors:
+        table.append(Row(f"network_{name}_ms", median[f"{name} network"], "ms", "its operations at the speed of a large matrix product in PyTorch", floor))
+        table.append(Row(f"detector_{name}_ms", median[f"{name} detector"], "ms", "torchvision's eager model([picture])", median["eager"]))
+    where = torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads"
+    return f"{where}; {ours.engine}", table
+
+
+@torch.inference_mode()
+def measure(work: dict[str, Callable[[], object]], seconds: float, device: torch.device) -> dict[str, list[float]]:
+    """Milliseconds of each piece of work, in turn, so that a busy machine slows all of them alike.
+
+    Each gets a few calls in a row, of which the first do not count: the idle threads of the library before it still spin for a while.
+    """
+    taken: dict[str, list[float]] = {name: [] for name in work}
+    until_s, rounds = time.perf_counter() + seconds, 0
+    while rounds < 3 or time.perf_counter() < until_s:
+        for name, do in work.items():
+            for call in range(UNCOUNTED + COUNTED):
+                begin_s = time.perf_counter()
+                do()
+                if device.type == "cuda":
+                    torch.cuda.synchronize()
+                if rounds and call >= UNCOUNTED:
+                    taken[name].append(1000 * (time.perf_counter() - begin_s))
+        rounds += 1
+    return taken
+
+
+def _operations(network, device: torch.device) -> int:
+    """Additions and multiplications of one picture."""
+    with FlopCounterMode(display=False) as counter, torch.inference_mode(False), torch.no_grad():
+        network.raw(torch.rand(1, 3, *network.size_wh[::-1], device=device))
+    return counter.get_total_flops()
+
+
+def _picture() -> np.ndarray:
+    """(360, 640, 3) of soft noise: something to compress and to look at."""
+    noise = np.random.default_rng(0).integers(0, 256, (18, 32, 3), dtype=np.uint8)
+    return cv2.resize(noise, (640, 360), interpolation=cv2.INTER_CUBIC)
