@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from vector_tl.find.geometry import Sighting
-from vector_tl.find.track import HOLD_S, Pose, PoseHistory, Tracker
+from vector_tl.find.track import HOLD_S, CameraClock, Pose, PoseHistory, Tracker
 
 HERE = Pose(0.0, 0.0, 0.0)
 
@@ -100,3 +100,27 @@ def test_history_interpolates_and_unwraps():
     pose, tilt = history.at(1.05)
     assert (pose.x_mm, tilt) == pytest.approx((5, 0.1)) and math.degrees(pose.heading_rad) == pytest.approx(180)
     assert history.at(0.0)[0].x_mm == 0 and history.at(9.0)[0].x_mm == 10
+
+
+def test_a_picture_that_was_long_under_way_is_placed_in_its_time():
+    clock, rng = CameraClock(), np.random.default_rng(0)
+    for number in range(1, 60):  # states 30 times a second, with 0 to 10 ms of delay; the robot's clock is 1000 s behind
+        clock.note(1000 + number / 30 + rng.uniform(0, 0.01), round(number / 30 * 1000))
+    assert clock.lag_s(1001.5 + 0.4, 1500) == pytest.approx(0.4, abs=0.011)
+    assert clock.lag_s(1001.5, 1500) <= 0.011
+    assert clock.lag_s(1001.5, 0) == 0.0 and CameraClock().lag_s(5.0, 1000) == 0.0
+
+
+def test_a_robot_that_restarts_begins_its_clock_anew():
+    clock = CameraClock()
+    clock.note(100.0, 99_900)
+    clock.note(103.0, 1_000)
+    assert clock.lag_s(103.2, 1_200) == pytest.approx(0.0, abs=1e-6)
+
+
+def test_news_that_are_always_late_do_not_lose_the_target():
+    tracker = Tracker()
+    for number in range(20):
+        tracker.update(number / 15, HERE, [sighting(0, 400)], lag_s=0.6)
+    assert tracker.target(19 / 15 + 0.6, HERE).age_s == pytest.approx(0.0)
+    assert tracker.target(19 / 15 + 0.6 + HOLD_S + 0.01, HERE) is None

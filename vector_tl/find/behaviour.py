@@ -57,7 +57,8 @@ class View:
     range_mm: float | None = None
     target: Target | None = None
     candidate: bool = False  # something was just seen that is not yet confirmed
-    frame_age_s: float = 0.0
+    frame_age_s: float = 0.0  # since it came
+    lag_s: float = 0.0  # how long it was under way
     cliff: bool = False
     lifted: bool = False
 
@@ -258,7 +259,7 @@ def _freest(ranges: tuple[tuple[float, float], ...]) -> tuple[float, float]:
 
 
 def _look(memory: Memory, view: View, law: Law, step: Step) -> tuple[float, float, bool]:
-    waited = view.now_s - memory.step_since_s
+    waited = view.now_s - memory.step_since_s - view.lag_s  # what comes first was taken before, in motion
     over = waited >= law.look_s and memory.step_frames > law.look_frames
     return 0.0, 0.0, over and (not view.candidate or waited > 3 * law.look_s)
 
@@ -336,8 +337,8 @@ def _rising(now: float, wanted: float, rise: float) -> float:
 
 
 def _freshness(view: View) -> float:
-    """1 while frames are fresh, down to 0 where the guard would stop the wheels (350 ms)."""
-    return min(max((0.35 - view.frame_age_s) / 0.2, 0.0), 1.0)
+    """1 while frames are fresh, down to 0 where the guard would stop the wheels (350 ms); slower as they are longer under way, 0 from a second on."""
+    return min(max((0.35 - view.frame_age_s) / 0.2, 0.0), 1.0) * min(max(1.0 - view.lag_s, 0.0), 1.0)
 
 
 def _head(view: View, law: Law) -> float:

@@ -23,7 +23,7 @@ from vector_tl.find.behaviour import HALF_TRACK_MM, Command, Law, View, begin, d
 from vector_tl.find.geometry import locate
 from vector_tl.find.latency import StageClock, percentiles_ms
 from vector_tl.find.settings import FindSettings
-from vector_tl.find.track import Pose, PoseHistory, Tracker
+from vector_tl.find.track import CameraClock, Pose, PoseHistory, Tracker
 from vector_tl.robot.base import Frame, NoFreshFrame, Robot, RobotState
 from vector_tl.robot.signals import wheels_first
 
@@ -93,7 +93,7 @@ class Run:
     def __init__(self, settings: FindSettings, robot: Robot, detector, writer: RecordingWriter | None):
         self.settings, self.robot, self.detector, self.writer = settings, robot, detector, writer
         self.law = Law(stop_mm=settings.stop_mm, top_mmps=settings.top_mmps, wander_mmps=min(Law.wander_mmps, settings.top_mmps))
-        self.tracker, self.poses, self.stages = Tracker(), PoseHistory(), StageClock()
+        self.tracker, self.poses, self.clock, self.stages = Tracker(), PoseHistory(), CameraClock(), StageClock()
         self.frames, self.found_s, self.frame_to_command_ms = 0, None, []
         self.start_s = self.end_s = robot.now_s()
         self.memory = self.target = None
@@ -177,16 +177,18 @@ class Run:
 
         state = self._state()
         now_s, pose = self.robot.now_s(), Pose(state.x_mm, state.y_mm, state.heading_rad)
-        seen_s = frame.received_s - CAMERA_DELAY_S
+        self.clock.note(frame.received_s, frame.robot_time_ms)
+        lag_s = max(0.0, self.clock.lag_s(frame.received_s, frame.robot_time_ms) - CAMERA_DELAY_S)
+        seen_s = frame.received_s - CAMERA_DELAY_S - lag_s
         then, tilt = self.poses.at(seen_s)
         sightings = [locate(box, self.robot.intrinsics, tilt, score=score) for box, score in zip(boxes, scores, strict=True)]
-        self.tracker.update(seen_s, then, [sighting for sighting in sightings if sighting is not None])
+        self.tracker.update(seen_s, then, [sighting for sighting in sightings if sighting is not None], lag_s)
         self.target = self.tracker.target(now_s, pose)
         view = View(
             now_s=now_s, pose=pose, range_mm=state.range_mm, target=self.target, candidate=self.tracker.candidate(now_s),
             forward_mmps=(state.left_wheel_mmps + state.right_wheel_mmps) / 2,
             turn_radps=(state.right_wheel_mmps - state.left_wheel_mmps) / (2 * HALF_TRACK_MM),
-            frame_age_s=max(0.0, now_s - frame.received_s), cliff=state.cliff, lifted=self._lifted,
+            frame_age_s=max(0.0, now_s - frame.received_s), lag_s=lag_s, cliff=state.cliff, lifted=self._lifted,
         )  # fmt: skip
         self.memory, command = decide(self.memory, view, self.law)
         self.stages.lap("decide")
@@ -228,6 +230,7 @@ class Run:
             self._lifted = lifted
             self.tracker.reset()
             self.poses = PoseHistory()
+        self.clock.note(state.received_s, state.image_time_ms)
         self.poses.add(state.received_s, Pose(state.x_mm, state.y_mm, state.heading_rad), state.head_angle_rad + state.pitch_rad)
         return state
 

@@ -17,6 +17,7 @@ HOLD_S = 0.5  # a track that was not seen for so long is lost
 GATE_SIGMA = 3.5  # a sighting farther from the prediction belongs to somebody else
 ACCELERATION_MMPS2 = 40.0  # how briskly a target is expected to change its speed
 START_SPEED_MMPS = 30.0
+MOST_LAG_S = 5.0  # no picture is under way for longer
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Target:
     distance_sigma_mm: float
     x_mm: float  # in the odometry's frame
     y_mm: float
-    age_s: float  # since it was last seen
+    age_s: float  # since a picture came that showed it
     hits: int
 
 
@@ -81,19 +82,22 @@ class Tracker:
     def __init__(self):
         self._target: Track | None = None
         self._candidates: list[Track] = []
+        self._lag_s = 0.0
 
     def reset(self) -> None:
         """Forget everything: the odometry's frame has changed (picked up, other room)."""
         self._target, self._candidates = None, []
 
-    def update(self, t_s: float, pose: Pose, sightings: list[Sighting]) -> None:
+    def update(self, t_s: float, pose: Pose, sightings: list[Sighting], lag_s: float = 0.0) -> None:
         """Take in what one picture showed.
 
         Args:
             t_s: when the picture was taken; not before the previous call's.
             pose: the finder's pose at that time.
             sightings: one for each box.
+            lag_s: how long the picture was under way; news that are always late are no reason to lose a target.
         """
+        self._lag_s = lag_s
         if self._target is not None and t_s - self._target.seen_s > HOLD_S:
             self._target = None
         self._candidates = [track for track in self._candidates if t_s - track.seen_s <= HOLD_S]
@@ -116,7 +120,7 @@ class Tracker:
     def target(self, t_s: float, pose: Pose) -> Target | None:
         """The followed Vector from `pose` at `t_s`; None when there is none, or it was not seen for `HOLD_S`."""
         track = self._target
-        if track is None or t_s - track.seen_s > HOLD_S:
+        if track is None or t_s - self._lag_s - track.seen_s > HOLD_S:
             return None
         ahead = max(0.0, t_s - track.t_s)
         x, y = track.mean[:2] + track.mean[2:] * ahead
@@ -126,11 +130,11 @@ class Tracker:
         spread = track.covariance[:2, :2]
         along, across = math.sqrt(max(0.0, line @ spread @ line)), math.sqrt(max(0.0, spread.trace() - line @ spread @ line))
         bearing = math.remainder(math.atan2(dy, dx) - pose.heading_rad, math.tau)
-        return Target(bearing, distance, math.atan2(across, distance), along, float(x), float(y), t_s - track.seen_s, track.hits)
+        return Target(bearing, distance, math.atan2(across, distance), along, float(x), float(y), max(0.0, t_s - self._lag_s - track.seen_s), track.hits)
 
     def candidate(self, t_s: float) -> bool:
         """Whether something was just seen that is not yet confirmed: worth standing still for."""
-        return any(t_s - track.seen_s < HOLD_S / 2 for track in self._candidates)
+        return any(t_s - self._lag_s - track.seen_s < HOLD_S / 2 for track in self._candidates)
 
 
 def _point(pose: Pose, sighting: Sighting) -> tuple[np.ndarray, np.ndarray]:
@@ -168,3 +172,30 @@ class PoseHistory:
         rows = np.array(self._rows)
         x, y, heading, tilt = (float(np.interp(t_s, rows[:, 0], rows[:, column])) for column in range(1, 5))
         return Pose(x, y, heading), tilt
+
+
+class CameraClock:
+    """When pictures were taken, by the link's clock: the robot stamps them with its own, and states tell its newest stamp with little delay.
+
+    The two clocks differ by what was the least time from a stamp to its arrival lately; what a picture took longer, it was late.
+    """
+
+    def __init__(self, keep_s: float = 10.0):
+        self._keep_s = keep_s
+        self._gaps: list[tuple[float, float]] = []  # (received_s, received_s - stamp)
+        self._newest_ms = 0
+
+    def note(self, received_s: float, stamp_ms: int) -> None:
+        """A state or a frame came that knows a picture's stamp; 0: no picture yet."""
+        if stamp_ms > 0:
+            if stamp_ms < self._newest_ms - 1000 * MOST_LAG_S:  # the robot has restarted, and its clock with it
+                self._gaps, self._newest_ms = [], 0
+            self._newest_ms = max(self._newest_ms, stamp_ms)
+            self._gaps = [(t, gap) for t, gap in self._gaps if received_s - t <= self._keep_s]
+            self._gaps.append((received_s, received_s - stamp_ms / 1000))
+
+    def lag_s(self, received_s: float, stamp_ms: int) -> float:
+        """How much later than the quickest news a picture of this stamp came, in seconds."""
+        if not self._gaps or stamp_ms <= 0:
+            return 0.0
+        return max(0.0, received_s - stamp_ms / 1000 - min(gap for _, gap in self._gaps))

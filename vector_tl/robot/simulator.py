@@ -52,7 +52,7 @@ class TruthClient:
         return self._ask("/fault", {"fault": fault, **details})
 
     def step(self, ms: float | None = None, frames: int | None = None) -> dict:
-        """In lockstep, move the world on by `ms` or to the `frames`-th next camera frame: {"t_ms", "image_ids"}."""
+        """In lockstep, move the world on by `ms` or to the `frames`-th next camera frame: {"t_ms", "image_ids" (the newest sent)}."""
         return self._ask("/step", {"ms": ms} if frames is None else {"frames": frames})
 
     def place(self, vectors: list[dict]) -> dict:

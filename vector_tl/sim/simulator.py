@@ -140,7 +140,7 @@ class Simulator:
             await asyncio.sleep(0.0005)
 
     def clock(self) -> dict:
-        return {"t_ms": self.world.t_ms, "lockstep": self.settings.lockstep, "image_ids": {robot.serial: robot.image_id for robot in self.robots}}
+        return {"t_ms": self.world.t_ms, "lockstep": self.settings.lockstep, "image_ids": {robot.serial: robot.sent_image_id for robot in self.robots}}
 
     def spawn(self, coroutine) -> None:
         task = asyncio.create_task(coroutine)

@@ -33,7 +33,7 @@ class VirtualVector:
         self.streaming = self.high_resolution = False
         self.shooting = self.missed_frame = False
         self.animating = 0
-        self.image_id = self.last_image_ms = self._last_view_ms = 0
+        self.image_id = self.sent_image_id = self.last_image_ms = self._last_view_ms = 0
         self.images_elsewhere = 0  # taken in earlier rooms: a room's pictures do not depend on what was before it
         self.exposure = (True, 30, 1.0)  # automatic, ms, gain
         self.faults: dict[str, Fault] = {}
@@ -87,6 +87,7 @@ class VirtualVector:
             self._send_frame(message)
 
     def _send_frame(self, message) -> None:
+        self.sent_image_id = message.image_id
         for outbox in self.cameras:
             outbox.put(message)
 
