@@ -24,7 +24,7 @@ from vector_tl.find.geometry import locate
 from vector_tl.find.latency import StageClock, percentiles_ms
 from vector_tl.find.settings import FindSettings
 from vector_tl.find.track import CameraClock, Pose, PoseHistory, Tracker
-from vector_tl.robot.base import Frame, NoFreshFrame, Robot, RobotState
+from vector_tl.robot.base import LOW_BATTERY, Frame, NoFreshFrame, Robot, RobotState
 from vector_tl.robot.signals import wheels_first
 
 log = logging.getLogger("vector_tl.find")
@@ -214,7 +214,10 @@ class Run:
         wanted = command.left_mmps != 0 or command.right_mmps != 0
         if self._held != (wanted and not sent):
             self._held = wanted and not sent
-            self._note("the guard holds the wheels" if self._held else "the guard has let go of the wheels")
+            why = self.robot.stops[-1].reason if self.robot.stops else "not ready"
+            self._note(f"the guard holds the wheels: {why}" if self._held else "the guard has let go of the wheels")
+            if self._held and why == LOW_BATTERY:
+                raise UserError(f"The battery of {self.robot.serial} is low: put it on its charger, then start again.")
         if abs(command.head_rad - self._head_rad) >= HEAD_STEP_RAD:
             self._head_rad = command.head_rad
             self.robot.set_head(command.head_rad)

@@ -9,6 +9,9 @@ from typing import Protocol
 from vector_tl.errors import UserError
 
 
+LOW_BATTERY = "battery low"  # a `Stop.reason` after which waiting does not help
+
+
 class LinkLost(UserError):
     """The robot no longer answers, and reconnecting within the time allowed did not help."""
 

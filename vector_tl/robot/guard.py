@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from vector_tl.robot.base import RobotState, Stop
+from vector_tl.robot.base import LOW_BATTERY, RobotState, Stop
 
 STILL = (0.0, 0.0)
 
@@ -30,6 +30,7 @@ class Guard:
         self._clock, self._limits, self._start_s = clock, limits, clock()
         self.stops: list[Stop] = []
         self.control = False  # whether the robot lets us drive
+        self.battery_low = False
         self.confirmed = True  # whether the last wheel command has been answered; after a silent one only a stop may go out
         self._connected = False
         self._frame_s: float | None = None
@@ -117,6 +118,8 @@ class Guard:
             return f"no state for {limits.state_age_s * 1000:.0f} ms"
         if self._frame_s is None or now_s - self._frame_s > limits.frame_age_s:
             return f"no frame for {limits.frame_age_s * 1000:.0f} ms"
+        if self.battery_low:
+            return LOW_BATTERY
         for seen, reason in ((state.falling, "falling"), (state.picked_up, "picked up"), (state.being_held, "being held")):
             if seen:
                 return reason

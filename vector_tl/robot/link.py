@@ -25,6 +25,7 @@ COMMAND_EVERY_S = 0.05
 DEAD_STATE_S, DEAD_FRAME_S = 1.0, 3.0  # silence after which the link counts as lost
 BACK_OFF_S = (0.2, 1.0, 2.0, 4.0, 8.0, 10.0)
 STOP_TRIES = 3
+BATTERY_EVERY_S, BATTERY_LOW = 5.0, 1  # the second as in the SDK's BatteryLevel
 LIMITS = Limits()
 JPEG_START = b"\xff\xd8"
 CONNECT_S, RECONNECT_TRY_S, FIRST_STATE_S, SPEECH_S = 8.0, 2.0, 2.0, 4.0
@@ -61,6 +62,7 @@ class VectorLink:
         self._closing = threading.Event()
         self._session: Session | None = None
         self._speech: Future | None = None
+        self._battery_asked_s = 0.0
         self._watchdog = threading.Thread(target=self._watch, name="wheel watchdog", daemon=True)
         self._take(self._connect(CONNECT_S))
         self.intrinsics: Intrinsics = self._session.intrinsics
@@ -238,8 +240,12 @@ class VectorLink:
         """What the watchdog does while there is a link."""
         self._keep_to_guard()
         now_s = time.monotonic()
-        if self._session is not None and self._session.control_stream_ended:
+        session = self._session
+        if session is not None and session.control_stream_ended:
             self._on_lost("the control stream ended")
+        elif session is not None and now_s - self._battery_asked_s > BATTERY_EVERY_S:
+            self._battery_asked_s = now_s
+            session.beat().add_done_callback(self._on_battery)
         for heard_s, limit_s, what in (
             (self._state_heard_s, DEAD_STATE_S, "state"), (self._frame_heard_s, DEAD_FRAME_S, "camera frame"),
             (self._silent_s or now_s, DEAD_STATE_S, "answer to wheel commands"),
@@ -276,6 +282,12 @@ class VectorLink:
             self._guard.saw_state(state)
             self._state_heard_s = time.monotonic()
             self._changed.notify_all()
+
+    def _on_battery(self, answer: Future) -> None:
+        if not answer.cancelled() and answer.exception() is None:
+            told = answer.result()
+            with self._changed:
+                self._guard.battery_low = told.battery_level == BATTERY_LOW and not told.is_charging
 
     def _on_control(self, granted: bool) -> None:
         with self._changed:
