@@ -43,6 +43,7 @@ COMMANDS = {
     "find": Command("Let a robot find another Vector and drive to it", "vector_tl.find.settings:FindSettings", "vector_tl.find.loop:find"),
     "bench": Command("Measure speed beside a baseline", "vector_tl.bench:BenchSettings", "vector_tl.bench:bench"),
     "film": Command("Film two models side by side on the same frames", "vector_tl.film.settings:FilmSettings", "vector_tl.film.film:film"),
+    "poll": Command("Ask people which of two models they like better, blindly", "vector_tl.film.poll_settings:PollSettings", "vector_tl.film.poll:poll"),
 }
 
 

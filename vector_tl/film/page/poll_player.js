@@ -1,0 +1,125 @@
+// Two films under one control. The first leads; the second is kept within a fraction of a picture of it.
+"use strict";
+
+const FAR_S = 0.3; // apart by more: jump; by less: run a little faster or slower
+const NEAR_S = 0.015;
+const MOST_BYTES = 64e6; // films up to here are fetched whole, so that they can be searched on any host
+
+function pairPlayer(sources, fps) {
+  const videos = [...document.querySelectorAll("#player video")];
+  const [play, word, seek, time, speed] = ["play", "play-word", "seek", "time", "speed"].map((id) => document.getElementById(id));
+  let wanted = false, held = false, rate = 1, duration = 0;
+
+  Promise.all(videos.map((video, index) => load(video, sources[index]))).then(() => {
+    duration = Math.min(...videos.map((video) => video.duration));
+    seek.max = duration;
+    play.disabled = seek.disabled = false;
+    show();
+  }, () => {
+    const trouble = document.getElementById("film-trouble");
+    trouble.textContent = "A film could not be loaded, or this browser does not play it (H.264). Load the page again, or try another browser.";
+    trouble.hidden = false;
+  });
+
+  function now() { return videos[0].currentTime; }
+
+  function go(to_s) {
+    const t = Math.min(Math.max(to_s, 0), duration);
+    for (const video of videos) video.currentTime = t;
+    show(t);
+  }
+
+  function start() {
+    if (now() >= duration - 0.02) go(0);
+    wanted = true;
+    held = false;
+    for (const video of videos) video.play().catch(() => {});
+    show();
+    requestAnimationFrame(keepTogether);
+  }
+
+  function stop() {
+    wanted = false;
+    for (const video of videos) video.pause();
+    videos[1].currentTime = now();
+    show();
+  }
+
+  function keepTogether() {
+    if (!wanted) return;
+    const [leader, follower] = videos;
+    if (videos.some((video) => video.ended)) {
+      stop();
+      return;
+    }
+    const ready = videos.every((video) => video.readyState >= 3 && !video.seeking);
+    if (!ready && !held) { // one waits for data: so does the other
+      held = true;
+      for (const video of videos) video.pause();
+    } else if (ready && held) {
+      held = false;
+      for (const video of videos) video.play().catch(() => {});
+    } else if (ready) {
+      const ahead_s = follower.currentTime - leader.currentTime;
+      if (Math.abs(ahead_s) > FAR_S) follower.currentTime = leader.currentTime;
+      const pull = Math.abs(ahead_s) > NEAR_S ? Math.min(Math.max(ahead_s * 2, -0.1), 0.1) : 0;
+      setRate(leader, rate);
+      setRate(follower, rate * (1 - pull));
+    }
+    show();
+    requestAnimationFrame(keepTogether);
+  }
+
+  function setRate(video, value) {
+    if (Math.abs(video.playbackRate - value) > 0.005) video.playbackRate = value;
+  }
+
+  function show(t = now()) {
+    seek.value = t;
+    time.textContent = `${t.toFixed(1)} / ${duration.toFixed(1)} s`;
+    seek.setAttribute("aria-valuetext", `${t.toFixed(1)} of ${duration.toFixed(1)} seconds`);
+    play.classList.toggle("on", wanted);
+    word.textContent = wanted ? "Pause" : "Play";
+  }
+
+  function toggle() {
+    if (play.disabled) return;
+    if (wanted) stop(); else start();
+  }
+
+  play.addEventListener("click", toggle);
+  for (const video of videos) video.addEventListener("click", toggle);
+  seek.addEventListener("input", () => go(Number(seek.value)));
+  speed.addEventListener("click", () => {
+    rate = rate === 1 ? 0.5 : 1;
+    for (const video of videos) video.playbackRate = rate;
+    speed.textContent = rate === 1 ? "1×" : "½×";
+    speed.setAttribute("aria-label", rate === 1 ? "Speed: normal" : "Speed: half");
+  });
+  document.addEventListener("keydown", (event) => {
+    if (play.disabled || event.ctrlKey || event.metaKey || event.altKey || event.target.closest("textarea, select, a, input[type=radio]")) return;
+    if (event.key === " " && event.target.closest("button")) return;
+    const moves = { ArrowLeft: now() - 1, ArrowRight: now() + 1, Home: 0, End: duration, ",": now() - 1 / fps, ".": now() + 1 / fps };
+    if (event.key === " " || event.key === "k") toggle();
+    else if (event.key in moves) {
+      if (event.key === "," || event.key === ".") stop();
+      go(moves[event.key]);
+    } else return;
+    event.preventDefault();
+  });
+}
+
+async function load(video, source) {
+  const ready = new Promise((resolve, reject) => {
+    video.addEventListener("loadeddata", resolve, { once: true });
+    video.addEventListener("error", reject, { once: true });
+  });
+  video.src = await whole(source).catch(() => source); // from a file, fetching is forbidden but playing is not
+  await ready;
+}
+
+async function whole(source) {
+  const answer = await fetch(source);
+  if (!answer.ok || Number(answer.headers.get("content-length")) > MOST_BYTES) throw new Error("not whole");
+  return URL.createObjectURL(new Blob([await answer.arrayBuffer()], { type: "video/mp4" }));
+}
