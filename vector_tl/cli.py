@@ -37,6 +37,8 @@ COMMANDS = {
     "doctor": Command("Check this machine and, if asked, a robot; say what to do", "vector_tl.doctor:DoctorSettings", "vector_tl.doctor:doctor"),
     "sim": Command("Run a simulated Vector for any SDK program", "vector_tl.sim.settings:SimSettings", "vector_tl.sim.server:run", prints_itself=True),
     "capture": Command("Take pictures from a robot's camera", "vector_tl.capture.settings:CaptureSettings", "vector_tl.capture.run:capture"),
+    "label suggest": Command("Suggest boxes, from a model or carried", "vector_tl.labels.review_settings:SuggestSettings", "vector_tl.labels.suggest:suggest"),
+    "label review": Command("Accept and correct boxes on a page", "vector_tl.labels.review_settings:ReviewSettings", "vector_tl.labels.review_server:review"),
     "train": Command("Train a detector from COCO, from scratch, or from an own model", "vector_tl.train.settings:TrainSettings", "vector_tl.train.loop:train"),
     "evaluate": Command("Measure a model on labelled pictures", "vector_tl.evaluate.settings:EvaluateSettings", "vector_tl.evaluate.evaluate:evaluate"),
     "detect": Command("Find Vectors in pictures, videos, recordings", "vector_tl.detect.settings:DetectSettings", "vector_tl.detect.run:detect"),

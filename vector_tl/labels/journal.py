@@ -1,0 +1,105 @@
+"""The review's journal: a line of JSON for every decision, on the disk before anything is changed, so that none is lost or done twice.
+
+A decision's line says how the picture was before and is after it; a second line, `{"done": n}`, follows once the change is made
+(`{"cancelled": n}` if it cannot be). Lines are only ever added. The last decision without its second line was cut off by a crash, and is
+carried out at the next start.
+"""
+
+import errno
+import fcntl
+import json
+import os
+from pathlib import Path
+
+from vector_tl.errors import UserError
+
+
+class Journal:
+    """Decisions in the order they were made; one process at a time may hold a journal open.
+
+    Attributes:
+        decisions: all of them, by their number `n`, oldest first.
+    """
+
+    def __init__(self, path: Path):
+        """Open or begin a journal.
+
+        Raises:
+            UserError: another review is at work on this data, or the file cannot be written.
+        """
+        self.path = path
+        self.decisions: dict[int, dict] = {}
+        self._done: set[int] = set()
+        self._last = 0
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = path.open("a+b")
+            try:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise UserError(f"Another vector-tl label review is at work on {path.parents[1]}; use its page, or end it first.") from None
+            self._read()
+        except OSError as error:
+            raise UserError(f"Cannot write the review's journal {path}: {error.strerror}.") from error
+
+    def _read(self) -> None:
+        self._file.seek(0)
+        content = self._file.read()
+        for line in content.splitlines():
+            try:
+                entry = json.loads(line)
+            except ValueError:  # cut off by a crash
+                continue
+            if isinstance(entry, dict) and isinstance(entry.get("n"), int):
+                self.decisions[entry["n"]] = entry
+                self._last = max(self._last, entry["n"])
+            elif isinstance(entry, dict) and isinstance(entry.get("done"), int):
+                self._done.add(entry["done"])
+            elif isinstance(entry, dict) and isinstance(entry.get("cancelled"), int):
+                self.decisions.pop(entry["cancelled"], None)
+        if content and not content.endswith(b"\n"):
+            self._write(b"\n")
+
+    def add(self, decision: dict) -> int:
+        """Write a decision; it is on the disk when this returns. Its number."""
+        number = self._last + 1
+        entry = {"n": number} | decision
+        self._write(json.dumps(entry, allow_nan=False).encode() + b"\n")
+        self._last = number
+        self.decisions[number] = entry
+        return number
+
+    def done(self, number: int) -> None:
+        """Note that a decision was carried out."""
+        self._write(b'{"done": %d}\n' % number, sync=False)  # without this line it is only looked at again
+        self._done.add(number)
+
+    def cancel(self, number: int) -> None:
+        """Note that a decision could not be carried out and counts for nothing."""
+        self.decisions.pop(number, None)
+        self._write(b'{"cancelled": %d}\n' % number)
+
+    def cut_off(self) -> dict | None:
+        """The last decision, if it was written down but perhaps not carried out."""
+        return self.decisions.get(self._last) if self._last not in self._done else None
+
+    def undone(self) -> set[int]:
+        """Numbers of the decisions that were undone since."""
+        return {entry["undoes"] for entry in self.decisions.values() if "undoes" in entry}
+
+    def _write(self, data: bytes, sync: bool = True) -> None:
+        handle = self._file.fileno()
+        end = os.fstat(handle).st_size
+        try:
+            written = os.write(handle, data)  # opened for appending: always at the end
+            if written < len(data):
+                os.ftruncate(handle, end)  # half a line would be no decision
+                raise OSError(errno.ENOSPC, "the disk is full")
+            if sync:
+                os.fsync(handle)
+        except OSError as error:
+            raise UserError(f"Cannot write the review's journal {self.path} ({error.strerror}); nothing was changed. Free some space.") from error
+
+    def close(self) -> None:
+        """Let others open it."""
+        self._file.close()

@@ -1,0 +1,411 @@
+// The queue of pictures and the decisions on them.
+"use strict";
+
+const IDLE_S = 10; // a pause longer than this counts as so much
+const FILTER_NAMES = { unlabelled: "unlabelled", suggested: "with suggestions", disagreement: "model and label disagree", all: "all", bin: "in the bin" };
+const $ = (id) => document.getElementById(id);
+const tab = sessionStorage.tab ??= crypto.randomUUID();
+
+const desk = {
+  queue: [], at: 0, done: 0, skipped: 0, counts: {}, carryFrames: 0,
+  picture: null, // as the server gave it
+  source: "", // where the boxes shown come from: "label", a suggestion's id, or "" for nothing
+  trail: [], // what undo would take back, newest last: "decision", or the key of a skipped picture
+  busy: false,
+  retry: null, // what to do again once the server answers
+};
+const stage = new BoxStage($("canvas"), () => describe());
+const effort = { active_s: 0, keys: 0, clicks: 0, drags: 0, last: 0 };
+
+// ---- the server
+
+async function ask(path, body) {
+  const options = body === undefined ? {} : { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
+  let response;
+  try {
+    response = await fetch(path, options);
+  } catch {
+    throw Object.assign(new Error("The server does not answer. Start vector-tl label review again; if it prints a new address, open that one."), { status: 0 });
+  }
+  const answer = await response.json().catch(() => ({ error: `The server answered ${response.status}.` }));
+  if (!response.ok) throw Object.assign(new Error(answer.error), { status: response.status });
+  return answer;
+}
+
+const query = (values) => "?" + new URLSearchParams(values);
+const keyOf = (picture) => ({ session: picture.session, name: picture.name });
+const same = (a, b) => a && b && a.session === b.session && a.name === b.name;
+
+// One thing at a time: keys pressed meanwhile are not for the next picture, which nobody has seen yet.
+async function alone(work) {
+  if (desk.busy) return;
+  desk.busy = true;
+  try {
+    await work();
+    $("trouble").hidden = true;
+    desk.retry = null;
+  } catch (error) {
+    if (error.status === undefined) console.error(error);
+    if (error.status === 409 && desk.picture) {
+      say(error.message);
+      await show().catch(() => {});
+    } else if (error.status === 400) say(error.message);
+    else {
+      desk.retry = work;
+      $("trouble").hidden = false;
+      $("trouble").firstElementChild.textContent = error.message + " What you see here is not saved yet.";
+    }
+  } finally {
+    desk.busy = false;
+  }
+}
+
+// ---- the queue
+
+async function loadQueue() {
+  const [filter, session] = [$("filter").value, $("session").value];
+  history.replaceState(null, "", "#" + new URLSearchParams({ filter, session, order: $("order").value }));
+  const answer = await ask("queue" + query({ filter, session }));
+  desk.queue = answer.pictures;
+  if ($("order").value === "name") desk.queue.sort((a, b) => (a.session + "/" + a.name < b.session + "/" + b.name ? -1 : 1));
+  desk.at = desk.done = desk.skipped = 0;
+  desk.counts = answer.counts;
+  for (const option of $("filter").options) option.textContent = `${FILTER_NAMES[option.value]} (${answer.counts[option.value]})`;
+  fillSessions(answer.sessions, session);
+  showPace(answer.pace);
+  await show();
+}
+
+function fillSessions(sessions, chosen) {
+  $("session").replaceChildren(new Option("all sessions", ""), ...sessions.map((name) => new Option(name, name)));
+  $("session").value = sessions.includes(chosen) ? chosen : "";
+}
+
+function outdated(picture) {
+  const filter = $("filter").value;
+  if (filter === "bin") return !picture.binned;
+  if (picture.binned) return true;
+  if (filter === "unlabelled") return picture.labelled && !picture.problem;
+  if (filter === "suggested") return picture.labelled || picture.suggestions.every((s) => s.decided);
+  return false;
+}
+
+// Show the picture the queue stands at; those that somebody has decided on in the meantime drop out.
+async function show(even = false) {
+  while (desk.at < desk.queue.length) {
+    const key = keyOf(desk.queue[desk.at]);
+    let picture, bitmap = null;
+    try {
+      picture = await ask("picture" + query(key));
+      if (!even && outdated(picture)) {
+        desk.queue.splice(desk.at, 1);
+        continue;
+      }
+      bitmap = picture.size_wh && await loadBitmap(key, picture.size_wh);
+    } catch (error) {
+      if (error.status !== 404 || !error.message.startsWith("There is no picture")) throw error;
+      desk.queue.splice(desk.at, 1);
+      continue;
+    }
+    $("end").hidden = true;
+    desk.picture = picture;
+    stage.show(bitmap, picture.size_wh ?? [1, 1]);
+    takeBoxes(sources()[0] ?? "");
+    Object.assign(effort, { active_s: 0, keys: 0, clicks: 0, drags: 0, last: performance.now() });
+    prefetch();
+    return;
+  }
+  desk.picture = null;
+  stage.clear();
+  stage.draw();
+  describe();
+  showEnd();
+}
+
+const bitmaps = new Map(); // address -> promise of a bitmap, for the picture shown and the next one
+
+function loadBitmap(key, size) {
+  const wanted = $("stage").clientWidth * (window.devicePixelRatio || 1) * Math.max(stage.zoomed, 1);
+  const width = Math.min(4096, 320 * 2 ** Math.max(0, Math.ceil(Math.log2(wanted / 320)))); // in steps, so that what was fetched ahead fits
+  const address = "image" + query({ ...key, width: Math.max(64, width) });
+  if (!bitmaps.has(address)) {
+    bitmaps.set(address, fetch(address).then(async (response) => {
+      if (!response.ok) throw new Error("no picture");
+      return createImageBitmap(await response.blob());
+    }).catch(() => { bitmaps.delete(address); return null; }));
+    if (bitmaps.size > 6) bitmaps.delete(bitmaps.keys().next().value);
+  }
+  return bitmaps.get(address);
+}
+
+function prefetch() {
+  const next = desk.queue[desk.at + 1];
+  if (next) loadBitmap(keyOf(next));
+}
+
+// More of a large picture once one looks closer.
+async function sharpen() {
+  const picture = desk.picture;
+  if (!picture?.size_wh || !stage.bitmap || stage.bitmap.width >= picture.size_wh[0]) return;
+  const bitmap = await loadBitmap(keyOf(picture), picture.size_wh);
+  if (bitmap && desk.picture === picture && bitmap.width > stage.bitmap.width) {
+    stage.bitmap = bitmap;
+    stage.draw();
+  }
+}
+
+// ---- boxes from the label or from a suggestion
+
+function sources() {
+  const { picture } = desk;
+  const waiting = picture.suggestions.filter((s) => !s.decided).reverse(), decided = picture.suggestions.filter((s) => s.decided).reverse();
+  return [...(picture.labelled ? ["label"] : []), ...waiting.map((s) => s.id), ...(picture.labelled ? decided.map((s) => s.id) : [])];
+}
+
+function takeBoxes(source) {
+  const { picture } = desk;
+  desk.source = source;
+  const suggestion = picture.suggestions.find((s) => s.id === source);
+  const other = source === "label" ? picture.suggestions.findLast((s) => !s.decided) : null;
+  const ghosts = other ? other.boxes.map((box) => ({ xyxy: box.xyxy, tag: `${other.by} ${box.score.toFixed(2)}` })) : [];
+  stage.load(suggestion ? suggestion.boxes : source === "label" ? picture.boxes.map((xyxy) => ({ xyxy })) : [], ghosts);
+}
+
+function nameOf(source) {
+  if (source === "label") return "the label";
+  const suggestion = desk.picture.suggestions.find((s) => s.id === source);
+  return suggestion ? (suggestion.source === "model" ? `model ${suggestion.by}` : `carried from ${suggestion.by}`) : "";
+}
+
+// ---- decisions
+
+async function decide(action) {
+  const { picture } = desk;
+  if (!picture) return;
+  let boxes = null;
+  if (action === "none") stage.removeAll();
+  if (action === "none" || action === "accept") {
+    if (action === "accept" && !stage.boxes.length && !stage.dirty && !desk.source) {
+      say("Draw a box around the Vector, or press N if there is none.");
+      return;
+    }
+    if (desk.source === "label" && !stage.dirty && !picture.problem) action = "keep";
+    else {
+      action = "save";
+      boxes = stage.boxes.map((box) => box.xyxy);
+    }
+  }
+  tick();
+  const { active_s, keys, clicks, drags } = effort;
+  const answer = await ask("decide", { ...keyOf(picture), version: picture.version, action, boxes, tab, effort: { active_s, keys, clicks, drags } });
+  desk.trail.push("decision");
+  desk.done += 1;
+  showPace(answer.pace);
+  desk.queue.splice(desk.at, 1);
+  return true;
+}
+
+const acts = {
+  accept: () => alone(async () => { if (await decide("accept")) await show(); }),
+  none: () => alone(async () => { if (await decide("none")) await show(); }),
+  bin: () => alone(async () => { if (await decide(desk.picture?.binned ? "restore" : "bin")) await show(); }),
+  carry: () => alone(async () => {
+    const from = desk.picture && keyOf(desk.picture);
+    if (!from || !stage.boxes.length) { say("Draw a box first; then it can be carried on."); return; }
+    if (!await decide("accept")) return;
+    say("Carrying on…");
+    const { carried, frames } = await ask("carry", from);
+    const rest = desk.queue.filter((entry) => !carried.some((other) => same(entry, other)));
+    desk.at = Math.min(desk.at, rest.length);
+    rest.splice(desk.at, 0, ...carried);
+    desk.queue = rest;
+    await show(true);
+    const sure = carried.map((entry) => entry.confidence.toFixed(2));
+    say(!frames ? "There is no unlabelled frame after this one." : !carried.length ? "The next frame differs too much to carry the boxes on."
+      : `Carried to ${carried.length} of the next ${frames} frames; sure ${sure[0]}${carried.length > 1 ? " to " + sure.at(-1) : ""}.`);
+  }),
+  skip: () => alone(async () => {
+    if (!desk.picture) return;
+    desk.trail.push(keyOf(desk.picture));
+    desk.at += 1;
+    desk.skipped += 1;
+    await show();
+  }),
+  back: () => alone(async () => {
+    if (!desk.at) { say("This is the first one."); return; }
+    desk.at -= 1;
+    await show(true);
+  }),
+  undo: () => { if (!stage.revert()) alone(takeBack); },
+  redraw: () => { if (desk.picture) { stage.removeAll(); say("Drag a box around each Vector."); } },
+  other: () => {
+    if (!desk.picture) return;
+    const all = sources();
+    if (all.length < 2) { say(all.length ? "There are no other boxes for this picture." : "Nothing is suggested for this picture."); return; }
+    takeBoxes(all[(all.indexOf(desk.source) + 1) % all.length]);
+    say(`Boxes of ${nameOf(desk.source)}`);
+  },
+  help: () => { if ($("help").open) $("help").close(); else $("help").showModal(); },
+  retry: () => { const again = desk.retry; if (again) alone(again); else location.reload(); },
+};
+
+async function takeBack() {
+  const last = desk.trail.at(-1);
+  if (last && last !== "decision") {
+    const index = desk.queue.findIndex((entry) => same(entry, last));
+    desk.trail.pop();
+    if (index >= 0) {
+      desk.at = index;
+      desk.skipped = Math.max(desk.skipped - 1, 0);
+      await show(true);
+      return;
+    }
+  }
+  const answer = await ask("undo", { tab });
+  desk.trail.pop();
+  desk.done = Math.max(desk.done - 1, 0);
+  showPace(answer.pace);
+  desk.queue = desk.queue.filter((entry, index) => !(same(entry, answer) && (index < desk.at ? (desk.at -= 1, true) : true)));
+  desk.queue.splice(desk.at, 0, keyOf(answer));
+  await show(true);
+  say(`Undone: ${answer.name} is as it was before.`);
+}
+
+// ---- words on the page
+
+function describe() {
+  const { picture } = desk;
+  $("progress").textContent = desk.queue.length || desk.done ? `${desk.done} done, ${Math.max(desk.queue.length - desk.at, 0)} to go` : "";
+  for (const button of document.querySelectorAll("#acts button")) button.disabled = !picture && button.dataset.act !== "undo";
+  if (!picture) {
+    $("about").replaceChildren();
+    $("boxes").replaceChildren();
+    return;
+  }
+  const state = picture.binned ? "in the bin" : picture.labelled ? (picture.boxes.length ? "labelled" : "labelled: no Vector") : "not labelled yet";
+  const lines = [["h2", picture.name], ["p", `${picture.session} · ${picture.size_wh?.join(" × ") ?? "?"}`], ["p", state]];
+  if (stage.dirty) lines.push(["p", "Boxes changed, not saved yet", "warn"]);
+  else if (desk.source && desk.source !== "label") lines.push(["p", `Suggested: ${nameOf(desk.source)}${stage.boxes.length ? "" : ": no Vector"}`, "warn"]);
+  if (picture.problem) lines.push(["p", picture.problem, "warn"]);
+  $("about").replaceChildren(...lines.map(([tag, text, kind]) => Object.assign(document.createElement(tag), { textContent: text, className: kind ?? "" })));
+  $("boxes").replaceChildren(...stage.boxes.map((box, index) => {
+    const [x1, y1, x2, y2] = box.xyxy, item = document.createElement("li"), button = document.createElement("button");
+    button.textContent = `${index + 1}: ${Math.round(x2 - x1)} × ${Math.round(y2 - y1)} at ${Math.round(x1)}, ${Math.round(y1)}${box.score === undefined ? "" : " · " + box.score.toFixed(2)}`;
+    button.setAttribute("aria-pressed", String(index === stage.selected));
+    button.addEventListener("click", () => { stage.select(index); $("stage").focus(); });
+    item.append(button);
+    return item;
+  }));
+  $("accept-text").textContent = desk.source === "label" && !stage.dirty ? "Keep label" : stage.boxes.length ? "Accept" : desk.source || stage.dirty ? "Accept: no Vector" : "Accept";
+  $("bin-text").textContent = picture.binned ? "Back from the bin" : "To the bin";
+  for (const act of ["accept", "none", "redraw", "carry", "other"]) document.querySelector(`#acts [data-act=${act}]`).disabled = picture.binned;
+  document.querySelector("#acts [data-act=other]").disabled ||= sources().length < 2;
+}
+
+function showPace(pace) {
+  const { seconds_median: seconds, actions_suggested: suggested, actions_unsuggested: unsuggested } = pace;
+  const parts = seconds === null ? [] : [`${seconds.toFixed(1)} s a picture`];
+  if (suggested !== null) parts.push(`${suggested.toFixed(1)} actions with suggestion`);
+  if (unsuggested !== null) parts.push(`${unsuggested.toFixed(1)} without`);
+  $("pace").textContent = parts.join(" · ");
+}
+
+function showEnd() {
+  const again = (label, work) => { const button = document.createElement("button"); button.textContent = label; button.addEventListener("click", work); return button; };
+  const line = (text) => Object.assign(document.createElement("p"), { textContent: text });
+  const row = document.createElement("div");
+  if (desk.skipped) row.append(again(`Go through the ${desk.skipped} skipped`, () => alone(loadQueue)));
+  for (const [filter, name] of Object.entries(FILTER_NAMES)) {
+    const count = desk.counts[filter];
+    if (filter !== $("filter").value && count) row.append(again(`${count} ${name}`, () => { $("filter").value = filter; alone(loadQueue); }));
+  }
+  const now = FILTER_NAMES[$("filter").value];
+  $("end").replaceChildren(line(desk.done ? `All done: ${desk.done} decided, every one of them saved.` : `There is nothing here (${now}).`), row);
+  $("end").hidden = false;
+}
+
+let hush;
+function say(text) {
+  $("message").textContent = text;
+  $("message").classList.add("shown");
+  clearTimeout(hush);
+  hush = setTimeout(() => $("message").classList.remove("shown"), 1500 + 50 * text.length);
+}
+
+// ---- effort: seconds at work, keys, clicks, drags
+
+function tick() {
+  const now = performance.now();
+  if (document.visibilityState === "visible") effort.active_s += Math.min((now - effort.last) / 1000, IDLE_S);
+  effort.last = now;
+}
+
+let pressed = null;
+document.addEventListener("pointerdown", (event) => { tick(); pressed = [event.clientX, event.clientY]; }, true);
+document.addEventListener("pointerup", (event) => {
+  if (pressed) effort[Math.hypot(event.clientX - pressed[0], event.clientY - pressed[1]) < 4 ? "clicks" : "drags"] += 1;
+  pressed = null;
+}, true);
+for (const kind of ["pointermove", "wheel"]) document.addEventListener(kind, tick, { capture: true, passive: true });
+document.addEventListener("visibilitychange", () => { effort.last = performance.now(); });
+
+// ---- keys
+
+const KEYS = { n: "none", s: "skip", p: "back", z: "undo", u: "undo", c: "carry", m: "other", x: "bin", r: "redraw", "?": "help", h: "help" };
+const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+
+document.addEventListener("keydown", (event) => {
+  tick();
+  const modifier = ["Shift", "Control", "Alt", "Meta"].includes(event.key);
+  if (!event.repeat && !modifier) effort.keys += 1;
+  if ($("help").open) {
+    if (event.key === "?" || event.key === "h") { event.preventDefault(); acts.help(); }
+    return;
+  }
+  const focus = document.activeElement;
+  if (focus?.tagName === "SELECT") return;
+  if (focus?.tagName === "BUTTON" && (event.key === "Enter" || event.key === " ")) return; // it is the button's
+  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  const undo = (event.ctrlKey || event.metaKey) && key === "z";
+  if (!undo && !ARROWS[key] && (event.ctrlKey || event.metaKey || event.altKey)) return; // the browser's own
+  const act = undo ? acts.undo : acts[KEYS[key]];
+  if (act) { if (!event.repeat) act(); } // a key held down is not an answer to several pictures
+  else if (key === "Enter") { if (!event.repeat) (desk.retry ? acts.retry : acts.accept)(); }
+  else if (ARROWS[key]) {
+    const by = event.ctrlKey || event.metaKey ? 10 : 1, [dx, dy] = ARROWS[key];
+    stage.nudge(dx * by, dy * by, event.shiftKey ? "last" : event.altKey ? "first" : "both");
+  } else if (key === "Delete" || key === "Backspace") stage.remove();
+  else if (key === "Escape") stage.revert(true);
+  else if (key === "d") { if (desk.picture) stage.addInMiddle(); }
+  else if (key === "b") { if (stage.boxes.length) stage.select((stage.selected + 1) % stage.boxes.length); }
+  else if (key === "+" || key === "=") { stage.zoom(1.4); sharpen(); }
+  else if (key === "-") stage.zoom(1 / 1.4);
+  else if (key === "0") stage.resetZoom();
+  else if (key === " ") stage.panning = true;
+  else return;
+  event.preventDefault();
+});
+document.addEventListener("keyup", (event) => { if (event.key === " ") stage.panning = false; });
+$("canvas").addEventListener("wheel", () => sharpen(), { passive: true });
+$("canvas").addEventListener("pointerdown", () => $("stage").focus({ preventScroll: true }));
+
+document.addEventListener("click", (event) => {
+  const act = event.target.closest("[data-act]")?.dataset.act;
+  if (!act) return;
+  acts[act]();
+  if (act !== "help") $("stage").focus({ preventScroll: true });
+});
+for (const id of ["filter", "session", "order"]) $(id).addEventListener("change", () => { alone(loadQueue); $("stage").focus(); });
+window.addEventListener("beforeunload", (event) => { if (desk.picture && stage.dirty) event.preventDefault(); });
+
+alone(async () => {
+  const start = await ask("start"), asked = new URLSearchParams(location.hash.slice(1));
+  document.title = `Review ${start.data}`;
+  $("filter").replaceChildren(...Object.entries(FILTER_NAMES).map(([value, name]) => new Option(name, value)));
+  $("filter").value = asked.get("filter") in FILTER_NAMES ? asked.get("filter") : start.filter;
+  if (asked.get("order") === "name") $("order").value = "name";
+  const session = asked.get("session") ?? start.session ?? "";
+  $("session").replaceChildren(new Option(session || "all sessions", session));
+  await loadQueue();
+  $("stage").focus();
+});

@@ -1,0 +1,157 @@
+"""Suggestions on disk: boxes that nobody has accepted yet, kept apart from the labels.
+
+    suggestions/<session>/<name>.json    {"size_wh", "suggestions": [{"id", "source", "by", "digest", "threshold", "doubt", "decided", "boxes"}]}
+
+Each model, and each picture that boxes were carried from, has one suggestion for a picture. It is decided once a person has decided on
+the picture while it was there; decided ones stay, so that nothing a person has answered is asked again.
+"""
+
+import fcntl
+import json
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from vector_tl.errors import UserError
+from vector_tl.files import write_atomic
+from vector_tl.labels.dataset import label_path
+
+MODEL, CARRIED = "model", "carried"
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """Boxes for one picture from one source.
+
+    Attributes:
+        source: `model` or `carried`.
+        by: the model's name, or the name of the picture the boxes were carried from.
+        digest: SHA-256 of the model's file; empty for carried ones.
+        threshold: score above which a box was suggested.
+        doubt: 0 (sure) to 1 (could be either way).
+        boxes: ((x1, y1, x2, y2, score), ...) in pixels of the picture; none: no Vector in it.
+        decided: a person has decided on the picture since.
+    """
+
+    source: str
+    by: str
+    digest: str
+    threshold: float
+    doubt: float
+    boxes: tuple[tuple[float, float, float, float, float], ...] = field(default=())
+    decided: bool = False
+
+    @property
+    def id(self) -> str:
+        """The same for the same source: a model by its content, not only by its name."""
+        return f"{self.source}:{self.by}:{self.digest[:12]}"
+
+    @property
+    def boxes_xyxy(self) -> np.ndarray:
+        """(N, 4) in pixels."""
+        return np.array([box[:4] for box in self.boxes], np.float64).reshape(-1, 4)
+
+    @property
+    def scores(self) -> np.ndarray:
+        """(N,)"""
+        return np.array([box[4] for box in self.boxes], np.float64)
+
+
+def suggestion(source: str, by: str, digest: str, threshold: float, doubt: float, boxes_xyxy: np.ndarray, scores: Sequence[float]) -> Suggestion:
+    """A suggestion from arrays: boxes (N, 4) in pixels and scores (N,)."""
+    boxes = tuple((*(round(float(v), 2) for v in box), round(float(score), 4)) for box, score in zip(boxes_xyxy, scores, strict=True))
+    return Suggestion(source, by, digest, float(threshold), round(float(doubt), 4), boxes)
+
+
+def doubt(scores: Sequence[float], threshold: float) -> float:
+    """How near to the threshold the least certain score is, also of those below it: 1 on it, 0 for scores of 0 and 1 and for none."""
+    away = [(s - threshold) / (1 - threshold) if s >= threshold else (threshold - s) / threshold for s in scores]
+    return 1 - min(away, default=1.0)
+
+
+def suggestions_path(folder: Path, session: str, name: str) -> Path:
+    """Where a picture's suggestions lie."""
+    label = label_path(folder, session, name)  # refuses names that are none
+    return Path(folder) / "suggestions" / label.parent.name / (label.stem + ".json")
+
+
+def read_suggestions(folder: Path, session: str, name: str) -> tuple[list[Suggestion], tuple[int, int]]:
+    """The suggestions for a picture, oldest first, and the picture's width and height; ([], (1, 1)) where there are none.
+
+    Raises:
+        UserError: the file is not of its form.
+    """
+    path = suggestions_path(folder, session, name)
+    try:
+        content = json.loads(path.read_bytes())
+        width, height = (int(v) for v in content["size_wh"])
+        if width < 1 or height < 1:
+            raise ValueError("size_wh")
+        return [_parse(entry) for entry in content["suggestions"]], (width, height)
+    except (FileNotFoundError, NotADirectoryError):
+        return [], (1, 1)
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise UserError(f"{path} is not a readable list of suggestions ({type(error).__name__}); delete it and run vector-tl label suggest again.") from error
+
+
+def _parse(entry: dict) -> Suggestion:
+    boxes = tuple((*map(float, box["xyxy"]), float(box["score"])) for box in entry["boxes"])
+    if not all(len(box) == 5 and all(map(math.isfinite, box)) and box[0] < box[2] and box[1] < box[3] for box in boxes):
+        raise ValueError("boxes")
+    words = {key: str(entry[key]) for key in ("source", "by", "digest")}
+    return Suggestion(**words, threshold=float(entry["threshold"]), doubt=float(entry["doubt"]), boxes=boxes, decided=bool(entry["decided"]))
+
+
+def put_suggestion(folder: Path, session: str, name: str, new: Suggestion, size_wh: tuple[int, int]) -> bool:
+    """Add a suggestion; an undecided one of the same source gives way. False when a person has answered this very one before."""
+    with locked(folder):
+        kept, _ = read_suggestions(folder, session, name)
+        if any(old.id == new.id and old.decided for old in kept):
+            return False
+        kept = [old for old in kept if old.decided or old.source != new.source or (new.source == MODEL and old.by != new.by)]
+        _write(folder, session, name, [*kept, new], size_wh)
+        return True
+
+
+def drop_carried(folder: Path, session: str, name: str, by: str) -> None:
+    """Take back an undecided suggestion that was carried from picture `by`."""
+    with locked(folder):
+        before, size_wh = read_suggestions(folder, session, name)
+        kept = [s for s in before if s.decided or s.source != CARRIED or s.by != by]
+        if len(kept) < len(before):
+            _write(folder, session, name, kept, size_wh)
+
+
+def mark(folder: Path, session: str, name: str, ids: Sequence[str], decided: bool) -> None:
+    """Note on the suggestions named that the picture was decided on, or no longer is."""
+    if not ids:
+        return
+    with locked(folder):
+        before, size_wh = read_suggestions(folder, session, name)
+        after = [replace(s, decided=decided) if s.id in ids else s for s in before]
+        if after != before:
+            _write(folder, session, name, after, size_wh)
+
+
+def _write(folder: Path, session: str, name: str, suggestions: list[Suggestion], size_wh: tuple[int, int]) -> None:
+    path = suggestions_path(folder, session, name)
+    entries = [{"id": s.id} | asdict(s) | {"boxes": [{"xyxy": box[:4], "score": box[4]} for box in s.boxes]} for s in suggestions]
+    write_atomic(path, json.dumps({"size_wh": list(size_wh), "suggestions": entries}, indent=1, allow_nan=False) + "\n")
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """One writer of suggestions at a time, whatever process it is in."""
+    path = Path(folder) / "suggestions" / ".lock"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("w")
+    except OSError as error:
+        raise UserError(f"Cannot write suggestions into {path.parent}: {error.strerror}.") from error
+    with file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
