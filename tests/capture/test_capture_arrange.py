@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from vector_tl.capture.arrange import DISTANCE_MM, HALF_VIEW_RAD, LENS_AHEAD_MM, arrange, draw_distance_mm, is_negative
+from vector_tl.capture.arrange import DISTANCE_MM, HALF_VIEW_RAD, LENS_AHEAD_MM, arrange, draw_distance_mm, is_negative, spread
 from vector_tl.capture.choose import Chooser
 
 
@@ -18,7 +18,7 @@ def relative(viewer, other) -> tuple[float, float]:
 def drawn(count=600, **kwargs):
     rng = np.random.default_rng(5)
     options = {"start": (100.0, -50.0, 1.0), "targets": 2, "negative": False, "moving": False} | kwargs
-    return [arrange(rng, **{"distance_mm": draw_distance_mm(rng)} | options) for _ in range(count)]
+    return [arrange(rng, **{"distance_mm": draw_distance_mm(rng.random())} | options) for _ in range(count)]
 
 
 def test_targets_are_near_and_far_in_the_middle_and_cut_by_the_edge():
@@ -31,6 +31,13 @@ def test_targets_are_near_and_far_in_the_middle_and_cut_by_the_edge():
     beyond = (np.abs(bearings) > HALF_VIEW_RAD).mean()
     assert 0.15 < at_edge < 0.5 and 0.05 < beyond < 0.25
     assert (bearings > 0).mean() == pytest.approx(0.5, abs=0.08)
+
+
+def test_distances_leave_no_gap():
+    for first in (0, 100):
+        numbers = sorted(spread(first + number) for number in range(60))
+        assert max(b - a for a, b in zip(numbers, numbers[1:], strict=False)) < 0.05 and numbers[0] < 0.05 and numbers[-1] > 0.95
+    assert draw_distance_mm(0.0) == pytest.approx(DISTANCE_MM[0]) and draw_distance_mm(1.0) == pytest.approx(DISTANCE_MM[1])
 
 
 def test_negatives_have_everybody_out_of_view():

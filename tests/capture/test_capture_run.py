@@ -8,9 +8,11 @@ import cv2
 import numpy as np
 import pytest
 
-from vector_tl.capture.run import capture, take_session, watch
+from vector_tl.capture.run import capture, watch
+from vector_tl.capture.sessions import read_session
 from vector_tl.capture.settings import CaptureSettings
-from vector_tl.capture.simulated import clear_boxes, next_plan, read_session
+from vector_tl.capture.simulated import clear_boxes, next_plan
+from vector_tl.capture.studio import take_session
 from vector_tl.errors import UsageError, UserError
 from vector_tl.labels import dataset
 from vector_tl.robot.base import Frame, Intrinsics, NoFreshFrame, RobotState
@@ -22,11 +24,13 @@ class SmallWorld:
     serial, intrinsics, stops = "00e20100", Intrinsics(), []
 
     def __init__(self, fail_after=None, shift_px=0.0):
+        self.image_id = 0
         self.world(0)
-        self.image_id, self.head_rad, self.lift_mm, self.speeds = 0, 0.0, 32.0, (0.0, 0.0)
+        self.head_rad, self.lift_mm, self.speeds = 0.0, 32.0, (0.0, 0.0)
         self.fail_after, self.shift_px, self.truths, self.driven = fail_after, shift_px, {}, 0
 
     def world(self, seed):
+        self.images_elsewhere = self.image_id
         self.poses = [(0.0, seed % 100 * 5.0, 0.0), (300.0, 0.0, 0.0), (-300.0, 0.0, 0.0)]
 
     def next_frame(self, after_id=None, timeout_s=1.0):
@@ -34,7 +38,7 @@ class SmallWorld:
         self.image_id += 1
         if self.fail_after is not None and self.image_id > self.fail_after:
             raise KeyboardInterrupt
-        shade = 40 + self.image_id * 7 % 150
+        shade = 40 + (self.image_id - self.images_elsewhere) * 7 % 150
         picture = np.full((360, 640, 3), shade, np.uint8)
         jpeg = cv2.imencode(".jpg", picture)[1].tobytes()
         self.truths[self.image_id] = {"size_wh": [640, 360], "boxes": self._boxes(), "vectors": self._vectors(), "falls": 0}
@@ -89,8 +93,8 @@ def run(settings, world=None) -> SmallWorld:
     world = world or SmallWorld()
     plan, _ = next_plan(settings)
     while plan is not None:
-        world.world(plan.world)
-        take_session(settings, plan, world, world)
+        dataset.extend_splits(settings.data, [plan.session], settings.split_shares)
+        take_session(settings.data, plan, world, world)
         plan, _ = next_plan(settings)
     return world
 
@@ -250,7 +254,7 @@ def simulated(tmp_path_factory):
 
 def test_capture_through_the_sdk(simulated):
     settings, result = simulated
-    assert set(result) == {"sessions", "kept", "seen", "seconds"}
+    assert set(result) == {"sessions", "kept", "seen", "seconds", "coverage"}
     assert (result["sessions"], result["kept"]) == (2, 14) and result["seen"] >= 14
     data = dataset.load_dataset(settings.data, "all")
     assert len(data) == 14 and sum(len(item.boxes_norm) == 0 for item in data.items) == 4

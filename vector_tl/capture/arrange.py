@@ -24,9 +24,15 @@ class Arrangement:
     wheels_mmps: tuple[float, float]  # left, right; zeros: the picture is taken standing
 
 
-def draw_distance_mm(rng: np.random.Generator) -> float:
-    """As many from 90 to 285 as from 285 to 900 mm (uniform in the logarithm)."""
-    return math.exp(rng.uniform(*np.log(DISTANCE_MM)))
+def draw_distance_mm(share: float) -> float:
+    """The distance that `share` (0 to 1) of all are below: as many from 90 to 285 as from 285 to 900 mm (even in the logarithm)."""
+    near, far = np.log(DISTANCE_MM)
+    return math.exp(near + share * (far - near))
+
+
+def spread(number: int) -> float:
+    """Numbers from 0 on, spread over 0 to 1 so that any run of them leaves no large gap (multiples of the golden ratio)."""
+    return (0.5 + number * (math.sqrt(5) - 1) / 2) % 1.0
 
 
 def arrange(rng: np.random.Generator, start: Pose, targets: int, distance_mm: float, negative: bool, moving: bool) -> Arrangement:
@@ -39,13 +45,13 @@ def arrange(rng: np.random.Generator, start: Pose, targets: int, distance_mm: fl
         negative: none of them is to be in view.
         moving: the viewer drives.
     """
-    spread_mm = 220.0 if rng.random() < 0.6 else 600.0
-    viewer = (start[0] + rng.normal(0, spread_mm), start[1] + rng.normal(0, spread_mm), rng.uniform(-math.pi, math.pi))
+    about_mm = 220.0 if rng.random() < 0.6 else 600.0
+    viewer = (start[0] + rng.normal(0, about_mm), start[1] + rng.normal(0, about_mm), rng.uniform(-math.pi, math.pi))
     poses = [viewer]
     for target in range(targets):
         in_view = not negative and (target == 0 or rng.random() < 0.15)
         if in_view:
-            away_mm = distance_mm if target == 0 else draw_distance_mm(rng)
+            away_mm = distance_mm if target == 0 else draw_distance_mm(rng.random())
             bearing_rad = _bearing_in_view(rng, away_mm)
         else:
             away_mm = rng.uniform(*HIDDEN_MM)

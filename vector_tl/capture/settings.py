@@ -31,6 +31,10 @@ class CaptureSettings:
     """Share of simulated pictures without a Vector in view (0 to 1)."""
     moving: float = 0.25
     """Share of simulated pictures taken while driving, with motion blur."""
+    val: float = 0.15
+    """Share of the sessions that go to split val."""
+    test: float = 0.15
+    """Share of the sessions that go to split test; the others train."""
     seconds: float | None = None
     """With a robot: stop after so long, however many pictures there are; Ctrl-C does so at once."""
     novelty: float = 6.0
@@ -38,12 +42,19 @@ class CaptureSettings:
     camera: Literal["rendered", "plain"] = "rendered"
     """The simulator's camera: rendered (needs EGL), or plain, flat boxes for a quick try."""
 
+    @property
+    def split_shares(self) -> tuple[float, float, float]:
+        """Shares of train, val and test."""
+        return 1.0 - self.val - self.test, self.val, self.test
+
     def check(self) -> None:
         """Raise `UsageError` for values that make no sense."""
         if self.count < 1 or self.pictures_per_session < 1:
             raise UsageError(f"--count {self.count} and --pictures-per-session {self.pictures_per_session} must be at least 1.")
         if not (0 <= self.negatives <= 1 and 0 <= self.moving <= 1):
             raise UsageError(f"--negatives {self.negatives:g} and --moving {self.moving:g} are shares; give numbers from 0 to 1.")
+        if not (self.val >= 0 and self.test >= 0 and self.val + self.test <= 1):
+            raise UsageError(f"--val {self.val:g} and --test {self.test:g} are shares of the sessions; together they may be 1 at most.")
         if self.seed < 0:
             raise UsageError(f"--seed {self.seed} is negative; give 0 or more.")
         if self.seconds is not None and not self.seconds > 0:

@@ -1,6 +1,5 @@
 """Sessions in the simulator: a hand puts the Vectors somewhere, the robot's camera takes the picture, the truth channel labels it."""
 
-import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +7,8 @@ from typing import Protocol
 
 import numpy as np
 
-from vector_tl.capture.arrange import Arrangement, Pose, arrange, draw_distance_mm, is_negative
+from vector_tl.capture.arrange import Arrangement, Pose, arrange, draw_distance_mm, is_negative, spread
+from vector_tl.capture.sessions import has_picture, read_session
 from vector_tl.capture.settings import CaptureSettings
 from vector_tl.errors import UserError
 from vector_tl.labels import dataset
@@ -17,6 +17,7 @@ from vector_tl.robot.simulator import SimulatorGone
 
 ARRANGEMENTS = 150  # how many are tried for one picture; most impossible ones are refused without taking a frame
 SAME_DISTANCE = 30  # of them are tried before another distance is drawn: else the rooms' walls would leave near ones only
+FIRST_DISTANCE = 90  # and so many for the first one, which is spread evenly over all pictures: far ones are refused most often
 MIN_SIDE_PX, MIN_VISIBLE_PX = 16, 150  # a picture that shows less than that of a Vector is neither one with it nor one without
 MOST_INSIDE = 0.5  # nor is one where this share of a box lies in another: a Vector seen through the gaps of the one before it
 CAMERA_FPS = 5.0  # a slow camera gives head and exposure control more time between frames, and each frame has to be rendered
@@ -45,18 +46,32 @@ class Picture:
 
 @dataclass(frozen=True)
 class Plan:
-    """A session to be taken, or to be finished."""
+    """A session to be taken, or to be finished: everything that its pictures depend on."""
 
     session: str
+    seed: int
     world: int
     pictures: int
     first: int  # how many pictures of this seed come before it
+    negatives: float
+    moving: float
+    camera: str
+
+    @classmethod
+    def of(cls, session: str, about: dict) -> "Plan":
+        """The plan that a session was taken by."""
+        return cls(session, about["seed"], about["world"], about["planned"], about["first"], about["negatives"], about["moving"], about["camera"])
+
+    def facts(self) -> dict:
+        """What the session's file says of it."""
+        return {"seed": self.seed, "world": self.world, "first": self.first, "planned": self.pictures,
+                "negatives": self.negatives, "moving": self.moving, "camera": self.camera}  # fmt: skip
 
 
 def next_plan(settings: CaptureSettings) -> tuple[Plan | None, list[dict]]:
-    """The first session of this seed that is not whole, None when `count` is reached, and the provenance of those that are.
+    """The first session of this seed that is not whole, None when `count` is reached, and the files of those that are.
 
-    A session is whole once its provenance says so and none of its labels lacks its picture (a clone of a repository has labels alone).
+    A session is whole once its file says so and every picture of it is there (a clone of a repository has labels alone).
     """
     whole: list[dict] = []
     kept = 0
@@ -65,41 +80,27 @@ def next_plan(settings: CaptureSettings) -> tuple[Plan | None, list[dict]]:
         about = read_session(settings.data, session)
         if about is None:
             break
-        if not about["whole"] or any(_lacks_picture(settings, session, shot["name"]) for shot in about["shots"]):
-            return Plan(session, about["world"], about["planned"], about["first"]), whole
+        if not about["whole"] or any(not _is_finished(settings.data, session, shot["name"]) for shot in about["shots"]):
+            return Plan.of(session, about), whole
         whole.append(about)
         kept += len(about["shots"])
     if kept >= settings.count:
         return None, whole
     left = settings.count - kept
     pictures = math.ceil(left / math.ceil(left / settings.pictures_per_session))  # sessions of about the same size
-    return Plan(session, settings.seed * 100_000 + len(whole), pictures, kept), whole
+    world = settings.seed * 100_000 + len(whole)
+    return Plan(session, settings.seed, world, pictures, kept, settings.negatives, settings.moving, settings.camera), whole
 
 
-def read_session(folder: Path, session: str) -> dict | None:
-    """A session's provenance, None when there is none.
-
-    Raises:
-        UserError: the file is broken.
-    """
-    path = Path(folder) / "sessions" / f"{session}.json"
-    try:
-        return json.loads(path.read_text())
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} cannot be read ({error}); repair it, or move it away to have the session taken again.") from error
-
-
-def _lacks_picture(settings: CaptureSettings, session: str, name: str) -> bool:
-    return dataset.label_path(settings.data, session, name).exists() and not dataset.image_path(settings.data, session, name).exists()
+def _is_finished(folder: Path, session: str, name: str) -> bool:
+    return has_picture(folder, session, name) or not dataset.label_path(folder, session, name).exists()
 
 
 class Photographer:
     """Takes the pictures of one session. Each depends on nothing but the seed, the room and its number, so that any of them can be taken again."""
 
-    def __init__(self, settings: CaptureSettings, robot: Robot, truth: Truth):
-        self.settings, self.robot, self.truth = settings, robot, truth
+    def __init__(self, robot: Robot, truth: Truth):
+        self.robot, self.truth = robot, truth
         self.seen = 0
         self._last_id: int | None = None
 
@@ -109,12 +110,13 @@ class Photographer:
         Args:
             start: a place for the viewer that is known to be free.
         """
-        rng = np.random.default_rng([self.settings.seed, plan.world, number])
-        negative = is_negative(plan.first + number, self.settings.negatives)
-        moving = rng.random() < self.settings.moving
+        rng = np.random.default_rng([plan.seed, plan.world, number])
+        negative = is_negative(plan.first + number, plan.negatives)
+        moving = rng.random() < plan.moving
+        distance_mm = draw_distance_mm(spread(plan.first + number))
         for attempt in range(ARRANGEMENTS):
-            if attempt % SAME_DISTANCE == 0:
-                distance_mm = draw_distance_mm(rng)
+            if attempt >= FIRST_DISTANCE and attempt % SAME_DISTANCE == 0:
+                distance_mm = draw_distance_mm(rng.random())
             wanted = arrange(rng, start, targets, distance_mm, negative, moving)
             if not self._place(wanted):
                 continue

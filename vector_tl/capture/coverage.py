@@ -1,0 +1,121 @@
+"""What a data set shows already and what it lacks: distance, place in the picture, heading, brightness, how many Vectors."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from rich.table import Table
+
+EDGE_PX = 1.5  # a box that comes so near to the picture's edge is cut by it
+FOCAL_PX, TALL_MM = 353.0, 67.5  # of Vector's camera, and of a Vector: to tell a distance from a box
+BINS = {  # of each kind the bins in the order in which they are shown, with the words of a hint
+    "distance": {"under 150 mm": "close up", "150 to 300 mm": "near", "300 to 500 mm": "at 300 to 500 mm", "500 mm and more": "far away"},
+    "place": {"left": "on the left", "middle": "in the middle", "right": "on the right", "cut": "cut by the picture's edge"},
+    "heading": {"front": "from the front", "its left": "from its left", "its right": "from its right", "back": "from behind"},
+    "brightness": {"dark": "in the dark", "medium": "in medium light", "bright": "in bright light"},
+    "vectors": {"none": "without a Vector", "one": "with one Vector", "two or more": "with two Vectors"},
+}
+UNKNOWN = "unknown"
+DISTANCES_MM, GREYS = (150.0, 300.0, 500.0), (75.0, 135.0)
+FEW = 0.5  # of a bin's fair share: below that it is few
+SHARES = {"vectors": {"none": 0.12, "one": 0.5, "two or more": 0.0}, "place": {"cut": 0.1}}  # where fair is not the same for all bins
+HINTS = 4
+HINT_FROM = 8  # pictures; before that everything is missing
+
+
+def bins_of(shot: dict) -> dict[str, str]:
+    """The bin of each kind that a picture falls into; `unknown` where nothing tells.
+
+    Args:
+        shot: as in a session's file: "xyxy" (boxes in pixels, None when nobody has looked), "size_wh", "brightness" (mean grey), and where
+            known "distance_mm" and "facing_deg" (0: it faces the camera, positive: its right is seen).
+    """
+    boxes = shot.get("xyxy")
+    bins = {"brightness": _step(shot["brightness"], GREYS, "brightness"), "vectors": UNKNOWN}
+    if boxes is None:
+        return bins | dict.fromkeys(("distance", "place", "heading"), UNKNOWN)
+    bins["vectors"] = ("none", "one", "two or more")[min(len(boxes), 2)]
+    if boxes:
+        largest = max(boxes, key=lambda b: (b[2] - b[0]) * (b[3] - b[1]))
+        bins["place"] = place_of(largest, shot["size_wh"])
+        distance_mm = shot.get("distance_mm") or distance_by_height_mm(largest, shot["size_wh"])
+        bins["distance"] = UNKNOWN if distance_mm is None else _step(distance_mm, DISTANCES_MM, "distance")
+        facing = shot.get("facing_deg")
+        bins["heading"] = UNKNOWN if facing is None else heading_of(facing)
+    return bins
+
+
+def place_of(xyxy: list[float], size_wh: tuple[int, int]) -> str:
+    """In which third of the picture a box has its middle, or `cut` when it touches the left, right or upper edge."""
+    if xyxy[0] < EDGE_PX or xyxy[2] > size_wh[0] - EDGE_PX or xyxy[1] < EDGE_PX:
+        return "cut"
+    return ("left", "middle", "right")[min(int(1.5 * (xyxy[0] + xyxy[2]) / size_wh[0]), 2)]
+
+
+def heading_of(facing_deg: float) -> str:
+    """Which side of a Vector is seen."""
+    if abs(facing_deg) < 45:
+        return "front"
+    return "back" if abs(facing_deg) > 135 else "its right" if facing_deg > 0 else "its left"
+
+
+def distance_by_height_mm(xyxy: list[float], size_wh: tuple[int, int]) -> float | None:
+    """How far a Vector is, roughly, from its box's height by the pinhole; None for a box that is cut above or below."""
+    if xyxy[1] < EDGE_PX or xyxy[3] > size_wh[1] - EDGE_PX:
+        return None
+    return FOCAL_PX * size_wh[0] / 640 * TALL_MM / (xyxy[3] - xyxy[1])
+
+
+def _step(value: float, limits: tuple[float, ...], kind: str) -> str:
+    return list(BINS[kind])[sum(value >= limit for limit in limits)]
+
+
+class Coverage:
+    """Counts pictures by bin."""
+
+    def __init__(self, shots: Iterable[dict] = ()):
+        self.total = 0
+        self.counts = {kind: Counter() for kind in BINS}
+        for shot in shots:
+            self.add(shot)
+
+    def add(self, shot: dict, times: int = 1) -> None:
+        """Count a picture; `times` -1 takes it back."""
+        self.total += times
+        for kind, name in bins_of(shot).items():
+            self.counts[kind][name] += times
+
+    def lacking(self, kind: str) -> list[str]:
+        """The bins of a kind that have less than half of their fair share; none when nothing is known of it."""
+        known = sum(self.counts[kind][name] for name in BINS[kind])
+        fair = SHARES.get(kind, {})
+        return [name for name in BINS[kind] if known and self.counts[kind][name] < FEW * fair.get(name, 1 / len(BINS[kind])) * known]
+
+    def lacks(self, shot: dict) -> bool:
+        """Whether a picture would fill what is missing."""
+        return any(name in self.lacking(kind) for kind, name in bins_of(shot).items())
+
+    def hint(self) -> str:
+        """What is missing in plain words, such as "few from behind, none in the dark"."""
+        if self.total < HINT_FROM:
+            return ""
+        words = [(self.counts[kind][name], BINS[kind][name]) for kind in BINS for name in self.lacking(kind)]
+        said = [f"{'few' if count else 'none'} {word}" for count, word in sorted(words, key=lambda pair: pair[0])]
+        unknown = [kind for kind in ("distance", "heading") if self.counts[kind][UNKNOWN] and not any(self.counts[kind][n] for n in BINS[kind])]
+        said += [f"{' and '.join(unknown)} unknown"] if unknown else []
+        return ", ".join(said[:HINTS])
+
+    def table(self) -> dict[str, dict[str, int]]:
+        """Kind -> bin -> count, in their order; `unknown` only where there are such."""
+        return {
+            kind: {name: self.counts[kind][name] for name in bins} | ({UNKNOWN: self.counts[kind][UNKNOWN]} if self.counts[kind][UNKNOWN] > 0 else {})
+            for kind, bins in BINS.items()
+        }
+
+
+def rich_table(coverage: Coverage, title: str = "") -> Table:
+    """The counts for a terminal, a row for each kind; what is few is marked with `<`."""
+    table = Table(title=title or None, show_header=False, pad_edge=False, title_justify="left")
+    for kind, counts in coverage.table().items():
+        lacking = coverage.lacking(kind)
+        table.add_row(kind, *(f"{name}\n{'< ' if name in lacking else ''}{count}" for name, count in counts.items()))
+    return table

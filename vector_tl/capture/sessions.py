@@ -1,0 +1,140 @@
+"""A capture session's file: where its pictures come from, and a line for each of them.
+
+The pictures' bytes are not in the repository, so a line also has what tells whether a picture was made again as it was: a digest,
+and a thumbnail of 16 x 9 greys for computers that draw a little differently.
+"""
+
+import base64
+import fcntl
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+import vector_tl
+from vector_tl.errors import UserError
+from vector_tl.files import write_atomic
+from vector_tl.labels import dataset
+from vector_tl.robot.base import Frame, Robot
+
+THUMB_WH = (16, 9)
+
+
+def session_path(folder: Path, session: str) -> Path:
+    """Where a session's file lies."""
+    return Path(folder) / "sessions" / f"{session}.json"
+
+
+def read_session(folder: Path, session: str) -> dict | None:
+    """A session's file, None when there is none.
+
+    Raises:
+        UserError: the file is broken.
+    """
+    path = session_path(folder, session)
+    try:
+        return json.loads(path.read_text())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read ({error}); repair it, or move it away to have the session taken again.") from error
+
+
+def write_session(folder: Path, session: str, about: dict) -> None:
+    """Write a session's file, whole or not at all: a line for each shot, one for each other fact."""
+    facts = [f"{json.dumps(key)}: {json.dumps(value, allow_nan=False)}" for key, value in about.items() if key != "shots"]
+    shots = ",\n".join(json.dumps(shot, separators=(",", ":"), allow_nan=False) for shot in about["shots"])
+    write_atomic(session_path(folder, session), "{\n" + ",\n".join([*facts, f'"shots": [\n{shots}\n]']) + "\n}\n")
+
+
+def read_all(folder: Path, prefix: str = "") -> dict[str, dict]:
+    """All session files that capture wrote, session -> content; others (an import's) are passed over."""
+    names = sorted(path.stem for path in (Path(folder) / "sessions").glob(f"{prefix}*.json"))
+    found = {name: read_session(folder, name) for name in names}
+    return {name: about for name, about in found.items() if isinstance(about, dict) and isinstance(about.get("shots"), list)}
+
+
+def provenance(robot: Robot) -> dict:
+    """What is the same for all pictures of a session."""
+    return {
+        "robot": robot.serial,
+        "intrinsics": asdict(robot.intrinsics),
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "vector_tl": vector_tl.__version__,
+        "wirepod_vector_sdk": version("wirepod_vector_sdk"),
+    }
+
+
+def describe(frame: Frame, picture_rgb: np.ndarray) -> dict:
+    """What a picture itself tells: its ids and times, how bright and sharp it is, and what it is known by later."""
+    grey = cv2.cvtColor(picture_rgb, cv2.COLOR_RGB2GRAY)
+    return {
+        "image_id": frame.image_id,
+        "robot_time_ms": frame.robot_time_ms,
+        "received_s": round(frame.received_s, 4),
+        "size_wh": [grey.shape[1], grey.shape[0]],
+        "brightness": round(float(grey.mean()), 1),
+        "sharpness": round(sharpness(grey), 1),
+        "sha256": hashlib.sha256(frame.jpeg).hexdigest(),
+        "thumb": base64.b64encode(thumbnail(grey).tobytes()).decode(),
+    }
+
+
+def sharpness(grey: np.ndarray) -> float:
+    """Variance of the Laplacian of a picture (H, W): small where everything is blurred, and where there is nothing to see."""
+    return float(cv2.Laplacian(grey, cv2.CV_32F).var())
+
+
+def thumbnail(grey: np.ndarray) -> np.ndarray:
+    """The picture (H, W) as 16 x 9 mean greys, uint8 (9, 16)."""
+    return cv2.resize(grey, THUMB_WH, interpolation=cv2.INTER_AREA)
+
+
+def thumb_difference(one: str, other: str) -> float:
+    """By how many grey levels two thumbnails differ on average."""
+    greys = [np.frombuffer(base64.b64decode(text), np.uint8).astype(np.int16) for text in (one, other)]
+    return float(np.abs(greys[0] - greys[1]).mean())
+
+
+@contextmanager
+def only_capture(folder: Path) -> Iterator[None]:
+    """Hold the data set while pictures are taken into it; the lock ends with the process, however that ends, and leaves no file.
+
+    Raises:
+        UserError: another capture is taking pictures into it, or the folder cannot be written.
+    """
+    sessions = Path(folder) / "sessions"
+    try:
+        sessions.mkdir(parents=True, exist_ok=True)
+        handle = os.open(sessions, os.O_RDONLY)
+    except OSError as error:
+        raise UserError(f"Cannot write to {sessions} ({error.strerror}); choose another --data.") from error
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise UserError(f"Another capture is taking pictures into {folder}; end it first, or choose another --data.") from None
+        yield
+    finally:
+        os.close(handle)
+
+
+def sweep(folder: Path, session: str) -> None:
+    """Remove what a killed capture left of files that it had not finished."""
+    folder = Path(folder)
+    for place, pattern in ((folder / "images" / session, ".*"), (folder / "labels" / session, ".*"), (folder / "sessions", f".{session}.*")):
+        for part in place.glob(f"{pattern}.part"):
+            part.unlink(missing_ok=True)
+
+
+def has_picture(folder: Path, session: str, name: str) -> bool:
+    """Whether a picture is there."""
+    return dataset.image_path(folder, session, name).exists()
