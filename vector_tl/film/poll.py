@@ -11,8 +11,6 @@ from pathlib import Path
 
 from vector_tl.errors import UserError
 from vector_tl.files import refuse_existing, write_atomic
-from vector_tl.film.film import captions_of
-from vector_tl.film.poll_films import render
 from vector_tl.film.poll_page import export, take_votes, votes_csv
 from vector_tl.film.poll_settings import HOURS, PollSettings
 from vector_tl.film.poll_votes import Poll, is_poll, result, stamp
@@ -47,6 +45,9 @@ def poll(settings: PollSettings, left=None, right=None) -> dict:
 
 def make(settings: PollSettings, left=None, right=None) -> Poll:
     """The new poll's folder, whole or not at all."""
+    from vector_tl.film.film import captions_of  # here: serving starts sooner without codecs
+    from vector_tl.film.poll_films import render
+
     folder = settings.out
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         what = "holds a poll already; serve it with" if is_poll(folder) else "exists already; choose another name, or if it is a poll:"
@@ -107,11 +108,11 @@ def _asked(opened: Poll, settings: PollSettings) -> dict:
 
 
 def _serve(opened: Poll, settings: PollSettings) -> str:
-    from vector_tl.film.poll_server import PollServer, listen, poll_app
+    from vector_tl.film.poll_server import PollServer, bind, poll_app
 
     port = settings.port if settings.port is not None else opened.fact("port") or 0
-    with listen(settings.host, port) as listening:
-        port = listening.getsockname()[1]
+    with bind(settings.host, port) as bound:
+        port = bound.getsockname()[1]
         opened.open()
         opened.remember(port=port)
         name = f"[{settings.host}]" if ":" in settings.host else settings.host
@@ -120,7 +121,7 @@ def _serve(opened: Poll, settings: PollSettings) -> str:
         log.info("the poll is at %s (%s; %d votes so far; end with Ctrl-C)", address, _until(opened), opened.count())
         if invitations:
             log.info("a personal address for each voter is in %s", invitations)
-        PollServer(poll_app(opened, settings.host, settings.url), listening).serve_until_told()
+        PollServer(poll_app(opened, settings.host, settings.url), bound).serve_until_told()
     return address
 
 

@@ -185,18 +185,18 @@ async def _body(request: Request) -> dict:
 class PollServer(uvicorn.Server):
     """One process that takes connections on a socket of its own until SIGINT or SIGTERM."""
 
-    def __init__(self, app, listening: socket.socket):
+    def __init__(self, app, bound: socket.socket):
         super().__init__(
             uvicorn.Config(
                 app, log_level="critical", access_log=False, lifespan="off", server_header=False, proxy_headers=False, ws="none",
                 timeout_keep_alive=10, timeout_graceful_shutdown=2, limit_concurrency=MOST_CONNECTIONS,
             )
         )  # fmt: skip
-        self._listening = listening
+        self._socket = bound
 
     def serve_until_told(self) -> None:
         """Serve; returns after SIGINT or SIGTERM."""
-        asyncio.run(self.serve(sockets=[self._listening]))
+        asyncio.run(self.serve(sockets=[self._socket]))
 
     @contextlib.contextmanager
     def capture_signals(self):
@@ -209,19 +209,18 @@ class PollServer(uvicorn.Server):
         self.should_exit = True
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket; port 0 takes a free one.
+def bind(host: str, port: int) -> socket.socket:
+    """A socket for the server, which takes connections once it serves; port 0 takes a free one.
 
     Raises:
         UserError: the address or port cannot be had.
     """
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listening = socket.socket(family, kind, protocol)
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind(address)
-        listening.listen(1024)
+        bound = socket.socket(family, kind, protocol)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind(address)
     except (OSError, UnicodeError) as error:
         words = getattr(error, "strerror", None) or error
         raise UserError(f"Port {port} of {host} cannot be had ({words}); choose another with --port, 0 for a free one.") from error
-    return listening
+    return bound
