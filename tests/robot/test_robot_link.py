@@ -188,6 +188,18 @@ def test_a_stop_does_not_wait_for_the_answer_to_the_command_before_it(sim):
         assert standing_since(sim, since_ms) <= 420  # the stop is as late itself; after the command's answer it would be 560
 
 
+def test_a_robot_that_answers_late_is_stopped_all_the_same(sim):
+    with connect(sim) as robot:
+        robot.next_frame()
+        assert all(drive_for(robot, 0.4, 30, -30))
+        since_ms = sim.truth.fault("rpc_latency", ms=1500, latency_ms=400)["t_ms"]
+        drive_for(robot, 1.0, 30, -30)
+        robot.stop()
+        time.sleep(0.6)
+        assert standing_since(sim, since_ms) <= 1200  # its answer is waited for 300 ms, and the stop takes 400
+        assert wheels(sim)[-1][1:] == STILL
+
+
 def test_an_old_frame_is_not_handed_out(sim):
     with connect(sim) as robot:
         robot.next_frame()

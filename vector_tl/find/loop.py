@@ -154,6 +154,7 @@ class Run:
             "frames": self.frames,
             "fps": _rounded(self.frames / seconds),
             "latency_ms": percentiles_ms(self.frame_to_command_ms),
+            "stages_ms": self.stages.summary(),
             "stops": [{"t_s": _rounded(stop.t_s), "reason": stop.reason} for stop in self.robot.stops],
         }
 

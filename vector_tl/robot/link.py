@@ -24,7 +24,7 @@ WATCH_S = 0.02  # how often the watchdog looks
 COMMAND_EVERY_S = 0.05
 DEAD_STATE_S, DEAD_FRAME_S = 1.0, 3.0  # silence after which the link counts as lost
 BACK_OFF_S = (0.2, 1.0, 2.0, 4.0, 8.0, 10.0)
-STOP_TRIES = 3
+STOP_TRIES, STOP_S = 3, 2.0  # the second: until when a stop may arrive
 BATTERY_EVERY_S, BATTERY_LOW = 5.0, 1  # the second as in the SDK's BatteryLevel
 LIMITS = Limits()
 JPEG_START = b"\xff\xd8"
@@ -194,11 +194,15 @@ class VectorLink:
             if session is None:
                 return False
             self._sent_s = time.monotonic()
-            answer = session.drive(*speeds, self._command_s)
+            stopping = speeds == STILL
+            answer = session.drive(*speeds, STOP_S if stopping else self._command_s)
             try:
                 self._wait_for(answer, speeds)
             except Exception as error:  # unknown what the robot does: until a stop is confirmed, nothing but a stop goes out
-                answer.cancel()
+                if stopping:  # a stop does no harm when it comes late: let it, and take its word
+                    answer.add_done_callback(lambda late: self._on_late_stop(late, session))
+                else:
+                    answer.cancel()
                 if self._sent is not None and not self._closing.is_set():
                     log.warning("%s did not confirm a wheel command (%s)", self.serial, type(error).__name__)
                 with self._changed:
@@ -209,6 +213,12 @@ class VectorLink:
                 self._sent, self._silent_s = speeds, None
                 self._guard.confirmed |= speeds == STILL
             return True
+
+    def _on_late_stop(self, answer: Future, session: Session) -> None:
+        if not answer.cancelled() and answer.exception() is None:
+            with self._changed:
+                if self._session is session and self._sent is None:  # nothing but stops has gone out since
+                    self._sent, self._silent_s, self._guard.confirmed = STILL, None, True
 
     def _wait_for(self, answer: Future, speeds: tuple[float, float]) -> None:
         """The robot's answer; no longer once the wheels are to stop, so that a slow command does not keep the stop waiting."""
