@@ -1,0 +1,80 @@
+"""How far chance alone moves an AP: COCO's average precision over sessions drawn again and again, with replacement.
+
+Pictures of one session look alike, so whole sessions are drawn, not pictures (cluster bootstrap; Efron and Tibshirani, 1993, chapter 8).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from vector_tl.evaluate.metrics import AP_SCORE, MAX_BOXES, Outcome, iou_matrix
+
+IOUS = np.linspace(0.5, 0.95, 10)
+RECALLS = np.linspace(0.0, 1.0, 101)
+
+
+@dataclass(frozen=True)
+class Matched:
+    """All predictions of some pictures, best first: picture (M,), right at each IoU (10, M); and the true boxes of each picture (N,)."""
+
+    picture: np.ndarray
+    right: np.ndarray
+    boxes: np.ndarray
+
+
+def match_all(outcomes: Sequence[Outcome]) -> Matched:
+    """Match once what every resampling then counts: as COCO does, best score first, each taking the free true box that it covers best."""
+    scores, pictures, right = [], [], []
+    for number, outcome in enumerate(outcomes):
+        order = [i for i in np.argsort(-outcome.scores, kind="stable")[:MAX_BOXES] if outcome.scores[i] > AP_SCORE]
+        iou = iou_matrix(outcome.predicted_xyxy[order], outcome.boxes_xyxy)  # (m, n)
+        hits = np.zeros((len(IOUS), len(order)), bool)
+        for level, least in enumerate(IOUS):
+            taken = np.zeros(len(outcome.boxes_xyxy), bool)
+            for row in range(len(order) if len(taken) else 0):
+                free = np.where(taken, -1.0, iou[row])
+                best = int(free.argmax())
+                if free[best] >= least - 1e-10:
+                    taken[best] = hits[level, row] = True
+        scores.append(outcome.scores[order])
+        pictures.append(np.full(len(order), number))
+        right.append(hits)
+    if not outcomes:
+        return Matched(np.zeros(0, int), np.zeros((len(IOUS), 0), bool), np.zeros(0, int))
+    score = np.concatenate(scores)
+    order = np.argsort(-score, kind="stable")
+    return Matched(np.concatenate(pictures)[order], np.concatenate(right, axis=1)[:, order], np.array([len(o.boxes_xyxy) for o in outcomes]))
+
+
+def weighted_ap(matched: Matched, weights: np.ndarray) -> tuple[float | None, float | None]:
+    """AP50 and AP50-95 where picture i counts `weights[i]` times (N,); None without any true box."""
+    total = float((matched.boxes * weights).sum())
+    if total == 0:
+        return None, None
+    weight = weights[matched.picture]
+    hits = np.cumsum(matched.right * weight, axis=1)  # (10, M)
+    shown = np.maximum(np.cumsum(weight), 1e-12)
+    precision = np.maximum.accumulate((hits / shown)[:, ::-1], axis=1)[:, ::-1]
+    values = np.zeros((len(IOUS), len(RECALLS)))
+    for level in range(len(IOUS)):
+        at = np.searchsorted(hits[level] / total, RECALLS)
+        inside = at < precision.shape[1]
+        values[level, inside] = precision[level, at[inside]]
+    return float(values[0].mean()), float(values.mean())
+
+
+def draws(sessions: Sequence[str], count: int = 1000, seed: int = 0) -> np.ndarray:
+    """How often each picture is drawn, (count, N): as many sessions as there are, with replacement."""
+    names, index = np.unique(np.asarray(sessions), return_inverse=True)
+    rng = np.random.default_rng(seed)
+    return np.stack([np.bincount(rng.integers(0, len(names), len(names)), minlength=len(names))[index] for _ in range(count)])
+
+
+def interval(values: Sequence[float | None], share: float = 0.95) -> tuple[float, float] | None:
+    """The middle `share` of the values; None where none is defined."""
+    known = [value for value in values if value is not None]
+    if not known:
+        return None
+    low, high = np.quantile(known, ((1 - share) / 2, (1 + share) / 2))
+    return float(low), float(high)
