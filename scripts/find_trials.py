@@ -9,7 +9,7 @@ origin to origin, at most 10 degrees off, no collision, no fall, by the simulato
 Laws: `ours` is vector_tl.find. `oracle` is the same behaviour that is told where the target is. `jetbot`: the detection nearest to the centre,
 constant speed with a proportional turn, as in JetBot's object following. `pid`: the published gains of a Vector follower (bearing .12/.002/.025,
 clipped, times 10; distance .4/0/.1), its distance by the box's height. The last two have no search and no stop of their own: they get a slow turn
-while nothing is seen, and stop where the distance by the box's height says 150 mm.
+while nothing is seen, and stop where the distance by the box's height says 150 mm (from origin to origin).
 """
 
 import json
@@ -35,6 +35,7 @@ from vector_tl.robot.open import open_robot
 
 SECONDS = 60.0
 STOP_MM, TURN_MMPS = 150.0, 30.0
+LENS_MM = 40.0  # from the lens to the origins, in sum: without it these laws would stop too early for the measure used here
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ def run_law(law: str, robot, detector, threshold: float) -> dict:
         middle = (boxes[:, 0] + boxes[:, 2]) / 2 / picture.shape[1] - 0.5
         nearest = int(np.argmin(np.abs(middle)))
         height = boxes[nearest, 3] - boxes[nearest, 1]
-        distance = robot.intrinsics.focal_xy_px[1] * 66.6 / max(height, 1.0)
+        distance = robot.intrinsics.focal_xy_px[1] * 66.6 / max(height, 1.0) + LENS_MM
         if distance <= STOP_MM + 10 and abs(middle[nearest]) < 0.1:
             robot.drive(0.0, 0.0)
             since_s = robot.now_s() if since_s is None else since_s
@@ -139,7 +140,8 @@ def run_oracle(robot) -> dict:
         told = robot.truth.truth(serial=robot.serial)
         now_s, pose, bearing = robot.now_s(), Pose(state.x_mm, state.y_mm, state.heading_rad), math.radians(told["bearing_deg"])
         memory = memory or begin(now_s, pose)
-        x, y = (pose.x_mm + told["distance_mm"] * math.cos(pose.heading_rad + bearing), pose.y_mm + told["distance_mm"] * math.sin(pose.heading_rad + bearing))
+        x, y = (told["distance_mm"] * turned(pose.heading_rad + bearing) for turned in (math.cos, math.sin))
+        x, y = pose.x_mm + x, pose.y_mm + y
         target = Target(bearing, told["distance_mm"], 0.01, 5.0, x, y, 0.0, 9)
         forward, turn = (state.left_wheel_mmps + state.right_wheel_mmps) / 2, (state.right_wheel_mmps - state.left_wheel_mmps) / 48
         memory, command = decide(memory, View(now_s, pose, forward, turn, state.range_mm, target, cliff=state.cliff))
@@ -160,7 +162,8 @@ def trial(settings: Trials, world: int, detector) -> dict:
         else:
             told = run_oracle(robot) if settings.law == "oracle" else run_law(settings.law, robot, detector, settings.threshold)
             robot.stop()
-            told |= {key: value for key, value in robot.truth.truth(serial=robot.serial).items() if key in ("distance_mm", "bearing_deg", "collisions", "falls")}
+            truth = robot.truth.truth(serial=robot.serial)
+            told |= {key: truth[key] for key in ("distance_mm", "bearing_deg", "collisions", "falls")}
     keys = ("found", "time_to_found_s", "distance_mm", "bearing_deg", "collisions", "falls", "frames")
     return {"wall_s": round(time.monotonic() - begun_s, 1)} | {key: told[key] for key in keys}
 
@@ -182,7 +185,8 @@ def table(rows: list[dict]) -> str:
     groups = defaultdict(list)
     for row in rows:
         groups[row["law"], row["model"], row["fps"], row["delay_ms"]].append(row)
-    lines = ["| law | model | fps | added delay, ms | worlds | reached | 95 % interval | median s | collided | fell | distance, mm (5 to 95 %) |", "|---|" + "---|" * 10]
+    heads = ("law", "model", "fps", "added delay, ms", "worlds", "reached", "95 % interval", "median s", "collided", "fell", "distance, mm (5 to 95 %)")
+    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     for (law, model, fps, delay_ms), some in sorted(groups.items(), key=lambda item: [str(part) for part in item[0]]):
         reached = [row for row in some if good(row)]
         low, high = wilson(len(reached), len(some))
@@ -190,7 +194,8 @@ def table(rows: list[dict]) -> str:
         there = [row["distance_mm"] for row in some if row["found"]] or [math.nan]
         lines.append(
             f"| {law} | {model if law != 'oracle' else '-'} | {fps:g} | {delay_ms:g} | {len(some)} | {len(reached)} | {low:.2f} to {high:.2f} | {times:.1f} | "
-            f"{sum(row['collisions'] > 0 for row in some)} | {sum(row['falls'] > 0 for row in some)} | {np.percentile(there, 5):.0f} to {np.percentile(there, 95):.0f} |"
+            f"{sum(row['collisions'] > 0 for row in some)} | {sum(row['falls'] > 0 for row in some)} | "
+            f"{np.percentile(there, 5):.0f} to {np.percentile(there, 95):.0f} |"
         )
     return "\n".join(lines)
 
