@@ -31,7 +31,8 @@ function until() {
   if (open_s <= 0) return "Voting has closed.";
   const minutes = Math.ceil(open_s / 60), hours = Math.floor(minutes / 60), days = Math.floor(hours / 24);
   const span = days > 1 ? `${days} days ${hours % 24} h` : hours ? `${hours} h${minutes % 60 ? ` ${minutes % 60} min` : ""}` : `${minutes} min`;
-  return `Voting is open for another ${span}. Then this page shows the result, and which program was which.`;
+  const then = data.mode === "code" ? "Then the result is told" : "Then this page shows the result";
+  return `Voting is open for another ${span}. ${then}, and which program was which.`;
 }
 
 function showFilms(left, right) {
@@ -118,6 +119,7 @@ function showCode() {
 function showVoteCode(own) {
   $("code").hidden = false;
   $("code-text").value = own.code;
+  $("code-text").style.height = `${$("code-text").scrollHeight + 4}px`;
   $("send-to").textContent = `You chose ${said(own.side)}. The vote counts once you have sent this code to ${data.contact || "whoever asked you to vote"}.`;
   if (/^[^\s@<>"?&]+@[^\s@<>"?&]+$/.test(data.contact)) {
     $("mail").href = `mailto:${encodeURIComponent(data.contact)}?subject=Vote&body=${encodeURIComponent(own.code)}`;
@@ -161,7 +163,7 @@ function showNotice(notice = data.notice) {
 
 function showResult() {
   const { films, votes, decided, no_difference, chose_left, chose_right, closes, closed, why_no_difference } = data.result;
-  const named = films.map((film) => ({ ...film, name: film.caption === film.model ? film.caption : `${film.caption} (${film.model})` }));
+  const named = films.map((film) => ({ ...film, name: film.caption.includes(film.model) ? film.caption : `${film.caption} (${film.model})` }));
   named.sort((a, b) => b.votes - a.votes);
   const percent = (share) => `${(100 * share).toFixed(share > 0 && share < 1 ? 1 : 0)} %`;
   $("kicker").textContent = "Result of the blind vote";
@@ -193,6 +195,7 @@ function showResult() {
   for (const [index, film] of named.entries()) {
     $(index ? "caption-right" : "caption-left").replaceChildren(film.name);
   }
+  $("counts").after($("player"));
   $("player").hidden = false;
   pairPlayer(named.map((film) => `films/${film.film}`), data.fps);
 }

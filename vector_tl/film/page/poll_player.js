@@ -8,10 +8,11 @@ const MOST_BYTES = 64e6; // films up to here are fetched whole, so that they can
 function pairPlayer(sources, fps) {
   const videos = [...document.querySelectorAll("#player video")];
   const [play, word, seek, time, speed] = ["play", "play-word", "seek", "time", "speed"].map((id) => document.getElementById(id));
-  let wanted = false, held = false, rate = 1, duration = 0;
+  let wanted = false, held = false, rate = 1, duration = 0, frames = 1;
 
   Promise.all(videos.map((video, index) => load(video, sources[index]))).then(() => {
     duration = Math.min(...videos.map((video) => video.duration));
+    frames = Math.max(Math.round(duration * fps), 1);
     seek.max = duration;
     play.disabled = seek.disabled = false;
     show();
@@ -23,14 +24,15 @@ function pairPlayer(sources, fps) {
 
   function now() { return videos[0].currentTime; }
 
-  function go(to_s) {
-    const t = Math.min(Math.max(to_s, 0), duration);
-    for (const video of videos) video.currentTime = t;
-    show(t);
+  function frame(t_s = now()) { return Math.min(Math.max(Math.floor(t_s * fps + 0.001), 0), frames - 1); }
+
+  function go(number) { // to the middle of a frame: at its edge one film might show this one and the other the next
+    for (const video of videos) video.currentTime = (Math.min(Math.max(number, 0), frames - 1) + 0.5) / fps;
+    show();
   }
 
   function start() {
-    if (now() >= duration - 0.02) go(0);
+    if (frame() === frames - 1) go(0);
     wanted = true;
     held = false;
     for (const video of videos) video.play().catch(() => {});
@@ -41,8 +43,7 @@ function pairPlayer(sources, fps) {
   function stop() {
     wanted = false;
     for (const video of videos) video.pause();
-    videos[1].currentTime = now();
-    show();
+    go(frame());
   }
 
   function keepTogether() {
@@ -74,7 +75,8 @@ function pairPlayer(sources, fps) {
     if (Math.abs(video.playbackRate - value) > 0.005) video.playbackRate = value;
   }
 
-  function show(t = now()) {
+  function show() {
+    const t = wanted ? now() : frame() === frames - 1 ? duration : frame() / fps;
     seek.value = t;
     time.textContent = `${t.toFixed(1)} / ${duration.toFixed(1)} s`;
     seek.setAttribute("aria-valuetext", `${t.toFixed(1)} of ${duration.toFixed(1)} seconds`);
@@ -88,8 +90,13 @@ function pairPlayer(sources, fps) {
   }
 
   play.addEventListener("click", toggle);
-  for (const video of videos) video.addEventListener("click", toggle);
-  seek.addEventListener("input", () => go(Number(seek.value)));
+  for (const video of videos) {
+    video.addEventListener("click", toggle);
+    video.addEventListener("pause", () => { // by the browser itself, as when a phone is put away
+      if (wanted && !held && video.paused) stop();
+    });
+  }
+  seek.addEventListener("input", () => go(frame(Number(seek.value))));
   speed.addEventListener("click", () => {
     rate = rate === 1 ? 0.5 : 1;
     for (const video of videos) video.playbackRate = rate;
@@ -99,11 +106,11 @@ function pairPlayer(sources, fps) {
   document.addEventListener("keydown", (event) => {
     if (play.disabled || event.ctrlKey || event.metaKey || event.altKey || event.target.closest("textarea, select, a, input[type=radio]")) return;
     if (event.key === " " && event.target.closest("button")) return;
-    const moves = { ArrowLeft: now() - 1, ArrowRight: now() + 1, Home: 0, End: duration, ",": now() - 1 / fps, ".": now() + 1 / fps };
+    const second = Math.max(Math.round(fps), 1), moves = { ArrowLeft: -second, ArrowRight: second, Home: -frames, End: frames, ",": -1, ".": 1 };
     if (event.key === " " || event.key === "k") toggle();
     else if (event.key in moves) {
       if (event.key === "," || event.key === ".") stop();
-      go(moves[event.key]);
+      go(frame() + moves[event.key]);
     } else return;
     event.preventDefault();
   });
