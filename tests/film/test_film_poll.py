@@ -179,6 +179,16 @@ def test_votes_and_sides_outlive_the_process(fresh):
     again.close()
 
 
+def test_a_full_disk_is_told_and_loses_nothing_that_was_answered(fresh):
+    fresh._database.execute("PRAGMA max_page_count = 12")
+    counted = 0
+    with pytest.raises(Refused, match="not counted") as refusal:
+        for number in range(10_000):
+            fresh.vote(f"{number:032x}", "left", "x" * 400)
+            counted += 1
+    assert refusal.value.status == 503 and fresh.count() == counted > 5
+
+
 def test_the_clock_starts_with_the_first_opening(fresh):
     before = fresh.fact("opened_s")
     fresh.open()

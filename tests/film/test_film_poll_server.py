@@ -47,10 +47,10 @@ def make(folder: Path, **settings) -> Path:
 
 
 @contextmanager
-def served(folder: Path, port: int = 0):
-    """The port and process of `vector-tl poll FOLDER`."""
+def served(folder: Path, port: int = 0, *more: str):
+    """The port and process of `vector-tl poll FOLDER ...`."""
     port = port or free_port()
-    command = [sys.executable, "-m", "vector_tl", "poll", str(folder), "--port", str(port), "--json"]
+    command = [sys.executable, "-m", "vector_tl", "poll", str(folder), "--port", str(port), "--json", *more]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     try:
         wait_for(port, process)
@@ -219,6 +219,16 @@ def test_one_vote_for_each_browser(place):
     assert count(place) == before
 
 
+def test_the_same_vote_many_times_at_once_counts_once(place):
+    port = place[0]
+    cookie, data = enter(port)
+    before = count(place)
+    with ThreadPoolExecutor(30) as pool:
+        vote = {"side": "right", "why": "", "token": data["token"]}
+        answers = sorted(pool.map(lambda _: send(port, cookie, vote)[0], range(30)))
+    assert answers == [200] + [409] * 29 and count(place) == before + 1
+
+
 def count(place) -> int:
     return json.loads(ask(place[0], "GET", "/result.json")[2])["votes"]
 
@@ -336,3 +346,16 @@ def test_the_port_is_remembered_and_a_taken_one_told(place):
     opened.close()
     done = subprocess.run([sys.executable, "-m", "vector_tl", "poll", str(folder)], capture_output=True, text=True, timeout=60)
     assert done.returncode == 1 and f"Port {port}" in done.stderr and "--port" in done.stderr
+
+
+def test_behind_another_server(tmp_path):
+    with served(make(tmp_path), 0, "--url", "https://poll.example.org") as (port, process):
+        status, headers, page = ask(port, "GET", "/", headers={"Host": "poll.example.org"})
+        assert status == 200 and "Secure" in headers["set-cookie"]
+        for host, origin, answered in (
+            ("poll.example.org", "http://poll.example.org", 403), ("poll.example.org.evil.example", "https://poll.example.org", 421),
+            ("poll.example.org", "https://poll.example.org.evil.example", 403), ("poll.example.org", "https://poll.example.org", 200),
+            (f"127.0.0.1:{port}", "https://poll.example.org", 200), (f"127.0.0.1:{port}", f"http://127.0.0.1:{port}", 200),
+        ):  # fmt: skip
+            cookie, data = enter(port)
+            assert send(port, cookie, {"side": "left", "why": "", "token": data["token"]}, Host=host, Origin=origin)[0] == answered

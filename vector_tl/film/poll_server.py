@@ -13,7 +13,7 @@ import secrets
 import signal
 import socket
 import time
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import uvicorn
 from starlette.applications import Starlette
@@ -111,10 +111,10 @@ def poll_app(poll: Poll, host: str = "127.0.0.1", url: str | None = None):
     routes = [Route("/", page), Route("/vote", vote, methods=["POST"]), Route("/films/{file}", film), Route("/result", result_page)]
     routes += [Route("/result.json", result_json), *(Route(f"/{name}", asset) for name in ASSETS)]
     app = Starlette(routes=routes, exception_handlers={Refused: refused, HTTPException: not_there, Exception: broken})
-    return _guarded(app, {host.lower(), "localhost"} | ({outside.hostname} if outside else set()), f"{outside.scheme}://{outside.netloc}" if outside else None)
+    return _guarded(app, {host.lower(), "localhost"}, outside)
 
 
-def _guarded(app, hosts: set[str], origin: str | None):
+def _guarded(app, hosts: set[str], outside: SplitResult | None):
     """Lets through what comes to one of our names and, for votes, from our own page; puts the same headers on every answer."""
 
     async def guard(scope, receive, send):
@@ -131,11 +131,13 @@ def _guarded(app, hosts: set[str], origin: str | None):
         names = [value for name, value in scope["headers"] if name == b"host"]
         host = names[0].decode("latin-1").lower() if len(names) == 1 else ""
         refusal = None
-        if not _is_ours(host, hosts):
+        public = outside is not None and host == outside.netloc.lower()
+        if not public and not _is_ours(host, hosts):
             refusal = JSONResponse({"error": "This poll is not served under that name."}, 421)
         elif scope["method"] not in ("GET", "HEAD"):
             came_from = [value.decode("latin-1").lower() for name, value in scope["headers"] if name == b"origin"]
-            if came_from not in ([f"http://{host}"], [origin and origin.lower()]):
+            ours = ([] if public else [f"http://{host}"]) + ([f"{outside.scheme}://{outside.netloc}".lower()] if outside else [])
+            if len(came_from) != 1 or came_from[0] not in ours:
                 refusal = JSONResponse({"error": "Votes are taken from the poll's own page only."}, 403)
         await (refusal or app)(scope, receive, send_with_headers)
 

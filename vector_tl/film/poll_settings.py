@@ -18,7 +18,9 @@ class PollSettings:
     """A blind vote on which of two models people like better: make its films and its page, and take votes.
 
     Example: vector-tl poll runs/first.mcap --left scratch --right transfer --out runs/poll
+
     Again, with the votes so far: vector-tl poll runs/poll
+
     The result: vector-tl poll runs/poll --result --json
     """
 
