@@ -129,7 +129,7 @@ class Desk:
             except UserError as error:
                 problem = str(error)
             suggestions = [
-                {"id": s.id, "source": s.source, "by": s.by, "decided": s.decided, "boxes": [{"xyxy": b[:4], "score": b[4]} for b in s.boxes]}
+                {"id": s.id, "source": s.source, "by": s.by, "decided": s.decided, "boxes": _scored(s, weak=False), "weak": _scored(s, weak=True)}
                 for s in self._suggestions(session, name)
             ]
         return {
@@ -207,7 +207,7 @@ class Desk:
         carried = []
         for key, new, size_wh in carried_suggestions(name, pictures[session, name], boxes_norm, following):
             if put_suggestion(self.folder, *key, new, size_wh):
-                carried.append({"session": session, "name": key[1], "confidence": round(float(new.scores.min()), 3)})
+                carried.append({"session": session, "name": key[1], "confidence": round(1 - new.doubt, 3)})
         return {"carried": carried, "frames": len(following)}
 
     def pace(self) -> dict:
@@ -287,6 +287,10 @@ class Desk:
                 os.replace(image, target)
             dataset.label_path(other, *key).unlink(missing_ok=True)
         mark(self.folder, *key, entry["ids"], decided=entry["action"] != "undo")
+
+
+def _scored(suggestion: Suggestion, weak: bool) -> list[dict]:
+    return [{"xyxy": box[:4], "score": box[4]} for box in suggestion.boxes if (box[4] < suggestion.threshold) is weak]
 
 
 def _raw(label: str) -> bytes:

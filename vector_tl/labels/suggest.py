@@ -16,6 +16,7 @@ from vector_tl.labels.suggest_carry import carry
 from vector_tl.labels.suggestions import CARRIED, MODEL, Suggestion, doubt, put_suggestion, suggestion
 
 BATCH = 8
+WEAK = 0.3  # boxes from this score on are noted as weak ones, to be taken at the press of a key
 FLOOR = 0.05  # scores from here on tell how sure a model was that there is nothing
 log = logging.getLogger(__name__)
 
@@ -33,7 +34,7 @@ class Tally:
         """Write a suggestion and count it."""
         if put_suggestion(folder, *key, new, size_wh):
             self.pictures += 1
-            self.boxes += len(new.boxes)
+            self.boxes += len(new.boxes_xyxy)
         else:
             self.answered += 1
 
@@ -90,10 +91,10 @@ def _suggest_by_model(settings: SuggestSettings, pictures: dict[tuple[str, str],
         found = detector.batch([picture for _, picture in batch], min(FLOOR, threshold))
         for (key, picture), detections in zip(batch, found, strict=True):
             height, width = picture.shape[:2]
-            above = detections.scores >= threshold
+            noted = detections.scores >= min(WEAK, threshold)
             unsure = doubt(detections.scores.tolist(), threshold)
-            boxes_xyxy = np.clip(detections.boxes_xyxy[above], 0, [width, height, width, height])
-            tally.put(settings.data, key, suggestion(MODEL, detector.name, digest, threshold, unsure, boxes_xyxy, detections.scores[above]), (width, height))
+            boxes_xyxy = np.clip(detections.boxes_xyxy[noted], 0, [width, height, width, height])
+            tally.put(settings.data, key, suggestion(MODEL, detector.name, digest, threshold, unsure, boxes_xyxy, detections.scores[noted]), (width, height))
     return digest
 
 

@@ -33,7 +33,7 @@ class Suggestion:
         digest: SHA-256 of the model's file; empty for carried ones.
         threshold: score above which a box was suggested.
         doubt: 0 (sure) to 1 (could be either way).
-        boxes: ((x1, y1, x2, y2, score), ...) in pixels of the picture; none: no Vector in it.
+        boxes: ((x1, y1, x2, y2, score), ...) in pixels of the picture, also weak ones with scores below the threshold.
         decided: a person has decided on the picture since.
     """
 
@@ -52,13 +52,8 @@ class Suggestion:
 
     @property
     def boxes_xyxy(self) -> np.ndarray:
-        """(N, 4) in pixels."""
-        return np.array([box[:4] for box in self.boxes], np.float64).reshape(-1, 4)
-
-    @property
-    def scores(self) -> np.ndarray:
-        """(N,)"""
-        return np.array([box[4] for box in self.boxes], np.float64)
+        """The boxes suggested, without the weak ones: (N, 4) in pixels; none: no Vector in the picture."""
+        return np.array([box[:4] for box in self.boxes if box[4] >= self.threshold], np.float64).reshape(-1, 4)
 
 
 def suggestion(source: str, by: str, digest: str, threshold: float, doubt: float, boxes_xyxy: np.ndarray, scores: Sequence[float]) -> Suggestion:

@@ -156,25 +156,32 @@ async function sharpen() {
 
 // ---- boxes from the label or from a suggestion
 
+const WEAK = " with weak ones"; // after a suggestion's id: its weak boxes too
+
 function sources() {
   const { picture } = desk;
   const waiting = picture.suggestions.filter((s) => !s.decided).reverse(), decided = picture.suggestions.filter((s) => s.decided).reverse();
-  return [...(picture.labelled ? ["label"] : []), ...waiting.map((s) => s.id), ...(picture.labelled ? decided.map((s) => s.id) : [])];
+  const each = (suggestions) => suggestions.flatMap((s) => (s.weak.length ? [s.id, s.id + WEAK] : [s.id]));
+  return [...(picture.labelled ? ["label"] : []), ...each(waiting), ...(picture.labelled ? each(decided) : [])];
 }
+
+const suggestionOf = (source) => desk.picture.suggestions.find((s) => s.id === source.replace(WEAK, ""));
 
 function takeBoxes(source) {
   const { picture } = desk;
   desk.source = source;
-  const suggestion = picture.suggestions.find((s) => s.id === source);
+  const suggestion = suggestionOf(source);
   const other = source === "label" ? picture.suggestions.findLast((s) => !s.decided) : null;
-  const ghosts = other ? other.boxes.map((box) => ({ xyxy: box.xyxy, tag: `${other.by} ${box.score.toFixed(2)}` })) : [];
-  stage.load(suggestion ? suggestion.boxes : source === "label" ? picture.boxes.map((xyxy) => ({ xyxy })) : [], ghosts);
+  const weak = source.endsWith(WEAK), ghosts = other ? other.boxes : suggestion && !weak ? suggestion.weak : [];
+  const boxes = suggestion ? [...suggestion.boxes, ...(weak ? suggestion.weak : [])] : source === "label" ? picture.boxes.map((xyxy) => ({ xyxy })) : [];
+  stage.load(boxes, ghosts.map((box) => ({ xyxy: box.xyxy, tag: `${(other ?? suggestion).by} ${box.score.toFixed(2)}` })));
 }
 
 function nameOf(source) {
   if (source === "label") return "the label";
-  const suggestion = desk.picture.suggestions.find((s) => s.id === source);
-  return suggestion ? (suggestion.source === "model" ? `model ${suggestion.by}` : `carried from ${suggestion.by}`) : "";
+  const suggestion = suggestionOf(source);
+  if (!suggestion) return "";
+  return (suggestion.source === "model" ? `by model ${suggestion.by}` : `carried from ${suggestion.by}`) + (source.endsWith(WEAK) ? WEAK : "");
 }
 
 // ---- decisions
@@ -243,7 +250,7 @@ const acts = {
     const all = sources();
     if (all.length < 2) { say(all.length ? "There are no other boxes for this picture." : "Nothing is suggested for this picture."); return; }
     takeBoxes(all[(all.indexOf(desk.source) + 1) % all.length]);
-    say(`Boxes of ${nameOf(desk.source)}`);
+    say(`Boxes: ${nameOf(desk.source)}`);
   },
   help: () => { if ($("help").open) $("help").close(); else $("help").showModal(); },
   retry: () => { const again = desk.retry; if (again) alone(again); else location.reload(); },
@@ -285,7 +292,7 @@ function describe() {
   const state = picture.binned ? "in the bin" : picture.labelled ? (picture.boxes.length ? "labelled" : "labelled: no Vector") : "not labelled yet";
   const lines = [["h2", picture.name], ["p", `${picture.session} · ${picture.size_wh?.join(" × ") ?? "?"}`], ["p", state]];
   if (stage.dirty) lines.push(["p", "Boxes changed, not saved yet", "warn"]);
-  else if (desk.source && desk.source !== "label") lines.push(["p", `Suggested: ${nameOf(desk.source)}${stage.boxes.length ? "" : ": no Vector"}`, "warn"]);
+  else if (desk.source && desk.source !== "label") lines.push(["p", `Suggested ${nameOf(desk.source)}${stage.boxes.length ? "" : ": no Vector"}`, "warn"]);
   if (picture.problem) lines.push(["p", picture.problem, "warn"]);
   $("about").replaceChildren(...lines.map(([tag, text, kind]) => Object.assign(document.createElement(tag), { textContent: text, className: kind ?? "" })));
   $("boxes").replaceChildren(...stage.boxes.map((box, index) => {
@@ -305,8 +312,8 @@ function describe() {
 function showPace(pace) {
   const { seconds_median: seconds, actions_suggested: suggested, actions_unsuggested: unsuggested } = pace;
   const parts = seconds === null ? [] : [`${seconds.toFixed(1)} s a picture`];
-  if (suggested !== null) parts.push(`${suggested.toFixed(1)} actions with suggestion`);
-  if (unsuggested !== null) parts.push(`${unsuggested.toFixed(1)} without`);
+  const each = [[suggested, "with suggestion"], [unsuggested, "without"]].filter(([count]) => count !== null);
+  if (each.length) parts.push(`keys and clicks: ${each.map(([count, name]) => `${count.toFixed(1)} ${name}`).join(", ")}`);
   $("pace").textContent = parts.join(" · ");
 }
 
