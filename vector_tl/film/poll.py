@@ -46,6 +46,7 @@ def poll(settings: PollSettings, left=None, right=None) -> dict:
 def make(settings: PollSettings, left=None, right=None) -> Poll:
     """The new poll's folder, whole or not at all."""
     from vector_tl.film.film import captions_of  # here: serving starts sooner without codecs
+    from vector_tl.film.footage import open_footage
     from vector_tl.film.poll_films import render
 
     folder = settings.out
@@ -54,6 +55,7 @@ def make(settings: PollSettings, left=None, right=None) -> Poll:
         raise UserError(f"{folder} {what}: vector-tl poll {folder}")
     if is_poll(settings.input):
         raise UserError(f"{settings.input} is a poll, not something to make one of; give a recording, a video or a folder of pictures.")
+    open_footage(settings.input)  # what cannot be shown is told before models are loaded
     if left is None or right is None:
         from vector_tl.detect.engine import load
 
