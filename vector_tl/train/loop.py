@@ -21,7 +21,7 @@ from torch import nn
 from vector_tl.errors import UsageError, UserError
 from vector_tl.evaluate.metrics import Outcome, average_precision, false_alarms
 from vector_tl.files import refuse_existing, write_atomic
-from vector_tl.labels.dataset import digest, load_dataset
+from vector_tl.labels.dataset import Item, digest, load_dataset
 from vector_tl.nets import checkpoint
 from vector_tl.nets.build import build
 from vector_tl.nets.ssd import VectorSSD
@@ -38,8 +38,12 @@ THRESHOLDS = (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.92, 0.94, 0.96,
 ALARM_SHARE = 0.02  # false alarms a picture that a threshold may give where there is no Vector
 
 
-def train(settings: TrainSettings) -> dict:
+def train(settings: TrainSettings, items: tuple[list[Item], list[Item]] | None = None) -> dict:
     """Train and write a model.
+
+    Args:
+        settings: what `vector-tl train` was told.
+        items: pictures to train on and to validate with, instead of the train and val sessions of `settings.data`.
 
     Returns:
         {"model", "steps", "pictures_seen", "ap50", "ap50_95", "seconds"}; the APs are those of the model kept, on the val sessions.
@@ -58,7 +62,8 @@ def train(settings: TrainSettings) -> dict:
         torch.set_num_threads(settings.threads)
     started = time.monotonic()
 
-    training, validation = keep(load_dataset(settings.data, "train").items), keep(load_dataset(settings.data, "val").items)
+    train_items, val_items = items or (load_dataset(settings.data, "train").items, load_dataset(settings.data, "val").items)
+    training, validation = keep(draw(train_items, settings.pictures, settings.seed)), keep(val_items)
     backgrounds = keep_folder(settings.backgrounds) if settings.backgrounds else None
     held_out = [backgrounds.part(slice(0, None, HELD_OUT))] if backgrounds and len(backgrounds) >= HELD_OUT else []
     if held_out:
@@ -124,6 +129,20 @@ def train(settings: TrainSettings) -> dict:
     }
 
 
+def draw(items: list[Item], count: int | None, seed: int) -> list[Item]:
+    """`count` of the pictures, or all, in their order; by the same seed a smaller draw is part of a larger one.
+
+    Raises:
+        UsageError: there are not so many.
+    """
+    if count is None:
+        return items
+    if count > len(items):
+        raise UsageError(f"--pictures {count} is more than the {len(items)} pictures of the train sessions.")
+    chosen = set(np.random.default_rng([seed, 685]).permutation(len(items))[:count].tolist())
+    return [item for number, item in enumerate(items) if number in chosen]
+
+
 def lr_share(step: int, steps: int) -> float:
     """Share of the peak learning rate: a short linear warm-up, then a cosine down to 2 %."""
     warm_up = min(WARM_UP_STEPS, max(1, steps // 5))
@@ -175,6 +194,8 @@ def _check(settings: TrainSettings, resume_path: Path) -> None:
         raise UsageError(f"--lr {settings.lr:g} is no learning rate; give a number above 0.")
     if not 0 < settings.background_share < 1:
         raise UsageError(f"--background-share {settings.background_share:g} must lie between 0 and 1.")
+    if settings.pictures is not None and settings.pictures < 1:
+        raise UsageError("--pictures must be at least 1.")
     if settings.epochs is not None and settings.steps is not None:
         raise UsageError("Give --epochs or --steps, not both.")
     if (settings.epochs is not None and not 0 < settings.epochs < math.inf) or (settings.steps is not None and settings.steps < 1) or settings.batch_size < 2:
@@ -199,7 +220,8 @@ def _start(settings: TrainSettings, training: Pictures) -> VectorSSD:
 
 def _identity(settings: TrainSettings, steps: int) -> str:
     """What must be the same for a training to go on."""
-    return json.dumps([settings.init, settings.arch, settings.seed, steps, settings.batch_size, settings.lr, digest(settings.data), str(settings.backgrounds)])
+    own = [settings.init, settings.arch, settings.seed, steps, settings.batch_size, settings.lr]
+    return json.dumps([*own, digest(settings.data), str(settings.backgrounds), settings.pictures])
 
 
 def _save(path: Path, settings, steps, step, curve, best, losses, model, optimizer, batches) -> None:

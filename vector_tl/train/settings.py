@@ -23,6 +23,8 @@ class TrainSettings:
     """Passes over the training pictures (20 when neither --epochs nor --steps is given)."""
     steps: int | None = None
     """Batches to train on, instead of --epochs."""
+    pictures: int | None = None
+    """Train on only so many of the training pictures, drawn by --seed; a smaller draw is part of a larger one."""
     seed: int = 0
     """Of random weights, order of pictures, and augmentation: same seed, same curve on the same machine's CPU."""
     device: str = "auto"
