@@ -129,7 +129,8 @@ class Desk:
             except UserError as error:
                 problem = str(error)
             suggestions = [
-                {"id": s.id, "source": s.source, "by": s.by, "decided": s.decided, "boxes": _scored(s, weak=False), "weak": _scored(s, weak=True)}
+                {key: getattr(s, key) for key in ("id", "source", "by", "decided", "doubt")}
+                | {"boxes": _scored(s, weak=False), "weak": _scored(s, weak=True)}
                 for s in self._suggestions(session, name)
             ]
         return {

@@ -17,7 +17,7 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Response
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from vector_tl.errors import UserError
@@ -179,7 +179,9 @@ def guarded(app, token: str, port: int):
             await RedirectResponse(f"/{token}/")(scope, receive, send_guarded)
             return
         if why_not is not None:
-            await JSONResponse({"error": why_not[1]}, why_not[0])(scope, receive, send_guarded)
+            seen_by_person = "text/html" in request.headers.get("accept", "")
+            answer = PlainTextResponse(why_not[1], why_not[0]) if seen_by_person else JSONResponse({"error": why_not[1]}, why_not[0])
+            await answer(scope, receive, send_guarded)
             return
         await app({**scope, "path": "/" + rest, "raw_path": ("/" + rest).encode()}, receive, send_guarded)
 

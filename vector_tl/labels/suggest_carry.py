@@ -14,6 +14,7 @@ import numpy as np
 GIVE_UP = 0.45  # a box less sure than this is carried no further
 GRID = 12  # points along each side of the box
 BACK_PX = 1.5  # a point must come back to so near to where it started
+DISTINCT = 0.25  # by so much an appearance must fit better at the place found than anywhere else in the frame
 WORK_WIDTH_PX = 640  # frames are followed at this width
 SCALES = (0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.4)  # sizes at which the appearance is searched for
 PATCH_PX = 32  # appearances are compared at this size
@@ -82,7 +83,7 @@ def _flow(before: np.ndarray, now: np.ndarray, box: np.ndarray) -> np.ndarray | 
 def _search(before: np.ndarray, now: np.ndarray, box: np.ndarray) -> np.ndarray | None:
     """The place and size at which the box's appearance fits best in the whole frame."""
     x1, y1, x2, y2 = _whole(before, box)
-    best, found = -1.0, None
+    best, found, fits_there = -1.0, None, None
     for scale in SCALES:
         size = max(round((x2 - x1) * scale), 4), max(round((y2 - y1) * scale), 4)
         if size[0] > now.shape[1] or size[1] > now.shape[0]:
@@ -90,10 +91,13 @@ def _search(before: np.ndarray, now: np.ndarray, box: np.ndarray) -> np.ndarray 
         fits = cv2.matchTemplate(now, cv2.resize(before[y1:y2, x1:x2], size, interpolation=cv2.INTER_AREA), cv2.TM_CCOEFF_NORMED)
         _, fit, _, (x, y) = cv2.minMaxLoc(fits)
         if fit > best:
-            best, found = fit, (x, y, scale)
+            best, found, fits_there = fit, (x, y, scale, size), fits
     if found is None:
         return None
-    x, y, scale = found
+    x, y, scale, (width, height) = found
+    fits_there[max(y - height // 2, 0) : y + height // 2 + 1, max(x - width // 2, 0) : x + width // 2 + 1] = -1
+    if best - float(fits_there.max()) < DISTINCT:
+        return None
     dx, dy = x - x1 * scale, y - y1 * scale  # keeps the fractions of a pixel that the template lost
     return box * scale + [dx, dy, dx, dy]
 

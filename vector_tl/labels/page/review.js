@@ -48,7 +48,7 @@ async function alone(work) {
     if (error.status === undefined) console.error(error);
     if (error.status === 409 && desk.picture) {
       say(error.message);
-      await show().catch(() => {});
+      await show(true).catch(() => {});
     } else if (error.status === 400) say(error.message);
     else {
       desk.retry = work;
@@ -160,7 +160,8 @@ const WEAK = " with weak ones"; // after a suggestion's id: its weak boxes too
 
 function sources() {
   const { picture } = desk;
-  const waiting = picture.suggestions.filter((s) => !s.decided).reverse(), decided = picture.suggestions.filter((s) => s.decided).reverse();
+  const surest = picture.suggestions.toSorted((a, b) => a.doubt - b.doubt);
+  const waiting = surest.filter((s) => !s.decided), decided = surest.filter((s) => s.decided);
   const each = (suggestions) => suggestions.flatMap((s) => (s.weak.length ? [s.id, s.id + WEAK] : [s.id]));
   return [...(picture.labelled ? ["label"] : []), ...each(waiting), ...(picture.labelled ? each(decided) : [])];
 }
@@ -311,10 +312,10 @@ function describe() {
 
 function showPace(pace) {
   const { seconds_median: seconds, actions_suggested: suggested, actions_unsuggested: unsuggested } = pace;
-  const parts = seconds === null ? [] : [`${seconds.toFixed(1)} s a picture`];
+  const parts = seconds === null ? [] : [`${seconds.toFixed(1)} s a picture (median)`];
   const each = [[suggested, "with suggestion"], [unsuggested, "without"]].filter(([count]) => count !== null);
-  if (each.length) parts.push(`keys and clicks: ${each.map(([count, name]) => `${count.toFixed(1)} ${name}`).join(", ")}`);
-  $("pace").textContent = parts.join(" · ");
+  if (each.length) parts.push(`actions a picture: ${each.map(([count, name]) => `${count.toFixed(1)} ${name}`).join(", ")}`);
+  $("pace").replaceChildren(...parts.map((text) => Object.assign(document.createElement("div"), { textContent: text })));
 }
 
 function showEnd() {

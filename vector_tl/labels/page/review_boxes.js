@@ -133,7 +133,14 @@ class BoxStage {
     return [(x - view.x) / view.scale, (y - view.y) / view.scale];
   }
 
-  zoom(factor, at = [this.canvas.clientWidth / 2, this.canvas.clientHeight / 2]) {
+  // The selected box's middle, or the canvas's, as a place to zoom at
+  get focus() {
+    const box = this.boxes[this.selected], view = this.view;
+    return box ? [view.x + (box.xyxy[0] + box.xyxy[2]) / 2 * view.scale, view.y + (box.xyxy[1] + box.xyxy[3]) / 2 * view.scale]
+      : [this.canvas.clientWidth / 2, this.canvas.clientHeight / 2];
+  }
+
+  zoom(factor, at = this.focus) {
     const fixed = this.toPicture(at);
     this.zoomed = Math.min(Math.max(this.zoomed * factor, 1), 16);
     if (this.zoomed === 1) this.shift = [0, 0];
