@@ -251,7 +251,8 @@ def table(rows: list[dict]) -> str:
     for row in rows:
         if "fault" in row:
             groups[row["fault"]].append(row)
-    lines = ["| what goes wrong | trials | wheels at zero after, ms: median, most | not stopped | went on searching | what it said | left behind |", "|---|" + "---|" * 6]
+    heads = ("what goes wrong", "trials", "wheels at zero after, ms: median, most", "not stopped", "went on searching", "what it said", "left behind")
+    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     for name in FAULTS:
         some = groups.get(name)
         if not some:
