@@ -22,6 +22,7 @@ from vector_tl.film.recording import RecordingWriter
 from vector_tl.find.behaviour import HALF_TRACK_MM, Command, Law, View, begin, decide
 from vector_tl.find.geometry import locate
 from vector_tl.find.latency import StageClock, percentiles_ms
+from vector_tl.find.live import SAID, Live, Shown, attended
 from vector_tl.find.settings import FindSettings
 from vector_tl.find.track import CameraClock, Pose, PoseHistory, Tracker
 from vector_tl.robot.base import LOW_BATTERY, Frame, NoFreshFrame, Robot, RobotState
@@ -74,7 +75,9 @@ def find(settings: FindSettings, robot: Robot | None = None, detector=None, trut
                 "vector_tl": __version__,
             }
             writer = stack.enter_context(RecordingWriter(settings.record, about, robot.intrinsics, settings.overwrite))
-        run = Run(settings, robot, detector, writer)
+        live = Live(robot, settings, {"serial": robot.serial, "model": getattr(detector, "name", settings.model), "robot": settings.robot})
+        run = Run(settings, live.robot, detector, writer, live)
+        stack.enter_context(attended(live))
         try:
             try:
                 with wheels_first(robot):
@@ -90,14 +93,16 @@ def find(settings: FindSettings, robot: Robot | None = None, detector=None, trut
 class Run:
     """One run of the loop and what it counts."""
 
-    def __init__(self, settings: FindSettings, robot: Robot, detector, writer: RecordingWriter | None):
-        self.settings, self.robot, self.detector, self.writer = settings, robot, detector, writer
+    def __init__(self, settings: FindSettings, robot: Robot, detector, writer: RecordingWriter | None, live: Live):
+        self.settings, self.robot, self.detector, self.writer, self.live = settings, robot, detector, writer, live
         self.law = Law(stop_mm=settings.stop_mm, top_mmps=settings.top_mmps, wander_mmps=min(Law.wander_mmps, settings.top_mmps))
         self.tracker, self.poses, self.clock, self.stages = Tracker(), PoseHistory(), CameraClock(), StageClock()
         self.frames, self.found_s, self.frame_to_command_ms = 0, None, []
         self.start_s = self.end_s = robot.now_s()
         self.memory = self.target = None
         self._head_rad, self._held, self._lifted, self._line_s = math.inf, False, False, 0.0
+        self._switch = "running"  # a person's; see live.py
+        live.watch(self.stages.laps_ms, self.frame_to_command_ms)
 
     def go(self) -> None:
         """Run until found or out of time."""
@@ -106,7 +111,12 @@ class Run:
         if not self.settings.dry_run:
             self.robot.set_lift(32.0)
         last_id, waiting_since_s, blind = None, time.monotonic(), False
-        while self.robot.now_s() - self.start_s < self.settings.seconds:
+        while self.robot.now_s() - self.start_s - self.live.held_s() < self.settings.seconds:
+            if self._switch != self.live.state:
+                self._switch = self.live.state
+                self._note(SAID[self._switch])
+            if self.live.stopped:
+                break
             self.stages.start()
             try:
                 frame = self.robot.next_frame(last_id, timeout_s=0.5)
@@ -130,7 +140,7 @@ class Run:
             self.end_s = self.robot.now_s()
             self._show(command)
             if command.done:
-                self.found_s = self.end_s - self.start_s
+                self.found_s = self.end_s - self.start_s - self.live.held_s()
                 break
         self.end_s = self.robot.now_s()
         if self.frames == 0:
@@ -191,7 +201,11 @@ class Run:
             turn_radps=(state.right_wheel_mmps - state.left_wheel_mmps) / (2 * HALF_TRACK_MM),
             frame_age_s=max(0.0, now_s - frame.received_s), lag_s=lag_s, cliff=state.cliff, lifted=self._lifted,
         )  # fmt: skip
-        self.memory, command = decide(self.memory, view, self.law)
+        if self.live.running:
+            self.memory, command = decide(self.memory, view, self.law)
+        else:  # a person holds it: look on, and begin anew when let go
+            self.memory = replace(begin(now_s, pose), side=self.memory.side, last_seen=self.memory.last_seen)
+            command = Command(0.0, 0.0, state.head_angle_rad, self.live.state)
         self.stages.lap("decide")
 
         sent = self._act(command, received_at)
@@ -203,6 +217,8 @@ class Run:
             self.stages.lap("record")
         if command.log:
             self._note(command.log)
+        size_wh = picture.shape[1::-1] if picture is not None else self.robot.intrinsics.size_wh
+        self.live.post(Shown(frame, size_wh, boxes, scores, state, command, sent, self.target, now_s, lag_s))
         return command
 
     def _act(self, command: Command, received_at: float) -> bool:
@@ -213,8 +229,8 @@ class Run:
         if dry:
             return False
         wanted = command.left_mmps != 0 or command.right_mmps != 0
-        if self._held != (wanted and not sent):
-            self._held = wanted and not sent
+        if self._held != (wanted and not sent and self.live.running):
+            self._held = wanted and not sent and self.live.running
             why = self.robot.stops[-1].reason if self.robot.stops else "not ready"
             self._note(f"the guard holds the wheels: {why}" if self._held else "the guard has let go of the wheels")
             if self._held and why == LOW_BATTERY:
@@ -241,6 +257,7 @@ class Run:
     def _note(self, line: str) -> None:
         t_s = self.robot.now_s()
         log.info("%6.2f s  %s", t_s - self.start_s, line)
+        self.live.note(t_s - self.start_s, line)
         if self.writer:
             self.writer.event(t_s, line)
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from vector_tl.errors import UsageError
 
@@ -42,6 +43,19 @@ class FindSettings:
     camera_fps: float = 15.0
     """Frames a second of the simulated camera."""
 
+    page: bool = False
+    """Serve a live view on this machine, with buttons to start, pause and stop; its address goes to standard error."""
+    page_port: int = 0
+    """Port of the live view, 0 for a free one."""
+    page_start: Literal["auto", "wait", "now"] = "auto"
+    """With --page: wait for Start there, or begin now; auto waits with a robot and not with the simulator."""
+    also: str | None = None
+    """With --page: a second model whose boxes are shown, too. It never steers."""
+
+    def waits_for_start(self) -> bool:
+        """Whether a person is to let it go first."""
+        return self.page and (self.page_start == "wait" or (self.page_start == "auto" and self.robot != "sim"))
+
     def check(self) -> None:
         """Raise `UsageError` for values that make no sense."""
         if not self.seconds > 0:
@@ -52,5 +66,9 @@ class FindSettings:
             raise UsageError(f"--stop-mm must be between 110 (the robots would touch) and 600, not {self.stop_mm:g}.")
         if not 20 <= self.top_mmps <= 220:
             raise UsageError(f"--top-mmps must be between 20 and 220, not {self.top_mmps:g}.")
+        if not self.page and (self.also is not None or self.page_port or self.page_start != "auto"):
+            raise UsageError("--also, --page-port and --page-start are for the live view; add --page.")
+        if not 0 <= self.page_port <= 65535:
+            raise UsageError(f"--page-port must be from 0 (a free one) to 65535, not {self.page_port}.")
         if self.robot != "sim" and (self.world is not None or self.lockstep):
             raise UsageError(f"--world and --lockstep are for --robot sim; the robot {self.robot} has its own world and time.")

@@ -1,0 +1,65 @@
+"""A second detector looks at the newest frame, for the page only: it never steers, and never keeps the loop waiting."""
+
+import contextlib
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import cv2
+import numpy as np
+
+from vector_tl.find.live import Also, Live
+
+NICE = 10  # of the thread and of those it starts: on a busy computer the loop goes first
+LOOK_S = 0.01
+log = logging.getLogger(__name__)
+
+
+@contextlib.contextmanager
+def second_detector(live: Live, model: str, device: str = "auto", load: Callable | None = None) -> Iterator[None]:
+    """Let `model` look on in a thread until the block ends.
+
+    Args:
+        load: (model, device) -> detector; the one of detect/ when not given.
+
+    Raises:
+        UserError: a bad model.
+    """
+    from vector_tl.nets.checkpoint import resolve
+
+    if load is None:
+        from vector_tl.detect.engine import load
+
+        resolve(model)  # a name that means nothing is said before anything moves
+    ended = threading.Event()
+    thread = threading.Thread(target=_work, args=(live, load, model, device, ended), name="second detector", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join(3.0)
+
+
+def _work(live: Live, load: Callable, model: str, device: str, ended: threading.Event) -> None:
+    with contextlib.suppress(OSError, AttributeError):  # Linux knows priorities of threads
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
+    try:
+        detector = load(model, device)
+    except Exception as error:
+        log.warning("the second model %s cannot be used: %s", model, error)
+        return
+    name, last_id = getattr(detector, "name", model), None
+    while not ended.wait(LOOK_S):
+        shown = live.shown
+        if shown is None or shown.frame.image_id == last_id:
+            continue
+        begun_s, last_id = time.perf_counter(), shown.frame.image_id
+        picture = cv2.imdecode(np.frombuffer(shown.frame.jpeg, np.uint8), cv2.IMREAD_COLOR) if shown.frame.jpeg else None
+        if picture is not None:
+            seen = detector(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB))
+            took_s = time.perf_counter() - begun_s
+            live.also = Also(name, last_id, seen.boxes_xyxy, seen.scores, took_s * 1000)
+            ended.wait(took_s)  # half of a core at most
