@@ -164,9 +164,12 @@ def test_two_tabs_cannot_lose_each_others_work(tmp_path):
         one.page.key("Enter")
         one.ready()
         saved = dataset.label_path(tmp_path / "data", *key).read_text()
-        two.page.key("n")
+        two.draw(np.array([10, 10, 60, 60]))
+        two.page.key("Enter")
         two.page.wait("!desk.busy && document.getElementById('message').textContent.includes('changed elsewhere')")
-        assert two.key() == key and two.page.run("desk.picture.labelled")
+        assert two.key() == key and two.page.run("desk.picture.labelled && desk.source") == "label"
+        two.page.key("m")  # what was drawn here is not lost either
+        assert [10, 10, 60, 60] in two.boxes().round(0).tolist()
         assert dataset.label_path(tmp_path / "data", *key).read_text() == saved
         server.end()
         one.page.key("n")  # nobody answers: said, and nothing pretended

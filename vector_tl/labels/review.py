@@ -4,6 +4,7 @@ A decision names the version of the picture's state that the person saw; if the 
 Pictures put aside move to `bin/`, which has the same form as the data set, and can come back.
 """
 
+import glob
 import hashlib
 import json
 import logging
@@ -88,6 +89,9 @@ class Desk:
         with suppress(NotThere):
             if self.state(*key) in (before, after):  # else somebody has changed it by hand since
                 self._carry_out(key, before, after, entry)
+        for path in (dataset.label_path(self.folder, *key), dataset.label_path(self.bin, *key), suggestions_path(self.folder, *key)):
+            for half_written in path.parent.glob(f".{glob.escape(path.name)}.*.part"):  # see files.write_atomic
+                half_written.unlink(missing_ok=True)
         self.journal.done(entry["n"])
         log.info("The decision on %s/%s that was cut off is carried out.", *key)
 

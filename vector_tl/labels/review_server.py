@@ -144,7 +144,7 @@ def review_app(desk: Desk, settings: ReviewSettings) -> Starlette:
     def refused(request: Request, error: UserError) -> Response:
         return JSONResponse({"error": str(error)}, 409 if isinstance(error, Conflict) else 404 if isinstance(error, NotThere) else 400)
 
-    routes = [Route("/", page), *(Route(f"/{name}", part) for name in ("review.css", "review.js", "review_boxes.js"))]
+    routes = [Route("/", page), *(Route(f"/{name}", part) for name in ("review.css", "review.js", "review_boxes.js", "review_keys.js"))]
     routes += [Route(f"/{name}", work) for name, work in (("start", start), ("queue", listed), ("picture", picture), ("image", image))]
     routes += [Route(f"/{work.__name__}", work, methods=["POST"]) for work in (decide, undo, carry)]
     return Starlette(routes=routes, exception_handlers={UserError: refused, Conflict: refused, NotThere: refused})

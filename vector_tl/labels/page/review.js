@@ -47,8 +47,10 @@ async function alone(work) {
   } catch (error) {
     if (error.status === undefined) console.error(error);
     if (error.status === 409 && desk.picture) {
-      say(error.message);
+      const mine = stage.dirty ? stage.boxes : [];
       await show(true).catch(() => {});
+      if (mine.length && desk.picture) keepMine(mine);
+      say(error.message);
     } else if (error.status === 400) say(error.message);
     else {
       desk.retry = work;
@@ -70,7 +72,7 @@ async function loadQueue() {
   if ($("order").value === "name") desk.queue.sort((a, b) => (a.session + "/" + a.name < b.session + "/" + b.name ? -1 : 1));
   desk.at = desk.done = desk.skipped = 0;
   desk.counts = answer.counts;
-  for (const option of $("filter").options) option.textContent = `${FILTER_NAMES[option.value]} (${answer.counts[option.value]})`;
+  countFilters();
   fillSessions(answer.sessions, session);
   showPace(answer.pace);
   await show();
@@ -119,7 +121,13 @@ async function show(even = false) {
   stage.clear();
   stage.draw();
   describe();
+  desk.counts = (await ask("queue" + query({ filter: $("filter").value, session: $("session").value }))).counts; // other tabs are at work too
+  countFilters();
   showEnd();
+}
+
+function countFilters() {
+  for (const option of $("filter").options) option.textContent = `${FILTER_NAMES[option.value]} (${desk.counts[option.value]})`;
 }
 
 const bitmaps = new Map(); // address -> promise of a bitmap, for the picture shown and the next one
@@ -175,13 +183,20 @@ function takeBoxes(source) {
   const other = source === "label" ? picture.suggestions.findLast((s) => !s.decided) : null;
   const weak = source.endsWith(WEAK), ghosts = other ? other.boxes : suggestion && !weak ? suggestion.weak : [];
   const boxes = suggestion ? [...suggestion.boxes, ...(weak ? suggestion.weak : [])] : source === "label" ? picture.boxes.map((xyxy) => ({ xyxy })) : [];
-  stage.load(boxes, ghosts.map((box) => ({ xyxy: box.xyxy, tag: `${(other ?? suggestion).by} ${box.score.toFixed(2)}` })));
+  stage.load(boxes, ghosts.map((box) => ({ xyxy: box.xyxy, tag: `${(other ?? suggestion).by} ${box.score?.toFixed(2) ?? ""}` })));
+}
+
+// What was drawn here and met with another tab's decision stays at hand, as other boxes.
+function keepMine(boxes) {
+  desk.picture.suggestions.push({ id: "mine", source: "mine", by: "yours", decided: false, doubt: 0, boxes, weak: [] });
+  takeBoxes(sources()[0]);
 }
 
 function nameOf(source) {
   if (source === "label") return "the label";
   const suggestion = suggestionOf(source);
   if (!suggestion) return "";
+  if (source === "mine") return "as you had drawn them";
   return (suggestion.source === "model" ? `by model ${suggestion.by}` : `carried from ${suggestion.by}`) + (source.endsWith(WEAK) ? WEAK : "");
 }
 
@@ -288,12 +303,13 @@ function describe() {
   if (!picture) {
     $("about").replaceChildren();
     $("boxes").replaceChildren();
+    $("accept-text").textContent = "Accept";
     return;
   }
   const state = picture.binned ? "in the bin" : picture.labelled ? (picture.boxes.length ? "labelled" : "labelled: no Vector") : "not labelled yet";
   const lines = [["h2", picture.name], ["p", `${picture.session} · ${picture.size_wh?.join(" × ") ?? "?"}`], ["p", state]];
   if (stage.dirty) lines.push(["p", "Boxes changed, not saved yet", "warn"]);
-  else if (desk.source && desk.source !== "label") lines.push(["p", `Suggested ${nameOf(desk.source)}${stage.boxes.length ? "" : ": no Vector"}`, "warn"]);
+  else if (desk.source && desk.source !== "label") lines.push(["p", `${desk.source === "mine" ? "Boxes" : "Suggested"} ${nameOf(desk.source)}${stage.boxes.length ? "" : ": no Vector"}`, "warn"]);
   if (picture.problem) lines.push(["p", picture.problem, "warn"]);
   $("about").replaceChildren(...lines.map(([tag, text, kind]) => Object.assign(document.createElement(tag), { textContent: text, className: kind ?? "" })));
   $("boxes").replaceChildren(...stage.boxes.map((box, index) => {
@@ -305,7 +321,7 @@ function describe() {
     return item;
   }));
   $("accept-text").textContent = desk.source === "label" && !stage.dirty ? "Keep label" : stage.boxes.length ? "Accept" : desk.source || stage.dirty ? "Accept: no Vector" : "Accept";
-  $("bin-text").textContent = picture.binned ? "Back from the bin" : "To the bin";
+  $("bin-text").textContent = picture.binned ? "Restore" : "To the bin";
   for (const act of ["accept", "none", "redraw", "carry", "other"]) document.querySelector(`#acts [data-act=${act}]`).disabled = picture.binned;
   document.querySelector("#acts [data-act=other]").disabled ||= sources().length < 2;
 }
@@ -339,81 +355,3 @@ function say(text) {
   clearTimeout(hush);
   hush = setTimeout(() => $("message").classList.remove("shown"), 1500 + 50 * text.length);
 }
-
-// ---- effort: seconds at work, keys, clicks, drags
-
-function tick() {
-  const now = performance.now();
-  if (document.visibilityState === "visible") effort.active_s += Math.min((now - effort.last) / 1000, IDLE_S);
-  effort.last = now;
-}
-
-let pressed = null;
-document.addEventListener("pointerdown", (event) => { tick(); pressed = [event.clientX, event.clientY]; }, true);
-document.addEventListener("pointerup", (event) => {
-  if (pressed) effort[Math.hypot(event.clientX - pressed[0], event.clientY - pressed[1]) < 4 ? "clicks" : "drags"] += 1;
-  pressed = null;
-}, true);
-for (const kind of ["pointermove", "wheel"]) document.addEventListener(kind, tick, { capture: true, passive: true });
-document.addEventListener("visibilitychange", () => { effort.last = performance.now(); });
-
-// ---- keys
-
-const KEYS = { n: "none", s: "skip", p: "back", z: "undo", u: "undo", c: "carry", m: "other", x: "bin", r: "redraw", "?": "help", h: "help" };
-const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
-
-document.addEventListener("keydown", (event) => {
-  tick();
-  const modifier = ["Shift", "Control", "Alt", "Meta"].includes(event.key);
-  if (!event.repeat && !modifier) effort.keys += 1;
-  if ($("help").open) {
-    if (event.key === "?" || event.key === "h") { event.preventDefault(); acts.help(); }
-    return;
-  }
-  const focus = document.activeElement;
-  if (focus?.tagName === "SELECT") return;
-  if (focus?.tagName === "BUTTON" && (event.key === "Enter" || event.key === " ")) return; // it is the button's
-  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-  const undo = (event.ctrlKey || event.metaKey) && key === "z";
-  if (!undo && !ARROWS[key] && (event.ctrlKey || event.metaKey || event.altKey)) return; // the browser's own
-  const act = undo ? acts.undo : acts[KEYS[key]];
-  if (act) { if (!event.repeat) act(); } // a key held down is not an answer to several pictures
-  else if (key === "Enter") { if (!event.repeat) (desk.retry ? acts.retry : acts.accept)(); }
-  else if (ARROWS[key]) {
-    const by = event.ctrlKey || event.metaKey ? 10 : 1, [dx, dy] = ARROWS[key];
-    stage.nudge(dx * by, dy * by, event.shiftKey ? "last" : event.altKey ? "first" : "both");
-  } else if (key === "Delete" || key === "Backspace") stage.remove();
-  else if (key === "Escape") stage.revert(true);
-  else if (key === "d") { if (desk.picture) stage.addInMiddle(); }
-  else if (key === "b") { if (stage.boxes.length) stage.select((stage.selected + 1) % stage.boxes.length); }
-  else if (key === "+" || key === "=") { stage.zoom(1.4); sharpen(); }
-  else if (key === "-") stage.zoom(1 / 1.4);
-  else if (key === "0") stage.resetZoom();
-  else if (key === " ") stage.panning = true;
-  else return;
-  event.preventDefault();
-});
-document.addEventListener("keyup", (event) => { if (event.key === " ") stage.panning = false; });
-$("canvas").addEventListener("wheel", () => sharpen(), { passive: true });
-$("canvas").addEventListener("pointerdown", () => $("stage").focus({ preventScroll: true }));
-
-document.addEventListener("click", (event) => {
-  const act = event.target.closest("[data-act]")?.dataset.act;
-  if (!act) return;
-  acts[act]();
-  if (act !== "help") $("stage").focus({ preventScroll: true });
-});
-for (const id of ["filter", "session", "order"]) $(id).addEventListener("change", () => { alone(loadQueue); $("stage").focus(); });
-window.addEventListener("beforeunload", (event) => { if (desk.picture && stage.dirty) event.preventDefault(); });
-
-alone(async () => {
-  const start = await ask("start"), asked = new URLSearchParams(location.hash.slice(1));
-  document.title = `Review ${start.data}`;
-  $("filter").replaceChildren(...Object.entries(FILTER_NAMES).map(([value, name]) => new Option(name, value)));
-  $("filter").value = asked.get("filter") in FILTER_NAMES ? asked.get("filter") : start.filter;
-  if (asked.get("order") === "name") $("order").value = "name";
-  const session = asked.get("session") ?? start.session ?? "";
-  $("session").replaceChildren(new Option(session || "all sessions", session));
-  await loadQueue();
-  $("stage").focus();
-});
