@@ -1,4 +1,4 @@
-"""Arrangements for simulated pictures, and the choice of a robot's frames."""
+"""Arrangements for simulated pictures."""
 
 import math
 
@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from vector_tl.capture.arrange import DISTANCE_MM, HALF_VIEW_RAD, LENS_AHEAD_MM, arrange, draw_distance_mm, is_negative, spread
-from vector_tl.capture.choose import Chooser
 
 
 def relative(viewer, other) -> tuple[float, float]:
@@ -61,14 +60,3 @@ def test_heads_and_lifts_stay_in_reach():
 @pytest.mark.parametrize("count", [1, 12, 24, 685])
 def test_any_count_has_its_share_of_negatives(share, count):
     assert abs(sum(is_negative(number, share) for number in range(count)) - share * count) < 1
-
-
-def test_chooser_wants_news():
-    rng = np.random.default_rng(0)
-    picture = rng.integers(0, 200, (360, 640, 3), np.uint8)
-    chooser = Chooser(6.0)
-    assert chooser.keep(picture)
-    assert not chooser.keep(picture)
-    assert not chooser.keep(picture + 2)
-    assert chooser.keep(np.roll(np.kron(rng.integers(0, 255, (9, 16, 3), np.uint8), np.ones((40, 40, 1), np.uint8)), 3, axis=0))
-    assert chooser.keep(picture)

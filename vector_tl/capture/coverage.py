@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable
+from itertools import zip_longest
 
 from rich.table import Table
 
@@ -16,9 +17,9 @@ BINS = {  # of each kind the bins in the order in which they are shown, with the
 }
 UNKNOWN = "unknown"
 DISTANCES_MM, GREYS = (150.0, 300.0, 500.0), (75.0, 135.0)
-FEW = 0.5  # of a bin's fair share: below that it is few
+FEW, PLENTY = 0.5, 2.0  # of a bin's fair share: below it is few, above it is plenty
 SHARES = {"vectors": {"none": 0.12, "one": 0.5, "two or more": 0.0}, "place": {"cut": 0.1}}  # where fair is not the same for all bins
-HINTS = 4
+HINTS, HINT_ORDER = 4, ("heading", "distance", "brightness", "vectors", "place")
 HINT_FROM = 8  # pictures; before that everything is missing
 
 
@@ -30,9 +31,9 @@ def bins_of(shot: dict) -> dict[str, str]:
             known "distance_mm" and "facing_deg" (0: it faces the camera, positive: its right is seen).
     """
     boxes = shot.get("xyxy")
-    bins = {"brightness": _step(shot["brightness"], GREYS, "brightness"), "vectors": UNKNOWN}
+    bins = {"brightness": _step(shot["brightness"], GREYS, "brightness")}
     if boxes is None:
-        return bins | dict.fromkeys(("distance", "place", "heading"), UNKNOWN)
+        return bins | dict.fromkeys(("distance", "place", "heading", "vectors"), UNKNOWN)
     bins["vectors"] = ("none", "one", "two or more")[min(len(boxes), 2)]
     if boxes:
         largest = max(boxes, key=lambda b: (b[2] - b[0]) * (b[3] - b[1]))
@@ -86,20 +87,32 @@ class Coverage:
 
     def lacking(self, kind: str) -> list[str]:
         """The bins of a kind that have less than half of their fair share; none when nothing is known of it."""
-        known = sum(self.counts[kind][name] for name in BINS[kind])
+        known = self._known(kind)
         fair = SHARES.get(kind, {})
         return [name for name in BINS[kind] if known and self.counts[kind][name] < FEW * fair.get(name, 1 / len(BINS[kind])) * known]
+
+    def all_lacking(self) -> dict[str, list[str]]:
+        """`lacking` of every kind."""
+        return {kind: self.lacking(kind) for kind in BINS}
+
+    def _known(self, kind: str) -> int:
+        return sum(self.counts[kind][name] for name in BINS[kind])
 
     def lacks(self, shot: dict) -> bool:
         """Whether a picture would fill what is missing."""
         return any(name in self.lacking(kind) for kind, name in bins_of(shot).items())
 
+    def plenty(self, shot: dict) -> bool:
+        """Whether there are more than twice a fair share of pictures like it, in distance and in place."""
+        like = [(kind, name) for kind, name in bins_of(shot).items() if kind in ("distance", "place") and name != UNKNOWN]
+        return bool(like) and all(self.counts[kind][name] > PLENTY * self._known(kind) / len(BINS[kind]) for kind, name in like)
+
     def hint(self) -> str:
         """What is missing in plain words, such as "few from behind, none in the dark"."""
         if self.total < HINT_FROM:
             return ""
-        words = [(self.counts[kind][name], BINS[kind][name]) for kind in BINS for name in self.lacking(kind)]
-        said = [f"{'few' if count else 'none'} {word}" for count, word in sorted(words, key=lambda pair: pair[0])]
+        by_kind = [[f"{'few' if self.counts[kind][name] else 'none'} {BINS[kind][name]}" for name in reversed(self.lacking(kind))] for kind in HINT_ORDER]
+        said = [word for round_ in zip_longest(*by_kind) for word in round_ if word]  # first one of each kind
         unknown = [kind for kind in ("distance", "heading") if self.counts[kind][UNKNOWN] and not any(self.counts[kind][n] for n in BINS[kind])]
         said += [f"{' and '.join(unknown)} unknown"] if unknown else []
         return ", ".join(said[:HINTS])
@@ -112,10 +125,9 @@ class Coverage:
         }
 
 
-def rich_table(coverage: Coverage, title: str = "") -> Table:
-    """The counts for a terminal, a row for each kind; what is few is marked with `<`."""
-    table = Table(title=title or None, show_header=False, pad_edge=False, title_justify="left")
-    for kind, counts in coverage.table().items():
-        lacking = coverage.lacking(kind)
-        table.add_row(kind, *(f"{name}\n{'< ' if name in lacking else ''}{count}" for name, count in counts.items()))
+def rich_table(counts: dict[str, dict[str, int]], lacking: dict[str, list[str]]) -> Table:
+    """`Coverage.table()` for a terminal, a row for each kind; what is few is marked with `<`."""
+    table = Table(show_header=False, pad_edge=False)
+    for kind, bins in counts.items():
+        table.add_row(kind, *(f"{name}\n{'< ' if name in lacking.get(kind, ()) else ''}{count}" for name, count in bins.items()))
     return table

@@ -1,125 +1,148 @@
 """`vector-tl capture`: pictures taken through the SDK, in sessions, into a data set."""
 
-import logging
+import math
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from datetime import datetime
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from vector_tl.capture.choose import Chooser
+from vector_tl.capture.choreography import Choreographer
 from vector_tl.capture.coverage import Coverage, rich_table
-from vector_tl.capture.sessions import only_capture, provenance
+from vector_tl.capture.live import Live
+from vector_tl.capture.remake import remake
+from vector_tl.capture.sessions import only_capture
 from vector_tl.capture.settings import CaptureSettings
-from vector_tl.capture.simulated import CAMERA_FPS, next_plan
-from vector_tl.capture.studio import take_session
+from vector_tl.capture.simulated import next_plan
+from vector_tl.capture.studio import open_studio, take_session
+from vector_tl.capture.terminal import progress, terminal
+from vector_tl.capture.watch import watch
+from vector_tl.errors import UserError
 from vector_tl.labels import dataset
-from vector_tl.robot.base import NoFreshFrame, Robot
+from vector_tl.robot.base import Robot
 
-log = logging.getLogger(__name__)
-TARGETS = 2  # Vectors beside the viewer, so that some pictures show two
-SILENT_S = 10.0  # so long a robot's camera may send nothing
+NEXT_STATE_S = 0.3
 
 
 def capture(settings: CaptureSettings) -> dict:
-    """Take pictures until the data set has `settings.count` of this seed (simulator), or one new session has them (robot).
+    """Take pictures until the data set has `settings.count` of this seed (simulator), or one session has them (robot).
 
-    Every picture and label is a whole file at any moment. A simulated capture that was stopped goes on where it was.
+    Every picture and label is a whole file at any moment. A capture that was stopped goes on where it was.
 
     Returns:
-        {"sessions", "kept", "seen", "seconds"}: with the simulator, the sessions and pictures of this seed that the data set now has and
-        the frames seen for them; the seconds are those of this run.
+        {"sessions", "kept", "seen", "seconds", "coverage"}: with the simulator, the sessions and pictures of this seed that the data set now
+        has and the frames seen for them; the seconds are those of this run. With a robot also the session's name and the frame rates
+        measured. With --remake see `remake`.
 
     Raises:
         UsageError: a setting out of its range.
-        UserError: link lost, no frames, a disk that is full, or labels that the simulator no longer agrees with.
+        UserError: link lost, no frames, a disk that is full, another capture at work here, or labels that the simulator no longer agrees with.
     """
     settings.check()
     started_s = time.monotonic()
-    result = _capture_simulated(settings) if settings.robot == "sim" else _capture_robot(settings)
+    if settings.remake:
+        return remake(settings)
+    result = capture_simulated(settings) if settings.robot == "sim" and settings.target is None else capture_robot(settings)
     return result | {"seconds": round(time.monotonic() - started_s, 1)}
 
 
-def _capture_simulated(settings: CaptureSettings) -> dict:
+def capture_simulated(settings: CaptureSettings) -> dict:
+    """Take sessions in simulated rooms until there are enough pictures of this seed."""
     with only_capture(settings.data):
         plan, whole = next_plan(settings)
         if plan is not None:
-            with _progress(settings.count, sum(len(about["shots"]) for about in whole)) as advance, open_studio(plan.camera) as robot:
+            with progress(settings.count, sum(len(about["shots"]) for about in whole)) as advance, open_studio(plan.camera) as robot:
                 while plan is not None:
                     dataset.extend_splits(settings.data, [plan.session], settings.split_shares)
                     take_session(settings.data, plan, robot, robot.truth, lambda shot, picture: advance())
                     plan, whole = next_plan(settings)
     coverage = Coverage(shot for about in whole for shot in about["shots"])
-    Console(stderr=True).print(rich_table(coverage))
+    Console(stderr=True).print(rich_table(coverage.table(), coverage.all_lacking()))
     return {
-        "sessions": len(whole),
-        "kept": coverage.total,
-        "seen": sum(about["seen"] for about in whole),
-        "coverage": coverage.table(),
-    }
+        "sessions": len(whole), "kept": coverage.total, "seen": sum(about["seen"] for about in whole),
+        "coverage": coverage.table(), "hint": coverage.hint(),
+    }  # fmt: skip
 
 
-def open_studio(camera: str) -> AbstractContextManager[Robot]:
-    """A simulator of one's own, whose world waits for the camera."""
-    from vector_tl.robot.open import open_robot  # brings the SDK
+def capture_robot(settings: CaptureSettings) -> dict:
+    """Take one session with a robot, or with two."""
+    live = Live()
+    with ExitStack() as stack:
+        stack.enter_context(only_capture(settings.data))
+        robot, target = stack.enter_context(open_robots(settings))
+        partner = Choreographer(target, settings.reach_mm, camera_seen_from(robot, target), settings.seed) if target else None
+        if settings.page:
+            from vector_tl.capture.page_server import served  # brings starlette and uvicorn
 
-    return open_robot("sim", lockstep=True, targets=TARGETS, camera=camera, camera_fps=CAMERA_FPS)
+            stack.enter_context(served(live))
+        stack.enter_context(terminal(live))
+        result = watch(settings, robot, live, partner)
+    Console(stderr=True).print(rich_table(result["coverage"], live.look()[0].lacking))
+    return result
 
 
-def _capture_robot(settings: CaptureSettings) -> dict:
-    from vector_tl.robot.open import open_robot  # brings the SDK
+class Both:
+    """What a signal stops."""
 
-    with open_robot(settings.robot) as robot, _progress(settings.count, 0) as advance:
-        return watch(settings, robot, advance)
+    def __init__(self, *robots: Robot | None):
+        self._robots = [robot for robot in robots if robot is not None]
 
-
-def watch(settings: CaptureSettings, robot: Robot, advance: Callable[[], None] = lambda: None) -> dict:
-    """Keep the new-enough frames of a robot's camera in one new session, unlabelled, until there are enough, time is up, or Ctrl-C.
-
-    Raises:
-        NoFreshFrame: the camera sends nothing.
-        LinkLost: the robot is gone. What was kept stays, with its provenance.
-    """
-    session = f"{robot.serial}-{datetime.now():%Y%m%d-%H%M%S}"
-    about = provenance(robot) | {"source": "robot", "whole": False, "seen": 0, "shots": []}
-    chooser, last_id, silent_since_s = Chooser(settings.novelty), None, time.monotonic()
-    until_s = time.monotonic() + (settings.seconds if settings.seconds is not None else float("inf"))
-    try:
-        while len(about["shots"]) < settings.count and time.monotonic() < until_s:
-            try:
-                frame = robot.next_frame(last_id, timeout_s=1.0)
-            except NoFreshFrame:
-                if time.monotonic() - silent_since_s > SILENT_S:
-                    raise
-                continue
-            last_id, silent_since_s = frame.image_id, time.monotonic()
-            about["seen"] += 1
-            picture = dataset.decode(frame.jpeg)
-            if picture is None or not chooser.keep(picture):
-                continue
-            name = f"{session}-{len(about['shots']):04d}"
-            dataset.write_item(settings.data, session, name, frame.jpeg, None, picture.shape[1::-1])
-            about["shots"].append(
-                {"name": name, "image_id": frame.image_id, "robot_time_ms": frame.robot_time_ms, "received_s": round(frame.received_s, 4)}
-            )
-            advance()
-        about["whole"] = True
-    except KeyboardInterrupt:
-        log.info("stopped by hand")
-    finally:
-        if about["shots"]:
-            dataset.write_session(settings.data, session, about)
-            split = dataset.extend_splits(settings.data, [session])[session]
-            log.info("session %s is in split %s; %s says so and may be changed", session, split, settings.data / "splits.json")
-    return {"sessions": int(bool(about["shots"])), "kept": len(about["shots"]), "seen": about["seen"]}
+    def stop(self) -> None:
+        """Stop all wheels."""
+        for robot in self._robots:
+            robot.stop()
 
 
 @contextmanager
-def _progress(total: int, done: int) -> Iterator[Callable[[], None]]:
-    """A bar on standard error; gives the function that moves it on by one picture."""
-    columns = (TextColumn("capture"), BarColumn(), MofNCompleteColumn(), TextColumn("pictures"), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-        task = progress.add_task("capture", total=total, completed=done)
-        yield lambda: progress.advance(task)
+def open_robots(settings: CaptureSettings) -> Iterator[tuple[Robot, Robot | None]]:
+    """The robot that looks, and the target or None; both guarded, both stopped and closed however the block ends."""
+    from vector_tl.robot.open import open_robot  # brings the SDK
+    from vector_tl.robot.signals import wheels_first
+    from vector_tl.robot.simulator import SimulatorProcess
+
+    with ExitStack() as stack:
+        serial, target_serial, home = settings.robot, settings.target, None
+        if serial == "sim":
+            simulator = stack.enter_context(SimulatorProcess(robots=2, targets=0, world=settings.seed, camera=settings.camera))
+            (serial, target_serial), home = simulator.serials, Path(simulator.home)
+        robot = stack.enter_context(open_robot(serial, home=home))
+        target = stack.enter_context(open_robot(target_serial, home=home)) if target_serial else None
+        stack.enter_context(wheels_first(Both(robot, target)))
+        if target is not None and robot.truth is not None:
+            set_up(robot, target)
+        yield robot, target
+
+
+def set_up(robot: Robot, target: Robot) -> None:
+    """In the simulator: the person's hand that puts the target before the camera, where there is place."""
+    here, there = vectors_of(robot, target)
+    for away_mm in (300, 240, 180, 360):
+        x, y = (here[key] + away_mm * f(here["heading_rad"]) for key, f in (("x_mm", math.cos), ("y_mm", math.sin)))
+        try:
+            robot.truth.place([{"vector": there["vector"], "x_mm": x, "y_mm": y, "heading_rad": here["heading_rad"] + math.pi}])
+            time.sleep(NEXT_STATE_S)  # its wheels' frame starts afresh; the next state tells
+            return
+        except UserError:  # something stands there
+            continue
+
+
+def camera_seen_from(robot: Robot, target: Robot) -> tuple[float, float, float] | None:
+    """In the simulator, where the camera's robot stands in the frame of the target's wheels; None where only the person knows."""
+    if robot.truth is None:
+        return None
+    here, there = vectors_of(robot, target)
+    state = target.state()
+    turn = state.heading_rad - there["heading_rad"]
+    east, north = here["x_mm"] - there["x_mm"], here["y_mm"] - there["y_mm"]
+    return (
+        state.x_mm + east * math.cos(turn) - north * math.sin(turn),
+        state.y_mm + east * math.sin(turn) + north * math.cos(turn),
+        here["heading_rad"] + turn,
+    )
+
+
+def vectors_of(robot: Robot, target: Robot) -> tuple[dict, dict]:
+    """The truth about both."""
+    by_serial = {vector["serial"]: vector for vector in robot.truth.truth(serial=robot.serial)["vectors"]}
+    return by_serial[robot.serial], by_serial[target.serial]

@@ -89,7 +89,8 @@ def next_plan(settings: CaptureSettings) -> tuple[Plan | None, list[dict]]:
     left = settings.count - kept
     pictures = math.ceil(left / math.ceil(left / settings.pictures_per_session))  # sessions of about the same size
     world = settings.seed * 100_000 + len(whole)
-    return Plan(session, settings.seed, world, pictures, kept, settings.negatives, settings.moving, settings.camera), whole
+    negatives = 1.0 if settings.negatives else settings.negative_share
+    return Plan(session, settings.seed, world, pictures, kept, negatives, settings.moving, settings.camera), whole
 
 
 def _is_finished(folder: Path, session: str, name: str) -> bool:

@@ -1,0 +1,210 @@
+"""A Vector that shows itself to another one's camera: it drives to varied distances, bearings and headings, in small guarded moves.
+
+It knows where it is by its wheels only, from the place where a person put it: before the camera, facing it. It always drives forward,
+where the cliff sensors and the range sensor look; away from an edge it goes over the ground that it came from, as the guard demands.
+Where it met an edge it does not go again, nor beyond it.
+"""
+
+import math
+import random
+from dataclasses import dataclass
+
+from vector_tl.capture.coverage import Coverage
+from vector_tl.robot.base import Robot, RobotState
+
+DRIVE_MMPS, TURN_MMPS, ESCAPE_MMPS = 60.0, 35.0, 50.0
+FACING_RAD, TURNED_RAD = math.radians(12), math.radians(6)  # good enough to drive on, and to stand
+ARRIVED_MM, ESCAPE_MM, SETTLE_MM = 20.0, 70.0, 8.0
+STAND_S, MOVE_S, ESCAPE_S, SETTLE_S = 0.8, 12.0, 2.5, 0.8  # how long it stands for its picture, and how long anything else may take
+NEAR_MM = 90.0  # no further forward when the range sensor sees something so near
+MOST_ESCAPES = 4  # one after another; then a person is asked
+EDGE_BERTH_MM, SAME_EDGE_MM = 130.0, 40.0  # goals keep so far from where there was an edge
+AHEAD_MM = 300.0
+NEAREST_MM, HALF_VIEW_RAD = 135.0, math.radians(34)  # goals: not nearer to the camera, and in its view
+BANDS_MM = {"under 150 mm": (135, 160), "150 to 300 mm": (160, 300), "300 to 500 mm": (300, 500), "500 mm and more": (500, 850)}
+FACINGS_DEG = {"front": 0.0, "its left": -90.0, "its right": 90.0, "back": 180.0}
+PLACES = {"left": (0.35, 0.9), "middle": (-0.3, 0.3), "right": (-0.9, -0.35), "cut": (0.8, 1.15)}  # shares of half the view, left positive
+TRIES = 60
+
+
+@dataclass(frozen=True)
+class Goal:
+    """Where to stand, in the frame of the target's wheels."""
+
+    x_mm: float
+    y_mm: float
+    heading_rad: float
+
+
+class Choreographer:
+    """Moves the target a little with every call of `step`; its lease ends by itself when nobody calls.
+
+    Attributes:
+        word: what it does now, for the view.
+        edges: where the ground ended.
+    """
+
+    def __init__(self, target: Robot, reach_mm: float, camera_pose: tuple[float, float, float] | None = None, seed: int = 0):
+        """`camera_pose` (x_mm, y_mm, heading_rad) is the camera's in the frame of the target's wheels; by default 300 mm ahead, facing it."""
+        self._target, self._reach_mm, self._rng = target, reach_mm, random.Random(seed)
+        self._camera = camera_pose or _camera_ahead(target.state())
+        self._held = False
+        self.edges: list[tuple[float, float]] = []
+        self.word = "standing"
+        self._goal: Goal | None = None
+        self._phase, self._since_s = "stand", target.now_s()
+        self._way = 1.0  # of the last straight move: 1 forward, -1 backward
+        self._from: RobotState | None = None
+        self._escapes = 0  # one after another
+
+    def pause(self) -> None:
+        """Stand still."""
+        self._target.stop()
+        self.word = "paused"
+
+    def step(self, coverage: Coverage) -> None:
+        """Go on with the present move, or begin the next one.
+
+        Raises:
+            LinkLost: the target is gone.
+        """
+        state, now_s = self._target.state(), self._target.now_s()
+        if state.picked_up or state.being_held:
+            self._held, self.word = True, "in a hand"
+            return
+        if self._held:  # put down again: as at the start
+            self._held, self._camera, self._goal = False, _camera_ahead(state), None
+            self._way, self._escapes = 1.0, 0
+            self.edges.clear()
+            self._begin("stand")
+        if state.cliff and self._phase != "escape":
+            if self._escapes >= MOST_ESCAPES:
+                self._target.stop()
+                self.word = "at an edge: put it before the camera again"
+                return
+            self._meet_edge(state)
+        late = now_s - self._since_s > {"stand": STAND_S, "escape": ESCAPE_S, "settle": SETTLE_S}.get(self._phase, MOVE_S)
+        getattr(self, f"_{self._phase}")(state, late, coverage)
+        self.word = self._phase if self._goal is None else f"{self._phase} ({math.dist((self._goal.x_mm, self._goal.y_mm), self._camera[:2]):.0f} mm away)"
+
+    # -- phases -------------------------------------------------------------------------------------------------------
+
+    def _stand(self, state: RobotState, late: bool, coverage: Coverage) -> None:
+        self._target.stop()
+        if late:
+            self._goal = self._choose(state, coverage)
+            self._begin("face")
+
+    def _face(self, state: RobotState, late: bool, _coverage: Coverage) -> None:
+        """Turn to where the goal is."""
+        goal = self._goal
+        if late or math.dist((goal.x_mm, goal.y_mm), (state.x_mm, state.y_mm)) < ARRIVED_MM:
+            self._begin("turn")
+            return
+        off = math.remainder(math.atan2(goal.y_mm - state.y_mm, goal.x_mm - state.x_mm) - state.heading_rad, math.tau)
+        if abs(off) < FACING_RAD:
+            self._begin("go")
+        else:
+            self._spin(off)
+
+    def _go(self, state: RobotState, late: bool, _coverage: Coverage) -> None:
+        """Drive to the goal, steering a little; stop before whatever is in the way."""
+        goal = self._goal
+        left_mm = math.dist((goal.x_mm, goal.y_mm), (state.x_mm, state.y_mm))
+        off = math.remainder(math.atan2(goal.y_mm - state.y_mm, goal.x_mm - state.x_mm) - state.heading_rad, math.tau)
+        blocked = state.range_mm is not None and state.range_mm < NEAR_MM
+        if late or blocked or left_mm < ARRIVED_MM or abs(off) > math.radians(60):
+            self._target.stop()
+            self._escapes = 0
+            self._from = state
+            self._begin("settle")
+            return
+        self._way = 1.0
+        steer = max(-20.0, min(20.0, 40.0 * off))
+        if not self._target.drive(DRIVE_MMPS - steer, DRIVE_MMPS + steer):
+            self._begin("stand")
+
+    def _settle(self, state: RobotState, late: bool, _coverage: Coverage) -> None:
+        """A little back: while it turns, its long rear is what may swing over an edge, and the guard then leaves the way forward open."""
+        start = self._from
+        if late or math.dist((start.x_mm, start.y_mm), (state.x_mm, state.y_mm)) > SETTLE_MM:
+            self._target.stop()
+            self._begin("turn")
+        else:
+            self._way = -1.0
+            self._target.drive(-ESCAPE_MMPS, -ESCAPE_MMPS)
+
+    def _turn(self, state: RobotState, late: bool, _coverage: Coverage) -> None:
+        """Turn to the heading that is wanted."""
+        off = math.remainder(self._goal.heading_rad - state.heading_rad, math.tau)
+        if late or abs(off) < TURNED_RAD:
+            self._target.stop()
+            self._begin("stand")
+        else:
+            self._spin(off)
+
+    def _escape(self, state: RobotState, late: bool, _coverage: Coverage) -> None:
+        """Away from an edge, against the last straight move."""
+        start = self._from
+        if late or math.dist((start.x_mm, start.y_mm), (state.x_mm, state.y_mm)) > ESCAPE_MM:
+            self._target.stop()
+            self._way = -self._way if not late else self._way
+            self._begin("stand")
+        else:
+            self._target.drive(-self._way * ESCAPE_MMPS, -self._way * ESCAPE_MMPS)
+
+    def _meet_edge(self, state: RobotState) -> None:
+        self._target.stop()
+        ahead_mm = 20.0 if self._way > 0 else -45.0  # where the sensors are
+        edge = (state.x_mm + ahead_mm * math.cos(state.heading_rad), state.y_mm + ahead_mm * math.sin(state.heading_rad))
+        if all(math.dist(edge, other) > SAME_EDGE_MM for other in self.edges):
+            self.edges.append(edge)
+        self._from, self._goal = state, None
+        self._escapes += 1
+        self._begin("escape")
+
+    def _begin(self, phase: str) -> None:
+        self._phase, self._since_s = phase, self._target.now_s()
+
+    def _spin(self, off_rad: float) -> None:
+        speed = math.copysign(max(15.0, min(TURN_MMPS, 40.0 * abs(off_rad))), off_rad)
+        self._target.drive(-speed, speed)
+
+    # -- goals --------------------------------------------------------------------------------------------------------
+
+    def _choose(self, state: RobotState, coverage: Coverage) -> Goal:
+        """A goal that fills what is missing, where it is known to be safe; where there is none, back to where the camera looks."""
+        for _ in range(TRIES):
+            low, high = BANDS_MM[self._wanted(coverage, "distance", BANDS_MM)]
+            away_mm = min(max(self._rng.uniform(low, high), NEAREST_MM), self._reach_mm)
+            sides = PLACES[self._wanted(coverage, "place", PLACES)]
+            bearing = HALF_VIEW_RAD * self._rng.uniform(*sides) * (self._rng.choice((-1, 1)) if sides[0] >= 0.8 else 1)
+            facing = math.radians(FACINGS_DEG[self._wanted(coverage, "heading", FACINGS_DEG)] + self._rng.uniform(-40, 40))
+            direction = self._camera[2] + bearing
+            x, y = self._camera[0] + away_mm * math.cos(direction), self._camera[1] + away_mm * math.sin(direction)
+            if all(math.dist((x, y), edge) > EDGE_BERTH_MM and not _between((state.x_mm, state.y_mm), edge, (x, y)) for edge in self.edges):
+                return Goal(x, y, direction + math.pi + facing)
+        x, y = (self._camera[i] + 250 * f(self._camera[2]) for i, f in ((0, math.cos), (1, math.sin)))
+        return Goal(x, y, self._rng.uniform(-math.pi, math.pi))
+
+    def _wanted(self, coverage: Coverage, kind: str, names: dict) -> str:
+        """One of the bins that lack pictures, in two of three cases; else any."""
+        lacking = [name for name in coverage.lacking(kind) if name in names]
+        return self._rng.choice(lacking if lacking and self._rng.random() < 0.67 else list(names))
+
+
+def _camera_ahead(state: RobotState) -> tuple[float, float, float]:
+    """Where a person who puts the target down as told puts the camera: `AHEAD_MM` before it, facing it."""
+    away = (AHEAD_MM * math.cos(state.heading_rad), AHEAD_MM * math.sin(state.heading_rad))
+    return state.x_mm + away[0], state.y_mm + away[1], state.heading_rad + math.pi
+
+
+def _between(start: tuple[float, float], edge: tuple[float, float], goal: tuple[float, float]) -> bool:
+    """Whether the way from start to goal passes by an edge, or goes on beyond it."""
+    way = (goal[0] - start[0], goal[1] - start[1])
+    length = math.hypot(*way)
+    if length < 1:
+        return False
+    along = ((edge[0] - start[0]) * way[0] + (edge[1] - start[1]) * way[1]) / length
+    aside = abs((edge[0] - start[0]) * way[1] - (edge[1] - start[1]) * way[0]) / length
+    return 0 < along < length + EDGE_BERTH_MM and aside < EDGE_BERTH_MM

@@ -1,0 +1,149 @@
+"""One session of a robot's pictures while it is being taken: keep, drop, undo, and going on after a kill.
+
+The order of writing makes every moment safe: first the picture's line in the session's file, then the picture, then its label. What
+a killed capture left between two of these is completed or taken back when the session goes on.
+"""
+
+import logging
+import os
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+
+from vector_tl.capture.sessions import has_picture, provenance, read_all, read_session, session_path, sweep, write_session
+from vector_tl.capture.settings import CaptureSettings
+from vector_tl.errors import UserError
+from vector_tl.files import write_atomic
+from vector_tl.labels import dataset
+from vector_tl.labels.yolo import format_label
+from vector_tl.robot.base import Frame, Robot
+
+log = logging.getLogger(__name__)
+
+
+class Recorder:
+    """Writes a session into a data set.
+
+    Attributes:
+        session: its name.
+        about: what its file says.
+    """
+
+    def __init__(self, folder: Path, session: str, about: dict):
+        self.folder, self.session, self.about = Path(folder), session, about
+        self._history: list[tuple[str, dict]] = []  # ("kept" | "dropped", shot), newest last
+        self._mend()
+        pictures = [path.stem for base in (self.folder, self.folder / "bin") for path in (base / "images" / session).glob(f"{session}-*.jpg")]
+        numbers = [name.rpartition("-")[2] for name in [*pictures, *(shot["name"] for shot in self.shots)]]
+        self._next = 1 + max((int(number) for number in numbers if number.isdecimal()), default=-1)
+
+    @classmethod
+    def open(cls, settings: CaptureSettings, robot: Robot) -> "Recorder":
+        """The session that the settings name, the robot's newest one that was cut short, or a new one.
+
+        Raises:
+            UserError: a session of that name is somebody else's, or is labelled otherwise.
+        """
+        session = settings.session or _cut_short(settings, robot) or f"{robot.serial}-{datetime.now():%Y%m%d-%H%M%S}"
+        dataset.image_path(settings.data, session, "x")  # refuses what cannot be a name
+        about = read_session(settings.data, session)
+        if about is None:
+            if (settings.data / "images" / session).exists() or (settings.data / "labels" / session).exists():
+                raise UserError(f"Session {session} of {settings.data} was not taken by capture; choose another --session.")
+            about = provenance(robot) | {"source": "robot", "negatives": settings.negatives, "whole": False, "seen": 0, "shots": []}
+        elif about.get("source") != "robot" or about.get("robot") != robot.serial or about.get("negatives") != settings.negatives:
+            raise UserError(
+                f"Session {session} is of {about.get('robot', 'somebody else')}{' without Vectors' if about.get('negatives') is True else ''}, "
+                "not of this kind; choose another --session."
+            )
+        else:
+            log.info("session %s goes on with %d pictures", session, len(about["shots"]))
+        return cls(settings.data, session, about | {"whole": False})
+
+    @property
+    def shots(self) -> list[dict]:
+        """The lines of its pictures, oldest first."""
+        return self.about["shots"]
+
+    def keep(self, frame: Frame, shot: dict, labelled: bool) -> str:
+        """Add a picture; its name. With `labelled` its boxes, shot["xyxy"], are its label."""
+        name = f"{self.session}-{self._next:04d}"
+        self._next += 1
+        shot |= {"name": name, "labelled": labelled}
+        self._write([*self.shots, shot])
+        write_atomic(dataset.image_path(self.folder, self.session, name), frame.jpeg)
+        self._label(shot)
+        self._history.append(("kept", shot))
+        return name
+
+    def drop(self) -> dict | None:
+        """Put the newest picture into the bin; its line, None when there is none."""
+        if not self.shots:
+            return None
+        shot = self.shots[-1]
+        self._away(shot)
+        self._history.append(("dropped", shot))
+        return shot
+
+    def undo(self) -> tuple[str, dict] | None:
+        """Take back the last keep or drop of this run: ("kept" | "dropped", the picture's line), None when there is none."""
+        if not self._history:
+            return None
+        what, shot = self._history.pop()
+        if what == "kept":
+            self._away(shot)
+        else:
+            self._write(sorted([*self.shots, shot], key=lambda s: s["name"]))
+            self._move(shot["name"], self.folder / "bin", self.folder)
+        return what, shot
+
+    def finish(self, whole: bool, **facts) -> None:
+        """Write how it ended. A session without a picture leaves no file."""
+        self.about |= facts | {"whole": whole}
+        if self.shots:
+            self._write(self.shots)
+        else:
+            session_path(self.folder, self.session).unlink(missing_ok=True)
+
+    def _write(self, shots: list[dict]) -> None:
+        self.about["shots"] = shots
+        write_session(self.folder, self.session, self.about)
+
+    def _label(self, shot: dict) -> None:
+        path = dataset.label_path(self.folder, self.session, shot["name"])
+        if shot["labelled"] and not path.exists():
+            write_atomic(path, format_label(np.array(shot["xyxy"], np.float64), tuple(shot["size_wh"])))
+
+    def _away(self, shot: dict) -> None:
+        self._write([other for other in self.shots if other["name"] != shot["name"]])
+        self._move(shot["name"], self.folder, self.folder / "bin")
+
+    def _move(self, name: str, here: Path, there: Path) -> None:
+        """A picture and its label, to the bin or back; the one that makes it count moves first."""
+        for path_of in (dataset.label_path, dataset.image_path) if there != self.folder else (dataset.image_path, dataset.label_path):
+            source, goal = path_of(here, self.session, name), path_of(there, self.session, name)
+            if source.exists():
+                goal.parent.mkdir(parents=True, exist_ok=True)
+                os.replace(source, goal)
+
+    def _mend(self) -> None:
+        """Finish what a kill interrupted: a line without its picture goes, a picture without its line was being dropped, a missing label is written."""
+        sweep(self.folder, self.session)
+        there = [shot for shot in self.shots if has_picture(self.folder, self.session, shot["name"])]
+        if len(there) < len(self.shots):
+            self._write(there)
+        named = {shot["name"] for shot in there}
+        for path in (self.folder / "images" / self.session).glob("*.jpg"):
+            if path.stem not in named:
+                self._move(path.stem, self.folder, self.folder / "bin")
+        for shot in there:
+            self._label(shot)
+
+
+def _cut_short(settings: CaptureSettings, robot: Robot) -> str | None:
+    """The robot's newest session of this kind that has not ended."""
+    def fits(about: dict) -> bool:
+        return not about["whole"] and about.get("robot") == robot.serial and about.get("negatives") == settings.negatives
+
+    return max((name for name, about in read_all(settings.data, f"{robot.serial}-").items() if fits(about)), default=None)
