@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vector_tl.errors import UserError
 from vector_tl.find.behaviour import Command
 from vector_tl.find.settings import FindSettings
 from vector_tl.find.track import Target
@@ -154,6 +155,13 @@ class Live:
 
     def now_s(self) -> float:
         return self._robot.now_s()
+
+    def newest_state(self) -> RobotState | None:
+        """Newer than the loop's, when that waits for a frame; None without a link."""
+        try:
+            return self._robot.state()
+        except UserError:
+            return None
 
     def battery(self):
         """The SDK's `BatteryStateResponse`, or None of a robot that has none; may take seconds."""

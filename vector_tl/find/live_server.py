@@ -33,10 +33,11 @@ from vector_tl.find.live_status import Reporter
 
 PAGE = Path(__file__).parent / "page"
 LOOK_S, BEAT_S, BATTERY_S, END_S = 0.03, 0.25, 15.0, 3.0
+LAST_S = 0.15  # for the state that tells the wheels' last speed
 MOST_STREAMS = 6
 SEND_BUFFER_BYTES = 64 << 10  # what a page that reads slowly is behind at most
 HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; "
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     "Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff", "Cache-Control": "no-store", "Cross-Origin-Resource-Policy": "same-origin",
 }  # fmt: skip
@@ -131,6 +132,8 @@ async def _parts(live: Live, reporter: Reporter, streams: set) -> AsyncIterator[
             if not (new or over or live.state != run or time.monotonic() - sent_s > BEAT_S):
                 await asyncio.sleep(LOOK_S)
                 continue
+            if over:
+                await asyncio.sleep(LAST_S)
             lines = live.log(after=seen)
             seen, run, sent_s = lines[-1][0] if lines else seen, live.state, time.monotonic()
             jpeg, image_id = (shown.frame.jpeg, shown.frame.image_id) if new else (b"", image_id)

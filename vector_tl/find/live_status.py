@@ -31,7 +31,7 @@ class Reporter:
         }  # fmt: skip
         if shown is None:
             return told
-        state, command, target = shown.state, shown.command, shown.target
+        state, command, target = live.newest_state() or shown.state, shown.command, shown.target
         told |= {
             "image_id": shown.frame.image_id, "size_wh": list(shown.size_wh),
             "frame_age_ms": _rounded((now_s - shown.frame.received_s) * 1000), "lag_ms": _rounded(shown.lag_s * 1000),

@@ -2,6 +2,7 @@
 const $ = (id) => document.getElementById(id);
 const SILENT_MS = 1500; // the server says something four times a second
 const ANSWER_MS = 3000;
+const SLOW_MS = 800;
 const AGAIN_MS = 1000;
 const MOST_LINES = 200;
 const RUNS = { waiting: "waiting for Start", running: "running", paused: "paused", stopped: "stopped" };
@@ -92,15 +93,17 @@ async function draw() {
   drawing = false;
 }
 
-function rects(boxes, kind, [, height]) {
+function rects(boxes, kind, [width, height]) {
+  const size = 13 * width / ($("boxes").clientWidth || width); // 13 px on the screen
   return boxes.map(({ xyxy: [x1, y1, x2, y2], score }) => {
     const group = document.createElementNS(SVG, "g"), rect = document.createElementNS(SVG, "rect"), text = document.createElementNS(SVG, "text");
     group.setAttribute("class", kind);
     for (const [name, value] of Object.entries({ x: x1, y: y1, width: x2 - x1, height: y2 - y1 })) rect.setAttribute(name, value);
     text.textContent = score.toFixed(2);
-    text.setAttribute("x", kind === "first" ? x1 + 2 : x2 - 2);
+    text.setAttribute("font-size", size);
+    text.setAttribute("x", kind === "first" ? x1 : x2);
     if (kind === "second") text.setAttribute("text-anchor", "end");
-    text.setAttribute("y", kind === "first" ? (y1 > 16 ? y1 - 5 : Math.min(y1 + 14, height - 3)) : (y2 < height - 16 ? y2 + 13 : y2 - 4));
+    text.setAttribute("y", kind === "first" ? (y1 > 1.4 * size ? y1 - 0.4 * size : y1 + 1.1 * size) : (y2 < height - 1.4 * size ? y2 + 1.1 * size : y2 - 0.4 * size));
     group.append(rect, text);
     return group;
   });
@@ -117,7 +120,7 @@ function tell(told) {
   const target = told.target;
   $("seen").textContent = target
     ? `${target.distance_mm} ± ${target.distance_sigma_mm} mm, ${Math.abs(target.bearing_deg).toFixed(0)}° ${target.bearing_deg >= 0 ? "left" : "right"}`
-    : told.mode ? "no Vector in sight" : "";
+    : !told.mode ? "" : told.boxes.length ? "seen, not yet sure of it" : "no Vector in sight";
   figures(told);
   stages(told);
   buttons();
@@ -146,7 +149,7 @@ function figures(told) {
   }
   row("dropped, stale frames", `${told.dropped}, ${told.stale}`);
   const last = told.stops.at(-1);
-  row("last stop by the guard", last ? `${last.reason}` : "none");
+  row("last guard stop", last ? `${last.reason}` : "none");
   const list = $("figures");
   while (list.children.length > 2 * rows.length) list.lastChild.remove();
   rows.forEach(([name, value, warn], index) => {
@@ -164,17 +167,20 @@ function stages(told) {
   const rows = entries.map(([name, laps]) => {
     const row = document.createElement("tr"), head = document.createElement("th");
     head.scope = "row";
-    head.textContent = name === "wait" ? "wait for a frame" : name;
+    head.textContent = name;
     row.className = name === "JPEG to command" ? "total" : "";
     row.append(head, ...[laps.p50, laps.p95].map((ms) => Object.assign(document.createElement("td"), { textContent: ms.toFixed(1) })));
     const cell = document.createElement("td");
     if (name !== "wait" && name !== "JPEG to command") {
-      const bar = document.createElementNS(SVG, "svg"), rect = document.createElementNS(SVG, "rect");
+      const bar = document.createElementNS(SVG, "svg");
       bar.setAttribute("viewBox", "0 0 100 8");
       bar.setAttribute("preserveAspectRatio", "none");
-      rect.setAttribute("width", (100 * laps.p50) / most);
-      rect.setAttribute("height", 8);
-      bar.append(rect);
+      for (const ms of [laps.p95, laps.p50]) {
+        const rect = document.createElementNS(SVG, "rect");
+        rect.setAttribute("width", (100 * ms) / most);
+        rect.setAttribute("height", 8);
+        bar.append(rect);
+      }
       cell.append(bar);
     }
     row.append(cell);
@@ -237,13 +243,15 @@ async function press(action) {
   const mine = ++said;
   const say = (text) => { if (mine === said) $("said").textContent = text; };
   say(action === "stop" ? "stopping ..." : "");
+  const slow = setTimeout(() => say(`No answer to ${action} yet. If it moves, press Ctrl-C where vector-tl find runs, or lift it.`), SLOW_MS);
   for (let attempt = 1; ; attempt++) {
     try {
       const answer = await fetch(action, { method: "POST", keepalive: true, signal: AbortSignal.timeout(ANSWER_MS) });
       if (!answer.ok) throw new Error();
       say({ stop: "Stopped: the wheels were told to stand, and the run ends.", pause: "Paused: the wheels were told to stand.", start: "" }[action]);
-      return;
+      return clearTimeout(slow);
     } catch {
+      clearTimeout(slow);
       if (over && action === "stop") return say("The run had ended already.");
       if (attempt === (action === "stop" ? 5 : 1)) {
         return say(action === "stop" ? "STOP did not arrive. Press Ctrl-C where vector-tl find runs, or lift the robot." : `${action} did not arrive.`);
