@@ -29,6 +29,7 @@ from vector_tl.train.settings import TrainSettings
 
 log = logging.getLogger(__name__)
 ARMS = ("coco", "scratch")
+HARDLY_BEGUN = 0.05  # AP50-95
 STILL_RISING = 0.01  # a gain in AP50-95 on the val sessions, in the last quarter of a training
 
 
@@ -153,8 +154,8 @@ def finished(out: Path) -> list[dict]:
 
 
 def still_rising(curve: list[dict]) -> bool:
-    """Whether the last quarter of a training still brought `STILL_RISING` of AP50-95 on the val sessions."""
-    if not curve:
+    """Whether the last quarter of a training still brought `STILL_RISING` of AP50-95 on the val sessions; one that has hardly begun is no plateau."""
+    if max((point["ap50_95"] or 0.0 for point in curve), default=0.0) < HARDLY_BEGUN:
         return True
     until = 0.75 * curve[-1]["pictures_seen"]
     before = [point["ap50_95"] or 0.0 for point in curve if point["pictures_seen"] <= until]
