@@ -7,6 +7,7 @@ Where it met an edge it does not go again, nor beyond it.
 
 import math
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from vector_tl.capture.coverage import Coverage
@@ -25,6 +26,7 @@ BANDS_MM = {"under 150 mm": (135, 160), "150 to 300 mm": (160, 300), "300 to 500
 FACINGS_DEG = {"front": 0.0, "its left": -90.0, "its right": 90.0, "back": 180.0}
 PLACES = {"left": (0.35, 0.9), "middle": (-0.3, 0.3), "right": (-0.9, -0.35), "cut": (0.8, 1.15)}  # shares of half the view, left positive
 TRIES = 60
+Pose = tuple[float, float, float]  # x_mm, y_mm, heading_rad
 
 
 @dataclass(frozen=True)
@@ -44,10 +46,10 @@ class Choreographer:
         edges: where the ground ended.
     """
 
-    def __init__(self, target: Robot, reach_mm: float, camera_pose: tuple[float, float, float] | None = None, seed: int = 0):
-        """`camera_pose` (x_mm, y_mm, heading_rad) is the camera's in the frame of the target's wheels; by default 300 mm ahead, facing it."""
-        self._target, self._reach_mm, self._rng = target, reach_mm, random.Random(seed)
-        self._camera = camera_pose or _camera_ahead(target.state())
+    def __init__(self, target: Robot, reach_mm: float, put_down: Callable[[], Pose] | None = None, seed: int = 0):
+        """`put_down` is the simulator's hand: puts the target before the camera and says where the camera now is in the frame of its wheels."""
+        self._target, self._reach_mm, self._put_down, self._rng = target, reach_mm, put_down, random.Random(seed)
+        self._camera = put_down() if put_down else _camera_ahead(target.state())
         self._held = False
         self.edges: list[tuple[float, float]] = []
         self.word = "standing"
@@ -73,19 +75,24 @@ class Choreographer:
             self._held, self.word = True, "in a hand"
             return
         if self._held:  # put down again: as at the start
-            self._held, self._camera, self._goal = False, _camera_ahead(state), None
-            self._way, self._escapes = 1.0, 0
-            self.edges.clear()
-            self._begin("stand")
+            self._start_anew(_camera_ahead(state))
         if state.cliff and self._phase != "escape":
             if self._escapes >= MOST_ESCAPES:
                 self._target.stop()
                 self.word = "at an edge: put it before the camera again"
+                if self._put_down:
+                    self._start_anew(self._put_down())
                 return
             self._meet_edge(state)
         late = now_s - self._since_s > {"stand": STAND_S, "escape": ESCAPE_S, "settle": SETTLE_S}.get(self._phase, MOVE_S)
         getattr(self, f"_{self._phase}")(state, late, coverage)
         self.word = self._phase if self._goal is None else f"{self._phase} ({math.dist((self._goal.x_mm, self._goal.y_mm), self._camera[:2]):.0f} mm away)"
+
+    def _start_anew(self, camera: Pose) -> None:
+        """Somebody put it down somewhere else: its wheels' frame has begun afresh."""
+        self._held, self._camera, self._goal, self._way, self._escapes = False, camera, None, 1.0, 0
+        self.edges.clear()
+        self._begin("stand")
 
     # -- phases -------------------------------------------------------------------------------------------------------
 
@@ -193,7 +200,7 @@ class Choreographer:
         return self._rng.choice(lacking if lacking and self._rng.random() < 0.67 else list(names))
 
 
-def _camera_ahead(state: RobotState) -> tuple[float, float, float]:
+def _camera_ahead(state: RobotState) -> Pose:
     """Where a person who puts the target down as told puts the camera: `AHEAD_MM` before it, facing it."""
     away = (AHEAD_MM * math.cos(state.heading_rad), AHEAD_MM * math.sin(state.heading_rad))
     return state.x_mm + away[0], state.y_mm + away[1], state.heading_rad + math.pi

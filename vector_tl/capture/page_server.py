@@ -6,6 +6,7 @@ import secrets
 import socket
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -21,7 +22,7 @@ from vector_tl.capture.live import Live
 
 PAGE = Path(__file__).parent / "page"
 PARTS = ("live.css", "live.js")
-END_S = 2.0
+END_S, LAST_LOOK_S = 2.0, 0.4  # the page still hears that it is over
 MOST_KEY_BYTES = 32
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; "
@@ -46,6 +47,7 @@ def served(live: Live) -> Iterator[str]:
     try:
         yield url
     finally:
+        time.sleep(LAST_LOOK_S)
         server.should_exit = True
         thread.join(END_S)
         door.close()

@@ -71,7 +71,8 @@ def capture_robot(settings: CaptureSettings) -> dict:
     with ExitStack() as stack:
         stack.enter_context(only_capture(settings.data))
         robot, target = stack.enter_context(open_robots(settings))
-        partner = Choreographer(target, settings.reach_mm, camera_seen_from(robot, target), settings.seed) if target else None
+        hand = (lambda: put_down(robot, target)) if robot.truth is not None else None
+        partner = Choreographer(target, settings.reach_mm, hand, settings.seed) if target else None
         if settings.page:
             from vector_tl.capture.page_server import served  # brings starlette and uvicorn
 
@@ -109,28 +110,24 @@ def open_robots(settings: CaptureSettings) -> Iterator[tuple[Robot, Robot | None
         robot = stack.enter_context(open_robot(serial, home=home))
         target = stack.enter_context(open_robot(target_serial, home=home)) if target_serial else None
         stack.enter_context(wheels_first(Both(robot, target)))
-        if target is not None and robot.truth is not None:
-            set_up(robot, target)
         yield robot, target
 
 
-def set_up(robot: Robot, target: Robot) -> None:
-    """In the simulator: the person's hand that puts the target before the camera, where there is place."""
+def put_down(robot: Robot, target: Robot) -> tuple[float, float, float]:
+    """In the simulator: the person's hand that puts the target before the camera, facing it, where there is place.
+
+    Returns:
+        Where the camera's robot then is in the frame of the target's wheels: x_mm, y_mm, heading_rad.
+    """
     here, there = vectors_of(robot, target)
     for away_mm in (300, 240, 180, 360):
         x, y = (here[key] + away_mm * f(here["heading_rad"]) for key, f in (("x_mm", math.cos), ("y_mm", math.sin)))
         try:
             robot.truth.place([{"vector": there["vector"], "x_mm": x, "y_mm": y, "heading_rad": here["heading_rad"] + math.pi}])
-            time.sleep(NEXT_STATE_S)  # its wheels' frame starts afresh; the next state tells
-            return
         except UserError:  # something stands there
             continue
-
-
-def camera_seen_from(robot: Robot, target: Robot) -> tuple[float, float, float] | None:
-    """In the simulator, where the camera's robot stands in the frame of the target's wheels; None where only the person knows."""
-    if robot.truth is None:
-        return None
+        time.sleep(NEXT_STATE_S)  # its wheels' frame starts afresh; the next state tells
+        break
     here, there = vectors_of(robot, target)
     state = target.state()
     turn = state.heading_rad - there["heading_rad"]

@@ -185,11 +185,12 @@ class Watch:
 
     def _show(self, frame: Frame, shot: dict | None, word: str) -> None:
         coverage, known = self.coverage, shot or {}
+        said = [self.said, f"target: {self.partner.word}" if self.partner else ""]
         self.live.post(Status(
             session=self.recorder.session, kept=len(self.recorder.shots), goal=self.settings.count, seen=self.recorder.about["seen"],
             camera_fps=self.rate.facts()["camera_fps"], negatives=coverage.counts["vectors"]["none"], image_id=frame.image_id,
             size_wh=tuple(known.get("size_wh", (640, 360))), boxes_xyxy=tuple(map(tuple, known.get("xyxy") or ())), boxes_by=self.looks_by,
-            word=word, said=self.said + (f" - target: {self.partner.word}" if self.partner else ""), paused=self.paused, hint=coverage.hint(),
+            word=word, said=", ".join(filter(None, said)), paused=self.paused, hint=coverage.hint(),
             coverage=coverage.table(), lacking=coverage.all_lacking(),
             places=tuple(tuple(self.places[x, y] for x in range(GRID_WH[0])) for y in range(GRID_WH[1])),
         ), frame.jpeg)  # fmt: skip

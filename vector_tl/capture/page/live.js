@@ -63,7 +63,7 @@ function showCoverage(coverage, lacking) {
       const bar = svg("svg", { viewBox: "0 0 100 1", preserveAspectRatio: "none", "aria-hidden": "true" });
       bar.append(svg("rect", { width: 100 * count / most, height: 1 }));
       track.append(bar);
-      const value = Object.assign(document.createElement("dd"), { textContent: few ? `${count} few` : count, className: few ? "few" : "" });
+      const value = Object.assign(document.createElement("dd"), { textContent: few ? (count ? `${count} few` : "none") : count, className: few ? "few" : "" });
       list.append(term, track, value);
     }
     const block = Object.assign(document.createElement("section"), { className: "kind" });
