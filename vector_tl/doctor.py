@@ -1,7 +1,9 @@
 """`vector-tl doctor`: what is there, what is missing, and what to do about it."""
 
 import configparser
+import contextlib
 import importlib.metadata
+import math
 import os
 import shutil
 import socket
@@ -14,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from vector_tl.errors import UserError
+from vector_tl.errors import UsageError, UserError
 
 PACKAGES = (
     "torch", "torchvision", "opencv-python", "numpy", "scipy", "wirepod_vector_sdk", "grpcio", "protobuf", "moderngl", "trimesh", "starlette", "uvicorn",
@@ -38,6 +40,19 @@ class DoctorSettings:
 
     robot: str | None = None
     """Serial of a robot in sdk_config.ini, or sim."""
+    camera: bool = False
+    """With --robot: check its camera, too: pictures, focal length, field of view, rate and delay. It must stand still."""
+    distance_mm: float | None = None
+    """With --camera: another Vector stands so far before it, front axle to front axle (200 to 500 is good); tells how far off its distances are."""
+    model: str = "transfer"
+    """With --distance-mm: the model that finds the other Vector."""
+
+    def check(self) -> None:
+        """Raise `UsageError` for values that make no sense."""
+        if self.camera and self.robot is None:
+            raise UsageError("--camera needs a robot: add --robot SERIAL or --robot sim.")
+        if self.distance_mm is not None and not (self.camera and 100 <= self.distance_mm <= 1500):
+            raise UsageError("--distance-mm goes with --camera, and is from 100 to 1500.")
 
 
 @dataclass(frozen=True)
@@ -53,6 +68,7 @@ class Check:
 
 def doctor(settings: DoctorSettings) -> dict:
     """Run all checks: {"checks": [{"name", "ok", "detail", "remedy", "optional"}]}."""
+    settings.check()
     with ThreadPoolExecutor(3) as pool:  # each of these waits for a process of its own
         drawn, seen, calculated = pool.submit(egl), pool.submit(opencv), pool.submit(torch_and_gpu)
         checks = [python(), *packages(), *calculated.result(), seen.result(), drawn.result(), coco(), models()]
@@ -60,7 +76,7 @@ def doctor(settings: DoctorSettings) -> dict:
     configuration = [] if settings.robot == "sim" else list(sdk_configuration(home, settings.robot))
     checks += configuration
     if settings.robot and all(check.ok for check in configuration):
-        checks += robot(settings.robot, home)
+        checks += robot(settings.robot, home, settings)
     return {"checks": [vars(check) for check in checks]}
 
 
@@ -199,7 +215,7 @@ def _section(serial: str, section: dict, optional: bool) -> Check:
     return Check(name, True, f"{section['name']} at {section['ip']}:{section.get('port', 443)}", None, optional)
 
 
-def robot(serial: str, home: Path) -> Iterator[Check]:
+def robot(serial: str, home: Path, settings: DoctorSettings | None = None) -> Iterator[Check]:
     """Whether the robot answers, step by step up to the first that fails: network, certificate, token and control, camera, battery."""
     from vector_tl.robot.open import open_robot
     from vector_tl.robot.session import read_config
@@ -218,8 +234,27 @@ def robot(serial: str, home: Path) -> Iterator[Check]:
             yield Check(name, True, f"connected in {connected_s:.1f} s, it accepts the token and gives control; {where}")
             yield camera(link)
             yield battery(link)
+            if settings is not None and settings.camera:
+                from vector_tl.camera_check import camera_checks
+
+                if link.truth is not None and settings.distance_mm is not None:
+                    put_before(link, settings.distance_mm)
+                yield from camera_checks(link, settings.distance_mm, settings.model)
     except UserError as error:
         yield Check(name, False, str(error), f"if it stays so: {RESTART}, restart wire-pod, and set the SDK up again")
+
+
+def put_before(link, distance_mm: float) -> None:
+    """In the simulator, do what a person would do: put the other Vector so far before it, side on, where there is room."""
+    truth = link.truth.truth(serial=link.serial)
+    (other,) = [at for at in truth["vectors"] if at["vector"] != truth["viewer"]][:1]
+    for x_mm, y_mm, heading_rad in ((x, y, turn * math.tau / 16) for x in (0, -200, 200) for y in (0, -150, 150) for turn in range(16)):
+        ours = {"vector": truth["viewer"], "x_mm": x_mm, "y_mm": y_mm, "heading_rad": heading_rad}
+        theirs = {"x_mm": x_mm + distance_mm * math.cos(heading_rad), "y_mm": y_mm + distance_mm * math.sin(heading_rad)}
+        with contextlib.suppress(UserError):
+            link.truth.place([ours, {"vector": other["vector"], **theirs, "heading_rad": heading_rad + math.tau / 4}])
+            time.sleep(1.0)  # until pictures show it
+            return
 
 
 def network(section: dict) -> Check:

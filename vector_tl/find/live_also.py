@@ -27,10 +27,9 @@ def second_detector(live: Live, model: str, device: str = "auto", load: Callable
     Raises:
         UserError: a bad model.
     """
-    from vector_tl.nets.checkpoint import resolve
-
     if load is None:
         from vector_tl.detect.engine import load
+        from vector_tl.nets.checkpoint import resolve
 
         resolve(model)  # a name that means nothing is said before anything moves
     ended = threading.Event()
