@@ -21,7 +21,6 @@ from pathlib import Path
 from vector_tl.labels import dataset
 from vector_tl.labels.yolo import parse_label
 
-MOST_S = 9.0  # after its start a capture is killed; importing and starting the simulator take the first 2 to 4 of them
 END_S = 600.0
 
 
@@ -60,12 +59,12 @@ def look(data: Path, before: dict[str, bytes], two: bool) -> list[str]:
     return wrong
 
 
-def trial(data: Path, two: bool, kills: int, rng: random.Random) -> dict:
+def trial(data: Path, two: bool, kills: int, most_s: float, rng: random.Random) -> dict:
     """Kill so often, then let it end."""
     wrong, grown, parts, before = [], 0, 0, {}
     for number in range(kills):
         capture = subprocess.Popen(command(data, two, 100_000), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
-        time.sleep(rng.uniform(0.0, MOST_S))
+        time.sleep(rng.uniform(0.0, most_s))
         os.killpg(capture.pid, signal.SIGKILL)
         capture.wait()
         wrong += [f"kill {number}: {word}" for word in look(data, before, two)]
@@ -85,12 +84,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--most-s", type=float, default=12.0, help="kill so long after the start at most; the first 3 or so pass before there are pictures")
     arguments = parser.parse_args()
     rng, started_s = random.Random(arguments.seed), time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         one, two = Path(folder) / "simulated", Path(folder) / "robot"
         half = arguments.kills // 2
-        result = {"simulated": trial(one, False, arguments.kills - half, rng), "robot": trial(two, True, half, rng)}
+        result = {"simulated": trial(one, False, arguments.kills - half, arguments.most_s, rng), "robot": trial(two, True, half, arguments.most_s, rng)}
         whole = Path(folder) / "whole"
         subprocess.run(command(whole, False, result["simulated"]["pictures"]), capture_output=True, timeout=END_S, check=True)
         result["same_as_never_killed"] = finished(whole) == finished(one)

@@ -18,6 +18,7 @@ FACING_RAD, TURNED_RAD = math.radians(12), math.radians(6)  # good enough to dri
 ARRIVED_MM, ESCAPE_MM, SETTLE_MM = 20.0, 70.0, 8.0
 STAND_S, MOVE_S, ESCAPE_S, SETTLE_S = 0.8, 12.0, 2.5, 0.8  # how long it stands for its picture, and how long anything else may take
 NEAR_MM = 90.0  # no further forward when the range sensor sees something so near
+ESCAPE_SPUN_MM = 20.0  # after a spin nobody knows at which end the edge is; so little is safe either way, as it balances 36 mm behind its front sensors
 MOST_ESCAPES = 4  # one after another; then a person is asked
 EDGE_BERTH_MM, SAME_EDGE_MM = 130.0, 40.0  # goals keep so far from where there was an edge
 AHEAD_MM = 300.0
@@ -57,7 +58,7 @@ class Choreographer:
         self._phase, self._since_s = "stand", target.now_s()
         self._way = 1.0  # of the last straight move: 1 forward, -1 backward
         self._from: RobotState | None = None
-        self._escapes = 0  # one after another
+        self._escapes, self._escape_mm = 0, ESCAPE_MM  # how many one after another, and how far
 
     def pause(self) -> None:
         """Stand still."""
@@ -77,7 +78,7 @@ class Choreographer:
         if self._held:  # put down again: as at the start
             self._start_anew(_camera_ahead(state))
         if state.cliff and self._phase != "escape":
-            if self._escapes >= MOST_ESCAPES:
+            if self._escapes >= MOST_ESCAPES or self._phase == "stand":  # a stand comes after an escape that did not help
                 self._target.stop()
                 self.word = "at an edge: put it before the camera again"
                 if self._put_down:
@@ -153,15 +154,16 @@ class Choreographer:
     def _escape(self, state: RobotState, late: bool, _coverage: Coverage) -> None:
         """Away from an edge, against the last straight move."""
         start = self._from
-        if late or math.dist((start.x_mm, start.y_mm), (state.x_mm, state.y_mm)) > ESCAPE_MM:
+        if late or math.dist((start.x_mm, start.y_mm), (state.x_mm, state.y_mm)) > self._escape_mm:
             self._target.stop()
-            self._way = -self._way if not late else self._way
+            self._way = -self._way
             self._begin("stand")
         else:
             self._target.drive(-self._way * ESCAPE_MMPS, -self._way * ESCAPE_MMPS)
 
     def _meet_edge(self, state: RobotState) -> None:
         self._target.stop()
+        self._escape_mm = ESCAPE_SPUN_MM if self._phase in ("face", "turn") else ESCAPE_MM
         ahead_mm = 20.0 if self._way > 0 else -45.0  # where the sensors are
         edge = (state.x_mm + ahead_mm * math.cos(state.heading_rad), state.y_mm + ahead_mm * math.sin(state.heading_rad))
         if all(math.dist(edge, other) > SAME_EDGE_MM for other in self.edges):

@@ -5,10 +5,12 @@ and a thumbnail of 16 x 9 greys for computers that draw a little differently.
 """
 
 import base64
+import contextlib
 import fcntl
 import hashlib
 import json
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -26,6 +28,7 @@ from vector_tl.labels import dataset
 from vector_tl.robot.base import Frame, Robot
 
 THUMB_WH = (16, 9)
+STALE_S = 60.0  # nobody takes so long to write a file
 
 
 def session_path(folder: Path, session: str) -> Path:
@@ -133,6 +136,10 @@ def sweep(folder: Path, session: str) -> None:
     for place, pattern in ((folder / "images" / session, ".*"), (folder / "labels" / session, ".*"), (folder / "sessions", f".{session}.*")):
         for part in place.glob(f"{pattern}.part"):
             part.unlink(missing_ok=True)
+    for part in folder.glob(".*.part"):  # of splits.json and data.yaml, which others write too
+        with contextlib.suppress(FileNotFoundError):
+            if time.time() - part.stat().st_mtime > STALE_S:
+                part.unlink()
 
 
 def has_picture(folder: Path, session: str, name: str) -> bool:
