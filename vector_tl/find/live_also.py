@@ -1,11 +1,11 @@
 """A second detector looks at the newest frame, for the page only: it never steers, and never keeps the loop waiting."""
 
 import contextlib
-import logging
 import os
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 
 import cv2
 import numpy as np
@@ -13,8 +13,7 @@ import numpy as np
 from vector_tl.find.live import Also, Live
 
 NICE = 10  # of the thread and of those it starts: on a busy computer the loop goes first
-LOOK_S = 0.01
-log = logging.getLogger(__name__)
+LOOK_S, END_S = 0.01, 10.0
 
 
 @contextlib.contextmanager
@@ -29,27 +28,26 @@ def second_detector(live: Live, model: str, device: str = "auto", load: Callable
     """
     if load is None:
         from vector_tl.detect.engine import load
-        from vector_tl.nets.checkpoint import resolve
-
-        resolve(model)  # a name that means nothing is said before anything moves
-    ended = threading.Event()
-    thread = threading.Thread(target=_work, args=(live, load, model, device, ended), name="second detector", daemon=True)
+    loaded, ended = Future(), threading.Event()
+    thread = threading.Thread(target=_work, args=(live, load, model, device, loaded, ended), name="second detector", daemon=True)
     thread.start()
     try:
+        loaded.result()  # before anything moves
         yield
     finally:
         ended.set()
-        thread.join(3.0)
+        thread.join(END_S)
 
 
-def _work(live: Live, load: Callable, model: str, device: str, ended: threading.Event) -> None:
+def _work(live: Live, load: Callable, model: str, device: str, loaded: Future, ended: threading.Event) -> None:
     with contextlib.suppress(OSError, AttributeError):  # Linux knows priorities of threads
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
     try:
         detector = load(model, device)
-    except Exception as error:
-        log.warning("the second model %s cannot be used: %s", model, error)
+    except BaseException as error:
+        loaded.set_exception(error)
         return
+    loaded.set_result(None)
     name, last_id = getattr(detector, "name", model), None
     while not ended.wait(LOOK_S):
         shown = live.shown
