@@ -13,9 +13,11 @@ import pytest
 from vector_tl.errors import UsageError, UserError
 from vector_tl.film.film import captions_of, film
 from vector_tl.film.footage import LONGEST_PAUSE_S, Pacer, camera_times_s, open_footage, own_fps
-from vector_tl.film.overlay import compose, layout, pane
+from vector_tl.film.overlay import layout, pane
 from vector_tl.film.recording import RecordingWriter
 from vector_tl.film.settings import FilmSettings
+from vector_tl.film.stage import THEMES, Stage, plan_frame
+from vector_tl.film.tally import Seen, Tally
 from vector_tl.robot.base import Frame
 
 
@@ -63,18 +65,18 @@ def record(path: Path, times_s: list[float]) -> Path:
 
 
 def make(source: Path, out: Path, left=None, right=None, **settings) -> dict:
+    settings.setdefault("no_page", True)
     return film(FilmSettings(source, "l", "r", out, **settings), left or none("scratch"), right or none())
 
 
-def panes_of(path: Path) -> list[tuple[int, int]]:
-    """The numbers shown left and right in each frame of a film."""
+def panes_of(path: Path, count: int = 2, shape: str = "wide", picture_wh=(320, 180)) -> list[tuple[int, ...]]:
+    """The numbers that the panes of each frame of a film show."""
     with av.open(str(path)) as container:
         numbers = []
         for frame in container.decode(video=0):
             picture = frame.to_ndarray(format="rgb24")
-            plan = layout((320, 180), picture.shape[1])
-            body = picture[plan.bar_px : plan.bar_px + plan.pane_wh[1]]
-            numbers.append((number_of(body[:, : plan.pane_wh[0]]), number_of(body[:, plan.pane_wh[0] :])))
+            plan = plan_frame(picture_wh, count, shape, picture.shape[1])
+            numbers.append(tuple(number_of(cell.pane.of(picture)) for cell in plan.cells))
         return numbers
 
 
@@ -87,7 +89,7 @@ def jittered(count: int, fps: float, seed: int = 0) -> list[float]:
 def test_no_frame_is_lost_or_doubled_and_both_sides_show_the_same(tmp_path, fps):
     result = make(record(tmp_path / "run.mcap", jittered(60, fps)), tmp_path / "film.mp4")
     assert panes_of(tmp_path / "film.mp4") == [(index, index) for index in range(60)]
-    assert result["frames"] == 60 and result["fps"] == pytest.approx(fps, rel=0.02) and result["size_wh"] == [1280, 360 + 46 + 30]
+    assert result["frames"] == 60 and result["fps"] == pytest.approx(fps, rel=0.02) and result["size_wh"] == [1280, 720]
     assert result["seconds"] == pytest.approx(60 / fps, rel=0.02) and result["film"] == str(tmp_path / "film.mp4")
 
 
@@ -187,15 +189,30 @@ def test_captions(left, right, captions):
 
 @pytest.mark.parametrize("size_wh", [(640, 360), (1024, 768), (500, 900), (33, 1000), (1000, 33)])
 @pytest.mark.parametrize("width", [1280, 641, 1920])
-def test_layouts_are_even_and_panes_fit(size_wh, width):
-    plan = layout(size_wh, width)
-    assert all(value % 2 == 0 for value in (*plan.size_wh, *plan.pane_wh)) and abs(plan.size_wh[0] - width) <= 3
+def test_panes_of_a_pair_are_even(size_wh, width):
+    pane_wh = layout(size_wh, width).pane_wh
+    assert all(value % 2 == 0 for value in pane_wh) and abs(2 * pane_wh[0] - width) <= 3 and pane_wh[1] <= pane_wh[0]
+
+
+@pytest.mark.parametrize("size_wh", [(640, 360), (1024, 768), (500, 900), (33, 1000), (1000, 33)])
+@pytest.mark.parametrize(
+    "count, shape, width", [(1, "wide", 1280), (2, "wide", 641), (3, "wide", 1920), (4, "wide", 320), (2, "square", 1080), (3, "square", 500)]
+)
+def test_every_place_lies_in_the_frame_and_none_on_another(size_wh, count, shape, width):
+    plan = plan_frame(size_wh, count, shape, width)
+    assert all(value % 2 == 0 for value in plan.size_wh) and abs(plan.size_wh[0] - width) <= 1
+    assert plan.size_wh[0] / plan.size_wh[1] == pytest.approx(16 / 9 if shape == "wide" else 1, abs=0.02)
+    taken = np.zeros((plan.size_wh[1], plan.size_wh[0]), int)
+    for cell in plan.cells:
+        for place in (cell.caption, cell.pane, cell.strip, cell.counts):
+            assert place.w > 0 and place.h > 0 and place.of(taken).shape == (place.h, place.w)
+            place.of(taken)[:] += 1
+    plan.foot.of(taken)[:] += 1
+    assert taken.max() == 1
+    seen = [Seen(np.array([[0, 0, *size_wh]], np.float32), np.array([0.9]))] * count
+    stage = Stage(plan, THEMES["light"], [("x" * 90, "y" * 200)] * count, list(range(count)), 5)
     picture = np.zeros((size_wh[1], size_wh[0], 3), np.uint8)
-    boxes = np.array([[0, 0, *size_wh], [size_wh[0] - 2, 0, size_wh[0], 2]], np.float32)
-    drawn = pane(picture, boxes, np.array([0.5, 0.9]), plan.pane_wh, (255, 0, 0))
-    assert drawn.shape == (plan.pane_wh[1], plan.pane_wh[0], 3)
-    frame = compose(drawn, drawn, plan, ("left", "right"), ("", "x" * 300), "a line", "1.0 s")
-    assert frame.shape == (plan.size_wh[1], plan.size_wh[0], 3)
+    assert stage.draw(0, picture, seen, [Tally() for _ in seen], "a line " * 90, "1.0 s").shape == (*taken.shape, 3)
 
 
 def test_boxes_are_drawn_where_they_are():

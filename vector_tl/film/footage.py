@@ -15,6 +15,7 @@ from vector_tl.detect.inputs import open_video, upright
 from vector_tl.errors import UserError
 from vector_tl.film.recording import is_recording, read_recording
 from vector_tl.film.schemas import CAMERA
+from vector_tl.film.truth import boxes_in_pixels, label_of_frame, label_of_picture, labels_beside
 from vector_tl.labels.dataset import decode
 
 log = logging.getLogger("vector_tl.film")
@@ -29,6 +30,7 @@ class Shown:
     t_s: float
     picture_rgb: np.ndarray  # (H, W, 3) uint8
     line: str = ""
+    truth_xyxy: np.ndarray | None = None  # (N, 4) in pixels, None where nobody has said what is there
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,8 @@ class Footage:
     source: Path
     fps: Fraction  # its own
     pictures: Callable[[], Iterator[Shown]]
+    seconds: float | None = None  # how long it will be, as far as is known before
+    kind: str = "video"  # recording, video, folder or picture
 
 
 def open_footage(source: Path) -> Footage:
@@ -55,7 +59,8 @@ def open_footage(source: Path) -> Footage:
         return _recording(source)
     picture = decode(source.read_bytes()) if source.stat().st_size < 200 * 2**20 else None
     if picture is not None:
-        return Footage(source, PICTURES_FPS, lambda: iter([Shown(0.0, picture, source.name)]))
+        truth = boxes_in_pixels(label_of_picture(source), picture)
+        return Footage(source, PICTURES_FPS, lambda: iter([Shown(0.0, picture, source.name, truth)]), float(1 / PICTURES_FPS), "picture")
     return _video(source)
 
 
@@ -127,17 +132,23 @@ def _recording(path: Path) -> Footage:
             if picture is None:
                 log.warning("%s: frame %d cannot be read and is left out", path, frame.index)
                 continue
-            yield Shown(times_s[frame.index], picture, line)
+            truth = frame.truth_xyxy if labels is None else boxes_in_pixels(label_of_frame(labels, frame.index), picture)
+            yield Shown(times_s[frame.index], picture, line, truth)
         if recording.note:
             log.warning("%s", recording.note)
 
-    return Footage(path, own_fps(times_s), pictures)
+    fps, labels = own_fps(times_s), labels_beside(path)
+    pacer = Pacer(fps)
+    last = max((slot for slot in map(pacer.slot, times_s) if slot is not None), default=0)
+    return Footage(path, fps, pictures, (last + 1) / float(fps), "recording")
 
 
 def _video(path: Path) -> Footage:
     try:
         with open_video(path) as container:
-            rate = container.streams.video[0].average_rate or container.streams.video[0].guessed_rate
+            stream = container.streams.video[0]
+            rate = stream.average_rate or stream.guessed_rate
+            seconds = float(stream.duration * stream.time_base) if stream.duration else container.duration / av.time_base if container.duration else None
             next(container.decode(video=0))
     except (av.FFmpegError, ValueError, StopIteration, OSError) as error:
         raise UserError(f"{path} is no recording, picture or video that can be read; convert it, for instance to MP4.") from error
@@ -155,10 +166,12 @@ def _video(path: Path) -> Footage:
                     log.warning("%s is damaged after frame %d (%s); what comes before it was read", path, index, error)
                     return
                 t_s = frame.time if frame.time is not None else index / float(rate or 25)
+                picture = upright(frame)
+                yield Shown(t_s, picture, "", None if labels is None else boxes_in_pixels(label_of_frame(labels, index), picture))
                 index += 1
-                yield Shown(t_s, upright(frame))
 
-    return Footage(path, Fraction(rate or 25), pictures)
+    labels = labels_beside(path)
+    return Footage(path, Fraction(rate or 25), pictures, seconds)
 
 
 def _folder(folder: Path) -> Footage:
@@ -173,9 +186,9 @@ def _folder(folder: Path) -> Footage:
             if picture is None:
                 log.warning("%s cannot be read and is left out", path)
                 continue
-            yield Shown(float(index / PICTURES_FPS), picture, path.name)
+            yield Shown(float(index / PICTURES_FPS), picture, path.name, boxes_in_pixels(label_of_picture(path), picture))
 
-    return Footage(folder, PICTURES_FPS, pictures)
+    return Footage(folder, PICTURES_FPS, pictures, float(len(readable) / PICTURES_FPS), "folder")
 
 
 def _natural(path: Path) -> list:

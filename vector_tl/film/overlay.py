@@ -1,4 +1,4 @@
-"""What is drawn on a film: a caption bar, boxes with scores, a line about the moment. Pictures are (H, W, 3) uint8 RGB."""
+"""What is drawn on pictures: boxes with scores, hits and misses, text. Pictures are (H, W, 3) uint8 RGB."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -10,80 +10,89 @@ from PIL import Image, ImageDraw, ImageFont
 Color = tuple[int, int, int]
 DARK: Color = (18, 20, 24)
 LIGHT: Color = (236, 238, 241)
-DIM: Color = (150, 156, 166)
 ORANGE: Color = (255, 159, 67)
 TEAL: Color = (46, 213, 190)
-BAR_PX, FOOT_PX = 46, 30  # heights at 640 pixels a side
+RED: Color = (255, 92, 92)
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Where things go: two panes of `pane_wh` under bars, above one footer. All sizes are even, as H.264 needs."""
+    """Two panes of `pane_wh` side by side; all sizes are even, as H.264 needs."""
 
     pane_wh: tuple[int, int]
-    bar_px: int
-    foot_px: int
-
-    @property
-    def size_wh(self) -> tuple[int, int]:
-        return 2 * self.pane_wh[0], self.bar_px + self.pane_wh[1] + self.foot_px
 
 
 def layout(picture_wh: tuple[int, int], width: int = 1280) -> Layout:
-    """The layout for a film `width` wide whose first picture has `picture_wh`; tall pictures are limited to square panes."""
-    pane_width = _even(width / 2)
-    scale = pane_width / 640
+    """Panes for a film `width` wide whose first picture has `picture_wh`; tall pictures are limited to square panes."""
+    pane_width = even(width / 2)
     pane_height = min(pane_width * picture_wh[1] / picture_wh[0], pane_width)
-    return Layout((pane_width, max(_even(pane_height), 16)), _even(BAR_PX * scale), _even(FOOT_PX * scale))
+    return Layout((pane_width, max(even(pane_height), 16)))
 
 
-def pane(picture_rgb: np.ndarray, boxes_xyxy: np.ndarray, scores: np.ndarray, pane_wh: tuple[int, int], color: Color) -> np.ndarray:
-    """The picture fitted into a pane (bars where the shapes differ), with boxes (N, 4) in the picture's pixels and scores (N,)."""
+def pane(
+    picture_rgb: np.ndarray,
+    boxes_xyxy: np.ndarray,
+    scores: np.ndarray,
+    pane_wh: tuple[int, int],
+    color: Color,
+    hits: np.ndarray | None = None,
+    missed_xyxy: np.ndarray | None = None,
+    paper: Color = DARK,
+) -> np.ndarray:
+    """The picture fitted into a pane (bars where the shapes differ), with what a detector saw.
+
+    Args:
+        boxes_xyxy: (N, 4) in the picture's pixels, and `scores` (N,).
+        hits: (N,) whether each box is a true one, None where nothing is known; false ones are marked.
+        missed_xyxy: (M, 4), the true boxes that were not found, drawn with dashes.
+        paper: the colour of the bars.
+    """
     height, width = picture_rgb.shape[:2]
     scale = min(pane_wh[0] / width, pane_wh[1] / height)
     inner_wh = max(round(width * scale), 1), max(round(height * scale), 1)
     left, top = (pane_wh[0] - inner_wh[0]) // 2, (pane_wh[1] - inner_wh[1]) // 2
     fitted = cv2.resize(picture_rgb, inner_wh, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR) if scale != 1 else picture_rgb
     if inner_wh == tuple(pane_wh):
-        canvas = fitted.copy()
+        canvas = fitted.copy() if fitted is picture_rgb else fitted
     else:
-        canvas = np.full((pane_wh[1], pane_wh[0], 3), DARK, np.uint8)
+        canvas = np.full((pane_wh[1], pane_wh[0], 3), paper, np.uint8)
         canvas[top : top + inner_wh[1], left : left + inner_wh[0]] = fitted
-    thick = max(2, round(3 * pane_wh[0] / 640))
+    thick, size = max(2, round(3 * inner_wh[0] / 640)), max(14, round(22 * inner_wh[0] / 720 + 2))
+    for box in () if missed_xyxy is None else missed_xyxy:
+        corners = _placed(box, scale, left, top)
+        _dashed(canvas, corners, thick)
+        tag(canvas, "missed", corners[0], corners[1], LIGHT, size)
     order = np.argsort(scores, kind="stable")  # the best on top
-    for box, score in zip(np.asarray(boxes_xyxy)[order], np.asarray(scores)[order], strict=True):
-        x1, y1, x2, y2 = (int(round(float(side) * scale)) + offset for side, offset in zip(box, (left, top, left, top), strict=True))
+    for index in order:
+        x1, y1, x2, y2 = _placed(boxes_xyxy[index], scale, left, top)
+        false = hits is not None and not hits[index]
+        ink = RED if false else color
         cv2.rectangle(canvas, (x1, y1), (x2 - 1, y2 - 1), DARK, thick + 2)
-        cv2.rectangle(canvas, (x1, y1), (x2 - 1, y2 - 1), color, thick)
-        _tag(canvas, f"{score:.2f}", x1, y1, color, size=round(20 * pane_wh[0] / 640))
+        cv2.rectangle(canvas, (x1, y1), (x2 - 1, y2 - 1), ink, thick)
+        tag(canvas, f"{scores[index]:.2f}" + (" false" if false else " hit" if hits is not None else ""), x1, y1, ink, size)
     return canvas
 
 
-def compose(
-    left: np.ndarray, right: np.ndarray, plan: Layout, captions: tuple[str, str], notes: tuple[str, str], line: str, clock: str
-) -> np.ndarray:
-    """A film frame (H, W, 3): two panes, each with its caption and a note at its right, a line and a clock in the footer."""
-    width, height = plan.size_wh
-    frame = np.empty((height, width, 3), np.uint8)
-    frame[: plan.bar_px] = frame[height - plan.foot_px :] = DARK
-    big, small = round(plan.bar_px * 0.56), round(plan.bar_px * 0.42)
-    edge = round(plan.bar_px * 0.35)
-    for index, (picture, color) in enumerate(((left, ORANGE), (right, TEAL))):
-        x = index * plan.pane_wh[0]
-        frame[plan.bar_px : plan.bar_px + plan.pane_wh[1], x : x + plan.pane_wh[0]] = picture
-        frame[plan.bar_px - 4 : plan.bar_px, x : x + plan.pane_wh[0]] = color
-        _text(frame, captions[index], x + edge, plan.bar_px // 2 - 2, LIGHT, big)
-        _text(frame, notes[index], x + plan.pane_wh[0] - edge, plan.bar_px // 2 - 2, DIM, small, right=True)
-    frame[plan.bar_px : plan.bar_px + plan.pane_wh[1], plan.pane_wh[0] - 1 : plan.pane_wh[0] + 1] = DARK
-    foot = height - plan.foot_px // 2
-    _text(frame, line, edge, foot, DIM, small)
-    _text(frame, clock, width - edge, foot, DIM, small, right=True)
-    return frame
+def _placed(box: np.ndarray, scale: float, left: int, top: int) -> tuple[int, int, int, int]:
+    x1, y1, x2, y2 = (int(round(float(side) * scale)) for side in box)
+    return x1 + left, y1 + top, x2 + left, y2 + top
 
 
-def _tag(canvas: np.ndarray, text: str, x: int, y: int, color: Color, size: int) -> None:
+def _dashed(canvas: np.ndarray, corners: tuple[int, int, int, int], thick: int) -> None:
+    x1, y1, x2, y2 = corners
+    dash = 5 * thick
+    for ink, width in ((DARK, thick + 2), (LIGHT, thick)):
+        for x in range(x1, x2, 2 * dash):
+            for y in (y1, y2 - 1):
+                cv2.line(canvas, (x, y), (min(x + dash, x2 - 1), y), ink, width)
+        for y in range(y1, y2, 2 * dash):
+            for x in (x1, x2 - 1):
+                cv2.line(canvas, (x, y), (x, min(y + dash, y2 - 1)), ink, width)
+
+
+def tag(canvas: np.ndarray, words: str, x: int, y: int, color: Color, size: int) -> None:
     """A filled label over a box's top left corner, moved inside where the picture ends."""
-    glyphs = _glyphs(text, size)
+    glyphs = _glyphs(words, size)
     height, width = glyphs.shape[0] + 6, glyphs.shape[1] + 10
     y = y - height if y >= height else y
     x = min(max(x, 0), max(canvas.shape[1] - width, 0))
@@ -92,10 +101,19 @@ def _tag(canvas: np.ndarray, text: str, x: int, y: int, color: Color, size: int)
     _blend(canvas, glyphs, x + 5, y + 3, DARK)
 
 
-def _text(canvas: np.ndarray, text: str, x: int, y_middle: int, color: Color, size: int, right: bool = False) -> None:
-    if text:
-        glyphs = _glyphs(text, size)
-        _blend(canvas, glyphs, x - glyphs.shape[1] if right else x, y_middle - glyphs.shape[0] // 2, color)
+def text(canvas: np.ndarray, words: str, x: int, y_middle: int, color: Color, size: int, align: str = "left", most_px: int | None = None) -> None:
+    """A line of text at `x` (its left end, right end or middle, as `align` says); smaller, and at last cut, where it is wider than `most_px`."""
+    if not words:
+        return
+    glyphs = _glyphs(words, size)
+    if most_px is not None and glyphs.shape[1] > most_px:
+        size = max(round(size * most_px / glyphs.shape[1]), round(size * 0.6), 10)
+        glyphs, kept = _glyphs(words, size), words
+        while glyphs.shape[1] > most_px and kept:
+            kept = kept[:-1].rstrip()
+            glyphs = _glyphs(kept + "...", size)
+    x -= {"left": 0, "right": glyphs.shape[1], "middle": glyphs.shape[1] // 2}[align]
+    _blend(canvas, glyphs, x, y_middle - glyphs.shape[0] // 2, color)
 
 
 def _blend(canvas: np.ndarray, glyphs: np.ndarray, x: int, y: int, color: Color) -> None:
@@ -115,5 +133,6 @@ def _glyphs(text: str, size: int) -> np.ndarray:
     return np.asarray(image, np.float32) / 255
 
 
-def _even(value: float) -> int:
+def even(value: float) -> int:
+    """The nearest even number."""
     return 2 * round(value / 2)

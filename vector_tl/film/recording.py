@@ -1,7 +1,7 @@
 """Recordings: one MCAP file (https://mcap.dev) per run, with Foxglove's JSON schemas, so that robot people's tools open it.
 
-Frames are kept byte for byte as received. A chunk is closed with every frame, so a killed run loses what followed its last frame, and no more;
-`read_recording` reads such a file, or a damaged one, up to where it ends, and says so in `note`.
+Frames are kept byte for byte as received. A chunk is closed with every frame and every line of the log, so a killed run loses what followed the
+last of them, and no more; `read_recording` reads such a file, or a damaged one, up to where it ends, and says in `note` what is lost.
 
     with RecordingWriter(path, about={"settings": {...}}) as writer:
         writer.frame(frame)
@@ -13,6 +13,7 @@ Frames are kept byte for byte as received. A chunk is closed with every frame, s
 
 import base64
 import json
+import os
 import platform
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
@@ -25,12 +26,12 @@ from mcap.writer import MCAP0_MAGIC, Writer
 
 from vector_tl.errors import UserError
 from vector_tl.files import refuse_existing
-from vector_tl.film.schemas import CALIBRATION, CAMERA, DETECTIONS, EVENTS, SCHEMAS, STATE, WHEELS
+from vector_tl.film.schemas import CALIBRATION, CAMERA, DETECTIONS, EVENTS, SCHEMAS, STATE, TRUTH, WHEELS
 from vector_tl.robot.base import Frame, Intrinsics, RobotState
 
 _CHUNK_BYTES = 4096  # smaller than any camera frame: each frame closes a chunk
 _RECORD_LIMIT_BYTES = 64 * 2**20  # a damaged length field must not ask for gigabytes
-_LINE_LOOP, _GREEN = 2, {"r": 0.2, "g": 1.0, "b": 0.4, "a": 1.0}
+_LINE_LOOP, _GREEN, _WHITE = 2, {"r": 0.2, "g": 1.0, "b": 0.4, "a": 1.0}, {"r": 1.0, "g": 1.0, "b": 1.0, "a": 1.0}
 
 
 class RecordingWriter:
@@ -78,33 +79,44 @@ class RecordingWriter:
 
     def detections(self, frame: Frame, boxes_xyxy: np.ndarray, scores: np.ndarray) -> None:
         """Keep what a detector saw in `frame`: boxes (N, 4) in pixels and scores (N,)."""
-        boxes = [[round(float(side), 2) for side in box] for box in boxes_xyxy]
-        stamp = _stamp(frame.received_s)
-        outlines = [
-            {
-                "timestamp": stamp, "type": _LINE_LOOP, "thickness": 2, "outline_color": _GREEN,
-                "points": [{"x": x1, "y": y1}, {"x": x2, "y": y1}, {"x": x2, "y": y2}, {"x": x1, "y": y2}],
-            }
-            for x1, y1, x2, y2 in boxes
-        ]  # fmt: skip
+        boxes, stamp = _plain(boxes_xyxy), _stamp(frame.received_s)
         texts = [
             {"timestamp": stamp, "position": {"x": box[0], "y": box[1]}, "text": f"{score:.2f}", "font_size": 14, "text_color": _GREEN}
             for box, score in zip(boxes, scores, strict=True)
         ]
         found = [{"xyxy": box, "score": round(float(score), 4)} for box, score in zip(boxes, scores, strict=True)]
-        self._add(DETECTIONS, frame.received_s, {"points": outlines, "texts": texts, "image_id": frame.image_id, "boxes": found})
+        points = _outlines(boxes, stamp, _GREEN)
+        self._add(DETECTIONS, frame.received_s, {"points": points, "texts": texts, "image_id": frame.image_id, "boxes": found})
+
+    def truth(self, frame: Frame, boxes_xyxy: np.ndarray, distance_mm: float | None = None, bearing_deg: float | None = None) -> None:
+        """Keep what is really in `frame`, where a simulator tells: boxes (N, 4), and how the nearest Vector stood."""
+        boxes = _plain(boxes_xyxy)
+        told = {"image_id": frame.image_id, "boxes": [{"xyxy": box} for box in boxes], "distance_mm": distance_mm, "bearing_deg": bearing_deg}
+        self._add(TRUTH, frame.received_s, {"points": _outlines(boxes, _stamp(frame.received_s), _WHITE)} | told)
 
     def state(self, state: RobotState) -> None:
         """Keep the robot's report of itself."""
         self._add(STATE, state.received_s, asdict(state))
 
-    def wheels(self, t_s: float, left_mmps: float, right_mmps: float, sent: bool, why: str = "") -> None:
-        """Keep a wheel command; `sent` is False when a guard or a dry run held it back, `why` is the behaviour's word for it."""
-        self._add(WHEELS, t_s, {"left_mmps": float(left_mmps), "right_mmps": float(right_mmps), "sent": bool(sent), "why": why})
+    def wheels(self, t_s: float, left_mmps: float, right_mmps: float, sent: bool, why: str = "", target: tuple[float, float] | None = None) -> None:
+        """Keep a wheel command; `sent` is False when a guard or a dry run held it back, `why` is the behaviour's word for it.
+
+        `target` is where it took the other Vector to be: distance in mm and bearing in degrees.
+        """
+        said = {"left_mmps": float(left_mmps), "right_mmps": float(right_mmps), "sent": bool(sent), "why": why}
+        distance_mm, bearing_deg = (round(float(value), 2) for value in target) if target else (None, None)
+        self._add(WHEELS, t_s, said | {"target_distance_mm": distance_mm, "target_bearing_deg": bearing_deg})
 
     def event(self, t_s: float, message: str) -> None:
         """Keep a line of the run's log."""
         self._add(EVENTS, t_s, {"level": 2, "message": message, "name": "vector_tl", "file": "", "line": 0})
+
+    def result(self, result: dict) -> None:
+        """Keep what came of the run, as metadata at the end."""
+        try:
+            self._writer.add_metadata("vector_tl_result", {name: json.dumps(value) for name, value in result.items()})
+        except OSError as error:
+            raise self._cannot_write(error) from error
 
     def close(self) -> None:
         """Finish the file (index and footer); safe to call twice."""
@@ -124,10 +136,13 @@ class RecordingWriter:
 
     def _add(self, topic: str, t_s: float, message: dict, sequence: int = 0) -> None:
         time_ns = max(0, round(t_s * 1e9))
-        if topic not in (STATE, WHEELS, DETECTIONS):
+        if topic in (CAMERA, CALIBRATION, EVENTS):
             message = {"timestamp": _stamp(t_s)} | message
+        data = json.dumps(message).encode()
+        if topic == EVENTS:
+            data = data.ljust(_CHUNK_BYTES)  # closes the chunk: what was written before a pause is kept if nothing follows it
         try:
-            self._writer.add_message(self._channels[topic], time_ns, json.dumps(message).encode(), time_ns, sequence)
+            self._writer.add_message(self._channels[topic], time_ns, data, time_ns, sequence)
             self._file.flush()  # to the operating system: a killed process loses nothing that was written
         except OSError as error:
             raise self._cannot_write(error) from error
@@ -148,7 +163,9 @@ class RecordedFrame:
     boxes_xyxy: np.ndarray | None = None  # (N, 4) float32
     scores: np.ndarray | None = None  # (N,) float32
     state: RobotState | None = None
-    wheels: dict | None = None  # left_mmps, right_mmps, sent, why
+    wheels: dict | None = None  # left_mmps, right_mmps, sent, why, target_distance_mm, target_bearing_deg
+    truth_xyxy: np.ndarray | None = None  # (M, 4) float32, what is really there; None when nobody knows
+    truth_mm_deg: tuple[float | None, float | None] = (None, None)  # distance and bearing of the nearest Vector
     events: tuple[str, ...] = ()
 
 
@@ -158,6 +175,7 @@ class Recording:
 
     path: Path
     about: dict = field(default_factory=dict)
+    result: dict = field(default_factory=dict)  # what came of the run; empty when it did not end by itself. Known after a pass.
     note: str | None = None
 
     def __iter__(self) -> Iterator[RecordedFrame]:
@@ -176,6 +194,9 @@ class Recording:
                 boxes = [box["xyxy"] for box in message["boxes"]]
                 pending["boxes_xyxy"] = np.array(boxes, np.float32).reshape(-1, 4)
                 pending["scores"] = np.array([box["score"] for box in message["boxes"]], np.float32)
+            elif topic == TRUTH and message["image_id"] == pending["image_id"]:
+                pending["truth_xyxy"] = np.array([box["xyxy"] for box in message["boxes"]], np.float32).reshape(-1, 4)
+                pending["truth_mm_deg"] = message.get("distance_mm"), message.get("bearing_deg")
             elif topic == STATE:
                 known = {name: value for name, value in message.items() if name in RobotState.__annotations__}  # of another version, perhaps
                 pending["state"] = RobotState(**known)
@@ -188,7 +209,7 @@ class Recording:
 
     def messages(self, only: str | None = None) -> Iterator[tuple[str, float, dict]]:
         """Every message in order: topic, time in seconds, content; of one topic only when `only` is given."""
-        self.note, topics = None, {}
+        self.note, topics, read = None, {}, 0
         with open(self.path, "rb") as file:
             records = StreamReader(file, validate_crcs=True, record_size_limit=_RECORD_LIMIT_BYTES).records
             while True:
@@ -201,11 +222,19 @@ class Recording:
                         topics[record.id] = record.topic
                     elif kind == "Metadata" and record.name == "vector_tl":
                         self.about = {name: json.loads(value) for name, value in record.metadata.items()}
+                    elif kind == "Metadata" and record.name == "vector_tl_result":
+                        self.result = {name: json.loads(value) for name, value in record.metadata.items()}
+                    if kind == "Message":
+                        read += topics[record.channel_id] == CAMERA
                     if kind != "Message" or (only is not None and topics[record.channel_id] != only):
                         continue
                     message = topics[record.channel_id], record.log_time / 1e9, json.loads(record.data)
                 except Exception as error:  # whatever a parser makes of damaged bytes: McapError, ValueError, struct.error, zstd's own, ...
-                    self.note = f"{self.path} is cut off or damaged near byte {file.tell()} ({type(error).__name__}); what comes before it was read."
+                    size = os.fstat(file.fileno()).st_size
+                    self.note = (
+                        f"{self.path} is cut off or damaged near byte {file.tell()} of {size} ({type(error).__name__}); "
+                        f"{read} frames before it were read, what comes after it is lost."
+                    )
                     return
                 yield message
 
@@ -257,3 +286,15 @@ def _calibration(intrinsics: Intrinsics) -> dict:
         "frame_id": "camera", "width": width, "height": height, "distortion_model": "", "D": [],
         "K": [fx, 0, cx, 0, fy, cy, 0, 0, 1], "R": [1, 0, 0, 0, 1, 0, 0, 0, 1], "P": [fx, 0, cx, 0, 0, fy, cy, 0, 0, 0, 1, 0],
     }  # fmt: skip
+
+
+def _plain(boxes_xyxy: np.ndarray) -> list[list[float]]:
+    return [[round(float(side), 2) for side in box] for box in boxes_xyxy]
+
+
+def _outlines(boxes: list[list[float]], stamp: dict, color: dict) -> list[dict]:
+    """Foxglove's PointsAnnotation for each box."""
+    corners = [[(x1, y1), (x2, y1), (x2, y2), (x1, y2)] for x1, y1, x2, y2 in boxes]
+    return [
+        {"timestamp": stamp, "type": _LINE_LOOP, "thickness": 2, "outline_color": color, "points": [{"x": x, "y": y} for x, y in four]} for four in corners
+    ]

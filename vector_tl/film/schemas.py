@@ -5,7 +5,8 @@ Schemas whose names begin with `foxglove` are those of https://docs.foxglove.dev
 
 from vector_tl.robot.base import RobotState
 
-CAMERA, CALIBRATION, STATE, WHEELS, DETECTIONS, EVENTS = "/camera", "/calibration", "/state", "/wheels", "/detections", "/events"
+CAMERA, CALIBRATION, STATE, WHEELS = "/camera", "/calibration", "/state", "/wheels"
+DETECTIONS, TRUTH, EVENTS = "/detections", "/truth", "/events"
 
 
 def _object(**properties: dict) -> dict:
@@ -17,6 +18,7 @@ def _list(items: dict) -> dict:
 
 
 _NUMBER, _INTEGER, _TEXT, _FLAG = {"type": "number"}, {"type": "integer"}, {"type": "string"}, {"type": "boolean"}
+_MAYBE = {"type": ["number", "null"]}
 _TIME = {"title": "time"} | _object(sec={"type": "integer", "minimum": 0}, nsec={"type": "integer", "minimum": 0, "maximum": 999999999})
 _POINT, _COLOR = _object(x=_NUMBER, y=_NUMBER), _object(r=_NUMBER, g=_NUMBER, b=_NUMBER, a=_NUMBER)
 _OUTLINE = _object(timestamp=_TIME, type=_INTEGER, points=_list(_POINT), outline_color=_COLOR, thickness=_NUMBER)
@@ -24,7 +26,7 @@ _LABEL = _object(timestamp=_TIME, position=_POINT, text=_TEXT, font_size=_NUMBER
 _MATRIX = _list(_NUMBER)
 _JPEG = {"type": "string", "contentEncoding": "base64"}
 _STATE = {name: _FLAG if kind is bool else _NUMBER for name, kind in RobotState.__annotations__.items()}
-_STATE["range_mm"] = {"type": ["number", "null"]}
+_STATE["range_mm"] = _MAYBE
 
 SCHEMAS: dict[str, tuple[str, dict]] = {  # topic -> (schema name, JSON schema)
     CAMERA: (
@@ -39,7 +41,14 @@ SCHEMAS: dict[str, tuple[str, dict]] = {  # topic -> (schema name, JSON schema)
         "foxglove.ImageAnnotations",
         _object(points=_list(_OUTLINE), texts=_list(_LABEL), image_id=_INTEGER, boxes=_list(_object(xyxy=_list(_NUMBER), score=_NUMBER))),
     ),
+    TRUTH: (
+        "foxglove.ImageAnnotations",
+        _object(points=_list(_OUTLINE), image_id=_INTEGER, boxes=_list(_object(xyxy=_list(_NUMBER))), distance_mm=_MAYBE, bearing_deg=_MAYBE),
+    ),
     EVENTS: ("foxglove.Log", _object(timestamp=_TIME, level=_INTEGER, message=_TEXT, name=_TEXT, file=_TEXT, line=_INTEGER)),
     STATE: ("vector_tl.RobotState", _object(**_STATE)),
-    WHEELS: ("vector_tl.WheelCommand", _object(left_mmps=_NUMBER, right_mmps=_NUMBER, sent=_FLAG, why=_TEXT)),
+    WHEELS: (
+        "vector_tl.WheelCommand",
+        _object(left_mmps=_NUMBER, right_mmps=_NUMBER, sent=_FLAG, why=_TEXT, target_distance_mm=_MAYBE, target_bearing_deg=_MAYBE),
+    ),
 }

@@ -1,0 +1,54 @@
+// The film and the timelines go together: a line in each plot follows the film, a click or an arrow key in them moves it.
+"use strict";
+const video = document.querySelector("video");
+const plots = [...document.querySelectorAll(".timelines .plot")];
+const box = document.querySelector(".timelines");
+const length = box ? Number(box.dataset.seconds) : 0;
+const before = box ? Number(box.dataset.before) : 0; // the title card's seconds
+
+function show(seconds) {
+  const share = Math.min(Math.max(seconds / length, 0), 1);
+  for (const plot of plots) plot.querySelector(".cue").style.left = `calc(${100 * share}% - 1px)`;
+  box.querySelector("output").textContent = `${Math.max(0, Math.min(seconds, length)).toFixed(1)} s`;
+}
+
+function seek(seconds) {
+  const to = Math.min(Math.max(seconds, 0), length);
+  if (video) video.currentTime = before + to;
+  show(to);
+}
+
+if (box && length > 0) {
+  let at = 0;
+  box.classList.toggle("seek", true);
+  for (const plot of plots) {
+    const follow = (event) => {
+      const place = plot.getBoundingClientRect();
+      seek(at = length * (event.clientX - place.left) / place.width);
+    };
+    plot.addEventListener("pointerdown", (event) => { plot.setPointerCapture(event.pointerId); follow(event); });
+    plot.addEventListener("pointermove", (event) => { if (event.buttons) follow(event); });
+  }
+  const slider = box.querySelector("input");
+  slider.addEventListener("input", () => seek(at = Number(slider.value)));
+  for (const button of document.querySelectorAll(".events button")) button.addEventListener("click", () => seek(at = Number(button.dataset.s)));
+  if (video) {
+    const follow = () => { at = video.currentTime - before; slider.value = at; show(at); };
+    video.addEventListener("timeupdate", follow);
+    const step = () => { if (!video.paused) { follow(); requestAnimationFrame(step); } };
+    video.addEventListener("play", step);
+  }
+  show(0);
+}
+
+for (const button of document.querySelectorAll("button.copy")) {
+  button.addEventListener("click", async () => {
+    const words = button.previousElementSibling;
+    try {
+      await navigator.clipboard.writeText(words.textContent);
+      button.textContent = "copied";
+    } catch { // no clipboard for a page from a file: mark it for Ctrl-C
+      getSelection().selectAllChildren(words);
+    }
+  });
+}

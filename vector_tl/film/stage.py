@@ -1,0 +1,218 @@
+"""Where things stand on a film frame, and what it looks like: a caption, the picture and a strip over time for each detector."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from vector_tl.film.overlay import DARK, LIGHT, Color, even, pane, text
+from vector_tl.film.tally import Seen, Tally
+
+MOST_DETECTORS = 4
+FOOT_UNITS, PAD_UNITS = 56, 18  # of 1280 to the width of a wide film, of 1080 to that of a square one
+LEAST_WORDS_UNITS = 190  # for caption, strip and counts above and below a picture
+STACKED_SHARE = 0.66  # of the width for the pictures of a film with one below the other
+
+
+@dataclass(frozen=True)
+class Theme:
+    """Colours of a film."""
+
+    paper: Color
+    ink: Color
+    soft: Color
+    track: Color
+    bad: Color
+    colors: tuple[Color, ...]
+
+
+THEMES = {
+    "dark": Theme(DARK, LIGHT, (168, 175, 186), (46, 50, 58), (255, 92, 92), ((255, 159, 67), (46, 213, 190), (150, 148, 255), (255, 120, 178))),
+    "light": Theme(
+        (250, 250, 247), (22, 26, 31), (84, 93, 104), (218, 222, 228), (196, 30, 40), ((244, 140, 40), (20, 178, 158), (122, 116, 240), (228, 80, 146))
+    ),
+}
+SHAPES = {"wide": (16, 9), "square": (1, 1)}
+DEFAULT_WIDTH = {"wide": 1280, "square": 1080}
+
+
+@dataclass(frozen=True)
+class Rect:
+    """A rectangle of the frame, in pixels."""
+
+    x: int
+    y: int
+    w: int
+    h: int
+
+    def of(self, canvas: np.ndarray) -> np.ndarray:
+        """That part of a picture, to be drawn on."""
+        return canvas[self.y : self.y + self.h, self.x : self.x + self.w]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """The places of one detector."""
+
+    caption: Rect
+    pane: Rect
+    strip: Rect
+    counts: Rect
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A frame's places; all sizes of the frame are even, as H.264 needs."""
+
+    size_wh: tuple[int, int]
+    cells: tuple[Cell, ...]
+    foot: Rect
+    unit: float
+    pad: int
+
+
+def plan_frame(picture_wh: tuple[int, int], count: int = 2, shape: str = "wide", width: int | None = None) -> Plan:
+    """The places for `count` detectors on pictures of `picture_wh`, side by side on a wide frame, one below the other on a square one."""
+    width = even(width or DEFAULT_WIDTH[shape])
+    height = even(width * SHAPES[shape][1] / SHAPES[shape][0])
+    unit = width / DEFAULT_WIDTH[shape]
+    foot, pad = round(FOOT_UNITS * unit), round(PAD_UNITS * unit)
+    columns = 2 if count == 4 else count if shape == "wide" else 1
+    rows = -(-count // columns)
+    cell_w, cell_h = width // columns, (height - foot) // rows
+    aspect = picture_wh[1] / picture_wh[0]
+    cells = []
+    for index in range(count):
+        x, y = index % columns * cell_w, index // columns * cell_h
+        make = _stacked if columns == 1 and count > 1 else _cell
+        cells.append(make(x, y, cell_w, cell_h, aspect, unit, pad))
+    return Plan((width, height), tuple(cells), Rect(0, height - foot, width, foot), unit, pad)
+
+
+def _cell(x: int, y: int, width: int, height: int, aspect: float, unit: float, pad: int) -> Cell:
+    """Caption, picture, strip, counts from top to bottom."""
+    least = LEAST_WORDS_UNITS * unit if height > 450 * unit else height * 0.36
+    pane_h = max(even(min(width * aspect, height - least)), 16)
+    spare = height - pane_h
+    words = min(spare, round(264 * unit))
+    top = y + (spare - words) // 2
+    caption_h, strip_h = round(words * 0.38), round(words * 0.26)
+    pane_y = top + caption_h
+    strip_y = pane_y + pane_h + pad // 2
+    counts_y = strip_y + strip_h
+    return Cell(
+        Rect(x + pad, top, width - 2 * pad, caption_h),
+        Rect(x, pane_y, width, pane_h),
+        Rect(x + pad, strip_y, width - 2 * pad, strip_h),
+        Rect(x + pad, counts_y, width - 2 * pad, top + words + pane_h - counts_y),
+    )
+
+
+def _stacked(x: int, y: int, width: int, height: int, aspect: float, unit: float, pad: int) -> Cell:
+    """The picture at the left, words at its right, the strip below both."""
+    strip_h = round(min(54 * unit, height * 0.15))
+    pane_w, pane_h = even(width * STACKED_SHARE), height - strip_h - 2 * pad
+    pane_h = max(even(min(pane_h, pane_w * aspect)), 16)
+    pane_w = min(pane_w, max(even(pane_h / aspect), even(width * 0.3)))
+    side_x = x + pane_w + pad
+    side_w = x + width - pad - side_x
+    return Cell(
+        Rect(side_x, y, side_w, pane_h // 2),
+        Rect(x, y, pane_w, pane_h),
+        Rect(x + pad, y + pane_h + pad, width - 2 * pad, strip_h),
+        Rect(side_x, y + pane_h // 2, side_w, pane_h - pane_h // 2),
+    )
+
+
+class Strip:
+    """A bar for each moment, as high as the best score then; where labels tell, what was missed and what was false in another colour."""
+
+    def __init__(self, size_wh: tuple[int, int], theme: Theme, color: Color, moments: int):
+        self._wh, self._theme, self._color = size_wh, theme, color
+        self._moments = max(moments, 1)
+        self._told: list[tuple[int, float, bool, bool]] = []
+        self._canvas = np.full((size_wh[1], size_wh[0], 3), theme.track, np.uint8)
+
+    def tell(self, moment: int, seen: Seen) -> None:
+        """What was seen at a moment; a strip that turns out too short is drawn anew for twice the time."""
+        self._told.append((moment, seen.best, len(seen.missed_xyxy) > 0, seen.hits is not None and not seen.hits.all()))
+        if moment >= self._moments:
+            self._moments = max(2 * self._moments, moment + 1)
+            self._canvas[:] = self._theme.track
+            for row in self._told:
+                self._bar(*row)
+        else:
+            self._bar(*self._told[-1])
+
+    def show(self, canvas: np.ndarray, moment: int) -> None:
+        """Draw the strip with a line at the moment."""
+        canvas[:] = self._canvas
+        x = min(self._columns(moment)[1], self._wh[0] - 2)
+        canvas[:, max(x - 1, 0) : x + 2] = self._theme.ink
+
+    def _bar(self, moment: int, best: float, missed: bool, false: bool) -> None:
+        first, last = self._columns(moment)
+        height = self._wh[1]
+        lane = max(3, height // 9)  # for labels, at the foot
+        if best > 0:
+            top = round((height - lane) * (1 - best))
+            self._canvas[top : height - lane, first:last] = self._theme.bad if false else self._color
+        if missed:
+            self._canvas[height - lane + 1 :, first:last] = self._theme.bad
+
+    def _columns(self, moment: int) -> tuple[int, int]:
+        first = moment * self._wh[0] // self._moments
+        return first, max((moment + 1) * self._wh[0] // self._moments, first + 1)
+
+
+class Stage:
+    """Draws the frames of one film.
+
+    Args:
+        names: caption and a line about it for each detector.
+        colors: which of the theme's colours each detector has.
+        moments: how many frames the film will have, as far as is known.
+    """
+
+    def __init__(self, plan: Plan, theme: Theme, names: list[tuple[str, str]], colors: list[int], moments: int):
+        self.plan, self.theme = plan, theme
+        self._colors = [theme.colors[index] for index in colors]
+        self._strips = [Strip((cell.strip.w, cell.strip.h), theme, color, moments) for cell, color in zip(plan.cells, self._colors, strict=True)]
+        self._base = np.full((plan.size_wh[1], plan.size_wh[0], 3), theme.paper, np.uint8)
+        for cell, color, (caption, about) in zip(plan.cells, self._colors, names, strict=True):
+            self._caption(cell.caption, color, caption, about)
+
+    def draw(self, moment: int, picture_rgb: np.ndarray, seen: list[Seen], tallies: list[Tally], line: str, clock: str) -> np.ndarray:
+        """The frame (H, W, 3) of a moment: a line about it at the foot, the clock at its right."""
+        frame = self._base.copy()
+        for cell, strip, color, what, tally in zip(self.plan.cells, self._strips, self._colors, seen, tallies, strict=True):
+            wh = cell.pane.w, cell.pane.h
+            cell.pane.of(frame)[:] = pane(picture_rgb, what.boxes_xyxy, what.scores, wh, color, what.hits, what.missed_xyxy, self.theme.paper)
+            strip.tell(moment, what)
+            strip.show(cell.strip.of(frame), moment)
+            self._counts(frame, cell.counts, tally)
+        for cell in self.plan.cells[1:]:  # pictures side by side are told apart
+            if cell.pane.x:
+                cell.pane.of(frame)[:, :2] = self.theme.paper
+        foot, theme, size = self.plan.foot, self.theme, round(24 * self.plan.unit)
+        middle = foot.y + foot.h // 2
+        text(frame, line, self.plan.pad, middle, theme.soft, size, most_px=foot.w - round(160 * self.plan.unit))
+        text(frame, clock, foot.w - self.plan.pad, middle, theme.soft, size, "right")
+        return frame
+
+    def _caption(self, place: Rect, color: Color, caption: str, about: str) -> None:
+        big = round(min(place.h * 0.46, place.w * 0.085, 46 * self.plan.unit))
+        small = round(min(place.h * 0.28, 24 * self.plan.unit))
+        chip = round(big * 0.62)
+        middle = place.y + place.h // 2
+        first, second = middle - round(small * 0.62), middle + round(big * 0.66)
+        cv2.rectangle(self._base, (place.x, first - chip // 2), (place.x + chip, first + chip // 2), color, -1)
+        text(self._base, caption, place.x + chip + round(big * 0.35), first, self.theme.ink, big, most_px=place.w - 2 * chip)
+        text(self._base, about, place.x, second, self.theme.soft, small, most_px=place.w)
+
+    def _counts(self, frame: np.ndarray, place: Rect, tally: Tally) -> None:
+        size = round(min(place.h * 0.42, place.w * 0.06, 28 * self.plan.unit))
+        judged = tally.words_judged()
+        middle = place.y + place.h // 2
+        text(frame, tally.words(), place.x, middle - (round(size * 0.62) if judged else 0), self.theme.ink, size, most_px=place.w)
+        text(frame, judged, place.x, middle + round(size * 0.66), self.theme.soft, round(size * 0.86), most_px=place.w)
