@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import hmac
 import json
-import logging
 import secrets
 import socket
 import struct
@@ -41,7 +40,6 @@ HEADERS = {
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     "Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff", "Cache-Control": "no-store", "Cross-Origin-Resource-Policy": "same-origin",
 }  # fmt: skip
-log = logging.getLogger(__name__)
 
 
 @contextlib.contextmanager
