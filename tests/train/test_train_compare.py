@@ -118,7 +118,8 @@ def test_shuffled_keeps_the_numbers_and_loses_nothing(data):
 
 @pytest.mark.parametrize(
     "heights, rising",
-    [((), True), ((0.5, 0.6, 0.7, 0.8), True), ((0.5, 0.8, 0.8, 0.805), False), ((0.5, 0.8, 0.7, 0.6), False), ((None,), True), ((0.01, 0.02, 0.02, 0.02), True)]
+    [((), True), ((0.5, 0.6, 0.7, 0.8), True), ((0.5, 0.8, 0.8, 0.805), False),
+     ((0.5, 0.8, 0.7, 0.6), False), ((None,), True), ((0.01, 0.02, 0.02, 0.02), True)]
 )
 def test_still_rising(heights, rising):
     assert still_rising(curve(*heights)) == rising
