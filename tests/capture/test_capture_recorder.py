@@ -179,6 +179,25 @@ def test_negatives_are_labelled_and_a_finished_session_is_left_alone(tmp_path):
     assert read_session(tmp_path, "other")["whole"]
 
 
+def test_a_model_tells_places_and_refuses_negatives_with_a_vector(tmp_path):
+    class Detector:
+        name = "eager"
+        boxes = [(100.0, 100.0, 160.0, 160.0)]
+
+        def __call__(self, picture):
+            return type("Found", (), {"boxes_xyxy": np.array(self.boxes, np.float32).reshape(-1, 4)})
+
+    frames = iter(range(999))
+    robot = FakeVector(serial=SERIAL, render=lambda pose, head: jpeg_of(next(frames)))
+    result = watch(settings_for(tmp_path, count=3), robot, detector=Detector())
+    shots = read_session(tmp_path, result["session"])["shots"]
+    assert [shot["xyxy_by"] for shot in shots] == ["eager"] * 3 and not list(tmp_path.rglob("*.txt"))  # what a model says is no label
+    assert result["coverage"]["place"]["left"] == 3 and result["coverage"]["heading"]["unknown"] == 3
+    live = Scripted({20: "q"})
+    result = watch(settings_for(tmp_path, count=3, negatives=True, session="n"), robot, live, detector=Detector())
+    assert result["kept"] == 0 and set(live.words) == {"eager sees a Vector"}
+
+
 def test_dumping_is_not_choosing(tmp_path):
     result, live, _ = watched(tmp_path, {60: "q"}, pictures=lambda n: jpeg_of(n // 20), count=100)
     assert result["kept"] == 4 and live.words.count("nothing new") > 50

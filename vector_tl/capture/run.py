@@ -67,9 +67,13 @@ def capture_simulated(settings: CaptureSettings) -> dict:
 
 def capture_robot(settings: CaptureSettings) -> dict:
     """Take one session with a robot, or with two."""
-    live = Live()
+    live, detector = Live(), None
     with ExitStack() as stack:
         stack.enter_context(only_capture(settings.data))
+        if settings.model is not None:
+            from vector_tl.detect.engine import load  # brings torch; takes seconds, so before there is a robot to look after
+
+            detector = load(settings.model)
         robot, target = stack.enter_context(open_robots(settings))
         hand = (lambda: put_down(robot, target)) if robot.truth is not None else None
         partner = Choreographer(target, settings.reach_mm, hand, settings.seed) if target else None
@@ -78,7 +82,7 @@ def capture_robot(settings: CaptureSettings) -> dict:
 
             stack.enter_context(served(live))
         stack.enter_context(terminal(live))
-        result = watch(settings, robot, live, partner)
+        result = watch(settings, robot, live, partner, detector)
     Console(stderr=True).print(rich_table(result["coverage"], live.look()[0].lacking))
     return result
 

@@ -13,14 +13,13 @@ from collections.abc import Callable, Iterator
 from rich.console import Console, Group
 from rich.live import Live as RichLive
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
 from vector_tl.capture.live import KEYS, Live, Status
 
 log = logging.getLogger(__name__)
-LOG_EVERY_S, REFRESH_PER_S = 10.0, 5.0
+LOG_EVERY_S, REFRESH_PER_S, BAR_WIDTH = 10.0, 5.0, 60
 ESCAPES = {"A": "up", "B": "down", "C": "right", "D": "left"}  # after ESC [ or ESC O
 HELP = "k keep  x drop  u undo  space pause  q quit   WASD or arrows drive  r/f head"
 
@@ -66,7 +65,8 @@ def rendered(status: Status) -> Group:
         table.add_row(Text(kind, style="dim"), *(Text(f"{name} {count}", style="bold yellow" if name in lacking else "") for name, count in counts.items()))
     said = f"  {status.said}" if status.said else ""
     boxes = f"{len(status.boxes_xyxy)} boxes by {status.boxes_by}" if status.boxes_by else "no model looks: distance and place are unknown"
-    rows = [head, ProgressBar(total=max(status.goal, 1), completed=min(status.kept, status.goal), width=60), table]
+    done = round(BAR_WIDTH * min(status.kept / max(status.goal, 1), 1.0))
+    rows = [head, Text.assemble(("━" * done, "cyan"), ("━" * (BAR_WIDTH - done), "dim")), table]
     rows += [Text(f"Wanted: {status.hint}", style="yellow")] if status.hint else []
     return Group(*rows, Text(f"{status.word or '...'}{said}   ({boxes})"), Text(HELP, style="dim"))
 

@@ -27,18 +27,19 @@ GRID_WH = (8, 4)  # of the map of places in the picture
 Look = Callable[[Frame, np.ndarray], dict]
 
 
-def watch(settings: CaptureSettings, robot: Robot, live: Live | None = None, partner=None) -> dict:
+def watch(settings: CaptureSettings, robot: Robot, live: Live | None = None, partner=None, detector=None) -> dict:
     """Keep the welcome frames of a robot's camera in one session until there are enough, time is up, somebody quits, or Ctrl-C.
 
     Args:
         live: shows how it goes, and brings keys.
+        detector: says where Vectors are, on a robot; see `vector_tl.detect.engine.Detector`.
         partner: moves a second robot, see `Choreographer`: `step(coverage)` with every frame, `pause()`, and `word` for the view.
 
     Raises:
         NoFreshFrame: the camera sends nothing.
         LinkLost: a robot is gone. What was kept stays; the session goes on with the next capture.
     """
-    return Watch(settings, robot, live or Live(), partner).run()
+    return Watch(settings, robot, live or Live(), partner, detector).run()
 
 
 @dataclass
@@ -65,7 +66,7 @@ class Rate:
 class Watch:
     """One run of `watch`."""
 
-    def __init__(self, settings: CaptureSettings, robot: Robot, live: Live, partner):
+    def __init__(self, settings: CaptureSettings, robot: Robot, live: Live, partner, detector):
         self.settings, self.robot, self.live, self.partner = settings, robot, live, partner
         self.recorder = Recorder.open(settings, robot)
         others = [about for name, about in read_all(settings.data).items() if about.get("source") == "robot" and name != self.recorder.session]
@@ -76,7 +77,7 @@ class Watch:
         self.places = Counter(place for about in [*others, self.recorder.about] for shot in about["shots"] for place in _cells(shot))
         self.paused = self.quit = self.by_hand = False
         self.said = ""
-        self.look, self.looks_by = self._looker()
+        self.look, self.looks_by = self._looker(detector)
         for shot in self.recorder.shots:  # of a session that goes on
             picture = dataset.read_picture(dataset.image_path(settings.data, self.recorder.session, shot["name"]))
             self.chooser.keep(shot["name"], cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY))
@@ -197,7 +198,7 @@ class Watch:
 
     # -- who says where a Vector is -----------------------------------------------------------------------------------
 
-    def _looker(self) -> tuple[Look, str]:
+    def _looker(self, detector) -> tuple[Look, str]:
         """What tells of boxes: the simulator's truth, a model, the person's word that there is none, or nothing."""
         truth = getattr(self.robot, "truth", None)
         self.robot_tells = truth is not None
@@ -210,11 +211,7 @@ class Watch:
                 return whereabouts(Picture(frame, boxes, tuple(told["size_wh"]), told)) | {"xyxy_by": "simulator"}
 
             return by_truth, "simulator"
-        if self.settings.model is not None:
-            from vector_tl.detect.engine import load  # brings torch
-
-            detector = load(self.settings.model)
-
+        if detector is not None:
             def by_model(frame: Frame, picture: np.ndarray) -> dict:
                 boxes = detector(picture).boxes_xyxy
                 return {"xyxy": [[round(float(v), 1) for v in box] for box in boxes], "xyxy_by": detector.name}
