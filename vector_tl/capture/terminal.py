@@ -67,7 +67,7 @@ def rendered(status: Status) -> Group:
     boxes = f"{len(status.boxes_xyxy)} boxes by {status.boxes_by}" if status.boxes_by else "no model looks: distance and place are unknown"
     done = round(BAR_WIDTH * min(status.kept / max(status.goal, 1), 1.0))
     rows = [head, Text.assemble(("━" * done, "cyan"), ("━" * (BAR_WIDTH - done), "dim")), table]
-    rows += [Text(f"Wanted: {status.hint}", style="yellow")] if status.hint else []
+    rows += [Text(f"So far {status.hint}", style="yellow")] if status.hint else []
     return Group(*rows, Text(f"{status.word or '...'}{said}   ({boxes})"), Text(HELP, style="dim"))
 
 
@@ -83,7 +83,7 @@ def _draw(live: Live, ended: threading.Event, console: Console) -> None:
 def _log(live: Live, ended: threading.Event, _console: Console) -> None:
     while not ended.wait(LOG_EVERY_S):
         status, _ = live.look()
-        log.info("%d of %d pictures, %d frames seen%s", status.kept, status.goal, status.seen, f"; wanted: {status.hint}" if status.hint else "")
+        log.info("%d of %d pictures, %d frames seen%s", status.kept, status.goal, status.seen, f"; so far {status.hint}" if status.hint else "")
 
 
 @contextlib.contextmanager

@@ -33,7 +33,7 @@ function showStatus(status) {
   at("progress").value = status.kept;
   at("negatives").textContent = `${status.negatives} without a Vector in all sessions`;
   at("hint").hidden = !status.hint;
-  at("hint").textContent = status.hint ? `Wanted: ${status.hint}` : "";
+  at("hint").textContent = status.hint ? `So far ${status.hint}` : "";
   const by = status.boxes_by ? `${status.boxes_xyxy.length} Vector${status.boxes_xyxy.length === 1 ? "" : "s"} (says ${status.boxes_by})`
     : "Distance and place are unknown without --model";
   const word = at("word");
