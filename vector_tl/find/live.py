@@ -122,8 +122,10 @@ class Live:
     # -- the board ----------------------------------------------------------------------------------------------------
 
     def watch(self, laps_ms: dict[str, list[float]], commands_ms: list[float]) -> None:
-        """Where the loop notes its times: stages, and from JPEG to command; both only grow."""
+        """The run begins. Where the loop notes its times: stages, and from JPEG to command; both only grow."""
         self.laps_ms, self.commands_ms = laps_ms, commands_ms
+        with self._lock:
+            self._held_s, self._held_since_s = 0.0, self._robot.now_s()
 
     def post(self, shown: Shown) -> None:
         """Show this from now on. Costs the loop some microseconds."""

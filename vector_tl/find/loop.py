@@ -76,8 +76,8 @@ def find(settings: FindSettings, robot: Robot | None = None, detector=None, trut
             }
             writer = stack.enter_context(RecordingWriter(settings.record, about, robot.intrinsics, settings.overwrite))
         live = Live(robot, settings, {"serial": robot.serial, "model": getattr(detector, "name", settings.model), "robot": settings.robot})
-        run = Run(settings, live.robot, detector, writer, live)
         stack.enter_context(attended(live))
+        run = Run(settings, live.robot, detector, writer, live)
         try:
             try:
                 with wheels_first(robot):
