@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 import vector_tl.capture.recorder as recorder_module
+import vector_tl.capture.sessions as sessions_module
+from vector_tl import files
 from vector_tl.capture.coverage import Coverage
 from vector_tl.capture.driving import Driver
 from vector_tl.capture.live import KEYS, Live, Status
@@ -106,6 +108,28 @@ def test_killed_between_any_two_steps(tmp_path, monkeypatch, die_at):
     everything = pictures | {path.stem for path in (tmp_path / "bin").rglob("*.jpg")}
     again.keep(*taken(50), labelled=False)
     assert again.shots[-1]["name"] not in everything
+
+
+@pytest.mark.parametrize("suffix", [".json", ".jpg", ".txt"])
+def test_a_full_disk_leaves_the_session_as_it_was(tmp_path, monkeypatch, suffix):
+    recorder = open_recorder(tmp_path)
+    recorder.keep(*taken(1, xyxy=[]), labelled=True)
+    before = tree(tmp_path)
+    failed = []
+
+    def full(path, data, work=files.write_atomic):
+        if path.suffix == suffix and not failed:
+            failed.append(path)
+            raise UserError(f"Cannot write {path}: No space left on device.")
+        work(path, data)
+
+    for module in (recorder_module, sessions_module):
+        monkeypatch.setattr(module, "write_atomic", full)
+    with pytest.raises(UserError, match="No space"):
+        recorder.keep(*taken(2, xyxy=[]), labelled=True)
+    assert failed and tree(tmp_path) == before
+    recorder.keep(*taken(3, xyxy=[]), labelled=True)
+    assert len(recorder.shots) == 2 == len(list(tmp_path.rglob("*.txt")))
 
 
 def test_which_session_goes_on(tmp_path):

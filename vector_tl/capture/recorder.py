@@ -4,6 +4,7 @@ The order of writing makes every moment safe: first the picture's line in the se
 a killed capture left between two of these is completed or taken back when the session goes on.
 """
 
+import contextlib
 import logging
 import os
 from datetime import datetime
@@ -67,13 +68,25 @@ class Recorder:
         return self.about["shots"]
 
     def keep(self, frame: Frame, shot: dict, labelled: bool) -> str:
-        """Add a picture; its name. With `labelled` its boxes, shot["xyxy"], are its label."""
+        """Add a picture; its name. With `labelled` its boxes, shot["xyxy"], are its label.
+
+        Raises:
+            UserError: it cannot be written; the session is as it was.
+        """
         name = f"{self.session}-{self._next:04d}"
         self._next += 1
         shot |= {"name": name, "labelled": labelled}
-        self._write([*self.shots, shot])
-        write_atomic(dataset.image_path(self.folder, self.session, name), frame.jpeg)
-        self._label(shot)
+        before, image = self.shots, dataset.image_path(self.folder, self.session, name)
+        try:
+            self._write([*before, shot])
+            write_atomic(image, frame.jpeg)
+            self._label(shot)
+        except UserError:  # the disk is full: as if this one had never been
+            image.unlink(missing_ok=True)
+            self.about["shots"] = before
+            with contextlib.suppress(UserError):
+                self._write(before)
+            raise
         self._history.append(("kept", shot))
         return name
 
