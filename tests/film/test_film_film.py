@@ -65,7 +65,7 @@ def record(path: Path, times_s: list[float]) -> Path:
 
 
 def make(source: Path, out: Path, left=None, right=None, **settings) -> dict:
-    settings.setdefault("no_page", True)
+    settings.setdefault("no_report", True)
     return film(FilmSettings(source, "l", "r", out, **settings), left or none("scratch"), right or none())
 
 

@@ -111,7 +111,7 @@ class SmallWorld:
     def close(self) -> None:
         self.stop()
 
-    def truth(self, serial: str | None = None) -> dict:
+    def truth(self, image_id: int | None = None, serial: str | None = None) -> dict:
         """As the simulator's truth channel answers."""
         x, y, heading = self.finder
         tx, ty, _ = min(self.targets, key=lambda t: math.dist(t[:2], (x, y)))

@@ -16,7 +16,7 @@ from vector_tl.find.settings import FindSettings
 from vector_tl.robot.base import LinkLost, NoFreshFrame, Stop
 
 KEYS = ["found", "time_to_found_s", "distance_mm", "bearing_deg", "estimated_distance_mm", "estimated_bearing_deg"]
-KEYS += ["collisions", "falls", "frames", "fps", "latency_ms", "stops"]
+KEYS += ["collisions", "falls", "frames", "fps", "latency_ms", "stages_ms", "stops"]
 
 
 def small(**settings) -> tuple[FindSettings, SmallWorld, SmallDetector]:

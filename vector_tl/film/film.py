@@ -30,7 +30,7 @@ def film(settings: FilmSettings, left=None, right=None, also: tuple = ()) -> dic
         UserError: the input or a model cannot be read, a file exists or cannot be written. No part of a film is left behind then.
     """
     settings.check()
-    folder = settings.page_folder
+    folder = settings.report_folder
     for path in (settings.out, *settings.singles_paths, settings.poster, settings.gif, folder / "index.html" if folder else None):
         if path is not None:
             refuse_existing(path, settings.overwrite)
@@ -48,7 +48,7 @@ def film(settings: FilmSettings, left=None, right=None, also: tuple = ()) -> dic
     if folder is not None:
         from vector_tl.film.run_page import film_page
 
-        result["page"] = film_page(folder, settings, result, reel)
+        result["report"] = film_page(folder, settings, result, reel)
     return result
 
 

@@ -89,7 +89,10 @@ class RecordingWriter:
         self._add(DETECTIONS, frame.received_s, {"points": points, "texts": texts, "image_id": frame.image_id, "boxes": found})
 
     def truth(self, frame: Frame, boxes_xyxy: np.ndarray, distance_mm: float | None = None, bearing_deg: float | None = None) -> None:
-        """Keep what is really in `frame`, where a simulator tells: boxes (N, 4), and how the nearest Vector stood."""
+        """Keep what is really in `frame`, where a simulator tells: boxes (N, 4), and how the nearest Vector stood.
+
+        It may come later than other frames; `about` must say `"truth": True`.
+        """
         boxes = _plain(boxes_xyxy)
         told = {"image_id": frame.image_id, "boxes": [{"xyxy": box} for box in boxes], "distance_mm": distance_mm, "bearing_deg": bearing_deg}
         self._add(TRUTH, frame.received_s, {"points": _outlines(boxes, _stamp(frame.received_s), _WHITE)} | told)
@@ -181,12 +184,16 @@ class Recording:
     def __iter__(self) -> Iterator[RecordedFrame]:
         """Every frame in order, with the detections, the state, the command and the events that follow it."""
         pending, index = None, 0
+        truths = {message["image_id"]: message for _, _, message in self.messages(only=TRUTH)} if self.about.get("truth") else {}  # they may come late
         for topic, t_s, message in self.messages():
             if topic == CAMERA:
                 if pending is not None:
                     yield RecordedFrame(**pending)
                 pending = {"index": index, "t_s": t_s, "image_id": message["image_id"], "robot_time_ms": message["robot_time_ms"]}
                 pending["jpeg"] = base64.b64decode(message["data"])
+                if told := truths.get(message["image_id"]):
+                    pending["truth_xyxy"] = np.array([box["xyxy"] for box in told["boxes"]], np.float32).reshape(-1, 4)
+                    pending["truth_mm_deg"] = told.get("distance_mm"), told.get("bearing_deg")
                 index += 1
             elif pending is None:
                 continue
@@ -194,9 +201,6 @@ class Recording:
                 boxes = [box["xyxy"] for box in message["boxes"]]
                 pending["boxes_xyxy"] = np.array(boxes, np.float32).reshape(-1, 4)
                 pending["scores"] = np.array([box["score"] for box in message["boxes"]], np.float32)
-            elif topic == TRUTH and message["image_id"] == pending["image_id"]:
-                pending["truth_xyxy"] = np.array([box["xyxy"] for box in message["boxes"]], np.float32).reshape(-1, 4)
-                pending["truth_mm_deg"] = message.get("distance_mm"), message.get("bearing_deg")
             elif topic == STATE:
                 known = {name: value for name, value in message.items() if name in RobotState.__annotations__}  # of another version, perhaps
                 pending["state"] = RobotState(**known)

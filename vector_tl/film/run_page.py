@@ -179,7 +179,7 @@ def _figures(page: RunPage) -> str:
         )  # fmt: skip
         parts.append(f"<div class=wide><table><thead><tr><th></th>{head}</tr></thead><tbody>{rows}</tbody></table></div>")
     run = page.story.result if page.story and page.story.result else page.result if "found" in page.result else {}
-    kept = {key: value for key, value in run.items() if key not in ("stages_ms", "page", "live")}
+    kept = {key: value for key, value in run.items() if key not in ("stages_ms", "report", "live")}
     if kept:
         parts.append(("<h3>The run</h3>" if len(parts) > 1 else "") + _rows(kept))
     return "".join(parts) if len(parts) > 1 else ""

@@ -52,9 +52,9 @@ class FilmSettings:
     """Also the most telling frame as a picture, FILE.png or FILE.jpg."""
     gif: Path | None = None
     """Also a GIF below 8 MB, of the last 20 s."""
-    page: Path | None = None
-    """The folder for the page of this run: OUT without its suffix, with -page, when not given."""
-    no_page: bool = False
+    report: Path | None = None
+    """The folder for the page of this run (index.html: film, figures, timelines): OUT-film beside OUT.mp4 when not given."""
+    no_report: bool = False
     """Leave no page."""
 
     def check(self) -> None:
@@ -85,6 +85,6 @@ class FilmSettings:
         return [self.out.with_name(f"{self.out.stem}-{side}.mp4") for side in self.sides] if self.singles else []
 
     @property
-    def page_folder(self) -> Path | None:
+    def report_folder(self) -> Path | None:
         """Where the page of the run goes."""
-        return None if self.no_page else self.page or self.out.with_name(f"{self.out.stem}-page")
+        return None if self.no_report else self.report or self.out.with_name(f"{self.out.stem}-film")

@@ -10,17 +10,15 @@ import math
 import sys
 import time
 from contextlib import ExitStack
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import cv2
 import numpy as np
 
-from vector_tl import __version__
 from vector_tl.errors import UserError
-from vector_tl.files import refuse_existing
-from vector_tl.film.recording import RecordingWriter
 from vector_tl.find.behaviour import HALF_TRACK_MM, Command, Law, View, begin, decide
 from vector_tl.find.geometry import locate
+from vector_tl.find.keep import Keeper
 from vector_tl.find.latency import StageClock, percentiles_ms
 from vector_tl.find.live import SAID, Live, Shown, attended
 from vector_tl.find.settings import FindSettings
@@ -50,8 +48,16 @@ def find(settings: FindSettings, robot: Robot | None = None, detector=None, trut
         UserError: link lost, no frames, a bad model, or a recording that cannot be written. The wheels have been stopped.
     """
     settings.check()
-    if settings.record is not None:
-        refuse_existing(settings.record, settings.overwrite)
+    keeper = Keeper(settings)
+    try:
+        result = _find(settings, robot, detector, truth, keeper)
+    except UserError as error:
+        keeper.report(getattr(error, "result", {}))
+        raise
+    return result | keeper.report(result)
+
+
+def _find(settings: FindSettings, robot: Robot | None, detector, truth, keeper: Keeper) -> dict:
     if detector is None:
         from vector_tl.detect.engine import load
 
@@ -66,15 +72,7 @@ def find(settings: FindSettings, robot: Robot | None = None, detector=None, trut
                 )
             )
             truth = getattr(robot, "truth", None)
-        writer = None
-        if settings.record is not None:
-            about = {
-                "settings": asdict(settings),
-                "serial": robot.serial,
-                "model": getattr(detector, "name", settings.model),
-                "vector_tl": __version__,
-            }
-            writer = stack.enter_context(RecordingWriter(settings.record, about, robot.intrinsics, settings.overwrite))
+        writer = stack.enter_context(keeper.begin(robot, detector, truth)) if keeper.keeps else None
         live = Live(robot, settings, {"serial": robot.serial, "model": getattr(detector, "name", settings.model), "robot": settings.robot})
         stack.enter_context(attended(live))
         run = Run(settings, live.robot, detector, writer, live)
@@ -87,13 +85,16 @@ def find(settings: FindSettings, robot: Robot | None = None, detector=None, trut
         except UserError as error:
             error.result = run.result()  # what was reached so far, for the JSON beside the error
             raise
-        return run.result(truth)
+        result = run.result(truth)
+        if writer:
+            writer.result(result)
+        return result
 
 
 class Run:
     """One run of the loop and what it counts."""
 
-    def __init__(self, settings: FindSettings, robot: Robot, detector, writer: RecordingWriter | None, live: Live):
+    def __init__(self, settings: FindSettings, robot: Robot, detector, writer: Keeper | None, live: Live):
         self.settings, self.robot, self.detector, self.writer, self.live = settings, robot, detector, writer, live
         self.law = Law(stop_mm=settings.stop_mm, top_mmps=settings.top_mmps, wander_mmps=min(Law.wander_mmps, settings.top_mmps))
         self.tracker, self.poses, self.clock, self.stages = Tracker(), PoseHistory(), CameraClock(), StageClock()
@@ -213,7 +214,8 @@ class Run:
         if self.writer:
             self.writer.detections(frame, boxes, scores)
             self.writer.state(state)
-            self.writer.wheels(now_s, command.left_mmps, command.right_mmps, sent, command.mode)
+            target = (self.target.distance_mm, math.degrees(self.target.bearing_rad)) if self.target else None
+            self.writer.wheels(now_s, command.left_mmps, command.right_mmps, sent, command.mode, target)
             self.stages.lap("record")
         if command.log:
             self._note(command.log)

@@ -42,7 +42,14 @@ class FindSettings:
     """Where the detector runs: auto, cpu or cuda."""
     camera_fps: float = 15.0
     """Frames a second of the simulated camera."""
-
+    live: Path | None = None
+    """Write a film while it runs, FILE.mp4: another model at the left, this one at the right."""
+    live_left: str = "scratch"
+    """The model at the left of that film; it never steers."""
+    report: Path | None = None
+    """The folder for the page of this run (index.html: figures, timelines, film): RECORD-find beside the recording when not given."""
+    no_report: bool = False
+    """Leave no page."""
     page: bool = False
     """Serve a live view on this machine, with buttons to start, pause and stop; its address goes to standard error."""
     page_port: int = 0
@@ -56,6 +63,18 @@ class FindSettings:
         """Whether a person is to let it go first."""
         return self.page and (self.page_start == "wait" or (self.page_start == "auto" and self.robot != "sim"))
 
+    @property
+    def report_folder(self) -> Path | None:
+        """Where the page of the run goes; None: nowhere."""
+        if self.no_report or (self.report is None and self.record is None):
+            return None
+        return self.report or self.record.with_name(f"{self.record.stem}-find")
+
+    @property
+    def recording(self) -> Path | None:
+        """The recording's file: in the page's folder when only that is named."""
+        return self.record or (self.report_folder / "run.mcap" if self.report_folder else None)
+
     def check(self) -> None:
         """Raise `UsageError` for values that make no sense."""
         if not self.seconds > 0:
@@ -68,6 +87,8 @@ class FindSettings:
             raise UsageError(f"--top-mmps must be between 20 and 220, not {self.top_mmps:g}.")
         if not self.page and (self.also is not None or self.page_port or self.page_start != "auto"):
             raise UsageError("--also, --page-port and --page-start are for the live view; add --page.")
+        if self.live is not None and self.live.suffix.lower() != ".mp4":
+            raise UsageError(f"--live must name an .mp4 file, not {self.live}.")
         if not 0 <= self.page_port <= 65535:
             raise UsageError(f"--page-port must be from 0 (a free one) to 65535, not {self.page_port}.")
         if self.robot != "sim" and (self.world is not None or self.lockstep):

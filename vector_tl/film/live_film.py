@@ -1,0 +1,166 @@
+"""A film that is made while the robot runs, in a process of its own that gives way to everything else.
+
+The finder hands over frames and its own boxes and goes on; another model looks at the same frames there. The row of waiting frames has an end:
+what does not fit is left out and counted.
+"""
+
+import json
+import logging
+import os
+import pickle
+import queue
+import subprocess
+import sys
+import threading
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from vector_tl.errors import UserError
+from vector_tl.film.cards import END_S, end_card
+from vector_tl.film.encode import FilmWriter
+from vector_tl.film.footage import Pacer
+from vector_tl.film.reel import captions, model_line
+from vector_tl.film.stage import THEMES, Stage, plan_frame
+from vector_tl.film.tally import Seen, Tally
+from vector_tl.labels.dataset import decode
+from vector_tl.robot.base import Frame
+
+log = logging.getLogger("vector_tl.film")
+MOST_WAITING = 600  # frames: 40 s at 15 a second, some 15 MB; the other model takes a while to load
+END_WAIT_S = 120.0
+NICE = 10
+EXPECTED_S = 30.0  # of a run; a longer one makes the strip narrower
+
+
+class LiveFilm:
+    """The finder's end.
+
+    Args:
+        path: the film.
+        left: the other model.
+        detector: the finder's own, for its caption.
+        threshold: boxes of the other model from this score on.
+        fps: of the film.
+        patient: wait for a place in the row rather than leave frames out; only where the world waits, too.
+
+    Attributes:
+        line: shown at the foot from now on.
+        result: after `close`: {"film", "frames", "dropped", "seconds"}, or {"error", "dropped"}.
+
+    Raises:
+        UserError: no such model.
+    """
+
+    def __init__(self, path: Path, left: str, detector, threshold: float, fps: float, device: str = "auto", patient: bool = False):
+        from vector_tl.nets.checkpoint import resolve
+
+        self.line, self.dropped, self.result, self._patient = "", 0, {}, patient
+        mine = {word: getattr(detector, word, None) for word in ("name", "arch", "init")}
+        told = {"path": str(path), "left": str(resolve(left)), "right": mine, "threshold": threshold, "fps": fps, "device": device}
+        self._waiting: queue.Queue = queue.Queue(MOST_WAITING)
+        # a session of its own: Ctrl-C is for the finder, the film is finished when its pipe ends, however that comes
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "vector_tl.film.live_film", json.dumps(told)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
+        )
+        self._thread = threading.Thread(target=self._hand_over, name="live film", daemon=True)
+        self._thread.start()
+
+    def show(self, frame: Frame, boxes_xyxy: np.ndarray, scores: np.ndarray) -> None:
+        """A frame with the finder's boxes (N, 4) and scores (N,); returns at once unless `patient`."""
+        moment = (frame.received_s, frame.jpeg, np.asarray(boxes_xyxy), np.asarray(scores), self.line)
+        try:
+            self._waiting.put(moment, block=self._patient and self._thread.is_alive(), timeout=END_WAIT_S)
+        except queue.Full:
+            self.dropped += 1
+
+    def close(self) -> None:
+        """Let the film be finished; call it once the wheels stand still."""
+        if self.result:
+            return
+        try:
+            self._waiting.put(None, timeout=END_WAIT_S)
+            self._thread.join(END_WAIT_S)
+            said, _ = self._process.communicate(timeout=END_WAIT_S)
+            self.result = json.loads(said.decode().strip().splitlines()[-1])
+        except (queue.Full, subprocess.TimeoutExpired, ValueError, IndexError) as error:
+            self._process.kill()
+            self._process.wait()
+            self.result = {"error": f"the film was not finished ({type(error).__name__})"}
+        self.result["dropped"] = self.dropped
+        if "error" in self.result:
+            log.warning("live film: %s", self.result["error"])
+
+    def _hand_over(self) -> None:
+        """Everything into the pipe, until there is no more."""
+        pipe = self._process.stdin
+        try:
+            while (moment := self._waiting.get()) is not None:
+                pickle.dump(moment, pipe, protocol=pickle.HIGHEST_PROTOCOL)
+            pipe.flush()
+        except (BrokenPipeError, OSError):  # it has said why, or was killed: what comes is passed over
+            while self._waiting.get() is not None:
+                self.dropped += 1
+
+
+def shoot(told: dict, pipe) -> dict:
+    """The film's process: frames from the pipe until it ends. Returns {"film", "frames", "fps", "size_wh", "seconds", "cards_s"}."""
+    from vector_tl.detect.engine import load
+
+    left, mine = load(told["left"], told["device"]), type("Finder", (), told["right"])
+    fps = Fraction(told["fps"]).limit_denominator(1001)
+    theme, colors = THEMES["dark"], [0, 1]
+    names = [(caption, model_line(detector, told["threshold"])) for caption, detector in zip(captions([left, mine]), (left, mine), strict=True)]
+    pacer, tallies, stage, writer, waiting, at = Pacer(fps), [Tally(), Tally()], None, None, None, 0
+    try:
+        while (moment := _next(pipe)) is not None:
+            t_s, jpeg, boxes_xyxy, scores, line = moment
+            picture, slot = decode(jpeg), pacer.slot(t_s)
+            if picture is None or slot is None:
+                continue
+            if stage is None:
+                plan = plan_frame((picture.shape[1], picture.shape[0]))
+                stage, writer = Stage(plan, theme, names, colors, round(EXPECTED_S * fps)), FilmWriter(Path(told["path"]), fps, plan.size_wh)
+            for _ in range(slot - at if waiting is not None else 0):
+                writer.write(waiting)
+            found = left(picture, threshold=told["threshold"])
+            seen, at = [Seen(found.boxes_xyxy, found.scores), Seen(boxes_xyxy, scores)], slot
+            for tally, what in zip(tallies, seen, strict=True):
+                tally.add(float(slot / fps), what)
+            waiting = stage.draw(slot, picture, seen, tallies, line, f"{float(slot / fps):.1f} s")
+        if writer is None:
+            raise UserError("no frame came")
+        writer.write(waiting)
+        card = end_card(stage.plan.size_wh, theme, names, [theme.colors[index] for index in colors], tallies, "made while the robot ran")
+        for _ in range(round(END_S * fps)):
+            writer.write(card)
+        writer.close()
+    except BaseException:
+        if writer is not None:
+            writer.abandon()
+        raise
+    told = {"film": told["path"], "frames": at + 1, "fps": round(float(fps), 3), "size_wh": list(stage.plan.size_wh)}
+    return told | {"seconds": round(float((at + 1) / fps), 3), "cards_s": [0, END_S]}
+
+
+def _next(pipe) -> tuple | None:
+    """The next moment; None at the end, and after what a killed finder left unfinished."""
+    try:
+        return pickle.load(pipe)
+    except (EOFError, pickle.UnpicklingError):
+        return None
+
+
+def main() -> None:
+    """Make the film that the first argument tells of; what came of it goes to standard output."""
+    os.nice(NICE)
+    try:
+        result = shoot(json.loads(sys.argv[1]), sys.stdin.buffer)
+    except UserError as error:
+        result = {"error": str(error)}
+    print(json.dumps(result), flush=True)
+
+
+if __name__ == "__main__":
+    main()

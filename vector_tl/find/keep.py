@@ -1,0 +1,154 @@
+"""What is kept of a run: a recording, a film made meanwhile, and a page at its end. None of it keeps the loop waiting for more than a disk."""
+
+import logging
+import threading
+from collections import deque
+from contextlib import suppress
+from dataclasses import asdict
+from queue import SimpleQueue
+
+import numpy as np
+
+from vector_tl import __version__
+from vector_tl.errors import UserError
+from vector_tl.files import refuse_existing
+from vector_tl.film.live_film import LiveFilm
+from vector_tl.film.recording import RecordingWriter
+from vector_tl.find.settings import FindSettings
+from vector_tl.robot.base import Frame, Robot, RobotState
+
+log = logging.getLogger("vector_tl.find")
+ROBOT_FPS = 15.0
+TRUTH_END_S = 2.0
+
+
+class Keeper:
+    """Gives each piece of a run to whoever keeps it, with the methods of a `RecordingWriter`.
+
+    Raises:
+        UserError: a file that is to be written exists, or the model of the film is none.
+    """
+
+    def __init__(self, settings: FindSettings):
+        self.settings = settings
+        self.folder, self.path = settings.report_folder, settings.recording
+        self.keeps = self.path is not None or settings.live is not None
+        for path in (self.path, settings.live, self.folder / "index.html" if self.folder else None):
+            if path is not None:
+                refuse_existing(path, settings.overwrite)
+        self._recording: RecordingWriter | None = None
+        self._film: LiveFilm | None = None
+        self._truth: TruthAsker | None = None
+
+    def begin(self, robot: Robot, detector, truth) -> "Keeper":
+        """Open the files; to be closed when the wheels have been stopped."""
+        settings, name = self.settings, getattr(detector, "name", self.settings.model)
+        if self.path is not None:
+            about = {"settings": asdict(settings), "serial": robot.serial, "model": name, "vector_tl": __version__, "truth": truth is not None}
+            self._recording = RecordingWriter(self.path, about, robot.intrinsics, settings.overwrite)
+            self._truth = TruthAsker(truth, robot.serial) if truth is not None else None
+        if settings.live is not None:
+            fps = settings.camera_fps if settings.robot == "sim" else ROBOT_FPS
+            self._film = LiveFilm(settings.live, settings.live_left, detector, settings.threshold, fps, settings.device, patient=settings.lockstep)
+        return self
+
+    def frame(self, frame: Frame) -> None:
+        """A camera frame, as received."""
+        if self._recording:
+            self._recording.frame(frame)
+
+    def detections(self, frame: Frame, boxes_xyxy: np.ndarray, scores: np.ndarray) -> None:
+        """What the finder's detector saw in it."""
+        if self._recording:
+            self._recording.detections(frame, boxes_xyxy, scores)
+        if self._film:
+            self._film.show(frame, boxes_xyxy, scores)
+        if self._truth:
+            self._truth.ask(frame)
+            self._keep_truth()
+
+    def state(self, state: RobotState) -> None:
+        """The robot's report of itself."""
+        if self._recording:
+            self._recording.state(state)
+
+    def wheels(self, t_s: float, left_mmps: float, right_mmps: float, sent: bool, why: str, target: tuple[float, float] | None) -> None:
+        """A wheel command, and where the other Vector was taken to be."""
+        if self._recording:
+            self._recording.wheels(t_s, left_mmps, right_mmps, sent, why, target)
+
+    def event(self, t_s: float, message: str) -> None:
+        """A line of the log."""
+        if self._recording:
+            self._recording.event(t_s, message)
+        if self._film:
+            self._film.line = message
+
+    def result(self, result: dict) -> None:
+        """What came of the run."""
+        if self._recording:
+            self._recording.result(result)
+
+    def close(self) -> None:
+        """Finish the files."""
+        if self._truth:
+            self._truth.end()
+            self._keep_truth()
+        if self._recording:
+            self._recording.close()
+        if self._film:
+            self._film.close()
+
+    def report(self, result: dict) -> dict:
+        """Write the run's page; the page and the film for the result. A page that cannot be written is told of, and no reason to fail."""
+        told = {"live": self._film.result} if self._film else {}
+        if self.folder is None or self._recording is None:
+            return told
+        from vector_tl.film.run_page import find_page
+
+        film = self.settings.live if self._film and "film" in self._film.result else None
+        try:
+            return told | {"report": find_page(self.folder, self.settings, result | told, self.path, film)}
+        except (UserError, OSError) as error:
+            log.warning("no page of this run: %s", error)
+            return told
+
+    def __enter__(self) -> "Keeper":
+        return self
+
+    def __exit__(self, *_exc) -> None:
+        self.close()
+
+    def _keep_truth(self) -> None:
+        for frame, told in self._truth.answers():
+            boxes = np.array([box["xyxy"] for box in told.get("boxes", ())], np.float32).reshape(-1, 4)
+            self._recording.truth(frame, boxes, told.get("distance_mm"), told.get("bearing_deg"))
+
+
+class TruthAsker:
+    """Asks the simulator what is in each frame, in a thread of its own: an answer may be slow, and the loop goes on."""
+
+    def __init__(self, truth, serial: str):
+        self._client, self._serial = truth, serial
+        self._wanted: SimpleQueue[Frame | None] = SimpleQueue()
+        self._answers: deque[tuple[Frame, dict]] = deque()
+        self._thread = threading.Thread(target=self._work, name="truth", daemon=True)
+        self._thread.start()
+
+    def ask(self, frame: Frame) -> None:
+        """Ask for a frame's truth."""
+        self._wanted.put(frame)
+
+    def answers(self) -> list[tuple[Frame, dict]]:
+        """What has come since the last call."""
+        return [self._answers.popleft() for _ in range(len(self._answers))]
+
+    def end(self) -> None:
+        """Wait for the last answers, a moment at most."""
+        self._wanted.put(None)
+        self._thread.join(TRUTH_END_S)
+
+    def _work(self) -> None:
+        while (frame := self._wanted.get()) is not None:
+            with suppress(UserError):  # a simulator that is gone, or that forgot the picture
+                self._answers.append((frame, self._client.truth(image_id=frame.image_id, serial=self._serial)))
