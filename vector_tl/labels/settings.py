@@ -1,0 +1,89 @@
+"""Settings of `vector-tl label import`, `export`, `check` and `split`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from tyro.conf import Positional, arg
+
+from vector_tl.errors import UsageError
+
+
+@dataclass(frozen=True)
+class ImportSettings:
+    """Take pictures into a data set: a folder or zip of pictures, a video, or a labelled data set in YOLO, COCO or Pascal VOC form.
+
+    Example: vector-tl label import vector.v3.yolov8.zip --data data --session roboflow
+    """
+
+    source: Positional[Annotated[Path, arg(metavar="SOURCE")]]
+    """A folder, a zip, a video, or a picture."""
+    data: Path = Path("data")
+    """Data set folder."""
+    session: str | None = None
+    """Name of the new session, or the beginning of their names; the source's own name when not given."""
+    classes: tuple[str, ...] = ()
+    """Classes of the source that mean a Vector; when not given its only class, or those with `vector` in their name."""
+    novelty: int = 8
+    """Of a video, keep frames that differ from the last kept one in so many of 64 bits of their perceptual hash."""
+
+    def check(self) -> None:
+        """Raise `UsageError` for values that make no sense."""
+        if not 0 <= self.novelty <= 64:
+            raise UsageError(f"--novelty is a number of bits from 0 to 64, not {self.novelty}.")
+
+
+@dataclass(frozen=True)
+class ExportSettings:
+    """Write the labelled pictures of a data set as YOLO, COCO or Pascal VOC, for other tools.
+
+    Example: vector-tl label export vectors.zip --data data --format coco
+    """
+
+    out: Positional[Annotated[Path, arg(metavar="OUT")]]
+    """A new folder, or a .zip."""
+    data: Path = Path("data")
+    """Data set folder."""
+    format: Literal["yolo", "coco", "voc"] = "yolo"
+    """yolo, coco (a JSON for each split, as Roboflow writes it) or voc (an XML for each picture)."""
+    decimals: bool = False
+    """Pascal VOC with fractions of pixels; few readers take them."""
+    overwrite: bool = False
+    """Replace OUT."""
+
+
+@dataclass(frozen=True)
+class CheckSettings:
+    """Look for what is wrong with a data set, and tell what is in it.
+
+    Example: vector-tl label check --data data --report runs/check.html
+    """
+
+    data: Path = Path("data")
+    """Data set folder."""
+    report: Path | None = None
+    """Write a page with plots and contact sheets."""
+    overwrite: bool = False
+    """Replace the page."""
+
+
+@dataclass(frozen=True)
+class SplitSettings:
+    """Divide sessions into train, val and test; sessions that have a split keep it.
+
+    Example: vector-tl label split --data data --shares 70 15 15
+    """
+
+    data: Path = Path("data")
+    """Data set folder."""
+    shares: tuple[float, float, float] = (70.0, 15.0, 15.0)
+    """Parts of train, val and test, in pictures."""
+    seed: int = 0
+    """Of the order in which new sessions are given their split."""
+    again: bool = False
+    """Divide all sessions anew, also those that have a split."""
+
+    def check(self) -> None:
+        """Raise `UsageError` for values that make no sense."""
+        if not all(0 <= share < 1e9 for share in self.shares) or sum(self.shares) <= 0:
+            raise UsageError(f"--shares takes three numbers from 0 on, not all 0; not {' '.join(f'{s:g}' for s in self.shares)}.")
