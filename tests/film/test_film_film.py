@@ -93,6 +93,17 @@ def test_no_frame_is_lost_or_doubled_and_both_sides_show_the_same(tmp_path, fps)
     assert result["seconds"] == pytest.approx(60 / fps, rel=0.02) and result["film"] == str(tmp_path / "film.mp4")
 
 
+def test_a_camera_that_stutters_loses_no_frame(tmp_path):
+    drawn, times = random.Random(7), [0.0]
+    for _ in range(119):  # now and then a pause, and what was held back after it at once
+        times.append(times[-1] + drawn.choice([0.002, 0.004, 0.066, 0.066, 0.066, 0.068, 0.21, 0.33]))
+    result = make(record(tmp_path / "run.mcap", times), tmp_path / "film.mp4")
+    pairs = panes_of(tmp_path / "film.mp4")
+    shown = [pair for pair, before in zip(pairs, [None, *pairs]) if pair != before]
+    assert shown == [(index, index) for index in range(120)] and result["models"][0]["pictures"] == 120
+    assert result["seconds"] == pytest.approx(times[-1], abs=1.0)
+
+
 def test_a_gap_is_shown_as_long_as_it_was(tmp_path):
     times = [index / 10 for index in range(10)] + [2 + index / 10 for index in range(10)]
     make(record(tmp_path / "run.mcap", times), tmp_path / "film.mp4")

@@ -1,6 +1,7 @@
 """`vector-tl evaluate`: a model against labelled pictures."""
 
 import sys
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -44,10 +45,19 @@ def evaluate(settings: EvaluateSettings) -> dict:
     """
     if settings.threshold is not None and not 0 <= settings.threshold <= 1:  # NaN too
         raise UsageError(f"--threshold {settings.threshold} is no score; give a number from 0 to 1.")
-    dataset = load_dataset(settings.data, settings.split)
+    dataset = _recorded(settings.data) or load_dataset(settings.data, settings.split)
     from vector_tl.detect.engine import load  # PyTorch: only once the data are known to be there
 
     return evaluate_detector(load(settings.model, settings.device), dataset, settings.threshold)
+
+
+def _recorded(data: Path) -> DataSet | None:
+    """The frames of a recording, all of them whatever the split; None for a data set's folder."""
+    if not data.is_file():
+        return None
+    from vector_tl.evaluate.recorded import recorded_dataset
+
+    return recorded_dataset(data)
 
 
 def evaluate_detector(detector: Detector, dataset: DataSet, threshold: float | None = None) -> dict:

@@ -17,7 +17,7 @@ class EvaluateSettings:
     model: Positional[Annotated[str, arg(metavar="MODEL")]]
     """A model file, or a name in models/."""
     data: Path = Path("data")
-    """Folder of the data set."""
+    """Folder of the data set, or a recording: a simulated one holds its truth, others take labels from NAME.labels/000012.txt beside NAME.mcap."""
     split: str = "test"
     """train, val, test or all."""
     threshold: float | None = None

@@ -34,10 +34,10 @@ def end_card(size_wh: tuple[int, int], theme: Theme, names: list[tuple[str, str]
     judged = any(tally.labelled for tally in tallies)
     heading = "How many of the Vectors it found" if judged else "In how many frames it saw a Vector"
     text(card, heading, edge, round(height * 0.14), theme.ink, round(44 * unit), most_px=width - 2 * edge)
-    row = min(round(190 * unit), round(height * 0.64 / len(names)))
+    row = min(round(height * 0.28), round(height * 0.64 / len(names)))
     for index, ((caption, _), tally) in enumerate(zip(names, tallies, strict=True)):
         top = round(height * 0.23) + row * index
-        size = min(round(40 * unit), round(row * 0.24))
+        size = min(round(42 * unit), round(row * 0.24))
         share, words = _share(tally)
         first = top + round(row * 0.2)
         _chip(card, edge, first, round(size * 0.72), colors[index])
@@ -53,7 +53,7 @@ def end_card(size_wh: tuple[int, int], theme: Theme, names: list[tuple[str, str]
 
 def _share(tally: Tally) -> tuple[float | None, str]:
     figures = tally.figures()
-    first = "" if tally.first_s is None else f", first after {tally.first_s:.1f} s"
+    first = "" if not tally.first_s else f", first after {tally.first_s:.1f} s"
     if tally.labelled:
         there = tally.hits + tally.missed
         return figures["recall"], f"{tally.hits} of {there} found, {tally.false} false boxes{first}"

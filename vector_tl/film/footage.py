@@ -97,10 +97,14 @@ class Pacer:
 
     At the footage's own rate a picture that comes up to one frame early or late keeps its place in the row, so none is lost or doubled by jitter.
     Real gaps are kept (the picture before stands longer), up to `LONGEST_PAUSE_S`.
+
+    Args:
+        fps: the film's rate.
+        every: leave no picture out: those that come in a burst are shown one by one, a little late. For the footage's own rate.
     """
 
-    def __init__(self, fps: Fraction):
-        self._fps = float(fps)
+    def __init__(self, fps: Fraction, every: bool = False):
+        self._fps, self._every = float(fps), every
         self._slot = self._start_s = self._last_s = None
 
     def slot(self, t_s: float) -> int | None:
@@ -111,7 +115,7 @@ class Pacer:
         self._start_s += max(0.0, t_s - self._last_s - LONGEST_PAUSE_S)
         self._last_s = t_s
         due, following = (t_s - self._start_s) * self._fps, self._slot + 1
-        slot = following if abs(due - following) < 1 - 1e-6 else round(due)
+        slot = following if abs(due - following) < 1 - 1e-6 or (self._every and due < following) else round(due)
         if slot <= self._slot:
             return None
         self._slot = slot
@@ -138,7 +142,7 @@ def _recording(path: Path) -> Footage:
             log.warning("%s", recording.note)
 
     fps, labels = own_fps(times_s), labels_beside(path)
-    pacer = Pacer(fps)
+    pacer = Pacer(fps, every=True)
     last = max((slot for slot in map(pacer.slot, times_s) if slot is not None), default=0)
     return Footage(path, fps, pictures, (last + 1) / float(fps), "recording")
 

@@ -112,7 +112,7 @@ def shoot(told: dict, pipe) -> dict:
     fps = Fraction(told["fps"]).limit_denominator(1001)
     theme, colors = THEMES["dark"], [0, 1]
     names = [(caption, model_line(detector, told["threshold"])) for caption, detector in zip(captions([left, mine]), (left, mine), strict=True)]
-    pacer, tallies, stage, writer, waiting, at = Pacer(fps), [Tally(), Tally()], None, None, None, 0
+    pacer, tallies, stage, writer, waiting, at = Pacer(fps, every=True), [Tally(), Tally()], None, None, None, 0
     try:
         while (moment := _next(pipe)) is not None:
             t_s, jpeg, boxes_xyxy, scores, line = moment

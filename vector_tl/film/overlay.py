@@ -116,6 +116,17 @@ def text(canvas: np.ndarray, words: str, x: int, y_middle: int, color: Color, si
     _blend(canvas, glyphs, x, y_middle - glyphs.shape[0] // 2, color)
 
 
+def wrapped(words: str, size: int, most_px: int) -> list[str]:
+    """A text in lines of at most `most_px`; a single word may be longer."""
+    lines: list[str] = []
+    for word in words.split():
+        if lines and _glyphs(f"{lines[-1]} {word}", size).shape[1] <= most_px:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    return lines
+
+
 def _blend(canvas: np.ndarray, glyphs: np.ndarray, x: int, y: int, color: Color) -> None:
     x, y = max(x, 0), max(y, 0)
     part = canvas[y : y + glyphs.shape[0], x : x + glyphs.shape[1]]

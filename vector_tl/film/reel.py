@@ -85,7 +85,7 @@ class Reel:
 
     def _placed(self) -> Iterator[tuple[int, Shown]]:
         """The pictures that are shown, each with its place among the film's frames."""
-        pacer = Pacer(self.fps)
+        pacer = Pacer(self.fps, every=not self.settings.fps)
         for moment in self.footage.pictures():
             slot = pacer.slot(moment.t_s)
             if slot is not None:
@@ -145,7 +145,8 @@ class Reel:
 def captions(detectors: list) -> list[str]:
     """How detectors are called on a film: by what they began with; by name as well where that is the same."""
     words = [{"scratch": "from scratch", "coco": "transfer"}.get(str(getattr(detector, "init", "")), "transfer") for detector in detectors]
-    return [f"{word}: {getattr(detector, 'name', '?')}" if words.count(word) > 1 else word for word, detector in zip(words, detectors, strict=True)]
+    names = [str(getattr(detector, "name", "?")) for detector in detectors]
+    return [f"{word}: {name}" if words.count(word) > 1 and name != word else word for word, name in zip(words, names, strict=True)]
 
 
 def model_line(detector, threshold: float | None) -> str:

@@ -65,11 +65,11 @@ def curves_html(title: str, unit: str, curves: Sequence[tuple[str, Sequence[tupl
 
 
 def _unbroken(points: Sequence[tuple[float, float]], seconds: float) -> list[list[tuple[float, float]]]:
-    """Pieces of a curve; where nothing is known for a while there is no line."""
+    """Pieces of a curve; where nothing is known for a while, or an angle goes round, there is no line."""
     gap_s = max(0.5, seconds / 100)
     pieces: list[list[tuple[float, float]]] = []
     for point in points:
-        if not pieces or point[0] - pieces[-1][-1][0] > gap_s:
+        if not pieces or point[0] - pieces[-1][-1][0] > gap_s or abs(point[1] - pieces[-1][-1][1]) > 180:
             pieces.append([])
         pieces[-1].append(point)
     return pieces

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from vector_tl.film.overlay import DARK, LIGHT, Color, even, pane, text
+from vector_tl.film.overlay import DARK, LIGHT, Color, even, pane, text, wrapped
 from vector_tl.film.tally import Seen, Tally
 
 MOST_DETECTORS = 4
@@ -130,19 +130,23 @@ class Strip:
     def __init__(self, size_wh: tuple[int, int], theme: Theme, color: Color, moments: int):
         self._wh, self._theme, self._color = size_wh, theme, color
         self._moments = max(moments, 1)
-        self._told: list[tuple[int, float, bool, bool]] = []
+        self._told: list[tuple[int, int, float, bool, bool]] = []  # from, to, best score, missed one, false one
         self._canvas = np.full((size_wh[1], size_wh[0], 3), theme.track, np.uint8)
 
     def tell(self, moment: int, seen: Seen) -> None:
         """What was seen at a moment; a strip that turns out too short is drawn anew for twice the time."""
-        self._told.append((moment, seen.best, len(seen.missed_xyxy) > 0, seen.hits is not None and not seen.hits.all()))
+        if self._told:  # what was seen before stands until now
+            before = self._told[-1]
+            self._told[-1] = (before[0], moment, *before[2:])
+        self._told.append((moment, moment + 1, seen.best, len(seen.missed_xyxy) > 0, seen.hits is not None and not seen.hits.all()))
         if moment >= self._moments:
             self._moments = max(2 * self._moments, moment + 1)
             self._canvas[:] = self._theme.track
             for row in self._told:
                 self._bar(*row)
         else:
-            self._bar(*self._told[-1])
+            for row in self._told[-2:]:
+                self._bar(*row)
 
     def show(self, canvas: np.ndarray, moment: int) -> None:
         """Draw the strip with a line at the moment."""
@@ -150,8 +154,8 @@ class Strip:
         x = min(self._columns(moment)[1], self._wh[0] - 2)
         canvas[:, max(x - 1, 0) : x + 2] = self._theme.ink
 
-    def _bar(self, moment: int, best: float, missed: bool, false: bool) -> None:
-        first, last = self._columns(moment)
+    def _bar(self, start: int, end: int, best: float, missed: bool, false: bool) -> None:
+        first, last = self._columns(start)[0], self._columns(end - 1)[1]
         height = self._wh[1]
         lane = max(3, height // 9)  # for labels, at the foot
         if best > 0:
@@ -201,18 +205,28 @@ class Stage:
         return frame
 
     def _caption(self, place: Rect, color: Color, caption: str, about: str) -> None:
-        big = round(min(place.h * 0.46, place.w * 0.085, 46 * self.plan.unit))
+        big = round(min(place.h * 0.46, place.w * 0.1, 46 * self.plan.unit))
         small = round(min(place.h * 0.28, 24 * self.plan.unit))
         chip = round(big * 0.62)
-        middle = place.y + place.h // 2
-        first, second = middle - round(small * 0.62), middle + round(big * 0.66)
+        lines = self._lines(about, small, place)
+        first = place.y + max((place.h - round(1.5 * big) - len(lines) * round(1.25 * small)) // 2, 0) + big // 2 + round(0.2 * big)
         cv2.rectangle(self._base, (place.x, first - chip // 2), (place.x + chip, first + chip // 2), color, -1)
         text(self._base, caption, place.x + chip + round(big * 0.35), first, self.theme.ink, big, most_px=place.w - 2 * chip)
-        text(self._base, about, place.x, second, self.theme.soft, small, most_px=place.w)
+        for number, line in enumerate(lines):
+            text(self._base, line, place.x, first + round(1.0 * big) + number * round(1.25 * small), self.theme.soft, small, most_px=place.w)
 
     def _counts(self, frame: np.ndarray, place: Rect, tally: Tally) -> None:
-        size = round(min(place.h * 0.42, place.w * 0.06, 28 * self.plan.unit))
-        judged = tally.words_judged()
-        middle = place.y + place.h // 2
-        text(frame, tally.words(), place.x, middle - (round(size * 0.62) if judged else 0), self.theme.ink, size, most_px=place.w)
-        text(frame, judged, place.x, middle + round(size * 0.66), self.theme.soft, round(size * 0.86), most_px=place.w)
+        size = round(min(place.h * 0.42, 28 * self.plan.unit))
+        small = round(size * 0.86)
+        lines = [(line, size, self.theme.ink) for line in self._lines(tally.words(), size, place)]
+        lines += [(line, small, self.theme.soft) for line in self._lines(tally.words_judged(), small, place)]
+        y = place.y + (place.h - round(1.28 * sum(size for _, size, _ in lines))) // 2
+        for line, high, ink in lines:
+            text(frame, line, place.x, y + round(0.64 * high), ink, high, most_px=place.w)
+            y += round(1.28 * high)
+
+    def _lines(self, words: str, size: int, place: Rect) -> list[str]:
+        """In several lines where there is room for them; else in one, which may have to shrink."""
+        if not words:
+            return []
+        return wrapped(words, size, place.w) if place.h > 5 * size else [words]

@@ -1,0 +1,66 @@
+"""A recording as a data set: its frames, with the simulator's truth that is kept in it, or labels in the folder beside it."""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from vector_tl.errors import UserError
+from vector_tl.labels.dataset import DataSet, Item, decode
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class RecordedItem(Item):
+    """A frame of a recording, as received."""
+
+    jpeg: bytes = b""
+
+    def picture(self) -> np.ndarray:
+        """The picture (H, W, 3), RGB.
+
+        Raises:
+            UserError: the frame is damaged.
+        """
+        picture = decode(self.jpeg)
+        if picture is None:
+            raise UserError(f"Frame {self.name} of {self.image_path} is damaged; leave it without a label.")
+        return picture
+
+
+def recorded_dataset(path: Path) -> DataSet:
+    """The frames of a recording of which it is known what they show; the others are counted as unlabelled. What is damaged is told of.
+
+    Raises:
+        UserError: of no frame is it known.
+    """
+    from vector_tl.film.recording import read_recording
+    from vector_tl.film.truth import label_of_frame, labels_beside
+
+    recording, labels, items, unlabelled = read_recording(path), labels_beside(path), [], 0
+    for frame in recording:
+        if labels is not None:
+            norm = label_of_frame(labels, frame.index)
+        else:
+            norm = _norm(frame.truth_xyxy, decode(frame.jpeg)) if frame.truth_xyxy is not None else None
+        if norm is None:
+            unlabelled += 1
+            continue
+        items.append(RecordedItem(path.stem, f"{frame.index:06d}", path, norm, frame.jpeg))
+    if recording.note:
+        log.warning("%s", recording.note)
+    if not items:
+        raise UserError(f"{path} does not say what its frames show, and there is no folder {path.with_suffix('.labels')} with labels; label some of them there.")
+    if unlabelled:
+        log.warning("%d of %d frames of %s are not labelled and are left out.", unlabelled, len(items) + unlabelled, path)
+    return DataSet(path, "all", items, unlabelled, "")
+
+
+def _norm(boxes_xyxy: np.ndarray, picture: np.ndarray | None) -> np.ndarray | None:
+    """Boxes (N, 4) in 0..1; None for a picture that cannot be read."""
+    if picture is None:
+        return None
+    height, width = picture.shape[:2]
+    return boxes_xyxy / np.array([width, height, width, height], np.float64)
