@@ -3,6 +3,7 @@
 import shutil
 import stat
 import zipfile
+import zlib
 from pathlib import Path, PurePosixPath
 
 from vector_tl.errors import UserError
@@ -42,7 +43,7 @@ def unpack(path: Path, into: Path) -> Path:
                         if left < 0:
                             raise UserError(f"{path} unpacks to more than it says; it is not taken.")
                         file.write(block)
-    except zipfile.BadZipFile as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise UserError(f"{path} is not a whole zip file ({error}); download or copy it again.") from error
     except (NotImplementedError, RuntimeError) as error:
         raise UserError(f"{path} cannot be unpacked ({error}); unpack it yourself and name the folder.") from error

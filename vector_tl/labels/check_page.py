@@ -23,7 +23,8 @@ STYLE = """
 @media(prefers-color-scheme:dark){:root{--ink:#e8ecef;--paper:#14181b;--soft:#9aa5ae;--line:#333b42;--bad:#ff8a80}}
 body{font:16px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--paper);max-width:72rem;margin:2rem auto;padding:0 1rem}
 table{border-collapse:collapse;font-variant-numeric:tabular-nums}td,th{padding:.3rem .8rem;border-bottom:1px solid var(--line);text-align:right}
-td:first-child,th:first-child{text-align:left}.left td{text-align:left}.good{color:#0b8a7a}.bad{color:var(--bad)}.soft,figcaption{color:var(--soft);font-size:.85rem}
+td:first-child,th:first-child{text-align:left}
+.left td{text-align:left}.good{color:#0b8a7a}.bad{color:var(--bad)}.soft,figcaption{color:var(--soft);font-size:.85rem}
 .plots{display:flex;flex-wrap:wrap;gap:1rem}.plots img{background:#fff;border-radius:6px;width:100%;max-width:22.5rem}
 .sheet{display:grid;grid-template-columns:repeat(auto-fill,minmax(13rem,1fr));gap:.6rem}.sheet img{width:100%;border-radius:4px;display:block}figure{margin:0}
 figcaption{overflow-wrap:anywhere}

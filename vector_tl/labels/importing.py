@@ -168,12 +168,15 @@ def _move_in(staged: Staged, data: Path) -> None:
             if (data / kind / f"{session}{suffix}").exists():
                 raise UserError(f"{data} has a session {session!r} already, which is kept; choose another --session.")
     moved: list[tuple[Path, Path]] = []
+    made: list[Path] = []
     try:
         for session in staged.sessions:
             for kind, suffix in (("sessions", ".json"), ("labels", ""), ("images", "")):
                 source, target = staged.folder / kind / f"{session}{suffix}", data / kind / f"{session}{suffix}"
                 if source.exists():
-                    target.parent.mkdir(exist_ok=True)
+                    if not target.parent.is_dir():
+                        target.parent.mkdir()
+                        made.append(target.parent)
                     source.rename(target)
                     moved.append((source, target))
         splits = dataset.read_splits(data)
@@ -183,4 +186,6 @@ def _move_in(staged: Staged, data: Path) -> None:
     except (OSError, UserError) as error:
         for source, target in reversed(moved):
             target.rename(source)
+        for folder in made:
+            folder.rmdir()
         raise error if isinstance(error, UserError) else UserError(f"Cannot write to {data}: {error.strerror}.") from error
