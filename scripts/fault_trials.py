@@ -285,9 +285,14 @@ def main(settings: FaultTrials) -> None:
     with SimulatorProcess(camera="plain") as simulator:
         for number in range(settings.repeats):
             for name in FAULTS if settings.only is None else [settings.only]:
-                if sum(row.get("fault") == name for row in rows) <= number:
+                if sum(row.get("fault") == name for row in rows) > number:
+                    continue
+                try:
                     rows.append(trial(simulator, name, 100 + number))
-                    keep(rows[-1])
+                except UserError as error:  # this one is left for the next run
+                    print(f"{name}: {error}", file=sys.stderr, flush=True)
+                    continue
+                keep(rows[-1])
 
 
 if __name__ == "__main__":
