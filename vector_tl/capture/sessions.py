@@ -143,5 +143,5 @@ def sweep(folder: Path, session: str) -> None:
 
 
 def has_picture(folder: Path, session: str, name: str) -> bool:
-    """Whether a picture is there."""
-    return dataset.image_path(folder, session, name).exists()
+    """Whether a picture is there, or was put into the bin by a person: it is not taken again then."""
+    return any(dataset.image_path(place, session, name).exists() for place in (folder, Path(folder) / "bin"))
