@@ -52,7 +52,8 @@ def recorded_dataset(path: Path) -> DataSet:
     if recording.note:
         log.warning("%s", recording.note)
     if not items:
-        raise UserError(f"{path} does not say what its frames show, and there is no folder {path.with_suffix('.labels')} with labels; label some of them there.")
+        beside = path.with_suffix(".labels")
+        raise UserError(f"{path} does not say what its frames show, and there is no folder {beside} with labels; label some of them there.")
     if unlabelled:
         log.warning("%d of %d frames of %s are not labelled and are left out.", unlabelled, len(items) + unlabelled, path)
     return DataSet(path, "all", items, unlabelled, "")

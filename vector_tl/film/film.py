@@ -62,11 +62,20 @@ def _detectors(settings: FilmSettings, left, right, also: tuple) -> list:
     """Those given, and the others loaded by name; one model named twice is loaded once."""
     given = [left, right, *(also or [None] * len(settings.also))]
     wanted = [settings.left, settings.right, *settings.also]
-    loaded = {}
-    if any(detector is None for detector in given):
-        from vector_tl.detect.engine import load
-
-        for name, detector in zip(wanted, given, strict=True):
-            if detector is None and name not in loaded:
-                loaded[name] = load(name, settings.device)
+    missing = list(dict.fromkeys(name for name, detector in zip(wanted, given, strict=True) if detector is None))
+    loaded = dict(zip(missing, load_side_by_side(missing, settings.device), strict=True)) if missing else {}
     return [loaded[name] if detector is None else detector for name, detector in zip(wanted, given, strict=True)]
+
+
+def load_side_by_side(names: list[str], device: str) -> list:
+    """Detectors that will work at the same time: each gets its share of the processor's cores, which takes less than all of them for each."""
+    import torch
+
+    from vector_tl.detect.engine import load
+
+    threads = torch.get_num_threads()
+    try:
+        torch.set_num_threads(max(1, threads // len(names)))
+        return [load(name, device) for name in names]
+    finally:
+        torch.set_num_threads(threads)
