@@ -76,8 +76,16 @@ def panes_of(path: Path, count: int = 2, shape: str = "wide", picture_wh=(320, 1
         for frame in container.decode(video=0):
             picture = frame.to_ndarray(format="rgb24")
             plan = plan_frame(picture_wh, count, shape, picture.shape[1])
-            numbers.append(tuple(number_of(cell.pane.of(picture)) for cell in plan.cells))
+            numbers.append(tuple(number_of(within(cell.pane.of(picture), picture_wh)) for cell in plan.cells))
         return numbers
+
+
+def within(pane: np.ndarray, picture_wh: tuple[int, int]) -> np.ndarray:
+    """The picture in the middle of a pane that is wider or higher."""
+    height, width = pane.shape[:2]
+    scale = min(width / picture_wh[0], height / picture_wh[1])
+    x, y = round(width - scale * picture_wh[0]) // 2, round(height - scale * picture_wh[1]) // 2
+    return pane[y : height - y, x : width - x]
 
 
 def jittered(count: int, fps: float, seed: int = 0) -> list[float]:

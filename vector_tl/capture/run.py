@@ -4,10 +4,12 @@ import math
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
 from pathlib import Path
 
 from rich.console import Console
 
+from vector_tl import __version__
 from vector_tl.capture.choreography import Choreographer
 from vector_tl.capture.coverage import Coverage, rich_table
 from vector_tl.capture.live import Live
@@ -19,6 +21,7 @@ from vector_tl.capture.studio import open_studio, take_session
 from vector_tl.capture.terminal import progress, terminal
 from vector_tl.capture.watch import watch
 from vector_tl.errors import UserError
+from vector_tl.files import refuse_existing
 from vector_tl.labels import dataset
 from vector_tl.robot.base import Robot
 
@@ -40,6 +43,8 @@ def capture(settings: CaptureSettings) -> dict:
         UserError: link lost, no frames, a disk that is full, another capture at work here, or labels that the simulator no longer agrees with.
     """
     settings.check()
+    if settings.record is not None:
+        refuse_existing(settings.record, overwrite=False)
     started_s = time.monotonic()
     if settings.remake:
         return remake(settings)
@@ -52,7 +57,8 @@ def capture_simulated(settings: CaptureSettings) -> dict:
     with only_capture(settings.data):
         plan, whole = next_plan(settings)
         if plan is not None:
-            with progress(settings.count, sum(len(about["shots"]) for about in whole)) as advance, open_studio(plan.camera) as robot:
+            before = sum(len(about["shots"]) for about in whole)
+            with progress(settings.count, before) as advance, open_studio(plan.camera) as studio, recorded(studio, settings) as robot:
                 while plan is not None:
                     dataset.extend_splits(settings.data, [plan.session], settings.split_shares)
                     take_session(settings.data, plan, robot, robot.truth, lambda shot, picture: advance())
@@ -82,9 +88,23 @@ def capture_robot(settings: CaptureSettings) -> dict:
 
             stack.enter_context(served(live))
         stack.enter_context(terminal(live))
-        result = watch(settings, robot, live, partner, detector)
+        result = watch(settings, stack.enter_context(recorded(robot, settings)), live, partner, detector)
     Console(stderr=True).print(rich_table(result["coverage"], live.look()[0].lacking))
     return result
+
+
+@contextmanager
+def recorded(robot: Robot, settings: CaptureSettings) -> Iterator[Robot]:
+    """The robot, with all that its camera sees kept in the recording that the settings name, if any."""
+    if settings.record is None:
+        yield robot
+        return
+    from vector_tl.film.recording import RecordingWriter
+    from vector_tl.robot.recorded import RecordedRobot
+
+    about = {"settings": asdict(settings), "serial": robot.serial, "vector_tl": __version__, "truth": getattr(robot, "truth", None) is not None}
+    with RecordingWriter(settings.record, about, robot.intrinsics) as writer, RecordedRobot(robot, writer) as recording:
+        yield recording
 
 
 class Both:

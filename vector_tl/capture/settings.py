@@ -36,6 +36,8 @@ class CaptureSettings:
     """With a robot: a model that looks for Vectors, so that distance and place in the picture are known while you take pictures."""
     page: bool = False
     """With a robot: show the live view as a page too, on this machine only; its address is printed."""
+    record: Path | None = None
+    """Keep everything that the camera sees in this file, too (MCAP), with state and wheel commands."""
     seconds: float | None = None
     """With a robot: stop after so long, however many pictures there are; Ctrl-C does so at once."""
     novelty: float = 0.06

@@ -110,7 +110,7 @@ def text(canvas: np.ndarray, words: str, x: int, y_middle: int, color: Color, si
         size = max(round(size * most_px / glyphs.shape[1]), round(size * 0.6), 10)
         glyphs, kept = _glyphs(words, size), words
         while glyphs.shape[1] > most_px and kept:
-            kept = kept[:-1].rstrip()
+            kept = kept[: min(len(kept) - 1, int(len(kept) * most_px / glyphs.shape[1]))].rstrip()
             glyphs = _glyphs(kept + "...", size)
     x -= {"left": 0, "right": glyphs.shape[1], "middle": glyphs.shape[1] // 2}[align]
     _blend(canvas, glyphs, x, y_middle - glyphs.shape[0] // 2, color)

@@ -1,11 +1,7 @@
 """What is kept of a run: a recording, a film made meanwhile, and a page at its end. None of it keeps the loop waiting for more than a disk."""
 
 import logging
-import threading
-from collections import deque
-from contextlib import suppress
 from dataclasses import asdict
-from queue import SimpleQueue
 
 import numpy as np
 
@@ -16,10 +12,10 @@ from vector_tl.film.live_film import LiveFilm
 from vector_tl.film.recording import RecordingWriter
 from vector_tl.find.settings import FindSettings
 from vector_tl.robot.base import Frame, Robot, RobotState
+from vector_tl.robot.recorded import TruthAsker
 
 log = logging.getLogger("vector_tl.find")
 ROBOT_FPS = 15.0
-TRUTH_END_S = 2.0
 
 
 class Keeper:
@@ -65,7 +61,7 @@ class Keeper:
             self._film.show(frame, boxes_xyxy, scores)
         if self._truth:
             self._truth.ask(frame)
-            self._keep_truth()
+            self._truth.write(self._recording)
 
     def state(self, state: RobotState) -> None:
         """The robot's report of itself."""
@@ -93,7 +89,7 @@ class Keeper:
         """Finish the files."""
         if self._truth:
             self._truth.end()
-            self._keep_truth()
+            self._truth.write(self._recording)
         if self._recording:
             self._recording.close()
         if self._film:
@@ -118,37 +114,3 @@ class Keeper:
 
     def __exit__(self, *_exc) -> None:
         self.close()
-
-    def _keep_truth(self) -> None:
-        for frame, told in self._truth.answers():
-            boxes = np.array([box["xyxy"] for box in told.get("boxes", ())], np.float32).reshape(-1, 4)
-            self._recording.truth(frame, boxes, told.get("distance_mm"), told.get("bearing_deg"))
-
-
-class TruthAsker:
-    """Asks the simulator what is in each frame, in a thread of its own: an answer may be slow, and the loop goes on."""
-
-    def __init__(self, truth, serial: str):
-        self._client, self._serial = truth, serial
-        self._wanted: SimpleQueue[Frame | None] = SimpleQueue()
-        self._answers: deque[tuple[Frame, dict]] = deque()
-        self._thread = threading.Thread(target=self._work, name="truth", daemon=True)
-        self._thread.start()
-
-    def ask(self, frame: Frame) -> None:
-        """Ask for a frame's truth."""
-        self._wanted.put(frame)
-
-    def answers(self) -> list[tuple[Frame, dict]]:
-        """What has come since the last call."""
-        return [self._answers.popleft() for _ in range(len(self._answers))]
-
-    def end(self) -> None:
-        """Wait for the last answers, a moment at most."""
-        self._wanted.put(None)
-        self._thread.join(TRUTH_END_S)
-
-    def _work(self) -> None:
-        while (frame := self._wanted.get()) is not None:
-            with suppress(UserError):  # a simulator that is gone, or that forgot the picture
-                self._answers.append((frame, self._client.truth(image_id=frame.image_id, serial=self._serial)))
