@@ -17,7 +17,9 @@ class SimSettings:
     robots: int = 1
     """Robots to connect to (1 to 4), each with its own serial and port."""
     targets: int = 1
-    """Vectors that only stand in the world (0 to 8)."""
+    """Vectors in the world that nobody drives (0 to 8)."""
+    target_motion: Literal["stand", "wander", "spin", "flee"] = "stand"
+    """What those do by themselves: drive about with pauses, turn on the spot, or keep away from the robots."""
     world: int = 0
     """Seed of the room and of where everybody starts."""
     camera_fps: float = 15.0

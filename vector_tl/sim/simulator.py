@@ -42,7 +42,7 @@ class Simulator:
 
     def __init__(self, settings: SimSettings, eye: Eye):
         self.settings, self.eye = settings, eye
-        self.world = World(settings.world, settings.robots, settings.targets, self._report)
+        self.world = World(settings.world, settings.robots, settings.targets, self._report, settings.target_motion)
         self.journal = Journal(lambda: self.world.t_ms)
         self.robots = [
             VirtualVector(i, make_identity(i), self.world, eye, self.journal, self.truth_now, settings.lockstep) for i in range(settings.robots)

@@ -13,6 +13,7 @@ from vector_tl.sim.body import Body, arc, lift_height_mm
 from vector_tl.sim.room import make_room
 from vector_tl.sim.scene import CameraMotion, VectorPose
 from vector_tl.sim.starts import start_poses
+from vector_tl.sim.targets import THINK_MS, Mover
 
 STEP_MS = 5
 CONTACT_ENDS_MM = 3.0  # a contact is over, and may be counted again, once so far apart
@@ -29,10 +30,12 @@ Report = Callable[..., None]
 class World:
     """A room and the Vectors in it. `report(kind, vector, **details)` hears of collisions, falls and cliff stops."""
 
-    def __init__(self, seed: int, robots: int, targets: int, report: Report = lambda kind, vector, **details: None):
+    def __init__(
+        self, seed: int, robots: int, targets: int, report: Report = lambda kind, vector, **details: None, target_motion: str = "stand"
+    ):
         self.t_ms = 0
         self.robots, self.count = robots, robots + targets
-        self.report = report
+        self.report, self._target_motion = report, target_motion
         self._timers: list = []
         self._order = itertools.count()
         self.bodies: list[Body] = []
@@ -46,12 +49,16 @@ class World:
         self._things = tuple(fp.of_obstacle(thing) for thing in self.room.obstacles)
         poses = start_poses(self.room, self.count)
         self.bodies[:] = [Body(*pose, head_rad=head) for pose, head in poses]
+        moving = range(self.robots, self.count) if self._target_motion != "stand" else ()
+        self._movers = {index: Mover(self._target_motion, seed, index) for index in moving}
 
     # -- time ---------------------------------------------------------------------------------------------------------
 
     def advance(self, t_ms: float) -> None:
         """Move on to the last grid time that is not after `t_ms`."""
         while self.t_ms + STEP_MS <= t_ms:
+            if self._movers and self.t_ms % THINK_MS == 0:
+                self._think()
             for index in range(self.count):
                 self._move(index)
             self.t_ms += STEP_MS
@@ -61,6 +68,20 @@ class World:
     def after(self, ms: float, action: Callable[[], None]) -> None:
         """Call `action` once `ms` of world time have passed."""
         heapq.heappush(self._timers, (self.t_ms + ms, next(self._order), action))
+
+    def _think(self) -> None:
+        """Let the targets that move by themselves choose their ways."""
+        robots = [(body.x_mm, body.y_mm, body.heading_rad) for body in self.bodies[: self.robots]]
+        for index, mover in self._movers.items():
+            mover.think(self.t_ms, self.bodies[index], lambda pose, index=index: self._clearance(index, pose), robots)
+
+    def _clearance(self, index: int, pose: tuple[float, float, float]) -> tuple[float, float]:
+        """How much is free round a Vector at that pose: to edges, walls and things; to other Vectors (mm)."""
+        shape = fp.of_vector(*pose)
+        gaps = {"obstacle": min(self._wall_gaps(shape).values()), "vector": math.inf}
+        for (kind, _), other in self._others(index):
+            gaps[kind] = min(gaps[kind], fp.gap_mm(shape, other))
+        return gaps["obstacle"], gaps["vector"]
 
     # -- moving -------------------------------------------------------------------------------------------------------
 
