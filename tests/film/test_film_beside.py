@@ -36,7 +36,7 @@ def story(path: Path, frames: int = 30) -> Path:
             jpeg = cv2.imencode(".jpg", numbered(index))[1].tobytes()
             frame = Frame(index, round(index * 1000 / 15), 7 + index / 15, jpeg)
             writer.frame(frame)
-            writer.detections(frame, BOX[: index // 15], np.full(index // 15, 0.8, np.float32))
+            writer.detections(frame, BOX[: index // 15], np.full(min(index // 15, 1), 0.8, np.float32))
             writer.wheels(frame.received_s, index, -index, True, "search" if index < 15 else "approach", (400 - index, 3) if index > 15 else None)
             writer.truth(frame, BOX, 401.0 - index, 2.5)
             if index == 15:

@@ -73,7 +73,7 @@ def film_page(folder: Path, settings, result: dict, reel) -> str:
     films = [(" and ".join(captions) if len(captions) == 2 else ", ".join(captions), settings.out)]
     films += [(f"{caption} alone", path) for caption, path in zip(captions, settings.singles_paths, strict=False)]
     page = RunPage(
-        title=f"{' and '.join(captions)} on {settings.input.name}", line=_when(story), command=command_line("film", settings),
+        title=f"The same frames: {' and '.join(captions)}", line=f"{settings.input.name}, {_when(story)}", command=command_line("film", settings),
         settings={name: value for name, value in vars(settings).items() if name != "input"} | {"input": settings.input}, result=result, films=films,
         before_s=result["cards_s"][0] if settings.cards else 0.0,
         models=[model | {"file": model_file(name)} for model, name in zip(result["models"], [settings.left, settings.right, *settings.also], strict=True)],
@@ -177,7 +177,7 @@ def _figures(page: RunPage) -> str:
             + "".join(f"<td>{_value(model.get(key))}</td>" for key in shown) + "</tr>"
             for model, color in zip(page.models, COLORS)
         )  # fmt: skip
-        parts.append(f"<div class=wide><table><thead><tr><th></th>{head}</tr></thead><tbody>{rows}</tbody></table></div>")
+        parts.append(f"<div class=wide><table class=numbers><thead><tr><th></th>{head}</tr></thead><tbody>{rows}</tbody></table></div>")
     run = page.story.result if page.story and page.story.result else page.result if "found" in page.result else {}
     kept = {key: value for key, value in run.items() if key not in ("stages_ms", "report", "live")}
     if kept:
