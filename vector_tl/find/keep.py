@@ -11,6 +11,7 @@ from vector_tl.files import refuse_existing
 from vector_tl.film.live_film import LiveFilm
 from vector_tl.film.recording import RecordingWriter
 from vector_tl.find.settings import FindSettings
+from vector_tl.nets.checkpoint import resolve
 from vector_tl.robot.base import Frame, Robot, RobotState
 from vector_tl.robot.recorded import TruthAsker
 
@@ -29,6 +30,8 @@ class Keeper:
         self.settings = settings
         self.folder, self.path = settings.report_folder, settings.recording
         self.keeps = self.path is not None or settings.live is not None
+        if settings.live is not None:
+            resolve(settings.live_left)  # before there is a robot to look after
         for path in (self.path, settings.live, self.folder / "index.html" if self.folder else None):
             if path is not None:
                 refuse_existing(path, settings.overwrite)
