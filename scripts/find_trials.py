@@ -1,6 +1,7 @@
 """Trials of `find` in many simulated worlds, beside the steering laws of other projects and an oracle; resumable.
 
     .venv/bin/python scripts/find_trials.py RESULTS.jsonl --law ours --model transfer --worlds 1000:1100
+    .venv/bin/python scripts/find_trials.py RESULTS.jsonl --follow --motion wander --worlds 2100:2120
     .venv/bin/python scripts/find_trials.py RESULTS.jsonl --table
 
 Each trial is a line of RESULTS.jsonl; one that is there already is not run again. Reached means: within 60 s of the world's time, 150 +- 40 mm from
@@ -10,6 +11,9 @@ Laws: `ours` is vector_tl.find. `oracle` is the same behaviour that is told wher
 constant speed with a proportional turn, as in JetBot's object following. `pid`: the published gains of a Vector follower (bearing .12/.002/.025,
 clipped, times 10; distance .4/0/.1), its distance by the box's height. The last two have no search and no stop of their own: they get a slow turn
 while nothing is seen, and stop where the distance by the box's height says 150 mm (from origin to origin).
+
+With --follow the target drives about by itself, and `find --follow` stays with it for 60 s; the row tells how much of that time it was kept within
+100 to 400 mm, of all 60 s and from when it was first reached.
 """
 
 import json
@@ -19,6 +23,7 @@ import time
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -56,6 +61,10 @@ class Trials:
     """How late frames come, added to the camera's own."""
     threshold: float = 0.6
     """Score from which a detection counts, for every law."""
+    follow: bool = False
+    """Follow a target that moves, with our law."""
+    motion: Literal["wander", "spin", "flee"] = "wander"
+    """With --follow: what the target does."""
     table: bool = False
     """Only show the table of what was run."""
 
@@ -168,6 +177,18 @@ def trial(settings: Trials, world: int, detector) -> dict:
     return {"wall_s": round(time.monotonic() - begun_s, 1)} | {key: told[key] for key in keys}
 
 
+def follow_trial(settings: Trials, world: int, detector) -> dict:
+    """One run of `find --follow`."""
+    begun_s = time.monotonic()
+    with open_robot("sim", world=world, lockstep=True, camera_fps=settings.fps, target_motion=settings.motion) as robot:
+        if settings.delay_ms:
+            robot.truth.fault("camera_latency", latency_ms=settings.delay_ms)
+        wanted = FindSettings(model=settings.model, seconds=SECONDS, lockstep=True, threshold=settings.threshold, follow=True)
+        told = find(wanted, robot, detector, robot.truth)
+    keys = ("found", "time_to_found_s", "followed_share", "followed_share_all", "followed_mm", "losses", "collisions", "falls", "frames")
+    return {"wall_s": round(time.monotonic() - begun_s, 1)} | {key: told[key] for key in keys}
+
+
 def good(row: dict) -> bool:
     """Reached, in place, and nothing was hit."""
     there = row["found"] and abs(row["distance_mm"] - STOP_MM) <= 40 and abs(row["bearing_deg"]) <= 10
@@ -200,24 +221,50 @@ def table(rows: list[dict]) -> str:
     return "\n".join(lines)
 
 
+def follow_table(rows: list[dict]) -> str:
+    """The results of --follow as a table in Markdown. Kept means: 90 % of the time."""
+    groups = defaultdict(list)
+    for row in rows:
+        groups[row["law"].removeprefix("follow "), row["model"], row["fps"], row["delay_ms"]].append(row)
+    heads = ("target", "model", "fps", "added delay, ms", "worlds", "reached", "kept once reached", "95 % interval", "kept of all 60 s")
+    heads += ("share once reached: mean, median, least", "share of 60 s: mean, median", "median s to reach", "losses a run", "collided", "fell")
+    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
+    for (motion, model, fps, delay_ms), some in sorted(groups.items(), key=lambda item: [str(part) for part in item[0]]):
+        once, whole = np.array([row["followed_share"] or 0.0 for row in some]), np.array([row["followed_share_all"] or 0.0 for row in some])
+        times = [row["time_to_found_s"] for row in some if row["found"]] or [math.nan]
+        low, high = wilson(int((once >= 0.9).sum()), len(some))
+        lines.append(
+            f"| {motion} | {model} | {fps:g} | {delay_ms:g} | {len(some)} | {sum(row['found'] for row in some)} | {(once >= 0.9).sum()} | "
+            f"{low:.2f} to {high:.2f} | {(whole >= 0.9).sum()} | {once.mean():.3f}, {np.median(once):.3f}, {once.min():.3f} | "
+            f"{whole.mean():.3f}, {np.median(whole):.3f} | {np.median(times):.1f} | {np.mean([row['losses'] for row in some]):.1f} | "
+            f"{sum(row['collisions'] > 0 for row in some)} | {sum(row['falls'] > 0 for row in some)} |"
+        )
+    return "\n".join(lines)
+
+
 def main(settings: Trials) -> None:
     """Run what is missing."""
     rows = [json.loads(line) for line in settings.results.read_text().splitlines()] if settings.results.exists() else []
     if settings.table:
-        print(table(rows))
+        following = [row for row in rows if row["law"].startswith("follow ")]
+        print(table([row for row in rows if row not in following]) if len(following) < len(rows) else follow_table(following))
+        if 0 < len(following) < len(rows):
+            print("", follow_table(following), sep="\n")
         return
     first, last = map(int, settings.worlds.split(":"))
-    about = {"law": settings.law, "model": settings.model, "fps": settings.fps, "delay_ms": settings.delay_ms}
+    law = f"follow {settings.motion}" if settings.follow else settings.law
+    about = {"law": law, "model": settings.model, "fps": settings.fps, "delay_ms": settings.delay_ms}
     done = {row["world"] for row in rows if all(row[key] == value for key, value in about.items())}
     detector = load(settings.model)
     for world in range(first, last):
         if world in done:
             continue
-        row = about | {"world": world} | trial(settings, world, detector)
+        row = about | {"world": world} | (follow_trial if settings.follow else trial)(settings, world, detector)
         settings.results.parent.mkdir(parents=True, exist_ok=True)
         with settings.results.open("a") as file:
             file.write(json.dumps(row) + "\n")
-        print(f"{settings.law} {world}: {'reached' if good(row) else 'not reached'} {row}", file=sys.stderr, flush=True)
+        verdict = "" if settings.follow else "reached" if good(row) else "not reached"
+        print(f"{law} {world}: {verdict} {row}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 search    look (wheels still, sharp frames), turn by half a field of view, look ...; after a full turn drive a short free way and begin again
 approach  turn, then drive: a low-gain proportional law on bearing and distance, predicted over the dead time, slow near the target
 hold      stand at the stop distance; after a second there, greet: done
+follow    the same, without an end: it greets once there, drives as the target drives, backs off, and searches first where it was lost
 avoid     round something that stands before the target, or back from an edge; sightings do not interrupt it
 wait      in somebody's hand: wheels still
 """
@@ -44,6 +45,17 @@ class Law:
     wander_mmps: float = 60.0
     clear_mm: float = 160.0  # something nearer ahead is in the way: there the sensor's cone (24 degrees) is as wide as the finder
     head_limits_rad: tuple[float, float] = (math.radians(-8.0), math.radians(10.0))
+    push_mm: float = 120.0  # driven so far towards the target and come no nearer: something holds it
+    follow: bool = False
+    there_mm: float = 40.0  # following, it is reached so near the stop distance, moving or not
+    there_rad: float = math.radians(10.0)
+    quiet_mmps: float = 10.0  # a target's speed below this is noise of the estimate
+    lead_mmps: float = 90.0  # most of a target's speed that is added to the law
+
+
+def following(law: Law) -> Law:
+    """The law of one who follows: a target that drives away is nothing that holds it, and one that comes near is backed off from in time."""
+    return replace(law, follow=True, push_mm=450.0, back_mmps=50.0)
 
 
 @dataclass(frozen=True)
@@ -65,7 +77,7 @@ class View:
 
 @dataclass(frozen=True)
 class Step:
-    """A piece of a plan: `look`; `turn` to a heading (rad); `drive` so far (mm, backwards negative). `firm`: no candidate stops it."""
+    """A piece of a plan: `look`; `turn` to a heading (rad); `drive` so far (mm, backwards negative). `firm`: no candidate and no range stops it."""
 
     kind: str
     amount: float = 0.0
@@ -92,6 +104,8 @@ class Memory:
     in_place_since_s: float | None = None
     pushed_mm: float = 0.0  # driven towards the target, by the commands, since it was `pushed_from_mm` away
     pushed_from_mm: float | None = None
+    reached: bool = False  # following: it has been there
+    edge_behind_s: float = -math.inf  # when there was an edge behind it
 
 
 @dataclass(frozen=True)
@@ -105,6 +119,7 @@ class Command:
     log: str | None = None
     say: str | None = None
     done: bool = False
+    reached: bool = False  # following: it has been at the stop distance
 
 
 def begin(now_s: float, pose: Pose) -> Memory:
@@ -112,20 +127,26 @@ def begin(now_s: float, pose: Pose) -> Memory:
     return Memory(since_s=now_s, plan=(Step("look"),), step_since_s=now_s, step_pose=pose, last_s=now_s)
 
 
+def again(memory: Memory, now_s: float, pose: Pose) -> Memory:
+    """The memory of one who was interrupted: it looks first, and knows what it knew."""
+    return replace(begin(now_s, pose), side=memory.side, last_seen=memory.last_seen, reached=memory.reached)
+
+
 def decide(memory: Memory, view: View, law: Law = Law()) -> tuple[Memory, Command]:
     """The next memory and command. Call it once for each frame, with the newest state."""
+    before = memory
     memory, log = _mode(memory, view, law)
     forward, turn, said = 0.0, 0.0, None
     if memory.mode in ("search", "avoid"):
         memory, forward, turn, more = _follow_plan(memory, view, law)
         log = log or more
     elif memory.mode == "approach":
-        forward, turn = _approach(view, law)
+        forward, turn = _approach(view, law, backing=view.now_s - memory.edge_behind_s > 3.0)
     memory, forward, turn = _smooth(memory, view, law, forward, turn)
-    if memory.mode == "done":
+    if memory.mode == "done" or (memory.reached and not before.reached):
         said = "Hello, Vector!"
     left, right = forward - turn * HALF_TRACK_MM, forward + turn * HALF_TRACK_MM
-    return memory, Command(left, right, _head(view, law), memory.mode, log, said, memory.mode == "done")
+    return memory, Command(left, right, _head(view, law), memory.mode, log, said, memory.mode == "done", memory.reached)
 
 
 def _mode(memory: Memory, view: View, law: Law) -> tuple[Memory, str | None]:
@@ -134,10 +155,12 @@ def _mode(memory: Memory, view: View, law: Law) -> tuple[Memory, str | None]:
     if view.lifted:
         return (memory, None) if memory.mode == "wait" else (_enter(memory, view, "wait"), "picked up: wheels still until it stands again")
     if memory.mode == "wait":
-        return _enter(replace(begin(view.now_s, view.pose), side=memory.side), view, "search", (Step("look"),)), "standing again: searching"
+        return _enter(replace(again(memory, view.now_s, view.pose), last_seen=None), view, "search", (Step("look"),)), "standing again: searching"
     if memory.mode == "done":
         return memory, None
     if view.cliff and memory.mode != "avoid":
+        if law.follow and target is not None:
+            return _edge_while_following(memory, view)
         back = -50.0 if memory.forward_mmps >= 0 else 50.0
         plan = (Step("drive", back), Step("turn", view.pose.heading_rad + memory.side * math.radians(120)), Step("look"))
         return _enter(memory, view, "avoid", plan), f"an edge: {'back' if back < 0 else 'forward'} 50 mm and turn away"
@@ -153,10 +176,12 @@ def _mode(memory: Memory, view: View, law: Law) -> tuple[Memory, str | None]:
         way = "left" if memory.side > 0 else "right"
         return _enter(memory, view, "search", _towards_last(memory, view)), f"lost it: wheels stopped, searching {way} first"
     off_mm, off_rad = abs(target.distance_mm - law.stop_mm), abs(target.bearing_rad)
+    if law.follow and not memory.reached and off_mm <= law.there_mm and off_rad <= law.there_rad:
+        return replace(memory, reached=True), f"reached, {_where(target)}: staying with it"
     if memory.mode == "hold":
         if off_mm > law.loose_mm or off_rad > law.loose_rad:
             return _enter(memory, view, "approach"), f"it is {_where(target)}: following"
-        if view.now_s - memory.since_s >= law.hold_s:
+        if view.now_s - memory.since_s >= law.hold_s and not law.follow:
             return _enter(memory, view, "done"), f"held {law.hold_s:.0f} s, {_where(target)}: hello!"
         return memory, None
     if off_mm <= law.tight_mm and off_rad <= law.tight_rad and abs(view.forward_mmps) < law.least_mmps:
@@ -172,15 +197,24 @@ def _mode(memory: Memory, view: View, law: Law) -> tuple[Memory, str | None]:
         return _enter(
             memory, view, "avoid", plan
         ), f"something {view.range_mm:.0f} mm ahead, before the target: around it on the {'left' if side > 0 else 'right'}"
-    return _pushing(memory, view, target)
+    return _pushing(memory, view, law, target)
 
 
-def _pushing(memory: Memory, view: View, target: Target) -> tuple[Memory, str | None]:
+def _edge_while_following(memory: Memory, view: View) -> tuple[Memory, str]:
+    """Away from the edge by little, and the target stays in sight: a straight way between two places of a table leads over no edge."""
+    memory = replace(memory, last_seen=(view.target.x_mm, view.target.y_mm))
+    if memory.forward_mmps < 0:
+        plan = (Step("drive", 15.0, firm=True), Step("look"))
+        return _enter(replace(memory, edge_behind_s=view.now_s), view, "avoid", plan), "an edge behind: forward 15 mm, and no farther back"
+    return _enter(memory, view, "avoid", (Step("drive", -40.0), Step("turn", math.nan), Step("look"))), "an edge: back 40 mm and towards the target"
+
+
+def _pushing(memory: Memory, view: View, law: Law, target: Target) -> tuple[Memory, str | None]:
     """Whether the wheels turn and it comes no nearer: it pushes against something that no sensor sees."""
     pushed = memory.pushed_mm + max(memory.forward_mmps, 0.0) * min(view.now_s - memory.last_s, 0.5)
-    if memory.pushed_from_mm is None or (pushed >= 120.0 and memory.pushed_from_mm - target.distance_mm >= 20.0):
+    if memory.pushed_from_mm is None or (pushed >= law.push_mm and memory.pushed_from_mm - target.distance_mm >= 20.0):
         return replace(memory, pushed_mm=0.0, pushed_from_mm=target.distance_mm), None
-    if pushed < 120.0:
+    if pushed < law.push_mm:
         return replace(memory, pushed_mm=pushed), None
     side = -math.copysign(1.0, target.bearing_rad)
     return _enter(memory, view, "avoid", (Step("drive", -60.0), *_detour(view, side))), "driving and coming no nearer: back and around it"
@@ -273,7 +307,7 @@ def _turn(memory: Memory, view: View, law: Law, step: Step) -> tuple[float, floa
 
 def _drive(memory: Memory, view: View, law: Law, step: Step) -> tuple[float, float, bool]:
     gone = math.dist((view.pose.x_mm, view.pose.y_mm), (memory.step_pose.x_mm, memory.step_pose.y_mm))
-    wall = step.amount > 0 and view.range_mm is not None and view.range_mm < law.clear_mm
+    wall = step.amount > 0 and not step.firm and view.range_mm is not None and view.range_mm < law.clear_mm
     over = wall or gone >= abs(step.amount) or view.now_s - memory.step_since_s > 2 + abs(step.amount) / 30
     if view.cliff and (step.amount > 0) == (memory.forward_mmps > 0) and gone > 5:
         over = True
@@ -305,18 +339,24 @@ def _blocked(view: View, law: Law, distance_mm: float) -> bool:
 # -- approach ---------------------------------------------------------------------------------------------------------
 
 
-def _approach(view: View, law: Law) -> tuple[float, float]:
-    """Forward and turning speed: proportional to what will be left of distance and bearing once the command takes effect."""
+def _approach(view: View, law: Law, backing: bool = True) -> tuple[float, float]:
+    """Forward and turning speed: proportional to what will be left of distance and bearing once the command takes effect.
+
+    Who follows adds the target's own speed, so that at the stop distance both drive alike.
+    """
     target = view.target
+    away, across = target.lead(view.pose.heading_rad, law.quiet_mmps, law.lead_mmps) if law.follow else (0.0, 0.0)
+    back_mmps = law.back_mmps if backing else 0.0
     left_mm = target.distance_mm - view.forward_mmps * law.dead_time_s * math.cos(target.bearing_rad) - law.stop_mm
     left_rad = target.bearing_rad - view.turn_radps * law.dead_time_s
     fresh = _freshness(view) * min(max((0.5 - target.age_s) / 0.3, 0.0), 1.0)
-    turn = 0.0 if abs(left_rad) < 0.6 * law.tight_rad else _limit(law.turn_gain_per_s * left_rad, law.top_radps)
+    swing = across / max(target.distance_mm, law.stop_mm)
+    turn = 0.0 if abs(left_rad) < 0.6 * law.tight_rad and not swing else _limit(law.turn_gain_per_s * left_rad + swing, law.top_radps)
     forward = 0.0
-    if abs(left_mm) > 0.6 * law.tight_mm:
-        forward = min(max(law.gain_per_s * left_mm, -law.back_mmps), law.top_mmps)
+    if abs(left_mm) > 0.6 * law.tight_mm or away:
+        forward = min(max(law.gain_per_s * left_mm + away, -back_mmps), law.top_mmps)
         forward *= max(0.0, 1 - abs(left_rad) / math.radians(30))  # turn, then drive
-        if abs(left_rad) < math.radians(15) and abs(forward) < law.least_mmps:
+        if abs(left_rad) < math.radians(15) and abs(forward) < law.least_mmps and (left_mm > 0 or backing):
             forward = math.copysign(law.least_mmps, left_mm)
     if turn and abs(turn) * HALF_TRACK_MM < law.least_mmps and not forward:
         turn = math.copysign(law.least_mmps / HALF_TRACK_MM, turn)

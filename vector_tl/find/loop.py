@@ -10,13 +10,13 @@ import math
 import sys
 import time
 from contextlib import ExitStack
-from dataclasses import replace
 
 import cv2
 import numpy as np
 
 from vector_tl.errors import UserError
-from vector_tl.find.behaviour import HALF_TRACK_MM, Command, Law, View, begin, decide
+from vector_tl.find.behaviour import HALF_TRACK_MM, Command, Law, View, again, begin, decide, following
+from vector_tl.find.follow import Following
 from vector_tl.find.geometry import locate
 from vector_tl.find.keep import Keeper
 from vector_tl.find.latency import StageClock, percentiles_ms
@@ -68,14 +68,15 @@ def _find(settings: FindSettings, robot: Robot | None, detector, truth, keeper: 
 
             robot = stack.enter_context(
                 open_robot(
-                    settings.robot, world=settings.world, lockstep=settings.lockstep, camera_fps=settings.camera_fps, reconnect_s=settings.reconnect_s
+                    settings.robot, world=settings.world, lockstep=settings.lockstep, camera_fps=settings.camera_fps,
+                    reconnect_s=settings.reconnect_s, target_motion=settings.target_motion,
                 )
             )
             truth = getattr(robot, "truth", None)
         writer = stack.enter_context(keeper.begin(robot, detector, truth)) if keeper.keeps else None
         live = Live(robot, settings, {"serial": robot.serial, "model": getattr(detector, "name", settings.model), "robot": settings.robot})
         stack.enter_context(attended(live))
-        run = Run(settings, live.robot, detector, writer, live)
+        run = Run(settings, live.robot, detector, writer, live, Following(truth, robot.serial, settings.lockstep) if settings.follow else None)
         try:
             try:
                 with wheels_first(robot):
@@ -94,9 +95,10 @@ def _find(settings: FindSettings, robot: Robot | None, detector, truth, keeper: 
 class Run:
     """One run of the loop and what it counts."""
 
-    def __init__(self, settings: FindSettings, robot: Robot, detector, writer: Keeper | None, live: Live):
+    def __init__(self, settings: FindSettings, robot: Robot, detector, writer: Keeper | None, live: Live, followed: Following | None = None):
         self.settings, self.robot, self.detector, self.writer, self.live = settings, robot, detector, writer, live
         self.law = Law(stop_mm=settings.stop_mm, top_mmps=settings.top_mmps, wander_mmps=min(Law.wander_mmps, settings.top_mmps))
+        self.law, self.followed = (following(self.law), followed) if settings.follow else (self.law, None)
         self.tracker, self.poses, self.clock, self.stages = Tracker(), PoseHistory(), CameraClock(), StageClock()
         self.frames, self.found_s, self.frame_to_command_ms = 0, None, []
         self.start_s = self.end_s = robot.now_s()
@@ -133,15 +135,15 @@ class Run:
             if blind:
                 blind = False
                 state = self._state()
-                fresh = begin(self.robot.now_s(), Pose(state.x_mm, state.y_mm, state.heading_rad))
-                self.memory = replace(fresh, side=self.memory.side, last_seen=self.memory.last_seen)
+                self.memory = again(self.memory, self.robot.now_s(), Pose(state.x_mm, state.y_mm, state.heading_rad))
                 self._note("frames come again: looking")
             last_id, waiting_since_s = frame.image_id, time.monotonic()
             command = self._turn_frame_into_command(frame)
             self.end_s = self.robot.now_s()
             self._show(command)
-            if command.done:
+            if self.found_s is None and (command.done or command.reached):
                 self.found_s = self.end_s - self.start_s - self.live.held_s()
+            if command.done:
                 break
         self.end_s = self.robot.now_s()
         if self.frames == 0:
@@ -167,7 +169,7 @@ class Run:
             "latency_ms": percentiles_ms(self.frame_to_command_ms),
             "stages_ms": self.stages.summary(),
             "stops": [{"t_s": _rounded(stop.t_s), "reason": stop.reason} for stop in self.robot.stops],
-        }
+        } | (self.followed.result() if self.followed else {})
 
     def _turn_frame_into_command(self, frame: Frame) -> Command:
         received_at = time.perf_counter() - (0.0 if self.settings.lockstep else max(0.0, self.robot.now_s() - frame.received_s))
@@ -202,10 +204,11 @@ class Run:
             turn_radps=(state.right_wheel_mmps - state.left_wheel_mmps) / (2 * HALF_TRACK_MM),
             frame_age_s=max(0.0, now_s - frame.received_s), lag_s=lag_s, cliff=state.cliff, lifted=self._lifted,
         )  # fmt: skip
+        before = self.memory
         if self.live.running:
             self.memory, command = decide(self.memory, view, self.law)
         else:  # a person holds it: look on, and begin anew when let go
-            self.memory = replace(begin(now_s, pose), side=self.memory.side, last_seen=self.memory.last_seen)
+            self.memory = again(self.memory, now_s, pose)
             command = Command(0.0, 0.0, state.head_angle_rad, self.live.state)
         self.stages.lap("decide")
 
@@ -219,6 +222,8 @@ class Run:
             self.stages.lap("record")
         if command.log:
             self._note(command.log)
+        if self.followed:
+            self.followed.note(frame, self.memory.reached, lost=before.mode in ("approach", "hold") and self.memory.mode == "search")
         size_wh = picture.shape[1::-1] if picture is not None else self.robot.intrinsics.size_wh
         self.live.post(Shown(frame, size_wh, boxes, scores, state, command, sent, self.target, now_s, lag_s))
         return command

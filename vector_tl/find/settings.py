@@ -28,6 +28,10 @@ class FindSettings:
     """Keep frames, state, commands and detections in this file (MCAP)."""
     dry_run: bool = False
     """Decide and show, and never move the robot."""
+    follow: bool = False
+    """Do not end when it is reached: keep it at the stop distance until --seconds are over, wherever it drives."""
+    target_motion: Literal["stand", "wander", "spin", "flee"] = "stand"
+    """What the other Vector does by itself; only with the simulator."""
     reconnect_s: float | None = None
     """How long to try for a lost link: 3 s for the simulator, 30 s for a robot when not given."""
     overwrite: bool = False
@@ -91,5 +95,7 @@ class FindSettings:
             raise UsageError(f"--live must name an .mp4 file, not {self.live}.")
         if not 0 <= self.page_port <= 65535:
             raise UsageError(f"--page-port must be from 0 (a free one) to 65535, not {self.page_port}.")
+        if self.robot != "sim" and self.target_motion != "stand":
+            raise UsageError(f"--target-motion is for --robot sim; around the robot {self.robot} everybody moves as he likes.")
         if self.robot != "sim" and (self.world is not None or self.lockstep):
             raise UsageError(f"--world and --lockstep are for --robot sim; the robot {self.robot} has its own world and time.")

@@ -41,6 +41,16 @@ class Target:
     y_mm: float
     age_s: float  # since a picture came that showed it
     hits: int
+    vx_mmps: float = 0.0  # its own speed, in the same frame
+    vy_mmps: float = 0.0
+
+    def lead(self, heading_rad: float, quiet_mmps: float, most_mmps: float) -> tuple[float, float]:
+        """Its own speed, away from a finder of that heading and across to its left (mm/s): less `quiet_mmps` of noise, `most_mmps` at most."""
+        along = heading_rad + self.bearing_rad
+        c, s = math.cos(along), math.sin(along)
+        ways = c * self.vx_mmps + s * self.vy_mmps, c * self.vy_mmps - s * self.vx_mmps
+        away, across = (math.copysign(min(max(abs(way) - quiet_mmps, 0.0), most_mmps), way) for way in ways)
+        return away, across
 
 
 class Track:
@@ -130,7 +140,8 @@ class Tracker:
         spread = track.covariance[:2, :2]
         along, across = math.sqrt(max(0.0, line @ spread @ line)), math.sqrt(max(0.0, spread.trace() - line @ spread @ line))
         bearing = math.remainder(math.atan2(dy, dx) - pose.heading_rad, math.tau)
-        return Target(bearing, distance, math.atan2(across, distance), along, float(x), float(y), max(0.0, t_s - self._lag_s - track.seen_s), track.hits)
+        age_s, (vx, vy) = max(0.0, t_s - self._lag_s - track.seen_s), map(float, track.mean[2:])
+        return Target(bearing, distance, math.atan2(across, distance), along, float(x), float(y), age_s, track.hits, vx, vy)
 
     def candidate(self, t_s: float) -> bool:
         """Whether something was just seen that is not yet confirmed: worth standing still for."""
