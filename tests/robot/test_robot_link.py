@@ -169,7 +169,8 @@ def test_a_fault_stops_the_wheels_until_it_is_over(sim, fault, reason, limit_ms)
         answers = drive_for(robot, 0.75, 30, 30)
         assert not any(answers[-4:])
         assert standing_since(sim, since_ms) <= limit_ms
-        assert {stop.reason for stop in robot.stops} - {"command not confirmed"} == {reason}  # the one left out: a busy computer
+        reasons = {stop.reason for stop in robot.stops} - {"command not confirmed"}  # the one left out: a busy computer
+        assert reasons == {reason} or fault in ("picked_up", "cliff") and reasons <= {reason, "control lost"}  # the robot's own reaction takes control
         time.sleep(0.4)
         assert not any(speed for _, *speeds in wheels(sim, since_ms + limit_ms) for speed in speeds)  # nothing goes on by itself
         if fault != "picked_up":  # put down again it may see an edge

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from vector_tl.sim import footprint as fp
 from vector_tl.sim import world as world_module
-from vector_tl.sim.body import HEAD_RANGE_RAD, LIFT_RANGE_MM, Motion, arc, lift_angle_rad, lift_height_mm
+from vector_tl.sim.body import HEAD_RANGE_RAD, LIFT_RANGE_MM, SLIP_FORWARD, SLIP_TURN, Motion, arc, lift_angle_rad, lift_height_mm
 from vector_tl.sim.scene import Obstacle, Room
 from vector_tl.sim.world import World
 
@@ -50,9 +50,10 @@ def test_wheels_make_the_circle_that_their_speeds_and_track_give(monkeypatch):
     body = world.bodies[0]
     body.drive(60.0, 100.0)
     world.advance(200)  # up to speed
-    assert body.turn_radps == pytest.approx((100 - 60) / 48.0)
-    assert body.forward_mmps == pytest.approx(80.0)
-    assert body.odometry[:2] == pytest.approx((body.x_mm, body.y_mm), abs=1e-6)
+    assert body.turn_radps == pytest.approx((100 - 60) / 48.0 * (1 - SLIP_TURN))
+    assert body.forward_mmps == pytest.approx(80.0 * (1 - SLIP_FORWARD))
+    assert math.hypot(body.x_mm, body.y_mm) == pytest.approx(math.hypot(*body.odometry[:2]) * (1 - SLIP_FORWARD))  # encoders count what slips
+    assert body.odometry[2] == pytest.approx(body.heading_rad)  # the gyro does not
 
 
 @pytest.mark.parametrize(("left", "right", "expected"), [(500, 500, 220), (-500, -500, -220), (0, 0, 0), (float("nan"), float("inf"), 0)])
@@ -86,7 +87,7 @@ def test_motions_of_given_length_arrive(monkeypatch, turn, length):
     body = world.bodies[0]
     assert heard == ["reached"]
     got = math.remainder(body.heading_rad - 0.5, math.tau) if turn else math.copysign(math.hypot(body.x_mm, body.y_mm), length)
-    assert got == pytest.approx(length, abs=0.02 if turn else 1.5)
+    assert got == pytest.approx(length if turn else length * (1 - SLIP_FORWARD), abs=0.02 if turn else 1.5)
     assert body.left_mmps == body.right_mmps == 0
 
 

@@ -14,6 +14,10 @@ HEAD_RANGE_RAD = (math.radians(-22.0), math.radians(45.0))
 LIFT_RANGE_MM = (32.0, 92.0)
 LIFT_ARM_MM, LIFT_PIVOT_MM = 66.0, 45.0  # height of the fork = pivot + arm * sin(angle)
 STALL_MS = 1000  # a motion without progress for so long gives up
+SLIP_FORWARD, SLIP_TURN = 0.01, 0.03  # share of what the treads run that is lost on the ground; more in turns, where they scrub. Assumptions
+CHARGER_CONTACT_MM = 12.0  # so near to where it stands on its charger the contacts touch
+FULL_VOLTS, NOMINAL_VOLTS, LOW_VOLTS, EMPTY_VOLTS = 4.15, 3.95, 3.65, 3.5
+RUN_S, CHARGE_S = 45 * 60, 30 * 60  # from full to empty, and back
 
 Done = Callable[[str], None]  # hears "reached", "cancelled" or "stalled"
 
@@ -100,11 +104,36 @@ class Motion:
     stalled_ms: float = 0.0
 
 
+class Battery:
+    """Charge of one robot, by the world's time. Its voltage stands for it in a straight line (an assumption)."""
+
+    def __init__(self):
+        self.volts = NOMINAL_VOLTS
+        self._at_ms = 0
+
+    def update(self, t_ms: int, charging: bool) -> None:
+        """Let it run down, or up, until `t_ms`."""
+        passed_s, self._at_ms = (t_ms - self._at_ms) / 1000, t_ms
+        change = (FULL_VOLTS - EMPTY_VOLTS) * (passed_s / CHARGE_S if charging else -passed_s / RUN_S)
+        self.volts = min(max(self.volts + change, EMPTY_VOLTS), FULL_VOLTS)
+
+    @property
+    def full(self) -> bool:
+        return self.volts >= FULL_VOLTS - 0.01
+
+    @property
+    def charger_s(self) -> float:
+        """How long it should charge: 0 unless it is low."""
+        return (NOMINAL_VOLTS - self.volts) / (FULL_VOLTS - EMPTY_VOLTS) * CHARGE_S if self.volts < LOW_VOLTS else 0.0
+
+
 class Body:
     """Pose, treads, head and lift of one Vector. The world moves it; what it asks for is `motors()`, what it gets is `moved()`."""
 
     def __init__(self, x_mm: float, y_mm: float, heading_rad: float, head_rad: float = 0.0):
         self.x_mm, self.y_mm, self.heading_rad, self.z_mm = x_mm, y_mm, heading_rad, 0.0
+        self.charger = (x_mm, y_mm, heading_rad)  # where it stands on its charger, which has its place where the robot woke up
+        self.on_charger = False
         self.left_mmps = self.right_mmps = 0.0  # as they turn
         self.wanted_mmps = (0.0, 0.0)
         self._accel_mmps2 = (WHEEL_ACCEL_MMPS2, WHEEL_ACCEL_MMPS2)
@@ -153,7 +182,7 @@ class Body:
         return (self.cliffs[0] and forward > 1.0) or (self.cliffs[1] and forward < -1.0)
 
     def motors(self, dt_s: float) -> tuple[float, float]:
-        """Let the motors work for dt; returns how far the treads would take it: forward mm, left turn rad."""
+        """Let the motors work for dt; returns how far the treads would take it, slip taken off: forward mm, left turn rad."""
         self.head.step(dt_s)
         self.lift.step(dt_s)
         if self.motion:
@@ -167,7 +196,7 @@ class Body:
         left, right = self.left_mmps * dt_s, self.right_mmps * dt_s
         self.left_tread_mm += left
         self.right_tread_mm += right
-        return (left + right) / 2, (right - left) / TRACK_MM
+        return (left + right) / 2 * (1 - SLIP_FORWARD), (right - left) / TRACK_MM * (1 - SLIP_TURN)
 
     def _steer(self, motion: Motion) -> None:
         per_speed = TRACK_MM / 2 if motion.turn else 1.0
@@ -177,15 +206,18 @@ class Body:
         self._accel_mmps2 = (min(max(motion.accel * per_speed, 1.0), WHEEL_ACCEL_MMPS2),) * 2
 
     def moved(self, dt_s: float, asked: tuple[float, float], got: tuple[float, float]) -> None:
-        """Book a step: `asked` is what the treads ran, `got` how far the world let it (forward mm, turn rad)."""
+        """Book a step: `asked` is where the treads would have taken it, `got` how far the world let it (forward mm, turn rad)."""
+        ran_mm = asked[0] / (1 - SLIP_FORWARD)  # what the encoders count
         self.x_mm, self.y_mm, self.heading_rad = arc(self.x_mm, self.y_mm, self.heading_rad, *got)
-        self.odometry = arc(*self.odometry, asked[0], got[1])  # encoders for the way, the gyro for the heading
+        self.odometry = arc(*self.odometry, ran_mm, got[1])  # encoders for the way, the gyro for the heading
         forward = got[0] / dt_s
         self.accel_mmps2, self.forward_mmps, self.turn_radps = (forward - self.forward_mmps) / dt_s, forward, got[1] / dt_s
+        if self.on_charger and math.dist((self.x_mm, self.y_mm), self.charger[:2]) > CHARGER_CONTACT_MM:
+            self.on_charger = False
         motion = self.motion
         if not motion:
             return
-        progress = got[1] if motion.turn else got[0]
+        progress = got[1] if motion.turn else ran_mm if got[0] else 0.0
         before, motion.left = motion.left, motion.left - progress
         motion.stalled_ms = 0.0 if abs(progress) > 1e-6 else motion.stalled_ms + dt_s * 1000
         if before * motion.left <= 0 or abs(motion.left) < (1e-3 if motion.turn else 0.05):
@@ -201,7 +233,7 @@ class Body:
         self.left_mmps = self.right_mmps = self.forward_mmps = self.turn_radps = self.accel_mmps2 = 0.0
         self.wanted_mmps = (0.0, 0.0)
         self.odometry, self.origin_id = (0.0, 0.0, 0.0), self.origin_id + 1
-        self.off_treads = self.falling = False
+        self.off_treads = self.falling = self.on_charger = False
         self.cliffs = (False, False)
         self.touching.clear()
 

@@ -34,7 +34,7 @@ class Control:
         self._changed = changed
         self.claims: list[Claim] = []
         self.holder: Claim | None = None
-        self._taken_by_robot = False
+        self._taken: set[str] = set()  # the robot's own reasons to keep control for itself
 
     @property
     def overrides_reactions(self) -> bool:
@@ -63,7 +63,7 @@ class Control:
             return
         claim.waiting = True
         holder = self.holder
-        if holder is not None and holder is not claim and priority <= holder.priority and not self._taken_by_robot:
+        if holder is not None and holder is not claim and priority <= holder.priority and not self._taken:
             self.holder = None
             self._lose(holder, "a client of the same or a higher priority")
         elif holder is claim:
@@ -82,15 +82,17 @@ class Control:
         self._grant_next()
 
     def take(self, reason: str) -> None:
-        """The robot's own behaviour takes control, and keeps it until `give_back`."""
-        self._taken_by_robot = True
+        """The robot itself takes control, and keeps it until `give_back` for this and all other reasons."""
+        self._taken.add(reason)
         holder, self.holder = self.holder, None
         if holder:
             self._lose(holder, reason)
 
-    def give_back(self) -> None:
-        self._taken_by_robot = False
-        self._grant_next()
+    def give_back(self, reason: str) -> None:
+        """Who waits for control gets it, once the robot has no other reason to keep it."""
+        if reason in self._taken:
+            self._taken.remove(reason)
+            self._grant_next()
 
     def _lose(self, claim: Claim, reason: str) -> None:
         claim.waiting = False
@@ -99,7 +101,7 @@ class Control:
 
     def _grant_next(self) -> None:
         waiting = [claim for claim in self.claims if claim.waiting]
-        if self._taken_by_robot or self.holder is not None or not waiting:
+        if self._taken or self.holder is not None or not waiting:
             return
         self.holder = min(waiting, key=lambda claim: claim.priority)
         self.holder.waiting = False

@@ -25,12 +25,17 @@ FAULTS: dict[str, tuple[str, dict[str, float]]] = {
     "cliff": ("the front cliff sensors see an edge", {}),
     "picked_up": ("a hand lifts the robot", {}),
     "low_battery": ("the battery is almost empty", {}),
+    "touched": ("a hand lies on its back", {}),
+    "wake_word": ("somebody says: Hey Vector", {}),
+    "voice_command": ("somebody gives a voice command, `intent` as the SDK's UserIntentEvent counts them", {"intent": 39}),
+    "take_photo": ("somebody has it take a photo", {}),
+    "on_charger": ("a hand puts it onto its charger, which is where it woke up", {}),
     "restart": ("the robot's server goes away for `ms` and comes back on the same port", {}),
     "freeze": ("the whole process stands still for `ms` of wall time", {}),
     "kill": ("the whole process is gone at once", {}),
 }
 MOMENTARY = {"abort_camera", "abort_events", "abort_control", "abort_streams", "freeze", "kill", "restart"}
-DEFAULT_MS = {"control_lost": 1000.0, "freeze": 1000.0, "restart": 500.0}
+DEFAULT_MS = {"control_lost": 1000.0, "freeze": 1000.0, "restart": 500.0, "wake_word": 1000.0, "voice_command": 0.0, "take_photo": 0.0, "on_charger": 0.0}
 
 
 @dataclass(frozen=True)

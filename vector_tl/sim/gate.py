@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import grpc
 
-from vector_tl.sim.protocol import VectorServicer
+from vector_tl.sim.unsupported import UNSUPPORTED
 from vector_tl.sim.virtual import VirtualVector
 
 OPEN_TO_ALL = {"UserAuthentication"}
@@ -34,9 +34,9 @@ class Gate(grpc.aio.ServerInterceptor):
             if late:
                 await asyncio.sleep(late.numbers["latency_ms"] / 1000)
             self._sync()
-            if rpc not in VectorServicer.__dict__:
+            if rpc in UNSUPPORTED:
                 self._robot.log("unimplemented", rpc=rpc)
-                await context.abort(grpc.StatusCode.UNIMPLEMENTED, f"{rpc} makes no sense for the simulated Vector")
+                await context.abort(grpc.StatusCode.UNIMPLEMENTED, f"{rpc} is not simulated: {UNSUPPORTED[rpc]}")
             if rpc not in NOT_LOGGED:
                 self._robot.log("call", rpc=rpc)
 

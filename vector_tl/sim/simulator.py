@@ -55,8 +55,10 @@ class Simulator:
         self._start_s = time.monotonic()
 
     def _report(self, kind: str, vector: int, **details) -> None:
-        serial = self.robots[vector].serial if vector < len(self.robots) else None
-        self.journal.add(kind, serial, vector=vector, **details)
+        robot = self.robots[vector] if vector < len(self.robots) else None
+        self.journal.add(kind, robot and robot.serial, vector=vector, **details)
+        if robot:
+            robot.noticed(kind, details)
 
     # -- time ---------------------------------------------------------------------------------------------------------
 

@@ -1,23 +1,27 @@
 """One virtual robot: its body in the world on one side, its open streams on the other."""
 
 import asyncio
-import math
 from collections.abc import Callable
 
 from anki_vector.messaging import protocol
 
-from vector_tl.sim.body import Body, lift_height_mm
+from vector_tl.errors import UserError
+from vector_tl.sim.body import Battery, Body, Done
 from vector_tl.sim.certificates import Identity
 from vector_tl.sim.control import Claim, Control
 from vector_tl.sim.eye import HIGH_SIZE_WH, SIZE_WH, Eye, View
 from vector_tl.sim.faults import CameraFaults, Fault
 from vector_tl.sim.journal import Journal
+from vector_tl.sim.nav_map import NavMap
 from vector_tl.sim.outbox import Outbox
-from vector_tl.sim.world import RANGE_MAX_MM, RANGE_MIN_MM, World
+from vector_tl.sim.routine import Routine, Steps, drive, wait
+from vector_tl.sim.sensors import robot_state
+from vector_tl.sim.world import CLIFF_SENSORS_MM, RANGE_X_MM, World
 
 JPEG_COLOR = protocol.ImageChunk.JPEG_COLOR
-LIFT_IN_VIEW_MM = (40.0, 75.0)  # heights at which the fork hangs before the time-of-flight sensor; an assumption
-_bit = protocol.RobotStatus.Value
+OWN_BEHAVIOUR = "the robot's own behaviour"
+PHOTO_EPOCH_S = 1_700_000_000  # what the robot's clock shows when the world begins
+EDGE_PAUSE_MS, EDGE_BACK_MM, EDGE_MMPS, EDGE_REACTION_MS = 200, 50.0, 80.0, 600
 
 
 class VirtualVector:
@@ -32,7 +36,14 @@ class VirtualVector:
         self.events: dict[Outbox, Callable[[str], bool]] = {}
         self.streaming = self.high_resolution = False
         self.shooting = self.missed_frame = False
-        self.animating = 0
+        self.steered = True  # the client steers the wheels itself
+        self.routines: set[Routine] = set()
+        self.battery = Battery()
+        self.map, self._remembered = NavMap(), None
+        self.maps: set[Outbox] = set()
+        self.photos: dict[int, tuple[int, bytes]] = {}  # id: time (Unix s), JPEG
+        self.eye_color = (0.45, 1.0)  # hue, saturation
+        self.volume = 3
         self.image_id = self.sent_image_id = self.last_image_ms = self._last_view_ms = 0
         self.images_elsewhere = 0  # taken in earlier rooms: a room's pictures do not depend on what was before it
         self.exposure = (True, 30, 1.0)  # automatic, ms, gain
@@ -112,36 +123,75 @@ class VirtualVector:
             outbox.put(message)
 
     def state(self) -> protocol.RobotState:
-        """The robot's own report of itself: what its encoders, gyro and sensors know, not where it is in the world."""
-        body = self.body
-        x, y, heading = body.odometry
-        height = lift_height_mm(body.lift.angle_rad)
-        seen = self.world.range_mm(self.index)
-        moving, wheels = body.head.moving or body.lift.moving, body.left_mmps != 0 or body.right_mmps != 0
-        bits = {
-            "IS_MOVING": moving or wheels, "IS_PICKED_UP": body.off_treads, "IS_FALLING": body.falling, "IS_ANIMATING": self.animating > 0,
-            "IS_PATHING": body.motion is not None, "LIFT_IN_POS": not body.lift.moving, "HEAD_IN_POS": not body.head.moving,
-            "CLIFF_DETECTED": any(body.cliffs), "ARE_WHEELS_MOVING": wheels, "IS_BEING_HELD": body.off_treads and not body.falling,
-        }
-        return protocol.RobotState(
-            pose=protocol.PoseStruct(x=x, y=y, z=0.0, q0=math.cos(heading / 2), q3=math.sin(heading / 2), origin_id=body.origin_id),
-            pose_angle_rad=heading, pose_pitch_rad=0.0, left_wheel_speed_mmps=body.left_mmps, right_wheel_speed_mmps=body.right_mmps,
-            head_angle_rad=body.head.angle_rad, lift_height_mm=height,
-            accel=protocol.AccelData(x=body.accel_mmps2, y=body.forward_mmps * body.turn_radps, z=0.0 if body.falling else 9810.0),
-            gyro=protocol.GyroData(z=body.turn_radps),
-            carrying_object_id=-1, carrying_object_on_top_id=-1, head_tracking_object_id=-1, localized_to_object_id=-1,
-            last_image_time_stamp=self.last_image_ms, status=sum(_bit("ROBOT_STATUS_" + name) for name, on in bits.items() if on),
-            prox_data=protocol.ProxData(
-                distance_mm=round(RANGE_MAX_MM if seen is None else seen), signal_quality=0.0 if seen is None else min(1.0, 40.0 / max(seen, 40.0)),
-                unobstructed=seen is None, found_object=seen is not None and seen >= RANGE_MIN_MM,
-                is_lift_in_fov=LIFT_IN_VIEW_MM[0] < height < LIFT_IN_VIEW_MM[1],
-            ),
-            touch_data=protocol.TouchData(raw_touch_value=4500),
-        )
+        """The robot's own report of itself, at this moment."""
+        return robot_state(self)
 
     def send_state(self) -> None:
+        self.battery.update(self.world.t_ms, self.body.on_charger)
+        self._remember()
         if self.events:
             self.send_event(robot_state=self.state())
+
+    def _remember(self) -> None:
+        """Take what it senses into its map; nothing is new while it stands still."""
+        body = self.body
+        seen = (body, body.origin_id, body.odometry, body.cliffs)
+        if body.off_treads or seen == self._remembered:
+            return
+        if self._remembered is None or self._remembered[0] is not body:
+            self.map = NavMap()  # woken up elsewhere
+        self._remembered = seen
+        edges = [(x, y) for x, y in CLIFF_SENSORS_MM if body.cliffs[0 if x > 0 else 1]]
+        self.map.note(body.origin_id, body.odometry, self.world.range_mm(self.index), RANGE_X_MM, edges)
+
+    # -- what it does by itself ---------------------------------------------------------------------------------------
+
+    @property
+    def animating(self) -> bool:
+        return any(running.animates for running in self.routines)
+
+    def perform(self, steps: Steps, done: Done = lambda how: None, animates: bool = False) -> Routine:
+        """Begin a routine; `done` hears how it ended."""
+        def over(how: str) -> None:
+            self.routines.discard(running)
+            done(how)
+
+        running = Routine(self, steps, over, animates)
+        self.routines.add(running)
+        running.start()
+        return running
+
+    def give_up(self) -> None:
+        """End all that it does by itself, and the motions of it."""
+        for running in list(self.routines):
+            running.cancel()
+        self.body.end_motion()
+        self.body.head.end()
+        self.body.lift.end()
+
+    @property
+    def _reacts(self) -> bool:
+        """Whether edges and hands take control from the client: not from one of the highest priority. In lockstep, where a client that steers
+        the wheels could not hear of it at a certain moment, only from those that gave a motion of certain length."""
+        return self.control.holder is not None and not self.control.overrides_reactions and not (self.lockstep and self.steered)
+
+    def noticed(self, kind: str, details: dict) -> None:
+        """What befell it in the world, and its own reaction to that."""
+        if kind == "stop" and self._reacts:
+            self.control.take("cliff")
+            self.perform(_away_from_edge(self.body.cliffs[0]), lambda how: self.control.give_back("cliff"))
+        elif kind == "fall" and self._reacts:
+            self.control.take("fall")
+        elif kind == "put back":
+            self.control.give_back("fall")
+
+    async def take_photo(self) -> None:
+        """What it does when somebody asks for it."""
+        _, t_ms, jpeg = await self.shoot(self.view(True))
+        number = len(self.photos) + 1
+        self.photos[number] = (PHOTO_EPOCH_S + t_ms // 1000, jpeg)
+        self.log("photo", photo_id=number)
+        self.send_event(photo_taken=protocol.PhotoTaken(photo_id=number))
 
     # -- control ------------------------------------------------------------------------------------------------------
 
@@ -149,25 +199,35 @@ class VirtualVector:
         """After a loss the wheels go on as last told (what a real one does is not known); drives of given length are given up."""
         self.log("control", event=event, **details)
         self.body.cliff_stop = not self.control.overrides_reactions
-        if event in ("lost", "release") or (event == "client gone" and details["held"]):
-            self.body.end_motion()
-            self.body.head.end()
-            self.body.lift.end()
+        if event == "lost" or (event in ("release", "client gone") and details["held"]):
+            self.give_up()
 
     # -- faults -------------------------------------------------------------------------------------------------------
 
     def begin_fault(self, fault: Fault) -> None:
-        """Let a lasting fault begin; it ends after its time, or when it is cleared."""
+        """Let a lasting fault begin; it ends after its time, or when it is cleared.
+
+        Raises:
+            UserError: its charger is not free.
+        """
+        if fault.name == "on_charger":
+            self._put_on_charger()
         self.faults[fault.name] = fault
         self.log("fault", fault=fault.name, state="begin", ms=fault.ms, **fault.numbers)
         if fault.name == "rpc_stall":
             self.unstalled.clear()
         elif fault.name == "control_lost":
-            self.control.take("the robot's own behaviour")
+            self.control.take(OWN_BEHAVIOUR)
         elif fault.name == "cliff":
             self.body.forced_cliff = True
         elif fault.name == "picked_up":
+            if self._reacts:
+                self.control.take("picked up")
             self.world.lift_up(self.index, True)
+        elif fault.name in ("wake_word", "voice_command"):
+            self._hear(fault)
+        elif fault.name == "take_photo":
+            self._photo = asyncio.ensure_future(self.take_photo())
         if fault.ms is not None:
             self.world.after(fault.ms, lambda: self.end_fault(fault.name, fault))
 
@@ -181,15 +241,34 @@ class VirtualVector:
         if name == "rpc_stall":
             self.unstalled.set()
         elif name == "control_lost":
-            self.control.give_back()
+            self.control.give_back(OWN_BEHAVIOUR)
         elif name == "cliff":
             self.body.forced_cliff = False
         elif name == "picked_up":
             self.world.lift_up(self.index, False)
+            self.control.give_back("picked up")
+        elif name == "wake_word" and self.control.holder is None:
+            self.send_event(wake_word=protocol.WakeWord(wake_word_end=protocol.WakeWordEnd(intent_heard=False)))
+
+    def _hear(self, fault: Fault) -> None:
+        """The wake word reaches programs without control, a voice command those that have it, as on the robot."""
+        if (fault.name == "wake_word") != (self.control.holder is None):
+            self.log("ignored", rpc=fault.name, reason="a client has control" if self.control.holder else "no client has control")
+        elif fault.name == "wake_word":
+            self.send_event(wake_word=protocol.WakeWord(wake_word_begin=protocol.WakeWordBegin()))
+        else:
+            self.send_event(user_intent=protocol.UserIntent(intent_id=int(fault.numbers["intent"]), json_data="{}"))
+
+    def _put_on_charger(self) -> None:
+        why_not = self.world.place({self.index: self.body.charger})
+        if why_not:
+            raise UserError(f"The robot cannot be put onto its charger: {why_not}.")
+        self.body.on_charger = True
+        self.log("charger", state="on")
 
     def abort(self, streams: str) -> None:
         """Break off the open streams of a kind: camera, events, control or streams (all)."""
-        for kind, outboxes in (("camera", self.cameras), ("events", self.events), ("control", [c.outbox for c in self.control.claims])):
+        for kind, outboxes in (("camera", self.cameras), ("events", self.events), ("map", self.maps), ("control", [c.outbox for c in self.control.claims])):
             if streams in (kind, "streams"):
                 for outbox in list(outboxes):
                     outbox.end(aborted=True)
@@ -230,3 +309,11 @@ class VirtualVector:
     def close_control(self, claim: Claim) -> None:
         self.log("stream", stream="control", state="closed")
         self.control.close(claim)
+
+
+def _away_from_edge(front: bool) -> Steps:
+    """Its reaction to an edge: a start, some way back from it, a moment to get over it."""
+    yield wait(EDGE_PAUSE_MS)
+    yield drive(-EDGE_BACK_MM if front else EDGE_BACK_MM, EDGE_MMPS)
+    yield wait(EDGE_REACTION_MS)
+    return None
