@@ -99,7 +99,7 @@ def test_a_film_is_made_while_the_robot_runs(run, model, tmp_path):
         live.show(Frame(frame.image_id, frame.robot_time_ms, frame.t_s, frame.jpeg), frame.boxes_xyxy, frame.scores)
         slowest_s = max(slowest_s, time.perf_counter() - begin_s)
     live.close()
-    assert slowest_s < 0.05 and live.result["frames"] == FRAMES and live.result["dropped"] == 0
+    assert slowest_s < 0.3 and live.result["frames"] == FRAMES and live.result["dropped"] == 0
     with av.open(str(tmp_path / "live.mp4")) as container:
         assert container.streams.video[0].frames == FRAMES + round(15 * live.result["cards_s"][1])
     assert json.dumps(live.result) and not [path for path in tmp_path.iterdir() if path.name.startswith(".")]

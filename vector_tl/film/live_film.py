@@ -12,6 +12,7 @@ import queue
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 
@@ -64,6 +65,7 @@ class LiveFilm:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "vector_tl.film.live_film", json.dumps(told)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
         )
+        self._give_way(True)
         self._thread = threading.Thread(target=self._hand_over, name="live film", daemon=True)
         self._thread.start()
 
@@ -79,6 +81,7 @@ class LiveFilm:
         """Let the film be finished; call it once the wheels stand still."""
         if self.result:
             return
+        self._give_way(False)
         try:
             self._waiting.put(None, timeout=END_WAIT_S)
             self._thread.join(END_WAIT_S)
@@ -91,6 +94,13 @@ class LiveFilm:
         self.result["dropped"] = self.dropped
         if "error" in self.result:
             log.warning("live film: %s", self.result["error"])
+
+    def _give_way(self, yes: bool) -> None:
+        """While the robot runs, the film's process and all its threads have only what nobody else wants of the processor."""
+        with suppress(AttributeError, OSError):  # Linux knows this; elsewhere the process is merely nice
+            policy = os.SCHED_IDLE if yes else os.SCHED_OTHER
+            for task in os.listdir(f"/proc/{self._process.pid}/task"):
+                os.sched_setscheduler(int(task), policy, os.sched_param(0))
 
     def _hand_over(self) -> None:
         """Everything into the pipe, until there is no more."""
@@ -154,7 +164,8 @@ def _next(pipe) -> tuple | None:
 
 def main() -> None:
     """Make the film that the first argument tells of; what came of it goes to standard output."""
-    os.nice(NICE)
+    if not hasattr(os, "SCHED_IDLE"):
+        os.nice(NICE)
     try:
         result = shoot(json.loads(sys.argv[1]), sys.stdin.buffer)
     except UserError as error:

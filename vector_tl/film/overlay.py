@@ -10,8 +10,6 @@ from PIL import Image, ImageDraw, ImageFont
 Color = tuple[int, int, int]
 DARK: Color = (18, 20, 24)
 LIGHT: Color = (236, 238, 241)
-ORANGE: Color = (255, 159, 67)
-TEAL: Color = (46, 213, 190)
 RED: Color = (255, 92, 92)
 
 
