@@ -194,9 +194,8 @@ def _mode(memory: Memory, view: View, law: Law) -> tuple[Memory, str | None]:
     if _blocked(view, law, target.distance_mm):
         side = math.copysign(1.0, target.bearing_rad)
         plan = (*_detour(view, side), Step("turn", math.nan), Step("look"))
-        return _enter(
-            memory, view, "avoid", plan
-        ), f"something {view.range_mm:.0f} mm ahead, before the target: around it on the {'left' if side > 0 else 'right'}"
+        way = "left" if side > 0 else "right"
+        return _enter(memory, view, "avoid", plan), f"something {view.range_mm:.0f} mm ahead, before the target: around it on the {way}"
     return _pushing(memory, view, law, target)
 
 
@@ -212,7 +211,8 @@ def _edge_while_following(memory: Memory, view: View) -> tuple[Memory, str]:
 def _pushing(memory: Memory, view: View, law: Law, target: Target) -> tuple[Memory, str | None]:
     """Whether the wheels turn and it comes no nearer: it pushes against something that no sensor sees."""
     pushed = memory.pushed_mm + max(memory.forward_mmps, 0.0) * min(view.now_s - memory.last_s, 0.5)
-    if memory.pushed_from_mm is None or (pushed >= law.push_mm and memory.pushed_from_mm - target.distance_mm >= 20.0):
+    with_it = law.follow and target.distance_mm <= law.stop_mm + 2 * law.there_mm  # driving away as fast as the finder drives
+    if with_it or memory.pushed_from_mm is None or (pushed >= law.push_mm and memory.pushed_from_mm - target.distance_mm >= 20.0):
         return replace(memory, pushed_mm=0.0, pushed_from_mm=target.distance_mm), None
     if pushed < law.push_mm:
         return replace(memory, pushed_mm=pushed), None
