@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
+from vector_tl.bench import BenchSettings
 from vector_tl.detect.engine import load
 from vector_tl.detect.run import detect
 from vector_tl.detect.settings import DetectSettings
@@ -16,6 +17,7 @@ from vector_tl.errors import UserError
 from vector_tl.evaluate.evaluate import evaluate
 from vector_tl.evaluate.recorded import recorded_dataset
 from vector_tl.evaluate.settings import EvaluateSettings
+from vector_tl.film.bench import rows
 from vector_tl.film.film import film
 from vector_tl.film.live_film import LiveFilm
 from vector_tl.film.recording import RecordingWriter, read_recording
@@ -116,3 +118,11 @@ def test_what_a_full_row_leaves_out_is_counted(run, model, tmp_path, monkeypatch
     assert live.result["dropped"] >= 100 and "error" in live.result and not (tmp_path / "live.mp4").exists()
     with pytest.raises(UserError):
         LiveFilm(tmp_path / "no.mp4", "no such model", None, 0.5, 15)
+
+
+def test_the_bench_measures_every_stage(model):
+    device, table = rows(BenchSettings("film", str(model), seconds=2.0))
+    values = {row.what: row.value for row in table}
+    stages = [f"stage_{stage}_ms" for stage in ("decode", "detect", "draw", "encode")]
+    assert device and {"film_speed_x", "film_frames_per_s", "memory_growth_mib", *stages} <= set(values)
+    assert all(value > 0 for what, value in values.items() if what != "memory_growth_mib") and table[0].baseline and table[0].ratio

@@ -57,7 +57,7 @@ class LiveFilm:
     def __init__(self, path: Path, left: str, detector, threshold: float, fps: float, device: str = "auto", patient: bool = False):
         from vector_tl.nets.checkpoint import resolve
 
-        self.line, self.dropped, self.result, self._patient = "", 0, {}, patient
+        self.line, self.dropped, self.result, self._path, self._patient = "", 0, {}, path, patient
         mine = {word: getattr(detector, word, None) for word in ("name", "arch", "init")}
         told = {"path": str(path), "left": str(resolve(left)), "right": mine, "threshold": threshold, "fps": fps, "device": device}
         self._waiting: queue.Queue = queue.Queue(MOST_WAITING)
@@ -82,6 +82,7 @@ class LiveFilm:
         if self.result:
             return
         self._give_way(False)
+        log.info("finishing the film %s", self._path)
         try:
             self._waiting.put(None, timeout=END_WAIT_S)
             self._thread.join(END_WAIT_S)
