@@ -36,6 +36,7 @@ class Command:
 COMMANDS = {
     "doctor": Command("Check this machine and, if asked, a robot; say what to do", "vector_tl.doctor:DoctorSettings", "vector_tl.doctor:doctor"),
     "sim": Command("Run a simulated Vector for any SDK program", "vector_tl.sim.settings:SimSettings", "vector_tl.sim.server:run", prints_itself=True),
+    "sim rpcs": Command("Tell what the simulated Vector answers", "vector_tl.sim.unsupported:RpcSettings", "vector_tl.sim.unsupported:rpcs"),
     "capture": Command("Take pictures from a robot's camera", "vector_tl.capture.settings:CaptureSettings", "vector_tl.capture.run:capture"),
     "label import": Command("Take in pictures, videos and data sets", "vector_tl.labels.settings:ImportSettings", "vector_tl.labels.importing:import_data"),
     "label export": Command("Write YOLO, COCO or Pascal VOC", "vector_tl.labels.settings:ExportSettings", "vector_tl.labels.exporting:export_data"),

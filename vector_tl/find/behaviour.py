@@ -184,9 +184,10 @@ def _mode(memory: Memory, view: View, law: Law) -> tuple[Memory, str | None]:
         if view.now_s - memory.since_s >= law.hold_s and not law.follow:
             return _enter(memory, view, "done"), f"held {law.hold_s:.0f} s, {_where(target)}: hello!"
         return memory, None
-    if off_mm <= law.tight_mm and off_rad <= law.tight_rad and abs(view.forward_mmps) < law.least_mmps:
+    drives = law.follow and math.hypot(target.vx_mmps, target.vy_mmps) > 2 * law.quiet_mmps
+    if off_mm <= law.tight_mm and off_rad <= law.tight_rad and abs(view.forward_mmps) < law.least_mmps and not drives:
         return _enter(memory, view, "hold"), f"reached, {_where(target)}: holding"
-    near = off_mm <= 0.8 * law.loose_mm and off_rad <= 0.8 * law.loose_rad
+    near = off_mm <= 0.8 * law.loose_mm and off_rad <= 0.8 * law.loose_rad and not drives
     since = (memory.in_place_since_s if memory.in_place_since_s is not None else view.now_s) if near else None
     memory = replace(memory, in_place_since_s=since)
     if since is not None and view.now_s - since > 2.0:  # as good as it gets

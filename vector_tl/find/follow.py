@@ -44,7 +44,7 @@ class Following:
         elif self.client is not None:
             with suppress(UserError):  # it knows nothing of a picture that was sent twice
                 told = self.client.truth(image_id=frame.image_id, serial=self.serial)
-                self.truth(frame, told["boxes"], told["distance_mm"], told["bearing_deg"])
+                self._take(frame, told["distance_mm"])
 
     def result(self) -> dict:
         """What is told of it: shares of the time within KEPT_MM, once reached and from the start; null where there is no truth."""
@@ -62,6 +62,9 @@ class Following:
 
     def truth(self, frame: Frame, boxes_xyxy: np.ndarray, distance_mm: float | None, bearing_deg: float | None) -> None:
         """What the simulator says of a frame."""
+        self._take(frame, distance_mm)
+
+    def _take(self, frame: Frame, distance_mm: float | None) -> None:
         if distance_mm is not None:
             self.distances_mm[frame.image_id] = distance_mm
 

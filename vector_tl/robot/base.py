@@ -8,7 +8,6 @@ from typing import Protocol
 
 from vector_tl.errors import UserError
 
-
 LOW_BATTERY = "battery low"  # a `Stop.reason` after which waiting does not help
 
 

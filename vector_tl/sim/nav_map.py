@@ -45,10 +45,10 @@ class NavMap:
             range_from_mm: where the sensor sits before the origin.
             cliffs: points (x, y before and left of the origin, mm) at which it sees an edge.
         """
-        if origin_id != self._origin_id:
-            self._origin_id = origin_id
+        if origin_id != self._origin_id and self._origin_id:
             self._cells.clear()
             self.objects.clear()
+        self._origin_id = origin_id
         x, y, heading = pose
         c, s = math.cos(heading), math.sin(heading)
 

@@ -20,8 +20,7 @@ CHARGER_MMPS, CHARGER_RADPS = 80.0, 2.0
 
 def route(start: Point, goal: Point, blocks: list[fp.Footprint]) -> list[Point] | None:
     """The shortest way along the corners of what is in the way (visibility graph, Dijkstra): its points after `start`, None without one."""
-    ends = [fp.Footprint(*point, 0.0, 0.0, 0.0, round=True) for point in (start, goal)]
-    room = min((fp.gap_mm(end, block) for block in blocks for end in ends), default=math.inf)
+    room = min((free_mm(end, end, block) for block in blocks for end in (start, goal)), default=math.inf)
     clear = min(CLEAR_MM, room - 1.0)
     if clear < LEAST_CLEAR_MM:
         return None
@@ -54,8 +53,42 @@ def _round(block: fp.Footprint, out_mm: float) -> list[Point]:
 
 
 def _free(a: Point, b: Point, blocks: list[fp.Footprint], clear: float) -> bool:
-    way = fp.Footprint((a[0] + b[0]) / 2, (a[1] + b[1]) / 2, math.atan2(b[1] - a[1], b[0] - a[0]), math.dist(a, b) / 2, 0.0)
-    return all(fp.gap_mm(way, block) >= clear for block in blocks)
+    return all(free_mm(a, b, block) >= clear for block in blocks)
+
+
+def free_mm(a: Point, b: Point, block: fp.Footprint) -> float:
+    """The exact distance of the stretch from `a` to `b` to a footprint, 0 where they meet."""
+    if block.round:
+        return max(_off((block.x_mm, block.y_mm), a, b) - block.half_x_mm, 0.0)
+    c, s = math.cos(block.heading_rad), math.sin(block.heading_rad)
+
+    def within(point: Point) -> Point:
+        x, y = point[0] - block.x_mm, point[1] - block.y_mm
+        return c * x + s * y, c * y - s * x
+
+    a, b, half = within(a), within(b), (block.half_x_mm, block.half_y_mm)
+    near, far = 0.0, 1.0  # the share of the stretch that is inside (slabs)
+    for axis in (0, 1):
+        way = b[axis] - a[axis]
+        if abs(way) < 1e-12:
+            if abs(a[axis]) > half[axis]:
+                far = -1.0
+            continue
+        first, last = sorted(((-half[axis] - a[axis]) / way, (half[axis] - a[axis]) / way))
+        near, far = max(near, first), min(far, last)
+    if near <= far:
+        return 0.0
+    corners = [(x, y) for x in (-half[0], half[0]) for y in (-half[1], half[1])]
+    ends = [math.hypot(max(abs(x) - half[0], 0.0), max(abs(y) - half[1], 0.0)) for x, y in (a, b)]
+    return min(*ends, *(_off(corner, a, b) for corner in corners))
+
+
+def _off(point: Point, a: Point, b: Point) -> float:
+    """Distance of a point to the stretch from `a` to `b`."""
+    dx, dy = b[0] - a[0], b[1] - a[1]
+    along = ((point[0] - a[0]) * dx + (point[1] - a[1]) * dy) / (dx * dx + dy * dy or 1.0)
+    along = min(max(along, 0.0), 1.0)
+    return math.hypot(a[0] + along * dx - point[0], a[1] + along * dy - point[1])
 
 
 def go_to(

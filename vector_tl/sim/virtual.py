@@ -138,7 +138,7 @@ class VirtualVector:
         seen = (body, body.origin_id, body.odometry, body.cliffs)
         if body.off_treads or seen == self._remembered:
             return
-        if self._remembered is None or self._remembered[0] is not body:
+        if self._remembered and self._remembered[0] is not body:
             self.map = NavMap()  # woken up elsewhere
         self._remembered = seen
         edges = [(x, y) for x, y in CLIFF_SENSORS_MM if body.cliffs[0 if x > 0 else 1]]
