@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
+from vector_tl.features import FEATURES
 from vector_tl.sim import textures
 from vector_tl.sim.camera import VectorCamera
 from vector_tl.sim.decor import furnish
@@ -140,3 +141,22 @@ def test_middle_of_every_room_is_free():
         for o in room.obstacles:
             assert math.hypot(o.x_mm, o.y_mm) - o.half_x_mm >= 150
             assert abs(o.x_mm) < room.half_x_mm and abs(o.y_mm) < room.half_y_mm
+
+
+@pytest.mark.parametrize("feature", FEATURES)
+def test_what_is_left_out_changes_the_picture_and_not_its_boxes(feature):
+    shots = []
+    for without in ((), (feature,)):
+        camera = VectorCamera(without=without)
+        try:
+            camera.enter(make_room(12))
+            shots.append(shoot(camera, 220, heading_deg=150))
+        finally:
+            camera.close()
+    assert shots[0].jpeg != shots[1].jpeg
+    np.testing.assert_allclose(shots[0].boxes[0].xyxy, shots[1].boxes[0].xyxy, atol=1.0)
+
+
+def test_without_a_mirror_image_the_floor_under_it_is_plain():
+    assert furnish(make_room(12)).ground_gloss > 0.15 and furnish(make_room(12), without=("mirrors",)).ground_gloss == 0
+    assert (furnish(make_room(12), without=("light",)).surroundings[:, 13] == 0).all()

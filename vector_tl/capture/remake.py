@@ -35,10 +35,11 @@ def remake(settings: CaptureSettings) -> dict:
         raise UserError(f"{folder}/sessions names no simulated session that is whole; take some with vector-tl capture --data {folder}.")
     check = Check(sum(len(about["shots"]) for about in sessions.values()))
     with only_capture(folder), progress(check.pictures, 0) as advance:
-        for camera in sorted({about["camera"] for about in sessions.values()}):
-            with open_studio(camera) as robot:
+        looks = {name: (about["camera"], tuple(about.get("without", ()))) for name, about in sessions.items()}
+        for look in sorted(set(looks.values())):
+            with open_studio(*look) as robot:
                 for name, about in sessions.items():
-                    if about["camera"] == camera:
+                    if looks[name] == look:
                         digests = {shot["name"]: shot["sha256"] for shot in about["shots"]}
                         had = {shot for shot in digests if dataset.image_path(folder, name, shot).exists()}
                         check.made += len(digests) - len(had)

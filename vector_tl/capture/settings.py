@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from vector_tl.errors import UsageError
+from vector_tl.features import Feature
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,8 @@ class CaptureSettings:
     """Make the pictures of all simulated sessions in the data set again and verify them; nothing that is there is changed."""
     camera: Literal["rendered", "plain"] = "rendered"
     """The simulator's camera: rendered (needs EGL), or plain, flat boxes for a quick try."""
+    without: tuple[Feature, ...] = ()
+    """What simulated pictures leave out, to see what it is worth: variety, distractors, light, mirrors, sensor, details."""
 
     @property
     def split_shares(self) -> tuple[float, float, float]:

@@ -56,16 +56,18 @@ class Plan:
     negatives: float
     moving: float
     camera: str
+    without: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, session: str, about: dict) -> "Plan":
         """The plan that a session was taken by."""
-        return cls(session, about["seed"], about["world"], about["planned"], about["first"], about["negatives"], about["moving"], about["camera"])
+        return cls(session, about["seed"], about["world"], about["planned"], about["first"], about["negatives"], about["moving"], about["camera"],
+                   tuple(about.get("without", ())))  # fmt: skip
 
     def facts(self) -> dict:
         """What the session's file says of it."""
-        return {"seed": self.seed, "world": self.world, "first": self.first, "planned": self.pictures,
-                "negatives": self.negatives, "moving": self.moving, "camera": self.camera}  # fmt: skip
+        return {"seed": self.seed, "world": self.world, "first": self.first, "planned": self.pictures, "negatives": self.negatives,
+                "moving": self.moving, "camera": self.camera} | ({"without": list(self.without)} if self.without else {})  # fmt: skip
 
 
 def next_plan(settings: CaptureSettings) -> tuple[Plan | None, list[dict]]:
@@ -90,7 +92,7 @@ def next_plan(settings: CaptureSettings) -> tuple[Plan | None, list[dict]]:
     pictures = math.ceil(left / math.ceil(left / settings.pictures_per_session))  # sessions of about the same size
     world = settings.seed * 100_000 + len(whole)
     negatives = 1.0 if settings.negatives else settings.negative_share
-    return Plan(session, settings.seed, world, pictures, kept, negatives, settings.moving, settings.camera), whole
+    return Plan(session, settings.seed, world, pictures, kept, negatives, settings.moving, settings.camera, settings.without), whole
 
 
 def _is_finished(folder: Path, session: str, name: str) -> bool:

@@ -22,11 +22,11 @@ TARGETS = 2  # Vectors beside the viewer, so that some pictures show two
 SAME_BOX_PX, SAME_POSE_MM, SAME_HEADING_RAD, SAME_GREYS = 1.0, 0.5, 0.002, 2.0  # how far a picture may be off when it is taken again
 
 
-def open_studio(camera: str) -> AbstractContextManager[Robot]:
+def open_studio(camera: str, without: tuple[str, ...] = ()) -> AbstractContextManager[Robot]:
     """A simulator of one's own, whose world waits for the camera."""
     from vector_tl.robot.open import open_robot  # brings the SDK
 
-    return open_robot("sim", lockstep=True, targets=TARGETS, camera=camera, camera_fps=CAMERA_FPS)
+    return open_robot("sim", lockstep=True, targets=TARGETS, camera=camera, camera_fps=CAMERA_FPS, without=without)
 
 
 @dataclass(frozen=True)

@@ -12,16 +12,19 @@ from vector_tl.sim.scene import CameraMotion, Room, Shot, VectorPose
 RENDER_SCALE = 0.85  # of the resolution in the picture's middle: as soft as the robot's own pictures, and a quarter faster
 SHUTTER_S = 0.012  # how long the shutter is open; motion smears the picture for that long
 
+PLAIN_LOOK = SensorLook(vignette=0.0, circle_px=4000.0, bloom_near=0.0, bloom_far=0.0, saturation=1.0, edge_blur=0.0, black_level=0.0, quality=90)
+
 
 class VectorCamera:
     """The cameras of all robots of one room. It owns an OpenGL context: make and use it in one thread."""
 
-    def __init__(self, size_wh: tuple[int, int] = (640, 360), photos: list[Path] | None = None):
-        """`photos` (without a Vector in them) serve as surfaces of rooms beside the drawn ones."""
+    def __init__(self, size_wh: tuple[int, int] = (640, 360), photos: list[Path] | None = None, without: tuple[str, ...] = ()):
+        """`photos` (without a Vector in them) serve as surfaces of rooms beside the drawn ones; `without` names what is left out."""
         self.size_wh = size_wh
         self._photos = sorted(photos or [])
+        self._without = without
         self._lens = Lens(size_wh, focal_px=353.0 * size_wh[0] / 640, render_scale=RENDER_SCALE)
-        self._renderer = Renderer(self._lens.render_size_wh, self._lens.render_focal_px)
+        self._renderer = Renderer(self._lens.render_size_wh, self._lens.render_focal_px, details="details" not in without)
         self._sensors: dict[int, Sensor] = {}
         self._room: Room | None = None
 
@@ -29,20 +32,21 @@ class VectorCamera:
         """Look at `room` from now on; every robot's camera gets a look of its own, drawn from the room's seed."""
         self._room = room
         self._sensors.clear()
-        self._renderer.enter(furnish(room, self._photos))
+        self._renderer.enter(furnish(room, self._photos, self._without))
 
     def shoot(self, vectors: tuple[VectorPose, ...], viewer: int, motion: CameraMotion, rng: np.random.Generator, dt_s: float = 1 / 15) -> Shot:
         """The picture that `vectors[viewer]` takes now, `dt_s` after its last one, with the exact boxes of all others."""
         sensor = self._sensor(viewer)
         linear, ids = self._lens.warp(*self._renderer.render(vectors, viewer))
-        smear_px = self._lens.focal_px * SHUTTER_S
-        rgb = sensor.expose(linear, dt_s, (motion.turn_radps * smear_px, motion.head_radps * smear_px), rng)
+        plain = "sensor" in self._without
+        smear_px = 0.0 if plain else self._lens.focal_px * SHUTTER_S
+        rgb = sensor.expose(linear, dt_s, (motion.turn_radps * smear_px, motion.head_radps * smear_px), None if plain else rng)
         names = tuple(OWN_BODY if index == viewer else index + 1 for index in range(len(vectors)))
         return Shot(jpeg=encode(rgb, sensor.look.quality), boxes=boxes_from_ids(ids, names, OWN_BODY))
 
     def _sensor(self, viewer: int) -> Sensor:
         if viewer not in self._sensors:
-            look = SensorLook.draw(np.random.default_rng([self._room.seed, 3, viewer]))
+            look = PLAIN_LOOK if "sensor" in self._without else SensorLook.draw(np.random.default_rng([self._room.seed, 3, viewer]))
             self._sensors[viewer] = Sensor(look, self.size_wh)
         return self._sensors[viewer]
 

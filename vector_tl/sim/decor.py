@@ -1,7 +1,7 @@
 """How a room looks: surfaces, furniture, windows and lamps, drawn from the room's seed."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import cv2
@@ -9,9 +9,11 @@ import numpy as np
 
 from vector_tl.sim import textures
 from vector_tl.sim.furniture import furnish_around
-from vector_tl.sim.scene import Room
-from vector_tl.sim.shapes import Material, join, moved, quad
+from vector_tl.sim.scene import Obstacle, Room
+from vector_tl.sim.shapes import Material, box, join, moved, quad
 from vector_tl.sim.things import KINDS, finish, leaning_sheet, thing
+
+ROUGHNESS, EMISSION = 11, 13  # columns of a vertex row
 
 
 @dataclass
@@ -48,9 +50,9 @@ class _Shelf:
         return len(self.layers) - 1
 
 
-def furnish(room: Room, photos: list[Path] | None = None) -> Decor:
-    """Surfaces, things and light for `room`; `photos` (without a Vector) serve as further surface textures."""
-    rng = np.random.default_rng([room.seed, 2])
+def furnish(room: Room, photos: list[Path] | None = None, without: tuple[str, ...] = ()) -> Decor:
+    """Surfaces, things and light for `room`; `photos` (without a Vector) serve as further surface textures; `without`: see `features`."""
+    rng = np.random.default_rng([0 if "variety" in without else room.seed, 2])
     shelf = _Shelf(rng, photos or [])
     layers = [shelf.add(textures.THINGS) for _ in range(5)]
     gloss = float(rng.choice([rng.uniform(0, 0.15), rng.uniform(0.15, 0.9)]))
@@ -59,8 +61,9 @@ def furnish(room: Room, photos: list[Path] | None = None) -> Decor:
     warm = rng.normal(0, 0.12)
     lamp_color = np.array([1 + warm, 1.0, 1 - warm]) * rng.choice([0.0, rng.uniform(0.3, 2.5)], p=[0.2, 0.8])
     azimuth, height = rng.uniform(-math.pi, math.pi), math.radians(rng.uniform(25, 80))
-    parts = _walls(room, rng, shelf, backlit, layers) + _clutter(room, rng, layers)
-    return Decor(
+    parts = _walls(room, rng, shelf, backlit, layers)
+    parts += [_plain_box(o) for o in room.obstacles] if "distractors" in without else _clutter(room, rng, layers)
+    decor = Decor(
         ground=ground,
         surroundings=join(parts),
         textures=shelf.layers,
@@ -71,6 +74,20 @@ def furnish(room: Room, photos: list[Path] | None = None) -> Decor:
         paint=(float(rng.choice([rng.uniform(0.5, 1.2), rng.uniform(1.0, 2.0)])), rng.uniform(0.8, 1.5), float(rng.uniform(0.5, 3.0))),
         eye_tint=_eye_tint(rng),
     )
+    if "light" in without:
+        decor.surroundings[:, EMISSION] = 0.0
+        decor = replace(decor, to_lamp=(0.3, 0.2, 0.93), lamp_color=(1.0, 1.0, 1.0), ambient_color=(0.4, 0.4, 0.4))
+    if "mirrors" in without:
+        decor.ground[:, ROUGHNESS] = 1.0
+        decor = replace(decor, ground_gloss=0.0)
+    if "details" in without:
+        decor = replace(decor, paint=(1.0, 1.0, 1.5), eye_tint=(0.10, 0.62, 1.0))
+    return decor
+
+
+def _plain_box(obstacle: Obstacle) -> np.ndarray:
+    rows = box((obstacle.half_x_mm, obstacle.half_y_mm, obstacle.height_mm), Material((0.4, 0.35, 0.3), 0.8, 0.04))
+    return moved(rows, (obstacle.x_mm, obstacle.y_mm, 0), obstacle.heading_rad)
 
 
 def _eye_tint(rng: np.random.Generator) -> tuple[float, ...]:

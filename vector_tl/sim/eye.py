@@ -25,15 +25,15 @@ class Camera(Protocol):
 CameraFactory = Callable[[tuple[int, int]], Camera]
 
 
-def factory_for(kind: str) -> CameraFactory:
-    """The factory behind --camera rendered | plain."""
+def factory_for(kind: str, without: tuple[str, ...] = ()) -> CameraFactory:
+    """The factory behind --camera rendered | plain, and --without."""
     if kind == "plain":
         from vector_tl.sim.plain_camera import PlainCamera
 
         return PlainCamera
     from vector_tl.sim.camera import VectorCamera
 
-    return lambda size_wh: VectorCamera(size_wh=size_wh)
+    return lambda size_wh: VectorCamera(size_wh=size_wh, without=without)
 
 
 @dataclass(frozen=True)

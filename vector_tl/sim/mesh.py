@@ -88,8 +88,8 @@ def camera_matrix(pose: VectorPose) -> np.ndarray:
 
 
 @cache
-def vector_parts() -> dict[str, np.ndarray]:
-    """Vertex rows (N, 15) of every moving part, in the robot's frame at rest.
+def vector_parts(details: bool = True) -> dict[str, np.ndarray]:
+    """Vertex rows (N, 15) of every moving part, in the robot's frame at rest; without `details` what the mesh itself has, and eyes.
 
     Raises:
         UserError: the SDK with its mesh is not installed.
@@ -109,16 +109,23 @@ def vector_parts() -> dict[str, np.ndarray]:
         outlines[group] = position
         parts[part].append(vertices(position, normal, np.zeros((len(position), 2)), material))
     for side in (1, -1):
+        parts["eyes"].append(rounded_patch((9.35, side * 5.6, EYE_HEIGHT_MM), (0, 3.9, 0), (0, 0, 4.3), 4.0, EYE))
+    if details:
+        _add_details(parts, outlines)
+    return {name: join(rows) for name, rows in parts.items()}
+
+
+def _add_details(parts: dict[str, list[np.ndarray]], outlines: dict[str, np.ndarray]) -> None:
+    """What the photographs show and the mesh lacks."""
+    for side in (1, -1):
         parts["head"] += _head_patch(side)
         parts["body"] += _wheel_faces(side) + _tread_ribs(outlines["tracks_L_geo"], side)
-        parts["eyes"].append(rounded_patch((9.35, side * 5.6, EYE_HEIGHT_MM), (0, 3.9, 0), (0, 0, 4.3), 4.0, EYE))
     parts["head"].append(rounded_patch((9.0, 0, 39.5), (0, 1.8, 0), (0, 0, 1.8), 2.0, Material((0.02, 0.02, 0.03), 0.05, 0.3)))
     parts["body"].append(rounded_patch((15.6, 0, 14.0), (0, 1.6, 0), (0, 0, 1.6), 2.0, RANGE_LED))
     back = outlines["body_geo"]
     for x in (-30.0, -36.0, -42.0):  # the backpack's lights lie on the ridge of the body
         ridge = back[np.abs(back[:, 0] - x) < 4][:, 2].max() + 0.3
         parts["body"].append(rounded_patch((x, 0, ridge), (1.6, 0, 0), (0, 1.6, 0), 2.0, BACK_LED))
-    return {name: join(rows) for name, rows in parts.items()}
 
 
 def _sdk_mesh() -> dict[str, trimesh.Trimesh]:

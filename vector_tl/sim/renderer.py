@@ -54,7 +54,7 @@ def projection(tan_half_wh: tuple[float, float], near_mm: float = 4.0, far_mm: f
 class Renderer:
     """Pictures of `size_wh` pixels with the pinhole focal length `focal_px`, its axis in the picture's middle."""
 
-    def __init__(self, size_wh: tuple[int, int], focal_px: float):
+    def __init__(self, size_wh: tuple[int, int], focal_px: float, details: bool = True):
         self.size_wh = size_wh
         self._projection = projection((size_wh[0] / 2 / focal_px, size_wh[1] / 2 / focal_px))
         gl = self.gl = open_context()
@@ -74,7 +74,7 @@ class Renderer:
         self._shadow_target = gl.framebuffer(depth_attachment=self._shadow_map)
         self._cube = gl.texture_cube((_CUBE_SIZE,) * 2, 4, dtype="f2")
         self._cube_target = gl.framebuffer([gl.texture((_CUBE_SIZE,) * 2, 4, dtype="f2")], gl.depth_renderbuffer((_CUBE_SIZE,) * 2))
-        self._robot = {name: self._upload(rows) for name, rows in vector_parts().items()}
+        self._robot = {name: self._upload(rows) for name, rows in vector_parts(details).items()}
         self._room: list = []
         self._textures = None
         self.decor: Decor | None = None

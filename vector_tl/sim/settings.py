@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from vector_tl.features import Feature
+
 
 @dataclass(frozen=True)
 class SimSettings:
@@ -30,3 +32,5 @@ class SimSettings:
     """Port of the first robot, the next ones follow; 0 takes any free ones."""
     camera: Literal["rendered", "plain"] = "rendered"
     """rendered: the mesh through lens and sensor (needs EGL); plain: flat boxes, quick, for tests and machines without EGL."""
+    without: tuple[Feature, ...] = ()
+    """What the rendered camera leaves out, to see what it is worth: variety, distractors, light, mirrors, sensor, details."""
