@@ -42,14 +42,16 @@ class Behaviours:
             steps.close()
             return "not started"
         over = asyncio.get_running_loop().create_future()
-        running = self.robot.perform(steps, lambda how: over.done() or over.set_result(how), animates)
-        if tag is not None:
+
+        def ended(how: str) -> None:
+            self._by_tag = {tag: other for tag, other in self._by_tag.items() if not other.over}  # who cuts a call off may still cancel by its tag
+            if not over.done():
+                over.set_result(how)
+
+        running = self.robot.perform(steps, ended, animates)
+        if tag is not None and not running.over:
             self._by_tag[tag] = running
-        try:
-            return await over
-        finally:
-            if tag is not None and self._by_tag.get(tag) is running:
-                del self._by_tag[tag]
+        return await over
 
     async def _act(self, response, tag: int, steps: Steps):
         how = await self._perform("action", steps, tag)
