@@ -141,6 +141,9 @@ def run(program: Path, known: Tutorial, camera: str) -> dict:
         seen, over = Seen(), threading.Event()
         if known.hand and known.hand[1] is None:
             sim.truth.fault(known.hand[0], **known.hand[2])
+            until = time.monotonic() + 5
+            while known.hand[0] == "take_photo" and time.monotonic() < until and not any(e["kind"] == "photo" for e in sim.truth.log()["entries"]):
+                time.sleep(0.1)
             time.sleep(0.5)
         env = {key: value for key, value in os.environ.items() if key not in ("DISPLAY", "WAYLAND_DISPLAY", "ANKI_ROBOT_SERIAL")}
         old_meaning = "enable_nav_map_feed=True" in program.read_text()

@@ -36,6 +36,7 @@ class Command:
 COMMANDS = {
     "doctor": Command("Check this machine and, if asked, a robot; say what to do", "vector_tl.doctor:DoctorSettings", "vector_tl.doctor:doctor"),
     "sim": Command("Run a simulated Vector for any SDK program", "vector_tl.sim.settings:SimSettings", "vector_tl.sim.server:run", prints_itself=True),
+    "sim fault": Command("Let something go wrong with a simulated Vector", "vector_tl.robot.fault:FaultSettings", "vector_tl.robot.fault:fault"),
     "sim rpcs": Command("Tell what the simulated Vector answers", "vector_tl.sim.unsupported:RpcSettings", "vector_tl.sim.unsupported:rpcs"),
     "capture": Command("Take pictures from a robot's camera", "vector_tl.capture.settings:CaptureSettings", "vector_tl.capture.run:capture"),
     "label import": Command("Take in pictures, videos and data sets", "vector_tl.labels.settings:ImportSettings", "vector_tl.labels.importing:import_data"),

@@ -50,6 +50,8 @@ async def serve(settings: SimSettings, camera_factory: CameraFactory | None) -> 
         gc.freeze()  # what lives from the start on needs no looking at: shorter collections, steadier answers
         for robot, port in zip(simulator.robots, ports):
             print(f"ready {robot.serial} {port}", flush=True)
+        if settings.view:
+            print(f"view http://127.0.0.1:{truth.port}/view?token={token}", flush=True)
         await asyncio.wait([asyncio.create_task(ended.wait()), *tasks], return_when=asyncio.FIRST_COMPLETED)
         for task in tasks:
             if task.done() and not ended.is_set():

@@ -30,6 +30,8 @@ class SimSettings:
     """The world moves only by POST /step of the truth channel."""
     port: int = 0
     """Port of the first robot, the next ones follow; 0 takes any free ones."""
+    view: bool = False
+    """Print the address of a page: the map from above, each robot's camera with the truth drawn over it, buttons for the faults."""
     camera: Literal["rendered", "plain"] = "rendered"
     """rendered: the mesh through lens and sensor (needs EGL); plain: flat boxes, quick, for tests and machines without EGL."""
     without: tuple[Feature, ...] = ()

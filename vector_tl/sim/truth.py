@@ -14,12 +14,13 @@ from starlette.routing import Route
 from vector_tl.errors import UserError
 from vector_tl.sim.body import LIFT_RANGE_MM, lift_angle_rad
 from vector_tl.sim.simulator import Simulator
+from vector_tl.sim.view import view_routes
 
 MOST_STEP_MS = 600_000
 
 
 def truth_app(simulator: Simulator, token: str) -> Starlette:
-    """The endpoints: GET /truth, /log; POST /fault, /step, /place, /world."""
+    """The endpoints: GET /truth, /log; POST /fault, /step, /place, /world; and those of the page for people."""
 
     async def truth(request: Request) -> JSONResponse:
         robot = simulator.robot(request.query_params.get("serial"))
@@ -91,7 +92,7 @@ def truth_app(simulator: Simulator, token: str) -> Starlette:
     async def bad_request(request: Request, error: UserError) -> JSONResponse:
         return JSONResponse({"error": str(error)}, 400)
 
-    routes = [Route("/truth", truth), Route("/log", log)]
+    routes = [Route("/truth", truth), Route("/log", log), *view_routes(simulator)]
     routes += [Route(f"/{endpoint.__name__}", endpoint, methods=["POST"]) for endpoint in (fault, step, place, world)]
     app = Starlette(routes=routes, exception_handlers={UserError: bad_request})
 

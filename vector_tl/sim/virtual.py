@@ -45,6 +45,7 @@ class VirtualVector:
         self.eye_color = (0.45, 1.0)  # hue, saturation
         self.volume = 3
         self.image_id = self.sent_image_id = self.last_image_ms = self._last_view_ms = 0
+        self.shown: tuple[int, bytes] | None = None  # the newest frame that left it, for a person to look at
         self.images_elsewhere = 0  # taken in earlier rooms: a room's pictures do not depend on what was before it
         self.exposure = (True, 30, 1.0)  # automatic, ms, gain
         self.faults: dict[str, Fault] = {}
@@ -99,6 +100,7 @@ class VirtualVector:
 
     def _send_frame(self, message) -> None:
         self.sent_image_id = message.image_id
+        self.shown = (message.image_id, message.data)
         for outbox in self.cameras:
             outbox.put(message)
 
