@@ -33,11 +33,11 @@ from vector_tl.errors import UserError
 from vector_tl.robot.simulator import SimulatorProcess
 
 WORLD = 44  # a table with room for a square before the robot, and an edge
-LIMIT_S, LOOP_S = 90.0, 20.0
+LIMIT_S, LOOP_S = 150.0, 20.0
 WATCH_S = 0.1
 PLUMBING = {"ProtocolVersion", "SDKInitialization", "BehaviorControl", "EventStream", "EnableFaceDetection", "EnableMarkerDetection",
             "GetCameraConfig", "DeleteCustomObjects", "IsImageStreamingEnabled", "UserAuthentication"}
-OLD_MEANING = "import asyncio, concurrent.futures\nconcurrent.futures.CancelledError = asyncio.CancelledError\n"
+OLD_MEANING = "import asyncio, anki_vector.nav_map\nanki_vector.nav_map.CancelledError = asyncio.CancelledError\n"
 RUNNER = """
 import runpy, sys
 from anki_vector import viewer

@@ -71,7 +71,10 @@ class Renderer:
         self._shadow_map = gl.depth_texture((_SHADOW_SIZE,) * 2)
         self._shadow_map.compare_func = "<="
         self._shadow_map.repeat_x = self._shadow_map.repeat_y = False
-        self._shadow_target = gl.framebuffer(depth_attachment=self._shadow_map)
+        # Each with a colour of one byte that nobody looks at: only such framebuffers can be copied.
+        self._shadow_target, self._room_shadow = (
+            gl.framebuffer([gl.texture((_SHADOW_SIZE,) * 2, 1)], depth) for depth in (self._shadow_map, gl.depth_texture((_SHADOW_SIZE,) * 2))
+        )
         self._cube = gl.texture_cube((_CUBE_SIZE,) * 2, 4, dtype="f2")
         self._cube_target = gl.framebuffer([gl.texture((_CUBE_SIZE,) * 2, 4, dtype="f2")], gl.depth_renderbuffer((_CUBE_SIZE,) * 2))
         self._robot = {name: self._upload(rows) for name, rows in vector_parts(details).items()}
@@ -80,12 +83,14 @@ class Renderer:
         self.decor: Decor | None = None
 
     def _upload(self, rows: np.ndarray):
-        buffer = self.gl.buffer(np.ascontiguousarray(rows, "f4").tobytes())
-        skip = "3f 48x" if len(rows) else "3f"
+        """Triangles with every vertex stored, and shaded, once: buffers, what draws them, what draws their shadow."""
+        distinct, index = indexed(np.ascontiguousarray(rows, "f4"))
+        buffer, order = self.gl.buffer(distinct.tobytes()), self.gl.buffer(index.tobytes())
         return (
             buffer,
-            self.gl.vertex_array(self._scene, [(buffer, *_LAYOUT)]),
-            self.gl.vertex_array(self._shadow, [(buffer, skip, "in_position")]),
+            self.gl.vertex_array(self._scene, [(buffer, *_LAYOUT)], order),
+            self.gl.vertex_array(self._shadow, [(buffer, "3f 48x", "in_position")], order),
+            order,
         )
 
     def enter(self, decor: Decor) -> None:
@@ -96,7 +101,7 @@ class Renderer:
         if self._textures is not None:
             self._textures.release()
         self.decor = decor
-        self._room = [self._upload(decor.surroundings), self._upload(decor.ground)]
+        self._room = [self._upload(near_first(decor.surroundings)), self._upload(decor.ground)]
         texels = np.stack(decor.textures)[:, ::-1]  # OpenGL's first row is the lowest
         self._textures = self.gl.texture_array((SIZE, SIZE, len(texels)), 3, np.ascontiguousarray(texels).tobytes())
         self._textures.build_mipmaps()
@@ -104,6 +109,7 @@ class Renderer:
         scene = self._scene
         for name in ("to_lamp", "lamp_color", "ambient_color", "eye_tint"):
             scene[name] = tuple(float(v) for v in getattr(decor, name))
+        self._draw_room_shadow()
         self._bake()
 
     def render(self, vectors: tuple[VectorPose, ...], viewer: int) -> tuple[np.ndarray, np.ndarray]:
@@ -152,19 +158,25 @@ class Renderer:
                 self._robot[name][1].render()
         scene["instance"] = 0.0
         scene["model"].write(_columns(np.eye(4)))
-        self._room[0][1].render()
         if ground:
             scene["gloss"] = float(self.decor.ground_gloss)
             self._room[1][1].render()
+            scene["gloss"] = -1.0
+        self._room[0][1].render()
 
-    def _draw_shadows(self, vectors) -> None:
+    def _draw_room_shadow(self) -> None:
+        """What the room itself hides from its lamp; nothing of that changes until the next room."""
         matrix = self._shadow_matrix()
         self._scene["shadow_matrix"].write(_columns(matrix))
         self._shadow["shadow_matrix"].write(_columns(matrix))
-        self._shadow_target.use()
-        self._shadow_target.clear()
+        self._room_shadow.use()
+        self._room_shadow.clear()
         self._shadow["model"].write(_columns(np.eye(4)))
         self._room[0][2].render()
+
+    def _draw_shadows(self, vectors) -> None:
+        self.gl.copy_framebuffer(self._shadow_target, self._room_shadow)
+        self._shadow_target.use()
         for pose in vectors:
             for name, part in part_matrices(pose).items():
                 self._shadow["model"].write(_columns(part))
@@ -223,6 +235,24 @@ class Renderer:
     def close(self) -> None:
         """Release the context and all that it holds."""
         self.gl.release()
+
+
+def near_first(rows: np.ndarray) -> np.ndarray:
+    """Triangles in the order of their distance from the room's middle: what they hide need not be shaded."""
+    triangles = rows.reshape(-1, 3, rows.shape[1])
+    far_mm = np.linalg.norm(triangles[:, :, :3].mean(axis=1), axis=1)
+    return triangles[np.argsort(far_mm, kind="stable")].reshape(rows.shape)
+
+
+def indexed(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The distinct ones of vertex rows (N, 15) in the order of their first use (M, 15), and which one stands where (N,) uint32."""
+    if not len(rows):
+        return np.zeros((1, rows.shape[1]), np.float32), np.zeros(0, np.uint32)
+    _, first, which = np.unique(rows.view(np.dtype((np.void, rows.itemsize * rows.shape[1]))).ravel(), return_index=True, return_inverse=True)
+    by_use = np.argsort(first)
+    rank = np.empty_like(by_use)
+    rank[by_use] = np.arange(len(by_use))
+    return rows[first[by_use]], rank[which.ravel()].astype(np.uint32)
 
 
 def _columns(matrix: np.ndarray) -> bytes:
