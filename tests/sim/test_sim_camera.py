@@ -8,12 +8,13 @@ import pytest
 
 from vector_tl.features import FEATURES
 from vector_tl.sim import textures
-from vector_tl.sim.camera import VectorCamera
+from vector_tl.sim.camera import VectorCamera, rolled
 from vector_tl.sim.decor import furnish
-from vector_tl.sim.mesh import CAMERA_MM, camera_matrix, part_matrices, pitch_about, vector_parts
+from vector_tl.sim.mesh import CAMERA_MM, RIB_PITCH_MM, camera_matrix, part_matrices, pitch_about, vector_parts
+from vector_tl.sim.renderer import indexed, near_first
 from vector_tl.sim.room import make_room
 from vector_tl.sim.scene import CameraMotion, VectorPose
-from vector_tl.sim.shapes import Material, box, ellipsoid, lathe
+from vector_tl.sim.shapes import Material, box, ellipsoid, lathe, moved
 from vector_tl.sim.things import KINDS, thing
 
 STILL = CameraMotion()
@@ -160,3 +161,33 @@ def test_what_is_left_out_changes_the_picture_and_not_its_boxes(feature):
 def test_without_a_mirror_image_the_floor_under_it_is_plain():
     assert furnish(make_room(12)).ground_gloss > 0.15 and furnish(make_room(12), without=("mirrors",)).ground_gloss == 0
     assert (furnish(make_room(12), without=("light",)).surroundings[:, 13] == 0).all()
+
+
+def test_a_rolling_shutter_leans_upright_things_over_with_their_ids():
+    ids = np.zeros((90, 160), np.uint8)
+    ids[:, 80] = 1
+    light = np.repeat(ids[..., None], 3, axis=2).astype(np.float32)
+    for turn in (2.0, -2.0):
+        _, leaned = rolled(light, ids, CameraMotion(turn_radps=turn), 5.0)
+        columns = leaned.argmax(axis=1)
+        assert columns[89] - columns[0] == pytest.approx(2 * 5 * math.copysign(1, turn), abs=1), "a camera that turns left sees later rows further right"
+        assert columns[45] == 80
+    same, _ = rolled(light, ids, CameraMotion(), 5.0)
+    assert same is light
+
+
+def test_ribs_run_with_the_treads_and_come_round():
+    still, half, round_ = (part_matrices(VectorPose(0, 0, 0, left_tread_mm=mm)) for mm in (0.0, RIB_PITCH_MM / 2, RIB_PITCH_MM))
+    assert set(still) == set(round_) != set(half)
+    low = {name: rows[rows[:, 2] < 0.5][:, 0].max() for name, rows in vector_parts().items() if name.startswith("left_ribs")}
+    assert len(set(np.round(list(low.values()), 3))) > 1
+
+
+def test_vertices_are_stored_once_and_triangles_sorted_by_distance():
+    rows = np.concatenate([moved(box((5, 5, 5), Material()), (x, 0, 0)) for x in (300, 100)]).astype(np.float32)
+    distinct, index = indexed(rows)
+    np.testing.assert_array_equal(distinct[index], rows)
+    assert len(distinct) < len(rows)
+    far = near_first(rows).reshape(-1, 3, 15)[:, :, 0].mean(axis=1)
+    half = len(far) // 2
+    assert (far[:half] < 200).all() and (far[half:] > 200).all()

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from vector_tl.sim.decor import furnish
@@ -11,6 +12,7 @@ from vector_tl.sim.scene import CameraMotion, Room, Shot, VectorPose
 
 RENDER_SCALE = 0.85  # of the resolution in the picture's middle: as soft as the robot's own pictures, and a quarter faster
 SHUTTER_S = 0.012  # how long the shutter is open; motion smears the picture for that long
+READOUT_S = 0.02  # from the first row to the last: a turning camera leans upright things over (a guess: small rolling shutters take 10 to 30 ms)
 
 PLAIN_LOOK = SensorLook(vignette=0.0, circle_px=4000.0, bloom_near=0.0, bloom_far=0.0, saturation=1.0, edge_blur=0.0, black_level=0.0, quality=90)
 
@@ -39,6 +41,8 @@ class VectorCamera:
         sensor = self._sensor(viewer)
         linear, ids = self._lens.warp(*self._renderer.render(vectors, viewer))
         plain = "sensor" in self._without
+        if not plain:
+            linear, ids = rolled(linear, ids, motion, self._lens.focal_px * READOUT_S)
         smear_px = 0.0 if plain else self._lens.focal_px * SHUTTER_S
         rgb = sensor.expose(linear, dt_s, (motion.turn_radps * smear_px, motion.head_radps * smear_px), None if plain else rng)
         names = tuple(OWN_BODY if index == viewer else index + 1 for index in range(len(vectors)))
@@ -53,3 +57,20 @@ class VectorCamera:
     def close(self) -> None:
         """Release the OpenGL context."""
         self._renderer.close()
+
+
+def rolled(light: np.ndarray, ids: np.ndarray, motion: CameraMotion, reach_px: float) -> tuple[np.ndarray, np.ndarray]:
+    """A picture (H, W, 3) and its ids (H, W) as a rolling shutter reads them: row by row, while the camera turns and its head moves.
+
+    Args:
+        reach_px: how far the picture moves during the readout for a turn of 1 rad/s, in the small-angle approximation.
+    """
+    height = len(ids)
+    across, down = motion.turn_radps * reach_px, motion.head_radps * reach_px  # both move the scene against the camera: right, down
+    if max(abs(across), abs(down)) < 0.5:
+        return light, ids
+    lean, stretch, middle = across / height, 1 + down / height, (height - 1) / 2
+    shear = np.array([[1.0, lean, -lean * middle], [0.0, stretch, middle * (1 - stretch)]])
+    size_wh = ids.shape[::-1]
+    return (cv2.warpAffine(light, shear, size_wh, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE),
+            cv2.warpAffine(ids, shear, size_wh, flags=cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE))  # fmt: skip

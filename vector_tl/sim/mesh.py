@@ -39,7 +39,9 @@ GROUPS = {
     "uprArm_L_geo": ("upper_arm", ARM), "uprArm_geo": ("upper_arm", ARM),
     "lwrArm_L_geo": ("lower_arm", ARM), "lwrArm_R_geo": ("lower_arm", ARM), "fork_geo": ("fork", FORK),
 }
-PARTS = ("body", "head", "upper_arm", "lower_arm", "fork", "eyes")
+RIB_PITCH_MM, RIB_PHASES = 4.2, 4  # the treads' ribs are drawn at so many places between one and the next
+RIBS = {side: tuple(f"{side}_ribs_{phase}" for phase in range(RIB_PHASES)) for side in ("left", "right")}
+PARTS = ("body", "head", "upper_arm", "lower_arm", "fork", "eyes", *RIBS["left"], *RIBS["right"])
 HEAD_PIVOT = (-11.0, 47.5)  # x, z in mm
 UPPER_ARM_PIVOT, LOWER_ARM_PIVOT, FORK_PIVOT = (-37.3, 44.7), (-37.4, 32.7), (30.0, 34.0)
 EYE_HEIGHT_MM = 52.3
@@ -77,7 +79,14 @@ def part_matrices(pose: VectorPose) -> dict[str, np.ndarray]:
         "lower_arm": base @ pitch_about(arm, LOWER_ARM_PIVOT),
         "fork": upper @ pitch_about(-arm, FORK_PIVOT),
         "eyes": head @ lids,
+        RIBS["left"][_phase(pose.left_tread_mm)]: base,
+        RIBS["right"][_phase(pose.right_tread_mm)]: base,
     }
+
+
+def _phase(tread_mm: float) -> int:
+    """Which of the `RIBS` shows a tread that has run so far."""
+    return int(tread_mm / RIB_PITCH_MM * RIB_PHASES) % RIB_PHASES
 
 
 def camera_matrix(pose: VectorPose) -> np.ndarray:
@@ -119,7 +128,9 @@ def _add_details(parts: dict[str, list[np.ndarray]], outlines: dict[str, np.ndar
     """What the photographs show and the mesh lacks."""
     for side in (1, -1):
         parts["head"] += _head_patch(side)
-        parts["body"] += _wheel_faces(side) + _tread_ribs(outlines["tracks_L_geo"], side)
+        parts["body"] += _wheel_faces(side)
+        for phase, name in enumerate(RIBS["left" if side > 0 else "right"]):
+            parts[name] += _tread_ribs(outlines["tracks_L_geo"], side, phase / RIB_PHASES * RIB_PITCH_MM)
     parts["head"].append(rounded_patch((9.0, 0, 39.5), (0, 1.8, 0), (0, 0, 1.8), 2.0, Material((0.02, 0.02, 0.03), 0.05, 0.3)))
     parts["body"].append(rounded_patch((15.6, 0, 14.0), (0, 1.6, 0), (0, 0, 1.6), 2.0, RANGE_LED))
     back = outlines["body_geo"]
@@ -163,13 +174,13 @@ def _wheel_faces(side: int) -> list[np.ndarray]:
     return rows
 
 
-def _tread_ribs(track: np.ndarray, side: int, pitch_mm: float = 4.2) -> list[np.ndarray]:
-    """Ribs across the tread, evenly along the convex outline of the left track, mirrored for the right one."""
-    hull = cv2.convexHull(track[:, [0, 2]].astype(np.float32))[:, 0]  # (P, 2) in x, z
+def _tread_ribs(track: np.ndarray, side: int, run_mm: float) -> list[np.ndarray]:
+    """Ribs across the tread, evenly along the convex outline of the left track, mirrored for the right one; forward driving runs them backwards below."""
+    hull = cv2.convexHull(track[:, [0, 2]].astype(np.float32))[:, 0]  # (P, 2) in x, z; forward below, backward above
     closed = np.vstack([hull, hull[:1]])
     length = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(closed, axis=0), axis=1))])
     rows = []
-    for at in np.arange(0, length[-1], pitch_mm):
+    for at in (np.arange(0, length[-1], RIB_PITCH_MM) - run_mm) % length[-1]:
         i = int(np.searchsorted(length, at, side="right")) - 1
         along = (closed[i + 1] - closed[i]) / (length[i + 1] - length[i])
         point = closed[i] + along * (at - length[i])

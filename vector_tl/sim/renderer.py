@@ -77,7 +77,7 @@ class Renderer:
         )
         self._cube = gl.texture_cube((_CUBE_SIZE,) * 2, 4, dtype="f2")
         self._cube_target = gl.framebuffer([gl.texture((_CUBE_SIZE,) * 2, 4, dtype="f2")], gl.depth_renderbuffer((_CUBE_SIZE,) * 2))
-        self._robot = {name: self._upload(rows) for name, rows in vector_parts(details).items()}
+        self._robot = {name: self._upload(rows) for name, rows in vector_parts(details).items() if len(rows)}
         self._room: list = []
         self._textures = None
         self.decor: Decor | None = None
@@ -152,7 +152,7 @@ class Renderer:
             scene["instance"] = float(OWN_BODY if index == viewer else index + 1)
             scene["gloss"] = -1.0
             for name, matrix in part_matrices(pose).items():
-                if index == viewer and name in ("head", "eyes"):
+                if name not in self._robot or (index == viewer and name in ("head", "eyes")):
                     continue  # the camera sits inside the head
                 scene["model"].write(_columns(matrix))
                 self._robot[name][1].render()
@@ -179,8 +179,9 @@ class Renderer:
         self._shadow_target.use()
         for pose in vectors:
             for name, part in part_matrices(pose).items():
-                self._shadow["model"].write(_columns(part))
-                self._robot[name][2].render()
+                if name in self._robot:
+                    self._shadow["model"].write(_columns(part))
+                    self._robot[name][2].render()
 
     def _shadow_matrix(self, reach_mm: float = 900.0) -> np.ndarray:
         """The lamp's parallel view (4, 4) of the middle of the room; its near plane keeps ceiling and far walls out."""
@@ -246,8 +247,6 @@ def near_first(rows: np.ndarray) -> np.ndarray:
 
 def indexed(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The distinct ones of vertex rows (N, 15) in the order of their first use (M, 15), and which one stands where (N,) uint32."""
-    if not len(rows):
-        return np.zeros((1, rows.shape[1]), np.float32), np.zeros(0, np.uint32)
     _, first, which = np.unique(rows.view(np.dtype((np.void, rows.itemsize * rows.shape[1]))).ravel(), return_index=True, return_inverse=True)
     by_use = np.argsort(first)
     rank = np.empty_like(by_use)

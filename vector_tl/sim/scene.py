@@ -16,7 +16,7 @@ class VectorPose:
     lift_height_mm: float = 32.0
     left_tread_mm: float = 0.0  # how far each tread has run: moves its ribs
     right_tread_mm: float = 0.0
-    eyes_open: float = 1.0  # 0 shut, 1 open
+    eyes_open: float = 1.0  # 0 shut, 1 open, above: wide
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ CONTACT_ENDS_MM = 3.0  # a contact is over, and may be counted again, once so fa
 CLIFF_SENSORS_MM = ((18.0, 14.0), (18.0, -14.0), (-42.0, 14.0), (-42.0, -14.0))  # x, y under the body: front pair, back pair
 BALANCE_X_MM = -18.0  # it falls once this point is over the edge
 FALL_MS, PICK_UP_MS = 400, 1500
+MOOD_MS, EYE_MOODS = 2900, (1.0, 1.0, 0.55, 1.0, 1.18, 0.8)  # how far the eyes are open, one after another
 RANGE_X_MM, RANGE_MIN_MM, RANGE_MAX_MM = 20.0, 30.0, 1200.0  # time-of-flight sensor in the chest
 RANGE_CONE_RAD = tuple(math.radians(a) for a in (-12.0, -6.0, 0.0, 6.0, 12.0))
 SENSOR_HEIGHT_MM = 25.0
@@ -229,9 +230,11 @@ class World:
         )
 
     def _eyes_open(self, index: int) -> float:
-        """Eyes shut for 150 ms about every four seconds, each Vector at its own times."""
-        since = (self.t_ms - self._entered_ms + 1370 * index) % (3700 + 410 * index)
-        return abs(since - 75) / 75 if since < 150 else 1.0
+        """Eyes shut for 150 ms about every four seconds, each Vector at its own times; between, its moods: normal, wide, half closed."""
+        t_ms = self.t_ms - self._entered_ms + 1370 * index
+        since = t_ms % (3700 + 410 * index)
+        mood = EYE_MOODS[(t_ms // MOOD_MS + self.seed + index) % len(EYE_MOODS)]
+        return mood * abs(since - 75) / 75 if since < 150 else mood
 
     def camera_motion(self, index: int) -> CameraMotion:
         body = self.bodies[index]
