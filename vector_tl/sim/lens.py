@@ -5,7 +5,7 @@ holds what differs from robot to robot and room to room. Light is linear: 1.0 is
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import cv2
@@ -108,6 +108,7 @@ class SensorLook:
     edge_blur: float = 0.5  # how much blur is mixed in at the edge
     black_level: float = 0.015
     contrast: float = 0.3  # of the S curve
+    crush: float = 0.0  # signal below this is black
     quality: int = 65  # JPEG
     target: float = 0.45  # mean brightness the exposure control works for
     lag_s: float = 0.4  # its time constant
@@ -126,7 +127,7 @@ class SensorLook:
         else:
             bias = rng.normal(0.0, 0.25)
         warm = rng.normal(0.0, 0.05)  # red against blue
-        return cls(
+        look = cls(
             vignette=rng.uniform(0.1, 0.7),
             shift_px=(rng.normal(0, 18), rng.normal(0, 10)),
             circle_px=rng.uniform(352, 430),
@@ -148,6 +149,12 @@ class SensorLook:
             center_metering=rng.uniform(0.0, 0.9),
             exposure_bias_ev=bias,
             max_gain=rng.uniform(6, 24),
+        )
+        if rng.random() >= 0.35:
+            return look
+        return replace(  # harsh, as real stills against a window are: blacks without detail, large blown-out areas, coarse noise
+            look, crush=rng.uniform(0.02, 0.12), contrast=rng.uniform(0.6, 0.95), black_level=rng.uniform(0.0, 0.01), noise=rng.uniform(3.0, 8.0),
+            target=rng.uniform(0.45, 0.66),
         )
 
 
@@ -321,7 +328,7 @@ def _tone_curve(look: SensorLook) -> np.ndarray:
     """Sensor code to grey level, uint8 (256,): a soft shoulder below white, an S curve for contrast, and the black level."""
     signal = np.arange(256) / 255 * CODE_WHITE
     soft = np.where(signal < 0.8, signal, 0.8 + 0.2 * (1 - np.exp(-(signal - 0.8) / 0.2)) / (1 - math.exp(-1.25)))  # white at signal 1.05
-    soft = np.clip(soft, 0, 1)
+    soft = np.clip((soft - look.crush) / (1 - look.crush), 0, 1)
     curved = soft + look.contrast * soft * (1 - soft) * (2 * soft - 1)
     return np.round(255 * (look.black_level + (1 - look.black_level) * curved)).astype(np.uint8)
 
