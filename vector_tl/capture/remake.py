@@ -18,7 +18,7 @@ NAMED = 5  # so many pictures are named in an error
 
 
 def remake(settings: CaptureSettings) -> dict:
-    """Take every simulated session of the data set again: pictures that are missing are written, those that are there are left alone.
+    """Take every simulated session again, but for those in front of photographs: pictures that are missing are written, those there are left alone.
 
     Returns:
         {"sessions", "pictures", "made", "same_bytes", "within_tolerance", "differ", "damaged", "held", "largest", "seconds"}: `held` is "digest" when
@@ -30,7 +30,8 @@ def remake(settings: CaptureSettings) -> dict:
     """
     started_s = time.monotonic()
     folder = settings.data
-    sessions = {name: about for name, about in read_all(folder).items() if about.get("source") == "simulator" and about["whole"]}
+    simulated = {name: about for name, about in read_all(folder).items() if about.get("source") == "simulator" and about["whole"]}
+    sessions = {name: about for name, about in simulated.items() if not about.get("backgrounds")}
     if not sessions:
         raise UserError(f"{folder}/sessions names no simulated session that is whole; take some with vector-tl capture --data {folder}.")
     check = Check(sum(len(about["shots"]) for about in sessions.values()))

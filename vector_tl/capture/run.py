@@ -58,7 +58,8 @@ def capture_simulated(settings: CaptureSettings) -> dict:
         plan, whole = next_plan(settings)
         if plan is not None:
             before = sum(len(about["shots"]) for about in whole)
-            with progress(settings.count, before) as advance, open_studio(plan.camera, plan.without) as studio, recorded(studio, settings) as robot:
+            studio = open_studio(plan.camera, plan.without, settings.backgrounds)
+            with progress(settings.count, before) as advance, studio as opened, recorded(opened, settings) as robot:
                 while plan is not None:
                     dataset.extend_splits(settings.data, [plan.session], settings.split_shares)
                     take_session(settings.data, plan, robot, robot.truth, lambda shot, picture: advance())

@@ -59,6 +59,8 @@ class CaptureSettings:
     """Make the pictures of all simulated sessions in the data set again and verify them; nothing that is there is changed."""
     camera: Literal["rendered", "plain"] = "rendered"
     """The simulator's camera: rendered (needs EGL), or plain, flat boxes for a quick try."""
+    backgrounds: Path | None = None
+    """Put simulated Vectors in front of the photographs in this folder, such as those of capture --negatives in your own room: labelled at once."""
     without: tuple[Feature, ...] = ()
     """What simulated pictures leave out, to see what it is worth: variety, distractors, light, mirrors, sensor, details."""
 
@@ -85,6 +87,8 @@ class CaptureSettings:
             raise UsageError(f"--reach-mm {self.reach_mm:g} must be from 200 to 3000.")
         if self.target is not None and (self.target == self.robot) != (self.robot == "sim"):
             raise UsageError("--target must be another robot than --robot, or both must be sim.")
+        if self.backgrounds is not None and (self.robot != "sim" or self.target is not None or self.camera != "rendered"):
+            raise UsageError("--backgrounds puts simulated Vectors before photographs: leave out --robot, --target and --camera.")
         if self.target is not None and self.negatives:
             raise UsageError("--negatives means that no Vector is in view; leave out --target.")
         alone = [flag for flag, given in (("--session", self.session), ("--model", self.model), ("--page", self.page)) if given]

@@ -1,6 +1,7 @@
 """Sessions in the simulator: a hand puts the Vectors somewhere, the robot's camera takes the picture, the truth channel labels it."""
 
 import math
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -57,17 +58,19 @@ class Plan:
     moving: float
     camera: str
     without: tuple[str, ...] = ()
+    backgrounds: str | None = None  # name of the folder of photographs
 
     @classmethod
     def of(cls, session: str, about: dict) -> "Plan":
         """The plan that a session was taken by."""
         return cls(session, about["seed"], about["world"], about["planned"], about["first"], about["negatives"], about["moving"], about["camera"],
-                   tuple(about.get("without", ())))  # fmt: skip
+                   tuple(about.get("without", ())), about.get("backgrounds"))  # fmt: skip
 
     def facts(self) -> dict:
         """What the session's file says of it."""
-        return {"seed": self.seed, "world": self.world, "first": self.first, "planned": self.pictures, "negatives": self.negatives,
-                "moving": self.moving, "camera": self.camera} | ({"without": list(self.without)} if self.without else {})  # fmt: skip
+        facts = {"seed": self.seed, "world": self.world, "first": self.first, "planned": self.pictures, "negatives": self.negatives,
+                 "moving": self.moving, "camera": self.camera}  # fmt: skip
+        return facts | ({"without": list(self.without)} if self.without else {}) | ({"backgrounds": self.backgrounds} if self.backgrounds else {})
 
 
 def next_plan(settings: CaptureSettings) -> tuple[Plan | None, list[dict]]:
@@ -75,10 +78,12 @@ def next_plan(settings: CaptureSettings) -> tuple[Plan | None, list[dict]]:
 
     A session is whole once its file says so and every picture of it is there (a clone of a repository has labels alone).
     """
+    photographs = settings.backgrounds and re.sub(r"[^\w-]+", "-", settings.backgrounds.resolve().name)
+    kind = "-no-".join([f"room-{photographs}" if photographs else "sim", *settings.without])
     whole: list[dict] = []
     kept = 0
     while True:
-        session = f"sim-{settings.seed}-{len(whole):03d}"
+        session = f"{kind}-{settings.seed}-{len(whole):03d}"
         about = read_session(settings.data, session)
         if about is None:
             break
@@ -92,7 +97,8 @@ def next_plan(settings: CaptureSettings) -> tuple[Plan | None, list[dict]]:
     pictures = math.ceil(left / math.ceil(left / settings.pictures_per_session))  # sessions of about the same size
     world = settings.seed * 100_000 + len(whole)
     negatives = 1.0 if settings.negatives else settings.negative_share
-    return Plan(session, settings.seed, world, pictures, kept, negatives, settings.moving, settings.camera, settings.without), whole
+    return Plan(session, settings.seed, world, pictures, kept, negatives, settings.moving, settings.camera,
+                settings.without, photographs), whole  # fmt: skip
 
 
 def _is_finished(folder: Path, session: str, name: str) -> bool:

@@ -22,11 +22,11 @@ TARGETS = 2  # Vectors beside the viewer, so that some pictures show two
 SAME_BOX_PX, SAME_POSE_MM, SAME_HEADING_RAD, SAME_GREYS = 1.0, 0.5, 0.002, 2.0  # how far a picture may be off when it is taken again
 
 
-def open_studio(camera: str, without: tuple[str, ...] = ()) -> AbstractContextManager[Robot]:
+def open_studio(camera: str, without: tuple[str, ...] = (), backgrounds: Path | None = None) -> AbstractContextManager[Robot]:
     """A simulator of one's own, whose world waits for the camera."""
     from vector_tl.robot.open import open_robot  # brings the SDK
 
-    return open_robot("sim", lockstep=True, targets=TARGETS, camera=camera, camera_fps=CAMERA_FPS, without=without)
+    return open_robot("sim", lockstep=True, targets=TARGETS, camera=camera, camera_fps=CAMERA_FPS, without=without, backgrounds=backgrounds)
 
 
 @dataclass(frozen=True)
@@ -145,5 +145,6 @@ def whereabouts(picture: Picture) -> dict:
         "distance_mm": round(math.hypot(east, north), 1),
         "bearing_deg": round(math.degrees(math.remainder(direction - viewer["heading_rad"], math.tau)), 2),
         "facing_deg": round(math.degrees(math.remainder(near["heading_rad"] - direction - math.pi, math.tau)), 2),
+    } | ({"background": picture.truth["background"]} if picture.truth.get("background") else {}) | {
         "poses": [[round(v["x_mm"], 1), round(v["y_mm"], 1), round(v["heading_rad"], 4)] for v in picture.truth["vectors"]],
     }

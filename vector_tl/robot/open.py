@@ -25,13 +25,14 @@ def open_robot(
     camera: str = "rendered",
     target_motion: str = "stand",
     without: tuple[str, ...] = (),
+    backgrounds: Path | None = None,
 ) -> Iterator[VectorLink]:
     """A guarded robot, closed again (wheels first) however the block ends.
 
     Args:
         robot: `sim` starts and ends a simulator of its own; a serial number uses the `sdk_config.ini` under `home`.
         home: the folder with `.anki_vector`, HOME when None; of a serial number only.
-        world, camera_fps, targets, camera, target_motion, without: of the simulator that `sim` starts.
+        world, camera_fps, targets, camera, target_motion, without, backgrounds: of the simulator that `sim` starts.
         lockstep: that simulator's world, or of a serial number the one that runs at `home`, moves by `next_frame` only.
         reconnect_s: how long to try for a lost link; 3 s for `sim`, 30 s for a serial number when None.
 
@@ -44,7 +45,7 @@ def open_robot(
         if robot == "sim":
             simulator = SimulatorProcess(
                 targets=targets, world=world or 0, camera_fps=camera_fps, lockstep=lockstep, camera=camera,
-                target_motion=target_motion, without=without,
+                target_motion=target_motion, without=without, backgrounds=backgrounds,
             )
             stack.enter_context(simulator)
             home, serial, truth, default_s = simulator.home, simulator.serials[0], simulator.truth, RECONNECT_SIM_S

@@ -88,13 +88,14 @@ class SimulatorProcess:
 
     def __init__(
         self, robots: int = 1, targets: int = 1, world: int = 0, camera_fps: float = 15.0, lockstep: bool = False, camera: str = "rendered",
-        target_motion: str = "stand", without: tuple[str, ...] = (),
+        target_motion: str = "stand", without: tuple[str, ...] = (), backgrounds: Path | None = None,
     ):  # fmt: skip
         self.home = Path(tempfile.mkdtemp(prefix="vector-tl-sim-"))
         command = [sys.executable, "-m", "vector_tl", "sim", "--home", str(self.home), "--robots", str(robots), "--targets", str(targets)]
         command += ["--world", str(world), "--camera-fps", str(camera_fps), "--camera", camera, "--target-motion", target_motion]
         command += ["--lockstep"] if lockstep else []
         command += ["--without", *without] if without else []
+        command += ["--backgrounds", str(backgrounds)] if backgrounds else []
         self._words = (self.home / "errors.txt").open("w+")
         self.process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._words, text=True, start_new_session=True

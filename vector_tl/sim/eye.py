@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -25,12 +26,16 @@ class Camera(Protocol):
 CameraFactory = Callable[[tuple[int, int]], Camera]
 
 
-def factory_for(kind: str, without: tuple[str, ...] = ()) -> CameraFactory:
-    """The factory behind --camera rendered | plain, and --without."""
+def factory_for(kind: str, without: tuple[str, ...] = (), backgrounds: Path | None = None) -> CameraFactory:
+    """The factory behind --camera rendered | plain, --without and --backgrounds."""
     if kind == "plain":
         from vector_tl.sim.plain_camera import PlainCamera
 
         return PlainCamera
+    if backgrounds is not None:
+        from vector_tl.sim.backdrop import BackdropCamera
+
+        return lambda size_wh: BackdropCamera(backgrounds, size_wh)
     from vector_tl.sim.camera import VectorCamera
 
     return lambda size_wh: VectorCamera(size_wh=size_wh, without=without)

@@ -5,6 +5,7 @@ without a window (EGL), so that it runs on a GPU or, through Mesa's llvmpipe, on
 """
 
 import math
+from dataclasses import replace
 
 import moderngl
 import numpy as np
@@ -138,6 +139,12 @@ class Renderer:
         width, height = self.size_wh
         pixels = np.frombuffer(self._picture.read(components=4, dtype="f2"), np.float16).reshape(height, width, 4)[::-1]
         return pixels[..., :3].astype(np.float32), pixels[..., 3].astype(np.uint8)
+
+    def light_from(self, to_lamp: tuple[float, float, float]) -> None:
+        """Move the room's lamp to where the unit vector `to_lamp` points."""
+        self.decor = replace(self.decor, to_lamp=to_lamp)
+        self._scene["to_lamp"] = to_lamp
+        self._draw_room_shadow()
 
     def _draw(self, view_projection, eye, vectors, viewer, ground, above_ground_only, size=None):
         scene = self._scene

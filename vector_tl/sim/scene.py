@@ -43,6 +43,7 @@ class Shot:
 
     jpeg: bytes
     boxes: tuple[TrueBox, ...]
+    background: str | None = None  # the photograph behind it, where there is one
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ async def serve(settings: SimSettings, camera_factory: CameraFactory | None) -> 
     """Serve until SIGINT or SIGTERM. See `vector_tl.sim.server.run`."""
     sys.setswitchinterval(GIL_SLICE_S)
     home = SdkHome(settings.home)
-    eye = Eye(camera_factory or factory_for(settings.camera, settings.without))
+    eye = Eye(camera_factory or factory_for(settings.camera, settings.without, settings.backgrounds))
     ended = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, ended.set)

@@ -34,5 +34,7 @@ class SimSettings:
     """Print the address of a page: the map from above, each robot's camera with the truth drawn over it, buttons for the faults."""
     camera: Literal["rendered", "plain"] = "rendered"
     """rendered: the mesh through lens and sensor (needs EGL); plain: flat boxes, quick, for tests and machines without EGL."""
+    backgrounds: Path | None = None
+    """Draw the Vectors in front of the photographs in this folder instead of in drawn rooms; the room's number chooses which."""
     without: tuple[Feature, ...] = ()
     """What the rendered camera leaves out, to see what it is worth: variety, distractors, light, mirrors, sensor, details."""

@@ -80,7 +80,8 @@ class VirtualVector:
         image_id, t_ms, view, truth = job
         shot = await self.eye.shoot(view)
         boxes = [{"vector": box.vector, "xyxy": list(map(float, box.xyxy)), "visible_px": int(box.visible_px)} for box in shot.boxes]
-        self.journal.keep_truth(self.serial, image_id, truth | {"image_id": image_id, "size_wh": list(view.size_wh), "boxes": boxes})
+        seen = {"image_id": image_id, "size_wh": list(view.size_wh), "boxes": boxes, "background": shot.background}
+        self.journal.keep_truth(self.serial, image_id, truth | seen)
         return image_id, t_ms, shot.jpeg
 
     async def shoot_for_streams(self, job: tuple[int, int, View, dict]) -> None:
