@@ -131,7 +131,7 @@ class ControlStream:
     """A bare control stream: send requests, look at the answers."""
 
     def __init__(self, stub):
-        self._requests, self._more, self.answers = [], threading.Condition(), []
+        self._requests, self._more, self.answers, self.alive = [], threading.Condition(), [], 0
         self.call = stub.BehaviorControl(self._send())
         threading.Thread(target=self._listen, daemon=True).start()
 
@@ -147,7 +147,11 @@ class ControlStream:
     def _listen(self):
         try:
             for answer in self.call:
-                self.answers.append(answer.WhichOneof("response_type"))
+                kind = answer.WhichOneof("response_type")
+                if kind == "keep_alive":
+                    self.alive += 1
+                else:
+                    self.answers.append(kind)
             self.answers.append("end")
         except grpc.RpcError as error:
             self.answers.append(error.code().name)

@@ -290,3 +290,10 @@ def test_every_call_of_the_protocol_is_answered_or_in_the_table_of_reasons():
     own = {name for kind in (VectorServicer, Behaviours, Memories) for name in vars(kind) if name[0].isupper()}
     assert own == ANSWERED  # no method with a name that the protocol does not have
     assert list(rpcs(RpcSettings())) == [*sorted(ANSWERED), *sorted(UNSUPPORTED)]
+
+
+def test_a_control_stream_on_which_nothing_happens_is_kept_alive(simulate):
+    with simulate().stub() as stub:
+        control = in_control(stub)
+        wait_for(lambda: control.alive >= 2, 4.0)
+        control.wait("control_granted_response")

@@ -46,6 +46,11 @@ class Control:
         self.claims.append(claim)
         return claim
 
+    def keep_alive(self) -> None:
+        """Tell every client that the robot is still there."""
+        for claim in self.claims:
+            claim.send(keep_alive=protocol.KeepAlivePing())
+
     def close(self, claim: Claim) -> None:
         """The client's stream has ended."""
         self.claims.remove(claim)

@@ -20,6 +20,7 @@ from vector_tl.sim.world import STEP_MS, World
 STATES_PER_S = 30.0
 MOST_CATCH_UP_MS = 250  # after the process stood still, the world goes on from where it was
 DRAIN_S = 1.0
+KEEP_ALIVE_S = 1.0  # a stream on which nothing happens says so: a client whose reader waits for something could not even end
 STATES_REPEAT_S = 0.1  # the SDK wants to see a state before it counts itself connected, also while time stands still
 
 
@@ -107,6 +108,7 @@ class Simulator:
     async def run(self) -> None:
         """Let real time move the world, until cancelled. In lockstep only repeat the present states, for who has just connected."""
         self._start_s = time.monotonic() - self.world.t_ms / 1000
+        self.spawn(self._keep_alive())
         while self.settings.lockstep:
             await asyncio.sleep(STATES_REPEAT_S)
             if not self._stepping.locked():
@@ -115,6 +117,12 @@ class Simulator:
         while True:
             self.sync()
             await asyncio.sleep(0.005)
+
+    async def _keep_alive(self) -> None:
+        while True:
+            await asyncio.sleep(KEEP_ALIVE_S)
+            for robot in self.robots:
+                robot.control.keep_alive()
 
     async def step(self, ms: float | None = None, frames: int | None = None) -> dict:
         """Move the world by `ms`, or up to the moment of the next frame (or the `frames`-th), with all frames that fall due sent.
