@@ -1,20 +1,24 @@
 """The truth channel, faults on demand, and an orderly start and end."""
 
+import contextlib
 import math
 import signal
 import socket
 import stat
 import subprocess
+import threading
 import time
 
 import grpc
 import pytest
 from anki_vector.messaging import protocol
+from hypothesis import given
+from hypothesis import strategies as st
 from simulation import drive, in_control, launch, wait_for
 
 from vector_tl.errors import UserError
 from vector_tl.sim.certificates import SdkHome, make_identity
-from vector_tl.sim.faults import FAULTS, Fault
+from vector_tl.sim.faults import FAULTS, Fault, Lateness
 from vector_tl.sim.journal import LOG_ENTRIES, TRUTHS_PER_ROBOT, Journal
 from vector_tl.sim.server import run
 from vector_tl.sim.settings import SimSettings
@@ -137,6 +141,42 @@ def test_camera_faults(lockstep_sim):
     assert [name for name, state in faults(sim) if state == "begin"] == [
         "camera_stall", "camera_drop", "camera_corrupt", "camera_truncate", "camera_repeat", "camera_latency"]
     assert len(faults(sim)) == 12  # each has ended too
+
+
+@given(st.lists(st.integers(0, 400), max_size=30), st.integers(0, 300), st.integers(0, 300))
+def test_what_is_late_keeps_its_order_and_is_late_enough(gaps_ms, latency_ms, jitter_ms):
+    late, fault = Lateness(0, 0), Fault.parse({"fault": "event_latency", "latency_ms": latency_ms, "jitter_ms": jitter_ms})
+    now_ms, last_ms = 0, 0.0
+    for gap_ms in gaps_ms:
+        now_ms += gap_ms
+        arrives_ms = now_ms + late.after_ms(fault, now_ms)
+        assert arrives_ms >= last_ms and latency_ms - 1e-6 <= arrives_ms - now_ms <= latency_ms + jitter_ms + 1e-6
+        last_ms = arrives_ms
+
+
+def test_states_come_late_and_in_order(lockstep_sim):
+    sim = lockstep_sim
+    with sim.stub() as stub:
+        events = stub.EventStream(protocol.EventRequest())
+        stamps = []
+
+        def listen():
+            with contextlib.suppress(grpc.RpcError):
+                for answer in events:
+                    if answer.event.WhichOneof("event_type") == "robot_state":
+                        stamps.append(answer.event.robot_state.pose.x)
+
+        threading.Thread(target=listen, daemon=True).start()
+        wait_for(lambda: stamps)
+        sim.post("/fault", fault="event_latency", latency_ms=500, jitter_ms=100)
+        time.sleep(0.3)
+        before = len(stamps)
+        sim.post("/step", ms=400)
+        time.sleep(0.3)
+        assert len(stamps) == before, "nothing of the last 400 ms has arrived"
+        sim.post("/step", ms=400)
+        wait_for(lambda: len(stamps) > before)
+        events.cancel()
 
 
 def test_faults_end_after_their_time_in_the_world(lockstep_sim):

@@ -29,7 +29,9 @@ class FaultSettings:
     share: float | None = None
     """camera_drop: share of the frames that is lost."""
     latency_ms: float | None = None
-    """camera_latency, rpc_latency: how late."""
+    """camera_latency, event_latency, rpc_latency: how late."""
+    jitter_ms: float | None = None
+    """The same: by how much more at most, drawn anew each time."""
 
 
 def fault(settings: FaultSettings) -> dict:
@@ -41,5 +43,5 @@ def fault(settings: FaultSettings) -> dict:
     Raises:
         UserError: no simulator runs there, or it knows no such fault, robot or number.
     """
-    details = {key: value for key in ("ms", "count", "serial", "share", "latency_ms") if (value := getattr(settings, key)) is not None}
+    details = {key: value for key in ("ms", "count", "serial", "share", "latency_ms", "jitter_ms") if (value := getattr(settings, key)) is not None}
     return {"fault": settings.fault, **TruthClient(settings.home).fault(settings.fault, **details)}

@@ -13,9 +13,10 @@ FAULTS: dict[str, tuple[str, dict[str, float]]] = {
     "camera_repeat": ("the last frame again and again", {}),
     "camera_corrupt": ("frames of noise instead of JPEG", {}),
     "camera_truncate": ("frames that break off half-way", {}),
-    "camera_latency": ("frames late, in their order", {"latency_ms": 300}),
+    "camera_latency": ("frames late, by up to `jitter_ms` more, in their order", {"latency_ms": 300, "jitter_ms": 0}),
     "event_stall": ("no robot_state or other events", {}),
-    "rpc_latency": ("answers late (wall time)", {"latency_ms": 200}),
+    "event_latency": ("robot_state and other events late, by up to `jitter_ms` more, in their order", {"latency_ms": 300, "jitter_ms": 0}),
+    "rpc_latency": ("answers late (wall time), by up to `jitter_ms` more", {"latency_ms": 200, "jitter_ms": 0}),
     "rpc_stall": ("no answers to calls", {}),
     "control_lost": ("the robot's own behaviour takes control and keeps it for as long", {}),
     "abort_camera": ("camera streams break off", {}),
@@ -65,6 +66,20 @@ class Fault:
             if isinstance(body[key], bool) or not isinstance(body[key], int | float) or not 0 <= body[key] < 1e9:
                 raise UserError(f"{key} of {name} must be a number from 0 on, not {body[key]!r}.")
         return cls(name, body.get("ms", DEFAULT_MS.get(name)), body.get("count"), {key: body.get(key, value) for key, value in known.items()})
+
+
+class Lateness:
+    """When what is sent late arrives: each later than asked by a draw of its own, none before the one that was sent before it."""
+
+    def __init__(self, seed: int, stream: int):
+        self._rng = np.random.default_rng([seed, 5, stream])
+        self._last_ms = 0.0
+
+    def after_ms(self, fault: Fault, now_ms: float) -> float:
+        """How long from now."""
+        late_ms = fault.numbers["latency_ms"] + self._rng.random() * fault.numbers["jitter_ms"]
+        self._last_ms = max(now_ms + late_ms, self._last_ms)
+        return self._last_ms - now_ms
 
 
 class CameraFaults:

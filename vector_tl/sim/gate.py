@@ -1,6 +1,7 @@
 """What every call passes before it is answered: the token, the log, the latency that a fault adds."""
 
 import asyncio
+import random
 from collections.abc import Callable
 
 import grpc
@@ -32,7 +33,7 @@ class Gate(grpc.aio.ServerInterceptor):
             await self._robot.unstalled.wait()
             late = self._robot.faults.get("rpc_latency")
             if late:
-                await asyncio.sleep(late.numbers["latency_ms"] / 1000)
+                await asyncio.sleep((late.numbers["latency_ms"] + random.random() * late.numbers["jitter_ms"]) / 1000)
             self._sync()
             if rpc in UNSUPPORTED:
                 self._robot.log("unimplemented", rpc=rpc)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 
 from anki_vector.messaging import protocol
 
@@ -10,7 +11,7 @@ from vector_tl.sim.body import Battery, Body, Done
 from vector_tl.sim.certificates import Identity
 from vector_tl.sim.control import Claim, Control
 from vector_tl.sim.eye import HIGH_SIZE_WH, SIZE_WH, Eye, View
-from vector_tl.sim.faults import CameraFaults, Fault
+from vector_tl.sim.faults import CameraFaults, Fault, Lateness
 from vector_tl.sim.journal import Journal
 from vector_tl.sim.nav_map import NavMap
 from vector_tl.sim.outbox import Outbox
@@ -50,6 +51,7 @@ class VirtualVector:
         self.exposure = (True, 30, 1.0)  # automatic, ms, gain
         self.faults: dict[str, Fault] = {}
         self._camera_faults = CameraFaults(index)
+        self._late_frames, self._late_events = Lateness(index, 0), Lateness(index, 1)
         self.unstalled = asyncio.Event()
         self.unstalled.set()
 
@@ -95,7 +97,7 @@ class VirtualVector:
         message = protocol.CameraFeedResponse(frame_time_stamp=picture[1], image_id=picture[0], image_encoding=JPEG_COLOR, data=picture[2])
         late = self.faults.get("camera_latency")
         if late:
-            self.world.after(late.numbers["latency_ms"], lambda: self._send_frame(message))
+            self.world.after(self._late_frames.after_ms(late, self.world.t_ms), lambda: self._send_frame(message))
         else:
             self._send_frame(message)
 
@@ -122,8 +124,12 @@ class VirtualVector:
         message = protocol.EventResponse(
             status=protocol.ResponseStatus(code=protocol.ResponseStatus.OK), event=protocol.Event(**event))
         kind = next(iter(event))
+        late = self.faults.get("event_latency")
         for outbox in [to] if to else [outbox for outbox, wants in self.events.items() if wants(kind)]:
-            outbox.put(message)
+            if late:
+                self.world.after(self._late_events.after_ms(late, self.world.t_ms), partial(outbox.put, message))
+            else:
+                outbox.put(message)
 
     def state(self) -> protocol.RobotState:
         """The robot's own report of itself, at this moment."""
