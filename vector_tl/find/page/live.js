@@ -21,8 +21,8 @@ let said = 0; // how many times somebody has pressed
 
 async function read() {
   while (!over) {
-    const closing = new AbortController();
-    const watch = setInterval(() => performance.now() - heardMs > 2 * SILENT_MS && closing.abort(), 500);
+    const closing = new AbortController(), askedMs = performance.now(); // each attempt has its own time to be answered
+    const watch = setInterval(() => performance.now() - Math.max(heardMs, askedMs) > 2 * SILENT_MS && closing.abort(), 500);
     try {
       const answer = await fetch("stream", { signal: closing.signal, cache: "no-store" });
       if (answer.status === 503) throw new Error((await answer.json()).error);
