@@ -5,8 +5,9 @@
     .venv/bin/python scripts/fault_trials.py RESULTS.jsonl --random-minutes 30
 
 The finder runs as it does with a robot (real time, its own guard and link), with a detector that sees nothing, so that it goes on searching: the fault
-strikes while the wheels turn. Told are the time from the fault to the stop after which nothing but stops came (while it lasted), whether the search
-drove again within 5 s of the fault's end, what the guard said, and the threads and streams left behind once everything is closed.
+strikes while the wheels turn. Told are the time from the fault to the stop after which nothing but stops came while it lasted (of what is over at once: to
+the first stop), whether the search drove again within 5 s of the fault's end, what the guard said, and the threads and streams left behind once
+everything is closed. Where no command can reach the robot, no stop is told of.
 """
 
 import json
@@ -120,8 +121,10 @@ class Wheels:
         return False
 
     def stopped_after_ms(self, begin_ms: float, end_ms: float) -> float | None:
-        """From `begin_ms` to the first stop after which nothing else came until `end_ms`; None: they were never told to stop."""
-        commands = [(t, turning) for t, turning in self.since(begin_ms) if t <= end_ms]
+        """From `begin_ms` to the first stop after which nothing else came until `end_ms` (not after it: to the first stop); None: there was none."""
+        commands = [(t, turning) for t, turning in self.since(begin_ms) if t <= max(end_ms, begin_ms + 700)]
+        if end_ms <= begin_ms:
+            return next((round(t - begin_ms, 1) for t, turning in commands if not turning), None)
         turning = [t for t, turns in commands if turns]
         stops = [t for t, turns in commands if not turns and t >= max(turning, default=begin_ms)]
         return round(min(stops) - begin_ms, 1) if stops else None
@@ -158,7 +161,7 @@ def in_this_process(simulator: SimulatorProcess, name: str) -> dict:
         stops_before = len(robot.stops)
         begin_ms = strike(simulator, detector, fault, numbers, lasts_ms)
         time.sleep(max(lasts_ms / 1000, 0.7) + 0.05)
-        stopped_ms = wheels.stopped_after_ms(begin_ms, begin_ms + max(lasts_ms, 700))
+        stopped_ms = wheels.stopped_after_ms(begin_ms, begin_ms + (0 if fault.startswith("abort_") else max(lasts_ms, 700)))
         resumed = fault != "app: raise" and wheels.wait_until_turning(RESUME_S)
         said = [stop.reason for stop in robot.stops[stops_before:]]
         detector.error = KeyboardInterrupt()  # the end of this trial

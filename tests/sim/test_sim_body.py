@@ -136,6 +136,14 @@ def test_the_battery_runs_down_and_is_charged():
     assert battery.volts == pytest.approx(EMPTY_VOLTS)
 
 
+def test_a_world_begins_with_a_charged_battery(simulator):
+    robot = simulator.robots[0]
+    robot.battery.volts = EMPTY_VOLTS
+    simulator.enter(TABLE)
+    advance(simulator, 100)
+    assert robot.battery.volts == pytest.approx(Battery().volts, abs=1e-3)
+
+
 blocks = st.builds(
     fp.Footprint, st.floats(-250, 250), st.floats(-250, 250), st.floats(-3, 3), st.floats(5, 60), st.floats(5, 60), st.booleans())
 

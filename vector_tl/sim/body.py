@@ -107,9 +107,9 @@ class Motion:
 class Battery:
     """Charge of one robot, by the world's time. Its voltage stands for it in a straight line (an assumption)."""
 
-    def __init__(self):
+    def __init__(self, t_ms: int = 0):
         self.volts = NOMINAL_VOLTS
-        self._at_ms = 0
+        self._at_ms = t_ms
 
     def update(self, t_ms: int, charging: bool) -> None:
         """Let it run down, or up, until `t_ms`."""

@@ -9,6 +9,7 @@ import subprocess
 import time
 
 from vector_tl.errors import UserError
+from vector_tl.sim.body import Battery
 from vector_tl.sim.certificates import make_identity
 from vector_tl.sim.eye import Eye
 from vector_tl.sim.faults import MOMENTARY, Fault
@@ -202,6 +203,7 @@ class Simulator:
         for robot in self.robots:
             robot.body.cliff_stop = not robot.control.overrides_reactions
             robot.images_elsewhere = robot.image_id
+            robot.battery = Battery(self.world.t_ms)  # a night on its charger lies between two worlds
         self.journal.add("world", seed=seed)
 
     def fault(self, body: dict) -> dict:
