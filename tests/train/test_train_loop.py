@@ -16,6 +16,7 @@ from vector_tl.evaluate.metrics import Outcome
 from vector_tl.labels import dataset
 from vector_tl.nets import checkpoint
 from vector_tl.train import loop
+from vector_tl.train.average import Average
 from vector_tl.train.loop import choose_threshold, lr_share, train
 from vector_tl.train.settings import TrainSettings
 
@@ -70,7 +71,9 @@ def test_a_run_and_what_it_leaves(settings, capsys):
     assert capsys.readouterr().out == ""
 
 
-def test_a_killed_run_goes_on_to_the_same_weights(settings, tmp_path, monkeypatch):
+@pytest.mark.parametrize("ema", [0.0, 0.9])
+def test_a_killed_run_goes_on_to_the_same_weights(ema, settings, tmp_path, monkeypatch):
+    settings = replace(settings, ema=ema)
     train(settings)
     broken = replace(settings, out=tmp_path / "killed.safetensors")
     monkeypatch.setattr(loop, "SAVE_EVERY_S", 0.0)
@@ -94,6 +97,38 @@ def test_a_killed_run_goes_on_to_the_same_weights(settings, tmp_path, monkeypatc
     one, other = weights(settings.out), weights(broken.out)
     assert all(torch.equal(one[k], other[k]) for k in one)
     assert settings.out.with_suffix(".csv").read_text() == broken.out.with_suffix(".csv").read_text()
+
+
+def test_the_mean_of_the_weights_follows_its_formula():
+    model = torch.nn.Sequential(torch.nn.Linear(1, 1, bias=False), torch.nn.BatchNorm1d(1))
+    average = Average(model, 0.5)
+    model[0].weight.data.fill_(0.0)
+    average.network[0].weight.data.fill_(1.0)
+    wanted = 1.0
+    for update in range(1, 12):
+        model[0].weight.data.fill_(float(update))
+        model[1].num_batches_tracked.fill_(update)
+        average.update()
+        kept = min(0.5, (1 + update) / (10 + update))
+        wanted = kept * wanted + (1 - kept) * update
+        assert average.network[0].weight.item() == pytest.approx(wanted, rel=1e-5)
+        assert average.network[1].num_batches_tracked == update
+    assert model[0].weight.item() == 11.0 and not average.network[0].weight.requires_grad
+    other = Average(model, 0.5)
+    other.restore(average.state())
+    average.update(), other.update()
+    assert torch.equal(average.network[0].weight, other.network[0].weight)
+
+
+def test_without_a_decay_the_model_itself_is_kept(settings, tmp_path):
+    model = torch.nn.Linear(1, 1)
+    assert Average(model, 0.0).network is model and Average(model, 0.0).state() == {}
+    with pytest.raises(UsageError, match="--ema"):
+        train(replace(settings, ema=1.0))
+    train(settings)
+    train(replace(settings, ema=0.9, out=tmp_path / "mean.safetensors"))
+    one, other = weights(settings.out), weights(tmp_path / "mean.safetensors")
+    assert any(not torch.equal(one[name], other[name]) for name in one)
 
 
 def test_both_arms_see_the_same_pictures(settings, tmp_path, monkeypatch):

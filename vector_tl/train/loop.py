@@ -25,6 +25,7 @@ from vector_tl.labels.dataset import Item, digest, load_dataset
 from vector_tl.nets import checkpoint
 from vector_tl.nets.build import build
 from vector_tl.nets.ssd import VectorSSD
+from vector_tl.train.average import Average
 from vector_tl.train.batches import KEPT_WH, Batches, Pictures, keep, keep_folder
 from vector_tl.train.memory import keep_freed_memory
 from vector_tl.train.settings import TrainSettings
@@ -72,16 +73,17 @@ def train(settings: TrainSettings, items: tuple[list[Item], list[Item]] | None =
     steps = settings.steps or math.ceil((settings.epochs or 20) * len(training) / settings.batch_size)
 
     model = _start(settings, training).to(device, memory_format=torch.channels_last)
+    average = Average(model, settings.ema)
     optimizer = make_optimizer(model, settings.lr * settings.batch_size / 16)
     peaks = [group["lr"] for group in optimizer.param_groups]
     batches = Batches(training, backgrounds, settings.batch_size, model.size_wh, settings.seed, device, settings.background_share)
     first, curve, best, losses = 0, [], None, []
     if settings.resume and resume_path.exists():
-        first, curve, best, losses = _restore(resume_path, settings, steps, model, optimizer, batches)
+        first, curve, best, losses = _restore(resume_path, settings, steps, model, average, optimizer, batches)
         log.info("going on at step %d of %d", first, steps)
     every = max(1, steps // max(1, settings.evaluations))
     about = {
-        "seed": settings.seed, "data_digest": digest(settings.data), "steps": steps, "batch_size": settings.batch_size, "lr": settings.lr,
+        "seed": settings.seed, "data_digest": digest(settings.data), "steps": steps, "batch_size": settings.batch_size, "lr": settings.lr, "ema": settings.ema,
         "continued_from": None if settings.init in ("coco", "scratch") else Path(settings.init).stem,
         "train_pictures": len(training), "val_pictures": len(validation), "backgrounds": len(backgrounds) if backgrounds else 0,
     }
@@ -103,23 +105,24 @@ def train(settings: TrainSettings, items: tuple[list[Item], list[Item]] | None =
             if not (math.isfinite(loss.item()) and math.isfinite(norm.item())):
                 raise UserError(f"The loss is no longer a finite number at step {step + 1}; start again with a lower --lr than {settings.lr:g}.")
             optimizer.step()
+            average.update()
             losses.append(loss.item())
 
             if (step + 1) % every == 0 or step + 1 == steps:
-                outcomes = run(model, validation)
+                outcomes = run(average.network, validation)
                 ap50, ap = average_precision(outcomes)
                 seen = (step + 1) * settings.batch_size
                 curve.append({"step": step + 1, "pictures_seen": seen, "loss": round(float(np.mean(losses)), 5), "ap50": ap50, "ap50_95": ap})
                 losses.clear()
                 if best is None or (ap or 0) >= (best["ap50_95"] or 0):
-                    threshold = choose_threshold(outcomes, [run(model, some) for some in negatives])
+                    threshold = choose_threshold(outcomes, [run(average.network, some) for some in negatives])
                     best = {"step": step + 1, "ap50": ap50, "ap50_95": ap}
                     metrics = {"val_ap50": ap50, "val_ap50_95": ap, "best_step": step + 1}
-                    checkpoint.save(settings.out, model, about | {"threshold": threshold, "metrics": metrics})
+                    checkpoint.save(settings.out, average.network, about | {"threshold": threshold, "metrics": metrics})
                 write_atomic(settings.out.with_suffix(".csv"), _csv(curve))
                 saved_s = -math.inf
             if time.monotonic() - saved_s > SAVE_EVERY_S:
-                _save(resume_path, settings, steps, step + 1, curve, best, losses, model, optimizer, batches)
+                _save(resume_path, settings, steps, step + 1, curve, best, losses, model, average, optimizer, batches)
                 saved_s = time.monotonic()
             advance(best, curve)
     resume_path.unlink(missing_ok=True)
@@ -192,6 +195,8 @@ def _check(settings: TrainSettings, resume_path: Path) -> None:
         raise UsageError("--seed must be 0 or more, --evaluations and --threads at least 1.")
     if not (math.isfinite(settings.lr) and settings.lr > 0):
         raise UsageError(f"--lr {settings.lr:g} is no learning rate; give a number above 0.")
+    if not 0 <= settings.ema < 1:
+        raise UsageError(f"--ema {settings.ema:g} must be 0 or more and below 1.")
     if not 0 < settings.background_share < 1:
         raise UsageError(f"--background-share {settings.background_share:g} must lie between 0 and 1.")
     if settings.pictures is not None and settings.pictures < 1:
@@ -220,21 +225,21 @@ def _start(settings: TrainSettings, training: Pictures) -> VectorSSD:
 
 def _identity(settings: TrainSettings, steps: int) -> str:
     """What must be the same for a training to go on."""
-    own = [settings.init, settings.arch, settings.seed, steps, settings.batch_size, settings.lr]
+    own = [settings.init, settings.arch, settings.seed, steps, settings.batch_size, settings.lr, settings.ema]
     return json.dumps([*own, digest(settings.data), str(settings.backgrounds), settings.pictures])
 
 
-def _save(path: Path, settings, steps, step, curve, best, losses, model, optimizer, batches) -> None:
+def _save(path: Path, settings, steps, step, curve, best, losses, model, average, optimizer, batches) -> None:
     buffer = io.BytesIO()
     state = {
         "identity": _identity(settings, steps), "step": step, "curve": curve, "best": best, "losses": losses, "model": model.state_dict(),
-        "optimizer": optimizer.state_dict(), "batches": json.dumps(batches.state()),
+        "average": average.state(), "optimizer": optimizer.state_dict(), "batches": json.dumps(batches.state()),
     }
     torch.save(state, buffer)
     write_atomic(path, buffer.getvalue())
 
 
-def _restore(path: Path, settings, steps, model, optimizer, batches) -> tuple[int, list, dict | None, list]:
+def _restore(path: Path, settings, steps, model, average, optimizer, batches) -> tuple[int, list, dict | None, list]:
     try:
         state = torch.load(path, weights_only=True, map_location="cpu")
         identity = state["identity"]
@@ -243,6 +248,7 @@ def _restore(path: Path, settings, steps, model, optimizer, batches) -> tuple[in
     if identity != _identity(settings, steps):
         raise UserError(f"{path} belongs to a training with other settings or data; use the same ones, or --overwrite without --resume.")
     model.load_state_dict(state["model"])
+    average.restore(state["average"])
     optimizer.load_state_dict(state["optimizer"])
     batches.restore(json.loads(state["batches"]))
     return state["step"], state["curve"], state["best"], state["losses"]

@@ -45,6 +45,8 @@ class TrainSettings:
     """Pictures in a batch."""
     lr: float = 8e-4
     """Peak learning rate of AdamW for a batch of 16; scaled with the batch's size."""
+    ema: float = 0.0
+    """Measure and keep the running mean of the weights with this decay, such as 0.99; 0: those of the step itself."""
     evaluations: int = 10
     """How often the val sessions are measured."""
     threads: int | None = None
