@@ -1,5 +1,6 @@
 """The builder: both networks, every start."""
 
+import os
 import socket
 
 import pytest
@@ -9,7 +10,7 @@ from torchvision.models.detection import ssdlite320_mobilenet_v3_large
 from vector_tl.errors import UsageError, UserError
 from vector_tl.nets import checkpoint
 from vector_tl.nets.build import ARCHS, build
-from vector_tl.nets.mobilenet_v3 import load_same_shapes
+from vector_tl.nets.state_dict import load_same_shapes, take_over
 from vector_tl.nets.tflite import find_weights, made_pictures
 
 
@@ -134,3 +135,40 @@ def test_made_pictures_are_the_same_every_time():
     assert pictures.shape == (3, 3, 300, 300)
     assert 0 <= pictures.min() and pictures.max() <= 1 and pictures.std() > 0.1
     assert torch.equal(pictures, made_pictures(3))
+
+
+@pytest.mark.parametrize("wrapped", [lambda state: state, lambda state: {"model": {"module." + k: v for k, v in state.items()}, "epoch": 3}])
+def test_a_state_dict_of_any_number_of_classes_is_a_start(wrapped, tmp_path, caplog):
+    torch.manual_seed(3)
+    theirs = ssdlite320_mobilenet_v3_large(weights=None, weights_backbone=None, num_classes=6).state_dict()
+    path = tmp_path / "theirs.pth"
+    torch.save(wrapped(theirs), path)
+    with caplog.at_level("INFO", "vector_tl.nets"):
+        ours = build(ARCHS[1], path, seed=4)
+    fresh = build(ARCHS[1], "scratch", seed=4).state_dict()
+    state = ours.state_dict()
+    body = [name for name in state if ".classification_head." not in name and name in theirs]
+    assert len(body) > 300 and all(torch.equal(state[name], theirs[name]) for name in body)
+    assert all(torch.equal(state[name], fresh[name]) for name in state if ".classification_head." in name)
+    assert ours.init == "theirs" and f"{len(body)} tensors taken over" in caplog.text
+    taken, anew, left_out = take_over(ours, path)
+    assert len(taken) == len(body) and set(taken).isdisjoint(anew) and all(".classification_head." in name for name in left_out)
+
+
+def test_a_start_that_is_none_says_why(tmp_path):
+    def saved(name, value):
+        torch.save(value, tmp_path / name)
+        return tmp_path / name
+
+    state = build(ARCHS[1], "scratch").state_dict()
+    bad = dict(state) | {"backbone.features.0.0.0.weight": torch.full_like(state["backbone.features.0.0.0.weight"], float("nan"))}
+    assert "backbone.features.0.0.0.weight" in state
+    (tmp_path / "text.pt").write_text("hello")
+    (tmp_path / "empty.pt").touch()
+    for path, says in [
+        (tmp_path / "none.pt", "no file"), (tmp_path / "text.pt", "weights only"), (tmp_path / "empty.pt", "weights only"),
+        (saved("code.pt", {"model": os.getcwd}), "weights only"), (saved("list.pt", [1, 2]), "no state dict"), (saved("nothing.pt", {}), "no state dict"),
+        (saved("bad.pt", bad), "not finite"), (saved("other.pt", build(ARCHS[0], "scratch").state_dict()), "another network"),
+    ]:  # fmt: skip
+        with pytest.raises(UserError, match=says):
+            build(ARCHS[1], path)

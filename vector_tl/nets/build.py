@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from vector_tl.errors import UsageError, UserError
-from vector_tl.nets import mobilenet_v1, mobilenet_v3
+from vector_tl.nets import mobilenet_v1, mobilenet_v3, state_dict
 from vector_tl.nets.ssd import VectorSSD
 
 ARCHS = (mobilenet_v1.ARCH, mobilenet_v3.ARCH)
@@ -20,7 +20,8 @@ def build(
 
     Args:
         arch: one of `ARCHS`.
-        init: `scratch` (random weights, nothing pretrained anywhere), `coco`, or an own checkpoint (name or path).
+        init: `scratch` (random weights, nothing pretrained anywhere), `coco`, an own checkpoint (name or path), or the path of a torchvision state dict
+            (.pt, .pth) of the same network with any number of classes.
         seed: of all random weights; the fresh class head is the same from either start.
         coco: where TensorFlow's weights are, for `ssd300_mobilenet_v1`.
         classes: `VECTOR`, or COCO's 90 (`tflite.COCO_CLASSES`) to check the port.
@@ -45,6 +46,10 @@ def build(
         else:
             mobilenet_v3.load_coco(model)
         model.init = "coco"
+        return model
+    if Path(init).suffix in state_dict.SUFFIXES:
+        state_dict.take_over(model, Path(init))
+        model.init = Path(init).stem
         return model
     from vector_tl.nets.checkpoint import load, resolve
 

@@ -10,6 +10,7 @@ from torchvision.models.detection.ssdlite import SSDLiteHead
 
 from vector_tl.errors import UserError
 from vector_tl.nets.ssd import VectorSSD
+from vector_tl.nets.state_dict import load_same_shapes
 
 ARCH = "ssdlite320_mobilenet_v3_large"
 SIZE_WH = (320, 320)
@@ -43,11 +44,3 @@ def load_coco(model: VectorSSD) -> None:
     except Exception as error:  # offline, a proxy's page, a broken file: torch.hub raises many kinds
         raise UserError(f"torchvision's COCO weights are not here and could not be downloaded; put the file {name} into {folder}.") from error
     load_same_shapes(model, state)
-
-
-def load_same_shapes(model: nn.Module, state: dict[str, torch.Tensor]) -> tuple[list[str], list[str]]:
-    """Copy what fits of `state` but the class head; the names taken over and those left as they were."""
-    own = model.state_dict()
-    taken = {k: v for k, v in state.items() if k in own and own[k].shape == v.shape and ".classification_head." not in k}
-    model.load_state_dict(taken, strict=False)
-    return sorted(taken), sorted(set(own) - set(taken))

@@ -16,7 +16,7 @@ class TrainSettings:
     out: Path
     """Model file to write; beside it a .csv of the learning curve."""
     init: str = "coco"
-    """coco, scratch, or a model (name or path) to go on from."""
+    """coco, scratch, a model (name or path) to go on from, or a torchvision state dict (.pt, .pth) of the same network with any classes."""
     arch: str = "ssd300_mobilenet_v1"
     """ssd300_mobilenet_v1 or ssdlite320_mobilenet_v3_large."""
     epochs: float | None = None
