@@ -99,6 +99,37 @@ def test_a_killed_run_goes_on_to_the_same_weights(ema, settings, tmp_path, monke
     assert settings.out.with_suffix(".csv").read_text() == broken.out.with_suffix(".csv").read_text()
 
 
+def board(folder):
+    """What TensorBoard would read: {name: {step: value}}, later events of a step in place of earlier ones."""
+    from tensorboardX.proto.event_pb2 import Event
+
+    read = {}
+    for path in sorted(folder.glob("events.out.tfevents.*"), key=lambda p: p.stat().st_mtime_ns):
+        data = path.read_bytes()
+        while data:
+            size = int.from_bytes(data[:8], "little")
+            event = Event.FromString(data[12 : 12 + size])
+            for value in event.summary.value:
+                read.setdefault(value.tag, {})[event.step] = value.simple_value
+            data = data[16 + size :]
+    return read
+
+
+def test_tensorboard_gets_the_same_curve_as_the_csv(settings, tmp_path):
+    settings = replace(settings, tensorboard=tmp_path / "board", steps=6, evaluations=2)
+    train(settings)
+    read = board(tmp_path / "board" / "m")
+    assert sorted(read) == ["ap50", "ap50_95", "learning_rate", "loss"] and sorted(read["loss"]) == [1, 2, 3, 4, 5, 6]
+    rows = list(csv.DictReader(settings.out.with_suffix(".csv").open()))
+    assert [read["ap50"][int(row["step"])] for row in rows] == pytest.approx([float(row["ap50"]) for row in rows])
+    assert np.mean([read["loss"][step] for step in (4, 5, 6)]) == pytest.approx(float(rows[1]["loss"]), abs=1e-4)
+    train(replace(settings, overwrite=True, steps=2))
+    assert sorted(board(tmp_path / "board" / "m")["loss"]) == [1, 2]
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="--tensorboard"):
+        train(replace(settings, tensorboard=tmp_path / "file", overwrite=True))
+
+
 def test_the_mean_of_the_weights_follows_its_formula():
     model = torch.nn.Sequential(torch.nn.Linear(1, 1, bias=False), torch.nn.BatchNorm1d(1))
     average = Average(model, 0.5)

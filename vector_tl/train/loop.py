@@ -10,6 +10,7 @@ import json
 import logging
 import math
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -88,7 +89,7 @@ def train(settings: TrainSettings, items: tuple[list[Item], list[Item]] | None =
         "train_pictures": len(training), "val_pictures": len(validation), "backgrounds": len(backgrounds) if backgrounds else 0,
     }
 
-    with _progress(steps, first) as advance:
+    with _progress(steps, first) as advance, _board(settings, first) as note:
         saved_s = time.monotonic()
         for step in range(first, steps):
             for group, peak in zip(optimizer.param_groups, peaks, strict=True):
@@ -107,6 +108,7 @@ def train(settings: TrainSettings, items: tuple[list[Item], list[Item]] | None =
             optimizer.step()
             average.update()
             losses.append(loss.item())
+            note(step + 1, loss=losses[-1], learning_rate=peaks[0] * lr_share(step, steps))
 
             if (step + 1) % every == 0 or step + 1 == steps:
                 outcomes = run(average.network, validation)
@@ -114,6 +116,7 @@ def train(settings: TrainSettings, items: tuple[list[Item], list[Item]] | None =
                 seen = (step + 1) * settings.batch_size
                 curve.append({"step": step + 1, "pictures_seen": seen, "loss": round(float(np.mean(losses)), 5), "ap50": ap50, "ap50_95": ap})
                 losses.clear()
+                note(step + 1, ap50=ap50, ap50_95=ap)
                 if best is None or (ap or 0) >= (best["ap50_95"] or 0):
                     threshold = choose_threshold(outcomes, [run(average.network, some) for some in negatives])
                     best = {"step": step + 1, "ap50": ap50, "ap50_95": ap}
@@ -252,6 +255,32 @@ def _restore(path: Path, settings, steps, model, average, optimizer, batches) ->
     optimizer.load_state_dict(state["optimizer"])
     batches.restore(json.loads(state["batches"]))
     return state["step"], state["curve"], state["best"], state["losses"]
+
+
+@contextmanager
+def _board(settings: TrainSettings, first: int):
+    """Notes figures of a step for TensorBoard, where that is asked for; what a resumed training does again replaces what was there."""
+    if settings.tensorboard is None:
+        yield lambda step, **figures: None
+        return
+    from tensorboardX import SummaryWriter
+
+    folder = settings.tensorboard / settings.out.stem
+    try:
+        if not first:  # begun again: --overwrite was given, or there is no model yet
+            for events in folder.glob("events.out.tfevents.*"):
+                events.unlink()
+        writer = SummaryWriter(str(folder), purge_step=first + 1 if first else None)
+    except OSError as error:
+        raise UserError(f"--tensorboard {settings.tensorboard} cannot be written to ({error}); choose another folder.") from error
+
+    def note(step: int, **figures: float | None) -> None:
+        for name, value in figures.items():
+            if value is not None:
+                writer.add_scalar(name, value, step)
+
+    with writer:
+        yield note
 
 
 def _csv(curve: list[dict]) -> str:

@@ -41,6 +41,8 @@ class TrainSettings:
     """Share of a batch that comes from --backgrounds."""
     negatives: Path | None = None
     """Folder of pictures without a Vector that are not trained on: the threshold is raised until hardly any gives a false alarm."""
+    tensorboard: Path | None = None
+    """Folder for TensorBoard: loss, learning rate and AP go to a run below it, named after --out."""
     batch_size: int = 16
     """Pictures in a batch."""
     lr: float = 8e-4
