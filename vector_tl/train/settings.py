@@ -48,7 +48,7 @@ class TrainSettings:
     lr: float = 8e-4
     """Peak learning rate of AdamW for a batch of 16; scaled with the batch's size."""
     ema: float = 0.0
-    """Measure and keep the running mean of the weights with this decay, such as 0.99; 0: those of the step itself."""
+    """Measure and keep the running mean of the weights with this decay, such as 0.99; 0: those of the step itself, as good at the end of the cosine."""
     evaluations: int = 10
     """How often the val sessions are measured."""
     threads: int | None = None
