@@ -14,6 +14,7 @@ def test_rows(tmp_path):
     assert {"picture_to_boxes_ms", "jpeg_to_boxes_ms", "network_torch_ms"} <= rows.keys() and "CPU" in told["device"]
     assert all(row["value"] > 0 for row in told["rows"]) and rows["picture_to_boxes_ms"]["ratio"] > 0
     assert rows["network_operations_gflop"]["value"] > 0.5  # ssdlite320: 0.58 GMACs by torchvision's own table, two operations each
+    assert rows["network_bytes_mb"]["value"] > 4 * 2.0  # its two million weights and more, four bytes each
     json.dumps(told, allow_nan=False)
 
 

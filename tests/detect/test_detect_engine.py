@@ -2,10 +2,10 @@
 
 import copy
 
-import cv2
 import numpy as np
 import pytest
 import torch
+from lively import lively, picture
 
 from vector_tl.detect import engines
 from vector_tl.detect.engine import Detector, load, pick_device
@@ -15,22 +15,6 @@ from vector_tl.nets import checkpoint
 from vector_tl.nets.build import ARCHS, build
 
 CPU = torch.device("cpu")
-
-
-def picture(width: int, height: int, seed: int = 0) -> np.ndarray:
-    noise = np.random.default_rng(seed).integers(0, 256, (12, 20, 3), dtype=np.uint8)
-    return cv2.resize(noise, (width, height), interpolation=cv2.INTER_CUBIC)
-
-
-def lively(arch: str):
-    """A network with BatchNorm statistics and scores worth comparing."""
-    model = build(arch, "scratch", seed=1).train()
-    with torch.no_grad():
-        for _ in range(3):
-            model.raw(torch.rand(4, 3, *model.size_wh))
-        for block in model.head.classification_head.module_list:
-            (block if isinstance(block, torch.nn.Conv2d) else block[-1]).weight.mul_(30)
-    return model.eval()
 
 
 @pytest.fixture(scope="module", params=ARCHS)

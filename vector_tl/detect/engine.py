@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 
@@ -51,7 +50,6 @@ class Detector:
     def __init__(self, model: VectorSSD, name: str, threshold: float, device: torch.device, engine: str = "auto"):
         self.name, self.threshold = name, threshold
         self.arch, self.init, self.device = model.arch, model.init, device
-        self._size_wh, self._select = model.size_wh, model.select
         self._engine = make_engine(model, device, engine)
         self.engine = self._engine.name
         self(np.zeros((360, 640, 3), np.uint8))  # the first call prepares kernels: not on a robot's time
@@ -60,19 +58,15 @@ class Detector:
         """Vectors in one picture, uint8 (H, W, 3) RGB, above `threshold` (the model's own when None)."""
         return self.batch([picture], threshold)[0]
 
-    @torch.inference_mode()
     def batch(self, pictures: Sequence[np.ndarray], threshold: float | None = None) -> list[Detections]:
         """Vectors in each of several pictures, which may differ in size."""
         if not pictures:
             return []
-        size = self._size_wh
-        resized = np.stack([p if (p.shape[1], p.shape[0]) == size else cv2.resize(p, size, interpolation=cv2.INTER_LINEAR) for p in pictures])
-        chosen = self._select(*self._engine(resized), self.threshold if threshold is None else threshold)
         found = []
-        for picture, (box, score) in zip(pictures, chosen, strict=True):
+        chosen = self._engine(pictures, self.threshold if threshold is None else threshold)
+        for picture, (boxes, scores) in zip(pictures, chosen, strict=True):
             height, width = picture.shape[:2]
-            pixels_xyxy = box.cpu().numpy() * np.float32([width, height, width, height])
-            found.append(Detections(pixels_xyxy.astype(np.float32), score.cpu().numpy().astype(np.float32)))
+            found.append(Detections((boxes * np.float32([width, height, width, height])).astype(np.float32), scores.astype(np.float32)))
         return found
 
 

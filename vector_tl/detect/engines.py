@@ -1,23 +1,24 @@
-"""What runs the network: PyTorch, the reference everywhere, or OpenVINO, which needs half its time or less on a CPU.
-
-An engine takes pictures of the network's own size, uint8 (B, h, w, 3) RGB, and gives scores (B, A) and boxes_xyxy (B, A, 4) in 0..1.
-"""
+"""What runs the network: PyTorch, the reference everywhere; OpenVINO, which needs half its time or less on a CPU; a CUDA graph on a GPU."""
 
 import importlib.util
 import logging
 import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Protocol
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from vector_tl.detect.cuda_graph import CudaGraphEngine
 from vector_tl.errors import UserError
 from vector_tl.nets.ssd import VectorSSD
 
 log = logging.getLogger(__name__)
-ENGINES = ("auto", "torch", "openvino")
+ENGINES = ("auto", "torch", "openvino", "cudagraph")
 
 
 class Engine(Protocol):
@@ -25,23 +26,42 @@ class Engine(Protocol):
 
     name: str
 
-    def __call__(self, pictures: np.ndarray) -> tuple[Tensor, Tensor]: ...
+    def __call__(self, pictures: Sequence[np.ndarray], threshold: float) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Of pictures of any sizes, uint8 (H, W, 3) RGB, the boxes (n, 4) xyxy in 0..1 and their scores (n,), float32, best first."""
 
 
-class TorchEngine:
+class NetworkEngine(ABC):
+    """An engine that runs the network alone; resizing before it and the choice of boxes after it are the same for all such."""
+
+    def __init__(self, network: VectorSSD):
+        self._size_wh, self._select = network.size_wh, network.select
+
+    @abstractmethod
+    def scores_and_boxes(self, pictures: np.ndarray) -> tuple[Tensor, Tensor]:
+        """Of pictures of the network's own size, uint8 (B, h, w, 3) RGB, scores (B, A) and boxes_xyxy (B, A, 4) in 0..1."""
+
+    @torch.inference_mode()
+    def __call__(self, pictures: Sequence[np.ndarray], threshold: float) -> list[tuple[np.ndarray, np.ndarray]]:
+        size = self._size_wh
+        resized = np.stack([p if (p.shape[1], p.shape[0]) == size else cv2.resize(p, size, interpolation=cv2.INTER_LINEAR) for p in pictures])
+        return [(boxes.cpu().numpy(), scores.cpu().numpy()) for boxes, scores in self._select(*self.scores_and_boxes(resized), threshold)]
+
+
+class TorchEngine(NetworkEngine):
     """PyTorch, eager, BatchNorm folded."""
 
     def __init__(self, network: VectorSSD, device: torch.device):
+        super().__init__(network)
         self.name = f"torch ({device})"
         self._network, self._device = network.to(device, memory_format=torch.channels_last), device
 
     @torch.inference_mode()
-    def __call__(self, pictures: np.ndarray) -> tuple[Tensor, Tensor]:
+    def scores_and_boxes(self, pictures: np.ndarray) -> tuple[Tensor, Tensor]:
         pixels = torch.from_numpy(pictures).to(self._device).permute(0, 3, 1, 2)  # (B, 3, h, w), channels last in memory
         return self._network.scores_and_boxes(self._network.raw(pixels.float().div_(255)))
 
 
-class OpenVinoEngine:
+class OpenVinoEngine(NetworkEngine):
     """OpenVINO on the CPU in single precision, one picture at a time: batches gain nothing there.
 
     Where a processor has bfloat16, OpenVINO would use it, for half the time again; scores then move by up to 0.1, so it is told not to.
@@ -54,6 +74,7 @@ class OpenVinoEngine:
         from openvino.frontend import FrontEndManager
         from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
 
+        super().__init__(network)
         width, height = network.size_wh
         shape = (1, height, width, 3)
         network.requires_grad_(False)
@@ -68,7 +89,7 @@ class OpenVinoEngine:
         options = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": torch.get_num_threads()}
         self._request = openvino.Core().compile_model(model, "CPU", options).create_infer_request()
 
-    def __call__(self, pictures: np.ndarray) -> tuple[Tensor, Tensor]:
+    def scores_and_boxes(self, pictures: np.ndarray) -> tuple[Tensor, Tensor]:
         scores, boxes = [], []
         for picture in pictures:
             answer = self._request.infer([picture[None]])
@@ -98,14 +119,17 @@ def make_engine(network: VectorSSD, device: torch.device, engine: str = "auto") 
     installed = importlib.util.find_spec("openvino") is not None
     if engine == "openvino" and (device.type != "cpu" or not installed):
         raise UserError(f"OpenVINO {'is not installed; run scripts/setup' if device.type == 'cpu' else 'here runs on the CPU only; use --device cpu'}.")
-    if engine == "torch" or device.type != "cpu" or not installed:
+    if engine == "cudagraph" and device.type != "cuda":
+        raise UserError("A CUDA graph needs a CUDA device; use --engine auto.")
+    fast = "cudagraph" if device.type == "cuda" else "openvino" if device.type == "cpu" and installed else "torch"
+    if engine == "torch" or fast == "torch":
         return TorchEngine(network, device)
     try:
-        return OpenVinoEngine(network)
+        return CudaGraphEngine(network, device) if fast == "cudagraph" else OpenVinoEngine(network)
     except Exception as error:  # of many kinds, all its own
-        if engine == "openvino":
-            raise UserError(f"OpenVINO cannot run this network ({type(error).__name__}); use --engine torch.") from error
-        log.warning("OpenVINO cannot run this network (%s); PyTorch does", type(error).__name__)
+        if engine == fast:
+            raise UserError(f"{fast} cannot run this network ({type(error).__name__}: {error}); use --engine torch.") from error
+        log.warning("%s cannot run this network (%s: %s); PyTorch does", fast, type(error).__name__, error)
         return TorchEngine(network, device)
 
 

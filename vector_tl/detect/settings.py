@@ -22,5 +22,5 @@ class DetectSettings:
     """Score above which a box is told; the model's own when not given."""
     device: str = "auto"
     """cpu, cuda or auto."""
-    engine: Literal["auto", "torch", "openvino"] = "auto"
-    """What runs the network; auto is the fastest: openvino on a CPU, torch on a GPU."""
+    engine: Literal["auto", "torch", "openvino", "cudagraph"] = "auto"
+    """What runs the network; auto is the fastest: openvino on a CPU, cudagraph on a GPU."""

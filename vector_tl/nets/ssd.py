@@ -10,6 +10,7 @@ from torchvision.ops import box_iou, nms
 POSITIVE_IOU, IGNORED_IOU = 0.5, 0.4
 NEGATIVES_PER_POSITIVE, LEAST_NEGATIVES = 3, 24
 NMS_IOU, NESTED_SHARE = 0.5, 0.7
+BEST_SCORES, MAX_BOXES = 400, 100  # boxes of a picture that are looked at, and that are shown
 
 
 class VectorSSD(SSD):
@@ -32,7 +33,7 @@ class VectorSSD(SSD):
     ):
         super().__init__(
             backbone, anchor_generator, size_wh, len(classes), image_mean=[mean] * 3, image_std=[std] * 3, head=head,
-            score_thresh=0.01, nms_thresh=NMS_IOU, detections_per_img=100,
+            score_thresh=0.01, nms_thresh=NMS_IOU, detections_per_img=MAX_BOXES,
         )
         self.arch, self.size_wh, self.classes, self.init = arch, size_wh, classes, "scratch"
         self._mean, self._std = mean, std
@@ -68,7 +69,7 @@ class VectorSSD(SSD):
         shift = (boxes[:, :2] + size / 2 - anchors[:, :2] - anchor_size / 2) / anchor_size
         return torch.cat([shift * 10, torch.log(size / anchor_size) * 5], dim=1)
 
-    def select(self, scores: Tensor, boxes: Tensor, score_threshold: float, max_boxes: int = 100) -> list[tuple[Tensor, Tensor]]:
+    def select(self, scores: Tensor, boxes: Tensor, score_threshold: float, max_boxes: int = MAX_BOXES) -> list[tuple[Tensor, Tensor]]:
         """The boxes to show for each picture, best first: (n, 4) in 0..1 and their scores (n,).
 
         A box is dropped when it overlaps a better one by IoU, and also when most of its own area lies inside a better one
@@ -78,7 +79,7 @@ class VectorSSD(SSD):
         for picture_scores, picture_boxes in zip(scores, boxes, strict=True):
             keep = picture_scores > score_threshold
             s, order = picture_scores[keep].sort(descending=True)
-            s, b = s[:400], picture_boxes[keep][order[:400]]
+            s, b = s[:BEST_SCORES], picture_boxes[keep][order[:BEST_SCORES]]
             kept = nms(b, s, NMS_IOU)
             kept = kept[_not_nested(b[kept])][:max_boxes]
             chosen.append((b[kept], s[kept]))
@@ -145,11 +146,16 @@ def _not_nested(boxes: Tensor) -> Tensor:
     """Mask (n,) of boxes, given best first, of which no more than `NESTED_SHARE` lies inside a better kept one."""
     if len(boxes) < 2:
         return torch.ones(len(boxes), dtype=torch.bool, device=boxes.device)
-    low, high = torch.maximum(boxes[:, None, :2], boxes[None, :, :2]), torch.minimum(boxes[:, None, 2:], boxes[None, :, 2:])
-    shared = (high - low).clamp(min=0).prod(dim=2)  # (n, n)
-    area = (boxes[:, 2:] - boxes[:, :2]).prod(dim=1).clamp(min=1e-9)
-    inside = (shared / area[:, None] > NESTED_SHARE).tolist()  # [i][j]: i lies inside j
+    inside = (share_inside(boxes) > NESTED_SHARE).tolist()  # [i][j]: i lies inside j
     keep: list[bool] = []
     for i, row in enumerate(inside):
         keep.append(not any(row[j] and keep[j] for j in range(i)))
     return torch.tensor(keep, device=boxes.device)
+
+
+def share_inside(boxes: Tensor) -> Tensor:
+    """(n, n), [i][j]: which share of the area of box i lies inside box j."""
+    low, high = torch.maximum(boxes[:, None, :2], boxes[None, :, :2]), torch.minimum(boxes[:, None, 2:], boxes[None, :, 2:])
+    shared = (high - low).clamp(min=0).prod(dim=2)
+    area = (boxes[:, 2:] - boxes[:, :2]).prod(dim=1).clamp(min=1e-9)
+    return shared / area[:, None]

@@ -1,0 +1,112 @@
+"""The steps that a CUDA graph replays, here on the CPU: the same boxes as one after another; and the graph itself where there is a GPU."""
+
+import copy
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from lively import lively, picture
+
+from vector_tl.detect import cuda_graph
+from vector_tl.detect.cuda_graph import CudaGraphEngine, PictureToBoxes
+from vector_tl.detect.engine import Detector
+from vector_tl.detect.engines import TorchEngine, fold_batch_norm, make_engine
+from vector_tl.errors import UserError
+from vector_tl.nets.build import ARCHS, build
+
+CPU = torch.device("cpu")
+MODEL = fold_batch_norm(build(ARCHS[0], "scratch").eval())
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 60), st.floats(0.02, 0.6), st.sampled_from([0.0, 0.3, 0.9, 1.0]))
+def test_chooses_what_select_chooses(seed, count, spread, threshold):
+    """Crowds of boxes from all over the picture to one heap."""
+    rng = np.random.default_rng(seed)
+    center, size = 0.5 + rng.normal(0, spread, (count, 2)), rng.uniform(0.02, 0.5, (count, 2))
+    boxes = torch.from_numpy(np.concatenate([center - size / 2, center + size / 2], axis=1).clip(0, 1).astype(np.float32))
+    scores = torch.from_numpy(np.sort(rng.permutation(1000)[:count])[::-1].astype(np.float32) / 1000)
+    (expected, expected_scores), = MODEL.select(scores[None], boxes[None], threshold)
+    shown = cuda_graph._choose(scores, boxes, torch.tensor(threshold))
+    assert (shown >= 0).all()
+    assert torch.equal(boxes[shown > 0], expected) and torch.equal(scores[shown > 0], expected_scores)
+
+
+def test_a_chain_that_is_too_long_is_told(monkeypatch):
+    """Boxes in a row, each of which drops the next: every other one stays."""
+    at = torch.arange(20) * 0.01
+    boxes = torch.stack([at, torch.zeros(20), at + 0.05, torch.full((20,), 0.1)], dim=1)
+    scores = torch.linspace(0.9, 0.5, 20)
+    assert (cuda_graph._choose(scores, boxes, torch.tensor(0.1)) >= 0).all()
+    monkeypatch.setattr(cuda_graph, "ROUNDS", 3)
+    assert (cuda_graph._choose(scores, boxes, torch.tensor(0.1)) == -1).all()
+    engine = CudaGraphEngine.__new__(CudaGraphEngine)  # what it does then needs no device
+    engine._select = MODEL.select
+    answer = torch.cat([boxes, scores[:, None], torch.full((20, 1), -1.0)], dim=1).numpy()
+    (expected, _), = MODEL.select(scores[None], boxes[None], 0.1)
+    assert np.array_equal(engine._shown(answer, 0.1)[0], expected.numpy())
+
+
+@pytest.mark.parametrize("arch", ARCHS)
+@pytest.mark.parametrize("threshold", [0.01, 0.3, 0.999999])
+def test_the_steps_find_what_pytorch_finds(arch, threshold):
+    """Many boxes, some, none."""
+    network = fold_batch_norm(lively(arch))
+    one = picture(*network.size_wh)
+    (boxes, scores), = TorchEngine(network, CPU)([one], threshold)
+    with torch.inference_mode():
+        answer = PictureToBoxes(copy.deepcopy(network))(torch.from_numpy(one[None]), torch.tensor(threshold))[0].numpy()
+    shown = answer[answer[:, 5] > 0]
+    assert len(shown) == len(boxes)
+    assert np.allclose(shown[:, 4], scores, atol=1e-5)
+    for box in shown[:, :4]:  # in any order: some score alike
+        assert np.abs(boxes - box).max(axis=1).min() < 1e-5
+
+
+def test_resizing_is_that_of_the_other_engines():
+    """They round to whole grey levels, the graph does not."""
+    one = picture(640, 360)
+    theirs = cv2.resize(one, MODEL.size_wh, interpolation=cv2.INTER_LINEAR)
+    seen = []
+
+    class Looks(torch.nn.Module):
+        size_wh = MODEL.size_wh
+
+        def raw(self, pixels):
+            seen.append(pixels)
+
+        def scores_and_boxes(self, raw):
+            return torch.zeros(1, 500), torch.zeros(1, 500, 4)
+
+    PictureToBoxes(Looks())(torch.from_numpy(one[None]), torch.tensor(0.5))
+    assert np.abs(seen[0][0].permute(1, 2, 0).numpy() * 255 - theirs).max() < 1.01
+
+
+def test_half_precision_leaves_the_anchors_alone():
+    network = copy.deepcopy(MODEL)
+    steps = PictureToBoxes(network, torch.float16)
+    assert network.anchors_xyxy.dtype == torch.float32 and next(steps.parameters()).dtype == torch.float16
+    with torch.inference_mode():
+        answer = steps(torch.from_numpy(picture(640, 360)[None]), torch.tensor(0.0))
+        exact = PictureToBoxes(copy.deepcopy(MODEL))(torch.from_numpy(picture(640, 360)[None]), torch.tensor(0.0))
+    assert (answer[..., 4] - exact[..., 4]).abs().max() < cuda_graph.TOLERANCE
+
+
+def test_needs_a_gpu():
+    with pytest.raises(UserError, match="--engine auto"):
+        make_engine(copy.deepcopy(MODEL), CPU, "cudagraph")
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("arch", ARCHS)
+def test_the_graph_on_a_gpu(arch):
+    """One picture and many, of the robot's size and of others, more than a batch holds."""
+    device = torch.device("cuda")
+    reference, fast = Detector(lively(arch), "test", 0.3, device, "torch"), Detector(lively(arch), "test", 0.3, device, "cudagraph")
+    for pictures in ([picture(640, 360)], [picture(640, 360, seed) for seed in range(11)], [picture(200, 90), picture(1, 1)]):
+        for theirs, ours in zip(reference.batch(pictures), fast.batch(pictures), strict=True):
+            assert abs(len(theirs) - len(ours)) <= 3
+            assert np.allclose(theirs.scores[:1], ours.scores[:1], atol=cuda_graph.TOLERANCE)
