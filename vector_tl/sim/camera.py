@@ -14,6 +14,8 @@ RENDER_SCALE = 0.85  # of the resolution in the picture's middle: as soft as the
 SHUTTER_S = 0.012  # how long the shutter is open; motion smears the picture for that long
 READOUT_S = 0.02  # from the first row to the last: a turning camera leans upright things over (a guess: small rolling shutters take 10 to 30 ms)
 
+NEAR_BLUR_PX = 5  # half the width of the blur on what is too near for the lens, in a picture 640 wide
+
 PLAIN_LOOK = SensorLook(vignette=0.0, circle_px=4000.0, bloom_near=0.0, bloom_far=0.0, saturation=1.0, edge_blur=0.0, black_level=0.0, quality=90)
 
 
@@ -42,6 +44,7 @@ class VectorCamera:
         linear, ids = self._lens.warp(*self._renderer.render(vectors, viewer))
         plain = "sensor" in self._without
         if not plain:
+            soften(linear, ids == OWN_BODY, NEAR_BLUR_PX * self.size_wh[0] // 640)
             linear, ids = rolled(linear, ids, motion, self._lens.focal_px * READOUT_S)
         smear_px = 0.0 if plain else self._lens.focal_px * SHUTTER_S
         rgb = sensor.expose(linear, dt_s, (motion.turn_radps * smear_px, motion.head_radps * smear_px), None if plain else rng)
@@ -57,6 +60,24 @@ class VectorCamera:
     def close(self) -> None:
         """Release the OpenGL context."""
         self._renderer.close()
+
+
+def soften(light: np.ndarray, near: np.ndarray, blur_px: int) -> None:
+    """Blur, in place, what stands a few centimetres before a lens that is focused on the room: the viewer's own treads and lift.
+
+    Args:
+        light: (H, W, 3) float32.
+        near: (H, W) mask.
+        blur_px: half the width of the blur.
+    """
+    x, y, width, height = cv2.boundingRect(near.view(np.uint8))
+    if not width:
+        return
+    reach = 3 * blur_px
+    rows, columns = slice(max(0, y - reach), y + height + reach), slice(max(0, x - reach), x + width + reach)
+    part, size = light[rows, columns], (2 * blur_px + 1,) * 2
+    cover = cv2.blur(cv2.blur(near[rows, columns].astype(np.float32), size), size)[..., None]
+    part += cover * (cv2.blur(cv2.blur(part, size), size) - part)
 
 
 def rolled(light: np.ndarray, ids: np.ndarray, motion: CameraMotion, reach_px: float) -> tuple[np.ndarray, np.ndarray]:

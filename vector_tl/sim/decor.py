@@ -1,7 +1,7 @@
 """How a room looks: surfaces, furniture, windows and lamps, drawn from the room's seed."""
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -9,11 +9,13 @@ import numpy as np
 
 from vector_tl.sim import textures
 from vector_tl.sim.furniture import furnish_around
+from vector_tl.sim.mesh import EYE_SHAPES
 from vector_tl.sim.scene import Obstacle, Room
-from vector_tl.sim.shapes import Material, box, join, moved, quad
+from vector_tl.sim.shapes import Material, box, grid, join, lathe, moved, quad, tube
 from vector_tl.sim.things import KINDS, finish, leaning_sheet, thing
 
 ROUGHNESS, EMISSION = 11, 13  # columns of a vertex row
+GRID_MM = 20.0  # of the ground's grid: a thing's contact shadow is some of these wide
 
 
 @dataclass
@@ -29,7 +31,7 @@ class Decor:
     ground_gloss: float  # 0 matte, 1 a mirror at grazing angles
     paint: tuple[float, float, float]  # factors on Vector's albedo, roughness and eye light
     eye_tint: tuple[float, float, float]
-    extra: dict = field(default_factory=dict)
+    eye_shape: str = "square"  # one of `EYE_SHAPES`
 
 
 class _Shelf:
@@ -62,7 +64,7 @@ def furnish(room: Room, photos: list[Path] | None = None, without: tuple[str, ..
     lamp_color = np.array([1 + warm, 1.0, 1 - warm]) * rng.choice([0.0, rng.uniform(0.3, 2.5)], p=[0.2, 0.8])
     azimuth, height = rng.uniform(-math.pi, math.pi), math.radians(rng.uniform(25, 80))
     parts = _walls(room, rng, shelf, backlit, layers)
-    parts += [_plain_box(o) for o in room.obstacles] if "distractors" in without else _clutter(room, rng, layers)
+    parts += [_plain_box(o) for o in room.obstacles] if "distractors" in without else _clutter(room, rng, layers) + _litter(room, rng, layers)
     decor = Decor(
         ground=ground,
         surroundings=join(parts),
@@ -73,6 +75,7 @@ def furnish(room: Room, photos: list[Path] | None = None, without: tuple[str, ..
         ground_gloss=gloss,
         paint=(float(rng.choice([rng.uniform(0.5, 1.2), rng.uniform(1.0, 2.0)])), rng.uniform(0.8, 1.5), float(rng.uniform(0.5, 3.0))),
         eye_tint=_eye_tint(rng),
+        eye_shape=str(rng.choice(list(EYE_SHAPES), p=(0.55, 0.2, 0.15, 0.1))),
     )
     if "light" in without:
         decor.surroundings[:, EMISSION] = 0.0
@@ -81,8 +84,30 @@ def furnish(room: Room, photos: list[Path] | None = None, without: tuple[str, ..
         decor.ground[:, ROUGHNESS] = 1.0
         decor = replace(decor, ground_gloss=0.0)
     if "details" in without:
-        decor = replace(decor, paint=(1.0, 1.0, 1.5), eye_tint=(0.10, 0.62, 1.0))
+        decor = replace(decor, paint=(1.0, 1.0, 1.5), eye_tint=(0.10, 0.62, 1.0), eye_shape="square")
     return decor
+
+
+def _litter(room: Room, rng: np.random.Generator, layers: list[int]) -> list[np.ndarray]:
+    """What lies flat on the ground and stops no robot: paper, cards, coasters, pens, cables."""
+    parts = []
+    for _ in range(rng.choice([0, rng.integers(1, 12)])):
+        x_mm, y_mm = rng.uniform(-0.95, 0.95, 2) * (room.half_x_mm, room.half_y_mm)
+        heading, kind = rng.uniform(-math.pi, math.pi), rng.random()
+        if kind < 0.45:
+            wide, deep = rng.uniform(25, 150, 2)
+            rows = box((wide, deep, rng.uniform(0.4, 2.5)), finish(rng, layers))
+        elif kind < 0.65:
+            radius, thick = rng.uniform(10, 60), rng.uniform(0.5, 3.0)
+            rows = lathe(np.array([[radius, 0], [radius, thick], [0, thick]]), finish(rng, layers))
+        elif kind < 0.8:
+            rows = tube(np.linspace((-70, 0, 3.5), (70, 0, 3.5), 3), rng.uniform(2.5, 4.0), finish(rng, []), 6)
+        else:
+            at = np.linspace(-1, 1, 24)
+            bend = rng.uniform(30, 150) * np.sin(at * rng.uniform(1, 5) + rng.uniform(0, 6))
+            rows = tube(np.column_stack([at * rng.uniform(100, 500), bend, np.full(24, 2.0)]), rng.uniform(1.2, 2.5), finish(rng, []), 5)
+        parts.append(moved(rows, (x_mm, y_mm, 0), heading))
+    return parts
 
 
 def _plain_box(obstacle: Obstacle) -> np.ndarray:
@@ -101,9 +126,28 @@ def _ground(room: Room, rng: np.random.Generator, shelf: _Shelf, gloss: float, b
     size_mm = rng.uniform(350, 1400)
     patterns = (textures.mat,) if backlit and rng.random() < 0.6 else textures.FLOORS
     material = Material((1, 1, 1), float(np.clip(1 - gloss, 0.1, 1.0)), 0.04, layer=shelf.add(patterns))
+    return shaded_ground(room, material, size_mm)
+
+
+def shaded_ground(room: Room, material: Material, pattern_mm: float) -> np.ndarray:
+    """The ground as a fine grid, darker where a thing stands on it and hides the sky: (N, 15)."""
     hx, hy = room.half_x_mm, room.half_y_mm
-    parts = [quad((-hx, -hy, 0), (2 * hx, 0, 0), (0, 2 * hy, 0), material, (2 * hx / size_mm, 2 * hy / size_mm))]
-    return join(parts)
+    x, y = (np.linspace(-half, half, max(2, math.ceil(2 * half / GRID_MM) + 1)) for half in (hx, hy))
+    position = np.stack([*np.meshgrid(x, y, indexing="xy"), np.zeros((len(y), len(x)))], axis=2)
+    rows = grid(position[::-1], material, (2 * hx / pattern_mm, 2 * hy / pattern_mm))
+    rows[:, 3:6] = (0.0, 0.0, 1.0)
+    light = np.ones(len(rows), np.float32)
+    for o in room.obstacles:
+        dx, dy = rows[:, 0] - o.x_mm, rows[:, 1] - o.y_mm
+        if o.round:
+            outside_mm = np.hypot(dx, dy) - o.half_x_mm
+        else:
+            c, s = math.cos(o.heading_rad), math.sin(o.heading_rad)
+            over = np.stack([np.abs(dx * c + dy * s) - o.half_x_mm, np.abs(dy * c - dx * s) - o.half_y_mm])
+            outside_mm = np.hypot(*over.clip(0)) + over.max(axis=0).clip(max=0)
+        light *= 1 - 0.75 * np.exp(-outside_mm.clip(0) / (8 + 0.12 * o.height_mm))
+    rows[:, 8:11] *= light[:, None]
+    return rows
 
 
 def _walls(room: Room, rng: np.random.Generator, shelf: _Shelf, backlit: bool, layers: list[int]) -> list[np.ndarray]:

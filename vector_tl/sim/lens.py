@@ -133,12 +133,12 @@ class SensorLook:
             circle_px=rng.uniform(352, 430),
             circle_soft_px=rng.uniform(12, 45),
             bloom_near=rng.uniform(0.01, 0.08),
-            bloom_far=rng.uniform(0.0, 1.0) ** 2 * 0.16,
+            bloom_far=rng.uniform(0.0, 1.0) ** 2 * 0.09,
             white_balance=(1.0 + warm, 1.0 + rng.normal(0, 0.015), 1.0 - warm),
             mixed_light=max(0.0, rng.normal(0.0, 0.08)),
             mixed_light_angle_rad=rng.uniform(-math.pi, math.pi),
             saturation=rng.uniform(0.3, 0.85),
-            noise=rng.uniform(1.0, 4.5),
+            noise=rng.uniform(1.5, 6.0),
             chroma_noise=rng.uniform(0.15, 0.6),
             edge_blur=rng.uniform(0.0, 1.0),
             black_level=rng.uniform(0.0, 0.03),
@@ -150,11 +150,11 @@ class SensorLook:
             exposure_bias_ev=bias,
             max_gain=rng.uniform(6, 24),
         )
-        if rng.random() >= 0.35:
+        if rng.random() >= 0.5:
             return look
         return replace(  # harsh, as real stills against a window are: blacks without detail, large blown-out areas, coarse noise
             look, crush=rng.uniform(0.02, 0.12), contrast=rng.uniform(0.6, 0.95), black_level=rng.uniform(0.0, 0.01), noise=rng.uniform(3.0, 8.0),
-            target=rng.uniform(0.45, 0.66),
+            target=rng.uniform(0.45, 0.66), bloom_far=rng.uniform(0.0, 0.03),
         )
 
 

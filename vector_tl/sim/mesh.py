@@ -41,7 +41,8 @@ GROUPS = {
 }
 RIB_PITCH_MM, RIB_PHASES = 4.2, 4  # the treads' ribs are drawn at so many places between one and the next
 RIBS = {side: tuple(f"{side}_ribs_{phase}" for phase in range(RIB_PHASES)) for side in ("left", "right")}
-PARTS = ("body", "head", "upper_arm", "lower_arm", "fork", "eyes", *RIBS["left"], *RIBS["right"])
+EYE_SHAPES = ("square", "round", "tired", "happy")
+PARTS = ("body", "head", "upper_arm", "lower_arm", "fork", *EYE_SHAPES, *RIBS["left"], *RIBS["right"])
 HEAD_PIVOT = (-11.0, 47.5)  # x, z in mm
 UPPER_ARM_PIVOT, LOWER_ARM_PIVOT, FORK_PIVOT = (-37.3, 44.7), (-37.4, 32.7), (30.0, 34.0)
 EYE_HEIGHT_MM = 52.3
@@ -64,7 +65,7 @@ def body_matrix(pose: VectorPose) -> np.ndarray:
 
 
 def part_matrices(pose: VectorPose) -> dict[str, np.ndarray]:
-    """World matrices (4, 4) of every moving part."""
+    """World matrices (4, 4) of every moving part; `eyes` stands for whichever of `EYE_SHAPES` it has."""
     base = body_matrix(pose)
     # lift height to arm angle: arms of 66 mm about a shoulder at 45 mm
     arm = math.asin(max(-1.0, min(1.0, (pose.lift_height_mm - 45.0) / 66.0))) + 0.1136
@@ -117,11 +118,19 @@ def vector_parts(details: bool = True) -> dict[str, np.ndarray]:
             position, normal = position @ raised[:3, :3].T + raised[:3, 3], normal @ raised[:3, :3].T
         outlines[group] = position
         parts[part].append(vertices(position, normal, np.zeros((len(position), 2)), material))
-    for side in (1, -1):
-        parts["eyes"].append(rounded_patch((9.35, side * 5.6, EYE_HEIGHT_MM), (0, 3.9, 0), (0, 0, 4.3), 4.0, EYE))
+    for shape in EYE_SHAPES:
+        parts[shape] += [_eye(shape, side) for side in (1, -1)]
     if details:
         _add_details(parts, outlines)
     return {name: join(rows) for name, rows in parts.items()}
+
+
+def _eye(shape: str, side: int) -> np.ndarray:
+    """The left (1) or right (-1) eye on its screen: moods move the lids, here cut off below (happy) or above (tired)."""
+    corner, low, high = {"square": (4.0, -1.0, 1.0), "round": (2.4, -1.0, 1.0), "tired": (4.0, -1.0, 0.25), "happy": (2.6, -0.2, 1.0)}[shape]
+    rows = rounded_patch((9.35, side * 5.6, EYE_HEIGHT_MM), (0, 3.9, 0), (0, 0, 4.3), corner, EYE)
+    rows[:, 2] = rows[:, 2].clip(EYE_HEIGHT_MM + 4.3 * low, EYE_HEIGHT_MM + 4.3 * high)
+    return rows
 
 
 def _add_details(parts: dict[str, list[np.ndarray]], outlines: dict[str, np.ndarray]) -> None:

@@ -159,10 +159,12 @@ class Renderer:
             scene["instance"] = float(OWN_BODY if index == viewer else index + 1)
             scene["gloss"] = -1.0
             for name, matrix in part_matrices(pose).items():
-                if name not in self._robot or (index == viewer and name in ("head", "eyes")):
+                if index == viewer and name in ("head", "eyes"):
                     continue  # the camera sits inside the head
-                scene["model"].write(_columns(matrix))
-                self._robot[name][1].render()
+                drawn = self._robot.get(self.decor.eye_shape if name == "eyes" else name)
+                if drawn is not None:  # without details there are no ribs
+                    scene["model"].write(_columns(matrix))
+                    drawn[1].render()
         scene["instance"] = 0.0
         scene["model"].write(_columns(np.eye(4)))
         if ground:

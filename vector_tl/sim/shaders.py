@@ -58,7 +58,7 @@ void main() {
     float roughness = clamp(surface.x, 0.04, 1.0), emission = surface.z;
     if (instance > 0.5) {
         if (emission > 0.0) { albedo *= eye_tint / vec3(0.10, 0.62, 1.0); emission *= paint.z; }
-        else { albedo *= instance > 199.5 ? 0.4 : paint.x; roughness = clamp(roughness * paint.y, 0.04, 1.0); }
+        else { albedo *= paint.x; roughness = clamp(roughness * paint.y, 0.04, 1.0); }
     }
     bool ground = gloss >= 0.0 && instance < 0.5;
     float open_sky = ground ? contact_shadow() : 1.0;
@@ -87,6 +87,7 @@ void main() {
         float highlight = (power + 2.0) / 8.0 * pow(max(dot(n, half_way), 0.0), power) * surface.y;
         light += lamp_color * lambert * lit * (albedo * 0.8 + min(highlight, 4.0));
     }
+    if (instance > 199.5) light *= 0.22;   // the viewer's own body stands in the shade of its head
     picture = vec4(light + albedo * emission, instance);
 }
 """

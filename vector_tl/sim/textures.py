@@ -23,8 +23,9 @@ def clouds(rng: np.random.Generator, octaves: int = 5, first: int = 2, fade: flo
 
 
 def tone(rng: np.random.Generator, low: float = 0.05, high: float = 0.95, colorful: float = 0.12) -> np.ndarray:
-    """A random colour (3,) in texel units: a grey level with some hue."""
-    return np.clip(rng.uniform(low, high) * (1 + rng.normal(0, colorful, 3)), 0.01, 1).astype(np.float32)
+    """A random colour (3,) in texel units: a grey level with some hue, as in homes far more often warm or cool than green or magenta."""
+    warm, green = rng.normal(0.3, 1.0) * colorful, rng.normal(0, 0.4) * colorful
+    return np.clip(rng.uniform(low, high) * (1 + np.array([warm - green / 2, green, -warm - green / 2])), 0.01, 1).astype(np.float32)
 
 
 def _mix(a: np.ndarray, b: np.ndarray, amount: np.ndarray) -> np.ndarray:
@@ -162,8 +163,8 @@ def books(rng):
 
 
 def painting(rng):
-    """A framed picture, poster or screen: coloured clouds with a few shapes."""
-    picture = np.stack([clouds(rng, 4, 2) for _ in range(3)], axis=2) * tone(rng, 0.4, 1.0, 0.4)
+    """A framed picture, poster or screen: clouds of two colours with a few shapes."""
+    picture = np.ascontiguousarray(_mix(tone(rng, 0.05, 1.0, 0.4), tone(rng, 0.05, 1.0, 0.4), clouds(rng, 4, 2)))
     for _ in range(rng.integers(0, 9)):
         color, center = [float(v) for v in tone(rng, 0.05, 1, 0.5)], tuple(int(v) for v in rng.integers(0, SIZE, 2))
         if rng.random() < 0.5:
@@ -205,13 +206,37 @@ def door(rng):
 
 
 def blotches(rng):
-    """Anything: coloured clouds of every scale, for walls and things that fit no other word."""
-    channels = [clouds(rng, int(rng.integers(3, 8)), int(rng.integers(2, 6)), rng.uniform(0.5, 0.9)) for _ in range(3)]
-    return _texels(np.stack(channels, axis=2) ** rng.uniform(0.5, 2) * 0.5 + channels[0][..., None] * 0.5 * tone(rng, 0.3, 1.0, 0.2))
+    """Anything: clouds of a few colours and of every scale, for things that fit no other word."""
+    def some() -> np.ndarray:
+        return clouds(rng, int(rng.integers(3, 8)), int(rng.integers(2, 6)), rng.uniform(0.5, 0.9))
+
+    picture = _mix(tone(rng, colorful=0.3), tone(rng, colorful=0.3), some())
+    return _texels(_mix(picture, tone(rng, colorful=0.5), np.clip(some() * 3 - rng.uniform(1, 2), 0, 1)))
+
+
+def shelves(rng):
+    """Shelves or racks with a jumble of boxes, jars and bags of every colour."""
+    picture = np.empty((SIZE, SIZE, 3), np.float32)
+    picture[:] = tone(rng, 0.05, 0.8, 0.1)
+    rows = int(rng.integers(2, 6))
+    for row in range(rows):
+        bottom, x = (row + 1) * SIZE // rows - 8, int(rng.integers(0, 20))
+        cv2.line(picture, (0, bottom + 4), (SIZE, bottom + 4), [float(v) for v in tone(rng, 0.1, 0.9, 0.1)], 8)
+        while x < SIZE:
+            width, height = int(rng.integers(15, 110)), int(SIZE / rows * rng.uniform(0.25, 0.85))
+            color = [float(v) for v in tone(rng, 0.03, 0.95, 0.5)]
+            if rng.random() < 0.3:
+                middle = (x + width // 2, bottom - height // 2)
+                cv2.ellipse(picture, middle, (width // 2, height // 2), 0, 0, 360, color, -1, cv2.LINE_AA)
+            elif rng.random() < 0.8:
+                cv2.rectangle(picture, (x, bottom - height), (x + width, bottom), color, -1)
+                cv2.rectangle(picture, (x + 4, bottom - height // 2), (x + width - 4, bottom - height // 4), [float(v) for v in tone(rng, 0.1, 1, 0.4)], -1)
+            x += int(width * rng.uniform(1.0, 1.4))
+    return _texels(picture * (0.9 + 0.15 * clouds(rng)[..., None]))
 
 
 Texture = Callable[[np.random.Generator], np.ndarray]
 FLOORS: tuple[Texture, ...] = (wood, wood, stone, stone, mat, mat, mat, fabric, tiles, plaster)
-WALLS: tuple[Texture, ...] = (plaster, plaster, plaster, plaster, stripes, lattice, bricks, wood, tiles, dots, blotches)
-HANGINGS: tuple[Texture, ...] = (painting, folds, folds, books, door, lattice, blotches)
+WALLS: tuple[Texture, ...] = (plaster, plaster, plaster, plaster, plaster, plaster, stripes, lattice, bricks, wood, tiles, dots)
+HANGINGS: tuple[Texture, ...] = (painting, folds, folds, books, door, lattice, shelves, shelves)
 THINGS: tuple[Texture, ...] = (plaster, wood, fabric, stripes, dots, painting, blotches, stone, lattice)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from vector_tl.sim.shapes import Material, box, ellipsoid, grid, join, lathe, moved, quad, rounded_patch, tube
+from vector_tl.sim.textures import tone
 
 # kind -> (half width range, height range) in mm; the footprint is the rectangle or disc that the world collides with
 KINDS = {
@@ -31,8 +32,8 @@ def finish(rng: np.random.Generator, layers: list[int]) -> Material:
         return Material((0.05, 0.05, 0.05), rng.uniform(0.1, 0.35), rng.uniform(0.5, 0.9))
     if case < 0.7 and layers:
         return Material((1.0, 1.0, 1.0), rng.uniform(0.2, 0.9), 0.04, layer=int(rng.choice(layers)))
-    color = np.clip(rng.uniform(0.05, 0.85) * (1 + rng.normal(0, 0.5, 3)), 0.01, 0.9)
-    return Material(tuple(color), rng.uniform(0.1, 0.9), 0.04)
+    color = np.square(tone(rng, 0.2, 0.95, 0.15 if rng.random() < 0.7 else 0.6))  # linear; most things are dull
+    return Material(tuple(float(v) for v in color), rng.uniform(0.1, 0.9), 0.04)
 
 
 def thing(kind: str, half_x_mm: float, half_y_mm: float, height_mm: float, rng: np.random.Generator, layers: list[int]) -> np.ndarray:
