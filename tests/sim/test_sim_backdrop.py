@@ -90,3 +90,22 @@ def test_a_capture_before_photographs_is_labelled_and_says_which(tmp_path):
     assert {item.session for item in data.items} == {"room-kitchen-0-000", "room-kitchen-0-001"} and all(len(item.boxes_norm) for item in data.items)
     about = [json.loads(path.read_text()) for path in sorted((tmp_path / "data" / "sessions").glob("*.json"))]
     assert [{shot["background"] for shot in one["shots"]} for one in about] == [{"a.png"}, {"b.jpg"}] and about[0]["backgrounds"] == "kitchen"
+
+
+def test_the_head_stands_as_it_did_for_the_photograph(tmp_path):
+    """A raised head sees the ground's Vectors lower; the pose that the world gives does not count."""
+    lower_edges = []
+    for head_rad in (None, 0.0, 0.2):
+        folder = tmp_path / str(head_rad)
+        (folder / "images" / "mine").mkdir(parents=True)
+        photograph(folder / "images" / "mine" / "a.png")
+        if head_rad is not None:
+            (folder / "sessions").mkdir()
+            (folder / "sessions" / "mine.json").write_text(json.dumps({"shots": [{"name": "a", "head_rad": head_rad}]}))
+        camera = BackdropCamera(folder)
+        camera.enter(make_room(1))
+        shot, _ = shoot(camera, VectorPose(0, 0, 0, head_angle_rad=-0.3), FAR)
+        lower_edges.append(shot.boxes[0].xyxy[3])
+        camera.close()
+    assert lower_edges[0] == lower_edges[1]
+    assert 60 < lower_edges[2] - lower_edges[1] < 100  # 353 px to the radian in the middle; the lens rises with the head too

@@ -123,7 +123,8 @@ class Watch:
             self._show(frame, None, "not readable")
             return
         grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
-        shot = describe(frame, picture) | self.look(frame, picture)
+        head_rad = round(float(self.robot.state().head_angle_rad), 4)  # where the horizon is: what is put before such a picture later stands on its ground
+        shot = describe(frame, picture) | {"head_rad": head_rad} | self.look(frame, picture)
         for action in self.live.pressed():
             self._obey(action)
         word = self._unfit(shot) or ("paused" if self.paused else self.chooser.objection(grey, shot))

@@ -5,9 +5,11 @@ lights them and what they mirror. What they change on the ground (contact shadow
 without them, and is multiplied into the photograph (differential rendering: Debevec, Rendering synthetic objects into real scenes, SIGGRAPH 1998).
 
 The robot's own pictures (640 x 360 or 1280 x 720) have been through its lens and sensor: they stay as they are, and what is drawn gets their noise.
-Other photographs go through lens shading and sensor like a drawn room. The horizon is taken to lie in the picture's middle, as with a level head.
+Other photographs go through lens shading and sensor like a drawn room. What a robot captured is looked at with the head as it was then, as its session's
+file tells; of other photographs the horizon is taken to lie in the middle, as with a level head.
 """
 
+import json
 import logging
 import math
 from dataclasses import replace
@@ -43,6 +45,15 @@ def photographs(folder: Path) -> list[Path]:
     if not found:
         raise UserError(f"--backgrounds {folder} has no pictures ({', '.join(SUFFIXES)}); take some with vector-tl capture --negatives.")
     return found
+
+
+def head_angle_rad(photograph: Path) -> float:
+    """The head's angle when a robot captured the picture, up positive; 0, a level head, for what no session's file tells of."""
+    try:
+        about = json.loads((photograph.parent.parent.parent / "sessions" / f"{photograph.parent.name}.json").read_text())
+        return float(next(shot["head_rad"] for shot in about["shots"] if shot["name"] == photograph.stem))
+    except (OSError, ValueError, KeyError, TypeError, StopIteration):
+        return 0.0
 
 
 class Plate:
@@ -107,11 +118,13 @@ class BackdropCamera:
             log.warning("%s is left out: %s", path, "it cannot be read" if picture is None else f"a side has less than {LEAST_PX} pixels")
             self._photographs.remove(path)
         self.name, self._plate = path.name, Plate(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), self.size_wh)
+        self._head_rad = head_angle_rad(path)
         self._renderer.enter(surround(room, self._plate))
 
     def shoot(self, vectors: tuple[VectorPose, ...], viewer: int, motion: CameraMotion, rng: np.random.Generator, dt_s: float = 1 / 15) -> Shot:
         """The photograph with all Vectors but `vectors[viewer]` in it, and their exact boxes."""
         self._turn_lamp(vectors[viewer].heading_rad)
+        vectors = tuple(replace(pose, head_angle_rad=self._head_rad) if index == viewer else pose for index, pose in enumerate(vectors))
         drawn, ids = self._lens.warp(*self._renderer.render(vectors, viewer))
         bare, _ = self._lens.warp(*self._renderer.render((vectors[viewer],), 0))
         names = tuple(OWN_BODY if index == viewer else index + 1 for index in range(len(vectors)))
