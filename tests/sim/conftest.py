@@ -1,3 +1,3 @@
 """Fixtures of the simulator's tests."""
 
-from simulation import simulate  # noqa: F401
+from simulation import meet, simulate  # noqa: F401

@@ -11,11 +11,14 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+import anki_vector
 import grpc
 import pytest
 from anki_vector.messaging import external_interface_pb2_grpc, protocol
 
 OVERRIDE, DEFAULT, RESERVE = (protocol.ControlRequest.Priority.Value(name) for name in ("OVERRIDE_BEHAVIORS", "DEFAULT", "RESERVE_CONTROL"))
+
+TABLE = 44  # a world with room before the robot, and an edge
 
 RUN = """
 import json, sys
@@ -180,3 +183,22 @@ def in_control(stub, priority=DEFAULT) -> ControlStream:
 
 def drive(stub, left, right):
     return stub.DriveWheels(protocol.DriveWheelsRequest(left_wheel_mmps=left, right_wheel_mmps=right), timeout=2)
+
+
+@pytest.fixture
+def meet(simulate, monkeypatch):
+    """A simulator, and robots of the SDK that are connected to it."""
+    robots = []
+    sim = simulate(world=TABLE, camera_fps=30)
+    monkeypatch.setenv("HOME", str(sim.home))
+
+    def connect(kind=anki_vector.Robot, **details):
+        robot = kind(default_logging=False, **details)
+        robot.connect(timeout=5)
+        robots.append(robot)
+        return robot
+
+    connect.sim = sim
+    yield connect
+    for robot in robots:
+        robot.disconnect()

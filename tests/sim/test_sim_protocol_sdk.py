@@ -21,26 +21,6 @@ from simulation import wait_for
 
 SUCCESS, COMPLETE = protocol.ActionResult.ACTION_RESULT_SUCCESS, 1
 CANCELLED = protocol.ActionResult.ACTION_RESULT_CANCELLED_WHILE_RUNNING
-TABLE = 44
-
-
-@pytest.fixture
-def meet(simulate, monkeypatch):
-    """A simulator, and robots of the SDK that are connected to it."""
-    robots = []
-    sim = simulate(world=TABLE, camera_fps=30)
-    monkeypatch.setenv("HOME", str(sim.home))
-
-    def connect(kind=anki_vector.Robot, **details):
-        robot = kind(default_logging=False, **details)
-        robot.connect(timeout=5)
-        robots.append(robot)
-        return robot
-
-    connect.sim = sim
-    yield connect
-    for robot in robots:
-        robot.disconnect()
 
 
 def test_charger_and_battery(meet):
