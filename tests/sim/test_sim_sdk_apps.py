@@ -101,7 +101,9 @@ def test_vectinator(meet):
     wait_for(lambda: robot.head_angle_rad > 0.7 and robot.lift_height_mm > 85)
     robot.motors.set_lift_motor(-9.0)
     wait_for(lambda: robot.lift_height_mm < 35)
+    robot.conn.release_control()  # who has control does not hear it
     meet.sim.post("/fault", fault="wake_word")
     wait_for(lambda: heard)
+    robot.conn.request_control()
     robot.behavior.say_text("I only acknowledge commands from skynet.")
     assert meet.sim.log("say")[-1]["text"].startswith("I only acknowledge")
