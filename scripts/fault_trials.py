@@ -247,7 +247,8 @@ def random_faults(minutes: float) -> dict:
         hung = thread.is_alive()
     time.sleep(0.5)
     return {
-        "random_minutes": round(lasted_s / 60, 1), "rooms": rooms, "faults": dict(struck), "commands_without_fresh_news": wheels_late, "still_searching_at_the_end": alive, "hung": hung,
+        "random_minutes": round(lasted_s / 60, 1), "rooms": rooms, "faults": dict(struck), "commands_without_fresh_news": wheels_late,
+        "still_searching_at_the_end": alive, "hung": hung,
         "error": told.get("error"), "threads": [t.name for t in set(threading.enumerate()) - before],
         "memory_mib": [round(memory[len(memory) * tenth // 10], 1) for tenth in range(1, 10)] + [round(memory[-1], 1)],
     }
