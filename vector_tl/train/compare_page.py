@@ -1,8 +1,6 @@
 """The page of a comparison: figures, curves, intervals, and an answer that follows from them. One file, nothing loaded from elsewhere."""
 
-import base64
 import html
-import io
 import json
 import math
 from collections.abc import Iterable
@@ -10,10 +8,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 import cv2
-import matplotlib
 import numpy as np
+from matplotlib import pyplot as plt
 
-from vector_tl import __version__
+from vector_tl import __version__, pages
 from vector_tl.evaluate.bootstrap import draws, interval, match_all, weighted_ap
 from vector_tl.evaluate.metrics import match
 from vector_tl.files import write_atomic
@@ -22,25 +20,11 @@ from vector_tl.train.batches import KEPT_WH
 from vector_tl.train.compare import ARMS, read_outcomes, still_rising
 from vector_tl.train.compare_settings import CompareSettings
 
-matplotlib.use("Agg")
-from matplotlib import pyplot as plt  # noqa: E402  (after the back end is chosen)
-
 NAMES = {"coco": "transfer (from COCO)", "scratch": "from scratch"}
 COLORS = {"coco": "#0b8a7a", "scratch": "#d9730d"}
 LEVELS = (0.5, 0.8, 0.9)  # of AP50
 DRAWS = 1000
 WORST = 12
-STYLE = """
-:root{color-scheme:light dark;--ink:#1c2126;--paper:#fff;--soft:#5d6872;--line:#d9dee3}
-@media(prefers-color-scheme:dark){:root{--ink:#e8ecef;--paper:#14181b;--soft:#9aa5ae;--line:#333b42}}
-body{font:16px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--paper);max-width:70rem;margin:2rem auto;padding:0 1rem}
-h1{font-size:1.9rem;margin-bottom:.3rem}h2{margin-top:2.2rem}.answer{font-size:1.25rem;border-left:.4rem solid #0b8a7a;padding:.2rem 1rem}
-table{border-collapse:collapse;margin:.6rem 0;font-variant-numeric:tabular-nums}td,th{padding:.3rem .8rem;border-bottom:1px solid var(--line);text-align:right}
-td:first-child,th:first-child{text-align:left}
-.plots{display:flex;flex-wrap:wrap;gap:1rem}.plots img{background:#fff;border-radius:6px;width:100%;max-width:33rem}
-.sheet{display:grid;grid-template-columns:repeat(auto-fill,minmax(15rem,1fr));gap:.6rem}.sheet img{width:100%;border-radius:4px}figure{margin:0}
-figcaption,.soft{color:var(--soft);font-size:.85rem}code{overflow-wrap:anywhere}
-"""
 
 
 def write_page(settings: CompareSettings, results: list[dict], splits: dict[str, list[Item]]) -> dict:
@@ -50,10 +34,8 @@ def write_page(settings: CompareSettings, results: list[dict], splits: dict[str,
         _answer(told), _table(told), _plots(results, told), _needed(told), _random(results), _heights(results), _real(told),
         _worst(settings.out, results, splits), _how(settings, results),
     ]  # fmt: skip
-    body = "\n".join(section for section in sections if section)
     page = settings.out / "index.html"
-    head = f"<meta charset=utf-8><meta name=viewport content='width=device-width'><title>Transfer or scratch?</title><style>{STYLE}</style>"
-    write_atomic(page, f"<!doctype html><html lang=en>{head}<body><h1>Is transfer learning worth it?</h1>{body}</body></html>")
+    pages.write_page(page, "Transfer or scratch?", sections, "Is transfer learning worth it?")
     write_atomic(settings.out / "results.json", json.dumps({"summary": told, "runs": results}, indent=1))
     return {"page": str(page), "runs": len(results), "answer": told["answer"], "transfer": told["arms"].get("coco"), "scratch": told["arms"].get("scratch")}
 
@@ -215,11 +197,10 @@ def _table(told: dict) -> str:
         "trained on until no more gain: AP50-95": lambda a: f"{_show(a['long']['ap50_95'])} ({a['long']['seen']:,} seen)" if "long" in a else "not run",
     }  # fmt: skip
     rows += [(name, *(show(arm) for arm in told["arms"].values())) for name, show in keys.items()]
-    return _section("Both on all pictures", _html_table(rows), "Mean over seeds; the interval of the difference draws whole sessions again and again.")
+    return pages.section("Both on all pictures", pages.table(rows), "Mean over seeds; the interval of the difference draws whole sessions again and again.")
 
 
 def _plots(results: list[dict], told: dict) -> str:
-    pictures = []
     figure, axes = plt.subplots(figsize=(6, 4))
     for arm in ARMS:
         for kind, line in (("equal", "-"), ("long", ":")):
@@ -232,7 +213,7 @@ def _plots(results: list[dict], told: dict) -> str:
             axes.plot(seen, heights.mean(axis=0), line, color=COLORS[arm], label=label)
             axes.fill_between(seen, heights.min(axis=0), heights.max(axis=0), color=COLORS[arm], alpha=0.2, linewidth=0)
     axes.set(xlabel="pictures seen in training", ylabel="AP50-95, validation sessions", ylim=(0, 1), title="Which learns faster")
-    pictures.append((_svg(figure, axes), "Learning curves on all pictures; bands: lowest to highest seed"))
+    shown = [pages.plot(figure, axes, "Learning curves on all pictures; bands: lowest to highest seed")]
     figure, axes = plt.subplots(figsize=(6, 4))
     for arm, rows in told["by_size"].items():
         if rows:
@@ -243,10 +224,8 @@ def _plots(results: list[dict], told: dict) -> str:
     ticks = sorted({row["pictures"] for rows in told["by_size"].values() for row in rows})
     axes.set_xticks(ticks, [str(tick) for tick in ticks])
     axes.minorticks_off()
-    pictures.append((_svg(figure, axes), "The same number of pictures seen by all; bands: lowest to highest seed"))
-    image = "<figure><img alt='{0}' src='data:image/svg+xml;base64,{1}'><figcaption>{0}</figcaption></figure>"
-    shown = "".join(image.format(caption, svg) for svg, caption in pictures)
-    return f"<h2>Curves</h2><div class=plots>{shown}</div>"
+    shown.append(pages.plot(figure, axes, "The same number of pictures seen by all; bands: lowest to highest seed"))
+    return f"<h2>Curves</h2><div class=plots>{''.join(shown)}</div>"
 
 
 def _needed(told: dict) -> str:
@@ -257,7 +236,7 @@ def _needed(told: dict) -> str:
             cells += [_count(needed(told["by_size"][arm], level)), _count(figures.get("seen_for_ap50", {}).get(str(level)))]
         rows.append((f"{level:g}", *cells))
     note = "Training pictures: by the test sessions. Pictures seen: by the val sessions, all pictures; epochs = seen / pictures."
-    return _section("What it takes", _html_table(rows), note)
+    return pages.section("What it takes", pages.table(rows), note)
 
 
 def _random(results: list[dict]) -> str:
@@ -270,7 +249,7 @@ def _random(results: list[dict]) -> str:
     if len(rows) == 1:
         return ""
     note = "Pictures of one session look alike: divided by picture, a test asks for what was learned by heart. Seed 0."
-    return _section("Why sessions are held out", _html_table(rows), note)
+    return pages.section("Why sessions are held out", pages.table(rows), note)
 
 
 def _heights(results: list[dict]) -> str:
@@ -282,7 +261,7 @@ def _heights(results: list[dict]) -> str:
             edges = [f"{b['min']:g}{'+' if b['max'] is None else ' to ' + format(b['max'], 'g')} px ({b['boxes']})" for b in by_height[0]]
             rows = rows or [("height in a 360-line picture (boxes)", *edges)]
             rows.append((NAMES[arm], *(_show(_mean(h[i]["recall"] for h in by_height)) for i in range(len(edges)))))
-    return _section("Recall by size", _html_table(rows), "At each model's own threshold.") if rows else ""
+    return pages.section("Recall by size", pages.table(rows), "At each model's own threshold.") if rows else ""
 
 
 def _real(told: dict) -> str:
@@ -293,7 +272,7 @@ def _real(told: dict) -> str:
             shown = (_show(real["ap50"]), _show(real["ap50_95"]), f"{real['found']:.1f} of {real['boxes']}", f"{real['false']:.1f}") if real else ("-",) * 4
             rows.append((NAMES[arm], *shown, f"{alarms['boxes']:.1f} in {alarms['images']}" if alarms else "-"))
     note = "Mean over seeds, at each model's own threshold; they were not trained on and chose nothing."
-    return _section("Real pictures", _html_table(rows), note) if len(rows) > 1 else ""
+    return pages.section("Real pictures", pages.table(rows), note) if len(rows) > 1 else ""
 
 
 def _worst(out: Path, results: list[dict], splits: dict[str, list[Item]]) -> str:
@@ -330,36 +309,8 @@ def _how(settings: CompareSettings, results: list[dict]) -> str:
 
 def _picture(item: Item, outcome, what: str, threshold: float, color: str) -> str:
     picture = cv2.resize(item.picture(), KEPT_WH, interpolation=cv2.INTER_AREA)
-    rgb = tuple(int(color[i : i + 2], 16) for i in (1, 3, 5))
-    for boxes, paint in ((outcome.boxes_xyxy, (255, 255, 255)), (outcome.predicted_xyxy[outcome.scores > threshold], rgb)):
-        for x1, y1, x2, y2 in boxes.round().astype(int).tolist():
-            cv2.rectangle(picture, (x1, y1), (x2, y2), paint, 3)
-    small = cv2.resize(picture, (384, 216), interpolation=cv2.INTER_AREA)
-    jpeg = cv2.imencode(".jpg", small[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 80])[1].tobytes()
-    name = html.escape(f"{item.session}/{item.name}: {what}")
-    return f"<figure><img alt='{name}' src='data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}'><figcaption>{name}</figcaption></figure>"
-
-
-def _section(title: str, content: str, note: str) -> str:
-    return f"<h2>{title}</h2>{content}<p class=soft>{html.escape(note)}</p>"
-
-
-def _svg(figure, axes) -> str:
-    axes.grid(alpha=0.25)
-    axes.spines[["top", "right"]].set_visible(False)
-    if axes.get_legend_handles_labels()[0]:
-        axes.legend(frameon=False)
-    buffer = io.BytesIO()
-    figure.tight_layout()
-    figure.savefig(buffer, format="svg", metadata={"Date": None})
-    plt.close(figure)
-    return base64.b64encode(buffer.getvalue()).decode()
-
-
-def _html_table(rows: list[tuple]) -> str:
-    head = "".join(f"<th>{html.escape(str(cell))}</th>" for cell in rows[0])
-    body = "".join("<tr>" + "".join(f"<td>{html.escape(str(cell))}</td>" for cell in row) + "</tr>" for row in rows[1:])
-    return f"<table><tr>{head}</tr>{body}</table>"
+    boxes = ((outcome.boxes_xyxy, pages.WHITE), (outcome.predicted_xyxy[outcome.scores > threshold], color))
+    return pages.picture(picture, boxes, f"{item.session}/{item.name}: {what}")
 
 
 def _runs(results: list[dict], kind: str, arm: str, size: str) -> list[dict]:
