@@ -176,6 +176,10 @@ def _readable(result: dict) -> str:
         from vector_tl.doctor import readable
 
         return readable(result)
+    if "recall_by_height_px" in result:
+        from vector_tl.evaluate.evaluate import describe
+
+        return describe(result)
     width = max(map(len, result), default=0)
     shown = {key: json.dumps(value) if isinstance(value, (dict, list)) else "-" if value is None else value for key, value in _finite(result).items()}
     return "\n".join(f"{key:<{width}}  {value}" for key, value in shown.items())

@@ -11,6 +11,7 @@ from rich.progress import track
 from vector_tl.errors import UsageError
 from vector_tl.evaluate.metrics import AP_SCORE, Outcome, measure
 from vector_tl.evaluate.settings import EvaluateSettings
+from vector_tl.files import refuse_existing
 from vector_tl.labels.dataset import DataSet, load_dataset
 
 
@@ -37,7 +38,8 @@ def evaluate(settings: EvaluateSettings) -> dict:
 
     Returns:
         {"model", "arch", "init", "images", "boxes", "ap50", "ap50_95", "threshold", "precision", "recall", "false_alarms_per_image",
-        "recall_by_height_px": [{"min", "max", "boxes", "recall"}]}; what is undefined is None.
+        "recall_by_height_px": [{"min", "max", "boxes", "recall"}]}; what is undefined is None. With --report also {"report", "misses", "false_boxes",
+        "loose_boxes", "capture_next"}.
 
     Raises:
         UsageError: a threshold outside 0..1 or an unknown split.
@@ -45,10 +47,21 @@ def evaluate(settings: EvaluateSettings) -> dict:
     """
     if settings.threshold is not None and not 0 <= settings.threshold <= 1:  # NaN too
         raise UsageError(f"--threshold {settings.threshold} is no score; give a number from 0 to 1.")
+    if settings.report is not None:
+        if settings.report.suffix not in (".html", ".htm"):
+            raise UsageError(f"--report {settings.report} must end in .html.")
+        refuse_existing(settings.report, settings.overwrite)
     dataset = _recorded(settings.data) or load_dataset(settings.data, settings.split)
     from vector_tl.detect.engine import load  # PyTorch: only once the data are known to be there
 
-    return evaluate_detector(load(settings.model, settings.device), dataset, settings.threshold)
+    detector = load(settings.model, settings.device)
+    if settings.report is None:
+        return evaluate_detector(detector, dataset, settings.threshold)
+    from vector_tl.evaluate.report import write_report
+
+    seen = outcomes(detector, dataset)
+    figures = _figures(detector, seen, settings.threshold)
+    return figures | write_report(settings.report, figures, dataset, seen)
 
 
 def _recorded(data: Path) -> DataSet | None:
@@ -62,8 +75,11 @@ def _recorded(data: Path) -> DataSet | None:
 
 def evaluate_detector(detector: Detector, dataset: DataSet, threshold: float | None = None) -> dict:
     """The figures of `evaluate` for a detector at hand, at its own threshold unless another is given."""
-    threshold = detector.threshold if threshold is None else threshold
-    figures = measure(outcomes(detector, dataset), threshold)
+    return _figures(detector, outcomes(detector, dataset), threshold)
+
+
+def _figures(detector: Detector, seen: list[Outcome], threshold: float | None) -> dict:
+    figures = measure(seen, detector.threshold if threshold is None else threshold)
     return {"model": detector.name, "arch": detector.arch, "init": detector.init} | figures
 
 
@@ -95,4 +111,7 @@ def describe(figures: dict) -> str:
     for row in figures["recall_by_height_px"]:
         until = "and more" if row["max"] is None else f"to {row['max']:g}"
         lines.append(f"  {row['min']:g} {until} px high: {row['boxes']} Vectors, recall {show(row['recall'])}")
+    if "report" in figures:
+        lines.append(f"{figures['misses']} missed, {figures['false_boxes']} false boxes, {figures['loose_boxes']} loose ones: {figures['report']}")
+        lines += [f"  to capture next: {line}" for line in figures["capture_next"]]
     return "\n".join(lines)

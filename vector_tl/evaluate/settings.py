@@ -24,3 +24,7 @@ class EvaluateSettings:
     """Score above which a box counts for precision, recall and false alarms; the model's own when not given."""
     device: str = "auto"
     """cpu, cuda or auto."""
+    report: Path | None = None
+    """Also write a page (.html): misses, false boxes and loose boxes as pictures, by size, place, brightness and session, and what to capture next."""
+    overwrite: bool = False
+    """Replace --report if it is there already."""
