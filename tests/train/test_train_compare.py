@@ -151,3 +151,27 @@ def told(a: float, b: float, low: float, high: float, rising: bool, long: dict |
 def test_the_answer_follows_from_the_figures(figures, first, second):
     sentences = answer(figures)
     assert sentences[0].startswith(first) and second in sentences[1]
+
+
+def test_processes_share_the_work_and_wait_for_each_other(data, tmp_path, trained, monkeypatch):
+    """Somebody else is at one run: all others are done first, then it is waited for."""
+    settings = small(data, tmp_path)
+    theirs = tmp_path / "out" / "runs" / "equal-coco-all-seed0"
+    waited = []
+
+    def wait(_seconds):
+        waited.append(len(trained))
+        (theirs / "result.json").write_text(json.dumps(result))
+        claim.__exit__(None, None, None)
+
+    compare(small(data, tmp_path / "alone"))
+    result = json.loads((tmp_path / "alone" / "out" / "runs" / "equal-coco-all-seed0" / "result.json").read_text())
+    (theirs / "test.npz").parent.mkdir(parents=True)
+    (theirs / "test.npz").write_bytes((tmp_path / "alone" / "out" / "runs" / "equal-coco-all-seed0" / "test.npz").read_bytes())
+    trained.clear()
+    monkeypatch.setattr(comparison.time, "sleep", wait)
+    claim = comparison._claimed(theirs)
+    assert claim.__enter__()
+    told = compare(settings)
+    assert waited == [19] and len(trained) == 19 and told["runs"] == 20
+    assert "equal-coco-all-seed0" not in [name for name, *_ in trained]

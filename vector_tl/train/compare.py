@@ -2,13 +2,16 @@
 
 Both arms are the same network with the same pictures, seeds, schedule and augmentation; only the first weights differ, and the learning rate, which each
 arm gets by its own AP on the val sessions. Every training is a folder with its result; one that is finished is not run again, one that was broken off
-goes on.
+goes on. Several processes with the same settings share the work: each takes what no other one is at.
 """
 
+import fcntl
 import json
 import logging
 import math
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -30,6 +33,7 @@ from vector_tl.train.settings import TrainSettings
 log = logging.getLogger(__name__)
 ARMS = ("coco", "scratch")
 HARDLY_BEGUN = 0.05  # AP50-95
+WAIT_S = 5.0
 STILL_RISING = 0.01  # a gain in AP50-95 on the val sessions, in the last quarter of a training
 
 
@@ -66,12 +70,8 @@ def compare(settings: CompareSettings) -> dict:
             raise UserError(f"{settings.data} has no labelled {split} pictures; divide its sessions with vector-tl label split.")
     _claim(settings)
     if not settings.page_only:
-        everything = list(plan(settings, dict.fromkeys(ARMS, settings.lrs[0])))
-        rates = choose_rates(settings, splits, lambda run: _say(run, everything))
-        for run in plan(settings, rates):
-            if run.kind != "lr":
-                _say(run, everything)
-                finish(run, settings, splits)
+        rates = choose_rates(settings, splits)
+        share([run for run in plan(settings, rates) if run.kind != "lr"], settings, splits)
     from vector_tl.train.compare_page import write_page
 
     return write_page(settings, finished(settings.out), splits)
@@ -94,17 +94,47 @@ def plan(settings: CompareSettings, rates: dict[str, float]) -> Iterator[Run]:
             yield Run("long", arm, "all", seed, settings.most_seen, rates[arm])
 
 
-def choose_rates(settings: CompareSettings, splits: dict[str, list[Item]], say: Callable[[Run], None]) -> dict[str, float]:
+def choose_rates(settings: CompareSettings, splits: dict[str, list[Item]]) -> dict[str, float]:
     """For each arm the learning rate with the best AP50-95 on the val sessions."""
+    trials = [run for run in plan(settings, dict.fromkeys(ARMS, settings.lrs[0])) if run.kind == "lr"]
+    results = share(trials, settings, splits)
     best = {}
     for arm in ARMS:
-        found = {}
-        for run in plan(settings, dict.fromkeys(ARMS, settings.lrs[0])):
-            if run.kind == "lr" and run.arm == arm:
-                say(run)
-                found[run.lr] = finish(run, settings, splits)["val_ap50_95"] or 0.0
+        found = {result["lr"]: result["val_ap50_95"] or 0.0 for result in results if result["arm"] == arm}
         best[arm] = max(found, key=found.get) if found else settings.lrs[0]
     return best
+
+
+def share(runs: list[Run], settings: CompareSettings, splits: dict[str, list[Item]]) -> list[dict]:
+    """The results of all of `runs`, in their order; another process may be at some of them, and is waited for."""
+    results: dict[Run, dict] = {}
+    while len(results) < len(runs):
+        before = len(results)
+        for run in runs:
+            folder = settings.out / "runs" / run.name
+            if run not in results and (folder / "result.json").exists():
+                results[run] = json.loads((folder / "result.json").read_text())
+            elif run not in results:
+                with _claimed(folder) as mine:
+                    if mine:
+                        log.info("%d of %d: %s, %s pictures, seed %d (%s)", len(results) + 1, len(runs), run.arm, run.size, run.seed, run.kind)
+                        results[run] = finish(run, settings, splits)
+        if len(results) == before:
+            time.sleep(WAIT_S)
+    return [results[run] for run in runs]
+
+
+@contextmanager
+def _claimed(folder: Path) -> Iterator[bool]:
+    """Whether nobody else is at a run; the claim ends with the process, however it ends."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "claim").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
 
 
 def finish(run: Run, settings: CompareSettings, splits: dict[str, list[Item]]) -> dict:
@@ -199,8 +229,3 @@ def _claim(settings: CompareSettings) -> None:
             raise UserError(f"{settings.out} holds an experiment with another {', '.join(changed)}; name another --out.")
     else:
         write_atomic(path, json.dumps(own, indent=1))
-
-
-def _say(run: Run, everything: list[Run]) -> None:
-    number = next((i for i, other in enumerate(everything, 1) if replace(other, lr=0.0) == replace(run, lr=0.0)), 0)
-    log.info("%d of %d: %s, %s pictures, seed %d (%s)", number, len(everything), run.arm, run.size, run.seed, run.kind)
