@@ -24,6 +24,13 @@ def outputs(batch: int, anchors: int, classes: int = 1, logit: float = 0.0) -> d
     }
 
 
+def matched(model, boxes):
+    """Of boxes (n, 4) in one picture: the anchors (P,) that stand for one, which one (P,), and the mask of the doubtful."""
+    positive, ignored, box = model._match(boxes[None], torch.ones(1, len(boxes), dtype=torch.bool))
+    anchor = torch.nonzero(positive[0]).squeeze(1)
+    return anchor, box[0, anchor], ignored[0]
+
+
 def test_torchvision_learns_nothing_from_a_picture_without_boxes():
     """The reason for a loss of our own. If this fails, torchvision has changed and the reason may be gone."""
     raw, anchors = outputs(1, 1917, classes=2), MODEL.anchors_xyxy * 300
@@ -47,7 +54,7 @@ def test_beside_a_picture_with_a_box_it_counts_too():
     target = one_box(60, 60, 180, 200)
     both = MODEL.compute_loss([target, NO_BOXES], outputs(2, 1917))["classification"]
     alone = MODEL.compute_loss([target], outputs(1, 1917))["classification"]
-    positives = len(MODEL._match(target["boxes"] / 300)[0])
+    positives = len(matched(MODEL, target["boxes"] / 300)[0])
     assert both.item() == pytest.approx((alone.item() * positives + 24 * 0.693147) / positives, rel=1e-4)
 
 
@@ -71,7 +78,7 @@ def test_matching_takes_the_best_anchor_and_ignores_the_doubtful():
 
     tiny, usual = torch.tensor([0.5, 0.5, 0.51, 0.51]), torch.tensor([0.2, 0.2, 0.6, 0.7])
     boxes = torch.stack([tiny, usual])
-    anchor, box, ignored = MODEL._match(boxes)
+    anchor, box, ignored = matched(MODEL, boxes)
     iou = box_iou(boxes, MODEL.anchors_xyxy)
     assert (box == 0).sum() == 1  # no anchor fits the tiny box; its best one is taken all the same
     assert iou[1, anchor[box == 1]].min() >= 0.5
@@ -82,7 +89,7 @@ def test_matching_takes_the_best_anchor_and_ignores_the_doubtful():
 
 def test_perfect_outputs_cost_nothing():
     target = one_box(60, 60, 180, 200)
-    anchor, box, _ = MODEL._match(target["boxes"] / 300)
+    anchor, box, _ = matched(MODEL, target["boxes"] / 300)
     raw = outputs(1, 1917, logit=-20.0)
     with torch.no_grad():
         raw["cls_logits"][0, anchor] = 20.0
@@ -95,9 +102,26 @@ def test_perfect_outputs_cost_nothing():
 def test_encoding_and_decoding_are_inverse(boxes, arch):
     model = MODELS[arch]
     corners = torch.tensor([(x, y, x + w, y + h) for x, y, w, h in boxes])
-    anchor, box, _ = model._match(corners)
+    anchor, box, _ = matched(model, corners)
     codes = torch.zeros(len(model.anchors_xyxy), 4)
     codes[anchor] = model._encode(corners[box], model.anchors_xyxy[anchor])
     assert torch.allclose(model._decode(codes)[anchor], corners[box], atol=1e-4)
     losses = model.compute_loss([{"boxes": corners * model.size_wh[0], "labels": torch.ones(len(boxes), dtype=torch.int64)}], outputs(1, len(codes)))
     assert all(torch.isfinite(v) for v in losses.values())
+
+
+@pytest.mark.parametrize("arch", ARCHS)
+def test_pictures_do_not_change_each_others_loss(arch):
+    """However many boxes the others have: together the sums are those of each alone."""
+    model, rng = MODELS[arch], torch.Generator().manual_seed(0)
+    corner = torch.rand(6, 2, generator=rng) * 150
+    boxes = torch.cat([corner, corner + 20 + torch.rand(6, 2, generator=rng) * 120], dim=1)
+    targets = [{"boxes": boxes[a:b], "labels": torch.ones(b - a, dtype=torch.int64)} for a, b in ((0, 1), (1, 5), (5, 6))] + [NO_BOXES]
+    raw = {name: torch.randn(4, len(model.anchors_xyxy), last, generator=rng) for name, last in (("bbox_regression", 4), ("cls_logits", 1))}
+    scale = torch.tensor([*model.size_wh, *model.size_wh])
+    positives = [len(matched(model, target["boxes"] / scale)[0]) if len(target["boxes"]) else 0 for target in targets]
+    together = model.compute_loss(targets, raw)
+    alone = [model.compute_loss([target], {key: value[i : i + 1] for key, value in raw.items()}) for i, target in enumerate(targets)]
+    for name in together:
+        expected = sum(loss[name].item() * max(1, count) for loss, count in zip(alone, positives, strict=True)) / sum(positives)
+        assert together[name].item() == pytest.approx(expected, rel=1e-4)

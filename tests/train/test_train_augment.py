@@ -1,12 +1,13 @@
 """Augmentation: boxes follow the pictures, and everything follows from the seed."""
 
+import cv2
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vector_tl.train.augment import LEAST_VISIBLE, MOST_LOST, boxes_in_window, cut, draw_window, relight, visible_share
+from vector_tl.train.augment import LEAST_VISIBLE, MOST_LOST, boxes_in_window, compress, cut, draw_window, relight, visible_share
 from vector_tl.train.batches import Batches, Pictures
 
 BOX = st.tuples(st.floats(0, 0.7), st.floats(0, 0.7), st.floats(0.05, 0.3), st.floats(0.05, 0.3)).map(lambda b: [b[0], b[1], b[0] + b[2], b[1] + b[3]])
@@ -81,3 +82,17 @@ def test_every_picture_is_dealt_once_before_any_comes_again():
     batches.next()
     order = batches._order.tolist()
     assert len(order) == 4 and len(set(order)) == 4
+
+
+@pytest.mark.parametrize("quality", [15, 40, 75])
+def test_jpeg_is_that_of_a_library(quality):
+    """To a few levels, as libraries round differently and spread chroma in their own ways; sizes need no multiple of 16."""
+    noise = np.random.default_rng(quality).integers(0, 256, (13, 19, 3), dtype=np.uint8)
+    pictures = [cv2.resize(noise, (150, 101), interpolation=cv2.INTER_CUBIC), cv2.resize(noise[::-1], (150, 101), interpolation=cv2.INTER_LINEAR)]
+    batch = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).float() / 255
+    ours = compress(batch, np.full(2, float(quality)))
+    for picture, mine in zip(pictures, ours.permute(0, 2, 3, 1).numpy() * 255, strict=True):
+        theirs = cv2.imdecode(cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])[1], cv2.IMREAD_COLOR)[..., ::-1]
+        lost = np.abs(theirs.astype(float) - picture).mean()
+        assert np.abs(mine - theirs).mean() < 0.35 * lost + 0.6
+    assert (compress(batch, np.array([15.0, 95.0])) - batch).abs().mean(dim=(1, 2, 3))[0] > 2 * (compress(batch, np.array([95.0, 95.0])) - batch).abs().mean()

@@ -64,10 +64,10 @@ class VectorSSD(SSD):
         return torch.cat([center - half, center + half], dim=-1)
 
     def _encode(self, boxes: Tensor, anchors: Tensor) -> Tensor:
-        """Corners (P, 4) in 0..1 to codes relative to their anchors (P, 4)."""
-        anchor_size, size = anchors[:, 2:] - anchors[:, :2], boxes[:, 2:] - boxes[:, :2]
-        shift = (boxes[:, :2] + size / 2 - anchors[:, :2] - anchor_size / 2) / anchor_size
-        return torch.cat([shift * 10, torch.log(size / anchor_size) * 5], dim=1)
+        """Corners (..., A, 4) in 0..1 to codes relative to their anchors (A, 4)."""
+        anchor_size, size = anchors[:, 2:] - anchors[:, :2], boxes[..., 2:] - boxes[..., :2]
+        shift = (boxes[..., :2] + size / 2 - anchors[:, :2] - anchor_size / 2) / anchor_size
+        return torch.cat([shift * 10, torch.log(size / anchor_size) * 5], dim=-1)
 
     def select(self, scores: Tensor, boxes: Tensor, score_threshold: float, max_boxes: int = MAX_BOXES) -> list[tuple[Tensor, Tensor]]:
         """The boxes to show for each picture, best first: (n, 4) in 0..1 and their scores (n,).
@@ -97,38 +97,40 @@ class VectorSSD(SSD):
             anchors, matched_idxs: what torchvision passes; matching is done here instead.
         """
         logits, codes = head_outputs["cls_logits"].float(), head_outputs["bbox_regression"].float()
-        size = logits.new_tensor([*self.size_wh, *self.size_wh])
-        wanted = torch.zeros_like(logits)  # (B, A, K)
-        free = torch.ones(logits.shape[:2], dtype=torch.bool, device=logits.device)  # may serve as a negative
-        positive = torch.zeros_like(free)
-        box_loss = logits.new_zeros(())
-        for i, target in enumerate(targets):
-            if len(target["boxes"]) == 0:
-                continue
-            boxes = target["boxes"].to(logits) / size
-            anchor, box, ignored = self._match(boxes)
-            positive[i, anchor] = True
-            free[i, ignored] = False
-            free[i, anchor] = False
-            wanted[i, anchor, target["labels"].to(anchor.device)[box] - 1] = 1.0
-            box_loss = box_loss + F.smooth_l1_loss(codes[i, anchor], self._encode(boxes[box], self.anchors_xyxy[anchor]), reduction="sum")
-        class_loss = F.binary_cross_entropy_with_logits(logits, wanted, reduction="none").sum(dim=2)  # (B, A)
+        boxes, labels = self._padded(targets, logits.device)
+        positive, ignored, box = self._match(boxes, labels > 0)  # (B, A)
+        shape = (*box.shape, 4)
+        wanted_boxes = torch.where(positive[..., None], boxes.gather(1, box[..., None].expand(shape)), self.anchors_xyxy)  # (B, A, 4)
+        box_loss = F.smooth_l1_loss(codes, self._encode(wanted_boxes, self.anchors_xyxy), reduction="none").sum(dim=2)
+        classes = torch.arange(1, logits.shape[2] + 1, device=logits.device)
+        wanted = (labels.gather(1, box)[..., None] == classes) & positive[..., None]  # (B, A, K)
+        class_loss = F.binary_cross_entropy_with_logits(logits, wanted.float(), reduction="none").sum(dim=2)  # (B, A)
+        free = ~(positive | ignored)  # may serve as a negative
         count = (NEGATIVES_PER_POSITIVE * positive.sum(dim=1)).clamp(min=LEAST_NEGATIVES)  # (B,)
         hardest = class_loss.detach().masked_fill(~free, -1.0).sort(dim=1, descending=True).indices
         rank = torch.arange(logits.shape[1], device=logits.device).expand_as(free)
         taken = torch.zeros_like(free).scatter_(1, hardest, rank < count[:, None]) & free
-        total = class_loss[positive].sum() + class_loss[taken].sum()
-        share = max(int(positive.sum()), len(targets))
-        return {"bbox_regression": box_loss / share, "classification": total / share}
+        share = positive.sum().clamp(min=len(targets))
+        return {"bbox_regression": (box_loss * positive).sum() / share, "classification": (class_loss * (positive | taken)).sum() / share}
 
-    def _match(self, boxes: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Which anchors stand for which boxes (n, 4): indices of anchors (P,), of boxes (P,), and a mask (A,) of the doubtful ones."""
-        iou = box_iou(boxes, self.anchors_xyxy)  # (n, A)
-        best_iou, best_box = iou.max(dim=0)
-        best_anchor = iou.argmax(dim=1)
-        best_iou[best_anchor], best_box[best_anchor] = 1.0, torch.arange(len(boxes), device=boxes.device)
-        anchor = torch.nonzero(best_iou >= POSITIVE_IOU).squeeze(1)
-        return anchor, best_box[anchor], (best_iou >= IGNORED_IOU) & (best_iou < POSITIVE_IOU)
+    def _padded(self, targets: list[dict[str, Tensor]], device: torch.device) -> tuple[Tensor, Tensor]:
+        """Boxes (B, n, 4) in 0..1 and labels (B, n), 0 where a picture has fewer than n >= 1: every picture alike, so that a GPU never waits."""
+        most = max(1, *(len(target["boxes"]) for target in targets))
+        boxes, labels = torch.zeros(len(targets), most, 4, device=device), torch.zeros(len(targets), most, dtype=torch.int64, device=device)
+        for i, target in enumerate(targets):
+            boxes[i, : len(target["boxes"])] = target["boxes"].to(boxes) / boxes.new_tensor([*self.size_wh, *self.size_wh])
+            labels[i, : len(target["labels"])] = target["labels"].to(device)
+        return boxes, labels
+
+    def _match(self, boxes: Tensor, there: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Which anchors stand for which of the boxes (B, n, 4) that are `there` (B, n): masks (B, A) of those that do, of the doubtful, and the box of each."""
+        iou = torch.stack([box_iou(some, self.anchors_xyxy) for some in boxes]).masked_fill(~there[..., None], -1.0)  # (B, n, A)
+        best_iou, best_box = iou.max(dim=1)
+        anchors, number = iou.shape[2], torch.arange(iou.shape[1], device=boxes.device).expand(iou.shape[:2])
+        best_anchor = torch.where(there, iou.argmax(dim=2), anchors)  # one beyond the last for what is not there
+        best_iou = F.pad(best_iou, (0, 1)).scatter(1, best_anchor, 1.0)[:, :anchors]  # every box has at least the anchor that fits it best
+        best_box = F.pad(best_box, (0, 1)).scatter(1, best_anchor, number)[:, :anchors]
+        return best_iou >= POSITIVE_IOU, (best_iou >= IGNORED_IOU) & (best_iou < POSITIVE_IOU), best_box
 
     def postprocess_detections(self, head_outputs, image_anchors, image_shapes):
         """torchvision's hook behind `model([picture])`: boxes in pixels of the resized picture, with class labels from 1."""

@@ -14,6 +14,14 @@ from torch import Tensor
 CROP_SHARE, ZOOM_OUT_SHARE = 0.5, 0.3
 LEAST_VISIBLE, MOST_LOST = 0.6, 0.05  # a box keeps at least this share in a crop, or it is out but for that one
 LEAST_SIDE_PX = 5.0
+JPEG_SHARE, JPEG_QUALITY = 0.25, (15, 80)
+# ITU-T T.81, annex K: steps of luma and chroma at quality 50
+LUMA_STEPS = [
+    [16, 11, 10, 16, 24, 40, 51, 61], [12, 12, 14, 19, 26, 58, 60, 55], [14, 13, 16, 24, 40, 57, 69, 56], [14, 17, 22, 29, 51, 87, 80, 62],
+    [18, 22, 37, 56, 68, 109, 103, 77], [24, 35, 55, 64, 81, 104, 113, 92], [49, 64, 78, 87, 103, 121, 120, 101], [72, 92, 95, 98, 112, 100, 103, 99],
+]  # fmt: skip
+CHROMA_STEPS = [[17, 18, 24, 47], [18, 21, 26, 66], [24, 26, 56, 99], [47, 66, 99, 99]]  # 99 beyond
+TO_YCC = [[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]]
 
 
 def draw_window(boxes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -68,7 +76,7 @@ def cut(pictures: Tensor, windows: np.ndarray, mirrored: np.ndarray, size_wh: tu
 
 
 def relight(batch: Tensor, rng: np.random.Generator) -> Tensor:
-    """Brightness, contrast, saturation, gamma, white balance, blur, motion blur and noise, drawn for each picture (B, 3, h, w)."""
+    """Gamma, saturation, white balance, contrast, brightness, blur, motion blur, noise and JPEG, drawn for each picture (B, 3, h, w)."""
     count, device = len(batch), batch.device
 
     def draw(share: float, low: float, high: float, neutral: float) -> Tensor:
@@ -83,7 +91,12 @@ def relight(batch: Tensor, rng: np.random.Generator) -> Tensor:
     batch = mean + (batch - mean) * draw(0.6, 0.55, 1.8, 1.0) + draw(0.6, -0.2, 0.2, 0.0)  # contrast, brightness
     batch = _blur(batch, rng)
     noise = torch.as_tensor(rng.standard_normal(batch.shape, dtype=np.float32), device=device)
-    return (batch + noise * draw(0.5, 0.005, 0.05, 0.0)).clamp(0, 1)
+    batch = (batch + noise * draw(0.5, 0.005, 0.05, 0.0)).clamp(0, 1)
+    chosen = np.flatnonzero(rng.random(count) < JPEG_SHARE)
+    qualities = rng.uniform(*JPEG_QUALITY, len(chosen))
+    if len(chosen):
+        batch[chosen] = compress(batch[chosen], qualities)
+    return batch
 
 
 def _blur(batch: Tensor, rng: np.random.Generator) -> Tensor:
@@ -112,3 +125,30 @@ def _blur(batch: Tensor, rng: np.random.Generator) -> Tensor:
     batch = batch.clone()
     batch[changed] = F.conv2d(padded, weight, groups=len(weight))[0].view_as(some)
     return batch
+
+
+def compress(batch: Tensor, qualities: np.ndarray) -> Tensor:
+    """Pictures (B, 3, h, w) in 0..1 as JPEG of the qualities (B,), 1 to 100, would leave them: 4:2:0, the usual tables (ITU-T T.81), no bytes made."""
+    device, (h, w) = batch.device, batch.shape[2:]
+    to_ycc = torch.tensor(TO_YCC, device=device)
+    padded = F.pad(batch * 255, (0, -w % 16, 0, -h % 16), mode="replicate")
+    ycc = torch.einsum("ij,bjhw->bihw", to_ycc, padded)
+    chroma_steps = torch.full((8, 8), 99.0, device=device)
+    chroma_steps[:4, :4] = torch.tensor(CHROMA_STEPS, device=device, dtype=torch.float32)
+    quality = torch.as_tensor(qualities, dtype=torch.float32, device=device)
+    scale = (torch.where(quality < 50, 5000 / quality, 200 - 2 * quality) / 100).view(-1, 1, 1, 1, 1, 1)
+    luma = _quantized(ycc[:, :1] - 128, torch.tensor(LUMA_STEPS, device=device, dtype=torch.float32), scale) + 128
+    chroma = F.interpolate(_quantized(F.avg_pool2d(ycc[:, 1:], 2), chroma_steps, scale), scale_factor=2, mode="bilinear")
+    rgb = torch.einsum("ij,bjhw->bihw", torch.linalg.inv(to_ycc), torch.cat([luma, chroma], dim=1))
+    return (rgb[:, :, :h, :w] / 255).clamp(0, 1)
+
+
+def _quantized(values: Tensor, steps: Tensor, scale: Tensor) -> Tensor:
+    """The cosine transform of blocks of 8 x 8 of (B, C, H, W), rounded to steps (8, 8), back again."""
+    count, channels, height, width = values.shape
+    at = torch.arange(8, device=values.device, dtype=torch.float32)
+    cosine = torch.cos((2 * at + 1) * at[:, None] * math.pi / 16) * torch.where(at[:, None] == 0, math.sqrt(1 / 8), 0.5)  # rows: frequencies
+    blocks = values.reshape(count, channels, height // 8, 8, width // 8, 8).transpose(3, 4)  # (B, C, H / 8, W / 8, 8, 8)
+    step = (steps * scale).round().clamp(1, 255)
+    kept = ((cosine @ blocks @ cosine.T) / step).round() * step
+    return (cosine.T @ kept @ cosine).transpose(3, 4).reshape(values.shape)
