@@ -1,0 +1,154 @@
+"""`vector-tl bench train`: pictures per second of the training loop, beside the plain form of the field (`reference.py`), and where the time goes."""
+
+import os
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from vector_tl.bench import BenchSettings, Row
+from vector_tl.detect.engine import pick_device
+from vector_tl.nets.checkpoint import load
+from vector_tl.train.batches import KEPT_WH, Batches, Pictures
+from vector_tl.train.loop import CLIP_NORM, make_optimizer
+from vector_tl.train.memory import keep_freed_memory
+from vector_tl.train.reference import Example, Reference
+
+BATCH, EXAMPLES, STANDARD = 16, 64, 685
+MATRIX = {"cpu": 1536, "cuda": 8192}
+LEAST_ROUNDS, COUNTED = 2, 2
+PARTS = ("batch", "forward", "backward", "update")
+
+
+class Loop:
+    """The steps of `vector-tl train`, one by one."""
+
+    def __init__(self, network: nn.Module, pictures: Pictures, device: torch.device):
+        self.network, self.device = network.to(device, memory_format=torch.channels_last).train(), device
+        self.batches = Batches(pictures, None, BATCH, network.size_wh, 0, device)
+        self.optimizer = make_optimizer(network, 1e-4)
+        self.taken_s: dict[str, list[float]] = {part: [] for part in PARTS}
+
+    def batch(self) -> None:
+        self.pixels, self.targets = self.batches.next()
+
+    def forward(self) -> None:
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
+            outputs = self.network.raw(self.pixels)
+        self.loss = sum(self.network.compute_loss(self.targets, outputs).values())
+
+    def backward(self) -> None:
+        self.optimizer.zero_grad(set_to_none=True)
+        self.loss.backward()
+
+    def update(self) -> None:
+        nn.utils.clip_grad_norm_(self.network.parameters(), CLIP_NORM)
+        self.optimizer.step()
+        self.loss.item()
+
+    def step(self) -> None:
+        for part in PARTS:
+            begin_s = time.perf_counter()
+            getattr(self, part)()
+            if self.device.type == "cuda":
+                torch.cuda.synchronize()
+            self.taken_s[part].append(time.perf_counter() - begin_s)
+
+
+def rows(settings: BenchSettings) -> tuple[str, list[Row]]:
+    """The device in words, and the rows."""
+    device = pick_device(settings.device)
+    if device.type == "cpu":
+        keep_freed_memory()
+    examples = made_examples()
+    loop = Loop(load(settings.model)[0], kept(examples), device)
+    workers = os.cpu_count() or 1
+    reference = Reference(load(settings.model)[0], examples, BATCH, 1e-4, device, workers)
+    side = MATRIX[device.type]
+    matrix = torch.rand(side, side, device=device, dtype=torch.bfloat16 if device.type == "cuda" else torch.float32)
+    work = {"loop": loop.step, "reference": reference.step, "matrix": lambda: matrix @ matrix}
+    peaks = {name: peak_mib(lambda do=work[name]: [do() for _ in range(2)], device) for name in ("loop", "reference")}  # also what comes first and is slow
+    ahead = {"reference": 2 * workers}  # batches that the workers made while something else was measured
+    taken = in_turn(work, settings.seconds, device, ahead)
+    reference.close()
+    median = {name: statistics.median(times) for name, times in taken.items()}
+    operations = 3 * BATCH * _operations(load(settings.model)[0])  # forward, and twice that backward
+    floor_s = operations / (2 * side**3 / median["matrix"])
+    plain = f"torchvision's reference form, {workers} DataLoader workers"
+    table = [
+        Row("pictures_per_s", BATCH / median["loop"], "1/s", plain, BATCH / median["reference"]),
+        Row("pictures_per_s_of_peak", BATCH / median["loop"], "1/s", "its operations at the speed of a large matrix product", BATCH / floor_s),
+        *(Row(f"{part}_ms", 1000 * statistics.median(times), "ms") for part, times in loop.taken_s.items()),
+        Row("memory_while_training_mib", peaks["loop"], "MiB", f"{plain}, without its workers", peaks["reference"]),
+        Row("kept_pictures_mib", STANDARD * KEPT_WH[0] * KEPT_WH[1] * 3 / 2**20, "MiB"),
+    ]
+    where = torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads"
+    return f"{where}; batches of {BATCH}", table
+
+
+def in_turn(work: dict[str, Callable[[], object]], seconds: float, device: torch.device, ahead: dict[str, int]) -> dict[str, list[float]]:
+    """Seconds of each piece of work, in turn, so that a busy machine slows all of them alike.
+
+    The first calls of each turn do not count: one, or as many as `ahead` says.
+    """
+    taken: dict[str, list[float]] = {name: [] for name in work}
+    until_s, rounds = time.perf_counter() + seconds, 0
+    while rounds < LEAST_ROUNDS or time.perf_counter() < until_s:
+        for name, do in work.items():
+            uncounted = ahead.get(name, 1)
+            for call in range(uncounted + COUNTED):
+                begin_s = time.perf_counter()
+                do()
+                if device.type == "cuda":
+                    torch.cuda.synchronize()
+                if call >= uncounted:
+                    taken[name].append(time.perf_counter() - begin_s)
+        rounds += 1
+    return taken
+
+
+def peak_mib(do: Callable[[], object], device: torch.device) -> float:
+    """The most memory in use meanwhile: of the device, or of this process, where the system tells (else 0)."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+        do()
+        return torch.cuda.max_memory_allocated(device) / 2**20
+    try:
+        Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far
+    except OSError:
+        do()
+        return 0.0
+    do()
+    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) / 1024
+
+
+def made_examples() -> list[Example]:
+    """Pictures of soft noise with a dark block, as JPEG, and its box."""
+    rng, examples = np.random.default_rng(0), []
+    for _ in range(EXAMPLES):
+        picture = cv2.resize(rng.integers(0, 256, (36, 64, 3), dtype=np.uint8), KEPT_WH, interpolation=cv2.INTER_CUBIC)
+        x, y = rng.uniform(0, 0.6, 2)
+        box = np.array([[x, y, x + rng.uniform(0.1, 0.4), y + rng.uniform(0.1, 0.4)]])
+        x1, y1, x2, y2 = (box[0] * np.tile(KEPT_WH, 2)).astype(int)
+        picture[y1:y2, x1:x2] //= 8
+        examples.append((cv2.imencode(".jpg", picture)[1].tobytes(), box))
+    return examples
+
+
+def kept(examples: list[Example]) -> Pictures:
+    """The same, decoded, as `vector-tl train` keeps them."""
+    pixels = [cv2.cvtColor(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB) for data, _ in examples]
+    return Pictures(torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2).contiguous(), [box for _, box in examples])
+
+
+def _operations(network) -> int:
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        network.raw(torch.rand(1, 3, *network.size_wh[::-1]))
+    return counter.get_total_flops()
