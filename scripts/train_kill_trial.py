@@ -44,7 +44,8 @@ def command(settings: KillTrial, out: Path) -> list[str]:
     """A training of about a minute."""
     return [
         sys.executable, "-m", "vector_tl", "train", "--data", str(settings.data), "--init", "scratch", "--out", str(out), "--steps", str(STEPS),
-        "--batch-size", str(BATCH), "--evaluations", str(EVALUATIONS), "--pictures", str(settings.pictures), "--device", "cpu", "--threads", "1", "--resume", "--overwrite",
+        "--batch-size", str(BATCH), "--evaluations", str(EVALUATIONS), "--pictures", str(settings.pictures), "--device", "cpu", "--threads", "1",
+        "--resume", "--overwrite",
     ]  # fmt: skip
 
 

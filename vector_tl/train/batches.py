@@ -66,11 +66,11 @@ class Batches:
     """Augmented batches without end. The state is a random generator and a place in the current order, so it can be saved."""
 
     def __init__(self, pictures: Pictures, backgrounds: Pictures | None, batch_size: int, size_wh: tuple[int, int], seed: int, device: torch.device,
-                 background_share: float = 0.125):
+                 background_share: float = 0.125, rank: int = 0):
         self.pictures, self.backgrounds, self.size_wh, self.device = pictures, backgrounds, size_wh, device
         self.extra = max(1, round(batch_size * background_share)) if backgrounds is not None else 0
         self.batch_size = batch_size
-        self.rng = np.random.default_rng([seed, 11])
+        self.rng = np.random.default_rng([seed, 11, rank] if rank else [seed, 11])
         self._order = np.zeros(0, np.int64)
 
     def state(self) -> dict:

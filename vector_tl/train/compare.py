@@ -9,6 +9,7 @@ import fcntl
 import json
 import logging
 import math
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ import numpy as np
 import torch
 
 from vector_tl.detect.engine import pick_device
-from vector_tl.errors import UserError
+from vector_tl.errors import UsageError, UserError
 from vector_tl.evaluate.metrics import Outcome, false_alarms, measure
 from vector_tl.files import write_atomic
 from vector_tl.labels.dataset import Item, digest, load_dataset
@@ -64,6 +65,8 @@ def compare(settings: CompareSettings) -> dict:
         UserError: data or weights are missing, or the folder holds an experiment with other settings.
     """
     settings.check()
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise UsageError("compare does not share one training among processes: start it several times with the same --out instead of by torchrun.")
     splits = {split: load_dataset(settings.data, split).items for split in ("train", "val", "test")}
     for split, items in splits.items():
         if not items:

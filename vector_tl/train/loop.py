@@ -1,7 +1,7 @@
 """`vector-tl train`: one readable loop for both networks and every start.
 
 Recipe: AdamW with warm-up and cosine, all layers trained, gradients clipped, best by AP50-95 on the val sessions. Only the first
-weights differ between transfer and scratch.
+weights differ between transfer and scratch. Under torchrun several processes share the work (see `ranks.py`).
 """
 
 import csv
@@ -29,6 +29,7 @@ from vector_tl.nets.ssd import VectorSSD
 from vector_tl.train.average import Average
 from vector_tl.train.batches import KEPT_WH, Batches, Pictures, keep, keep_folder
 from vector_tl.train.memory import keep_freed_memory
+from vector_tl.train.ranks import Ranks, join
 from vector_tl.train.settings import TrainSettings
 
 log = logging.getLogger(__name__)
@@ -40,7 +41,7 @@ THRESHOLDS = (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.92, 0.94, 0.96,
 ALARM_SHARE = 0.02  # false alarms a picture that a threshold may give where there is no Vector
 
 
-def train(settings: TrainSettings, items: tuple[list[Item], list[Item]] | None = None) -> dict:
+def train(settings: TrainSettings, items: tuple[list[Item], list[Item]] | None = None) -> dict | None:
     """Train and write a model.
 
     Args:
@@ -48,7 +49,8 @@ def train(settings: TrainSettings, items: tuple[list[Item], list[Item]] | None =
         items: pictures to train on and to validate with, instead of the train and val sessions of `settings.data`.
 
     Returns:
-        {"model", "steps", "pictures_seen", "ap50", "ap50_95", "seconds"}; the APs are those of the model kept, on the val sessions.
+        {"model", "steps", "pictures_seen", "ap50", "ap50_95", "seconds"}; the APs are those of the model kept, on the val sessions. None from
+        all but the first of several processes.
 
     Raises:
         UserError: data, weights or the place to write to are wrong; training went to numbers that are not finite.
@@ -57,7 +59,11 @@ def train(settings: TrainSettings, items: tuple[list[Item], list[Item]] | None =
     _check(settings, resume_path)
     from vector_tl.detect.engine import pick_device
 
-    device = pick_device(settings.device)
+    with join(pick_device(settings.device)) as (ranks, device):
+        return _train(settings, items, resume_path, ranks, device)
+
+
+def _train(settings: TrainSettings, items: tuple[list[Item], list[Item]] | None, resume_path: Path, ranks: Ranks, device: torch.device) -> dict | None:
     if device.type == "cpu":
         keep_freed_memory()
     if settings.threads:
@@ -74,13 +80,14 @@ def train(settings: TrainSettings, items: tuple[list[Item], list[Item]] | None =
     steps = settings.steps or math.ceil((settings.epochs or 20) * len(training) / settings.batch_size)
 
     model = _start(settings, training).to(device, memory_format=torch.channels_last)
-    average = Average(model, settings.ema)
+    average, forward = Average(model, settings.ema), ranks.parallel(model)
     optimizer = make_optimizer(model, settings.lr * settings.batch_size / 16)
     peaks = [group["lr"] for group in optimizer.param_groups]
-    batches = Batches(training, backgrounds, settings.batch_size, model.size_wh, settings.seed, device, settings.background_share)
+    own = training.part(slice(ranks.rank, None, ranks.world))
+    batches = Batches(own, backgrounds, ranks.share(settings.batch_size), model.size_wh, settings.seed, device, settings.background_share, ranks.rank)
     first, curve, best, losses = 0, [], None, []
     if settings.resume and resume_path.exists():
-        first, curve, best, losses = _restore(resume_path, settings, steps, model, average, optimizer, batches)
+        first, curve, best, losses = _restore(resume_path, settings, steps, model, average, optimizer, batches, ranks)
         log.info("going on at step %d of %d", first, steps)
     every = max(1, steps // max(1, settings.evaluations))
     about = {
@@ -89,7 +96,7 @@ def train(settings: TrainSettings, items: tuple[list[Item], list[Item]] | None =
         "train_pictures": len(training), "val_pictures": len(validation), "backgrounds": len(backgrounds) if backgrounds else 0,
     }
 
-    with _progress(steps, first) as advance, _board(settings, first) as note:
+    with _progress(steps, first, ranks.first) as advance, _board(settings, first, ranks.first) as note:
         saved_s = time.monotonic()
         for step in range(first, steps):
             for group, peak in zip(optimizer.param_groups, peaks, strict=True):
@@ -97,7 +104,7 @@ def train(settings: TrainSettings, items: tuple[list[Item], list[Item]] | None =
             batch, targets = batches.next()  # (B, 3, h, w) in 0..1
             model.train()
             with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-                outputs = model.raw(batch)  # (B, A, 4) and (B, A, 1)
+                outputs = forward(batch)  # (B, A, 4) and (B, A, 1)
             parts = model.compute_loss(targets, outputs)
             loss = parts["classification"] + parts["bbox_regression"]
             optimizer.zero_grad(set_to_none=True)
@@ -110,7 +117,8 @@ def train(settings: TrainSettings, items: tuple[list[Item], list[Item]] | None =
             losses.append(loss.item())
             note(step + 1, loss=losses[-1], learning_rate=peaks[0] * lr_share(step, steps))
 
-            if (step + 1) % every == 0 or step + 1 == steps:
+            measured = (step + 1) % every == 0 or step + 1 == steps
+            if measured and ranks.first:
                 outcomes = run(average.network, validation)
                 ap50, ap = average_precision(outcomes)
                 seen = (step + 1) * settings.batch_size
@@ -123,11 +131,14 @@ def train(settings: TrainSettings, items: tuple[list[Item], list[Item]] | None =
                     metrics = {"val_ap50": ap50, "val_ap50_95": ap, "best_step": step + 1}
                     checkpoint.save(settings.out, average.network, about | {"threshold": threshold, "metrics": metrics})
                 write_atomic(settings.out.with_suffix(".csv"), _csv(curve))
-                saved_s = -math.inf
-            if time.monotonic() - saved_s > SAVE_EVERY_S:
-                _save(resume_path, settings, steps, step + 1, curve, best, losses, model, average, optimizer, batches)
+            if measured or (ranks.world == 1 and time.monotonic() - saved_s > SAVE_EVERY_S):  # together at the same step, whatever each one's clock says
+                drawn = ranks.gather(batches.state())
+                if ranks.first:
+                    _save(resume_path, settings, steps, step + 1, curve, best, losses, model, average, optimizer, drawn)
                 saved_s = time.monotonic()
             advance(best, curve)
+    if not ranks.first:
+        return None
     resume_path.unlink(missing_ok=True)
     return {
         "model": str(settings.out), "steps": steps, "pictures_seen": steps * settings.batch_size,
@@ -232,17 +243,17 @@ def _identity(settings: TrainSettings, steps: int) -> str:
     return json.dumps([*own, digest(settings.data), str(settings.backgrounds), settings.pictures])
 
 
-def _save(path: Path, settings, steps, step, curve, best, losses, model, average, optimizer, batches) -> None:
+def _save(path: Path, settings, steps, step, curve, best, losses, model, average, optimizer, drawn) -> None:
     buffer = io.BytesIO()
     state = {
         "identity": _identity(settings, steps), "step": step, "curve": curve, "best": best, "losses": losses, "model": model.state_dict(),
-        "average": average.state(), "optimizer": optimizer.state_dict(), "batches": json.dumps(batches.state()),
+        "average": average.state(), "optimizer": optimizer.state_dict(), "batches": json.dumps(drawn),
     }
     torch.save(state, buffer)
     write_atomic(path, buffer.getvalue())
 
 
-def _restore(path: Path, settings, steps, model, average, optimizer, batches) -> tuple[int, list, dict | None, list]:
+def _restore(path: Path, settings, steps, model, average, optimizer, batches, ranks) -> tuple[int, list, dict | None, list]:
     try:
         state = torch.load(path, weights_only=True, map_location="cpu")
         identity = state["identity"]
@@ -250,17 +261,20 @@ def _restore(path: Path, settings, steps, model, average, optimizer, batches) ->
         raise UserError(f"{path} cannot be read; remove it and start again with --overwrite.") from error
     if identity != _identity(settings, steps):
         raise UserError(f"{path} belongs to a training with other settings or data; use the same ones, or --overwrite without --resume.")
+    drawn = json.loads(state["batches"])
+    if len(drawn) != ranks.world:
+        raise UserError(f"{path} belongs to a training with {len(drawn)} processes; start as many, or --overwrite without --resume.")
     model.load_state_dict(state["model"])
     average.restore(state["average"])
     optimizer.load_state_dict(state["optimizer"])
-    batches.restore(json.loads(state["batches"]))
+    batches.restore(drawn[ranks.rank])
     return state["step"], state["curve"], state["best"], state["losses"]
 
 
 @contextmanager
-def _board(settings: TrainSettings, first: int):
+def _board(settings: TrainSettings, first: int, wanted: bool):
     """Notes figures of a step for TensorBoard, where that is asked for; what a resumed training does again replaces what was there."""
-    if settings.tensorboard is None:
+    if settings.tensorboard is None or not wanted:
         yield lambda step, **figures: None
         return
     from tensorboardX import SummaryWriter
@@ -294,9 +308,9 @@ def _csv(curve: list[dict]) -> str:
 class _progress:
     """A bar on standard error with the latest AP and the time left."""
 
-    def __init__(self, steps: int, first: int):
+    def __init__(self, steps: int, first: int, shown: bool):
         columns = (TextColumn("training"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[note]}"), TimeRemainingColumn())
-        self._bar = Progress(*columns, console=Console(stderr=True))
+        self._bar = Progress(*columns, console=Console(stderr=True), disable=not shown)
         self._task = self._bar.add_task("training", total=steps, completed=first, note="")
 
     def __enter__(self):
