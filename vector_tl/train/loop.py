@@ -22,7 +22,7 @@ from torch import nn
 from vector_tl.errors import UsageError, UserError
 from vector_tl.evaluate.metrics import Outcome, average_precision, false_alarms
 from vector_tl.files import refuse_existing, write_atomic
-from vector_tl.labels.dataset import Item, digest, load_dataset
+from vector_tl.labels.dataset import Item, digest, load_dataset, read_splits
 from vector_tl.nets import checkpoint
 from vector_tl.nets.build import build
 from vector_tl.nets.ssd import VectorSSD
@@ -94,6 +94,7 @@ def _train(settings: TrainSettings, items: tuple[list[Item], list[Item]] | None,
         "seed": settings.seed, "data_digest": digest(settings.data), "steps": steps, "batch_size": settings.batch_size, "lr": settings.lr, "ema": settings.ema,
         "continued_from": None if settings.init in ("coco", "scratch") else Path(settings.init).stem,
         "train_pictures": len(training), "val_pictures": len(validation), "backgrounds": len(backgrounds) if backgrounds else 0,
+        "sessions": sorted(read_splits(settings.data)),  # that were there; what comes later is new to this model
     }
 
     with _progress(steps, first, ranks.first) as advance, _board(settings, first, ranks.first) as note:

@@ -1,0 +1,102 @@
+"""Going on with new captures: what is new, what is trained, and an answer that follows from the figures."""
+
+import json
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+
+from vector_tl.errors import UserError
+from vector_tl.evaluate.metrics import Outcome
+from vector_tl.labels import dataset
+from vector_tl.labels.dataset import Item
+from vector_tl.nets import checkpoint
+from vector_tl.nets.build import build
+from vector_tl.train import retrain as room
+from vector_tl.train.retrain import Looked, RetrainSettings, answer, change, retrain
+
+BOX = [100, 80, 200, 200]
+SPLITS = {"old-1": "train", "old-2": "val", "old-3": "test", "new-1": "train", "new-2": "test"}
+
+
+@pytest.fixture
+def data(tmp_path):
+    rng = np.random.default_rng(0)
+    for session in SPLITS:
+        for i in range(3):
+            picture = rng.integers(0, 255, (36, 64, 3)).astype(np.uint8)
+            dataset.write_item(tmp_path / "data", session, str(i), cv2.imencode(".png", picture)[1].tobytes(), np.array([[10, 5, 40, 30]]), (64, 36), ".png")
+    dataset.write_splits(tmp_path / "data", SPLITS)
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def settings(data, tmp_path):
+    checkpoint.save(tmp_path / "mine.safetensors", build("ssd300_mobilenet_v1", "scratch"), {"threshold": 0.5, "sessions": ["old-1", "old-2", "old-3"]})
+    return RetrainSettings(str(tmp_path / "mine.safetensors"), data, tmp_path / "out", epochs=4, batch_size=2, device="cpu")
+
+
+@pytest.fixture
+def trained(monkeypatch):
+    asked = []
+
+    def quick(settings):
+        asked.append(settings)
+        checkpoint.save(settings.out, build(settings.arch, "scratch", seed=len(asked)), {"threshold": 0.5})
+
+    monkeypatch.setattr(room, "train", quick)
+    return asked
+
+
+def test_both_are_trained_alike_and_only_once(settings, trained):
+    told = retrain(settings)
+    assert told["new_sessions"] == ["new-1", "new-2"]
+    after, coco = trained
+    assert (after.init, coco.init) == (settings.model, "coco") and after.steps == coco.steps == 12 and (after.lr, coco.lr) == (4e-4, 8e-4)
+    assert {name: told[name]["new"]["images"] for name in ("before", "after", "coco")} == {"before": 3, "after": 3, "coco": 3}
+    page = (settings.out / "index.html").read_text()
+    assert all(sentence in page for sentence in told["answer"]) and "gone on with" in page and "src='http" not in page
+    assert json.loads((settings.out / "results.json").read_text())["before"]["old"]["images"] == 3
+    retrain(settings)
+    assert len(trained) == 2
+    with pytest.raises(UserError, match="another epochs"):
+        retrain(replace(settings, epochs=5))
+
+
+def test_what_is_new(settings, trained, data, tmp_path):
+    assert retrain(replace(settings, new=("new-1",), out=tmp_path / "named"))["new_sessions"] == ["new-1"]
+    with pytest.raises(UserError, match="no labelled session other"):
+        retrain(replace(settings, new=("other",), out=tmp_path / "o"))
+    checkpoint.save(tmp_path / "all.safetensors", build("ssd300_mobilenet_v1", "scratch"), {"sessions": sorted(SPLITS)})
+    with pytest.raises(UserError, match="is new to"):
+        retrain(replace(settings, model=str(tmp_path / "all.safetensors"), out=tmp_path / "a"))
+    checkpoint.save(tmp_path / "silent.safetensors", build("ssd300_mobilenet_v1", "scratch"), {})
+    with pytest.raises(UserError, match="--new"):
+        retrain(replace(settings, model=str(tmp_path / "silent.safetensors"), out=tmp_path / "s"))
+
+
+def looked(found: dict[str, list[bool]]) -> Looked:
+    """Four sessions a part; where `found` the box is right, elsewhere it is nowhere."""
+    items, outcomes, figures = {}, {}, {}
+    for part, flags in found.items():
+        items[part] = [Item(f"{part}-{i % 4}", str(i), None, None) for i in range(len(flags))]
+        outcomes[part] = [Outcome((640, 360), np.float32([BOX]), np.float32([BOX if flag else [400, 10, 500, 90]]), np.float32([0.9])) for flag in flags]
+        figures[part] = room.measure(outcomes[part], 0.5) if flags else None
+    return Looked(items, outcomes, figures, 0.5)
+
+
+def test_the_answer_follows_from_the_figures():
+    nothing, everything = [False] * 8, [True] * 8
+    before, after = looked({"old": everything, "new": nothing}), looked({"old": [True, True, False, True] * 2, "new": everything})
+    changes = {part: change(before, after, part) for part in ("old", "new")}
+    assert changes["new"]["ap50_95"] == pytest.approx(1.0) and changes["new"]["low"] > 0.9 and changes["old"]["ap50_95"] < 0
+    told = answer({"before": before, "after": after, "coco": after}, changes)
+    assert told[0].startswith("The new captures helped: AP50-95 +1.00 on 4 new test sessions") and "too little to choose by" in told[2]
+    worse = {part: change(after, before, part) for part in ("old", "new")}
+    assert answer({"before": after, "after": before, "coco": after}, worse)[0].startswith("The new captures hurt")
+    same = {part: change(before, before, part) for part in ("old", "new")}
+    assert answer({"before": before, "after": before, "coco": before}, same)[0].startswith("No difference can be told")
+    empty = looked({"old": everything, "new": []})
+    silent = {part: change(empty, empty, part) for part in ("old", "new")}
+    assert silent["new"] is None and "no new test session" in answer({"before": empty, "after": empty, "coco": empty}, silent)[0]

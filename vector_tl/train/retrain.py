@@ -1,0 +1,222 @@
+"""`vector-tl retrain`: what new captures bring to a model that is there already, and what they cost it.
+
+Trained twice on everything, old sessions replayed beside the new ones: once from the model, once from COCO, both for the same number of steps. Both and
+the model as it was are then measured on test sessions, old ones and new ones apart: what is lost on the old ones is forgotten.
+"""
+
+import json
+import logging
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+
+from vector_tl import pages
+from vector_tl.detect.engine import pick_device
+from vector_tl.errors import UsageError, UserError
+from vector_tl.evaluate.bootstrap import draws, interval, match_all, weighted_ap
+from vector_tl.evaluate.metrics import Outcome, false_alarms, match, measure
+from vector_tl.files import write_atomic
+from vector_tl.labels.dataset import Item, digest, load_dataset
+from vector_tl.nets import checkpoint
+from vector_tl.train.batches import KEPT_WH, keep
+from vector_tl.train.loop import run, train
+from vector_tl.train.retrain_settings import RetrainSettings
+from vector_tl.train.settings import TrainSettings
+
+log = logging.getLogger(__name__)
+NAMES = {"before": "as it was", "after": "gone on with", "coco": "from COCO, on everything"}
+COLORS = {"before": "#5d6872", "after": "#0b8a7a", "coco": "#2f6fb2"}
+DRAWS = 1000
+SHOWN, LEAST_CHANGE = 12, 0.1  # pictures
+
+
+def retrain(settings: RetrainSettings) -> dict:
+    """Train what is missing, then write results.json and index.html.
+
+    Returns:
+        {"page", "answer": [sentences], "new_sessions", "before", "after", "coco"}; each model's figures are {"old", "new"} on those test sessions, None
+        where there are none.
+
+    Raises:
+        UserError: model, data or weights are missing, or no session is new.
+    """
+    if not 0 < settings.epochs < float("inf"):
+        raise UsageError(f"--epochs {settings.epochs:g} must be above 0.")
+    network, about = checkpoint.load(settings.model)
+    splits = {split: load_dataset(settings.data, split).items for split in ("train", "val", "test")}
+    new = new_sessions(settings, about, splits)
+    steps = max(1, round(settings.epochs * len(splits["train"]) / settings.batch_size))
+    _claim(settings, new)
+    models = {"before": checkpoint.resolve(settings.model)}
+    for name, init, lr in (("after", str(checkpoint.resolve(settings.model)), settings.lr), ("coco", "coco", settings.coco_lr)):
+        models[name] = settings.out / f"{name}.safetensors"
+        if not models[name].exists() or models[name].with_suffix(".resume").exists():
+            log.info("%s: %d steps", NAMES[name], steps)
+            train(TrainSettings(
+                settings.data, models[name], init=init, arch=network.arch, steps=steps, seed=settings.seed, device=settings.device, resume=True,
+                overwrite=True, coco=settings.coco, backgrounds=settings.backgrounds, negatives=settings.negatives, batch_size=settings.batch_size, lr=lr,
+                threads=settings.threads,
+            ))  # fmt: skip
+    told = {name: look(path, splits["test"], new, pick_device(settings.device)) for name, path in models.items()}
+    changes = {part: change(told["before"], told["after"], part) for part in ("old", "new")}
+    result = {
+        "page": str(settings.out / "index.html"), "answer": answer(told, changes), "new_sessions": sorted(new),
+        **{name: told[name].figures for name in NAMES}, "changes": changes, "steps": steps,
+    }  # fmt: skip
+    write(settings, result, told)
+    return result
+
+
+def new_sessions(settings: RetrainSettings, about: dict, splits: dict[str, list[Item]]) -> set[str]:
+    """Those that came after the model.
+
+    Raises:
+        UserError: it does not tell and nobody names them, or none is new to train on.
+    """
+    there = {split: {item.session for item in items} for split, items in splits.items()}
+    if settings.new:
+        new = set(settings.new)
+        unknown = new - set().union(*there.values())
+        if unknown:
+            raise UserError(f"{settings.data} has no labelled session {', '.join(sorted(unknown))}.")
+    elif "sessions" in about:
+        new = set().union(*there.values()) - set(about["sessions"])
+    else:
+        raise UserError(f"{settings.model} does not tell which sessions there were when it was trained; name the new ones with --new.")
+    if not new & there["train"]:
+        raise UserError(f"No session in the train split of {settings.data} is new to {settings.model}; capture some, or name them with --new.")
+    if not new & there["test"]:
+        log.warning("no new session is in the test split: what the new ones bring cannot be measured; see vector-tl label split")
+    return new
+
+
+@dataclass(frozen=True)
+class Looked:
+    """A model on the test pictures: by part ("old", "new") its pictures, outcomes and figures (None where a part has no pictures)."""
+
+    items: dict[str, list[Item]]
+    outcomes: dict[str, list[Outcome]]
+    figures: dict[str, dict | None]
+    threshold: float
+
+
+def look(path: Path, test: list[Item], new: set[str], device: torch.device) -> Looked:
+    """Run a model on all test pictures."""
+    network, about = checkpoint.load(path)
+    seen, threshold = run(network.to(device, memory_format=torch.channels_last), keep(test)), about.get("threshold") or 0.5
+    items, outcomes, figures = {}, {}, {}
+    for part in ("old", "new"):
+        chosen = [i for i, item in enumerate(test) if (item.session in new) == (part == "new")]
+        items[part], outcomes[part] = [test[i] for i in chosen], [seen[i] for i in chosen]
+        figures[part] = measure(outcomes[part], threshold) | {"false_boxes": false_alarms(outcomes[part], threshold)} if chosen else None
+    return Looked(items, outcomes, figures, threshold)
+
+
+def change(before: Looked, after: Looked, part: str) -> dict | None:
+    """AP50-95 after less before, {"ap50_95", "low", "high", "sessions"} with a 95 % interval over sessions; None where the part has no Vector."""
+    if before.figures[part] is None or before.figures[part]["ap50_95"] is None:
+        return None
+    sessions = [item.session for item in before.items[part]]
+    matched = [match_all(looked.outcomes[part]) for looked in (before, after)]
+
+    def gap(weights: np.ndarray) -> float:
+        return (weighted_ap(matched[1], weights)[1] or 0.0) - (weighted_ap(matched[0], weights)[1] or 0.0)
+
+    low, high = interval([gap(weights) for weights in draws(sessions, DRAWS)])
+    return {"ap50_95": gap(np.ones(len(sessions))), "low": low, "high": high, "sessions": len(set(sessions))}
+
+
+def answer(told: dict[str, Looked], changes: dict[str, dict | None]) -> list[str]:
+    """What the new pictures brought, what was forgotten, and which of the two ways was better: sentences that follow from the figures."""
+    sentences = []
+    words = {"new": ("The new captures helped", "The new captures hurt"), "old": ("Nothing was forgotten, on the contrary", "Some was forgotten")}
+    for part, (better, worse) in words.items():
+        gap = changes[part]
+        if gap is None:
+            sentences.append(f"There is no {part} test session, so nothing is said about {part} ones.")
+            continue
+        word = better if gap["low"] > 0 else worse if gap["high"] < 0 else "No difference can be told"
+        sessions = f"{gap['sessions']} {part} test session{'s' * (gap['sessions'] > 1)}"
+        sentences.append(f"{word}: AP50-95 {gap['ap50_95']:+.2f} on {sessions} (95 % interval {gap['low']:+.2f} to {gap['high']:+.2f}).")
+    parts = [part for part in ("old", "new") if changes[part]]
+    means = {name: float(np.mean([told[name].figures[part]["ap50_95"] for part in parts])) for name in ("after", "coco")} if parts else {}
+    if means:
+        better = max(means, key=means.get)
+        other = "coco" if better == "after" else "after"
+        close = ", too little to choose by" if means[better] - means[other] < 0.02 else ""
+        sentences.append(f"After as many steps, {NAMES[better]} reaches {means[better]:.2f} and {NAMES[other]} {means[other]:.2f}{close}.")
+    return sentences
+
+
+def write(settings: RetrainSettings, result: dict, told: dict[str, Looked]) -> None:
+    """results.json and the page."""
+    rows = [("", *(f"{name}, {part} sessions" for part in ("old", "new") for name in ("AP50-95", "AP50", "found", "false boxes")))]
+    for name, words in NAMES.items():
+        cells = []
+        for part in ("old", "new"):
+            figures = told[name].figures[part]
+            if figures is None:
+                cells += ["-"] * 4
+            else:
+                found = "-" if figures["recall"] is None else f"{round(figures['recall'] * figures['boxes'])} of {figures['boxes']}"
+                cells += [_show(figures["ap50_95"]), _show(figures["ap50"]), found, figures["false_boxes"]]
+        rows.append((words, *cells))
+    asked = {key: str(value) for key, value in asdict(settings).items() if value not in (None, (), "auto")}
+    how = f"{result['steps']} batches of {settings.batch_size} each, on old and new sessions together. New: {', '.join(result['new_sessions'])}. "
+    pages.write_page(settings.out / "index.html", f"Retrained: {Path(settings.model).stem}", [
+        f"<p class=answer>{' '.join(result['answer'])}</p>",
+        pages.section("Before, after, and from COCO", pages.table(rows), "Held-out sessions; found and false boxes at each model's own threshold."),
+        *(_changed(told, part) for part in ("new", "old")),
+        pages.section("How it was made", "", how + " ".join(f"--{key.replace('_', '-')} {value}" for key, value in asked.items())),
+    ])  # fmt: skip
+    write_atomic(settings.out / "results.json", json.dumps(result, indent=1))
+
+
+def _changed(told: dict[str, Looked], part: str) -> str:
+    """The pictures on which before and after differ most."""
+    before, after = told["before"], told["after"]
+    ranked = []
+    for item, one, other in zip(before.items[part], before.outcomes[part], after.outcomes[part], strict=True):
+        gap = _fit(other) - _fit(one)
+        ranked.append((abs(gap), gap, item, one, other))
+    ranked.sort(key=lambda row: -row[0])
+    shown = []
+    for size, gap, item, one, other in ranked[:SHOWN]:
+        if size < LEAST_CHANGE:
+            break
+        boxes = [(one.boxes_xyxy, pages.WHITE)] + [
+            (looked.predicted_xyxy[looked.scores > threshold], COLORS[name])
+            for name, looked, threshold in (("before", one, before.threshold), ("after", other, after.threshold))
+        ]
+        picture = cv2.resize(item.picture(), KEPT_WH, interpolation=cv2.INTER_AREA)
+        shown.append(pages.picture(picture, boxes, f"{item.session}/{item.name}: {'better' if gap > 0 else 'worse'} by {size:.2f}"))
+    if not shown:
+        return ""
+    note = "By the score of the box on each Vector, less the scores of boxes on none. White: the label; grey: before; green: after."
+    return pages.section(f"What changed most on {part} sessions", pages.sheet(shown), note)
+
+
+def _fit(outcome: Outcome) -> float:
+    """How well a picture is done: for each Vector the score of its box, less the scores of boxes on none."""
+    found_at, hit = match(outcome)
+    return float(np.clip(found_at, 0, None).sum() - outcome.scores[~hit].sum())
+
+
+def _show(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+def _claim(settings: RetrainSettings, new: set[str]) -> None:
+    """Note what the folder is made of, so that models of different trainings are never compared."""
+    own = {key: str(value) for key, value in asdict(replace(settings, out=Path(), threads=None, device="", new=tuple(sorted(new)))).items()}
+    own["digest"], path = digest(settings.data), settings.out / "retrain.json"
+    if path.exists():
+        before = json.loads(path.read_text())
+        changed = [key for key in own if before.get(key) != own[key]]
+        if changed:
+            raise UserError(f"{settings.out} holds a retraining with another {', '.join(changed)}; name another --out.")
+    else:
+        write_atomic(path, json.dumps(own, indent=1))
