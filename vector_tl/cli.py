@@ -47,7 +47,7 @@ COMMANDS = {
     "label review": Command("Accept and correct boxes on a page", "vector_tl.labels.review_settings:ReviewSettings", "vector_tl.labels.review_server:review"),
     "train": Command("Train a detector from COCO, from scratch, or from an own model", "vector_tl.train.settings:TrainSettings", "vector_tl.train.loop:train"),
     "compare": Command("Train from COCO and from scratch alike", "vector_tl.train.compare_settings:CompareSettings", "vector_tl.train.compare:compare"),
-    "retrain": Command("Go on from an own model with new captures, and compare", "vector_tl.train.retrain_settings:RetrainSettings", "vector_tl.train.retrain:retrain"),
+    "retrain": Command("Go on with new captures, and compare", "vector_tl.train.retrain_settings:RetrainSettings", "vector_tl.train.retrain:retrain"),
     "evaluate": Command("Measure a model on labelled pictures", "vector_tl.evaluate.settings:EvaluateSettings", "vector_tl.evaluate.evaluate:evaluate"),
     "detect": Command("Find Vectors in pictures, videos, recordings", "vector_tl.detect.settings:DetectSettings", "vector_tl.detect.run:detect"),
     "find": Command("Let a robot find another Vector and drive to it", "vector_tl.find.settings:FindSettings", "vector_tl.find.loop:find"),
