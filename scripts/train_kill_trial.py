@@ -19,11 +19,13 @@ from pathlib import Path
 
 import torch
 import tyro
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 
 from vector_tl.errors import UserError
-from vector_tl.nets.checkpoint import load
+from vector_tl.nets.checkpoint import load, read_metadata
 
-STEPS, EVALUATIONS, BATCH = 60, 20, 4
+STEPS, EVALUATIONS, BATCH = 36, 9, 4
 
 
 @dataclass(frozen=True)
@@ -57,12 +59,13 @@ class Reader(threading.Thread):
         self.path, self.over, self.read, self.failed = path, threading.Event(), 0, []
 
     def run(self) -> None:
-        while not self.over.wait(0.02):
+        while not self.over.wait(0.1):
             if self.path.exists():
                 try:
-                    load(self.path)
+                    load_file(self.path)
+                    read_metadata(self.path)
                     self.read += 1
-                except UserError as error:
+                except (SafetensorError, OSError, UserError) as error:
                     self.failed.append(str(error))
 
 
