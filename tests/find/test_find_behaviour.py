@@ -176,3 +176,35 @@ def test_nobody_there_is_searched_for_all_around_and_given_up():
     headings = [at[3] for at in world.path]
     assert not result["found"] and result["time_to_found_s"] is None and max(headings) - min(headings) > math.tau * 0.8
     assert max(math.hypot(at[1], at[2]) for at in world.path) > 100, "after a full turn it looks from elsewhere"
+
+
+def vanishing(memory: Memory, t_s: float, place: Target, lasts_s: float = 0.5) -> tuple[Memory, float, str, str]:
+    """A target that is seen for so long, then no more: memory, time, what was said when it came and when it was gone."""
+    memory, came = decide(memory, View(t_s, HERE, target=place))
+    while t_s < 100 and lasts_s > 0:
+        t_s, lasts_s = t_s + 0.1, lasts_s - 0.1
+        memory, _ = decide(memory, View(t_s, HERE, target=place))
+    memory, gone = decide(memory, View(t_s + 0.1, HERE))
+    return memory, t_s + 0.1, came.log or "", gone.log or ""
+
+
+def test_what_vanishes_twice_is_left_alone_for_a_while():
+    memory, vase = begin(0.0, HERE), target(500, 35)
+    memory, t_s, came, gone = vanishing(memory, 1.0, vase)
+    assert "approaching" in came and "searching left first" in gone and "alone" not in gone
+    memory, t_s, came, gone = vanishing(memory, t_s + 1, target(540, 32))  # about the same place
+    assert "approaching" in came and "leaving it alone for 15 s" in gone
+    for later_s in (1.0, 5.0, 14.0):
+        still, command = decide(memory, View(t_s + later_s, HERE, target=vase))
+        assert command.mode == "search" and still.mode == "search"
+    assert decide(memory, View(t_s + 1, HERE, target=target(500, -35)))[1].mode == "approach", "another one is another one"
+    assert decide(memory, View(t_s + 16, HERE, target=vase))[1].mode == "approach", "and it gets another chance"
+    memory, t_s, _, gone = vanishing(memory, t_s + 16, vase)
+    assert "leaving it alone for 30 s" in gone
+
+
+def test_what_was_approached_for_long_is_no_doubt():
+    memory, t_s = begin(0.0, HERE), 0.0
+    for _ in range(3):
+        memory, t_s, came, gone = vanishing(memory, t_s + 1, target(500, 10), lasts_s=2.0)
+        assert "approaching" in came and "alone" not in gone

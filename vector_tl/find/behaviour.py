@@ -1,6 +1,7 @@
 """What to do next: search, approach, hold, greet. Pure functions: the same memory and the same view give the same command.
 
-search    look (wheels still, sharp frames), turn by half a field of view, look ...; after a full turn drive a short free way and begin again
+search    look (wheels still, sharp frames), turn by half a field of view, look ...; after a full turn drive a short free way and begin again;
+          what vanished twice as soon as it was approached (a vase, a shadow) is left alone for a while, and the search goes on past it
 approach  turn, then drive: a low-gain proportional law on bearing and distance, predicted over the dead time, slow near the target
 hold      stand at the stop distance; after a second there, greet: done
 follow    the same, without an end: it greets once there, drives as the target drives, backs off, and searches first where it was lost
@@ -51,6 +52,9 @@ class Law:
     there_rad: float = math.radians(10.0)
     quiet_mmps: float = 10.0  # a target's speed below this is noise of the estimate
     lead_mmps: float = 90.0  # most of a target's speed that is added to the law
+    brief_s: float = 1.2  # an approach that ends so soon was perhaps of nothing
+    doubt_share: float = 0.3  # of its distance: what is seen so near to where something vanished is the same
+    ignore_s: float = 15.0  # longer each time
 
 
 def following(law: Law) -> Law:
@@ -85,6 +89,16 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Doubt:
+    """A place in the odometry's frame where something vanished as soon as it was approached."""
+
+    x_mm: float
+    y_mm: float
+    times: int
+    ignored_until_s: float
+
+
+@dataclass(frozen=True)
 class Memory:
     """What is carried from decision to decision."""
 
@@ -106,6 +120,7 @@ class Memory:
     pushed_from_mm: float | None = None
     reached: bool = False  # following: it has been there
     edge_behind_s: float = -math.inf  # when there was an edge behind it
+    doubts: tuple[Doubt, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -129,12 +144,14 @@ def begin(now_s: float, pose: Pose) -> Memory:
 
 def again(memory: Memory, now_s: float, pose: Pose) -> Memory:
     """The memory of one who was interrupted: it looks first, and knows what it knew."""
-    return replace(begin(now_s, pose), side=memory.side, last_seen=memory.last_seen, reached=memory.reached)
+    return replace(begin(now_s, pose), side=memory.side, last_seen=memory.last_seen, reached=memory.reached, doubts=memory.doubts)
 
 
 def decide(memory: Memory, view: View, law: Law = Law()) -> tuple[Memory, Command]:
     """The next memory and command. Call it once for each frame, with the newest state."""
     before = memory
+    if view.target is not None and memory.mode == "search" and _ignored(memory, view, law):
+        view = replace(view, target=None, candidate=False)
     memory, log = _mode(memory, view, law)
     forward, turn, said = 0.0, 0.0, None
     if memory.mode in ("search", "avoid"):
@@ -174,6 +191,12 @@ def _mode(memory: Memory, view: View, law: Law) -> tuple[Memory, str | None]:
         return _enter(memory, view, "approach"), f"a Vector {_where(target)}: approaching"
     if target is None:  # wheels first: the look that begins here stands still
         way = "left" if memory.side > 0 else "right"
+        if memory.mode == "approach" and view.now_s - memory.since_s < law.brief_s and memory.last_seen is not None:
+            memory, doubt = _doubt(memory, view, law)
+            if doubt.times > 1:
+                seen = memory.turned_rad
+                memory = replace(_enter(memory, view, "search", (Step("look"),)), turned_rad=seen)
+                return memory, f"gone again: wheels stopped, leaving it alone for {doubt.ignored_until_s - view.now_s:.0f} s, searching {way} first"
         return _enter(memory, view, "search", _towards_last(memory, view)), f"lost it: wheels stopped, searching {way} first"
     off_mm, off_rad = abs(target.distance_mm - law.stop_mm), abs(target.bearing_rad)
     if law.follow and not memory.reached and off_mm <= law.there_mm and off_rad <= law.there_rad:
@@ -219,6 +242,27 @@ def _pushing(memory: Memory, view: View, law: Law, target: Target) -> tuple[Memo
         return replace(memory, pushed_mm=pushed), None
     side = -math.copysign(1.0, target.bearing_rad)
     return _enter(memory, view, "avoid", (Step("drive", -60.0), *_detour(view, side))), "driving and coming no nearer: back and around it"
+
+
+def _doubt(memory: Memory, view: View, law: Law) -> tuple[Memory, Doubt]:
+    """Note that what was last seen has vanished; from the second time on it is ignored for a while."""
+    x, y = memory.last_seen
+    old = _doubt_at(memory, view.pose, (x, y), law)
+    times = old.times + 1 if old else 1
+    new = Doubt(x, y, times, view.now_s + law.ignore_s * (times - 1))
+    return replace(memory, doubts=(*(doubt for doubt in memory.doubts if doubt is not old), new)), new
+
+
+def _doubt_at(memory: Memory, pose: Pose, place: tuple[float, float], law: Law) -> Doubt | None:
+    """The doubt that is nearest to a place, if it is near enough to be of the same thing."""
+    reach = law.doubt_share * math.dist(place, (pose.x_mm, pose.y_mm))
+    near = [doubt for doubt in memory.doubts if math.dist((doubt.x_mm, doubt.y_mm), place) < reach]
+    return min(near, key=lambda doubt: math.dist((doubt.x_mm, doubt.y_mm), place)) if near else None
+
+
+def _ignored(memory: Memory, view: View, law: Law) -> bool:
+    doubt = _doubt_at(memory, view.pose, (view.target.x_mm, view.target.y_mm), law)
+    return doubt is not None and view.now_s < doubt.ignored_until_s
 
 
 def _enter(memory: Memory, view: View, mode: str, plan: tuple[Step, ...] = ()) -> Memory:
