@@ -33,6 +33,12 @@ def write_atomic(path: Path, data: bytes | str) -> None:
         raise UserError(f"Cannot write {path}: {error.strerror or error}. Free some space or choose another place.") from error
 
 
+def sweep(path: Path) -> None:
+    """Remove what killed processes left of files that they were writing to `path`; only for who knows that nobody is writing there now."""
+    for part in Path(path).parent.glob(f".{Path(path).name}.*.part"):
+        part.unlink(missing_ok=True)
+
+
 def refuse_existing(path: Path, overwrite: bool) -> None:
     """Raise `UserError` when `path` exists and `overwrite` was not asked for."""
     if Path(path).exists() and not overwrite:

@@ -206,5 +206,5 @@ def test_what_vanishes_twice_is_left_alone_for_a_while():
 def test_what_was_approached_for_long_is_no_doubt():
     memory, t_s = begin(0.0, HERE), 0.0
     for _ in range(3):
-        memory, t_s, came, gone = vanishing(memory, t_s + 1, target(500, 10), lasts_s=2.0)
+        memory, t_s, came, gone = vanishing(memory, t_s + 1, target(500, 40), lasts_s=1.4)  # turning towards it
         assert "approaching" in came and "alone" not in gone

@@ -93,7 +93,9 @@ def test_a_killed_run_goes_on_to_the_same_weights(ema, settings, tmp_path, monke
         train(broken)
     with pytest.raises(UserError, match="other settings"):
         train(replace(broken, resume=True, steps=5))
+    (tmp_path / ".killed.resume.abc.part").write_bytes(b"half of one")
     train(replace(broken, resume=True))
+    assert not list(tmp_path.glob(".*.part")), "what the killed one was writing is gone"
     one, other = weights(settings.out), weights(broken.out)
     assert all(torch.equal(one[k], other[k]) for k in one)
     assert settings.out.with_suffix(".csv").read_text() == broken.out.with_suffix(".csv").read_text()

@@ -21,7 +21,7 @@ from torch import nn
 
 from vector_tl.errors import UsageError, UserError
 from vector_tl.evaluate.metrics import Outcome, average_precision, false_alarms
-from vector_tl.files import refuse_existing, write_atomic
+from vector_tl.files import refuse_existing, sweep, write_atomic
 from vector_tl.labels.dataset import Item, digest, load_dataset, read_splits
 from vector_tl.nets import checkpoint
 from vector_tl.nets.build import build
@@ -69,6 +69,8 @@ def _train(settings: TrainSettings, items: tuple[list[Item], list[Item]] | None,
     if settings.threads:
         torch.set_num_threads(settings.threads)
     started = time.monotonic()
+    for path in (settings.out, resume_path, settings.out.with_suffix(".csv")) if ranks.first else ():
+        sweep(path)
 
     train_items, val_items = items or (load_dataset(settings.data, "train").items, load_dataset(settings.data, "val").items)
     training, validation = keep(draw(train_items, settings.pictures, settings.seed)), keep(val_items)
