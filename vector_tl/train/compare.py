@@ -120,7 +120,7 @@ def share(runs: list[Run], settings: CompareSettings, splits: dict[str, list[Ite
             elif run not in results:
                 with _claimed(folder) as mine:
                     if mine:
-                        log.info("%d of %d: %s, %s pictures, seed %d (%s)", len(results) + 1, len(runs), run.arm, run.size, run.seed, run.kind)
+                        log.info("%d of %d: %s", len(results) + 1, len(runs), run.name)
                         results[run] = finish(run, settings, splits)
         if len(results) == before:
             time.sleep(WAIT_S)
