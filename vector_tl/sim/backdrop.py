@@ -20,6 +20,7 @@ import numpy as np
 
 from vector_tl.errors import UserError
 from vector_tl.sim import textures
+from vector_tl.sim.camera import out_of_focus
 from vector_tl.sim.decor import Decor
 from vector_tl.sim.lens import Lens, Sensor, SensorLook, boxes_from_ids, encode
 from vector_tl.sim.renderer import OWN_BODY, Renderer
@@ -131,12 +132,14 @@ class BackdropCamera:
         boxes = boxes_from_ids(ids, names, OWN_BODY)
         ratio = np.clip((drawn + 0.004) / (bare + 0.004), *SHADOW_RATIO)
         behind = self._plate.light * cv2.GaussianBlur(np.where((ids == 0)[..., None], ratio, 1.0).astype(np.float32), (0, 0), 1.0)
-        shown = (ids > 0) & (ids != OWN_BODY) if self._plate.own else ids > 0  # its own body is in its own pictures already
-        cover = cv2.GaussianBlur(shown.astype(np.float32), (0, 0), SOFT_PX)[..., None]
+        own_body = ids == OWN_BODY
+        cover = cv2.GaussianBlur(((ids > 0) & ~own_body).astype(np.float32), (0, 0), SOFT_PX)[..., None]
         light = cover * drawn + (1 - cover) * behind
-        if self._plate.own:
+        if self._plate.own:  # its own body is in its own pictures already
             levels = 255 * np.sqrt(np.clip(light, 0, 1)) + rng.normal(0, self._plate.noise, light.shape) * cover
             return Shot(encode(np.clip(levels, 0, 255).astype(np.uint8), 80), boxes, self.name)
+        near = own_body[..., None].astype(np.float32)
+        light = light * (1 - out_of_focus(near, self.size_wh[0])) + out_of_focus(drawn * near, self.size_wh[0])
         sensor = self._sensor(viewer)
         rgb = sensor.expose(light, dt_s, (0.0, 0.0), rng)  # a photograph stands still: so do the Vectors in it
         return Shot(encode(rgb, sensor.look.quality), boxes, self.name)

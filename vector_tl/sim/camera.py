@@ -44,7 +44,7 @@ class VectorCamera:
         linear, ids = self._lens.warp(*self._renderer.render(vectors, viewer))
         plain = "sensor" in self._without
         if not plain:
-            soften(linear, ids == OWN_BODY, NEAR_BLUR_PX * self.size_wh[0] // 640)
+            soften(linear, ids == OWN_BODY)
             linear, ids = rolled(linear, ids, motion, self._lens.focal_px * READOUT_S)
         smear_px = 0.0 if plain else self._lens.focal_px * SHUTTER_S
         rgb = sensor.expose(linear, dt_s, (motion.turn_radps * smear_px, motion.head_radps * smear_px), None if plain else rng)
@@ -62,22 +62,26 @@ class VectorCamera:
         self._renderer.close()
 
 
-def soften(light: np.ndarray, near: np.ndarray, blur_px: int) -> None:
+def out_of_focus(values: np.ndarray, width_px: int) -> np.ndarray:
+    """Values (H, W, C) of a picture `width_px` wide as they would be a few centimetres before the lens."""
+    size = (2 * (NEAR_BLUR_PX * width_px // 640) + 1,) * 2
+    return cv2.blur(cv2.blur(values, size), size).reshape(values.shape)
+
+
+def soften(light: np.ndarray, near: np.ndarray) -> None:
     """Blur, in place, what stands a few centimetres before a lens that is focused on the room: the viewer's own treads and lift.
 
     Args:
         light: (H, W, 3) float32.
         near: (H, W) mask.
-        blur_px: half the width of the blur.
     """
     x, y, width, height = cv2.boundingRect(near.view(np.uint8))
     if not width:
         return
-    reach = 3 * blur_px
+    reach = 3 * NEAR_BLUR_PX * near.shape[1] // 640
     rows, columns = slice(max(0, y - reach), y + height + reach), slice(max(0, x - reach), x + width + reach)
-    part, size = light[rows, columns], (2 * blur_px + 1,) * 2
-    cover = cv2.blur(cv2.blur(near[rows, columns].astype(np.float32), size), size)[..., None]
-    part += cover * (cv2.blur(cv2.blur(part, size), size) - part)
+    part, wide = light[rows, columns], near.shape[1]
+    part += out_of_focus(near[rows, columns, None].astype(np.float32), wide) * (out_of_focus(part, wide) - part)
 
 
 def rolled(light: np.ndarray, ids: np.ndarray, motion: CameraMotion, reach_px: float) -> tuple[np.ndarray, np.ndarray]:
