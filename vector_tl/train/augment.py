@@ -90,7 +90,8 @@ def relight(batch: Tensor, rng: np.random.Generator) -> Tensor:
     mean = batch.mean(dim=(1, 2, 3), keepdim=True)
     batch = mean + (batch - mean) * draw(0.6, 0.55, 1.8, 1.0) + draw(0.6, -0.2, 0.2, 0.0)  # contrast, brightness
     batch = _blur(batch, rng)
-    noise = torch.as_tensor(rng.standard_normal(batch.shape, dtype=np.float32), device=device)
+    grains = torch.Generator(device).manual_seed(int(rng.integers(2**63)))  # millions of numbers: drawn where they are needed
+    noise = torch.randn(batch.shape, generator=grains, device=device)
     batch = (batch + noise * draw(0.5, 0.005, 0.05, 0.0)).clamp(0, 1)
     chosen = np.flatnonzero(rng.random(count) < JPEG_SHARE)
     qualities = rng.uniform(*JPEG_QUALITY, len(chosen))
