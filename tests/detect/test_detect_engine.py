@@ -1,6 +1,8 @@
 """Picture in, boxes out."""
 
 import copy
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -120,3 +122,24 @@ def test_no_cuda_is_told(monkeypatch):
     assert pick_device("auto") == CPU
     with pytest.raises(UserError, match="--device cpu"):
         pick_device("cuda")
+
+
+def test_a_signal_is_heard_after_another_thread_dropped_the_detector():
+    """OpenVINO's signal stack must not go with it: Ctrl-C would end the process without stopping the wheels."""
+    pytest.importorskip("openvino")
+    code = """
+import gc, os, signal, threading
+import torch
+from vector_tl.detect.engines import OpenVinoEngine, fold_batch_norm
+from vector_tl.nets.build import ARCHS, build
+
+signal.signal(signal.SIGINT, lambda *_: print("heard"))
+kept = [OpenVinoEngine(fold_batch_norm(build(ARCHS[0], "scratch").eval()))]
+thread = threading.Thread(target=lambda: (kept.clear(), gc.collect()))
+thread.start()
+thread.join()
+blocks = [bytearray(500_000) for _ in range(50)]  # where the stack was
+os.kill(os.getpid(), signal.SIGINT)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout) == (0, "heard\n"), done.stderr

@@ -1,5 +1,6 @@
 """What runs the network: PyTorch, the reference everywhere; OpenVINO, which needs half its time or less on a CPU; a CUDA graph on a GPU."""
 
+import functools
 import importlib.util
 import logging
 import warnings
@@ -70,7 +71,6 @@ class OpenVinoEngine(NetworkEngine):
     name = "openvino (cpu)"
 
     def __init__(self, network: VectorSSD):
-        import openvino
         from openvino.frontend import FrontEndManager
         from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
 
@@ -87,7 +87,7 @@ class OpenVinoEngine(NetworkEngine):
             model = front.convert(front.load(decoder))
         model.reshape(list(shape))
         options = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": torch.get_num_threads()}
-        self._request = openvino.Core().compile_model(model, "CPU", options).create_infer_request()
+        self._request = _openvino_core().compile_model(model, "CPU", options).create_infer_request()
 
     def scores_and_boxes(self, pictures: np.ndarray) -> tuple[Tensor, Tensor]:
         scores, boxes = [], []
@@ -96,6 +96,18 @@ class OpenVinoEngine(NetworkEngine):
             scores.append(torch.from_numpy(answer[0].copy()))
             boxes.append(torch.from_numpy(answer[1].copy()))
         return torch.cat(scores), torch.cat(boxes)
+
+
+@functools.cache
+def _openvino_core():
+    """OpenVINO's one core, kept until the process ends.
+
+    When the last one goes, its CPU plugin frees the signal stack that it gave to the thread which made it, even if another thread drops it:
+    the next signal then kills the process (seen with 2026.4), where Ctrl-C should stop the wheels.
+    """
+    import openvino
+
+    return openvino.Core()
 
 
 class _FromBytes(nn.Module):

@@ -1,7 +1,6 @@
 """Memory that is freed in one step is kept for the next: on CPUs half of a training step went into fresh pages."""
 
 import ctypes
-import ctypes.util
 
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4  # from glibc's malloc.h
 
@@ -9,7 +8,7 @@ _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4  # from glibc's malloc.h
 def keep_freed_memory() -> None:
     """Tell glibc's allocator not to give memory back to the system; elsewhere do nothing."""
     try:
-        mallopt = ctypes.CDLL(ctypes.util.find_library("c")).mallopt
+        mallopt = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError, TypeError):
         return
     mallopt(_M_MMAP_MAX, 0)
