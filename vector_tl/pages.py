@@ -23,7 +23,8 @@ body{font:16px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--paper)
 h1{font-size:1.9rem;margin-bottom:.3rem}h2{margin-top:2.2rem}.answer{font-size:1.25rem;border-left:.4rem solid #0b8a7a;padding:.2rem 1rem}
 table{border-collapse:collapse;margin:.6rem 0;font-variant-numeric:tabular-nums}td,th{padding:.3rem .8rem;border-bottom:1px solid var(--line);text-align:right}
 td:first-child,th:first-child{text-align:left}.left td{text-align:left}.good{color:#0b8a7a}.bad{color:var(--bad)}
-.plots{display:flex;flex-wrap:wrap;gap:1rem}.plots img{background:#fff;border-radius:6px;width:100%;max-width:33rem}.plots.small img{max-width:22.5rem}
+.plots{display:flex;flex-wrap:wrap;gap:1rem}.plots figure{flex:1 1 24rem;max-width:33rem}.plots.small figure{flex-basis:16rem;max-width:22.5rem}
+.plots img{background:#fff;border-radius:6px;width:100%}
 .tables{display:flex;flex-wrap:wrap;gap:0 3rem;align-items:flex-start}.scroll{overflow-x:auto}
 .sheet{display:grid;grid-template-columns:repeat(auto-fill,minmax(15rem,1fr));gap:.6rem}.sheet img{width:100%;border-radius:4px;display:block}figure{margin:0}
 figcaption,.soft{color:var(--soft);font-size:.85rem}figcaption,code{overflow-wrap:anywhere}

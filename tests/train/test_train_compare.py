@@ -13,7 +13,7 @@ from vector_tl.nets import checkpoint
 from vector_tl.nets.build import build
 from vector_tl.train import compare as comparison
 from vector_tl.train.compare import Run, compare, plan, shuffled, still_rising
-from vector_tl.train.compare_page import answer, area, needed, reached
+from vector_tl.train.compare_page import answer, area, head_start, needed, reached
 from vector_tl.train.compare_settings import CompareSettings
 
 
@@ -67,7 +67,7 @@ def test_both_arms_get_the_same_but_for_weights_and_rate(data, tmp_path, trained
     assert told["runs"] == len(trained) == 6 + 8 + 2 + 4 and len(told["answer"]) == 2
     page = (tmp_path / "out" / "index.html").read_text()
     assert all(sentence.split(":")[0] in page for sentence in told["answer"])
-    assert "src='http" not in page and "href='http" not in page and "Real pictures" in page and page.count("data:image/svg") == 2
+    assert "src='http" not in page and "href='http" not in page and "Real pictures" in page and "The head start" in page and page.count("data:image/svg") == 2
     kept = json.loads((tmp_path / "out" / "results.json").read_text())
     assert kept["summary"]["arms"]["coco"]["seen_for_ap50"]["0.9"] == pytest.approx(16) and kept["summary"]["difference"]["sessions"] == 2
 
@@ -131,6 +131,19 @@ def test_area_and_levels():
     assert reached(curve(None, 0.9), 0.9) == pytest.approx(200)
     rows = [{"pictures": 100, "ap50": 0.4}, {"pictures": 400, "ap50": 0.8}]
     assert needed(rows, 0.6) == pytest.approx(200) and needed(rows, 0.3) == 100 and needed(rows, 0.9) is None and needed([], 0.5) is None
+
+
+def test_head_start_is_measured_against_the_longest_training_from_scratch():
+    def run(kind, arm, seed, *heights):
+        return {"kind": kind, "arm": arm, "size": "all", "seed": seed, "curve": curve(*heights)}
+
+    alone = [run("equal", "coco", 0, 0.2, 0.6), run("equal", "scratch", 0, 0.0, 0.1)]
+    assert head_start(alone[:1]) is None
+    assert head_start(alone) == {"seeds": 1, "ap50_95": 0.1, "scratch_seen": 200, "transfer_seen": pytest.approx(50), "share": pytest.approx(0.25)}
+    longer = [*alone, run("long", "scratch", 0, 0.1, 0.3, 0.4, 0.39)]
+    assert head_start(longer) == {"seeds": 1, "ap50_95": 0.4, "scratch_seen": 300, "transfer_seen": pytest.approx(150), "share": pytest.approx(0.5)}
+    never = [*longer, run("equal", "coco", 1, 0.1, 0.2), run("equal", "scratch", 1, 0.1, 0.3)]
+    assert head_start(never) == {"seeds": 2, "ap50_95": pytest.approx(0.35), "scratch_seen": 250, "transfer_seen": None, "share": None}
 
 
 def told(a: float, b: float, low: float, high: float, rising: bool, long: dict | None = None) -> dict:

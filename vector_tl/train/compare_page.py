@@ -31,7 +31,7 @@ def write_page(settings: CompareSettings, results: list[dict], splits: dict[str,
     """Write results.json and index.html of what is finished; the figures as `vector-tl compare` tells them."""
     told = summary(settings.out, results)
     sections = [
-        _answer(told), _table(told), _plots(results, told), _needed(told), _random(results), _heights(results), _real(told),
+        _answer(told), _table(told), _plots(results, told), _needed(told), _ahead(told), _random(results), _heights(results), _real(told),
         _worst(settings.out, results, splits), _how(settings, results),
     ]  # fmt: skip
     page = settings.out / "index.html"
@@ -61,7 +61,7 @@ def summary(out: Path, results: list[dict]) -> dict:
                 "ap50_95": _mean(r["test"]["ap50_95"] for r in long), "still_rising": any(still_rising(r["curve"]) for r in long),
             }  # fmt: skip
     told = {"arms": arms, "by_size": by_size(results)}
-    told |= {"difference": difference(out, results, "equal"), "difference_long": difference(out, results, "long")}
+    told |= {"difference": difference(out, results, "equal"), "difference_long": difference(out, results, "long"), "head_start": head_start(results)}
     told["answer"] = answer(told)
     return told
 
@@ -102,6 +102,25 @@ def difference(out: Path, results: list[dict], kind: str) -> dict | None:
     return {"ap50_95": float(np.mean(gaps)), "low": low, "high": high, "seeds": len(pairs), "sessions": len(set(pairs[0][0]["sessions"]))}
 
 
+def head_start(results: list[dict]) -> dict | None:
+    """How soon transfer is where scratch ever came, by AP50-95 on the val sessions, seed by seed; of scratch the longest training counts.
+
+    Returns:
+        {"seeds", "ap50_95": scratch's best, "scratch_seen": pictures seen until then, "transfer_seen": until transfer reaches it, "share": of the one
+        in the other}; means over the seeds that both have, the last two None where one never reached it. None without such a seed.
+    """
+    rows = []
+    for transfer in _runs(results, "equal", "coco", "all"):
+        scratch = [r for kind in ("long", "equal") for r in _runs(results, kind, "scratch", "all") if r["seed"] == transfer["seed"] and r["curve"]]
+        if scratch:
+            best = max(scratch[0]["curve"], key=lambda point: point["ap50_95"] or 0.0)
+            rows.append((best["ap50_95"] or 0.0, best["pictures_seen"], reached(transfer["curve"], best["ap50_95"] or 0.0, "ap50_95")))
+    if not rows:
+        return None
+    height, theirs, ours = (_mean(column) for column in zip(*rows, strict=True))
+    return {"seeds": len(rows), "ap50_95": height, "scratch_seen": theirs, "transfer_seen": ours, "share": None if ours is None else ours / theirs}
+
+
 def answer(told: dict) -> list[str]:
     """Two plain sentences that follow from the figures."""
     arms, gap = told["arms"], told["difference"]
@@ -124,7 +143,8 @@ def _second(told: dict) -> str:
     long = arms["scratch"].get("long") or arms["scratch"]
     rising = long["still_rising"]
     whole = told["by_size"]["scratch"][-1]
-    fewer = [row for row in told["by_size"]["coco"] if (row["ap50_95"] or 0) >= (whole["ap50_95"] or 0) and row["pictures"] < whole["pictures"]]
+    best = max(whole["ap50_95"] or 0.0, long.get("ap50_95") or 0.0)
+    fewer = [row for row in told["by_size"]["coco"] if (row["ap50_95"] or 0) >= best and row["pictures"] < whole["pictures"]]
     if fewer:
         share = f"With {fewer[0]['pictures']} pictures transfer already does as well as scratch with {whole['pictures']}"
     elif len(told["by_size"]["coco"]) > 1:
@@ -152,13 +172,14 @@ def area(curve: list[dict]) -> float | None:
     return float(np.trapezoid(height, seen) / seen[-1]) if seen[-1] else None
 
 
-def reached(curve: list[dict], level: float) -> float | None:
-    """Pictures seen until AP50 on the val sessions first reached a level, between points by a straight line; None: never."""
+def reached(curve: list[dict], level: float, what: str = "ap50") -> float | None:
+    """Pictures seen until AP50 (or `what`) on the val sessions first reached a level, between points by a straight line; None: never."""
     before = (0.0, 0.0)
     for point in curve:
-        here = (point["pictures_seen"], point["ap50"] or 0.0)
+        here = (point["pictures_seen"], point[what] or 0.0)
         if here[1] >= level:
-            return before[0] + (here[0] - before[0]) * (level - before[1]) / (here[1] - before[1])
+            along = (level - before[1]) / (here[1] - before[1]) if here[1] > before[1] else 0.0
+            return before[0] + (here[0] - before[0]) * along
         before = here
     return None
 
@@ -212,7 +233,7 @@ def _plots(results: list[dict], told: dict) -> str:
             label = NAMES[arm] + (", trained on" if kind == "long" else "")
             axes.plot(seen, heights.mean(axis=0), line, color=COLORS[arm], label=label)
             axes.fill_between(seen, heights.min(axis=0), heights.max(axis=0), color=COLORS[arm], alpha=0.2, linewidth=0)
-    axes.set(xlabel="pictures seen in training", ylabel="AP50-95, validation sessions", ylim=(0, 1), title="Which learns faster")
+    axes.set(xlabel="pictures seen in training", ylabel="AP50-95, validation sessions", xlim=(0, None), ylim=(0, 1), title="Which learns faster")
     shown = [pages.plot(figure, axes, "Learning curves on all pictures; bands: lowest to highest seed")]
     figure, axes = plt.subplots(figsize=(6, 4))
     for arm, rows in told["by_size"].items():
@@ -233,10 +254,26 @@ def _needed(told: dict) -> str:
     for level in LEVELS:
         cells = []
         for arm, figures in told["arms"].items():
-            cells += [_count(needed(told["by_size"][arm], level)), _count(figures.get("seen_for_ap50", {}).get(str(level)))]
+            seen = figures.get("seen_for_ap50", {}).get(str(level))
+            epochs = "" if seen is None else f" ({seen / figures['pictures']:.1f} epochs)"
+            pictures, rows_of_arm = needed(told["by_size"][arm], level), told["by_size"][arm]
+            fewest = "at most " if rows_of_arm and pictures == rows_of_arm[0]["pictures"] else ""  # fewer were not tried
+            cells += [fewest + _count(pictures), _count(seen) + epochs]
         rows.append((f"{level:g}", *cells))
-    note = "Training pictures: by the test sessions. Pictures seen: by the val sessions, all pictures; epochs = seen / pictures."
+    note = "Training pictures: by the test sessions, after the same number seen. Pictures seen: by the val sessions, training on all pictures."
     return pages.section("What it takes", pages.table(rows), note)
+
+
+def _ahead(told: dict) -> str:
+    start = told["head_start"]
+    if start is None:
+        return ""
+    share = "-" if start["share"] is None else f"{start['share']:.1%}"
+    rows = [
+        ("by AP50-95 on the val sessions, all pictures", ""), ("best that training from scratch ever reached", _show(start["ap50_95"])),
+        ("pictures it had seen by then", _count(start["scratch_seen"])), ("pictures until transfer is there", _count(start["transfer_seen"])), ("share", share),
+    ]  # fmt: skip
+    return pages.section("The head start", pages.table(rows), f"Mean over {start['seeds']} seed{'s' * (start['seeds'] > 1)}.")
 
 
 def _random(results: list[dict]) -> str:
