@@ -87,6 +87,8 @@ def new_sessions(settings: RetrainSettings, about: dict, splits: dict[str, list[
     else:
         raise UserError(f"{settings.model} does not tell which sessions there were when it was trained; name the new ones with --new.")
     if not new & there["train"]:
+        if settings.new:
+            raise UserError(f"None of the sessions of --new ({', '.join(sorted(new))}) is in the train split of {settings.data}; name more after one --new.")
         raise UserError(f"No session in the train split of {settings.data} is new to {settings.model}; capture some, or name them with --new.")
     if not new & there["test"]:
         log.warning("no new session is in the test split: what the new ones bring cannot be measured; see vector-tl label split")
