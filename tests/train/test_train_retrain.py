@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -13,6 +14,7 @@ from vector_tl.labels import dataset
 from vector_tl.labels.dataset import Item
 from vector_tl.nets import checkpoint
 from vector_tl.nets.build import build
+from vector_tl.nets.tflite import find_weights
 from vector_tl.train import retrain as room
 from vector_tl.train.retrain import Looked, RetrainSettings, answer, change, retrain
 
@@ -46,6 +48,7 @@ def trained(monkeypatch):
         checkpoint.save(settings.out, build(settings.arch, "scratch", seed=len(asked)), {"threshold": 0.5})
 
     monkeypatch.setattr(room, "train", quick)
+    monkeypatch.setattr(room, "find_weights", lambda coco: coco)
     return asked
 
 
@@ -62,6 +65,13 @@ def test_both_are_trained_alike_and_only_once(settings, trained):
     assert len(trained) == 2
     with pytest.raises(UserError, match="another epochs"):
         retrain(replace(settings, epochs=5))
+
+
+def test_missing_coco_weights_are_told_before_anything_is_trained(settings, trained, monkeypatch):
+    monkeypatch.setattr(room, "find_weights", find_weights)
+    with pytest.raises(UserError, match="no COCO weights at nowhere"):
+        retrain(replace(settings, coco=Path("nowhere")))
+    assert trained == []
 
 
 def test_what_is_new(settings, trained, data, tmp_path):

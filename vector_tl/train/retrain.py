@@ -21,6 +21,7 @@ from vector_tl.evaluate.metrics import Outcome, false_alarms, match, measure
 from vector_tl.files import write_atomic
 from vector_tl.labels.dataset import Item, digest, load_dataset
 from vector_tl.nets import checkpoint
+from vector_tl.nets.tflite import find_weights
 from vector_tl.train.batches import KEPT_WH, keep
 from vector_tl.train.loop import run, train
 from vector_tl.train.retrain_settings import RetrainSettings
@@ -50,6 +51,8 @@ def retrain(settings: RetrainSettings) -> dict:
     new = new_sessions(settings, about, splits)
     steps = max(1, round(settings.epochs * len(splits["train"]) / settings.batch_size))
     _claim(settings, new)
+    if not (settings.out / "coco.safetensors").exists():
+        find_weights(settings.coco)  # rather now than after the first training
     models = {"before": checkpoint.resolve(settings.model)}
     for name, init, lr in (("after", str(checkpoint.resolve(settings.model)), settings.lr), ("coco", "coco", settings.coco_lr)):
         models[name] = settings.out / f"{name}.safetensors"
