@@ -149,10 +149,9 @@ def answer(told: dict[str, Looked], changes: dict[str, dict | None]) -> list[str
     parts = [part for part in ("old", "new") if changes[part]]
     means = {name: float(np.mean([told[name].figures[part]["ap50_95"] for part in parts])) for name in ("after", "coco")} if parts else {}
     if means:
-        better = max(means, key=means.get)
-        other = "coco" if better == "after" else "after"
-        close = ", too little to choose by" if means[better] - means[other] < 0.02 else ""
-        sentences.append(f"After as many steps, {NAMES[better]} reaches {means[better]:.2f} and {NAMES[other]} {means[other]:.2f}{close}.")
+        close = ", too little to choose by" if abs(means["after"] - means["coco"]) < 0.02 else ""
+        over = "" if len(parts) == 1 else ", mean of old and new sessions"
+        sentences.append(f"After as many steps, AP50-95 is {means['after']:.2f} from this model and {means['coco']:.2f} from COCO{close}{over}.")
     return sentences
 
 
@@ -169,13 +168,17 @@ def write(settings: RetrainSettings, result: dict, told: dict[str, Looked]) -> N
                 found = "-" if figures["recall"] is None else f"{round(figures['recall'] * figures['boxes'])} of {figures['boxes']}"
                 cells += [_show(figures["ap50_95"]), _show(figures["ap50"]), found, figures["false_boxes"]]
         rows.append((words, *cells))
-    asked = {key: str(value) for key, value in asdict(settings).items() if value not in (None, (), "auto")}
-    how = f"{result['steps']} batches of {settings.batch_size} each, on old and new sessions together. New: {', '.join(result['new_sessions'])}. "
+    asked = {key: value for key, value in asdict(settings).items() if value not in (None, (), "auto") and key not in ("model", "new")}
+    options = " ".join(f"--{key.replace('_', '-')} {value}" for key, value in asked.items())
+    how = (
+        f"{result['steps']} batches of {settings.batch_size} each, on old and new sessions together. New: {', '.join(result['new_sessions'])}. "
+        f"Again: vector-tl retrain {settings.model} {options}{' --new ' * bool(settings.new)}{' '.join(settings.new)}"
+    )
     pages.write_page(settings.out / "index.html", f"Retrained: {Path(settings.model).stem}", [
         f"<p class=answer>{' '.join(result['answer'])}</p>",
         pages.section("Before, after, and from COCO", pages.table(rows), "Held-out sessions; found and false boxes at each model's own threshold."),
         *(_changed(told, part) for part in ("new", "old")),
-        pages.section("How it was made", "", how + " ".join(f"--{key.replace('_', '-')} {value}" for key, value in asked.items())),
+        pages.section("How it was made", "", how),
     ])  # fmt: skip
     write_atomic(settings.out / "results.json", json.dumps(result, indent=1))
 
