@@ -142,7 +142,9 @@ def test_head_start_is_measured_against_the_longest_training_from_scratch():
     assert head_start(alone) == {"seeds": 1, "ap50_95": 0.1, "scratch_seen": 200, "transfer_seen": pytest.approx(50), "share": pytest.approx(0.25)}
     longer = [*alone, run("long", "scratch", 0, 0.1, 0.3, 0.4, 0.39)]
     assert head_start(longer) == {"seeds": 1, "ap50_95": 0.4, "scratch_seen": 300, "transfer_seen": pytest.approx(150), "share": pytest.approx(0.5)}
-    never = [*longer, run("equal", "coco", 1, 0.1, 0.2), run("equal", "scratch", 1, 0.1, 0.3)]
+    shorter = [*longer, run("equal", "coco", 1, 0.1, 0.2), run("equal", "scratch", 1, 0.1, 0.3)]
+    assert head_start(shorter) == head_start(longer)
+    never = [*shorter, run("long", "scratch", 1, 0.1, 0.3)]
     assert head_start(never) == {"seeds": 2, "ap50_95": pytest.approx(0.35), "scratch_seen": 250, "transfer_seen": None, "share": None}
 
 

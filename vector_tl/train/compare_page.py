@@ -59,6 +59,7 @@ def summary(out: Path, results: list[dict]) -> dict:
             arms.setdefault(arm, {})["long"] = {
                 "seen": long[0]["seen"], "seeds": len(long), "ap50": _mean(r["test"]["ap50"] for r in long),
                 "ap50_95": _mean(r["test"]["ap50_95"] for r in long), "still_rising": any(still_rising(r["curve"]) for r in long),
+                "seen_for_ap50": {str(level): _mean(reached(r["curve"], level) for r in long) for level in LEVELS},
             }  # fmt: skip
     told = {"arms": arms, "by_size": by_size(results)}
     told |= {"difference": difference(out, results, "equal"), "difference_long": difference(out, results, "long"), "head_start": head_start(results)}
@@ -109,9 +110,9 @@ def head_start(results: list[dict]) -> dict | None:
         {"seeds", "ap50_95": scratch's best, "scratch_seen": pictures seen until then, "transfer_seen": until transfer reaches it, "share": of the one
         in the other}; means over the seeds that both have, the last two None where one never reached it. None without such a seed.
     """
-    rows = []
+    rows, longest = [], _runs(results, "long", "scratch", "all") or _runs(results, "equal", "scratch", "all")
     for transfer in _runs(results, "equal", "coco", "all"):
-        scratch = [r for kind in ("long", "equal") for r in _runs(results, kind, "scratch", "all") if r["seed"] == transfer["seed"] and r["curve"]]
+        scratch = [r for r in longest if r["seed"] == transfer["seed"] and r["curve"]]
         if scratch:
             best = max(scratch[0]["curve"], key=lambda point: point["ap50_95"] or 0.0)
             rows.append((best["ap50_95"] or 0.0, best["pictures_seen"], reached(transfer["curve"], best["ap50_95"] or 0.0, "ap50_95")))
@@ -215,10 +216,15 @@ def _table(told: dict) -> str:
         "area under the learning curve": lambda a: _show(a.get("area_under_curve")),
         "learning rate (chosen on val)": lambda a: f"{a['lr']:g}" if "lr" in a else "-",
         "still rising at the end": lambda a: {True: "yes", False: "no"}.get(a.get("still_rising"), "-"),
-        "trained on until no more gain: AP50-95": lambda a: f"{_show(a['long']['ap50_95'])} ({a['long']['seen']:,} seen)" if "long" in a else "not run",
+        "trained on: AP50-95": lambda a: _trained_on(a["long"]) if "long" in a else "not run",
     }  # fmt: skip
     rows += [(name, *(show(arm) for arm in told["arms"].values())) for name, show in keys.items()]
     return pages.section("Both on all pictures", pages.table(rows), "Mean over seeds; the interval of the difference draws whole sessions again and again.")
+
+
+def _trained_on(long: dict) -> str:
+    seeds = f"{long['seeds']} seed{'s' * (long['seeds'] > 1)}"
+    return f"{_show(long['ap50_95'])} ({long['seen']:,} seen, {'still rising' if long['still_rising'] else 'no more gain'}, {seeds})"
 
 
 def _plots(results: list[dict], told: dict) -> str:
@@ -254,13 +260,16 @@ def _needed(told: dict) -> str:
     for level in LEVELS:
         cells = []
         for arm, figures in told["arms"].items():
-            seen = figures.get("seen_for_ap50", {}).get(str(level))
-            epochs = "" if seen is None else f" ({seen / figures['pictures']:.1f} epochs)"
+            seen = next((s for f in (figures, figures.get("long", {})) if (s := f.get("seen_for_ap50", {}).get(str(level))) is not None), None)
+            epochs = "" if seen is None or "pictures" not in figures else f" ({seen / figures['pictures']:.1f} epochs)"
             pictures, rows_of_arm = needed(told["by_size"][arm], level), told["by_size"][arm]
             fewest = "at most " if rows_of_arm and pictures == rows_of_arm[0]["pictures"] else ""  # fewer were not tried
             cells += [fewest + _count(pictures), _count(seen) + epochs]
         rows.append((f"{level:g}", *cells))
-    note = "Training pictures: by the test sessions, after the same number seen. Pictures seen: by the val sessions, training on all pictures."
+    note = (
+        "Training pictures: by the test sessions, after the same number seen. Pictures seen: by the val sessions, training on all pictures; of the longer "
+        "training where the other did not get there."
+    )
     return pages.section("What it takes", pages.table(rows), note)
 
 
