@@ -7,6 +7,7 @@ without a window (EGL), so that it runs on a GPU or, through Mesa's llvmpipe, on
 import math
 from dataclasses import replace
 
+import cv2
 import moderngl
 import numpy as np
 
@@ -14,7 +15,7 @@ from vector_tl.errors import UserError
 from vector_tl.sim.decor import Decor
 from vector_tl.sim.mesh import camera_matrix, part_matrices, vector_parts
 from vector_tl.sim.scene import VectorPose
-from vector_tl.sim.shaders import SCENE_FRAGMENT, SCENE_VERTEX, SHADOW_FRAGMENT, SHADOW_VERTEX
+from vector_tl.sim.shaders import SCENE_KINDS, SCENE_VERTEX, SHADOW_FRAGMENT, SHADOW_VERTEX, scene_fragment
 from vector_tl.sim.textures import SIZE
 
 OWN_BODY = 200  # instance id of the viewer itself; the other Vectors have their index + 1
@@ -61,10 +62,9 @@ class Renderer:
         gl = self.gl = open_context()
         gl.enable(moderngl.DEPTH_TEST)
         gl.enable_direct(_CLIP_DISTANCE_0)
-        self._scene = gl.program(SCENE_VERTEX, SCENE_FRAGMENT)
+        self._scene = {kind: gl.program(SCENE_VERTEX, scene_fragment(kind)) for kind in SCENE_KINDS}
         self._shadow = gl.program(SHADOW_VERTEX, SHADOW_FRAGMENT)
-        for unit, name in enumerate(("textures", "environment", "shadow_map", "mirror_picture")):
-            self._scene[name] = unit
+        self._set(textures=0, environment=1, shadow_map=2, mirror_picture=3, model=_columns(np.eye(4)))
         self._picture = gl.framebuffer([gl.texture(size_wh, 4, dtype="f2")], gl.depth_renderbuffer(size_wh))
         half = (size_wh[0] // 2, size_wh[1] // 2)
         self._mirror_texture = gl.texture(half, 4, dtype="f2")
@@ -78,18 +78,27 @@ class Renderer:
         )
         self._cube = gl.texture_cube((_CUBE_SIZE,) * 2, 4, dtype="f2")
         self._cube_target = gl.framebuffer([gl.texture((_CUBE_SIZE,) * 2, 4, dtype="f2")], gl.depth_renderbuffer((_CUBE_SIZE,) * 2))
-        self._robot = {name: self._upload(rows) for name, rows in vector_parts(details).items() if len(rows)}
+        self._robot = {name: self._upload("VECTOR", rows) for name, rows in vector_parts(details).items() if len(rows)}
         self._room: list = []
         self._textures = None
         self.decor: Decor | None = None
 
-    def _upload(self, rows: np.ndarray):
+    def _set(self, **uniforms) -> None:
+        """Set uniforms by name, numbers or arrays of them (matrices by columns), in every scene program that has them."""
+        for name, value in uniforms.items():
+            value = np.asarray(value)
+            data = value.astype("i4" if value.dtype.kind == "i" else "f4").tobytes()
+            for program in self._scene.values():
+                if (uniform := program.get(name, None)) is not None:
+                    uniform.write(data)
+
+    def _upload(self, kind: str, rows: np.ndarray):
         """Triangles with every vertex stored, and shaded, once: buffers, what draws them, what draws their shadow."""
         distinct, index = indexed(np.ascontiguousarray(rows, "f4"))
         buffer, order = self.gl.buffer(distinct.tobytes()), self.gl.buffer(index.tobytes())
         return (
             buffer,
-            self.gl.vertex_array(self._scene, [(buffer, *_LAYOUT)], order),
+            self.gl.vertex_array(self._scene[kind], [(buffer, *_LAYOUT)], order, skip_errors=True),  # no kind reads every attribute
             self.gl.vertex_array(self._shadow, [(buffer, "3f 48x", "in_position")], order),
             order,
         )
@@ -102,14 +111,12 @@ class Renderer:
         if self._textures is not None:
             self._textures.release()
         self.decor = decor
-        self._room = [self._upload(near_first(decor.surroundings)), self._upload(decor.ground)]
+        self._room = [self._upload("ROOM", near_first(decor.surroundings)), self._upload("GROUND", decor.ground)]
         texels = np.stack(decor.textures)[:, ::-1]  # OpenGL's first row is the lowest
         self._textures = self.gl.texture_array((SIZE, SIZE, len(texels)), 3, np.ascontiguousarray(texels).tobytes())
         self._textures.build_mipmaps()
         self._textures.anisotropy = 1.0
-        scene = self._scene
-        for name in ("to_lamp", "lamp_color", "ambient_color", "eye_tint"):
-            scene[name] = tuple(float(v) for v in getattr(decor, name))
+        self._set(**{name: [float(v) for v in getattr(decor, name)] for name in ("to_lamp", "lamp_color", "ambient_color", "eye_tint")})
         self._draw_room_shadow()
         self._bake()
 
@@ -121,62 +128,53 @@ class Renderer:
         """
         camera = camera_matrix(vectors[viewer])
         view = self._projection @ np.linalg.inv(camera)
-        self._draw_shadows(vectors)
+        parts = [part_matrices(pose) for pose in vectors]
+        self._draw_shadows(parts)
         self._set_footprints(vectors)
         eye = camera[:3, 3]
-        if self.decor.ground_gloss > 0.02:
+        if self.decor.ground_gloss > 0.02:  # else the mirror image stays what `_bake` left: even light
             self._mirror.use()
             self._mirror.clear(*self.decor.ambient_color, 0)
-            mirrored_eye = eye * (1, 1, -1)
-            self._draw(view @ _FLIP_GROUND, mirrored_eye, vectors, viewer, ground=False, above_ground_only=True)
-            self._mirror_texture.build_mipmaps()
-        else:
-            self._mirror.clear(*self.decor.ambient_color, 0)
+            self._draw(view @ _FLIP_GROUND, eye * (1, 1, -1), parts, viewer, mirrored=True)
             self._mirror_texture.build_mipmaps()
         self._picture.use()
         self._picture.clear(0, 0, 0, 0)
-        self._draw(view, eye, vectors, viewer, ground=True, above_ground_only=False)
+        self._draw(view, eye, parts, viewer)
         width, height = self.size_wh
-        pixels = np.frombuffer(self._picture.read(components=4, dtype="f2"), np.float16).reshape(height, width, 4)[::-1]
-        return pixels[..., :3].astype(np.float32), pixels[..., 3].astype(np.uint8)
+        pixels = np.frombuffer(self._picture.read(components=4, dtype="f4"), np.float32).reshape(height, width, 4)
+        pixels = cv2.flip(pixels, 0)  # OpenGL's first row is the lowest
+        return cv2.cvtColor(pixels, cv2.COLOR_RGBA2RGB), cv2.extractChannel(pixels, 3).astype(np.uint8)
 
     def light_from(self, to_lamp: tuple[float, float, float]) -> None:
         """Move the room's lamp to where the unit vector `to_lamp` points."""
         self.decor = replace(self.decor, to_lamp=to_lamp)
-        self._scene["to_lamp"] = to_lamp
+        self._set(to_lamp=to_lamp)
         self._draw_room_shadow()
 
-    def _draw(self, view_projection, eye, vectors, viewer, ground, above_ground_only, size=None):
-        scene = self._scene
-        target = size or (self.size_wh if ground else self._mirror.size)
-        scene["picture_size"] = tuple(float(v) for v in target)
-        scene["view_projection"].write(_columns(view_projection))
-        scene["eye"] = tuple(float(v) for v in eye)
-        scene["above_ground_only"] = float(above_ground_only)
+    def _draw(self, view_projection, eye, vectors, viewer, mirrored=False, size=None):
+        """`vectors`: the matrices of each one's parts. The mirror image is of half the size and has no ground in it."""
+        width, height = size or self.size_wh
+        self._set(picture_size=(float(width), float(height)), view_projection=_columns(view_projection), eye=eye, above_ground_only=float(mirrored))
         for unit, texture in enumerate((self._textures, self._cube, self._shadow_map, self._mirror_texture)):
             texture.use(unit)
-        for index, pose in enumerate(vectors):
-            scene["instance"] = float(OWN_BODY if index == viewer else index + 1)
-            scene["gloss"] = -1.0
-            for name, matrix in part_matrices(pose).items():
+        vector = self._scene["VECTOR"]
+        for index, parts in enumerate(vectors):
+            vector["instance"] = float(OWN_BODY if index == viewer else index + 1)
+            for name, matrix in parts.items():
                 if index == viewer and name in ("head", "eyes"):
                     continue  # the camera sits inside the head
                 drawn = self._robot.get(self.decor.eye_shape if name == "eyes" else name)
                 if drawn is not None:  # without details there are no ribs
-                    scene["model"].write(_columns(matrix))
+                    vector["model"].write(_columns(matrix))
                     drawn[1].render()
-        scene["instance"] = 0.0
-        scene["model"].write(_columns(np.eye(4)))
-        if ground:
-            scene["gloss"] = float(self.decor.ground_gloss)
+        if not mirrored:
             self._room[1][1].render()
-            scene["gloss"] = -1.0
         self._room[0][1].render()
 
     def _draw_room_shadow(self) -> None:
         """What the room itself hides from its lamp; nothing of that changes until the next room."""
         matrix = self._shadow_matrix()
-        self._scene["shadow_matrix"].write(_columns(matrix))
+        self._set(shadow_matrix=_columns(matrix))
         self._shadow["shadow_matrix"].write(_columns(matrix))
         self._room_shadow.use()
         self._room_shadow.clear()
@@ -186,10 +184,10 @@ class Renderer:
     def _draw_shadows(self, vectors) -> None:
         self.gl.copy_framebuffer(self._shadow_target, self._room_shadow)
         self._shadow_target.use()
-        for pose in vectors:
-            for name, part in part_matrices(pose).items():
+        for parts in vectors:
+            for name, matrix in parts.items():
                 if name in self._robot:
-                    self._shadow["model"].write(_columns(part))
+                    self._shadow["model"].write(_columns(matrix))
                     self._robot[name][2].render()
 
     def _shadow_matrix(self, reach_mm: float = 900.0) -> np.ndarray:
@@ -206,8 +204,7 @@ class Renderer:
     def _set_footprints(self, vectors) -> None:
         rows = [(p.x_mm, p.y_mm, math.cos(p.heading_rad), math.sin(p.heading_rad)) for p in vectors if p.z_mm < 15][:MAX_VECTORS]
         rows += [(0.0, 0.0, 1.0, 0.0)] * (MAX_VECTORS - len(rows))
-        self._scene["footprints"].write(np.array(rows, "f4").tobytes())
-        self._scene["footprint_count"] = min(MAX_VECTORS, sum(p.z_mm < 15 for p in vectors))
+        self._set(footprints=rows, footprint_count=min(MAX_VECTORS, sum(p.z_mm < 15 for p in vectors)))
 
     def _bake(self) -> None:
         """The room as seen from its middle, six ways; twice, so that light bounces once off every wall."""
@@ -233,14 +230,14 @@ class Renderer:
                 frame = np.eye(4)
                 frame[:3, :3] = np.column_stack([forward, np.cross(up, forward), up])
                 frame[:3, 3] = eye
-                self._draw(projection((1.0, 1.0)) @ np.linalg.inv(frame), eye, (), -1, ground=True, above_ground_only=False, size=(_CUBE_SIZE,) * 2)
+                self._draw(projection((1.0, 1.0)) @ np.linalg.inv(frame), eye, (), -1, size=(_CUBE_SIZE,) * 2)
                 faces.append(self._cube_target.read(components=4, dtype="f2"))
             for face, pixels in enumerate(faces):
                 # cube faces are stored top row first
                 self._cube.write(face, np.frombuffer(pixels, np.float16).reshape(_CUBE_SIZE, -1)[::-1].tobytes())
             self._cube.build_mipmaps()
         brightness = float(np.mean([np.frombuffer(f, np.float16).reshape(-1, 4)[:, :3].astype(np.float32).clip(0, 4).mean() for f in faces[:4]]))
-        self._scene["paint"] = (*self.decor.paint[:2], self.decor.paint[2] * brightness)
+        self._set(paint=(*self.decor.paint[:2], self.decor.paint[2] * brightness))
 
     def close(self) -> None:
         """Release the context and all that it holds."""
@@ -263,7 +260,7 @@ def indexed(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return rows[first[by_use]], rank[which.ravel()].astype(np.uint32)
 
 
-def _columns(matrix: np.ndarray) -> bytes:
-    return np.ascontiguousarray(matrix.T, "f4").tobytes()
+def _columns(matrix: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(matrix.T, "f4")
 
 

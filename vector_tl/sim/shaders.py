@@ -18,7 +18,7 @@ void main() {
 """
 
 # surface = roughness, reflectance, emission, texture layer. Alpha carries the instance id.
-SCENE_FRAGMENT = """
+_SCENE_FRAGMENT = """
 #version 330
 uniform sampler2DArray textures;
 uniform samplerCube environment;
@@ -28,10 +28,11 @@ uniform vec3 eye, to_lamp, lamp_color, ambient_color, paint, eye_tint;
 uniform vec2 picture_size;
 uniform vec4 footprints[4];            // x, y, cos, sin of every robot; contact shadows
 uniform int footprint_count;
-uniform float instance, gloss;
+uniform float instance;
 in vec3 position, normal, color; in vec2 uv; in vec4 surface; in vec3 shadow_position;
 out vec4 picture;
 
+#ifdef GROUND
 float contact_shadow() {               // how much of the sky a robot hides from a point of the ground
     float light = 1.0;
     for (int i = 0; i < footprint_count; i++) {
@@ -43,37 +44,35 @@ float contact_shadow() {               // how much of the sky a robot hides from
     }
     return light;
 }
+#endif
 
 void main() {
     vec3 to_eye = normalize(eye - position);
     vec3 n = normalize(normal);
     if (dot(n, to_eye) < 0.0) n = -n;
-    vec3 texel = vec3(1.0);
+    vec3 albedo = color;
+    float roughness = clamp(surface.x, 0.04, 1.0), emission = surface.z;
+#ifdef VECTOR
+    if (emission > 0.0) { albedo *= eye_tint / vec3(0.10, 0.62, 1.0); emission *= paint.z; }
+    else { albedo *= paint.x; roughness = clamp(roughness * paint.y, 0.04, 1.0); }
+#else
     if (surface.w > -0.5) {
         vec2 mirrored = 1.0 - abs(1.0 - mod(uv, 2.0));   // every other repeat mirrored: no seam
-        texel = texture(textures, vec3(mirrored, surface.w)).rgb;
-        texel *= texel;
+        vec3 texel = texture(textures, vec3(mirrored, surface.w)).rgb;
+        albedo *= texel * texel;
     }
-    vec3 albedo = color * texel;
-    float roughness = clamp(surface.x, 0.04, 1.0), emission = surface.z;
-    if (instance > 0.5) {
-        if (emission > 0.0) { albedo *= eye_tint / vec3(0.10, 0.62, 1.0); emission *= paint.z; }
-        else { albedo *= paint.x; roughness = clamp(roughness * paint.y, 0.04, 1.0); }
-    }
-    bool ground = gloss >= 0.0 && instance < 0.5;
-    float open_sky = ground ? contact_shadow() : 1.0;
+#endif
     float facing = max(dot(n, to_eye), 0.0);
     float fresnel = surface.y + (max(1.0 - roughness, surface.y) - surface.y) * pow(1.0 - facing, 5.0);
 
     vec3 irradiance = textureLod(environment, n, 5.0).rgb + ambient_color * 0.3;
-    vec3 light = albedo * irradiance * open_sky;
-    vec3 reflected;
-    if (ground) {
-        vec2 at = gl_FragCoord.xy / picture_size;
-        reflected = textureLod(mirror_picture, at, roughness * 4.0).rgb;
-    } else {
-        reflected = textureLod(environment, reflect(-to_eye, n), roughness * 5.0).rgb;
-    }
+    vec3 light = albedo * irradiance;
+#ifdef GROUND
+    light *= contact_shadow();
+    vec3 reflected = textureLod(mirror_picture, gl_FragCoord.xy / picture_size, roughness * 4.0).rgb;
+#else
+    vec3 reflected = textureLod(environment, reflect(-to_eye, n), roughness * 5.0).rgb;
+#endif
     light += reflected * fresnel;
 
     float lambert = max(dot(n, to_lamp), 0.0);
@@ -87,10 +86,19 @@ void main() {
         float highlight = (power + 2.0) / 8.0 * pow(max(dot(n, half_way), 0.0), power) * surface.y;
         light += lamp_color * lambert * lit * (albedo * 0.8 + min(highlight, 4.0));
     }
+#ifdef VECTOR
     if (instance > 199.5) light *= 0.22;   // the viewer's own body stands in the shade of its head
+#endif
     picture = vec4(light + albedo * emission, instance);
 }
 """
+
+SCENE_KINDS = ("VECTOR", "GROUND", "ROOM")
+
+
+def scene_fragment(kind: str) -> str:
+    """The scene's fragment shader for one of `SCENE_KINDS`. On a CPU a pixel pays for both ways of a branch, so each kind has a program of its own."""
+    return _SCENE_FRAGMENT.replace("#version 330", f"#version 330\n#define {kind}")
 
 SHADOW_VERTEX = """
 #version 330
