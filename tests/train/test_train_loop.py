@@ -16,7 +16,7 @@ from vector_tl.evaluate.metrics import Outcome
 from vector_tl.labels import dataset
 from vector_tl.nets import checkpoint
 from vector_tl.train import loop
-from vector_tl.train.average import Average
+from vector_tl.train.average import Average, mean_of
 from vector_tl.train.loop import choose_threshold, lr_share, train
 from vector_tl.train.settings import TrainSettings
 
@@ -151,6 +151,23 @@ def test_the_mean_of_the_weights_follows_its_formula():
     other.restore(average.state())
     average.update(), other.update()
     assert torch.equal(average.network[0].weight, other.network[0].weight)
+
+
+def test_the_mean_of_several_networks_weighs_them():
+    def network(weight, statistics):
+        made = torch.nn.Sequential(torch.nn.Linear(1, 1, bias=False), torch.nn.BatchNorm1d(1))
+        made[0].weight.data.fill_(weight)
+        made[1].running_var.fill_(statistics)
+        made[1].num_batches_tracked.fill_(7)
+        return made
+
+    first, second = network(1.0, 2.0), network(5.0, 4.0)
+    mean = mean_of([first, second], [3, 1])
+    assert (mean[0].weight.item(), mean[1].running_var.item(), mean[1].num_batches_tracked.item()) == (2.0, 2.5, 7)
+    assert first[0].weight.item() == 1.0
+    for networks, shares in (([], []), ([first], [1, 2]), ([first, second], [1, -1]), ([first], [0]), ([first, torch.nn.Linear(1, 1)], [1, 1])):
+        with pytest.raises(ValueError, match="mean"):
+            mean_of(networks, shares)
 
 
 def test_without_a_decay_the_model_itself_is_kept(settings, tmp_path):

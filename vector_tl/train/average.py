@@ -1,6 +1,7 @@
-"""A running mean of a network's weights (EMA): steadier than the weights of any one step, and what is measured and kept."""
+"""Means of weights: over the steps of one training (EMA), and over several networks."""
 
 import copy
+from collections.abc import Sequence
 
 import torch
 from torch import nn
@@ -39,3 +40,23 @@ class Average:
         if state:
             self._updates = state["updates"]
             self.network.load_state_dict(state["network"])
+
+
+@torch.no_grad()
+def mean_of(networks: Sequence[nn.Module], shares: Sequence[float]) -> nn.Module:
+    """A network whose weights and BatchNorm statistics are the means of several ones', network i counting `shares[i]` (their sum need not be 1).
+
+    Raises:
+        ValueError: no network, not as many shares, a share below 0, none above, or networks of different shapes.
+    """
+    if not networks or len(shares) != len(networks) or min(shares) < 0 or sum(shares) <= 0:
+        raise ValueError(f"{len(networks)} networks with shares {tuple(shares)} have no mean")
+    states = [network.state_dict() for network in networks]
+    shapes = [{name: values.shape for name, values in state.items()} for state in states]
+    if any(other != shapes[0] for other in shapes):
+        raise ValueError("networks of different shapes have no mean")
+    mean = copy.deepcopy(networks[0])
+    for name, values in mean.state_dict().items():
+        if values.is_floating_point():
+            values.copy_(sum(share * state[name] for share, state in zip(shares, states, strict=True)) / sum(shares))
+    return mean

@@ -37,7 +37,7 @@ WARM_UP_STEPS, LAST_LR_SHARE, WEIGHT_DECAY, CLIP_NORM, BATCH_NORM_MOMENTUM = 60,
 SAVE_EVERY_S = 60.0  # a killed training loses at most so much work
 HELD_OUT = 10  # one background in so many is not trained on but helps choose the threshold
 # renders alone ask for .16 to .28, which real pictures punish with false alarms
-THRESHOLDS = (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.92, 0.94, 0.96, 0.97, 0.98)
+THRESHOLDS = (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.92, 0.94, 0.96, 0.97, 0.98, 0.99)
 ALARM_SHARE = 0.02  # false alarms a picture that a threshold may give where there is no Vector
 
 
@@ -130,7 +130,7 @@ def _train(settings: TrainSettings, items: tuple[list[Item], list[Item]] | None,
                 note(step + 1, ap50=ap50, ap50_95=ap)
                 if best is None or (ap or 0) >= (best["ap50_95"] or 0):
                     threshold = choose_threshold(outcomes, [run(average.network, some) for some in negatives])
-                    best = {"step": step + 1, "ap50": ap50, "ap50_95": ap}
+                    best = {"step": step + 1, "ap50": ap50, "ap50_95": ap, "threshold": threshold}
                     metrics = {"val_ap50": ap50, "val_ap50_95": ap, "best_step": step + 1}
                     checkpoint.save(settings.out, average.network, about | {"threshold": threshold, "metrics": metrics})
                 write_atomic(settings.out.with_suffix(".csv"), _csv(curve))
@@ -143,6 +143,8 @@ def _train(settings: TrainSettings, items: tuple[list[Item], list[Item]] | None,
     if not ranks.first:
         return None
     resume_path.unlink(missing_ok=True)
+    if best.get("threshold") == THRESHOLDS[-1]:
+        log.warning("Its threshold is %g, the highest there is: it takes things for Vectors. Add --backgrounds, or more of them.", THRESHOLDS[-1])
     return {
         "model": str(settings.out), "steps": steps, "pictures_seen": steps * settings.batch_size,
         "ap50": best["ap50"], "ap50_95": best["ap50_95"], "seconds": round(time.monotonic() - started, 1),
@@ -202,7 +204,7 @@ def choose_threshold(validation: list[Outcome], negatives: list[list[Outcome]]) 
     for threshold in THRESHOLDS:
         if all(false_alarms(some, threshold) <= ALARM_SHARE * len(some) for some in (validation, *negatives)):
             break
-    return float(threshold)
+    return threshold
 
 
 def _check(settings: TrainSettings, resume_path: Path) -> None:
