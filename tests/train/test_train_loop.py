@@ -247,7 +247,7 @@ def test_learning_rate_rises_and_falls():
     assert lr_share(0, 1) == 1.0
 
 
-@pytest.mark.parametrize(("render", "photo", "expected"), [(0.3, 0.3, 0.5), (0.3, 0.62, 0.65), (0.62, 0.3, 0.65), (0.99, 0.99, 0.98)])
+@pytest.mark.parametrize(("render", "photo", "expected"), [(0.3, 0.3, 0.5), (0.3, 0.62, 0.65), (0.62, 0.3, 0.65), (0.999, 0.999, 0.99)])
 def test_threshold_lies_above_the_false_alarms(render, photo, expected):
     def pictures(score):
         return [Outcome((64, 36), np.zeros((0, 4)), np.float32([[0, 0, 9, 9]]), np.float32([score]))] * 10
