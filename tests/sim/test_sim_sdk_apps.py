@@ -7,6 +7,7 @@ import asyncio
 import math
 
 import anki_vector
+import numpy as np
 import pytest
 from anki_vector.events import Events
 from anki_vector.util import degrees, distance_mm, speed_mmps
@@ -107,3 +108,23 @@ def test_vectinator(meet):
     robot.conn.request_control()
     robot.behavior.say_text("I only acknowledge commands from skynet.")
     assert meet.sim.log("say")[-1]["text"].startswith("I only acknowledge")
+
+
+def test_sign_language_recognition_system(meet):
+    """sign_language_recognition_system: grey crops of 200 x 200 from the stream under its overlay, the letter said aloud; any classifier will do."""
+    robot = meet()
+    robot.camera.init_camera_feed()
+    overlay = anki_vector.util.RectangleOverlay(200, 200)
+    said = []
+    for _ in range(3):
+        seen = len(said) and robot.camera.latest_image.image_id
+        wait_for(lambda seen=seen: robot.camera.latest_image is not None and robot.camera.latest_image.image_id > seen)
+        picture = robot.camera.latest_image.raw_image
+        grey = np.asarray(picture.convert("L"), np.float32) / 255
+        top, left = (grey.shape[0] - 200) // 2, (grey.shape[1] - 200) // 2
+        crop = grey[top : top + 200, left : left + 200]
+        assert crop.shape == (200, 200) and crop.std() > 0.01, "not an empty picture"
+        overlay.apply_overlay(picture)
+        said.append(chr(97 + int(crop.mean() * 25)))
+        robot.behavior.say_text(said[-1])
+    assert [entry["text"] for entry in meet.sim.log("say")] == said
