@@ -71,6 +71,9 @@ class Seen:
     def head_range_deg(self) -> float:
         return max(self.head_deg, default=0.0) - min(self.head_deg, default=0.0)
 
+    def streams(self) -> set[str]:
+        return {entry["stream"] for entry in self.kinds("stream")}
+
     def effect(self) -> str:
         """In words."""
         words = [f"{self.path_mm:.0f} mm driven, {self.turned_deg:.0f} deg turned"] if self.path_mm > 2 or self.turned_deg > 2 else []
@@ -81,7 +84,7 @@ class Seen:
             words += [f"{kind} {round(entry[told], 2) if isinstance(entry[told], float) else entry[told]}" for entry in self.kinds(kind)]
         words += [f"control lost ({entry['reason']})" for entry in self.kinds("control") if entry["event"] == "lost"]
         words += [f"{entry['fault']} (by hand)" for entry in self.kinds("fault") if entry["state"] == "begin"]
-        words += [f"{stream} stream" for stream in ("camera", "map") if any(e["stream"] == stream for e in self.kinds("stream"))]
+        words += [f"{stream} stream" for stream in ("camera", "map") if stream in self.streams()]
         for kind, many in (("collision", "collisions"), ("fall", "falls")):
             words += [f"{len(self.kinds(kind))} {many}"] if self.kinds(kind) else []
         return "; ".join(words) or "-"
@@ -115,9 +118,9 @@ KNOWN = {
     "13b": Tutorial(("SayText",), lambda s: bool(s.kinds("say")), ("wake_word", 3.0, {})),
     "14": Tutorial(("SetHeadAngle", "SetLiftHeight"), lambda s: max(s.head_deg) > 44),
     "15": Tutorial(("DriveOffCharger", "SetHeadAngle", "CameraFeed"), lambda s: max(s.head_deg) > 44, CHARGER, loops=True),
-    "16": Tutorial(("DefineCustomObject", "CameraFeed", "NavMapFeed"), lambda s: True, loops=True),
+    "16": Tutorial(("DefineCustomObject", "CameraFeed", "NavMapFeed"), lambda s: {"camera", "map"} <= s.streams(), loops=True),
     "17": Tutorial(("DriveOffCharger", "CreateFixedCustomObject", "GoToPose", "NavMapFeed"), lambda s: bool(s.kinds("object")) and s.path_mm > 300, CHARGER),
-    "18": Tutorial(("CameraFeed", "BatteryState"), lambda s: True),
+    "18": Tutorial(("CameraFeed", "BatteryState"), lambda s: "camera" in s.streams()),
     "20": Tutorial(("SetCameraSettings", "CameraFeed"), lambda s: len(s.kinds("camera_settings")) > 100),
 }
 
