@@ -5,6 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torchvision.models.detection.ssd import SSD
+from torchvision.ops import generalized_box_iou
 
 from vector_tl.nets.build import ARCHS, build
 
@@ -95,6 +96,16 @@ def test_perfect_outputs_cost_nothing():
         raw["cls_logits"][0, anchor] = 20.0
         raw["bbox_regression"][0, anchor] = MODEL._encode(target["boxes"][box] / 300, MODEL.anchors_xyxy[anchor])
     assert sum(MODEL.compute_loss([target], raw).values()).item() < 1e-4
+
+
+def test_a_box_costs_its_codes_and_its_lack_of_generalized_iou():
+    target = one_box(60, 60, 180, 200)
+    anchor, _, _ = matched(MODEL, target["boxes"] / 300)
+    told, wanted = MODEL.anchors_xyxy[anchor], (target["boxes"] / 300).expand(len(anchor), 4)  # codes of zero are the anchors themselves
+    codes = torch.nn.functional.smooth_l1_loss(MODEL._encode(wanted, told), torch.zeros(len(anchor), 4), reduction="sum")
+    lack = (1 - generalized_box_iou(told, target["boxes"] / 300)).sum()
+    loss = MODEL.compute_loss([target], outputs(1, 1917))["bbox_regression"]
+    assert loss.item() == pytest.approx(((codes + 2 * lack) / len(anchor)).item(), rel=1e-4)
 
 
 @settings(max_examples=50, deadline=None)

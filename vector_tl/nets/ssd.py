@@ -5,10 +5,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.models.detection.anchor_utils import DefaultBoxGenerator
 from torchvision.models.detection.ssd import SSD
-from torchvision.ops import box_iou, nms
+from torchvision.ops import box_iou, generalized_box_iou_loss, nms
 
 POSITIVE_IOU, IGNORED_IOU = 0.5, 0.4
 NEGATIVES_PER_POSITIVE, LEAST_NEGATIVES = 3, 24
+GIOU_WEIGHT = 2.0  # as in DETR (Carion et al., 2020, arXiv:2005.12872)
 NMS_IOU, NESTED_SHARE = 0.5, 0.7
 BEST_SCORES, MAX_BOXES = 400, 100  # boxes of a picture that are looked at, and that are shown
 
@@ -90,6 +91,7 @@ class VectorSSD(SSD):
 
         torchvision's own loss takes 3 negatives per positive of each picture, so a picture without boxes teaches nothing.
         Here each picture gives its hardest max(3 x positives, 24) negatives, and the sum is divided by max(positives, pictures).
+        Boxes cost the smooth L1 of their codes, and twice what their generalized IoU lacks to 1 (Rezatofighi et al., 2019, arXiv:1902.09630).
 
         Args:
             targets: for each picture `boxes` (n, 4) in pixels of the network's input and `labels` (n,) counted from 1.
@@ -102,6 +104,7 @@ class VectorSSD(SSD):
         shape = (*box.shape, 4)
         wanted_boxes = torch.where(positive[..., None], boxes.gather(1, box[..., None].expand(shape)), self.anchors_xyxy)  # (B, A, 4)
         box_loss = F.smooth_l1_loss(codes, self._encode(wanted_boxes, self.anchors_xyxy), reduction="none").sum(dim=2)
+        box_loss = box_loss + GIOU_WEIGHT * generalized_box_iou_loss(self._decode(codes), wanted_boxes)
         classes = torch.arange(1, logits.shape[2] + 1, device=logits.device)
         wanted = (labels.gather(1, box)[..., None] == classes) & positive[..., None]  # (B, A, K)
         class_loss = F.binary_cross_entropy_with_logits(logits, wanted.float(), reduction="none").sum(dim=2)  # (B, A)
