@@ -11,11 +11,12 @@ from vector_tl.sim import textures
 from vector_tl.sim.camera import VectorCamera, rolled
 from vector_tl.sim.decor import furnish
 from vector_tl.sim.mesh import CAMERA_MM, RIB_PITCH_MM, camera_matrix, part_matrices, pitch_about, vector_parts
-from vector_tl.sim.renderer import indexed, near_first
+from vector_tl.sim.renderer import OWN_BODY, indexed, near_first
 from vector_tl.sim.room import make_room
-from vector_tl.sim.scene import CameraMotion, VectorPose
+from vector_tl.sim.scene import CameraMotion, Exposure, VectorPose
 from vector_tl.sim.shapes import Material, box, ellipsoid, lathe, moved
 from vector_tl.sim.things import KINDS, thing
+from vector_tl.sim.world import World
 
 STILL = CameraMotion()
 
@@ -83,6 +84,88 @@ def test_own_treads_hide_what_is_below(camera):
 def test_head_up_moves_things_down(camera):
     level, up = (shoot(camera, 300, viewer=VectorPose(-100, 0, 0, head_angle_rad=a)).boxes[0].xyxy for a in (0.0, 0.2))
     assert up[1] > level[1] + 30
+
+
+def test_an_exposure_set_by_hand_is_as_bright_as_it_says_and_smears_for_as_long():
+    camera, vectors = VectorCamera(), (VectorPose(-100, 0, 0), VectorPose(120, 0, 2.0))
+    try:
+        camera.enter(make_room(3))
+
+        def picture(exposure, motion=STILL):
+            jpeg = camera.shoot(vectors, 0, motion, np.random.default_rng(0), exposure=exposure).jpeg
+            return cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_GRAYSCALE).astype(float)
+
+        auto = picture(None).mean()
+        dark, middle, bright = (picture(Exposure(ms, gain)).mean() for ms, gain in ((1, 0.2), (12, 0.5), (67, 4.0)))
+        assert dark < 30 < bright and dark < middle < bright and bright > 200
+        assert picture(Exposure(20, 1.5)).mean() == pytest.approx(picture(Exposure(30, 1.0)).mean(), abs=1), "what counts is the product"
+        assert abs(picture(None).mean() - auto) > 1, "the exposure control goes on from what was set, and takes its time"
+        turning = CameraMotion(turn_radps=2.0)
+        short, long = (np.quantile(np.abs(np.diff(picture(Exposure(ms, 20 / ms), turning), axis=1)), 0.995) for ms in (5, 60))
+        assert long < 0.7 * short, "edges are smeared"
+    finally:
+        camera.close()
+
+
+def test_the_lift_blocks_the_view_half_way_up(camera):
+    def own_share(lift_mm):
+        _, ids = camera._lens.warp(*camera._renderer.render((VectorPose(-100, 0, 0, lift_height_mm=lift_mm),), 0))
+        return (ids == OWN_BODY).mean()
+
+    assert own_share(68) > own_share(32) + 0.2 and own_share(68) > own_share(92) + 0.2
+
+
+def test_eyes_blink_widen_half_close_and_take_a_programs_colour(camera):
+    world = World(3, robots=1, targets=1)
+    openings = []
+    for moment in range(0, 60_000, 20):
+        world.advance(moment)
+        openings.append(world.pose(1).eyes_open)
+    assert min(openings) < 0.1 and any(0.4 < opening < 0.8 for opening in openings) and max(openings) > 1.1
+
+    def eyes(**pose):
+        light, ids = camera._renderer.render((VectorPose(-100, 0, 0), VectorPose(80, 0, math.pi, **pose)), 0)
+        return np.where((ids == 2)[..., None], light, 0).sum(axis=(0, 1))  # red, green, blue
+
+    shut, wide = eyes(eyes_open=0.0), eyes(eyes_open=1.3)
+    assert wide[2] > 1.1 * shut[2]
+    red, green = eyes(eye_rgb=(1.0, 0.0, 0.0)) - shut, eyes(eye_rgb=(0.0, 1.0, 0.0)) - shut
+    assert red[0] > 5 * abs(red[1]) and green[1] > 5 * abs(green[0])
+
+
+def test_a_glossy_floor_shows_the_robot_upside_down():
+    viewer, target = VectorPose(-100, 0, 0), VectorPose(150, 0, math.pi)
+
+    def below_its_feet(without):
+        camera = VectorCamera(without=without)
+        try:
+            camera.enter(make_room(12))
+            (light, ids), (bare, _) = (camera._renderer.render(vectors, 0) for vectors in ((viewer, target), (viewer, VectorPose(150, 1500, 0))))
+        finally:
+            camera.close()
+        rows, columns = np.nonzero(ids == 2)
+        patch = np.s_[rows.max() + 3 : rows.max() + 3 + (rows.max() - rows.min()) // 2, columns.min() : columns.max()]
+        floor = ids[patch] == 0
+        return np.abs(light[patch] - bare[patch])[floor].mean(axis=-1)
+
+    eyes_and_body, shadow_alone = below_its_feet(()), below_its_feet(("mirrors",))
+    assert np.quantile(eyes_and_body, 0.75) > 1.5 * np.quantile(shadow_alone, 0.75)
+
+
+def test_the_nearest_vectors_have_contact_shadows_however_many_there_are(camera):
+    viewer = VectorPose(-100, 0, 0)
+    far = tuple(VectorPose(-900, 200 * k, 0) for k in range(-2, 3))
+    (alone, ids), (crowded, _) = (camera._renderer.render((viewer, *others, VectorPose(100, 0, 1.0)), 0) for others in ((), far))
+    assert np.abs(alone - crowded)[ids == 0].max() < 0.2 * alone[ids == 0].mean()
+
+
+def test_details_add_parts_and_lights():
+    plain, detailed = vector_parts(details=False), vector_parts()
+    ribs = [name for name in detailed if name.startswith("left_ribs")]
+    assert ribs and all(len(detailed[name]) and not len(plain[name]) for name in ribs)
+    for part in ("head", "body"):  # patches and lens; lights and the time-of-flight sensor's glow
+        assert len(detailed[part]) > len(plain[part])
+    assert (detailed["body"][:, 13] > 0).any() and not (plain["body"][:, 13] > 0).any()
 
 
 def test_camera_frame_at_rest():

@@ -239,11 +239,12 @@ def trial(sim) -> list:
     return seen
 
 
-def test_lockstep_gives_the_same_bytes_and_poses_and_loses_no_frame(simulate):
-    one, two = (trial(simulate(home=home, world=4, lockstep=True)) for home in ("a", "b"))
+@pytest.mark.parametrize("camera", ["plain", "rendered"])
+def test_lockstep_gives_the_same_bytes_and_poses_and_loses_no_frame(simulate, camera):
+    one, two = (trial(simulate(home=home, world=4, lockstep=True, camera=camera)) for home in ("a", "b"))
     assert one == two
     assert [frame[0] for frame in one] == list(range(1, len(one) + 1))
-    assert trial(simulate(home="c", world=5, lockstep=True)) != one
+    assert trial(simulate(home="c", world=5, lockstep=True, camera=camera)) != one
 
 
 def test_in_lockstep_only_steps_move_time(simulate):

@@ -6,8 +6,10 @@ import math
 import threading
 import time
 import wave
+from types import SimpleNamespace
 
 import anki_vector
+import numpy as np
 import pytest
 from anki_vector.connection import ControlPriorityLevel
 from anki_vector.events import Events
@@ -18,6 +20,8 @@ from anki_vector.user_intent import UserIntent, UserIntentEvent
 from anki_vector.util import Pose, degrees, distance_mm, speed_mmps
 from PIL import Image
 from simulation import wait_for
+
+from vector_tl.sim.virtual import VirtualVector
 
 SUCCESS, COMPLETE = protocol.ActionResult.ACTION_RESULT_SUCCESS, 1
 CANCELLED = protocol.ActionResult.ACTION_RESULT_CANCELLED_WHILE_RUNNING
@@ -68,6 +72,14 @@ def test_camera_settings_single_pictures_and_photos(meet):
     assert (config.min_gain, config.max_gain) == pytest.approx((0.1, 4.0)) and config.max_exposure_time_ms == 67
     robot.camera.set_manual_exposure(20, 1.5)
     wait_for(lambda: (robot.camera.is_auto_exposure_enabled, robot.camera.exposure_ms, robot.camera.gain) == (False, 20, 1.5))
+
+    def brightness():
+        return np.asarray(robot.camera.capture_single_image().raw_image).mean()
+
+    by_hand = brightness()
+    robot.camera.set_manual_exposure(1, 0.5)
+    wait_for(lambda: robot.camera.exposure_ms == 1)
+    assert brightness() < 0.5 * by_hand
     robot.camera.enable_auto_exposure()
     wait_for(lambda: robot.camera.is_auto_exposure_enabled)
     assert robot.camera.capture_single_image().raw_image.size == (640, 360)
@@ -79,6 +91,13 @@ def test_camera_settings_single_pictures_and_photos(meet):
     (info,) = robot.photos.photo_info
     assert Image.open(io.BytesIO(robot.photos.get_photo(info.photo_id).image)).size == (1280, 720)
     assert Image.open(io.BytesIO(robot.photos.get_thumbnail(info.photo_id).image)).size == (320, 180)
+
+
+@pytest.mark.parametrize(("hue", "saturation", "rgb"), [(0.0, 1.0, (1, 0, 0)), (1 / 3, 1.0, (0, 1, 0)), (0.5, 0.0, (1, 1, 1)), (float("nan"), 9.0, (1, 0, 0))])
+def test_eyes_take_the_colour_that_is_asked_for(hue, saturation, rgb):
+    robot = SimpleNamespace(index=1, world=SimpleNamespace(eyes_rgb={}))
+    VirtualVector.set_eye_color(robot, hue, saturation)
+    assert robot.world.eyes_rgb == {1: pytest.approx(rgb)}
 
 
 def test_objects_a_map_and_a_way_round(meet, monkeypatch):

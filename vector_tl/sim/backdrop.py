@@ -24,7 +24,7 @@ from vector_tl.sim.camera import out_of_focus
 from vector_tl.sim.decor import Decor
 from vector_tl.sim.lens import Lens, Sensor, SensorLook, boxes_from_ids, encode
 from vector_tl.sim.renderer import OWN_BODY, Renderer
-from vector_tl.sim.scene import CameraMotion, Room, Shot, VectorPose
+from vector_tl.sim.scene import CameraMotion, Exposure, Room, Shot, VectorPose
 from vector_tl.sim.shapes import Material, join, quad
 
 log = logging.getLogger(__name__)
@@ -122,8 +122,16 @@ class BackdropCamera:
         self._head_rad = head_angle_rad(path)
         self._renderer.enter(surround(room, self._plate))
 
-    def shoot(self, vectors: tuple[VectorPose, ...], viewer: int, motion: CameraMotion, rng: np.random.Generator, dt_s: float = 1 / 15) -> Shot:
-        """The photograph with all Vectors but `vectors[viewer]` in it, and their exact boxes."""
+    def shoot(
+        self,
+        vectors: tuple[VectorPose, ...],
+        viewer: int,
+        motion: CameraMotion,
+        rng: np.random.Generator,
+        dt_s: float = 1 / 15,
+        exposure: Exposure | None = None,
+    ) -> Shot:
+        """The photograph with all Vectors but `vectors[viewer]` in it, and their exact boxes. The robot's own pictures are exposed already."""
         self._turn_lamp(vectors[viewer].heading_rad)
         vectors = tuple(replace(pose, head_angle_rad=self._head_rad) if index == viewer else pose for index, pose in enumerate(vectors))
         drawn, ids = self._lens.warp(*self._renderer.render(vectors, viewer))
@@ -141,7 +149,7 @@ class BackdropCamera:
         near = own_body[..., None].astype(np.float32)
         light = light * (1 - out_of_focus(near, self.size_wh[0])) + out_of_focus(drawn * near, self.size_wh[0])
         sensor = self._sensor(viewer)
-        rgb = sensor.expose(light, dt_s, (0.0, 0.0), rng)  # a photograph stands still: so do the Vectors in it
+        rgb = sensor.expose(light, dt_s, (0.0, 0.0), rng, exposure)  # a photograph stands still: so do the Vectors in it
         return Shot(encode(rgb, sensor.look.quality), boxes, self.name)
 
     def _turn_lamp(self, heading_rad: float) -> None:

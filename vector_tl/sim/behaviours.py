@@ -196,7 +196,7 @@ class Behaviours:
 
     async def SetEyeColor(self, request, context):
         if self._in_control("SetEyeColor"):
-            self.robot.eye_color = (request.hue, request.saturation)
+            self.robot.set_eye_color(request.hue, request.saturation)
             self.robot.log("eye_color", hue=request.hue, saturation=request.saturation)
         return protocol.SetEyeColorResponse(status=OK)
 

@@ -15,7 +15,7 @@ from anki_vector.events import Events
 
 from vector_tl.bench import BenchSettings, Row
 from vector_tl.robot.simulator import SimulatorProcess
-from vector_tl.sim.camera import SHUTTER_S, VectorCamera
+from vector_tl.sim.camera import READOUT_S, SHUTTER_S, VectorCamera, rolled, soften
 from vector_tl.sim.lens import boxes_from_ids, encode
 from vector_tl.sim.renderer import OWN_BODY
 from vector_tl.sim.scene import CameraMotion, VectorPose
@@ -80,7 +80,7 @@ def stage_ms() -> tuple[dict[str, float], str]:
     world = World(WORLD, robots=1, targets=1)
     world.bodies[0].drive(30, -30, 0, 0)
     camera = VectorCamera()
-    times: dict[str, list[float]] = {stage: [] for stage in ("world", "render", "lens", "sensor", "boxes", "jpeg")}
+    times: dict[str, list[float]] = {stage: [] for stage in ("world", "render", "lens", "near", "shutter", "sensor", "boxes", "jpeg")}
     try:
         camera.enter(world.room)
         sensor, rng = camera._sensor(0), np.random.default_rng(0)
@@ -97,7 +97,11 @@ def stage_ms() -> tuple[dict[str, float], str]:
             mark()
             light, ids = camera._lens.warp(light, ids)
             mark()
+            soften(light, ids == OWN_BODY)
+            mark()
             motion: CameraMotion = world.camera_motion(0)
+            light, ids = rolled(light, ids, motion, camera._lens.focal_px * READOUT_S)
+            mark()
             smear_px = camera._lens.focal_px * SHUTTER_S
             picture = sensor.expose(light, 1 / FPS, (motion.turn_radps * smear_px, motion.head_radps * smear_px), rng)
             mark()

@@ -8,10 +8,10 @@ import numpy as np
 from vector_tl.sim.decor import furnish
 from vector_tl.sim.lens import Lens, Sensor, SensorLook, boxes_from_ids, encode
 from vector_tl.sim.renderer import OWN_BODY, Renderer
-from vector_tl.sim.scene import CameraMotion, Room, Shot, VectorPose
+from vector_tl.sim.scene import CameraMotion, Exposure, Room, Shot, VectorPose
 
 RENDER_SCALE = 0.85  # of the resolution in the picture's middle: as soft as the robot's own pictures, and a quarter faster
-SHUTTER_S = 0.012  # how long the shutter is open; motion smears the picture for that long
+SHUTTER_S = 0.012  # how long the shutter is open, unless a program sets it; motion smears the picture for that long
 READOUT_S = 0.02  # from the first row to the last: a turning camera leans upright things over (a guess: small rolling shutters take 10 to 30 ms)
 
 NEAR_BLUR_PX = 5  # half the width of the blur on what is too near for the lens, in a picture 640 wide
@@ -38,7 +38,15 @@ class VectorCamera:
         self._sensors.clear()
         self._renderer.enter(furnish(room, self._photos, self._without))
 
-    def shoot(self, vectors: tuple[VectorPose, ...], viewer: int, motion: CameraMotion, rng: np.random.Generator, dt_s: float = 1 / 15) -> Shot:
+    def shoot(
+        self,
+        vectors: tuple[VectorPose, ...],
+        viewer: int,
+        motion: CameraMotion,
+        rng: np.random.Generator,
+        dt_s: float = 1 / 15,
+        exposure: Exposure | None = None,
+    ) -> Shot:
         """The picture that `vectors[viewer]` takes now, `dt_s` after its last one, with the exact boxes of all others."""
         sensor = self._sensor(viewer)
         linear, ids = self._lens.warp(*self._renderer.render(vectors, viewer))
@@ -46,8 +54,8 @@ class VectorCamera:
         if not plain:
             soften(linear, ids == OWN_BODY)
             linear, ids = rolled(linear, ids, motion, self._lens.focal_px * READOUT_S)
-        smear_px = 0.0 if plain else self._lens.focal_px * SHUTTER_S
-        rgb = sensor.expose(linear, dt_s, (motion.turn_radps * smear_px, motion.head_radps * smear_px), None if plain else rng)
+        smear_px = 0.0 if plain else self._lens.focal_px * (exposure.shutter_ms / 1000 if exposure else SHUTTER_S)
+        rgb = sensor.expose(linear, dt_s, (motion.turn_radps * smear_px, motion.head_radps * smear_px), None if plain else rng, exposure)
         names = tuple(OWN_BODY if index == viewer else index + 1 for index in range(len(vectors)))
         return Shot(jpeg=encode(rgb, sensor.look.quality), boxes=boxes_from_ids(ids, names, OWN_BODY))
 

@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from vector_tl.errors import UserError
-from vector_tl.sim.scene import CameraMotion, Room, Shot, VectorPose
+from vector_tl.sim.scene import CameraMotion, Exposure, Room, Shot, VectorPose
 
 SIZE_WH, HIGH_SIZE_WH = (640, 360), (1280, 720)
 
@@ -20,7 +20,9 @@ class Camera(Protocol):
 
     def enter(self, room: Room) -> None: ...
 
-    def shoot(self, vectors: tuple[VectorPose, ...], viewer: int, motion: CameraMotion, rng: np.random.Generator, dt_s: float) -> Shot: ...
+    def shoot(
+        self, vectors: tuple[VectorPose, ...], viewer: int, motion: CameraMotion, rng: np.random.Generator, dt_s: float, exposure: Exposure | None
+    ) -> Shot: ...
 
 
 CameraFactory = Callable[[tuple[int, int]], Camera]
@@ -52,6 +54,7 @@ class View:
     seed: tuple[int, ...]
     dt_s: float  # since this viewer's last picture
     size_wh: tuple[int, int] = SIZE_WH
+    exposure: Exposure | None = None  # None: automatic
 
 
 class Eye:
@@ -102,4 +105,4 @@ class Eye:
 
     def _shoot(self, view: View) -> Shot:
         camera = self._camera(view.size_wh, view.room)
-        return camera.shoot(view.vectors, view.viewer, view.motion, np.random.default_rng(view.seed), view.dt_s)
+        return camera.shoot(view.vectors, view.viewer, view.motion, np.random.default_rng(view.seed), view.dt_s, view.exposure)

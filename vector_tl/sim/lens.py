@@ -11,10 +11,11 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-from vector_tl.sim.scene import TrueBox
+from vector_tl.sim.scene import Exposure, TrueBox
 
 CODE_WHITE = 1.3  # sensor code 255 stands for this much signal (square root of light); noise above white is then clipped away, as on a sensor
 NOISE_SIGMA = 24.0  # of the stored noise, in codes
+UNIT_GAIN_MS = 30.0  # a shutter time that is as bright as gain 1 of ours; a guess: the robot's own default before it has measured
 SHRINK = 8  # metering and bloom look at the picture reduced by this factor
 BLUR_SIGMA_PX = 1.5  # of the blur that is mixed in towards the edge
 
@@ -187,7 +188,12 @@ class Sensor:
         self.gain = self._wanted_gain(self._reduced(linear_rgb))
 
     def expose(
-        self, linear_rgb: np.ndarray, dt_s: float, motion_px: tuple[float, float] = (0.0, 0.0), rng: np.random.Generator | None = None
+        self,
+        linear_rgb: np.ndarray,
+        dt_s: float,
+        motion_px: tuple[float, float] = (0.0, 0.0),
+        rng: np.random.Generator | None = None,
+        exposure: Exposure | None = None,
     ) -> np.ndarray:
         """Take one picture.
 
@@ -196,16 +202,18 @@ class Sensor:
             dt_s: time since the last picture: how far the exposure control may have moved.
             motion_px: how far (right, down) the picture moves while the shutter is open.
             rng: places the noise; None takes a picture without noise.
+            exposure: set by hand; None leaves it to the exposure control, which goes on from what was set.
 
         Returns:
             uint8 (H, W, 3) RGB.
         """
         small = self._reduced(linear_rgb)
-        wanted = self._wanted_gain(small)
-        if self.gain is None:
-            self.gain = wanted
+        if exposure is not None:
+            self.gain = max(exposure.gain * exposure.shutter_ms / UNIT_GAIN_MS, 1e-3)
+        elif self.gain is None:
+            self.gain = self._wanted_gain(small)
         else:
-            self.gain *= (wanted / self.gain) ** (1 - math.exp(-max(dt_s, 0.0) / self.look.lag_s))
+            self.gain *= (self._wanted_gain(small) / self.gain) ** (1 - math.exp(-max(dt_s, 0.0) / self.look.lag_s))
 
         light = cv2.multiply(self._bloomed(_motion_blur(linear_rgb, *motion_px), small), self._shade)
         light = cv2.transform(light, self._colour * self.gain)

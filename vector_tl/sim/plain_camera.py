@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 
 from vector_tl.sim import footprint as fp
-from vector_tl.sim.scene import CameraMotion, Room, Shot, TrueBox, VectorPose
+from vector_tl.sim.lens import UNIT_GAIN_MS
+from vector_tl.sim.scene import CameraMotion, Exposure, Room, Shot, TrueBox, VectorPose
 
 NECK_MM, LENS_MM = (-11.0, 47.5), (18.0, -7.5)  # x, z of the head's pivot, and of the lens from there
 FOCAL_PX, HEIGHT_MM, NEAR_MM = 353.0, 67.5, 15.0
@@ -23,7 +24,15 @@ class PlainCamera:
     def enter(self, room: Room) -> None:
         self._room = room
 
-    def shoot(self, vectors: tuple[VectorPose, ...], viewer: int, motion: CameraMotion, rng: np.random.Generator, dt_s: float = 0.0) -> Shot:
+    def shoot(
+        self,
+        vectors: tuple[VectorPose, ...],
+        viewer: int,
+        motion: CameraMotion,
+        rng: np.random.Generator,
+        dt_s: float = 0.0,
+        exposure: Exposure | None = None,
+    ) -> Shot:
         """Draw far things first; a Vector's box encloses what of it stays to be seen."""
         width, height = self.size_wh
         eye = vectors[viewer]
@@ -47,7 +56,8 @@ class PlainCamera:
                 eyes = (int((box[0] + box[2]) / 2), int(box[1] + (box[3] - box[1]) * 0.35))
                 cv2.circle(picture, eyes, max(1, int((box[3] - box[1]) * 0.1)), (255, 220, 40), -1)
         noise = rng.integers(-4, 5, (height, width, 1), dtype=np.int16)
-        picture = np.clip(picture + noise, 0, 255).astype(np.uint8)
+        brightness = math.sqrt(exposure.gain * exposure.shutter_ms / UNIT_GAIN_MS) if exposure else 1.0
+        picture = np.clip(brightness * picture + noise, 0, 255).astype(np.uint8)
         return Shot(cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 80])[1].tobytes(), tuple(boxes))
 
     def _outline(self, eye: VectorPose, shape: fp.Footprint, z_mm: float, tall_mm: float) -> np.ndarray | None:

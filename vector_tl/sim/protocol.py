@@ -1,14 +1,18 @@
 """The robot's own protocol: what each call of the SDK does to a virtual Vector, and what it answers."""
 
 import asyncio
+import math
 
 from anki_vector.messaging import external_interface_pb2_grpc, protocol
 
 from vector_tl.sim.behaviours import Behaviours
 from vector_tl.sim.body import EMPTY_VOLTS, LOW_VOLTS
 from vector_tl.sim.memories import Memories
+from vector_tl.sim.scene import Exposure
 from vector_tl.sim.streams import OK, until_ended
 from vector_tl.sim.virtual import JPEG_COLOR, VirtualVector
+
+EXPOSURE_MS, GAIN = (1, 67), (0.1, 4.0)  # that can be set by hand
 
 
 class VectorServicer(Behaviours, Memories, external_interface_pb2_grpc.ExternalInterfaceServicer):
@@ -89,7 +93,7 @@ class VectorServicer(Behaviours, Memories, external_interface_pb2_grpc.ExternalI
     async def GetCameraConfig(self, request, context):
         return protocol.CameraConfigResponse(
             focal_length_x=353.0, focal_length_y=353.0, center_x=320.0, center_y=180.0, fov_x=90.0, fov_y=50.0,
-            min_camera_exposure_time_ms=1, max_camera_exposure_time_ms=67, min_camera_gain=0.1, max_camera_gain=4.0)
+            min_camera_exposure_time_ms=EXPOSURE_MS[0], max_camera_exposure_time_ms=EXPOSURE_MS[1], min_camera_gain=GAIN[0], max_camera_gain=GAIN[1])
 
     async def CameraFeed(self, request, context):
         outbox = self.robot.open_camera()
@@ -112,10 +116,13 @@ class VectorServicer(Behaviours, Memories, external_interface_pb2_grpc.ExternalI
 
     async def SetCameraSettings(self, request, context):
         robot = self.robot
-        robot.exposure = (True, *robot.exposure[1:]) if request.enable_auto_exposure else (False, request.exposure_ms, request.gain)
-        auto, exposure_ms, gain = robot.exposure
-        robot.log("camera_settings", auto_exposure=auto, exposure_ms=exposure_ms, gain=gain)
-        robot.send_event(camera_settings_update=protocol.CameraSettingsUpdate(gain=gain, exposure_ms=exposure_ms, auto_exposure_enabled=auto))
+        robot.auto_exposure = request.enable_auto_exposure
+        if not robot.auto_exposure:
+            gain = request.gain if math.isfinite(request.gain) else 1.0
+            robot.exposure = Exposure(min(max(request.exposure_ms, EXPOSURE_MS[0]), EXPOSURE_MS[1]), min(max(gain, GAIN[0]), GAIN[1]))
+        told = {"exposure_ms": robot.exposure.shutter_ms, "gain": robot.exposure.gain}
+        robot.log("camera_settings", auto_exposure=robot.auto_exposure, **told)
+        robot.send_event(camera_settings_update=protocol.CameraSettingsUpdate(auto_exposure_enabled=robot.auto_exposure, **told))
         return protocol.SetCameraSettingsResponse(status=OK)
 
 

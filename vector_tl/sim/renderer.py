@@ -19,7 +19,7 @@ from vector_tl.sim.shaders import SCENE_KINDS, SCENE_VERTEX, SHADOW_FRAGMENT, SH
 from vector_tl.sim.textures import SIZE
 
 OWN_BODY = 200  # instance id of the viewer itself; the other Vectors have their index + 1
-MAX_VECTORS = 4
+MAX_FOOTPRINTS = 4  # as in the shader
 _LAYOUT = ("3f 3f 2f 3f 4f", "in_position", "in_normal", "in_uv", "in_color", "in_surface")
 _SHADOW_SIZE, _CUBE_SIZE = 1024, 32
 _CLIP_DISTANCE_0 = 0x3000  # the ground cuts the mirror image off
@@ -128,18 +128,18 @@ class Renderer:
         """
         camera = camera_matrix(vectors[viewer])
         view = self._projection @ np.linalg.inv(camera)
-        parts = [part_matrices(pose) for pose in vectors]
+        parts, eyes_rgb = [part_matrices(pose) for pose in vectors], [pose.eye_rgb for pose in vectors]
         self._draw_shadows(parts)
-        self._set_footprints(vectors)
         eye = camera[:3, 3]
+        self._set_footprints(vectors, (eye[0], eye[1]))
         if self.decor.ground_gloss > 0.02:  # else the mirror image stays what `_bake` left: even light
             self._mirror.use()
             self._mirror.clear(*self.decor.ambient_color, 0)
-            self._draw(view @ _FLIP_GROUND, eye * (1, 1, -1), parts, viewer, mirrored=True)
+            self._draw(view @ _FLIP_GROUND, eye * (1, 1, -1), parts, viewer, eyes_rgb, mirrored=True)
             self._mirror_texture.build_mipmaps()
         self._picture.use()
         self._picture.clear(0, 0, 0, 0)
-        self._draw(view, eye, parts, viewer)
+        self._draw(view, eye, parts, viewer, eyes_rgb)
         width, height = self.size_wh
         pixels = np.frombuffer(self._picture.read(components=4, dtype="f4"), np.float32).reshape(height, width, 4)
         pixels = cv2.flip(pixels, 0)  # OpenGL's first row is the lowest
@@ -151,7 +151,7 @@ class Renderer:
         self._set(to_lamp=to_lamp)
         self._draw_room_shadow()
 
-    def _draw(self, view_projection, eye, vectors, viewer, mirrored=False, size=None):
+    def _draw(self, view_projection, eye, vectors, viewer, eyes_rgb=(), mirrored=False, size=None):
         """`vectors`: the matrices of each one's parts. The mirror image is of half the size and has no ground in it."""
         width, height = size or self.size_wh
         self._set(picture_size=(float(width), float(height)), view_projection=_columns(view_projection), eye=eye, above_ground_only=float(mirrored))
@@ -166,6 +166,7 @@ class Renderer:
                 drawn = self._robot.get(self.decor.eye_shape if name == "eyes" else name)
                 if drawn is not None:  # without details there are no ribs
                     vector["model"].write(_columns(matrix))
+                    vector["eye_tint"] = (name == "eyes" and eyes_rgb[index]) or self.decor.eye_tint  # the latter that of its small lights, too
                     drawn[1].render()
         if not mirrored:
             self._room[1][1].render()
@@ -201,10 +202,13 @@ class Renderer:
         matrix[:3, :3] = scaled
         return matrix
 
-    def _set_footprints(self, vectors) -> None:
-        rows = [(p.x_mm, p.y_mm, math.cos(p.heading_rad), math.sin(p.heading_rad)) for p in vectors if p.z_mm < 15][:MAX_VECTORS]
-        rows += [(0.0, 0.0, 1.0, 0.0)] * (MAX_VECTORS - len(rows))
-        self._set(footprints=rows, footprint_count=min(MAX_VECTORS, sum(p.z_mm < 15 for p in vectors)))
+    def _set_footprints(self, vectors, near_mm=(0.0, 0.0)) -> None:
+        """Contact shadows are drawn below so many Vectors that stand on the ground; those nearest to `near_mm`, where there are more."""
+        standing = [pose for pose in vectors if pose.z_mm < 15]
+        if len(standing) > MAX_FOOTPRINTS:
+            standing = sorted(standing, key=lambda pose: math.dist((pose.x_mm, pose.y_mm), near_mm))[:MAX_FOOTPRINTS]
+        rows = [(pose.x_mm, pose.y_mm, math.cos(pose.heading_rad), math.sin(pose.heading_rad)) for pose in standing]
+        self._set(footprints=rows + [(0.0, 0.0, 1.0, 0.0)] * (MAX_FOOTPRINTS - len(rows)), footprint_count=len(rows))
 
     def _bake(self) -> None:
         """The room as seen from its middle, six ways; twice, so that light bounces once off every wall."""

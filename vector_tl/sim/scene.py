@@ -17,6 +17,7 @@ class VectorPose:
     left_tread_mm: float = 0.0  # how far each tread has run: moves its ribs
     right_tread_mm: float = 0.0
     eyes_open: float = 1.0  # 0 shut, 1 open, above: wide
+    eye_rgb: tuple[float, float, float] | None = None  # linear light, as a program has set it; None: the colour that the room's seed gave it
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,14 @@ class CameraMotion:
     forward_mmps: float = 0.0
     turn_radps: float = 0.0
     head_radps: float = 0.0
+
+
+@dataclass(frozen=True)
+class Exposure:
+    """What a program has set by hand, in the place of the automatic exposure."""
+
+    shutter_ms: float
+    gain: float
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,8 @@
 """One virtual robot: its body in the world on one side, its open streams on the other."""
 
 import asyncio
+import colorsys
+import math
 from collections.abc import Callable
 from functools import partial
 
@@ -16,6 +18,7 @@ from vector_tl.sim.journal import Journal
 from vector_tl.sim.nav_map import NavMap
 from vector_tl.sim.outbox import Outbox
 from vector_tl.sim.routine import Routine, Steps, drive, wait
+from vector_tl.sim.scene import Exposure
 from vector_tl.sim.sensors import robot_state
 from vector_tl.sim.world import CLIFF_SENSORS_MM, RANGE_X_MM, World
 
@@ -43,12 +46,11 @@ class VirtualVector:
         self.map, self._remembered = NavMap(), None
         self.maps: set[Outbox] = set()
         self.photos: dict[int, tuple[int, bytes]] = {}  # id: time (Unix s), JPEG
-        self.eye_color = (0.45, 1.0)  # hue, saturation
         self.volume = 3
         self.image_id = self.sent_image_id = self.last_image_ms = self._last_view_ms = 0
         self.shown: tuple[int, bytes] | None = None  # the newest frame that left it, for a person to look at
         self.images_elsewhere = 0  # taken in earlier rooms: a room's pictures do not depend on what was before it
-        self.exposure = (True, 30, 1.0)  # automatic, ms, gain
+        self.auto_exposure, self.exposure = True, Exposure(30, 1.0)  # the latter counts when the former is off
         self.faults: dict[str, Fault] = {}
         self._camera_faults = CameraFaults(index)
         self._late_frames, self._late_events = Lateness(index, 0), Lateness(index, 1)
@@ -62,6 +64,11 @@ class VirtualVector:
     def log(self, kind: str, **details) -> None:
         self.journal.add(kind, self.serial, **details)
 
+    def set_eye_color(self, hue: float, saturation: float) -> None:
+        """As a program asks for: both 0 to 1, at full brightness (the SDK's colour wheel: 0 is red, .33 green, .67 blue)."""
+        red_green_blue = colorsys.hsv_to_rgb(*(min(max(value, 0.0), 1.0) if math.isfinite(value) else 0.0 for value in (hue, saturation)), 1.0)
+        self.world.eyes_rgb[self.index] = tuple(value * value for value in red_green_blue)  # linear light
+
     # -- pictures -----------------------------------------------------------------------------------------------------
 
     def view(self, high_resolution: bool = False) -> tuple[int, int, View, dict]:
@@ -72,7 +79,7 @@ class VirtualVector:
         view = View(
             room=world.room, vectors=tuple(world.pose(i) for i in range(world.count)), viewer=self.index,
             motion=world.camera_motion(self.index), seed=(world.seed, self.index, self.image_id - self.images_elsewhere),
-            dt_s=max(world.t_ms - self._last_view_ms, 1) / 1000, size_wh=size_wh,
+            dt_s=max(world.t_ms - self._last_view_ms, 1) / 1000, size_wh=size_wh, exposure=None if self.auto_exposure else self.exposure,
         )
         self._last_view_ms = world.t_ms
         return self.image_id, world.t_ms, view, self._truth(self)

@@ -40,6 +40,7 @@ class World:
         self._timers: list = []
         self._order = itertools.count()
         self.bodies: list[Body] = []
+        self.eyes_rgb: dict[int, tuple[float, float, float]] = {}  # of those whose colour a program has set, linear light
         self.enter(seed)
 
     def enter(self, seed: int) -> None:
@@ -226,7 +227,7 @@ class World:
         return VectorPose(
             x_mm=body.x_mm, y_mm=body.y_mm, heading_rad=body.heading_rad, z_mm=body.z_mm, head_angle_rad=body.head.angle_rad,
             lift_height_mm=lift_height_mm(body.lift.angle_rad), left_tread_mm=body.left_tread_mm, right_tread_mm=body.right_tread_mm,
-            eyes_open=self._eyes_open(index),
+            eyes_open=self._eyes_open(index), eye_rgb=self.eyes_rgb.get(index),
         )
 
     def _eyes_open(self, index: int) -> float:
