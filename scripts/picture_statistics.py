@@ -31,7 +31,7 @@ class Statistics:
     pictures: int = 500
     """At most so many of each."""
     sheet: Path | None = None
-    """Write a sheet of the first data set's sessions (one picture each), with boxes."""
+    """Write a sheet of the first data set's sessions (one picture each), with boxes, and below it two rows of each other data set."""
     rooms: int = 48
     """Sessions on the sheet."""
 
@@ -70,13 +70,18 @@ def table(sets: dict[str, list[Item]]) -> Iterator[str]:
         yield f"| {name} | {len(items)} | {' | '.join(cells)} |"
 
 
-def sheet(items: list[Item], rooms: int) -> np.ndarray:
-    """One picture of each session, those with a Vector first, with its boxes."""
+def one_a_session(items: list[Item]) -> list[Item]:
+    """A picture of each session, with a Vector in it where there is one."""
     sessions: dict[str, Item] = {}
     for item in sorted(items, key=lambda item: len(item.boxes_norm) == 0):
         sessions.setdefault(item.session, item)
+    return [sessions[name] for name in sorted(sessions)]
+
+
+def sheet(items: list[Item]) -> np.ndarray:
+    """The pictures with their boxes, in rows."""
     tiles = []
-    for item in spread([sessions[name] for name in sorted(sessions)], rooms):
+    for item in items:
         tile = cv2.resize(item.picture(), TILE_WH, interpolation=cv2.INTER_AREA)
         for x1, y1, x2, y2 in item.boxes_xyxy(TILE_WH).round().astype(int).tolist():
             cv2.rectangle(tile, (x1, y1), (x2, y2), (94, 224, 127), 1)
@@ -90,5 +95,9 @@ if __name__ == "__main__":
     loaded = {folder.name: load_dataset(folder, "all").items for folder in asked.data}
     print("\n".join(table({name: spread(items, asked.pictures) for name, items in loaded.items()})))
     if asked.sheet is not None:
-        picture = sheet(loaded[asked.data[0].name], asked.rooms)
+        first, *others = loaded.values()
+        rows = [sheet(spread(one_a_session(first), asked.rooms))]
+        for items in others:
+            rows += [np.full((12, rows[0].shape[1], 3), 255, np.uint8), sheet(spread(items, 2 * COLUMNS))]
+        picture = np.vstack(rows)
         write_atomic(asked.sheet, cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))[1].tobytes())
