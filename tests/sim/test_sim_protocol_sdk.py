@@ -9,6 +9,7 @@ import wave
 from types import SimpleNamespace
 
 import anki_vector
+import grpc
 import numpy as np
 import pytest
 from anki_vector.connection import ControlPriorityLevel
@@ -91,6 +92,23 @@ def test_camera_settings_single_pictures_and_photos(meet):
     (info,) = robot.photos.photo_info
     assert Image.open(io.BytesIO(robot.photos.get_photo(info.photo_id).image)).size == (1280, 720)
     assert Image.open(io.BytesIO(robot.photos.get_thumbnail(info.photo_id).image)).size == (320, 180)
+
+
+def test_single_pictures_suffer_from_the_cameras_faults(meet):
+    """A call for one picture waits while the camera stalls, and gets what the camera gives."""
+    with meet.sim.stub() as stub:
+        def ask(timeout=5.0):
+            return stub.CaptureSingleImage(protocol.CaptureSingleImageRequest(), timeout=timeout).data
+
+        for fault, begins, ends in (("camera_truncate", True, False), ("camera_corrupt", False, False), ("camera_drop", True, True)):
+            meet.sim.post("/fault", fault=fault)
+            assert (ask().startswith(b"\xff\xd8"), ask().endswith(b"\xff\xd9")) == (begins, ends)
+            meet.sim.post("/fault", fault="clear")
+        meet.sim.post("/fault", fault="camera_stall")
+        with pytest.raises(grpc.RpcError):
+            ask(timeout=0.5)
+        meet.sim.post("/fault", fault="camera_stall", ms=300)
+        assert ask().endswith(b"\xff\xd9")
 
 
 @pytest.mark.parametrize(("hue", "saturation", "rgb"), [(0.0, 1.0, (1, 0, 0)), (1 / 3, 1.0, (0, 1, 0)), (0.5, 0.0, (1, 1, 1)), (float("nan"), 9.0, (1, 0, 0))])

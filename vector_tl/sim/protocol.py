@@ -111,7 +111,7 @@ class VectorServicer(Behaviours, Memories, external_interface_pb2_grpc.ExternalI
         return protocol.EnableImageStreamingResponse(status=OK)
 
     async def CaptureSingleImage(self, request, context):
-        image_id, t_ms, jpeg = await self.robot.shoot(self.robot.view(request.enable_high_resolution))
+        image_id, t_ms, jpeg = await self.robot.shoot_single(request.enable_high_resolution)
         return protocol.CaptureSingleImageResponse(status=OK, frame_time_stamp=t_ms, image_id=image_id, image_encoding=JPEG_COLOR, data=jpeg)
 
     async def SetCameraSettings(self, request, context):

@@ -22,6 +22,7 @@ from vector_tl.sim.scene import Exposure
 from vector_tl.sim.sensors import robot_state
 from vector_tl.sim.world import CLIFF_SENSORS_MM, RANGE_X_MM, World
 
+STALL_POLL_S = 0.02
 JPEG_COLOR = protocol.ImageChunk.JPEG_COLOR
 OWN_BEHAVIOUR = "the robot's own behaviour"
 PHOTO_EPOCH_S = 1_700_000_000  # what the robot's clock shows when the world begins
@@ -92,6 +93,13 @@ class VirtualVector:
         seen = {"image_id": image_id, "size_wh": list(view.size_wh), "boxes": boxes, "background": shot.background}
         self.journal.keep_truth(self.serial, image_id, truth | seen)
         return image_id, t_ms, shot.jpeg
+
+    async def shoot_single(self, high_resolution: bool) -> tuple[int, int, bytes]:
+        """The picture that a call asks for; while the camera stalls there is none, so the call waits."""
+        while "camera_stall" in self.faults:
+            await asyncio.sleep(STALL_POLL_S)
+        picture = await self.shoot(self.view(high_resolution))
+        return self._camera_faults.passed(self.faults, picture) or picture  # a call's picture is not dropped
 
     async def shoot_for_streams(self, job: tuple[int, int, View, dict]) -> None:
         """Draw a due frame and hand it to the open camera streams."""
