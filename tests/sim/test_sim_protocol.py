@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import itertools
 import time
 
 import anki_vector
@@ -11,9 +12,9 @@ from anki_vector.messaging import protocol
 from anki_vector.messaging.external_interface_pb2_grpc import ExternalInterfaceServicer
 from anki_vector.util import degrees, distance_mm, speed_mmps
 from PIL import Image
-from simulation import DEFAULT, OVERRIDE, RESERVE, ControlStream, drive, in_control, wait_for
+from simulation import DEFAULT, OVERRIDE, RESERVE, TABLE, ControlStream, drive, in_control, wait_for
 
-from vector_tl.sim.behaviours import Behaviours
+from vector_tl.sim.behaviours import NO_NUMBER, Behaviours
 from vector_tl.sim.memories import Memories
 from vector_tl.sim.protocol import ANSWERED, VectorServicer
 from vector_tl.sim.unsupported import UNSUPPORTED, RpcSettings, rpcs
@@ -113,6 +114,74 @@ def test_nothing_moves_without_control_but_a_stop_is_obeyed(simulate):
         drive(stub, 0, 0)
     assert [(e["left_mmps"], e["right_mmps"]) for e in sim.log("wheels")] == [(0.0, 0.0)]
     assert [e["rpc"] for e in sim.log("ignored")] == ["DriveWheels", "action"]
+
+
+NO_NUMBERS = [float("nan"), float("inf"), float("-inf")]
+MOTOR_CALLS = {
+    "DriveWheels": ["left_wheel_mmps", "right_wheel_mmps", "left_wheel_mmps2", "right_wheel_mmps2"],
+    "MoveHead": ["speed_rad_per_sec"], "MoveLift": ["speed_rad_per_sec"],
+    "SetHeadAngle": ["angle_rad", "max_speed_rad_per_sec", "accel_rad_per_sec2", "duration_sec"],
+    "SetLiftHeight": ["height_mm", "max_speed_rad_per_sec", "accel_rad_per_sec2", "duration_sec"],
+    "DriveStraight": ["speed_mmps", "dist_mm"],
+    "TurnInPlace": ["angle_rad", "speed_rad_per_sec", "accel_rad_per_sec2"],
+    "GoToPose": ["x_mm", "y_mm", "rad"],
+    "SayText": ["duration_scalar"],
+}  # fmt: skip
+
+
+def test_numbers_that_are_none_move_nothing_and_break_nothing(simulate):
+    sim = simulate(lockstep=True)
+    with sim.stub() as stub:
+        in_control(stub)
+        before = sim.me()
+        for rpc, fields in MOTOR_CALLS.items():
+            for number, (field, value) in enumerate(itertools.product(fields, NO_NUMBERS), 1):
+                call = getattr(stub, rpc).future(getattr(protocol, rpc + "Request")(**{field: value}), timeout=5)
+                if rpc == "SayText":
+                    wait_for(lambda number=number: len(sim.log("say")) == number)
+                    sim.post("/step", ms=1000)
+                answer = call.result()
+                if hasattr(answer, "result"):
+                    assert answer.result.code == protocol.ActionResult.NOT_STARTED, (rpc, field, value)
+        absolute = stub.TurnInPlace(protocol.TurnInPlaceRequest(angle_rad=float("inf"), is_absolute=1), timeout=5)
+        assert absolute.result.code == protocol.ActionResult.NOT_STARTED
+        sim.post("/step", ms=1000)
+        assert sim.me() == before
+        assert sim.get("/scene")["log"] and {entry["reason"] for entry in sim.log("ignored")} == {NO_NUMBER}
+        assert {(entry["left_mmps"], entry["right_mmps"]) for entry in sim.log("wheels")} == {(0.0, 0.0)}
+        head = stub.SetHeadAngle.future(protocol.SetHeadAngleRequest(angle_rad=0.0), timeout=5)  # the head still obeys
+        sim.post("/step", ms=1000)
+        assert head.result().result.code == protocol.ActionResult.ACTION_RESULT_SUCCESS and sim.me()["head_angle_rad"] == 0.0
+
+
+def test_actions_are_logged_with_their_numbers_and_how_they_ended(simulate):
+    sim = simulate(lockstep=True, world=TABLE)
+    with sim.stub() as stub:
+        stub.DriveStraight(protocol.DriveStraightRequest(dist_mm=10, id_tag=2000001), timeout=2)  # nobody has control
+        in_control(stub)
+        for rpc, request in (
+            ("DriveStraight", protocol.DriveStraightRequest(dist_mm=-20, speed_mmps=50, id_tag=2000002)),
+            ("TurnInPlace", protocol.TurnInPlaceRequest(angle_rad=0.5, speed_rad_per_sec=2, id_tag=2000003)),
+            ("SetHeadAngle", protocol.SetHeadAngleRequest(angle_rad=0.25, id_tag=2000004)),
+            ("SetLiftHeight", protocol.SetLiftHeightRequest(height_mm=60, duration_sec=0.5, id_tag=2000005)),
+            ("GoToPose", protocol.GoToPoseRequest(x_mm=10, y_mm=0, rad=0, id_tag=2000006)),
+        ):
+            running = getattr(stub, rpc).future(request, timeout=5)
+            wait_for(lambda rpc=rpc: sim.log("action")[-1]["rpc"] == rpc)
+            sim.post("/step", ms=3000)
+            running.result()
+        running = stub.TurnInPlace.future(protocol.TurnInPlaceRequest(angle_rad=3, id_tag=2000007), timeout=5)
+        wait_for(lambda: sim.log("action")[-1]["id_tag"] == 2000007)
+        running.cancel()  # nobody waits for it any more
+        stub.CancelActionByIdTag(protocol.CancelActionByIdTagRequest(id_tag=2000007), timeout=2)
+        stub.MoveLift(protocol.MoveLiftRequest(speed_rad_per_sec=0.5), timeout=2)
+    none, drive_, turn, head, lift, go, _ = sim.log("action")
+    assert (none["dist_mm"], drive_["dist_mm"], drive_["speed_mmps"]) == (10.0, -20.0, 50.0)
+    assert (turn["angle_rad"], turn["speed_radps"]) == (0.5, 2.0) and head["angle_rad"] == 0.25
+    assert (lift["height_mm"], lift["duration_s"]) == (60.0, 0.5) and (go["x_mm"], go["y_mm"], go["heading_rad"]) == (10.0, 0.0, 0.0)
+    assert [(entry["id_tag"], entry["ended"]) for entry in sim.log("action_end")] == [
+        (2000001, "not started"), *((tag, "reached") for tag in range(2000002, 2000007)), (2000007, "cancelled")]
+    assert [(entry["rpc"], entry["speed_radps"]) for entry in sim.log("joint")] == [("MoveLift", 0.5)]
 
 
 def test_control_is_granted_by_priority(simulate):

@@ -1,6 +1,7 @@
 """The truth channel, faults on demand, and an orderly start and end."""
 
 import contextlib
+import json
 import math
 import signal
 import socket
@@ -8,6 +9,7 @@ import stat
 import subprocess
 import threading
 import time
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import grpc
 import pytest
@@ -17,6 +19,7 @@ from hypothesis import strategies as st
 from simulation import drive, in_control, launch, wait_for
 
 from vector_tl.errors import UserError
+from vector_tl.robot.simulator import TruthClient
 from vector_tl.sim.certificates import SdkHome, make_identity
 from vector_tl.sim.faults import FAULTS, Fault, Lateness
 from vector_tl.sim.journal import LOG_ENTRIES, TRUTHS_PER_ROBOT, Journal
@@ -388,6 +391,32 @@ def test_the_journal_does_not_grow_for_ever():
     assert len(journal.since(0)) == LOG_ENTRIES and journal.since(6) == []
     assert journal.truth("00e20100", 9) is None and journal.truth("00e20100", 10)["image_id"] == 10
     assert journal.truth("nobody", 1) is None
+
+
+def test_the_journal_never_holds_what_json_cannot():
+    journal = Journal(lambda: 5)
+    journal.add("wheels", left_mmps=math.nan, mean_rgb=[1, math.inf], ms=None, text="nan", count=3)
+    assert journal.since(0) == [{"t_ms": 5, "kind": "wheels", "left_mmps": None, "mean_rgb": [1, None], "ms": None, "text": "nan", "count": 3}]
+
+
+@pytest.mark.parametrize(("answer", "says"), [
+    (b'{"error": "no room"}', "no room"), (b"Internal Server Error", "500"), (b"[1]", "500"), (b'{"what": 1}', "500"), (b"", "500"),
+])
+def test_an_error_of_the_truth_channel_is_always_a_sentence(tmp_path, answer, says):
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(500)
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_message(self, *words):
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.handle_request, daemon=True).start()
+        (tmp_path / "truth.json").write_text(json.dumps({"port": server.server_port, "token": "t"}))
+        with pytest.raises(UserError, match=f"refuses: .*{says}"):
+            TruthClient(tmp_path).log()
 
 
 @pytest.mark.parametrize("name", FAULTS)

@@ -130,6 +130,22 @@ def test_the_head_moves_at_a_speed_until_its_range_ends(monkeypatch):
     assert not head.moving
 
 
+@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
+def test_a_joint_stays_where_it_is_for_a_number_that_is_none(monkeypatch, number):
+    world = world_in(monkeypatch, [(0.0, 0.0, 0.0)])
+    head = world.bodies[0].head
+    head.put(0.25)
+    heard = []
+    for command in (lambda: head.move(number), lambda: head.go_to(number, number, number, heard.append), lambda: head.go_to(0.25, 1.0, number)):
+        command()
+        world.advance(world.t_ms + 500)
+        assert head.angle_rad == 0.25 and not head.moving
+    assert heard == ["reached"]
+    head.go_to(0.1, 10.0, 10.0, heard.append)
+    world.advance(world.t_ms + 1000)
+    assert head.angle_rad == 0.1 and heard == ["reached"] * 2
+
+
 def test_a_thing_blocks_and_counts_once_per_contact(monkeypatch):
     thing = Obstacle(x_mm=120, y_mm=0, heading_rad=0.3, half_x_mm=30, half_y_mm=60, height_mm=100, kind="box")
     world = world_in(monkeypatch, [(0.0, 0.0, 0.0)], obstacles=[thing])

@@ -70,9 +70,17 @@ class TruthClient:
             with LOCAL.open(request, timeout=ANSWER_S) as answer:
                 return json.load(answer)
         except urllib.error.HTTPError as error:
-            raise UserError(f"The simulator refuses: {json.load(error).get('error', error)}") from error
+            raise UserError(f"The simulator refuses: {_reason(error)}") from error
         except (OSError, ValueError, HTTPException) as error:
             raise SimulatorGone(f"The simulator no longer answers ({error}); start again.") from error
+
+
+def _reason(error: urllib.error.HTTPError) -> str:
+    """The sentence of an answer, or its status where it has none."""
+    try:
+        return json.load(error)["error"]
+    except (OSError, ValueError, KeyError, TypeError, HTTPException):
+        return str(error)
 
 
 class SimulatorGone(UserError):

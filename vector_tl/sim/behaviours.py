@@ -6,7 +6,7 @@ import math
 from anki_vector.messaging import protocol
 
 from vector_tl.sim import animations, navigation, routine
-from vector_tl.sim.body import HEAD_RANGE_RAD, LIFT_RANGE_MM, lift_angle_rad
+from vector_tl.sim.body import HEAD_RANGE_RAD, LIFT_RANGE_MM, Done, Joint, lift_angle_rad, or_zero
 from vector_tl.sim.routine import Routine, Steps
 from vector_tl.sim.streams import OK
 
@@ -21,6 +21,7 @@ LOOK_HEAD_RAD = (0.0, 0.35)
 SPEECH_MS, SPEECH_MS_PER_LETTER = 400, 75
 SCREEN_BYTES = 184 * 96 * 2  # RGB 565
 AUDIO_RATES_HZ = (8000, 16025)
+NO_NUMBER = "a number that is none (NaN or infinite)"
 
 
 class Behaviours:
@@ -36,25 +37,42 @@ class Behaviours:
             return False
         return True
 
-    async def _perform(self, what: str, steps: Steps, tag: int | None = None, animates: bool = False) -> str:
-        """Let a routine run and wait, in the world's time, until it is over: how it ended."""
+    async def _perform(
+        self, what: str, steps: Steps, tag: int | None = None, animates: bool = False, ended: Done = lambda how: None
+    ) -> str:
+        """Let a routine run and wait, in the world's time, until it is over: how it ended. `ended` hears that too, also when nobody waits any more."""
         if not self._in_control(what):
             steps.close()
+            ended("not started")
             return "not started"
         over = asyncio.get_running_loop().create_future()
 
-        def ended(how: str) -> None:
+        def is_over(how: str) -> None:
+            ended(how)
             self._by_tag = {tag: other for tag, other in self._by_tag.items() if not other.over}  # who cuts a call off may still cancel by its tag
             if not over.done():
                 over.set_result(how)
 
-        running = self.robot.perform(steps, ended, animates)
+        running = self.robot.perform(steps, is_over, animates)
         if tag is not None and not running.over:
             self._by_tag[tag] = running
         return await over
 
-    async def _act(self, response, tag: int, steps: Steps):
-        how = await self._perform("action", steps, tag)
+    async def _act(self, response, request, steps: Steps, **numbers: float):
+        """Perform an action that was asked for with `numbers`, which the log gets (None for one that is none: such an action does not start)."""
+        rpc = request.DESCRIPTOR.name.removesuffix("Request")
+        self.robot.log("action", rpc=rpc, id_tag=request.id_tag, **numbers)
+
+        def ended(how: str) -> None:
+            self.robot.log("action_end", rpc=rpc, id_tag=request.id_tag, ended=how)
+
+        if all(map(math.isfinite, numbers.values())):
+            how = await self._perform("action", steps, request.id_tag, ended=ended)
+        else:
+            self.robot.log("ignored", rpc=rpc, reason=NO_NUMBER)
+            steps.close()
+            how = "not started"
+            ended(how)
         return response(status=OK, result=_ACTION(code=ACTION[how]))
 
     async def _behave(self, response, what: str, steps: Steps):
@@ -64,12 +82,15 @@ class Behaviours:
     # -- motors -------------------------------------------------------------------------------------------------------
 
     async def DriveWheels(self, request, context):
-        left, right = request.left_wheel_mmps, request.right_wheel_mmps
+        asked = request.left_wheel_mmps, request.right_wheel_mmps
+        left, right = (or_zero(speed) for speed in asked)
+        if (left, right) != asked:
+            self.robot.log("ignored", rpc="DriveWheels", reason=NO_NUMBER)
         stops = left == 0.0 and right == 0.0  # is always obeyed
         if stops or self._in_control("DriveWheels"):
             body = self.robot.body
             self.robot.steered = True
-            body.drive(left, right, request.left_wheel_mmps2, request.right_wheel_mmps2)
+            body.drive(left, right, or_zero(request.left_wheel_mmps2), or_zero(request.right_wheel_mmps2))
             if body.cliff_stop and body.blocked_by_cliff(left, right):
                 self.robot.log("ignored", rpc="DriveWheels", reason="cliff")
             self.robot.log("wheels", left_mmps=left, right_mmps=right)
@@ -81,14 +102,20 @@ class Behaviours:
         return protocol.StopAllMotorsResponse(status=OK)
 
     async def MoveHead(self, request, context):
-        if request.speed_rad_per_sec == 0 or self._in_control("MoveHead"):
-            self.robot.body.head.move(request.speed_rad_per_sec)
+        self._move("MoveHead", self.robot.body.head, request.speed_rad_per_sec)
         return protocol.MoveHeadResponse(status=OK)
 
     async def MoveLift(self, request, context):
-        if request.speed_rad_per_sec == 0 or self._in_control("MoveLift"):
-            self.robot.body.lift.move(request.speed_rad_per_sec)
+        self._move("MoveLift", self.robot.body.lift, request.speed_rad_per_sec)
         return protocol.MoveLiftResponse(status=OK)
+
+    def _move(self, rpc: str, joint: Joint, speed_radps: float) -> None:
+        if not math.isfinite(speed_radps):
+            self.robot.log("ignored", rpc=rpc, reason=NO_NUMBER)
+        speed_radps = or_zero(speed_radps)
+        if speed_radps == 0 or self._in_control(rpc):
+            joint.move(speed_radps)
+            self.robot.log("joint", rpc=rpc, speed_radps=speed_radps)
 
     # -- actions ------------------------------------------------------------------------------------------------------
 
@@ -96,37 +123,38 @@ class Behaviours:
         low, high = HEAD_RANGE_RAD
         angle = min(max(request.angle_rad, low), high)
         step = routine.head(angle, _speed(request, self.robot.body.head.angle_rad, angle), request.accel_rad_per_sec2)
-        return await self._act(protocol.SetHeadAngleResponse, request.id_tag, routine.only(step))
+        return await self._act(protocol.SetHeadAngleResponse, request, routine.only(step), angle_rad=request.angle_rad, **_pace(request))
 
     async def SetLiftHeight(self, request, context):
         low, high = LIFT_RANGE_MM
         angle = lift_angle_rad(min(max(request.height_mm, low), high))
         step = routine.lift(angle, _speed(request, self.robot.body.lift.angle_rad, angle), request.accel_rad_per_sec2)
-        return await self._act(protocol.SetLiftHeightResponse, request.id_tag, routine.only(step))
+        return await self._act(protocol.SetLiftHeightResponse, request, routine.only(step), height_mm=request.height_mm, **_pace(request))
 
     async def DriveStraight(self, request, context):
-        step = routine.drive(request.dist_mm, abs(request.speed_mmps) or GO_TO_MMPS)
-        return await self._act(protocol.DriveStraightResponse, request.id_tag, self._driven(routine.only(step), request.dist_mm))
+        mmps = abs(request.speed_mmps) or GO_TO_MMPS
+        steps = self._driven(routine.only(routine.drive(request.dist_mm, mmps)))
+        return await self._act(protocol.DriveStraightResponse, request, steps, dist_mm=request.dist_mm, speed_mmps=mmps)
 
     async def TurnInPlace(self, request, context):
-        speed, accel = abs(request.speed_rad_per_sec) or GO_TO_RADPS, abs(request.accel_rad_per_sec2) or routine.ACCEL_RADPS2
+        radps, radps2 = abs(request.speed_rad_per_sec) or GO_TO_RADPS, abs(request.accel_rad_per_sec2) or routine.ACCEL_RADPS2
         angle = request.angle_rad
-        if request.is_absolute:
+        if request.is_absolute and math.isfinite(angle):
             angle = math.remainder(angle - self.robot.body.odometry[2], math.tau)
-        return await self._act(protocol.TurnInPlaceResponse, request.id_tag, self._driven(routine.only(routine.turn(angle, speed, accel)), angle))
+        steps = self._driven(routine.only(routine.turn(angle, radps, radps2)))
+        return await self._act(protocol.TurnInPlaceResponse, request, steps, angle_rad=angle, speed_radps=radps, accel_radps2=radps2)
 
     async def GoToPose(self, request, context):
         body = self.robot.body
-        goal = (request.x_mm, request.y_mm, request.rad)
+        x_mm, y_mm, rad = request.x_mm, request.y_mm, request.rad
         mmps = request.motion_prof.speed_mmps or GO_TO_MMPS
         radps = request.motion_prof.point_turn_speed_rad_per_sec or GO_TO_RADPS
-        steps = navigation.go_to(lambda: body.odometry, goal, list(self.robot.map.objects.values()), mmps, radps)
-        return await self._act(protocol.GoToPoseResponse, request.id_tag, self._driven(steps, *goal))
+        steps = self._driven(navigation.go_to(lambda: body.odometry, (x_mm, y_mm, rad), list(self.robot.map.objects.values()), mmps, radps))
+        numbers = {"x_mm": x_mm, "y_mm": y_mm, "heading_rad": rad, "speed_mmps": mmps, "turn_radps": radps}
+        return await self._act(protocol.GoToPoseResponse, request, steps, **numbers)
 
-    def _driven(self, steps: Steps, *numbers: float) -> Steps:
-        """The same, unless it stands on its charger, or one of the numbers is none."""
-        if not all(map(math.isfinite, numbers)):
-            return "not started"
+    def _driven(self, steps: Steps) -> Steps:
+        """The same, unless it stands on its charger."""
         if self.robot.body.on_charger:
             return "on charger"
         self.robot.steered = False
@@ -161,7 +189,7 @@ class Behaviours:
 
     async def SayText(self, request, context):
         self.robot.log("say", text=request.text)
-        ms = SPEECH_MS + SPEECH_MS_PER_LETTER * len(request.text) * (request.duration_scalar or 1.0)
+        ms = SPEECH_MS + SPEECH_MS_PER_LETTER * len(request.text) * (or_zero(request.duration_scalar) or 1.0)
         how = await self._perform("SayText", routine.only(routine.wait(ms)), animates=True)
         state = protocol.SayTextResponse.FINISHED if how == "reached" else protocol.SayTextResponse.INVALID
         return protocol.SayTextResponse(status=OK, state=state)
@@ -229,6 +257,11 @@ class Behaviours:
                 played = protocol.ExternalAudioStreamResponse(audio_stream_playback_complete=protocol.ExternalAudioStreamPlaybackComplete())
                 yield played if how == "reached" else failure
                 return
+
+
+def _pace(request) -> dict[str, float]:
+    """How fast a joint is asked to move, for the log."""
+    return {"speed_radps": request.max_speed_rad_per_sec, "accel_radps2": request.accel_rad_per_sec2, "duration_s": request.duration_sec}
 
 
 def _speed(request, here_rad: float, there_rad: float) -> float:

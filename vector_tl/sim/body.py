@@ -49,15 +49,19 @@ class Joint:
         return self.speed_radps != 0.0 or self._goal_rad is not None
 
     def go_to(self, angle_rad: float, speed_radps: float, accel_radps2: float, done: Done | None = None) -> None:
-        """Move to an angle; `done` hears "reached" when there, "cancelled" when something else came first."""
+        """Move to an angle; `done` hears "reached" when there, "cancelled" when something else came first.
+
+        An angle that is none (NaN or infinite) is where it is; a speed or acceleration that is none, or 0, is 10.
+        """
         self.end()
-        self._goal_rad = min(max(angle_rad, self.low_rad), self.high_rad)
-        self._wanted_radps, self._accel_radps2, self._done = abs(speed_radps) or 10.0, abs(accel_radps2) or 10.0, done
+        goal_rad = angle_rad if math.isfinite(angle_rad) else self.angle_rad
+        self._goal_rad = min(max(goal_rad, self.low_rad), self.high_rad)
+        self._wanted_radps, self._accel_radps2, self._done = abs(or_zero(speed_radps)) or 10.0, abs(or_zero(accel_radps2)) or 10.0, done
 
     def move(self, speed_radps: float) -> None:
-        """Move at a speed until told otherwise or the range ends."""
+        """Move at a speed (0 for one that is none) until told otherwise or the range ends."""
         self.end()
-        self._wanted_radps, self._accel_radps2 = speed_radps, 20.0
+        self._wanted_radps, self._accel_radps2 = or_zero(speed_radps), 20.0
 
     def put(self, angle_rad: float) -> None:
         """A hand sets it to an angle."""
@@ -156,7 +160,7 @@ class Body:
         """Wheel speeds from now on. Acceleration 0 is the most there is."""
         self.end_motion()
         self.wanted_mmps = (_limited(left_mmps), _limited(right_mmps))
-        self._accel_mmps2 = tuple(min(abs(a), WHEEL_ACCEL_MMPS2) or WHEEL_ACCEL_MMPS2 for a in (left_mmps2, right_mmps2))
+        self._accel_mmps2 = tuple(min(abs(or_zero(a)), WHEEL_ACCEL_MMPS2) or WHEEL_ACCEL_MMPS2 for a in (left_mmps2, right_mmps2))
 
     def run(self, motion: Motion) -> None:
         """Start a drive of given length in place of what the wheels did."""
@@ -246,7 +250,12 @@ def arc(x: float, y: float, heading: float, forward: float, turn: float) -> tupl
 
 
 def _limited(speed_mmps: float) -> float:
-    return min(max(speed_mmps, -MAX_WHEEL_MMPS), MAX_WHEEL_MMPS) if math.isfinite(speed_mmps) else 0.0
+    return min(max(or_zero(speed_mmps), -MAX_WHEEL_MMPS), MAX_WHEEL_MMPS)
+
+
+def or_zero(number: float) -> float:
+    """The number, 0 in place of NaN and infinity, which would stay in all that is reckoned from them."""
+    return number if math.isfinite(number) else 0.0
 
 
 def _towards(value: float, goal: float, change: float) -> float:

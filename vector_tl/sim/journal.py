@@ -1,5 +1,6 @@
 """What happened when, and what was to be seen in which picture."""
 
+import math
 from collections import OrderedDict, deque
 from collections.abc import Callable
 
@@ -16,11 +17,11 @@ class Journal:
         self._truths: dict[str, OrderedDict[int, dict]] = {}
 
     def add(self, kind: str, serial: str | None = None, **details) -> None:
-        """Log one thing at the world's present time."""
+        """Log one thing at the world's present time. A number that is none (NaN or infinite) becomes None: JSON has no word for it."""
         entry = {"t_ms": self._now_ms(), "kind": kind}
         if serial is not None:
             entry["serial"] = serial
-        self._entries.append(entry | details)
+        self._entries.append(entry | {key: _finite(value) for key, value in details.items()})
 
     def since(self, t_ms: float) -> list[dict]:
         """Entries at or after `t_ms`, oldest first."""
@@ -35,3 +36,10 @@ class Journal:
     def truth(self, serial: str, image_id: int) -> dict | None:
         """The truth about a picture, None when it is unknown or too old."""
         return self._truths.get(serial, {}).get(image_id)
+
+
+def _finite(value):
+    """The same with None in place of NaN and infinity, also within a list."""
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
