@@ -3,6 +3,7 @@
 import contextlib
 import json
 import math
+import os
 import signal
 import socket
 import stat
@@ -10,6 +11,7 @@ import subprocess
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import grpc
 import pytest
@@ -18,7 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from simulation import drive, in_control, launch, wait_for
 
-from vector_tl.errors import UserError
+from vector_tl.errors import UsageError, UserError
 from vector_tl.robot.simulator import TruthClient
 from vector_tl.sim.certificates import SdkHome, make_identity
 from vector_tl.sim.faults import FAULTS, Fault, Lateness
@@ -361,6 +363,59 @@ def test_the_settings_of_a_robot_are_never_overwritten(tmp_path, text):
 def test_settings_out_of_range_are_refused(tmp_path, settings):
     with pytest.raises(UserError, match="must be from"):
         run(SimSettings(home=tmp_path, **settings))
+
+
+@pytest.mark.parametrize(("settings", "says"), [
+    ({"camera": "plain", "without": ("mirrors",)}, "--without"),
+    ({"camera": "plain", "backgrounds": Path(".")}, "--backgrounds"),
+    ({"without": ("mirrors",), "backgrounds": Path(".")}, "one of them"),
+])
+def test_settings_that_would_do_nothing_are_refused(tmp_path, settings, says):
+    with pytest.raises(UsageError, match=says):
+        run(SimSettings(home=tmp_path, **settings))
+
+
+def test_a_second_simulator_with_the_same_home_is_refused_and_the_first_goes_on(simulate, tmp_path):
+    sim = simulate("same")
+    out, err = launch(tmp_path / "same").communicate(timeout=10)
+    assert out == "" and err.count("\n") == 1 and f"process {sim.process.pid}" in err and "--home" in err
+    assert sim.get("/truth") and json.loads((sim.home / "truth.json").read_text()) == sim.door
+    sim.end()
+    assert simulate("same").serial == sim.serial
+
+
+@pytest.mark.parametrize("door", [
+    {"pid": 2**22 + 1, "port": 1}, {"pid": os.getppid(), "port": 1}, {"pid": 10**30, "port": 10**30}, {"pid": None, "port": None}, {}, [],
+])
+def test_what_a_killed_simulator_left_behind_is_taken_over(tmp_path, door):
+    (tmp_path / "truth.json").write_text(json.dumps(door))
+    home = SdkHome(tmp_path)
+    home.write([(make_identity(0), 4000)], {"port": 4001})
+    home.remove()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_only_what_is_still_ones_own_is_taken_away(tmp_path):
+    home = SdkHome(tmp_path)
+    home.write([(make_identity(0), 4000)], {"port": 4001})
+    home.door.write_text('{"port": 5001}')
+    home.remove()
+    assert [path.name for path in tmp_path.iterdir()] == ["truth.json"] and home.door.read_text() == '{"port": 5001}'
+
+
+@pytest.mark.parametrize("home", ["file", "file/below", "~nobody-of-that-name/sim"])
+def test_a_home_that_cannot_be_a_folder_is_said_in_one_sentence(tmp_path, home):
+    (tmp_path / "file").touch()
+    process = launch(home if home.startswith("~") else tmp_path / home)
+    out, err = process.communicate(timeout=10)
+    assert process.returncode == 1 and out == "" and err.count("\n") == 1 and "--home" in err
+
+
+def test_a_home_that_cannot_be_written_ends_everything_in_order(tmp_path):
+    (tmp_path / ".anki_vector").touch()  # a file where the folder of the settings should be
+    process = launch(tmp_path)
+    out, err = process.communicate(timeout=20)
+    assert process.returncode == 1 and out == "" and err.count("\n") == 1 and "Cannot write" in err
 
 
 def test_a_port_in_use_is_said(tmp_path):

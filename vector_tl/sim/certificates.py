@@ -1,11 +1,13 @@
 """What the SDK finds under HOME: a certificate per robot and `sdk_config.ini`, and beside it the door to the truth channel."""
 
 import configparser
+import contextlib
 import datetime
 import json
 import os
 import pwd
 import secrets
+import socket
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from cryptography.x509.oid import NameOID
 from vector_tl.errors import UserError
 from vector_tl.files import write_atomic
 
+CONNECT_S = 1.0  # to a port of the same computer
 
 @dataclass(frozen=True)
 class Identity:
@@ -49,15 +52,24 @@ def make_identity(index: int) -> Identity:
 
 
 class SdkHome:
-    """The folder that SDK programs are given as HOME. Never the user's own."""
+    """The folder that SDK programs are given as HOME. Never the user's own, nor that of a simulator that runs.
+
+    Raises:
+        UserError: the home is somebody else's, or cannot be a folder.
+    """
 
     def __init__(self, home: Path):
-        self.home = Path(home).expanduser()
+        self.home = _expanded(Path(home))
         self.folder = self.home / ".anki_vector"
         self.ini = self.folder / "sdk_config.ini"
         self.door = self.home / "truth.json"
-        self._written: list[Path] = []
+        self._written: dict[Path, bytes] = {}
         self._refuse_a_real_one()
+        self._refuse_a_running_one()
+        try:
+            self.home.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(f"{self.home} cannot be the simulator's folder ({error.strerror}); choose another one with --home.") from None
 
     def _refuse_a_real_one(self) -> None:
         own = {Path(place).resolve() for place in (Path.home(), pwd.getpwuid(os.getuid()).pw_dir)}
@@ -72,8 +84,22 @@ class SdkHome:
         if real:
             raise UserError(f"{self.ini} holds the settings of a robot ({real[0]}), so it stays as it is; choose another folder with --home.")
 
+    def _refuse_a_running_one(self) -> None:
+        try:
+            door = json.loads(self.door.read_text())
+            pid, port = int(door["pid"]), int(door["port"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return  # nobody's, or no simulator's
+        if pid != os.getpid() and _alive(pid) and _accepts(port):  # what a killed one left behind is taken over
+            raise UserError(f"A simulator (process {pid}) runs with the home {self.home} already; end it, or choose another folder with --home.")
+
     def write(self, robots: list[tuple[Identity, int]], truth: dict) -> None:
-        """Write certificates, sdk_config.ini (a section per robot) and truth.json (readable by the user alone)."""
+        """Write certificates, sdk_config.ini (a section per robot) and truth.json (readable by the user alone).
+
+        Raises:
+            UserError: they cannot be written, or another simulator has come first.
+        """
+        self._refuse_a_running_one()
         ini = configparser.ConfigParser(interpolation=None)
         for robot, port in robots:
             certificate = (self.folder / f"{robot.name}-{robot.serial}.cert").resolve()
@@ -83,16 +109,44 @@ class SdkHome:
         self._write(self.door, json.dumps(truth) + "\n")
 
     def _write(self, path: Path, data: bytes | str) -> None:
-        self._written.append(path)
         write_atomic(path, data)
+        self._written[path] = data.encode() if isinstance(data, str) else data
         path.chmod(0o600)
 
     def remove(self) -> None:
-        """Take away what was written: nobody answers there any more."""
-        for path in self._written:
-            path.unlink(missing_ok=True)
-        if self.folder.is_dir() and not any(self.folder.iterdir()):
+        """Take away what was written and is still as it was: nobody answers there any more."""
+        for path, data in self._written.items():
+            with contextlib.suppress(OSError):
+                if path.read_bytes() == data:
+                    path.unlink()
+        with contextlib.suppress(OSError):  # not there, or somebody else's things are in it
             self.folder.rmdir()
+
+
+def _expanded(home: Path) -> Path:
+    try:
+        return home.expanduser()
+    except RuntimeError:
+        raise UserError(f"There is no user whose home {home} could be; write the folder of --home in full.") from None
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        pass  # somebody else's, but alive
+    return True
+
+
+def _accepts(port: int) -> bool:
+    """Whether somebody takes connections at that port of this computer."""
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=CONNECT_S).close()
+    except (OSError, OverflowError):
+        return False
+    return True
 
 
 def _ini_text(ini: configparser.ConfigParser) -> str:

@@ -13,8 +13,8 @@ def run(settings: SimSettings, camera_factory=None) -> None:
         camera_factory: a `vector_tl.sim.eye.CameraFactory` that draws in place of the camera that `settings.camera` names.
 
     Raises:
-        UsageError: settings out of range.
-        UserError: no SDK, no EGL, a port in use, a home that must not be touched.
+        UsageError: settings out of range, or some that do not go together.
+        UserError: no SDK, no EGL, a port in use, a home that must not be touched or is another simulator's.
     """
     for name, value, low, high in (
         ("robots", settings.robots, 1, 4), ("targets", settings.targets, 0, 8), ("camera-fps", settings.camera_fps, 0.5, 120.0),
@@ -22,6 +22,11 @@ def run(settings: SimSettings, camera_factory=None) -> None:
     ):
         if not low <= value <= high:
             raise UsageError(f"--{name} must be from {low} to {high}, not {value}.")
+    given = [f"--{name}" for name in ("without", "backgrounds") if getattr(settings, name)]
+    if settings.camera == "plain" and given:
+        raise UsageError(f"The plain camera draws flat boxes and knows no {' or '.join(given)}; leave out --camera plain, or {' and '.join(given)}.")
+    if len(given) == 2:
+        raise UsageError("--without leaves something out of drawn rooms, which --backgrounds puts photographs in the place of; leave out one of them.")
     try:
         from vector_tl.sim.serving import serve
     except ModuleNotFoundError as error:
