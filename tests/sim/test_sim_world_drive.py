@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vector_tl.sim import footprint as fp
+from vector_tl.sim import starts
 from vector_tl.sim import world as world_module
 from vector_tl.sim.body import HEAD_RANGE_RAD, LIFT_RANGE_MM, SLIP_FORWARD, SLIP_TURN, Motion, arc, lift_angle_rad, lift_height_mm
 from vector_tl.sim.scene import Obstacle, Room
@@ -231,6 +232,28 @@ def test_a_hand_lifts_and_sets_down(monkeypatch):
     world.lift_up(0, False)
     world.advance(2000)
     assert (body.x_mm, body.off_treads, body.origin_id) == (0.0, False, 2)
+
+
+@pytest.mark.parametrize("spot, stays", [((0.0, 0.0, 0.0), False), ((80.0, 0.0, 1.0), False), ((400.0, 0.0, 0.0), True)])
+def test_a_hand_sets_it_down_elsewhere_where_somebody_came_to_stand(monkeypatch, spot, stays):
+    world = world_in(monkeypatch, [(0.0, 0.0, 0.0), (600.0, 0.0, 0.0)])
+    monkeypatch.setattr(world_module, "start_poses", starts.start_poses)
+    body, other = world.bodies
+    world.lift_up(0, True)
+    other.x_mm, other.y_mm, other.heading_rad = spot  # it drove there: who is held stands in nobody's way
+    world.lift_up(0, False)
+    assert ((body.x_mm, body.y_mm) == (0.0, 0.0)) == stays and not body.off_treads
+    assert fp.gap_mm(*(fp.of_vector(b.x_mm, b.y_mm, b.heading_rad) for b in (body, other))) > 0
+    assert [event[0] for event in world.events] == ([] if stays else ["put elsewhere"])
+
+
+def test_a_hand_sets_down_at_an_edge_only_what_stands_there(monkeypatch):
+    for x_mm, stays in ((290.0, True), (330.0, False)):  # its weight lies 18 mm behind its origin
+        world = world_in(monkeypatch, [(x_mm, 0.0, 0.0)], surface="table", half=300.0)
+        monkeypatch.setattr(world_module, "start_poses", starts.start_poses)
+        world.lift_up(0, True)
+        world.lift_up(0, False)
+        assert (world.bodies[0].x_mm == x_mm) == stays and world._stands(0)
 
 
 @pytest.mark.parametrize("pose, why", [((990, 0, 0), "ground"), ((300, 0, 0), "obstacle 0"), ((-795, 790, 1), "Vector 1")])

@@ -20,6 +20,8 @@ CONTACT_ENDS_MM = 3.0  # a contact is over, and may be counted again, once so fa
 CLIFF_SENSORS_MM = ((18.0, 14.0), (18.0, -14.0), (-42.0, 14.0), (-42.0, -14.0))  # x, y under the body: front pair, back pair
 BALANCE_X_MM = -18.0  # it falls once this point is over the edge
 FALL_MS, PICK_UP_MS = 400, 1500
+HAND_SALT = 1_000_000  # places where a hand sets a Vector down are drawn apart from those after falls
+TOUCH_MM = 1e-6  # less is no overlap
 MOOD_MS, EYE_MOODS = 2900, (1.0, 1.0, 0.55, 1.0, 1.18, 0.8)  # how far the eyes are open, one after another
 RANGE_X_MM, RANGE_MIN_MM, RANGE_MAX_MM = 20.0, 30.0, 1200.0  # time-of-flight sensor in the chest
 RANGE_CONE_RAD = tuple(math.radians(a) for a in (-12.0, -6.0, 0.0, 6.0, 12.0))
@@ -183,9 +185,7 @@ class World:
 
         def put_back():
             if body in self.bodies and body.off_treads:
-                others = [(b.x_mm, b.y_mm, b.heading_rad) for b in self.bodies if b is not body]
-                (pose, _), = start_poses(self.room, 1, standing=others, salt=body.falls)
-                body.put_down(*pose)
+                body.put_down(*self._free_place(index, salt=body.falls))
                 self.report("put back", index)
 
         self.after(FALL_MS, landed)
@@ -194,13 +194,29 @@ class World:
     # -- hands --------------------------------------------------------------------------------------------------------
 
     def lift_up(self, index: int, up: bool) -> None:
-        """A hand picks a Vector up, or sets it down where it was."""
+        """A hand picks a Vector up, or sets it down where it was; on a free place where that is taken, or no longer on the ground."""
         body = self.bodies[index]
         if up and not body.off_treads:
             body.off_treads, body.z_mm = True, 60.0
             body.end_motion()
         elif not up and body.off_treads and not body.falling:
-            body.put_down(body.x_mm, body.y_mm, body.heading_rad)
+            here = body.x_mm, body.y_mm, body.heading_rad
+            free = self._stands(index)
+            body.put_down(*(here if free else self._free_place(index, salt=HAND_SALT + body.origin_id)))
+            if not free:
+                self.report("put elsewhere", index)
+
+    def _stands(self, index: int) -> bool:
+        """Whether a Vector could stand where it is held: balanced on the ground, in nothing and nobody."""
+        body = self.bodies[index]
+        shape = fp.of_vector(body.x_mm, body.y_mm, body.heading_rad)
+        on_ground = self._on_ground(*self._point(body, BALANCE_X_MM, 0.0))
+        return on_ground and all(fp.gap_mm(shape, other) > -TOUCH_MM for _, other in self._others(index))
+
+    def _free_place(self, index: int, salt: int) -> tuple[float, float, float]:
+        others = [(b.x_mm, b.y_mm, b.heading_rad) for number, b in enumerate(self.bodies) if number != index]
+        (pose, _), = start_poses(self.room, 1, standing=others, salt=salt)
+        return pose
 
     def place(self, poses: dict[int, tuple[float, float, float]]) -> str | None:
         """A hand puts Vectors elsewhere, all of them or none. Returns why not, or None when done."""
