@@ -1,8 +1,10 @@
 """docs/simulator.md says what the code does."""
 
+from dataclasses import fields
 from pathlib import Path
 
-from vector_tl.sim.faults import FAULTS
+from vector_tl.sim.faults import DEFAULT_MS, FAULTS, numbers_of
+from vector_tl.sim.settings import SimSettings
 from vector_tl.sim.unsupported import UNSUPPORTED, RpcSettings, rpcs
 
 TEXT = (Path(__file__).parents[2] / "docs" / "simulator.md").read_text()
@@ -14,4 +16,18 @@ def test_what_is_not_simulated_stands_there_with_its_reason():
     assert told == UNSUPPORTED
     answers = rpcs(RpcSettings())
     assert f"{len(answers) - len(UNSUPPORTED)} calls of the protocol are answered, {len(UNSUPPORTED)} say UNIMPLEMENTED" in TEXT
-    assert "camera_stall" in FAULTS and "camera_stall" in TEXT
+
+
+def test_every_fault_stands_in_the_table_with_what_it_does_and_its_numbers():
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in TEXT.splitlines() if line.startswith("|")]
+    table = rows[rows.index(["fault", "what happens", "its numbers (default)"]) + 2 :][: len(FAULTS)]
+    assert [(name, does) for name, does, _ in table] == [(name, does) for name, (does, _) in FAULTS.items()]
+    for name, _, told in table:
+        defaults = {"ms": DEFAULT_MS.get(name)} | FAULTS[name][1]
+        numbers = [number if defaults.get(number) is None else f"{number} ({defaults[number]:g})" for number in numbers_of(name)]
+        assert told == (", ".join(numbers) or "-")
+
+
+def test_every_option_stands_in_the_table():
+    for option in fields(SimSettings):
+        assert f"--{option.name.replace('_', '-')} " in TEXT or f"`--{option.name.replace('_', '-')}`" in TEXT

@@ -145,11 +145,15 @@ def test_numbers_that_are_none_move_nothing_and_break_nothing(simulate):
                     assert answer.result.code == protocol.ActionResult.NOT_STARTED, (rpc, field, value)
         absolute = stub.TurnInPlace(protocol.TurnInPlaceRequest(angle_rad=float("inf"), is_absolute=1), timeout=5)
         assert absolute.result.code == protocol.ActionResult.NOT_STARTED
+        nowhere = protocol.CreateFixedCustomObjectRequest(pose=protocol.PoseStruct(x=float("nan")), x_size_mm=10, y_size_mm=10)
+        assert stub.CreateFixedCustomObject(nowhere, timeout=2).object_id == 0
+        assert next(stub.NavMapFeed(protocol.NavMapFeedRequest(), timeout=2)).quad_infos
         sim.post("/step", ms=1000)
         assert sim.me() == before
         assert sim.get("/scene")["log"] and {entry["reason"] for entry in sim.log("ignored")} == {NO_NUMBER}
         assert {(entry["left_mmps"], entry["right_mmps"]) for entry in sim.log("wheels")} == {(0.0, 0.0)}
-        head = stub.SetHeadAngle.future(protocol.SetHeadAngleRequest(angle_rad=0.0), timeout=5)  # the head still obeys
+        head = stub.SetHeadAngle.future(protocol.SetHeadAngleRequest(angle_rad=0.0, id_tag=2000001), timeout=5)  # the head still obeys
+        wait_for(lambda: sim.log("action")[-1]["id_tag"] == 2000001)
         sim.post("/step", ms=1000)
         assert head.result().result.code == protocol.ActionResult.ACTION_RESULT_SUCCESS and sim.me()["head_angle_rad"] == 0.0
 
@@ -167,7 +171,7 @@ def test_actions_are_logged_with_their_numbers_and_how_they_ended(simulate):
             ("GoToPose", protocol.GoToPoseRequest(x_mm=10, y_mm=0, rad=0, id_tag=2000006)),
         ):
             running = getattr(stub, rpc).future(request, timeout=5)
-            wait_for(lambda rpc=rpc: sim.log("action")[-1]["rpc"] == rpc)
+            wait_for(lambda tag=request.id_tag: sim.log("action")[-1]["id_tag"] == tag)
             sim.post("/step", ms=3000)
             running.result()
         running = stub.TurnInPlace.future(protocol.TurnInPlaceRequest(angle_rad=3, id_tag=2000007), timeout=5)

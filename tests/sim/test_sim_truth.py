@@ -18,7 +18,7 @@ import pytest
 from anki_vector.messaging import protocol
 from hypothesis import given
 from hypothesis import strategies as st
-from simulation import drive, in_control, launch, wait_for
+from simulation import ControlStream, drive, in_control, launch, wait_for
 
 from vector_tl.errors import UsageError, UserError
 from vector_tl.robot.simulator import TruthClient
@@ -47,9 +47,28 @@ def test_the_door_is_the_users_alone_and_needs_its_token(simulate):
     ("/fault", {"fault": "camera_stall", "ms": -1}, "ms"),
     ("/fault", {"fault": "cliff", "colour": 1}, "colour"),
     ("/fault", {"fault": "cliff", "serial": "0"}, "no robot"),
+    ("/fault", {"fault": "cliff", "serial": ["0"]}, "no robot"),
+    ("/fault", {"fault": ["x"]}, "no fault"),
+    ("/fault", {"fault": {}}, "no fault"),
+    ("/fault", {"fault": "clear", "name": ["cliff"]}, "no fault"),
+    ("/fault", {"fault": "clear", "name": "hiccup"}, "no fault"),
+    ("/fault", {"fault": "clear", "ms": 5}, "clear takes no ms"),
+    ("/fault", {"fault": "cliff", "count": 3}, "cliff takes no count"),
+    ("/fault", {"fault": "camera_stall", "count": 1.5}, "whole number"),
+    ("/fault", {"fault": "camera_stall", "count": 0}, "from 1"),
+    ("/fault", {"fault": "kill", "ms": 5}, "kill takes no ms"),
+    ("/fault", {"fault": "abort_camera", "ms": 5}, "abort_camera takes no ms"),
+    ("/fault", {"fault": "camera_stall", "ms": math.nan}, "ms"),
     ("/step", {}, "either"),
     ("/step", {"ms": "soon"}, "number"),
     ("/step", {"frames": 0}, "frames"),
+    ("/step", {"frames": True}, "frames"),
+    ("/step", [5], "JSON object"),
+    ("/place", {"vectors": 5}, "list"),
+    ("/place", {"vectors": [5]}, "list"),
+    ("/place", {"vectors": {"vector": 0}}, "list"),
+    ("/place", {"vectors": [{"vector": True}]}, "no Vector True"),
+    ("/place", {"vectors": [{"vector": 0, "x_mm": 10**400, "y_mm": 0, "heading_rad": 0}]}, "x_mm"),
     ("/place", {"vectors": [{"vector": 7}]}, "no Vector 7"),
     ("/place", {"vectors": [{"vector": 0, "x_mm": 0, "y_mm": None, "heading_rad": 0}]}, "y_mm"),
     ("/world", {"seed": -1}, "seed"),
@@ -65,6 +84,16 @@ def test_bad_requests_are_answered_with_a_sentence(lockstep_sim, path, body, say
 @pytest.fixture
 def lockstep_sim(simulate):
     return simulate(lockstep=True, world=3)
+
+
+@pytest.mark.parametrize(("path", "status"), [
+    ("/truth?image_id=%C2%B2", 404), ("/truth?image_id=" + "9" * 5000, 404), ("/truth?image_id=-1", 404), ("/nowhere", 404), ("/fault", 405),
+    ("/scene?since_ms=" + "9" * 5000, 500),
+])
+def test_every_refusal_is_json(lockstep_sim, path, status):
+    answer = lockstep_sim.http(path)
+    assert answer[0] == status and isinstance(answer[1]["error"], str)
+    assert lockstep_sim.get("/truth")
 
 
 def test_truth_of_a_picture_and_of_now(lockstep_sim):
@@ -146,6 +175,97 @@ def test_camera_faults(lockstep_sim):
     assert [name for name, state in faults(sim) if state == "begin"] == [
         "camera_stall", "camera_drop", "camera_corrupt", "camera_truncate", "camera_repeat", "camera_latency"]
     assert len(faults(sim)) == 12  # each has ended too
+
+
+def test_frames_come_late_in_order_with_the_times_at_which_they_were_taken(lockstep_sim):
+    sim = lockstep_sim
+    with sim.stub() as stub:
+        feed, got = stub.CameraFeed(protocol.CameraFeedRequest(), timeout=20), []
+
+        def listen():
+            with contextlib.suppress(grpc.RpcError):
+                got.extend((frame.image_id, frame.frame_time_stamp) for frame in feed)
+
+        threading.Thread(target=listen, daemon=True).start()
+        wait_for(lambda: sim.get("/log")["streams"]["camera"] == 1)
+        sim.post("/fault", fault="camera_latency", latency_ms=200)
+        assert sim.post("/step", ms=150)["image_ids"][sim.serial] == 0 and got == []
+        assert sim.post("/step", ms=150)["image_ids"][sim.serial] == 1  # the one of 70 ms
+        sim.post("/fault", fault="clear", name="camera_latency")
+        sim.post("/step", ms=300)
+        wait_for(lambda: len(got) == 9)
+        feed.cancel()
+    assert got == [(1, 70), (2, 135), (3, 200), (4, 270), (5, 335), (6, 400), (7, 470), (8, 535), (9, 600)]
+
+
+def test_control_comes_late_and_in_order(lockstep_sim):
+    sim = lockstep_sim
+    with sim.stub() as stub:
+        sim.post("/fault", fault="control_latency", latency_ms=200, jitter_ms=100)
+        control = ControlStream(stub)
+        control.request()
+        wait_for(lambda: [entry["event"] for entry in sim.log("control")] == ["request", "granted"])
+        drive(stub, 20, 20)  # control is there, the client only does not know it
+        sim.post("/step", ms=150)
+        time.sleep(0.1)
+        assert control.answers == [] and sim.me()["left_mmps"] == 20
+        sim.post("/step", ms=200)
+        control.wait("control_granted_response")
+        sim.post("/fault", fault="control_lost", ms=100)
+        sim.post("/step", ms=50)
+        sim.post("/fault", fault="clear", name="control_latency")
+        control.request()  # granted at 450 ms, after the loss that is under way until 550 ms or later
+        sim.post("/step", ms=100)
+        time.sleep(0.1)
+        assert control.answers == ["control_granted_response"]
+        sim.post("/step", ms=200)
+        control.wait("control_granted_response", "control_lost_event", "control_granted_response")
+
+
+def test_maps_come_late(lockstep_sim):
+    sim = lockstep_sim
+    with sim.stub() as stub:
+        sim.post("/fault", fault="map_latency", latency_ms=200)
+        feed, got = stub.NavMapFeed(protocol.NavMapFeedRequest(frequency=10), timeout=20), []
+
+        def listen():
+            with contextlib.suppress(grpc.RpcError):
+                got.extend(feed)
+
+        threading.Thread(target=listen, daemon=True).start()
+        wait_for(lambda: [entry for entry in sim.log("stream") if entry["stream"] == "map"])
+        sim.post("/step", ms=150)
+        time.sleep(0.2)
+        assert got == []
+        sim.post("/step", ms=100)
+        wait_for(lambda: got)
+        feed.cancel()
+
+
+def test_a_server_that_is_away_is_not_restarted(simulate):
+    sim = simulate()
+    sim.post("/fault", fault="restart", ms=400)
+    status, answer = sim.http("/fault", {"fault": "restart"})
+    assert status == 400 and "wait" in answer["error"]
+    wait_for(lambda: ("restart", "end") in faults(sim))
+    sim.post("/fault", fault="restart", ms=50)
+    wait_for(lambda: faults(sim) == [("restart", "begin"), ("restart", "end")] * 2)
+    assert sim.log("error") == []
+
+
+def test_photos_never_share_a_number(simulate):
+    sim = simulate()
+    with sim.stub() as stub:
+        for taken in (1, 2):
+            sim.post("/fault", fault="take_photo")
+            wait_for(lambda taken=taken: len(sim.log("photo")) == taken)
+        first = stub.Photo(protocol.PhotoRequest(photo_id=2), timeout=2).image
+        assert stub.DeletePhoto(protocol.DeletePhotoRequest(photo_id=1), timeout=2).success
+        sim.post("/fault", fault="take_photo")
+        wait_for(lambda: len(sim.log("photo")) == 3)
+        infos = stub.PhotosInfo(protocol.PhotosInfoRequest(), timeout=2).photo_infos
+        assert [info.photo_id for info in infos] == [2, 3] == [entry["photo_id"] for entry in sim.log("photo")][1:]
+        assert stub.Photo(protocol.PhotoRequest(photo_id=2), timeout=2).image == first
 
 
 @given(st.lists(st.integers(0, 400), max_size=30), st.integers(0, 300), st.integers(0, 300))
@@ -252,9 +372,10 @@ def test_streams_break_off(simulate, streams):
         control = in_control(stub)
         camera = stub.CameraFeed(protocol.CameraFeedRequest(), timeout=10)
         events = stub.EventStream(protocol.EventRequest(), timeout=10)
-        next(camera), next(events)
+        maps = stub.NavMapFeed(protocol.NavMapFeedRequest(frequency=10), timeout=10)
+        next(camera), next(events), next(maps)
         sim.post("/fault", fault=f"abort_{streams}")
-        for kind, stream in (("camera", camera), ("events", events)):
+        for kind, stream in (("camera", camera), ("events", events), ("map", maps)):
             if streams in (kind, "streams"):
                 with pytest.raises(grpc.RpcError) as error:
                     for _ in stream:
@@ -262,8 +383,8 @@ def test_streams_break_off(simulate, streams):
                 assert error.value.code() == grpc.StatusCode.UNAVAILABLE
         if streams in ("control", "streams"):
             wait_for(lambda: control.answers[-1] == "UNAVAILABLE")
-        camera.cancel()
-        events.cancel()
+        for stream in (camera, events, maps):
+            stream.cancel()
     assert faults(sim) == [(f"abort_{streams}", "begin")]
 
 
@@ -370,7 +491,8 @@ def test_settings_out_of_range_are_refused(tmp_path, settings):
     ({"camera": "plain", "backgrounds": Path(".")}, "--backgrounds"),
     ({"without": ("mirrors",), "backgrounds": Path(".")}, "one of them"),
 ])
-def test_settings_that_would_do_nothing_are_refused(tmp_path, settings, says):
+def test_settings_that_would_do_nothing_are_refused(tmp_path, monkeypatch, settings, says):
+    monkeypatch.setattr("vector_tl.sim.serving.serve", lambda *_: pytest.fail("it started"))
     with pytest.raises(UsageError, match=says):
         run(SimSettings(home=tmp_path, **settings))
 

@@ -32,6 +32,7 @@ def test_what_the_page_is_told(simulate):
     assert [robot["serial"] for robot in scene["robots"]] == [serial for serial, _ in sim.ready]
     assert [vector["role"] for vector in scene["vectors"]] == ["robot", "robot", "target"]
     assert {"camera_stall", "kill"} <= set(scene["faults"]) and scene["faults"]["kill"]["momentary"]
+    assert [scene["faults"][name]["lasts"] for name in ("camera_stall", "restart", "kill", "abort_camera")] == [True, True, False, False]
     assert len(scene["room"]["obstacles"]) > 0
     sim.post("/fault", fault="cliff", serial=sim.ready[1][0])
     assert [robot["faults"] for robot in sim.get("/scene")["robots"]] == [[], ["cliff"]]
@@ -52,8 +53,13 @@ def test_a_fault_from_the_command_line(simulate):
     done = command("picked_up", "--ms", "60000")
     assert done.returncode == 0 and json.loads(done.stdout)["fault"] == "picked_up", done.stderr
     assert sim.get("/scene")["robots"][0]["faults"] == ["picked_up"]
+    assert command("low_battery").returncode == command("clear", "--name", "picked_up").returncode == 0
+    assert sim.get("/scene")["robots"][0]["faults"] == ["low_battery"]
     assert command("clear").returncode == 0
     assert sim.get("/scene")["robots"][0]["faults"] == []
+    assert command("voice_command", "--intent", "5").returncode == 0
+    assert [entry["intent"] for entry in sim.log("fault") if entry["fault"] == "voice_command" and entry["state"] == "begin"] == [5]
+    assert "takes no count" in command("cliff", "--count", "3").stderr
     wrong = command("hiccup")
     assert wrong.returncode == 1 and "camera_stall" in wrong.stderr
 

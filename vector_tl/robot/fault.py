@@ -8,12 +8,14 @@ import tyro
 
 from vector_tl.robot.simulator import TruthClient
 
+DETAILS = ("ms", "count", "serial", "share", "latency_ms", "jitter_ms", "intent", "name")
+
 
 @dataclass(frozen=True)
 class FaultSettings:
     """Let something go wrong with a simulated robot that runs: camera_stall, control_lost, cliff, picked_up, freeze, kill, ...
 
-    Example: vector-tl sim fault camera_stall --home runs/sim --ms 2000
+    Example: vector-tl sim fault camera_stall --home runs/sim --ms 2000, or to end it before: vector-tl sim fault clear --home runs/sim
     """
 
     fault: tyro.conf.Positional[Annotated[str, tyro.conf.arg(metavar="FAULT")]]
@@ -29,9 +31,13 @@ class FaultSettings:
     share: float | None = None
     """camera_drop: share of the frames that is lost."""
     latency_ms: float | None = None
-    """camera_latency, event_latency, rpc_latency: how late."""
+    """camera_latency, event_latency, control_latency, map_latency, rpc_latency: how late."""
     jitter_ms: float | None = None
     """The same: by how much more at most, drawn anew each time."""
+    intent: int | None = None
+    """voice_command: which one, as the SDK's UserIntentEvent counts them."""
+    name: str | None = None
+    """clear: the one fault to end; all when not given."""
 
 
 def fault(settings: FaultSettings) -> dict:
@@ -43,5 +49,5 @@ def fault(settings: FaultSettings) -> dict:
     Raises:
         UserError: no simulator runs there, or it knows no such fault, robot or number.
     """
-    details = {key: value for key in ("ms", "count", "serial", "share", "latency_ms", "jitter_ms") if (value := getattr(settings, key)) is not None}
+    details = {key: value for key in DETAILS if (value := getattr(settings, key)) is not None}
     return {"fault": settings.fault, **TruthClient(settings.home).fault(settings.fault, **details)}

@@ -12,26 +12,31 @@ PRIORITY_NAMES = {number: name for name, number in protocol.ControlRequest.Prior
 
 
 class Claim:
-    """One client's control stream."""
+    """One client's control stream. `deliver` puts an answer into its outbox, at once or late."""
 
-    def __init__(self):
+    def __init__(self, deliver: Callable[[Outbox, protocol.BehaviorControlResponse], None]):
+        self._deliver = deliver
         self.outbox = Outbox(None)
         self.priority = 0
         self.waiting = False
 
     def send(self, **answer) -> None:
-        self.outbox.put(protocol.BehaviorControlResponse(**answer))
+        self._deliver(self.outbox, protocol.BehaviorControlResponse(**answer))
+
+    def keep_alive(self) -> None:
+        """Tell the client that the robot is still there: never late, as time may stand still."""
+        self.outbox.put(protocol.BehaviorControlResponse(keep_alive=protocol.KeepAlivePing()))
 
 
 class Control:
-    """One robot's behaviour control. `changed(event, **details)` hears of every turn.
+    """One robot's behaviour control. `changed(event, **details)` hears of every turn, `deliver(outbox, answer)` brings the clients their answers.
 
     A request of the same or a higher priority takes control from its holder, a lower one waits until it is free.
     RESERVE_CONTROL keeps the robot from moving by itself and stands in nobody's way.
     """
 
-    def __init__(self, changed: Callable[..., None]):
-        self._changed = changed
+    def __init__(self, changed: Callable[..., None], deliver: Callable[[Outbox, protocol.BehaviorControlResponse], None] = Outbox.put):
+        self._changed, self._deliver = changed, deliver
         self.claims: list[Claim] = []
         self.holder: Claim | None = None
         self._taken: set[str] = set()  # the robot's own reasons to keep control for itself
@@ -42,14 +47,14 @@ class Control:
         return self.holder is not None and self.holder.priority == OVERRIDE
 
     def open(self) -> Claim:
-        claim = Claim()
+        claim = Claim(self._deliver)
         self.claims.append(claim)
         return claim
 
     def keep_alive(self) -> None:
         """Tell every client that the robot is still there."""
         for claim in self.claims:
-            claim.send(keep_alive=protocol.KeepAlivePing())
+            claim.keep_alive()
 
     def close(self, claim: Claim) -> None:
         """The client's stream has ended."""

@@ -62,7 +62,8 @@ class Memories:
     async def CreateFixedCustomObject(self, request, context):
         """An object that is only in its map: it drives round it."""
         pose, objects = request.pose, self.robot.map.objects
-        if len(objects) >= MOST_OBJECTS:
+        numbers = (pose.x, pose.y, pose.q0, pose.q3, request.x_size_mm, request.y_size_mm)
+        if len(objects) >= MOST_OBJECTS or not all(map(math.isfinite, numbers)):
             return protocol.CreateFixedCustomObjectResponse(status=OK, object_id=0)
         heading = 2 * math.atan2(pose.q3, pose.q0)
         shape = fp.Footprint(pose.x, pose.y, heading, request.x_size_mm / 2, request.y_size_mm / 2)
@@ -83,7 +84,7 @@ class Memories:
 
         def send():
             if outbox in robot.maps:
-                outbox.put(robot.map.message())
+                robot.send_map(outbox)
                 robot.world.after(period_ms, send)
 
         robot.maps.add(outbox)

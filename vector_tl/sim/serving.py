@@ -95,7 +95,9 @@ class RobotServers:
 
     async def restart(self, robot: VirtualVector, ms: float) -> None:
         """The robot's server goes away and comes back on the same port; what the robot was doing goes on."""
-        await self._servers.pop(robot.serial).stop(None)
+        server = self._servers.pop(robot.serial, None)  # None when it could not come back the last time
+        if server:
+            await server.stop(None)
         await asyncio.sleep(ms / 1000)
         await self.start(robot)
         robot.log("fault", fault="restart", state="end")

@@ -12,7 +12,7 @@ from vector_tl.errors import UserError
 from vector_tl.sim.body import Battery
 from vector_tl.sim.certificates import make_identity
 from vector_tl.sim.eye import Eye
-from vector_tl.sim.faults import MOMENTARY, Fault
+from vector_tl.sim.faults import MOMENTARY, Fault, known_name
 from vector_tl.sim.journal import Journal
 from vector_tl.sim.settings import SimSettings
 from vector_tl.sim.virtual import VirtualVector
@@ -50,6 +50,7 @@ class Simulator:
             VirtualVector(i, make_identity(i), self.world, eye, self.journal, self.truth_now, settings.lockstep) for i in range(settings.robots)
         ]
         self.restart = None  # set by the server: async (robot, ms) -> None
+        self._restarting: set[str] = set()  # serials
         self._states, self._frames = Beat(STATES_PER_S), Beat(settings.camera_fps)
         self._stepping = asyncio.Lock()
         self._asked_ms = 0.0  # the sum of all steps; the world stands at the grid's last moment before
@@ -210,15 +211,22 @@ class Simulator:
         """Begin a fault, or `clear` one (`name`) or all of them, on one robot (`serial`) or on all.
 
         Raises:
-            UserError: there is no such fault or robot.
+            UserError: there is no such fault or robot, or its server is restarting and shall do so again.
         """
         robots = [self.robot(body["serial"])] if body.get("serial") else self.robots
         if body.get("fault") == "clear":
+            wrong = set(body) - {"fault", "serial", "name"}
+            if wrong:
+                raise UserError(f"clear takes no {', '.join(sorted(wrong))}; it takes serial, name.")
+            only = body.get("name") and known_name(body["name"])
             for robot in robots:
-                for name in [body["name"]] if body.get("name") else list(robot.faults):
+                for name in [only] if only else list(robot.faults):
                     robot.end_fault(name)
             return {"t_ms": self.world.t_ms}
         fault = Fault.parse(body)
+        away = [robot.serial for robot in robots if robot.serial in self._restarting]
+        if fault.name == "restart" and away:
+            raise UserError(f"The server of {away[0]} is away already; wait until its restart has ended.")
         for robot in robots:
             if fault.name not in MOMENTARY:
                 robot.begin_fault(fault)
@@ -227,10 +235,17 @@ class Simulator:
             if fault.name.startswith("abort_"):
                 robot.abort(fault.name.removeprefix("abort_"))
             elif fault.name == "restart":
-                self.spawn(self.restart(robot, fault.ms))
+                self._restarting.add(robot.serial)
+                self.spawn(self._restart(robot, fault.ms))
         if fault.name in ("freeze", "kill"):
             asyncio.get_running_loop().call_later(0.02, _freeze if fault.name == "freeze" else _kill, fault.ms)  # after the answer
         return {"t_ms": self.world.t_ms}
+
+    async def _restart(self, robot: VirtualVector, ms: float) -> None:
+        try:
+            await self.restart(robot, ms)
+        finally:
+            self._restarting.discard(robot.serial)
 
 
 def _freeze(ms: float) -> None:

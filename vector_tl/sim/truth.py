@@ -2,11 +2,11 @@
 
 import contextlib
 import hmac
-import math
 import socket
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
@@ -17,6 +17,8 @@ from vector_tl.sim.simulator import Simulator
 from vector_tl.sim.view import view_routes
 
 MOST_STEP_MS = 600_000
+MOST_DIGITS = 18  # of a picture's number
+MOST = 1e9  # mm, ms or rad
 
 
 def truth_app(simulator: Simulator, token: str) -> Starlette:
@@ -28,7 +30,7 @@ def truth_app(simulator: Simulator, token: str) -> Starlette:
         simulator.sync()
         if image_id is None:
             return JSONResponse(simulator.truth_now(robot))
-        known = simulator.journal.truth(robot.serial, int(image_id)) if image_id.isdigit() else None
+        known = simulator.journal.truth(robot.serial, int(image_id)) if image_id.isdecimal() and len(image_id) <= MOST_DIGITS else None
         if known is None:
             return JSONResponse({"error": f"Nothing is known of picture {image_id} of {robot.serial}."}, 404)
         return JSONResponse(known)
@@ -55,15 +57,18 @@ def truth_app(simulator: Simulator, token: str) -> Starlette:
             raise UserError('Say either {"ms": how long} or {"frames": how many}.')
         if ms is not None and not 0 <= _number(ms, "ms") <= MOST_STEP_MS:
             raise UserError(f"ms must be from 0 to {MOST_STEP_MS}, not {ms}.")
-        if frames is not None and (not isinstance(frames, int) or not 1 <= frames <= 10_000):
+        if frames is not None and (not _whole(frames) or not 1 <= frames <= 10_000):
             raise UserError(f"frames must be a whole number from 1 to 10000, not {frames!r}.")
         return JSONResponse(await simulator.step(ms, frames))
 
     async def place(request: Request) -> JSONResponse:
         poses, joints = {}, []
-        for entry in (await _body(request)).get("vectors", []):
+        vectors = (await _body(request)).get("vectors", [])
+        if not isinstance(vectors, list) or not all(isinstance(entry, dict) for entry in vectors):
+            raise UserError('vectors must be a list of {"vector", "x_mm", "y_mm", "heading_rad"}.')
+        for entry in vectors:
             index = entry.get("vector")
-            if not isinstance(index, int) or not 0 <= index < simulator.world.count:
+            if not _whole(index) or not 0 <= index < simulator.world.count:
                 raise UserError(f"There is no Vector {index!r}; there are {simulator.world.count}, counted from 0.")
             poses[index] = tuple(_number(entry.get(key), key) for key in ("x_mm", "y_mm", "heading_rad"))
             body = simulator.world.bodies[index]
@@ -83,7 +88,7 @@ def truth_app(simulator: Simulator, token: str) -> Starlette:
 
     async def world(request: Request) -> JSONResponse:
         seed = (await _body(request)).get("seed")
-        if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
+        if not _whole(seed) or seed < 0:
             raise UserError(f"seed must be a whole number from 0 on, not {seed!r}.")
         simulator.sync()
         simulator.enter(seed)
@@ -92,9 +97,17 @@ def truth_app(simulator: Simulator, token: str) -> Starlette:
     async def bad_request(request: Request, error: UserError) -> JSONResponse:
         return JSONResponse({"error": str(error)}, 400)
 
+    async def no_such_page(request: Request, error: HTTPException) -> JSONResponse:
+        return JSONResponse({"error": f"{request.method} {request.url.path}: {error.detail}."}, error.status_code)
+
+    async def own_mistake(request: Request, error: Exception) -> JSONResponse:
+        """The last resort: whoever asks hears what went wrong, as JSON."""
+        simulator.journal.add("error", what=repr(error))
+        return JSONResponse({"error": f"The simulator could not answer {request.url.path}: {error!r}."}, 500)
+
     routes = [Route("/truth", truth), Route("/log", log), *view_routes(simulator)]
     routes += [Route(f"/{endpoint.__name__}", endpoint, methods=["POST"]) for endpoint in (fault, step, place, world)]
-    app = Starlette(routes=routes, exception_handlers={UserError: bad_request})
+    app = Starlette(routes=routes, exception_handlers={UserError: bad_request, HTTPException: no_such_page, Exception: own_mistake})
 
     async def behind_token(scope, receive, send):
         if scope["type"] == "http":
@@ -126,14 +139,18 @@ class TruthServer(uvicorn.Server):
 async def _body(request: Request) -> dict:
     try:
         body = await request.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         body = None
     if not isinstance(body, dict):
         raise UserError("The request's body must be a JSON object.")
     return body
 
 
+def _whole(value) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
 def _number(value, name: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= MOST:
         raise UserError(f"{name} must be a number, not {value!r}.")
     return float(value)

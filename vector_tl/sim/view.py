@@ -8,7 +8,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from vector_tl.errors import UserError
-from vector_tl.sim.faults import DEFAULT_MS, FAULTS, MOMENTARY
+from vector_tl.sim.faults import DEFAULT_MS, FAULTS, MOMENTARY, WITHOUT_MS
 from vector_tl.sim.simulator import Simulator
 
 PAGE = Path(__file__).parent / "page"
@@ -73,7 +73,8 @@ def describe(simulator: Simulator, since_ms: float = 0.0) -> dict:
              "collisions": robot.body.collisions, "falls": robot.body.falls, "faults": sorted(robot.faults)}
             for robot in simulator.robots
         ],
-        "faults": {name: {"does": does, "ms": DEFAULT_MS.get(name), "momentary": name in MOMENTARY} for name, (does, _) in FAULTS.items()},
+        "faults": {name: {"does": does, "ms": DEFAULT_MS.get(name), "momentary": name in MOMENTARY, "lasts": name not in WITHOUT_MS}
+                   for name, (does, _) in FAULTS.items()},
         "log": without_repeats(simulator.journal.since(since_ms))[-LOG_LINES:],
     }  # fmt: skip
 

@@ -13,7 +13,7 @@ from vector_tl.sim.body import Battery, Body, Done
 from vector_tl.sim.certificates import Identity
 from vector_tl.sim.control import Claim, Control
 from vector_tl.sim.eye import HIGH_SIZE_WH, SIZE_WH, Eye, View
-from vector_tl.sim.faults import CameraFaults, Fault, Lateness
+from vector_tl.sim.faults import CameraFaults, Fault, LateStream
 from vector_tl.sim.journal import Journal
 from vector_tl.sim.nav_map import NavMap
 from vector_tl.sim.outbox import Outbox
@@ -36,7 +36,7 @@ class VirtualVector:
         self.index, self.identity, self.serial = index, identity, identity.serial
         self.world, self.eye, self.journal, self._truth = world, eye, journal, truth
         self.lockstep = lockstep
-        self.control = Control(self._control_changed)
+        self.control = Control(self._control_changed, partial(self._deliver, "control"))
         self.cameras: set[Outbox] = set()
         self.events: dict[Outbox, Callable[[str], bool]] = {}
         self.streaming = self.high_resolution = False
@@ -47,6 +47,7 @@ class VirtualVector:
         self.map, self._remembered = NavMap(), None
         self.maps: set[Outbox] = set()
         self.photos: dict[int, tuple[int, bytes]] = {}  # id: time (Unix s), JPEG
+        self._photos_taken = 0  # also those that were deleted: no id is given twice
         self.volume = 3
         self.image_id = self.sent_image_id = self.last_image_ms = self._last_view_ms = 0
         self.shown: tuple[int, bytes] | None = None  # the newest frame that left it, for a person to look at
@@ -54,7 +55,7 @@ class VirtualVector:
         self.auto_exposure, self.exposure = True, Exposure(30, 1.0)  # the latter counts when the former is off
         self.faults: dict[str, Fault] = {}
         self._camera_faults = CameraFaults(index)
-        self._late_frames, self._late_events = Lateness(index, 0), Lateness(index, 1)
+        self._late = {stream: LateStream(world, index, number) for number, stream in enumerate(("camera", "event", "control", "map"))}
         self.unstalled = asyncio.Event()
         self.unstalled.set()
 
@@ -110,11 +111,8 @@ class VirtualVector:
         if picture is None:
             return
         message = protocol.CameraFeedResponse(frame_time_stamp=picture[1], image_id=picture[0], image_encoding=JPEG_COLOR, data=picture[2])
-        late = self.faults.get("camera_latency")
-        if late:
-            self.world.after(self._late_frames.after_ms(late, self.world.t_ms), lambda: self._send_frame(message))
-        else:
-            self._send_frame(message)
+        taken_ms = picture[1] if self.lockstep else None  # there a frame is drawn at the step's end
+        self._late["camera"].send(self.faults.get("camera_latency"), lambda: self._send_frame(message), taken_ms)
 
     def _send_frame(self, message) -> None:
         self.sent_image_id = message.image_id
@@ -139,12 +137,16 @@ class VirtualVector:
         message = protocol.EventResponse(
             status=protocol.ResponseStatus(code=protocol.ResponseStatus.OK), event=protocol.Event(**event))
         kind = next(iter(event))
-        late = self.faults.get("event_latency")
         for outbox in [to] if to else [outbox for outbox, wants in self.events.items() if wants(kind)]:
-            if late:
-                self.world.after(self._late_events.after_ms(late, self.world.t_ms), partial(outbox.put, message))
-            else:
-                outbox.put(message)
+            self._deliver("event", outbox, message)
+
+    def send_map(self, to: Outbox) -> None:
+        """Send the map as it is now."""
+        self._deliver("map", to, self.map.message())
+
+    def _deliver(self, stream: str, outbox: Outbox, message) -> None:
+        """Put a message into an outbox, late while the stream's fault is on."""
+        self._late[stream].send(self.faults.get(f"{stream}_latency"), partial(outbox.put, message))
 
     def state(self) -> protocol.RobotState:
         """The robot's own report of itself, at this moment."""
@@ -212,7 +214,8 @@ class VirtualVector:
     async def take_photo(self) -> None:
         """What it does when somebody asks for it."""
         _, t_ms, jpeg = await self.shoot(self.view(True))
-        number = len(self.photos) + 1
+        self._photos_taken += 1
+        number = self._photos_taken
         self.photos[number] = (PHOTO_EPOCH_S + t_ms // 1000, jpeg)
         self.log("photo", photo_id=number)
         self.send_event(photo_taken=protocol.PhotoTaken(photo_id=number))

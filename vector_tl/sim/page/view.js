@@ -185,7 +185,7 @@ function act(name, button) {
   const who = at("who").value ? { serial: at("who").value } : {};
   if (button.classList.contains("on")) return tell("fault", { fault: "clear", name, ...who });
   if (name === "kill" && !confirm("End the simulator at once?")) return null;
-  const ms = at("ms").value === "" ? {} : { ms: Number(at("ms").value) };
+  const ms = at("ms").value === "" || !scene.faults[name].lasts ? {} : { ms: Number(at("ms").value) };
   return tell("fault", { fault: name, ...ms, ...who });
 }
 
