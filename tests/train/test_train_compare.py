@@ -2,18 +2,21 @@
 
 import csv
 import json
+import re
 
 import cv2
 import numpy as np
 import pytest
 
 from vector_tl.errors import UsageError, UserError
+from vector_tl.evaluate.metrics import Outcome, measure
 from vector_tl.labels import dataset
 from vector_tl.nets import checkpoint
 from vector_tl.nets.build import build
 from vector_tl.train import compare as comparison
-from vector_tl.train.compare import Run, compare, plan, shuffled, still_rising
-from vector_tl.train.compare_page import answer, area, head_start, needed, reached
+from vector_tl.train.compare import Run, compare, own_share, plan, shuffled, still_rising
+from vector_tl.train.compare_figures import answer, area, at_first, difference, head_start, needed, reached, resampled, seen_until, signed
+from vector_tl.train.compare_page import _seen
 from vector_tl.train.compare_settings import CompareSettings
 
 
@@ -69,7 +72,8 @@ def test_both_arms_get_the_same_but_for_weights_and_rate(data, tmp_path, trained
     assert all(sentence.split(":")[0] in page for sentence in told["answer"])
     assert "src='http" not in page and "href='http" not in page and "Real pictures" in page and "The head start" in page and page.count("data:image/svg") == 2
     kept = json.loads((tmp_path / "out" / "results.json").read_text())
-    assert kept["summary"]["arms"]["coco"]["seen_for_ap50"]["0.9"] == pytest.approx(16) and kept["summary"]["difference"]["sessions"] == 2
+    assert kept["summary"]["arms"]["coco"]["seen_for_ap50"]["0.9"] == {"seen": 16, "reached": 2, "of": 2, "at_most": False}
+    assert kept["summary"]["difference"] == {"ap50_95": 0, "low": None, "high": None, "seeds": 2, "sessions": 2}  # two sessions give no interval
 
 
 def test_what_is_finished_is_not_run_again_and_another_experiment_is_refused(data, tmp_path, trained):
@@ -129,43 +133,101 @@ def test_area_and_levels():
     assert area(curve(0.5, 1.0)) == pytest.approx((0.25 + 0.75) / 2) and area([]) is None
     assert reached(curve(0.5, 1.0), 0.75) == pytest.approx(150) and reached(curve(0.5, 0.6), 0.8) is None
     assert reached(curve(None, 0.9), 0.9) == pytest.approx(200)
+    assert reached(curve(0.6, 0.9), 0.5) == 100 and at_first(curve(0.6, 0.9), 0.5) and not at_first(curve(0.4, 0.9), 0.5) and not at_first([], 0.5)
     rows = [{"pictures": 100, "ap50": 0.4}, {"pictures": 400, "ap50": 0.8}]
     assert needed(rows, 0.6) == pytest.approx(200) and needed(rows, 0.3) == 100 and needed(rows, 0.9) is None and needed([], 0.5) is None
 
 
-def test_head_start_is_measured_against_the_longest_training_from_scratch():
-    def run(kind, arm, seed, *heights):
-        return {"kind": kind, "arm": arm, "size": "all", "seed": seed, "curve": curve(*heights)}
+@pytest.mark.parametrize("heights, seen, shown", [
+    ([(0.4, 0.6), (0.3, 0.7), (0.1, 0.4)], 150, "2 of 3 seeds: 150 (1.5 epochs)"),
+    ([(0.4, 0.6), (0.6, 0.7)], 125, "at most 125 (1.2 epochs)"),
+    ([(0.1, 0.2)], None, "not reached"),
+    ([(0.4, 0.6)], 150, "150 (1.5 epochs)"),
+])  # fmt: skip
+def test_what_a_level_takes(heights, seen, shown):
+    told = seen_until([curve(*some) for some in heights], 0.5)
+    assert told["seen"] == (None if seen is None else pytest.approx(seen)) and told["of"] == len(heights)
+    assert _seen({"pictures": 100, "seen_for_ap50": {"0.5": told}}, 0.5, own_share=1.0) == shown
 
+
+def test_epochs_count_own_pictures_only(tmp_path):
+    alone, beside = (CompareSettings(data=tmp_path, out=tmp_path, backgrounds=folder) for folder in (None, tmp_path))
+    assert own_share(alone) == 1 and own_share(beside) == 14 / 16
+    assert _seen({"pictures": 100, "seen_for_ap50": {"0.5": seen_until([curve(0.4, 0.6)], 0.5)}}, 0.5, own_share(beside)) == "150 (1.3 epochs)"
+
+
+def run(kind, arm, seed, *heights):
+    return {"kind": kind, "arm": arm, "size": "all", "seed": seed, "curve": curve(*heights)}
+
+
+def test_head_start_is_measured_against_the_longest_training_from_scratch():
     alone = [run("equal", "coco", 0, 0.2, 0.6), run("equal", "scratch", 0, 0.0, 0.1)]
     assert head_start(alone[:1]) is None
-    assert head_start(alone) == {"seeds": 1, "ap50_95": 0.1, "scratch_seen": 200, "transfer_seen": pytest.approx(50), "share": pytest.approx(0.25)}
+    assert head_start(alone) == {"seeds": 1, "ap50_95": 0.1, "scratch_seen": 200, "transfer_seen": 100, "share": pytest.approx(0.5), "at_most": True}
     longer = [*alone, run("long", "scratch", 0, 0.1, 0.3, 0.4, 0.39)]
-    assert head_start(longer) == {"seeds": 1, "ap50_95": 0.4, "scratch_seen": 300, "transfer_seen": pytest.approx(150), "share": pytest.approx(0.5)}
+    assert head_start(longer) == {"seeds": 1, "ap50_95": 0.4, "scratch_seen": 300, "transfer_seen": pytest.approx(150), "share": pytest.approx(0.5), "at_most": False}
     shorter = [*longer, run("equal", "coco", 1, 0.1, 0.2), run("equal", "scratch", 1, 0.1, 0.3)]
     assert head_start(shorter) == head_start(longer)
     never = [*shorter, run("long", "scratch", 1, 0.1, 0.3)]
-    assert head_start(never) == {"seeds": 2, "ap50_95": pytest.approx(0.35), "scratch_seen": 250, "transfer_seen": None, "share": None}
+    assert head_start(never) == {"seeds": 2, "ap50_95": pytest.approx(0.35), "scratch_seen": 250, "transfer_seen": None, "share": None, "at_most": False}
 
 
-def told(a: float, b: float, low: float, high: float, rising: bool, long: dict | None = None) -> dict:
+def test_to_be_ahead_of_nothing_is_no_head_start():
+    assert head_start([run("equal", "coco", 0, 0.2, 0.6), run("equal", "scratch", 0, 0.0, 0.04)]) is None
+
+
+@pytest.mark.parametrize("sessions, known", [(["a"] * 4, False), (["a", "a", "b", "b"], False), (["a", "b", "c", "c"], True)])
+def test_too_few_test_sessions_have_no_interval(tmp_path, sessions, known):
+    rng, results = np.random.default_rng(0), []
+    for arm, shift_px in (("coco", 0), ("scratch", 3)):
+        box = rng.uniform(10, 90, (4, 1, 2))
+        boxes = np.concatenate([box, box + 40], axis=2)
+        outcomes = [Outcome((640, 360), some, some + shift_px, np.array([0.9])) for some in boxes]
+        (tmp_path / "runs" / f"equal-{arm}-all-seed0").mkdir(parents=True)
+        comparison._keep_outcomes(tmp_path / "runs" / f"equal-{arm}-all-seed0" / "test.npz", outcomes)
+        results.append(run("equal", arm, 0, 0.5) | {"sessions": sessions, "test": measure(outcomes, 0.5)})
+    gap = difference(results, "equal", resampled(tmp_path, results))
+    assert gap["ap50_95"] > 0.1 and (gap["low"] is not None) == (gap["high"] is not None) == known
+
+
+def told(a: float, b: float, low: float | None, high: float | None, rising: bool, long: dict | None = None, transfer_long: dict | None = None,
+         few: float = 0.5, sessions: int = 9) -> dict:  # fmt: skip
     arms = {name: {"seen": 1000, "ap50_95": ap, "still_rising": rising} for name, ap in (("coco", a), ("scratch", b))}
-    few = {"coco": 0.5, "scratch": 0.1}
-    rows = {name: [{"pictures": 70, "ap50_95": few[name]}, {"pictures": 400, "ap50_95": ap}] for name, ap in (("coco", a), ("scratch", b))}
-    gap = {"ap50_95": a - b, "low": low, "high": high, "seeds": 3, "sessions": 9}
+    arms["coco"] |= {"long": transfer_long} if transfer_long else {}
+    rows = {name: [{"pictures": 70, "ap50_95": at_70}, {"pictures": 400, "ap50_95": ap}] for name, at_70, ap in (("coco", few, a), ("scratch", 0.1, b))}
+    gap = {"ap50_95": a - b, "low": low, "high": high, "seeds": 3, "sessions": sessions}
     return {"arms": arms, "by_size": rows, "difference": gap, "difference_long": long}
 
 
 @pytest.mark.parametrize("figures, first, second", [
     (told(0.8, 0.4, 0.3, 0.5, True), "Yes, transfer", "With 70 pictures transfer already does as well as scratch with 400; but scratch was still rising"),
     (told(0.6, 0.59, -0.05, 0.07, False), "No difference can be told", "No smaller amount of pictures"),
-    (told(0.5, 0.7, -0.3, -0.1, False), "No, training from scratch is better", "scratch had stopped gaining"),
+    (told(0.5, 0.7, -0.3, -0.1, False), "No, training from scratch is better here", "scratch had stopped gaining after 1,000 pictures seen."),
     (told(0.8, 0.4, 0.3, 0.5, False, {"ap50_95": 0.1, "low": -0.02, "high": 0.2}), "Yes", "transfer ends level (+0.10"),
     (told(0.8, 0.4, 0.3, 0.5, False, {"ap50_95": 0.1, "low": 0.02, "high": 0.2}), "Yes", "transfer ends ahead"),
+    (told(0.8, 0.4, 0.3, 0.5, False, {"ap50_95": -0.1, "low": -0.2, "high": -0.02}, {"still_rising": False}), "Yes", "transfer ends behind"),
+    (told(0.8, 0.4, 0.3, 0.5, False, {"ap50_95": -0.1, "low": -0.2, "high": -0.02}, {"still_rising": True}), "Yes", "transfer is behind so far"),
+    (told(0.8, 0.4, 0.3, 0.5, False, {"ap50_95": 0.0, "low": -0.1, "high": 0.1}, {"still_rising": True}), "Yes", "transfer is level so far"),
+    (told(0.8, 0.4, 0.3, 0.5, False, {"ap50_95": 0.1, "low": 0.02, "high": 0.2}, {"still_rising": True}), "Yes", "transfer ends ahead"),
+    (told(0.52, 0.5, None, None, False, sessions=1), "So few test sessions (1) do not allow to tell", "scratch had stopped"),
+    (told(0.5, 0.7, None, None, False, {"ap50_95": 0.1, "low": None, "high": None}, sessions=2), "So few test sessions (2)", "do not allow to tell which is"),
+    (told(0.704, 0.701, 0.0004, 0.0052, False), "Transfer learning is better here, but hardly", "No smaller"),
+    (told(0.701, 0.704, -0.0052, -0.0004, False), "Training from scratch is better here, but hardly", "No smaller"),
+    (told(0.0, 0.0, 0.0, 0.0, True, few=0.0), "Nothing can be told yet", "scratch has hardly begun, and so has transfer with any smaller"),
+    (told(0.04, 0.01, 0.02, 0.04, True, few=0.03), "Nothing can be told yet", "scratch has hardly begun"),
+    (told(0.7, 0.01, 0.6, 0.8, True, few=0.6), "Yes", "With 70 pictures transfer already does as well"),
+    (told(0.7, 0.01, 0.6, 0.8, True, few=0.04), "Yes", "and so has transfer with any smaller amount"),
+    (told(0.5, 0.501, -0.03, -0.0001, False), "Training from scratch is better here, but hardly", "No smaller"),
 ])  # fmt: skip
 def test_the_answer_follows_from_the_figures(figures, first, second):
     sentences = answer(figures)
     assert sentences[0].startswith(first) and second in sentences[1]
+    assert not re.search(r"-0\.0+(?!\d)", "".join(sentences))  # no minus before nothing
+
+
+@pytest.mark.parametrize("value, digits, shown", [(-0.001, 2, "+0.00"), (-0.0, 2, "+0.00"), (-0.006, 2, "-0.01"), (0.123, 2, "+0.12"), (-0.001, 3, "-0.001")])
+def test_signed(value, digits, shown):
+    assert signed(value, digits) == shown
 
 
 def test_processes_share_the_work_and_wait_for_each_other(data, tmp_path, trained, monkeypatch):

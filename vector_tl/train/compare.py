@@ -173,6 +173,13 @@ def finish(run: Run, settings: CompareSettings, splits: dict[str, list[Item]]) -
     return result
 
 
+def own_share(settings: CompareSettings) -> float:
+    """Share of a batch that are training pictures, not backgrounds beside them, as `Batches` fills it."""
+    if settings.backgrounds is None:
+        return 1.0
+    return 1 - max(1, round(settings.batch_size * TrainSettings.background_share)) / settings.batch_size
+
+
 def shuffled(splits: dict[str, list[Item]]) -> tuple[list[Item], list[Item], list[Item]]:
     """The same pictures divided by picture, not by session, in the same numbers: what most reports of the field do."""
     everything = [item for items in splits.values() for item in items]
