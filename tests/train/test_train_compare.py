@@ -3,21 +3,25 @@
 import csv
 import json
 import re
+import shlex
+from dataclasses import replace
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
+from vector_tl.cli import parse
 from vector_tl.errors import UsageError, UserError
 from vector_tl.evaluate.metrics import Outcome, measure
 from vector_tl.labels import dataset
 from vector_tl.nets import checkpoint
 from vector_tl.nets.build import build
 from vector_tl.train import compare as comparison
-from vector_tl.train.compare import Run, compare, own_share, plan, shuffled, still_rising
+from vector_tl.train.compare import Run, best_rate, choose_rates, compare, own_share, plan, possible_sizes, shuffled, still_rising
 from vector_tl.train.compare_figures import answer, area, at_first, difference, head_start, needed, reached, resampled, seen_until, signed
 from vector_tl.train.compare_page import _seen
-from vector_tl.train.compare_settings import CompareSettings
+from vector_tl.train.compare_settings import CompareSettings, command
 
 
 def curve(*heights: float | None) -> list[dict]:
@@ -53,6 +57,7 @@ def trained(monkeypatch):
         return {"ap50": height, "ap50_95": height, "seconds": 0.1}
 
     monkeypatch.setattr(comparison, "train", quick)
+    monkeypatch.setattr(comparison, "find_weights", lambda coco: coco)
     return asked
 
 
@@ -67,7 +72,7 @@ def test_both_arms_get_the_same_but_for_weights_and_rate(data, tmp_path, trained
     assert {lr for (init, *_), (_, lr) in equal.items() if init == "coco"} == {8e-4}  # each has the rate that served it best
     assert {lr for (init, *_), (_, lr) in equal.items() if init == "scratch"} == {1.6e-3}
     assert {pictures for _, pictures, _ in equal} == {2, None}
-    assert told["runs"] == len(trained) == 6 + 8 + 2 + 4 and len(told["answer"]) == 2
+    assert told["runs"] == len(trained) == 6 + 1 + 8 + 2 + 4 and len(told["answer"]) == 2
     page = (tmp_path / "out" / "index.html").read_text()
     assert all(sentence.split(":")[0] in page for sentence in told["answer"])
     assert "src='http" not in page and "href='http" not in page and "Real pictures" in page and "The head start" in page and page.count("data:image/svg") == 2
@@ -88,17 +93,138 @@ def test_what_is_finished_is_not_run_again_and_another_experiment_is_refused(dat
         compare(small(data, tmp_path, seen=40))
 
 
+def test_what_may_change_between_two_starts(data, tmp_path, trained, monkeypatch):
+    """Nothing is trained here: only whether the folder is taken for the same experiment, and what it then remembers."""
+    monkeypatch.setattr(comparison, "share", lambda runs, *_: [{"lr": 8e-4, "arm": run.arm, "val_ap50_95": 0.5, "curve": []} for run in runs])
+    monkeypatch.chdir(tmp_path)
+    first = small(data, tmp_path, most_seen=0, lrs=(8e-4,), backgrounds=data / "images")
+    compare(first)
+    compare(replace(first, data=Path("data"), backgrounds=Path("data/../data/images"), device="cpu", most_seen=64, threads=1))
+    compare(first)  # the long ones are left out this time, not forgotten
+    with pytest.raises(UserError, match="another most_seen"):
+        compare(replace(first, most_seen=72))
+    with pytest.raises(UserError, match="another batch_size"):
+        compare(replace(first, batch_size=4))
+    compare(CompareSettings(data=data, out=first.out, page_only=True))  # takes the settings from there
+    again = command(replace(first, most_seen=64))
+    assert again in (first.out / "index.html").read_text() and "--lrs 0.0008 " in again and "--sizes 2 all " in again
+    with pytest.raises(UserError, match="another seen"):
+        compare(CompareSettings(data=data, out=first.out, seen=40, page_only=True))
+    dataset.write_splits(data, {"a": "train", "b": "val", "c": "val", "d": "test", "e": "test"})
+    with pytest.raises(UserError, match="another digest"):
+        compare(replace(first, page_only=True))
+
+
+@pytest.mark.parametrize("other", [
+    {}, {"most_seen": 0}, {"lrs": (1e-4, 0.5)}, {"sizes": ("25",), "seeds": 1}, {"device": "cpu", "threads": 2, "batch_size": 4, "evaluations": 3},
+    {"arch": "ssdlite320_mobilenet_v3_large", "real": Path("my stills"), "negatives": Path("n"), "test_negatives": Path("t"), "backgrounds": Path("b")},
+])  # fmt: skip
+def test_again_is_what_was_asked_for(other):
+    settings = CompareSettings(**{"data": Path("data"), "out": Path("runs/a b")} | other)
+    program, name, *words = shlex.split(command(settings))
+    assert (program, name) == ("vector-tl", "compare") and parse("compare", words)[0] == settings
+    assert command(replace(settings, page_only=True)) == command(settings)
+
+
+@pytest.mark.parametrize("what", ["real", "test_negatives", "backgrounds", "negatives"])
+def test_a_folder_that_is_not_there_is_found_out_before_any_training(data, tmp_path, trained, what):
+    with pytest.raises(UserError, match="nowhere"):
+        compare(small(data, tmp_path, **{what: tmp_path / "nowhere"}))
+    assert trained == [] and not (tmp_path / "out" / "experiment.json").exists()
+
+
+def test_missing_coco_weights_are_found_out_before_any_training(data, tmp_path, trained, monkeypatch):
+    monkeypatch.undo()
+    with pytest.raises(UserError, match="no COCO weights"):
+        compare(small(data, tmp_path, coco=tmp_path / "nowhere"))
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_fails_after_a_training_does_not_cost_it(data, tmp_path, trained, monkeypatch):
+    settings = small(data, tmp_path, seeds=1, sizes=("all",), most_seen=0, lrs=(8e-4,))
+    look_at = comparison.look_at
+
+    def full(*_):
+        raise UserError("The disk is full.")
+
+    monkeypatch.setattr(comparison, "look_at", full)
+    for _ in range(2):
+        with pytest.raises(UserError, match="full"):
+            compare(settings)
+    assert len(trained) == 1
+    monkeypatch.setattr(comparison, "look_at", look_at)
+    compare(settings)
+    assert [name for name, *_ in trained] == ["equal-coco-all-seed0", "equal-scratch-all-seed0", "random-coco-all-seed0", "random-scratch-all-seed0"]
+
+
+@pytest.mark.parametrize("ap_of_rate, tried, chosen", [
+    ({4e-4: 0.5, 8e-4: 0.6, 1.6e-3: 0.5}, 3, 8e-4),
+    ({4e-4: 0.5, 8e-4: 0.6, 1.6e-3: 0.7, 3.2e-3: 0.6}, 4, 1.6e-3),
+    ({4e-4: 0.5, 8e-4: 0.6, 1.6e-3: 0.7, 3.2e-3: 0.8, 6.4e-3: 0.9}, 5, 6.4e-3),  # twice and no more
+    ({2e-4: 0.8, 4e-4: 0.7, 8e-4: 0.6, 1.6e-3: 0.5, 1e-4: None}, 5, 2e-4),
+    ({4e-4: 0.5, 8e-4: None, 1.6e-3: None, 2e-4: 0.4}, 4, 4e-4),  # None: diverges
+])  # fmt: skip
+def test_rates_beyond_an_edge_are_tried_and_divergence_is_no_end(data, tmp_path, monkeypatch, ap_of_rate, tried, chosen):
+    seen = []
+
+    def quick(settings, _items):
+        seen.append(settings.lr)
+        if ap_of_rate[settings.lr] is None:
+            raise UserError("The loss is no longer a finite number at step 3; start again with a lower --lr.")
+        settings.out.with_suffix(".csv").write_text(f"pictures_seen,loss,ap50,ap50_95\n8,1.0,{ap_of_rate[settings.lr]},{ap_of_rate[settings.lr]}\n")
+        return {"ap50": 0.5, "ap50_95": ap_of_rate[settings.lr], "seconds": 0.1}
+
+    monkeypatch.setattr(comparison, "train", quick)
+    settings = small(data, tmp_path, lrs=(4e-4, 8e-4, 1.6e-3))
+    material = comparison.gather(settings)
+    assert choose_rates(settings, material) == {"coco": chosen, "scratch": chosen} and len(seen) == 2 * tried == 2 * len(set(seen))
+    assert choose_rates(settings, material) == {"coco": chosen, "scratch": chosen} and len(seen) == 2 * tried  # known by now
+
+
+def test_training_that_diverges_at_every_rate(data, tmp_path, monkeypatch):
+    def diverge(*_):
+        raise UserError("The loss is no longer a finite number at step 3; start again with a lower --lr.")
+
+    monkeypatch.setattr(comparison, "train", diverge)
+    settings = small(data, tmp_path)
+    with pytest.raises(UserError, match="diverges at every learning rate .0.0001, 0.0002, 0.0004"):
+        choose_rates(settings, comparison.gather(settings))
+
+
+@pytest.mark.parametrize("trials, chosen", [
+    ([(1e-3, 0.6, 2.0), (2e-3, 0.5, 1.0)], 1e-3),
+    ([(1e-3, 0.008, 2.0), (2e-3, 0.005, 1.0)], 2e-3),  # .008 and .005 are chance
+    ([(1e-3, None, 2.0), (2e-3, 0.0, None)], 1e-3),
+])  # fmt: skip
+def test_best_rate(trials, chosen):
+    assert best_rate([{"lr": lr, "val_ap50_95": ap, "curve": [] if loss is None else [{"loss": loss}]} for lr, ap, loss in trials]) == chosen
+
+
+@pytest.mark.parametrize("sizes, kept", [
+    (("2", "all"), ("2", "all")), (("2", "8", "9", "all"), ("2", "all")), (("2", "8", "9"), ("2", "8")), (("all", "all"), ("all",)), (("9",), None),
+])  # fmt: skip
+def test_more_pictures_than_there_are(sizes, kept):
+    if kept is None:
+        with pytest.raises(UsageError, match="8 pictures"):
+            possible_sizes(sizes, 8)
+    else:
+        assert possible_sizes(sizes, 8) == kept
+
+
 def test_the_page_of_what_is_there(data, tmp_path, trained):
     told = compare(small(data, tmp_path, page_only=True))
-    assert trained == [] and "no pair" in told["answer"][0]
+    assert trained == [] and "no pair" in told["answer"][0] and not (tmp_path / "out" / "experiment.json").exists()
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"sizes": ("0",)}, {"sizes": ("many",)}, {"sizes": ()}, {"seeds": 0}, {"seen": 4}, {"most_seen": 8}, {"lrs": ()}, {"lrs": (-1.0,)}]
-)
-def test_wrong_settings(data, tmp_path, wrong):
+    "wrong",
+    [{"sizes": ("0",)}, {"sizes": ("many",)}, {"sizes": ()}, {"seeds": 0}, {"seen": 4}, {"most_seen": 8}, {"lrs": ()}, {"lrs": (-1.0,)},
+     {"arch": "vgg"}, {"batch_size": 1}, {"evaluations": 0}, {"threads": 0}, {"device": "gpu"}, {"sizes": ("9",)}],
+)  # fmt: skip
+def test_wrong_settings(data, tmp_path, trained, wrong):
     with pytest.raises(UsageError):
         compare(small(data, tmp_path, **wrong))
+    assert trained == [] and not (tmp_path / "out").exists()  # nothing holds on to them
 
 
 def test_a_data_set_without_test_sessions(data, tmp_path, trained):
@@ -250,5 +376,5 @@ def test_processes_share_the_work_and_wait_for_each_other(data, tmp_path, traine
     claim = comparison._claimed(theirs)
     assert claim.__enter__()
     told = compare(settings)
-    assert waited == [19] and len(trained) == 19 and told["runs"] == 20
+    assert waited == [20] and len(trained) == 20 and told["runs"] == 21
     assert "equal-coco-all-seed0" not in [name for name, *_ in trained]

@@ -2,7 +2,6 @@
 
 import html
 import json
-from dataclasses import asdict
 from pathlib import Path
 
 import cv2
@@ -14,21 +13,21 @@ from vector_tl.evaluate.metrics import match
 from vector_tl.files import write_atomic
 from vector_tl.labels.dataset import Item
 from vector_tl.train.batches import KEPT_WH
-from vector_tl.train.compare import ARMS, own_share, read_outcomes
+from vector_tl.train.compare import ARMS, Material, own_share, read_outcomes
 from vector_tl.train.compare_figures import LEVELS, area, folder, mean, needed, reached, runs_of, summary  # noqa: F401  (scripts take area, reached from here)
-from vector_tl.train.compare_settings import CompareSettings
+from vector_tl.train.compare_settings import CompareSettings, command
 
 NAMES = {"coco": "transfer (from COCO)", "scratch": "from scratch"}
 COLORS = {"coco": "#0b8a7a", "scratch": "#d9730d"}
 WORST = 12
 
 
-def write_page(settings: CompareSettings, results: list[dict], splits: dict[str, list[Item]]) -> dict:
+def write_page(settings: CompareSettings, results: list[dict], material: Material) -> dict:
     """Write results.json and index.html of what is finished; the figures as `vector-tl compare` tells them."""
     told = summary(settings.out, results)
     sections = [
         _answer(told), _table(told), _plots(results, told), _needed(told, own_share(settings)), _ahead(told), _random(results), _heights(results), _real(told),
-        _worst(settings.out, results, splits), _how(settings, results),
+        _worst(settings.out, results, material.splits), _how(settings, results),
     ]  # fmt: skip
     page = settings.out / "index.html"
     pages.write_page(page, "Transfer or scratch?", sections, "Is transfer learning worth it?")
@@ -193,13 +192,12 @@ def _worst(out: Path, results: list[dict], splits: dict[str, list[Item]]) -> str
 
 
 def _how(settings: CompareSettings, results: list[dict]) -> str:
-    own = {key: str(value) for key, value in asdict(settings).items() if value not in (None, False)}
     hours = sum(r["seconds"] for r in results) / 3600
-    options = " ".join(f"--{key.replace('_', '-')} {html.escape(value)}" for key, value in own.items() if key in ("data", "out", "seeds", "seen", "most_seen"))
+    rate = ", and the learning rate, chosen for each on the val sessions" if any(r["kind"] == "lr" for r in results) else ""
     return (
         f"<h2>How it was made</h2><p class=soft>{len(results)} trainings, {hours:.1f} hours, vector_tl {__version__}, {html.escape(settings.arch)}. "
-        f"Both arms: same network, pictures, order, augmentation and schedule; the first weights differ, and the learning rate, chosen for each on the val "
-        f"sessions. Again: <code>vector-tl compare {options}</code></p>"
+        f"Both arms: same network, pictures, order, augmentation and schedule; the first weights differ{rate}. "
+        f"Again: <code>{html.escape(command(settings))}</code></p>"
     )
 
 

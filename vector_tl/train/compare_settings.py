@@ -1,9 +1,14 @@
 """Settings of `vector-tl compare`."""
 
-from dataclasses import dataclass
+import ast
+import shlex
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 from vector_tl.errors import UsageError
+
+NOT_NOTED = ("out", "threads", "page_only")  # of no matter to an experiment
+MAY_CHANGE = (*NOT_NOTED, "device", "seeds", "sizes")  # between one start and the next
 
 
 @dataclass(frozen=True)
@@ -59,3 +64,51 @@ class CompareSettings:
             raise UsageError("--seeds must be at least 1, --seen at least a batch, and --most-seen 0 or at least --seen.")
         if not self.lrs or not all(0 < lr < 1 for lr in self.lrs):
             raise UsageError("--lrs takes at least one learning rate between 0 and 1.")
+        if self.batch_size < 2 or self.evaluations < 1 or (self.threads is not None and self.threads < 1):
+            raise UsageError("--batch-size must be at least 2, --evaluations and --threads at least 1.")
+        if self.device.split(":")[0] not in ("auto", "cpu", "cuda"):
+            raise UsageError(f"--device is cpu, cuda or auto, not {self.device}.")
+        from vector_tl.nets.build import ARCHS
+
+        if self.arch not in ARCHS:
+            raise UsageError(f"There is no network {self.arch!r}; choose one of {', '.join(ARCHS)}.")
+
+
+def noted(settings: CompareSettings) -> dict[str, str]:
+    """What experiment.json says of an experiment; one folder has one name, from wherever it was called."""
+    own = {key: value for key, value in asdict(settings).items() if key not in NOT_NOTED}
+    return {key: str(value.resolve() if isinstance(value, Path) else value) for key, value in own.items()}
+
+
+def changed(settings: CompareSettings, before: dict[str, str]) -> list[str]:
+    """The settings that make another experiment of the one that experiment.json tells of."""
+    own = {key: value for key, value in noted(settings).items() if key not in MAY_CHANGE}
+    if "0" in (own["most_seen"], before.get("most_seen")):
+        del own["most_seen"]  # the longer trainings may come later, or be left out
+    paths = {field.name for field in fields(settings) if field.type in (Path, Path | None)}
+    there = {key: str(Path(text).resolve()) if key in paths and text != "None" else text for key, text in before.items()}
+    return [key for key in own if there.get(key) != own[key]]
+
+
+def recalled(settings: CompareSettings, before: dict[str, str]) -> CompareSettings:
+    """The same, with what experiment.json tells in place of what is at its default."""
+    there = {}
+    for key, default in _defaults().items():
+        if key in before and key not in NOT_NOTED and getattr(settings, key) == default:
+            text = before[key]
+            there[key] = None if text == "None" else Path(text) if default is None else text if isinstance(default, str) else ast.literal_eval(text)
+    return replace(settings, **there)
+
+
+def command(settings: CompareSettings) -> str:
+    """What to type for the same experiment: every setting that is not at its default, but for --page-only, which would train nothing."""
+    words = ["vector-tl", "compare"]
+    for key, value in asdict(settings).items():
+        if key != "page_only" and value != _defaults().get(key):
+            words += [f"--{key.replace('_', '-')}", *map(str, value if isinstance(value, tuple) else (value,))]
+    return shlex.join(words)
+
+
+def _defaults() -> dict:
+    """Of the settings that have one."""
+    return {field.name: field.default for field in fields(CompareSettings) if field.name not in ("data", "out")}
