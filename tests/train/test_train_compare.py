@@ -20,8 +20,9 @@ from vector_tl.nets.build import build
 from vector_tl.train import compare as comparison
 from vector_tl.train.compare import Run, best_rate, choose_rates, compare, own_share, plan, possible_sizes, shuffled, still_rising
 from vector_tl.train.compare_figures import answer, area, at_first, difference, head_start, needed, reached, resampled, seen_until, signed
-from vector_tl.train.compare_page import _seen
+from vector_tl.train.compare_page import _by_picture, _seen
 from vector_tl.train.compare_settings import CompareSettings, command
+from vector_tl.train.compare_sheets import judge, worst_false_boxes, worst_misses
 
 
 def curve(*heights: float | None) -> list[dict]:
@@ -76,6 +77,8 @@ def test_both_arms_get_the_same_but_for_weights_and_rate(data, tmp_path, trained
     page = (tmp_path / "out" / "index.html").read_text()
     assert all(sentence.split(":")[0] in page for sentence in told["answer"])
     assert "src='http" not in page and "href='http" not in page and "Real pictures" in page and "The head start" in page and page.count("data:image/svg") == 2
+    assert "20 real pictures" in page and "12 of 20" in page and "8 test pictures with a miss" in page and "learning rate (chosen on val)" in page
+    assert re.search(r"<td>0.0032</td><td>-</td><td>0.384 \(1.000\)</td>", page) and "0.400 (1.000), chosen" in page  # tried beyond the edge, and not better
     kept = json.loads((tmp_path / "out" / "results.json").read_text())
     assert kept["summary"]["arms"]["coco"]["seen_for_ap50"]["0.9"] == {"seen": 16, "reached": 2, "of": 2, "at_most": False}
     assert kept["summary"]["difference"] == {"ap50_95": 0, "low": None, "high": None, "seeds": 2, "sessions": 2}  # two sessions give no interval
@@ -154,6 +157,7 @@ def test_what_fails_after_a_training_does_not_cost_it(data, tmp_path, trained, m
     assert len(trained) == 1
     monkeypatch.setattr(comparison, "look_at", look_at)
     compare(settings)
+    assert "chosen" not in (settings.out / "index.html").read_text()  # of one rate there is no choice
     assert [name for name, *_ in trained] == ["equal-coco-all-seed0", "equal-scratch-all-seed0", "random-coco-all-seed0", "random-scratch-all-seed0"]
 
 
@@ -354,6 +358,25 @@ def test_the_answer_follows_from_the_figures(figures, first, second):
 @pytest.mark.parametrize("value, digits, shown", [(-0.001, 2, "+0.00"), (-0.0, 2, "+0.00"), (-0.006, 2, "-0.01"), (0.123, 2, "+0.12"), (-0.001, 3, "-0.001")])
 def test_signed(value, digits, shown):
     assert signed(value, digits) == shown
+
+
+def test_misses_and_false_boxes_are_two_sheets():
+    box, none = np.array([[10.0, 10, 50, 50]]), np.zeros((0, 4))
+    outcomes = [
+        Outcome((640, 360), box, box, np.array([0.9])),  # found
+        Outcome((640, 360), box, box, np.array([0.4])),  # too unsure
+        Outcome((640, 360), box, none, np.zeros(0)),  # not seen at all
+        Outcome((640, 360), none, box, np.array([0.7])),
+        Outcome((640, 360), box, box + 100, np.array([0.99])),  # both
+    ]  # fmt: skip
+    judged = judge(outcomes, 0.5)
+    assert [one.number for one in worst_misses(judged)] == [2, 4, 1] and [one.number for one in worst_false_boxes(judged)] == [4, 3]
+    assert [one.words for one in judged] == ["", "missed (0.40)", "missed, no box there", "false box (0.70)", "missed, no box there, false box (0.99)"]
+
+
+@pytest.mark.parametrize("gains, says", [([], "Neither arm"), ([0.1, 0.02], "is higher (+0.06)"), ([-0.03], "not higher (-0.03)"), ([0.001], "not higher (+0.00)")])
+def test_what_a_division_by_picture_says(gains, says):
+    assert says in _by_picture(gains) and ("by heart counts" in _by_picture(gains)) == ("is higher" in says)
 
 
 def test_processes_share_the_work_and_wait_for_each_other(data, tmp_path, trained, monkeypatch):
