@@ -183,7 +183,7 @@ def best_rate(trials: list[dict]) -> float:
     """The learning rate with the best AP50-95 on the val sessions; by the last training loss where that has hardly begun: then AP is chance."""
     if max(result["val_ap50_95"] or 0.0 for result in trials) >= HARDLY_BEGUN:
         return max(trials, key=lambda result: result["val_ap50_95"] or 0.0)["lr"]
-    return min(trials, key=lambda result: (result["curve"][-1]["loss"] if result["curve"] else math.inf, result["lr"]))["lr"]
+    return min(trials, key=lambda result: (result["curve"][-1]["loss"], 0) if result["curve"] else (math.inf, result["lr"]))["lr"]  # all diverge: lowest
 
 
 def _beyond(best: float, rates: list[float]) -> float | None:

@@ -51,7 +51,7 @@ def _table(told: dict, results: list[dict]) -> str:
 
 
 def _chosen(results: list[dict]) -> str:
-    return " (chosen on val)" if any(r["kind"] == "lr" for r in results) else ""  # of a single one there was no choice
+    return " (chosen)" if any(r["kind"] == "lr" for r in results) else ""  # of a single one there was no choice
 
 
 def _rates(told: dict, results: list[dict]) -> str:
@@ -63,8 +63,8 @@ def _rates(told: dict, results: list[dict]) -> str:
         cells = [_trial(trials[arm, lr]) if (arm, lr) in trials else "-" for arm in ARMS]
         rows.append((f"{lr:g}", *(cell + ", chosen" * (told["arms"].get(arm, {}).get("lr") == lr) for arm, cell in zip(ARMS, cells, strict=True))))
     note = (
-        f"AP50-95 on the val sessions after {max(r['seen'] for r in trials.values()):,} pictures seen, in brackets the last training loss. The best AP chooses; "
-        f"of an arm that stays below {HARDLY_BEGUN:g} everywhere the lowest loss: such an AP is chance."
+        f"AP50-95 on the val sessions after {max(r['seen'] for r in trials.values()):,} pictures seen, in brackets the last training loss. "
+        f"The best AP chooses; of an arm that stays below {HARDLY_BEGUN:g} everywhere the lowest loss: such an AP is chance."
     )
     return pages.section("Learning rates", pages.table(rows), note)
 
@@ -123,9 +123,9 @@ def _needed(told: dict, own_share: float) -> str:
             cells += [fewest + _count(pictures), _seen(figures, level, own_share)]
         rows.append((f"{level:g}", *cells))
     note = (
-        "Training pictures: by the test sessions, after the same number seen. Pictures seen: by the val sessions, training on all pictures, mean of the seeds that "
-        "got there; of the longer training where no seed of the other did. At most: it was there when first measured. Epochs count what was seen of the training "
-        "pictures, not the backgrounds beside them."
+        "Training pictures: by the test sessions, after the same number seen. Pictures seen: by the val sessions, training on all pictures, mean of the "
+        "seeds that got there; of the longer training where no seed of the other did. At most: it was there when first measured. Epochs count what was "
+        "seen of the training pictures, not the backgrounds beside them."
     )
     return pages.section("What it takes", pages.table(rows), note)
 
@@ -204,7 +204,7 @@ def _real(told: dict) -> str:
 
 def _how(settings: CompareSettings, results: list[dict]) -> str:
     hours = sum(r["seconds"] for r in results) / 3600
-    rate = ", and the learning rate, chosen for each on the val sessions" if any(r["kind"] == "lr" for r in results) else ""
+    rate = ", and the learning rate, chosen for each by short trainings" if any(r["kind"] == "lr" for r in results) else ""
     return (
         f"<h2>How it was made</h2><p class=soft>{len(results)} trainings, {hours:.1f} hours, vector_tl {__version__}, {html.escape(settings.arch)}. "
         f"Both arms: same network, pictures, order, augmentation and schedule; the first weights differ{rate}. "

@@ -63,7 +63,8 @@ def worst(out: Path, results: list[dict], material: Material) -> str:
     for arm, threshold, outcomes in _kept(out, results, "test.npz", len(items)):
         judged = judge(outcomes, threshold)
         for some, what in ((worst_misses(judged), "a miss"), (worst_false_boxes(judged), "a false box")):
-            parts.append(_sheet(f"{NAMES[arm]}: {len(some)} of {len(items)} test pictures with {what}", some, arm, threshold, lambda one: _item(items[one.number])))
+            title = f"{NAMES[arm]}: {len(some)} of {len(items)} test pictures with {what}"
+            parts.append(_sheet(title, some, arm, threshold, lambda one: _item(items[one.number])))
     return pages.section("The worst", "".join(parts), COLOURS + " In brackets: scores.") if parts else ""
 
 
