@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from vector_tl.cli import parse
 from vector_tl.errors import UsageError, UserError
@@ -18,8 +19,10 @@ from vector_tl.labels import dataset
 from vector_tl.nets import checkpoint
 from vector_tl.nets.build import build
 from vector_tl.train import compare as comparison
+from vector_tl.train import compare_sheets
+from vector_tl.train.batches import Pictures
 from vector_tl.train.compare import Run, best_rate, choose_rates, compare, own_share, plan, possible_sizes, shuffled, still_rising
-from vector_tl.train.compare_figures import answer, area, at_first, difference, head_start, needed, reached, resampled, seen_until, signed
+from vector_tl.train.compare_figures import answer, area, at_first, difference, head_start, needed, reached, resampled, seen_until, signed, summary
 from vector_tl.train.compare_page import _by_picture, _seen
 from vector_tl.train.compare_settings import CompareSettings, command
 from vector_tl.train.compare_sheets import judge, worst_false_boxes, worst_misses
@@ -315,10 +318,12 @@ def test_too_few_test_sessions_have_no_interval(tmp_path, sessions, known):
     for arm, shift_px in (("coco", 0), ("scratch", 3)):
         box = rng.uniform(10, 90, (4, 1, 2))
         boxes = np.concatenate([box, box + 40], axis=2)
-        outcomes = [Outcome((640, 360), some, some + shift_px, np.array([0.9])) for some in boxes]
+        outcomes = [Outcome((640, 360), some, some + shift_px * number, np.array([0.9])) for number, some in enumerate(boxes)]
         (tmp_path / "runs" / f"equal-{arm}-all-seed0").mkdir(parents=True)
         comparison._keep_outcomes(tmp_path / "runs" / f"equal-{arm}-all-seed0" / "test.npz", outcomes)
         results.append(run("equal", arm, 0, 0.5) | {"sessions": sessions, "test": measure(outcomes, 0.5)})
+    arm = summary(tmp_path, [result | {"pictures": 4, "seen": 100, "lr": 1e-3} for result in results])["arms"]["scratch"]
+    assert arm["low"] < arm["ap50_95"] < arm["high"] if known else arm["low"] is arm["high"] is None
     gap = difference(results, "equal", resampled(tmp_path, results))
     assert gap["ap50_95"] > 0.1 and (gap["low"] is not None) == (gap["high"] is not None) == known
 
@@ -375,6 +380,20 @@ def test_misses_and_false_boxes_are_two_sheets():
     judged = judge(outcomes, 0.5)
     assert [one.number for one in worst_misses(judged)] == [2, 4, 1] and [one.number for one in worst_false_boxes(judged)] == [4, 3]
     assert [one.words for one in judged] == ["", "missed (0.40)", "missed, no box there", "false box (0.70)", "missed, no box there, false box (0.99)"]
+
+
+def test_rooms_in_which_a_vector_is_seen_are_shown_the_surest_first(tmp_path):
+    box, none = np.array([[10.0, 10, 50, 50]]), np.zeros((0, 4))
+    outcomes = [Outcome((640, 360), none, box, np.array([0.8])) if i % 2 else Outcome((640, 360), none, none, np.zeros(0)) for i in range(30)]
+    outcomes[4] = Outcome((640, 360), none, box, np.array([0.95]))
+    (tmp_path / "runs" / "equal-coco-all-seed0").mkdir(parents=True)
+    comparison._keep_outcomes(tmp_path / "runs" / "equal-coco-all-seed0" / "rooms.npz", outcomes)
+    results = [run("equal", "coco", 0, 0.5) | {"threshold": 0.6}]
+    rooms = Pictures(torch.zeros((30, 3, 36, 64), dtype=torch.uint8), [none] * 30)
+    page = compare_sheets.real(tmp_path, results, comparison.Material({}, rooms=rooms))
+    assert "a false box in 16 of 30" in page and page.count("<img") == 12 and page.index("room 5: false box (0.95)") < page.index("room 2: false box (0.80)")
+    other = comparison.Material({}, rooms=rooms.part(slice(0, 3)))
+    assert compare_sheets.real(tmp_path, results, other) == ""  # the folder holds other pictures by now
 
 
 @pytest.mark.parametrize("gains, says", [
