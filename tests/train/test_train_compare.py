@@ -116,9 +116,13 @@ def test_what_may_change_between_two_starts(data, tmp_path, trained, monkeypatch
     assert again in (first.out / "index.html").read_text() and "--lrs 0.0008 " in again and "--sizes 2 all " in again
     with pytest.raises(UserError, match="another seen"):
         compare(CompareSettings(data=data, out=first.out, seen=40, page_only=True))
+    with pytest.raises(UserError, match="nowhere"):  # not: another digest
+        compare(CompareSettings(data=tmp_path / "nowhere", out=first.out, page_only=True))
+    compare(replace(first, data=data.rename(tmp_path / "moved"), backgrounds=data / "images", page_only=True))
+    data = tmp_path / "moved"
     dataset.write_splits(data, {"a": "train", "b": "val", "c": "val", "d": "test", "e": "test"})
     with pytest.raises(UserError, match="another digest"):
-        compare(replace(first, page_only=True))
+        compare(replace(first, data=data, page_only=True))
 
 
 @pytest.mark.parametrize("other", [

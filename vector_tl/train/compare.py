@@ -80,12 +80,14 @@ def compare(settings: CompareSettings) -> dict:
     settings.check()
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise UsageError("compare does not share one training among processes: start it several times with the same --out instead of by torchrun.")
-    settings = _recall(settings) if settings.page_only else settings
+    before = _before(settings.out)
+    settings = recalled(settings, before) if settings.page_only else settings
     material = gather(settings)
+    _refuse_another(settings, before)
     if not settings.page_only:
         settings = replace(settings, sizes=possible_sizes(settings.sizes, len(material.splits["train"])))
         _check_trainings(settings)
-        _claim(settings)
+        _claim(settings, before)
         rates = choose_rates(settings, material)
         share([run for run in plan(settings, rates) if run.kind != "lr"], settings, material)
     from vector_tl.train.compare_page import write_page
@@ -341,29 +343,24 @@ def _curve(path: Path) -> list[dict]:
         ]
 
 
-def _claim(settings: CompareSettings) -> None:
-    """Note what the experiment is made of, so that its parts are never mixed with those of another one."""
-    path, own = settings.out / "experiment.json", noted(settings) | {"digest": digest(settings.data)}
-    if path.exists():
-        before = json.loads(path.read_text())
-        _refuse_another(settings, before)
-        if own["most_seen"] == "0":  # left out this time only
-            own["most_seen"] = before["most_seen"]
-    write_atomic(path, json.dumps(own, indent=1))
-
-
-def _recall(settings: CompareSettings) -> CompareSettings:
-    """With the settings that the trainings there were made with, where no others are given."""
-    path = settings.out / "experiment.json"
-    if not path.exists():
-        return settings
-    before = json.loads(path.read_text())
-    settings = recalled(settings, before)
-    _refuse_another(settings, before)
-    return settings
+def _before(out: Path) -> dict[str, str]:
+    """What the experiment in a folder is made of; nothing where none has begun."""
+    path = out / "experiment.json"
+    return json.loads(path.read_text()) if path.exists() else {}
 
 
 def _refuse_another(settings: CompareSettings, before: dict[str, str]) -> None:
+    """Raise `UserError` where parts of two experiments would be mixed."""
+    if not before:
+        return
     other = changed(settings, before) + ["digest of its data"] * (before.get("digest") != digest(settings.data))
     if other:
         raise UserError(f"{settings.out} holds an experiment with another {', '.join(other)}; name another --out.")
+
+
+def _claim(settings: CompareSettings, before: dict[str, str]) -> None:
+    """Note what the experiment is made of."""
+    own = noted(settings) | {"digest": digest(settings.data)}
+    if own["most_seen"] == "0":  # left out this time only
+        own["most_seen"] = before.get("most_seen", "0")
+    write_atomic(settings.out / "experiment.json", json.dumps(own, indent=1))

@@ -8,7 +8,7 @@ from pathlib import Path
 from vector_tl.errors import UsageError
 
 NOT_NOTED = ("out", "threads", "page_only")  # of no matter to an experiment
-MAY_CHANGE = (*NOT_NOTED, "device", "seeds", "sizes")  # between one start and the next
+MAY_CHANGE = (*NOT_NOTED, "data", "device", "seeds", "sizes")  # between one start and the next; of the data its digest counts, not its place
 
 
 @dataclass(frozen=True)
