@@ -8,13 +8,14 @@ import cv2
 import numpy as np
 import pytest
 
-from vector_tl.errors import UserError
+from vector_tl.errors import UsageError, UserError
 from vector_tl.evaluate.metrics import Outcome
 from vector_tl.labels import dataset
 from vector_tl.labels.dataset import Item
 from vector_tl.nets import checkpoint
 from vector_tl.nets.build import build
 from vector_tl.nets.tflite import find_weights
+from vector_tl.train import loop
 from vector_tl.train import retrain as room
 from vector_tl.train.retrain import Looked, RetrainSettings, answer, change, retrain
 
@@ -45,7 +46,8 @@ def trained(monkeypatch):
 
     def quick(settings):
         asked.append(settings)
-        checkpoint.save(settings.out, build(settings.arch, "scratch", seed=len(asked)), {"threshold": 0.5})
+        checkpoint.save(settings.out, build(settings.arch, "scratch", seed=len(asked)), {"threshold": 0.5, "steps": settings.steps})
+        settings.out.with_suffix(".csv").write_text(f"step,ap50\n{settings.steps},0.5\n")
 
     monkeypatch.setattr(room, "train", quick)
     monkeypatch.setattr(room, "find_weights", lambda coco: coco)
@@ -74,6 +76,65 @@ def test_missing_coco_weights_are_told_before_anything_is_trained(settings, trai
     assert trained == []
 
 
+@pytest.mark.parametrize("breaks", ["resume file", "curve"])
+def test_a_training_that_broke_off_is_not_taken_for_a_finished_one(breaks, settings, monkeypatch):
+    """The model is written first, then the curve, then the file to go on from: here the disk is full in between."""
+    settings = replace(settings, epochs=4 / 3)  # 4 steps, each of them measured
+    monkeypatch.setattr(room, "trainings", lambda *of, made=room.trainings: {name: replace(one, init="scratch") for name, one in made(*of).items()})
+    monkeypatch.setattr(room, "find_weights", lambda coco: coco)
+    writer, begun = {"resume file": "_save", "curve": "write_atomic"}[breaks], []
+    write, train = getattr(loop, writer), room.train
+
+    def once_full(path, *more):
+        if len(begun) == 1:
+            raise UserError("Cannot write: No space left on device.")
+        return write(path, *more)
+
+    monkeypatch.setattr(loop, writer, once_full)
+    monkeypatch.setattr(room, "train", lambda asked: begun.append(asked.out.stem) or train(asked))
+    with pytest.raises(UserError, match="No space"):
+        retrain(settings)
+    assert (settings.out / "after.safetensors").exists() and not (settings.out / "after.resume").exists()
+    told = retrain(settings)
+    assert begun == ["after", "after", "coco"] and checkpoint.read_metadata(settings.out / "after.safetensors")["steps"] == told["steps"] == 4
+    retrain(settings)
+    assert len(begun) == 3
+
+
+@pytest.mark.parametrize(("change", "word"), [
+    ({"batch_size": 1}, "--batch-size"), ({"batch_size": 0}, "--batch-size"), ({"epochs": float("nan")}, "--epochs"), ({"lr": -1.0}, "--lr"),
+    ({"coco_lr": 0.0}, "--lr"), ({"threads": 0}, "--threads"), ({"seed": -1}, "--seed"),
+])  # fmt: skip
+def test_wrong_settings_do_not_lock_the_folder(change, word, settings, trained):
+    with pytest.raises(UsageError, match=word):
+        retrain(replace(settings, **change))
+    assert not settings.out.exists() and trained == []
+
+
+def test_what_fails_before_its_first_model_does_not_lock_the_folder(settings, trained, monkeypatch):
+    def fails(_asked):
+        raise UserError("photos holds no readable pictures.")
+
+    quick = room.train
+    monkeypatch.setattr(room, "train", fails)
+    with pytest.raises(UserError, match="photos"):
+        retrain(replace(settings, backgrounds=Path("photos")))
+    monkeypatch.setattr(room, "train", quick)
+    retrain(settings)
+    with pytest.raises(UserError, match="another backgrounds"):
+        retrain(replace(settings, backgrounds=Path("photos")))
+
+
+def test_only_the_network_that_tensorflow_trained_needs_its_weights(settings, trained, tmp_path, monkeypatch):
+    def missing(_coco):
+        raise UserError("no COCO weights")
+
+    monkeypatch.setattr(room, "find_weights", missing)
+    checkpoint.save(tmp_path / "lite.safetensors", build("ssdlite320_mobilenet_v3_large", "scratch"), {"sessions": ["old-1", "old-2", "old-3"]})
+    retrain(replace(settings, model=str(tmp_path / "lite.safetensors")))
+    assert [asked.arch for asked in trained] == ["ssdlite320_mobilenet_v3_large"] * 2
+
+
 def test_what_is_new(settings, trained, data, tmp_path):
     assert retrain(replace(settings, new=("new-1",), out=tmp_path / "named"))["new_sessions"] == ["new-1"]
     with pytest.raises(UserError, match="no labelled session other"):
@@ -96,6 +157,18 @@ def looked(found: dict[str, list[bool]]) -> Looked:
         outcomes[part] = [Outcome((640, 360), np.float32([BOX]), np.float32([BOX if flag else [400, 10, 500, 90]]), np.float32([0.9])) for flag in flags]
         figures[part] = room.measure(outcomes[part], 0.5) if flags else None
     return Looked(items, outcomes, figures, 0.5)
+
+
+@pytest.mark.parametrize(("pictures", "told"), [
+    (1, "So few new test sessions do not allow to tell: AP50-95 +1.00 on 1 new test session, at least 3 are needed."),
+    (2, "So few new test sessions do not allow to tell: AP50-95 +1.00 on 2 new test sessions, at least 3 are needed."),
+    (3, "The new captures helped: AP50-95 +1.00 on 3 new test sessions (95 % interval +1.00 to +1.00)."),
+])  # fmt: skip
+def test_one_session_or_two_tell_nothing(pictures, told):
+    before, after = looked({"old": [], "new": [False] * pictures}), looked({"old": [], "new": [True] * pictures})
+    changes = {part: change(before, after, part) for part in ("old", "new")}
+    assert answer({"before": before, "after": after, "coco": after}, changes)[0] == told
+    assert (changes["new"]["low"] is None) == (changes["new"]["high"] is None) == (pictures < 3)
 
 
 def test_the_answer_follows_from_the_figures():

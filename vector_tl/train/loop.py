@@ -56,7 +56,8 @@ def train(settings: TrainSettings, items: tuple[list[Item], list[Item]] | None =
         UserError: data, weights or the place to write to are wrong; training went to numbers that are not finite.
     """
     resume_path = settings.out.with_suffix(".resume")
-    _check(settings, resume_path)
+    check_settings(settings)
+    _check_place(settings, resume_path)
     from vector_tl.detect.engine import pick_device
 
     with join(pick_device(settings.device)) as (ranks, device):
@@ -91,6 +92,9 @@ def _train(settings: TrainSettings, items: tuple[list[Item], list[Item]] | None,
     if settings.resume and resume_path.exists():
         first, curve, best, losses = _restore(resume_path, settings, steps, model, average, optimizer, batches, ranks)
         log.info("going on at step %d of %d", first, steps)
+    elif ranks.first:  # what an earlier training left is none of this one's
+        for path in (resume_path, settings.out.with_suffix(".csv")):
+            path.unlink(missing_ok=True)
     every = max(1, steps // max(1, settings.evaluations))
     about = {
         "seed": settings.seed, "data_digest": digest(settings.data), "steps": steps, "batch_size": settings.batch_size, "lr": settings.lr, "ema": settings.ema,
@@ -151,6 +155,16 @@ def _train(settings: TrainSettings, items: tuple[list[Item], list[Item]] | None,
     }
 
 
+def finished(out: Path) -> bool:
+    """Whether a training went on to its last step: neither a model nor a missing .resume tells, for a full disk or a kill leaves the first best model alone."""
+    curve_path = out.with_suffix(".csv")
+    if not (out.exists() and curve_path.exists()) or out.with_suffix(".resume").exists():
+        return False
+    with curve_path.open() as file:
+        last = max((int(row["step"]) for row in csv.DictReader(file)), default=0)
+    return last == checkpoint.read_metadata(out).get("steps")
+
+
 def draw(items: list[Item], count: int | None, seed: int) -> list[Item]:
     """`count` of the pictures, or all, in their order; by the same seed a smaller draw is part of a larger one.
 
@@ -207,7 +221,12 @@ def choose_threshold(validation: list[Outcome], negatives: list[list[Outcome]]) 
     return threshold
 
 
-def _check(settings: TrainSettings, resume_path: Path) -> None:
+def check_settings(settings: TrainSettings) -> None:
+    """What can be told of the settings before anything is read or written.
+
+    Raises:
+        UsageError: they are no settings to train with.
+    """
     if settings.out.suffix != checkpoint.SUFFIX:
         raise UsageError(f"--out {settings.out} must end in {checkpoint.SUFFIX}.")
     if settings.seed < 0 or settings.evaluations < 1 or (settings.threads is not None and settings.threads < 1):
@@ -222,8 +241,13 @@ def _check(settings: TrainSettings, resume_path: Path) -> None:
         raise UsageError("--pictures must be at least 1.")
     if settings.epochs is not None and settings.steps is not None:
         raise UsageError("Give --epochs or --steps, not both.")
-    if (settings.epochs is not None and not 0 < settings.epochs < math.inf) or (settings.steps is not None and settings.steps < 1) or settings.batch_size < 2:
-        raise UsageError("--epochs and --steps must be positive and --batch-size at least 2.")
+    if (settings.epochs is not None and not 0 < settings.epochs < math.inf) or (settings.steps is not None and settings.steps < 1):
+        raise UsageError("--epochs and --steps must be positive.")
+    if settings.batch_size < 2:
+        raise UsageError(f"--batch-size {settings.batch_size} is too small; BatchNorm asks for at least 2 pictures.")
+
+
+def _check_place(settings: TrainSettings, resume_path: Path) -> None:
     if resume_path.exists() and not settings.resume and not settings.overwrite:
         raise UserError(f"A stopped training of {settings.out} can go on: add --resume, or --overwrite to start again.")
     if not (settings.resume and resume_path.exists()):

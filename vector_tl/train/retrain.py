@@ -15,15 +15,15 @@ import torch
 
 from vector_tl import pages
 from vector_tl.detect.engine import pick_device
-from vector_tl.errors import UsageError, UserError
+from vector_tl.errors import UserError
 from vector_tl.evaluate.bootstrap import draws, interval, match_all, weighted_ap
 from vector_tl.evaluate.metrics import Outcome, false_alarms, match, measure
 from vector_tl.files import write_atomic
 from vector_tl.labels.dataset import Item, digest, load_dataset
-from vector_tl.nets import checkpoint
+from vector_tl.nets import checkpoint, mobilenet_v1
 from vector_tl.nets.tflite import find_weights
 from vector_tl.train.batches import KEPT_WH, keep
-from vector_tl.train.loop import run, train
+from vector_tl.train.loop import check_settings, finished, run, train
 from vector_tl.train.retrain_settings import RetrainSettings
 from vector_tl.train.settings import TrainSettings
 
@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 NAMES = {"before": "as it was", "after": "gone on with", "coco": "from COCO, on everything"}
 COLORS = {"before": "#5d6872", "after": "#0b8a7a", "coco": "#2f6fb2"}
 DRAWS = 1000
+LEAST_SESSIONS = 3  # of one session all draws are the same, of two half of them: an interval without width, or with one that says nothing
 SHOWN, LEAST_CHANGE = 12, 0.1  # pictures
 
 
@@ -42,27 +43,24 @@ def retrain(settings: RetrainSettings) -> dict:
         where there are none.
 
     Raises:
+        UsageError: settings that nothing can be trained with.
         UserError: model, data or weights are missing, or no session is new.
     """
-    if not 0 < settings.epochs < float("inf"):
-        raise UsageError(f"--epochs {settings.epochs:g} must be above 0.")
     network, about = checkpoint.load(settings.model)
+    wanted = trainings(settings, network.arch)
+    for asked in wanted.values():
+        check_settings(asked)
     splits = {split: load_dataset(settings.data, split).items for split in ("train", "val", "test")}
     new = new_sessions(settings, about, splits)
-    steps = max(1, round(settings.epochs * len(splits["train"]) / settings.batch_size))
-    _claim(settings, new)
-    if not (settings.out / "coco.safetensors").exists():
+    if network.arch == mobilenet_v1.ARCH and not finished(wanted["coco"].out):
         find_weights(settings.coco)  # rather now than after the first training
-    models = {"before": checkpoint.resolve(settings.model)}
-    for name, init, lr in (("after", str(checkpoint.resolve(settings.model)), settings.lr), ("coco", "coco", settings.coco_lr)):
-        models[name] = settings.out / f"{name}.safetensors"
-        if not models[name].exists() or models[name].with_suffix(".resume").exists():
+    _claim(settings, new)
+    steps = max(1, round(settings.epochs * len(splits["train"]) / settings.batch_size))
+    for name, asked in wanted.items():
+        if not finished(asked.out):
             log.info("%s: %d steps", NAMES[name], steps)
-            train(TrainSettings(
-                settings.data, models[name], init=init, arch=network.arch, steps=steps, seed=settings.seed, device=settings.device, resume=True,
-                overwrite=True, coco=settings.coco, backgrounds=settings.backgrounds, negatives=settings.negatives, batch_size=settings.batch_size, lr=lr,
-                threads=settings.threads,
-            ))  # fmt: skip
+            train(replace(asked, epochs=None, steps=steps))
+    models = {"before": checkpoint.resolve(settings.model), **{name: asked.out for name, asked in wanted.items()}}
     told = {name: look(path, splits["test"], new, pick_device(settings.device)) for name, path in models.items()}
     changes = {part: change(told["before"], told["after"], part) for part in ("old", "new")}
     result = {
@@ -71,6 +69,19 @@ def retrain(settings: RetrainSettings) -> dict:
     }  # fmt: skip
     write(settings, result, told)
     return result
+
+
+def trainings(settings: RetrainSettings, arch: str) -> dict[str, TrainSettings]:
+    """The two that are trained, "after" and "coco", alike but for their start and learning rate; a broken-off one goes on."""
+    starts = {"after": (str(checkpoint.resolve(settings.model)), settings.lr), "coco": ("coco", settings.coco_lr)}
+    return {
+        name: TrainSettings(
+            settings.data, settings.out / f"{name}{checkpoint.SUFFIX}", init=init, arch=arch, epochs=settings.epochs, seed=settings.seed,
+            device=settings.device, resume=True, overwrite=True, coco=settings.coco, backgrounds=settings.backgrounds, negatives=settings.negatives,
+            batch_size=settings.batch_size, lr=lr, threads=settings.threads,
+        )
+        for name, (init, lr) in starts.items()
+    }  # fmt: skip
 
 
 def new_sessions(settings: RetrainSettings, about: dict, splits: dict[str, list[Item]]) -> set[str]:
@@ -121,7 +132,10 @@ def look(path: Path, test: list[Item], new: set[str], device: torch.device) -> L
 
 
 def change(before: Looked, after: Looked, part: str) -> dict | None:
-    """AP50-95 after less before, {"ap50_95", "low", "high", "sessions"} with a 95 % interval over sessions; None where the part has no Vector."""
+    """AP50-95 after less before, {"ap50_95", "low", "high", "sessions"}, with a 95 % interval over sessions, None to None where they are too few for one.
+
+    None where the part has no Vector.
+    """
     if before.figures[part] is None or before.figures[part]["ap50_95"] is None:
         return None
     sessions = [item.session for item in before.items[part]]
@@ -130,8 +144,9 @@ def change(before: Looked, after: Looked, part: str) -> dict | None:
     def gap(weights: np.ndarray) -> float:
         return (weighted_ap(matched[1], weights)[1] or 0.0) - (weighted_ap(matched[0], weights)[1] or 0.0)
 
-    low, high = interval([gap(weights) for weights in draws(sessions, DRAWS)])
-    return {"ap50_95": gap(np.ones(len(sessions))), "low": low, "high": high, "sessions": len(set(sessions))}
+    count = len(set(sessions))
+    low, high = interval([gap(weights) for weights in draws(sessions, DRAWS)]) if count >= LEAST_SESSIONS else (None, None)
+    return {"ap50_95": gap(np.ones(len(sessions))), "low": low, "high": high, "sessions": count}
 
 
 def answer(told: dict[str, Looked], changes: dict[str, dict | None]) -> list[str]:
@@ -143,8 +158,11 @@ def answer(told: dict[str, Looked], changes: dict[str, dict | None]) -> list[str
         if gap is None:
             sentences.append(f"There is no {part} test session, so nothing is said about {part} ones.")
             continue
-        word = better if gap["low"] > 0 else worse if gap["high"] < 0 else "No difference can be told"
         sessions = f"{gap['sessions']} {part} test session{'s' * (gap['sessions'] > 1)}"
+        if gap["low"] is None:
+            sentences.append(f"So few {part} test sessions do not allow to tell: AP50-95 {gap['ap50_95']:+.2f} on {sessions}, at least {LEAST_SESSIONS} are needed.")
+            continue
+        word = better if gap["low"] > 0 else worse if gap["high"] < 0 else "No difference can be told"
         sentences.append(f"{word}: AP50-95 {gap['ap50_95']:+.2f} on {sessions} (95 % interval {gap['low']:+.2f} to {gap['high']:+.2f}).")
     parts = [part for part in ("old", "new") if changes[part]]
     means = {name: float(np.mean([told[name].figures[part]["ap50_95"] for part in parts])) for name in ("after", "coco")} if parts else {}
@@ -218,10 +236,15 @@ def _show(value: float | None) -> str:
 
 
 def _claim(settings: RetrainSettings, new: set[str]) -> None:
-    """Note what the folder is made of, so that models of different trainings are never compared."""
+    """Note what the folder is made of, so that models of different trainings are never compared; while none of them is there it can be made of anything.
+
+    Raises:
+        UserError: it holds models that were made otherwise.
+    """
     own = {key: str(value) for key, value in asdict(replace(settings, out=Path(), threads=None, device="", new=tuple(sorted(new)))).items()}
     own["digest"], path = digest(settings.data), settings.out / "retrain.json"
-    if path.exists():
+    begun = any((settings.out / name).with_suffix(suffix).exists() for name in ("after", "coco") for suffix in (checkpoint.SUFFIX, ".resume"))
+    if path.exists() and begun:
         before = json.loads(path.read_text())
         changed = [key for key in own if before.get(key) != own[key]]
         if changed:
