@@ -4,10 +4,11 @@ import cv2
 import numpy as np
 import pytest
 
+from vector_tl.capture.coverage import BINS
 from vector_tl.errors import UsageError, UserError
 from vector_tl.evaluate.evaluate import describe, evaluate
 from vector_tl.evaluate.metrics import Outcome, measure
-from vector_tl.evaluate.report import cases, next_pictures, write_report
+from vector_tl.evaluate.report import Case, cases, next_pictures, write_report
 from vector_tl.evaluate.settings import EvaluateSettings
 from vector_tl.labels.dataset import DataSet, Item
 
@@ -54,6 +55,38 @@ def test_advice_follows_from_the_figures(pictures):
     assert "192" not in advice and "surroundings of a" not in advice
     vectors, alarms = cases(pictures, outcomes(pictures, found_far=True), 0.5)
     assert [line for line in next_pictures(vectors, alarms, 0.5) if "surroundings" not in line] == []
+
+
+def vectors_of(pictures, scores):
+    """A Vector for each score (-1: no box fits it), all of one kind."""
+    box = np.float32([100, 100, 300, 300])
+    bins = {"height": "192 px and more", "place": next(iter(BINS["place"])), "brightness": next(iter(BINS["brightness"])), "session": "a"}
+    return [Case(pictures.items[0], None, box, bins, score, 1.0 if score > 0 else 0.0) for score in scores]
+
+
+HIDDEN = "so the threshold of 0.98 hides them, not the pictures"
+ADVICE = {  # scores of the Vectors; what is said at threshold .98, and what is not
+    "nothing is found": ([-1.0] * 21, ["more of everything: only 0 of 21 Vectors found"], ["hides"]),
+    "half is found, the threshold hides the others": (
+        [0.99] * 11 + [-1, 0.03, 0.1, 0.2, 0.5, 0.72, 0.8, 0.9, 0.95, 0.97],
+        [f"nothing for 5 of 10 misses: a box fits (IoU 0.5 or more) and scores 0.72 to 0.97, {HIDDEN}"],
+        ["everything"],
+    ),
+    "few are found, one is hidden": (
+        [0.99] * 3 + [-1.0] * 7 + [0.6], ["more of everything: only 3 of 11", "1 of 8 misses: a box fits (IoU 0.5 or more) and scores 0.60,"], [],
+    ),
+    "too few to say": ([0.99] * 6 + [-1.0], ["fewer than 8 Vectors do not tell", "192 px and more high (7)"], ["everything", "hides"]),
+    "all is found": ([0.99] * 8, [], ["everything", "hides", "fewer"]),
+    "no Vector is there": ([], [], ["everything", "hides", "fewer"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", list(ADVICE))
+def test_a_poor_model_is_not_said_to_stand_out_nowhere(name, pictures):
+    scores, said, unsaid = ADVICE[name]
+    advice = "\n".join(next_pictures(vectors_of(pictures, scores), [], 0.98))
+    assert all(words in advice for words in said) and not [words for words in unsaid if words in advice]
+    assert (advice == "") == (not said)
 
 
 def test_page_shows_every_miss_and_false_box(pictures, tmp_path):

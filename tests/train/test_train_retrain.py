@@ -160,8 +160,8 @@ def looked(found: dict[str, list[bool]]) -> Looked:
 
 
 @pytest.mark.parametrize(("pictures", "told"), [
-    (1, "So few new test sessions do not allow to tell: AP50-95 +1.00 on 1 new test session, at least 3 are needed."),
-    (2, "So few new test sessions do not allow to tell: AP50-95 +1.00 on 2 new test sessions, at least 3 are needed."),
+    (1, "So few new test sessions do not allow to tell: AP50-95 +1.00 on 1 new test session; 3 are needed."),
+    (2, "So few new test sessions do not allow to tell: AP50-95 +1.00 on 2 new test sessions; 3 are needed."),
     (3, "The new captures helped: AP50-95 +1.00 on 3 new test sessions (95 % interval +1.00 to +1.00)."),
 ])  # fmt: skip
 def test_one_session_or_two_tell_nothing(pictures, told):

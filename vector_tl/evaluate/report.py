@@ -16,6 +16,8 @@ from vector_tl.labels.dataset import DataSet, Item
 SHOWN = 24  # pictures of a sheet
 LOOSE_IOU = 0.75  # a box that fits worse is shown among the loose ones
 ENOUGH = 8  # Vectors of a kind, before its recall says anything
+FEW = 0.5  # a recall below this says that pictures of every kind are wanted, whatever kind is found least
+LEAST_SCORE = 0.5  # the lowest threshold that training chooses: what fits and scores more is seen by the model, and hidden by a higher threshold
 WEAK = 0.1  # recall this far below that of all Vectors asks for more pictures of the kind
 FOUND, TRUTH, FALSE = "#0b8a7a", pages.WHITE, "#ff5a4f"
 KINDS = ("height", "place", "brightness", "session")
@@ -64,22 +66,50 @@ def _bins(item: Item, outcome: Outcome, xyxy: np.ndarray, brightness: float) -> 
 
 
 def next_pictures(vectors: list[Case], alarms: list[Case], threshold: float) -> list[str]:
-    """What to capture, worst first: kinds of which clearly fewer are found than of all, and sessions where nothing looks like a Vector."""
+    """What to capture, worst first.
+
+    Everything where few Vectors are found at all, kinds of which clearly fewer are found than of all, and sessions where nothing looks like a Vector;
+    beside that what more pictures do not mend (a high threshold, loose labels), and of which kinds there are too few Vectors to say anything.
+    """
     found = [case.score > threshold for case in vectors]
     overall = float(np.mean(found)) if found else 0.0
+    rows = [f"more of everything: only {sum(found)} of {len(found)} Vectors found"] if found and overall < FEW else []
+    rows += _hidden(vectors, threshold)
     weak = []
     for kind in ("height", "place", "brightness"):
         for name, some in _groups(vectors, kind).items():
             recall = float(np.mean([case.score > threshold for case in some]))
             if len(some) >= ENOUGH and recall < overall - WEAK:
                 weak.append((recall, f"Vectors {_words(kind, name)}: {recall:.0%} of {len(some)} found, {overall:.0%} of all"))
-    rows = [text for _, text in sorted(weak)]
+    rows += [text for _, text in sorted(weak)]
     noisy = sorted(((len(some), session) for session, some in _groups(alarms, "session").items()), reverse=True)
     rows += [f"the surroundings of {session} without a Vector (capture --negatives): {number} false boxes there" for number, session in noisy[:3]]
     loose = [case for case in vectors if case.score > threshold and case.iou < LOOSE_IOU]
     if found and len(loose) > 0.25 * max(1, sum(found)):
         rows.append(f"nothing, before labels are looked through: {len(loose)} of {sum(found)} boxes found fit their label below IoU {LOOSE_IOU}")
-    return rows
+    return rows + _untold(vectors)
+
+
+def _hidden(vectors: list[Case], threshold: float) -> list[str]:
+    """A sentence on misses that the model sees: their boxes fit, and only the threshold is above their score."""
+    missed = [case.score for case in vectors if case.score <= threshold]
+    hidden = [score for score in missed if score > LEAST_SCORE]
+    if not hidden:
+        return []
+    span = f"{min(hidden):.2f} to {max(hidden):.2f}" if len(hidden) > 1 else f"{hidden[0]:.2f}"
+    return [
+        f"nothing for {len(hidden)} of {len(missed)} misses: a box fits (IoU {MATCH_IOU} or more) and scores {span}, so the threshold of {threshold:.2f} "
+        "hides them, not the pictures (trained with more --backgrounds, a model gets a lower one)"
+    ]  # fmt: skip
+
+
+def _untold(vectors: list[Case]) -> list[str]:
+    """A sentence on the kinds that have too few Vectors here to say how well they are found."""
+    few = [
+        f"{_words(kind, name)} ({len(some)})"
+        for kind in ("height", "place", "brightness") for name, some in _groups(vectors, kind).items() if len(some) < ENOUGH
+    ]  # fmt: skip
+    return [f"more to measure with, for fewer than {ENOUGH} Vectors do not tell how well they are found: {', '.join(few)}"] if few else []
 
 
 def _words(kind: str, name: str) -> str:

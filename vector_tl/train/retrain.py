@@ -160,7 +160,7 @@ def answer(told: dict[str, Looked], changes: dict[str, dict | None]) -> list[str
             continue
         sessions = f"{gap['sessions']} {part} test session{'s' * (gap['sessions'] > 1)}"
         if gap["low"] is None:
-            sentences.append(f"So few {part} test sessions do not allow to tell: AP50-95 {gap['ap50_95']:+.2f} on {sessions}, at least {LEAST_SESSIONS} are needed.")
+            sentences.append(f"So few {part} test sessions do not allow to tell: AP50-95 {gap['ap50_95']:+.2f} on {sessions}; {LEAST_SESSIONS} are needed.")
             continue
         word = better if gap["low"] > 0 else worse if gap["high"] < 0 else "No difference can be told"
         sentences.append(f"{word}: AP50-95 {gap['ap50_95']:+.2f} on {sessions} (95 % interval {gap['low']:+.2f} to {gap['high']:+.2f}).")
