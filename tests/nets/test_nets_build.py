@@ -1,6 +1,7 @@
 """The builder: both networks, every start."""
 
 import os
+import re
 import socket
 
 import pytest
@@ -151,8 +152,23 @@ def test_a_state_dict_of_any_number_of_classes_is_a_start(wrapped, tmp_path, cap
     assert len(body) > 300 and all(torch.equal(state[name], theirs[name]) for name in body)
     assert all(torch.equal(state[name], fresh[name]) for name in state if ".classification_head." in name)
     assert ours.init == "theirs" and f"{len(body)} tensors taken over" in caplog.text
+    assert "left out: " in caplog.text and re.search(r"begun anew: (\S+\.classification_head\.\S+, ){11}\S+ and \d+ more", caplog.text)
     taken, anew, left_out = take_over(ours, path)
     assert len(taken) == len(body) and set(taken).isdisjoint(anew) and all(".classification_head." in name for name in left_out)
+
+
+def test_an_own_model_is_taken_over_whole_and_that_is_said(tmp_path, caplog):
+    theirs = build(ARCHS[1], "scratch", seed=3)
+    checkpoint.save(tmp_path / "mine.safetensors", theirs, {})
+    with caplog.at_level("INFO", "vector_tl.nets"):
+        ours = build(ARCHS[1], tmp_path / "mine.safetensors", seed=4)
+    assert all(torch.equal(ours.state_dict()[name], value.half().float()) for name, value in theirs.state_dict().items() if value.is_floating_point())
+    assert f"mine.safetensors: all {len(theirs.state_dict())} tensors taken over, the class head among them" in caplog.text
+
+
+def test_a_start_of_another_name_is_told_which_there_are():
+    with pytest.raises(UserError, match="--init takes coco, scratch, .* There is no model 'imagenet'"):
+        build(ARCHS[0], "imagenet")
 
 
 def test_a_start_that_is_none_says_why(tmp_path):

@@ -1,5 +1,6 @@
 """One builder for both networks and every start."""
 
+import logging
 from pathlib import Path
 
 import torch
@@ -9,6 +10,7 @@ from vector_tl.errors import UsageError, UserError
 from vector_tl.nets import mobilenet_v1, mobilenet_v3, state_dict
 from vector_tl.nets.ssd import VectorSSD
 
+log = logging.getLogger(__name__)
 ARCHS = (mobilenet_v1.ARCH, mobilenet_v3.ARCH)
 VECTOR = ("vector",)
 
@@ -53,9 +55,14 @@ def build(
         return model
     from vector_tl.nets.checkpoint import load, resolve
 
-    source, metadata = load(init)
+    try:
+        path = resolve(init)
+    except UserError as error:
+        raise UserError(f"--init takes coco, scratch, a state dict (.pt, .pth) or a model. {error}") from error
+    source, metadata = load(path)
     if metadata["arch"] != arch:
-        raise UserError(f"{resolve(init)} holds {metadata['arch']}, not {arch}; add --arch {metadata['arch']}.")
+        raise UserError(f"{path} holds {metadata['arch']}, not {arch}; add --arch {metadata['arch']}.")
     model.load_state_dict(source.state_dict())
+    log.info("%s: all %d tensors taken over, the class head among them", path, len(model.state_dict()))
     model.init = source.init  # where its first weights came from
     return model

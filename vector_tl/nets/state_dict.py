@@ -14,11 +14,12 @@ SUFFIXES = (".pt", ".pth")
 WRAPPINGS = ("model", "state_dict")  # where training scripts keep it in a checkpoint
 DISTRIBUTED = "module."  # what DistributedDataParallel puts before each name
 CLASS_HEAD = ".classification_head."  # other classes: always begun anew
+NAMED = 12  # names of tensors that are said at most
 LEAST_SHARE = 0.5  # of the weights outside of the class head; with fewer it is another network
 
 
 def take_over(model: nn.Module, path: Path) -> tuple[list[str], list[str], list[str]]:
-    """Copy what fits from a state dict on disk into `model`, and say how much that was.
+    """Copy what fits from a state dict on disk into `model`, and say what that was.
 
     Returns:
         The names taken over, those that stay as they were in `model`, and those of the file that are left out.
@@ -37,6 +38,9 @@ def take_over(model: nn.Module, path: Path) -> tuple[list[str], list[str], list[
         raise UserError(f"{path} holds values that are not finite numbers, in {bad[0]} first; choose another file.")
     head = sum(CLASS_HEAD in name for name in fresh)
     log.info("%s: %d tensors taken over, %d of the class head and %d others begun anew, %d left out", path, len(taken), head, len(fresh) - head, len(left_out))
+    for what, names in (("begun anew", fresh), ("left out", left_out)):
+        if names:
+            log.info("%s: %s", what, ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else ""))
     return taken, fresh, left_out
 
 
