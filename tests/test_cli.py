@@ -131,6 +131,20 @@ def test_failure_of_any_kind_is_one_json_object_and_one_sentence(name, debug, mo
     assert ("Traceback" in captured.err) == (name == "a bug" and debug == "1")
 
 
+@pytest.mark.parametrize(("name", "words"), [
+    ("train", "stopped; the same command with --resume goes on."), ("compare", "the same command goes on"), ("retrain", "the same command goes on"),
+    ("find", "stopped."),
+])  # fmt: skip
+def test_ctrl_c_says_how_to_go_on(name, words, monkeypatch, capfd):
+    def stopped(_settings):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "_import", lambda _target: stopped)
+    with cli._quiet_stdout() as out:
+        assert cli._work(name, cli.COMMANDS[name], None, False, out) == 130
+    assert words in capfd.readouterr().err
+
+
 def test_simulator_of_ones_own_home_is_refused(tmp_path):
     done = run("sim", "--home", tmp_path, env={"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"})
     assert done.returncode in (1, 2) and "Traceback" not in done.stderr and "home" in done.stderr.lower()

@@ -31,8 +31,10 @@ class Command:
     settings: str
     work: str
     prints_itself: bool = False  # its standard output is its own
+    stopped: str = "stopped."  # what Ctrl-C says
 
 
+GOES_ON = "stopped; the same command goes on."
 COMMANDS = {
     "doctor": Command("Check this machine and, if asked, a robot; say what to do", "vector_tl.doctor:DoctorSettings", "vector_tl.doctor:doctor"),
     "sim": Command("Run a simulated Vector for any SDK program", "vector_tl.sim.settings:SimSettings", "vector_tl.sim.server:run", prints_itself=True),
@@ -45,9 +47,16 @@ COMMANDS = {
     "label split": Command("Divide sessions into train, val and test", "vector_tl.labels.settings:SplitSettings", "vector_tl.labels.splits:split"),
     "label suggest": Command("Suggest boxes, from a model or carried", "vector_tl.labels.review_settings:SuggestSettings", "vector_tl.labels.suggest:suggest"),
     "label review": Command("Accept and correct boxes on a page", "vector_tl.labels.review_settings:ReviewSettings", "vector_tl.labels.review_server:review"),
-    "train": Command("Train a detector from COCO, from scratch, or from an own model", "vector_tl.train.settings:TrainSettings", "vector_tl.train.loop:train"),
-    "compare": Command("Train from COCO and from scratch alike", "vector_tl.train.compare_settings:CompareSettings", "vector_tl.train.compare:compare"),
-    "retrain": Command("Go on with new captures, and compare", "vector_tl.train.retrain_settings:RetrainSettings", "vector_tl.train.retrain:retrain"),
+    "train": Command(
+        "Train a detector from COCO, from scratch, or from an own model", "vector_tl.train.settings:TrainSettings", "vector_tl.train.loop:train",
+        stopped="stopped; the same command with --resume goes on.",
+    ),
+    "compare": Command(
+        "Train from COCO and from scratch alike", "vector_tl.train.compare_settings:CompareSettings", "vector_tl.train.compare:compare", stopped=GOES_ON
+    ),
+    "retrain": Command(
+        "Go on with new captures, and compare", "vector_tl.train.retrain_settings:RetrainSettings", "vector_tl.train.retrain:retrain", stopped=GOES_ON
+    ),
     "evaluate": Command("Measure a model on labelled pictures", "vector_tl.evaluate.settings:EvaluateSettings", "vector_tl.evaluate.evaluate:evaluate"),
     "detect": Command("Find Vectors in pictures, videos, recordings", "vector_tl.detect.settings:DetectSettings", "vector_tl.detect.run:detect"),
     "find": Command("Let a robot find another Vector and drive to it", "vector_tl.find.settings:FindSettings", "vector_tl.find.loop:find"),
@@ -124,7 +133,7 @@ def _work(name: str, command: Command, settings, as_json: bool, out) -> int:
     except UserError as error:
         return fail(error, error.exit_code)
     except KeyboardInterrupt:
-        return fail("stopped.", 128 + signal.SIGINT)
+        return fail(command.stopped, 128 + signal.SIGINT)
     except SystemExit as ended:  # by a signal; see robot/signals.py
         return fail("ended.", ended.code if isinstance(ended.code, int) else 1)
     except BrokenPipeError:  # whoever read our output has seen enough

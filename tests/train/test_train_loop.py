@@ -1,7 +1,10 @@
 """The trainer end to end on made pictures: dark boxes on noise."""
 
 import csv
+import errno
+import math
 import os
+import re
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -17,7 +20,8 @@ from vector_tl.labels import dataset
 from vector_tl.nets import checkpoint
 from vector_tl.train import loop
 from vector_tl.train.average import Average, mean_of
-from vector_tl.train.loop import choose_threshold, lr_share, train
+from vector_tl.train.batches import own_pictures
+from vector_tl.train.loop import choose_threshold, finished, lr_share, train
 from vector_tl.train.settings import TrainSettings
 
 
@@ -94,11 +98,57 @@ def test_a_killed_run_goes_on_to_the_same_weights(ema, settings, tmp_path, monke
     with pytest.raises(UserError, match="other settings"):
         train(replace(broken, resume=True, steps=5))
     (tmp_path / ".killed.resume.abc.part").write_bytes(b"half of one")
-    train(replace(broken, resume=True))
+    state = torch.load(tmp_path / "killed.resume", weights_only=True)
+    assert 0 < state["seconds"] < 500
+    torch.save(state | {"seconds": 1000.0}, tmp_path / "killed.resume")
+    assert 1000 < train(replace(broken, resume=True))["seconds"] < 1500
     assert not list(tmp_path.glob(".*.part")), "what the killed one was writing is gone"
     one, other = weights(settings.out), weights(broken.out)
     assert all(torch.equal(one[k], other[k]) for k in one)
     assert settings.out.with_suffix(".csv").read_text() == broken.out.with_suffix(".csv").read_text()
+
+
+@pytest.mark.parametrize("change", [
+    {"evaluations": 2}, {"background_share": 0.25}, {"negatives": Path("photos")}, {"backgrounds": Path("photos")}, {"pictures": 3}, {"seed": 1}, {"lr": 1e-4},
+    {"ema": 0.9}, {"batch_size": 8}, {"arch": "ssdlite320_mobilenet_v3_large"}, {"init": "coco"},
+])  # fmt: skip
+def test_what_changes_the_curve_is_not_gone_on_with(change, settings):
+    assert loop._identity(replace(settings, **change), 3) != loop._identity(settings, 3)
+    assert loop._identity(replace(settings, device="cuda", threads=2, tensorboard=Path("board")), 3) == loop._identity(settings, 3)
+
+
+def test_a_finished_training_says_so(settings):
+    assert not finished(settings.out)
+    train(settings)
+    assert finished(settings.out)
+    for more in ({}, {"steps": 9}):
+        with pytest.raises(UserError, match="is finished, nothing is left to resume"):
+            train(replace(settings, resume=True, **more))
+    settings.out.with_suffix(".csv").write_text("step,ap50\n2,0.5\n")
+    assert not finished(settings.out)
+    with pytest.raises(UserError, match="exists already"):
+        train(replace(settings, resume=True))
+
+
+def test_a_new_start_forgets_the_old_curve_at_once(settings, monkeypatch):
+    train(settings)
+
+    def dies(*_args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(loop.VectorSSD, "compute_loss", dies)
+    with pytest.raises(KeyboardInterrupt):
+        train(replace(settings, overwrite=True))
+    assert settings.out.exists() and not finished(settings.out)
+
+
+def test_a_log_file_gets_a_line_for_each_evaluation(settings, caplog):
+    with caplog.at_level("INFO", "vector_tl.train.watch"):
+        train(replace(settings, steps=4, evaluations=2))
+    lines = [record.getMessage() for record in caplog.records if record.name == "vector_tl.train.watch"]
+    assert len(lines) == 2
+    for step, line in zip((2, 4), lines, strict=True):
+        assert re.fullmatch(rf"step {step} of 4  AP50 \d\.\d{{3}}  AP50-95 \d\.\d{{3}}  best \d\.\d{{3}}  \d:\d\d:\d\d left", line), line
 
 
 def board(folder):
@@ -130,6 +180,22 @@ def test_tensorboard_gets_the_same_curve_as_the_csv(settings, tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match="--tensorboard"):
         train(replace(settings, tensorboard=tmp_path / "file", overwrite=True))
+
+
+@pytest.mark.parametrize("full_after", [3, 7, 10_000])  # events; the last: only what is buffered until the end does not fit
+def test_a_full_disk_ends_tensorboard_and_not_the_training(full_after, settings, tmp_path, caplog, monkeypatch):
+    from tensorboardX.event_file_writer import EventsWriter
+
+    write, flush, written = EventsWriter.write_event, EventsWriter.flush, []
+
+    def full():
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(EventsWriter, "write_event", lambda self, event: written.append(event) or (full() if len(written) > full_after else write(self, event)))
+    monkeypatch.setattr(EventsWriter, "flush", lambda self: full() if len(written) > 5 else flush(self))
+    assert train(replace(settings, tensorboard=tmp_path / "board", steps=4))["steps"] == 4
+    warnings = [record.getMessage() for record in caplog.records if "TensorBoard" in record.getMessage()]
+    assert len(warnings) == 1 and "No space left on device" in warnings[0] and "goes on without" in warnings[0]
 
 
 def test_the_mean_of_the_weights_follows_its_formula():
@@ -238,6 +304,20 @@ def test_backgrounds_and_negatives(settings, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match="empty"):
         train(replace(settings, out=tmp_path / "b.safetensors", backgrounds=tmp_path / "empty"))
+    with pytest.raises(UsageError, match="--background-share 0.9 leaves no picture"):
+        train(replace(settings, out=tmp_path / "b.safetensors", backgrounds=tmp_path / "photos", background_share=0.9))
+
+
+@pytest.mark.parametrize(("batch_size", "share", "own"), [(16, 0.0, 16), (16, 0.125, 14), (16, 0.01, 15), (4, 0.5, 2), (2, 0.5, 1)])
+def test_a_pass_is_over_the_data_sets_own_pictures(batch_size, share, own, settings, tmp_path, monkeypatch):
+    """12 pictures: `--epochs` counts what is trained on of them, not of the backgrounds beside them."""
+    assert own_pictures(batch_size, share) == own
+    (tmp_path / "photos").mkdir()
+    cv2.imwrite(str(tmp_path / "photos" / "0.png"), np.full((30, 30, 3), 90, np.uint8))
+    monkeypatch.setattr(loop, "lr_share", lambda step, steps: pytest.fail(str(steps)))
+    backgrounds = {"backgrounds": tmp_path / "photos", "background_share": share} if share else {}
+    with pytest.raises(pytest.fail.Exception, match=f"^{math.ceil(2 * 12 / own)}$"):
+        train(replace(settings, epochs=2.0, steps=None, batch_size=batch_size, **backgrounds))
 
 
 def test_learning_rate_rises_and_falls():

@@ -14,6 +14,7 @@ import torch
 from vector_tl.errors import UsageError
 from vector_tl.labels import dataset
 from vector_tl.nets import checkpoint
+from vector_tl.train.batches import Pictures
 from vector_tl.train.ranks import Ranks
 
 # what `vector-tl train` does, and beside it a line for each step: the sum of all weights, and the first numbers of the batch
@@ -88,8 +89,17 @@ def test_two_processes_train_one_model(tmp_path):
 
 def train_alone(tmp_path):
     command = [sys.executable, "-m", "vector_tl", "train", "--data", str(tmp_path / "data"), "--out", str(tmp_path / "killed.safetensors"), "--init", "scratch"]
-    command += ["--device", "cpu", "--batch-size", "4", "--steps", "4", "--resume"]
+    command += ["--device", "cpu", "--batch-size", "4", "--evaluations", "2", "--steps", "4", "--resume"]
     return subprocess.run(command, capture_output=True, text=True, timeout=100)
+
+
+def test_fewer_pictures_than_processes_are_refused_by_each_of_them():
+    """Where only the one without a picture ended, the others would wait for it."""
+    pictures = Pictures(torch.zeros(2, 3, 4, 4, dtype=torch.uint8), [np.zeros((0, 4))] * 2)
+    assert [len(Ranks(rank, 2).part(pictures)) for rank in (0, 1)] == [1, 1] and len(Ranks().part(pictures)) == 2
+    for rank in range(3):
+        with pytest.raises(UsageError, match="2 training pictures cannot be shared by 3 processes"):
+            Ranks(rank, 3).part(pictures)
 
 
 def test_a_batch_that_cannot_be_shared():

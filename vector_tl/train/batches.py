@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vector_tl.errors import UserError
+from vector_tl.errors import UsageError, UserError
 from vector_tl.labels.dataset import Item, decode
 from vector_tl.train.augment import boxes_in_window, cut, draw_window, relight
 
@@ -66,6 +66,18 @@ def _stack(pictures: list[np.ndarray]) -> Tensor:
     return out
 
 
+def own_pictures(batch_size: int, background_share: float) -> int:
+    """How many pictures of a batch come from the data set; the others, at least one unless the share is 0, are backgrounds.
+
+    Raises:
+        UsageError: none.
+    """
+    own = batch_size - (max(1, round(batch_size * background_share)) if background_share else 0)
+    if own < 1:
+        raise UsageError(f"--background-share {background_share:g} leaves no picture of the data set in a batch of {batch_size}; give a smaller one.")
+    return own
+
+
 class Batches:
     """Augmented batches without end. The state is a random generator and a place in the current order, so it can be saved."""
 
@@ -73,7 +85,7 @@ class Batches:
                  background_share: float = 0.125, rank: int = 0):
         self.pictures, self.backgrounds = pictures.on(device), backgrounds and backgrounds.on(device)
         self.size_wh, self.device = size_wh, device
-        self.extra = max(1, round(batch_size * background_share)) if backgrounds is not None else 0
+        self.extra = batch_size - own_pictures(batch_size, background_share if backgrounds is not None else 0.0)
         self.batch_size = batch_size
         self.rng = np.random.default_rng([seed, 11, rank] if rank else [seed, 11])
         self._order = np.zeros(0, np.int64)

@@ -10,13 +10,10 @@ import json
 import logging
 import math
 import time
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import torch
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import nn
 
 from vector_tl.errors import UsageError, UserError
@@ -27,10 +24,11 @@ from vector_tl.nets import checkpoint
 from vector_tl.nets.build import build
 from vector_tl.nets.ssd import VectorSSD
 from vector_tl.train.average import Average
-from vector_tl.train.batches import KEPT_WH, Batches, Pictures, keep, keep_folder
+from vector_tl.train.batches import KEPT_WH, Batches, Pictures, keep, keep_folder, own_pictures
 from vector_tl.train.memory import keep_freed_memory
 from vector_tl.train.ranks import Ranks, join
 from vector_tl.train.settings import TrainSettings
+from vector_tl.train.watch import Progressing, board
 
 log = logging.getLogger(__name__)
 WARM_UP_STEPS, LAST_LR_SHARE, WEIGHT_DECAY, CLIP_NORM, BATCH_NORM_MOMENTUM = 60, 0.02, 1e-4, 5.0, 0.05
@@ -75,26 +73,25 @@ def _train(settings: TrainSettings, items: tuple[list[Item], list[Item]] | None,
 
     train_items, val_items = items or (load_dataset(settings.data, "train").items, load_dataset(settings.data, "val").items)
     training, validation = keep(draw(train_items, settings.pictures, settings.seed)), keep(val_items)
+    own = ranks.part(training)
     backgrounds = keep_folder(settings.backgrounds) if settings.backgrounds else None
     held_out = [backgrounds.part(slice(0, None, HELD_OUT))] if backgrounds and len(backgrounds) >= HELD_OUT else []
     if held_out:
         backgrounds = backgrounds.part([i for i in range(len(backgrounds)) if i % HELD_OUT])
     negatives = held_out + ([keep_folder(settings.negatives)] if settings.negatives else [])
-    steps = settings.steps or math.ceil((settings.epochs or 20) * len(training) / settings.batch_size)
+    share = ranks.share(settings.batch_size)
+    own_of_a_batch = ranks.world * own_pictures(share, settings.background_share if backgrounds else 0.0)
+    steps = settings.steps or math.ceil((settings.epochs or 20) * len(training) / own_of_a_batch)
 
     model = _start(settings, training).to(device, memory_format=torch.channels_last)
     average, forward = Average(model, settings.ema), ranks.parallel(model)
     optimizer = make_optimizer(model, settings.lr * settings.batch_size / 16)
     peaks = [group["lr"] for group in optimizer.param_groups]
-    own = training.part(slice(ranks.rank, None, ranks.world))
-    batches = Batches(own, backgrounds, ranks.share(settings.batch_size), model.size_wh, settings.seed, device, settings.background_share, ranks.rank)
-    first, curve, best, losses = 0, [], None, []
+    batches = Batches(own, backgrounds, share, model.size_wh, settings.seed, device, settings.background_share, ranks.rank)
+    first, curve, best, losses, before_s = 0, [], None, [], 0.0
     if settings.resume and resume_path.exists():
-        first, curve, best, losses = _restore(resume_path, settings, steps, model, average, optimizer, batches, ranks)
+        first, curve, best, losses, before_s = _restore(resume_path, settings, steps, model, average, optimizer, batches, ranks)
         log.info("going on at step %d of %d", first, steps)
-    elif ranks.first:  # what an earlier training left is none of this one's
-        for path in (resume_path, settings.out.with_suffix(".csv")):
-            path.unlink(missing_ok=True)
     every = max(1, steps // max(1, settings.evaluations))
     about = {
         "seed": settings.seed, "data_digest": digest(settings.data), "steps": steps, "batch_size": settings.batch_size, "lr": settings.lr, "ema": settings.ema,
@@ -103,7 +100,10 @@ def _train(settings: TrainSettings, items: tuple[list[Item], list[Item]] | None,
         "sessions": sorted(read_splits(settings.data)),  # that were there; what comes later is new to this model
     }
 
-    with _progress(steps, first, ranks.first) as advance, _board(settings, first, ranks.first) as note:
+    shown_in = settings.tensorboard / settings.out.stem if settings.tensorboard and ranks.first else None
+    with Progressing(steps, first, ranks.first) as advance, board(shown_in, first) as note:
+        for path in (resume_path, settings.out.with_suffix(".csv")) if ranks.first and not first else ():
+            path.unlink(missing_ok=True)  # what an earlier training left would be taken for this one's
         saved_s = time.monotonic()
         for step in range(first, steps):
             for group, peak in zip(optimizer.param_groups, peaks, strict=True):
@@ -141,7 +141,8 @@ def _train(settings: TrainSettings, items: tuple[list[Item], list[Item]] | None,
             if measured or (ranks.world == 1 and time.monotonic() - saved_s > SAVE_EVERY_S):  # together at the same step, whatever each one's clock says
                 drawn = ranks.gather(batches.state())
                 if ranks.first:
-                    _save(resume_path, settings, steps, step + 1, curve, best, losses, model, average, optimizer, drawn)
+                    spent_s = before_s + time.monotonic() - started
+                    _save(resume_path, settings, steps, step + 1, curve, best, losses, spent_s, model, average, optimizer, drawn)
                 saved_s = time.monotonic()
             advance(best, curve)
     if not ranks.first:
@@ -151,7 +152,7 @@ def _train(settings: TrainSettings, items: tuple[list[Item], list[Item]] | None,
         log.warning("Its threshold is %g, the highest there is: it takes things for Vectors. Add --backgrounds, or more of them.", THRESHOLDS[-1])
     return {
         "model": str(settings.out), "steps": steps, "pictures_seen": steps * settings.batch_size,
-        "ap50": best["ap50"], "ap50_95": best["ap50_95"], "seconds": round(time.monotonic() - started, 1),
+        "ap50": best["ap50"], "ap50_95": best["ap50_95"], "seconds": round(before_s + time.monotonic() - started, 1),
     }
 
 
@@ -250,6 +251,8 @@ def check_settings(settings: TrainSettings) -> None:
 def _check_place(settings: TrainSettings, resume_path: Path) -> None:
     if resume_path.exists() and not settings.resume and not settings.overwrite:
         raise UserError(f"A stopped training of {settings.out} can go on: add --resume, or --overwrite to start again.")
+    if settings.resume and not settings.overwrite and finished(settings.out):
+        raise UserError(f"The training of {settings.out} is finished, nothing is left to resume; --overwrite trains it again from the start.")
     if not (settings.resume and resume_path.exists()):
         refuse_existing(settings.out, settings.overwrite)
 
@@ -268,21 +271,21 @@ def _start(settings: TrainSettings, training: Pictures) -> VectorSSD:
 
 def _identity(settings: TrainSettings, steps: int) -> str:
     """What must be the same for a training to go on."""
-    own = [settings.init, settings.arch, settings.seed, steps, settings.batch_size, settings.lr, settings.ema]
-    return json.dumps([*own, digest(settings.data), str(settings.backgrounds), settings.pictures])
+    own = [settings.init, settings.arch, settings.seed, steps, settings.batch_size, settings.lr, settings.ema, settings.pictures, settings.evaluations]
+    return json.dumps([*own, digest(settings.data), str(settings.backgrounds), settings.background_share, str(settings.negatives)])
 
 
-def _save(path: Path, settings, steps, step, curve, best, losses, model, average, optimizer, drawn) -> None:
+def _save(path: Path, settings, steps, step, curve, best, losses, spent_s, model, average, optimizer, drawn) -> None:
     buffer = io.BytesIO()
     state = {
-        "identity": _identity(settings, steps), "step": step, "curve": curve, "best": best, "losses": losses, "model": model.state_dict(),
-        "average": average.state(), "optimizer": optimizer.state_dict(), "batches": json.dumps(drawn),
+        "identity": _identity(settings, steps), "step": step, "curve": curve, "best": best, "losses": losses, "seconds": spent_s,
+        "model": model.state_dict(), "average": average.state(), "optimizer": optimizer.state_dict(), "batches": json.dumps(drawn),
     }
     torch.save(state, buffer)
     write_atomic(path, buffer.getvalue())
 
 
-def _restore(path: Path, settings, steps, model, average, optimizer, batches, ranks) -> tuple[int, list, dict | None, list]:
+def _restore(path: Path, settings, steps, model, average, optimizer, batches, ranks) -> tuple[int, list, dict | None, list, float]:
     try:
         state = torch.load(path, weights_only=True, map_location="cpu")
         identity = state["identity"]
@@ -297,33 +300,7 @@ def _restore(path: Path, settings, steps, model, average, optimizer, batches, ra
     average.restore(state["average"])
     optimizer.load_state_dict(state["optimizer"])
     batches.restore(drawn[ranks.rank])
-    return state["step"], state["curve"], state["best"], state["losses"]
-
-
-@contextmanager
-def _board(settings: TrainSettings, first: int, wanted: bool):
-    """Notes figures of a step for TensorBoard, where that is asked for; what a resumed training does again replaces what was there."""
-    if settings.tensorboard is None or not wanted:
-        yield lambda step, **figures: None
-        return
-    from tensorboardX import SummaryWriter
-
-    folder = settings.tensorboard / settings.out.stem
-    try:
-        if not first:  # begun again: --overwrite was given, or there is no model yet
-            for events in folder.glob("events.out.tfevents.*"):
-                events.unlink()
-        writer = SummaryWriter(str(folder), purge_step=first + 1 if first else None)
-    except OSError as error:
-        raise UserError(f"--tensorboard {settings.tensorboard} cannot be written to ({error}); choose another folder.") from error
-
-    def note(step: int, **figures: float | None) -> None:
-        for name, value in figures.items():
-            if value is not None:
-                writer.add_scalar(name, value, step)
-
-    with writer:
-        yield note
+    return state["step"], state["curve"], state["best"], state["losses"], state["seconds"]
 
 
 def _csv(curve: list[dict]) -> str:
@@ -332,23 +309,3 @@ def _csv(curve: list[dict]) -> str:
     writer.writeheader()
     writer.writerows(curve)
     return text.getvalue()
-
-
-class _progress:
-    """A bar on standard error with the latest AP and the time left."""
-
-    def __init__(self, steps: int, first: int, shown: bool):
-        columns = (TextColumn("training"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[note]}"), TimeRemainingColumn())
-        self._bar = Progress(*columns, console=Console(stderr=True), disable=not shown)
-        self._task = self._bar.add_task("training", total=steps, completed=first, note="")
-
-    def __enter__(self):
-        self._bar.start()
-        return self._advance
-
-    def __exit__(self, *_exc) -> None:
-        self._bar.stop()
-
-    def _advance(self, best: dict | None, curve: list[dict]) -> None:
-        note = f"AP50 {curve[-1]['ap50'] or 0:.3f}  AP50-95 {curve[-1]['ap50_95'] or 0:.3f}  best {best['ap50_95'] or 0:.3f}" if curve else "first AP to come"
-        self._bar.update(self._task, advance=1, note=note)

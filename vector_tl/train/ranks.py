@@ -18,6 +18,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from vector_tl.errors import UsageError
 from vector_tl.nets.ssd import VectorSSD
+from vector_tl.train.batches import Pictures
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,16 @@ class Ranks:
         if batch_size % self.world or batch_size // self.world < 2:
             raise UsageError(f"--batch-size {batch_size} cannot be shared by {self.world} processes, with at least 2 pictures for each.")
         return batch_size // self.world
+
+    def part(self, pictures: Pictures) -> Pictures:
+        """Those that this process trains on.
+
+        Raises:
+            UsageError: they are too few for every process to have one (in each of them, so that none waits for another).
+        """
+        if len(pictures) < self.world:
+            raise UsageError(f"{len(pictures)} training pictures cannot be shared by {self.world} processes; start fewer, or capture more pictures.")
+        return pictures.part(slice(self.rank, None, self.world))
 
     def parallel(self, network: VectorSSD) -> nn.Module:
         """What gives the raw outputs of a batch, and in backward the gradients of all."""

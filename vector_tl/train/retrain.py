@@ -22,7 +22,7 @@ from vector_tl.files import write_atomic
 from vector_tl.labels.dataset import Item, digest, load_dataset
 from vector_tl.nets import checkpoint, mobilenet_v1
 from vector_tl.nets.tflite import find_weights
-from vector_tl.train.batches import KEPT_WH, keep
+from vector_tl.train.batches import KEPT_WH, keep, own_pictures
 from vector_tl.train.loop import check_settings, finished, run, train
 from vector_tl.train.retrain_settings import RetrainSettings
 from vector_tl.train.settings import TrainSettings
@@ -55,7 +55,8 @@ def retrain(settings: RetrainSettings) -> dict:
     if network.arch == mobilenet_v1.ARCH and not finished(wanted["coco"].out):
         find_weights(settings.coco)  # rather now than after the first training
     _claim(settings, new)
-    steps = max(1, round(settings.epochs * len(splits["train"]) / settings.batch_size))
+    own = own_pictures(settings.batch_size, wanted["after"].background_share if settings.backgrounds else 0.0)
+    steps = max(1, round(settings.epochs * len(splits["train"]) / own))
     for name, asked in wanted.items():
         if not finished(asked.out):
             log.info("%s: %d steps", NAMES[name], steps)

@@ -20,7 +20,7 @@ class TrainSettings:
     arch: str = "ssd300_mobilenet_v1"
     """ssd300_mobilenet_v1 or ssdlite320_mobilenet_v3_large."""
     epochs: float | None = None
-    """Passes over the training pictures (20 when neither --epochs nor --steps is given)."""
+    """Passes over the training pictures, backgrounds not counted (20 when neither --epochs nor --steps is given)."""
     steps: int | None = None
     """Batches to train on, instead of --epochs."""
     pictures: int | None = None
