@@ -1,5 +1,8 @@
 """Augmentation: boxes follow the pictures, and everything follows from the seed."""
 
+import importlib.util
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
@@ -7,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vector_tl.train.augment import LEAST_VISIBLE, MOST_LOST, boxes_in_window, compress, cut, draw_window, relight, visible_share
+from vector_tl.train.augment import LEAST_VISIBLE, LIGHT, MOST_LOST, boxes_in_window, compress, cut, draw_window, relight, visible_share, white_balance
 from vector_tl.train.batches import Batches, Pictures
 
 BOX = st.tuples(st.floats(0, 0.7), st.floats(0, 0.7), st.floats(0.05, 0.3), st.floats(0.05, 0.3)).map(lambda b: [b[0], b[1], b[0] + b[2], b[1] + b[3]])
@@ -54,6 +57,24 @@ def test_light_stays_in_range_and_changes():
     assert all(float((a - b).abs().mean()) > 0.005 for a, b in zip(after, before, strict=True))
 
 
+def test_light_is_drawn_as_ever():
+    """Models and comparisons are made anew from their seeds; steps in another order, or one draw more, would make others."""
+    rng = np.random.default_rng(0)
+    after = relight(torch.rand(8, 3, 40, 40, generator=torch.Generator().manual_seed(0)), rng)
+    np.testing.assert_allclose(after.mean(dim=(1, 2, 3)), [0.60668, 0.3816, 0.43086, 0.79772, 0.51704, 0.58113, 0.48995, 0.59434], atol=1e-4)
+    np.testing.assert_allclose(after.std(dim=(1, 2, 3)), [0.05888, 0.19502, 0.34485, 0.10224, 0.32541, 0.23873, 0.08528, 0.37725], atol=1e-4)
+    assert rng.integers(10**6) == 209618
+
+
+@pytest.mark.parametrize("change", LIGHT)
+def test_each_change_of_light_does_something_to_some_and_harms_no_input(change):
+    before = torch.rand(24, 3, 20, 20, generator=torch.Generator().manual_seed(0)) * 0.8 + 0.1
+    given = before.clone()
+    after = change(given, np.random.default_rng(0))
+    moved = (after - before).abs().mean(dim=(1, 2, 3)) > 1e-3
+    assert after.shape == before.shape and torch.equal(given, before) and moved.any() and (change is white_balance or not moved.all())
+
+
 def pictures(count, value):
     return Pictures(torch.full((count, 3, 36, 64), value, dtype=torch.uint8), [np.array([[0.2, 0.2, 0.8, 0.8]])] * count)
 
@@ -96,3 +117,19 @@ def test_jpeg_is_that_of_a_library(quality):
         lost = np.abs(theirs.astype(float) - picture).mean()
         assert np.abs(mine - theirs).mean() < 0.35 * lost + 0.6
     assert (compress(batch, np.array([15.0, 95.0])) - batch).abs().mean(dim=(1, 2, 3))[0] > 2 * (compress(batch, np.array([95.0, 95.0])) - batch).abs().mean()
+
+
+def test_the_sheet_shows_each_change_alone():
+    spec = importlib.util.spec_from_file_location("augmentation_sheet", Path(__file__).parents[2] / "scripts" / "augmentation_sheet.py")
+    sheet = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(sheet)
+    captions = []
+    sheet.drawn, draw = lambda picture, boxes, caption: captions.append(caption) or draw(picture, boxes, caption), sheet.drawn
+    noise = np.random.default_rng(0).integers(40, 216, (90, 160, 3), dtype=np.uint8)
+    pixels = torch.from_numpy(cv2.resize(noise, (640, 360), interpolation=cv2.INTER_CUBIC)).permute(2, 0, 1)[None]
+    first, *tiles = [tile.astype(float) for tile in sheet.one_at_a_time(Pictures(pixels, [np.array([[0.3, 0.3, 0.6, 0.7]])]), 0)]
+    changes = ["gamma", "saturation", "white balance", "contrast", "brightness", "noise", "jpeg", "blur", "motion blur"]
+    assert captions[:4] == ["as it is", "crop", "zoomed out", "mirrored"] and captions[4:13] == changes
+    assert captions[13:] == [f"all together, draw {k}" for k in (1, 2, 3)]
+    assert all(np.abs(tile - first)[:300].mean() > 1 for tile in tiles), "each can be seen"
+    assert first.shape == (300 + sheet.CAPTION_PX, 300, 3) and (first[300:] > 128).any()

@@ -14,6 +14,7 @@ from torch import Tensor
 CROP_SHARE, ZOOM_OUT_SHARE = 0.5, 0.3
 LEAST_VISIBLE, MOST_LOST = 0.6, 0.05  # a box keeps at least this share in a crop, or it is out but for that one
 LEAST_SIDE_PX = 5.0
+REACH_PX = 4  # of the kernels of blur to either side
 JPEG_SHARE, JPEG_QUALITY = 0.25, (15, 80)
 # ITU-T T.81, annex K: steps of luma and chroma at quality 50
 LUMA_STEPS = [
@@ -76,47 +77,101 @@ def cut(pictures: Tensor, windows: np.ndarray, mirrored: np.ndarray, size_wh: tu
 
 
 def relight(batch: Tensor, rng: np.random.Generator) -> Tensor:
-    """Gamma, saturation, white balance, contrast, brightness, blur, motion blur, noise and JPEG, drawn for each picture (B, 3, h, w)."""
-    count, device = len(batch), batch.device
+    """All of `LIGHT` in turn, drawn for each picture (B, 3, h, w)."""
+    for change in LIGHT:
+        batch = change(batch, rng)
+    return batch
 
-    def draw(share: float, low: float, high: float, neutral: float) -> Tensor:
-        values = np.where(rng.random(count) < share, rng.uniform(low, high, count), neutral)
-        return torch.as_tensor(values, dtype=torch.float32, device=device).view(-1, 1, 1, 1)
 
-    batch = batch.clamp(1e-4, 1) ** draw(0.5, 0.6, 1.7, 1.0)  # gamma
+def gamma(batch: Tensor, rng: np.random.Generator) -> Tensor:
+    """Darker or brighter middle tones, for half of the pictures."""
+    return batch.clamp(1e-4, 1) ** _drawn(batch, rng, 0.5, 0.6, 1.7, 1.0)
+
+
+def saturation(batch: Tensor, rng: np.random.Generator) -> Tensor:
+    """From grey to strong colours."""
     grey = batch.mean(dim=1, keepdim=True)
-    batch = grey + (batch - grey) * draw(0.6, 0.0, 1.7, 1.0)  # saturation
-    batch = batch * torch.as_tensor(np.exp(rng.normal(0, 0.08, (count, 3, 1, 1))), dtype=torch.float32, device=device)  # white balance
+    return grey + (batch - grey) * _drawn(batch, rng, 0.6, 0.0, 1.7, 1.0)
+
+
+def white_balance(batch: Tensor, rng: np.random.Generator) -> Tensor:
+    """Red, green and blue stronger or weaker, in all pictures."""
+    return batch * torch.as_tensor(np.exp(rng.normal(0, 0.08, (len(batch), 3, 1, 1))), dtype=torch.float32, device=batch.device)
+
+
+def contrast(batch: Tensor, rng: np.random.Generator) -> Tensor:
+    """Nearer to the picture's mean or further from it."""
     mean = batch.mean(dim=(1, 2, 3), keepdim=True)
-    batch = mean + (batch - mean) * draw(0.6, 0.55, 1.8, 1.0) + draw(0.6, -0.2, 0.2, 0.0)  # contrast, brightness
-    batch = _blur(batch, rng)
-    grains = torch.Generator(device).manual_seed(int(rng.integers(2**63)))  # millions of numbers: drawn where they are needed
-    noise = torch.randn(batch.shape, generator=grains, device=device)
-    batch = (batch + noise * draw(0.5, 0.005, 0.05, 0.0)).clamp(0, 1)
-    chosen = np.flatnonzero(rng.random(count) < JPEG_SHARE)
+    return mean + (batch - mean) * _drawn(batch, rng, 0.6, 0.55, 1.8, 1.0)
+
+
+def brightness(batch: Tensor, rng: np.random.Generator) -> Tensor:
+    """All tones up or down alike."""
+    return batch + _drawn(batch, rng, 0.6, -0.2, 0.2, 0.0)
+
+
+def blur(batch: Tensor, rng: np.random.Generator) -> Tensor:
+    """A quarter of the pictures soft, a tenth smeared by motion: one small kernel for each picture."""
+    kernels = np.zeros((len(batch), 2 * REACH_PX + 1, 2 * REACH_PX + 1), np.float32)
+    for kernel in kernels:
+        case = rng.random()
+        if case < 0.25:
+            kernel[:] = soft(rng.uniform(0.4, 1.8))
+        elif case < 0.35:
+            kernel[:] = smeared(rng.uniform(1, REACH_PX), rng.uniform(0, math.pi))
+        else:
+            kernel[REACH_PX, REACH_PX] = 1
+    return convolve(batch, kernels)
+
+
+def noise(batch: Tensor, rng: np.random.Generator) -> Tensor:
+    """Grain, for half of the pictures; what left 0..1 is cut off."""
+    grains = torch.Generator(batch.device).manual_seed(int(rng.integers(2**63)))  # millions of numbers: drawn where they are needed
+    grain = torch.randn(batch.shape, generator=grains, device=batch.device)
+    return (batch + grain * _drawn(batch, rng, 0.5, 0.005, 0.05, 0.0)).clamp(0, 1)
+
+
+def jpeg(batch: Tensor, rng: np.random.Generator) -> Tensor:
+    """What a strong compression leaves, for a quarter of the pictures."""
+    chosen = np.flatnonzero(rng.random(len(batch)) < JPEG_SHARE)
     qualities = rng.uniform(*JPEG_QUALITY, len(chosen))
     if len(chosen):
+        batch = batch.clone()
         batch[chosen] = compress(batch[chosen], qualities)
     return batch
 
 
-def _blur(batch: Tensor, rng: np.random.Generator) -> Tensor:
-    """A quarter of the pictures soft, a tenth smeared by motion: one small kernel for each picture."""
-    count, reach = len(batch), 4
-    grid = np.arange(-reach, reach + 1)
-    kernels = np.zeros((count, 2 * reach + 1, 2 * reach + 1), np.float32)
-    for kernel in kernels:
-        case = rng.random()
-        if case < 0.25:
-            line = np.exp(-0.5 * (grid / rng.uniform(0.4, 1.8)) ** 2)
-            kernel[:] = np.outer(line, line)
-        elif case < 0.35:
-            length, angle = rng.uniform(1, reach), rng.uniform(0, math.pi)
-            for t in np.linspace(-length, length, 17):
-                kernel[reach + round(t * math.sin(angle)), reach + round(t * math.cos(angle))] += 1
-        else:
-            kernel[reach, reach] = 1
-        kernel /= kernel.sum()
+LIGHT = (gamma, saturation, white_balance, contrast, brightness, blur, noise, jpeg)  # another order would be other draws
+
+
+def _drawn(batch: Tensor, rng: np.random.Generator, share: float, low: float, high: float, neutral: float) -> Tensor:
+    """For each picture (B, 1, 1, 1) a number from `low` to `high`, or for all but a `share` of them the one that changes nothing."""
+    values = np.where(rng.random(len(batch)) < share, rng.uniform(low, high, len(batch)), neutral)
+    return torch.as_tensor(values, dtype=torch.float32, device=batch.device).view(-1, 1, 1, 1)
+
+
+def soft(sigma_px: float) -> np.ndarray:
+    """The kernel (k, k) of a picture that is not in focus."""
+    line = np.exp(-0.5 * (np.arange(-REACH_PX, REACH_PX + 1) / sigma_px) ** 2)
+    return _summing_to_one(np.outer(line, line))
+
+
+def smeared(length_px: float, angle_rad: float) -> np.ndarray:
+    """The kernel (k, k) of motion by so much to either side."""
+    kernel = np.zeros((2 * REACH_PX + 1, 2 * REACH_PX + 1), np.float32)
+    for t in np.linspace(-length_px, length_px, 17):
+        kernel[REACH_PX + round(t * math.sin(angle_rad)), REACH_PX + round(t * math.cos(angle_rad))] += 1
+    return _summing_to_one(kernel)
+
+
+def _summing_to_one(kernel: np.ndarray) -> np.ndarray:
+    kernel = kernel.astype(np.float32)
+    return kernel / kernel.sum()
+
+
+def convolve(batch: Tensor, kernels: np.ndarray) -> Tensor:
+    """Each picture (B, 3, h, w) with its own kernel (B, k, k), all of odd k; those with weight in the middle alone stay as they are."""
+    reach = kernels.shape[1] // 2
     changed = np.flatnonzero(kernels[:, reach, reach] < 1)
     if len(changed) == 0:
         return batch
