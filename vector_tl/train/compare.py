@@ -26,7 +26,7 @@ from vector_tl.files import write_atomic
 from vector_tl.labels.dataset import Item, digest, is_picture_file, load_dataset
 from vector_tl.nets import checkpoint, mobilenet_v1
 from vector_tl.nets.tflite import find_weights
-from vector_tl.train.batches import Pictures, keep, keep_folder
+from vector_tl.train.batches import Pictures, keep, keep_folder, own_pictures
 from vector_tl.train.compare_settings import CompareSettings, changed, noted, recalled
 from vector_tl.train.loop import run as look_at
 from vector_tl.train.loop import train
@@ -291,9 +291,7 @@ def _measured(network, threshold: float, folder: Path, test: list[Item], materia
 
 def own_share(settings: CompareSettings) -> float:
     """Share of a batch that are training pictures, not backgrounds beside them, as `Batches` fills it."""
-    if settings.backgrounds is None:
-        return 1.0
-    return 1 - max(1, round(settings.batch_size * TrainSettings.background_share)) / settings.batch_size
+    return own_pictures(settings.batch_size, TrainSettings.background_share if settings.backgrounds else 0.0) / settings.batch_size
 
 
 def shuffled(splits: dict[str, list[Item]]) -> tuple[list[Item], list[Item], list[Item]]:
