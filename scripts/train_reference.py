@@ -7,6 +7,7 @@ The reference has its own augmentation and reads pictures again in every epoch; 
 
 import json
 import os
+import sys
 import tempfile
 import time
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from pathlib import Path
 import torch
 import tyro
 
+from vector_tl.errors import UserError
 from vector_tl.evaluate.metrics import average_precision
 from vector_tl.labels.dataset import load_dataset
 from vector_tl.nets import checkpoint
@@ -62,4 +64,7 @@ def main(asked: Both) -> dict:
 
 
 if __name__ == "__main__":
-    print(json.dumps(main(tyro.cli(Both))))
+    try:
+        print(json.dumps(main(tyro.cli(Both))))
+    except UserError as error:
+        sys.exit(str(error))
