@@ -14,6 +14,7 @@ from PIL import Image
 from test_film_film import Fixed, make, none, number_of, numbered, panes_of, record
 
 from vector_tl.errors import UsageError, UserError
+from vector_tl.film.cards import _share
 from vector_tl.film.encode import write_gif
 from vector_tl.film.film import film
 from vector_tl.film.recording import RecordingWriter
@@ -202,3 +203,15 @@ def test_settings_beside_that_make_no_sense(wrong):
 def test_a_still_is_a_jpeg_when_so_named(tmp_path):
     make(record(tmp_path / "run.mcap", TIMES[:3]), tmp_path / "film.mp4", poster=tmp_path / "p.jpg", width=320)
     assert Image.open(io.BytesIO((tmp_path / "p.jpg").read_bytes())).format == "JPEG"
+
+
+def test_the_first_sight_of_a_vector_is_one_that_is_there():
+    box, elsewhere = np.float32([[10, 10, 60, 60]]), np.float32([[200, 200, 260, 260]])
+    tally = Tally()
+    tally.add(0.5, judge(elsewhere, np.float32([0.9]), box, (320, 240)))
+    tally.add(1.0, judge(box, np.float32([0.9]), box, (320, 240)))
+    assert tally.figures()["first_seen_s"] == 1.0 and tally.figures()["false_boxes"] == 1
+    assert _share(tally)[1] == "1 of 2 found, 1 false box, first after 1.0 s"
+    unlabelled = Tally()
+    unlabelled.add(0.5, judge(elsewhere, np.float32([0.9]), None, (320, 240)))
+    assert unlabelled.figures()["first_seen_s"] == 0.5

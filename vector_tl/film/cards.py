@@ -56,7 +56,7 @@ def _share(tally: Tally) -> tuple[float | None, str]:
     first = "" if not tally.first_s else f", first after {tally.first_s:.1f} s"
     if tally.labelled:
         there = tally.hits + tally.missed
-        return figures["recall"], f"{tally.hits} of {there} found, {tally.false} false boxes{first}"
+        return figures["recall"], f"{tally.hits} of {there} found, {tally.false} false box{'es' * (tally.false != 1)}{first}"
     return (tally.seen / tally.pictures if tally.pictures else None), f"{tally.seen} of {tally.pictures} frames{first}"
 
 

@@ -38,7 +38,7 @@ class Tally:
 
     def __init__(self):
         self.pictures = self.seen = self.labelled = self.hits = self.missed = self.false = 0
-        self.first_s: float | None = None
+        self.first_s: float | None = None  # when it first saw a Vector; where it is known what is there, one that is there
         self.times_s, self.best = array("d"), array("f")
 
     def add(self, t_s: float, seen: Seen) -> None:
@@ -48,7 +48,8 @@ class Tally:
         self.best.append(seen.best)
         if len(seen.scores):
             self.seen += 1
-            self.first_s = t_s if self.first_s is None else self.first_s
+        if self.first_s is None and (len(seen.scores) if seen.hits is None else seen.hits.any()):
+            self.first_s = t_s
         if seen.hits is not None:
             self.labelled += 1
             self.hits += int(seen.hits.sum())
