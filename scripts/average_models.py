@@ -61,7 +61,7 @@ def main(asked: AverageModels) -> dict:
     ap50, ap50_95 = average_precision(validation)
     about = {
         "threshold": threshold, "data_digest": digest(asked.data), "metrics": {"val_ap50": ap50, "val_ap50_95": ap50_95},
-        "mean_of": [checkpoint.resolve(model).stem for model in asked.models], "weights": list(asked.weights),
+        "mean_of": [checkpoint.resolve(model).stem for model in asked.models], "weights": list(asked.weights), "seed": told[0].get("seed"),
         "sessions": sorted(set().union(*(one.get("sessions", []) for one in told))),
     }  # fmt: skip
     checkpoint.save(asked.out, mean, about)
