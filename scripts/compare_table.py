@@ -13,7 +13,7 @@ import tyro
 
 from vector_tl.errors import UserError
 from vector_tl.files import write_atomic
-from vector_tl.train.compare_page import area, reached
+from vector_tl.train.compare_figures import area, reached
 
 LEFT_OUT = ("sessions",)  # of every test picture: as long as all the rest
 HEAD = "| kind | arm | pictures | seen | seed | AP50, test | AP50-95, test | area under curve | seen to AP50 .8 | AP50-95, stills | false boxes in 53 rooms |"

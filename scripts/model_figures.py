@@ -61,7 +61,7 @@ def columns(settings: Figures, model: str) -> dict[str, str]:
 
 if __name__ == "__main__":
     asked = tyro.cli(Figures)
-    table = {Path(model).stem: columns(asked, model) for model in asked.models}
+    table = {model: columns(asked, model) for model in asked.models}  # two may have the same name in different folders
     print(f"| | {' | '.join(f'`{name}`' for name in table)} |")
     print("|---" * (len(table) + 1) + "|")
     for name in next(iter(table.values())):

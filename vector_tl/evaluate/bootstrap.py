@@ -12,6 +12,7 @@ from vector_tl.evaluate.metrics import AP_SCORE, MAX_BOXES, Outcome, iou_matrix
 
 IOUS = np.linspace(0.5, 0.95, 10)
 RECALLS = np.linspace(0.0, 1.0, 101)
+FEWEST_SESSIONS = 3  # one session drawn again is always itself, and two have hardly another draw: what looks like certainty would be none
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from vector_tl.evaluate.bootstrap import draws, interval, match_all, weighted_ap
+from vector_tl.evaluate.bootstrap import FEWEST_SESSIONS, draws, interval, match_all, weighted_ap
 from vector_tl.train.compare import ARMS, HARDLY_BEGUN, read_outcomes, still_rising
 
 LEVELS = (0.5, 0.8, 0.9)  # of AP50
 DRAWS = 1000
-FEWEST_SESSIONS = 3  # one session drawn again is always itself, and two have hardly another draw: what looks like certainty would be none
 HARDLY = 0.01  # a difference in AP50-95 that nobody would notice
 
 

@@ -10,7 +10,7 @@ from vector_tl import __version__, pages
 from vector_tl.files import write_atomic
 from vector_tl.train import compare_sheets
 from vector_tl.train.compare import ARMS, HARDLY_BEGUN, Material, own_share
-from vector_tl.train.compare_figures import HARDLY, LEVELS, area, mean, needed, reached, runs_of, signed, summary  # noqa: F401  (scripts take some from here)
+from vector_tl.train.compare_figures import HARDLY, LEVELS, mean, needed, runs_of, signed, summary
 from vector_tl.train.compare_settings import CompareSettings, command
 from vector_tl.train.compare_sheets import COLORS, NAMES
 

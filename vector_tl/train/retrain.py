@@ -16,7 +16,7 @@ import torch
 from vector_tl import pages
 from vector_tl.detect.engine import pick_device
 from vector_tl.errors import UserError
-from vector_tl.evaluate.bootstrap import draws, interval, match_all, weighted_ap
+from vector_tl.evaluate.bootstrap import FEWEST_SESSIONS, draws, interval, match_all, weighted_ap
 from vector_tl.evaluate.metrics import Outcome, false_alarms, match, measure
 from vector_tl.files import write_atomic
 from vector_tl.labels.dataset import Item, digest, load_dataset
@@ -31,7 +31,6 @@ log = logging.getLogger(__name__)
 NAMES = {"before": "as it was", "after": "gone on with", "coco": "from COCO, on everything"}
 COLORS = {"before": "#5d6872", "after": "#0b8a7a", "coco": "#2f6fb2"}
 DRAWS = 1000
-LEAST_SESSIONS = 3  # of one session all draws are the same, of two half of them: an interval without width, or with one that says nothing
 SHOWN, LEAST_CHANGE = 12, 0.1  # pictures
 
 
@@ -146,7 +145,7 @@ def change(before: Looked, after: Looked, part: str) -> dict | None:
         return (weighted_ap(matched[1], weights)[1] or 0.0) - (weighted_ap(matched[0], weights)[1] or 0.0)
 
     count = len(set(sessions))
-    low, high = interval([gap(weights) for weights in draws(sessions, DRAWS)]) if count >= LEAST_SESSIONS else (None, None)
+    low, high = interval([gap(weights) for weights in draws(sessions, DRAWS)]) if count >= FEWEST_SESSIONS else (None, None)
     return {"ap50_95": gap(np.ones(len(sessions))), "low": low, "high": high, "sessions": count}
 
 
@@ -161,7 +160,7 @@ def answer(told: dict[str, Looked], changes: dict[str, dict | None]) -> list[str
             continue
         sessions = f"{gap['sessions']} {part} test session{'s' * (gap['sessions'] > 1)}"
         if gap["low"] is None:
-            sentences.append(f"So few {part} test sessions do not allow to tell: AP50-95 {gap['ap50_95']:+.2f} on {sessions}; {LEAST_SESSIONS} are needed.")
+            sentences.append(f"So few {part} test sessions do not allow to tell: AP50-95 {gap['ap50_95']:+.2f} on {sessions}; {FEWEST_SESSIONS} are needed.")
             continue
         word = better if gap["low"] > 0 else worse if gap["high"] < 0 else "No difference can be told"
         sentences.append(f"{word}: AP50-95 {gap['ap50_95']:+.2f} on {sessions} (95 % interval {gap['low']:+.2f} to {gap['high']:+.2f}).")
