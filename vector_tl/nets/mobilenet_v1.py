@@ -35,7 +35,14 @@ class ConvBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if self.conv.stride[0] == 2:
             x = F.pad(x, _same_padding(x.shape[3]) + _same_padding(x.shape[2]))
-        return F.relu6(self.norm(self.conv(x)), inplace=True)
+        return F.relu6(self.norm(self._convolve(x)), inplace=True)
+
+    def _convolve(self, x: Tensor) -> Tensor:
+        slow_in_bfloat16 = self.conv.stride[0] == 2 and self.conv.groups > 1  # on CPUs PyTorch's gradient then takes 3 times as long as in float
+        if slow_in_bfloat16 and torch.is_autocast_enabled("cpu"):
+            with torch.autocast("cpu", enabled=False):
+                return self.conv(x.float())
+        return self.conv(x)
 
 
 def _same_padding(size: int, kernel: int = 3, stride: int = 2) -> tuple[int, int]:

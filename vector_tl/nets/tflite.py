@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from vector_tl.errors import UserError
@@ -96,7 +97,7 @@ def load_coco(model: VectorSSD, path: Path, pictures: Tensor | None = None) -> N
     """Fill `model` with the file's weights; its class head only when the model has COCO's 90 classes.
 
     The file has BatchNorm folded into its convolutions. It is put back without changing any output: running statistics are
-    measured on `pictures` (B, 3, 300, 300) in 0..1 (made ones when None), gamma = sqrt(var + eps), beta = folded bias + mean.
+    measured on `pictures` (B, 3, h, w) in 0..1, resized (made ones when None), gamma = sqrt(var + eps), beta = folded bias + mean.
     Statistics like those of the pictures to be trained on make the first training steps gentle.
     """
     convolutions = read_convolutions(path)
@@ -131,7 +132,7 @@ def _insert_batch_norm(model: VectorSSD, biases: list[np.ndarray], pictures: Ten
 
     hooks = [conv.register_forward_hook(measure) for conv in folded]
     was_training = model.training
-    model.eval().raw(pictures)
+    model.eval().raw(F.interpolate(pictures, size=model.size_wh[::-1], mode="bilinear"))
     model.train(was_training)
     for hook in hooks:
         hook.remove()

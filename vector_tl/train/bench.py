@@ -18,6 +18,7 @@ from vector_tl.nets.checkpoint import load
 from vector_tl.train.batches import KEPT_WH, Batches, Pictures
 from vector_tl.train.loop import CLIP_NORM, make_optimizer
 from vector_tl.train.memory import keep_freed_memory
+from vector_tl.train.precision import has_bfloat16, mixed
 from vector_tl.train.reference import Example, Reference
 
 BATCH, EXAMPLES, STANDARD = 16, 64, 685
@@ -39,7 +40,7 @@ class Loop:
         self.pixels, self.targets = self.batches.next()
 
     def forward(self) -> None:
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
+        with mixed(self.device):
             outputs = self.network.raw(self.pixels)
         self.loss = sum(self.network.compute_loss(self.targets, outputs).values())
 
@@ -71,7 +72,7 @@ def rows(settings: BenchSettings) -> tuple[str, list[Row]]:
     workers = os.cpu_count() or 1
     reference = Reference(load(settings.model)[0], examples, BATCH, 1e-4, device, workers)
     side = MATRIX[device.type]
-    matrix = torch.rand(side, side, device=device, dtype=torch.bfloat16 if device.type == "cuda" else torch.float32)
+    matrix = torch.rand(side, side, device=device, dtype=torch.bfloat16 if has_bfloat16(device) else torch.float32)
     work = {"loop": loop.step, "reference": reference.step, "matrix": lambda: matrix @ matrix}
     peaks = {name: peak_mib(lambda do=work[name]: [do() for _ in range(2)], device) for name in ("loop", "reference")}  # also what comes first and is slow
     ahead = {"reference": 2 * workers}  # batches that the workers made while something else was measured

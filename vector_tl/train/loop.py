@@ -26,6 +26,7 @@ from vector_tl.nets.ssd import VectorSSD
 from vector_tl.train.average import Average
 from vector_tl.train.batches import KEPT_WH, Batches, Pictures, keep, keep_folder, own_pictures
 from vector_tl.train.memory import keep_freed_memory
+from vector_tl.train.precision import mixed
 from vector_tl.train.ranks import Ranks, join
 from vector_tl.train.settings import TrainSettings
 from vector_tl.train.watch import Progressing, board
@@ -110,7 +111,7 @@ def _train(settings: TrainSettings, items: tuple[list[Item], list[Item]] | None,
                 group["lr"] = peak * lr_share(step, steps)
             batch, targets = batches.next()  # (B, 3, h, w) in 0..1
             model.train()
-            with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+            with mixed(device):
                 outputs = forward(batch)  # (B, A, 4) and (B, A, 1)
             parts = model.compute_loss(targets, outputs)
             loss = parts["classification"] + parts["bbox_regression"]
@@ -260,9 +261,7 @@ def _check_place(settings: TrainSettings, resume_path: Path) -> None:
 def _start(settings: TrainSettings, training: Pictures) -> VectorSSD:
     """The first weights; COCO's BatchNorm is measured on training pictures."""
     some = training.pixels[torch.linspace(0, len(training) - 1, min(48, len(training))).long()].float().div_(255)
-    size = (320, 320) if "320" in settings.arch else (300, 300)
-    pictures = nn.functional.interpolate(some, size=size, mode="bilinear")
-    model = build(settings.arch, settings.init, settings.seed, settings.coco, pictures=pictures)
+    model = build(settings.arch, settings.init, settings.seed, settings.coco, pictures=some)
     for layer in model.modules():
         if isinstance(layer, nn.BatchNorm2d):
             layer.momentum = BATCH_NORM_MOMENTUM

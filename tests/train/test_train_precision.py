@@ -1,0 +1,56 @@
+"""Mixed precision: bfloat16 inside, float figures out of it, and gradients that point the same way."""
+
+import torch
+import torch.nn.functional as F
+
+from vector_tl.nets.checkpoint import load
+from vector_tl.nets.tflite import made_pictures
+from vector_tl.train import precision
+
+CPU = torch.device("cpu")
+
+
+def one_step() -> tuple[dict[str, torch.Tensor], torch.Tensor]:
+    """Raw outputs and the gradient of all weights, of a network that is trained further."""
+    network = load("best")[0].train()
+    pictures = F.interpolate(made_pictures(8), size=network.size_wh[::-1])
+    target = {"boxes": torch.tensor([[60.0, 60, 150, 180]]), "labels": torch.tensor([1])}
+    with precision.mixed(CPU):
+        outputs = network.raw(pictures)
+    sum(network.compute_loss([target] * 8, outputs).values()).backward()
+    return outputs, torch.cat([p.grad.flatten() for p in network.parameters()])
+
+
+def alike(one: torch.Tensor, other: torch.Tensor) -> float:
+    """The cosine between two tensors."""
+    return F.cosine_similarity(one.flatten(), other.flatten(), dim=0).item()
+
+
+def test_outputs_are_float_and_the_gradient_points_the_same_way(monkeypatch):
+    monkeypatch.setattr(precision, "has_bfloat16", lambda device: False)
+    exact, gradient = one_step()
+    monkeypatch.setattr(precision, "has_bfloat16", lambda device: True)
+    outputs, told = one_step()
+    for name, values in exact.items():
+        assert outputs[name].dtype == torch.float32
+        assert not torch.equal(outputs[name], values), "bfloat16 was not used"
+        assert alike(outputs[name], values) > 0.99
+    assert alike(told, gradient) > 0.9
+
+
+def test_convolutions_are_bfloat16_where_the_device_is_fast_at_it(monkeypatch):
+    monkeypatch.setattr(precision, "has_bfloat16", lambda device: True)  # the others compute it, too
+    with precision.mixed(CPU):
+        assert F.conv2d(torch.rand(1, 3, 8, 8), torch.rand(4, 3, 1, 1)).dtype == torch.bfloat16
+
+
+def test_a_processor_without_it_computes_in_float(monkeypatch):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx2": True, "amx_bf16": False}, raising=False)
+    assert not precision.has_bfloat16(CPU)
+    with precision.mixed(CPU):
+        assert F.conv2d(torch.rand(1, 3, 8, 8), torch.rand(4, 3, 1, 1)).dtype == torch.float32
+
+
+def test_a_torch_that_cannot_tell_computes_in_float(monkeypatch):
+    monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
+    assert not precision.has_bfloat16(CPU)
