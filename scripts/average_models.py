@@ -21,7 +21,8 @@ from vector_tl.labels.dataset import digest, load_dataset
 from vector_tl.nets import checkpoint
 from vector_tl.train.average import mean_of
 from vector_tl.train.batches import keep, keep_folder
-from vector_tl.train.loop import HELD_OUT, choose_threshold, run
+from vector_tl.train.loop import HELD_OUT, run, run_views
+from vector_tl.train.threshold import choose_threshold
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def main(asked: AverageModels) -> dict:
     validation = run(mean, keep(load_dataset(asked.data, "val").items))
     negatives = [keep_folder(asked.backgrounds).part(slice(0, None, HELD_OUT))] if asked.backgrounds else []
     negatives += [keep_folder(asked.negatives)] if asked.negatives else []
-    threshold = choose_threshold(validation, [run(mean, some) for some in negatives])
+    threshold = choose_threshold(validation, [run_views(mean, some) for some in negatives])
     ap50, ap50_95 = average_precision(validation)
     about = {
         "threshold": threshold, "data_digest": digest(asked.data), "metrics": {"val_ap50": ap50, "val_ap50_95": ap50_95},

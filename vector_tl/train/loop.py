@@ -17,7 +17,7 @@ import torch
 from torch import nn
 
 from vector_tl.errors import UsageError, UserError
-from vector_tl.evaluate.metrics import Outcome, average_precision, false_alarms
+from vector_tl.evaluate.metrics import Outcome, average_precision
 from vector_tl.files import refuse_existing, sweep, write_atomic
 from vector_tl.labels.dataset import Item, digest, load_dataset, read_splits
 from vector_tl.nets import checkpoint
@@ -29,15 +29,13 @@ from vector_tl.train.memory import keep_freed_memory
 from vector_tl.train.precision import mixed
 from vector_tl.train.ranks import Ranks, join
 from vector_tl.train.settings import TrainSettings
+from vector_tl.train.threshold import THRESHOLDS, choose_threshold, views
 from vector_tl.train.watch import Progressing, board
 
 log = logging.getLogger(__name__)
 WARM_UP_STEPS, LAST_LR_SHARE, WEIGHT_DECAY, CLIP_NORM, BATCH_NORM_MOMENTUM = 60, 0.02, 1e-4, 5.0, 0.05
 SAVE_EVERY_S = 60.0  # a killed training loses at most so much work
 HELD_OUT = 10  # one background in so many is not trained on but helps choose the threshold
-# renders alone ask for .16 to .28, which real pictures punish with false alarms
-THRESHOLDS = (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.92, 0.94, 0.96, 0.97, 0.98, 0.99)
-ALARM_SHARE = 0.02  # false alarms a picture that a threshold may give where there is no Vector
 
 
 def train(settings: TrainSettings, items: tuple[list[Item], list[Item]] | None = None) -> dict | None:
@@ -148,8 +146,9 @@ def _train(settings: TrainSettings, items: tuple[list[Item], list[Item]] | None,
             advance(best, curve)
     if not ranks.first:
         return None
+    threshold = _settle_threshold(settings.out, validation, negatives, device) if negatives else best.get("threshold")
     resume_path.unlink(missing_ok=True)
-    if best.get("threshold") == THRESHOLDS[-1]:
+    if threshold == THRESHOLDS[-1]:
         log.warning("Its threshold is %g, the highest there is: it takes things for Vectors. Add --backgrounds, or more of them.", THRESHOLDS[-1])
     return {
         "model": str(settings.out), "steps": steps, "pictures_seen": steps * settings.batch_size,
@@ -212,14 +211,17 @@ def run(model: VectorSSD, pictures: Pictures, batch_size: int = 16) -> list[Outc
     return outcomes
 
 
-def choose_threshold(validation: list[Outcome], negatives: list[list[Outcome]]) -> float:
-    """The lowest of `THRESHOLDS` at which pictures hardly give a false alarm.
+def run_views(model: VectorSSD, pictures: Pictures) -> list[Outcome]:
+    """The same for all views of pictures without a Vector."""
+    return [outcome for view in views(pictures) for outcome in run(model, view)]
 
-    Counted on the val pictures and, where given, on sets of real pictures without a Vector, which ask for more than renders do.
-    """
-    for threshold in THRESHOLDS:
-        if all(false_alarms(some, threshold) <= ALARM_SHARE * len(some) for some in (validation, *negatives)):
-            break
+
+def _settle_threshold(path: Path, validation: Pictures, negatives: list[Pictures], device: torch.device) -> float:
+    """The threshold of the model that is kept, by all views of pictures without a Vector: too slow for every model that was the best for a while."""
+    model, about = checkpoint.load(path)
+    model = model.to(device, memory_format=torch.channels_last)
+    threshold = choose_threshold(run(model, validation), [run_views(model, some) for some in negatives])
+    checkpoint.save(path, model, about | {"threshold": threshold})
     return threshold
 
 
