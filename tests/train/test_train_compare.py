@@ -229,6 +229,12 @@ def test_the_page_of_what_is_there(data, tmp_path, trained):
     assert trained == [] and "no pair" in told["answer"][0] and not (tmp_path / "out" / "experiment.json").exists()
 
 
+@pytest.mark.parametrize(("most_seen", "shown"), [(0, False), (64, True)])
+def test_where_it_stops_gaining_is_a_row_only_if_that_was_tried(data, tmp_path, trained, most_seen, shown):
+    compare(small(data, tmp_path, most_seen=most_seen, seeds=1))
+    assert ("trained on: AP50-95" in (tmp_path / "out" / "index.html").read_text()) == shown
+
+
 @pytest.mark.parametrize(
     "wrong",
     [{"sizes": ("0",)}, {"sizes": ("many",)}, {"sizes": ()}, {"seeds": 0}, {"seen": 4}, {"most_seen": 8}, {"lrs": ()}, {"lrs": (-1.0,)},

@@ -103,7 +103,7 @@ def test_a_training_that_broke_off_is_not_taken_for_a_finished_one(breaks, setti
 
 @pytest.mark.parametrize(("change", "word"), [
     ({"batch_size": 1}, "--batch-size"), ({"batch_size": 0}, "--batch-size"), ({"epochs": float("nan")}, "--epochs"), ({"lr": -1.0}, "--lr"),
-    ({"coco_lr": 0.0}, "--lr"), ({"threads": 0}, "--threads"), ({"seed": -1}, "--seed"),
+    ({"coco_lr": 0.0}, "--coco-lr 0 "), ({"threads": 0}, "--threads"), ({"seed": -1}, "--seed"),
 ])  # fmt: skip
 def test_wrong_settings_do_not_lock_the_folder(change, word, settings, trained):
     with pytest.raises(UsageError, match=word):

@@ -44,8 +44,9 @@ def _table(told: dict, results: list[dict]) -> str:
         "area under the learning curve": lambda a: _show(a.get("area_under_curve")),
         f"learning rate{_chosen(results)}": lambda a: f"{a['lr']:g}" if "lr" in a else "-",
         "still rising at the end": lambda a: {True: "yes", False: "no"}.get(a.get("still_rising"), "-"),
-        "trained on: AP50-95": lambda a: _trained_on(a["long"]) if "long" in a else "not run",
     }  # fmt: skip
+    if any("long" in arm for arm in told["arms"].values()):
+        keys["trained on: AP50-95"] = lambda a: _trained_on(a["long"]) if "long" in a else "not run"
     rows += [(name, *(show(arm) for arm in told["arms"].values())) for name, show in keys.items()]
     return pages.section("Both on all pictures", pages.table(rows), "Mean over seeds; in brackets the 95 % interval over whole sessions drawn again and again.")
 

@@ -225,8 +225,8 @@ def _settle_threshold(path: Path, validation: Pictures, negatives: list[Pictures
     return threshold
 
 
-def check_settings(settings: TrainSettings) -> None:
-    """What can be told of the settings before anything is read or written.
+def check_settings(settings: TrainSettings, lr_option: str = "--lr") -> None:
+    """What can be told of the settings before anything is read or written; `lr_option` is what the learning rate was given by.
 
     Raises:
         UsageError: they are no settings to train with.
@@ -236,7 +236,7 @@ def check_settings(settings: TrainSettings) -> None:
     if settings.seed < 0 or settings.evaluations < 1 or (settings.threads is not None and settings.threads < 1):
         raise UsageError("--seed must be 0 or more, --evaluations and --threads at least 1.")
     if not (math.isfinite(settings.lr) and settings.lr > 0):
-        raise UsageError(f"--lr {settings.lr:g} is no learning rate; give a number above 0.")
+        raise UsageError(f"{lr_option} {settings.lr:g} is no learning rate; give a number above 0.")
     if not 0 <= settings.ema < 1:
         raise UsageError(f"--ema {settings.ema:g} must be 0 or more and below 1.")
     if not 0 < settings.background_share < 1:

@@ -47,8 +47,8 @@ def retrain(settings: RetrainSettings) -> dict:
     """
     network, about = checkpoint.load(settings.model)
     wanted = trainings(settings, network.arch)
-    for asked in wanted.values():
-        check_settings(asked)
+    for name, asked in wanted.items():
+        check_settings(asked, "--coco-lr" if name == "coco" else "--lr")
     splits = {split: load_dataset(settings.data, split).items for split in ("train", "val", "test")}
     new = new_sessions(settings, about, splits)
     if network.arch == mobilenet_v1.ARCH and not finished(wanted["coco"].out):
