@@ -3,10 +3,12 @@
 import json
 
 import numpy as np
+import pytest
 import torch
 from torchvision.transforms import v2
 
 from vector_tl.bench import BenchSettings, bench
+from vector_tl.errors import UserError
 from vector_tl.nets import checkpoint
 from vector_tl.nets.build import ARCHS, build
 from vector_tl.train import bench as train_bench
@@ -23,6 +25,17 @@ def test_rows(tmp_path, monkeypatch):
     assert {"pictures_per_s", "pictures_per_s_of_peak", "batch_ms", "forward_ms", "backward_ms", "update_ms"} <= rows.keys() and "CPU" in told["device"]
     assert rows["pictures_per_s"]["ratio"] > 0 and 0 < rows["pictures_per_s_of_peak"]["ratio"] < 1.5
     json.dumps(told, allow_nan=False)
+
+
+def test_both_arms_are_trained_side_by_side(tmp_path):
+    seconds = train_bench.both_arms_s(tmp_path, torch.device("cpu"), pictures=12, epochs=0.5, batch_size=4)
+    assert [checkpoint.read_metadata(tmp_path / f"{seed}.safetensors")["steps"] for seed in range(2)] == [2, 2]
+    assert seconds > 0
+
+
+def test_a_training_that_fails_is_no_time(tmp_path):
+    with pytest.raises(UserError, match="failed"):
+        train_bench.both_arms_s(tmp_path, torch.device("cuda:9"), pictures=12, epochs=0.5, batch_size=4)
 
 
 def test_the_plain_form_keeps_boxes_on_the_picture_and_learns(monkeypatch):

@@ -2,6 +2,9 @@
 
 import os
 import statistics
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +17,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from vector_tl.bench import BenchSettings, Row
 from vector_tl.detect.engine import pick_device
+from vector_tl.errors import UserError
+from vector_tl.labels.dataset import write_item, write_splits
 from vector_tl.nets.checkpoint import load
 from vector_tl.train.batches import KEPT_WH, Batches, Pictures
 from vector_tl.train.loop import CLIP_NORM, make_optimizer
@@ -22,6 +27,7 @@ from vector_tl.train.precision import has_bfloat16, mixed
 from vector_tl.train.reference import Example, Reference
 
 BATCH, EXAMPLES, STANDARD = 16, 64, 685
+EPOCHS, LARGE_BATCH, GOAL_S = 60, 64, 60.0  # of both arms on a GPU
 MATRIX = {"cpu": 1536, "cuda": 8192}
 LEAST_ROUNDS, COUNTED = 2, 2
 PARTS = ("batch", "forward", "backward", "update")
@@ -89,8 +95,33 @@ def rows(settings: BenchSettings) -> tuple[str, list[Row]]:
         Row("memory_while_training_mib", peaks["loop"], "MiB", f"{plain}, without its workers", peaks["reference"]),
         Row("kept_pictures_mib", STANDARD * KEPT_WH[0] * KEPT_WH[1] * 3 / 2**20, "MiB"),
     ]
+    if device.type == "cuda":  # hours on a CPU
+        with tempfile.TemporaryDirectory() as folder:
+            seconds = both_arms_s(Path(folder), device, STANDARD, EPOCHS, LARGE_BATCH)
+        table.append(Row(f"both_arms_{EPOCHS}_epochs_s", seconds, "s", "the goal", GOAL_S))
     where = torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads"
     return f"{where}; batches of {BATCH}", table
+
+
+def both_arms_s(folder: Path, device: torch.device, pictures: int, epochs: float, batch_size: int) -> float:
+    """Seconds that two `vector-tl train` take side by side, start-up included; both from scratch, for the first weights change nothing of that.
+
+    Raises:
+        UserError: a training fails.
+    """
+    examples = made_examples()
+    for number in range(pictures):
+        data, boxes = examples[number % len(examples)]
+        write_item(folder, "val" if number % 6 == 5 else "train", f"{number:03d}", data, boxes * np.tile(KEPT_WH, 2), KEPT_WH)
+    write_splits(folder, {"train": "train", "val": "val"})
+    command = [sys.executable, "-m", "vector_tl", "train", "--data", folder, "--init", "scratch", "--device", str(device)]
+    command = [*map(str, command), "--epochs", f"{epochs:g}", "--batch-size", str(batch_size)]
+    begin_s = time.perf_counter()
+    arms = [subprocess.Popen([*command, "--seed", str(seed), "--out", str(folder / f"{seed}.safetensors")], stdout=subprocess.DEVNULL) for seed in range(2)]
+    failed = [arm.wait() for arm in arms]
+    if any(failed):
+        raise UserError("A training of this benchmark failed; what it says stands above.")
+    return time.perf_counter() - begin_s
 
 
 def in_turn(work: dict[str, Callable[[], object]], seconds: float, device: torch.device, ahead: dict[str, int]) -> dict[str, list[float]]:
