@@ -49,8 +49,9 @@ class VectorSSD(SSD):
             `bbox_regression` (B, A, 4) and `cls_logits` (B, A, K).
         """
         features = self.backbone((batch - self._mean) / self._std)
+        own = next(self.head.parameters()).dtype
         with torch.autocast(batch.device.type, enabled=False):  # bfloat16 is too coarse for the codes of boxes
-            return self.head([feature.float() for feature in features.values()])
+            return self.head([feature.to(own) for feature in features.values()])
 
     def scores_and_boxes(self, head_outputs: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
         """Scores (B, A) of the best class and boxes_xyxy (B, A, 4) in 0..1 of the picture, clipped."""
