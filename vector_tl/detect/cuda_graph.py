@@ -1,6 +1,7 @@
 """The whole way from a picture to its boxes as one CUDA graph: one call of the driver instead of several hundred launches.
 
 A graph needs shapes that do not depend on what is seen, so the best boxes are chosen without leaving anything out: what is dropped is marked.
+The host lets all of them vote on the few that are shown.
 """
 
 import copy
@@ -13,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.ops import box_iou
 
-from vector_tl.nets.ssd import BEST_SCORES, MAX_BOXES, NESTED_SHARE, NMS_IOU, VectorSSD, share_inside
+from vector_tl.nets.ssd import BEST_SCORES, MAX_BOXES, NESTED_SHARE, NMS_IOU, VectorSSD, share_inside, vote
 
 ROBOT_HW = (360, 640)
 """What a robot's camera sends is uploaded as it is and resized on the device; other pictures are resized before."""
@@ -51,7 +52,7 @@ class PictureToBoxes(nn.Module):
 
 
 def _choose(scores: Tensor, boxes: Tensor, threshold: Tensor) -> Tensor:
-    """`VectorSSD.select` for boxes (K, 4) that are sorted by their scores (K,): 1 to show, 0 to drop, -1 for not settled; (K,) float."""
+    """`VectorSSD.select`, but for the vote, for boxes (K, 4) that are sorted by their scores (K,): 1 to show, 0 to drop, -1 for not settled; (K,) float."""
     alone, settled = _greedy(box_iou(boxes, boxes) > NMS_IOU, scores > threshold)
     outer, settled_too = _greedy(share_inside(boxes).T > NESTED_SHARE, alone)
     shown = outer & (outer.cumsum(0) <= MAX_BOXES)
@@ -107,12 +108,12 @@ class CudaGraphEngine:
 
     def _shown(self, answer: np.ndarray, threshold: float) -> tuple[np.ndarray, np.ndarray]:
         """From (K, 6) the boxes and scores to show."""
+        scores, boxes = torch.from_numpy(answer[:, 4]), torch.from_numpy(answer[:, :4])
         if answer[0, 5] < 0:  # a chain longer than the graph follows: one after another instead
-            scores, boxes = torch.from_numpy(answer[None, :, 4]), torch.from_numpy(answer[None, :, :4])
-            boxes, scores = self._select(scores, boxes, threshold)[0]
+            boxes, scores = self._select(scores[None], boxes[None], threshold)[0]
             return boxes.numpy(), scores.numpy()
-        shown = answer[:, 5] > 0
-        return answer[shown, :4], answer[shown, 4]
+        shown = torch.from_numpy(answer[:, 5] > 0)
+        return vote(boxes[shown], boxes, scores).numpy(), scores[shown].numpy()
 
     @torch.inference_mode()
     def _compare(self, reference: VectorSSD) -> None:
