@@ -33,7 +33,7 @@ def test_chooses_what_select_chooses(seed, count, spread, threshold):
     (expected, expected_scores), = MODEL.select(scores[None], boxes[None], threshold)
     shown = cuda_graph._choose(scores, boxes, torch.tensor(threshold))
     assert (shown >= 0).all()
-    assert torch.equal(vote(boxes[shown > 0], boxes, scores), expected) and torch.equal(scores[shown > 0], expected_scores)
+    assert torch.equal(vote(boxes[shown > 0], scores[shown > 0], boxes, scores), expected) and torch.equal(scores[shown > 0], expected_scores)
 
 
 def test_a_chain_that_is_too_long_is_told(monkeypatch):
@@ -65,7 +65,7 @@ def test_the_steps_find_what_pytorch_finds(arch, threshold):
     shown = torch.from_numpy(answer[answer[:, 5] > 0])
     assert len(shown) == len(boxes)
     assert np.allclose(shown[:, 4], scores, atol=1e-5)
-    for box in vote(shown[:, :4], torch.from_numpy(answer[:, :4]), torch.from_numpy(answer[:, 4])).numpy():  # in any order: some score alike
+    for box in vote(shown[:, :4], shown[:, 4], torch.from_numpy(answer[:, :4]), torch.from_numpy(answer[:, 4])).numpy():  # in any order: some score alike
         assert np.abs(boxes - box).max(axis=1).min() < 1e-5
 
 

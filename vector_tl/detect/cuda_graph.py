@@ -113,7 +113,7 @@ class CudaGraphEngine:
             boxes, scores = self._select(scores[None], boxes[None], threshold)[0]
             return boxes.numpy(), scores.numpy()
         shown = torch.from_numpy(answer[:, 5] > 0)
-        return vote(boxes[shown], boxes, scores).numpy(), scores[shown].numpy()
+        return vote(boxes[shown], scores[shown], boxes, scores).numpy(), scores[shown].numpy()
 
     @torch.inference_mode()
     def _compare(self, reference: VectorSSD) -> None:

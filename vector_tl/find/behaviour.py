@@ -188,7 +188,7 @@ def _mode(memory: Memory, view: View, law: Law) -> tuple[Memory, str | None]:
     if memory.mode == "search":
         if target is None:
             return memory, None
-        return _enter(memory, view, "approach"), f"a Vector {_where(target)}: approaching"
+        return _enter(memory, view, "approach"), f"saw a Vector {_where(target)}: approaching"
     if target is None:  # wheels first: the look that begins here stands still
         way = "left" if memory.side > 0 else "right"
         if memory.mode == "approach" and view.now_s - memory.since_s < law.brief_s and memory.last_seen is not None:
@@ -203,7 +203,7 @@ def _mode(memory: Memory, view: View, law: Law) -> tuple[Memory, str | None]:
         return replace(memory, reached=True), f"reached, {_where(target)}: staying with it"
     if memory.mode == "hold":
         if off_mm > law.loose_mm or off_rad > law.loose_rad:
-            return _enter(memory, view, "approach"), f"it is {_where(target)}: following"
+            return _enter(memory, view, "approach"), f"it was {_where(target)}: following"
         if view.now_s - memory.since_s >= law.hold_s and not law.follow:
             return _enter(memory, view, "done"), f"held {law.hold_s:.0f} s, {_where(target)}: hello!"
         return memory, None

@@ -86,7 +86,7 @@ class VectorSSD(SSD):
             candidates = int((s > score_threshold).sum())
             kept = nms(b[:candidates], s[:candidates], NMS_IOU)
             kept = kept[_not_nested(b[kept])][:max_boxes]
-            chosen.append((vote(b[kept], b, s), s[kept]))
+            chosen.append((vote(b[kept], s[kept], b, s), s[kept]))
         return chosen
 
     def compute_loss(self, targets: list[dict[str, Tensor]], head_outputs: dict[str, Tensor], anchors=None, matched_idxs=None) -> dict[str, Tensor]:
@@ -150,14 +150,16 @@ class VectorSSD(SSD):
         return detections
 
 
-def vote(chosen: Tensor, boxes: Tensor, scores: Tensor) -> Tensor:
-    """Chosen boxes (n, 4), each at the mean of all boxes (K, 4) that nearly cover it, weighted by their scores (K,).
+def vote(chosen: Tensor, chosen_scores: Tensor, boxes: Tensor, scores: Tensor) -> Tensor:
+    """Chosen boxes (n, 4), of scores (n,) above 0, each at the mean of all boxes (K, 4), of scores (K,), that nearly cover it.
 
-    The anchors around a robot err in different directions. A weight is exp(-(1 - IoU)^2 / .05) score^4: variance voting (He et al., 2019, arXiv:1809.08545)
-    without the network's own guess of its error. A box without an area stays as it is.
+    The anchors around a robot err in different directions. A weight is exp(-(1 - IoU)^2 / .05) times the fourth power of the score as a share of the chosen
+    one's, at most 1, so that a better neighbour does not draw another robot's box to itself: variance voting (He et al., 2019, arXiv:1809.08545) without the
+    network's own guess of its error. A box without an area stays as it is.
     """
     iou = box_iou(chosen, boxes).nan_to_num(0.0)  # (n, K)
-    weights = torch.where(iou > 0, torch.exp(-((1 - iou) ** 2) / VOTE_SPREAD) * scores**VOTE_POWER, 0.0)
+    share = (scores / chosen_scores[:, None]).clamp(max=1.0)
+    weights = torch.where(iou > 0, torch.exp(-((1 - iou) ** 2) / VOTE_SPREAD) * share**VOTE_POWER, 0.0)
     total = weights.sum(dim=1, keepdim=True)
     return torch.where(total > 0, weights @ boxes / total, chosen)
 
