@@ -25,7 +25,7 @@ from vector_tl.evaluate.evaluate import outcomes
 from vector_tl.evaluate.metrics import Outcome, average_precision, false_alarms, iou_matrix
 from vector_tl.features import FEATURES
 from vector_tl.labels.dataset import DataSet, load_dataset
-from vector_tl.train.loop import train
+from vector_tl.train.loop import finished, train
 from vector_tl.train.settings import TrainSettings
 
 SCORE = 0.7
@@ -77,8 +77,8 @@ def run(settings: Ablation) -> None:
             capture(CaptureSettings(data=data, robot="sim", count=settings.count, without=left_out))
             out = settings.runs / f"{name}-{seed}.safetensors"
             photographs = settings.photographs if variant == PHOTOGRAPHS else None
-            if not out.exists():
-                schedule = TrainSettings(data, out, steps=settings.steps, seed=seed, evaluations=2, threads=1, device="cpu", resume=True)
+            if not finished(out):
+                schedule = TrainSettings(data, out, steps=settings.steps, seed=seed, evaluations=2, threads=1, device="cpu", resume=True, overwrite=True)
                 train(replace(schedule, backgrounds=photographs))
             row = {"variant": name, "seed": seed, "pictures_seen": settings.steps * 16} | judge(out, stills, rooms)
             with results.open("a") as file:

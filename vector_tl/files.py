@@ -39,6 +39,15 @@ def sweep(path: Path) -> None:
         part.unlink(missing_ok=True)
 
 
+def refuse_foreign(folder: Path, mark: str, names: tuple[str, ...]) -> None:
+    """Raise `UserError` when a folder that is to be filled holds one of `names` (patterns), but not the file that says what it is made of: another's work."""
+    if (folder / mark).exists():
+        return
+    there = [path.name for name in names for path in sorted(folder.glob(name))]
+    if there:
+        raise UserError(f"{folder} holds {there[0]} that was made by something else; name another --out.")
+
+
 def refuse_existing(path: Path, overwrite: bool) -> None:
     """Raise `UserError` when `path` exists and `overwrite` was not asked for."""
     if Path(path).exists() and not overwrite:

@@ -9,6 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lively import lively, picture
+from torchvision.ops import box_iou
 
 from vector_tl.detect import cuda_graph
 from vector_tl.detect.cuda_graph import CudaGraphEngine, PictureToBoxes
@@ -113,3 +114,5 @@ def test_the_graph_on_a_gpu(arch):
         for theirs, ours in zip(reference.batch(pictures), fast.batch(pictures), strict=True):
             assert abs(len(theirs) - len(ours)) <= 3
             assert np.allclose(theirs.scores[:1], ours.scores[:1], atol=cuda_graph.TOLERANCE)
+            if len(theirs):
+                assert box_iou(torch.from_numpy(theirs.boxes_xyxy[:1]), torch.from_numpy(ours.boxes_xyxy[:3])).max() > 0.8  # those that score alike may change places

@@ -12,7 +12,7 @@ from lively import lively, picture
 from vector_tl.detect import engines
 from vector_tl.detect.engine import Detector, load, pick_device
 from vector_tl.detect.engines import fold_batch_norm
-from vector_tl.errors import UserError
+from vector_tl.errors import UsageError, UserError
 from vector_tl.nets import checkpoint
 from vector_tl.nets.build import ARCHS, build
 
@@ -122,6 +122,20 @@ def test_no_cuda_is_told(monkeypatch):
     assert pick_device("auto") == CPU
     with pytest.raises(UserError, match="--device cpu"):
         pick_device("cuda")
+
+
+@pytest.mark.parametrize("device", ["gpu", "mps", "cuda:x", ""])
+def test_no_device_at_all_is_told(device):
+    with pytest.raises(UsageError, match="--device is auto, cpu, cuda"):
+        pick_device(device)
+
+
+def test_a_device_beyond_the_last_is_told(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert pick_device("cuda:1") == torch.device("cuda:1")
+    with pytest.raises(UserError, match="2 CUDA devices"):
+        pick_device("cuda:2")
 
 
 def test_a_signal_is_heard_after_another_thread_dropped_the_detector():

@@ -53,8 +53,10 @@ def test_the_models_own_threshold_by_default(model, folder):
         (lambda model, folder: DetectSettings(model, (folder / "none.jpg",)), UserError),
         (lambda model, folder: DetectSettings(str(folder / "none"), (folder,)), UserError),
         (lambda model, folder: DetectSettings(str(folder / "00.png"), (folder,)), UserError),
+        (lambda model, folder: DetectSettings(model, (folder,), threshold=80), UsageError),
+        (lambda model, folder: DetectSettings(model, (folder,), threshold=float("nan")), UsageError),
     ],
-    ids=["no input", "missing input", "missing model", "a picture as model"],
+    ids=["no input", "missing input", "missing model", "a picture as model", "percent", "no number"],
 )
 def test_what_is_refused(settings, error, model, folder):
     with pytest.raises(error):

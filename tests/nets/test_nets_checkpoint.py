@@ -82,6 +82,7 @@ def test_corrupt_files_are_told(damage, saved):
     ("metadata", "message"),
     [
         ({}, "names no arch"),
+        ({"format": "pt"}, "names no arch"),  # as most libraries write them
         ({"arch": json.dumps("yolo")}, "does not know"),
         ({"arch": "not json"}, "not a readable model"),
         ({"arch": json.dumps(ARCHS[0])}, "does not hold the weights"),

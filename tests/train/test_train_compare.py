@@ -252,6 +252,14 @@ def test_a_data_set_without_test_sessions(data, tmp_path, trained):
         compare(small(data, tmp_path))
 
 
+def test_test_sessions_without_a_vector_tell_nothing(data, tmp_path, trained):
+    for label in (path for session in "de" for path in (data / "labels" / session).glob("*.txt")):
+        label.write_text("")
+    with pytest.raises(UserError, match="test sessions .* show no Vector"):
+        compare(small(data, tmp_path))
+    assert trained == []
+
+
 def test_what_says_most_comes_first_and_nothing_twice(tmp_path):
     runs = list(plan(CompareSettings(data=tmp_path, out=tmp_path), {"coco": 1e-3, "scratch": 2e-3}))
     assert len({run.name for run in runs}) == len(runs) == 6 + 30 + 2 + 6
@@ -365,7 +373,9 @@ def told(a: float, b: float, low: float | None, high: float | None, rising: bool
     (told(0.04, 0.01, 0.02, 0.04, True, few=0.03), "Nothing can be told yet", "scratch has hardly begun"),
     (told(0.7, 0.01, 0.6, 0.8, True, few=0.6), "Yes", "With 70 pictures transfer already does as well"),
     (told(0.7, 0.01, 0.6, 0.8, True, few=0.04), "Yes", "and so has transfer with any smaller amount"),
-    (told(0.5, 0.501, -0.03, -0.0001, False), "Training from scratch is better here, but hardly", "No smaller"),
+    (told(0.5, 0.501, -0.03, -0.0001, False), "Training from scratch is better here, but hardly", "With 70 pictures transfer already does about as well"),
+    (told(0.7, 0.5, 0.1, 0.3, False, few=0.48), "Yes", "No smaller"),
+    (told(0.52, 0.5, None, None, False, sessions=1, few=0.52), "So few test sessions (1)", "How many pictures either needs cannot be told"),
 ])  # fmt: skip
 def test_the_answer_follows_from_the_figures(figures, first, second):
     sentences = answer(figures)
@@ -435,3 +445,18 @@ def test_processes_share_the_work_and_wait_for_each_other(data, tmp_path, traine
     told = compare(settings)
     assert waited == [20] and len(trained) == 20 and told["runs"] == 21
     assert "equal-coco-all-seed0" not in [name for name, *_ in trained]
+
+
+def test_a_folder_with_the_files_of_something_else_is_left_alone(data, tmp_path, trained):
+    page = tmp_path / "out" / "index.html"
+    page.parent.mkdir()
+    page.write_text("a page of mine")
+    with pytest.raises(UserError, match="index.html that was made by something else"):
+        compare(small(data, tmp_path))
+    assert trained == [] and page.read_text() == "a page of mine"
+
+
+def test_without_the_word_all_the_answer_says_what_to_add():
+    rows = [{"pictures": 2, "ap50_95": 0.3}, {"pictures": 4, "ap50_95": 0.4}]
+    sentences = answer({"arms": {}, "by_size": {"coco": rows, "scratch": rows}, "difference": None, "difference_long": None})
+    assert "part of the pictures only" in sentences[0] and "word all" in sentences[1]

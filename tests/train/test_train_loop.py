@@ -358,3 +358,29 @@ def test_ap_rises_on_made_pictures(tmp_path):
         data=made_data(tmp_path, 30), out=tmp_path / "m.safetensors", init="coco", coco=coco, steps=14, batch_size=8, device="cpu", evaluations=1, lr=1.6e-3
     ))  # fmt: skip
     assert result["ap50"] > 0.5, result
+
+
+def test_a_table_of_somebody_else_is_left_alone(settings):
+    votes = settings.out.with_suffix(".csv")
+    votes.write_text("voter,side\n1,left\n")
+    with pytest.raises(UserError, match="m.csv exists already"):
+        train(settings)
+    assert votes.read_text() == "voter,side\n1,left\n"
+    assert not finished(settings.out)
+
+
+def test_pictures_without_any_vector_teach_nothing(settings, tmp_path):
+    data = made_data(tmp_path / "none")
+    for label in (data / "labels" / "one").glob("*.txt"):
+        label.write_text("")
+    with pytest.raises(UserError, match="None of the 12 pictures to train on shows a Vector"):
+        train(replace(settings, data=data))
+    assert not settings.out.exists()
+
+
+def test_val_sessions_without_a_vector_are_told(settings, tmp_path, caplog):
+    data = made_data(tmp_path / "none")
+    for label in (data / "labels" / "two").glob("*.txt"):
+        label.write_text("")
+    told = train(replace(settings, data=data, steps=1, evaluations=1))
+    assert told["ap50"] is None and "val sessions show no Vector" in caplog.text

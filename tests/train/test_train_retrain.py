@@ -185,3 +185,42 @@ def test_the_answer_follows_from_the_figures():
     empty = looked({"old": everything, "new": []})
     silent = {part: change(empty, empty, part) for part in ("old", "new")}
     assert silent["new"] is None and "no new test session" in answer({"before": empty, "after": empty, "coco": empty}, silent)[0]
+
+
+def test_new_sessions_without_a_vector_tell_of_false_boxes():
+    """Captured on purpose, with things that were taken for Vectors."""
+    def seen(score: float) -> Looked:
+        outcomes = [Outcome((640, 360), np.zeros((0, 4), np.float32), np.float32([BOX]), np.float32([score]))] * 2
+        figures = room.measure(outcomes, 0.5) | {"false_boxes": room.false_alarms(outcomes, 0.5)}
+        return Looked({"old": [], "new": []}, {"old": [], "new": outcomes}, {"old": None, "new": figures}, 0.5)
+
+    before, after = seen(0.9), seen(0.1)
+    changes = {part: change(before, after, part) for part in ("old", "new")}
+    told = answer({"before": before, "after": after, "coco": after}, changes)
+    assert told[0] == "The 2 pictures of new test sessions show no Vector: 2 false boxes before, 0 after."
+    assert told[1].startswith("There is no old test session")
+
+
+def test_close_figures_are_told_with_more_digits():
+    looked_at = looked({"old": [True] * 4, "new": [True] * 4})
+    changes = {"new": {"ap50_95": 0.003, "low": 0.001, "high": 0.004, "sessions": 4}, "old": {"ap50_95": -0.003, "low": -0.004, "high": 0.0, "sessions": 4}}
+    told = answer({"before": looked_at, "after": looked_at, "coco": looked_at}, changes)
+    assert told[0].startswith("The new captures helped, but hardly: AP50-95 +0.003") and "+0.001 to +0.004" in told[0]
+    assert told[1].startswith("No difference can be told: AP50-95 -0.003") and "-0.004 to +0.000" in told[1]
+
+
+def test_what_something_else_made_is_neither_used_nor_overwritten(settings, trained):
+    """A folder with somebody's own coco.safetensors, finished: it would be taken for the model from COCO on everything."""
+    own = settings.out / "coco.safetensors"
+    checkpoint.save(own, build("ssd300_mobilenet_v1", "scratch"), {"threshold": 0.5, "steps": 12})
+    own.with_suffix(".csv").write_text("step,ap50\n12,0.5\n")
+    before = own.read_bytes()
+    with pytest.raises(UserError, match="made by something else"):
+        retrain(settings)
+    assert trained == [] and own.read_bytes() == before
+
+
+def test_torchrun_is_refused(settings, trained, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(UsageError, match="by itself"):
+        retrain(settings)

@@ -1,5 +1,6 @@
 """A detector: picture in, boxes out."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +9,7 @@ import numpy as np
 import torch
 
 from vector_tl.detect.engines import make_engine
-from vector_tl.errors import UserError
+from vector_tl.errors import UsageError, UserError
 from vector_tl.nets.checkpoint import load as load_model
 from vector_tl.nets.checkpoint import resolve
 from vector_tl.nets.ssd import VectorSSD
@@ -31,12 +32,17 @@ def pick_device(device: str = "auto") -> torch.device:
     """`auto` is CUDA where there is one.
 
     Raises:
+        UsageError: it is no device that this runs on.
         UserError: CUDA was asked for and is not there.
     """
+    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", device):
+        raise UsageError(f"--device is auto, cpu, cuda or one of several as cuda:1, not {device!r}.")
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if device.startswith("cuda") and not torch.cuda.is_available():
         raise UserError("This machine has no CUDA device that PyTorch can use; leave out --device or use --device cpu.")
+    if device.startswith("cuda:") and int(device[5:]) >= torch.cuda.device_count():
+        raise UserError(f"There is no {device}: this machine has {torch.cuda.device_count()} CUDA devices, counted from 0.")
     return torch.device(device)
 
 

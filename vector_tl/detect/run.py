@@ -16,10 +16,12 @@ def detect(settings: DetectSettings) -> Iterator[dict]:
     """For each picture `{"source", "frame", "size_wh", "boxes"}`, or `{"source", "error"}` for one that cannot be read.
 
     Raises:
-        UserError: no such model or input; UsageError: no input at all.
+        UserError: no such model or input; UsageError: no input at all, or a threshold outside 0..1.
     """
     if not settings.inputs:
         raise UsageError("Name at least one picture, folder, video or recording.")
+    if settings.threshold is not None and not 0 <= settings.threshold <= 1:  # NaN too
+        raise UsageError(f"--threshold {settings.threshold} is no score; give a number from 0 to 1.")
     sources = read_inputs(settings.inputs)
     detector = load(settings.model, settings.device, settings.engine)
     log.info("%s on %s", detector.name, detector.engine)

@@ -49,7 +49,7 @@ def build(
             mobilenet_v3.load_coco(model)
         model.init = "coco"
         return model
-    if Path(init).suffix in state_dict.SUFFIXES:
+    if Path(init).suffix.lower() in state_dict.SUFFIXES:
         state_dict.take_over(model, Path(init))
         model.init = Path(init).stem
         return model

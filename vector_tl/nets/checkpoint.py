@@ -52,7 +52,8 @@ def read_metadata(model: str | Path) -> dict:
     path = resolve(model)
     try:
         with safe_open(path, "pt") as file:
-            metadata = {k: json.loads(v) for k, v in (file.metadata() or {}).items()}
+            told = file.metadata() or {}
+        metadata = {k: json.loads(v) for k, v in told.items()} if "arch" in told else {}
     except (SafetensorError, OSError, ValueError) as error:
         raise UserError(f"{path} is not a readable model ({error}); train it again or fetch it again.") from error
     if "arch" not in metadata:

@@ -62,6 +62,6 @@ def _read(path: Path) -> dict[str, Tensor]:
     for wrapping in WRAPPINGS:
         if isinstance(state, dict) and isinstance(state.get(wrapping), dict):
             state = state[wrapping]
-    if not isinstance(state, dict) or not state or not all(isinstance(v, Tensor) for v in state.values()):
+    if not isinstance(state, dict) or not state or not all(isinstance(k, str) and isinstance(v, Tensor) for k, v in state.items()):
         raise UserError(f"{path} holds no state dict; save it with torch.save(model.state_dict(), ...) and try again.")
     return {name.removeprefix(DISTRIBUTED): values for name, values in state.items()}

@@ -22,7 +22,7 @@ import torch
 from vector_tl.detect.engine import pick_device
 from vector_tl.errors import UsageError, UserError
 from vector_tl.evaluate.metrics import Outcome, false_alarms, measure
-from vector_tl.files import write_atomic
+from vector_tl.files import refuse_foreign, write_atomic
 from vector_tl.labels.dataset import Item, digest, is_picture_file, load_dataset
 from vector_tl.nets import checkpoint, mobilenet_v1
 from vector_tl.nets.tflite import find_weights
@@ -105,6 +105,8 @@ def gather(settings: CompareSettings) -> Material:
     for split, items in splits.items():
         if not items:
             raise UserError(f"{settings.data} has no labelled {split} pictures; divide its sessions with vector-tl label split.")
+        if not any(len(item.boxes_norm) for item in items):
+            raise UserError(f"The {split} sessions of {settings.data} show no Vector, so nothing can be told; divide them anew with vector-tl label split.")
     real, rooms = (None if path and settings.page_only and not path.exists() else path for path in (settings.real, settings.test_negatives))
     real_items = tuple(load_dataset(real, "all").items) if real else ()
     return Material(splits, real_items, keep(list(real_items)) if real else None, keep_folder(rooms) if rooms else None)
@@ -253,8 +255,9 @@ def _trained(run: Run, settings: CompareSettings, folder: Path, training: list[I
     about = {"pictures": size or len(training), "steps": steps}
     asked = TrainSettings(
         data=settings.data, out=folder / "model.safetensors", init=run.arm, arch=settings.arch, steps=steps, pictures=size, seed=run.seed,
-        device=settings.device, resume=True, overwrite=True, coco=settings.coco, negatives=settings.negatives,
-        backgrounds=settings.backgrounds and settings.backgrounds.resolve(),  # a training goes on only with the same path
+        device=settings.device, resume=True, overwrite=True, coco=settings.coco,
+        backgrounds=settings.backgrounds and settings.backgrounds.resolve(),  # a training goes on only with the same paths
+        negatives=settings.negatives and settings.negatives.resolve(),
         batch_size=settings.batch_size, lr=run.lr, evaluations=settings.evaluations, threads=settings.threads,
     )  # fmt: skip
     mark = folder / "told.json"  # written as soon as training has ended: nothing of it is left to go on with then
@@ -349,6 +352,7 @@ def _before(out: Path) -> dict[str, str]:
 
 def _refuse_another(settings: CompareSettings, before: dict[str, str]) -> None:
     """Raise `UserError` where parts of two experiments would be mixed."""
+    refuse_foreign(settings.out, "experiment.json", ("index.html", "results.json"))
     if not before:
         return
     other = changed(settings, before) + ["digest of its data"] * (before.get("digest") != digest(settings.data))

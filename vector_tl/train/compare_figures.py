@@ -119,6 +119,8 @@ def head_start(results: list[dict]) -> dict | None:
 def answer(told: dict) -> list[str]:
     """Two plain sentences that follow from the figures."""
     gap = told["difference"]
+    if gap is None and not told["arms"] and any(told["by_size"].values()):
+        return ["Both were trained on a part of the pictures only, which is not enough to tell.", "Add the word all to --sizes and run vector-tl compare again."]
     if gap is None:
         return ["There is no pair of finished trainings yet.", "Run vector-tl compare again: it goes on where it stopped."]
     a, b = told["arms"]["coco"], told["arms"]["scratch"]
@@ -170,11 +172,14 @@ def _fewer_pictures(told: dict) -> str:
     arms, whole = told["arms"]["scratch"], told["by_size"]["scratch"][-1]
     if len(told["by_size"]["coco"]) < 2:
         return "How many pictures either needs was not tried"
+    if (told["difference"] or {}).get("low") is None:
+        return "How many pictures either needs cannot be told by so few test sessions"
     best = max(whole["ap50_95"] or 0.0, arms.get("long", {}).get("ap50_95") or 0.0)
-    level = max(best, HARDLY_BEGUN)  # as good as nothing is not good
+    level = max(best - HARDLY, HARDLY_BEGUN)  # as good as nothing is not good
     fewer = [row for row in told["by_size"]["coco"] if (row["ap50_95"] or 0.0) >= level and row["pictures"] < whole["pictures"]]
     if fewer:
-        return f"With {fewer[0]['pictures']} pictures transfer already does as well as scratch with {whole['pictures']}"
+        about = "about " * (abs(fewer[0]["ap50_95"] - best) < HARDLY)
+        return f"With {fewer[0]['pictures']} pictures transfer already does {about}as well as scratch with {whole['pictures']}"
     if best < HARDLY_BEGUN:
         return f"With {whole['pictures']} pictures scratch has hardly begun, and so has transfer with any smaller amount that was tried"
     return f"No smaller amount of pictures that was tried brings transfer to what scratch reaches with {whole['pictures']}"

@@ -72,6 +72,10 @@ def _train(settings: TrainSettings, items: tuple[list[Item], list[Item]] | None,
 
     train_items, val_items = items or (load_dataset(settings.data, "train").items, load_dataset(settings.data, "val").items)
     training, validation = keep(draw(train_items, settings.pictures, settings.seed)), keep(val_items)
+    if not any(len(boxes) for boxes in training.boxes):
+        raise UserError(f"None of the {len(training)} pictures to train on shows a Vector; label some, or divide the sessions with vector-tl label split.")
+    if not any(len(boxes) for boxes in validation.boxes) and ranks.first:
+        log.warning("The val sessions show no Vector: no AP, so the last model is kept; divide the sessions with vector-tl label split.")
     own = ranks.part(training)
     backgrounds = keep_folder(settings.backgrounds) if settings.backgrounds else None
     held_out = [backgrounds.part(slice(0, None, HELD_OUT))] if backgrounds and len(backgrounds) >= HELD_OUT else []
@@ -162,7 +166,7 @@ def finished(out: Path) -> bool:
     if not (out.exists() and curve_path.exists()) or out.with_suffix(".resume").exists():
         return False
     with curve_path.open() as file:
-        last = max((int(row["step"]) for row in csv.DictReader(file)), default=0)
+        last = max((int(row.get("step") or 0) for row in csv.DictReader(file)), default=0)
     return last == checkpoint.read_metadata(out).get("steps")
 
 
@@ -258,6 +262,7 @@ def _check_place(settings: TrainSettings, resume_path: Path) -> None:
         raise UserError(f"The training of {settings.out} is finished, nothing is left to resume; --overwrite trains it again from the start.")
     if not (settings.resume and resume_path.exists()):
         refuse_existing(settings.out, settings.overwrite)
+        refuse_existing(settings.out.with_suffix(".csv"), settings.overwrite)  # of a training that was renamed, or no curve at all
 
 
 def _start(settings: TrainSettings, training: Pictures) -> VectorSSD:

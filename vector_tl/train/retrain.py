@@ -6,6 +6,8 @@ the model as it was are then measured on test sessions, old ones and new ones ap
 
 import json
 import logging
+import os
+import shlex
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -15,14 +17,15 @@ import torch
 
 from vector_tl import pages
 from vector_tl.detect.engine import pick_device
-from vector_tl.errors import UserError
+from vector_tl.errors import UsageError, UserError
 from vector_tl.evaluate.bootstrap import FEWEST_SESSIONS, draws, interval, match_all, weighted_ap
 from vector_tl.evaluate.metrics import Outcome, false_alarms, match, measure
-from vector_tl.files import write_atomic
+from vector_tl.files import refuse_foreign, write_atomic
 from vector_tl.labels.dataset import Item, digest, load_dataset
 from vector_tl.nets import checkpoint, mobilenet_v1
 from vector_tl.nets.tflite import find_weights
 from vector_tl.train.batches import KEPT_WH, keep, own_pictures
+from vector_tl.train.compare_figures import HARDLY, signed
 from vector_tl.train.loop import check_settings, finished, run, train
 from vector_tl.train.retrain_settings import RetrainSettings
 from vector_tl.train.settings import TrainSettings
@@ -45,6 +48,8 @@ def retrain(settings: RetrainSettings) -> dict:
         UsageError: settings that nothing can be trained with.
         UserError: model, data or weights are missing, or no session is new.
     """
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise UsageError("retrain is no work for torchrun: start it by itself.")
     network, about = checkpoint.load(settings.model)
     wanted = trainings(settings, network.arch)
     for name, asked in wanted.items():
@@ -156,14 +161,16 @@ def answer(told: dict[str, Looked], changes: dict[str, dict | None]) -> list[str
     for part, (better, worse) in words.items():
         gap = changes[part]
         if gap is None:
-            sentences.append(f"There is no {part} test session, so nothing is said about {part} ones.")
+            sentences.append(_without_vectors(told, part))
             continue
         sessions = f"{gap['sessions']} {part} test session{'s' * (gap['sessions'] > 1)}"
         if gap["low"] is None:
-            sentences.append(f"So few {part} test sessions do not allow to tell: AP50-95 {gap['ap50_95']:+.2f} on {sessions}; {FEWEST_SESSIONS} are needed.")
+            sentences.append(f"So few {part} test sessions do not allow to tell: AP50-95 {signed(gap['ap50_95'])} on {sessions}; {FEWEST_SESSIONS} are needed.")
             continue
-        word = better if gap["low"] > 0 else worse if gap["high"] < 0 else "No difference can be told"
-        sentences.append(f"{word}: AP50-95 {gap['ap50_95']:+.2f} on {sessions} (95 % interval {gap['low']:+.2f} to {gap['high']:+.2f}).")
+        hardly = abs(gap["ap50_95"]) < HARDLY
+        word = (better if gap["low"] > 0 else worse) + ", but hardly" * hardly if gap["low"] > 0 or gap["high"] < 0 else "No difference can be told"
+        gain, low, high = (signed(gap[key], 3 if hardly else 2) for key in ("ap50_95", "low", "high"))
+        sentences.append(f"{word}: AP50-95 {gain} on {sessions} (95 % interval {low} to {high}).")
     parts = [part for part in ("old", "new") if changes[part]]
     means = {name: float(np.mean([told[name].figures[part]["ap50_95"] for part in parts])) for name in ("after", "coco")} if parts else {}
     if means:
@@ -171,6 +178,15 @@ def answer(told: dict[str, Looked], changes: dict[str, dict | None]) -> list[str
         over = "" if len(parts) == 1 else ", mean of old and new sessions"
         sentences.append(f"After as many steps, AP50-95 is {means['after']:.2f} from this model and {means['coco']:.2f} from COCO{close}{over}.")
     return sentences
+
+
+def _without_vectors(told: dict[str, Looked], part: str) -> str:
+    """What is to be said of test sessions that have no AP."""
+    before, after = told["before"].figures[part], told["after"].figures[part]
+    if before is None:
+        return f"There is no {part} test session, so nothing is said about {part} ones."
+    pictures = f"{before['images']} picture{'s' * (before['images'] != 1)}"
+    return f"The {pictures} of {part} test sessions show no Vector: {before['false_boxes']} false boxes before, {after['false_boxes']} after."
 
 
 def write(settings: RetrainSettings, result: dict, told: dict[str, Looked]) -> None:
@@ -187,10 +203,10 @@ def write(settings: RetrainSettings, result: dict, told: dict[str, Looked]) -> N
                 cells += [_show(figures["ap50_95"]), _show(figures["ap50"]), found, figures["false_boxes"]]
         rows.append((words, *cells))
     asked = {key: value for key, value in asdict(settings).items() if value not in (None, (), "auto") and key not in ("model", "new")}
-    options = " ".join(f"--{key.replace('_', '-')} {value}" for key, value in asked.items())
+    words = ["vector-tl", "retrain", settings.model, *(word for key, value in asked.items() for word in (f"--{key.replace('_', '-')}", str(value)))]
     how = (
         f"{result['steps']} batches of {settings.batch_size} each, on old and new sessions together. New: {', '.join(result['new_sessions'])}. "
-        f"Again: vector-tl retrain {settings.model} {options}{' --new ' * bool(settings.new)}{' '.join(settings.new)}"
+        f"Again: {shlex.join(words + ['--new'] * bool(settings.new) + list(settings.new))}"
     )
     pages.write_page(settings.out / "index.html", f"Retrained: {Path(settings.model).stem}", [
         f"<p class=answer>{' '.join(result['answer'])}</p>",
@@ -239,10 +255,11 @@ def _claim(settings: RetrainSettings, new: set[str]) -> None:
     """Note what the folder is made of, so that models of different trainings are never compared; while none of them is there it can be made of anything.
 
     Raises:
-        UserError: it holds models that were made otherwise.
+        UserError: it holds models that were made otherwise, or files that no retraining wrote.
     """
     own = {key: str(value) for key, value in asdict(replace(settings, out=Path(), threads=None, device="", new=tuple(sorted(new)))).items()}
     own["digest"], path = digest(settings.data), settings.out / "retrain.json"
+    refuse_foreign(settings.out, path.name, ("after.*", "coco.*", "index.html", "results.json"))
     begun = any((settings.out / name).with_suffix(suffix).exists() for name in ("after", "coco") for suffix in (checkpoint.SUFFIX, ".resume"))
     if path.exists() and begun:
         before = json.loads(path.read_text())
