@@ -48,6 +48,13 @@ def refuse_foreign(folder: Path, mark: str, names: tuple[str, ...]) -> None:
         raise UserError(f"{folder} holds {there[0]} that was made by something else; name another --out.")
 
 
+def refuse_unwritable(path: Path) -> None:
+    """Raise `UserError` when `path` cannot be made: rather now than after an hour's work. Nothing is written."""
+    folder = next(folder for folder in Path(path).absolute().parents if folder.exists())
+    if not (folder.is_dir() and os.access(folder, os.W_OK)):
+        raise UserError(f"Cannot write {path}: {folder} is {'not writable' if folder.is_dir() else 'no folder'}. Choose another place.")
+
+
 def refuse_existing(path: Path, overwrite: bool) -> None:
     """Raise `UserError` when `path` exists and `overwrite` was not asked for."""
     if Path(path).exists() and not overwrite:

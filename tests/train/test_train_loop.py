@@ -384,3 +384,17 @@ def test_val_sessions_without_a_vector_are_told(settings, tmp_path, caplog):
         label.write_text("")
     told = train(replace(settings, data=data, steps=1, evaluations=1))
     assert told["ap50"] is None and "val sessions show no Vector" in caplog.text
+
+
+def test_two_trainings_of_one_name_do_not_share_their_figures(settings, tmp_path):
+    first = replace(settings, tensorboard=tmp_path / "board", steps=1, evaluations=1)
+    train(first)
+    with pytest.raises(UserError, match="figures of another training"):
+        train(replace(first, out=tmp_path / "elsewhere" / "m.safetensors"))
+    assert list(board(tmp_path / "board" / "m")["loss"]) == [1]
+
+
+def test_a_place_that_cannot_be_written_to_is_told_at_once(settings, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="file is no folder"):
+        train(replace(settings, out=tmp_path / "file" / "deep" / "m.safetensors"))

@@ -18,7 +18,7 @@ from torch import nn
 
 from vector_tl.errors import UsageError, UserError
 from vector_tl.evaluate.metrics import Outcome, average_precision
-from vector_tl.files import refuse_existing, sweep, write_atomic
+from vector_tl.files import refuse_existing, refuse_unwritable, sweep, write_atomic
 from vector_tl.labels.dataset import Item, digest, load_dataset, read_splits
 from vector_tl.nets import checkpoint
 from vector_tl.nets.build import build
@@ -104,7 +104,7 @@ def _train(settings: TrainSettings, items: tuple[list[Item], list[Item]] | None,
     }
 
     shown_in = settings.tensorboard / settings.out.stem if settings.tensorboard and ranks.first else None
-    with Progressing(steps, first, ranks.first) as advance, board(shown_in, first) as note:
+    with Progressing(steps, first, ranks.first) as advance, board(shown_in, first, settings.overwrite or settings.resume) as note:
         for path in (resume_path, settings.out.with_suffix(".csv")) if ranks.first and not first else ():
             path.unlink(missing_ok=True)  # what an earlier training left would be taken for this one's
         saved_s = time.monotonic()
@@ -121,7 +121,7 @@ def _train(settings: TrainSettings, items: tuple[list[Item], list[Item]] | None,
             loss.backward()
             norm = nn.utils.clip_grad_norm_(model.parameters(), CLIP_NORM)
             if not (math.isfinite(loss.item()) and math.isfinite(norm.item())):
-                raise UserError(f"The loss is no longer a finite number at step {step + 1}; start again with a lower --lr than {settings.lr:g}.")
+                raise UserError(f"The loss is no longer a finite number at step {step + 1}; start again with a rate below {settings.lr:g} (--lr; retrain --coco-lr, compare --lrs).")
             optimizer.step()
             average.update()
             losses.append(loss.item())
@@ -262,6 +262,7 @@ def _check_place(settings: TrainSettings, resume_path: Path) -> None:
         raise UserError(f"The training of {settings.out} is finished, nothing is left to resume; --overwrite trains it again from the start.")
     if not (settings.resume and resume_path.exists()):
         refuse_existing(settings.out, settings.overwrite)
+        refuse_unwritable(settings.out)
         refuse_existing(settings.out.with_suffix(".csv"), settings.overwrite)  # of a training that was renamed, or no curve at all
 
 

@@ -44,13 +44,13 @@ class Progressing:
 
 
 @contextmanager
-def board(folder: Path | None, first: int) -> Iterator[Callable[..., None]]:
+def board(folder: Path | None, first: int, replace: bool) -> Iterator[Callable[..., None]]:
     """Notes figures of a step for TensorBoard in `folder`, if there is one; what a resumed training does again replaces what was there.
 
     Written here and now: a writer with a thread of its own would let the training wait for ever once that thread met a full disk.
 
     Raises:
-        UserError: the folder cannot be written to at the start. Later, when the disk is full, that is warned of once and the training goes on.
+        UserError: the folder cannot be written to at the start, or holds figures of another training that is not to be replaced. Later, when the disk is full, that is warned of once and the training goes on.
     """
     if folder is None:
         yield lambda step, **figures: None
@@ -60,9 +60,10 @@ def board(folder: Path | None, first: int) -> Iterator[Callable[..., None]]:
     from tensorboardX.summary import scalar
 
     try:
-        if not first:  # begun again: --overwrite was given, or there is no model yet
-            for events in folder.glob("events.out.tfevents.*"):
-                events.unlink()
+        for events in folder.glob("events.out.tfevents.*") if not first else ():  # begun again
+            if not replace:
+                raise UserError(f"{folder} holds the figures of another training; choose another --tensorboard, or add --overwrite.")
+            events.unlink()
         folder.mkdir(parents=True, exist_ok=True)
         writer = EventsWriter(str(folder / "events"))
         if first:
