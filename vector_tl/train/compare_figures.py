@@ -120,7 +120,7 @@ def answer(told: dict) -> list[str]:
     """Two plain sentences that follow from the figures."""
     gap = told["difference"]
     if gap is None and not told["arms"] and any(told["by_size"].values()):
-        return ["Both were trained on a part of the pictures only, which is not enough to tell.", "Add the word all to --sizes and run vector-tl compare again."]
+        return ["Both were trained on a part of the pictures only: not enough to tell.", "Add the word all to --sizes and run vector-tl compare again."]
     if gap is None:
         return ["There is no pair of finished trainings yet.", "Run vector-tl compare again: it goes on where it stopped."]
     a, b = told["arms"]["coco"], told["arms"]["scratch"]

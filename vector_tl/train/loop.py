@@ -121,7 +121,8 @@ def _train(settings: TrainSettings, items: tuple[list[Item], list[Item]] | None,
             loss.backward()
             norm = nn.utils.clip_grad_norm_(model.parameters(), CLIP_NORM)
             if not (math.isfinite(loss.item()) and math.isfinite(norm.item())):
-                raise UserError(f"The loss is no longer a finite number at step {step + 1}; start again with a rate below {settings.lr:g} (--lr; retrain --coco-lr, compare --lrs).")
+                what = f"The loss is no longer a finite number at step {step + 1}"
+                raise UserError(f"{what}; start again with a rate below {settings.lr:g} (--lr; retrain --coco-lr, compare --lrs).")
             optimizer.step()
             average.update()
             losses.append(loss.item())

@@ -50,7 +50,8 @@ def board(folder: Path | None, first: int, replace: bool) -> Iterator[Callable[.
     Written here and now: a writer with a thread of its own would let the training wait for ever once that thread met a full disk.
 
     Raises:
-        UserError: the folder cannot be written to at the start, or holds figures of another training that is not to be replaced. Later, when the disk is full, that is warned of once and the training goes on.
+        UserError: the folder cannot be written to at the start, or holds figures of another training that is not to be replaced.
+            Later, when the disk is full, that is warned of once and the training goes on.
     """
     if folder is None:
         yield lambda step, **figures: None
