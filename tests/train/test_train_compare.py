@@ -23,7 +23,7 @@ from vector_tl.train import compare_sheets
 from vector_tl.train.batches import Pictures
 from vector_tl.train.compare import Run, best_rate, choose_rates, compare, own_share, plan, possible_sizes, shuffled, still_rising
 from vector_tl.train.compare_figures import answer, area, at_first, difference, head_start, needed, reached, resampled, seen_until, signed, summary
-from vector_tl.train.compare_page import _by_picture, _seen
+from vector_tl.train.compare_page import _by_picture, _rates, _seen
 from vector_tl.train.compare_settings import CompareSettings, command
 from vector_tl.train.compare_sheets import judge, worst_false_boxes, worst_misses
 
@@ -460,3 +460,10 @@ def test_without_the_word_all_the_answer_says_what_to_add():
     rows = [{"pictures": 2, "ap50_95": 0.3}, {"pictures": 4, "ap50_95": 0.4}]
     sentences = answer({"arms": {}, "by_size": {"coco": rows, "scratch": rows}, "difference": None, "difference_long": None})
     assert "part of the pictures only" in sentences[0] and "word all" in sentences[1]
+
+
+@pytest.mark.parametrize(("chosen", "said"), [(8e-4, "the lowest rate that was tried"), (1.6e-3, None), (3.2e-3, "the highest rate that was tried")])
+def test_a_best_rate_at_the_edge_is_said(chosen, said):
+    trials = [{"kind": "lr", "arm": "coco", "lr": lr, "seen": 16, "val_ap50_95": 0.5, "curve": []} for lr in (8e-4, 1.6e-3, 3.2e-3)]
+    page = _rates({"arms": {"coco": {"lr": chosen}}}, trials)
+    assert (said in page) if said else ("that was tried" not in page)

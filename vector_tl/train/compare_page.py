@@ -67,6 +67,11 @@ def _rates(told: dict, results: list[dict]) -> str:
         f"AP50-95 on the val sessions after {max(r['seen'] for r in trials.values()):,} pictures seen, in brackets the last training loss. "
         f"The best AP chooses; of an arm that stays below {HARDLY_BEGUN:g} everywhere the lowest loss: such an AP is chance."
     )
+    for arm in ARMS:
+        rates, chosen = sorted(lr for name, lr in trials if name == arm), told["arms"].get(arm, {}).get("lr")
+        if len(rates) > 1 and chosen in (rates[0], rates[-1]):
+            edge = "lowest" if chosen == rates[0] else "highest"
+            note += f" {NAMES[arm][0].upper()}{NAMES[arm][1:]}: the {edge} rate that was tried is the best; a better one may lie beyond."
     return pages.section("Learning rates", pages.table(rows), note)
 
 
