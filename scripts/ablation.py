@@ -78,7 +78,7 @@ def run(settings: Ablation) -> None:
             out = settings.runs / f"{name}-{seed}.safetensors"
             photographs = settings.photographs if variant == PHOTOGRAPHS else None
             if not finished(out):
-                schedule = TrainSettings(data, out, steps=settings.steps, seed=seed, evaluations=2, threads=1, device="cpu", resume=True, overwrite=True)
+                schedule = TrainSettings(data, out, steps=settings.steps, seed=seed, evaluations=2, threads=1, device="cpu", resume=True)
                 train(replace(schedule, backgrounds=photographs))
             row = {"variant": name, "seed": seed, "pictures_seen": settings.steps * 16} | judge(out, stills, rooms)
             with results.open("a") as file:
