@@ -1,4 +1,4 @@
-"""The finished trainings of a comparison as rows of a tracked file, and as a Markdown table.
+"""The finished trainings of a comparison as rows of a tracked file, and those that were tested as a Markdown table.
 
     .venv/bin/python scripts/compare_table.py docs/trials/compare.jsonl [--out runs/compare]
 
@@ -30,7 +30,7 @@ class Table:
 
 
 def collect(out: Path) -> list[dict]:
-    """What every finished training of a comparison told, its curve as (pictures seen, AP50, AP50-95).
+    """What every finished training of a comparison told, its curve as (pictures seen, AP50, AP50-95) and its last loss, by which rates may be chosen.
 
     Raises:
         UserError: none is finished.
@@ -39,6 +39,7 @@ def collect(out: Path) -> list[dict]:
     if not results:
         raise UserError(f"{out} holds no finished training.")
     for result in results:
+        result["loss"] = result["curve"][-1]["loss"] if result["curve"] else None  # none: it diverged
         result["curve"] = [[p["pictures_seen"], *(p[k] if p[k] is None else round(p[k], 4) for k in ("ap50", "ap50_95"))] for p in result["curve"]]
     return [{key: value for key, value in result.items() if key not in LEFT_OUT} for result in results]
 

@@ -43,7 +43,7 @@ def main(asked: Both) -> dict:
     splits = {split: load_dataset(asked.data, split).items for split in ("train", "val", "test")}
     told = {}
     with tempfile.TemporaryDirectory() as folder:
-        settings = TrainSettings(asked.data, Path(folder) / "loop.safetensors", steps=asked.steps, seed=asked.seed, device="cpu", evaluations=1)
+        settings = TrainSettings(asked.data, Path(folder) / "loop.safetensors", steps=asked.steps, seed=asked.seed, device="cpu", evaluations=1).with_rate()
         begin_s = time.monotonic()
         train(settings)
         loop, told["loop_s"] = checkpoint.load(settings.out)[0], round(time.monotonic() - begin_s, 1)

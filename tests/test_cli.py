@@ -105,6 +105,13 @@ def test_reader_that_has_seen_enough(tmp_path):
         assert process.stderr.read() == "" and process.wait(20) == 1
 
 
+def test_reader_of_the_help_that_has_seen_enough():
+    """As in `vector-tl capture --help | head -1`."""
+    with subprocess.Popen([sys.executable, "-m", "vector_tl", "capture", "--help"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        process.stdout.close()
+        assert process.stderr.read() == "" and process.wait(60) == 1
+
+
 FAILURES = {
     "a bug": (ZeroDivisionError("division by zero"), 1, "VECTOR_TL_DEBUG=1"),
     "Ctrl-C": (KeyboardInterrupt(), 130, "stopped"),

@@ -84,7 +84,11 @@ def main(argv: list[str] | None = None) -> int:
         print(f"vector-tl: there is no command {' '.join(argv[: 2 if own else 1])!r}; choose one of {', '.join(own or COMMANDS)}.", file=sys.stderr)
         return 2
     command = COMMANDS[name]
-    settings, as_json = parse(name, argv[len(name.split()) :])
+    try:
+        settings, as_json = parse(name, argv[len(name.split()) :])
+    except BrokenPipeError:  # of the help's reader, such as `head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains when it ends
+        return 1
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname).1s %(name)s: %(message)s")
     logging.getLogger("vector_tl").setLevel(logging.INFO)
     for noisy in ("aiogrpc", "uvicorn", "libav"):

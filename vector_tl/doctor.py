@@ -160,7 +160,7 @@ def coco() -> Check:
 
         return Check("coco weights", True, str(find_weights(download=False)), None, True)
     except (UserError, ImportError, OSError) as error:
-        return Check("coco weights", False, "not here; train --init coco fetches them on first use (3 MB)", str(error), True)
+        return Check("coco weights", False, "not here; train --init coco fetches them on first use (3 MB)", f"nothing to do where there is a network; else: {error}", True)
 
 
 def models() -> Check:

@@ -18,6 +18,7 @@ from vector_tl.errors import UsageError, UserError
 from vector_tl.evaluate.metrics import Outcome
 from vector_tl.labels import dataset
 from vector_tl.nets import checkpoint
+from vector_tl.nets.build import build
 from vector_tl.train import loop
 from vector_tl.train.average import Average, mean_of
 from vector_tl.train.batches import own_pictures
@@ -340,6 +341,15 @@ def test_a_pass_is_over_the_data_sets_own_pictures(batch_size, share, own, setti
     backgrounds = {"backgrounds": tmp_path / "photos", "background_share": share} if share else {}
     with pytest.raises(pytest.fail.Exception, match=f"^{math.ceil(2 * 12 / own)}$"):
         train(replace(settings, epochs=2.0, steps=None, batch_size=batch_size, **backgrounds))
+
+
+@pytest.mark.parametrize(("init", "asked", "kept"), [("scratch", None, 6.4e-3), ("own", None, 8e-4), ("scratch", 1e-3, 1e-3)])
+def test_a_start_has_the_learning_rate_that_serves_it(settings, tmp_path, init, asked, kept):
+    if init == "own":
+        init = str(tmp_path / "own.safetensors")
+        checkpoint.save(Path(init), build(settings.arch, "scratch"), {"threshold": 0.5})
+    train(replace(settings, init=init, lr=asked, steps=1, evaluations=1))
+    assert checkpoint.load(settings.out)[1]["lr"] == kept
 
 
 def test_learning_rate_rises_and_falls():

@@ -16,6 +16,7 @@ class CaptureSettings:
     interrupted capture goes on where it stopped. Of a robot's frames those are kept that are sharp, new, and fill what is missing.
 
     Example: vector-tl capture --robot sim --count 685 --data data
+
     Example: vector-tl capture --robot 00e20100 --target 00e20101 --model transfer --page --data data
     """
 
@@ -56,7 +57,7 @@ class CaptureSettings:
     test: float = 0.15
     """Share of the sessions that go to split test; the others train."""
     remake: bool = False
-    """Make the pictures of all simulated sessions in the data set again and verify them; nothing that is there is changed."""
+    """Make the pictures of all simulated sessions (but those of --backgrounds) in the data set again and verify them; what is there stays as it is."""
     camera: Literal["rendered", "plain"] = "rendered"
     """The simulator's camera: rendered (needs EGL), or plain, flat boxes for a quick try."""
     backgrounds: Path | None = None

@@ -90,7 +90,7 @@ def load_dataset(folder: Path, split: str = DEFAULT_SPLIT) -> DataSet:
     items = [Item(session, name, path, read_labels(label_path(folder, session, name))) for (session, name), path in chosen.items()]
     labelled = [item for item in items if item.boxes_norm is not None]
     if not labelled:
-        raise UserError(f"None of the {len(items)} pictures in split {split} of {folder} is labelled; label them with vector-tl label --data {folder}.")
+        raise UserError(f"None of the {len(items)} pictures in split {split} of {folder} is labelled; label them with vector-tl label review --data {folder}.")
     if unlabelled := len(items) - len(labelled):
         log.warning("%d of %d pictures in split %s of %s are not labelled and are left out.", unlabelled, len(items), split, folder)
     return DataSet(folder, split, labelled, unlabelled, digest(folder))

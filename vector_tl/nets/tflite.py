@@ -56,8 +56,8 @@ def find_weights(coco: Path | None = None, download: bool = True) -> Path:
             write_atomic(cached, data)
             return cached
     raise UserError(
-        f"TensorFlow's COCO weights are not here and could not be downloaded; unpack {FILE} from {RELEASE.rsplit('/', 1)[1]} "
-        f"into {cache_folder()}, or name it with --coco or {VARIABLE}."
+        f"TensorFlow's COCO weights are not here{' and could not be downloaded' if download else ''}; "
+        f"unpack {FILE} from {RELEASE.rsplit('/', 1)[1]} into {cache_folder()}, or name it with --coco or {VARIABLE}."
     )
 
 

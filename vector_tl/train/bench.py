@@ -25,6 +25,7 @@ from vector_tl.train.loop import CLIP_NORM, make_optimizer
 from vector_tl.train.memory import keep_freed_memory
 from vector_tl.train.precision import has_bfloat16, mixed
 from vector_tl.train.reference import Example, Reference
+from vector_tl.train.settings import LR_TRAINED
 
 BATCH, EXAMPLES, STANDARD = 16, 64, 685
 EPOCHS, LARGE_BATCH, GOAL_S = 60, 64, 60.0  # of both arms on a GPU
@@ -115,7 +116,7 @@ def both_arms_s(folder: Path, device: torch.device, pictures: int, epochs: float
         write_item(folder, "val" if number % 6 == 5 else "train", f"{number:03d}", data, boxes * np.tile(KEPT_WH, 2), KEPT_WH)
     write_splits(folder, {"train": "train", "val": "val"})
     command = [sys.executable, "-m", "vector_tl", "train", "--data", folder, "--init", "scratch", "--device", str(device)]
-    command = [*map(str, command), "--epochs", f"{epochs:g}", "--batch-size", str(batch_size)]
+    command = [*map(str, command), "--epochs", f"{epochs:g}", "--batch-size", str(batch_size), "--lr", str(LR_TRAINED)]  # safe with a large batch
     begin_s = time.perf_counter()
     arms = [subprocess.Popen([*command, "--seed", str(seed), "--out", str(folder / f"{seed}.safetensors")], stdout=subprocess.DEVNULL) for seed in range(2)]
     failed = [arm.wait() for arm in arms]

@@ -33,7 +33,8 @@ class CompareSettings:
     most_seen: int = 40000
     """Pictures seen where both arms are trained until they stop gaining (0: leave that part out)."""
     lrs: tuple[float, ...] = (4e-4, 8e-4, 1.6e-3)
-    """Learning rates to choose from, for each arm by its AP50-95 on the val sessions after a quarter of --seen."""
+    """Learning rates to choose from, for each arm by its AP50-95 on the val sessions after a quarter of --seen, or by the training loss where that has
+    hardly begun. Where the best is the lowest or highest, up to two beyond it are tried, too."""
     batch_size: int = 16
     """Pictures in a batch."""
     evaluations: int = 16

@@ -1,7 +1,7 @@
 """`vector-tl train`: one readable loop for both networks and every start.
 
 Recipe: AdamW with warm-up and cosine, all layers trained, gradients clipped, best by AP50-95 on the val sessions. Only the first
-weights differ between transfer and scratch. Under torchrun several processes share the work (see `ranks.py`).
+weights differ between transfer and scratch, and the learning rate that serves them. Under torchrun several processes share the work (see `ranks.py`).
 """
 
 import csv
@@ -54,6 +54,7 @@ def train(settings: TrainSettings, items: tuple[list[Item], list[Item]] | None =
     """
     resume_path = settings.out.with_suffix(".resume")
     check_settings(settings)
+    settings = settings.with_rate()
     _check_place(settings, resume_path)
     from vector_tl.detect.engine import pick_device
 
@@ -240,7 +241,7 @@ def check_settings(settings: TrainSettings, lr_option: str = "--lr") -> None:
         raise UsageError(f"--out {settings.out} must end in {checkpoint.SUFFIX}.")
     if settings.seed < 0 or settings.evaluations < 1 or (settings.threads is not None and settings.threads < 1):
         raise UsageError("--seed must be 0 or more, --evaluations and --threads at least 1.")
-    if not (math.isfinite(settings.lr) and settings.lr > 0):
+    if settings.lr is not None and not (math.isfinite(settings.lr) and settings.lr > 0):
         raise UsageError(f"{lr_option} {settings.lr:g} is no learning rate; give a number above 0.")
     if not 0 <= settings.ema < 1:
         raise UsageError(f"--ema {settings.ema:g} must be 0 or more and below 1.")
