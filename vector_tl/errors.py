@@ -7,6 +7,10 @@ class UserError(Exception):
     exit_code = 1
 
 
+class Diverged(UserError):
+    """A training went to numbers that are not finite or do not fit the file: its learning rate is too high. Exit code 1."""
+
+
 class UsageError(UserError):
     """The request itself is wrong (a bad option or value). The command ends with exit code 2."""
 

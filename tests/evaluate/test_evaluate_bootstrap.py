@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from vector_tl.evaluate.bootstrap import draws, interval, match_all, weighted_ap
+from vector_tl.evaluate.bootstrap import draws, interval, match_all, showing_vectors, weighted_ap
 from vector_tl.evaluate.metrics import Outcome, average_precision
 
 
@@ -52,5 +52,25 @@ def test_whole_sessions_are_drawn():
 
 
 def test_interval():
-    assert interval([None]) is None and interval([]) is None
-    assert interval(list(np.linspace(0, 1, 101))) == pytest.approx((0.025, 0.975))
+    assert interval([None], 9) is None and interval([], 9) is None and interval([0.5] * 99, 4) is None
+    values = [*np.linspace(0, 1, 1001), None, np.nan]
+    assert interval(values, 10**6) == pytest.approx((0.025, 0.975), abs=1e-3)
+    low, high = interval(values, 9)  # Student's t of 8: 2.306, times the root of 9/8 is 2.446 standard deviations
+    assert (low, high) == pytest.approx((0.0072, 0.9928), abs=1e-4)
+
+
+@pytest.mark.parametrize("sessions", [5, 6, 9, 15])
+def test_an_interval_of_few_sessions_is_wrong_about_as_often_as_it_says(sessions):
+    """Means of sessions whose true mean is 0; 5 % are wrong of many, and the plain middle 95 % of the draws would be in 15 % with 5."""
+    rng, wrong = np.random.default_rng(0), 0
+    for _ in range(400):
+        of_session = rng.normal(size=sessions)
+        low, high = interval((draws([str(i) for i in range(sessions)], 400, seed=int(rng.integers(1e9))) @ of_session / sessions).tolist(), sessions)
+        wrong += not low <= 0 <= high
+    assert wrong / 400 < 0.10
+
+
+def test_sessions_that_show_a_vector():
+    box, none = np.float32([[0, 0, 9, 9]]), np.zeros((0, 4), np.float32)
+    outcomes = [Outcome((640, 360), truth, none, np.zeros(0)) for truth in (box, none, none, box, box)]
+    assert showing_vectors(["a", "a", "b", "c", "c"], match_all(outcomes)) == 2

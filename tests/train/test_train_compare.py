@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from vector_tl.cli import parse
-from vector_tl.errors import UsageError, UserError
+from vector_tl.errors import Diverged, UsageError, UserError
 from vector_tl.evaluate.metrics import Outcome, measure
 from vector_tl.labels import dataset
 from vector_tl.nets import checkpoint
@@ -22,7 +22,7 @@ from vector_tl.train import compare as comparison
 from vector_tl.train import compare_sheets
 from vector_tl.train.batches import Pictures
 from vector_tl.train.compare import Run, best_rate, choose_rates, compare, own_share, plan, possible_sizes, shuffled, still_rising
-from vector_tl.train.compare_figures import answer, area, at_first, difference, head_start, needed, reached, resampled, seen_until, signed, summary
+from vector_tl.train.compare_figures import Drawn, answer, area, at_first, difference, head_start, needed, reached, resampled, seen_until, signed, summary
 from vector_tl.train.compare_page import _by_picture, _rates, _seen
 from vector_tl.train.compare_settings import CompareSettings, command
 from vector_tl.train.compare_sheets import judge, worst_false_boxes, worst_misses
@@ -84,7 +84,8 @@ def test_both_arms_get_the_same_but_for_weights_and_rate(data, tmp_path, trained
     assert re.search(r"<td>0.0032</td><td>-</td><td>0.384 \(1.000\)</td>", page) and "0.400 (1.000), chosen" in page  # tried beyond the edge, and not better
     kept = json.loads((tmp_path / "out" / "results.json").read_text())
     assert kept["summary"]["arms"]["coco"]["seen_for_ap50"]["0.9"] == {"seen": 16, "reached": 2, "of": 2, "at_most": False}
-    assert kept["summary"]["difference"] == {"ap50_95": 0, "low": None, "high": None, "seeds": 2, "sessions": 2}  # two sessions give no interval
+    gap = kept["summary"]["difference"]  # two sessions give no interval
+    assert gap.pop("coco") == gap.pop("scratch") < 0.1 and gap == {"ap50_95": 0, "low": None, "high": None, "seeds": 2, "sessions": 2}
 
 
 def test_what_is_finished_is_not_run_again_and_another_experiment_is_refused(data, tmp_path, trained):
@@ -126,7 +127,7 @@ def test_what_may_change_between_two_starts(data, tmp_path, trained, monkeypatch
 
 
 @pytest.mark.parametrize("other", [
-    {}, {"most_seen": 0}, {"lrs": (1e-4, 0.5)}, {"sizes": ("25",), "seeds": 1}, {"device": "cpu", "threads": 2, "batch_size": 4, "evaluations": 3},
+    {}, {"most_seen": 0}, {"lrs": (1e-4, 0.5)}, {"sizes": ("25",), "seeds": 1}, {"device": "cpu", "threads": 2, "batch_size": 4, "evaluations": 5},
     {"arch": "ssdlite320_mobilenet_v3_large", "real": Path("my stills"), "negatives": Path("n"), "test_negatives": Path("t"), "backgrounds": Path("b")},
 ])  # fmt: skip
 def test_again_is_what_was_asked_for(other):
@@ -181,7 +182,7 @@ def test_rates_beyond_an_edge_are_tried_and_divergence_is_no_end(data, tmp_path,
     def quick(settings, _items):
         seen.append(settings.lr)
         if ap_of_rate[settings.lr] is None:
-            raise UserError("The loss is no longer a finite number at step 3; start again with a lower --lr.")
+            raise Diverged("too high")
         settings.out.with_suffix(".csv").write_text(f"pictures_seen,loss,ap50,ap50_95\n8,1.0,{ap_of_rate[settings.lr]},{ap_of_rate[settings.lr]}\n")
         return {"ap50": 0.5, "ap50_95": ap_of_rate[settings.lr], "seconds": 0.1}
 
@@ -194,7 +195,7 @@ def test_rates_beyond_an_edge_are_tried_and_divergence_is_no_end(data, tmp_path,
 
 def test_training_that_diverges_at_every_rate(data, tmp_path, monkeypatch):
     def diverge(*_):
-        raise UserError("The loss is no longer a finite number at step 3; start again with a lower --lr.")
+        raise Diverged("too high")
 
     monkeypatch.setattr(comparison, "train", diverge)
     settings = small(data, tmp_path)
@@ -238,7 +239,7 @@ def test_where_it_stops_gaining_is_a_row_only_if_that_was_tried(data, tmp_path, 
 @pytest.mark.parametrize(
     "wrong",
     [{"sizes": ("0",)}, {"sizes": ("many",)}, {"sizes": ()}, {"seeds": 0}, {"seen": 4}, {"most_seen": 8}, {"lrs": ()}, {"lrs": (-1.0,)},
-     {"arch": "vgg"}, {"batch_size": 1}, {"evaluations": 0}, {"threads": 0}, {"device": "gpu"}, {"sizes": ("9",)}],
+     {"arch": "vgg"}, {"batch_size": 1}, {"evaluations": 3}, {"threads": 0}, {"device": "gpu"}, {"sizes": ("9",)}],
 )  # fmt: skip
 def test_wrong_settings(data, tmp_path, trained, wrong):
     with pytest.raises(UsageError):
@@ -322,6 +323,10 @@ def test_head_start_is_measured_against_the_longest_training_from_scratch():
     assert head_start(longer) == {"seeds": 1, "ap50_95": 0.4, "scratch_seen": 300} | half
     shorter = [*longer, run("equal", "coco", 1, 0.1, 0.2), run("equal", "scratch", 1, 0.1, 0.3)]
     assert head_start(shorter) == head_start(longer)
+    later = [*longer, run("long", "coco", 0, 0.3, 0.5)]  # of equal steps it is there, and soon: that counts
+    assert head_start(later) == head_start(longer)
+    only_then = [run("equal", "coco", 0, 0.2, 0.3), run("long", "scratch", 0, 0.1, 0.4), run("long", "coco", 0, 0.3, 0.5)]
+    assert head_start(only_then)["transfer_seen"] == pytest.approx(150)
     never = [*shorter, run("long", "scratch", 1, 0.1, 0.3)]
     assert head_start(never) == {"seeds": 2, "ap50_95": pytest.approx(0.35), "scratch_seen": 250, "transfer_seen": None, "share": None, "at_most": False}
 
@@ -330,28 +335,28 @@ def test_to_be_ahead_of_nothing_is_no_head_start():
     assert head_start([run("equal", "coco", 0, 0.2, 0.6), run("equal", "scratch", 0, 0.0, 0.04)]) is None
 
 
-@pytest.mark.parametrize("sessions, known", [(["a"] * 4, False), (["a", "a", "b", "b"], False), (["a", "b", "c", "c"], True)])
+@pytest.mark.parametrize("sessions, known", [(["a"] * 6, False), (["a", "a", "b", "b", "c", "d"], False), (["a", "b", "c", "d", "e", "e"], True)])
 def test_too_few_test_sessions_have_no_interval(tmp_path, sessions, known):
     rng, results = np.random.default_rng(0), []
     for arm, shift_px in (("coco", 0), ("scratch", 3)):
-        box = rng.uniform(10, 90, (4, 1, 2))
+        box = rng.uniform(10, 90, (6, 1, 2))
         boxes = np.concatenate([box, box + 40], axis=2)
         outcomes = [Outcome((640, 360), some, some + shift_px * number, np.array([0.9])) for number, some in enumerate(boxes)]
         (tmp_path / "runs" / f"equal-{arm}-all-seed0").mkdir(parents=True)
         comparison._keep_outcomes(tmp_path / "runs" / f"equal-{arm}-all-seed0" / "test.npz", outcomes)
         results.append(run("equal", arm, 0, 0.5) | {"sessions": sessions, "test": measure(outcomes, 0.5)})
-    arm = summary(tmp_path, [result | {"pictures": 4, "seen": 100, "lr": 1e-3} for result in results])["arms"]["scratch"]
+    arm = summary(tmp_path, [result | {"pictures": 6, "seen": 100, "lr": 1e-3} for result in results])["arms"]["scratch"]
     assert arm["low"] < arm["ap50_95"] < arm["high"] if known else arm["low"] is arm["high"] is None
     gap = difference(results, "equal", resampled(tmp_path, results))
     assert gap["ap50_95"] > 0.1 and (gap["low"] is not None) == (gap["high"] is not None) == known
 
 
 def told(a: float, b: float, low: float | None, high: float | None, rising: bool, long: dict | None = None, transfer_long: dict | None = None,
-         few: float = 0.5, sessions: int = 9) -> dict:  # fmt: skip
+         few: float = 0.5, sessions: int = 9, seeds: int = 3) -> dict:  # fmt: skip
     arms = {name: {"seen": 1000, "ap50_95": ap, "still_rising": rising} for name, ap in (("coco", a), ("scratch", b))}
     arms["coco"] |= {"long": transfer_long} if transfer_long else {}
     rows = {name: [{"pictures": 70, "ap50_95": at_70}, {"pictures": 400, "ap50_95": ap}] for name, at_70, ap in (("coco", few, a), ("scratch", 0.1, b))}
-    gap = {"ap50_95": a - b, "low": low, "high": high, "seeds": 3, "sessions": sessions}
+    gap = {"ap50_95": a - b, "low": low, "high": high, "seeds": seeds, "sessions": sessions, "coco": a, "scratch": b}
     return {"arms": arms, "by_size": rows, "difference": gap, "difference_long": long}
 
 
@@ -359,11 +364,14 @@ def told(a: float, b: float, low: float | None, high: float | None, rising: bool
     (told(0.8, 0.4, 0.3, 0.5, True), "Yes, transfer", "With 70 pictures transfer already does as well as scratch with 400; but scratch was still rising"),
     (told(0.6, 0.59, -0.05, 0.07, False), "No difference can be told", "No smaller amount of pictures"),
     (told(0.5, 0.7, -0.3, -0.1, False), "No, training from scratch is better here", "scratch had stopped gaining after 1,000 pictures seen."),
-    (told(0.8, 0.4, 0.3, 0.5, False, {"ap50_95": 0.1, "low": -0.02, "high": 0.2}), "Yes", "transfer ends level (+0.10"),
+    (told(0.8, 0.4, 0.3, 0.5, False, {"ap50_95": 0.1, "low": -0.02, "high": 0.2}), "Yes", "no difference can be told (+0.10"),
+    (told(0.8, 0.4, 0.3, 0.5, False, {"ap50_95": 0.002, "low": 0.0004, "high": 0.0042}), "Yes", "transfer ends hardly ahead (+0.002, 95 % interval +0.000 to"),
+    (told(0.512, 0.5, 0.0012, 0.03, False, few=0.4), "Yes", "No smaller"),
+    (told(0.8, 0.4, 0.3, 0.5, True, seeds=1), "Yes, transfer learning is better here, as far as one seed can tell: after", "With 70"),
     (told(0.8, 0.4, 0.3, 0.5, False, {"ap50_95": 0.1, "low": 0.02, "high": 0.2}), "Yes", "transfer ends ahead"),
     (told(0.8, 0.4, 0.3, 0.5, False, {"ap50_95": -0.1, "low": -0.2, "high": -0.02}, {"still_rising": False}), "Yes", "transfer ends behind"),
     (told(0.8, 0.4, 0.3, 0.5, False, {"ap50_95": -0.1, "low": -0.2, "high": -0.02}, {"still_rising": True}), "Yes", "transfer is behind so far"),
-    (told(0.8, 0.4, 0.3, 0.5, False, {"ap50_95": 0.0, "low": -0.1, "high": 0.1}, {"still_rising": True}), "Yes", "transfer is level so far"),
+    (told(0.8, 0.4, 0.3, 0.5, False, {"ap50_95": 0.0, "low": -0.1, "high": 0.1}, {"still_rising": True}), "Yes", "no difference can be told so far (+0.000"),
     (told(0.8, 0.4, 0.3, 0.5, False, {"ap50_95": 0.1, "low": 0.02, "high": 0.2}, {"still_rising": True}), "Yes", "transfer ends ahead"),
     (told(0.52, 0.5, None, None, False, sessions=1), "So few test sessions (1) do not allow to tell", "scratch had stopped"),
     (told(0.5, 0.7, None, None, False, {"ap50_95": 0.1, "low": None, "high": None}, sessions=2), "So few test sessions (2)", "do not allow to tell which is"),
@@ -416,11 +424,37 @@ def test_rooms_in_which_a_vector_is_seen_are_shown_the_surest_first(tmp_path):
     assert compare_sheets.real(tmp_path, results, other) == ""  # the folder holds other pictures by now
 
 
-@pytest.mark.parametrize("gains, says", [
-    ([], "Neither arm"), ([0.1, 0.02], "is higher (+0.06)"), ([-0.03], "not higher (-0.03)"), ([0.001], "not higher (+0.00)"),
+@pytest.mark.parametrize("gains, spread, says", [
+    ([], None, "Neither arm"), ([0.1, 0.02], 0.05, "is higher (+0.06), by more than seeds differ (0.05)"), ([0.1, 0.02], 0.07, "no more than seeds differ (0.07)"),
+    ([0.1], None, "as much as luck may bring"), ([-0.03], 0.01, "not higher (-0.03)"), ([0.001], None, "not higher (+0.00)"),
 ])  # fmt: skip
-def test_what_a_division_by_picture_says(gains, says):
-    assert says in _by_picture(gains) and ("by heart counts" in _by_picture(gains)) == ("is higher" in says)
+def test_what_a_division_by_picture_says(gains, spread, says):
+    told = _by_picture(gains, spread)
+    assert says in told and ("by heart may count" in told) == ("by more than" in says) and ("chance is in it" in told) == bool(gains)
+
+
+def test_each_figure_is_of_the_same_seeds(tmp_path):
+    """A third transfer is ready before the third scratch: the sentence is of the two pairs."""
+    results = []
+    for arm, aps in (("coco", (0.8, 0.8, 0.5)), ("scratch", (0.6, 0.6))):
+        results += [run("equal", arm, seed, 0.5) | {"test": {"ap50_95": ap}} for seed, ap in enumerate(aps)]
+    gap = difference(results, "equal", Drawn({f"equal-{r['arm']}-all-seed{r['seed']}": np.full(1000, r["test"]["ap50_95"]) for r in results}, 9))
+    assert (gap["coco"], gap["scratch"], gap["ap50_95"], gap["seeds"]) == pytest.approx((0.8, 0.6, 0.2, 2))
+
+
+def test_seeds_that_differ_widen_the_interval():
+    results = [run("equal", arm, seed, 0.5) | {"test": {"ap50_95": 0.5}} for arm in ("coco", "scratch") for seed in range(3)]
+    drawn = {f"equal-scratch-all-seed{seed}": np.full(1000, ap) for seed, ap in enumerate((0.1, 0.2, 0.3))}
+    gap = difference(results, "equal", Drawn({f"equal-coco-all-seed{seed}": np.full(1000, 0.5) for seed in range(3)} | drawn, 9))
+    assert gap["low"] == pytest.approx(0.2) and gap["high"] == pytest.approx(0.4)  # all three draws the same seed
+
+
+def test_what_a_training_found_is_missing(data, tmp_path, trained):
+    settings = small(data, tmp_path, seeds=1, sizes=("all",), most_seen=0, lrs=(8e-4,))
+    compare(settings)
+    (settings.out / "runs" / "equal-coco-all-seed0" / "test.npz").unlink()
+    with pytest.raises(UserError, match="test.npz is missing"):
+        compare(replace(settings, page_only=True))
 
 
 def test_processes_share_the_work_and_wait_for_each_other(data, tmp_path, trained, monkeypatch):

@@ -149,37 +149,59 @@ def test_what_is_new(settings, trained, data, tmp_path):
         retrain(replace(settings, model=str(tmp_path / "silent.safetensors"), out=tmp_path / "s"))
 
 
+def test_another_model_of_the_same_name_is_another_retraining(settings, trained, monkeypatch):
+    retrain(settings)
+    monkeypatch.chdir(settings.data.parent)
+    retrain(replace(settings, model="mine", data=Path("data")))  # the same, called from elsewhere
+    assert len(trained) == 2
+    checkpoint.save(Path(settings.model), build("ssd300_mobilenet_v1", "scratch", seed=9), {"threshold": 0.5, "sessions": ["old-1", "old-2", "old-3"]})
+    with pytest.raises(UserError, match="another contents of its model"):
+        retrain(settings)
+
+
+def test_what_a_model_had_learned_from_is_no_test_of_it(settings, trained, caplog):
+    """An old session, moved from train to test since."""
+    network = build("ssd300_mobilenet_v1", "scratch")
+    checkpoint.save(Path(settings.model), network, {"sessions": ["old-1", "old-2", "old-3"], "learned_from": ["old-1", "old-2"]})
+    dataset.write_splits(settings.data, SPLITS | {"old-1": "test"})
+    told = retrain(settings)
+    assert told["before"]["old"]["images"] == told["after"]["old"]["images"] == 3 and "1 test sessions are left out, old-1 among them" in caplog.text
+    dataset.write_splits(settings.data, SPLITS | {"old-1": "test", "old-2": "test", "old-3": "train", "new-2": "val"})
+    told = retrain(replace(settings, out=settings.out.with_name("none")))
+    assert told["before"]["old"] is None and "There is no old test session" in " ".join(told["answer"])
+
+
 def looked(found: dict[str, list[bool]]) -> Looked:
-    """Four sessions a part; where `found` the box is right, elsewhere it is nowhere."""
+    """Five sessions a part; where `found` the box is right, elsewhere it is nowhere."""
     items, outcomes, figures = {}, {}, {}
     for part, flags in found.items():
-        items[part] = [Item(f"{part}-{i % 4}", str(i), None, None) for i in range(len(flags))]
+        items[part] = [Item(f"{part}-{i % 5}", str(i), None, None) for i in range(len(flags))]
         outcomes[part] = [Outcome((640, 360), np.float32([BOX]), np.float32([BOX if flag else [400, 10, 500, 90]]), np.float32([0.9])) for flag in flags]
         figures[part] = room.measure(outcomes[part], 0.5) if flags else None
     return Looked(items, outcomes, figures, 0.5)
 
 
 @pytest.mark.parametrize(("pictures", "told"), [
-    (1, "So few new test sessions do not allow to tell: AP50-95 +1.00 on 1 new test session; 3 are needed."),
-    (2, "So few new test sessions do not allow to tell: AP50-95 +1.00 on 2 new test sessions; 3 are needed."),
-    (3, "The new captures helped: AP50-95 +1.00 on 3 new test sessions (95 % interval +1.00 to +1.00)."),
+    (1, "So few new test sessions do not allow to tell: AP50-95 +1.00 on 1 new test session; 5 are needed."),
+    (4, "So few new test sessions do not allow to tell: AP50-95 +1.00 on 4 new test sessions; 5 are needed."),
+    (5, "It is better on new sessions: AP50-95 +1.00 on 5 new test sessions (95 % interval +1.00 to +1.00)."),
 ])  # fmt: skip
-def test_one_session_or_two_tell_nothing(pictures, told):
+def test_few_sessions_tell_nothing(pictures, told):
     before, after = looked({"old": [], "new": [False] * pictures}), looked({"old": [], "new": [True] * pictures})
     changes = {part: change(before, after, part) for part in ("old", "new")}
     assert answer({"before": before, "after": after, "coco": after}, changes)[0] == told
-    assert (changes["new"]["low"] is None) == (changes["new"]["high"] is None) == (pictures < 3)
+    assert (changes["new"]["low"] is None) == (changes["new"]["high"] is None) == (pictures < 5)
 
 
 def test_the_answer_follows_from_the_figures():
-    nothing, everything = [False] * 8, [True] * 8
-    before, after = looked({"old": everything, "new": nothing}), looked({"old": [True, True, False, True] * 2, "new": everything})
+    nothing, everything = [False] * 10, [True] * 10
+    before, after = looked({"old": everything, "new": nothing}), looked({"old": [True, True, False, True, True] * 2, "new": everything})
     changes = {part: change(before, after, part) for part in ("old", "new")}
     assert changes["new"]["ap50_95"] == pytest.approx(1.0) and changes["new"]["low"] > 0.9 and changes["old"]["ap50_95"] < 0
     told = answer({"before": before, "after": after, "coco": after}, changes)
-    assert told[0].startswith("The new captures helped: AP50-95 +1.00 on 4 new test sessions") and "too little to choose by" in told[2]
+    assert told[0].startswith("It is better on new sessions: AP50-95 +1.00 on 5 new test sessions") and "too little to choose by" in told[2]
     worse = {part: change(after, before, part) for part in ("old", "new")}
-    assert answer({"before": after, "after": before, "coco": after}, worse)[0].startswith("The new captures hurt")
+    assert answer({"before": after, "after": before, "coco": after}, worse)[0].startswith("It is worse on new sessions")
     same = {part: change(before, before, part) for part in ("old", "new")}
     assert answer({"before": before, "after": before, "coco": before}, same)[0].startswith("No difference can be told")
     empty = looked({"old": everything, "new": []})
@@ -205,7 +227,7 @@ def test_close_figures_are_told_with_more_digits():
     looked_at = looked({"old": [True] * 4, "new": [True] * 4})
     changes = {"new": {"ap50_95": 0.003, "low": 0.001, "high": 0.004, "sessions": 4}, "old": {"ap50_95": -0.003, "low": -0.004, "high": 0.0, "sessions": 4}}
     told = answer({"before": looked_at, "after": looked_at, "coco": looked_at}, changes)
-    assert told[0].startswith("The new captures helped, but hardly: AP50-95 +0.003") and "+0.001 to +0.004" in told[0]
+    assert told[0].startswith("It is better on new sessions, but hardly: AP50-95 +0.003") and "+0.001 to +0.004" in told[0]
     assert told[1].startswith("No difference can be told: AP50-95 -0.003") and "-0.004 to +0.000" in told[1]
 
 

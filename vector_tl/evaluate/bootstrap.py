@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import ndtr, stdtrit
 
 from vector_tl.evaluate.metrics import AP_SCORE, MAX_BOXES, Outcome, iou_matrix
 
 IOUS = np.linspace(0.5, 0.95, 10)
 RECALLS = np.linspace(0.0, 1.0, 101)
-FEWEST_SESSIONS = 3  # one session drawn again is always itself, and two have hardly another draw: what looks like certainty would be none
+FEWEST_SESSIONS = 5  # that four of them all point one way happens by chance in 12 % of cases; an interval of so few would be no 95 %
 
 
 @dataclass(frozen=True)
@@ -72,10 +73,21 @@ def draws(sessions: Sequence[str], count: int = 1000, seed: int = 0) -> np.ndarr
     return np.stack([np.bincount(rng.integers(0, len(names), len(names)), minlength=len(names))[index] for _ in range(count)])
 
 
-def interval(values: Sequence[float | None], share: float = 0.95) -> tuple[float, float] | None:
-    """The middle `share` of the values; None where none is defined."""
-    known = [value for value in values if value is not None]
-    if not known:
+def showing_vectors(sessions: Sequence[str], matched: Matched) -> int:
+    """How many sessions have a true box: by those an AP is told."""
+    return len({session for session, boxes in zip(sessions, matched.boxes, strict=True) if boxes})
+
+
+def interval(values: Sequence[float | None], sessions: int, share: float = 0.95) -> tuple[float, float] | None:
+    """The middle `share` of what draws from so many sessions gave, undefined ones (None, NaN) left out; None where they are too few to tell.
+
+    Draws from few sessions differ too little, so it is widened to what Student's t would give (expanded percentile interval; Hesterberg, 2015, What
+    teachers should know about the bootstrap, section 5.3).
+    """
+    known = np.array([np.nan if value is None else value for value in values])
+    known = known[~np.isnan(known)]
+    if sessions < FEWEST_SESSIONS or not len(known):
         return None
-    low, high = np.quantile(known, ((1 - share) / 2, (1 + share) / 2))
+    tail = ndtr(np.sqrt(sessions / (sessions - 1)) * stdtrit(sessions - 1, (1 - share) / 2))
+    low, high = np.quantile(known, (tail, 1 - tail))
     return float(low), float(high)

@@ -23,12 +23,13 @@ def save(path: Path, model: VectorSSD, metadata: dict) -> None:
         metadata: seed, threshold, data_digest, metrics and whatever else is worth knowing; kept as JSON beside the weights.
 
     Raises:
-        UserError: the file cannot be written, or the weights hold NaN, infinity or more than 65,504.
+        UserError: the file cannot be written.
+        Diverged: the weights hold NaN, infinity or more than 65,504.
     """
     own = {"arch": model.arch, "classes": list(model.classes), "input_size": list(model.size_wh), "init": model.init}
     tensors = {k: (v.half() if v.is_floating_point() else v).contiguous().cpu() for k, v in model.state_dict().items()}
     if not all(torch.isfinite(v).all() for v in tensors.values()):
-        raise UserError(f"{path} is not written: the weights hold values that are no finite half-precision numbers; train again with a lower rate.")
+        raise Diverged(f"{path} is not written: the weights hold values that are no finite half-precision numbers; train again with a lower rate.")
     write_atomic(path, serialise(tensors, {k: json.dumps(v) for k, v in {**own, **metadata}.items()}))
 
 

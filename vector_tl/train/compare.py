@@ -20,7 +20,7 @@ import numpy as np
 import torch
 
 from vector_tl.detect.engine import pick_device
-from vector_tl.errors import UsageError, UserError
+from vector_tl.errors import Diverged, UsageError, UserError
 from vector_tl.evaluate.metrics import Outcome, false_alarms, measure
 from vector_tl.files import refuse_foreign, write_atomic
 from vector_tl.labels.dataset import Item, digest, is_picture_file, load_dataset
@@ -265,9 +265,9 @@ def _trained(run: Run, settings: CompareSettings, folder: Path, training: list[I
     if told.get("lr") != run.lr:
         try:
             told = train(asked, (training, validation)) | {"lr": run.lr}
-        except UserError as error:
-            if run.kind != "lr" or "finite number" not in str(error):
-                raise
+        except Diverged as error:
+            if run.kind != "lr":
+                raise UserError(f"{run.name} diverges at the rate {run.lr:g}; name lower --lrs and another --out.") from error
             log.warning("%s: training diverges at this learning rate.", run.name)
             asked.out.with_suffix(".resume").unlink(missing_ok=True)
             return about | {"seconds": 0.0, "val_ap50": 0.0, "val_ap50_95": 0.0, "curve": [], "diverged": True}

@@ -2,16 +2,26 @@
 
 import math
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from vector_tl.evaluate.bootstrap import FEWEST_SESSIONS, draws, interval, match_all, weighted_ap
+from vector_tl.errors import UserError
+from vector_tl.evaluate.bootstrap import draws, interval, match_all, showing_vectors, weighted_ap
 from vector_tl.train.compare import ARMS, HARDLY_BEGUN, read_outcomes, still_rising
 
 LEVELS = (0.5, 0.8, 0.9)  # of AP50
 DRAWS = 1000
 HARDLY = 0.01  # a difference in AP50-95 that nobody would notice
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """AP50-95 of trainings, by their folder, on the test sessions drawn again and again (DRAWS,), NaN where undefined; and how many sessions show a Vector."""
+
+    of: dict[str, np.ndarray]
+    sessions: int
 
 
 def summary(out: Path, results: list[dict]) -> dict:
@@ -20,7 +30,7 @@ def summary(out: Path, results: list[dict]) -> dict:
     for arm in ARMS:
         equal = runs_of(results, "equal", arm, "all")
         if equal:
-            low, high = _interval([drawn[folder(r)] for r in equal if folder(r) in drawn])
+            low, high = _interval([drawn.of[folder(r)] for r in equal], drawn.sessions)
             arms[arm] = {
                 "seeds": len(equal), "pictures": equal[0]["pictures"], "seen": equal[0]["seen"],
                 "ap50": mean(r["test"]["ap50"] for r in equal), "ap50_95": mean(r["test"]["ap50_95"] for r in equal), "low": low, "high": high,
@@ -58,21 +68,27 @@ def by_size(results: list[dict]) -> dict[str, list[dict]]:
     return table
 
 
-def resampled(out: Path, results: list[dict]) -> dict[str, np.ndarray]:
-    """For the trainings on all pictures, by their folder, AP50-95 on the test sessions drawn again and again (DRAWS,); none with too few sessions."""
-    runs = [r for kind in ("equal", "long") for arm in ARMS for r in runs_of(results, kind, arm, "all")]
-    if not runs or len(set(runs[0]["sessions"])) < FEWEST_SESSIONS:
-        return {}
-    weights = draws(runs[0]["sessions"], DRAWS)
-    drawn = {}
-    for run in runs:
-        matched = match_all(read_outcomes(out / "runs" / folder(run) / "test.npz"))
-        drawn[folder(run)] = np.array([weighted_ap(matched, some)[1] or 0.0 for some in weights])
-    return drawn
+def resampled(out: Path, results: list[dict]) -> Drawn:
+    """What the trainings on all pictures find in the test sessions drawn again and again, all in the same draws.
+
+    Raises:
+        UserError: what one of them found there is no longer in its folder.
+    """
+    drawn, sessions, weights = {}, 0, None
+    for run in [r for kind in ("equal", "long") for arm in ARMS for r in runs_of(results, kind, arm, "all")]:
+        path = out / "runs" / folder(run) / "test.npz"
+        try:
+            matched = match_all(read_outcomes(path))
+        except FileNotFoundError as error:
+            raise UserError(f"{path} is missing; bring it back, or remove {path.parent} and run vector-tl compare again.") from error
+        if weights is None:
+            sessions, weights = showing_vectors(run["sessions"], matched), draws(run["sessions"], DRAWS)
+        drawn[folder(run)] = np.array([weighted_ap(matched, some)[1] for some in weights], float)
+    return Drawn(drawn, sessions)
 
 
-def difference(results: list[dict], kind: str, drawn: dict[str, np.ndarray]) -> dict | None:
-    """Transfer's AP50-95 on the test sessions less scratch's, mean over the seeds that both have, with a 95 % interval over sessions.
+def difference(results: list[dict], kind: str, drawn: Drawn) -> dict | None:
+    """Transfer's AP50-95 on the test sessions less scratch's, mean over the seeds that both have, with a 95 % interval over sessions and seeds.
 
     Args:
         results: of all trainings.
@@ -80,19 +96,22 @@ def difference(results: list[dict], kind: str, drawn: dict[str, np.ndarray]) -> 
         drawn: what `resampled` gave.
 
     Returns:
-        {"ap50_95", "low", "high", "seeds", "sessions"}; low and high are None where too few sessions were drawn from. None without a pair.
+        {"ap50_95", "low", "high", "seeds", "sessions": those that show a Vector, "coco", "scratch": AP50-95 of each over the same seeds}; low and high
+        are None where too few sessions were drawn from. None without a pair.
     """
     scratch = {r["seed"]: r for r in runs_of(results, kind, "scratch", "all")}
     pairs = [(transfer, scratch[transfer["seed"]]) for transfer in runs_of(results, kind, "coco", "all") if transfer["seed"] in scratch]
     if not pairs:
         return None
-    gaps = [(a["test"]["ap50_95"] or 0.0) - (b["test"]["ap50_95"] or 0.0) for a, b in pairs]
-    low, high = _interval([drawn[folder(a)] - drawn[folder(b)] for a, b in pairs if folder(a) in drawn])
-    return {"ap50_95": float(np.mean(gaps)), "low": low, "high": high, "seeds": len(pairs), "sessions": len(set(pairs[0][0]["sessions"]))}
+    ours, theirs = (float(np.mean([run["test"]["ap50_95"] or 0.0 for run in arm])) for arm in zip(*pairs, strict=True))
+    low, high = _interval([drawn.of[folder(a)] - drawn.of[folder(b)] for a, b in pairs], drawn.sessions)
+    return {"ap50_95": ours - theirs, "low": low, "high": high, "seeds": len(pairs), "sessions": drawn.sessions, "coco": ours, "scratch": theirs}
 
 
 def head_start(results: list[dict]) -> dict | None:
-    """How soon transfer is where scratch ever came, by AP50-95 on the val sessions, seed by seed; of scratch the longest training counts.
+    """How soon transfer is where scratch ever came, by AP50-95 on the val sessions, seed by seed.
+
+    Of scratch the longest training counts; of transfer the one of equal steps, or the longer one where the other never got there.
 
     Returns:
         {"seeds", "ap50_95": scratch's best, "scratch_seen": pictures seen until then, "transfer_seen": until transfer reaches it, "share": of the one
@@ -105,7 +124,9 @@ def head_start(results: list[dict]) -> dict | None:
         if scratch:
             best = max(scratch[0]["curve"], key=lambda point: point["ap50_95"] or 0.0)
             height = best["ap50_95"] or 0.0
-            rows.append((height, best["pictures_seen"], reached(transfer["curve"], height, "ap50_95"), at_first(transfer["curve"], height, "ap50_95")))
+            longer = [r["curve"] for r in runs_of(results, "long", "coco", "all") if r["seed"] == transfer["seed"]]
+            there = next((c for c in (transfer["curve"], *longer) if reached(c, height, "ap50_95") is not None), [])
+            rows.append((height, best["pictures_seen"], reached(there, height, "ap50_95"), at_first(there, height, "ap50_95")))
     if not rows:
         return None
     *columns, first = zip(*rows, strict=True)
@@ -123,26 +144,24 @@ def answer(told: dict) -> list[str]:
         return ["Both were trained on a part of the pictures only: not enough to tell.", "Add the word all to --sizes and run vector-tl compare again."]
     if gap is None:
         return ["There is no pair of finished trainings yet.", "Run vector-tl compare again: it goes on where it stopped."]
-    a, b = told["arms"]["coco"], told["arms"]["scratch"]
-    hardly = abs(gap["ap50_95"]) < HARDLY
-    digits = 3 if hardly else 2
+    digits = _digits(gap)
     both = (
-        f"after {a['seen']:,} pictures seen, AP50-95 on sessions that neither had seen is "
-        f"{a['ap50_95'] or 0:.{digits}f} from COCO and {b['ap50_95'] or 0:.{digits}f} from scratch"
+        f"after {told['arms']['coco']['seen']:,} pictures seen, AP50-95 on sessions that neither had seen is "
+        f"{gap['coco']:.{digits}f} from COCO and {gap['scratch']:.{digits}f} from scratch"
     )
-    spread = f"{_gap(gap, digits)}, {gap['seeds']} seed{'s' * (gap['seeds'] > 1)}"
-    return [f"{_verdict(gap, max(a['ap50_95'] or 0.0, b['ap50_95'] or 0.0), hardly)}: {both} ({spread}).", _second(told)]
+    return [f"{_verdict(gap)}: {both} ({_gap(gap)}, {gap['seeds']} seed{'s' * (gap['seeds'] > 1)}).", _second(told)]
 
 
-def _verdict(gap: dict, highest: float, hardly: bool) -> str:
-    if highest < HARDLY_BEGUN:
+def _verdict(gap: dict) -> str:
+    if max(gap["coco"], gap["scratch"]) < HARDLY_BEGUN:
         return "Nothing can be told yet, both have hardly begun to learn"
     if gap["low"] is None:
         return f"So few test sessions ({gap['sessions']}) do not allow to tell"
+    known = ", as far as one seed can tell" if gap["seeds"] == 1 else ""
     if gap["low"] > 0:
-        return "Transfer learning is better here, but hardly" if hardly else "Yes, transfer learning is better here"
+        return ("Transfer learning is better here, but hardly" if _hardly(gap) else "Yes, transfer learning is better here") + known
     if gap["high"] < 0:
-        return "Training from scratch is better here, but hardly" if hardly else "No, training from scratch is better here"
+        return ("Training from scratch is better here, but hardly" if _hardly(gap) else "No, training from scratch is better here") + known
     return "No difference can be told here"
 
 
@@ -158,13 +177,12 @@ def _second(told: dict) -> str:
     figures = _gap(gap)
     if gap["low"] is None:
         return f"{share}; trained until scratch stops gaining ({seen}), so few test sessions do not allow to tell which is ahead ({figures} AP50-95)."
-    end = "ahead" if gap["low"] > 0 else "behind" if gap["high"] < 0 else "level"
+    end = "ahead" if gap["low"] > 0 else "behind" if gap["high"] < 0 else None
+    until, hardly = f"{share}; trained until scratch stops gaining ({seen}),", "hardly " * _hardly(gap)
     if end != "ahead" and told["arms"]["coco"].get("long", {}).get("still_rising"):
-        return (
-            f"{share}; trained until scratch stops gaining ({seen}), transfer is {end} so far ({figures} AP50-95) but was still rising, "
-            "so nothing is said about where it would end."
-        )
-    return f"{share}; trained until scratch stops gaining ({seen}), transfer ends {end} ({figures} AP50-95)."
+        so_far = f"transfer is {hardly}{end} so far" if end else "no difference can be told so far"
+        return f"{until} {so_far} ({figures} AP50-95), but transfer was still rising, so nothing is said about where it would end."
+    return f"{until} {f'transfer ends {hardly}{end}' if end else 'no difference can be told'} ({figures} AP50-95)."
 
 
 def _fewer_pictures(told: dict) -> str:
@@ -185,7 +203,18 @@ def _fewer_pictures(told: dict) -> str:
     return f"No smaller amount of pictures that was tried brings transfer to what scratch reaches with {whole['pictures']}"
 
 
-def _gap(gap: dict, digits: int = 2) -> str:
+def _hardly(gap: dict) -> bool:
+    return abs(gap["ap50_95"]) < HARDLY
+
+
+def _digits(gap: dict) -> int:
+    """So many that what is not nothing does not look like it."""
+    values = [gap[key] for key in ("ap50_95", "low", "high") if gap[key] is not None]
+    return 3 if _hardly(gap) or any(value and not round(value, 2) for value in values) else 2
+
+
+def _gap(gap: dict) -> str:
+    digits = _digits(gap)
     if gap["low"] is None:
         return f"{signed(gap['ap50_95'], digits)}, no interval"
     return f"{signed(gap['ap50_95'], digits)}, 95 % interval {signed(gap['low'], digits)} to {signed(gap['high'], digits)}"
@@ -263,10 +292,14 @@ def mean(values: Iterable[float | None]) -> float | None:
     return float(np.mean(known)) if known and None not in known else None
 
 
-def _interval(drawn: list[np.ndarray]) -> tuple[float | None, float | None]:
-    """95 % interval of the mean over seeds of what was drawn, each (DRAWS,); nothing of nothing."""
-    found = interval(np.mean(drawn, axis=0).tolist()) if drawn else None
-    return found or (None, None)
+def _interval(drawn: list[np.ndarray], sessions: int) -> tuple[float | None, float | None]:
+    """95 % interval of the mean over seeds of what was drawn from so many sessions, each (DRAWS,).
+
+    Seeds are drawn with replacement, too, beside the sessions (Owen, 2007, The pigeonhole bootstrap).
+    """
+    chosen = np.random.default_rng(1).integers(0, len(drawn), (DRAWS, len(drawn)))
+    values = np.stack(drawn)[chosen, np.arange(DRAWS)[:, None]].mean(axis=1)
+    return interval(values.tolist(), sessions) or (None, None)
 
 
 def _real_figures(runs: list[dict]) -> dict | None:

@@ -65,8 +65,8 @@ class CompareSettings:
             raise UsageError("--seeds must be at least 1, --seen at least a batch, and --most-seen 0 or at least --seen.")
         if not self.lrs or not all(0 < lr < 1 for lr in self.lrs):
             raise UsageError("--lrs takes at least one learning rate between 0 and 1.")
-        if self.batch_size < 2 or self.evaluations < 1 or (self.threads is not None and self.threads < 1):
-            raise UsageError("--batch-size must be at least 2, --evaluations and --threads at least 1.")
+        if self.batch_size < 2 or self.evaluations < 4 or (self.threads is not None and self.threads < 1):
+            raise UsageError("--batch-size must be at least 2, --evaluations at least 4 (else nothing shows whether a training was still rising), --threads 1.")
         if self.device.split(":")[0] not in ("auto", "cpu", "cuda"):
             raise UsageError(f"--device is cpu, cuda or auto, not {self.device}.")
         from vector_tl.nets.build import ARCHS

@@ -16,11 +16,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from vector_tl.errors import UsageError, UserError
+from vector_tl.errors import Diverged, UsageError, UserError
 from vector_tl.evaluate.metrics import Outcome, average_precision
 from vector_tl.files import refuse_existing, refuse_unwritable, sweep, write_atomic
 from vector_tl.labels.dataset import Item, digest, load_dataset, read_splits
-from vector_tl.nets import checkpoint
+from vector_tl.nets import checkpoint, state_dict
 from vector_tl.nets.build import build
 from vector_tl.nets.ssd import VectorSSD
 from vector_tl.train.average import Average
@@ -50,7 +50,8 @@ def train(settings: TrainSettings, items: tuple[list[Item], list[Item]] | None =
         all but the first of several processes.
 
     Raises:
-        UserError: data, weights or the place to write to are wrong; training went to numbers that are not finite.
+        UserError: data, weights or the place to write to are wrong, or another process is at the same training.
+        Diverged: training went to numbers that are not finite.
     """
     resume_path = settings.out.with_suffix(".resume")
     check_settings(settings)
@@ -100,6 +101,7 @@ def _train(settings: TrainSettings, items: tuple[list[Item], list[Item]] | None,
     about = {
         "seed": settings.seed, "data_digest": digest(settings.data), "steps": steps, "batch_size": settings.batch_size, "lr": settings.lr, "ema": settings.ema,
         "continued_from": None if settings.init in ("coco", "scratch") else Path(settings.init).stem,
+        "learned_from": _learned_from(settings.init, [*train_items, *val_items]),  # trained on or chosen by: no test of it, whatever their split later on
         "train_pictures": len(training), "val_pictures": len(validation), "backgrounds": len(backgrounds) if backgrounds else 0,
         "sessions": sorted(read_splits(settings.data)),  # that were there; what comes later is new to this model
     }
@@ -123,7 +125,7 @@ def _train(settings: TrainSettings, items: tuple[list[Item], list[Item]] | None,
             norm = nn.utils.clip_grad_norm_(model.parameters(), CLIP_NORM)
             if not (math.isfinite(loss.item()) and math.isfinite(norm.item())):
                 what = f"The loss is no longer a finite number at step {step + 1}"
-                raise UserError(f"{what}; start again with a rate below {settings.lr:g} (--lr; retrain --coco-lr, compare --lrs).")
+                raise Diverged(f"{what}; start again with a rate below {settings.lr:g} (--lr; retrain --coco-lr, compare --lrs).")
             optimizer.step()
             average.update()
             losses.append(loss.item())
@@ -276,6 +278,14 @@ def _start(settings: TrainSettings, training: Pictures) -> VectorSSD:
         if isinstance(layer, nn.BatchNorm2d):
             layer.momentum = BATCH_NORM_MOMENTUM
     return model
+
+
+def _learned_from(init: str, items: list[Item]) -> list[str]:
+    """The sessions of `items`, and of what the model that is gone on from had learned from, where it tells."""
+    own = {item.session for item in items}
+    if init not in ("coco", "scratch") and Path(init).suffix.lower() not in state_dict.SUFFIXES:
+        own.update(checkpoint.read_metadata(init).get("learned_from", ()))
+    return sorted(own)
 
 
 def _identity(settings: TrainSettings, steps: int) -> str:

@@ -4,6 +4,7 @@ Trained twice on everything, old sessions replayed beside the new ones: once fro
 the model as it was are then measured on test sessions, old ones and new ones apart: what is lost on the old ones is forgotten.
 """
 
+import hashlib
 import json
 import logging
 import os
@@ -18,7 +19,7 @@ import torch
 from vector_tl import pages
 from vector_tl.detect.engine import pick_device
 from vector_tl.errors import UsageError, UserError
-from vector_tl.evaluate.bootstrap import FEWEST_SESSIONS, draws, interval, match_all, weighted_ap
+from vector_tl.evaluate.bootstrap import FEWEST_SESSIONS, draws, interval, match_all, showing_vectors, weighted_ap
 from vector_tl.evaluate.metrics import Outcome, false_alarms, match, measure
 from vector_tl.files import refuse_foreign, write_atomic
 from vector_tl.labels.dataset import Item, digest, load_dataset
@@ -65,8 +66,9 @@ def retrain(settings: RetrainSettings) -> dict:
         if not finished(asked.out):
             log.info("%s: %d steps", NAMES[name], steps)
             train(replace(asked, epochs=None, steps=steps))
+    test = never_seen(splits["test"], about)
     models = {"before": checkpoint.resolve(settings.model), **{name: asked.out for name, asked in wanted.items()}}
-    told = {name: look(path, splits["test"], new, pick_device(settings.device)) for name, path in models.items()}
+    told = {name: look(path, test, new, pick_device(settings.device)) for name, path in models.items()}
     changes = {part: change(told["before"], told["after"], part) for part in ("old", "new")}
     result = {
         "page": str(settings.out / "index.html"), "answer": answer(told, changes), "new_sessions": sorted(new),
@@ -114,6 +116,14 @@ def new_sessions(settings: RetrainSettings, about: dict, splits: dict[str, list[
     return new
 
 
+def never_seen(test: list[Item], about: dict) -> list[Item]:
+    """Those test pictures whose sessions the model had not learned from before they were moved to the test split: by those it would look too good."""
+    known = {item.session for item in test} & set(about.get("learned_from", ()))
+    if known:
+        log.warning("%d test sessions are left out, %s among them: this model had learned from them before they were moved to test.", len(known), min(known))
+    return [item for item in test if item.session not in known]
+
+
 @dataclass(frozen=True)
 class Looked:
     """A model on the test pictures: by part ("old", "new") its pictures, outcomes and figures (None where a part has no pictures)."""
@@ -127,7 +137,8 @@ class Looked:
 def look(path: Path, test: list[Item], new: set[str], device: torch.device) -> Looked:
     """Run a model on all test pictures."""
     network, about = checkpoint.load(path)
-    seen, threshold = run(network.to(device, memory_format=torch.channels_last), keep(test)), about.get("threshold") or 0.5
+    threshold = about.get("threshold") or 0.5
+    seen = run(network.to(device, memory_format=torch.channels_last), keep(test)) if test else []
     items, outcomes, figures = {}, {}, {}
     for part in ("old", "new"):
         chosen = [i for i, item in enumerate(test) if (item.session in new) == (part == "new")]
@@ -137,7 +148,7 @@ def look(path: Path, test: list[Item], new: set[str], device: torch.device) -> L
 
 
 def change(before: Looked, after: Looked, part: str) -> dict | None:
-    """AP50-95 after less before, {"ap50_95", "low", "high", "sessions"}, with a 95 % interval over sessions, None to None where they are too few for one.
+    """AP50-95 after less before, {"ap50_95", "low", "high", "sessions"}, with a 95 % interval over sessions that show a Vector, None where too few do.
 
     None where the part has no Vector.
     """
@@ -146,18 +157,19 @@ def change(before: Looked, after: Looked, part: str) -> dict | None:
     sessions = [item.session for item in before.items[part]]
     matched = [match_all(looked.outcomes[part]) for looked in (before, after)]
 
-    def gap(weights: np.ndarray) -> float:
-        return (weighted_ap(matched[1], weights)[1] or 0.0) - (weighted_ap(matched[0], weights)[1] or 0.0)
+    def gap(weights: np.ndarray) -> float | None:
+        then, now = (weighted_ap(one, weights)[1] for one in matched)
+        return None if then is None else now - then  # None: no Vector was drawn
 
-    count = len(set(sessions))
-    low, high = interval([gap(weights) for weights in draws(sessions, DRAWS)]) if count >= FEWEST_SESSIONS else (None, None)
+    count = showing_vectors(sessions, matched[0])
+    low, high = interval([gap(weights) for weights in draws(sessions, DRAWS)], count) or (None, None)
     return {"ap50_95": gap(np.ones(len(sessions))), "low": low, "high": high, "sessions": count}
 
 
 def answer(told: dict[str, Looked], changes: dict[str, dict | None]) -> list[str]:
     """What the new pictures brought, what was forgotten, and which of the two ways was better: sentences that follow from the figures."""
     sentences = []
-    words = {"new": ("The new captures helped", "The new captures hurt"), "old": ("Nothing was forgotten, on the contrary", "Some was forgotten")}
+    words = {"new": ("It is better on new sessions", "It is worse on new sessions"), "old": ("Nothing was forgotten, on the contrary", "Some was forgotten")}
     for part, (better, worse) in words.items():
         gap = changes[part]
         if gap is None:
@@ -257,8 +269,11 @@ def _claim(settings: RetrainSettings, new: set[str]) -> None:
     Raises:
         UserError: it holds models that were made otherwise, or files that no retraining wrote.
     """
-    own = {key: str(value) for key, value in asdict(replace(settings, out=Path(), threads=None, device="", new=tuple(sorted(new)))).items()}
-    own["digest"], path = digest(settings.data), settings.out / "retrain.json"
+    model = checkpoint.resolve(settings.model)
+    same = replace(settings, model=str(model.resolve()), out=Path(), threads=None, device="", new=tuple(sorted(new)))
+    own = {key: str(value.resolve() if isinstance(value, Path) else value) for key, value in asdict(same).items() if key != "out"}
+    own |= {"contents of its model": hashlib.sha256(model.read_bytes()).hexdigest(), "digest": digest(settings.data)}
+    path = settings.out / "retrain.json"
     refuse_foreign(settings.out, path.name, ("after.*", "coco.*", "index.html", "results.json"))
     begun = any((settings.out / name).with_suffix(suffix).exists() for name in ("after", "coco") for suffix in (checkpoint.SUFFIX, ".resume"))
     if path.exists() and begun:
