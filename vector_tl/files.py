@@ -1,7 +1,10 @@
 """Writing files so that nothing is lost: whole or not at all, and never over what is there without being told to."""
 
+import fcntl
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from vector_tl.errors import UserError
@@ -37,6 +40,28 @@ def sweep(path: Path) -> None:
     """Remove what killed processes left of files that they were writing to `path`; only for who knows that nobody is writing there now."""
     for part in Path(path).parent.glob(f".{Path(path).name}.*.part"):
         part.unlink(missing_ok=True)
+
+
+@contextmanager
+def claimed(path: Path) -> Iterator[bool]:
+    """Whether nobody else holds `path`, an empty file that is made for that; held until the end of the block, or of the process, however that ends.
+
+    Raises:
+        UserError: the file cannot be made.
+    """
+    path = Path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("w")
+    except OSError as error:
+        raise UserError(f"Cannot write {path}: {error.strerror or error}. Choose another place.") from error
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
 
 
 def refuse_foreign(folder: Path, mark: str, names: tuple[str, ...]) -> None:

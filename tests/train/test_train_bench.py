@@ -24,6 +24,7 @@ def test_rows(tmp_path, monkeypatch):
     rows = {row["what"]: row for row in told["rows"]}
     assert {"pictures_per_s", "pictures_per_s_of_peak", "batch_ms", "forward_ms", "backward_ms", "update_ms"} <= rows.keys() and "CPU" in told["device"]
     assert rows["pictures_per_s"]["ratio"] > 0 and 0 < rows["pictures_per_s_of_peak"]["ratio"] < 1.5
+    assert rows["memory_while_training_mib"]["value"] > 100 and rows["memory_while_training_mib"]["baseline_value"] > 100  # PyTorch alone is more
     json.dumps(told, allow_nan=False)
 
 
@@ -39,7 +40,7 @@ def test_a_training_that_fails_is_no_time(tmp_path):
 
 
 def test_the_plain_form_keeps_boxes_on_the_picture_and_learns(monkeypatch):
-    examples = train_bench.made_examples()
+    examples = train_bench.made_examples(8)
     pictures = Pictures(examples[:8])
     for index in range(8):
         picture, target = pictures[index]

@@ -4,6 +4,7 @@ import csv
 import json
 import re
 import shlex
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import torch
 from vector_tl.cli import parse
 from vector_tl.errors import Diverged, UsageError, UserError
 from vector_tl.evaluate.metrics import Outcome, measure
+from vector_tl.files import claimed
 from vector_tl.labels import dataset
 from vector_tl.nets import checkpoint
 from vector_tl.nets.build import build
@@ -70,7 +72,8 @@ def small(data, tmp_path, **other) -> CompareSettings:
 
 
 def test_both_arms_get_the_same_but_for_weights_and_rate(data, tmp_path, trained):
-    told = compare(small(data, tmp_path, real=data, test_negatives=data / "images"))
+    real = shutil.copytree(data, tmp_path / "real")
+    told = compare(small(data, tmp_path, real=real, test_negatives=real / "images"))
     equal = {(init, pictures, seed): (steps, lr) for name, init, steps, pictures, seed, lr, _ in trained if name.startswith("equal")}
     assert len(equal) == 8 and {steps for steps, _ in equal.values()} == {4}
     assert {lr for (init, *_), (_, lr) in equal.items() if init == "coco"} == {8e-4}  # each has the rate that served it best
@@ -239,7 +242,8 @@ def test_where_it_stops_gaining_is_a_row_only_if_that_was_tried(data, tmp_path, 
 @pytest.mark.parametrize(
     "wrong",
     [{"sizes": ("0",)}, {"sizes": ("many",)}, {"sizes": ()}, {"seeds": 0}, {"seen": 4}, {"most_seen": 8}, {"lrs": ()}, {"lrs": (-1.0,)},
-     {"arch": "vgg"}, {"batch_size": 1}, {"evaluations": 3}, {"threads": 0}, {"device": "gpu"}, {"sizes": ("9",)}],
+     {"arch": "vgg"}, {"batch_size": 1}, {"evaluations": 3}, {"threads": 0}, {"device": "gpu"}, {"sizes": ("9",)},
+     {"real": Path("photos/some"), "backgrounds": Path("photos")}, {"test_negatives": Path("rooms"), "negatives": Path("./rooms/some")}],
 )  # fmt: skip
 def test_wrong_settings(data, tmp_path, trained, wrong):
     with pytest.raises(UsageError):
@@ -457,6 +461,21 @@ def test_what_a_training_found_is_missing(data, tmp_path, trained):
         compare(replace(settings, page_only=True))
 
 
+def test_another_experiment_that_began_meanwhile_is_not_mixed_with(data, tmp_path, trained, monkeypatch):
+    settings, gather = small(data, tmp_path), comparison.gather
+
+    def slow(asked):
+        """While its pictures are read, somebody starts with other settings in the same folder."""
+        monkeypatch.setattr(comparison, "gather", gather)
+        compare(replace(settings, seen=40, seeds=1, sizes=("all",), most_seen=0))
+        return gather(asked)
+
+    monkeypatch.setattr(comparison, "gather", slow)
+    with pytest.raises(UserError, match="another seen"):
+        compare(settings)
+    assert {steps for _, _, steps, *_ in trained} <= {1, 5}
+
+
 def test_processes_share_the_work_and_wait_for_each_other(data, tmp_path, trained, monkeypatch):
     """Somebody else is at one run: all others are done first, then it is waited for."""
     settings = small(data, tmp_path)
@@ -474,7 +493,7 @@ def test_processes_share_the_work_and_wait_for_each_other(data, tmp_path, traine
     (theirs / "test.npz").write_bytes((tmp_path / "alone" / "out" / "runs" / "equal-coco-all-seed0" / "test.npz").read_bytes())
     trained.clear()
     monkeypatch.setattr(comparison.time, "sleep", wait)
-    claim = comparison._claimed(theirs)
+    claim = claimed(theirs / "claim")
     assert claim.__enter__()
     told = compare(settings)
     assert waited == [20] and len(trained) == 20 and told["runs"] == 21

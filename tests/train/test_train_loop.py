@@ -16,6 +16,7 @@ import torch
 
 from vector_tl.errors import UsageError, UserError
 from vector_tl.evaluate.metrics import Outcome
+from vector_tl.files import claimed
 from vector_tl.labels import dataset
 from vector_tl.nets import checkpoint
 from vector_tl.nets.build import build
@@ -368,6 +369,24 @@ def test_ap_rises_on_made_pictures(tmp_path):
         data=made_data(tmp_path, 30), out=tmp_path / "m.safetensors", init="coco", coco=coco, steps=14, batch_size=8, device="cpu", evaluations=1, lr=1.6e-3
     ))  # fmt: skip
     assert result["ap50"] > 0.5, result
+
+
+def test_two_processes_do_not_train_the_same_model(settings):
+    with claimed(settings.out.with_suffix(".lock")) as mine:
+        with pytest.raises(UserError, match="Another process is training"):
+            train(settings)
+        assert mine and not settings.out.exists()
+    train(settings)
+    assert {p.name for p in settings.out.parent.iterdir()} == {"m.safetensors", "m.csv"}
+
+
+def test_a_model_tells_what_it_learned_from(settings, tmp_path):
+    train(settings)
+    assert checkpoint.read_metadata(settings.out)["learned_from"] == ["one", "two"]
+    further = replace(settings, init=str(settings.out), out=tmp_path / "further.safetensors", steps=1, evaluations=1)
+    checkpoint.save(settings.out, build(settings.arch, "scratch"), {"threshold": 0.5, "learned_from": ["one", "zero"]})
+    train(further)
+    assert checkpoint.read_metadata(further.out)["learned_from"] == ["one", "two", "zero"]
 
 
 def test_a_table_of_somebody_else_is_left_alone(settings):

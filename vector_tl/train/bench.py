@@ -1,5 +1,6 @@
 """`vector-tl bench train`: pictures per second of the training loop, beside the plain form of the field (`reference.py`), and where the time goes."""
 
+import multiprocessing
 import os
 import statistics
 import subprocess
@@ -7,6 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import cv2
@@ -37,9 +39,9 @@ PARTS = ("batch", "forward", "backward", "update")
 class Loop:
     """The steps of `vector-tl train`, one by one."""
 
-    def __init__(self, network: nn.Module, pictures: Pictures, device: torch.device):
+    def __init__(self, network: nn.Module, pictures: Pictures, batch_size: int, device: torch.device):
         self.network, self.device = network.to(device, memory_format=torch.channels_last).train(), device
-        self.batches = Batches(pictures, None, BATCH, network.size_wh, 0, device)
+        self.batches = Batches(pictures, None, batch_size, network.size_wh, 0, device)
         self.optimizer = make_optimizer(network, 1e-4)
         self.taken_s: dict[str, list[float]] = {part: [] for part in PARTS}
 
@@ -74,14 +76,16 @@ def rows(settings: BenchSettings) -> tuple[str, list[Row]]:
     device = pick_device(settings.device)
     if device.type == "cpu":
         keep_freed_memory()
-    examples = made_examples()
-    loop = Loop(load(settings.model)[0], kept(examples), device)
+    examples = made_examples(EXAMPLES)
+    loop = Loop(load(settings.model)[0], kept(examples), BATCH, device)
     workers = os.cpu_count() or 1
     reference = Reference(load(settings.model)[0], examples, BATCH, 1e-4, device, workers)
     side = MATRIX[device.type]
     matrix = torch.rand(side, side, device=device, dtype=torch.bfloat16 if has_bfloat16(device) else torch.float32)
     work = {"loop": loop.step, "reference": reference.step, "matrix": lambda: matrix @ matrix}
-    peaks = {name: peak_mib(lambda do=work[name]: [do() for _ in range(2)], device) for name in ("loop", "reference")}  # also what comes first and is slow
+    for step in (loop.step, reference.step):  # what comes first is slow
+        step()
+    peaks = {name: peak_mib(work[name], device) if device.type == "cuda" else peak_alone_mib(name, settings.model, workers) for name in ("loop", "reference")}
     ahead = {"reference": 2 * workers}  # batches that the workers made while something else was measured
     taken = in_turn(work, settings.seconds, device, ahead)
     reference.close()
@@ -110,7 +114,7 @@ def both_arms_s(folder: Path, device: torch.device, pictures: int, epochs: float
     Raises:
         UserError: a training fails.
     """
-    examples = made_examples()
+    examples = made_examples(EXAMPLES)
     for number in range(pictures):
         data, boxes = examples[number % len(examples)]
         write_item(folder, "val" if number % 6 == 5 else "train", f"{number:03d}", data, boxes * np.tile(KEPT_WH, 2), KEPT_WH)
@@ -147,25 +151,43 @@ def in_turn(work: dict[str, Callable[[], object]], seconds: float, device: torch
 
 
 def peak_mib(do: Callable[[], object], device: torch.device) -> float:
-    """The most memory in use meanwhile: of the device, or of this process, where the system tells (else 0)."""
-    if device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats(device)
-        do()
-        return torch.cuda.max_memory_allocated(device) / 2**20
-    try:
-        Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far
-    except OSError:
-        do()
-        return 0.0
+    """The most memory of a GPU in use meanwhile."""
+    torch.cuda.reset_peak_memory_stats(device)
     do()
-    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
-    return int(line.split()[1]) / 1024
+    return torch.cuda.max_memory_allocated(device) / 2**20
 
 
-def made_examples() -> list[Example]:
+def peak_alone_mib(form: str, model: str, workers: int) -> float:
+    """The most memory in use by a process that does nothing but two steps of a form on the CPU: here, what the other form had freed would count, too.
+
+    0 where the system does not tell.
+    """
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as alone:
+        return alone.submit(_two_steps, form, model, workers, BATCH, EXAMPLES).result()
+
+
+def _two_steps(form: str, model: str, workers: int, batch_size: int, count: int) -> float:
+    device, examples = torch.device("cpu"), made_examples(count)
+    if form == "loop":
+        keep_freed_memory()
+        work = Loop(load(model)[0], kept(examples), batch_size, device)
+    else:
+        work = Reference(load(model)[0], examples, batch_size, 1e-4, device, workers)
+    for _ in range(2):
+        work.step()
+    if form != "loop":
+        work.close()
+    try:
+        status = Path("/proc/self/status").read_text()  # ru_maxrss would count what the parent had when it started this process
+    except OSError:
+        return 0.0  # not Linux
+    return int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1]) / 1024
+
+
+def made_examples(count: int) -> list[Example]:
     """Pictures of soft noise with a dark block, as JPEG, and its box."""
     rng, examples = np.random.default_rng(0), []
-    for _ in range(EXAMPLES):
+    for _ in range(count):
         picture = cv2.resize(rng.integers(0, 256, (36, 64, 3), dtype=np.uint8), KEPT_WH, interpolation=cv2.INTER_CUBIC)
         x, y = rng.uniform(0, 0.6, 2)
         box = np.array([[x, y, x + rng.uniform(0.1, 0.4), y + rng.uniform(0.1, 0.4)]])

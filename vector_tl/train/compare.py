@@ -5,14 +5,12 @@ arm gets by its own AP on the val sessions. Every training is a folder with its 
 goes on. Several processes with the same settings share the work: each takes what no other one is at.
 """
 
-import fcntl
 import json
 import logging
 import math
 import os
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -22,7 +20,7 @@ import torch
 from vector_tl.detect.engine import pick_device
 from vector_tl.errors import Diverged, UsageError, UserError
 from vector_tl.evaluate.metrics import Outcome, false_alarms, measure
-from vector_tl.files import refuse_foreign, write_atomic
+from vector_tl.files import claimed, refuse_foreign, write_atomic
 from vector_tl.labels.dataset import Item, digest, is_picture_file, load_dataset
 from vector_tl.nets import checkpoint, mobilenet_v1
 from vector_tl.nets.tflite import find_weights
@@ -87,7 +85,7 @@ def compare(settings: CompareSettings) -> dict:
     if not settings.page_only:
         settings = replace(settings, sizes=possible_sizes(settings.sizes, len(material.splits["train"])))
         _check_trainings(settings)
-        _claim(settings, before)
+        _claim(settings)
         rates = choose_rates(settings, material)
         share([run for run in plan(settings, rates) if run.kind != "lr"], settings, material)
     from vector_tl.train.compare_page import write_page
@@ -207,26 +205,13 @@ def share(runs: list[Run], settings: CompareSettings, material: Material) -> lis
             if run not in results and (folder / "result.json").exists():
                 results[run] = json.loads((folder / "result.json").read_text())
             elif run not in results:
-                with _claimed(folder) as mine:
+                with claimed(folder / "claim") as mine:
                     if mine:
                         log.info("%d of %d: %s", len(results) + 1, len(runs), run.name)
                         results[run] = finish(run, settings, material)
         if len(results) == before:
             time.sleep(WAIT_S)
     return [results[run] for run in runs]
-
-
-@contextmanager
-def _claimed(folder: Path) -> Iterator[bool]:
-    """Whether nobody else is at a run; the claim ends with the process, however it ends."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "claim").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
 
 
 def finish(run: Run, settings: CompareSettings, material: Material) -> dict:
@@ -360,8 +345,10 @@ def _refuse_another(settings: CompareSettings, before: dict[str, str]) -> None:
         raise UserError(f"{settings.out} holds an experiment with another {', '.join(other)}; name another --out.")
 
 
-def _claim(settings: CompareSettings, before: dict[str, str]) -> None:
-    """Note what the experiment is made of."""
+def _claim(settings: CompareSettings) -> None:
+    """Note what the experiment is made of, unless somebody has begun another one here meanwhile."""
+    before = _before(settings.out)
+    _refuse_another(settings, before)
     own = noted(settings) | {"digest": digest(settings.data)}
     if own["most_seen"] == "0":  # left out this time only
         own["most_seen"] = before.get("most_seen", "0")

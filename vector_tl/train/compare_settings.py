@@ -69,6 +69,12 @@ class CompareSettings:
             raise UsageError("--batch-size must be at least 2, --evaluations at least 4 (else nothing shows whether a training was still rising), --threads 1.")
         if self.device.split(":")[0] not in ("auto", "cpu", "cuda"):
             raise UsageError(f"--device is cpu, cuda or auto, not {self.device}.")
+        for name in ("real", "test_negatives"):
+            for other in ("data", "backgrounds", "negatives"):
+                own, theirs = (path and path.resolve() for path in (getattr(self, name), getattr(self, other)))
+                if own and theirs and (own.is_relative_to(theirs) or theirs.is_relative_to(own)):
+                    option, used = (f"--{word.replace('_', '-')}" for word in (name, other))
+                    raise UsageError(f"{option} {own} is part of {used} or holds it; what is only measured must neither be trained on nor choose.")
         from vector_tl.nets.build import ARCHS
 
         if self.arch not in ARCHS:

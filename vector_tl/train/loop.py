@@ -10,6 +10,8 @@ import json
 import logging
 import math
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +20,7 @@ from torch import nn
 
 from vector_tl.errors import Diverged, UsageError, UserError
 from vector_tl.evaluate.metrics import Outcome, average_precision
-from vector_tl.files import refuse_existing, refuse_unwritable, sweep, write_atomic
+from vector_tl.files import claimed, refuse_existing, refuse_unwritable, sweep, write_atomic
 from vector_tl.labels.dataset import Item, digest, load_dataset, read_splits
 from vector_tl.nets import checkpoint, state_dict
 from vector_tl.nets.build import build
@@ -59,7 +61,7 @@ def train(settings: TrainSettings, items: tuple[list[Item], list[Item]] | None =
     _check_place(settings, resume_path)
     from vector_tl.detect.engine import pick_device
 
-    with join(pick_device(settings.device)) as (ranks, device):
+    with join(pick_device(settings.device)) as (ranks, device), _alone(settings.out) if ranks.first else nullcontext():
         return _train(settings, items, resume_path, ranks, device)
 
 
@@ -268,6 +270,18 @@ def _check_place(settings: TrainSettings, resume_path: Path) -> None:
         refuse_existing(settings.out, settings.overwrite)
         refuse_unwritable(settings.out)
         refuse_existing(settings.out.with_suffix(".csv"), settings.overwrite)  # of a training that was renamed, or no curve at all
+
+
+@contextmanager
+def _alone(out: Path) -> Iterator[None]:
+    path = out.with_suffix(".lock")
+    with claimed(path) as mine:
+        if not mine:
+            raise UserError(f"Another process is training {out}; let it end, or name another --out.")
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
 
 
 def _start(settings: TrainSettings, training: Pictures) -> VectorSSD:
