@@ -170,7 +170,7 @@ def _second(told: dict) -> str:
     long = told["arms"]["scratch"].get("long") or told["arms"]["scratch"]
     seen = f"{long['seen']:,} pictures seen"
     if long["still_rising"]:
-        return f"{share}; but scratch was still rising after {seen}, so nothing is said about where it would end."
+        return f"{share}; but scratch was still rising after {seen} ({long['ap50_95'] or 0:.2f} there), so nothing is said about where it would end."
     gap = told["difference_long"]
     if gap is None:
         return f"{share}; scratch had stopped gaining after {seen}."
