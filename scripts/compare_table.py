@@ -13,6 +13,7 @@ import tyro
 
 from vector_tl.errors import UserError
 from vector_tl.files import write_atomic
+from vector_tl.train.compare import late_loss
 from vector_tl.train.compare_figures import area, reached
 
 LEFT_OUT = ("sessions",)  # of every test picture: as long as all the rest
@@ -30,7 +31,7 @@ class Table:
 
 
 def collect(out: Path) -> list[dict]:
-    """What every finished training of a comparison told, its curve as (pictures seen, AP50, AP50-95) and its last loss, by which rates may be chosen.
+    """What every finished training of a comparison told, its curve as (pictures seen, AP50, AP50-95) and its late loss.
 
     Raises:
         UserError: none is finished.
@@ -39,7 +40,7 @@ def collect(out: Path) -> list[dict]:
     if not results:
         raise UserError(f"{out} holds no finished training.")
     for result in results:
-        result["loss"] = result["curve"][-1]["loss"] if result["curve"] else None  # none: it diverged
+        result["loss"] = late_loss(result["curve"])  # by which a rate may be chosen
         result["curve"] = [[p["pictures_seen"], *(p[k] if p[k] is None else round(p[k], 4) for k in ("ap50", "ap50_95"))] for p in result["curve"]]
     return [{key: value for key, value in result.items() if key not in LEFT_OUT} for result in results]
 

@@ -23,7 +23,7 @@ from vector_tl.nets.build import build
 from vector_tl.train import compare as comparison
 from vector_tl.train import compare_sheets
 from vector_tl.train.batches import Pictures
-from vector_tl.train.compare import Run, best_rate, choose_rates, compare, own_share, plan, possible_sizes, shuffled, still_rising
+from vector_tl.train.compare import Run, best_rate, choose_rates, compare, late_loss, own_share, plan, possible_sizes, shuffled, still_rising
 from vector_tl.train.compare_figures import Drawn, answer, area, at_first, difference, head_start, needed, reached, resampled, seen_until, signed, summary
 from vector_tl.train.compare_page import _by_picture, _rates, _seen
 from vector_tl.train.compare_settings import CompareSettings, command
@@ -209,12 +209,18 @@ def test_training_that_diverges_at_every_rate(data, tmp_path, monkeypatch):
 @pytest.mark.parametrize("trials, chosen", [
     ([(1e-3, 0.6, 2.0), (2e-3, 0.5, 1.0)], 1e-3),
     ([(1e-3, 0.008, 2.0), (2e-3, 0.005, 1.0)], 2e-3),  # .008 and .005 are chance
-    ([(2e-3, 0.0, 2.0), (1e-3, 0.0, 2.0)], 2e-3),  # no better: the first
+    ([(2e-3, 0.0, 2.0), (1e-3, 0.0, 2.0)], 1e-3),  # no better: the lower
     ([(1e-3, None, 2.0), (5e-4, 0.0, None)], 1e-3),
     ([(2e-3, 0.0, None), (1e-3, 0.0, None)], 1e-3),
 ])  # fmt: skip
 def test_best_rate(trials, chosen):
-    assert best_rate([{"lr": lr, "val_ap50_95": ap, "curve": [] if loss is None else [{"loss": loss}]} for lr, ap, loss in trials]) == chosen
+    curves = [[] if loss is None else [{"pictures_seen": 16, "loss": loss}] for _, _, loss in trials]
+    assert best_rate([{"lr": lr, "val_ap50_95": ap, "curve": points} for (lr, ap, _), points in zip(trials, curves, strict=True)]) == chosen
+
+
+def test_the_late_loss_is_of_more_than_one_batch():
+    points = [{"pictures_seen": seen, "loss": loss} for seen, loss in ((100, 9.0), (300, 3.0), (390, 2.0), (400, 1.0))]
+    assert late_loss(points) == 1.5 and late_loss([]) is None
 
 
 @pytest.mark.parametrize("sizes, kept", [
@@ -429,8 +435,8 @@ def test_rooms_in_which_a_vector_is_seen_are_shown_the_surest_first(tmp_path):
 
 
 @pytest.mark.parametrize("gains, spread, says", [
-    ([], None, "Neither arm"), ([0.1, 0.02], 0.05, "is higher (+0.06), by more than seeds differ (0.05)"), ([0.1, 0.02], 0.07, "no more than seeds differ (0.07)"),
-    ([0.1], None, "as much as luck may bring"), ([-0.03], 0.01, "not higher (-0.03)"), ([0.001], None, "not higher (+0.00)"),
+    ([], None, "Neither arm"), ([0.1, 0.02], 0.05, "is higher (+0.06), by more than seeds differ (0.05)"),
+    ([0.1, 0.02], 0.07, "no more than seeds differ (0.07)"), ([0.1], None, "as much as luck may bring"), ([-0.03], 0.01, "not higher (-0.03)"), ([0.001], None, "not higher (+0.00)"),
 ])  # fmt: skip
 def test_what_a_division_by_picture_says(gains, spread, says):
     told = _by_picture(gains, spread)

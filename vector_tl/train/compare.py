@@ -182,10 +182,16 @@ def choose_rates(settings: CompareSettings, material: Material) -> dict[str, flo
 
 
 def best_rate(trials: list[dict]) -> float:
-    """The learning rate with the best AP50-95 on the val sessions; by the last training loss where that has hardly begun: then AP is chance."""
+    """The learning rate with the best AP50-95 on the val sessions; by the late training loss where that has hardly begun: then AP is chance."""
     if max(result["val_ap50_95"] or 0.0 for result in trials) >= HARDLY_BEGUN:
         return max(trials, key=lambda result: result["val_ap50_95"] or 0.0)["lr"]
-    return min(trials, key=lambda result: (result["curve"][-1]["loss"], 0) if result["curve"] else (math.inf, result["lr"]))["lr"]  # all diverge: lowest
+    return min(trials, key=lambda result: (math.inf if (loss := late_loss(result["curve"])) is None else loss, result["lr"]))["lr"]  # all diverge: lowest
+
+
+def late_loss(curve: list[dict]) -> float | None:
+    """Mean training loss over the last quarter of a curve: a single point may be that of one batch. None where the training diverged."""
+    late = [point["loss"] for point in curve if point["pictures_seen"] > 0.75 * curve[-1]["pictures_seen"] and point["loss"] is not None]
+    return float(np.mean(late)) if late else None
 
 
 def _beyond(best: float, rates: list[float]) -> float | None:

@@ -9,7 +9,7 @@ from matplotlib import pyplot as plt
 from vector_tl import __version__, pages
 from vector_tl.files import write_atomic
 from vector_tl.train import compare_sheets
-from vector_tl.train.compare import ARMS, HARDLY_BEGUN, Material, own_share
+from vector_tl.train.compare import ARMS, HARDLY_BEGUN, Material, late_loss, own_share
 from vector_tl.train.compare_figures import HARDLY, LEVELS, mean, needed, runs_of, signed, summary
 from vector_tl.train.compare_settings import CompareSettings, command
 from vector_tl.train.compare_sheets import COLORS, NAMES
@@ -65,7 +65,7 @@ def _rates(told: dict, results: list[dict]) -> str:
         cells = [_trial(trials[arm, lr]) if (arm, lr) in trials else "-" for arm in ARMS]
         rows.append((f"{lr:g}", *(cell + ", chosen" * (told["arms"].get(arm, {}).get("lr") == lr) for arm, cell in zip(ARMS, cells, strict=True))))
     note = (
-        f"AP50-95 on the val sessions after {max(r['seen'] for r in trials.values()):,} pictures seen, in brackets the last training loss. "
+        f"AP50-95 on the val sessions after {max(r['seen'] for r in trials.values()):,} pictures seen, in brackets the training loss of the last quarter. "
         f"The best AP chooses; of an arm that stays below {HARDLY_BEGUN:g} everywhere the lowest loss: such an AP is chance."
     )
     for arm in ARMS:
@@ -79,8 +79,8 @@ def _rates(told: dict, results: list[dict]) -> str:
 def _trial(result: dict) -> str:
     if result.get("diverged"):
         return "diverged"
-    loss = f" ({result['curve'][-1]['loss']:.3f})" if result["curve"] and result["curve"][-1]["loss"] is not None else ""
-    return _show(result["val_ap50_95"]) + loss
+    loss = late_loss(result["curve"])
+    return _show(result["val_ap50_95"]) + ("" if loss is None else f" ({loss:.3f})")
 
 
 def _with_interval(arm: dict) -> str:
