@@ -8,7 +8,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from safetensors.torch import save as serialise
 
-from vector_tl.errors import UserError
+from vector_tl.errors import Diverged, UserError
 from vector_tl.files import write_atomic
 from vector_tl.nets.ssd import VectorSSD
 
