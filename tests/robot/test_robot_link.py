@@ -224,7 +224,7 @@ def test_nothing_old_is_executed_after_a_freeze(sim, freeze_ms):
         assert not [command for command in wheels(sim) if 77 in command[1:]]
         assert standing_since(sim, since_ms) < 1500
         wait_until(lambda: robot.drive(20, -20), 4.0)
-        wait_until(lambda: wheels(sim)[-1][1:] == (20, -20))
+        wait_until(lambda: (20, -20) in [command[1:] for command in wheels(sim)])  # not the last one where this is slow: unrenewed it is stopped
 
 
 @pytest.mark.parametrize("fault", ["abort_camera", "abort_control", "abort_events", "abort_streams", "restart", "rpc_stall"])

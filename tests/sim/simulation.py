@@ -121,7 +121,7 @@ def simulate(tmp_path):
         assert "Traceback" not in complaints, complaints
 
 
-def wait_for(condition, timeout_s: float = 3.0):
+def wait_for(condition, timeout_s: float = 10.0):
     """Whatever `condition` returns, once it is true."""
     until = time.monotonic() + timeout_s
     while not (result := condition()):

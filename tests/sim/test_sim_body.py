@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from vector_tl.sim import animations, navigation, routine
 from vector_tl.sim import footprint as fp
-from vector_tl.sim.body import CHARGE_S, EMPTY_VOLTS, FULL_VOLTS, LOW_VOLTS, RUN_S, Battery
+from vector_tl.sim.body import CHARGE_S, EMPTY_VOLTS, FULL_VOLTS, LOW_VOLTS, RUN_S, Battery, Joint
 from vector_tl.sim.eye import Eye
 from vector_tl.sim.plain_camera import PlainCamera
 from vector_tl.sim.settings import SimSettings
@@ -284,3 +284,17 @@ def test_hands_take_control_and_give_it_back(simulator):
     assert robot.control.holder is None and state.status & protocol.RobotStatus.Value("ROBOT_STATUS_IS_PICKED_UP")
     advance(simulator, 200)
     assert robot.control.holder is claim
+
+
+@pytest.mark.parametrize("steps", range(1, 40))
+def test_a_joint_turns_back_however_near_its_end_it_is_told_to(steps):
+    """Still rising at that moment, it may touch the end before it turns: that ends what asked for more, not what asks for less."""
+    for back in (lambda joint: joint.move(-9.0), lambda joint: joint.go_to(0.0, 9.0, 20.0)):
+        joint = Joint(0.0, 0.7, 0.0)
+        joint.move(9.0)
+        for _ in range(steps):
+            joint.step(0.01)
+        back(joint)
+        for _ in range(200):
+            joint.step(0.01)
+        assert joint.angle_rad == 0.0 and not joint.moving

@@ -91,7 +91,8 @@ class Joint:
             self.end("reached")
         elif not self.low_rad <= angle <= self.high_rad:
             self.angle_rad, self.speed_radps = min(max(angle, self.low_rad), self.high_rad), 0.0
-            self._wanted_radps = 0.0
+            if goal is None and self._wanted_radps * (angle - self.angle_rad) > 0:  # it asks for more of what ends here; to turn back is another matter
+                self._wanted_radps = 0.0
         else:
             self.angle_rad = angle
 
