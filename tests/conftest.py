@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+from support.simulation import meet, simulate  # noqa: F401
 
 SHARED = Path(os.environ.get("VECTOR_TL_SHARED") or Path(__file__).parents[2] / "shared")
 

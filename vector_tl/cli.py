@@ -36,10 +36,10 @@ class Command:
 
 GOES_ON = "stopped; the same command goes on."
 COMMANDS = {
-    "doctor": Command("Check this machine and, if asked, a robot; say what to do", "vector_tl.doctor:DoctorSettings", "vector_tl.doctor:doctor"),
-    "sim": Command("Run a simulated Vector for any SDK program", "vector_tl.sim.settings:SimSettings", "vector_tl.sim.server:run", prints_itself=True),
+    "doctor": Command("Check this machine and, if asked, a robot; say what to do", "vector_tl.doctor.checks:DoctorSettings", "vector_tl.doctor.checks:doctor"),
+    "sim": Command("Run a simulated Vector for any SDK program", "vector_tl.sim.settings:SimSettings", "vector_tl.sim.server.server:run", prints_itself=True),
     "sim fault": Command("Let something go wrong with a simulated Vector", "vector_tl.robot.fault:FaultSettings", "vector_tl.robot.fault:fault"),
-    "sim rpcs": Command("Tell what the simulated Vector answers", "vector_tl.sim.unsupported:RpcSettings", "vector_tl.sim.unsupported:rpcs"),
+    "sim rpcs": Command("Tell what the simulated Vector answers", "vector_tl.sim.gateway.unsupported:RpcSettings", "vector_tl.sim.gateway.unsupported:rpcs"),
     "capture": Command("Take pictures from a robot's camera", "vector_tl.capture.settings:CaptureSettings", "vector_tl.capture.run:capture"),
     "label import": Command("Take in pictures, videos and data sets", "vector_tl.labels.settings:ImportSettings", "vector_tl.labels.importing:import_data"),
     "label export": Command("Write YOLO, COCO or Pascal VOC", "vector_tl.labels.settings:ExportSettings", "vector_tl.labels.exporting:export_data"),
@@ -52,17 +52,17 @@ COMMANDS = {
         stopped="stopped; the same command with --resume goes on.",
     ),
     "compare": Command(
-        "Train from COCO and from scratch alike", "vector_tl.train.compare_settings:CompareSettings", "vector_tl.train.compare:compare", stopped=GOES_ON
+        "Train from COCO and from scratch alike", "vector_tl.experiments.compare_settings:CompareSettings", "vector_tl.experiments.compare:compare", stopped=GOES_ON
     ),
     "retrain": Command(
-        "Go on with new captures, and compare", "vector_tl.train.retrain_settings:RetrainSettings", "vector_tl.train.retrain:retrain", stopped=GOES_ON
+        "Go on with new captures, and compare", "vector_tl.experiments.retrain_settings:RetrainSettings", "vector_tl.experiments.retrain:retrain", stopped=GOES_ON
     ),
     "evaluate": Command("Measure a model on labelled pictures", "vector_tl.evaluate.settings:EvaluateSettings", "vector_tl.evaluate.evaluate:evaluate"),
     "detect": Command("Find Vectors in pictures, videos, recordings", "vector_tl.detect.settings:DetectSettings", "vector_tl.detect.run:detect"),
     "find": Command("Let a robot find another Vector and drive to it", "vector_tl.find.settings:FindSettings", "vector_tl.find.loop:find"),
-    "bench": Command("Measure speed beside a baseline", "vector_tl.bench:BenchSettings", "vector_tl.bench:bench"),
+    "bench": Command("Measure speed beside a baseline", "vector_tl.bench.run:BenchSettings", "vector_tl.bench.run:bench"),
     "film": Command("Film two models side by side on the same frames", "vector_tl.film.settings:FilmSettings", "vector_tl.film.film:film"),
-    "poll": Command("Ask people which of two models they like better, blindly", "vector_tl.film.poll_settings:PollSettings", "vector_tl.film.poll:poll"),
+    "poll": Command("Ask people which of two models they like better, blindly", "vector_tl.poll.settings:PollSettings", "vector_tl.poll.run:poll"),
 }
 
 
@@ -187,7 +187,7 @@ def _finite(value):
 
 def _readable(result: dict) -> str:
     if "checks" in result:
-        from vector_tl.doctor import readable
+        from vector_tl.doctor.checks import readable
 
         return readable(result)
     if "recall_by_height_px" in result:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vector_tl.capture.choose import Chooser, picture_hash
-from vector_tl.capture.coverage import BINS, UNKNOWN, Coverage, bins_of, distance_by_height_mm, heading_of, place_of
+from vector_tl.data.coverage import BINS, UNKNOWN, Coverage, bins_of, distance_by_height_mm, heading_of, place_of
 from vector_tl.capture.sessions import sharpness
 
 SIZE = (640, 360)

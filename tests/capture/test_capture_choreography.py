@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 
 from vector_tl.capture.choreography import EDGE_BERTH_MM, NEAREST_MM, Choreographer, _between
-from vector_tl.capture.coverage import Coverage
+from vector_tl.data.coverage import Coverage
 from vector_tl.capture.run import capture
 from vector_tl.capture.sessions import read_session
 from vector_tl.capture.settings import CaptureSettings
-from vector_tl.labels import dataset
+from vector_tl.data import dataset
 from vector_tl.robot.fake import FakeVector
 
 SENSORS_MM = ((18.0, 14.0), (18.0, -14.0), (-42.0, 14.0), (-42.0, -14.0))

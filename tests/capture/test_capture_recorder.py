@@ -11,7 +11,7 @@ import pytest
 import vector_tl.capture.recorder as recorder_module
 import vector_tl.capture.sessions as sessions_module
 from vector_tl import files
-from vector_tl.capture.coverage import Coverage
+from vector_tl.data.coverage import Coverage
 from vector_tl.capture.driving import Driver
 from vector_tl.capture.live import KEYS, Live, Status
 from vector_tl.capture.page_server import served
@@ -21,7 +21,7 @@ from vector_tl.capture.settings import CaptureSettings
 from vector_tl.capture.terminal import parse_keys, rendered
 from vector_tl.capture.watch import watch
 from vector_tl.errors import UsageError, UserError
-from vector_tl.labels import dataset
+from vector_tl.data import dataset
 from vector_tl.robot.base import Frame
 from vector_tl.robot.fake import FakeVector
 

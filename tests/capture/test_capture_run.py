@@ -15,7 +15,7 @@ from vector_tl.capture.simulated import clear_boxes, next_plan
 from vector_tl.capture.studio import take_session
 from vector_tl.capture.watch import watch
 from vector_tl.errors import UsageError, UserError
-from vector_tl.labels import dataset
+from vector_tl.data import dataset
 from vector_tl.robot.base import Frame, Intrinsics, NoFreshFrame, RobotState
 
 

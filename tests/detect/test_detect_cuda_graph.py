@@ -8,7 +8,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from lively import lively, picture
+from support.lively import lively, picture
 from torchvision.ops import box_iou
 
 from vector_tl.detect import cuda_graph

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 import torch
-from lively import lively, picture
+from support.lively import lively, picture
 
 from vector_tl.detect import engines
 from vector_tl.detect.engine import Detector, load, pick_device

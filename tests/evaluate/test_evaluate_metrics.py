@@ -15,7 +15,7 @@ from vector_tl.errors import UsageError, UserError
 from vector_tl.evaluate.evaluate import describe, evaluate, evaluate_detector
 from vector_tl.evaluate.metrics import Outcome, average_precision, iou_matrix, match, measure
 from vector_tl.evaluate.settings import EvaluateSettings
-from vector_tl.labels import dataset
+from vector_tl.data import dataset
 
 NONE = np.zeros((0, 4), np.float32)
 

@@ -4,13 +4,13 @@ import cv2
 import numpy as np
 import pytest
 
-from vector_tl.capture.coverage import BINS
+from vector_tl.data.coverage import BINS
 from vector_tl.errors import UsageError, UserError
 from vector_tl.evaluate.evaluate import describe, evaluate
 from vector_tl.evaluate.metrics import Outcome, measure
 from vector_tl.evaluate.report import Case, cases, next_pictures, write_report
 from vector_tl.evaluate.settings import EvaluateSettings
-from vector_tl.labels.dataset import DataSet, Item
+from vector_tl.data.dataset import DataSet, Item
 
 NEAR, FAR = [200, 100, 400, 300], [300, 180, 330, 210]  # 200 and 30 px high
 

@@ -17,7 +17,7 @@ from vector_tl.errors import UsageError, UserError
 from vector_tl.film.cards import _share
 from vector_tl.film.encode import write_gif
 from vector_tl.film.film import film
-from vector_tl.film.recording import RecordingWriter
+from vector_tl.data.recording import RecordingWriter
 from vector_tl.film.run_page import command_line
 from vector_tl.film.run_timelines import bars_html, curves_html, lane_html
 from vector_tl.film.settings import FilmSettings

@@ -14,7 +14,7 @@ from vector_tl.errors import UsageError, UserError
 from vector_tl.film.film import captions_of, film
 from vector_tl.film.footage import LONGEST_PAUSE_S, Pacer, camera_times_s, open_footage, own_fps
 from vector_tl.film.overlay import layout, pane
-from vector_tl.film.recording import RecordingWriter
+from vector_tl.data.recording import RecordingWriter
 from vector_tl.film.settings import FilmSettings
 from vector_tl.film.stage import THEMES, Stage, plan_frame
 from vector_tl.film.tally import Seen, Tally

@@ -8,8 +8,7 @@ import pytest
 from test_film_beside import BOX, story
 from test_film_film import Fixed, make
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "labels"))
-from chromium import CHROMIUM, Chromium  # noqa: E402
+from support.chromium import CHROMIUM, Chromium  # noqa: E402
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine")
 FRAMES = 90

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from vector_tl.bench import BenchSettings
+from vector_tl.bench.run import BenchSettings
 from vector_tl.detect.engine import load
 from vector_tl.detect.run import detect
 from vector_tl.detect.settings import DetectSettings
@@ -17,10 +17,10 @@ from vector_tl.errors import UserError
 from vector_tl.evaluate.evaluate import evaluate
 from vector_tl.evaluate.recorded import recorded_dataset
 from vector_tl.evaluate.settings import EvaluateSettings
-from vector_tl.film.bench import rows
+from vector_tl.bench.film import rows
 from vector_tl.film.film import film
 from vector_tl.film.live_film import LiveFilm
-from vector_tl.film.recording import RecordingWriter, read_recording
+from vector_tl.data.recording import RecordingWriter, read_recording
 from vector_tl.film.settings import FilmSettings
 from vector_tl.nets.build import build
 from vector_tl.nets.checkpoint import save

@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from small_world import SmallDetector, SmallWorld
+from support.small_world import SmallDetector, SmallWorld
 
 from vector_tl.find.behaviour import Law, Memory, Step, View, begin, decide
 from vector_tl.find.loop import find

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from small_world import box_of
+from support.small_world import box_of
 
 from vector_tl.find.geometry import Lens, camera_position_mm, locate, rays
 from vector_tl.robot.base import Intrinsics

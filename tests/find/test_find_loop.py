@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_world import SmallDetector, SmallWorld
+from support.small_world import SmallDetector, SmallWorld
 
 from vector_tl.errors import UsageError, UserError
-from vector_tl.film.recording import read_recording
+from vector_tl.data.recording import read_recording
 from vector_tl.find.loop import find
 from vector_tl.find.settings import FindSettings
 from vector_tl.robot.base import LinkLost, NoFreshFrame, Stop

@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 
 from vector_tl.errors import UserError
-from vector_tl.labels import archive, dataset, importing
+from vector_tl.labels import archive, importing
+from vector_tl.data import dataset
 from vector_tl.labels.check import check
 from vector_tl.labels.importing import import_data
 from vector_tl.labels.settings import CheckSettings, ImportSettings

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vector_tl.errors import UserError
-from vector_tl.labels import dataset
+from vector_tl.data import dataset
 from vector_tl.labels.exporting import export_data
 from vector_tl.labels.importing import import_data
 from vector_tl.labels.settings import ExportSettings, ImportSettings

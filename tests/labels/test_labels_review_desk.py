@@ -9,7 +9,8 @@ import pytest
 
 from vector_tl.errors import UserError
 from vector_tl.files import write_atomic
-from vector_tl.labels import dataset, review
+from vector_tl.labels import review
+from vector_tl.data import dataset
 from vector_tl.labels.journal import Journal
 from vector_tl.labels.review import Conflict, Desk, Effort, NotThere
 from vector_tl.labels.review_queue import Queue, agreement

@@ -6,14 +6,14 @@ import threading
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import chromium
+from support import chromium
 import cv2
 import numpy as np
 import pytest
-from review_trial import Person, Server, trial
+from support.review_trial import Person, Server, trial
 
 from vector_tl.errors import UserError
-from vector_tl.labels import dataset
+from vector_tl.data import dataset
 from vector_tl.labels.review import Desk
 from vector_tl.labels.review_server import ReviewServer, review
 from vector_tl.labels.review_settings import ReviewSettings

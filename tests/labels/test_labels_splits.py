@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vector_tl.errors import UsageError, UserError
-from vector_tl.labels import dataset
+from vector_tl.data import dataset
 from vector_tl.labels.settings import SplitSettings
 from vector_tl.labels.splits import divide, split
 

@@ -9,7 +9,7 @@ import pytest
 
 from vector_tl.detect.engine import Detections
 from vector_tl.errors import UsageError, UserError
-from vector_tl.labels import dataset
+from vector_tl.data import dataset
 from vector_tl.labels.review_settings import SuggestSettings
 from vector_tl.labels.suggest import suggest
 from vector_tl.labels.suggest_carry import carry

@@ -120,7 +120,7 @@ def test_jpeg_is_that_of_a_library(quality):
 
 
 def test_the_sheet_shows_each_change_alone():
-    spec = importlib.util.spec_from_file_location("augmentation_sheet", Path(__file__).parents[2] / "scripts" / "augmentation_sheet.py")
+    spec = importlib.util.spec_from_file_location("augmentation_sheet", Path(__file__).parents[2] / "scripts" / "trials" / "augmentation_sheet.py")
     sheet = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(sheet)
     captions = []

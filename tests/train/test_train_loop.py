@@ -17,7 +17,7 @@ import torch
 from vector_tl.errors import UsageError, UserError
 from vector_tl.evaluate.metrics import Outcome
 from vector_tl.files import claimed
-from vector_tl.labels import dataset
+from vector_tl.data import dataset
 from vector_tl.nets import checkpoint
 from vector_tl.nets.build import build
 from vector_tl.train import loop

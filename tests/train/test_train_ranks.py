@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from vector_tl.errors import UsageError
-from vector_tl.labels import dataset
+from vector_tl.data import dataset
 from vector_tl.nets import checkpoint
 from vector_tl.train.batches import Pictures
 from vector_tl.train.ranks import Ranks

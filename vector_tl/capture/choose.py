@@ -6,7 +6,7 @@ from statistics import median
 import cv2
 import numpy as np
 
-from vector_tl.capture.coverage import Coverage
+from vector_tl.data.coverage import Coverage
 
 HASH_WH = (25, 14)  # fine enough that a Vector far away moves it
 UNIT_SHARE, UNIT_GREYS = 0.12, (2.5, 6.0)  # of the picture's spread of greys: steps that changed by no more count as the same, as noise is no news

@@ -10,7 +10,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from vector_tl.capture.coverage import Coverage
+from vector_tl.data.coverage import Coverage
 from vector_tl.robot.base import Robot, RobotState
 
 DRIVE_MMPS, TURN_MMPS, ESCAPE_MMPS = 60.0, 35.0, 50.0

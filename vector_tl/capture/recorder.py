@@ -16,8 +16,8 @@ from vector_tl.capture.sessions import has_picture, provenance, read_all, read_s
 from vector_tl.capture.settings import CaptureSettings
 from vector_tl.errors import UserError
 from vector_tl.files import write_atomic
-from vector_tl.labels import dataset
-from vector_tl.labels.yolo import format_label
+from vector_tl.data import dataset
+from vector_tl.data.yolo import format_label
 from vector_tl.robot.base import Frame, Robot
 
 log = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ from vector_tl.capture.simulated import Picture, Plan
 from vector_tl.capture.studio import Difference, open_studio, take_session
 from vector_tl.capture.terminal import progress
 from vector_tl.errors import UserError
-from vector_tl.labels import dataset
+from vector_tl.data import dataset
 
 log = logging.getLogger(__name__)
 NAMED = 5  # so many pictures are named in an error

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from vector_tl import __version__
 from vector_tl.capture.choreography import Choreographer
-from vector_tl.capture.coverage import Coverage, rich_table
+from vector_tl.data.coverage import Coverage, rich_table
 from vector_tl.capture.live import Live
 from vector_tl.capture.remake import remake
 from vector_tl.capture.sessions import only_capture
@@ -22,7 +22,7 @@ from vector_tl.capture.terminal import progress, terminal
 from vector_tl.capture.watch import watch
 from vector_tl.errors import UserError
 from vector_tl.files import refuse_existing
-from vector_tl.labels import dataset
+from vector_tl.data import dataset
 from vector_tl.robot.base import Robot
 
 NEXT_STATE_S = 0.3
@@ -100,7 +100,7 @@ def recorded(robot: Robot, settings: CaptureSettings) -> Iterator[Robot]:
     if settings.record is None:
         yield robot
         return
-    from vector_tl.film.recording import RecordingWriter
+    from vector_tl.data.recording import RecordingWriter
     from vector_tl.robot.recorded import RecordedRobot
 
     about = {"settings": asdict(settings), "serial": robot.serial, "vector_tl": __version__, "truth": getattr(robot, "truth", None) is not None}

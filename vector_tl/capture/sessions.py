@@ -24,7 +24,7 @@ import numpy as np
 import vector_tl
 from vector_tl.errors import UserError
 from vector_tl.files import write_atomic
-from vector_tl.labels import dataset
+from vector_tl.data import dataset
 from vector_tl.robot.base import Frame, Robot
 
 THUMB_WH = (16, 9)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from vector_tl.errors import UsageError
-from vector_tl.features import Feature
+from vector_tl.robot.sim_features import Feature
 
 
 @dataclass(frozen=True)

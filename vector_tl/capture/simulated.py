@@ -12,7 +12,7 @@ from vector_tl.capture.arrange import Arrangement, Pose, arrange, draw_distance_
 from vector_tl.capture.sessions import has_picture, read_session
 from vector_tl.capture.settings import CaptureSettings
 from vector_tl.errors import UserError
-from vector_tl.labels import dataset
+from vector_tl.data import dataset
 from vector_tl.robot.base import Frame, Robot
 from vector_tl.robot.simulator import SimulatorGone
 

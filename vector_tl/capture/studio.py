@@ -13,8 +13,8 @@ from vector_tl.capture.sessions import describe, has_picture, provenance, read_s
 from vector_tl.capture.simulated import CAMERA_FPS, Photographer, Picture, Plan, Truth
 from vector_tl.errors import UserError
 from vector_tl.files import write_atomic
-from vector_tl.labels import dataset
-from vector_tl.labels.yolo import format_label
+from vector_tl.data import dataset
+from vector_tl.data.yolo import format_label
 from vector_tl.robot.base import Robot
 
 log = logging.getLogger(__name__)

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from vector_tl.capture.choose import Chooser
-from vector_tl.capture.coverage import Coverage
+from vector_tl.data.coverage import Coverage
 from vector_tl.capture.driving import Driver
 from vector_tl.capture.live import Live, Status
 from vector_tl.capture.recorder import Recorder
@@ -18,7 +18,7 @@ from vector_tl.capture.sessions import describe, read_all
 from vector_tl.capture.settings import CaptureSettings
 from vector_tl.capture.simulated import Picture, clear_boxes
 from vector_tl.capture.studio import whereabouts
-from vector_tl.labels import dataset
+from vector_tl.data import dataset
 from vector_tl.robot.base import Frame, NoFreshFrame, Robot
 
 log = logging.getLogger(__name__)

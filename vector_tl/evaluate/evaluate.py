@@ -12,7 +12,7 @@ from vector_tl.errors import UsageError
 from vector_tl.evaluate.metrics import AP_SCORE, Outcome, measure
 from vector_tl.evaluate.settings import EvaluateSettings
 from vector_tl.files import refuse_existing
-from vector_tl.labels.dataset import DataSet, load_dataset
+from vector_tl.data.dataset import DataSet, load_dataset
 
 
 class Detections(Protocol):

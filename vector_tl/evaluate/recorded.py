@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from vector_tl.errors import UserError
-from vector_tl.labels.dataset import DataSet, Item, decode
+from vector_tl.data.dataset import DataSet, Item, decode
 
 log = logging.getLogger(__name__)
 
@@ -36,8 +36,8 @@ def recorded_dataset(path: Path) -> DataSet:
     Raises:
         UserError: of no frame is it known.
     """
-    from vector_tl.film.recording import read_recording
-    from vector_tl.film.truth import label_of_frame, labels_beside
+    from vector_tl.data.recording import read_recording
+    from vector_tl.data.sidecar_labels import label_of_frame, labels_beside
 
     recording, labels, items, unlabelled = read_recording(path), labels_beside(path), [], 0
     for frame in recording:

@@ -8,10 +8,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from vector_tl import pages
-from vector_tl.capture.coverage import BINS, GREYS, place_of
+from vector_tl.web import report as pages
+from vector_tl.data.coverage import BINS, GREYS, place_of
 from vector_tl.evaluate.metrics import HEIGHT_EDGES_PX, HEIGHT_LINES, MATCH_IOU, Outcome, iou_matrix, match
-from vector_tl.labels.dataset import DataSet, Item
+from vector_tl.data.dataset import DataSet, Item
 
 SHOWN = 24  # pictures of a sheet
 LOOSE_IOU = 0.75  # a box that fits worse is shown among the loose ones

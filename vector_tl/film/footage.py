@@ -11,12 +11,12 @@ import av
 import cv2
 import numpy as np
 
-from vector_tl.detect.inputs import open_video, upright
+from vector_tl.data.inputs import open_video, upright
 from vector_tl.errors import UserError
-from vector_tl.film.recording import is_recording, read_recording
-from vector_tl.film.schemas import CAMERA
-from vector_tl.film.truth import boxes_in_pixels, label_of_frame, label_of_picture, labels_beside
-from vector_tl.labels.dataset import decode
+from vector_tl.data.recording import is_recording, read_recording
+from vector_tl.data.schemas import CAMERA
+from vector_tl.data.sidecar_labels import boxes_in_pixels, label_of_frame, label_of_picture, labels_beside
+from vector_tl.data.dataset import decode
 
 log = logging.getLogger("vector_tl.film")
 PICTURES_FPS = Fraction(2)

@@ -25,7 +25,7 @@ from vector_tl.film.footage import Pacer
 from vector_tl.film.reel import captions, model_line
 from vector_tl.film.stage import THEMES, Stage, plan_frame
 from vector_tl.film.tally import Seen, Tally
-from vector_tl.labels.dataset import decode
+from vector_tl.data.dataset import decode
 from vector_tl.robot.base import Frame
 
 log = logging.getLogger("vector_tl.film")

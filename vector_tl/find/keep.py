@@ -9,7 +9,7 @@ from vector_tl import __version__
 from vector_tl.errors import UserError
 from vector_tl.files import refuse_existing
 from vector_tl.film.live_film import LiveFilm
-from vector_tl.film.recording import RecordingWriter
+from vector_tl.data.recording import RecordingWriter
 from vector_tl.find.settings import FindSettings
 from vector_tl.nets.checkpoint import resolve
 from vector_tl.robot.base import Frame, Robot, RobotState

@@ -12,9 +12,9 @@ from rich.progress import track
 
 from vector_tl.errors import UserError
 from vector_tl.files import refuse_existing
-from vector_tl.labels import dataset
-from vector_tl.labels.dataset import DEFAULT_SPLIT, SPLITS
-from vector_tl.labels.pictures import bits_apart, perceptual_hash, picture_size
+from vector_tl.data import dataset
+from vector_tl.data.dataset import DEFAULT_SPLIT, SPLITS
+from vector_tl.data.images import bits_apart, perceptual_hash, picture_size
 from vector_tl.labels.settings import CheckSettings
 
 LEAST_SIDE_PX = 3.0  # in a picture of 360 lines: less is no Vector that anyone could see

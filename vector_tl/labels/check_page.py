@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from matplotlib import pyplot as plt
 
-from vector_tl import pages
-from vector_tl.labels.dataset import SPLITS, read_picture
+from vector_tl.web import report as pages
+from vector_tl.data.dataset import SPLITS, read_picture
 
 COLORS = {"train": "#2f6fb2", "val": "#d9730d", "test": "#0b8a7a"}
 BOX_COLOR = "#14c8aa"

@@ -11,11 +11,11 @@ import numpy as np
 from vector_tl.errors import UserError
 from vector_tl.files import refuse_existing
 from vector_tl.labels.archive import pack, remove
-from vector_tl.labels.dataset import DEFAULT_SPLIT, Item, load_dataset, read_splits
+from vector_tl.data.dataset import DEFAULT_SPLIT, Item, load_dataset, read_splits
 from vector_tl.labels.importing import JOINT
-from vector_tl.labels.pictures import picture_size
+from vector_tl.data.images import picture_size
 from vector_tl.labels.settings import ExportSettings
-from vector_tl.labels.yolo import format_label
+from vector_tl.data.yolo import format_label
 
 
 def export_data(settings: ExportSettings) -> dict:

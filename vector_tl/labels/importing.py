@@ -17,9 +17,9 @@ from rich.progress import track
 
 from vector_tl import __version__
 from vector_tl.errors import UserError
-from vector_tl.labels import dataset
+from vector_tl.data import dataset
 from vector_tl.labels.archive import remove, unpack
-from vector_tl.labels.pictures import bits_apart, perceptual_hash
+from vector_tl.data.images import bits_apart, perceptual_hash
 from vector_tl.labels.settings import ImportSettings
 from vector_tl.labels.sources import Classes, Found, read_source
 
@@ -105,7 +105,7 @@ def _root(settings: ImportSettings, work: Path) -> Path:
 
 def _frames(path: Path, novelty: int) -> Iterator[Found]:
     """Frames of a video (or a recording) that show something new."""
-    from vector_tl.detect.inputs import read_inputs
+    from vector_tl.data.inputs import read_inputs
 
     kept: list[np.uint64] = []
     for source in read_inputs((path,)):

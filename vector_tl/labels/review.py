@@ -22,11 +22,11 @@ import numpy as np
 
 from vector_tl.errors import UserError
 from vector_tl.files import write_atomic
-from vector_tl.labels import dataset
+from vector_tl.data import dataset
 from vector_tl.labels.journal import Journal
 from vector_tl.labels.suggest import carried_suggestions
 from vector_tl.labels.suggestions import Suggestion, drop_carried, mark, put_suggestion, read_suggestions, suggestions_path
-from vector_tl.labels.yolo import format_label, parse_label
+from vector_tl.data.yolo import format_label, parse_label
 
 ACTIONS = ("save", "keep", "bin", "restore")
 CARRY_FRAMES = 10  # how far a box is carried at the press of a key

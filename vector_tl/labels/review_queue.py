@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from vector_tl.errors import UserError
-from vector_tl.labels import dataset
+from vector_tl.data import dataset
 from vector_tl.labels.suggestions import MODEL, Suggestion, read_suggestions, suggestions_path
-from vector_tl.labels.yolo import parse_label
+from vector_tl.data.yolo import parse_label
 
 FILTERS = ("unlabelled", "suggested", "disagreement", "all", "bin")
 AGREE_IOU = 0.7  # boxes that share less than this are said to disagree

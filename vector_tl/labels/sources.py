@@ -12,8 +12,8 @@ import numpy as np
 import yaml
 
 from vector_tl.errors import UserError
-from vector_tl.labels.dataset import is_picture_file
-from vector_tl.labels.pictures import picture_size
+from vector_tl.data.dataset import is_picture_file
+from vector_tl.data.images import picture_size
 
 SPLIT_NAMES = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 EDGE_PX = 1.0  # how far rounding may carry a box over the picture's edge

@@ -4,8 +4,8 @@ import random
 from collections import Counter
 
 from vector_tl.errors import UserError
-from vector_tl.labels import dataset
-from vector_tl.labels.dataset import SPLITS
+from vector_tl.data import dataset
+from vector_tl.data.dataset import SPLITS
 from vector_tl.labels.settings import SplitSettings
 
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from vector_tl.errors import UserError
 from vector_tl.files import write_atomic
-from vector_tl.labels.dataset import label_path
+from vector_tl.data.dataset import label_path
 
 MODEL, CARRIED = "model", "carried"
 

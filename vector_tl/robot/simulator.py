@@ -27,7 +27,7 @@ MOURN = 'cat >/dev/null; kill -s TERM -- -$0; kill -s CONT -- -$0; sleep 2; kill
 
 
 class TruthClient:
-    """Asks and tells the simulator what no robot would know or do. See `vector_tl/sim/truth.py` for the answers."""
+    """Asks and tells the simulator what no robot would know or do. See `vector_tl/sim/server/truth.py` for the answers."""
 
     def __init__(self, home: Path):
         """`home` is the simulator's folder with `truth.json`."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from vector_tl.features import Feature
+from vector_tl.robot.sim_features import Feature
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from vector_tl.errors import UsageError, UserError
-from vector_tl.labels.dataset import Item, decode
+from vector_tl.data.dataset import Item, decode
 from vector_tl.train.augment import boxes_in_window, cut, draw_window, relight
 
 KEPT_WH = (640, 360)  # pictures are kept at the robot's own size; other shapes are stretched to it, as the network does anyway

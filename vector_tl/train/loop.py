@@ -21,7 +21,7 @@ from torch import nn
 from vector_tl.errors import Diverged, UsageError, UserError
 from vector_tl.evaluate.metrics import Outcome, average_precision
 from vector_tl.files import claimed, refuse_existing, refuse_unwritable, sweep, write_atomic
-from vector_tl.labels.dataset import Item, digest, load_dataset, read_splits
+from vector_tl.data.dataset import Item, digest, load_dataset, read_splits
 from vector_tl.nets import checkpoint, state_dict
 from vector_tl.nets.build import build
 from vector_tl.nets.ssd import VectorSSD

@@ -1,0 +1,130 @@
+"""What each part of the simulator's pictures is worth: one short training without it, judged on real pictures; resumable.
+
+    .venv/bin/python scripts/trials/ablation.py runs/ablation --stills STILLS --rooms ROOMS [--photographs PHOTOGRAPHS] [--seeds 0 1]
+    .venv/bin/python scripts/trials/ablation.py runs/ablation --table
+
+Every variant is the standard capture (same seeds, same rooms, same places of everybody) with one thing left out, and the same training from COCO.
+STILLS is a data set of real pictures with Vectors, ROOMS one of real pictures without (its first 54 count); neither is trained on nor chooses anything.
+PHOTOGRAPHS, pictures without a Vector, give one variant more: the standard pictures, and those trained on beside them.
+Each row of RUNS/ablation.jsonl is a training; one that is there is not run again.
+"""
+
+import json
+import time
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import tyro
+
+from vector_tl.capture.run import capture
+from vector_tl.capture.settings import CaptureSettings
+from vector_tl.detect.engine import load
+from vector_tl.evaluate.evaluate import outcomes
+from vector_tl.evaluate.metrics import Outcome, average_precision, false_alarms, iou_matrix
+from vector_tl.robot.sim_features import FEATURES
+from vector_tl.data.dataset import DataSet, load_dataset
+from vector_tl.train.loop import finished, train
+from vector_tl.train.settings import TrainSettings
+
+SCORE = 0.7
+FULL, PHOTOGRAPHS = "everything", "photographs beside"
+ROOMS = 54
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """Train without one thing after another, or (--table) show what came of it."""
+
+    runs: tyro.conf.Positional[Path]
+    """Folder for pictures, models and results."""
+    stills: Path | None = None
+    """Data set of real pictures with Vectors."""
+    rooms: Path | None = None
+    """Data set of real pictures without."""
+    photographs: Path | None = None
+    """Folder of photographs without a Vector, for the variant that trains on them, too."""
+    seeds: tuple[int, ...] = (0,)
+    """Seeds of the trainings."""
+    count: int = 685
+    """Pictures of a capture."""
+    steps: int = 160
+    """Batches of 16 of a training."""
+    name: str = ""
+    """Put before the variants' names: to tell rows of different states of the simulator apart."""
+    only: tuple[str, ...] = ()
+    """Only these variants."""
+    table: bool = False
+    """Only show the table."""
+
+
+def run(settings: Ablation) -> None:
+    """Whatever is not there yet, one training after another."""
+    results = settings.runs / "ablation.jsonl"
+    done = {(row["variant"], row["seed"]) for row in read(results)}
+    rooms = load_dataset(settings.rooms, "test")
+    rooms = replace(rooms, items=rooms.items[:ROOMS])
+    stills = load_dataset(settings.stills, "test")
+    for seed in settings.seeds:
+        for variant in (FULL, *FEATURES, *([PHOTOGRAPHS] if settings.photographs else [])):
+            name = settings.name + variant
+            if (name, seed) in done or settings.only and variant not in settings.only:
+                continue
+            begin_s = time.monotonic()
+            left_out = (variant,) if variant in FEATURES else ()
+            data = settings.runs / (settings.name + (variant if left_out else FULL))
+            capture(CaptureSettings(data=data, robot="sim", count=settings.count, without=left_out))
+            out = settings.runs / f"{name}-{seed}.safetensors"
+            photographs = settings.photographs if variant == PHOTOGRAPHS else None
+            if not finished(out):
+                schedule = TrainSettings(data, out, steps=settings.steps, seed=seed, evaluations=2, threads=1, device="cpu", resume=True)
+                train(replace(schedule, backgrounds=photographs))
+            row = {"variant": name, "seed": seed, "pictures_seen": settings.steps * 16} | judge(out, stills, rooms)
+            with results.open("a") as file:
+                file.write(json.dumps(row | {"minutes": round((time.monotonic() - begin_s) / 60, 1)}) + "\n")
+            print(row, flush=True)
+
+
+def judge(model: Path, stills: DataSet, rooms: DataSet) -> dict:
+    """The figures of a model on real pictures."""
+    detector = load(str(model), "cpu")
+    with_vector, without = outcomes(detector, stills), outcomes(detector, rooms)
+    ap50, ap50_95 = average_precision(with_vector)
+    return {
+        "ap50": ap50, "ap50_95": ap50_95, "iou": float(np.mean([best_iou(o) for o in with_vector])), "threshold": detector.threshold,
+        "false_on_stills": false_alarms(with_vector, SCORE), "false_in_rooms": false_alarms(without, SCORE),
+        "false_at_threshold": false_alarms(without, detector.threshold),
+    }  # fmt: skip
+
+
+def best_iou(outcome: Outcome) -> float:
+    """How well the best-scored box fits, 0 without one."""
+    return float(iou_matrix(outcome.predicted_xyxy[:1], outcome.boxes_xyxy).max(initial=0.0))
+
+
+def read(results: Path) -> list[dict]:
+    return [json.loads(line) for line in results.read_text().splitlines()] if results.exists() else []
+
+
+def table(rows: list[dict]) -> str:
+    """Markdown: each variant, means over its seeds."""
+    groups = defaultdict(list)
+    for row in rows:
+        groups[row["variant"]].append(row)
+    lines = ["| variant | seeds | stills AP50 | AP50-95 | mean IoU | false boxes on stills, in rooms at score .7 |", "|---|---|---|---|---|---|"]
+    for variant, group in groups.items():
+        def mean(key: str, group=group) -> float:
+            return float(np.mean([row[key] for row in group]))
+
+        label = f"without {variant}" if variant in FEATURES else variant
+        lines.append(f"| {label} | {len(group)} | {mean('ap50'):.2f} | {mean('ap50_95'):.3f} | {mean('iou'):.3f} "
+                     f"| {mean('false_on_stills'):.1f}, {mean('false_in_rooms'):.1f} |")  # fmt: skip
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    asked = tyro.cli(Ablation)
+    if not asked.table:
+        run(asked)
+    print(table(read(asked.runs / "ablation.jsonl")))

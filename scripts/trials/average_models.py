@@ -1,0 +1,76 @@
+"""One model from several: the mean of their weights, with a threshold of its own.
+
+    .venv/bin/python scripts/trials/average_models.py OUT MODEL MODEL [...] --data data [--weights 3 1] [--backgrounds PHOTOGRAPHS] [--negatives ROOMS]
+
+Fine-tuned from the same weights, networks lie in one valley: their mean is as good on pictures like those that they were trained on, and less sure of itself
+on strange ones ("model soups", Wortsman et al., 2022, arXiv:2203.05482). The threshold is chosen as `vector-tl train` does: on the val sessions of DATA, every
+tenth of the PHOTOGRAPHS without a Vector, which a training with that folder leaves out, and all of ROOMS.
+"""
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+from vector_tl.errors import UsageError, UserError
+from vector_tl.evaluate.metrics import average_precision
+from vector_tl.files import refuse_existing
+from vector_tl.data.dataset import digest, load_dataset
+from vector_tl.nets import checkpoint
+from vector_tl.train.average import mean_of
+from vector_tl.train.batches import keep, keep_folder
+from vector_tl.train.loop import HELD_OUT, run, run_views
+from vector_tl.train.threshold import choose_threshold
+
+
+@dataclass(frozen=True)
+class AverageModels:
+    """Write the mean of several models."""
+
+    out: tyro.conf.Positional[Path]
+    """Model to write; it must not exist."""
+    models: tyro.conf.Positional[tuple[str, ...]]
+    """Model files, or names in models/, all of one network."""
+    data: Path = Path("data")
+    """Data set; its val sessions help choose the threshold."""
+    weights: tuple[float, ...] = ()
+    """How much each model counts; all the same without."""
+    backgrounds: Path | None = None
+    """Folder of pictures without a Vector that the models were trained with."""
+    negatives: Path | None = None
+    """Folder of pictures without a Vector that no model was trained with."""
+
+
+def main(asked: AverageModels) -> dict:
+    """Average, choose the threshold, write.
+
+    Raises:
+        UserError: `out` exists, a model cannot be read, or they are not all of one network.
+    """
+    refuse_existing(asked.out, overwrite=False)
+    networks, told = zip(*(checkpoint.load(model) for model in asked.models), strict=True)
+    try:
+        mean = mean_of(networks, asked.weights or [1.0] * len(networks))
+    except ValueError as error:
+        raise UsageError(f"{error}; name models of one network, and as many --weights as models.") from error
+    validation = run(mean, keep(load_dataset(asked.data, "val").items))
+    negatives = [keep_folder(asked.backgrounds).part(slice(0, None, HELD_OUT))] if asked.backgrounds else []
+    negatives += [keep_folder(asked.negatives)] if asked.negatives else []
+    threshold = choose_threshold(validation, [run_views(mean, some) for some in negatives])
+    ap50, ap50_95 = average_precision(validation)
+    about = {
+        "threshold": threshold, "data_digest": digest(asked.data), "metrics": {"val_ap50": ap50, "val_ap50_95": ap50_95},
+        "mean_of": [checkpoint.resolve(model).stem for model in asked.models], "weights": list(asked.weights), "seed": told[0].get("seed"),
+        "sessions": sorted(set().union(*(one.get("sessions", []) for one in told))),
+    }  # fmt: skip
+    checkpoint.save(asked.out, mean, about)
+    return {"model": str(asked.out), "threshold": threshold, "ap50": ap50, "ap50_95": ap50_95}
+
+
+if __name__ == "__main__":
+    try:
+        print(json.dumps(main(tyro.cli(AverageModels))))
+    except UserError as error:
+        sys.exit(str(error))

@@ -1,0 +1,311 @@
+"""What the wheels do when something goes wrong while `find` drives: a table by the simulator's own log of wheel commands.
+
+    .venv/bin/python scripts/trials/fault_trials.py RESULTS.jsonl [--repeats 20] [--only camera_stall]
+    .venv/bin/python scripts/trials/fault_trials.py RESULTS.jsonl --table
+    .venv/bin/python scripts/trials/fault_trials.py RESULTS.jsonl --random-minutes 30
+
+The finder runs as it does with a robot (real time, its own guard and link), with a detector that sees nothing, so that it goes on searching: the fault
+strikes while the wheels turn. Told are the time from the fault to the stop after which nothing but stops came while it lasted (of what is over at once: to
+the first stop), whether the search drove again within 5 s of the fault's end, what the guard said, and the threads and streams left behind once
+everything is closed. Where no command can reach the robot, no stop is told of.
+"""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import tyro
+
+from vector_tl.detect.engine import Detections
+from vector_tl.errors import UserError
+from vector_tl.find.loop import find
+from vector_tl.find.settings import FindSettings
+from vector_tl.robot.open import open_robot
+from vector_tl.robot.simulator import SimulatorProcess
+
+# name -> (the simulator's fault, or what happens in the app; its numbers; how long it lasts, ms)
+FAULTS: dict[str, tuple[str, dict, float]] = {
+    "no frames": ("camera_stall", {}, 1000),
+    "the same frame again and again": ("camera_repeat", {}, 1000),
+    "frames of noise": ("camera_corrupt", {}, 1000),
+    "frames 2.5 s late": ("camera_latency", {"latency_ms": 2500}, 3500),
+    "no states": ("event_stall", {}, 900),
+    "no answers": ("rpc_stall", {}, 800),
+    "answers 0.4 s late": ("rpc_latency", {"latency_ms": 400}, 1500),
+    "control taken away": ("control_lost", {}, 1000),
+    "camera stream breaks off": ("abort_camera", {}, 0),
+    "event stream breaks off": ("abort_events", {}, 0),
+    "control stream breaks off": ("abort_control", {}, 0),
+    "all streams break off": ("abort_streams", {}, 0),
+    "an edge": ("cliff", {}, 800),
+    "picked up": ("picked_up", {}, 1000),
+    "robot's server restarts": ("restart", {"ms": 600}, 600),
+    "robot frozen for 0.7 s": ("freeze", {"ms": 700}, 700),
+    "robot frozen for 2.5 s": ("freeze", {"ms": 2500}, 2500),
+    "detector takes 1.5 s": ("app: slow", {}, 1500),
+    "detector raises": ("app: raise", {}, 0),
+    "Ctrl-C": ("signal", {"number": signal.SIGINT}, 0),
+    "SIGTERM": ("signal", {"number": signal.SIGTERM}, 0),
+    "terminal closed": ("signal", {"number": signal.SIGHUP}, 0),
+    "app frozen for 1.5 s": ("signal", {"number": signal.SIGSTOP}, 1500),
+    "app killed": ("signal", {"number": signal.SIGKILL}, 0),
+}
+RANDOM = ("no frames", "the same frame again and again", "frames of noise", "no states", "no answers", "answers 0.4 s late", "control taken away",
+          "camera stream breaks off", "event stream breaks off", "control stream breaks off", "all streams break off", "an edge", "picked up",
+          "robot's server restarts", "robot frozen for 0.7 s", "robot frozen for 2.5 s", "detector takes 1.5 s")  # fmt: skip
+RESUME_S = 5.0
+ROOM_S = 480.0  # of random faults in one room: a battery lasts three times as long
+
+
+@dataclass(frozen=True)
+class FaultTrials:
+    """Run fault trials, or (--table) show those that were run."""
+
+    results: tyro.conf.Positional[Path]
+    """Lines of JSON, one for each trial."""
+    repeats: int = 20
+    """Trials of each fault."""
+    only: str | None = None
+    """Just this row."""
+    table: bool = False
+    """Only show the table of what was run."""
+    random_minutes: float = 0.0
+    """Instead: random faults for so long, in one run."""
+
+
+class Blind:
+    """A detector that sees nothing, and does what a fault asks of it."""
+
+    def __init__(self):
+        self.name, self.sleep_s, self.error = "blind", 0.0, None
+
+    def __call__(self, picture: np.ndarray, threshold: float | None = None) -> Detections:
+        if self.error:
+            raise self.error
+        if self.sleep_s:
+            seconds, self.sleep_s = self.sleep_s, 0.0
+            time.sleep(seconds)
+        return Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
+
+
+class Wheels:
+    """The simulator's own log of wheel commands."""
+
+    def __init__(self, simulator: SimulatorProcess):
+        self._truth = simulator.truth
+
+    def now_ms(self) -> float:
+        return self._truth.log(1e15)["t_ms"]
+
+    def since(self, t_ms: float) -> list[tuple[float, bool]]:
+        """(time, turning?) of each command."""
+        entries = self._truth.log(t_ms)["entries"]
+        return [(entry["t_ms"], bool(entry["left_mmps"] or entry["right_mmps"])) for entry in entries if entry["kind"] == "wheels"]
+
+    def wait_until_turning(self, timeout_s: float) -> bool:
+        """Whether they turn within that time, the last command just sent."""
+        until_s, since_ms = time.monotonic() + timeout_s, self.now_ms()
+        while time.monotonic() < until_s:
+            commands = self.since(since_ms)
+            if len(commands) >= 3 and all(turning for _, turning in commands[-3:]) and self.now_ms() - commands[-1][0] < 60:
+                return True
+            time.sleep(0.01)
+        return False
+
+    def stopped_after_ms(self, begin_ms: float, end_ms: float) -> float | None:
+        """From `begin_ms` to the first stop after which nothing else came until `end_ms` (not after it: to the first stop); None: there was none."""
+        commands = [(t, turning) for t, turning in self.since(begin_ms) if t <= max(end_ms, begin_ms + 700)]
+        if end_ms <= begin_ms:
+            return next((round(t - begin_ms, 1) for t, turning in commands if not turning), None)
+        turning = [t for t, turns in commands if turns]
+        stops = [t for t, turns in commands if not turns and t >= max(turning, default=begin_ms)]
+        return round(min(stops) - begin_ms, 1) if stops else None
+
+
+def strike(simulator: SimulatorProcess, detector: Blind, fault: str, numbers: dict, lasts_ms: float) -> float:
+    """Let it go wrong; the world's time at which it did."""
+    begin_ms = simulator.truth.log(1e15)["t_ms"]
+    if fault == "app: slow":
+        detector.sleep_s = lasts_ms / 1000
+    elif fault == "app: raise":
+        detector.error = RuntimeError("a bug")
+    else:
+        ms = {} if not lasts_ms or "ms" in numbers else {"ms": lasts_ms}
+        return simulator.truth.fault(fault, **numbers, **ms)["t_ms"]
+    return begin_ms
+
+
+def in_this_process(simulator: SimulatorProcess, name: str) -> dict:
+    """The finder in a thread here; a fault of the simulator or of the detector."""
+    fault, numbers, lasts_ms = FAULTS[name]
+    before, wheels, detector, told = set(threading.enumerate()), Wheels(simulator), Blind(), {}
+    with open_robot(simulator.serials[0], home=simulator.home, reconnect_s=10.0) as robot:
+        def run() -> None:
+            try:
+                find(FindSettings(seconds=60.0), robot, detector, simulator.truth)
+            except Exception as error:
+                told["error"] = f"{type(error).__name__}: {error}"
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        if not wheels.wait_until_turning(15.0):
+            raise UserError("the finder never turned its wheels")
+        stops_before = len(robot.stops)
+        begin_ms = strike(simulator, detector, fault, numbers, lasts_ms)
+        time.sleep(max(lasts_ms / 1000, 0.7) + 0.05)
+        stopped_ms = wheels.stopped_after_ms(begin_ms, begin_ms + (0 if fault.startswith("abort_") else max(lasts_ms, 700)))
+        resumed = fault != "app: raise" and wheels.wait_until_turning(RESUME_S)
+        said = [stop.reason for stop in robot.stops[stops_before:]]
+        detector.error = KeyboardInterrupt()  # the end of this trial
+        detector.error = RuntimeError("the trial is over") if not told else detector.error
+        thread.join(10.0)
+    time.sleep(0.3)
+    left = [thread.name for thread in set(threading.enumerate()) - before]
+    return {"stopped_ms": stopped_ms, "resumed": resumed, "said": sorted(set(said)), "threads": left, "streams": simulator.truth.log(1e15)["streams"]}
+
+
+def in_another_process(simulator: SimulatorProcess, name: str) -> dict:
+    """The command itself, and a signal to it."""
+    _, numbers, lasts_ms = FAULTS[name]
+    wheels = Wheels(simulator)
+    command = [sys.executable, "-m", "vector_tl", "find", "--robot", simulator.serials[0], "--model", "scratch", "--threshold", "0.99", "--seconds", "60"]
+    process = subprocess.Popen(command, env=os.environ | {"HOME": str(simulator.home)}, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    try:
+        if not wheels.wait_until_turning(30.0):
+            raise UserError("the finder never turned its wheels")
+        begin_ms = wheels.now_ms()
+        process.send_signal(numbers["number"])
+        time.sleep(max(lasts_ms / 1000, 0.7) + 0.05)
+        stopped_ms = wheels.stopped_after_ms(begin_ms, begin_ms + max(lasts_ms, 700))
+        resumed = False
+        if numbers["number"] == signal.SIGSTOP:
+            process.send_signal(signal.SIGCONT)
+            resumed = wheels.wait_until_turning(RESUME_S)
+            process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=15)
+    finally:
+        process.kill()
+        process.wait()
+    time.sleep(0.5)
+    said = [line for line in err.splitlines() if line.startswith("vector-tl find:")][-1:]
+    return {"stopped_ms": stopped_ms, "resumed": resumed, "said": said, "threads": [], "streams": simulator.truth.log(1e15)["streams"]}
+
+
+def trial(simulator: SimulatorProcess, name: str, world: int) -> dict:
+    """One fault in a world of its own."""
+    simulator.truth.fault("clear")
+    simulator.truth.world(world)
+    run = in_another_process if FAULTS[name][0] == "signal" else in_this_process
+    return {"fault": name} | run(simulator, name)
+
+
+def random_faults(minutes: float) -> dict:
+    """Faults one after another in one long run: was there ever motion while the newest frame or state was too old?"""
+    rng, detector, wheels_late, struck = random.Random(0), Blind(), 0, defaultdict(int)
+    before = set(threading.enumerate())
+    with SimulatorProcess(world=300, camera="plain") as simulator, open_robot(simulator.serials[0], home=simulator.home, reconnect_s=20.0) as robot:
+        told, wheels = {}, Wheels(simulator)
+
+        def run() -> None:
+            try:
+                find(FindSettings(seconds=minutes * 60 + 60), robot, detector, simulator.truth)
+            except Exception as error:
+                told["error"] = f"{type(error).__name__}: {error}"
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        begin_s, memory, rooms = time.monotonic(), [], 1
+        while time.monotonic() < begin_s + minutes * 60 and thread.is_alive():
+            if time.monotonic() > begin_s + rooms * ROOM_S:  # carried to another room, its battery charged there
+                simulator.truth.world(300 + rooms)
+                rooms += 1
+            wheels.wait_until_turning(8.0)
+            name = rng.choice(RANDOM)
+            fault, numbers, lasts_ms = FAULTS[name]
+            begin_ms = strike(simulator, detector, fault, numbers, lasts_ms)
+            struck[name] += 1
+            time.sleep(max(lasts_ms / 1000, 0.7) + 0.05)
+            if name in ("no frames", "the same frame again and again", "frames of noise", "no states", "detector takes 1.5 s"):
+                late = [t for t, turning in wheels.since(begin_ms + 500) if turning and t < begin_ms + lasts_ms]
+                wheels_late += len(late)
+            simulator.truth.fault("clear")
+            time.sleep(rng.uniform(0.0, 1.0))
+            memory.append(int(next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmRSS")).split()[1]) / 1024)
+        lasted_s = time.monotonic() - begin_s
+        alive = thread.is_alive() and wheels.wait_until_turning(15.0)
+        detector.error = RuntimeError("the trial is over")
+        thread.join(15.0)
+        hung = thread.is_alive()
+    time.sleep(0.5)
+    return {
+        "random_minutes": round(lasted_s / 60, 1), "rooms": rooms, "faults": dict(struck), "commands_without_fresh_news": wheels_late,
+        "still_searching_at_the_end": alive, "hung": hung,
+        "error": told.get("error"), "threads": [t.name for t in set(threading.enumerate()) - before],
+        "memory_mib": [round(memory[len(memory) * tenth // 10], 1) for tenth in range(1, 10)] + [round(memory[-1], 1)],
+    }
+
+
+def table(rows: list[dict]) -> str:
+    """The results as a table in Markdown."""
+    groups = defaultdict(list)
+    for row in rows:
+        if "fault" in row:
+            groups[row["fault"]].append(row)
+    heads = ("what goes wrong", "trials", "wheels at zero after, ms: median, most", "not stopped", "went on searching", "what it said", "left behind")
+    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
+    for name in FAULTS:
+        some = groups.get(name)
+        if not some:
+            continue
+        times = [row["stopped_ms"] for row in some if row["stopped_ms"] is not None]
+        took = f"{np.median(times):.0f}, {max(times):.0f}" if times else "-"
+        said = sorted({word for row in some for word in row["said"]})
+        left = sum(bool(row["threads"]) + any(row["streams"].values()) for row in some)
+        lines.append(f"| {name} | {len(some)} | {took} | {len(some) - len(times)} | {sum(row['resumed'] for row in some)} | {'; '.join(said)} | {left} |")
+    return "\n".join(lines)
+
+
+def main(settings: FaultTrials) -> None:
+    """Run what is missing."""
+    rows = [json.loads(line) for line in settings.results.read_text().splitlines()] if settings.results.exists() else []
+    if settings.table:
+        print(table(rows))
+        print(*(json.dumps(row) for row in rows if "random_minutes" in row), sep="\n")
+        return
+
+    def keep(row: dict) -> None:
+        settings.results.parent.mkdir(parents=True, exist_ok=True)
+        with settings.results.open("a") as file:
+            file.write(json.dumps(row) + "\n")
+        print(json.dumps(row), file=sys.stderr, flush=True)
+
+    if settings.random_minutes:
+        keep(random_faults(settings.random_minutes))
+        return
+    with SimulatorProcess(camera="plain") as simulator:
+        for number in range(settings.repeats):
+            for name in FAULTS if settings.only is None else [settings.only]:
+                if sum(row.get("fault") == name for row in rows) > number:
+                    continue
+                try:
+                    rows.append(trial(simulator, name, 100 + number))
+                except UserError as error:  # this one is left for the next run
+                    print(f"{name}: {error}", file=sys.stderr, flush=True)
+                    continue
+                keep(rows[-1])
+
+
+if __name__ == "__main__":
+    try:
+        main(tyro.cli(FaultTrials))
+    except UserError as error:
+        sys.exit(f"fault_trials: {error}")

@@ -1,0 +1,274 @@
+"""Trials of `find` in many simulated worlds, beside the steering laws of other projects and an oracle; resumable.
+
+    .venv/bin/python scripts/trials/find_trials.py RESULTS.jsonl --law ours --model transfer --worlds 1000:1100
+    .venv/bin/python scripts/trials/find_trials.py RESULTS.jsonl --follow --motion wander --worlds 2100:2120
+    .venv/bin/python scripts/trials/find_trials.py RESULTS.jsonl --table
+
+Each trial is a line of RESULTS.jsonl; one that is there already is not run again. Reached means: within 60 s of the world's time, 150 +- 40 mm from
+origin to origin, at most 10 degrees off, no collision, no fall, by the simulator's truth once the finder says that it is there.
+
+Laws: `ours` is vector_tl.find. `oracle` is the same behaviour that is told where the target is. `jetbot`: the detection nearest to the centre,
+constant speed with a proportional turn, as in JetBot's object following. `pid`: the published gains of a Vector follower (bearing .12/.002/.025,
+clipped, times 10; distance .4/0/.1), its distance by the box's height. The last two have no search and no stop of their own: they get a slow turn
+while nothing is seen, and stop where the distance by the box's height says 150 mm (from origin to origin).
+
+With --follow the target drives about by itself, and `find --follow` stays with it for 60 s; the row tells how much of that time it was kept within
+100 to 400 mm, of all 60 s and from when it was first reached.
+"""
+
+import json
+import math
+import sys
+import time
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import cv2
+import numpy as np
+import tyro
+
+from vector_tl.detect.engine import load
+from vector_tl.errors import UserError
+from vector_tl.find.behaviour import View, begin, decide
+from vector_tl.find.loop import find
+from vector_tl.find.settings import FindSettings
+from vector_tl.find.track import Pose, Target
+from vector_tl.robot.base import NoFreshFrame
+from vector_tl.robot.open import open_robot
+
+SECONDS = 60.0
+STOP_MM, TURN_MMPS = 150.0, 30.0
+LENS_MM = 40.0  # from the lens to the origins, in sum: without it these laws would stop too early for the measure used here
+
+
+@dataclass(frozen=True)
+class Trials:
+    """Run trials, or (--table) show those that were run."""
+
+    results: tyro.conf.Positional[Path]
+    """Lines of JSON, one for each trial."""
+    law: str = "ours"
+    """ours, oracle, jetbot or pid."""
+    model: str = "transfer"
+    """The detector."""
+    worlds: str = "1000:1100"
+    """Seeds FROM:TO."""
+    fps: float = 15.0
+    """Frames a second of the camera."""
+    delay_ms: float = 0.0
+    """How late frames come, added to the camera's own."""
+    threshold: float = 0.6
+    """Score from which a detection counts, for every law."""
+    follow: bool = False
+    """Follow a target that moves, with our law."""
+    motion: Literal["wander", "spin", "flee"] = "wander"
+    """With --follow: what the target does."""
+    table: bool = False
+    """Only show the table of what was run."""
+
+
+@dataclass
+class Pid:
+    """Discrete PID on an error, as the neighbours write it."""
+
+    p: float
+    i: float
+    d: float
+    total: float = 0.0
+    last: float | None = field(default=None)
+
+    def __call__(self, error: float) -> float:
+        self.total += error
+        slope = 0.0 if self.last is None else error - self.last
+        self.last = error
+        return self.p * error + self.i * self.total + self.d * slope
+
+
+class JetBot:
+    """Wheels = speed -+ gain x offset (-.5 to .5 of the picture's width); a Vector's 220 mm/s stand for a JetBot's full speed."""
+
+    def wheels(self, offset: float, distance_mm: float) -> tuple[float, float]:
+        return 220 * (0.4 + 0.8 * offset) * 0.5, 220 * (0.4 - 0.8 * offset) * 0.5
+
+
+class PidFollower:
+    """Bearing and distance by PID with the published gains and limits."""
+
+    def __init__(self):
+        self.turn, self.drive = Pid(0.12, 0.002, 0.025), Pid(0.4, 0.0, 0.1)
+
+    def wheels(self, offset: float, distance_mm: float) -> tuple[float, float]:
+        turn = max(-5.0, min(5.0, self.turn(offset * 90))) * 10
+        drive = max(-150.0, min(150.0, self.drive(distance_mm - STOP_MM)))
+        return max(-200.0, min(200.0, drive + turn)), max(-200.0, min(200.0, drive - turn))
+
+
+def run_law(law: str, robot, detector, threshold: float) -> dict:
+    """A neighbour's law, frame by frame, until it says that it is there."""
+    steer = JetBot() if law == "jetbot" else PidFollower()
+    last_id, since_s, start_s, frames = None, None, robot.now_s(), 0
+    robot.set_lift(32.0)
+    robot.set_head(0.0)
+    while robot.now_s() - start_s < SECONDS:
+        try:
+            frame = robot.next_frame(last_id)
+        except NoFreshFrame:
+            continue
+        last_id, frames = frame.image_id, frames + 1
+        picture = cv2.cvtColor(cv2.imdecode(np.frombuffer(frame.jpeg, np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+        boxes = detector(picture, threshold=threshold).boxes_xyxy
+        if len(boxes) == 0:
+            robot.drive(-TURN_MMPS, TURN_MMPS)
+            continue
+        middle = (boxes[:, 0] + boxes[:, 2]) / 2 / picture.shape[1] - 0.5
+        nearest = int(np.argmin(np.abs(middle)))
+        height = boxes[nearest, 3] - boxes[nearest, 1]
+        distance = robot.intrinsics.focal_xy_px[1] * 66.6 / max(height, 1.0) + LENS_MM
+        if distance <= STOP_MM + 10 and abs(middle[nearest]) < 0.1:
+            robot.drive(0.0, 0.0)
+            since_s = robot.now_s() if since_s is None else since_s
+            if robot.now_s() - since_s >= 1.0:
+                return {"found": True, "time_to_found_s": robot.now_s() - start_s, "frames": frames}
+            continue
+        since_s = None
+        robot.drive(*map(float, steer.wheels(float(middle[nearest]), float(distance))))
+    return {"found": False, "time_to_found_s": None, "frames": frames}
+
+
+def run_oracle(robot) -> dict:
+    """Our behaviour, told the truth: what is lost to seeing."""
+    start_s, last_id, memory, frames = robot.now_s(), None, None, 0
+    while robot.now_s() - start_s < SECONDS:
+        try:
+            frame = robot.next_frame(last_id)
+        except NoFreshFrame:
+            continue
+        last_id, frames, state = frame.image_id, frames + 1, robot.state()
+        told = robot.truth.truth(serial=robot.serial)
+        now_s, pose, bearing = robot.now_s(), Pose(state.x_mm, state.y_mm, state.heading_rad), math.radians(told["bearing_deg"])
+        memory = memory or begin(now_s, pose)
+        x, y = (told["distance_mm"] * turned(pose.heading_rad + bearing) for turned in (math.cos, math.sin))
+        x, y = pose.x_mm + x, pose.y_mm + y
+        target = Target(bearing, told["distance_mm"], 0.01, 5.0, x, y, 0.0, 9)
+        forward, turn = (state.left_wheel_mmps + state.right_wheel_mmps) / 2, (state.right_wheel_mmps - state.left_wheel_mmps) / 48
+        memory, command = decide(memory, View(now_s, pose, forward, turn, state.range_mm, target, cliff=state.cliff))
+        robot.drive(command.left_mmps, command.right_mmps)
+        if command.done:
+            return {"found": True, "time_to_found_s": now_s - start_s, "frames": frames}
+    return {"found": False, "time_to_found_s": None, "frames": frames}
+
+
+def trial(settings: Trials, world: int, detector) -> dict:
+    """One run and what the truth says of its end."""
+    begun_s = time.monotonic()
+    with open_robot("sim", world=world, lockstep=True, camera_fps=settings.fps) as robot:
+        if settings.delay_ms:
+            robot.truth.fault("camera_latency", latency_ms=settings.delay_ms)
+        if settings.law == "ours":
+            told = find(FindSettings(model=settings.model, seconds=SECONDS, lockstep=True, threshold=settings.threshold), robot, detector, robot.truth)
+        else:
+            told = run_oracle(robot) if settings.law == "oracle" else run_law(settings.law, robot, detector, settings.threshold)
+            robot.stop()
+            truth = robot.truth.truth(serial=robot.serial)
+            told |= {key: truth[key] for key in ("distance_mm", "bearing_deg", "collisions", "falls")}
+    keys = ("found", "time_to_found_s", "distance_mm", "bearing_deg", "collisions", "falls", "frames")
+    return {"wall_s": round(time.monotonic() - begun_s, 1)} | {key: told[key] for key in keys}
+
+
+def follow_trial(settings: Trials, world: int, detector) -> dict:
+    """One run of `find --follow`."""
+    begun_s = time.monotonic()
+    with open_robot("sim", world=world, lockstep=True, camera_fps=settings.fps, target_motion=settings.motion) as robot:
+        if settings.delay_ms:
+            robot.truth.fault("camera_latency", latency_ms=settings.delay_ms)
+        wanted = FindSettings(model=settings.model, seconds=SECONDS, lockstep=True, threshold=settings.threshold, follow=True)
+        told = find(wanted, robot, detector, robot.truth)
+    keys = ("found", "time_to_found_s", "followed_share", "followed_share_all", "followed_mm", "losses", "collisions", "falls", "frames")
+    return {"wall_s": round(time.monotonic() - begun_s, 1)} | {key: told[key] for key in keys}
+
+
+def good(row: dict) -> bool:
+    """Reached, in place, and nothing was hit."""
+    there = row["found"] and abs(row["distance_mm"] - STOP_MM) <= 40 and abs(row["bearing_deg"]) <= 10
+    return bool(there and not row["collisions"] and not row["falls"])
+
+
+def wilson(hits: int, count: int, z: float = 1.96) -> tuple[float, float]:
+    """Wilson's 95 % interval of a share (E. B. Wilson, 1927)."""
+    middle, half = hits + z * z / 2, z * math.sqrt(hits * (count - hits) / count + z * z / 4)
+    return (middle - half) / (count + z * z), (middle + half) / (count + z * z)
+
+
+def table(rows: list[dict]) -> str:
+    """The results as a table in Markdown."""
+    groups = defaultdict(list)
+    for row in rows:
+        groups[row["law"], row["model"], row["fps"], row["delay_ms"]].append(row)
+    heads = ("law", "model", "fps", "added delay, ms", "worlds", "reached", "95 % interval", "median s", "collided", "fell", "distance, mm (5 to 95 %)")
+    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
+    for (law, model, fps, delay_ms), some in sorted(groups.items(), key=lambda item: [str(part) for part in item[0]]):
+        reached = [row for row in some if good(row)]
+        low, high = wilson(len(reached), len(some))
+        times = np.median([row["time_to_found_s"] for row in reached]) if reached else math.nan
+        there = [row["distance_mm"] for row in some if row["found"]] or [math.nan]
+        lines.append(
+            f"| {law} | {model if law != 'oracle' else '-'} | {fps:g} | {delay_ms:g} | {len(some)} | {len(reached)} | {low:.2f} to {high:.2f} | {times:.1f} | "
+            f"{sum(row['collisions'] > 0 for row in some)} | {sum(row['falls'] > 0 for row in some)} | "
+            f"{np.percentile(there, 5):.0f} to {np.percentile(there, 95):.0f} |"
+        )
+    return "\n".join(lines)
+
+
+def follow_table(rows: list[dict]) -> str:
+    """The results of --follow as a table in Markdown. Kept means: 90 % of the time."""
+    groups = defaultdict(list)
+    for row in rows:
+        groups[row["law"].removeprefix("follow "), row["model"], row["fps"], row["delay_ms"]].append(row)
+    heads = ("target", "model", "fps", "added delay, ms", "worlds", "reached", "kept once reached", "95 % interval", "kept of all 60 s")
+    heads += ("share once reached: mean, median, least", "share of 60 s: mean, median", "median s to reach", "losses a run", "collided", "fell")
+    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
+    for (motion, model, fps, delay_ms), some in sorted(groups.items(), key=lambda item: [str(part) for part in item[0]]):
+        once, whole = np.array([row["followed_share"] or 0.0 for row in some]), np.array([row["followed_share_all"] or 0.0 for row in some])
+        times = [row["time_to_found_s"] for row in some if row["found"]] or [math.nan]
+        low, high = wilson(int((once >= 0.9).sum()), len(some))
+        lines.append(
+            f"| {motion} | {model} | {fps:g} | {delay_ms:g} | {len(some)} | {sum(row['found'] for row in some)} | {(once >= 0.9).sum()} | "
+            f"{low:.2f} to {high:.2f} | {(whole >= 0.9).sum()} | {once.mean():.3f}, {np.median(once):.3f}, {once.min():.3f} | "
+            f"{whole.mean():.3f}, {np.median(whole):.3f} | {np.median(times):.1f} | {np.mean([row['losses'] for row in some]):.1f} | "
+            f"{sum(row['collisions'] > 0 for row in some)} | {sum(row['falls'] > 0 for row in some)} |"
+        )
+    return "\n".join(lines)
+
+
+def main(settings: Trials) -> None:
+    """Run what is missing."""
+    rows = [json.loads(line) for line in settings.results.read_text().splitlines()] if settings.results.exists() else []
+    if settings.table:
+        following = [row for row in rows if row["law"].startswith("follow ")]
+        print(table([row for row in rows if row not in following]) if len(following) < len(rows) else follow_table(following))
+        if 0 < len(following) < len(rows):
+            print("", follow_table(following), sep="\n")
+        return
+    first, last = map(int, settings.worlds.split(":"))
+    law = f"follow {settings.motion}" if settings.follow else settings.law
+    about = {"law": law, "model": settings.model, "fps": settings.fps, "delay_ms": settings.delay_ms}
+    done = {row["world"] for row in rows if all(row[key] == value for key, value in about.items())}
+    detector = load(settings.model)
+    for world in range(first, last):
+        if world in done:
+            continue
+        row = about | {"world": world} | (follow_trial if settings.follow else trial)(settings, world, detector)
+        settings.results.parent.mkdir(parents=True, exist_ok=True)
+        with settings.results.open("a") as file:
+            file.write(json.dumps(row) + "\n")
+        verdict = "" if settings.follow else "reached" if good(row) else "not reached"
+        print(f"{law} {world}: {verdict} {row}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    try:
+        main(tyro.cli(Trials))
+    except UserError as error:
+        sys.exit(f"find_trials: {error}")

@@ -1,0 +1,68 @@
+"""The figures of a model card, as Markdown.
+
+    .venv/bin/python scripts/trials/model_figures.py MODEL [MODEL ...] --data data [--stills STILLS] [--rooms ROOMS --from-room 54]
+
+DATA is a data set whose test sessions count, STILLS one of real pictures with Vectors, ROOMS one of real pictures without, from the given one on: what chose
+a threshold does not count.
+"""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import tyro
+
+from vector_tl.detect.engine import load
+from vector_tl.evaluate.evaluate import outcomes
+from vector_tl.evaluate.metrics import false_alarms, measure
+from vector_tl.data.dataset import load_dataset
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Measure models on all that a card tells of."""
+
+    models: tyro.conf.Positional[tuple[str, ...]]
+    """Model files, or names in models/."""
+    data: Path = Path("data")
+    """Data set; its test sessions count."""
+    stills: Path | None = None
+    """Data set of real pictures with Vectors."""
+    rooms: Path | None = None
+    """Data set of real pictures without."""
+    from_room: int = 54
+    """The first of them that counts."""
+
+
+def columns(settings: Figures, model: str) -> dict[str, str]:
+    """What a card tells of one model."""
+    detector = load(model, "cpu")
+    test = measure(outcomes(detector, load_dataset(settings.data, "test")), detector.threshold)
+    told = {
+        "threshold": f"{detector.threshold:.2f}",
+        "simulated test sessions: AP50, AP50-95": f"{test['ap50']:.3f}, {test['ap50_95']:.3f}",
+        "the same: precision, recall at the threshold": f"{test['precision'] or 0:.2f}, {test['recall']:.2f}",
+    }
+    for row in test["recall_by_height_px"]:
+        if row["boxes"]:
+            until = "and more" if row["max"] is None else f"to {row['max']:g}"
+            told[f"recall, {row['min']:g} {until} px high ({row['boxes']})"] = f"{row['recall']:.2f}"
+    if settings.stills:
+        real = measure(outcomes(detector, load_dataset(settings.stills, "all")), detector.threshold)
+        told["10 real photographs: AP50, AP50-95"] = f"{real['ap50']:.2f}, {real['ap50_95']:.3f}"
+        told["the same: found, false boxes at the threshold"] = (
+            f"{round(real['recall'] * real['boxes'])} of {real['boxes']}, {round(real['false_alarms_per_image'] * real['images'])}"
+        )
+    if settings.rooms:
+        rooms = load_dataset(settings.rooms, "all")
+        rooms = replace(rooms, items=rooms.items[settings.from_room :])
+        told[f"{len(rooms)} real rooms without a Vector: false boxes"] = str(false_alarms(outcomes(detector, rooms), detector.threshold))
+    return told
+
+
+if __name__ == "__main__":
+    asked = tyro.cli(Figures)
+    table = {model: columns(asked, model) for model in asked.models}  # two may have the same name in different folders
+    print(f"| | {' | '.join(f'`{name}`' for name in table)} |")
+    print("|---" * (len(table) + 1) + "|")
+    for name in next(iter(table.values())):
+        print(f"| {name} | {' | '.join(told[name] for told in table.values())} |")

@@ -1,0 +1,78 @@
+"""Pictures of simulated rooms without a Vector, from as high as a person would carry the robot.
+
+    .venv/bin/python scripts/trials/room_pictures.py FOLDER COUNT [--model MODEL]
+
+They are for `vector-tl train --backgrounds`: chairs, dressers and beds in the middle of the picture are what a detector that
+was only trained at the height of the ground takes for a Vector. With --model only those are kept that this model falls for
+(hard negatives: Felzenszwalb et al., Object detection with discriminatively trained part-based models, 2010), some 1 in 10.
+What is in FOLDER already is kept, and a second run goes on behind it.
+"""
+
+import itertools
+import math
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import tyro
+
+from vector_tl.detect.engine import load
+from vector_tl.errors import UserError
+from vector_tl.files import write_atomic
+from vector_tl.data.dataset import decode
+from vector_tl.sim.render.camera import VectorCamera
+from vector_tl.sim.world.room import make_room
+from vector_tl.sim.world.scene import CameraMotion, VectorPose
+
+PICTURES_PER_ROOM = 3
+
+
+@dataclass(frozen=True)
+class RoomPictures:
+    """Write pictures of rooms without a Vector, three of each room."""
+
+    folder: tyro.conf.Positional[Path]
+    """Where they go, named after room and view."""
+    count: tyro.conf.Positional[int]
+    """How many shall lie there."""
+    model: str | None = None
+    """Keep only pictures in which this model sees a Vector."""
+    least_score: float = 0.1
+    """From which score on it sees one."""
+    first_room: int = 900_000
+    """The first room's number."""
+
+
+def main(asked: RoomPictures) -> None:
+    """Write what is missing.
+
+    Raises:
+        UserError: the model cannot be loaded, or there is no EGL to draw with.
+    """
+    seen = sorted(int(path.stem.split("-")[0]) for path in asked.folder.glob("*-*.jpg"))
+    detector = load(asked.model, "cpu") if asked.model else None
+    camera, have = VectorCamera(), len(seen)
+    for number in itertools.count(seen[-1] + 1 if seen else 0):
+        if have >= asked.count:
+            break
+        rng, room = np.random.default_rng([number, 77]), make_room(number + asked.first_room)
+        camera.enter(room)
+        for view in range(PICTURES_PER_ROOM):
+            z_mm = float(rng.uniform(200, 1500)) if room.surface == "floor" else float(rng.uniform(0, 700))
+            heading = rng.uniform(-math.pi, math.pi)
+            x_mm, y_mm = rng.uniform(-0.9, 0.9) * room.half_x_mm, rng.uniform(-0.9, 0.9) * room.half_y_mm
+            pitch, head = float(-rng.uniform(0, 0.35)), float(rng.uniform(-0.1, 0.1))
+            viewer = VectorPose(x_mm, y_mm, heading, z_mm=z_mm, pitch_rad=pitch, head_angle_rad=head)
+            jpeg = camera.shoot((viewer,), 0, CameraMotion(), rng, dt_s=5.0).jpeg
+            if detector is None or len(detector(decode(jpeg), asked.least_score)):
+                write_atomic(asked.folder / f"{number}-{view}.jpg", jpeg)
+                have += 1
+    camera.close()
+
+
+if __name__ == "__main__":
+    try:
+        main(tyro.cli(RoomPictures))
+    except UserError as error:
+        sys.exit(str(error))

@@ -1,0 +1,70 @@
+"""Is the training loop as good as torchvision's reference form of it? Both from COCO, the same steps, AP on the val and test sessions.
+
+    .venv/bin/python scripts/trials/train_reference.py [--data data] [--steps 160] [--seed 0]
+
+The reference has its own augmentation and reads pictures again in every epoch; network, loss, batch, rate and schedule are the same. Prints one JSON object.
+"""
+
+import json
+import os
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import tyro
+
+from vector_tl.errors import UserError
+from vector_tl.evaluate.metrics import average_precision
+from vector_tl.data.dataset import load_dataset
+from vector_tl.nets import checkpoint
+from vector_tl.train.batches import keep
+from vector_tl.train.loop import _start, lr_share, run, train
+from vector_tl.bench.reference import Reference
+from vector_tl.train.settings import TrainSettings
+
+
+@dataclass(frozen=True)
+class Both:
+    """Train both forms."""
+
+    data: Path = Path("data")
+    """Data set."""
+    steps: int = 160
+    """Batches of 16."""
+    seed: int = 0
+    """Of both."""
+
+
+def main(asked: Both) -> dict:
+    """AP50 and AP50-95 of both, and how long they took."""
+    splits = {split: load_dataset(asked.data, split).items for split in ("train", "val", "test")}
+    told = {}
+    with tempfile.TemporaryDirectory() as folder:
+        settings = TrainSettings(asked.data, Path(folder) / "loop.safetensors", steps=asked.steps, seed=asked.seed, device="cpu", evaluations=1).with_rate()
+        begin_s = time.monotonic()
+        train(settings)
+        loop, told["loop_s"] = checkpoint.load(settings.out)[0], round(time.monotonic() - begin_s, 1)
+        begin_s = time.monotonic()
+        examples = [(item.image_path.read_bytes(), item.boxes_norm) for item in splits["train"]]
+        start = _start(settings, keep(splits["train"]))
+        reference = Reference(start, examples, settings.batch_size, settings.lr, torch.device("cpu"), os.cpu_count() or 1, asked.seed)
+        for step in range(asked.steps):
+            reference.step(lr_share(step, asked.steps))
+        reference.close()
+        told["reference_s"] = round(time.monotonic() - begin_s, 1)
+    for split in ("val", "test"):
+        pictures = keep(splits[split])
+        for name, network in (("loop", loop), ("reference", reference.network)):
+            ap50, ap50_95 = average_precision(run(network, pictures))
+            told[f"{name}_{split}"] = {"ap50": round(ap50, 3), "ap50_95": round(ap50_95, 3)}
+    return told
+
+
+if __name__ == "__main__":
+    try:
+        print(json.dumps(main(tyro.cli(Both))))
+    except UserError as error:
+        sys.exit(str(error))

@@ -1,0 +1,147 @@
+"""The doctor: each thing that can be wrong has its line and its remedy."""
+
+import json
+import socket
+import threading
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from vector_tl.doctor import checks as doctor
+from vector_tl.cli import main
+from vector_tl.robot.session import read_config
+from vector_tl.robot.simulator import SimulatorProcess
+
+
+def certificate(path, name):
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    now = datetime.now(UTC)
+    made = x509.CertificateBuilder().subject_name(subject).issuer_name(subject).public_key(key.public_key()).serial_number(1)
+    made = made.not_valid_before(now).not_valid_after(now + timedelta(days=1)).sign(key, hashes.SHA256())
+    path.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    return path
+
+
+def ini(home, text):
+    (home / ".anki_vector").mkdir()
+    (home / ".anki_vector" / "sdk_config.ini").write_text(text)
+
+
+def test_this_machine_is_fit_for_the_simulator():
+    checks = {check["name"]: check for check in doctor.doctor(doctor.DoctorSettings())["checks"]}
+    for name in ("python", "packages", "sdk", "torch pairing", "opencv", "egl (simulator)"):
+        assert checks[name]["ok"], checks[name]
+    assert all({"name", "ok", "detail", "remedy"} <= set(check) for check in checks.values())
+
+
+def test_no_configuration_matters_only_with_a_robot(tmp_path):
+    (alone,) = doctor.sdk_configuration(tmp_path, None)
+    (asked,) = doctor.sdk_configuration(tmp_path, "00e20100")
+    assert not alone.ok and alone.optional and not asked.ok and not asked.optional
+    assert "anki_vector.configure" in asked.remedy
+
+
+@pytest.mark.parametrize("change, word", [
+    (lambda s: s, None),
+    (lambda s: s.replace("guid = token\n", ""), "guid"),
+    (lambda s: s.replace("name = Vector-A1B2", "name = Vector-OTHR"), "made out to Vector-A1B2"),
+    (lambda s: s.replace("robot.cert", "gone.cert"), "cannot be read"),
+    (lambda s: s.replace("robot.cert", "junk.cert"), "is not one"),
+])  # fmt: skip
+def test_section_of_a_robot(tmp_path, change, word):
+    certificate(tmp_path / "robot.cert", "Vector-A1B2")
+    (tmp_path / "junk.cert").write_text("hello")
+    ini(tmp_path, change(f"[00e20100]\ncert = {tmp_path}/robot.cert\nip = 192.0.2.7\nname = Vector-A1B2\nguid = token\n"))
+    config, section = doctor.sdk_configuration(tmp_path, "00E20100")
+    assert config.ok
+    assert section.ok if word is None else (not section.ok and word in section.detail and section.remedy)
+
+
+def test_unknown_serial_lists_those_there(tmp_path):
+    ini(tmp_path, "[00e20100]\nip = 192.0.2.7\n")
+    (config,) = doctor.sdk_configuration(tmp_path, "00e29999")
+    assert not config.ok and "00e20100" in config.detail
+
+
+def test_unreadable_configuration(tmp_path):
+    ini(tmp_path, "no section\n")
+    (config,) = doctor.sdk_configuration(tmp_path, None)
+    assert not config.ok and "cannot be read" in config.detail
+
+
+@pytest.fixture(scope="module")
+def simulator():
+    with SimulatorProcess(camera="plain") as running:
+        yield running
+
+
+def robot_checks(simulator):
+    return {check.name: check for check in doctor.robot(simulator.serials[0], simulator.home)}
+
+
+def section(simulator):
+    return read_config(simulator.serials[0], simulator.home)
+
+
+def test_each_step_to_a_robot_has_its_line(simulator):
+    checks = robot_checks(simulator)
+    assert list(checks) == ["network", "certificate", f"robot {simulator.serials[0]}", "camera", "battery"]
+    assert all(check.ok for check in checks.values()), checks
+    assert "3.95 V" in checks["battery"].detail
+
+
+def test_low_battery(simulator):
+    simulator.truth.fault("low_battery")
+    try:
+        check = robot_checks(simulator)["battery"]
+    finally:
+        simulator.truth.fault("clear")
+    assert not check.ok and "low" in check.detail and "charge" in check.remedy
+
+
+def test_another_robots_certificate(simulator, tmp_path):
+    own = section(simulator) | {"cert": str(certificate(tmp_path / "other.cert", "Vector-A1S1"))}
+    assert doctor.network(own).ok
+    check = doctor.certificate(own)
+    assert not check.ok and "other.cert" in check.detail and "wire-pod" in check.remedy
+
+
+def test_nobody_at_the_address(tmp_path):
+    with socket.socket() as closed:  # bound and not listening: refused
+        closed.bind(("127.0.0.1", 0))
+        config = {"name": "Vector-A1B2", "ip": "127.0.0.1", "port": str(closed.getsockname()[1]), "cert": str(certificate(tmp_path / "c", "x"))}
+        check = doctor.network(config)
+        assert not check.ok and f"127.0.0.1:{config['port']}" in check.detail and check.remedy
+
+
+def test_something_else_at_the_address(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        threading.Thread(target=lambda: other.accept()[0].sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n"), daemon=True).start()
+        check = doctor.certificate({"ip": "127.0.0.1", "port": str(other.getsockname()[1]), "cert": str(certificate(tmp_path / "c", "x"))})
+    assert not check.ok and "no TLS" in check.detail
+
+
+def test_token_that_the_robot_does_not_know(simulator, tmp_path):
+    text = (simulator.home / ".anki_vector" / "sdk_config.ini").read_text().replace(section(simulator)["guid"], "wrong")
+    ini(tmp_path, text)
+    check = list(doctor.robot(simulator.serials[0], tmp_path))[-1]
+    assert not check.ok and "token" in check.detail
+
+
+def test_report_tells_needed_from_optional():
+    checks = [doctor.Check("python", True, "3.12"), doctor.Check("gpu", False, "none", "a driver", True)]
+    assert "All that is needed works" in doctor.readable({"checks": [vars(check) for check in checks]})
+    text = doctor.readable({"checks": [vars(check) for check in [*checks, doctor.Check("egl", False, "no", "install it")]]})
+    assert "FAIL  egl" in text and "-> install it" in text and "1 of what is needed does not work" in text
+
+
+def test_simulated_robot_answers_and_json_is_whole(capfd):
+    code = main(["doctor", "--robot", "sim", "--json"])
+    checks = {check["name"]: check for check in json.loads(capfd.readouterr().out)["checks"]}
+    for name in ("robot sim", "camera", "battery"):
+        assert checks[name]["ok"], checks[name]
+    assert code == (0 if all(check["ok"] or check["optional"] for check in checks.values()) else 1)

@@ -1,0 +1,111 @@
+"""Vectors in front of photographs."""
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+
+from vector_tl.capture.run import capture
+from vector_tl.capture.settings import CaptureSettings
+from vector_tl.errors import UserError
+from vector_tl.data.dataset import load_dataset
+from vector_tl.sim.render.backdrop import BackdropCamera, Plate
+from vector_tl.sim.world.room import make_room
+from vector_tl.sim.world.scene import CameraMotion, VectorPose
+
+VIEWER, FAR = VectorPose(0, 0, 0), VectorPose(220, 20, 2.0)
+
+
+def photograph(path, size_wh=(640, 360), color=(150, 120, 90)):
+    """A wall above a floor, with a bright window on the left."""
+    width, height = size_wh
+    picture = np.empty((height, width, 3), np.uint8)
+    picture[: height // 2], picture[height // 2 :] = color, tuple(c // 2 for c in color)
+    picture[: height // 3, : width // 4] = 255
+    cv2.imwrite(str(path), picture[..., ::-1])
+    return path
+
+
+@pytest.fixture(scope="module")
+def camera(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("photographs")
+    photograph(folder / "a.png")
+    (folder / "broken.jpg").write_bytes(b"no picture")
+    photograph(folder / "tiny.png", (64, 36))
+    camera = BackdropCamera(folder)
+    yield camera
+    camera.close()
+
+
+def shoot(camera, *vectors, seed=0):
+    shot = camera.shoot(vectors, 0, CameraMotion(), np.random.default_rng(seed))
+    return shot, cv2.cvtColor(cv2.imdecode(np.frombuffer(shot.jpeg, np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB).astype(int)
+
+
+def test_the_photograph_stays_and_the_vector_stands_in_its_box(camera, caplog):
+    for seed in range(3):
+        camera.enter(make_room(seed))
+        assert camera.name == "a.png", "what cannot be read or is too small is left out"
+    _, empty = shoot(camera, VIEWER)
+    shot, picture = shoot(camera, VIEWER, FAR)
+    (box,) = shot.boxes
+    x1, y1, x2, y2 = map(int, box.xyxy)
+    changed = np.abs(picture - empty).max(axis=2) > 40
+    rows, columns = np.nonzero(changed[:330])
+    assert x1 - 3 <= columns.min() and columns.max() <= x2 + 3 and y1 - 3 <= rows.min()
+    assert changed[y1:y2, x1:x2].mean() > 0.4
+    assert np.abs(picture[: y1 - 10] - (150, 120, 90))[:, 200:].max() < 12, "far from it the wall is as it was"
+    assert {"broken.jpg", "tiny.png"} <= {word for record in caplog.records for word in record.getMessage().replace("/", " ").split()} or not caplog.records
+    assert shot.background == "a.png"
+    assert shoot(camera, VIEWER, FAR)[0].jpeg == shot.jpeg, "the same for the same seed"
+
+
+def test_light_comes_from_where_the_photograph_is_bright(tmp_path):
+    plate = Plate(cv2.imread(str(photograph(tmp_path / "p.png")))[..., ::-1], (640, 360))
+    across, light = plate.lamp()
+    assert across < -0.5 and (light > 0.3).all() and plate.own
+    assert not Plate(np.zeros((480, 640, 3), np.uint8), (640, 360)).own
+    assert plate.floor_color() == pytest.approx(np.square(np.array([75, 60, 45]) / 255), abs=0.02)
+
+
+def test_no_photographs_is_said(tmp_path):
+    with pytest.raises(UserError, match="no pictures"):
+        BackdropCamera(tmp_path)
+    (tmp_path / "a.jpg").write_bytes(b"no picture")
+    camera = BackdropCamera(tmp_path)
+    with pytest.raises(UserError, match="None of the photographs"):
+        camera.enter(make_room(0))
+    camera.close()
+
+
+def test_a_capture_before_photographs_is_labelled_and_says_which(tmp_path):
+    (tmp_path / "kitchen").mkdir()
+    photograph(tmp_path / "kitchen" / "a.png")
+    photograph(tmp_path / "kitchen" / "b.jpg", (800, 600))
+    settings = CaptureSettings(data=tmp_path / "data", count=4, pictures_per_session=2, backgrounds=tmp_path / "kitchen", negative_share=0.0)
+    result = capture(settings)
+    assert result["kept"] == 4
+    data = load_dataset(tmp_path / "data", "all")
+    assert {item.session for item in data.items} == {"room-kitchen-0-000", "room-kitchen-0-001"} and all(len(item.boxes_norm) for item in data.items)
+    about = [json.loads(path.read_text()) for path in sorted((tmp_path / "data" / "sessions").glob("*.json"))]
+    assert [{shot["background"] for shot in one["shots"]} for one in about] == [{"a.png"}, {"b.jpg"}] and about[0]["backgrounds"] == "kitchen"
+
+
+def test_the_head_stands_as_it_did_for_the_photograph(tmp_path):
+    """A raised head sees the ground's Vectors lower; the pose that the world gives does not count."""
+    lower_edges = []
+    for head_rad in (None, 0.0, 0.2):
+        folder = tmp_path / str(head_rad)
+        (folder / "images" / "mine").mkdir(parents=True)
+        photograph(folder / "images" / "mine" / "a.png")
+        if head_rad is not None:
+            (folder / "sessions").mkdir()
+            (folder / "sessions" / "mine.json").write_text(json.dumps({"shots": [{"name": "a", "head_rad": head_rad}]}))
+        camera = BackdropCamera(folder)
+        camera.enter(make_room(1))
+        shot, _ = shoot(camera, VectorPose(0, 0, 0, head_angle_rad=-0.3), FAR)
+        lower_edges.append(shot.boxes[0].xyxy[3])
+        camera.close()
+    assert lower_edges[0] == lower_edges[1]
+    assert 60 < lower_edges[2] - lower_edges[1] < 100  # 353 px to the radian in the middle; the lens rises with the head too

@@ -1,0 +1,276 @@
+"""The rendered camera: exact boxes, repeatable bytes, and parts that move the way they should."""
+
+import math
+
+import cv2
+import numpy as np
+import pytest
+
+from vector_tl.robot.sim_features import FEATURES
+from vector_tl.sim.render import textures
+from vector_tl.sim.render.camera import VectorCamera, rolled
+from vector_tl.sim.render.decor import furnish
+from vector_tl.sim.render.mesh import CAMERA_MM, RIB_PITCH_MM, camera_matrix, part_matrices, pitch_about, vector_parts
+from vector_tl.sim.render.renderer import OWN_BODY, indexed, near_first
+from vector_tl.sim.world.room import make_room
+from vector_tl.sim.world.scene import CameraMotion, Exposure, VectorPose
+from vector_tl.sim.render.shapes import Material, box, ellipsoid, lathe, moved
+from vector_tl.sim.render.things import KINDS, thing
+from vector_tl.sim.world.world import World
+
+STILL = CameraMotion()
+
+
+@pytest.fixture(scope="module")
+def camera():
+    camera = VectorCamera()
+    camera.enter(make_room(3))
+    yield camera
+    camera.close()
+
+
+def shoot(camera, distance_mm, bearing_deg=0.0, heading_deg=0.0, viewer=None, seed=0):
+    bearing = math.radians(bearing_deg)
+    viewer = viewer or VectorPose(-100, 0, 0)
+    target = VectorPose(-100 + distance_mm * math.cos(bearing), distance_mm * math.sin(bearing), math.radians(heading_deg))
+    return camera.shoot((viewer, target), 0, STILL, np.random.default_rng(seed))
+
+
+def test_picture_is_what_a_vector_sends(camera):
+    shot = shoot(camera, 200)
+    assert cv2.imdecode(np.frombuffer(shot.jpeg, np.uint8), cv2.IMREAD_COLOR).shape == (360, 640, 3)
+    assert 5_000 < len(shot.jpeg) < 80_000
+
+
+@pytest.mark.parametrize("distance_mm", [150, 250, 400])
+def test_box_height_follows_the_pinhole(camera, distance_mm):
+    (box_,) = shoot(camera, distance_mm, heading_deg=90).boxes
+    x1, y1, x2, y2 = box_.xyxy
+    lens_to_target_mm = distance_mm - CAMERA_MM[0]
+    # side view: the nearest parts are about 29 mm nearer than the origin
+    expected = 353 * 68 / (lens_to_target_mm - 20)
+    assert y2 - y1 == pytest.approx(expected, rel=0.2)
+    assert abs((x1 + x2) / 2 - 320) < 45
+
+
+def test_target_to_the_left_is_left_in_the_picture(camera):
+    left, right = shoot(camera, 300, 20).boxes[0].xyxy, shoot(camera, 300, -20).boxes[0].xyxy
+    assert left[2] < 320 < right[0]
+
+
+def test_target_behind_is_not_boxed(camera):
+    assert shoot(camera, 300, 180).boxes == ()
+
+
+def test_same_call_gives_same_bytes():
+    pictures = []
+    for _ in range(2):
+        camera = VectorCamera()
+        camera.enter(make_room(8))
+        pictures.append([shoot(camera, 180, seed=s).jpeg for s in (1, 2)])
+        camera.close()
+    assert pictures[0] == pictures[1]
+    assert pictures[0][0] != pictures[0][1]
+
+
+def test_own_treads_hide_what_is_below(camera):
+    """The box ends where the viewer's own body begins: pixels of its id never count as the target's."""
+    low = shoot(camera, 110, 35, viewer=VectorPose(-100, 0, 0, head_angle_rad=math.radians(-15)))
+    assert low.boxes and low.boxes[0].visible_px > 0
+    _, ids = camera._lens.warp(*camera._renderer.render((VectorPose(-100, 0, 0, head_angle_rad=-0.26), VectorPose(0, 60, 0)), 0))
+    assert (ids == 200).sum() > 500
+
+
+def test_head_up_moves_things_down(camera):
+    level, up = (shoot(camera, 300, viewer=VectorPose(-100, 0, 0, head_angle_rad=a)).boxes[0].xyxy for a in (0.0, 0.2))
+    assert up[1] > level[1] + 30
+
+
+def test_an_exposure_set_by_hand_is_as_bright_as_it_says_and_smears_for_as_long():
+    camera, vectors = VectorCamera(), (VectorPose(-100, 0, 0), VectorPose(120, 0, 2.0))
+    try:
+        camera.enter(make_room(3))
+
+        def picture(exposure, motion=STILL):
+            jpeg = camera.shoot(vectors, 0, motion, np.random.default_rng(0), exposure=exposure).jpeg
+            return cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_GRAYSCALE).astype(float)
+
+        auto = picture(None).mean()
+        dark, middle, bright = (picture(Exposure(ms, gain)).mean() for ms, gain in ((1, 0.2), (12, 0.5), (67, 4.0)))
+        assert dark < 30 < bright and dark < middle < bright and bright > 200
+        assert picture(Exposure(20, 1.5)).mean() == pytest.approx(picture(Exposure(30, 1.0)).mean(), abs=1), "what counts is the product"
+        assert abs(picture(None).mean() - auto) > 1, "the exposure control goes on from what was set, and takes its time"
+        turning = CameraMotion(turn_radps=2.0)
+        short, long = (np.quantile(np.abs(np.diff(picture(Exposure(ms, 20 / ms), turning), axis=1)), 0.995) for ms in (5, 60))
+        assert long < 0.7 * short, "edges are smeared"
+    finally:
+        camera.close()
+
+
+def test_the_lift_blocks_the_view_half_way_up(camera):
+    def own_share(lift_mm):
+        _, ids = camera._lens.warp(*camera._renderer.render((VectorPose(-100, 0, 0, lift_height_mm=lift_mm),), 0))
+        return (ids == OWN_BODY).mean()
+
+    assert own_share(68) > own_share(32) + 0.2 and own_share(68) > own_share(92) + 0.2
+
+
+def test_eyes_blink_widen_half_close_and_take_a_programs_colour(camera):
+    world = World(3, robots=1, targets=1)
+    openings = []
+    for moment in range(0, 60_000, 20):
+        world.advance(moment)
+        openings.append(world.pose(1).eyes_open)
+    assert min(openings) < 0.1 and any(0.4 < opening < 0.8 for opening in openings) and max(openings) > 1.1
+
+    def eyes(**pose):
+        light, ids = camera._renderer.render((VectorPose(-100, 0, 0), VectorPose(80, 0, math.pi, **pose)), 0)
+        return np.where((ids == 2)[..., None], light, 0).sum(axis=(0, 1))  # red, green, blue
+
+    shut, wide = eyes(eyes_open=0.0), eyes(eyes_open=1.3)
+    assert wide[2] > 1.1 * shut[2]
+    red, green = eyes(eye_rgb=(1.0, 0.0, 0.0)) - shut, eyes(eye_rgb=(0.0, 1.0, 0.0)) - shut
+    assert red[0] > 5 * abs(red[1]) and green[1] > 5 * abs(green[0])
+
+
+def test_a_glossy_floor_shows_the_robot_upside_down():
+    viewer, target = VectorPose(-100, 0, 0), VectorPose(150, 0, math.pi)
+
+    def below_its_feet(without):
+        camera = VectorCamera(without=without)
+        try:
+            camera.enter(make_room(12))
+            (light, ids), (bare, _) = (camera._renderer.render(vectors, 0) for vectors in ((viewer, target), (viewer, VectorPose(150, 1500, 0))))
+        finally:
+            camera.close()
+        rows, columns = np.nonzero(ids == 2)
+        patch = np.s_[rows.max() + 3 : rows.max() + 3 + (rows.max() - rows.min()) // 2, columns.min() : columns.max()]
+        floor = ids[patch] == 0
+        return np.abs(light[patch] - bare[patch])[floor].mean(axis=-1)
+
+    eyes_and_body, shadow_alone = below_its_feet(()), below_its_feet(("mirrors",))
+    assert np.quantile(eyes_and_body, 0.75) > 1.5 * np.quantile(shadow_alone, 0.75)
+
+
+def test_the_nearest_vectors_have_contact_shadows_however_many_there_are(camera):
+    viewer = VectorPose(-100, 0, 0)
+    far = tuple(VectorPose(-900, 200 * k, 0) for k in range(-2, 3))
+    (alone, ids), (crowded, _) = (camera._renderer.render((viewer, *others, VectorPose(100, 0, 1.0)), 0) for others in ((), far))
+    assert np.abs(alone - crowded)[ids == 0].max() < 0.2 * alone[ids == 0].mean()
+
+
+def test_details_add_parts_and_lights():
+    plain, detailed = vector_parts(details=False), vector_parts()
+    ribs = [name for name in detailed if name.startswith("left_ribs")]
+    assert ribs and all(len(detailed[name]) and not len(plain[name]) for name in ribs)
+    for part in ("head", "body"):  # patches and lens; lights and the time-of-flight sensor's glow
+        assert len(detailed[part]) > len(plain[part])
+    assert (detailed["body"][:, 13] > 0).any() and not (plain["body"][:, 13] > 0).any()
+
+
+def test_camera_frame_at_rest():
+    frame = camera_matrix(VectorPose(10, 20, 0))
+    assert np.allclose(frame[:3, 3], (10 + CAMERA_MM[0], 20, CAMERA_MM[2]))
+    assert np.allclose(frame[:3, :3], np.eye(3))
+
+
+def test_pitch_about_keeps_its_pivot_and_lifts_the_nose():
+    matrix = pitch_about(0.3, (-11.0, 47.5))
+    assert np.allclose(matrix @ (-11, 5, 47.5, 1), (-11, 5, 47.5, 1))
+    assert (matrix @ (50, 0, 47.5, 1))[2] > 47.5
+
+
+def test_lift_raises_the_fork_and_keeps_it_level():
+    low, high = (part_matrices(VectorPose(0, 0, 0, lift_height_mm=h))["fork"] for h in (32, 92))
+    at_fork = (30, 0, 20, 1)
+    assert 50 < (high @ at_fork)[2] - (low @ at_fork)[2] < 70
+    assert np.allclose(high[:3, :3], np.eye(3), atol=1e-9)
+
+
+def test_mesh_is_in_millimetres_and_mirrored():
+    parts = vector_parts()
+    every = np.concatenate([rows[:, :3] for rows in parts.values()])
+    assert np.allclose(every.max(axis=0), (38.9, 29.2, 67.5), atol=0.5)
+    right, left = (parts["upper_arm"][parts["upper_arm"][:, 1] * side > 0][:, 2] for side in (-1, 1))
+    assert abs(right.max() - left.max()) < 0.3  # the mesh's sagging right arm is raised
+
+
+CAN = lathe(np.array([[0, 0], [10, 0], [10, 30], [0, 30]]), Material())
+
+
+@pytest.mark.parametrize("shape", [box((10, 20, 30), Material()), CAN, ellipsoid((10, 20, 15), Material())])
+def test_shapes_stand_on_the_ground_with_unit_normals(shape):
+    assert shape[:, 2].min() == pytest.approx(0, abs=1e-4) and shape[:, 2].max() == pytest.approx(30, abs=1e-3)
+    assert np.allclose(np.linalg.norm(shape[:, 3:6], axis=1), 1, atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_things_are_finite_and_fit_their_footprint(kind):
+    rows = thing(kind, 50, 40, 120, np.random.default_rng(1), [0])
+    assert np.isfinite(rows).all() and len(rows) % 3 == 0
+    assert np.abs(rows[:, 0]).max() < 75 and rows[:, 2].max() < 170
+
+
+def test_rooms_differ_and_repeat():
+    assert make_room(5) == make_room(5) and make_room(5) != make_room(6)
+    decor = furnish(make_room(5))
+    assert np.array_equal(decor.surroundings, furnish(make_room(5)).surroundings)
+    assert all(t.shape == (textures.SIZE, textures.SIZE, 3) and t.dtype == np.uint8 for t in decor.textures)
+    assert decor.surroundings[:, 14].max() < len(decor.textures)
+
+
+def test_middle_of_every_room_is_free():
+    for seed in range(60):
+        room = make_room(seed)
+        for o in room.obstacles:
+            assert math.hypot(o.x_mm, o.y_mm) - o.half_x_mm >= 150
+            assert abs(o.x_mm) < room.half_x_mm and abs(o.y_mm) < room.half_y_mm
+
+
+@pytest.mark.parametrize("feature", FEATURES)
+def test_what_is_left_out_changes_the_picture_and_not_its_boxes(feature):
+    shots = []
+    for without in ((), (feature,)):
+        camera = VectorCamera(without=without)
+        try:
+            camera.enter(make_room(12))
+            shots.append(shoot(camera, 220, heading_deg=150))
+        finally:
+            camera.close()
+    assert shots[0].jpeg != shots[1].jpeg
+    np.testing.assert_allclose(shots[0].boxes[0].xyxy, shots[1].boxes[0].xyxy, atol=1.0)
+
+
+def test_without_a_mirror_image_the_floor_under_it_is_plain():
+    assert furnish(make_room(12)).ground_gloss > 0.15 and furnish(make_room(12), without=("mirrors",)).ground_gloss == 0
+    assert (furnish(make_room(12), without=("light",)).surroundings[:, 13] == 0).all()
+
+
+def test_a_rolling_shutter_leans_upright_things_over_with_their_ids():
+    ids = np.zeros((90, 160), np.uint8)
+    ids[:, 80] = 1
+    light = np.repeat(ids[..., None], 3, axis=2).astype(np.float32)
+    for turn in (2.0, -2.0):
+        _, leaned = rolled(light, ids, CameraMotion(turn_radps=turn), 5.0)
+        columns = leaned.argmax(axis=1)
+        assert columns[89] - columns[0] == pytest.approx(2 * 5 * math.copysign(1, turn), abs=1), "a camera that turns left sees later rows further right"
+        assert columns[45] == 80
+    same, _ = rolled(light, ids, CameraMotion(), 5.0)
+    assert same is light
+
+
+def test_ribs_run_with_the_treads_and_come_round():
+    still, half, round_ = (part_matrices(VectorPose(0, 0, 0, left_tread_mm=mm)) for mm in (0.0, RIB_PITCH_MM / 2, RIB_PITCH_MM))
+    assert set(still) == set(round_) != set(half)
+    low = {name: rows[rows[:, 2] < 0.5][:, 0].max() for name, rows in vector_parts().items() if name.startswith("left_ribs")}
+    assert len(set(np.round(list(low.values()), 3))) > 1
+
+
+def test_vertices_are_stored_once_and_triangles_sorted_by_distance():
+    rows = np.concatenate([moved(box((5, 5, 5), Material()), (x, 0, 0)) for x in (300, 100)]).astype(np.float32)
+    distinct, index = indexed(rows)
+    np.testing.assert_array_equal(distinct[index], rows)
+    assert len(distinct) < len(rows)
+    far = near_first(rows).reshape(-1, 3, 15)[:, :, 0].mean(axis=1)
+    half = len(far) // 2
+    assert (far[:half] < 200).all() and (far[half:] > 200).all()

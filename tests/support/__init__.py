@@ -1,0 +1,1 @@
+"""What tests of several rooms share: worlds, servers, browsers, scripted persons."""

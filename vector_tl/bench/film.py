@@ -1,0 +1,148 @@
+"""`vector-tl bench film`: a film of two detectors, times real time, detection included; its stages; whether memory stays as it is.
+
+The baseline is the same work one step after another in one thread: decode, detect, detect, draw, encode.
+"""
+
+import os
+import tempfile
+import threading
+import time
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+
+from vector_tl.bench.run import BenchSettings, Row
+from vector_tl.film.encode import FilmWriter
+from vector_tl.film.film import load_side_by_side
+from vector_tl.film.footage import open_footage
+from vector_tl.data.recording import RecordingWriter
+from vector_tl.film.reel import Reel, model_line
+from vector_tl.film.settings import FilmSettings
+from vector_tl.film.stage import THEMES, Stage, plan_frame
+from vector_tl.film.tally import Tally, judge
+from vector_tl.nets.checkpoint import load as load_network
+from vector_tl.robot.base import Frame
+
+FPS, SIZE_WH = 15, (640, 360)
+STAGES = ("decode", "detect", "draw", "encode")
+EAGER_PICTURES = 10
+MIB = 2**20
+
+
+def rows(settings: BenchSettings) -> tuple[str, list[Row]]:
+    """The device in words, and the rows. `settings.seconds` is how long the recording is that is filmed."""
+    seconds = max(settings.seconds, 2.0)
+    frames = round(seconds * FPS)
+    detectors = load_side_by_side([settings.model, settings.model], settings.device)
+    with tempfile.TemporaryDirectory() as place:
+        source = _record(Path(place) / "bench.mcap", frames)
+        stage_s = _one_after_another(source, Path(place) / "plain.mp4", detectors)
+        asked = FilmSettings(source, settings.model, settings.model, Path(place) / "film.mp4", no_report=True)
+        reel = Reel(asked, open_footage(source), detectors)
+        memory = Memory()
+        begin_s, begin_cpu_s = time.perf_counter(), time.process_time()
+        with memory:
+            reel.shoot()
+        took_s, cpu_s = time.perf_counter() - begin_s, time.process_time() - begin_cpu_s
+        eager_ms = _eager_ms(settings, source)
+    plain_s = sum(stage_s.values())
+    plain = "the same steps one after another in one thread"
+    table = [
+        Row("film_speed_x", seconds / took_s, "x", plain, seconds / plain_s),
+        Row("film_frames_per_s", frames / took_s, "1/s", plain, frames / plain_s),
+        Row("film_processor_ms", 1000 * cpu_s / frames, "ms"),
+    ]
+    for stage in STAGES:
+        same = ("torchvision's eager model([picture]), twice", eager_ms) if stage == "detect" else ()
+        table.append(Row(f"stage_{stage}_ms", 1000 * stage_s[stage] / frames, "ms", *same))
+    kept_mib = frames * 2 / 3 * SIZE_WH[0] * SIZE_WH[1] * 3 / MIB
+    table.append(Row("memory_growth_mib", memory.growth_mib(), "MiB", "the pictures of the film's last two thirds, kept", kept_mib))
+    where = torch.cuda.get_device_name() if str(detectors[0].device).startswith("cuda") else f"CPU, {os.cpu_count()} cores"
+    return f"{where}; {detectors[0].engine}; {seconds:g} s at {FPS} frames a second", table
+
+
+class Memory:
+    """Looks at the process's memory while a block runs."""
+
+    def __enter__(self) -> "Memory":
+        self._mib, self._ended = [], threading.Event()
+        self._thread = threading.Thread(target=self._work, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_exc) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def growth_mib(self) -> float:
+        """How much higher the highest of the last third lies than that of the second, in which all is set up; at least 0."""
+        third = max(len(self._mib) // 3, 1)
+        return max(0.0, max(self._mib[-third:]) - max(self._mib[third : 2 * third] or self._mib[:1]))
+
+    def _work(self) -> None:
+        page = os.sysconf("SC_PAGE_SIZE")
+        while True:
+            self._mib.append(int(Path("/proc/self/statm").read_text().split()[1]) * page / MIB)
+            if self._ended.wait(0.05):
+                return
+
+
+def _record(path: Path, frames: int) -> Path:
+    """A recording of something that moves as before a robot: a room of soft shapes passes by, with noise of a small camera."""
+    drawn = np.random.default_rng(0)
+    room = cv2.resize(drawn.integers(0, 256, (20, 120, 3), dtype=np.uint8), (SIZE_WH[0] * 4, SIZE_WH[1]), interpolation=cv2.INTER_CUBIC)
+    with RecordingWriter(path) as writer:
+        for index in range(frames):
+            x = int((1 - np.cos(index / 90)) * 1.49 * SIZE_WH[0])
+            picture = cv2.add(room[:, x : x + SIZE_WH[0]], drawn.integers(0, 12, (SIZE_WH[1], SIZE_WH[0], 3), dtype=np.uint8))
+            jpeg = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 75])[1].tobytes()
+            writer.frame(Frame(index, index * 1000 // FPS, index / FPS, jpeg))
+    return path
+
+
+def _one_after_another(source: Path, out: Path, detectors: list) -> dict[str, float]:
+    """Seconds of each stage."""
+    footage = open_footage(source)
+    names = [("model", model_line(detector, None)) for detector in detectors]
+    plan = plan_frame(SIZE_WH)
+    stage, writer = Stage(plan, THEMES["dark"], names, [0, 1], round(footage.seconds * footage.fps)), FilmWriter(out, footage.fps, plan.size_wh)
+    tallies, taken = [Tally(), Tally()], dict.fromkeys(STAGES, 0.0)
+    pictures = footage.pictures()
+
+    def timed(name: str, work):
+        begin_s = time.perf_counter()
+        result = work()
+        taken[name] += time.perf_counter() - begin_s
+        return result
+
+    def draw():
+        seen = [judge(f.boxes_xyxy, f.scores, None, SIZE_WH) for f in found]
+        for tally, what in zip(tallies, seen, strict=True):
+            tally.add(moment.t_s, what)
+        return stage.draw(index, moment.picture_rgb, seen, tallies, moment.line, f"{moment.t_s:.1f} s")
+
+    index = 0
+    while (moment := timed("decode", lambda: next(pictures, None))) is not None:
+        found = timed("detect", lambda: [detector(moment.picture_rgb) for detector in detectors])
+        frame = timed("draw", draw)
+        timed("encode", partial(writer.write, frame))
+        index += 1
+    timed("encode", writer.close)
+    return taken
+
+
+@torch.inference_mode()
+def _eager_ms(settings: BenchSettings, source: Path) -> float:
+    """Milliseconds for two calls of torchvision's own."""
+    network = load_network(settings.model)[0].eval().to(settings.device if settings.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu")
+    device = next(network.parameters()).device
+    taken = []
+    for moment, _ in zip(open_footage(source).pictures(), range(EAGER_PICTURES + 2)):
+        begin_s = time.perf_counter()
+        for _ in range(2):
+            network([torch.from_numpy(moment.picture_rgb).to(device).permute(2, 0, 1).float() / 255])
+        taken.append(time.perf_counter() - begin_s)
+    return 1000 * float(np.median(taken[2:]))

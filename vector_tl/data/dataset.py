@@ -1,0 +1,285 @@
+"""The data set on disk: pictures and YOLO labels in sessions, which never get divided between train, val and test.
+
+    images/<session>/<name>.jpg     pictures; any size, the format is told by content
+    labels/<session>/<name>.txt     a line `class cx cy w h` (0..1) for each box; empty: looked at, no Vector; no file: not labelled
+    splits.json                     session -> train | val | test; without it every session is test
+    sessions/<session>.json         where a session comes from (optional for reading)
+    data.yaml                       so that YOLO tools open the folder (optional for reading)
+"""
+
+import hashlib
+import json
+import logging
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from vector_tl.errors import UsageError, UserError
+from vector_tl.files import write_atomic
+from vector_tl.data.yolo import format_label, parse_label
+
+SPLITS = ("train", "val", "test")
+DEFAULT_SPLIT = "test"
+SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff")
+MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"BM", b"GIF8", b"II*\0", b"MM\0*")
+YAML_HEADER = "# Written by vector-tl from splits.json; change the splits there.\n"
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Item:
+    """A picture of the data set; `boxes_norm` (N, 4) is xyxy in 0..1 of the picture, None when nobody has labelled it yet."""
+
+    session: str
+    name: str
+    image_path: Path
+    boxes_norm: np.ndarray | None
+
+    def picture(self) -> np.ndarray:
+        """The picture (H, W, 3), RGB.
+
+        Raises:
+            UserError: the file cannot be read as a picture.
+        """
+        return read_picture(self.image_path)
+
+    def boxes_xyxy(self, size_wh: tuple[int, int]) -> np.ndarray:
+        """Boxes (N, 4) in pixels of a picture of `size_wh`, float32."""
+        boxes = np.zeros((0, 4)) if self.boxes_norm is None else self.boxes_norm
+        return (boxes * np.array([*size_wh, *size_wh])).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """The labelled pictures of one split, and how many of its pictures nobody has labelled."""
+
+    folder: Path
+    split: str
+    items: list[Item] = field(repr=False)
+    unlabelled: int
+    digest: str
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+
+def load_dataset(folder: Path, split: str = DEFAULT_SPLIT) -> DataSet:
+    """The labelled pictures of `split`, in the order of sessions and names; pictures themselves are read later.
+
+    Args:
+        split: train, val, test or all.
+
+    Raises:
+        UsageError: an unknown split.
+        UserError: no pictures or no labels there, or a broken label or splits file.
+    """
+    folder = Path(folder)
+    if split not in (*SPLITS, "all"):
+        raise UsageError(f"There is no split {split!r}; choose train, val, test or all.")
+    pictures = list_pictures(folder)
+    splits = read_splits(folder)
+    sessions = {session for session, _ in pictures}
+    if splits and (new := sessions - set(splits)):
+        log.warning("%d sessions are not in %s and count as %s, %s among them.", len(new), folder / "splits.json", DEFAULT_SPLIT, min(new))
+    chosen = {key: path for key, path in pictures.items() if split in ("all", splits.get(key[0], DEFAULT_SPLIT))}
+    if not chosen:
+        there = sorted({splits.get(s, DEFAULT_SPLIT) for s in sessions})
+        raise UserError(f"No session of {folder} is in split {split} (there is {', '.join(there)}); name sessions for it in {folder / 'splits.json'}.")
+    items = [Item(session, name, path, read_labels(label_path(folder, session, name))) for (session, name), path in chosen.items()]
+    labelled = [item for item in items if item.boxes_norm is not None]
+    if not labelled:
+        raise UserError(f"None of the {len(items)} pictures in split {split} of {folder} is labelled; label them with vector-tl label review --data {folder}.")
+    if unlabelled := len(items) - len(labelled):
+        log.warning("%d of %d pictures in split %s of %s are not labelled and are left out.", unlabelled, len(items), split, folder)
+    return DataSet(folder, split, labelled, unlabelled, digest(folder))
+
+
+def list_pictures(folder: Path) -> dict[tuple[str, str], Path]:
+    """All pictures of a data set, (session, name) -> path, sorted.
+
+    Raises:
+        UserError: there are none, or two files share a name (and so a label).
+    """
+    images = Path(folder) / "images"
+    if not images.is_dir():
+        raise UserError(f"{folder} is not a data set: it has no folder images/; make one with vector-tl capture --data {folder}.")
+    found: dict[tuple[str, str], Path] = {}
+    for path in sorted(p for p in images.glob("*/*") if is_picture_file(p)):
+        key = (path.parent.name, path.stem)
+        if key in found:
+            raise UserError(f"{found[key]} and {path} would share one label file; rename one of them.")
+        found[key] = path
+    if stray := sum(is_picture_file(p) for p in images.iterdir()):
+        log.warning("%d pictures lie directly in %s and are left out; move them into a folder for their session.", stray, images)
+    if not found:
+        raise UserError(f"There are no pictures in {images}/<session>/; take some with vector-tl capture --data {folder}.")
+    return found
+
+
+def is_picture_file(path: Path) -> bool:
+    """Whether a file is meant as a picture: by its content or at least by its suffix; hidden files are not."""
+    if path.name.startswith(".") or not path.is_file():
+        return False
+    if path.suffix.lower() in SUFFIXES:
+        return True
+    with path.open("rb") as file:
+        start = file.read(12)
+    return start.startswith(MAGIC) or (start[:4] == b"RIFF" and start[8:] == b"WEBP")
+
+
+def decode(data: bytes) -> np.ndarray | None:
+    """An encoded picture of any format to (H, W, 3) uint8 RGB; None when it cannot be read."""
+    try:
+        picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    except cv2.error:  # empty, or larger than OpenCV takes
+        return None
+    return None if picture is None else cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
+
+
+def read_picture(path: Path) -> np.ndarray:
+    """The picture in a file, (H, W, 3) uint8 RGB.
+
+    Raises:
+        UserError: missing or not readable as a picture.
+    """
+    try:
+        picture = decode(Path(path).read_bytes())
+    except OSError as error:
+        raise UserError(f"Cannot read the picture {path}: {error.strerror}.") from error
+    if picture is None:
+        raise UserError(f"{path} is not a readable picture; take it again or delete it.")
+    return picture
+
+
+def image_path(folder: Path, session: str, name: str, suffix: str = ".jpg") -> Path:
+    """Where a picture lies."""
+    return Path(folder) / "images" / _plain(session) / (_plain(name) + suffix)
+
+
+def label_path(folder: Path, session: str, name: str) -> Path:
+    """Where a picture's label lies."""
+    return Path(folder) / "labels" / _plain(session) / (_plain(name) + ".txt")
+
+
+def _plain(name: str) -> str:
+    if not name or name.startswith(".") or "/" in name or "\\" in name:
+        raise UserError(f"{name!r} cannot name a session or picture; use letters, digits, - and _.")
+    return name
+
+
+def read_labels(path: Path) -> np.ndarray | None:
+    """Boxes (N, 4), xyxy in 0..1, of a label file; None when there is no such file.
+
+    Raises:
+        UserError: a broken line, named with file and number.
+    """
+    try:
+        data = path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise UserError(f"Cannot read the label {path}: {error.strerror}.") from error
+    return parse_label(data, path)
+
+
+def write_item(folder: Path, session: str, name: str, picture: bytes, boxes_xyxy: np.ndarray | None, size_wh: tuple[int, int], suffix: str = ".jpg") -> Path:
+    """Add an encoded picture and its label; the picture comes first, so a crash leaves it unlabelled rather than wrongly labelled.
+
+    Args:
+        boxes_xyxy: (N, 4) in pixels, (0, 4) for looked at and no Vector; None writes no label.
+        size_wh: of the picture.
+
+    Raises:
+        UserError: picture or label is there already, or cannot be written.
+    """
+    image, label = image_path(folder, session, name, suffix), label_path(folder, session, name)
+    for path in (image, label):
+        if path.exists():
+            raise UserError(f"{path} exists already and is kept; choose another session.")
+    write_atomic(image, picture)
+    if boxes_xyxy is not None:
+        write_atomic(label, format_label(boxes_xyxy, size_wh))
+    return image
+
+
+def write_label(folder: Path, session: str, name: str, boxes_xyxy: np.ndarray, size_wh: tuple[int, int], overwrite: bool = False) -> Path:
+    """Write the label of a picture that is there; an existing one is replaced only with `overwrite`."""
+    path = label_path(folder, session, name)
+    if path.exists() and not overwrite:
+        raise UserError(f"{path} exists already and is kept; delete it to label the picture anew.")
+    write_atomic(path, format_label(boxes_xyxy, size_wh))
+    return path
+
+
+def write_session(folder: Path, session: str, provenance: dict) -> Path:
+    """Write sessions/<session>.json: robot, intrinsics, time, simulator seed, versions. Whoever takes the session keeps it up to date."""
+    path = Path(folder) / "sessions" / (_plain(session) + ".json")
+    write_atomic(path, json.dumps(provenance, indent=1, allow_nan=False) + "\n")
+    return path
+
+
+def read_splits(folder: Path) -> dict[str, str]:
+    """splits.json: session -> train, val or test; empty when there is no such file.
+
+    Raises:
+        UserError: it is not of that form.
+    """
+    path = Path(folder) / "splits.json"
+    if not path.exists():
+        return {}
+    try:
+        splits = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} is not readable JSON ({error}); correct or delete it.") from error
+    if not isinstance(splits, dict) or not all(isinstance(v, str) for v in splits.values()):
+        raise UserError(f"{path} must be an object that gives each session its split, such as {{\"kitchen\": \"train\"}}.")
+    for session, split in splits.items():
+        if split not in SPLITS:
+            raise UserError(f"{path} puts session {session} into {split!r}; choose train, val or test.")
+    return splits
+
+
+def write_splits(folder: Path, splits: dict[str, str]) -> None:
+    """Write splits.json, and data.yaml after it."""
+    write_atomic(Path(folder) / "splits.json", json.dumps(dict(sorted(splits.items())), indent=0) + "\n")
+    write_data_yaml(folder)
+
+
+def extend_splits(folder: Path, sessions: list[str], shares: tuple[float, float, float] = (0.7, 0.15, 0.15)) -> dict[str, str]:
+    """Give every session that has no split yet the one that lacks most of its share; what is assigned already stays.
+
+    Args:
+        shares: of train, val and test, counted in sessions.
+    """
+    splits = read_splits(folder)
+    for session in sessions:
+        if session not in splits:
+            count = [sum(v == s for v in splits.values()) for s in SPLITS]
+            lacking = [share * (len(splits) + 1) - n for share, n in zip(shares, count, strict=True)]
+            splits[_plain(session)] = SPLITS[int(np.argmax(lacking))]
+    write_splits(folder, splits)
+    return splits
+
+
+def write_data_yaml(folder: Path) -> None:
+    """Write data.yaml for YOLO tools from splits.json; a file that somebody else wrote is left alone."""
+    path = Path(folder) / "data.yaml"
+    if path.exists() and not path.read_text(encoding="utf-8", errors="replace").startswith(YAML_HEADER):
+        log.warning("%s was not written by vector-tl and is left as it is.", path)
+        return
+    splits = read_splits(folder)
+    # JSON lists are YAML too, and quote every name as it needs
+    lines = [f"{split}: {json.dumps(sorted(f'images/{s}' for s, v in splits.items() if v == split))}\n" for split in SPLITS]
+    write_atomic(path, YAML_HEADER + "".join(lines) + "nc: 1\nnames: [vector]\n")
+
+
+def digest(folder: Path) -> str:
+    """SHA-256 over all labels and splits, the same wherever the folder lies and whatever its line ends; pictures do not count."""
+    folder, total = Path(folder), hashlib.sha256()
+    for path in sorted((folder / "labels").glob("*/*.txt")):
+        data = path.read_bytes().replace(b"\r\n", b"\n")
+        total.update(f"{path.parent.name}/{path.name}\0{len(data)}\0".encode() + data)
+    total.update(json.dumps(read_splits(folder), sort_keys=True).encode())
+    return total.hexdigest()

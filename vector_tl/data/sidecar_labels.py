@@ -1,0 +1,43 @@
+"""What is really in a picture, where somebody has said so: YOLO labels of a data set, or in a folder beside a video or recording.
+
+    DATA/images/<session>/<name>.jpg    DATA/labels/<session>/<name>.txt
+    run.mcap, clip.mp4                  run.labels/000012.txt, clip.labels/000012.txt     of the frame with that index, counted from 0
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from vector_tl.data.dataset import read_labels
+
+
+def label_of_picture(path: Path) -> np.ndarray | None:
+    """Boxes (N, 4) in 0..1 of a data set's picture; None when it has no label.
+
+    Raises:
+        UserError: a broken line in the label file.
+    """
+    path = Path(path).absolute()
+    session = path.parent
+    if session.parent.name != "images":
+        return None
+    return read_labels(session.parent.parent / "labels" / session.name / f"{path.stem}.txt")
+
+
+def labels_beside(source: Path) -> Path | None:
+    """The folder with labels of a video's or recording's frames, if there is one."""
+    folder = Path(source).with_suffix(".labels")
+    return folder if folder.is_dir() else None
+
+
+def label_of_frame(folder: Path, index: int) -> np.ndarray | None:
+    """Boxes (N, 4) in 0..1 of a frame; None when it has no label."""
+    return read_labels(folder / f"{index:06d}.txt")
+
+
+def boxes_in_pixels(boxes_norm: np.ndarray | None, picture_rgb: np.ndarray) -> np.ndarray | None:
+    """The same in pixels of the picture (H, W, 3), float32."""
+    if boxes_norm is None:
+        return None
+    height, width = picture_rgb.shape[:2]
+    return (boxes_norm.reshape(-1, 4) * np.array([width, height, width, height])).astype(np.float32)

@@ -1,0 +1,245 @@
+"""Between the loop and whoever looks on: what the loop does now, one way; start, pause and stop, the other way.
+
+The loop posts references to what it has at hand anyway; whoever looks on makes text and pictures of them, in threads of their own. A person's word goes
+past the loop: pause and stop close the switch before the wheels and stop them, whatever the loop is at.
+"""
+
+import contextlib
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from vector_tl.errors import UserError
+from vector_tl.find.behaviour import Command
+from vector_tl.find.settings import FindSettings
+from vector_tl.find.track import Target
+from vector_tl.robot.base import Frame, Robot, RobotState
+
+ACTIONS = ("start", "pause", "stop")
+SAID = {"waiting": "waiting for a person's start", "running": "let go by a person", "paused": "paused by a person", "stopped": "stopped by a person"}
+LOG_LINES = 200
+STALE_S = 0.35  # what is decided on an older picture is decided late
+RATE_OVER = 30  # frames
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One turn of the loop."""
+
+    frame: Frame
+    size_wh: tuple[int, int]  # of the picture
+    boxes_xyxy: np.ndarray  # (N, 4)
+    scores: np.ndarray  # (N,)
+    state: RobotState
+    command: Command
+    sent: bool  # whether the wheels were granted
+    target: Target | None
+    now_s: float  # by the link's clock, when it was decided
+    lag_s: float  # how long the picture was under way
+
+
+@dataclass(frozen=True)
+class Also:
+    """What the second detector, which never steers, saw last."""
+
+    name: str
+    image_id: int
+    boxes_xyxy: np.ndarray  # (N, 4)
+    scores: np.ndarray  # (N,)
+    ms: float  # JPEG to boxes
+
+
+class Live:
+    """A run's board and its switch.
+
+    Attributes:
+        robot: the robot behind the switch; the loop is to use no other.
+        state: `waiting` for its first start, `running`, `paused`, `stopped` for good.
+        about: facts of the run that do not change.
+    """
+
+    def __init__(self, robot: Robot, settings: FindSettings, about: dict | None = None):
+        self.robot, self._robot = Switched(robot, self), robot
+        self.settings, self.about = settings, about or {}
+        self.state = "waiting" if settings.waits_for_start() else "running"
+        self.shown: Shown | None = None
+        self.also: Also | None = None
+        self.ended: str | None = None
+        self.dropped = self.stale = 0
+        self.laps_ms: dict[str, list[float]] = {}
+        self.commands_ms: list[float] = []
+        self._lock = threading.Lock()
+        self._held_s, self._held_since_s = 0.0, robot.now_s()
+        self._log: deque[tuple[int, float, str]] = deque(maxlen=LOG_LINES)  # number, seconds of the run, line
+        self._lines, self._last_id, self._id_step = 0, None, None
+        self._times_s: deque[float] = deque(maxlen=RATE_OVER)
+
+    # -- the switch ---------------------------------------------------------------------------------------------------
+
+    @property
+    def running(self) -> bool:
+        return self.state == "running"
+
+    @property
+    def stopped(self) -> bool:
+        return self.state == "stopped"
+
+    def press(self, action: str) -> None:
+        """A person wants `start` (or to go on), `pause` or `stop`. After the last two the wheels have been stopped when this returns.
+
+        Raises:
+            ValueError: another word.
+        """
+        if action not in ACTIONS:
+            raise ValueError(f"there is no action {action!r}")
+        self.set(action)
+        if action != "start":
+            self._robot.stop()
+        elif self.running:
+            self.robot.catch_up()
+
+    def set(self, action: str) -> None:
+        """The switch alone, at once: from now on nothing but a stop goes to the wheels, or, with `start`, what the loop decides."""
+        with self._lock:
+            was, now_s = self.state, self._robot.now_s()
+            if was == "stopped" or self.ended is not None or (action == "pause" and was == "waiting"):
+                return
+            self.state = {"start": "running", "pause": "paused", "stop": "stopped"}[action]
+            if was == "running" and self.state != was:
+                self._held_since_s = now_s
+            elif was != "running" and self.state == "running":
+                self._held_s += now_s - self._held_since_s
+
+    def held_s(self) -> float:
+        """For how long, by the link's clock, a person has held the run so far; its time limit does not count them."""
+        with self._lock:
+            return self._held_s + (0.0 if self.running else self._robot.now_s() - self._held_since_s)
+
+    # -- the board ----------------------------------------------------------------------------------------------------
+
+    def watch(self, laps_ms: dict[str, list[float]], commands_ms: list[float]) -> None:
+        """The run begins. Where the loop notes its times: stages, and from JPEG to command; both only grow."""
+        self.laps_ms, self.commands_ms = laps_ms, commands_ms
+        with self._lock:
+            self._held_s, self._held_since_s = 0.0, self._robot.now_s()
+
+    def post(self, shown: Shown) -> None:
+        """Show this from now on. Costs the loop some microseconds."""
+        image_id = shown.frame.image_id
+        if self._last_id is not None and image_id > self._last_id:
+            gap = image_id - self._last_id
+            self._id_step = min(self._id_step or gap, gap)  # some cameras count in steps
+            self.dropped += gap // self._id_step - 1
+        self._last_id = image_id
+        self.stale += shown.now_s - shown.frame.received_s + shown.lag_s > STALE_S
+        self._times_s.append(time.monotonic())
+        self.shown = shown
+
+    def note(self, t_s: float, line: str) -> None:
+        """A line for the log."""
+        with self._lock:
+            self._lines += 1
+            self._log.append((self._lines, t_s, line))
+
+    def log(self, after: int = 0) -> list[tuple[int, float, str]]:
+        """The lines since number `after`, as far as they are kept."""
+        with self._lock:
+            return [entry for entry in self._log if entry[0] > after]
+
+    def fps(self) -> float | None:
+        """Turns of the loop a second, lately."""
+        times_s = list(self._times_s)
+        return (len(times_s) - 1) / (times_s[-1] - times_s[0]) if len(times_s) > 1 and times_s[-1] > times_s[0] else None
+
+    def now_s(self) -> float:
+        return self._robot.now_s()
+
+    def newest_state(self) -> RobotState | None:
+        """Newer than the loop's, when that waits for a frame; None without a link."""
+        try:
+            return self._robot.state()
+        except UserError:
+            return None
+
+    def battery(self):
+        """The SDK's `BatteryStateResponse`, or None of a robot that has none; may take seconds."""
+        return self._robot.battery() if hasattr(self._robot, "battery") else None
+
+    def end(self, how: str) -> None:
+        """The run is over."""
+        with self._lock:
+            self.ended = self.ended or how
+
+
+class Switched:
+    """The robot as the loop has it: what moves it passes only while the switch says `running`."""
+
+    def __init__(self, robot: Robot, live: Live):
+        self._robot, self._live = robot, live
+        self._lift_mm: float | None = None  # wished for before the start
+
+    def __getattr__(self, name: str):
+        return getattr(self._robot, name)
+
+    def drive(self, left_mmps: float, right_mmps: float) -> bool:
+        """See `Robot.drive`."""
+        if not self._live.running:
+            return False
+        granted = self._robot.drive(left_mmps, right_mmps)
+        if self._live.running:
+            return granted
+        self._robot.stop()  # the switch was closed meanwhile: the stop has the last word
+        return False
+
+    def set_head(self, angle_rad: float) -> None:
+        """See `Robot.set_head`."""
+        if self._live.running:
+            self._robot.set_head(angle_rad)
+
+    def set_lift(self, height_mm: float) -> None:
+        """See `Robot.set_lift`; a wish from before the start is kept until then."""
+        if self._live.running:
+            self._robot.set_lift(height_mm)
+        else:
+            self._lift_mm = height_mm
+
+    def say(self, text: str) -> None:
+        """See `Robot.say`."""
+        if self._live.running:
+            self._robot.say(text)
+
+    def catch_up(self) -> None:
+        """The switch has been opened."""
+        if self._lift_mm is not None:
+            self._lift_mm, height_mm = None, self._lift_mm
+            self._robot.set_lift(height_mm)
+
+
+@contextlib.contextmanager
+def attended(live: Live) -> Iterator[None]:
+    """Within the block, keys in the terminal and, where asked for, the page and the second detector are at work."""
+    from vector_tl.find.live.keys import keys
+
+    settings = live.settings
+    with contextlib.ExitStack() as stack:
+        if settings.also is not None:
+            from vector_tl.find.live.second_detector import second_detector
+
+            stack.enter_context(second_detector(live, settings.also, settings.device))
+        if settings.page:
+            from vector_tl.find.live.server import served
+
+            stack.enter_context(served(live, settings.page_port))
+        stack.enter_context(keys(live))
+        try:
+            yield
+        except BaseException as error:
+            live.end(str(error) or type(error).__name__)
+            raise
+        finally:
+            done = live.shown is not None and live.shown.command.done
+            live.end("stopped by a person" if live.stopped else "found and reached" if done else "its time is up")

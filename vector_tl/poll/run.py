@@ -1,0 +1,142 @@
+"""A blind vote on which of two models people like better.
+
+vector-tl poll runs/first.mcap --left scratch --right transfer --out runs/poll
+"""
+
+import logging
+import shutil
+import tempfile
+import time
+from pathlib import Path
+
+from vector_tl.errors import UserError
+from vector_tl.files import refuse_existing, write_atomic
+from vector_tl.poll.page import export, take_votes, votes_csv
+from vector_tl.poll.settings import HOURS, PollSettings
+from vector_tl.poll.votes import Poll, is_poll, result, stamp
+
+log = logging.getLogger("vector_tl.poll")
+
+
+def poll(settings: PollSettings, left=None, right=None) -> dict:
+    """Make a poll, serve one, or say what came of it, as the settings ask.
+
+    Args:
+        settings: what `vector-tl poll` was told.
+        left: one detector, picture (H, W, 3) uint8 RGB and threshold -> `boxes_xyxy`, `scores`; loaded by `settings.left` when not given. `right` likewise.
+
+    Returns:
+        The JSON of `vector-tl poll --json`.
+
+    Raises:
+        UserError: no such poll, input or model; the folder exists; the port is taken; a file cannot be written.
+    """
+    settings.check()
+    if settings.csv:
+        refuse_existing(settings.csv, settings.overwrite)
+    opened = make(settings, left, right) if settings.makes else Poll(settings.input)
+    try:
+        if settings.hours is not None and not settings.makes:
+            opened.last(settings.hours)
+        return _asked(opened, settings)
+    finally:
+        opened.close()
+
+
+def make(settings: PollSettings, left=None, right=None) -> Poll:
+    """The new poll's folder, whole or not at all."""
+    from vector_tl.film.film import captions_of  # here: serving starts sooner without codecs
+    from vector_tl.film.footage import open_footage
+    from vector_tl.poll.films import render
+
+    folder = settings.out
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        what = "holds a poll already; serve it with" if is_poll(folder) else "exists already; choose another name, or if it is a poll:"
+        raise UserError(f"{folder} {what}: vector-tl poll {folder}")
+    if is_poll(settings.input):
+        raise UserError(f"{settings.input} is a poll, not something to make one of; give a recording, a video or a folder of pictures.")
+    open_footage(settings.input)  # what cannot be shown is told before models are loaded
+    if left is None or right is None:
+        from vector_tl.detect.engine import load
+
+        left = left or load(settings.left, settings.device)
+        right = right or load(settings.right, settings.device)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        part = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=folder.parent))
+    except OSError as error:
+        raise UserError(f"Cannot write {folder}: {error.strerror or error}. Choose another place.") from error
+    try:
+        (part / "films").mkdir()
+        names, facts = render(settings.input, part / "films", (left, right), settings.threshold, settings.fps, settings.width)
+        films = [
+            {"file": name, "model": str(getattr(model, "name", "?")), "caption": caption} | {word: str(getattr(model, word, "")) for word in ("arch", "init")}
+            for name, model, caption in zip(names, (left, right), captions_of(left, right), strict=True)
+        ]
+        facts |= {"hours": settings.hours or HOURS, "threshold": settings.threshold, "made_s": time.time(), "input": str(settings.input)}
+        facts |= {"question": settings.question, "contact": settings.contact, "invitations": settings.invitations}
+        Poll.create(part, films, **facts).close()
+        part.rename(folder)  # over an empty folder at most
+    except OSError as error:
+        raise UserError(f"Cannot write {folder}: {error.strerror or error}. Free some space or choose another place.") from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return Poll(folder)
+
+
+def _asked(opened: Poll, settings: PollSettings) -> dict:
+    """Do what was asked of a poll, in an order in which the answer is of the latest state."""
+    said = {"poll": str(opened.folder)}
+    if settings.take_votes:
+        try:
+            text = settings.take_votes.read_text(encoding="utf-8", errors="replace")
+        except OSError as error:
+            raise UserError(f"Cannot read {settings.take_votes}: {error.strerror or error}. Give a text file with the codes in it.") from error
+        said |= take_votes(opened, text)
+    if settings.close:
+        opened.end()
+    if settings.csv:
+        write_atomic(settings.csv, votes_csv(opened, settings.reveal))
+        said["csv"] = str(settings.csv)
+    if settings.export:
+        said["export"], said["files"] = str(settings.export), export(opened, settings.export, settings.reveal, settings.overwrite)
+        _invite(opened, f"{settings.url.rstrip('/')}/" if settings.url else "index.html")
+    if settings.result:
+        return said | result(opened, settings.reveal) | {"poll": str(opened.folder)}
+    if settings.serves:
+        said["address"] = _serve(opened, settings)
+    closes_s = opened.fact("closes_s")
+    return said | {"votes": opened.count(), "closes": stamp(closes_s), "closed": opened.closed()}
+
+
+def _serve(opened: Poll, settings: PollSettings) -> str:
+    from vector_tl.poll.server import PollServer, bind, poll_app
+
+    port = settings.port if settings.port is not None else opened.fact("port") or 0
+    with bind(settings.host, port) as bound:
+        port = bound.getsockname()[1]
+        opened.open()
+        opened.remember(port=port)
+        name = f"[{settings.host}]" if ":" in settings.host else settings.host
+        address = f"{settings.url.rstrip('/')}/" if settings.url else f"http://{name}:{port}/"
+        invitations = _invite(opened, address)
+        log.info("the poll is at %s (%s; %d votes so far; end with Ctrl-C)", address, _until(opened), opened.count())
+        if invitations:
+            log.info("a personal address for each voter is in %s", invitations)
+        PollServer(poll_app(opened, settings.host, settings.url), bound).serve_until_told()
+    return address
+
+
+def _invite(opened: Poll, base: str) -> Path | None:
+    """Write the personal addresses of a poll by invitation into its folder. Returns the file, or None for an open poll."""
+    count = opened.fact("invitations")
+    if not count:
+        return None
+    path = opened.folder / "invitations.txt"
+    write_atomic(path, "".join(f"{base}?i={opened.invitation(number)}\n" for number in range(1, count + 1)))
+    path.chmod(0o600)
+    return path
+
+
+def _until(opened: Poll) -> str:
+    return f"{'closed at' if opened.closed() else 'open until'} {stamp(opened.fact('closes_s'))}"

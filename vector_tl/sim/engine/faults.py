@@ -1,0 +1,157 @@
+"""What can go wrong with a robot, on demand. Every fault is logged when it begins and when it ends."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from vector_tl.errors import UserError
+from vector_tl.sim.world.world import World
+
+# name -> (what it does, its numbers with their defaults)
+FAULTS: dict[str, tuple[str, dict[str, float]]] = {
+    "camera_stall": ("no frames", {}),
+    "camera_drop": ("a share of the frames is not sent", {"share": 0.5}),
+    "camera_repeat": ("the last frame again and again", {}),
+    "camera_corrupt": ("frames of noise instead of JPEG", {}),
+    "camera_truncate": ("frames that break off half-way", {}),
+    "camera_latency": ("frames late, by up to `jitter_ms` more, in their order", {"latency_ms": 300, "jitter_ms": 0}),
+    "event_stall": ("no robot_state or other events", {}),
+    "event_latency": ("robot_state and other events late, by up to `jitter_ms` more, in their order", {"latency_ms": 300, "jitter_ms": 0}),
+    "control_latency": ("control granted and lost late, by up to `jitter_ms` more, in their order", {"latency_ms": 300, "jitter_ms": 0}),
+    "map_latency": ("maps of the nav map feed late, by up to `jitter_ms` more, in their order", {"latency_ms": 300, "jitter_ms": 0}),
+    "rpc_latency": ("answers late (wall time), by up to `jitter_ms` more", {"latency_ms": 200, "jitter_ms": 0}),
+    "rpc_stall": ("no answers to calls", {}),
+    "control_lost": ("the robot's own behaviour takes control and keeps it for as long", {}),
+    "abort_camera": ("camera streams break off", {}),
+    "abort_events": ("event streams break off", {}),
+    "abort_control": ("control streams break off", {}),
+    "abort_streams": ("all streams break off", {}),
+    "cliff": ("the front cliff sensors see an edge", {}),
+    "picked_up": ("a hand lifts the robot", {}),
+    "low_battery": ("the battery is almost empty", {}),
+    "touched": ("a hand lies on its back", {}),
+    "wake_word": ("somebody says: Hey Vector", {}),
+    "voice_command": ("somebody gives a voice command, `intent` as the SDK's UserIntentEvent counts them", {"intent": 39}),
+    "take_photo": ("somebody has it take a photo", {}),
+    "on_charger": ("a hand puts it onto its charger, which is where it woke up", {}),
+    "restart": ("the robot's server goes away for `ms` and comes back on the same port", {}),
+    "freeze": ("the whole process stands still for `ms` of wall time", {}),
+    "kill": ("the whole process is gone at once", {}),
+}
+MOMENTARY = {"abort_camera", "abort_events", "abort_control", "abort_streams", "freeze", "kill", "restart"}
+WITHOUT_MS = MOMENTARY - {"freeze", "restart"}  # over as soon as they have begun
+DEFAULT_MS = {"control_lost": 1000.0, "freeze": 1000.0, "restart": 500.0, "wake_word": 1000.0, "voice_command": 0.0, "take_photo": 0.0, "on_charger": 0.0}
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A checked request: `ms` of world time (None: until cleared), or for `count` frames."""
+
+    name: str
+    ms: float | None = None
+    count: int | None = None
+    numbers: dict[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, body: dict) -> "Fault":
+        """From the JSON of POST /fault.
+
+        Raises:
+            UserError: an unknown fault, a number that is none, or one that this fault does not have.
+        """
+        name = known_name(body.get("fault"))
+        known = FAULTS[name][1]
+        taken = numbers_of(name)
+        wrong = set(body) - {"fault", "serial", *taken}
+        if wrong:
+            raise UserError(f"{name} takes no {', '.join(sorted(wrong))}; it takes {', '.join(['serial', *taken])}.")
+        for key in body.keys() & {*taken}:
+            if isinstance(body[key], bool) or not isinstance(body[key], int | float) or not 0 <= body[key] < 1e9:
+                raise UserError(f"{key} of {name} must be a number from 0 on, not {body[key]!r}.")
+        if "count" in body and (not isinstance(body["count"], int) or body["count"] < 1):
+            raise UserError(f"count of {name} must be a whole number from 1 on, not {body['count']!r}.")
+        return cls(name, body.get("ms", DEFAULT_MS.get(name)), body.get("count"), {key: body.get(key, value) for key, value in known.items()})
+
+
+def known_name(name) -> str:
+    """The same name of a fault.
+
+    Raises:
+        UserError: there is no such fault.
+    """
+    if not isinstance(name, str) or name not in FAULTS:
+        raise UserError(f"There is no fault {name!r}; there are: clear, {', '.join(FAULTS)}.")
+    return name
+
+
+def numbers_of(name: str) -> list[str]:
+    """What can be said about a fault: `ms` where it lasts, `count` where it concerns frames, and its own numbers."""
+    ms = [] if name in WITHOUT_MS else ["ms"]
+    count = ["count"] if name.startswith("camera_") else []
+    return [*ms, *count, *FAULTS[name][1]]
+
+
+class Lateness:
+    """When what is sent late arrives: each later than asked by a draw of its own, none before the one that was sent before it."""
+
+    def __init__(self, seed: int, stream: int):
+        self._rng = np.random.default_rng([seed, 5, stream])
+        self._last_ms = 0.0
+
+    def after_ms(self, fault: Fault | None, now_ms: float) -> float:
+        """How long from now; without a fault only as long as what was sent before it is under way."""
+        late_ms = fault.numbers["latency_ms"] + self._rng.random() * fault.numbers["jitter_ms"] if fault else 0.0
+        self._last_ms = max(now_ms + late_ms, self._last_ms)
+        return self._last_ms - now_ms
+
+
+class LateStream:
+    """One robot's messages of one kind on their way to its clients."""
+
+    def __init__(self, world: World, seed: int, stream: int):
+        self._world, self._lateness, self._under_way = world, Lateness(seed, stream), 0
+
+    def send(self, fault: Fault | None, deliver: Callable[[], None], sent_ms: float | None = None) -> None:
+        """Call `deliver` at once, or late while `fault` is on; also after its end none overtakes another.
+
+        Args:
+            sent_ms: since when it is on its way, now when not given.
+        """
+        now_ms = self._world.t_ms
+        sent_ms = now_ms if sent_ms is None else sent_ms
+        left_ms = sent_ms + self._lateness.after_ms(fault, sent_ms) - now_ms
+        if left_ms <= 0 and not self._under_way:
+            deliver()
+            return
+
+        def arrive() -> None:
+            self._under_way -= 1
+            deliver()
+
+        self._under_way += 1
+        self._world.after(max(left_ms, 0.0), arrive)
+
+
+class CameraFaults:
+    """What happens to one robot's frames on their way out."""
+
+    def __init__(self, seed: int):
+        self._rng = np.random.default_rng([seed, 3])
+        self._last: tuple[int, int, bytes] | None = None
+
+    def passed(self, active: dict[str, Fault], picture: tuple[int, int, bytes]) -> tuple[int, int, bytes] | None:
+        """The frame (image id, time, JPEG) as it leaves, or None when it does not."""
+        image_id, t_ms, jpeg = picture
+        if "camera_stall" in active:
+            return None
+        if "camera_drop" in active and self._rng.random() < active["camera_drop"].numbers["share"]:
+            return None
+        if "camera_repeat" in active and self._last:
+            return self._last
+        self._last = picture
+        if "camera_corrupt" in active:
+            jpeg = self._rng.bytes(len(jpeg))
+        if "camera_truncate" in active:
+            jpeg = jpeg[: len(jpeg) // 2]
+        return image_id, t_ms, jpeg

@@ -1,0 +1,133 @@
+"""What the robot does by itself over some time: one step after another, all in the world's time.
+
+A routine is a generator that yields steps and hears of each how it ended:
+
+    how = yield drive(100.0, 60.0)
+
+Only callbacks of the world move it on, so that it is the same in real time and in lockstep, however large the steps.
+"""
+
+import math
+from collections.abc import Callable, Generator
+from typing import TYPE_CHECKING
+
+from vector_tl.sim.world.body import Done, Joint, Motion
+
+if TYPE_CHECKING:
+    from vector_tl.sim.engine.virtual import VirtualVector
+
+Cancel = Callable[[], None]
+Step = Callable[["VirtualVector", Done], Cancel]  # begins something, calls back once with how it ended; returns how to end it before
+Steps = Generator[Step, str, str | None]  # returns how it ended as a whole, None is "reached"
+ACCEL_MMPS2, ACCEL_RADPS2 = 200.0, 10.0
+
+
+class Routine:
+    """A running generator of steps. `done` hears "reached", "cancelled", "stalled", or what else the generator returns."""
+
+    def __init__(self, robot: "VirtualVector", steps: Steps, done: Done, animates: bool = False):
+        self._robot, self._steps, self._done = robot, steps, done
+        self._cancel: Cancel | None = None
+        self.animates, self.over = animates, False
+
+    def start(self) -> None:
+        self._go_on(None)
+
+    def cancel(self) -> None:
+        """End it and the step that it is at."""
+        if self.over:
+            return
+        cancel, self._cancel = self._cancel, None
+        if cancel:
+            cancel()
+        self._end("cancelled")
+
+    def _go_on(self, how: str | None) -> None:
+        if self.over:
+            return
+        if how == "cancelled":  # something else took the motors
+            self._end(how)
+            return
+        try:
+            step = self._steps.send(how)
+        except StopIteration as ended:
+            self._end(ended.value or "reached")
+            return
+        heard = False
+
+        def ended(how: str) -> None:
+            nonlocal heard
+            if not heard:
+                heard = True
+                self._go_on(how)
+
+        cancel = step(self._robot, ended)
+        if not heard:
+            self._cancel = cancel
+
+    def _end(self, how: str) -> None:
+        if not self.over:
+            self.over = True
+            self._steps.close()
+            self._done(how)
+
+
+def drive(mm: float, mmps: float, mmps2: float = ACCEL_MMPS2) -> Step:
+    """Straight on; negative is back."""
+    return _motion(False, mm, mmps, mmps2, 0.1)
+
+
+def turn(rad: float, radps: float, radps2: float = ACCEL_RADPS2) -> Step:
+    """On the spot; positive is left."""
+    return _motion(True, rad, radps, radps2, 1e-4)
+
+
+def _motion(turns: bool, left: float, speed: float, accel: float, least: float) -> Step:
+    def begin(robot, done):
+        if abs(left) < least:
+            done("reached")
+        else:
+            robot.body.run(Motion(turns, left, speed, accel, done))
+        return robot.body.end_motion
+
+    return begin
+
+
+def joint(which: Callable[["VirtualVector"], Joint], rad: float, radps: float = ACCEL_RADPS2, radps2: float = ACCEL_RADPS2) -> Step:
+    """Head or lift to an angle."""
+    def begin(robot, done):
+        part = which(robot)
+        part.go_to(rad, radps, radps2, done)
+        return part.end
+
+    return begin
+
+
+def head(rad: float, radps: float = ACCEL_RADPS2, radps2: float = ACCEL_RADPS2) -> Step:
+    return joint(lambda robot: robot.body.head, rad, radps, radps2)
+
+
+def lift(rad: float, radps: float = ACCEL_RADPS2, radps2: float = ACCEL_RADPS2) -> Step:
+    return joint(lambda robot: robot.body.lift, rad, radps, radps2)
+
+
+def wait(ms: float) -> Step:
+    def begin(robot, done):
+        robot.world.after(ms, lambda: done("reached"))
+        return lambda: None
+
+    return begin
+
+
+def only(*steps: Step) -> Steps:
+    """These steps, for as long as each of them succeeds."""
+    for step in steps:
+        how = yield step
+        if how != "reached":
+            return how
+    return None
+
+
+def turn_to(heading_rad: float, here_rad: float, radps: float) -> Step:
+    """On the spot, the short way."""
+    return turn(math.remainder(heading_rad - here_rad, math.tau), radps)

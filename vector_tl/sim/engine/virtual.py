@@ -1,0 +1,346 @@
+"""One virtual robot: its body in the world on one side, its open streams on the other."""
+
+import asyncio
+import colorsys
+import math
+from collections.abc import Callable
+from functools import partial
+
+from anki_vector.messaging import protocol
+
+from vector_tl.errors import UserError
+from vector_tl.sim.world.body import Battery, Body, Done
+from vector_tl.sim.gateway.certificates import Identity
+from vector_tl.sim.engine.control import Claim, Control
+from vector_tl.sim.render.eye import HIGH_SIZE_WH, SIZE_WH, Eye, View
+from vector_tl.sim.engine.faults import CameraFaults, Fault, LateStream
+from vector_tl.sim.engine.journal import Journal
+from vector_tl.sim.engine.nav_map import NavMap
+from vector_tl.sim.engine.outbox import Outbox
+from vector_tl.sim.engine.routine import Routine, Steps, drive, wait
+from vector_tl.sim.world.scene import Exposure
+from vector_tl.sim.engine.sensors import robot_state
+from vector_tl.sim.world.world import CLIFF_SENSORS_MM, RANGE_X_MM, World
+
+STALL_POLL_S = 0.02
+JPEG_COLOR = protocol.ImageChunk.JPEG_COLOR
+OWN_BEHAVIOUR = "the robot's own behaviour"
+PHOTO_EPOCH_S = 1_700_000_000  # what the robot's clock shows when the world begins
+EDGE_PAUSE_MS, EDGE_BACK_MM, EDGE_MMPS, EDGE_REACTION_MS = 200, 50.0, 80.0, 600
+
+
+class VirtualVector:
+    """State that the protocol's answers are made of."""
+
+    def __init__(self, index: int, identity: Identity, world: World, eye: Eye, journal: Journal, truth: Callable[..., dict], lockstep: bool):
+        self.index, self.identity, self.serial = index, identity, identity.serial
+        self.world, self.eye, self.journal, self._truth = world, eye, journal, truth
+        self.lockstep = lockstep
+        self.control = Control(self._control_changed, partial(self._deliver, "control"))
+        self.cameras: set[Outbox] = set()
+        self.events: dict[Outbox, Callable[[str], bool]] = {}
+        self.streaming = self.high_resolution = False
+        self.shooting = self.missed_frame = False
+        self.steered = True  # the client steers the wheels itself
+        self.routines: set[Routine] = set()
+        self.battery = Battery()
+        self.map, self._remembered = NavMap(), None
+        self.maps: set[Outbox] = set()
+        self.photos: dict[int, tuple[int, bytes]] = {}  # id: time (Unix s), JPEG
+        self._photos_taken = 0  # also those that were deleted: no id is given twice
+        self.volume = 3
+        self.image_id = self.sent_image_id = self.last_image_ms = self._last_view_ms = 0
+        self.shown: tuple[int, bytes] | None = None  # the newest frame that left it, for a person to look at
+        self.images_elsewhere = 0  # taken in earlier rooms: a room's pictures do not depend on what was before it
+        self.auto_exposure, self.exposure = True, Exposure(30, 1.0)  # the latter counts when the former is off
+        self.faults: dict[str, Fault] = {}
+        self._camera_faults = CameraFaults(index)
+        self._late = {stream: LateStream(world, index, number) for number, stream in enumerate(("camera", "event", "control", "map"))}
+        self.unstalled = asyncio.Event()
+        self.unstalled.set()
+
+    @property
+    def body(self) -> Body:
+        return self.world.bodies[self.index]
+
+    def log(self, kind: str, **details) -> None:
+        self.journal.add(kind, self.serial, **details)
+
+    def set_eye_color(self, hue: float, saturation: float) -> None:
+        """As a program asks for: both 0 to 1, at full brightness (the SDK's colour wheel: 0 is red, .33 green, .67 blue)."""
+        red_green_blue = colorsys.hsv_to_rgb(*(min(max(value, 0.0), 1.0) if math.isfinite(value) else 0.0 for value in (hue, saturation)), 1.0)
+        self.world.eyes_rgb[self.index] = tuple(value * value for value in red_green_blue)  # linear light
+
+    # -- pictures -----------------------------------------------------------------------------------------------------
+
+    def view(self, high_resolution: bool = False) -> tuple[int, int, View, dict]:
+        """Take the next image id and all that the picture of this moment depends on: id, time, view, truth without boxes."""
+        self.image_id += 1
+        size_wh = HIGH_SIZE_WH if high_resolution else SIZE_WH
+        world = self.world
+        view = View(
+            room=world.room, vectors=tuple(world.pose(i) for i in range(world.count)), viewer=self.index,
+            motion=world.camera_motion(self.index), seed=(world.seed, self.index, self.image_id - self.images_elsewhere),
+            dt_s=max(world.t_ms - self._last_view_ms, 1) / 1000, size_wh=size_wh, exposure=None if self.auto_exposure else self.exposure,
+        )
+        self._last_view_ms = world.t_ms
+        return self.image_id, world.t_ms, view, self._truth(self)
+
+    async def shoot(self, job: tuple[int, int, View, dict]) -> tuple[int, int, bytes]:
+        """Draw a picture and keep the truth about it. Returns image id, time, JPEG."""
+        image_id, t_ms, view, truth = job
+        shot = await self.eye.shoot(view)
+        boxes = [{"vector": box.vector, "xyxy": list(map(float, box.xyxy)), "visible_px": int(box.visible_px)} for box in shot.boxes]
+        seen = {"image_id": image_id, "size_wh": list(view.size_wh), "boxes": boxes, "background": shot.background}
+        self.journal.keep_truth(self.serial, image_id, truth | seen)
+        return image_id, t_ms, shot.jpeg
+
+    async def shoot_single(self, high_resolution: bool) -> tuple[int, int, bytes]:
+        """The picture that a call asks for; while the camera stalls there is none, so the call waits."""
+        while "camera_stall" in self.faults:
+            await asyncio.sleep(STALL_POLL_S)
+        picture = await self.shoot(self.view(high_resolution))
+        return self._camera_faults.passed(self.faults, picture) or picture  # a call's picture is not dropped
+
+    async def shoot_for_streams(self, job: tuple[int, int, View, dict]) -> None:
+        """Draw a due frame and hand it to the open camera streams."""
+        picture = await self.shoot(job)
+        self.last_image_ms = picture[1]
+        picture = self._camera_faults.passed(self.faults, picture)
+        self._count_down()
+        if picture is None:
+            return
+        message = protocol.CameraFeedResponse(frame_time_stamp=picture[1], image_id=picture[0], image_encoding=JPEG_COLOR, data=picture[2])
+        taken_ms = picture[1] if self.lockstep else None  # there a frame is drawn at the step's end
+        self._late["camera"].send(self.faults.get("camera_latency"), lambda: self._send_frame(message), taken_ms)
+
+    def _send_frame(self, message) -> None:
+        self.sent_image_id = message.image_id
+        self.shown = (message.image_id, message.data)
+        for outbox in self.cameras:
+            outbox.put(message)
+
+    def _count_down(self) -> None:
+        """A fault for `count` frames is over after so many."""
+        for fault in [fault for name, fault in self.faults.items() if name.startswith("camera_") and fault.count is not None]:
+            if fault.count <= 1:
+                self.end_fault(fault.name)
+            else:
+                self.faults[fault.name] = Fault(fault.name, fault.ms, fault.count - 1, fault.numbers)
+
+    # -- events -------------------------------------------------------------------------------------------------------
+
+    def send_event(self, to: Outbox | None = None, **event) -> None:
+        """Send an event to one stream, or to all that want it."""
+        if "event_stall" in self.faults:
+            return
+        message = protocol.EventResponse(
+            status=protocol.ResponseStatus(code=protocol.ResponseStatus.OK), event=protocol.Event(**event))
+        kind = next(iter(event))
+        for outbox in [to] if to else [outbox for outbox, wants in self.events.items() if wants(kind)]:
+            self._deliver("event", outbox, message)
+
+    def send_map(self, to: Outbox) -> None:
+        """Send the map as it is now."""
+        self._deliver("map", to, self.map.message())
+
+    def _deliver(self, stream: str, outbox: Outbox, message) -> None:
+        """Put a message into an outbox, late while the stream's fault is on."""
+        self._late[stream].send(self.faults.get(f"{stream}_latency"), partial(outbox.put, message))
+
+    def state(self) -> protocol.RobotState:
+        """The robot's own report of itself, at this moment."""
+        return robot_state(self)
+
+    def send_state(self) -> None:
+        self.battery.update(self.world.t_ms, self.body.on_charger)
+        self._remember()
+        if self.events:
+            self.send_event(robot_state=self.state())
+
+    def _remember(self) -> None:
+        """Take what it senses into its map; nothing is new while it stands still."""
+        body = self.body
+        seen = (body, body.origin_id, body.odometry, body.cliffs)
+        if body.off_treads or seen == self._remembered:
+            return
+        if self._remembered and self._remembered[0] is not body:
+            self.map = NavMap()  # woken up elsewhere
+        self._remembered = seen
+        edges = [(x, y) for x, y in CLIFF_SENSORS_MM if body.cliffs[0 if x > 0 else 1]]
+        self.map.note(body.origin_id, body.odometry, self.world.range_mm(self.index), RANGE_X_MM, edges)
+
+    # -- what it does by itself ---------------------------------------------------------------------------------------
+
+    @property
+    def animating(self) -> bool:
+        return any(running.animates for running in self.routines)
+
+    def perform(self, steps: Steps, done: Done = lambda how: None, animates: bool = False) -> Routine:
+        """Begin a routine; `done` hears how it ended."""
+        def over(how: str) -> None:
+            self.routines.discard(running)
+            done(how)
+
+        running = Routine(self, steps, over, animates)
+        self.routines.add(running)
+        running.start()
+        return running
+
+    def give_up(self) -> None:
+        """End all that it does by itself, and the motions of it."""
+        for running in list(self.routines):
+            running.cancel()
+        self.body.end_motion()
+        self.body.head.end()
+        self.body.lift.end()
+
+    @property
+    def _reacts(self) -> bool:
+        """Whether edges and hands take control from the client: not from one of the highest priority. In lockstep, where a client that steers
+        the wheels could not hear of it at a certain moment, only from those that gave a motion of certain length."""
+        return self.control.holder is not None and not self.control.overrides_reactions and not (self.lockstep and self.steered)
+
+    def noticed(self, kind: str, details: dict) -> None:
+        """What befell it in the world, and its own reaction to that."""
+        if kind == "stop" and self._reacts:
+            self.control.take("cliff")
+            self.perform(_away_from_edge(self.body.cliffs[0]), lambda how: self.control.give_back("cliff"))
+        elif kind == "fall" and self._reacts:
+            self.control.take("fall")
+        elif kind == "put back":
+            self.control.give_back("fall")
+
+    async def take_photo(self) -> None:
+        """What it does when somebody asks for it."""
+        _, t_ms, jpeg = await self.shoot(self.view(True))
+        self._photos_taken += 1
+        number = self._photos_taken
+        self.photos[number] = (PHOTO_EPOCH_S + t_ms // 1000, jpeg)
+        self.log("photo", photo_id=number)
+        self.send_event(photo_taken=protocol.PhotoTaken(photo_id=number))
+
+    # -- control ------------------------------------------------------------------------------------------------------
+
+    def _control_changed(self, event: str, **details) -> None:
+        """After a loss the wheels go on as last told (what a real one does is not known); drives of given length are given up."""
+        self.log("control", event=event, **details)
+        self.body.cliff_stop = not self.control.overrides_reactions
+        if event == "lost" or (event in ("release", "client gone") and details["held"]):
+            self.give_up()
+
+    # -- faults -------------------------------------------------------------------------------------------------------
+
+    def begin_fault(self, fault: Fault) -> None:
+        """Let a lasting fault begin; it ends after its time, or when it is cleared.
+
+        Raises:
+            UserError: its charger is not free.
+        """
+        if fault.name == "on_charger":
+            self._put_on_charger()
+        self.faults[fault.name] = fault
+        self.log("fault", fault=fault.name, state="begin", ms=fault.ms, **fault.numbers)
+        if fault.name == "rpc_stall":
+            self.unstalled.clear()
+        elif fault.name == "control_lost":
+            self.control.take(OWN_BEHAVIOUR)
+        elif fault.name == "cliff":
+            self.body.forced_cliff = True
+        elif fault.name == "picked_up":
+            if self._reacts:
+                self.control.take("picked up")
+            self.world.lift_up(self.index, True)
+        elif fault.name in ("wake_word", "voice_command"):
+            self._hear(fault)
+        elif fault.name == "take_photo":
+            self._photo = asyncio.ensure_future(self.take_photo())
+        if fault.ms is not None:
+            self.world.after(fault.ms, lambda: self.end_fault(fault.name, fault))
+
+    def end_fault(self, name: str, only: Fault | None = None) -> None:
+        """End a fault; with `only`, if it is still that one."""
+        fault = self.faults.get(name)
+        if fault is None or (only is not None and fault is not only):
+            return
+        del self.faults[name]
+        self.log("fault", fault=name, state="end")
+        if name == "rpc_stall":
+            self.unstalled.set()
+        elif name == "control_lost":
+            self.control.give_back(OWN_BEHAVIOUR)
+        elif name == "cliff":
+            self.body.forced_cliff = False
+        elif name == "picked_up":
+            self.world.lift_up(self.index, False)
+            self.control.give_back("picked up")
+        elif name == "wake_word" and self.control.holder is None:
+            self.send_event(wake_word=protocol.WakeWord(wake_word_end=protocol.WakeWordEnd(intent_heard=False)))
+
+    def _hear(self, fault: Fault) -> None:
+        """The wake word reaches programs without control, a voice command those that have it, as on the robot."""
+        if (fault.name == "wake_word") != (self.control.holder is None):
+            self.log("ignored", rpc=fault.name, reason="a client has control" if self.control.holder else "no client has control")
+        elif fault.name == "wake_word":
+            self.send_event(wake_word=protocol.WakeWord(wake_word_begin=protocol.WakeWordBegin()))
+        else:
+            self.send_event(user_intent=protocol.UserIntent(intent_id=int(fault.numbers["intent"]), json_data="{}"))
+
+    def _put_on_charger(self) -> None:
+        why_not = self.world.place({self.index: self.body.charger})
+        if why_not:
+            raise UserError(f"The robot cannot be put onto its charger: {why_not}.")
+        self.body.on_charger = True
+        self.log("charger", state="on")
+
+    def abort(self, streams: str) -> None:
+        """Break off the open streams of a kind: camera, events, control or streams (all)."""
+        for kind, outboxes in (("camera", self.cameras), ("events", self.events), ("map", self.maps), ("control", [c.outbox for c in self.control.claims])):
+            if streams in (kind, "streams"):
+                for outbox in list(outboxes):
+                    outbox.end(aborted=True)
+
+    # -- streams ------------------------------------------------------------------------------------------------------
+
+    def open_camera(self) -> Outbox:
+        outbox = Outbox(None if self.lockstep else 1)
+        self.cameras.add(outbox)
+        self.streaming = True
+        self.log("stream", stream="camera", state="open")
+        return outbox
+
+    def close_camera(self, outbox: Outbox) -> None:
+        self.cameras.discard(outbox)
+        if not self.cameras:
+            self.streaming = self.high_resolution = False
+        self.log("stream", stream="camera", state="closed")
+
+    def open_events(self, wants: Callable[[str], bool]) -> Outbox:
+        outbox = Outbox(None if self.lockstep else 16)
+        first = not self.events
+        self.events[outbox] = wants
+        self.log("stream", stream="events", state="open")
+        answer = protocol.ConnectionResponse(status=protocol.ResponseStatus(code=protocol.ResponseStatus.OK), is_primary=first)
+        self.send_event(to=outbox, connection_response=answer)
+        self.send_event(to=outbox, robot_state=self.state())  # at once: in lockstep time may stand still
+        return outbox
+
+    def close_events(self, outbox: Outbox) -> None:
+        self.events.pop(outbox, None)
+        self.log("stream", stream="events", state="closed")
+
+    def open_control(self) -> Claim:
+        self.log("stream", stream="control", state="open")
+        return self.control.open()
+
+    def close_control(self, claim: Claim) -> None:
+        self.log("stream", stream="control", state="closed")
+        self.control.close(claim)
+
+
+def _away_from_edge(front: bool) -> Steps:
+    """Its reaction to an edge: a start, some way back from it, a moment to get over it."""
+    yield wait(EDGE_PAUSE_MS)
+    yield drive(-EDGE_BACK_MM if front else EDGE_BACK_MM, EDGE_MMPS)
+    yield wait(EDGE_REACTION_MS)
+    return None

@@ -1,0 +1,280 @@
+"""The part of the protocol that moves the robot or keeps it busy. Calls with an end are answered when that has come, and can be cancelled."""
+
+import asyncio
+import math
+
+from anki_vector.messaging import protocol
+
+from vector_tl.sim.engine import animations
+from vector_tl.sim.engine import navigation
+from vector_tl.sim.engine import routine
+from vector_tl.sim.world.body import HEAD_RANGE_RAD, LIFT_RANGE_MM, Done, Joint, lift_angle_rad, or_zero
+from vector_tl.sim.engine.routine import Routine, Steps
+from vector_tl.sim.gateway.streams import OK
+
+_ACTION = protocol.ActionResult
+ACTION = {"reached": _ACTION.ACTION_RESULT_SUCCESS, "cancelled": _ACTION.ACTION_RESULT_CANCELLED_WHILE_RUNNING,
+          "stalled": _ACTION.MOTOR_STOPPED_MAKING_PROGRESS, "not started": _ACTION.NOT_STARTED,
+          "no way": _ACTION.PATH_PLANNING_FAILED_ABORT, "on charger": _ACTION.SHOULDNT_DRIVE_ON_CHARGER}
+COMPLETE, WONT_ACTIVATE = protocol.BehaviorResults.Value("BEHAVIOR_COMPLETE_STATE"), protocol.BehaviorResults.Value("BEHAVIOR_WONT_ACTIVATE_STATE")
+GO_TO_MMPS, GO_TO_RADPS = 100.0, 2.0
+LOOK_TURNS, LOOK_RADPS, LOOK_PAUSE_MS = 8, 1.5, 300
+LOOK_HEAD_RAD = (0.0, 0.35)
+SPEECH_MS, SPEECH_MS_PER_LETTER = 400, 75
+SCREEN_BYTES = 184 * 96 * 2  # RGB 565
+AUDIO_RATES_HZ = (8000, 16025)
+NO_NUMBER = "a number that is none (NaN or infinite)"
+
+
+class Behaviours:
+    """Mixed into the servicer, whose `robot` it moves."""
+
+    def __init__(self):
+        self._by_tag: dict[int, Routine] = {}
+
+    def _in_control(self, what: str) -> bool:
+        """Without behaviour control nothing starts to move; the call is answered and the log says that it was ignored."""
+        if self.robot.control.holder is None:
+            self.robot.log("ignored", rpc=what, reason="no client has control")
+            return False
+        return True
+
+    async def _perform(
+        self, what: str, steps: Steps, tag: int | None = None, animates: bool = False, ended: Done = lambda how: None
+    ) -> str:
+        """Let a routine run and wait, in the world's time, until it is over: how it ended. `ended` hears that too, also when nobody waits any more."""
+        if not self._in_control(what):
+            steps.close()
+            ended("not started")
+            return "not started"
+        over = asyncio.get_running_loop().create_future()
+
+        def is_over(how: str) -> None:
+            ended(how)
+            self._by_tag = {tag: other for tag, other in self._by_tag.items() if not other.over}  # who cuts a call off may still cancel by its tag
+            if not over.done():
+                over.set_result(how)
+
+        running = self.robot.perform(steps, is_over, animates)
+        if tag is not None and not running.over:
+            self._by_tag[tag] = running
+        return await over
+
+    async def _act(self, response, request, steps: Steps, **numbers: float):
+        """Perform an action that was asked for with `numbers`, which the log gets (None for one that is none: such an action does not start)."""
+        rpc = request.DESCRIPTOR.name.removesuffix("Request")
+        self.robot.log("action", rpc=rpc, id_tag=request.id_tag, **numbers)
+
+        def ended(how: str) -> None:
+            self.robot.log("action_end", rpc=rpc, id_tag=request.id_tag, ended=how)
+
+        if all(map(math.isfinite, numbers.values())):
+            how = await self._perform("action", steps, request.id_tag, ended=ended)
+        else:
+            self.robot.log("ignored", rpc=rpc, reason=NO_NUMBER)
+            steps.close()
+            how = "not started"
+            ended(how)
+        return response(status=OK, result=_ACTION(code=ACTION[how]))
+
+    async def _behave(self, response, what: str, steps: Steps):
+        how = await self._perform(what, steps, animates=True)
+        return response(status=OK, result=COMPLETE if how == "reached" else WONT_ACTIVATE)
+
+    # -- motors -------------------------------------------------------------------------------------------------------
+
+    async def DriveWheels(self, request, context):
+        asked = request.left_wheel_mmps, request.right_wheel_mmps
+        left, right = (or_zero(speed) for speed in asked)
+        if (left, right) != asked:
+            self.robot.log("ignored", rpc="DriveWheels", reason=NO_NUMBER)
+        stops = left == 0.0 and right == 0.0  # is always obeyed
+        if stops or self._in_control("DriveWheels"):
+            body = self.robot.body
+            self.robot.steered = True
+            body.drive(left, right, or_zero(request.left_wheel_mmps2), or_zero(request.right_wheel_mmps2))
+            if body.cliff_stop and body.blocked_by_cliff(left, right):
+                self.robot.log("ignored", rpc="DriveWheels", reason="cliff")
+            self.robot.log("wheels", left_mmps=left, right_mmps=right)
+        return protocol.DriveWheelsResponse(status=OK)
+
+    async def StopAllMotors(self, request, context):
+        self.robot.body.stop()
+        self.robot.log("wheels", left_mmps=0.0, right_mmps=0.0)
+        return protocol.StopAllMotorsResponse(status=OK)
+
+    async def MoveHead(self, request, context):
+        self._move("MoveHead", self.robot.body.head, request.speed_rad_per_sec)
+        return protocol.MoveHeadResponse(status=OK)
+
+    async def MoveLift(self, request, context):
+        self._move("MoveLift", self.robot.body.lift, request.speed_rad_per_sec)
+        return protocol.MoveLiftResponse(status=OK)
+
+    def _move(self, rpc: str, joint: Joint, speed_radps: float) -> None:
+        if not math.isfinite(speed_radps):
+            self.robot.log("ignored", rpc=rpc, reason=NO_NUMBER)
+        speed_radps = or_zero(speed_radps)
+        if speed_radps == 0 or self._in_control(rpc):
+            joint.move(speed_radps)
+            self.robot.log("joint", rpc=rpc, speed_radps=speed_radps)
+
+    # -- actions ------------------------------------------------------------------------------------------------------
+
+    async def SetHeadAngle(self, request, context):
+        low, high = HEAD_RANGE_RAD
+        angle = min(max(request.angle_rad, low), high)
+        step = routine.head(angle, _speed(request, self.robot.body.head.angle_rad, angle), request.accel_rad_per_sec2)
+        return await self._act(protocol.SetHeadAngleResponse, request, routine.only(step), angle_rad=request.angle_rad, **_pace(request))
+
+    async def SetLiftHeight(self, request, context):
+        low, high = LIFT_RANGE_MM
+        angle = lift_angle_rad(min(max(request.height_mm, low), high))
+        step = routine.lift(angle, _speed(request, self.robot.body.lift.angle_rad, angle), request.accel_rad_per_sec2)
+        return await self._act(protocol.SetLiftHeightResponse, request, routine.only(step), height_mm=request.height_mm, **_pace(request))
+
+    async def DriveStraight(self, request, context):
+        mmps = abs(request.speed_mmps) or GO_TO_MMPS
+        steps = self._driven(routine.only(routine.drive(request.dist_mm, mmps)))
+        return await self._act(protocol.DriveStraightResponse, request, steps, dist_mm=request.dist_mm, speed_mmps=mmps)
+
+    async def TurnInPlace(self, request, context):
+        radps, radps2 = abs(request.speed_rad_per_sec) or GO_TO_RADPS, abs(request.accel_rad_per_sec2) or routine.ACCEL_RADPS2
+        angle = request.angle_rad
+        if request.is_absolute and math.isfinite(angle):
+            angle = math.remainder(angle - self.robot.body.odometry[2], math.tau)
+        steps = self._driven(routine.only(routine.turn(angle, radps, radps2)))
+        return await self._act(protocol.TurnInPlaceResponse, request, steps, angle_rad=angle, speed_radps=radps, accel_radps2=radps2)
+
+    async def GoToPose(self, request, context):
+        body = self.robot.body
+        x_mm, y_mm, rad = request.x_mm, request.y_mm, request.rad
+        mmps = request.motion_prof.speed_mmps or GO_TO_MMPS
+        radps = request.motion_prof.point_turn_speed_rad_per_sec or GO_TO_RADPS
+        steps = self._driven(navigation.go_to(lambda: body.odometry, (x_mm, y_mm, rad), list(self.robot.map.objects.values()), mmps, radps))
+        numbers = {"x_mm": x_mm, "y_mm": y_mm, "heading_rad": rad, "speed_mmps": mmps, "turn_radps": radps}
+        return await self._act(protocol.GoToPoseResponse, request, steps, **numbers)
+
+    def _driven(self, steps: Steps) -> Steps:
+        """The same, unless it stands on its charger."""
+        if self.robot.body.on_charger:
+            return "on charger"
+        self.robot.steered = False
+        return (yield from steps)
+
+    async def CancelActionByIdTag(self, request, context):
+        if request.id_tag in self._by_tag:
+            self._by_tag[request.id_tag].cancel()
+        return protocol.CancelActionByIdTagResponse(status=OK)
+
+    # -- behaviours ---------------------------------------------------------------------------------------------------
+
+    async def CancelBehavior(self, request, context):
+        for running in [running for running in self.robot.routines if running.animates]:
+            running.cancel()
+        return protocol.CancelBehaviorResponse(status=OK)
+
+    async def DriveOffCharger(self, request, context):
+        return await self._behave(protocol.DriveOffChargerResponse, "DriveOffCharger", navigation.off_charger(self.robot))
+
+    async def DriveOnCharger(self, request, context):
+        return await self._behave(protocol.DriveOnChargerResponse, "DriveOnCharger", navigation.on_charger(self.robot))
+
+    async def LookAroundInPlace(self, request, context):
+        def steps():
+            for number in range(LOOK_TURNS):
+                yield routine.turn(math.tau / LOOK_TURNS, LOOK_RADPS)
+                yield routine.head(LOOK_HEAD_RAD[number % 2], 2.0)
+                yield routine.wait(LOOK_PAUSE_MS)
+
+        return await self._behave(protocol.LookAroundInPlaceResponse, "LookAroundInPlace", self._driven(steps()))
+
+    async def SayText(self, request, context):
+        self.robot.log("say", text=request.text)
+        ms = SPEECH_MS + SPEECH_MS_PER_LETTER * len(request.text) * (or_zero(request.duration_scalar) or 1.0)
+        how = await self._perform("SayText", routine.only(routine.wait(ms)), animates=True)
+        state = protocol.SayTextResponse.FINISHED if how == "reached" else protocol.SayTextResponse.INVALID
+        return protocol.SayTextResponse(status=OK, state=state)
+
+    async def PlayAnimation(self, request, context):
+        return await self._play(request.animation.name, animations.ANIMATIONS, request)
+
+    async def PlayAnimationTrigger(self, request, context):
+        return await self._play(request.animation_trigger.name, animations.TRIGGERS, request)
+
+    async def _play(self, name: str, known: tuple[str, ...], request):
+        done = False
+        if name in known:
+            self.robot.log("animation", name=name, loops=max(request.loops, 1))
+            tracks = {"head": not request.ignore_head_track, "lift": not request.ignore_lift_track, "body": not request.ignore_body_track}
+            done = await self._perform("animation", animations.play(self.robot, name, request.loops, **tracks), animates=True) == "reached"
+        return protocol.PlayAnimationResponse(status=OK, result=COMPLETE if done else WONT_ACTIVATE, animation=protocol.Animation(name=name))
+
+    async def ListAnimations(self, request, context):
+        return protocol.ListAnimationsResponse(status=OK, animation_names=[protocol.Animation(name=name) for name in animations.ANIMATIONS])
+
+    async def ListAnimationTriggers(self, request, context):
+        triggers = [protocol.AnimationTrigger(name=name) for name in animations.TRIGGERS]
+        return protocol.ListAnimationTriggersResponse(status=OK, animation_trigger_names=triggers)
+
+    # -- face and voice -----------------------------------------------------------------------------------------------
+
+    async def DisplayFaceImageRGB(self, request, context):
+        if len(request.face_data) == SCREEN_BYTES and self._in_control("DisplayFaceImageRGB"):
+            self.robot.log("screen", duration_ms=request.duration_ms, mean_rgb=_mean_rgb(request.face_data))
+        return protocol.DisplayFaceImageRGBResponse(status=OK)
+
+    async def SetEyeColor(self, request, context):
+        if self._in_control("SetEyeColor"):
+            self.robot.set_eye_color(request.hue, request.saturation)
+            self.robot.log("eye_color", hue=request.hue, saturation=request.saturation)
+        return protocol.SetEyeColorResponse(status=OK)
+
+    async def SetMasterVolume(self, request, context):
+        self.robot.volume = request.volume_level
+        self.robot.log("volume", level=request.volume_level)
+        return protocol.MasterVolumeResponse(status=OK)
+
+    async def ExternalAudioStreamPlayback(self, requests, context):
+        """Take in the sound, and answer when it has been played: as long after its begin as it lasts."""
+        rate_hz, size_bytes, begun_ms = 0, 0, 0
+        failure = protocol.ExternalAudioStreamResponse(audio_stream_playback_failyer=protocol.ExternalAudioStreamPlaybackFailure())
+        async for request in requests:
+            kind = request.WhichOneof("audio_request_type")
+            if kind == "audio_stream_prepare":
+                rate_hz, size_bytes, begun_ms = request.audio_stream_prepare.audio_frame_rate, 0, self.robot.world.t_ms
+                if not AUDIO_RATES_HZ[0] <= rate_hz <= AUDIO_RATES_HZ[1] or not self._in_control("ExternalAudioStreamPlayback"):
+                    yield failure
+                    return
+            elif kind == "audio_stream_chunk":
+                size_bytes += len(request.audio_stream_chunk.audio_chunk_samples)
+            elif kind == "audio_stream_cancel" or not rate_hz:
+                yield failure
+                return
+            else:
+                lasts_ms = 1000 * size_bytes / 2 / rate_hz
+                self.robot.log("audio", rate_hz=rate_hz, lasts_ms=round(lasts_ms))
+                left_ms = max(begun_ms + lasts_ms - self.robot.world.t_ms, 0.0)
+                how = await self._perform("audio", routine.only(routine.wait(left_ms)))
+                played = protocol.ExternalAudioStreamResponse(audio_stream_playback_complete=protocol.ExternalAudioStreamPlaybackComplete())
+                yield played if how == "reached" else failure
+                return
+
+
+def _pace(request) -> dict[str, float]:
+    """How fast a joint is asked to move, for the log."""
+    return {"speed_radps": request.max_speed_rad_per_sec, "accel_radps2": request.accel_rad_per_sec2, "duration_s": request.duration_sec}
+
+
+def _speed(request, here_rad: float, there_rad: float) -> float:
+    """A joint's speed: as asked for, or as the duration asks for."""
+    if request.duration_sec > 0:
+        return max(abs(there_rad - here_rad) / request.duration_sec, 1e-3)
+    return request.max_speed_rad_per_sec
+
+
+def _mean_rgb(face_data: bytes) -> list[int]:
+    """The mean colour (0 to 255) of a picture in RGB 565, high byte first."""
+    pixels = [high << 8 | low for high, low in zip(face_data[::2], face_data[1::2], strict=True)]
+    channels = ((11, 31), (5, 63), (0, 31))
+    return [round(255 * sum(pixel >> shift & top for pixel in pixels) / top / len(pixels)) for shift, top in channels]

@@ -1,0 +1,98 @@
+"""The part of the protocol that tells what the robot remembers: photos, objects that a program made up, its map; and which cubes it hears."""
+
+import io
+import math
+
+from anki_vector.messaging import protocol
+from PIL import Image
+
+from vector_tl.sim.world import footprint as fp
+from vector_tl.sim.engine.outbox import Outbox
+from vector_tl.sim.gateway.streams import OK, until_ended
+
+THUMBNAIL_WH = (320, 180)
+MOST_MAPS_PER_S = 10.0
+MOST_OBJECTS = 100
+FORGET_OBJECTS = protocol.CustomObjectDeletionMode.Value("DELETION_MASK_FIXED_CUSTOM_OBJECTS")
+
+
+class Memories:
+    """Mixed into the servicer, whose `robot` it asks."""
+
+    # -- photos -------------------------------------------------------------------------------------------------------
+
+    async def PhotosInfo(self, request, context):
+        infos = [protocol.PhotoInfo(photo_id=number, timestamp_utc=utc_s) for number, (utc_s, _) in self.robot.photos.items()]
+        return protocol.PhotosInfoResponse(status=OK, photo_infos=infos)
+
+    async def Photo(self, request, context):
+        photo = self.robot.photos.get(request.photo_id)
+        return protocol.PhotoResponse(status=OK, success=photo is not None, image=photo[1] if photo else b"")
+
+    async def Thumbnail(self, request, context):
+        photo = self.robot.photos.get(request.photo_id)
+        if photo is None:
+            return protocol.ThumbnailResponse(status=OK, success=False)
+        small = io.BytesIO()
+        Image.open(io.BytesIO(photo[1])).resize(THUMBNAIL_WH).save(small, "JPEG")
+        return protocol.ThumbnailResponse(status=OK, success=True, image=small.getvalue())
+
+    async def DeletePhoto(self, request, context):
+        return protocol.DeletePhotoResponse(status=OK, success=self.robot.photos.pop(request.photo_id, None) is not None)
+
+    # -- cubes --------------------------------------------------------------------------------------------------------
+
+    async def CubesAvailable(self, request, context):
+        """It hears none."""
+        return protocol.CubesAvailableResponse(status=OK)
+
+    async def ConnectCube(self, request, context):
+        """As a robot answers that has no cube near it."""
+        return protocol.ConnectCubeResponse(status=OK, success=False)
+
+    async def DisconnectCube(self, request, context):
+        return protocol.DisconnectCubeResponse(status=OK)
+
+    # -- objects ------------------------------------------------------------------------------------------------------
+
+    async def DefineCustomObject(self, request, context):
+        """It would know such an object by its markers, which nothing in the world carries."""
+        return protocol.DefineCustomObjectResponse(status=OK, success=True)
+
+    async def CreateFixedCustomObject(self, request, context):
+        """An object that is only in its map: it drives round it."""
+        pose, objects = request.pose, self.robot.map.objects
+        numbers = (pose.x, pose.y, pose.q0, pose.q3, request.x_size_mm, request.y_size_mm)
+        if len(objects) >= MOST_OBJECTS or not all(map(math.isfinite, numbers)):
+            return protocol.CreateFixedCustomObjectResponse(status=OK, object_id=0)
+        heading = 2 * math.atan2(pose.q3, pose.q0)
+        shape = fp.Footprint(pose.x, pose.y, heading, request.x_size_mm / 2, request.y_size_mm / 2)
+        number = self.robot.map.add_object(shape)
+        self.robot.log("object", object_id=number, x_mm=pose.x, y_mm=pose.y, heading_rad=heading)
+        return protocol.CreateFixedCustomObjectResponse(status=OK, object_id=number)
+
+    async def DeleteCustomObjects(self, request, context):
+        if request.mode == FORGET_OBJECTS:
+            self.robot.map.objects.clear()
+        return protocol.DeleteCustomObjectsResponse(status=OK)
+
+    # -- map ----------------------------------------------------------------------------------------------------------
+
+    async def NavMapFeed(self, request, context):
+        robot, outbox = self.robot, Outbox(1)
+        period_ms = 1000 / min(request.frequency if request.frequency > 0 else 1.0, MOST_MAPS_PER_S)
+
+        def send():
+            if outbox in robot.maps:
+                robot.send_map(outbox)
+                robot.world.after(period_ms, send)
+
+        robot.maps.add(outbox)
+        robot.log("stream", stream="map", state="open")
+        send()
+        try:
+            async for message in until_ended(outbox, context):
+                yield message
+        finally:
+            robot.maps.discard(outbox)
+            robot.log("stream", stream="map", state="closed")

@@ -1,0 +1,193 @@
+"""`--backgrounds`: Vectors in front of photographs, so that one's own room gives labelled pictures without labelling any.
+
+A photograph is the far plate. The Vectors are drawn by the usual renderer in an empty room whose walls glow with that photograph: its colours are what
+lights them and what they mirror. What they change on the ground (contact shadow, cast shadow, mirror image) is the ratio of two drawings, with and
+without them, and is multiplied into the photograph (differential rendering: Debevec, Rendering synthetic objects into real scenes, SIGGRAPH 1998).
+
+The robot's own pictures (640 x 360 or 1280 x 720) have been through its lens and sensor: they stay as they are, and what is drawn gets their noise.
+Other photographs go through lens shading and sensor like a drawn room. What a robot captured is looked at with the head as it was then, as its session's
+file tells; of other photographs the horizon is taken to lie in the middle, as with a level head.
+"""
+
+import json
+import logging
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from vector_tl.errors import UserError
+from vector_tl.sim.render import textures
+from vector_tl.sim.render.camera import out_of_focus
+from vector_tl.sim.render.decor import Decor
+from vector_tl.sim.render.lens import Lens, Sensor, SensorLook, boxes_from_ids, encode
+from vector_tl.sim.render.renderer import OWN_BODY, Renderer
+from vector_tl.sim.world.scene import CameraMotion, Exposure, Room, Shot, VectorPose
+from vector_tl.sim.render.shapes import Material, join, quad
+
+log = logging.getLogger(__name__)
+OWN_SIZES_WH = {(640, 360), (1280, 720)}  # of the robot's own pictures
+SUFFIXES = (".jpg", ".jpeg", ".png")
+LEAST_PX = 240  # a smaller side shows nothing of a room
+ROOM_MM, HIGH_MM = 2500.0, 2200.0
+SHADOW_RATIO = (0.08, 1.6)  # what a Vector may make of the light on the ground
+SOFT_PX = 0.6  # of a Vector's outline
+
+
+def photographs(folder: Path) -> list[Path]:
+    """The pictures in a folder and its subfolders, in order.
+
+    Raises:
+        UserError: there are none.
+    """
+    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES) if folder.is_dir() else []
+    if not found:
+        raise UserError(f"--backgrounds {folder} has no pictures ({', '.join(SUFFIXES)}); take some with vector-tl capture --negatives.")
+    return found
+
+
+def head_angle_rad(photograph: Path) -> float:
+    """The head's angle when a robot captured the picture, up positive; 0, a level head, for what no session's file tells of."""
+    try:
+        about = json.loads((photograph.parent.parent.parent / "sessions" / f"{photograph.parent.name}.json").read_text())
+        return float(next(shot["head_rad"] for shot in about["shots"] if shot["name"] == photograph.stem))
+    except (OSError, ValueError, KeyError, TypeError, StopIteration):
+        return 0.0
+
+
+class Plate:
+    """A photograph as what lies behind: `light` (H, W, 3) float32, `own` for the robot's own pictures, `noise` as their standard deviation in grey levels."""
+
+    def __init__(self, picture_rgb: np.ndarray, size_wh: tuple[int, int]):
+        height, width = picture_rgb.shape[:2]
+        self.own = (width, height) in OWN_SIZES_WH
+        scale = max(size_wh[0] / width, size_wh[1] / height)
+        filled_wh = math.ceil(width * scale), math.ceil(height * scale)
+        resized = cv2.resize(picture_rgb, filled_wh, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+        left, top = (resized.shape[1] - size_wh[0]) // 2, (resized.shape[0] - size_wh[1]) // 2
+        self.picture = resized[top : top + size_wh[1], left : left + size_wh[0]]
+        self.light = np.square(self.picture.astype(np.float32) / 255)
+        grey = cv2.cvtColor(self.picture, cv2.COLOR_RGB2GRAY)
+        rough = grey.astype(np.float32) - cv2.medianBlur(grey, 3)
+        self.noise = float(1.48 * np.median(np.abs(rough - np.median(rough))) + 1.0)
+
+    def floor_color(self) -> np.ndarray:
+        """Mean light (3,) of what Vectors stand on: the lower third's middle."""
+        height, width = self.light.shape[:2]
+        return self.light[2 * height // 3 :, width // 4 : -width // 4].reshape(-1, 3).mean(axis=0)
+
+    def lamp(self) -> tuple[float, np.ndarray]:
+        """Where the brightest tenth of its upper half lies, -1 (left) to 1 (right), and its light (3,) above the mean."""
+        upper = self.light[: len(self.light) // 2]
+        luma = upper.mean(axis=2)
+        bright = luma >= np.quantile(luma, 0.9)
+        across = np.broadcast_to(np.linspace(-1, 1, luma.shape[1]), luma.shape)
+        return float(across[bright].mean()), np.clip(upper[bright].mean(axis=0) - upper.reshape(-1, 3).mean(axis=0), 0, None)
+
+
+class BackdropCamera:
+    """The cameras of all robots in front of photographs; the room's seed chooses which. It owns an OpenGL context: make and use it in one thread."""
+
+    def __init__(self, folder: Path, size_wh: tuple[int, int] = (640, 360)):
+        """
+        Raises:
+            UserError: no picture in `folder`.
+        """
+        self.size_wh = size_wh
+        self._photographs = photographs(folder)
+        self._lens = Lens(size_wh, focal_px=353.0 * size_wh[0] / 640, render_scale=0.85)
+        self._renderer = Renderer(self._lens.render_size_wh, self._lens.render_focal_px)
+        self._sensors: dict[int, Sensor] = {}
+
+    def enter(self, room: Room) -> None:
+        """Take the photograph of that number.
+
+        Raises:
+            UserError: not one of the photographs can be read.
+        """
+        self._room = room
+        self._sensors.clear()
+        while True:
+            if not self._photographs:
+                raise UserError("None of the photographs in --backgrounds can be read, or all are too small.")
+            path = self._photographs[room.seed % len(self._photographs)]
+            picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
+            if picture is not None and min(picture.shape[:2]) >= LEAST_PX:
+                break
+            log.warning("%s is left out: %s", path, "it cannot be read" if picture is None else f"a side has less than {LEAST_PX} pixels")
+            self._photographs.remove(path)
+        self.name, self._plate = path.name, Plate(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), self.size_wh)
+        self._head_rad = head_angle_rad(path)
+        self._renderer.enter(surround(room, self._plate))
+
+    def shoot(
+        self,
+        vectors: tuple[VectorPose, ...],
+        viewer: int,
+        motion: CameraMotion,
+        rng: np.random.Generator,
+        dt_s: float = 1 / 15,
+        exposure: Exposure | None = None,
+    ) -> Shot:
+        """The photograph with all Vectors but `vectors[viewer]` in it, and their exact boxes. The robot's own pictures are exposed already."""
+        self._turn_lamp(vectors[viewer].heading_rad)
+        vectors = tuple(replace(pose, head_angle_rad=self._head_rad) if index == viewer else pose for index, pose in enumerate(vectors))
+        drawn, ids = self._lens.warp(*self._renderer.render(vectors, viewer))
+        bare, _ = self._lens.warp(*self._renderer.render((vectors[viewer],), 0))
+        names = tuple(OWN_BODY if index == viewer else index + 1 for index in range(len(vectors)))
+        boxes = boxes_from_ids(ids, names, OWN_BODY)
+        ratio = np.clip((drawn + 0.004) / (bare + 0.004), *SHADOW_RATIO)
+        behind = self._plate.light * cv2.GaussianBlur(np.where((ids == 0)[..., None], ratio, 1.0).astype(np.float32), (0, 0), 1.0)
+        own_body = ids == OWN_BODY
+        cover = cv2.GaussianBlur(((ids > 0) & ~own_body).astype(np.float32), (0, 0), SOFT_PX)[..., None]
+        light = cover * drawn + (1 - cover) * behind
+        if self._plate.own:  # its own body is in its own pictures already
+            levels = 255 * np.sqrt(np.clip(light, 0, 1)) + rng.normal(0, self._plate.noise, light.shape) * cover
+            return Shot(encode(np.clip(levels, 0, 255).astype(np.uint8), 80), boxes, self.name)
+        near = own_body[..., None].astype(np.float32)
+        light = light * (1 - out_of_focus(near, self.size_wh[0])) + out_of_focus(drawn * near, self.size_wh[0])
+        sensor = self._sensor(viewer)
+        rgb = sensor.expose(light, dt_s, (0.0, 0.0), rng, exposure)  # a photograph stands still: so do the Vectors in it
+        return Shot(encode(rgb, sensor.look.quality), boxes, self.name)
+
+    def _turn_lamp(self, heading_rad: float) -> None:
+        """The photograph is what lies before the viewer, so its light comes from where the viewer looks."""
+        across, _ = self._plate.lamp()
+        azimuth, height = heading_rad - across * math.radians(45), math.radians(45)
+        self._renderer.light_from((math.cos(azimuth) * math.cos(height), math.sin(azimuth) * math.cos(height), math.sin(height)))
+
+    def _sensor(self, viewer: int) -> Sensor:
+        if viewer not in self._sensors:
+            look = SensorLook.draw(np.random.default_rng([self._room.seed, 3, viewer]))
+            self._sensors[viewer] = Sensor(replace(look, saturation=1.0), self.size_wh)  # its colours are a camera's already
+        return self._sensors[viewer]
+
+    def close(self) -> None:
+        """Release the OpenGL context."""
+        self._renderer.close()
+
+
+def surround(room: Room, plate: Plate) -> Decor:
+    """An empty room whose walls glow with the photograph, on a ground of its floor's colour; as glossy as the room's seed says."""
+    rng = np.random.default_rng([room.seed, 4])
+    texture = cv2.resize(plate.picture, (textures.SIZE,) * 2, interpolation=cv2.INTER_AREA)
+    dark = Material((0.0, 0.0, 0.0), 1.0, 0.0, 0.0)
+    glow = Material((1.0, 1.0, 1.0), 1.0, 0.0, emission=1.0, layer=0)
+    half = ROOM_MM
+    corners = [(-half, -half), (half, -half), (half, half), (-half, half)]
+    walls = [quad((*a, 0), (b[0] - a[0], b[1] - a[1], 0), (0, 0, HIGH_MM), glow) for a, b in zip(corners, corners[1:] + corners[:1], strict=True)]
+    mean = plate.light.reshape(-1, 3).mean(axis=0)
+    ceiling = Material(tuple(np.clip(mean, 0.02, 1)), 1.0, 0.0, emission=1.0)
+    walls.append(quad((-half, -half, HIGH_MM), (2 * half, 0, 0), (0, 2 * half, 0), ceiling))
+    gloss = float(rng.choice([0.0, rng.uniform(0.15, 0.7)]))
+    floor = Material(tuple(np.clip(plate.floor_color(), 0.02, 0.9)), float(np.clip(1 - gloss, 0.1, 1.0)), 0.04)
+    _, lamp = plate.lamp()
+    return Decor(
+        ground=quad((-half, -half, 0), (2 * half, 0, 0), (0, 2 * half, 0), floor),
+        surroundings=join([*walls, quad((-half, -half, -5), (2 * half, 0, 0), (0, 2 * half, 0), dark)]),
+        textures=[texture],
+        to_lamp=(0.5, 0.0, 0.866), lamp_color=tuple(map(float, 1.5 * lamp)), ambient_color=tuple(map(float, 0.5 * mean)), ground_gloss=gloss,
+        paint=(float(rng.uniform(0.7, 1.6)), float(rng.uniform(0.8, 1.5)), float(rng.uniform(1.0, 3.0))), eye_tint=(0.10, 0.62, 1.0),
+    )  # fmt: skip

@@ -1,0 +1,270 @@
+"""Draws a room with Vectors in it as a pinhole camera sees them: linear light and, in the same pass, who is where.
+
+One scene shader (image-based light, one lamp with shadows, contact shadows, the ground's mirror image) over OpenGL 3.3
+without a window (EGL), so that it runs on a GPU or, through Mesa's llvmpipe, on any CPU. A renderer belongs to one thread.
+"""
+
+import math
+from dataclasses import replace
+
+import cv2
+import moderngl
+import numpy as np
+
+from vector_tl.errors import UserError
+from vector_tl.sim.render.decor import Decor
+from vector_tl.sim.render.mesh import camera_matrix, part_matrices, vector_parts
+from vector_tl.sim.world.scene import VectorPose
+from vector_tl.sim.render.shaders import SCENE_KINDS, SCENE_VERTEX, SHADOW_FRAGMENT, SHADOW_VERTEX, scene_fragment
+from vector_tl.sim.render.textures import SIZE
+
+OWN_BODY = 200  # instance id of the viewer itself; the other Vectors have their index + 1
+MAX_FOOTPRINTS = 4  # as in the shader
+_LAYOUT = ("3f 3f 2f 3f 4f", "in_position", "in_normal", "in_uv", "in_color", "in_surface")
+_SHADOW_SIZE, _CUBE_SIZE = 1024, 32
+_CLIP_DISTANCE_0 = 0x3000  # the ground cuts the mirror image off
+_FLIP_GROUND = np.diag([1.0, 1.0, -1.0, 1.0])
+
+
+def open_context() -> moderngl.Context:
+    """An OpenGL context without a window.
+
+    Raises:
+        UserError: no EGL here; the message names the packages.
+    """
+    try:
+        return moderngl.create_context(standalone=True, backend="egl")
+    except Exception as error:  # moderngl raises bare Exceptions, glcontext ImportErrors
+        raise UserError(
+            f"The simulator cannot open EGL to draw ({error}); on Debian or Ubuntu install libegl1 libgl1 libgl1-mesa-dri and try again."
+        ) from error
+
+
+def projection(tan_half_wh: tuple[float, float], near_mm: float = 4.0, far_mm: float = 12000.0) -> np.ndarray:
+    """OpenGL clip matrix (4, 4) for a camera that looks along +x with y left and z up."""
+    to_gl = np.array([[0, -1, 0, 0], [0, 0, 1, 0], [-1, 0, 0, 0], [0, 0, 0, 1]])
+    depth = near_mm - far_mm
+    frustum = np.array([
+        [1 / tan_half_wh[0], 0, 0, 0],
+        [0, 1 / tan_half_wh[1], 0, 0],
+        [0, 0, (far_mm + near_mm) / depth, 2 * far_mm * near_mm / depth],
+        [0, 0, -1, 0],
+    ])
+    return frustum @ to_gl
+
+
+class Renderer:
+    """Pictures of `size_wh` pixels with the pinhole focal length `focal_px`, its axis in the picture's middle."""
+
+    def __init__(self, size_wh: tuple[int, int], focal_px: float, details: bool = True):
+        self.size_wh = size_wh
+        self._projection = projection((size_wh[0] / 2 / focal_px, size_wh[1] / 2 / focal_px))
+        gl = self.gl = open_context()
+        gl.enable(moderngl.DEPTH_TEST)
+        gl.enable_direct(_CLIP_DISTANCE_0)
+        self._scene = {kind: gl.program(SCENE_VERTEX, scene_fragment(kind)) for kind in SCENE_KINDS}
+        self._shadow = gl.program(SHADOW_VERTEX, SHADOW_FRAGMENT)
+        self._set(textures=0, environment=1, shadow_map=2, mirror_picture=3, model=_columns(np.eye(4)))
+        self._picture = gl.framebuffer([gl.texture(size_wh, 4, dtype="f2")], gl.depth_renderbuffer(size_wh))
+        half = (size_wh[0] // 2, size_wh[1] // 2)
+        self._mirror_texture = gl.texture(half, 4, dtype="f2")
+        self._mirror = gl.framebuffer([self._mirror_texture], gl.depth_renderbuffer(half))
+        self._shadow_map = gl.depth_texture((_SHADOW_SIZE,) * 2)
+        self._shadow_map.compare_func = "<="
+        self._shadow_map.repeat_x = self._shadow_map.repeat_y = False
+        # Each with a colour of one byte that nobody looks at: only such framebuffers can be copied.
+        self._shadow_target, self._room_shadow = (
+            gl.framebuffer([gl.texture((_SHADOW_SIZE,) * 2, 1)], depth) for depth in (self._shadow_map, gl.depth_texture((_SHADOW_SIZE,) * 2))
+        )
+        self._cube = gl.texture_cube((_CUBE_SIZE,) * 2, 4, dtype="f2")
+        self._cube_target = gl.framebuffer([gl.texture((_CUBE_SIZE,) * 2, 4, dtype="f2")], gl.depth_renderbuffer((_CUBE_SIZE,) * 2))
+        self._robot = {name: self._upload("VECTOR", rows) for name, rows in vector_parts(details).items() if len(rows)}
+        self._room: list = []
+        self._textures = None
+        self.decor: Decor | None = None
+
+    def _set(self, **uniforms) -> None:
+        """Set uniforms by name, numbers or arrays of them (matrices by columns), in every scene program that has them."""
+        for name, value in uniforms.items():
+            value = np.asarray(value)
+            data = value.astype("i4" if value.dtype.kind == "i" else "f4").tobytes()
+            for program in self._scene.values():
+                if (uniform := program.get(name, None)) is not None:
+                    uniform.write(data)
+
+    def _upload(self, kind: str, rows: np.ndarray):
+        """Triangles with every vertex stored, and shaded, once: buffers, what draws them, what draws their shadow."""
+        distinct, index = indexed(np.ascontiguousarray(rows, "f4"))
+        buffer, order = self.gl.buffer(distinct.tobytes()), self.gl.buffer(index.tobytes())
+        return (
+            buffer,
+            self.gl.vertex_array(self._scene[kind], [(buffer, *_LAYOUT)], order, skip_errors=True),  # no kind reads every attribute
+            self.gl.vertex_array(self._shadow, [(buffer, "3f 48x", "in_position")], order),
+            order,
+        )
+
+    def enter(self, decor: Decor) -> None:
+        """Load a room and light it: its own light is baked into a small environment map for reflections and shade."""
+        for item in self._room:
+            for part in reversed(item):
+                part.release()
+        if self._textures is not None:
+            self._textures.release()
+        self.decor = decor
+        self._room = [self._upload("ROOM", near_first(decor.surroundings)), self._upload("GROUND", decor.ground)]
+        texels = np.stack(decor.textures)[:, ::-1]  # OpenGL's first row is the lowest
+        self._textures = self.gl.texture_array((SIZE, SIZE, len(texels)), 3, np.ascontiguousarray(texels).tobytes())
+        self._textures.build_mipmaps()
+        self._textures.anisotropy = 1.0
+        self._set(**{name: [float(v) for v in getattr(decor, name)] for name in ("to_lamp", "lamp_color", "ambient_color", "eye_tint")})
+        self._draw_room_shadow()
+        self._bake()
+
+    def render(self, vectors: tuple[VectorPose, ...], viewer: int) -> tuple[np.ndarray, np.ndarray]:
+        """What `vectors[viewer]` sees.
+
+        Returns:
+            linear light (H, W, 3) float32 and instance ids (H, W) uint8: 0 the room, index + 1 a Vector, `OWN_BODY` the viewer.
+        """
+        camera = camera_matrix(vectors[viewer])
+        view = self._projection @ np.linalg.inv(camera)
+        parts, eyes_rgb = [part_matrices(pose) for pose in vectors], [pose.eye_rgb for pose in vectors]
+        self._draw_shadows(parts)
+        eye = camera[:3, 3]
+        self._set_footprints(vectors, (eye[0], eye[1]))
+        if self.decor.ground_gloss > 0.02:  # else the mirror image stays what `_bake` left: even light
+            self._mirror.use()
+            self._mirror.clear(*self.decor.ambient_color, 0)
+            self._draw(view @ _FLIP_GROUND, eye * (1, 1, -1), parts, viewer, eyes_rgb, mirrored=True)
+            self._mirror_texture.build_mipmaps()
+        self._picture.use()
+        self._picture.clear(0, 0, 0, 0)
+        self._draw(view, eye, parts, viewer, eyes_rgb)
+        width, height = self.size_wh
+        pixels = np.frombuffer(self._picture.read(components=4, dtype="f4"), np.float32).reshape(height, width, 4)
+        pixels = cv2.flip(pixels, 0)  # OpenGL's first row is the lowest
+        return cv2.cvtColor(pixels, cv2.COLOR_RGBA2RGB), cv2.extractChannel(pixels, 3).astype(np.uint8)
+
+    def light_from(self, to_lamp: tuple[float, float, float]) -> None:
+        """Move the room's lamp to where the unit vector `to_lamp` points."""
+        self.decor = replace(self.decor, to_lamp=to_lamp)
+        self._set(to_lamp=to_lamp)
+        self._draw_room_shadow()
+
+    def _draw(self, view_projection, eye, vectors, viewer, eyes_rgb=(), mirrored=False, size=None):
+        """`vectors`: the matrices of each one's parts. The mirror image is of half the size and has no ground in it."""
+        width, height = size or self.size_wh
+        self._set(picture_size=(float(width), float(height)), view_projection=_columns(view_projection), eye=eye, above_ground_only=float(mirrored))
+        for unit, texture in enumerate((self._textures, self._cube, self._shadow_map, self._mirror_texture)):
+            texture.use(unit)
+        vector = self._scene["VECTOR"]
+        for index, parts in enumerate(vectors):
+            vector["instance"] = float(OWN_BODY if index == viewer else index + 1)
+            for name, matrix in parts.items():
+                if index == viewer and name in ("head", "eyes"):
+                    continue  # the camera sits inside the head
+                drawn = self._robot.get(self.decor.eye_shape if name == "eyes" else name)
+                if drawn is not None:  # without details there are no ribs
+                    vector["model"].write(_columns(matrix))
+                    vector["eye_tint"] = (name == "eyes" and eyes_rgb[index]) or self.decor.eye_tint  # the latter that of its small lights, too
+                    drawn[1].render()
+        if not mirrored:
+            self._room[1][1].render()
+        self._room[0][1].render()
+
+    def _draw_room_shadow(self) -> None:
+        """What the room itself hides from its lamp; nothing of that changes until the next room."""
+        matrix = self._shadow_matrix()
+        self._set(shadow_matrix=_columns(matrix))
+        self._shadow["shadow_matrix"].write(_columns(matrix))
+        self._room_shadow.use()
+        self._room_shadow.clear()
+        self._shadow["model"].write(_columns(np.eye(4)))
+        self._room[0][2].render()
+
+    def _draw_shadows(self, vectors) -> None:
+        self.gl.copy_framebuffer(self._shadow_target, self._room_shadow)
+        self._shadow_target.use()
+        for parts in vectors:
+            for name, matrix in parts.items():
+                if name in self._robot:
+                    self._shadow["model"].write(_columns(matrix))
+                    self._robot[name][2].render()
+
+    def _shadow_matrix(self, reach_mm: float = 900.0) -> np.ndarray:
+        """The lamp's parallel view (4, 4) of the middle of the room; its near plane keeps ceiling and far walls out."""
+        forward = -np.asarray(self.decor.to_lamp)
+        side = np.cross(forward, (0.0, 0.0, 1.0))
+        side /= np.linalg.norm(side)
+        axes = np.array([side, np.cross(side, forward), -forward])
+        scaled = axes / np.array([[reach_mm], [reach_mm], [-700.0]])
+        matrix = np.eye(4)
+        matrix[:3, :3] = scaled
+        return matrix
+
+    def _set_footprints(self, vectors, near_mm=(0.0, 0.0)) -> None:
+        """Contact shadows are drawn below so many Vectors that stand on the ground; those nearest to `near_mm`, where there are more."""
+        standing = [pose for pose in vectors if pose.z_mm < 15]
+        if len(standing) > MAX_FOOTPRINTS:
+            standing = sorted(standing, key=lambda pose: math.dist((pose.x_mm, pose.y_mm), near_mm))[:MAX_FOOTPRINTS]
+        rows = [(pose.x_mm, pose.y_mm, math.cos(pose.heading_rad), math.sin(pose.heading_rad)) for pose in standing]
+        self._set(footprints=rows + [(0.0, 0.0, 1.0, 0.0)] * (MAX_FOOTPRINTS - len(rows)), footprint_count=len(rows))
+
+    def _bake(self) -> None:
+        """The room as seen from its middle, six ways; twice, so that light bounces once off every wall."""
+        directions = [  # (forward, up) of OpenGL's cube faces
+            ((1, 0, 0), (0, -1, 0)), ((-1, 0, 0), (0, -1, 0)), ((0, 1, 0), (0, 0, 1)),
+            ((0, -1, 0), (0, 0, -1)), ((0, 0, 1), (0, -1, 0)), ((0, 0, -1), (0, -1, 0)),
+        ]
+        ambient = np.zeros((_CUBE_SIZE, _CUBE_SIZE, 4), np.float16)
+        ambient[..., :3] = self.decor.ambient_color
+        for face in range(6):
+            self._cube.write(face, ambient.tobytes())
+        self._cube.build_mipmaps()
+        self._mirror.clear(*self.decor.ambient_color, 0)
+        self._mirror_texture.build_mipmaps()
+        self._set_footprints(())
+        self._draw_shadows(())
+        eye = np.array([0.0, 0.0, 90.0])
+        for _ in range(2):
+            faces = []
+            for forward, up in directions:
+                self._cube_target.use()
+                self._cube_target.clear()
+                frame = np.eye(4)
+                frame[:3, :3] = np.column_stack([forward, np.cross(up, forward), up])
+                frame[:3, 3] = eye
+                self._draw(projection((1.0, 1.0)) @ np.linalg.inv(frame), eye, (), -1, size=(_CUBE_SIZE,) * 2)
+                faces.append(self._cube_target.read(components=4, dtype="f2"))
+            for face, pixels in enumerate(faces):
+                # cube faces are stored top row first
+                self._cube.write(face, np.frombuffer(pixels, np.float16).reshape(_CUBE_SIZE, -1)[::-1].tobytes())
+            self._cube.build_mipmaps()
+        brightness = float(np.mean([np.frombuffer(f, np.float16).reshape(-1, 4)[:, :3].astype(np.float32).clip(0, 4).mean() for f in faces[:4]]))
+        self._set(paint=(*self.decor.paint[:2], self.decor.paint[2] * brightness))
+
+    def close(self) -> None:
+        """Release the context and all that it holds."""
+        self.gl.release()
+
+
+def near_first(rows: np.ndarray) -> np.ndarray:
+    """Triangles in the order of their distance from the room's middle: what they hide need not be shaded."""
+    triangles = rows.reshape(-1, 3, rows.shape[1])
+    far_mm = np.linalg.norm(triangles[:, :, :3].mean(axis=1), axis=1)
+    return triangles[np.argsort(far_mm, kind="stable")].reshape(rows.shape)
+
+
+def indexed(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The distinct ones of vertex rows (N, 15) in the order of their first use (M, 15), and which one stands where (N,) uint32."""
+    _, first, which = np.unique(rows.view(np.dtype((np.void, rows.itemsize * rows.shape[1]))).ravel(), return_index=True, return_inverse=True)
+    by_use = np.argsort(first)
+    rank = np.empty_like(by_use)
+    rank[by_use] = np.arange(len(by_use))
+    return rows[first[by_use]], rank[which.ravel()].astype(np.uint32)
+
+
+def _columns(matrix: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(matrix.T, "f4")
+
+

@@ -1,0 +1,118 @@
+"""The simulator's process: a TLS server per robot, the truth channel, and an orderly end."""
+
+import asyncio
+import gc
+import os
+import secrets
+import signal
+import socket
+import sys
+
+import grpc
+from anki_vector.messaging import external_interface_pb2_grpc
+
+from vector_tl.errors import UserError
+from vector_tl.sim.gateway.certificates import SdkHome
+from vector_tl.sim.render.eye import CameraFactory, Eye, factory_for
+from vector_tl.sim.gateway.gate import Gate
+from vector_tl.sim.gateway.protocol import VectorServicer
+from vector_tl.sim.settings import SimSettings
+from vector_tl.sim.server.simulator import Simulator
+from vector_tl.sim.server.truth import TruthServer, truth_app
+from vector_tl.sim.engine.virtual import VirtualVector
+
+GIL_SLICE_S = 0.001  # the drawing thread gives way so soon to whoever answers calls
+
+
+async def serve(settings: SimSettings, camera_factory: CameraFactory | None) -> None:
+    """Serve until SIGINT or SIGTERM. See `vector_tl.sim.server.server.run`."""
+    sys.setswitchinterval(GIL_SLICE_S)
+    home = SdkHome(settings.home)
+    eye = Eye(camera_factory or factory_for(settings.camera, settings.without, settings.backgrounds))
+    ended = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, ended.set)
+    robots = truth = None
+    tasks: list[asyncio.Task] = []
+    try:
+        simulator = Simulator(settings, eye)
+        await eye.open(simulator.world.room)
+        robots = RobotServers(simulator, settings.port)
+        ports = [await robots.start(robot) for robot in simulator.robots]
+        token = secrets.token_urlsafe(24)
+        truth = TruthServer(truth_app(simulator, token))
+        tasks.append(asyncio.create_task(truth.serve(sockets=[truth.socket])))
+        tasks.append(asyncio.create_task(simulator.run()))
+        home.write(
+            [(robot.identity, port) for robot, port in zip(simulator.robots, ports)],
+            {"port": truth.port, "token": token, "url": f"http://127.0.0.1:{truth.port}", "pid": os.getpid()},
+        )
+        gc.freeze()  # what lives from the start on needs no looking at: shorter collections, steadier answers
+        for robot, port in zip(simulator.robots, ports):
+            print(f"ready {robot.serial} {port}", flush=True)
+        if settings.view:
+            print(f"view http://127.0.0.1:{truth.port}/view?token={token}", flush=True)
+        await asyncio.wait([asyncio.create_task(ended.wait()), *tasks], return_when=asyncio.FIRST_COMPLETED)
+        for task in tasks:
+            if task.done() and not ended.is_set():
+                task.result()
+    finally:
+        home.remove()
+        if robots:
+            await robots.stop()
+        if truth:
+            truth.should_exit = truth.force_exit = True
+        for task in tasks[1:]:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        eye.close()
+
+
+class RobotServers:
+    """One gRPC server with TLS per robot, as each robot has its own address."""
+
+    def __init__(self, simulator: Simulator, first_port: int):
+        self._simulator, self._first_port = simulator, first_port
+        self._servers: dict[str, grpc.aio.Server] = {}
+        self._ports: dict[str, int] = {}
+        simulator.restart = self.restart
+
+    async def start(self, robot: VirtualVector) -> int:
+        """Take connections for a robot. Returns the port.
+
+        Raises:
+            UserError: the port is in use.
+        """
+        server = grpc.aio.server(interceptors=[Gate(robot, self._simulator.sync)], options=[("grpc.so_reuseport", 0)])
+        external_interface_pb2_grpc.add_ExternalInterfaceServicer_to_server(VectorServicer(robot), server)
+        wanted = self._ports.get(robot.serial) or (self._first_port and self._first_port + robot.index)
+        _refuse_taken(wanted)
+        credentials = grpc.ssl_server_credentials([(robot.identity.key, robot.identity.certificate)])
+        port = server.add_secure_port(f"127.0.0.1:{wanted}", credentials)
+        await server.start()
+        self._servers[robot.serial], self._ports[robot.serial] = server, port
+        return port
+
+    async def restart(self, robot: VirtualVector, ms: float) -> None:
+        """The robot's server goes away and comes back on the same port; what the robot was doing goes on."""
+        server = self._servers.pop(robot.serial, None)  # None when it could not come back the last time
+        if server:
+            await server.stop(None)
+        await asyncio.sleep(ms / 1000)
+        await self.start(robot)
+        robot.log("fault", fault="restart", state="end")
+
+    async def stop(self) -> None:
+        await asyncio.gather(*(server.stop(None) for server in self._servers.values()))
+
+
+def _refuse_taken(port: int) -> None:
+    """Ask before gRPC does, which would write lines of its own."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise UserError(
+                f"Port {port} of 127.0.0.1 cannot be had ({error.strerror}); choose another with --port, or leave it out to take a free one."
+            ) from None

@@ -1,0 +1,258 @@
+"""The simulator: a world, its robots, and the clock that moves them (real time, or lockstep)."""
+
+import asyncio
+import logging
+import math
+import os
+import signal
+import subprocess
+import time
+
+from vector_tl.errors import UserError
+from vector_tl.sim.world.body import Battery
+from vector_tl.sim.gateway.certificates import make_identity
+from vector_tl.sim.render.eye import Eye
+from vector_tl.sim.engine.faults import MOMENTARY, Fault, known_name
+from vector_tl.sim.engine.journal import Journal
+from vector_tl.sim.settings import SimSettings
+from vector_tl.sim.engine.virtual import VirtualVector
+from vector_tl.sim.world.world import STEP_MS, World
+
+STATES_PER_S = 30.0
+MOST_CATCH_UP_MS = 250  # after the process stood still, the world goes on from where it was
+DRAIN_S = 1.0
+KEEP_ALIVE_S = 1.0  # a stream on which nothing happens says so: a client whose reader waits for something could not even end
+STATES_REPEAT_S = 0.1  # the SDK wants to see a state before it counts itself connected, also while time stands still
+
+
+class Beat:
+    """Regular moments of world time, on the world's grid."""
+
+    def __init__(self, per_s: float):
+        self._period_ms, self._number = 1000.0 / per_s, 1
+
+    @property
+    def next_ms(self) -> int:
+        return math.ceil(self._number * self._period_ms / STEP_MS - 1e-9) * STEP_MS
+
+    def pass_on(self) -> None:
+        self._number += 1
+
+
+class Simulator:
+    """Moves the world and the robots in it. Everything here runs in the event loop's thread but for the drawing."""
+
+    def __init__(self, settings: SimSettings, eye: Eye):
+        self.settings, self.eye = settings, eye
+        self.world = World(settings.world, settings.robots, settings.targets, self._report, settings.target_motion)
+        self.journal = Journal(lambda: self.world.t_ms)
+        self.robots = [
+            VirtualVector(i, make_identity(i), self.world, eye, self.journal, self.truth_now, settings.lockstep) for i in range(settings.robots)
+        ]
+        self.restart = None  # set by the server: async (robot, ms) -> None
+        self._restarting: set[str] = set()  # serials
+        self._states, self._frames = Beat(STATES_PER_S), Beat(settings.camera_fps)
+        self._stepping = asyncio.Lock()
+        self._asked_ms = 0.0  # the sum of all steps; the world stands at the grid's last moment before
+        self._tasks: set[asyncio.Task] = set()
+        self._start_s = time.monotonic()
+
+    def _report(self, kind: str, vector: int, **details) -> None:
+        robot = self.robots[vector] if vector < len(self.robots) else None
+        self.journal.add(kind, robot and robot.serial, vector=vector, **details)
+        if robot:
+            robot.noticed(kind, details)
+
+    # -- time ---------------------------------------------------------------------------------------------------------
+
+    def _move_on(self, t_ms: float) -> list[tuple[VirtualVector, tuple]]:
+        """Move the world on to `t_ms`, send the states that fall due, and return the frames that do, not yet drawn."""
+        due = []
+        while (moment := min(self._states.next_ms, self._frames.next_ms)) <= t_ms:
+            self.world.advance(moment)
+            if self._states.next_ms == moment:
+                self._states.pass_on()
+                for robot in self.robots:
+                    robot.send_state()
+            if self._frames.next_ms == moment:
+                self._frames.pass_on()
+                for robot in self.robots:
+                    if robot.shooting and not self.settings.lockstep:
+                        robot.missed_frame = True  # the camera is still busy; it takes this one as soon as it is free
+                    elif robot.cameras and robot.streaming:
+                        robot.shooting = not self.settings.lockstep
+                        due.append((robot, robot.view(robot.high_resolution)))
+        self.world.advance(t_ms)
+        return due
+
+    def sync(self) -> None:
+        """Bring the world to the present. In lockstep only `step` moves it."""
+        if self.settings.lockstep:
+            return
+        now_ms = (time.monotonic() - self._start_s) * 1000
+        if now_ms - self.world.t_ms > MOST_CATCH_UP_MS:
+            self._start_s += (now_ms - self.world.t_ms - MOST_CATCH_UP_MS) / 1000
+            now_ms = self.world.t_ms + MOST_CATCH_UP_MS
+        for robot, job in self._move_on(now_ms):
+            self.spawn(self._shoot(robot, job))
+
+    async def _shoot(self, robot: VirtualVector, job: tuple) -> None:
+        """Draw a due frame, and at once the next one if that fell due meanwhile. Never more than one of a robot at a time."""
+        try:
+            await robot.shoot_for_streams(job)
+            while robot.missed_frame and robot.cameras and robot.streaming:
+                robot.missed_frame = False
+                self.sync()
+                await robot.shoot_for_streams(robot.view(robot.high_resolution))
+        finally:
+            robot.shooting = robot.missed_frame = False
+
+    async def run(self) -> None:
+        """Let real time move the world, until cancelled. In lockstep only repeat the present states, for who has just connected."""
+        self._start_s = time.monotonic() - self.world.t_ms / 1000
+        self.spawn(self._keep_alive())
+        while self.settings.lockstep:
+            await asyncio.sleep(STATES_REPEAT_S)
+            if not self._stepping.locked():
+                for robot in self.robots:
+                    robot.send_state()
+        while True:
+            self.sync()
+            await asyncio.sleep(0.005)
+
+    async def _keep_alive(self) -> None:
+        while True:
+            await asyncio.sleep(KEEP_ALIVE_S)
+            for robot in self.robots:
+                robot.control.keep_alive()
+
+    async def step(self, ms: float | None = None, frames: int | None = None) -> dict:
+        """Move the world by `ms`, or up to the moment of the next frame (or the `frames`-th), with all frames that fall due sent.
+
+        Raises:
+            UserError: the world moves by itself (no --lockstep).
+        """
+        if not self.settings.lockstep:
+            raise UserError("The world moves by itself; start the simulator with --lockstep to step it.")
+        async with self._stepping:
+            legs = [self._asked_ms + ms] if ms is not None else [None] * frames
+            for leg in legs:
+                self._asked_ms = leg if leg is not None else float(self._frames.next_ms)
+                for robot, job in self._move_on(self._asked_ms):
+                    await robot.shoot_for_streams(job)
+            for robot in self.robots:
+                robot.send_state()  # as it is at the step's end: its last_image_time_stamp tells that it is not older than the newest frame
+            await self._drain()
+        return self.clock()
+
+    async def _drain(self) -> None:
+        """Wait until the open streams have taken what was sent, so that nothing piles up."""
+        until = time.monotonic() + DRAIN_S
+        while any(len(outbox) for robot in self.robots for outbox in (*robot.cameras, *robot.events)) and time.monotonic() < until:
+            await asyncio.sleep(0.0005)
+
+    def clock(self) -> dict:
+        return {"t_ms": self.world.t_ms, "lockstep": self.settings.lockstep, "image_ids": {robot.serial: robot.sent_image_id for robot in self.robots}}
+
+    def spawn(self, coroutine) -> None:
+        task = asyncio.create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception():
+            logging.getLogger(__name__).error("the simulator could not go on with what it did beside: %r", task.exception())
+            self.journal.add("error", what=repr(task.exception()))
+
+    # -- truth --------------------------------------------------------------------------------------------------------
+
+    def truth_now(self, robot: VirtualVector) -> dict:
+        """The world as it is, without a picture."""
+        world, nearest = self.world, self.world.nearest(robot.index)
+        vectors = [
+            {"vector": i, "x_mm": b.x_mm, "y_mm": b.y_mm, "heading_rad": b.heading_rad, "role": "robot" if i < world.robots else "target",
+             "serial": self.robots[i].serial if i < world.robots else None, "head_angle_rad": b.head.angle_rad,
+             "left_mmps": b.left_mmps, "right_mmps": b.right_mmps}
+            for i, b in enumerate(world.bodies)
+        ]
+        return {
+            "image_id": None, "serial": robot.serial, "t_ms": world.t_ms, "size_wh": None, "boxes": None, "vectors": vectors, "viewer": robot.index,
+            "distance_mm": nearest and nearest[0], "bearing_deg": nearest and nearest[1],
+            "collisions": robot.body.collisions, "falls": robot.body.falls, "world": world.seed, "surface": world.room.surface,
+        }
+
+    def robot(self, serial: str | None) -> VirtualVector:
+        """The robot of that serial, the first one without.
+
+        Raises:
+            UserError: there is none.
+        """
+        for robot in self.robots:
+            if serial in (None, robot.serial):
+                return robot
+        raise UserError(f"There is no robot {serial}; there are {', '.join(robot.serial for robot in self.robots)}.")
+
+    # -- hands and faults ---------------------------------------------------------------------------------------------
+
+    def enter(self, seed: int) -> None:
+        """The same robots wake up in another room."""
+        for robot in self.robots:
+            for name in list(robot.faults):
+                robot.end_fault(name)
+        self.world.enter(seed)
+        for robot in self.robots:
+            robot.body.cliff_stop = not robot.control.overrides_reactions
+            robot.images_elsewhere = robot.image_id
+            robot.battery = Battery(self.world.t_ms)  # a night on its charger lies between two worlds
+        self.journal.add("world", seed=seed)
+
+    def fault(self, body: dict) -> dict:
+        """Begin a fault, or `clear` one (`name`) or all of them, on one robot (`serial`) or on all.
+
+        Raises:
+            UserError: there is no such fault or robot, or its server is restarting and shall do so again.
+        """
+        robots = [self.robot(body["serial"])] if body.get("serial") else self.robots
+        if body.get("fault") == "clear":
+            wrong = set(body) - {"fault", "serial", "name"}
+            if wrong:
+                raise UserError(f"clear takes no {', '.join(sorted(wrong))}; it takes serial, name.")
+            only = body.get("name") and known_name(body["name"])
+            for robot in robots:
+                for name in [only] if only else list(robot.faults):
+                    robot.end_fault(name)
+            return {"t_ms": self.world.t_ms}
+        fault = Fault.parse(body)
+        away = [robot.serial for robot in robots if robot.serial in self._restarting]
+        if fault.name == "restart" and away:
+            raise UserError(f"The server of {away[0]} is away already; wait until its restart has ended.")
+        for robot in robots:
+            if fault.name not in MOMENTARY:
+                robot.begin_fault(fault)
+                continue
+            robot.log("fault", fault=fault.name, state="begin", ms=fault.ms)
+            if fault.name.startswith("abort_"):
+                robot.abort(fault.name.removeprefix("abort_"))
+            elif fault.name == "restart":
+                self._restarting.add(robot.serial)
+                self.spawn(self._restart(robot, fault.ms))
+        if fault.name in ("freeze", "kill"):
+            asyncio.get_running_loop().call_later(0.02, _freeze if fault.name == "freeze" else _kill, fault.ms)  # after the answer
+        return {"t_ms": self.world.t_ms}
+
+    async def _restart(self, robot: VirtualVector, ms: float) -> None:
+        try:
+            await self.restart(robot, ms)
+        finally:
+            self._restarting.discard(robot.serial)
+
+
+def _freeze(ms: float) -> None:
+    """Stand still, and be woken by a process of its own."""
+    subprocess.Popen(["/bin/sh", "-c", f"sleep {ms / 1000:.3f}; kill -CONT {os.getpid()}"], start_new_session=True)
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+
+def _kill(ms: float | None) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)

@@ -1,0 +1,36 @@
+"""Seeded rooms: what can be driven on and what stands in the way."""
+
+import math
+
+import numpy as np
+
+from vector_tl.sim.world.scene import Obstacle, Room
+from vector_tl.sim.render.things import KINDS, ROUND
+
+
+def make_room(seed: int) -> Room:
+    """A room drawn from `seed`: the same seed gives the same room.
+
+    Obstacles keep to the outer part of the ground, so that robots always have some of it free around the middle.
+    """
+    rng = np.random.default_rng([seed, 1])
+    table = rng.random() < 0.55
+    half_x, half_y = (rng.uniform(420, 750), rng.uniform(340, 560)) if table else rng.uniform(650, 1300, 2)
+    obstacles: list[Obstacle] = []
+    for _ in range(rng.integers(0, 7)):
+        kind = str(rng.choice(list(KINDS)))
+        if table and kind == "chair":
+            kind = "gadget"
+        widths, heights = KINDS[kind]
+        half = rng.uniform(*widths)
+        angle, reach = rng.uniform(-math.pi, math.pi), rng.uniform(0.6, 0.95)
+        obstacle = Obstacle(
+            x_mm=float((half_x - half) * reach * math.cos(angle)), y_mm=float((half_y - half) * reach * math.sin(angle)),
+            heading_rad=float(rng.uniform(-math.pi, math.pi)),
+            half_x_mm=float(half), half_y_mm=float(half if kind in ROUND else half * rng.uniform(0.45, 1.0)), height_mm=float(rng.uniform(*heights)),
+            kind=kind, round=kind in ROUND,
+        )
+        apart = all(math.hypot(obstacle.x_mm - o.x_mm, obstacle.y_mm - o.y_mm) > 1.5 * (half + o.half_x_mm) for o in obstacles)
+        if apart and math.hypot(obstacle.x_mm, obstacle.y_mm) > 200 + half:
+            obstacles.append(obstacle)
+    return Room(seed=seed, surface="table" if table else "floor", half_x_mm=float(half_x), half_y_mm=float(half_y), obstacles=tuple(obstacles))
