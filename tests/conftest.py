@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+
 from support.simulation import meet, simulate  # noqa: F401
 
 SHARED = Path(os.environ.get("VECTOR_TL_SHARED") or Path(__file__).parents[2] / "shared")
@@ -13,5 +14,7 @@ SHARED = Path(os.environ.get("VECTOR_TL_SHARED") or Path(__file__).parents[2] / 
 def shared() -> Path:
     """The folder with COCO weights and real pictures beside the repository; tests that need it are skipped without it."""
     if not (SHARED / "real_stills").is_dir():
-        pytest.skip(f"no {SHARED}: real pictures and COCO weights are not here (VECTOR_TL_SHARED names their folder)")
+        pytest.skip(
+            f"no {SHARED}: real pictures and COCO weights are not here (VECTOR_TL_SHARED names their folder)"
+        )
     return SHARED

@@ -11,7 +11,14 @@ from vector_tl.errors import UserError
 
 
 def run(*arguments, cwd=None, env=None):
-    return subprocess.run([sys.executable, "-m", "vector_tl", *map(str, arguments)], capture_output=True, text=True, cwd=cwd, env=env, timeout=120)
+    return subprocess.run(
+        [sys.executable, "-m", "vector_tl", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env=env,
+        timeout=120,
+    )
 
 
 def test_version_and_overview():
@@ -35,7 +42,9 @@ def test_help_is_quick_to_load():
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize("arguments", [[], ["dance"], ["find", "--sped", "3"], ["evaluate"], ["train", "--data", "x"]])
+@pytest.mark.parametrize(
+    "arguments", [[], ["dance"], ["find", "--sped", "3"], ["evaluate"], ["train", "--data", "x"]]
+)
 def test_wrong_usage_exits_2_without_output(arguments):
     done = run(*arguments)
     assert done.returncode == 2 and done.stdout == "" and "Traceback" not in done.stderr
@@ -47,11 +56,23 @@ CASES = {
     "foreign safetensors": (["detect", "foreign.safetensors", "picture.jpg"], 1, "foreign.safetensors"),
     "no data set": (["evaluate", "x", "--data", "nowhere"], 1, "nowhere"),
     "broken label": (["evaluate", "x", "--data", "bad"], 1, "line 2"),
-    "existing model": (["train", "--data", "bad", "--out", "foreign.safetensors", "--init", "scratch"], 1, "foreign.safetensors"),
-    "no sdk_config.ini": (["capture", "--robot", "00e29999", "--count", "1", "--data", "new"], 1, "anki_vector.configure"),
+    "existing model": (
+        ["train", "--data", "bad", "--out", "foreign.safetensors", "--init", "scratch"],
+        1,
+        "foreign.safetensors",
+    ),
+    "no sdk_config.ini": (
+        ["capture", "--robot", "00e29999", "--count", "1", "--data", "new"],
+        1,
+        "anki_vector.configure",
+    ),
     "model of a find": (["find", "--robot", "00e29999", "--model", "nosuch"], 1, "nosuch"),
     "nothing to detect": (["detect", "x"], 2, ""),
-    "two lengths": (["train", "--data", "bad", "--out", "o.safetensors", "--epochs", "1", "--steps", "1"], 2, "--epochs or --steps"),
+    "two lengths": (
+        ["train", "--data", "bad", "--out", "o.safetensors", "--epochs", "1", "--steps", "1"],
+        2,
+        "--epochs or --steps",
+    ),
     "unknown split": (["evaluate", "x", "--data", "bad", "--split", "tset"], 2, "tset"),
 }
 
@@ -81,7 +102,11 @@ def test_bad_input_gives_one_sentence(name, tmp_path, monkeypatch):
 
 def test_undefined_numbers_become_null():
     values = cli._finite({"a": float("nan"), "b": [float("inf"), 1.5, None, True], "c": {"d": 2}})
-    assert json.loads(json.dumps(values, allow_nan=False)) == {"a": None, "b": [None, 1.5, None, True], "c": {"d": 2}}
+    assert json.loads(json.dumps(values, allow_nan=False)) == {
+        "a": None,
+        "b": [None, 1.5, None, True],
+        "c": {"d": 2},
+    }
 
 
 def test_a_library_that_prints_does_not_spoil_json(capfd):
@@ -99,7 +124,9 @@ def test_reader_that_has_seen_enough(tmp_path):
     """As in `vector-tl detect ... --json | head -1`."""
     code = "from vector_tl import cli; cli._import = lambda _: (lambda _: ({'source': str(i), 'error': 'x'} for i in range(9999))); "
     code += "import sys\nwith cli._quiet_stdout() as out: code = cli._work('x', cli.Command('', '', ''), None, True, out)\nsys.exit(code)"
-    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
         assert json.loads(process.stdout.readline())["source"] == "0"
         process.stdout.close()
         assert process.stderr.read() == "" and process.wait(20) == 1
@@ -107,7 +134,12 @@ def test_reader_that_has_seen_enough(tmp_path):
 
 def test_reader_of_the_help_that_has_seen_enough():
     """As in `vector-tl capture --help | head -1`."""
-    with subprocess.Popen([sys.executable, "-m", "vector_tl", "capture", "--help"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        [sys.executable, "-m", "vector_tl", "capture", "--help"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
         process.stdout.close()
         assert process.stderr.read() == "" and process.wait(60) == 1
 
@@ -116,7 +148,11 @@ FAILURES = {
     "a bug": (ZeroDivisionError("division by zero"), 1, "VECTOR_TL_DEBUG=1"),
     "Ctrl-C": (KeyboardInterrupt(), 130, "stopped"),
     "SIGTERM": (SystemExit(143), 143, "ended"),
-    "a package that is not there": (ImportError("libGL.so.1: cannot open shared object file"), 1, "scripts/setup"),
+    "a package that is not there": (
+        ImportError("libGL.so.1: cannot open shared object file"),
+        1,
+        "scripts/setup",
+    ),
     "of a person's making": (UserError("No such thing; make one."), 1, "make one"),
 }
 
@@ -161,7 +197,11 @@ def test_no_egl_says_what_to_install(tmp_path):
     """A machine without a graphics driver: EGL finds no vendor."""
     import os
 
-    env = os.environ | {"__EGL_VENDOR_LIBRARY_DIRS": str(tmp_path), "__EGL_VENDOR_LIBRARY_FILENAMES": "", "EGL_PLATFORM": "none"}
+    env = os.environ | {
+        "__EGL_VENDOR_LIBRARY_DIRS": str(tmp_path),
+        "__EGL_VENDOR_LIBRARY_FILENAMES": "",
+        "EGL_PLATFORM": "none",
+    }
     done = run("find", "--robot", "sim", "--model", _any_model(tmp_path), env=env)
     assert done.returncode == 1 and "libegl1" in done.stderr and "Traceback" not in done.stderr
 

@@ -36,33 +36,108 @@ class Command:
 
 GOES_ON = "stopped; the same command goes on."
 COMMANDS = {
-    "doctor": Command("Check this machine and, if asked, a robot; say what to do", "vector_tl.doctor.checks:DoctorSettings", "vector_tl.doctor.checks:doctor"),
-    "sim": Command("Run a simulated Vector for any SDK program", "vector_tl.sim.settings:SimSettings", "vector_tl.sim.server.server:run", prints_itself=True),
-    "sim fault": Command("Let something go wrong with a simulated Vector", "vector_tl.robot.fault:FaultSettings", "vector_tl.robot.fault:fault"),
-    "sim rpcs": Command("Tell what the simulated Vector answers", "vector_tl.sim.gateway.unsupported:RpcSettings", "vector_tl.sim.gateway.unsupported:rpcs"),
-    "capture": Command("Take pictures from a robot's camera", "vector_tl.capture.settings:CaptureSettings", "vector_tl.capture.run:capture"),
-    "label import": Command("Take in pictures, videos and data sets", "vector_tl.labels.settings:ImportSettings", "vector_tl.labels.importing:import_data"),
-    "label export": Command("Write YOLO, COCO or Pascal VOC", "vector_tl.labels.settings:ExportSettings", "vector_tl.labels.exporting:export_data"),
-    "label check": Command("Look for what is wrong with a data set", "vector_tl.labels.settings:CheckSettings", "vector_tl.labels.check:check"),
-    "label split": Command("Divide sessions into train, val and test", "vector_tl.labels.settings:SplitSettings", "vector_tl.labels.splits:split"),
-    "label suggest": Command("Suggest boxes, from a model or carried", "vector_tl.labels.review_settings:SuggestSettings", "vector_tl.labels.suggest:suggest"),
-    "label review": Command("Accept and correct boxes on a page", "vector_tl.labels.review_settings:ReviewSettings", "vector_tl.labels.review_server:review"),
+    "doctor": Command(
+        "Check this machine and, if asked, a robot; say what to do",
+        "vector_tl.doctor.checks:DoctorSettings",
+        "vector_tl.doctor.checks:doctor",
+    ),
+    "sim": Command(
+        "Run a simulated Vector for any SDK program",
+        "vector_tl.sim.settings:SimSettings",
+        "vector_tl.sim.server.server:run",
+        prints_itself=True,
+    ),
+    "sim fault": Command(
+        "Let something go wrong with a simulated Vector",
+        "vector_tl.robot.fault:FaultSettings",
+        "vector_tl.robot.fault:fault",
+    ),
+    "sim rpcs": Command(
+        "Tell what the simulated Vector answers",
+        "vector_tl.sim.gateway.unsupported:RpcSettings",
+        "vector_tl.sim.gateway.unsupported:rpcs",
+    ),
+    "capture": Command(
+        "Take pictures from a robot's camera",
+        "vector_tl.capture.settings:CaptureSettings",
+        "vector_tl.capture.run:capture",
+    ),
+    "label import": Command(
+        "Take in pictures, videos and data sets",
+        "vector_tl.labels.settings:ImportSettings",
+        "vector_tl.labels.importing:import_data",
+    ),
+    "label export": Command(
+        "Write YOLO, COCO or Pascal VOC",
+        "vector_tl.labels.settings:ExportSettings",
+        "vector_tl.labels.exporting:export_data",
+    ),
+    "label check": Command(
+        "Look for what is wrong with a data set",
+        "vector_tl.labels.settings:CheckSettings",
+        "vector_tl.labels.check:check",
+    ),
+    "label split": Command(
+        "Divide sessions into train, val and test",
+        "vector_tl.labels.settings:SplitSettings",
+        "vector_tl.labels.splits:split",
+    ),
+    "label suggest": Command(
+        "Suggest boxes, from a model or carried",
+        "vector_tl.labels.review_settings:SuggestSettings",
+        "vector_tl.labels.suggest:suggest",
+    ),
+    "label review": Command(
+        "Accept and correct boxes on a page",
+        "vector_tl.labels.review_settings:ReviewSettings",
+        "vector_tl.labels.review_server:review",
+    ),
     "train": Command(
-        "Train a detector from COCO, from scratch, or from an own model", "vector_tl.train.settings:TrainSettings", "vector_tl.train.loop:train",
+        "Train a detector from COCO, from scratch, or from an own model",
+        "vector_tl.train.settings:TrainSettings",
+        "vector_tl.train.loop:train",
         stopped="stopped; the same command with --resume goes on.",
     ),
     "compare": Command(
-        "Train from COCO and from scratch alike", "vector_tl.experiments.compare_settings:CompareSettings", "vector_tl.experiments.compare:compare", stopped=GOES_ON
+        "Train from COCO and from scratch alike",
+        "vector_tl.experiments.compare_settings:CompareSettings",
+        "vector_tl.experiments.compare:compare",
+        stopped=GOES_ON,
     ),
     "retrain": Command(
-        "Go on with new captures, and compare", "vector_tl.experiments.retrain_settings:RetrainSettings", "vector_tl.experiments.retrain:retrain", stopped=GOES_ON
+        "Go on with new captures, and compare",
+        "vector_tl.experiments.retrain_settings:RetrainSettings",
+        "vector_tl.experiments.retrain:retrain",
+        stopped=GOES_ON,
     ),
-    "evaluate": Command("Measure a model on labelled pictures", "vector_tl.evaluate.settings:EvaluateSettings", "vector_tl.evaluate.evaluate:evaluate"),
-    "detect": Command("Find Vectors in pictures, videos, recordings", "vector_tl.detect.settings:DetectSettings", "vector_tl.detect.run:detect"),
-    "find": Command("Let a robot find another Vector and drive to it", "vector_tl.find.settings:FindSettings", "vector_tl.find.loop:find"),
-    "bench": Command("Measure speed beside a baseline", "vector_tl.bench.run:BenchSettings", "vector_tl.bench.run:bench"),
-    "film": Command("Film two models side by side on the same frames", "vector_tl.film.settings:FilmSettings", "vector_tl.film.film:film"),
-    "poll": Command("Ask people which of two models they like better, blindly", "vector_tl.poll.settings:PollSettings", "vector_tl.poll.run:poll"),
+    "evaluate": Command(
+        "Measure a model on labelled pictures",
+        "vector_tl.evaluate.settings:EvaluateSettings",
+        "vector_tl.evaluate.evaluate:evaluate",
+    ),
+    "detect": Command(
+        "Find Vectors in pictures, videos, recordings",
+        "vector_tl.detect.settings:DetectSettings",
+        "vector_tl.detect.run:detect",
+    ),
+    "find": Command(
+        "Let a robot find another Vector and drive to it",
+        "vector_tl.find.settings:FindSettings",
+        "vector_tl.find.loop:find",
+    ),
+    "bench": Command(
+        "Measure speed beside a baseline", "vector_tl.bench.run:BenchSettings", "vector_tl.bench.run:bench"
+    ),
+    "film": Command(
+        "Film two models side by side on the same frames",
+        "vector_tl.film.settings:FilmSettings",
+        "vector_tl.film.film:film",
+    ),
+    "poll": Command(
+        "Ask people which of two models they like better, blindly",
+        "vector_tl.poll.settings:PollSettings",
+        "vector_tl.poll.run:poll",
+    ),
 }
 
 
@@ -81,7 +156,10 @@ def main(argv: list[str] | None = None) -> int:
         if own and argv[1:2] in (["-h"], ["--help"]):
             print(overview(own))
             return 0
-        print(f"vector-tl: there is no command {' '.join(argv[: 2 if own else 1])!r}; choose one of {', '.join(own or COMMANDS)}.", file=sys.stderr)
+        print(
+            f"vector-tl: there is no command {' '.join(argv[: 2 if own else 1])!r}; choose one of {', '.join(own or COMMANDS)}.",
+            file=sys.stderr,
+        )
         return 2
     command = COMMANDS[name]
     try:
@@ -89,7 +167,9 @@ def main(argv: list[str] | None = None) -> int:
     except BrokenPipeError:  # of the help's reader, such as `head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains when it ends
         return 1
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname).1s %(name)s: %(message)s")
+    logging.basicConfig(
+        level=logging.WARNING, stream=sys.stderr, format="%(levelname).1s %(name)s: %(message)s"
+    )
     logging.getLogger("vector_tl").setLevel(logging.INFO)
     for noisy in ("aiogrpc", "uvicorn", "libav"):
         logging.getLogger(noisy).setLevel(logging.CRITICAL)
@@ -102,24 +182,43 @@ def parse(name: str, argv: list[str]) -> tuple[object, bool]:
     import tyro
 
     kind = _import(COMMANDS[name].settings)
-    json_flag = Annotated[bool, tyro.conf.arg(help="Print one JSON object on standard output and nothing else there.")]
-    asked = dataclasses.make_dataclass(kind.__name__, [("json", json_flag, False)], bases=(kind,), frozen=True, kw_only=True)
-    given = tyro.cli(asked, args=argv, prog=f"vector-tl {name}", description=inspect.cleandoc(kind.__doc__), config=(tyro.conf.FlagCreatePairsOff,))
+    json_flag = Annotated[
+        bool, tyro.conf.arg(help="Print one JSON object on standard output and nothing else there.")
+    ]
+    asked = dataclasses.make_dataclass(
+        kind.__name__, [("json", json_flag, False)], bases=(kind,), frozen=True, kw_only=True
+    )
+    given = tyro.cli(
+        asked,
+        args=argv,
+        prog=f"vector-tl {name}",
+        description=inspect.cleandoc(kind.__doc__),
+        config=(tyro.conf.FlagCreatePairsOff,),
+    )
     return kind(**{field.name: getattr(given, field.name) for field in dataclasses.fields(kind)}), given.json
 
 
 def overview(names: Iterable[str] = COMMANDS) -> str:
     """The text of `vector-tl --help`; of `vector-tl label --help` with the names of its commands."""
-    lines = [vector_tl.__doc__.strip(), "", "usage: vector-tl COMMAND [OPTIONS]   (vector-tl COMMAND --help shows options and an example)", ""]
+    lines = [
+        vector_tl.__doc__.strip(),
+        "",
+        "usage: vector-tl COMMAND [OPTIONS]   (vector-tl COMMAND --help shows options and an example)",
+        "",
+    ]
     lines += [f"  {name:<14} {COMMANDS[name].summary}" for name in names]
-    return "\n".join([*lines, "", "example: vector-tl find --robot sim --model transfer --record runs/first.mcap"])
+    return "\n".join(
+        [*lines, "", "example: vector-tl find --robot sim --model transfer --record runs/first.mcap"]
+    )
 
 
 def _work(name: str, command: Command, settings, as_json: bool, out) -> int:
     def fail(error: UserError | str, code: int) -> int:
         print(f"vector-tl {name}: {error}", file=sys.stderr)
         if as_json:
-            _print_json({**getattr(error, "result", {}), "error": str(error)}, out)  # what was reached before it failed, where there is any
+            _print_json(
+                {**getattr(error, "result", {}), "error": str(error)}, out
+            )  # what was reached before it failed, where there is any
         return code
 
     try:
@@ -133,7 +232,9 @@ def _work(name: str, command: Command, settings, as_json: bool, out) -> int:
                 print(_readable(result), file=out, flush=True)
             if "error" in result:
                 return 1
-        return 1 if name == "doctor" and not all(c["ok"] or c.get("optional") for c in result["checks"]) else 0
+        return (
+            1 if name == "doctor" and not all(c["ok"] or c.get("optional") for c in result["checks"]) else 0
+        )
     except UserError as error:
         return fail(error, error.exit_code)
     except KeyboardInterrupt:
@@ -147,7 +248,10 @@ def _work(name: str, command: Command, settings, as_json: bool, out) -> int:
     except Exception as error:
         if os.environ.get("VECTOR_TL_DEBUG"):
             traceback.print_exc()
-        return fail(f"unexpected {type(error).__name__}: {' '.join(str(error).split())[:300]} (VECTOR_TL_DEBUG=1 shows where).", 1)
+        return fail(
+            f"unexpected {type(error).__name__}: {' '.join(str(error).split())[:300]} (VECTOR_TL_DEBUG=1 shows where).",
+            1,
+        )
 
 
 def _print_each(results: Iterator[dict], as_json: bool, out) -> int:
@@ -159,7 +263,10 @@ def _print_each(results: Iterator[dict], as_json: bool, out) -> int:
         elif "error" in result:
             print(f"{result['source']}: {result['error']}", file=sys.stderr)
         else:
-            boxes = ", ".join(f"{b['score']:.2f} at {[round(v) for v in b['xyxy']]}" for b in result["boxes"]) or "no Vector"
+            boxes = (
+                ", ".join(f"{b['score']:.2f} at {[round(v) for v in b['xyxy']]}" for b in result["boxes"])
+                or "no Vector"
+            )
             print(f"{result['source']}#{result['frame']}: {boxes}", file=out, flush=True)
     return code
 
@@ -195,7 +302,10 @@ def _readable(result: dict) -> str:
 
         return describe(result)
     width = max(map(len, result), default=0)
-    shown = {key: json.dumps(value) if isinstance(value, (dict, list)) else "-" if value is None else value for key, value in _finite(result).items()}
+    shown = {
+        key: json.dumps(value) if isinstance(value, (dict, list)) else "-" if value is None else value
+        for key, value in _finite(result).items()
+    }
     return "\n".join(f"{key:<{width}}  {value}" for key, value in shown.items())
 
 

@@ -33,7 +33,9 @@ def write_atomic(path: Path, data: bytes | str) -> None:
     except OSError as error:
         if temporary is not None and os.path.exists(temporary):
             os.unlink(temporary)
-        raise UserError(f"Cannot write {path}: {error.strerror or error}. Free some space or choose another place.") from error
+        raise UserError(
+            f"Cannot write {path}: {error.strerror or error}. Free some space or choose another place."
+        ) from error
 
 
 def sweep(path: Path) -> None:
@@ -77,7 +79,9 @@ def refuse_unwritable(path: Path) -> None:
     """Raise `UserError` when `path` cannot be made: rather now than after an hour's work. Nothing is written."""
     folder = next(folder for folder in Path(path).absolute().parents if folder.exists())
     if not (folder.is_dir() and os.access(folder, os.W_OK)):
-        raise UserError(f"Cannot write {path}: {folder} is {'not writable' if folder.is_dir() else 'no folder'}. Choose another place.")
+        raise UserError(
+            f"Cannot write {path}: {folder} is {'not writable' if folder.is_dir() else 'no folder'}. Choose another place."
+        )
 
 
 def refuse_existing(path: Path, overwrite: bool) -> None:

@@ -20,11 +20,11 @@ import tyro
 
 from vector_tl.capture.run import capture
 from vector_tl.capture.settings import CaptureSettings
+from vector_tl.data.dataset import DataSet, load_dataset
 from vector_tl.detect.engine import load
 from vector_tl.evaluate.evaluate import outcomes
 from vector_tl.evaluate.metrics import Outcome, average_precision, false_alarms, iou_matrix
 from vector_tl.robot.sim_features import FEATURES
-from vector_tl.data.dataset import DataSet, load_dataset
 from vector_tl.train.loop import finished, train
 from vector_tl.train.settings import TrainSettings
 
@@ -78,9 +78,20 @@ def run(settings: Ablation) -> None:
             out = settings.runs / f"{name}-{seed}.safetensors"
             photographs = settings.photographs if variant == PHOTOGRAPHS else None
             if not finished(out):
-                schedule = TrainSettings(data, out, steps=settings.steps, seed=seed, evaluations=2, threads=1, device="cpu", resume=True)
+                schedule = TrainSettings(
+                    data,
+                    out,
+                    steps=settings.steps,
+                    seed=seed,
+                    evaluations=2,
+                    threads=1,
+                    device="cpu",
+                    resume=True,
+                )
                 train(replace(schedule, backgrounds=photographs))
-            row = {"variant": name, "seed": seed, "pictures_seen": settings.steps * 16} | judge(out, stills, rooms)
+            row = {"variant": name, "seed": seed, "pictures_seen": settings.steps * 16} | judge(
+                out, stills, rooms
+            )
             with results.open("a") as file:
                 file.write(json.dumps(row | {"minutes": round((time.monotonic() - begin_s) / 60, 1)}) + "\n")
             print(row, flush=True)
@@ -112,8 +123,12 @@ def table(rows: list[dict]) -> str:
     groups = defaultdict(list)
     for row in rows:
         groups[row["variant"]].append(row)
-    lines = ["| variant | seeds | stills AP50 | AP50-95 | mean IoU | false boxes on stills, in rooms at score .7 |", "|---|---|---|---|---|---|"]
+    lines = [
+        "| variant | seeds | stills AP50 | AP50-95 | mean IoU | false boxes on stills, in rooms at score .7 |",
+        "|---|---|---|---|---|---|",
+    ]
     for variant, group in groups.items():
+
         def mean(key: str, group=group) -> float:
             return float(np.mean([row[key] for row in group]))
 

@@ -14,9 +14,19 @@ import numpy as np
 import torch
 import tyro
 
-from vector_tl.files import write_atomic
 from vector_tl.data.dataset import Item, load_dataset
-from vector_tl.train.augment import LIGHT, REACH_PX, blur, boxes_in_window, convolve, cut, relight, smeared, soft
+from vector_tl.files import write_atomic
+from vector_tl.train.augment import (
+    LIGHT,
+    REACH_PX,
+    blur,
+    boxes_in_window,
+    convolve,
+    cut,
+    relight,
+    smeared,
+    soft,
+)
 from vector_tl.train.batches import Batches, Pictures, keep
 
 SIZE_WH, COLUMNS, BATCHES = (300, 300), 8, 6
@@ -41,19 +51,37 @@ def one_at_a_time(pictures: Pictures, seed: int) -> list[np.ndarray]:
     """A tile for each thing that can happen to a picture, alone: geometry, then light, blur, noise and JPEG, each as strong as it gets in `DRAWS` draws."""
     boxes = pictures.boxes[0]
     around = np.clip(np.concatenate([boxes[0, :2] - 0.15, boxes[0, 2:] + 0.15]), 0, 1)
-    geometry = {"as it is": (WHOLE, False), "crop": (around, False), "zoomed out": (np.array([-0.4, -0.5, 1.3, 1.2]), False), "mirrored": (WHOLE, True)}
+    geometry = {
+        "as it is": (WHOLE, False),
+        "crop": (around, False),
+        "zoomed out": (np.array([-0.4, -0.5, 1.3, 1.2]), False),
+        "mirrored": (WHOLE, True),
+    }
     tiles = []
     for name, (window, mirrored) in geometry.items():
         batch = cut(pictures.pixels[:1], window[None], np.array([mirrored]), SIZE_WH, torch.full((1, 3), 0.5))
         tiles.append(drawn(batch[0], boxes_in_window(boxes, window, mirrored, SIZE_WH), name))
     plain = cut(pictures.pixels[:1], WHOLE[None], np.array([False]), SIZE_WH, torch.full((1, 3), 0.5))
-    light = {change.__name__.replace("_", " "): strongest(change, plain, seed) for change in LIGHT if change is not blur}
-    light |= {"blur": convolve(plain, soft(1.8)[None]), "motion blur": convolve(plain, smeared(REACH_PX, 0.5)[None])}
-    light |= {f"all together, draw {k + 1}": relight(plain, np.random.default_rng([seed, k])) for k in range(3)}
-    return tiles + [drawn(batch[0], boxes_in_window(boxes, WHOLE, False, SIZE_WH), name) for name, batch in light.items()]
+    light = {
+        change.__name__.replace("_", " "): strongest(change, plain, seed)
+        for change in LIGHT
+        if change is not blur
+    }
+    light |= {
+        "blur": convolve(plain, soft(1.8)[None]),
+        "motion blur": convolve(plain, smeared(REACH_PX, 0.5)[None]),
+    }
+    light |= {
+        f"all together, draw {k + 1}": relight(plain, np.random.default_rng([seed, k])) for k in range(3)
+    }
+    return tiles + [
+        drawn(batch[0], boxes_in_window(boxes, WHOLE, False, SIZE_WH), name) for name, batch in light.items()
+    ]
 
 
-def strongest(change: Callable[[torch.Tensor, np.random.Generator], torch.Tensor], plain: torch.Tensor, seed: int) -> torch.Tensor:
+def strongest(
+    change: Callable[[torch.Tensor, np.random.Generator], torch.Tensor], plain: torch.Tensor, seed: int
+) -> torch.Tensor:
     """Of several draws the one that changes the picture most; many leave it as it is."""
     made = [change(plain, np.random.default_rng([seed, k])).clamp(0, 1) for k in range(DRAWS)]
     return max(made, key=lambda batch: float((batch - plain).abs().mean()))
@@ -65,17 +93,29 @@ def drawn(picture: torch.Tensor, boxes: np.ndarray, caption: str) -> np.ndarray:
     tile = np.vstack([pixels, np.full((CAPTION_PX, pixels.shape[1], 3), 32, np.uint8)])
     for x1, y1, x2, y2 in boxes.round().astype(int).tolist():
         cv2.rectangle(tile, (x1, y1), (x2, y2), GREEN, 2)
-    cv2.putText(tile, caption, (6, len(tile) - 8), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (235, 235, 235), 1, cv2.LINE_AA)
+    cv2.putText(
+        tile, caption, (6, len(tile) - 8), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (235, 235, 235), 1, cv2.LINE_AA
+    )
     return tile
 
 
 def batches_of(items: list[Item], seed: int, rng: np.random.Generator) -> list[np.ndarray]:
     """Tiles of batches as they are trained on."""
-    batches = Batches(keep([items[i] for i in rng.permutation(len(items))[:64]]), None, COLUMNS, SIZE_WH, seed, torch.device("cpu"))
+    batches = Batches(
+        keep([items[i] for i in rng.permutation(len(items))[:64]]),
+        None,
+        COLUMNS,
+        SIZE_WH,
+        seed,
+        torch.device("cpu"),
+    )
     tiles = []
     for number in range(BATCHES):
         pixels, targets = batches.next()
-        tiles += [drawn(picture, target["boxes"].numpy(), f"batch {number + 1}") for picture, target in zip(pixels, targets, strict=True)]
+        tiles += [
+            drawn(picture, target["boxes"].numpy(), f"batch {number + 1}")
+            for picture, target in zip(pixels, targets, strict=True)
+        ]
     return tiles
 
 

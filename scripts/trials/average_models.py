@@ -14,10 +14,10 @@ from pathlib import Path
 
 import tyro
 
+from vector_tl.data.dataset import digest, load_dataset
 from vector_tl.errors import UsageError, UserError
 from vector_tl.evaluate.metrics import average_precision
 from vector_tl.files import refuse_existing
-from vector_tl.data.dataset import digest, load_dataset
 from vector_tl.nets import checkpoint
 from vector_tl.train.average import mean_of
 from vector_tl.train.batches import keep, keep_folder

@@ -12,9 +12,9 @@ from pathlib import Path
 import tyro
 
 from vector_tl.errors import UserError
-from vector_tl.files import write_atomic
 from vector_tl.experiments.compare import late_loss
 from vector_tl.experiments.compare_figures import area, reached
+from vector_tl.files import write_atomic
 
 LEFT_OUT = ("sessions",)  # of every test picture: as long as all the rest
 HEAD = "| kind | arm | pictures | seen | seed | AP50, test | AP50-95, test | area under curve | seen to AP50 .8 | AP50-95, stills | false boxes in 53 rooms |"
@@ -41,7 +41,10 @@ def collect(out: Path) -> list[dict]:
         raise UserError(f"{out} holds no finished training.")
     for result in results:
         result["loss"] = late_loss(result["curve"])  # by which a rate may be chosen
-        result["curve"] = [[p["pictures_seen"], *(p[k] if p[k] is None else round(p[k], 4) for k in ("ap50", "ap50_95"))] for p in result["curve"]]
+        result["curve"] = [
+            [p["pictures_seen"], *(p[k] if p[k] is None else round(p[k], 4) for k in ("ap50", "ap50_95"))]
+            for p in result["curve"]
+        ]
     return [{key: value for key, value in result.items() if key not in LEFT_OUT} for result in results]
 
 
@@ -51,8 +54,19 @@ def line(row: dict) -> str:
     test, real, alarms = row["test"], row.get("real"), row.get("false_alarms")
     figures = (test["ap50"], test["ap50_95"], area(curve))
     seen = reached(curve, 0.8)
-    cells = [row["kind"], row["arm"], row["pictures"], f"{row['seen']:,}", row["seed"], *("-" if v is None else f"{v:.3f}" for v in figures)]
-    cells += ["never" if seen is None else f"{seen:,.0f}", f"{real['ap50_95']:.3f}" if real else "-", f"{alarms['boxes']:.0f}" if alarms else "-"]
+    cells = [
+        row["kind"],
+        row["arm"],
+        row["pictures"],
+        f"{row['seen']:,}",
+        row["seed"],
+        *("-" if v is None else f"{v:.3f}" for v in figures),
+    ]
+    cells += [
+        "never" if seen is None else f"{seen:,.0f}",
+        f"{real['ap50_95']:.3f}" if real else "-",
+        f"{alarms['boxes']:.0f}" if alarms else "-",
+    ]
     return "| " + " | ".join(map(str, cells)) + " |"
 
 

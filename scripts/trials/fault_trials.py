@@ -109,14 +109,22 @@ class Wheels:
     def since(self, t_ms: float) -> list[tuple[float, bool]]:
         """(time, turning?) of each command."""
         entries = self._truth.log(t_ms)["entries"]
-        return [(entry["t_ms"], bool(entry["left_mmps"] or entry["right_mmps"])) for entry in entries if entry["kind"] == "wheels"]
+        return [
+            (entry["t_ms"], bool(entry["left_mmps"] or entry["right_mmps"]))
+            for entry in entries
+            if entry["kind"] == "wheels"
+        ]
 
     def wait_until_turning(self, timeout_s: float) -> bool:
         """Whether they turn within that time, the last command just sent."""
         until_s, since_ms = time.monotonic() + timeout_s, self.now_ms()
         while time.monotonic() < until_s:
             commands = self.since(since_ms)
-            if len(commands) >= 3 and all(turning for _, turning in commands[-3:]) and self.now_ms() - commands[-1][0] < 60:
+            if (
+                len(commands) >= 3
+                and all(turning for _, turning in commands[-3:])
+                and self.now_ms() - commands[-1][0] < 60
+            ):
                 return True
             time.sleep(0.01)
         return False
@@ -149,6 +157,7 @@ def in_this_process(simulator: SimulatorProcess, name: str) -> dict:
     fault, numbers, lasts_ms = FAULTS[name]
     before, wheels, detector, told = set(threading.enumerate()), Wheels(simulator), Blind(), {}
     with open_robot(simulator.serials[0], home=simulator.home, reconnect_s=10.0) as robot:
+
         def run() -> None:
             try:
                 find(FindSettings(seconds=60.0), robot, detector, simulator.truth)
@@ -162,7 +171,9 @@ def in_this_process(simulator: SimulatorProcess, name: str) -> dict:
         stops_before = len(robot.stops)
         begin_ms = strike(simulator, detector, fault, numbers, lasts_ms)
         time.sleep(max(lasts_ms / 1000, 0.7) + 0.05)
-        stopped_ms = wheels.stopped_after_ms(begin_ms, begin_ms + (0 if fault.startswith("abort_") else max(lasts_ms, 700)))
+        stopped_ms = wheels.stopped_after_ms(
+            begin_ms, begin_ms + (0 if fault.startswith("abort_") else max(lasts_ms, 700))
+        )
         resumed = fault != "app: raise" and wheels.wait_until_turning(RESUME_S)
         said = [stop.reason for stop in robot.stops[stops_before:]]
         detector.error = KeyboardInterrupt()  # the end of this trial
@@ -170,15 +181,40 @@ def in_this_process(simulator: SimulatorProcess, name: str) -> dict:
         thread.join(10.0)
     time.sleep(0.3)
     left = [thread.name for thread in set(threading.enumerate()) - before]
-    return {"stopped_ms": stopped_ms, "resumed": resumed, "said": sorted(set(said)), "threads": left, "streams": simulator.truth.log(1e15)["streams"]}
+    return {
+        "stopped_ms": stopped_ms,
+        "resumed": resumed,
+        "said": sorted(set(said)),
+        "threads": left,
+        "streams": simulator.truth.log(1e15)["streams"],
+    }
 
 
 def in_another_process(simulator: SimulatorProcess, name: str) -> dict:
     """The command itself, and a signal to it."""
     _, numbers, lasts_ms = FAULTS[name]
     wheels = Wheels(simulator)
-    command = [sys.executable, "-m", "vector_tl", "find", "--robot", simulator.serials[0], "--model", "scratch", "--threshold", "0.99", "--seconds", "60"]
-    process = subprocess.Popen(command, env=os.environ | {"HOME": str(simulator.home)}, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    command = [
+        sys.executable,
+        "-m",
+        "vector_tl",
+        "find",
+        "--robot",
+        simulator.serials[0],
+        "--model",
+        "scratch",
+        "--threshold",
+        "0.99",
+        "--seconds",
+        "60",
+    ]
+    process = subprocess.Popen(
+        command,
+        env=os.environ | {"HOME": str(simulator.home)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     try:
         if not wheels.wait_until_turning(30.0):
             raise UserError("the finder never turned its wheels")
@@ -197,7 +233,13 @@ def in_another_process(simulator: SimulatorProcess, name: str) -> dict:
         process.wait()
     time.sleep(0.5)
     said = [line for line in err.splitlines() if line.startswith("vector-tl find:")][-1:]
-    return {"stopped_ms": stopped_ms, "resumed": resumed, "said": said, "threads": [], "streams": simulator.truth.log(1e15)["streams"]}
+    return {
+        "stopped_ms": stopped_ms,
+        "resumed": resumed,
+        "said": said,
+        "threads": [],
+        "streams": simulator.truth.log(1e15)["streams"],
+    }
 
 
 def trial(simulator: SimulatorProcess, name: str, world: int) -> dict:
@@ -212,7 +254,10 @@ def random_faults(minutes: float) -> dict:
     """Faults one after another in one long run: was there ever motion while the newest frame or state was too old?"""
     rng, detector, wheels_late, struck = random.Random(0), Blind(), 0, defaultdict(int)
     before = set(threading.enumerate())
-    with SimulatorProcess(world=300, camera="plain") as simulator, open_robot(simulator.serials[0], home=simulator.home, reconnect_s=20.0) as robot:
+    with (
+        SimulatorProcess(world=300, camera="plain") as simulator,
+        open_robot(simulator.serials[0], home=simulator.home, reconnect_s=20.0) as robot,
+    ):
         told, wheels = {}, Wheels(simulator)
 
         def run() -> None:
@@ -225,7 +270,9 @@ def random_faults(minutes: float) -> dict:
         thread.start()
         begin_s, memory, rooms = time.monotonic(), [], 1
         while time.monotonic() < begin_s + minutes * 60 and thread.is_alive():
-            if time.monotonic() > begin_s + rooms * ROOM_S:  # carried to another room, its battery charged there
+            if (
+                time.monotonic() > begin_s + rooms * ROOM_S
+            ):  # carried to another room, its battery charged there
                 simulator.truth.world(300 + rooms)
                 rooms += 1
             wheels.wait_until_turning(8.0)
@@ -234,12 +281,29 @@ def random_faults(minutes: float) -> dict:
             begin_ms = strike(simulator, detector, fault, numbers, lasts_ms)
             struck[name] += 1
             time.sleep(max(lasts_ms / 1000, 0.7) + 0.05)
-            if name in ("no frames", "the same frame again and again", "frames of noise", "no states", "detector takes 1.5 s"):
-                late = [t for t, turning in wheels.since(begin_ms + 500) if turning and t < begin_ms + lasts_ms]
+            if name in (
+                "no frames",
+                "the same frame again and again",
+                "frames of noise",
+                "no states",
+                "detector takes 1.5 s",
+            ):
+                late = [
+                    t for t, turning in wheels.since(begin_ms + 500) if turning and t < begin_ms + lasts_ms
+                ]
                 wheels_late += len(late)
             simulator.truth.fault("clear")
             time.sleep(rng.uniform(0.0, 1.0))
-            memory.append(int(next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmRSS")).split()[1]) / 1024)
+            memory.append(
+                int(
+                    next(
+                        line
+                        for line in Path("/proc/self/status").read_text().splitlines()
+                        if line.startswith("VmRSS")
+                    ).split()[1]
+                )
+                / 1024
+            )
         lasted_s = time.monotonic() - begin_s
         alive = thread.is_alive() and wheels.wait_until_turning(15.0)
         detector.error = RuntimeError("the trial is over")
@@ -247,10 +311,16 @@ def random_faults(minutes: float) -> dict:
         hung = thread.is_alive()
     time.sleep(0.5)
     return {
-        "random_minutes": round(lasted_s / 60, 1), "rooms": rooms, "faults": dict(struck), "commands_without_fresh_news": wheels_late,
-        "still_searching_at_the_end": alive, "hung": hung,
-        "error": told.get("error"), "threads": [t.name for t in set(threading.enumerate()) - before],
-        "memory_mib": [round(memory[len(memory) * tenth // 10], 1) for tenth in range(1, 10)] + [round(memory[-1], 1)],
+        "random_minutes": round(lasted_s / 60, 1),
+        "rooms": rooms,
+        "faults": dict(struck),
+        "commands_without_fresh_news": wheels_late,
+        "still_searching_at_the_end": alive,
+        "hung": hung,
+        "error": told.get("error"),
+        "threads": [t.name for t in set(threading.enumerate()) - before],
+        "memory_mib": [round(memory[len(memory) * tenth // 10], 1) for tenth in range(1, 10)]
+        + [round(memory[-1], 1)],
     }
 
 
@@ -260,7 +330,15 @@ def table(rows: list[dict]) -> str:
     for row in rows:
         if "fault" in row:
             groups[row["fault"]].append(row)
-    heads = ("what goes wrong", "trials", "wheels at zero after, ms: median, most", "not stopped", "went on searching", "what it said", "left behind")
+    heads = (
+        "what goes wrong",
+        "trials",
+        "wheels at zero after, ms: median, most",
+        "not stopped",
+        "went on searching",
+        "what it said",
+        "left behind",
+    )
     lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     for name in FAULTS:
         some = groups.get(name)
@@ -270,13 +348,19 @@ def table(rows: list[dict]) -> str:
         took = f"{np.median(times):.0f}, {max(times):.0f}" if times else "-"
         said = sorted({word for row in some for word in row["said"]})
         left = sum(bool(row["threads"]) + any(row["streams"].values()) for row in some)
-        lines.append(f"| {name} | {len(some)} | {took} | {len(some) - len(times)} | {sum(row['resumed'] for row in some)} | {'; '.join(said)} | {left} |")
+        lines.append(
+            f"| {name} | {len(some)} | {took} | {len(some) - len(times)} | {sum(row['resumed'] for row in some)} | {'; '.join(said)} | {left} |"
+        )
     return "\n".join(lines)
 
 
 def main(settings: FaultTrials) -> None:
     """Run what is missing."""
-    rows = [json.loads(line) for line in settings.results.read_text().splitlines()] if settings.results.exists() else []
+    rows = (
+        [json.loads(line) for line in settings.results.read_text().splitlines()]
+        if settings.results.exists()
+        else []
+    )
     if settings.table:
         print(table(rows))
         print(*(json.dumps(row) for row in rows if "random_minutes" in row), sep="\n")

@@ -117,7 +117,9 @@ def run_law(law: str, robot, detector, threshold: float) -> dict:
         except NoFreshFrame:
             continue
         last_id, frames = frame.image_id, frames + 1
-        picture = cv2.cvtColor(cv2.imdecode(np.frombuffer(frame.jpeg, np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+        picture = cv2.cvtColor(
+            cv2.imdecode(np.frombuffer(frame.jpeg, np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB
+        )
         boxes = detector(picture, threshold=threshold).boxes_xyxy
         if len(boxes) == 0:
             robot.drive(-TURN_MMPS, TURN_MMPS)
@@ -147,13 +149,22 @@ def run_oracle(robot) -> dict:
             continue
         last_id, frames, state = frame.image_id, frames + 1, robot.state()
         told = robot.truth.truth(serial=robot.serial)
-        now_s, pose, bearing = robot.now_s(), Pose(state.x_mm, state.y_mm, state.heading_rad), math.radians(told["bearing_deg"])
+        now_s, pose, bearing = (
+            robot.now_s(),
+            Pose(state.x_mm, state.y_mm, state.heading_rad),
+            math.radians(told["bearing_deg"]),
+        )
         memory = memory or begin(now_s, pose)
         x, y = (told["distance_mm"] * turned(pose.heading_rad + bearing) for turned in (math.cos, math.sin))
         x, y = pose.x_mm + x, pose.y_mm + y
         target = Target(bearing, told["distance_mm"], 0.01, 5.0, x, y, 0.0, 9)
-        forward, turn = (state.left_wheel_mmps + state.right_wheel_mmps) / 2, (state.right_wheel_mmps - state.left_wheel_mmps) / 48
-        memory, command = decide(memory, View(now_s, pose, forward, turn, state.range_mm, target, cliff=state.cliff))
+        forward, turn = (
+            (state.left_wheel_mmps + state.right_wheel_mmps) / 2,
+            (state.right_wheel_mmps - state.left_wheel_mmps) / 48,
+        )
+        memory, command = decide(
+            memory, View(now_s, pose, forward, turn, state.range_mm, target, cliff=state.cliff)
+        )
         robot.drive(command.left_mmps, command.right_mmps)
         if command.done:
             return {"found": True, "time_to_found_s": now_s - start_s, "frames": frames}
@@ -167,9 +178,20 @@ def trial(settings: Trials, world: int, detector) -> dict:
         if settings.delay_ms:
             robot.truth.fault("camera_latency", latency_ms=settings.delay_ms)
         if settings.law == "ours":
-            told = find(FindSettings(model=settings.model, seconds=SECONDS, lockstep=True, threshold=settings.threshold), robot, detector, robot.truth)
+            told = find(
+                FindSettings(
+                    model=settings.model, seconds=SECONDS, lockstep=True, threshold=settings.threshold
+                ),
+                robot,
+                detector,
+                robot.truth,
+            )
         else:
-            told = run_oracle(robot) if settings.law == "oracle" else run_law(settings.law, robot, detector, settings.threshold)
+            told = (
+                run_oracle(robot)
+                if settings.law == "oracle"
+                else run_law(settings.law, robot, detector, settings.threshold)
+            )
             robot.stop()
             truth = robot.truth.truth(serial=robot.serial)
             told |= {key: truth[key] for key in ("distance_mm", "bearing_deg", "collisions", "falls")}
@@ -180,12 +202,26 @@ def trial(settings: Trials, world: int, detector) -> dict:
 def follow_trial(settings: Trials, world: int, detector) -> dict:
     """One run of `find --follow`."""
     begun_s = time.monotonic()
-    with open_robot("sim", world=world, lockstep=True, camera_fps=settings.fps, target_motion=settings.motion) as robot:
+    with open_robot(
+        "sim", world=world, lockstep=True, camera_fps=settings.fps, target_motion=settings.motion
+    ) as robot:
         if settings.delay_ms:
             robot.truth.fault("camera_latency", latency_ms=settings.delay_ms)
-        wanted = FindSettings(model=settings.model, seconds=SECONDS, lockstep=True, threshold=settings.threshold, follow=True)
+        wanted = FindSettings(
+            model=settings.model, seconds=SECONDS, lockstep=True, threshold=settings.threshold, follow=True
+        )
         told = find(wanted, robot, detector, robot.truth)
-    keys = ("found", "time_to_found_s", "followed_share", "followed_share_all", "followed_mm", "losses", "collisions", "falls", "frames")
+    keys = (
+        "found",
+        "time_to_found_s",
+        "followed_share",
+        "followed_share_all",
+        "followed_mm",
+        "losses",
+        "collisions",
+        "falls",
+        "frames",
+    )
     return {"wall_s": round(time.monotonic() - begun_s, 1)} | {key: told[key] for key in keys}
 
 
@@ -206,9 +242,23 @@ def table(rows: list[dict]) -> str:
     groups = defaultdict(list)
     for row in rows:
         groups[row["law"], row["model"], row["fps"], row["delay_ms"]].append(row)
-    heads = ("law", "model", "fps", "added delay, ms", "worlds", "reached", "95 % interval", "median s", "collided", "fell", "distance, mm (5 to 95 %)")
+    heads = (
+        "law",
+        "model",
+        "fps",
+        "added delay, ms",
+        "worlds",
+        "reached",
+        "95 % interval",
+        "median s",
+        "collided",
+        "fell",
+        "distance, mm (5 to 95 %)",
+    )
     lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
-    for (law, model, fps, delay_ms), some in sorted(groups.items(), key=lambda item: [str(part) for part in item[0]]):
+    for (law, model, fps, delay_ms), some in sorted(
+        groups.items(), key=lambda item: [str(part) for part in item[0]]
+    ):
         reached = [row for row in some if good(row)]
         low, high = wilson(len(reached), len(some))
         times = np.median([row["time_to_found_s"] for row in reached]) if reached else math.nan
@@ -226,11 +276,33 @@ def follow_table(rows: list[dict]) -> str:
     groups = defaultdict(list)
     for row in rows:
         groups[row["law"].removeprefix("follow "), row["model"], row["fps"], row["delay_ms"]].append(row)
-    heads = ("target", "model", "fps", "added delay, ms", "worlds", "reached", "kept once reached", "95 % interval", "kept of all 60 s")
-    heads += ("share once reached: mean, median, least", "share of 60 s: mean, median", "median s to reach", "losses a run", "collided", "fell")
+    heads = (
+        "target",
+        "model",
+        "fps",
+        "added delay, ms",
+        "worlds",
+        "reached",
+        "kept once reached",
+        "95 % interval",
+        "kept of all 60 s",
+    )
+    heads += (
+        "share once reached: mean, median, least",
+        "share of 60 s: mean, median",
+        "median s to reach",
+        "losses a run",
+        "collided",
+        "fell",
+    )
     lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
-    for (motion, model, fps, delay_ms), some in sorted(groups.items(), key=lambda item: [str(part) for part in item[0]]):
-        once, whole = np.array([row["followed_share"] or 0.0 for row in some]), np.array([row["followed_share_all"] or 0.0 for row in some])
+    for (motion, model, fps, delay_ms), some in sorted(
+        groups.items(), key=lambda item: [str(part) for part in item[0]]
+    ):
+        once, whole = (
+            np.array([row["followed_share"] or 0.0 for row in some]),
+            np.array([row["followed_share_all"] or 0.0 for row in some]),
+        )
         times = [row["time_to_found_s"] for row in some if row["found"]] or [math.nan]
         low, high = wilson(int((once >= 0.9).sum()), len(some))
         lines.append(
@@ -244,10 +316,18 @@ def follow_table(rows: list[dict]) -> str:
 
 def main(settings: Trials) -> None:
     """Run what is missing."""
-    rows = [json.loads(line) for line in settings.results.read_text().splitlines()] if settings.results.exists() else []
+    rows = (
+        [json.loads(line) for line in settings.results.read_text().splitlines()]
+        if settings.results.exists()
+        else []
+    )
     if settings.table:
         following = [row for row in rows if row["law"].startswith("follow ")]
-        print(table([row for row in rows if row not in following]) if len(following) < len(rows) else follow_table(following))
+        print(
+            table([row for row in rows if row not in following])
+            if len(following) < len(rows)
+            else follow_table(following)
+        )
         if 0 < len(following) < len(rows):
             print("", follow_table(following), sep="\n")
         return
@@ -259,7 +339,9 @@ def main(settings: Trials) -> None:
     for world in range(first, last):
         if world in done:
             continue
-        row = about | {"world": world} | (follow_trial if settings.follow else trial)(settings, world, detector)
+        row = (
+            about | {"world": world} | (follow_trial if settings.follow else trial)(settings, world, detector)
+        )
         settings.results.parent.mkdir(parents=True, exist_ok=True)
         with settings.results.open("a") as file:
             file.write(json.dumps(row) + "\n")

@@ -25,18 +25,42 @@ END_S = 600.0
 
 
 def command(data: Path, two: bool, count: int) -> list[str]:
-    start = [sys.executable, "-m", "vector_tl", "capture", "--robot", "sim", "--camera", "plain", "--data", str(data), "--count", str(count), "--json"]
-    return start + (["--target", "sim", "--novelty", "0.01", "--seed", "4"] if two else ["--pictures-per-session", "6"])
+    start = [
+        sys.executable,
+        "-m",
+        "vector_tl",
+        "capture",
+        "--robot",
+        "sim",
+        "--camera",
+        "plain",
+        "--data",
+        str(data),
+        "--count",
+        str(count),
+        "--json",
+    ]
+    return start + (
+        ["--target", "sim", "--novelty", "0.01", "--seed", "4"] if two else ["--pictures-per-session", "6"]
+    )
 
 
 def finished(data: Path) -> dict[str, bytes]:
     """Pictures and labels that a capture has written."""
-    return {str(path.relative_to(data)): path.read_bytes() for path in sorted(data.glob("*/*/*")) if not path.name.startswith(".")}
+    return {
+        str(path.relative_to(data)): path.read_bytes()
+        for path in sorted(data.glob("*/*/*"))
+        if not path.name.startswith(".")
+    }
 
 
 def look(data: Path, before: dict[str, bytes], two: bool) -> list[str]:
     """What is wrong after a kill."""
-    wrong = [f"{path} is not what it was" for path, content in before.items() if not (data / path).exists() or (data / path).read_bytes() != content]
+    wrong = [
+        f"{path} is not what it was"
+        for path, content in before.items()
+        if not (data / path).exists() or (data / path).read_bytes() != content
+    ]
     shots: dict[str, dict] = {}
     for path in data.glob("sessions/*.json"):
         try:
@@ -63,7 +87,12 @@ def trial(data: Path, two: bool, kills: int, most_s: float, rng: random.Random) 
     """Kill so often, then let it end."""
     wrong, grown, parts, before = [], 0, 0, {}
     for number in range(kills):
-        capture = subprocess.Popen(command(data, two, 100_000), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+        capture = subprocess.Popen(
+            command(data, two, 100_000),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
         time.sleep(rng.uniform(0.0, most_s))
         os.killpg(capture.pid, signal.SIGKILL)
         capture.wait()
@@ -74,7 +103,9 @@ def trial(data: Path, two: bool, kills: int, most_s: float, rng: random.Random) 
         before = now
     kept = sum(path.endswith(".jpg") for path in before)
     count = (kept + 10) if two else -(-(kept + 12) // 6) * 6
-    ended = subprocess.run(command(data, two, count), capture_output=True, text=True, timeout=END_S, check=False)
+    ended = subprocess.run(
+        command(data, two, count), capture_output=True, text=True, timeout=END_S, check=False
+    )
     wrong += look(data, before, two) + ([] if ended.returncode == 0 else [ended.stderr.strip()[-300:]])
     return {"kills": kills, "kills_after_new_files": grown, "parts_seen_after_kills": parts, "parts_at_the_end": sum(1 for _ in data.rglob("*.part")),
             "pictures": len(list(data.glob("images/*/*.jpg"))), "labels": len(list(data.glob("labels/*/*.txt"))), "wrong": wrong}  # fmt: skip
@@ -84,19 +115,34 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--most-s", type=float, default=12.0, help="kill so long after the start at most; the first 3 or so pass before there are pictures")
+    parser.add_argument(
+        "--most-s",
+        type=float,
+        default=12.0,
+        help="kill so long after the start at most; the first 3 or so pass before there are pictures",
+    )
     arguments = parser.parse_args()
     rng, started_s = random.Random(arguments.seed), time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         one, two = Path(folder) / "simulated", Path(folder) / "robot"
         half = arguments.kills // 2
-        result = {"simulated": trial(one, False, arguments.kills - half, arguments.most_s, rng), "robot": trial(two, True, half, arguments.most_s, rng)}
+        result = {
+            "simulated": trial(one, False, arguments.kills - half, arguments.most_s, rng),
+            "robot": trial(two, True, half, arguments.most_s, rng),
+        }
         whole = Path(folder) / "whole"
-        subprocess.run(command(whole, False, result["simulated"]["pictures"]), capture_output=True, timeout=END_S, check=True)
+        subprocess.run(
+            command(whole, False, result["simulated"]["pictures"]),
+            capture_output=True,
+            timeout=END_S,
+            check=True,
+        )
         result["same_as_never_killed"] = finished(whole) == finished(one)
     result |= {"seconds": round(time.monotonic() - started_s, 1)}
     print(json.dumps(result))
-    return int(bool(result["simulated"]["wrong"] or result["robot"]["wrong"] or not result["same_as_never_killed"]))
+    return int(
+        bool(result["simulated"]["wrong"] or result["robot"]["wrong"] or not result["same_as_never_killed"])
+    )
 
 
 if __name__ == "__main__":

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import tyro
 
+from vector_tl.data.dataset import load_dataset
 from vector_tl.detect.engine import load
 from vector_tl.evaluate.evaluate import outcomes
 from vector_tl.evaluate.metrics import false_alarms, measure
-from vector_tl.data.dataset import load_dataset
 
 
 @dataclass(frozen=True)
@@ -55,13 +55,17 @@ def columns(settings: Figures, model: str) -> dict[str, str]:
     if settings.rooms:
         rooms = load_dataset(settings.rooms, "all")
         rooms = replace(rooms, items=rooms.items[settings.from_room :])
-        told[f"{len(rooms)} real rooms without a Vector: false boxes"] = str(false_alarms(outcomes(detector, rooms), detector.threshold))
+        told[f"{len(rooms)} real rooms without a Vector: false boxes"] = str(
+            false_alarms(outcomes(detector, rooms), detector.threshold)
+        )
     return told
 
 
 if __name__ == "__main__":
     asked = tyro.cli(Figures)
-    table = {model: columns(asked, model) for model in asked.models}  # two may have the same name in different folders
+    table = {
+        model: columns(asked, model) for model in asked.models
+    }  # two may have the same name in different folders
     print(f"| | {' | '.join(f'`{name}`' for name in table)} |")
     print("|---" * (len(table) + 1) + "|")
     for name in next(iter(table.values())):

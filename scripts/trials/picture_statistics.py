@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 import tyro
 
-from vector_tl.files import write_atomic
 from vector_tl.data.dataset import Item, load_dataset
+from vector_tl.files import write_atomic
 
 SIZE_WH = (640, 360)
 BLACK, WHITE, FLAT = 15, 250, 12.0
@@ -38,15 +38,26 @@ class Statistics:
 
 def spread(items: list[Item], count: int) -> list[Item]:
     """`count` of them, evenly."""
-    return [items[i] for i in np.unique(np.linspace(0, len(items) - 1, min(count, len(items))).round().astype(int))]
+    return [
+        items[i]
+        for i in np.unique(np.linspace(0, len(items) - 1, min(count, len(items))).round().astype(int))
+    ]
 
 
 def figures(picture_rgb: np.ndarray) -> dict[str, float]:
     """Of one picture."""
-    picture = cv2.resize(picture_rgb, SIZE_WH, interpolation=cv2.INTER_AREA) if picture_rgb.shape[:2] != SIZE_WH[::-1] else picture_rgb
+    picture = (
+        cv2.resize(picture_rgb, SIZE_WH, interpolation=cv2.INTER_AREA)
+        if picture_rgb.shape[:2] != SIZE_WH[::-1]
+        else picture_rgb
+    )
     grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
     smooth = cv2.medianBlur(grey, 3)
-    flat = (np.abs(cv2.Laplacian(cv2.GaussianBlur(grey, (0, 0), 3).astype(np.float32), cv2.CV_32F)) < 0.5) & (grey > BLACK) & (grey < WHITE)
+    flat = (
+        (np.abs(cv2.Laplacian(cv2.GaussianBlur(grey, (0, 0), 3).astype(np.float32), cv2.CV_32F)) < 0.5)
+        & (grey > BLACK)
+        & (grey < WHITE)
+    )
     rough = (grey.astype(float) - smooth)[flat]
     return {
         "mean": grey.mean(), "contrast": grey.std(), "black, %": 100 * (grey < BLACK).mean(), "white, %": 100 * (grey > WHITE).mean(),

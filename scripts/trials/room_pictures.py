@@ -17,10 +17,10 @@ from pathlib import Path
 import numpy as np
 import tyro
 
+from vector_tl.data.dataset import decode
 from vector_tl.detect.engine import load
 from vector_tl.errors import UserError
 from vector_tl.files import write_atomic
-from vector_tl.data.dataset import decode
 from vector_tl.sim.render.camera import VectorCamera
 from vector_tl.sim.world.room import make_room
 from vector_tl.sim.world.scene import CameraMotion, VectorPose

@@ -35,9 +35,21 @@ from vector_tl.robot.simulator import SimulatorProcess
 WORLD = 44  # a table with room for a square before the robot, and an edge
 LIMIT_S, LOOP_S = 150.0, 20.0
 WATCH_S = 0.1
-PLUMBING = {"ProtocolVersion", "SDKInitialization", "BehaviorControl", "EventStream", "EnableFaceDetection", "EnableMarkerDetection",
-            "GetCameraConfig", "DeleteCustomObjects", "IsImageStreamingEnabled", "UserAuthentication"}
-OLD_MEANING = "import asyncio, anki_vector.nav_map\nanki_vector.nav_map.CancelledError = asyncio.CancelledError\n"
+PLUMBING = {
+    "ProtocolVersion",
+    "SDKInitialization",
+    "BehaviorControl",
+    "EventStream",
+    "EnableFaceDetection",
+    "EnableMarkerDetection",
+    "GetCameraConfig",
+    "DeleteCustomObjects",
+    "IsImageStreamingEnabled",
+    "UserAuthentication",
+}
+OLD_MEANING = (
+    "import asyncio, anki_vector.nav_map\nanki_vector.nav_map.CancelledError = asyncio.CancelledError\n"
+)
 RUNNER = """
 import runpy, sys
 from anki_vector import viewer
@@ -66,7 +78,9 @@ class Seen:
         return [*dict.fromkeys(calls), *(["DriveWheels"] if self.kinds("wheels") else [])]
 
     def lost(self, reason: str) -> bool:
-        return any(entry["event"] == "lost" and entry.get("reason") == reason for entry in self.kinds("control"))
+        return any(
+            entry["event"] == "lost" and entry.get("reason") == reason for entry in self.kinds("control")
+        )
 
     def head_range_deg(self) -> float:
         return max(self.head_deg, default=0.0) - min(self.head_deg, default=0.0)
@@ -76,13 +90,30 @@ class Seen:
 
     def effect(self) -> str:
         """In words."""
-        words = [f"{self.path_mm:.0f} mm driven, {self.turned_deg:.0f} deg turned"] if self.path_mm > 2 or self.turned_deg > 2 else []
+        words = (
+            [f"{self.path_mm:.0f} mm driven, {self.turned_deg:.0f} deg turned"]
+            if self.path_mm > 2 or self.turned_deg > 2
+            else []
+        )
         if self.head_range_deg() > 1:
             words.append(f"head {min(self.head_deg):.0f} to {max(self.head_deg):.0f} deg")
-        for kind, told in (("say", "text"), ("animation", "name"), ("charger", "state"), ("photo", "photo_id"), ("eye_color", "hue"),
-                           ("audio", "lasts_ms"), ("screen", "mean_rgb"), ("object", "object_id")):
-            words += [f"{kind} {round(entry[told], 2) if isinstance(entry[told], float) else entry[told]}" for entry in self.kinds(kind)]
-        words += [f"control lost ({entry['reason']})" for entry in self.kinds("control") if entry["event"] == "lost"]
+        for kind, told in (
+            ("say", "text"),
+            ("animation", "name"),
+            ("charger", "state"),
+            ("photo", "photo_id"),
+            ("eye_color", "hue"),
+            ("audio", "lasts_ms"),
+            ("screen", "mean_rgb"),
+            ("object", "object_id"),
+        ):
+            words += [
+                f"{kind} {round(entry[told], 2) if isinstance(entry[told], float) else entry[told]}"
+                for entry in self.kinds(kind)
+            ]
+        words += [
+            f"control lost ({entry['reason']})" for entry in self.kinds("control") if entry["event"] == "lost"
+        ]
         words += [f"{entry['fault']} (by hand)" for entry in self.kinds("fault") if entry["state"] == "begin"]
         words += [f"{stream} stream" for stream in ("camera", "map") if stream in self.streams()]
         for kind, many in (("collision", "collisions"), ("fall", "falls")):
@@ -103,23 +134,61 @@ class Tutorial:
 CHARGER = ("on_charger", None, {})
 KNOWN = {
     "01": Tutorial(("SayText",), lambda s: bool(s.kinds("say"))),
-    "02": Tutorial(("DriveOffCharger", "DriveStraight", "TurnInPlace"), lambda s: s.path_mm > 850 and s.turned_deg > 340, CHARGER),
-    "03": Tutorial(("DriveOffCharger", "MoveHead", "MoveLift", "DriveWheels"), lambda s: s.turned_deg > 90 and s.head_range_deg() > 60, CHARGER),
-    "04": Tutorial(("DriveOffCharger", "PlayAnimation"), lambda s: bool(s.kinds("animation")) and s.head_range_deg() > 5, CHARGER),
-    "05": Tutorial(("DriveOnCharger", "DriveOffCharger"), lambda s: [e["state"] for e in s.kinds("charger")] == ["on", "off"]),
-    "06": Tutorial(("SetHeadAngle", "SetLiftHeight", "DisplayFaceImageRGB"), lambda s: bool(s.kinds("screen")) and max(s.head_deg) > 44),
-    "07": Tutorial(("DriveOffCharger", "SetHeadAngle", "SetLiftHeight", "ConnectCube"), lambda s: s.path_mm > 80, CHARGER),
+    "02": Tutorial(
+        ("DriveOffCharger", "DriveStraight", "TurnInPlace"),
+        lambda s: s.path_mm > 850 and s.turned_deg > 340,
+        CHARGER,
+    ),
+    "03": Tutorial(
+        ("DriveOffCharger", "MoveHead", "MoveLift", "DriveWheels"),
+        lambda s: s.turned_deg > 90 and s.head_range_deg() > 60,
+        CHARGER,
+    ),
+    "04": Tutorial(
+        ("DriveOffCharger", "PlayAnimation"),
+        lambda s: bool(s.kinds("animation")) and s.head_range_deg() > 5,
+        CHARGER,
+    ),
+    "05": Tutorial(
+        ("DriveOnCharger", "DriveOffCharger"),
+        lambda s: [e["state"] for e in s.kinds("charger")] == ["on", "off"],
+    ),
+    "06": Tutorial(
+        ("SetHeadAngle", "SetLiftHeight", "DisplayFaceImageRGB"),
+        lambda s: bool(s.kinds("screen")) and max(s.head_deg) > 44,
+    ),
+    "07": Tutorial(
+        ("DriveOffCharger", "SetHeadAngle", "SetLiftHeight", "ConnectCube"), lambda s: s.path_mm > 80, CHARGER
+    ),
     "08": Tutorial(("PhotosInfo", "Photo"), lambda s: bool(s.kinds("photo")), ("take_photo", None, {})),
     "09": Tutorial(("SetEyeColor",), lambda s: bool(s.kinds("eye_color"))),
     "10": Tutorial(("ExternalAudioStreamPlayback",), lambda s: len(s.kinds("audio")) == 2),
-    "11": Tutorial(("DriveOffCharger", "DriveStraight"), lambda s: s.lost("cliff") and not s.kinds("fall") and s.path_mm > 300, CHARGER),
-    "12": Tutorial(("SayText", "DriveWheels"), lambda s: len(s.kinds("wheels")) == 3 and not s.kinds("ignored"), ("picked_up", 4.0, {"ms": 8000})),
+    "11": Tutorial(
+        ("DriveOffCharger", "DriveStraight"),
+        lambda s: s.lost("cliff") and not s.kinds("fall") and s.path_mm > 300,
+        CHARGER,
+    ),
+    "12": Tutorial(
+        ("SayText", "DriveWheels"),
+        lambda s: len(s.kinds("wheels")) == 3 and not s.kinds("ignored"),
+        ("picked_up", 4.0, {"ms": 8000}),
+    ),
     "13": Tutorial((), lambda s: not s.kinds("ignored"), ("voice_command", 3.0, {})),
     "13b": Tutorial(("SayText",), lambda s: bool(s.kinds("say")), ("wake_word", 3.0, {})),
     "14": Tutorial(("SetHeadAngle", "SetLiftHeight"), lambda s: max(s.head_deg) > 44),
-    "15": Tutorial(("DriveOffCharger", "SetHeadAngle", "CameraFeed"), lambda s: max(s.head_deg) > 44, CHARGER, loops=True),
-    "16": Tutorial(("DefineCustomObject", "CameraFeed", "NavMapFeed"), lambda s: {"camera", "map"} <= s.streams(), loops=True),
-    "17": Tutorial(("DriveOffCharger", "CreateFixedCustomObject", "GoToPose", "NavMapFeed"), lambda s: bool(s.kinds("object")) and s.path_mm > 300, CHARGER),
+    "15": Tutorial(
+        ("DriveOffCharger", "SetHeadAngle", "CameraFeed"), lambda s: max(s.head_deg) > 44, CHARGER, loops=True
+    ),
+    "16": Tutorial(
+        ("DefineCustomObject", "CameraFeed", "NavMapFeed"),
+        lambda s: {"camera", "map"} <= s.streams(),
+        loops=True,
+    ),
+    "17": Tutorial(
+        ("DriveOffCharger", "CreateFixedCustomObject", "GoToPose", "NavMapFeed"),
+        lambda s: bool(s.kinds("object")) and s.path_mm > 300,
+        CHARGER,
+    ),
     "18": Tutorial(("CameraFeed", "BatteryState"), lambda s: "camera" in s.streams()),
     "20": Tutorial(("SetCameraSettings", "CameraFeed"), lambda s: len(s.kinds("camera_settings")) > 100),
 }
@@ -145,20 +214,37 @@ def run(program: Path, known: Tutorial, camera: str) -> dict:
         if known.hand and known.hand[1] is None:
             sim.truth.fault(known.hand[0], **known.hand[2])
             until = time.monotonic() + 5
-            while known.hand[0] == "take_photo" and time.monotonic() < until and not any(e["kind"] == "photo" for e in sim.truth.log()["entries"]):
+            while (
+                known.hand[0] == "take_photo"
+                and time.monotonic() < until
+                and not any(e["kind"] == "photo" for e in sim.truth.log()["entries"])
+            ):
                 time.sleep(0.1)
             time.sleep(0.5)
-        env = {key: value for key, value in os.environ.items() if key not in ("DISPLAY", "WAYLAND_DISPLAY", "ANKI_ROBOT_SERIAL")}
+        env = {
+            key: value
+            for key, value in os.environ.items()
+            if key not in ("DISPLAY", "WAYLAND_DISPLAY", "ANKI_ROBOT_SERIAL")
+        }
         old_meaning = "enable_nav_map_feed=True" in program.read_text()
         start_s = time.monotonic()
         runner = OLD_MEANING * old_meaning + RUNNER
-        process = subprocess.Popen([sys.executable, "-c", runner, str(program.resolve())], cwd=program.parent, env=env | {"HOME": str(sim.home)},
-                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        process = subprocess.Popen(
+            [sys.executable, "-c", runner, str(program.resolve())],
+            cwd=program.parent,
+            env=env | {"HOME": str(sim.home)},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
         watcher = threading.Thread(target=_watch, args=(sim, seen, over))
         watcher.start()
         timers = []
         if known.hand and known.hand[1] is not None:
-            timers.append(threading.Timer(known.hand[1], lambda: sim.truth.fault(known.hand[0], **known.hand[2])))
+            timers.append(
+                threading.Timer(known.hand[1], lambda: sim.truth.fault(known.hand[0], **known.hand[2]))
+            )
         if known.loops:
             timers.append(threading.Timer(LOOP_S, lambda: process.send_signal(signal.SIGINT)))
         for timer in timers:
@@ -184,20 +270,30 @@ def run(program: Path, known: Tutorial, camera: str) -> dict:
         if not known.effect(seen):
             why.append("the world does not show the effect")
         calls = [call for call in seen.calls() if call not in PLUMBING]
-        return {"program": program.name, "passed": not why, "old_meaning": old_meaning, "why_not": "; ".join(why),
-                "unimplemented": unimplemented, "seconds": round(seconds, 1), "calls": calls, "effect": seen.effect(), "output": output if why else ""}
+        return {
+            "program": program.name,
+            "passed": not why,
+            "old_meaning": old_meaning,
+            "why_not": "; ".join(why),
+            "unimplemented": unimplemented,
+            "seconds": round(seconds, 1),
+            "calls": calls,
+            "effect": seen.effect(),
+            "output": output if why else "",
+        }
 
 
 def _watch(sim: SimulatorProcess, seen: Seen, over: threading.Event) -> None:
     """Add up what the robot does by the simulator's truth."""
-
     last = None
     while True:
         here = sim.truth.truth()["vectors"][0]
         seen.head_deg.append(math.degrees(here["head_angle_rad"]))
         if last:
             seen.path_mm += math.dist((here["x_mm"], here["y_mm"]), (last["x_mm"], last["y_mm"]))
-            seen.turned_deg += abs(math.degrees(math.remainder(here["heading_rad"] - last["heading_rad"], math.tau)))
+            seen.turned_deg += abs(
+                math.degrees(math.remainder(here["heading_rad"] - last["heading_rad"], math.tau))
+            )
         last = here
         if over.wait(WATCH_S):
             return
@@ -205,9 +301,16 @@ def _watch(sim: SimulatorProcess, seen: Seen, over: threading.Event) -> None:
 
 def main() -> int:
     settings = tyro.cli(Settings, description=__doc__)
-    programs = [path for path in sorted(settings.folder.glob("[0-9]*_*.py")) if not settings.only or path.name.split("_")[0] in settings.only]
+    programs = [
+        path
+        for path in sorted(settings.folder.glob("[0-9]*_*.py"))
+        if not settings.only or path.name.split("_")[0] in settings.only
+    ]
     if not programs:
-        print(f"{settings.folder} has no programs of the form NN_name.py{' with these numbers' if settings.only else ''}.", file=sys.stderr)
+        print(
+            f"{settings.folder} has no programs of the form NN_name.py{' with these numbers' if settings.only else ''}.",
+            file=sys.stderr,
+        )
         return 2
     passed = 0
     if not settings.json:
@@ -220,7 +323,10 @@ def main() -> int:
             print(json.dumps(result), flush=True)
             continue
         verdict = "yes" + " *" * result["old_meaning"] if result["passed"] else f"no: {result['why_not']}"
-        print(f"| {result['program']} | {verdict} | {result['seconds']:.0f} | {', '.join(result['calls'])} | {result['effect']} |", flush=True)
+        print(
+            f"| {result['program']} | {verdict} | {result['seconds']:.0f} | {', '.join(result['calls'])} | {result['effect']} |",
+            flush=True,
+        )
         if result["output"]:
             print(result["output"], file=sys.stderr)
     print(f"{passed} of {len(programs)} passed", file=sys.stderr)

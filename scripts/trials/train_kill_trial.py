@@ -82,9 +82,13 @@ def main(settings: KillTrial) -> dict:
         moments, starts = [], 0
         while True:
             starts += 1
-            process = subprocess.Popen(command(settings, killed), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+            process = subprocess.Popen(
+                command(settings, killed), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+            )
             try:
-                _, told = process.communicate(timeout=rng.uniform(0.25, 0.5) * lasts_s if len(moments) < settings.kills else None)
+                _, told = process.communicate(
+                    timeout=rng.uniform(0.25, 0.5) * lasts_s if len(moments) < settings.kills else None
+                )
             except subprocess.TimeoutExpired:
                 os.kill(process.pid, signal.SIGKILL)
                 process.communicate()

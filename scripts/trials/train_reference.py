@@ -16,13 +16,13 @@ from pathlib import Path
 import torch
 import tyro
 
+from vector_tl.bench.reference import Reference
+from vector_tl.data.dataset import load_dataset
 from vector_tl.errors import UserError
 from vector_tl.evaluate.metrics import average_precision
-from vector_tl.data.dataset import load_dataset
 from vector_tl.nets import checkpoint
 from vector_tl.train.batches import keep
 from vector_tl.train.loop import _start, lr_share, run, train
-from vector_tl.bench.reference import Reference
 from vector_tl.train.settings import TrainSettings
 
 
@@ -43,14 +43,29 @@ def main(asked: Both) -> dict:
     splits = {split: load_dataset(asked.data, split).items for split in ("train", "val", "test")}
     told = {}
     with tempfile.TemporaryDirectory() as folder:
-        settings = TrainSettings(asked.data, Path(folder) / "loop.safetensors", steps=asked.steps, seed=asked.seed, device="cpu", evaluations=1).with_rate()
+        settings = TrainSettings(
+            asked.data,
+            Path(folder) / "loop.safetensors",
+            steps=asked.steps,
+            seed=asked.seed,
+            device="cpu",
+            evaluations=1,
+        ).with_rate()
         begin_s = time.monotonic()
         train(settings)
         loop, told["loop_s"] = checkpoint.load(settings.out)[0], round(time.monotonic() - begin_s, 1)
         begin_s = time.monotonic()
         examples = [(item.image_path.read_bytes(), item.boxes_norm) for item in splits["train"]]
         start = _start(settings, keep(splits["train"]))
-        reference = Reference(start, examples, settings.batch_size, settings.lr, torch.device("cpu"), os.cpu_count() or 1, asked.seed)
+        reference = Reference(
+            start,
+            examples,
+            settings.batch_size,
+            settings.lr,
+            torch.device("cpu"),
+            os.cpu_count() or 1,
+            asked.seed,
+        )
         for step in range(asked.steps):
             reference.step(lr_share(step, asked.steps))
         reference.close()

@@ -9,14 +9,24 @@ from vector_tl.nets.build import ARCHS, build
 
 def test_rows(tmp_path):
     checkpoint.save(tmp_path / "m.safetensors", build(ARCHS[1], "scratch"), {})
-    told = bench(BenchSettings(what="detect", model=str(tmp_path / "m.safetensors"), device="cpu", seconds=0.1))
+    told = bench(
+        BenchSettings(what="detect", model=str(tmp_path / "m.safetensors"), device="cpu", seconds=0.1)
+    )
     rows = {row["what"]: row for row in told["rows"]}
-    assert {"picture_to_boxes_ms", "jpeg_to_boxes_ms", "network_torch_ms"} <= rows.keys() and "CPU" in told["device"]
+    assert {"picture_to_boxes_ms", "jpeg_to_boxes_ms", "network_torch_ms"} <= rows.keys() and "CPU" in told[
+        "device"
+    ]
     assert all(row["value"] > 0 for row in told["rows"]) and rows["picture_to_boxes_ms"]["ratio"] > 0
-    assert rows["network_operations_gflop"]["value"] > 0.5  # ssdlite320: 0.58 GMACs by torchvision's own table, two operations each
+    assert (
+        rows["network_operations_gflop"]["value"] > 0.5
+    )  # ssdlite320: 0.58 GMACs by torchvision's own table, two operations each
     assert rows["network_bytes_mb"]["value"] > 4 * 2.0  # its two million weights and more, four bytes each
     json.dumps(told, allow_nan=False)
 
 
 def test_ratio_above_one_is_better():
-    assert Row("t", 2.0, "ms", "b", 4.0).ratio == 2 and Row("r", 4.0, "1/s", "b", 2.0).ratio == 2 and Row("alone", 1.0, "ms").ratio is None
+    assert (
+        Row("t", 2.0, "ms", "b", 4.0).ratio == 2
+        and Row("r", 4.0, "1/s", "b", 2.0).ratio == 2
+        and Row("alone", 1.0, "ms").ratio is None
+    )

@@ -5,13 +5,23 @@ import math
 import numpy as np
 import pytest
 
-from vector_tl.capture.arrange import DISTANCE_MM, HALF_VIEW_RAD, LENS_AHEAD_MM, arrange, draw_distance_mm, is_negative, spread
+from vector_tl.capture.arrange import (
+    DISTANCE_MM,
+    HALF_VIEW_RAD,
+    LENS_AHEAD_MM,
+    arrange,
+    draw_distance_mm,
+    is_negative,
+    spread,
+)
 
 
 def relative(viewer, other) -> tuple[float, float]:
     """Distance and bearing from the viewer's lens."""
     x, y = (viewer[i] + LENS_AHEAD_MM * f(viewer[2]) for i, f in ((0, math.cos), (1, math.sin)))
-    return math.hypot(other[0] - x, other[1] - y), math.remainder(math.atan2(other[1] - y, other[0] - x) - viewer[2], math.tau)
+    return math.hypot(other[0] - x, other[1] - y), math.remainder(
+        math.atan2(other[1] - y, other[0] - x) - viewer[2], math.tau
+    )
 
 
 def drawn(count=600, **kwargs):
@@ -35,13 +45,21 @@ def test_targets_are_near_and_far_in_the_middle_and_cut_by_the_edge():
 def test_distances_leave_no_gap():
     for first in (0, 100):
         numbers = sorted(spread(first + number) for number in range(60))
-        assert max(b - a for a, b in zip(numbers, numbers[1:], strict=False)) < 0.05 and numbers[0] < 0.05 and numbers[-1] > 0.95
-    assert draw_distance_mm(0.0) == pytest.approx(DISTANCE_MM[0]) and draw_distance_mm(1.0) == pytest.approx(DISTANCE_MM[1])
+        assert (
+            max(b - a for a, b in zip(numbers, numbers[1:], strict=False)) < 0.05
+            and numbers[0] < 0.05
+            and numbers[-1] > 0.95
+        )
+    assert draw_distance_mm(0.0) == pytest.approx(DISTANCE_MM[0]) and draw_distance_mm(1.0) == pytest.approx(
+        DISTANCE_MM[1]
+    )
 
 
 def test_negatives_have_everybody_out_of_view():
     for arrangement in drawn(200, negative=True, targets=3):
-        assert all(abs(relative(arrangement.poses[0], pose)[1]) > math.radians(60) for pose in arrangement.poses[1:])
+        assert all(
+            abs(relative(arrangement.poses[0], pose)[1]) > math.radians(60) for pose in arrangement.poses[1:]
+        )
 
 
 def test_standing_and_driving_and_no_targets():
@@ -52,7 +70,9 @@ def test_standing_and_driving_and_no_targets():
 
 def test_heads_and_lifts_stay_in_reach():
     arrangements = drawn()
-    assert all(-math.radians(22) <= a.head_rad <= math.radians(45) and 32 <= a.lift_mm <= 92 for a in arrangements)
+    assert all(
+        -math.radians(22) <= a.head_rad <= math.radians(45) and 32 <= a.lift_mm <= 92 for a in arrangements
+    )
     assert np.std([a.head_rad for a in arrangements]) > math.radians(5)
 
 

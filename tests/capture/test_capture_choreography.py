@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 
 from vector_tl.capture.choreography import EDGE_BERTH_MM, NEAREST_MM, Choreographer, _between
-from vector_tl.data.coverage import Coverage
 from vector_tl.capture.run import capture
 from vector_tl.capture.sessions import read_session
 from vector_tl.capture.settings import CaptureSettings
 from vector_tl.data import dataset
+from vector_tl.data.coverage import Coverage
 from vector_tl.robot.fake import FakeVector
 
 SENSORS_MM = ((18.0, 14.0), (18.0, -14.0), (-42.0, 14.0), (-42.0, -14.0))
@@ -19,11 +19,19 @@ SENSORS_MM = ((18.0, 14.0), (18.0, -14.0), (-42.0, 14.0), (-42.0, -14.0))
 
 def over_edge(pose, half_x, half_y, points=SENSORS_MM) -> bool:
     x, y, heading = pose
-    at = [(x + math.cos(heading) * px - math.sin(heading) * py, y + math.sin(heading) * px + math.cos(heading) * py) for px, py in points]
+    at = [
+        (
+            x + math.cos(heading) * px - math.sin(heading) * py,
+            y + math.sin(heading) * px + math.cos(heading) * py,
+        )
+        for px, py in points
+    ]
     return any(abs(px) > half_x or abs(py) > half_y for px, py in at)
 
 
-def dance(frames: int, half_x=2000.0, half_y=2000.0, reach_mm=600.0, start=(300.0, 0.0, math.pi), seed=0, covered=()):
+def dance(
+    frames: int, half_x=2000.0, half_y=2000.0, reach_mm=600.0, start=(300.0, 0.0, math.pi), seed=0, covered=()
+):
     """The camera stands at the origin and looks along x; the target's wheels know their way exactly."""
     robot = FakeVector(pose=start)
     robot.next_frame()
@@ -44,8 +52,15 @@ def test_it_shows_itself_near_and_far_left_and_right_and_from_all_sides():
     away = [math.hypot(x, y) for x, y, _ in stands]
     assert min(away) < 170 and max(away) > 500 and min(away) > NEAREST_MM - 45 and max(away) < 600 + 45
     bearings = [math.atan2(y, x) for x, y, _ in stands]
-    assert min(bearings) < -math.radians(15) and max(bearings) > math.radians(15) and max(map(abs, bearings)) < math.radians(48)
-    facing = {round(math.remainder(h - math.atan2(y, x) - math.pi, math.tau) / (math.pi / 2)) % 4 for x, y, h in stands}
+    assert (
+        min(bearings) < -math.radians(15)
+        and max(bearings) > math.radians(15)
+        and max(map(abs, bearings)) < math.radians(48)
+    )
+    facing = {
+        round(math.remainder(h - math.atan2(y, x) - math.pi, math.tau) / (math.pi / 2)) % 4
+        for x, y, h in stands
+    }
     assert facing == {0, 1, 2, 3}
     assert not choreographer.edges and not robot.stops
 
@@ -96,14 +111,18 @@ def test_ways_past_edges(start, edge, goal, passes):
 def test_two_virtual_robots(tmp_path):
     """The target drives about in the real simulator, over the genuine SDK, while the other one takes labelled pictures."""
     pytest.importorskip("anki_vector", reason="the SDK is not installed")
-    settings = CaptureSettings(robot="sim", target="sim", camera="plain", data=tmp_path, count=12, seconds=25, novelty=0.02, seed=0)
+    settings = CaptureSettings(
+        robot="sim", target="sim", camera="plain", data=tmp_path, count=12, seconds=25, novelty=0.02, seed=0
+    )
     result = capture(settings)
     assert result["kept"] >= 4 and result["seen"] > result["kept"] and result["camera_fps"] > 1
     data = dataset.load_dataset(tmp_path, "all")
     about = read_session(tmp_path, result["session"])
     assert len(data) == result["kept"] == len(about["shots"]) and data.unlabelled == 0 and about["whole"]
     poses = {tuple(shot["poses"][1]) for shot in about["shots"]}
-    assert len(poses) > 2 and {tuple(shot["poses"][0]) for shot in about["shots"]} == {tuple(about["shots"][0]["poses"][0])}
+    assert len(poses) > 2 and {tuple(shot["poses"][0]) for shot in about["shots"]} == {
+        tuple(about["shots"][0]["poses"][0])
+    }
     for shot in about["shots"]:
         assert shot["image_id"] > 0 and shot["received_s"] > 0 and shot["robot_time_ms"] > 0
 
@@ -111,7 +130,9 @@ def test_two_virtual_robots(tmp_path):
 def test_remake_says_what_held(tmp_path):
     """Clones without pictures: the same bytes; drawn a little differently: tolerance; a label or a picture that is not what it was: an error."""
     pytest.importorskip("anki_vector", reason="the SDK is not installed")
-    settings = CaptureSettings(robot="sim", camera="plain", data=tmp_path, count=4, pictures_per_session=4, negative_share=0.0)
+    settings = CaptureSettings(
+        robot="sim", camera="plain", data=tmp_path, count=4, pictures_per_session=4, negative_share=0.0
+    )
     capture(settings)
     pictures = sorted((tmp_path / "images").rglob("*.jpg"))
     before = [path.read_bytes() for path in pictures]
@@ -121,12 +142,20 @@ def test_remake_says_what_held(tmp_path):
     about["shots"][1]["sha256"] = "0" * 64  # as if another machine had taken it
     path.write_text(json.dumps(about))
     result = capture(replace(settings, remake=True))
-    assert (result["held"], result["same_bytes"], result["within_tolerance"], result["made"]) == ("tolerance", 3, 1, 1) and "error" not in result
+    assert (result["held"], result["same_bytes"], result["within_tolerance"], result["made"]) == (
+        "tolerance",
+        3,
+        1,
+        1,
+    ) and "error" not in result
     assert [picture.read_bytes() for picture in pictures] == before
     pictures[2].write_bytes(before[2][:-500])
     label = tmp_path / "labels/sim-0-000/sim-0-000-003.txt"
     label.write_text("0 0.5 0.5 0.1 0.1\n")
     result = capture(replace(settings, remake=True))
-    assert result["held"] is None and result["damaged"] == ["sim-0-000-002"] and result["differ"] == ["sim-0-000-003"] and "sim-0-000-003" in result["error"]
-
-
+    assert (
+        result["held"] is None
+        and result["damaged"] == ["sim-0-000-002"]
+        and result["differ"] == ["sim-0-000-003"]
+        and "sim-0-000-003" in result["error"]
+    )

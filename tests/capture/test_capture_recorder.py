@@ -11,7 +11,6 @@ import pytest
 import vector_tl.capture.recorder as recorder_module
 import vector_tl.capture.sessions as sessions_module
 from vector_tl import files
-from vector_tl.data.coverage import Coverage
 from vector_tl.capture.driving import Driver
 from vector_tl.capture.live import KEYS, Live, Status
 from vector_tl.capture.page_server import served
@@ -20,8 +19,9 @@ from vector_tl.capture.sessions import describe, only_capture, read_session
 from vector_tl.capture.settings import CaptureSettings
 from vector_tl.capture.terminal import parse_keys, rendered
 from vector_tl.capture.watch import watch
-from vector_tl.errors import UsageError, UserError
 from vector_tl.data import dataset
+from vector_tl.data.coverage import Coverage
+from vector_tl.errors import UsageError, UserError
 from vector_tl.robot.base import Frame
 from vector_tl.robot.fake import FakeVector
 
@@ -58,14 +58,27 @@ def tree(folder) -> dict:
 def test_keep_drop_undo(tmp_path):
     recorder = open_recorder(tmp_path)
     names = [recorder.keep(*taken(n, xyxy=[[1.0, 2.0, 30.0, 40.0]]), labelled=True) for n in range(3)]
-    image, label = (path_of(tmp_path, recorder.session, names[2]) for path_of in (dataset.image_path, dataset.label_path))
+    image, label = (
+        path_of(tmp_path, recorder.session, names[2]) for path_of in (dataset.image_path, dataset.label_path)
+    )
     there = image.read_bytes(), label.read_bytes()
-    assert recorder.drop()["name"] == names[2] and not image.exists() and not label.exists() and len(recorder.shots) == 2
+    assert (
+        recorder.drop()["name"] == names[2]
+        and not image.exists()
+        and not label.exists()
+        and len(recorder.shots) == 2
+    )
     assert dataset.image_path(tmp_path / "bin", recorder.session, names[2]).read_bytes() == there[0]
-    assert recorder.undo()[0] == "dropped" and (image.read_bytes(), label.read_bytes()) == there and len(recorder.shots) == 3
+    assert (
+        recorder.undo()[0] == "dropped"
+        and (image.read_bytes(), label.read_bytes()) == there
+        and len(recorder.shots) == 3
+    )
     what, shot = recorder.undo()
     assert (what, shot["name"]) == ("kept", names[2]) and not image.exists() and not label.exists()
-    assert recorder.keep(*taken(9), labelled=False) == f"{recorder.session}-0003"  # a name is never used twice
+    assert (
+        recorder.keep(*taken(9), labelled=False) == f"{recorder.session}-0003"
+    )  # a name is never used twice
     while recorder.undo():
         pass
     assert recorder.shots == [] and recorder.drop() is None
@@ -83,6 +96,7 @@ def test_killed_between_any_two_steps(tmp_path, monkeypatch, die_at):
             if next(steps) == die_at:
                 raise KeyboardInterrupt
             return work(*arguments, **options)
+
         return do
 
     with monkeypatch.context() as patch:
@@ -104,7 +118,11 @@ def test_killed_between_any_two_steps(tmp_path, monkeypatch, die_at):
     for name, content in kept.items():
         assert dataset.image_path(tmp_path, again.session, name).read_bytes() == content
     pictures = {path.stem for path in (tmp_path / "images").rglob("*.jpg")}
-    assert {shot["name"] for shot in again.shots} == pictures == {path.stem for path in (tmp_path / "labels").rglob("*.txt")}
+    assert (
+        {shot["name"] for shot in again.shots}
+        == pictures
+        == {path.stem for path in (tmp_path / "labels").rglob("*.txt")}
+    )
     everything = pictures | {path.stem for path in (tmp_path / "bin").rglob("*.jpg")}
     again.keep(*taken(50), labelled=False)
     assert again.shots[-1]["name"] not in everything
@@ -184,11 +202,17 @@ def watched(folder, keys=None, pictures=jpeg_of, **more) -> tuple[dict, Scripted
 
 def test_keys_keep_drop_undo_pause_quit_and_drive(tmp_path):
     result, live, robot = watched(
-        tmp_path, {3: "p", 6: "k", 8: " ", 12: "x", 14: "u", 16: "w", 20: "r", 25: "q"}, pictures=lambda n: jpeg_of(n // 5), count=100
+        tmp_path,
+        {3: "p", 6: "k", 8: " ", 12: "x", 14: "u", 16: "w", 20: "r", 25: "q"},
+        pictures=lambda n: jpeg_of(n // 5),
+        count=100,
     )
     assert live.words[4:6] == ["paused", "paused"] and "kept" in live.words[6:8]
     assert 26 <= result["seen"] <= 27 and result["kept"] >= 3 and live.look()[0].over
-    assert any(left > 0 and right > 0 for _, left, right in robot.commands) and robot.commands[-1][1:] == (0.0, 0.0)
+    assert any(left > 0 and right > 0 for _, left, right in robot.commands) and robot.commands[-1][1:] == (
+        0.0,
+        0.0,
+    )
     assert robot.head_angle_rad > 0 and result["camera_fps"] == pytest.approx(15.0, rel=0.02)
 
 
@@ -199,7 +223,9 @@ def test_negatives_are_labelled_and_a_finished_session_is_left_alone(tmp_path):
     before = tree(tmp_path)
     watched(tmp_path, negatives=True, novelty=0.0, count=4, session="other")
     after = tree(tmp_path)
-    assert all(after[path] == content for path, content in before.items() if path not in ("splits.json", "data.yaml"))
+    assert all(
+        after[path] == content for path, content in before.items() if path not in ("splits.json", "data.yaml")
+    )
     assert read_session(tmp_path, "other")["whole"]
 
 
@@ -215,10 +241,14 @@ def test_a_model_tells_places_and_refuses_negatives_with_a_vector(tmp_path):
     robot = FakeVector(serial=SERIAL, render=lambda pose, head: jpeg_of(next(frames)))
     result = watch(settings_for(tmp_path, count=3), robot, detector=Detector())
     shots = read_session(tmp_path, result["session"])["shots"]
-    assert [shot["xyxy_by"] for shot in shots] == ["eager"] * 3 and not list(tmp_path.rglob("*.txt"))  # what a model says is no label
+    assert [shot["xyxy_by"] for shot in shots] == ["eager"] * 3 and not list(
+        tmp_path.rglob("*.txt")
+    )  # what a model says is no label
     assert result["coverage"]["place"]["left"] == 3 and result["coverage"]["heading"]["unknown"] == 3
     live = Scripted({20: "q"})
-    result = watch(settings_for(tmp_path, count=3, negatives=True, session="n"), robot, live, detector=Detector())
+    result = watch(
+        settings_for(tmp_path, count=3, negatives=True, session="n"), robot, live, detector=Detector()
+    )
     assert result["kept"] == 0 and set(live.words) == {"eager sees a Vector"}
 
 
@@ -243,7 +273,15 @@ def test_driving_stops_by_itself_and_before_things():
 
 
 @pytest.mark.parametrize(
-    ("text", "keys"), [("kx", ["k", "x"]), ("\x1b[A\x1bOD", ["up", "left"]), ("K ", ["k", " "]), ("\x1b", ["\x1b"]), ("\x1b[5~", ["~"]), ("", [])]
+    ("text", "keys"),
+    [
+        ("kx", ["k", "x"]),
+        ("\x1b[A\x1bOD", ["up", "left"]),
+        ("K ", ["k", " "]),
+        ("\x1b", ["\x1b"]),
+        ("\x1b[5~", ["~"]),
+        ("", []),
+    ],
 )
 def test_keys_of_a_terminal(text, keys):
     assert parse_keys(text) == keys
@@ -254,9 +292,26 @@ def test_terminal_view_is_drawn():
 
     console = Console(width=120, record=True, file=open("/dev/null", "w"))
     coverage = Coverage()
-    console.print(rendered(Status(kept=3, goal=685, hint="few from behind", coverage=coverage.table(), lacking={"heading": ["back"]}, camera_fps=14.9)))
+    console.print(
+        rendered(
+            Status(
+                kept=3,
+                goal=685,
+                hint="few from behind",
+                coverage=coverage.table(),
+                lacking={"heading": ["back"]},
+                camera_fps=14.9,
+            )
+        )
+    )
     text = console.export_text()
-    assert "3/685" in text and "few from behind" in text and "back 0" in text and "14.9 fps" in text and "unknown" in text
+    assert (
+        "3/685" in text
+        and "few from behind" in text
+        and "back 0" in text
+        and "14.9 fps" in text
+        and "unknown" in text
+    )
 
 
 def ask(url, data=None, host=None):
@@ -275,10 +330,18 @@ def test_page_is_behind_its_word_and_takes_keys(capsys):
         assert ask(url)[0] == 200 and ask(url + "live.js")[0] == 200 and ask(url + "camera")[0] == 404
         live.post(Status(kept=7, hint="none from behind"), b"\xff\xd8jpeg")
         assert json.loads(ask(url + "status")[1])["kept"] == 7 and ask(url + "camera")[1] == b"\xff\xd8jpeg"
-        assert ask(url + "press", b"keep")[0] == 200 and ask(url + "press", b"explode")[0] == 400 and ask(url + "press", b"k" * 99)[0] == 400
+        assert (
+            ask(url + "press", b"keep")[0] == 200
+            and ask(url + "press", b"explode")[0] == 400
+            and ask(url + "press", b"k" * 99)[0] == 400
+        )
         assert live.pressed() == ["keep"]
         root = url.rsplit("/", 2)[0]
-        assert ask(root + "/")[0] == 404 and ask(root + "/wrong/status")[0] == 404 and ask(url + "status", host="evil.example")[0] == 400
+        assert (
+            ask(root + "/")[0] == 404
+            and ask(root + "/wrong/status")[0] == 404
+            and ask(url + "status", host="evil.example")[0] == 400
+        )
         assert ask(url + "../run.py")[0] == 404
 
 

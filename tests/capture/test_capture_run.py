@@ -14,8 +14,8 @@ from vector_tl.capture.settings import CaptureSettings
 from vector_tl.capture.simulated import clear_boxes, next_plan
 from vector_tl.capture.studio import take_session
 from vector_tl.capture.watch import watch
-from vector_tl.errors import UsageError, UserError
 from vector_tl.data import dataset
+from vector_tl.errors import UsageError, UserError
 from vector_tl.robot.base import Frame, Intrinsics, NoFreshFrame, RobotState
 
 
@@ -42,11 +42,19 @@ class SmallWorld:
         shade = 40 + (self.image_id - self.images_elsewhere) * 7 % 150
         picture = np.full((360, 640, 3), shade, np.uint8)
         jpeg = cv2.imencode(".jpg", picture)[1].tobytes()
-        self.truths[self.image_id] = {"size_wh": [640, 360], "boxes": self._boxes(), "vectors": self._vectors(), "falls": 0}
+        self.truths[self.image_id] = {
+            "size_wh": [640, 360],
+            "boxes": self._boxes(),
+            "vectors": self._vectors(),
+            "falls": 0,
+        }
         return Frame(self.image_id, self.image_id * 66, self.image_id * 0.066, jpeg)
 
     def _vectors(self):
-        return [{"vector": i, "x_mm": x, "y_mm": y, "heading_rad": heading, "role": "x"} for i, (x, y, heading) in enumerate(self.poses)]
+        return [
+            {"vector": i, "x_mm": x, "y_mm": y, "heading_rad": heading, "role": "x"}
+            for i, (x, y, heading) in enumerate(self.poses)
+        ]
 
     def _boxes(self):
         boxes, (x, y, heading) = [], self.poses[0]
@@ -57,7 +65,13 @@ class SmallWorld:
                 half, middle = 320 * 30 / ahead, 320 - 320 * left / ahead
                 x1, x2 = max(0.0, middle - half) + self.shift_px, min(640.0, middle + half)
                 if x2 > x1:
-                    boxes.append({"vector": index, "xyxy": [x1, max(0, 180 - half), x2, min(360, 180 + half)], "visible_px": int(half * (x2 - x1))})
+                    boxes.append(
+                        {
+                            "vector": index,
+                            "xyxy": [x1, max(0, 180 - half), x2, min(360, 180 + half)],
+                            "visible_px": int(half * (x2 - x1)),
+                        }
+                    )
         return boxes
 
     def truth(self, image_id=None):
@@ -111,12 +125,22 @@ def test_a_data_set_is_complete_and_has_its_share_of_negatives(tmp_path):
     assert len(data.items) == 40 and data.unlabelled == 0 and sessions == {f"sim-0-{i:03d}" for i in range(4)}
     assert sum(len(item.boxes_norm) == 0 for item in data.items) == 6
     assert {len(item.boxes_norm) for item in data.items} <= {0, 1, 2}
-    assert dataset.read_splits(tmp_path) == {"sim-0-000": "train", "sim-0-001": "train", "sim-0-002": "val", "sim-0-003": "train"}
+    assert dataset.read_splits(tmp_path) == {
+        "sim-0-000": "train",
+        "sim-0-001": "train",
+        "sim-0-002": "val",
+        "sim-0-003": "train",
+    }
     assert "sim-0-002" in (tmp_path / "data.yaml").read_text()
     assert world.driven > 5
     about = read_session(tmp_path, "sim-0-002")
     assert about["whole"] and about["world"] == 2 and len(about["shots"]) == 10 and about["seen"] >= 10
-    assert about["robot"] == world.serial and about["intrinsics"]["size_wh"] == [640, 360] and about["wirepod_vector_sdk"] and about["vector_tl"]
+    assert (
+        about["robot"] == world.serial
+        and about["intrinsics"]["size_wh"] == [640, 360]
+        and about["wirepod_vector_sdk"]
+        and about["vector_tl"]
+    )
 
 
 def test_same_seed_same_labels_other_seed_other_sessions(tmp_path):
@@ -126,7 +150,11 @@ def test_same_seed_same_labels_other_seed_other_sessions(tmp_path):
     before = tree(tmp_path / "a")
     run(settings_for(tmp_path / "a", count=12, seed=1))
     after = tree(tmp_path / "a")
-    assert {path: data for path, data in after.items() if path in before and path not in ("splits.json", "data.yaml")}.items() <= before.items()
+    assert {
+        path: data
+        for path, data in after.items()
+        if path in before and path not in ("splits.json", "data.yaml")
+    }.items() <= before.items()
     assert len(dataset.load_dataset(tmp_path / "a", "all").items) == 24
 
 
@@ -137,7 +165,9 @@ def test_a_second_capture_goes_on_and_keeps_what_is_there(tmp_path):
     run(settings_for(tmp_path, count=20))
     after = tree(tmp_path)
     assert len(dataset.load_dataset(tmp_path, "all").items) == 20
-    assert all(after[path] == data for path, data in before.items() if path not in ("splits.json", "data.yaml"))
+    assert all(
+        after[path] == data for path, data in before.items() if path not in ("splits.json", "data.yaml")
+    )
 
 
 @pytest.mark.parametrize("frames", [0, 1, 5, 17, 29, 40])
@@ -164,7 +194,10 @@ def test_a_picture_whose_label_was_not_written_yet_is_taken_again(tmp_path):
     orphan = dataset.image_path(tmp_path, "sim-0-000", f"sim-0-000-{taken:03d}")
     orphan.write_bytes(b"half")
     run(settings)
-    assert dataset.decode(orphan.read_bytes()) is not None and len(dataset.load_dataset(tmp_path, "all").items) == 6
+    assert (
+        dataset.decode(orphan.read_bytes()) is not None
+        and len(dataset.load_dataset(tmp_path, "all").items) == 6
+    )
 
 
 def test_a_clone_without_pictures_gets_them_again_and_they_must_agree(tmp_path):
@@ -215,7 +248,17 @@ def test_broken_provenance_is_named(tmp_path):
         next_plan(settings_for(tmp_path))
 
 
-@pytest.mark.parametrize("wrong", [{"count": 0}, {"pictures_per_session": 0}, {"negative_share": 1.5}, {"moving": -0.1}, {"seed": -1}, {"seconds": 0.0}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"count": 0},
+        {"pictures_per_session": 0},
+        {"negative_share": 1.5},
+        {"moving": -0.1},
+        {"seed": -1},
+        {"seconds": 0.0},
+    ],
+)
 def test_settings_out_of_range(wrong, tmp_path):
     with pytest.raises(UsageError):
         replace(settings_for(tmp_path), **wrong).check()
@@ -240,7 +283,11 @@ class Camera(SmallWorld):
 @pytest.mark.parametrize(("count", "fail_after", "kept"), [(4, None, 4), (100, 20, 6), (100, 0.5, 0)])
 def test_a_robot_gives_an_unlabelled_session_of_new_frames(tmp_path, count, fail_after, kept):
     result = watch(settings_for(tmp_path, count=count, robot="00e20100"), Camera(fail_after=fail_after))
-    assert result["kept"] == kept == len(list(tmp_path.rglob("*.jpg"))) and result["seen"] >= kept and result["sessions"] == bool(kept)
+    assert (
+        result["kept"] == kept == len(list(tmp_path.rglob("*.jpg")))
+        and result["seen"] >= kept
+        and result["sessions"] == bool(kept)
+    )
     assert not list(tmp_path.rglob("*.txt"))
     for path in tmp_path.glob("sessions/*.json"):
         about = json.loads(path.read_text())
@@ -264,14 +311,25 @@ def test_capture_through_the_sdk(simulated):
     assert len(data) == 14 and sum(len(item.boxes_norm) == 0 for item in data.items) == 4
     for item in data.items:
         assert item.picture().shape == (360, 640, 3)
-    shots = [shot for session in ("sim-0-000", "sim-0-001") for shot in read_session(settings.data, session)["shots"]]
-    assert len({shot["distance_mm"] for shot in shots}) > 10 and all(80 < shot["distance_mm"] < 2500 for shot in shots)
+    shots = [
+        shot
+        for session in ("sim-0-000", "sim-0-001")
+        for shot in read_session(settings.data, session)["shots"]
+    ]
+    assert len({shot["distance_mm"] for shot in shots}) > 10 and all(
+        80 < shot["distance_mm"] < 2500 for shot in shots
+    )
     again = capture(settings)
-    assert {key: again[key] for key in ("sessions", "kept", "seen")} == {key: result[key] for key in ("sessions", "kept", "seen")}
+    assert {key: again[key] for key in ("sessions", "kept", "seen")} == {
+        key: result[key] for key in ("sessions", "kept", "seen")
+    }
 
 
 def test_the_same_seed_gives_the_same_bytes(simulated, tmp_path):
     settings, _ = simulated
     capture(replace(settings, data=tmp_path))
-    first, second = ({path: data for path, data in tree(folder).items() if not path.startswith("sessions")} for folder in (settings.data, tmp_path))
+    first, second = (
+        {path: data for path, data in tree(folder).items() if not path.startswith("sessions")}
+        for folder in (settings.data, tmp_path)
+    )
     assert first == second

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vector_tl.errors import UsageError, UserError
 from vector_tl.data import dataset
 from vector_tl.data.yolo import format_label, parse_label
+from vector_tl.errors import UsageError, UserError
 
 SHARED = Path(__file__).resolve().parents[2] / "../shared"
 
@@ -31,9 +31,17 @@ def folder(tmp_path):
 
 def test_what_is_written_is_read(folder):
     read = dataset.load_dataset(folder)
-    assert [(i.session, i.name, len(i.boxes_norm)) for i in read.items] == [("a", "0", 1), ("a", "1", 0), ("b", "0", 1), ("b", "1", 0)]
+    assert [(i.session, i.name, len(i.boxes_norm)) for i in read.items] == [
+        ("a", "0", 1),
+        ("a", "1", 0),
+        ("b", "0", 1),
+        ("b", "1", 0),
+    ]
     np.testing.assert_allclose(read.items[0].boxes_xyxy((32, 18)), [[4, 2, 20, 12]], atol=1e-4)
-    assert read.items[1].boxes_xyxy((32, 18)).shape == (0, 4) and read.items[1].boxes_xyxy((32, 18)).dtype == np.float32
+    assert (
+        read.items[1].boxes_xyxy((32, 18)).shape == (0, 4)
+        and read.items[1].boxes_xyxy((32, 18)).dtype == np.float32
+    )
     assert read.items[0].picture().shape == (18, 32, 3) and read.unlabelled == 0
 
 
@@ -62,7 +70,11 @@ def test_unlabelled_pictures_are_counted_and_left_out(folder, caplog):
 
 
 def test_nothing_there(tmp_path):
-    for make in (lambda: None, lambda: (tmp_path / "images").mkdir(), lambda: (tmp_path / "images" / "a").mkdir()):
+    for make in (
+        lambda: None,
+        lambda: (tmp_path / "images").mkdir(),
+        lambda: (tmp_path / "images" / "a").mkdir(),
+    ):
         make()
         with pytest.raises(UserError, match="images"):
             dataset.load_dataset(tmp_path)
@@ -73,7 +85,9 @@ def test_nothing_there(tmp_path):
 
 @pytest.mark.parametrize("suffix", [".png", ".bmp", ".webp", ".tiff"])
 def test_format_is_told_by_content(folder, suffix):
-    path = dataset.write_item(folder, "c", "odd", picture(20, 10, suffix), np.zeros((0, 4)), (20, 10), suffix=".jpg")
+    path = dataset.write_item(
+        folder, "c", "odd", picture(20, 10, suffix), np.zeros((0, 4)), (20, 10), suffix=".jpg"
+    )
     assert dataset.read_picture(path).shape == (10, 20, 3)
     path.rename(path.with_suffix(".picture"))
     assert ("c", "odd") in dataset.list_pictures(folder)
@@ -94,8 +108,17 @@ def test_unreadable_pictures(folder, data):
         dataset.read_picture(path)
 
 
-BROKEN = ["0 .5 .5 .1", "0 .5 .5 .1 .1 .9", "vector .5 .5 .1 .1", "0 .5 nan .1 .1", "0 .5 .5 0 .1",
-          "0 .5 .5 -.1 .1", "0 320 180 20 20", "1 .5 .5 .1 .1", "-1 .5 .5 .1 .1"]
+BROKEN = [
+    "0 .5 .5 .1",
+    "0 .5 .5 .1 .1 .9",
+    "vector .5 .5 .1 .1",
+    "0 .5 nan .1 .1",
+    "0 .5 .5 0 .1",
+    "0 .5 .5 -.1 .1",
+    "0 320 180 20 20",
+    "1 .5 .5 .1 .1",
+    "-1 .5 .5 .1 .1",
+]
 
 
 @pytest.mark.parametrize("line", BROKEN)
@@ -119,7 +142,11 @@ def test_label_that_is_no_text():
         parse_label(b"\xff\xfe\x00\x80", Path("x.txt"))
 
 
-@given(st.lists(st.tuples(st.floats(0, 600), st.floats(0, 300), st.floats(1, 400), st.floats(1, 200)), max_size=5))
+@given(
+    st.lists(
+        st.tuples(st.floats(0, 600), st.floats(0, 300), st.floats(1, 400), st.floats(1, 200)), max_size=5
+    )
+)
 def test_label_round_trip(shapes):
     boxes = np.array([[x, y, min(x + w, 640), min(y + h, 360)] for x, y, w, h in shapes]).reshape(-1, 4)
     back = parse_label(format_label(boxes, (640, 360)), Path("x.txt")) * [640, 360, 640, 360]
@@ -182,7 +209,9 @@ def test_supervision_opens_what_is_written(folder):
     dataset.write_splits(folder, {"a": "train", "b": "val"})
     dataset.write_session(folder, "a", {"robot": "sim", "seed": 1})
     assert json.loads((folder / "sessions" / "a.json").read_text())["seed"] == 1
-    opened = supervision.DetectionDataset.from_yolo(str(folder / "images/a"), str(folder / "labels/a"), str(folder / "data.yaml"))
+    opened = supervision.DetectionDataset.from_yolo(
+        str(folder / "images/a"), str(folder / "labels/a"), str(folder / "data.yaml")
+    )
     assert opened.classes == ["vector"] and len(opened) == 2
     found = {Path(path).stem: boxes.xyxy for path, _, boxes in opened}
     np.testing.assert_allclose(found["0"], [[4, 2, 20, 12]], atol=0.01)

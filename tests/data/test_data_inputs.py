@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 
 from vector_tl.data.inputs import read_inputs
-from vector_tl.errors import UserError
 from vector_tl.data.recording import RecordingWriter
+from vector_tl.errors import UserError
 from vector_tl.robot.base import Frame
 
-RED_OVER_BLUE = np.concatenate([np.full((24, 64, 3), (200, 30, 30), np.uint8), np.full((24, 64, 3), (30, 30, 200), np.uint8)])
+RED_OVER_BLUE = np.concatenate(
+    [np.full((24, 64, 3), (200, 30, 30), np.uint8), np.full((24, 64, 3), (30, 30, 200), np.uint8)]
+)
 
 
 def encoded(suffix: str = ".jpg") -> bytes:
@@ -45,7 +47,7 @@ def is_red_over_blue(picture: np.ndarray) -> bool:
 @pytest.mark.parametrize("form", [".jpg", ".png", ".bmp"])
 def test_a_picture_under_any_name(name, form, tmp_path):
     (tmp_path / name).write_bytes(encoded(form))
-    source, = read_inputs((tmp_path / name,))
+    (source,) = read_inputs((tmp_path / name,))
     assert (source.frame, source.error) == (0, None)
     assert is_red_over_blue(source.picture)
 
@@ -82,7 +84,7 @@ def test_a_recording_cut_off_or_empty_is_told_after_its_frames(tmp_path):
     assert all(s.picture is not None for s in frames)
     assert last.picture is None and "cut off" in last.error
     write_recording(tmp_path / "empty.mcap", [])
-    source, = read_inputs((tmp_path / "empty.mcap",))
+    (source,) = read_inputs((tmp_path / "empty.mcap",))
     assert "without camera frames" in source.error
 
 

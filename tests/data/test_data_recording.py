@@ -4,26 +4,37 @@ import random
 
 import numpy as np
 import pytest
-from support.recording_kill_trial import kill_once
 
-from vector_tl.errors import UserError
+from support.recording_kill_trial import kill_once
 from vector_tl.data.recording import RecordingWriter, is_recording, read_recording
 from vector_tl.data.schemas import CAMERA
+from vector_tl.errors import UserError
 from vector_tl.robot.base import Frame, Intrinsics, RobotState
 
 FPS = 15.0
 
 
 def make_frame(index: int, size: int = 20_000) -> Frame:
-    return Frame(image_id=100 + index, robot_time_ms=index * 66, received_s=10 + index / FPS, jpeg=random.Random(index).randbytes(size))
+    return Frame(
+        image_id=100 + index,
+        robot_time_ms=index * 66,
+        received_s=10 + index / FPS,
+        jpeg=random.Random(index).randbytes(size),
+    )
 
 
 def write(path, count: int, size: int = 20_000, close: bool = True) -> list[Frame]:
     frames = [make_frame(index, size) for index in range(count)]
-    writer = RecordingWriter(path, about={"settings": {"robot": "fake"}, "model": "transfer"}, intrinsics=Intrinsics())
+    writer = RecordingWriter(
+        path, about={"settings": {"robot": "fake"}, "model": "transfer"}, intrinsics=Intrinsics()
+    )
     for index, frame in enumerate(frames):
         writer.frame(frame)
-        writer.detections(frame, np.array([[1, 2, 30, 40]] * (index % 3), np.float32).reshape(-1, 4), np.full(index % 3, 0.75, np.float32))
+        writer.detections(
+            frame,
+            np.array([[1, 2, 30, 40]] * (index % 3), np.float32).reshape(-1, 4),
+            np.full(index % 3, 0.75, np.float32),
+        )
         writer.state(RobotState(frame.received_s, index, 0, 0.1, 0, 32, 1, 2, None if index % 2 else 99.0))
         writer.wheels(frame.received_s, index, -index, sent=True, why="search")
         if index == 1:
@@ -37,13 +48,31 @@ def test_what_is_written_is_read(tmp_path):
     path = tmp_path / "deep" / "run.mcap"
     frames = write(path, 7)
     recording = read_recording(path)
-    assert recording.about["settings"] == {"robot": "fake"} and recording.about["intrinsics"]["size_wh"] == [640, 360]
+    assert recording.about["settings"] == {"robot": "fake"} and recording.about["intrinsics"]["size_wh"] == [
+        640,
+        360,
+    ]
     got = list(recording)
-    assert recording.note is None and recording.times_s() == pytest.approx([frame.received_s for frame in frames])
+    assert recording.note is None and recording.times_s() == pytest.approx(
+        [frame.received_s for frame in frames]
+    )
     for index, (frame, back) in enumerate(zip(frames, got, strict=True)):
-        assert (back.index, back.image_id, back.robot_time_ms, back.jpeg) == (index, frame.image_id, frame.robot_time_ms, frame.jpeg)
-        assert back.t_s == pytest.approx(frame.received_s) and back.boxes_xyxy.shape == (index % 3, 4) and back.scores.shape == (index % 3,)
-        assert back.state.x_mm == index and back.state.range_mm == (None if index % 2 else 99.0) and back.wheels["right_mmps"] == -index
+        assert (back.index, back.image_id, back.robot_time_ms, back.jpeg) == (
+            index,
+            frame.image_id,
+            frame.robot_time_ms,
+            frame.jpeg,
+        )
+        assert (
+            back.t_s == pytest.approx(frame.received_s)
+            and back.boxes_xyxy.shape == (index % 3, 4)
+            and back.scores.shape == (index % 3,)
+        )
+        assert (
+            back.state.x_mm == index
+            and back.state.range_mm == (None if index % 2 else 99.0)
+            and back.wheels["right_mmps"] == -index
+        )
     assert got[1].events == ("search: turning left",) and got[2].events == ()
 
 
@@ -61,7 +90,12 @@ def test_the_mcap_library_indexes_it(tmp_path):
         summary = reader.get_summary()
         assert summary.statistics.message_count == 5 * 4 + 2  # and the calibration and the event
         names = {schema.name for schema in summary.schemas.values()}
-        assert {"foxglove.CompressedImage", "foxglove.ImageAnnotations", "foxglove.Log", "foxglove.CameraCalibration"} <= names
+        assert {
+            "foxglove.CompressedImage",
+            "foxglove.ImageAnnotations",
+            "foxglove.Log",
+            "foxglove.CameraCalibration",
+        } <= names
         assert sum(1 for _ in reader.iter_messages(topics=[CAMERA])) == 5
 
 
@@ -123,8 +157,17 @@ def test_truth_may_come_late_and_the_result_at_the_end(tmp_path):
         writer.result({"found": True, "time_to_found_s": 12.3, "stops": []})
     recording = read_recording(path)
     got = list(recording)
-    assert [None if frame.truth_xyxy is None else frame.truth_xyxy.tolist() for frame in got] == [[], None, [[1, 2, 3, 4]], None]
-    assert got[2].truth_mm_deg == (400.0, -12.5) and recording.result == {"found": True, "time_to_found_s": 12.3, "stops": []}
+    assert [None if frame.truth_xyxy is None else frame.truth_xyxy.tolist() for frame in got] == [
+        [],
+        None,
+        [[1, 2, 3, 4]],
+        None,
+    ]
+    assert got[2].truth_mm_deg == (400.0, -12.5) and recording.result == {
+        "found": True,
+        "time_to_found_s": 12.3,
+        "stops": [],
+    }
 
 
 def test_what_is_lost_is_told(tmp_path):
@@ -134,7 +177,11 @@ def test_what_is_lost_is_told(tmp_path):
     path.write_bytes(data[:200_000] + bytes(2000) + data[202_000:])
     recording = read_recording(path)
     count = len(list(recording))
-    assert 0 < count < 20 and f"{count} frames before it were read" in recording.note and f"of {len(data)}" in recording.note
+    assert (
+        0 < count < 20
+        and f"{count} frames before it were read" in recording.note
+        and f"of {len(data)}" in recording.note
+    )
 
 
 def test_nothing_is_overwritten_unasked(tmp_path):

@@ -8,9 +8,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.lively import lively, picture
 from torchvision.ops import box_iou
 
+from support.lively import lively, picture
 from vector_tl.detect import cuda_graph
 from vector_tl.detect.cuda_graph import CudaGraphEngine, PictureToBoxes
 from vector_tl.detect.engine import Detector
@@ -24,17 +24,23 @@ MODEL = fold_batch_norm(build(ARCHS[0], "scratch").eval())
 
 
 @settings(deadline=None, max_examples=200)
-@given(st.integers(0, 2**32 - 1), st.integers(1, 60), st.floats(0.02, 0.6), st.sampled_from([0.0, 0.3, 0.9, 1.0]))
+@given(
+    st.integers(0, 2**32 - 1), st.integers(1, 60), st.floats(0.02, 0.6), st.sampled_from([0.0, 0.3, 0.9, 1.0])
+)
 def test_chooses_what_select_chooses(seed, count, spread, threshold):
     """Crowds of boxes from all over the picture to one heap."""
     rng = np.random.default_rng(seed)
     center, size = 0.5 + rng.normal(0, spread, (count, 2)), rng.uniform(0.02, 0.5, (count, 2))
-    boxes = torch.from_numpy(np.concatenate([center - size / 2, center + size / 2], axis=1).clip(0, 1).astype(np.float32))
+    boxes = torch.from_numpy(
+        np.concatenate([center - size / 2, center + size / 2], axis=1).clip(0, 1).astype(np.float32)
+    )
     scores = torch.from_numpy(np.sort(rng.permutation(1000)[:count])[::-1].astype(np.float32) / 1000)
-    (expected, expected_scores), = MODEL.select(scores[None], boxes[None], threshold)
+    ((expected, expected_scores),) = MODEL.select(scores[None], boxes[None], threshold)
     shown = cuda_graph._choose(scores, boxes, torch.tensor(threshold))
     assert (shown >= 0).all()
-    assert torch.equal(vote(boxes[shown > 0], scores[shown > 0], boxes, scores), expected) and torch.equal(scores[shown > 0], expected_scores)
+    assert torch.equal(vote(boxes[shown > 0], scores[shown > 0], boxes, scores), expected) and torch.equal(
+        scores[shown > 0], expected_scores
+    )
 
 
 def test_a_chain_that_is_too_long_is_told(monkeypatch):
@@ -48,10 +54,12 @@ def test_a_chain_that_is_too_long_is_told(monkeypatch):
     engine = CudaGraphEngine.__new__(CudaGraphEngine)  # what it does then needs no device
     engine._select = MODEL.select
     answer = torch.cat([boxes, scores[:, None], torch.full((20, 1), -1.0)], dim=1).numpy()
-    (expected, _), = MODEL.select(scores[None], boxes[None], 0.1)
+    ((expected, _),) = MODEL.select(scores[None], boxes[None], 0.1)
     assert np.array_equal(engine._shown(answer, 0.1)[0], expected.numpy())
     answer[:, 5] = scores > 0.89  # settled
-    assert np.array_equal(engine._shown(answer, 0.89)[0], MODEL.select(scores[None], boxes[None], 0.89)[0][0].numpy())
+    assert np.array_equal(
+        engine._shown(answer, 0.89)[0], MODEL.select(scores[None], boxes[None], 0.89)[0][0].numpy()
+    )
 
 
 @pytest.mark.parametrize("arch", ARCHS)
@@ -60,13 +68,17 @@ def test_the_steps_find_what_pytorch_finds(arch, threshold):
     """Many boxes, some, none."""
     network = fold_batch_norm(lively(arch))
     one = picture(*network.size_wh)
-    (boxes, scores), = TorchEngine(network, CPU)([one], threshold)
+    ((boxes, scores),) = TorchEngine(network, CPU)([one], threshold)
     with torch.inference_mode():
-        answer = PictureToBoxes(copy.deepcopy(network))(torch.from_numpy(one[None]), torch.tensor(threshold))[0].numpy()
+        answer = PictureToBoxes(copy.deepcopy(network))(torch.from_numpy(one[None]), torch.tensor(threshold))[
+            0
+        ].numpy()
     shown = torch.from_numpy(answer[answer[:, 5] > 0])
     assert len(shown) == len(boxes)
     assert np.allclose(shown[:, 4], scores, atol=1e-5)
-    for box in vote(shown[:, :4], shown[:, 4], torch.from_numpy(answer[:, :4]), torch.from_numpy(answer[:, 4])).numpy():  # in any order: some score alike
+    for box in vote(
+        shown[:, :4], shown[:, 4], torch.from_numpy(answer[:, :4]), torch.from_numpy(answer[:, 4])
+    ).numpy():  # in any order: some score alike
         assert np.abs(boxes - box).max(axis=1).min() < 1e-5
 
 
@@ -95,7 +107,9 @@ def test_half_precision_leaves_the_anchors_alone():
     assert network.anchors_xyxy.dtype == torch.float32 and next(steps.parameters()).dtype == torch.float16
     with torch.inference_mode():
         answer = steps(torch.from_numpy(picture(640, 360)[None]), torch.tensor(0.0))
-        exact = PictureToBoxes(copy.deepcopy(MODEL))(torch.from_numpy(picture(640, 360)[None]), torch.tensor(0.0))
+        exact = PictureToBoxes(copy.deepcopy(MODEL))(
+            torch.from_numpy(picture(640, 360)[None]), torch.tensor(0.0)
+        )
     assert (answer[..., 4] - exact[..., 4]).abs().max() < cuda_graph.TOLERANCE
 
 
@@ -109,11 +123,21 @@ def test_needs_a_gpu():
 def test_the_graph_on_a_gpu(arch):
     """One picture and many, of the robot's size and of others, more than a batch holds."""
     device = torch.device("cuda")
-    reference, fast = Detector(lively(arch), "test", 0.3, device, "torch"), Detector(lively(arch), "test", 0.3, device, "cudagraph")
-    for pictures in ([picture(640, 360)], [picture(640, 360, seed) for seed in range(11)], [picture(200, 90), picture(1, 1)]):
+    reference, fast = (
+        Detector(lively(arch), "test", 0.3, device, "torch"),
+        Detector(lively(arch), "test", 0.3, device, "cudagraph"),
+    )
+    for pictures in (
+        [picture(640, 360)],
+        [picture(640, 360, seed) for seed in range(11)],
+        [picture(200, 90), picture(1, 1)],
+    ):
         for theirs, ours in zip(reference.batch(pictures), fast.batch(pictures), strict=True):
             assert abs(len(theirs) - len(ours)) <= 3
             assert np.allclose(theirs.scores[:1], ours.scores[:1], atol=cuda_graph.TOLERANCE)
             if len(theirs):
-                best, near = torch.from_numpy(theirs.boxes_xyxy[:1]), torch.from_numpy(ours.boxes_xyxy[:3])  # those that score alike may change places
+                best, near = (
+                    torch.from_numpy(theirs.boxes_xyxy[:1]),
+                    torch.from_numpy(ours.boxes_xyxy[:3]),
+                )  # those that score alike may change places
                 assert box_iou(best, near).max() > 0.8

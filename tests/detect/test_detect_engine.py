@@ -7,8 +7,8 @@ import sys
 import numpy as np
 import pytest
 import torch
-from support.lively import lively, picture
 
+from support.lively import lively, picture
 from vector_tl.detect import engines
 from vector_tl.detect.engine import Detector, load, pick_device
 from vector_tl.detect.engines import fold_batch_norm
@@ -69,7 +69,7 @@ def test_agrees_with_torchvisions_own_call(network):
     detector = Detector(copy.deepcopy(network), "test", 0.01, CPU)
     one = picture(*network.size_wh)  # no resizing, in which the two differ
     with torch.inference_mode():
-        theirs, = network([torch.from_numpy(one).permute(2, 0, 1).float() / 255])
+        (theirs,) = network([torch.from_numpy(one).permute(2, 0, 1).float() / 255])
     ours = detector(one, threshold=network.score_thresh)
     assert np.allclose(ours.scores[:5], theirs["scores"][:5].numpy(), atol=1e-3)
     for box in ours.boxes_xyxy[:5]:  # in any order: from random weights some score alike
@@ -83,7 +83,12 @@ def test_engines_find_the_same_boxes(network, threshold):
     reference = Detector(copy.deepcopy(network), "test", threshold, CPU, "torch")
     fast = Detector(copy.deepcopy(network), "test", threshold, CPU, "openvino")
     assert (reference.engine, fast.engine) == ("torch (cpu)", "openvino (cpu)")
-    pictures = [picture(640, 360), picture(90, 200, 1), picture(*network.size_wh, 2), np.zeros((1, 1, 3), np.uint8)]
+    pictures = [
+        picture(640, 360),
+        picture(90, 200, 1),
+        picture(*network.size_wh, 2),
+        np.zeros((1, 1, 3), np.uint8),
+    ]
     for one, theirs, ours in zip(pictures, reference.batch(pictures), fast.batch(pictures), strict=True):
         assert abs(len(theirs) - len(ours)) <= 1  # a score may lie on the threshold
         same = min(len(theirs), len(ours), 10)
@@ -102,7 +107,10 @@ def test_without_openvino_pytorch_does_it(network, monkeypatch):
 def test_a_network_that_openvino_cannot_run(network, monkeypatch, caplog):
     pytest.importorskip("openvino")
     monkeypatch.setattr(engines, "OpenVinoEngine", lambda network: 1 / 0)
-    assert Detector(copy.deepcopy(network), "test", 0.5, CPU).engine == "torch (cpu)" and "PyTorch does" in caplog.text
+    assert (
+        Detector(copy.deepcopy(network), "test", 0.5, CPU).engine == "torch (cpu)"
+        and "PyTorch does" in caplog.text
+    )
     with pytest.raises(UserError, match="--engine torch"):
         Detector(copy.deepcopy(network), "test", 0.5, CPU, "openvino")
 
@@ -111,7 +119,13 @@ def test_load(tmp_path):
     model = build(ARCHS[0], "scratch")
     checkpoint.save(tmp_path / "mine.safetensors", model, {"threshold": 0.03})
     detector = load(tmp_path / "mine", device="cpu")
-    assert (detector.name, detector.threshold, detector.arch, detector.init, detector.device) == ("mine", 0.03, ARCHS[0], "scratch", CPU)
+    assert (detector.name, detector.threshold, detector.arch, detector.init, detector.device) == (
+        "mine",
+        0.03,
+        ARCHS[0],
+        "scratch",
+        CPU,
+    )
     assert len(detector(picture(64, 48))) > 0
     checkpoint.save(tmp_path / "without.safetensors", model, {"threshold": None})
     assert load(tmp_path / "without").threshold == 0.5

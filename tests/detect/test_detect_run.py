@@ -24,7 +24,10 @@ def model(tmp_path_factory) -> str:
 def folder(tmp_path):
     """Eleven pictures, more than a batch, the fourth of them broken."""
     for i in range(11):
-        cv2.imwrite(str(tmp_path / f"{i:02}.png"), np.random.default_rng(i).integers(0, 256, (36, 64 + i, 3), dtype=np.uint8))
+        cv2.imwrite(
+            str(tmp_path / f"{i:02}.png"),
+            np.random.default_rng(i).integers(0, 256, (36, 64 + i, 3), dtype=np.uint8),
+        )
     (tmp_path / "03.png").write_bytes(b"broken")
     return tmp_path
 

@@ -10,8 +10,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from vector_tl.doctor import checks as doctor
 from vector_tl.cli import main
+from vector_tl.doctor import checks as doctor
 from vector_tl.robot.session import read_config
 from vector_tl.robot.simulator import SimulatorProcess
 
@@ -20,7 +20,13 @@ def certificate(path, name):
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
     now = datetime.now(UTC)
-    made = x509.CertificateBuilder().subject_name(subject).issuer_name(subject).public_key(key.public_key()).serial_number(1)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(1)
+    )
     made = made.not_valid_before(now).not_valid_after(now + timedelta(days=1)).sign(key, hashes.SHA256())
     path.write_bytes(made.public_bytes(serialization.Encoding.PEM))
     return path
@@ -55,7 +61,12 @@ def test_no_configuration_matters_only_with_a_robot(tmp_path):
 def test_section_of_a_robot(tmp_path, change, word):
     certificate(tmp_path / "robot.cert", "Vector-A1B2")
     (tmp_path / "junk.cert").write_text("hello")
-    ini(tmp_path, change(f"[00e20100]\ncert = {tmp_path}/robot.cert\nip = 192.0.2.7\nname = Vector-A1B2\nguid = token\n"))
+    ini(
+        tmp_path,
+        change(
+            f"[00e20100]\ncert = {tmp_path}/robot.cert\nip = 192.0.2.7\nname = Vector-A1B2\nguid = token\n"
+        ),
+    )
     config, section = doctor.sdk_configuration(tmp_path, "00E20100")
     assert config.ok
     assert section.ok if word is None else (not section.ok and word in section.detail and section.remedy)
@@ -113,20 +124,37 @@ def test_another_robots_certificate(simulator, tmp_path):
 def test_nobody_at_the_address(tmp_path):
     with socket.socket() as closed:  # bound and not listening: refused
         closed.bind(("127.0.0.1", 0))
-        config = {"name": "Vector-A1B2", "ip": "127.0.0.1", "port": str(closed.getsockname()[1]), "cert": str(certificate(tmp_path / "c", "x"))}
+        config = {
+            "name": "Vector-A1B2",
+            "ip": "127.0.0.1",
+            "port": str(closed.getsockname()[1]),
+            "cert": str(certificate(tmp_path / "c", "x")),
+        }
         check = doctor.network(config)
         assert not check.ok and f"127.0.0.1:{config['port']}" in check.detail and check.remedy
 
 
 def test_something_else_at_the_address(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as other:
-        threading.Thread(target=lambda: other.accept()[0].sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n"), daemon=True).start()
-        check = doctor.certificate({"ip": "127.0.0.1", "port": str(other.getsockname()[1]), "cert": str(certificate(tmp_path / "c", "x"))})
+        threading.Thread(
+            target=lambda: other.accept()[0].sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n"), daemon=True
+        ).start()
+        check = doctor.certificate(
+            {
+                "ip": "127.0.0.1",
+                "port": str(other.getsockname()[1]),
+                "cert": str(certificate(tmp_path / "c", "x")),
+            }
+        )
     assert not check.ok and "no TLS" in check.detail
 
 
 def test_token_that_the_robot_does_not_know(simulator, tmp_path):
-    text = (simulator.home / ".anki_vector" / "sdk_config.ini").read_text().replace(section(simulator)["guid"], "wrong")
+    text = (
+        (simulator.home / ".anki_vector" / "sdk_config.ini")
+        .read_text()
+        .replace(section(simulator)["guid"], "wrong")
+    )
     ini(tmp_path, text)
     check = list(doctor.robot(simulator.serials[0], tmp_path))[-1]
     assert not check.ok and "token" in check.detail
@@ -135,7 +163,9 @@ def test_token_that_the_robot_does_not_know(simulator, tmp_path):
 def test_report_tells_needed_from_optional():
     checks = [doctor.Check("python", True, "3.12"), doctor.Check("gpu", False, "none", "a driver", True)]
     assert "All that is needed works" in doctor.readable({"checks": [vars(check) for check in checks]})
-    text = doctor.readable({"checks": [vars(check) for check in [*checks, doctor.Check("egl", False, "no", "install it")]]})
+    text = doctor.readable(
+        {"checks": [vars(check) for check in [*checks, doctor.Check("egl", False, "no", "install it")]]}
+    )
     assert "FAIL  egl" in text and "-> install it" in text and "1 of what is needed does not work" in text
 
 

@@ -12,11 +12,20 @@ import pytest
 
 from vector_tl.nets.checkpoint import MODELS
 
-pytestmark = pytest.mark.skipif(not (MODELS / "transfer.safetensors").exists(), reason="models/transfer is not here: train it with scripts/models")
+pytestmark = pytest.mark.skipif(
+    not (MODELS / "transfer.safetensors").exists(),
+    reason="models/transfer is not here: train it with scripts/models",
+)
 
 
 def start(*arguments, **options):
-    return subprocess.Popen([sys.executable, "-m", "vector_tl", *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
+    return subprocess.Popen(
+        [sys.executable, "-m", "vector_tl", *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **options,
+    )
 
 
 def simulator_of(process) -> int:
@@ -52,7 +61,21 @@ def wait_for(process, word: str, timeout_s: float = 60.0) -> str:
 def test_find_and_film(tmp_path):
     """A robot finds the other one, and both models are filmed on its frames."""
     recording, film = tmp_path / "run.mcap", tmp_path / "film.mp4"
-    find = start("find", "--robot", "sim", "--world", "3", "--lockstep", "--seconds", "40", "--model", "transfer", "--record", recording, "--json")
+    find = start(
+        "find",
+        "--robot",
+        "sim",
+        "--world",
+        "3",
+        "--lockstep",
+        "--seconds",
+        "40",
+        "--model",
+        "transfer",
+        "--record",
+        recording,
+        "--json",
+    )
     out, err = find.communicate(timeout=280)
     assert find.returncode == 0, err
     result = json.loads(out)
@@ -84,7 +107,16 @@ def test_ctrl_c_stops_the_wheels_first(tmp_path):
     sim = start("sim", "--home", tmp_path, "--world", "5")
     try:
         serial = sim.stdout.readline().split()[1]
-        find = start("find", "--robot", serial, "--seconds", "60", "--model", "transfer", env=os.environ | {"HOME": str(tmp_path)})
+        find = start(
+            "find",
+            "--robot",
+            serial,
+            "--seconds",
+            "60",
+            "--model",
+            "transfer",
+            env=os.environ | {"HOME": str(tmp_path)},
+        )
         wait_for(find, "fps")  # the first line of its progress
         time.sleep(1.0)
         find.send_signal(signal.SIGINT)

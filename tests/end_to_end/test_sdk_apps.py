@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from anki_vector.events import Events
 from anki_vector.util import degrees, distance_mm, speed_mmps
+
 from support.simulation import wait_for
 
 
@@ -25,14 +26,21 @@ def test_remote_control(meet):
     robot = meet(anki_vector.AsyncRobot)
     robot.camera.init_camera_feed()
     names = robot.anim.anim_list
-    assert {"anim_turn_left_01", "anim_blackjack_victorwin_01", "anim_pounce_success_02", "anim_volume_stage_05"} <= set(names)
+    assert {
+        "anim_turn_left_01",
+        "anim_blackjack_victorwin_01",
+        "anim_pounce_success_02",
+        "anim_volume_stage_05",
+    } <= set(names)
     robot.behavior.drive_off_charger()
     wait_for(lambda: robot.camera.latest_image is not None)
     start = robot.pose.position
     robot.motors.set_wheel_motors(75, 75, 300, 300)
     robot.motors.set_lift_motor(4)
     robot.motors.set_head_motor(1)
-    wait_for(lambda: robot.status.are_wheels_moving and robot.head_angle_rad > 0.3 and robot.lift_height_mm > 60)
+    wait_for(
+        lambda: robot.status.are_wheels_moving and robot.head_angle_rad > 0.3 and robot.lift_height_mm > 60
+    )
     robot.motors.set_wheel_motors(125, 25, 500, 100)
     wait_for(lambda: robot.pose_angle_rad < -0.3)
     robot.motors.set_wheel_motors(0, 0, 0, 0)
@@ -64,11 +72,17 @@ def test_proximity_mapper(meet):
     robot.behavior.set_lift_height(0.0).result()
     asyncio.run_coroutine_threadsafe(scan(), robot.conn.loop).result(timeout=20)
     angles = sorted(angle for angle, _, _ in readings)
-    assert len(readings) > 30 and max(b - a for a, b in zip(angles, angles[1:], strict=False)) < math.radians(25), "readings from all around"
-    assert len({round(distance) for _, distance, quality in readings if quality > 0}) > 5, "it is not equally far to everything"
+    assert len(readings) > 30 and max(b - a for a, b in zip(angles, angles[1:], strict=False)) < math.radians(
+        25
+    ), "readings from all around"
+    assert len({round(distance) for _, distance, quality in readings if quality > 0}) > 5, (
+        "it is not equally far to everything"
+    )
 
     async def drive():
-        return await asyncio.wait_for(asyncio.wrap_future(robot.behavior.drive_straight(distance_mm(150), speed_mmps(40))), 1.0)
+        return await asyncio.wait_for(
+            asyncio.wrap_future(robot.behavior.drive_straight(distance_mm(150), speed_mmps(40))), 1.0
+        )
 
     with pytest.raises(asyncio.TimeoutError):
         asyncio.run(drive())
@@ -118,7 +132,11 @@ def test_sign_language_recognition_system(meet):
     said = []
     for _ in range(3):
         seen = len(said) and robot.camera.latest_image.image_id
-        wait_for(lambda seen=seen: robot.camera.latest_image is not None and robot.camera.latest_image.image_id > seen)
+        wait_for(
+            lambda seen=seen: (
+                robot.camera.latest_image is not None and robot.camera.latest_image.image_id > seen
+            )
+        )
         picture = robot.camera.latest_image.raw_image
         grey = np.asarray(picture.convert("L"), np.float32) / 255
         top, left = (grey.shape[0] - 200) // 2, (grey.shape[1] - 200) // 2

@@ -25,14 +25,18 @@ def made(seed: int, pictures: int = 30) -> list[Outcome]:
 @pytest.mark.parametrize("seed", range(8))
 def test_each_picture_once_is_cocos_ap(seed):
     outcomes = made(seed)
-    assert weighted_ap(match_all(outcomes), np.ones(len(outcomes))) == pytest.approx(average_precision(outcomes), abs=2e-6)
+    assert weighted_ap(match_all(outcomes), np.ones(len(outcomes))) == pytest.approx(
+        average_precision(outcomes), abs=2e-6
+    )
 
 
 def test_a_picture_that_counts_twice_is_there_twice():
     outcomes = made(3, 12)
     weights = np.array([0, 1, 2] * 4)
     repeated = [outcome for outcome, times in zip(outcomes, weights, strict=True) for _ in range(times)]
-    assert weighted_ap(match_all(outcomes), weights) == pytest.approx(average_precision(repeated), abs=0.02)  # equal scores are ordered differently
+    assert weighted_ap(match_all(outcomes), weights) == pytest.approx(
+        average_precision(repeated), abs=0.02
+    )  # equal scores are ordered differently
 
 
 def test_nothing():
@@ -46,8 +50,14 @@ def test_nothing():
 def test_whole_sessions_are_drawn():
     sessions = ["a"] * 3 + ["b"] * 2 + ["c"]
     counts = draws(sessions, 200)
-    assert counts.shape == (200, 6) and (counts[:, 0] == counts[:, 2]).all() and (counts[:, 3] == counts[:, 4]).all()
-    assert (counts[:, 0] + counts[:, 3] + counts[:, 5] == 3).all() and counts[:, 0].mean() == pytest.approx(1.0, abs=0.2)
+    assert (
+        counts.shape == (200, 6)
+        and (counts[:, 0] == counts[:, 2]).all()
+        and (counts[:, 3] == counts[:, 4]).all()
+    )
+    assert (counts[:, 0] + counts[:, 3] + counts[:, 5] == 3).all() and counts[:, 0].mean() == pytest.approx(
+        1.0, abs=0.2
+    )
     assert (draws(sessions, 5) == draws(sessions, 5)).all()
 
 
@@ -55,7 +65,9 @@ def test_interval():
     assert interval([None], 9) is None and interval([], 9) is None and interval([0.5] * 99, 4) is None
     values = [*np.linspace(0, 1, 1001), None, np.nan]
     assert interval(values, 10**6) == pytest.approx((0.025, 0.975), abs=1e-3)
-    low, high = interval(values, 9)  # Student's t of 8: 2.306, times the root of 9/8 is 2.446 standard deviations
+    low, high = interval(
+        values, 9
+    )  # Student's t of 8: 2.306, times the root of 9/8 is 2.446 standard deviations
     assert (low, high) == pytest.approx((0.0072, 0.9928), abs=1e-4)
 
 
@@ -65,7 +77,14 @@ def test_an_interval_of_few_sessions_is_wrong_about_as_often_as_it_says(sessions
     rng, wrong = np.random.default_rng(0), 0
     for _ in range(400):
         of_session = rng.normal(size=sessions)
-        low, high = interval((draws([str(i) for i in range(sessions)], 400, seed=int(rng.integers(1e9))) @ of_session / sessions).tolist(), sessions)
+        low, high = interval(
+            (
+                draws([str(i) for i in range(sessions)], 400, seed=int(rng.integers(1e9)))
+                @ of_session
+                / sessions
+            ).tolist(),
+            sessions,
+        )
         wrong += not low <= 0 <= high
     assert wrong / 400 < 0.10
 

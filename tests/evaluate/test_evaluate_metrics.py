@@ -11,17 +11,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vector_tl.data import dataset
 from vector_tl.errors import UsageError, UserError
 from vector_tl.evaluate.evaluate import describe, evaluate, evaluate_detector
 from vector_tl.evaluate.metrics import Outcome, average_precision, iou_matrix, match, measure
 from vector_tl.evaluate.settings import EvaluateSettings
-from vector_tl.data import dataset
 
 NONE = np.zeros((0, 4), np.float32)
 
 
 def outcome(boxes, predicted=(), scores=(), size_wh=(640, 360)):
-    return Outcome(size_wh, np.float32(boxes).reshape(-1, 4), np.float32(predicted).reshape(-1, 4), np.float32(scores))
+    return Outcome(
+        size_wh, np.float32(boxes).reshape(-1, 4), np.float32(predicted).reshape(-1, 4), np.float32(scores)
+    )
 
 
 def made_outcomes(seed, pictures=40):
@@ -31,7 +33,9 @@ def made_outcomes(seed, pictures=40):
     for _ in range(pictures):
         corner, size = rng.uniform(0, 300, (rng.integers(0, 4), 2)), rng.uniform(5, 200, (1, 2))
         boxes = np.concatenate([corner, corner + size], axis=1)
-        near = [box + rng.normal(0, rng.choice([1, 8, 30]), 4) for box in boxes for _ in range(rng.integers(0, 3))]
+        near = [
+            box + rng.normal(0, rng.choice([1, 8, 30]), 4) for box in boxes for _ in range(rng.integers(0, 3))
+        ]
         far = [[x, y, x + 40, y + 60] for x, y in rng.uniform(0, 280, (rng.integers(0, 3), 2))]
         predicted = np.float32([*near, *far]).reshape(-1, 4)
         predicted[:, 2:] = np.maximum(predicted[:, 2:], predicted[:, :2] + 1)
@@ -47,7 +51,11 @@ def test_ap_is_that_of_pycocotools(seed):
     from pycocotools.cocoeval import COCOeval
 
     made = made_outcomes(seed)
-    wide = [[float(v) for v in (x1, y1, x2 - x1, y2 - y1)] for o in made for x1, y1, x2, y2 in o.boxes_xyxy.astype(float)]
+    wide = [
+        [float(v) for v in (x1, y1, x2 - x1, y2 - y1)]
+        for o in made
+        for x1, y1, x2, y2 in o.boxes_xyxy.astype(float)
+    ]
     where = [i for i, o in enumerate(made) for _ in o.boxes_xyxy]
     with contextlib.redirect_stdout(io.StringIO()):
         truth = COCO()
@@ -82,11 +90,19 @@ def test_ap_at_the_edges(made, expected):
 
 
 def test_figures_at_a_threshold():
-    two = outcome([[0, 0, 100, 20], [200, 0, 300, 200]], [[0, 0, 100, 20], [0, 0, 100, 20], [200, 0, 300, 200]], [0.9, 0.8, 0.3])
+    two = outcome(
+        [[0, 0, 100, 20], [200, 0, 300, 200]],
+        [[0, 0, 100, 20], [0, 0, 100, 20], [200, 0, 300, 200]],
+        [0.9, 0.8, 0.3],
+    )
     empty = outcome(NONE, [[5, 5, 50, 50]], [0.7])
     figures = measure([two, empty], 0.5)
     assert (figures["images"], figures["boxes"]) == (2, 2)
-    assert figures["precision"] == pytest.approx(1 / 3) and figures["recall"] == 0.5 and figures["false_alarms_per_image"] == 1.0
+    assert (
+        figures["precision"] == pytest.approx(1 / 3)
+        and figures["recall"] == 0.5
+        and figures["false_alarms_per_image"] == 1.0
+    )
     assert [(r["min"], r["max"], r["boxes"], r["recall"]) for r in figures["recall_by_height_px"]] == [
         (0, 24, 1, 1.0), (24, 48, 0, None), (48, 96, 0, None), (96, 192, 0, None), (192, None, 1, 0.0),
     ]  # fmt: skip
@@ -104,7 +120,9 @@ def test_heights_are_scaled_to_360_lines(size_wh):
 
 def test_undefined_is_none():
     figures = measure([outcome(NONE)], 0.5)
-    assert [figures[k] for k in ("ap50", "ap50_95", "precision", "recall")] == [None] * 4 and figures["false_alarms_per_image"] == 0.0
+    assert [figures[k] for k in ("ap50", "ap50_95", "precision", "recall")] == [None] * 4 and figures[
+        "false_alarms_per_image"
+    ] == 0.0
 
 
 def test_greedy_match_takes_the_best_score_first():
@@ -112,7 +130,9 @@ def test_greedy_match_takes_the_best_score_first():
     assert found_at.tolist() == pytest.approx([0.6]) and hit.tolist() == [False, True]
 
 
-BOXES = st.lists(st.tuples(st.floats(0, 50), st.floats(0, 50), st.floats(1, 50), st.floats(1, 50)), max_size=4)
+BOXES = st.lists(
+    st.tuples(st.floats(0, 50), st.floats(0, 50), st.floats(1, 50), st.floats(1, 50)), max_size=4
+)
 
 
 @given(BOXES, BOXES, st.floats(0, 1))
@@ -142,7 +162,9 @@ class DarkestCorner:
     def __call__(self, picture, threshold=None):
         y, x = np.nonzero(picture[..., 0] < 50)
         boxes = [[x.min(), y.min(), x.max() + 1, y.max() + 1]] if len(x) else NONE
-        return SimpleNamespace(boxes_xyxy=np.float32(boxes).reshape(-1, 4), scores=np.full(min(len(x), 1), 0.9, np.float32))
+        return SimpleNamespace(
+            boxes_xyxy=np.float32(boxes).reshape(-1, 4), scores=np.full(min(len(x), 1), 0.9, np.float32)
+        )
 
 
 def made_folder(folder):
@@ -151,7 +173,9 @@ def made_folder(folder):
         if i:
             picture[20:60, 30 * i : 30 * i + 25] = 10
         boxes = np.array([[30 * i, 20, 30 * i + 25, 60]]) if i else NONE
-        dataset.write_item(folder, "made", str(i), cv2.imencode(".png", picture)[1].tobytes(), boxes, (160, 90), ".png")
+        dataset.write_item(
+            folder, "made", str(i), cv2.imencode(".png", picture)[1].tobytes(), boxes, (160, 90), ".png"
+        )
     return folder
 
 

@@ -14,24 +14,50 @@ import pytest
 import torch
 
 from vector_tl.cli import parse
+from vector_tl.data import dataset
 from vector_tl.errors import Diverged, UsageError, UserError
 from vector_tl.evaluate.metrics import Outcome, measure
-from vector_tl.files import claimed
-from vector_tl.data import dataset
-from vector_tl.nets import checkpoint
-from vector_tl.nets.build import build
 from vector_tl.experiments import compare as comparison
 from vector_tl.experiments import compare_sheets
-from vector_tl.train.batches import Pictures
-from vector_tl.experiments.compare import Run, best_rate, choose_rates, compare, late_loss, own_share, plan, possible_sizes, shuffled, still_rising
-from vector_tl.experiments.compare_figures import Drawn, answer, area, at_first, difference, head_start, needed, reached, resampled, seen_until, signed, summary
+from vector_tl.experiments.compare import (
+    Run,
+    best_rate,
+    choose_rates,
+    compare,
+    late_loss,
+    own_share,
+    plan,
+    possible_sizes,
+    shuffled,
+    still_rising,
+)
+from vector_tl.experiments.compare_figures import (
+    Drawn,
+    answer,
+    area,
+    at_first,
+    difference,
+    head_start,
+    needed,
+    reached,
+    resampled,
+    seen_until,
+    signed,
+    summary,
+)
 from vector_tl.experiments.compare_page import _by_picture, _rates, _seen
 from vector_tl.experiments.compare_settings import CompareSettings, command
 from vector_tl.experiments.compare_sheets import judge, worst_false_boxes, worst_misses
+from vector_tl.files import claimed
+from vector_tl.nets import checkpoint
+from vector_tl.nets.build import build
+from vector_tl.train.batches import Pictures
 
 
 def curve(*heights: float | None) -> list[dict]:
-    return [{"pictures_seen": 100 * n, "loss": 1.0, "ap50": h, "ap50_95": h} for n, h in enumerate(heights, 1)]
+    return [
+        {"pictures_seen": 100 * n, "loss": 1.0, "ap50": h, "ap50_95": h} for n, h in enumerate(heights, 1)
+    ]
 
 
 @pytest.fixture
@@ -41,8 +67,18 @@ def data(tmp_path):
         for i in range(4):
             picture = rng.integers(0, 255, (36, 64, 3)).astype(np.uint8)
             boxes = np.zeros((0, 4)) if i == 3 else np.array([[10, 5, 40, 30]])
-            dataset.write_item(tmp_path / "data", session, str(i), cv2.imencode(".png", picture)[1].tobytes(), boxes, (64, 36), ".png")
-    dataset.write_splits(tmp_path / "data", {"a": "train", "b": "train", "c": "val", "d": "test", "e": "test"})
+            dataset.write_item(
+                tmp_path / "data",
+                session,
+                str(i),
+                cv2.imencode(".png", picture)[1].tobytes(),
+                boxes,
+                (64, 36),
+                ".png",
+            )
+    dataset.write_splits(
+        tmp_path / "data", {"a": "train", "b": "train", "c": "val", "d": "test", "e": "test"}
+    )
     return tmp_path / "data"
 
 
@@ -52,10 +88,22 @@ def trained(monkeypatch):
     asked = []
 
     def quick(settings, items):
-        asked.append((settings.out.parent.name, settings.init, settings.steps, settings.pictures, settings.seed, settings.lr, len(items[0])))
+        asked.append(
+            (
+                settings.out.parent.name,
+                settings.init,
+                settings.steps,
+                settings.pictures,
+                settings.seed,
+                settings.lr,
+                len(items[0]),
+            )
+        )
         model = build(settings.arch, "scratch", settings.seed)
         checkpoint.save(settings.out, model, {"threshold": 0.5})
-        height = (0.9 if settings.init == "coco" else 0.4) - 10 * abs(settings.lr - (8e-4 if settings.init == "coco" else 1.6e-3))
+        height = (0.9 if settings.init == "coco" else 0.4) - 10 * abs(
+            settings.lr - (8e-4 if settings.init == "coco" else 1.6e-3)
+        )
         with settings.out.with_suffix(".csv").open("w") as file:
             writer = csv.writer(file)
             writer.writerow(["step", "pictures_seen", "loss", "ap50", "ap50_95"])
@@ -68,27 +116,69 @@ def trained(monkeypatch):
 
 
 def small(data, tmp_path, **other) -> CompareSettings:
-    return CompareSettings(**{"data": data, "out": tmp_path / "out", "seeds": 2, "sizes": ("2", "all"), "seen": 32, "most_seen": 64, "batch_size": 8} | other)
+    return CompareSettings(
+        **{
+            "data": data,
+            "out": tmp_path / "out",
+            "seeds": 2,
+            "sizes": ("2", "all"),
+            "seen": 32,
+            "most_seen": 64,
+            "batch_size": 8,
+        }
+        | other
+    )
 
 
 def test_both_arms_get_the_same_but_for_weights_and_rate(data, tmp_path, trained):
     real = shutil.copytree(data, tmp_path / "real")
     told = compare(small(data, tmp_path, real=real, test_negatives=real / "images"))
-    equal = {(init, pictures, seed): (steps, lr) for name, init, steps, pictures, seed, lr, _ in trained if name.startswith("equal")}
+    equal = {
+        (init, pictures, seed): (steps, lr)
+        for name, init, steps, pictures, seed, lr, _ in trained
+        if name.startswith("equal")
+    }
     assert len(equal) == 8 and {steps for steps, _ in equal.values()} == {4}
-    assert {lr for (init, *_), (_, lr) in equal.items() if init == "coco"} == {8e-4}  # each has the rate that served it best
+    assert {lr for (init, *_), (_, lr) in equal.items() if init == "coco"} == {
+        8e-4
+    }  # each has the rate that served it best
     assert {lr for (init, *_), (_, lr) in equal.items() if init == "scratch"} == {1.6e-3}
     assert {pictures for _, pictures, _ in equal} == {2, None}
     assert told["runs"] == len(trained) == 6 + 1 + 8 + 2 + 4 and len(told["answer"]) == 2
     page = (tmp_path / "out" / "index.html").read_text()
     assert all(sentence.split(":")[0] in page for sentence in told["answer"])
-    assert "src='http" not in page and "href='http" not in page and "Real pictures" in page and "The head start" in page and page.count("data:image/svg") == 2
-    assert "20 real pictures" in page and "12 of 20" in page and "8 test pictures with a miss" in page and "learning rate (chosen)" in page
-    assert re.search(r"<td>0.0032</td><td>-</td><td>0.384 \(1.000\)</td>", page) and "0.400 (1.000), chosen" in page  # tried beyond the edge, and not better
+    assert (
+        "src='http" not in page
+        and "href='http" not in page
+        and "Real pictures" in page
+        and "The head start" in page
+        and page.count("data:image/svg") == 2
+    )
+    assert (
+        "20 real pictures" in page
+        and "12 of 20" in page
+        and "8 test pictures with a miss" in page
+        and "learning rate (chosen)" in page
+    )
+    assert (
+        re.search(r"<td>0.0032</td><td>-</td><td>0.384 \(1.000\)</td>", page)
+        and "0.400 (1.000), chosen" in page
+    )  # tried beyond the edge, and not better
     kept = json.loads((tmp_path / "out" / "results.json").read_text())
-    assert kept["summary"]["arms"]["coco"]["seen_for_ap50"]["0.9"] == {"seen": 16, "reached": 2, "of": 2, "at_most": False}
+    assert kept["summary"]["arms"]["coco"]["seen_for_ap50"]["0.9"] == {
+        "seen": 16,
+        "reached": 2,
+        "of": 2,
+        "at_most": False,
+    }
     gap = kept["summary"]["difference"]  # two sessions give no interval
-    assert gap.pop("coco") == gap.pop("scratch") < 0.1 and gap == {"ap50_95": 0, "low": None, "high": None, "seeds": 2, "sessions": 2}
+    assert gap.pop("coco") == gap.pop("scratch") < 0.1 and gap == {
+        "ap50_95": 0,
+        "low": None,
+        "high": None,
+        "seeds": 2,
+        "sessions": 2,
+    }
 
 
 def test_what_is_finished_is_not_run_again_and_another_experiment_is_refused(data, tmp_path, trained):
@@ -105,11 +195,24 @@ def test_what_is_finished_is_not_run_again_and_another_experiment_is_refused(dat
 
 def test_what_may_change_between_two_starts(data, tmp_path, trained, monkeypatch):
     """Nothing is trained here: only whether the folder is taken for the same experiment, and what it then remembers."""
-    monkeypatch.setattr(comparison, "share", lambda runs, *_: [{"lr": 8e-4, "arm": run.arm, "val_ap50_95": 0.5, "curve": []} for run in runs])
+    monkeypatch.setattr(
+        comparison,
+        "share",
+        lambda runs, *_: [{"lr": 8e-4, "arm": run.arm, "val_ap50_95": 0.5, "curve": []} for run in runs],
+    )
     monkeypatch.chdir(tmp_path)
     first = small(data, tmp_path, most_seen=0, lrs=(8e-4,), backgrounds=data / "images")
     compare(first)
-    compare(replace(first, data=Path("data"), backgrounds=Path("data/../data/images"), device="cpu", most_seen=64, threads=1))
+    compare(
+        replace(
+            first,
+            data=Path("data"),
+            backgrounds=Path("data/../data/images"),
+            device="cpu",
+            most_seen=64,
+            threads=1,
+        )
+    )
     compare(first)  # the long ones are left out this time, not forgotten
     with pytest.raises(UserError, match="another most_seen"):
         compare(replace(first, most_seen=72))
@@ -117,7 +220,11 @@ def test_what_may_change_between_two_starts(data, tmp_path, trained, monkeypatch
         compare(replace(first, batch_size=4))
     compare(CompareSettings(data=data, out=first.out, page_only=True))  # takes the settings from there
     again = command(replace(first, most_seen=64))
-    assert again in (first.out / "index.html").read_text() and "--lrs 0.0008 " in again and "--sizes 2 all " in again
+    assert (
+        again in (first.out / "index.html").read_text()
+        and "--lrs 0.0008 " in again
+        and "--sizes 2 all " in again
+    )
     with pytest.raises(UserError, match="another seen"):
         compare(CompareSettings(data=data, out=first.out, seen=40, page_only=True))
     with pytest.raises(UserError, match="nowhere"):  # not: another digest
@@ -169,7 +276,12 @@ def test_what_fails_after_a_training_does_not_cost_it(data, tmp_path, trained, m
     monkeypatch.setattr(comparison, "look_at", look_at)
     compare(settings)
     assert "chosen" not in (settings.out / "index.html").read_text()  # of one rate there is no choice
-    assert [name for name, *_ in trained] == ["equal-coco-all-seed0", "equal-scratch-all-seed0", "random-coco-all-seed0", "random-scratch-all-seed0"]
+    assert [name for name, *_ in trained] == [
+        "equal-coco-all-seed0",
+        "equal-scratch-all-seed0",
+        "random-coco-all-seed0",
+        "random-scratch-all-seed0",
+    ]
 
 
 @pytest.mark.parametrize("ap_of_rate, tried, chosen", [
@@ -179,21 +291,29 @@ def test_what_fails_after_a_training_does_not_cost_it(data, tmp_path, trained, m
     ({2e-4: 0.8, 4e-4: 0.7, 8e-4: 0.6, 1.6e-3: 0.5, 1e-4: None}, 5, 2e-4),
     ({4e-4: 0.5, 8e-4: None, 1.6e-3: None, 2e-4: 0.4}, 4, 4e-4),  # None: diverges
 ])  # fmt: skip
-def test_rates_beyond_an_edge_are_tried_and_divergence_is_no_end(data, tmp_path, monkeypatch, ap_of_rate, tried, chosen):
+def test_rates_beyond_an_edge_are_tried_and_divergence_is_no_end(
+    data, tmp_path, monkeypatch, ap_of_rate, tried, chosen
+):
     seen = []
 
     def quick(settings, _items):
         seen.append(settings.lr)
         if ap_of_rate[settings.lr] is None:
             raise Diverged("too high")
-        settings.out.with_suffix(".csv").write_text(f"pictures_seen,loss,ap50,ap50_95\n8,1.0,{ap_of_rate[settings.lr]},{ap_of_rate[settings.lr]}\n")
+        settings.out.with_suffix(".csv").write_text(
+            f"pictures_seen,loss,ap50,ap50_95\n8,1.0,{ap_of_rate[settings.lr]},{ap_of_rate[settings.lr]}\n"
+        )
         return {"ap50": 0.5, "ap50_95": ap_of_rate[settings.lr], "seconds": 0.1}
 
     monkeypatch.setattr(comparison, "train", quick)
     settings = small(data, tmp_path, lrs=(4e-4, 8e-4, 1.6e-3))
     material = comparison.gather(settings)
-    assert choose_rates(settings, material) == {"coco": chosen, "scratch": chosen} and len(seen) == 2 * tried == 2 * len(set(seen))
-    assert choose_rates(settings, material) == {"coco": chosen, "scratch": chosen} and len(seen) == 2 * tried  # known by now
+    assert choose_rates(settings, material) == {"coco": chosen, "scratch": chosen} and len(
+        seen
+    ) == 2 * tried == 2 * len(set(seen))
+    assert (
+        choose_rates(settings, material) == {"coco": chosen, "scratch": chosen} and len(seen) == 2 * tried
+    )  # known by now
 
 
 def test_training_that_diverges_at_every_rate(data, tmp_path, monkeypatch):
@@ -215,11 +335,22 @@ def test_training_that_diverges_at_every_rate(data, tmp_path, monkeypatch):
 ])  # fmt: skip
 def test_best_rate(trials, chosen):
     curves = [[] if loss is None else [{"pictures_seen": 16, "loss": loss}] for _, _, loss in trials]
-    assert best_rate([{"lr": lr, "val_ap50_95": ap, "curve": points} for (lr, ap, _), points in zip(trials, curves, strict=True)]) == chosen
+    assert (
+        best_rate(
+            [
+                {"lr": lr, "val_ap50_95": ap, "curve": points}
+                for (lr, ap, _), points in zip(trials, curves, strict=True)
+            ]
+        )
+        == chosen
+    )
 
 
 def test_the_late_loss_is_of_more_than_one_batch():
-    points = [{"pictures_seen": seen, "loss": loss} for seen, loss in ((100, 9.0), (300, 3.0), (390, 2.0), (400, 1.0))]
+    points = [
+        {"pictures_seen": seen, "loss": loss}
+        for seen, loss in ((100, 9.0), (300, 3.0), (390, 2.0), (400, 1.0))
+    ]
     assert late_loss(points) == 1.5 and late_loss([]) is None
 
 
@@ -236,7 +367,11 @@ def test_more_pictures_than_there_are(sizes, kept):
 
 def test_the_page_of_what_is_there(data, tmp_path, trained):
     told = compare(small(data, tmp_path, page_only=True))
-    assert trained == [] and "no pair" in told["answer"][0] and not (tmp_path / "out" / "experiment.json").exists()
+    assert (
+        trained == []
+        and "no pair" in told["answer"][0]
+        and not (tmp_path / "out" / "experiment.json").exists()
+    )
 
 
 @pytest.mark.parametrize(("most_seen", "shown"), [(0, False), (64, True)])
@@ -274,20 +409,32 @@ def test_test_sessions_without_a_vector_tell_nothing(data, tmp_path, trained):
 def test_what_says_most_comes_first_and_nothing_twice(tmp_path):
     runs = list(plan(CompareSettings(data=tmp_path, out=tmp_path), {"coco": 1e-3, "scratch": 2e-3}))
     assert len({run.name for run in runs}) == len(runs) == 6 + 30 + 2 + 6
-    assert [run.kind for run in runs[:6]] == ["lr"] * 6 and runs[6] == Run("equal", "coco", "all", 0, 7680, 1e-3) and runs[8].size == "400"
+    assert (
+        [run.kind for run in runs[:6]] == ["lr"] * 6
+        and runs[6] == Run("equal", "coco", "all", 0, 7680, 1e-3)
+        and runs[8].size == "400"
+    )
 
 
 def test_shuffled_keeps_the_numbers_and_loses_nothing(data):
     splits = {split: dataset.load_dataset(data, split).items for split in ("train", "val", "test")}
     parts = shuffled(splits)
     assert [len(part) for part in parts] == [8, 4, 8]
-    assert {(i.session, i.name) for part in parts for i in part} == {(i.session, i.name) for items in splits.values() for i in items}
+    assert {(i.session, i.name) for part in parts for i in part} == {
+        (i.session, i.name) for items in splits.values() for i in items
+    }
 
 
 @pytest.mark.parametrize(
     "heights, rising",
-    [((), True), ((0.5, 0.6, 0.7, 0.8), True), ((0.5, 0.8, 0.8, 0.805), False),
-     ((0.5, 0.8, 0.7, 0.6), False), ((None,), True), ((0.01, 0.02, 0.02, 0.02), True)]
+    [
+        ((), True),
+        ((0.5, 0.6, 0.7, 0.8), True),
+        ((0.5, 0.8, 0.8, 0.805), False),
+        ((0.5, 0.8, 0.7, 0.6), False),
+        ((None,), True),
+        ((0.01, 0.02, 0.02, 0.02), True),
+    ],
 )
 def test_still_rising(heights, rising):
     assert still_rising(curve(*heights)) == rising
@@ -297,9 +444,19 @@ def test_area_and_levels():
     assert area(curve(0.5, 1.0)) == pytest.approx((0.25 + 0.75) / 2) and area([]) is None
     assert reached(curve(0.5, 1.0), 0.75) == pytest.approx(150) and reached(curve(0.5, 0.6), 0.8) is None
     assert reached(curve(None, 0.9), 0.9) == pytest.approx(200)
-    assert reached(curve(0.6, 0.9), 0.5) == 100 and at_first(curve(0.6, 0.9), 0.5) and not at_first(curve(0.4, 0.9), 0.5) and not at_first([], 0.5)
+    assert (
+        reached(curve(0.6, 0.9), 0.5) == 100
+        and at_first(curve(0.6, 0.9), 0.5)
+        and not at_first(curve(0.4, 0.9), 0.5)
+        and not at_first([], 0.5)
+    )
     rows = [{"pictures": 100, "ap50": 0.4}, {"pictures": 400, "ap50": 0.8}]
-    assert needed(rows, 0.6) == pytest.approx(200) and needed(rows, 0.3) == 100 and needed(rows, 0.9) is None and needed([], 0.5) is None
+    assert (
+        needed(rows, 0.6) == pytest.approx(200)
+        and needed(rows, 0.3) == 100
+        and needed(rows, 0.9) is None
+        and needed([], 0.5) is None
+    )
 
 
 @pytest.mark.parametrize("heights, seen, shown", [
@@ -315,9 +472,18 @@ def test_what_a_level_takes(heights, seen, shown):
 
 
 def test_epochs_count_own_pictures_only(tmp_path):
-    alone, beside = (CompareSettings(data=tmp_path, out=tmp_path, backgrounds=folder) for folder in (None, tmp_path))
+    alone, beside = (
+        CompareSettings(data=tmp_path, out=tmp_path, backgrounds=folder) for folder in (None, tmp_path)
+    )
     assert own_share(alone) == 1 and own_share(beside) == 14 / 16
-    assert _seen({"pictures": 100, "seen_for_ap50": {"0.5": seen_until([curve(0.4, 0.6)], 0.5)}}, 0.5, own_share(beside)) == "150 (1.3 epochs)"
+    assert (
+        _seen(
+            {"pictures": 100, "seen_for_ap50": {"0.5": seen_until([curve(0.4, 0.6)], 0.5)}},
+            0.5,
+            own_share(beside),
+        )
+        == "150 (1.3 epochs)"
+    )
 
 
 def run(kind, arm, seed, *heights):
@@ -327,7 +493,14 @@ def run(kind, arm, seed, *heights):
 def test_head_start_is_measured_against_the_longest_training_from_scratch():
     alone = [run("equal", "coco", 0, 0.2, 0.6), run("equal", "scratch", 0, 0.0, 0.1)]
     assert head_start(alone[:1]) is None
-    assert head_start(alone) == {"seeds": 1, "ap50_95": 0.1, "scratch_seen": 200, "transfer_seen": 100, "share": pytest.approx(0.5), "at_most": True}
+    assert head_start(alone) == {
+        "seeds": 1,
+        "ap50_95": 0.1,
+        "scratch_seen": 200,
+        "transfer_seen": 100,
+        "share": pytest.approx(0.5),
+        "at_most": True,
+    }
     longer = [*alone, run("long", "scratch", 0, 0.1, 0.3, 0.4, 0.39)]
     half = {"transfer_seen": pytest.approx(150), "share": pytest.approx(0.5), "at_most": False}
     assert head_start(longer) == {"seeds": 1, "ap50_95": 0.4, "scratch_seen": 300} | half
@@ -335,27 +508,46 @@ def test_head_start_is_measured_against_the_longest_training_from_scratch():
     assert head_start(shorter) == head_start(longer)
     later = [*longer, run("long", "coco", 0, 0.3, 0.5)]  # of equal steps it is there, and soon: that counts
     assert head_start(later) == head_start(longer)
-    only_then = [run("equal", "coco", 0, 0.2, 0.3), run("long", "scratch", 0, 0.1, 0.4), run("long", "coco", 0, 0.3, 0.5)]
+    only_then = [
+        run("equal", "coco", 0, 0.2, 0.3),
+        run("long", "scratch", 0, 0.1, 0.4),
+        run("long", "coco", 0, 0.3, 0.5),
+    ]
     assert head_start(only_then)["transfer_seen"] == pytest.approx(150)
     never = [*shorter, run("long", "scratch", 1, 0.1, 0.3)]
-    assert head_start(never) == {"seeds": 2, "ap50_95": pytest.approx(0.35), "scratch_seen": 250, "transfer_seen": None, "share": None, "at_most": False}
+    assert head_start(never) == {
+        "seeds": 2,
+        "ap50_95": pytest.approx(0.35),
+        "scratch_seen": 250,
+        "transfer_seen": None,
+        "share": None,
+        "at_most": False,
+    }
 
 
 def test_to_be_ahead_of_nothing_is_no_head_start():
     assert head_start([run("equal", "coco", 0, 0.2, 0.6), run("equal", "scratch", 0, 0.0, 0.04)]) is None
 
 
-@pytest.mark.parametrize("sessions, known", [(["a"] * 6, False), (["a", "a", "b", "b", "c", "d"], False), (["a", "b", "c", "d", "e", "e"], True)])
+@pytest.mark.parametrize(
+    "sessions, known",
+    [(["a"] * 6, False), (["a", "a", "b", "b", "c", "d"], False), (["a", "b", "c", "d", "e", "e"], True)],
+)
 def test_too_few_test_sessions_have_no_interval(tmp_path, sessions, known):
     rng, results = np.random.default_rng(0), []
     for arm, shift_px in (("coco", 0), ("scratch", 3)):
         box = rng.uniform(10, 90, (6, 1, 2))
         boxes = np.concatenate([box, box + 40], axis=2)
-        outcomes = [Outcome((640, 360), some, some + shift_px * number, np.array([0.9])) for number, some in enumerate(boxes)]
+        outcomes = [
+            Outcome((640, 360), some, some + shift_px * number, np.array([0.9]))
+            for number, some in enumerate(boxes)
+        ]
         (tmp_path / "runs" / f"equal-{arm}-all-seed0").mkdir(parents=True)
         comparison._keep_outcomes(tmp_path / "runs" / f"equal-{arm}-all-seed0" / "test.npz", outcomes)
         results.append(run("equal", arm, 0, 0.5) | {"sessions": sessions, "test": measure(outcomes, 0.5)})
-    arm = summary(tmp_path, [result | {"pictures": 6, "seen": 100, "lr": 1e-3} for result in results])["arms"]["scratch"]
+    arm = summary(tmp_path, [result | {"pictures": 6, "seen": 100, "lr": 1e-3} for result in results])[
+        "arms"
+    ]["scratch"]
     assert arm["low"] < arm["ap50_95"] < arm["high"] if known else arm["low"] is arm["high"] is None
     gap = difference(results, "equal", resampled(tmp_path, results))
     assert gap["ap50_95"] > 0.1 and (gap["low"] is not None) == (gap["high"] is not None) == known
@@ -363,10 +555,24 @@ def test_too_few_test_sessions_have_no_interval(tmp_path, sessions, known):
 
 def told(a: float, b: float, low: float | None, high: float | None, rising: bool, long: dict | None = None, transfer_long: dict | None = None,
          few: float = 0.5, sessions: int = 9, seeds: int = 3) -> dict:  # fmt: skip
-    arms = {name: {"seen": 1000, "ap50_95": ap, "still_rising": rising} for name, ap in (("coco", a), ("scratch", b))}
+    arms = {
+        name: {"seen": 1000, "ap50_95": ap, "still_rising": rising}
+        for name, ap in (("coco", a), ("scratch", b))
+    }
     arms["coco"] |= {"long": transfer_long} if transfer_long else {}
-    rows = {name: [{"pictures": 70, "ap50_95": at_70}, {"pictures": 400, "ap50_95": ap}] for name, at_70, ap in (("coco", few, a), ("scratch", 0.1, b))}
-    gap = {"ap50_95": a - b, "low": low, "high": high, "seeds": seeds, "sessions": sessions, "coco": a, "scratch": b}
+    rows = {
+        name: [{"pictures": 70, "ap50_95": at_70}, {"pictures": 400, "ap50_95": ap}]
+        for name, at_70, ap in (("coco", few, a), ("scratch", 0.1, b))
+    }
+    gap = {
+        "ap50_95": a - b,
+        "low": low,
+        "high": high,
+        "seeds": seeds,
+        "sessions": sessions,
+        "coco": a,
+        "scratch": b,
+    }
     return {"arms": arms, "by_size": rows, "difference": gap, "difference_long": long}
 
 
@@ -401,7 +607,16 @@ def test_the_answer_follows_from_the_figures(figures, first, second):
     assert not re.search(r"-0\.0+(?!\d)", "".join(sentences))  # no minus before nothing
 
 
-@pytest.mark.parametrize("value, digits, shown", [(-0.001, 2, "+0.00"), (-0.0, 2, "+0.00"), (-0.006, 2, "-0.01"), (0.123, 2, "+0.12"), (-0.001, 3, "-0.001")])
+@pytest.mark.parametrize(
+    "value, digits, shown",
+    [
+        (-0.001, 2, "+0.00"),
+        (-0.0, 2, "+0.00"),
+        (-0.006, 2, "-0.01"),
+        (0.123, 2, "+0.12"),
+        (-0.001, 3, "-0.001"),
+    ],
+)
 def test_signed(value, digits, shown):
     assert signed(value, digits) == shown
 
@@ -416,20 +631,37 @@ def test_misses_and_false_boxes_are_two_sheets():
         Outcome((640, 360), box, box + 100, np.array([0.99])),  # both
     ]  # fmt: skip
     judged = judge(outcomes, 0.5)
-    assert [one.number for one in worst_misses(judged)] == [2, 4, 1] and [one.number for one in worst_false_boxes(judged)] == [4, 3]
-    assert [one.words for one in judged] == ["", "missed (0.40)", "missed, no box there", "false box (0.70)", "missed, no box there, false box (0.99)"]
+    assert [one.number for one in worst_misses(judged)] == [2, 4, 1] and [
+        one.number for one in worst_false_boxes(judged)
+    ] == [4, 3]
+    assert [one.words for one in judged] == [
+        "",
+        "missed (0.40)",
+        "missed, no box there",
+        "false box (0.70)",
+        "missed, no box there, false box (0.99)",
+    ]
 
 
 def test_rooms_in_which_a_vector_is_seen_are_shown_the_surest_first(tmp_path):
     box, none = np.array([[10.0, 10, 50, 50]]), np.zeros((0, 4))
-    outcomes = [Outcome((640, 360), none, box, np.array([0.8])) if i % 2 else Outcome((640, 360), none, none, np.zeros(0)) for i in range(30)]
+    outcomes = [
+        Outcome((640, 360), none, box, np.array([0.8]))
+        if i % 2
+        else Outcome((640, 360), none, none, np.zeros(0))
+        for i in range(30)
+    ]
     outcomes[4] = Outcome((640, 360), none, box, np.array([0.95]))
     (tmp_path / "runs" / "equal-coco-all-seed0").mkdir(parents=True)
     comparison._keep_outcomes(tmp_path / "runs" / "equal-coco-all-seed0" / "rooms.npz", outcomes)
     results = [run("equal", "coco", 0, 0.5) | {"threshold": 0.6}]
     rooms = Pictures(torch.zeros((30, 3, 36, 64), dtype=torch.uint8), [none] * 30)
     page = compare_sheets.real(tmp_path, results, comparison.Material({}, rooms=rooms))
-    assert "a false box in 16 of 30" in page and page.count("<img") == 12 and page.index("room 5: false box (0.95)") < page.index("room 2: false box (0.80)")
+    assert (
+        "a false box in 16 of 30" in page
+        and page.count("<img") == 12
+        and page.index("room 5: false box (0.95)") < page.index("room 2: false box (0.80)")
+    )
     other = comparison.Material({}, rooms=rooms.part(slice(0, 3)))
     assert compare_sheets.real(tmp_path, results, other) == ""  # the folder holds other pictures by now
 
@@ -440,7 +672,11 @@ def test_rooms_in_which_a_vector_is_seen_are_shown_the_surest_first(tmp_path):
 ])  # fmt: skip
 def test_what_a_division_by_picture_says(gains, spread, says):
     told = _by_picture(gains, spread)
-    assert says in told and ("by heart may count" in told) == ("by more than" in says) and ("chance is in it" in told) == bool(gains)
+    assert (
+        says in told
+        and ("by heart may count" in told) == ("by more than" in says)
+        and ("chance is in it" in told) == bool(gains)
+    )
 
 
 def test_each_figure_is_of_the_same_seeds(tmp_path):
@@ -448,15 +684,31 @@ def test_each_figure_is_of_the_same_seeds(tmp_path):
     results = []
     for arm, aps in (("coco", (0.8, 0.8, 0.5)), ("scratch", (0.6, 0.6))):
         results += [run("equal", arm, seed, 0.5) | {"test": {"ap50_95": ap}} for seed, ap in enumerate(aps)]
-    gap = difference(results, "equal", Drawn({f"equal-{r['arm']}-all-seed{r['seed']}": np.full(1000, r["test"]["ap50_95"]) for r in results}, 9))
+    gap = difference(
+        results,
+        "equal",
+        Drawn(
+            {f"equal-{r['arm']}-all-seed{r['seed']}": np.full(1000, r["test"]["ap50_95"]) for r in results}, 9
+        ),
+    )
     assert (gap["coco"], gap["scratch"], gap["ap50_95"], gap["seeds"]) == pytest.approx((0.8, 0.6, 0.2, 2))
 
 
 def test_seeds_that_differ_widen_the_interval():
-    results = [run("equal", arm, seed, 0.5) | {"test": {"ap50_95": 0.5}} for arm in ("coco", "scratch") for seed in range(3)]
+    results = [
+        run("equal", arm, seed, 0.5) | {"test": {"ap50_95": 0.5}}
+        for arm in ("coco", "scratch")
+        for seed in range(3)
+    ]
     drawn = {f"equal-scratch-all-seed{seed}": np.full(1000, ap) for seed, ap in enumerate((0.1, 0.2, 0.3))}
-    gap = difference(results, "equal", Drawn({f"equal-coco-all-seed{seed}": np.full(1000, 0.5) for seed in range(3)} | drawn, 9))
-    assert gap["low"] == pytest.approx(0.2) and gap["high"] == pytest.approx(0.4)  # all three draws the same seed
+    gap = difference(
+        results,
+        "equal",
+        Drawn({f"equal-coco-all-seed{seed}": np.full(1000, 0.5) for seed in range(3)} | drawn, 9),
+    )
+    assert gap["low"] == pytest.approx(0.2) and gap["high"] == pytest.approx(
+        0.4
+    )  # all three draws the same seed
 
 
 def test_what_a_training_found_is_missing(data, tmp_path, trained):
@@ -494,9 +746,13 @@ def test_processes_share_the_work_and_wait_for_each_other(data, tmp_path, traine
         claim.__exit__(None, None, None)
 
     compare(small(data, tmp_path / "alone"))
-    result = json.loads((tmp_path / "alone" / "out" / "runs" / "equal-coco-all-seed0" / "result.json").read_text())
+    result = json.loads(
+        (tmp_path / "alone" / "out" / "runs" / "equal-coco-all-seed0" / "result.json").read_text()
+    )
     (theirs / "test.npz").parent.mkdir(parents=True)
-    (theirs / "test.npz").write_bytes((tmp_path / "alone" / "out" / "runs" / "equal-coco-all-seed0" / "test.npz").read_bytes())
+    (theirs / "test.npz").write_bytes(
+        (tmp_path / "alone" / "out" / "runs" / "equal-coco-all-seed0" / "test.npz").read_bytes()
+    )
     trained.clear()
     monkeypatch.setattr(comparison.time, "sleep", wait)
     claim = claimed(theirs / "claim")
@@ -517,12 +773,20 @@ def test_a_folder_with_the_files_of_something_else_is_left_alone(data, tmp_path,
 
 def test_without_the_word_all_the_answer_says_what_to_add():
     rows = [{"pictures": 2, "ap50_95": 0.3}, {"pictures": 4, "ap50_95": 0.4}]
-    sentences = answer({"arms": {}, "by_size": {"coco": rows, "scratch": rows}, "difference": None, "difference_long": None})
+    sentences = answer(
+        {"arms": {}, "by_size": {"coco": rows, "scratch": rows}, "difference": None, "difference_long": None}
+    )
     assert "part of the pictures only" in sentences[0] and "word all" in sentences[1]
 
 
-@pytest.mark.parametrize(("chosen", "said"), [(8e-4, "the lowest rate that was tried"), (1.6e-3, None), (3.2e-3, "the highest rate that was tried")])
+@pytest.mark.parametrize(
+    ("chosen", "said"),
+    [(8e-4, "the lowest rate that was tried"), (1.6e-3, None), (3.2e-3, "the highest rate that was tried")],
+)
 def test_a_best_rate_at_the_edge_is_said(chosen, said):
-    trials = [{"kind": "lr", "arm": "coco", "lr": lr, "seen": 16, "val_ap50_95": 0.5, "curve": []} for lr in (8e-4, 1.6e-3, 3.2e-3)]
+    trials = [
+        {"kind": "lr", "arm": "coco", "lr": lr, "seen": 16, "val_ap50_95": 0.5, "curve": []}
+        for lr in (8e-4, 1.6e-3, 3.2e-3)
+    ]
     page = _rates({"arms": {"coco": {"lr": chosen}}}, trials)
     assert (said in page) if said else ("that was tried" not in page)

@@ -8,16 +8,16 @@ import cv2
 import numpy as np
 import pytest
 
-from vector_tl.errors import UsageError, UserError
-from vector_tl.evaluate.metrics import Outcome
 from vector_tl.data import dataset
 from vector_tl.data.dataset import Item
+from vector_tl.errors import UsageError, UserError
+from vector_tl.evaluate.metrics import Outcome
+from vector_tl.experiments import retrain as room
+from vector_tl.experiments.retrain import Looked, RetrainSettings, answer, change, retrain
 from vector_tl.nets import checkpoint
 from vector_tl.nets.build import build
 from vector_tl.nets.tflite import find_weights
 from vector_tl.train import loop
-from vector_tl.experiments import retrain as room
-from vector_tl.experiments.retrain import Looked, RetrainSettings, answer, change, retrain
 
 BOX = [100, 80, 200, 200]
 SPLITS = {"old-1": "train", "old-2": "val", "old-3": "test", "new-1": "train", "new-2": "test"}
@@ -29,15 +29,29 @@ def data(tmp_path):
     for session in SPLITS:
         for i in range(3):
             picture = rng.integers(0, 255, (36, 64, 3)).astype(np.uint8)
-            dataset.write_item(tmp_path / "data", session, str(i), cv2.imencode(".png", picture)[1].tobytes(), np.array([[10, 5, 40, 30]]), (64, 36), ".png")
+            dataset.write_item(
+                tmp_path / "data",
+                session,
+                str(i),
+                cv2.imencode(".png", picture)[1].tobytes(),
+                np.array([[10, 5, 40, 30]]),
+                (64, 36),
+                ".png",
+            )
     dataset.write_splits(tmp_path / "data", SPLITS)
     return tmp_path / "data"
 
 
 @pytest.fixture
 def settings(data, tmp_path):
-    checkpoint.save(tmp_path / "mine.safetensors", build("ssd300_mobilenet_v1", "scratch"), {"threshold": 0.5, "sessions": ["old-1", "old-2", "old-3"]})
-    return RetrainSettings(str(tmp_path / "mine.safetensors"), data, tmp_path / "out", epochs=4, batch_size=2, device="cpu")
+    checkpoint.save(
+        tmp_path / "mine.safetensors",
+        build("ssd300_mobilenet_v1", "scratch"),
+        {"threshold": 0.5, "sessions": ["old-1", "old-2", "old-3"]},
+    )
+    return RetrainSettings(
+        str(tmp_path / "mine.safetensors"), data, tmp_path / "out", epochs=4, batch_size=2, device="cpu"
+    )
 
 
 @pytest.fixture
@@ -46,7 +60,11 @@ def trained(monkeypatch):
 
     def quick(settings):
         asked.append(settings)
-        checkpoint.save(settings.out, build(settings.arch, "scratch", seed=len(asked)), {"threshold": 0.5, "steps": settings.steps})
+        checkpoint.save(
+            settings.out,
+            build(settings.arch, "scratch", seed=len(asked)),
+            {"threshold": 0.5, "steps": settings.steps},
+        )
         settings.out.with_suffix(".csv").write_text(f"step,ap50\n{settings.steps},0.5\n")
 
     monkeypatch.setattr(room, "train", quick)
@@ -58,10 +76,22 @@ def test_both_are_trained_alike_and_only_once(settings, trained):
     told = retrain(settings)
     assert told["new_sessions"] == ["new-1", "new-2"]
     after, coco = trained
-    assert (after.init, coco.init) == (settings.model, "coco") and after.steps == coco.steps == 12 and (after.lr, coco.lr) == (4e-4, 8e-4)
-    assert {name: told[name]["new"]["images"] for name in ("before", "after", "coco")} == {"before": 3, "after": 3, "coco": 3}
+    assert (
+        (after.init, coco.init) == (settings.model, "coco")
+        and after.steps == coco.steps == 12
+        and (after.lr, coco.lr) == (4e-4, 8e-4)
+    )
+    assert {name: told[name]["new"]["images"] for name in ("before", "after", "coco")} == {
+        "before": 3,
+        "after": 3,
+        "coco": 3,
+    }
     page = (settings.out / "index.html").read_text()
-    assert all(sentence in page for sentence in told["answer"]) and "gone on with" in page and "src='http" not in page
+    assert (
+        all(sentence in page for sentence in told["answer"])
+        and "gone on with" in page
+        and "src='http" not in page
+    )
     assert json.loads((settings.out / "results.json").read_text())["before"]["old"]["images"] == 3
     retrain(settings)
     assert len(trained) == 2
@@ -80,7 +110,13 @@ def test_missing_coco_weights_are_told_before_anything_is_trained(settings, trai
 def test_a_training_that_broke_off_is_not_taken_for_a_finished_one(breaks, settings, monkeypatch):
     """The model is written first, then the curve, then the file to go on from: here the disk is full in between."""
     settings = replace(settings, epochs=4 / 3)  # 4 steps, each of them measured
-    monkeypatch.setattr(room, "trainings", lambda *of, made=room.trainings: {name: replace(one, init="scratch") for name, one in made(*of).items()})
+    monkeypatch.setattr(
+        room,
+        "trainings",
+        lambda *of, made=room.trainings: {
+            name: replace(one, init="scratch") for name, one in made(*of).items()
+        },
+    )
     monkeypatch.setattr(room, "find_weights", lambda coco: coco)
     writer, begun = {"resume file": "_save", "curve": "write_atomic"}[breaks], []
     write, train = getattr(loop, writer), room.train
@@ -96,7 +132,10 @@ def test_a_training_that_broke_off_is_not_taken_for_a_finished_one(breaks, setti
         retrain(settings)
     assert (settings.out / "after.safetensors").exists() and not (settings.out / "after.resume").exists()
     told = retrain(settings)
-    assert begun == ["after", "after", "coco"] and checkpoint.read_metadata(settings.out / "after.safetensors")["steps"] == told["steps"] == 4
+    assert (
+        begun == ["after", "after", "coco"]
+        and checkpoint.read_metadata(settings.out / "after.safetensors")["steps"] == told["steps"] == 4
+    )
     retrain(settings)
     assert len(begun) == 3
 
@@ -130,7 +169,11 @@ def test_only_the_network_that_tensorflow_trained_needs_its_weights(settings, tr
         raise UserError("no COCO weights")
 
     monkeypatch.setattr(room, "find_weights", missing)
-    checkpoint.save(tmp_path / "lite.safetensors", build("ssdlite320_mobilenet_v3_large", "scratch"), {"sessions": ["old-1", "old-2", "old-3"]})
+    checkpoint.save(
+        tmp_path / "lite.safetensors",
+        build("ssdlite320_mobilenet_v3_large", "scratch"),
+        {"sessions": ["old-1", "old-2", "old-3"]},
+    )
     retrain(replace(settings, model=str(tmp_path / "lite.safetensors")))
     assert [asked.arch for asked in trained] == ["ssdlite320_mobilenet_v3_large"] * 2
 
@@ -141,7 +184,9 @@ def test_what_is_new(settings, trained, data, tmp_path):
         retrain(replace(settings, new=("other",), out=tmp_path / "o"))
     with pytest.raises(UserError, match="None of the sessions of --new .new-2. is in the train split"):
         retrain(replace(settings, new=("new-2",), out=tmp_path / "o"))
-    checkpoint.save(tmp_path / "all.safetensors", build("ssd300_mobilenet_v1", "scratch"), {"sessions": sorted(SPLITS)})
+    checkpoint.save(
+        tmp_path / "all.safetensors", build("ssd300_mobilenet_v1", "scratch"), {"sessions": sorted(SPLITS)}
+    )
     with pytest.raises(UserError, match="is new to"):
         retrain(replace(settings, model=str(tmp_path / "all.safetensors"), out=tmp_path / "a"))
     checkpoint.save(tmp_path / "silent.safetensors", build("ssd300_mobilenet_v1", "scratch"), {})
@@ -154,7 +199,11 @@ def test_another_model_of_the_same_name_is_another_retraining(settings, trained,
     monkeypatch.chdir(settings.data.parent)
     retrain(replace(settings, model="mine", data=Path("data")))  # the same, called from elsewhere
     assert len(trained) == 2
-    checkpoint.save(Path(settings.model), build("ssd300_mobilenet_v1", "scratch", seed=9), {"threshold": 0.5, "sessions": ["old-1", "old-2", "old-3"]})
+    checkpoint.save(
+        Path(settings.model),
+        build("ssd300_mobilenet_v1", "scratch", seed=9),
+        {"threshold": 0.5, "sessions": ["old-1", "old-2", "old-3"]},
+    )
     with pytest.raises(UserError, match="another contents of its model"):
         retrain(settings)
 
@@ -162,11 +211,20 @@ def test_another_model_of_the_same_name_is_another_retraining(settings, trained,
 def test_what_a_model_had_learned_from_is_no_test_of_it(settings, trained, caplog):
     """An old session, moved from train to test since."""
     network = build("ssd300_mobilenet_v1", "scratch")
-    checkpoint.save(Path(settings.model), network, {"sessions": ["old-1", "old-2", "old-3"], "learned_from": ["old-1", "old-2"]})
+    checkpoint.save(
+        Path(settings.model),
+        network,
+        {"sessions": ["old-1", "old-2", "old-3"], "learned_from": ["old-1", "old-2"]},
+    )
     dataset.write_splits(settings.data, SPLITS | {"old-1": "test"})
     told = retrain(settings)
-    assert told["before"]["old"]["images"] == told["after"]["old"]["images"] == 3 and "1 test sessions are left out, old-1 among them" in caplog.text
-    dataset.write_splits(settings.data, SPLITS | {"old-1": "test", "old-2": "test", "old-3": "train", "new-2": "val"})
+    assert (
+        told["before"]["old"]["images"] == told["after"]["old"]["images"] == 3
+        and "1 test sessions are left out, old-1 among them" in caplog.text
+    )
+    dataset.write_splits(
+        settings.data, SPLITS | {"old-1": "test", "old-2": "test", "old-3": "train", "new-2": "val"}
+    )
     told = retrain(replace(settings, out=settings.out.with_name("none")))
     assert told["before"]["old"] is None and "There is no old test session" in " ".join(told["answer"])
 
@@ -176,7 +234,15 @@ def looked(found: dict[str, list[bool]]) -> Looked:
     items, outcomes, figures = {}, {}, {}
     for part, flags in found.items():
         items[part] = [Item(f"{part}-{i % 5}", str(i), None, None) for i in range(len(flags))]
-        outcomes[part] = [Outcome((640, 360), np.float32([BOX]), np.float32([BOX if flag else [400, 10, 500, 90]]), np.float32([0.9])) for flag in flags]
+        outcomes[part] = [
+            Outcome(
+                (640, 360),
+                np.float32([BOX]),
+                np.float32([BOX if flag else [400, 10, 500, 90]]),
+                np.float32([0.9]),
+            )
+            for flag in flags
+        ]
         figures[part] = room.measure(outcomes[part], 0.5) if flags else None
     return Looked(items, outcomes, figures, 0.5)
 
@@ -187,7 +253,10 @@ def looked(found: dict[str, list[bool]]) -> Looked:
     (5, "It is better on new sessions: AP50-95 +1.00 on 5 new test sessions (95 % interval +1.00 to +1.00)."),
 ])  # fmt: skip
 def test_few_sessions_tell_nothing(pictures, told):
-    before, after = looked({"old": [], "new": [False] * pictures}), looked({"old": [], "new": [True] * pictures})
+    before, after = (
+        looked({"old": [], "new": [False] * pictures}),
+        looked({"old": [], "new": [True] * pictures}),
+    )
     changes = {part: change(before, after, part) for part in ("old", "new")}
     assert answer({"before": before, "after": after, "coco": after}, changes)[0] == told
     assert (changes["new"]["low"] is None) == (changes["new"]["high"] is None) == (pictures < 5)
@@ -195,26 +264,48 @@ def test_few_sessions_tell_nothing(pictures, told):
 
 def test_the_answer_follows_from_the_figures():
     nothing, everything = [False] * 10, [True] * 10
-    before, after = looked({"old": everything, "new": nothing}), looked({"old": [True, True, False, True, True] * 2, "new": everything})
+    before, after = (
+        looked({"old": everything, "new": nothing}),
+        looked({"old": [True, True, False, True, True] * 2, "new": everything}),
+    )
     changes = {part: change(before, after, part) for part in ("old", "new")}
-    assert changes["new"]["ap50_95"] == pytest.approx(1.0) and changes["new"]["low"] > 0.9 and changes["old"]["ap50_95"] < 0
+    assert (
+        changes["new"]["ap50_95"] == pytest.approx(1.0)
+        and changes["new"]["low"] > 0.9
+        and changes["old"]["ap50_95"] < 0
+    )
     told = answer({"before": before, "after": after, "coco": after}, changes)
-    assert told[0].startswith("It is better on new sessions: AP50-95 +1.00 on 5 new test sessions") and "too little to choose by" in told[2]
+    assert (
+        told[0].startswith("It is better on new sessions: AP50-95 +1.00 on 5 new test sessions")
+        and "too little to choose by" in told[2]
+    )
     worse = {part: change(after, before, part) for part in ("old", "new")}
-    assert answer({"before": after, "after": before, "coco": after}, worse)[0].startswith("It is worse on new sessions")
+    assert answer({"before": after, "after": before, "coco": after}, worse)[0].startswith(
+        "It is worse on new sessions"
+    )
     same = {part: change(before, before, part) for part in ("old", "new")}
-    assert answer({"before": before, "after": before, "coco": before}, same)[0].startswith("No difference can be told")
+    assert answer({"before": before, "after": before, "coco": before}, same)[0].startswith(
+        "No difference can be told"
+    )
     empty = looked({"old": everything, "new": []})
     silent = {part: change(empty, empty, part) for part in ("old", "new")}
-    assert silent["new"] is None and "no new test session" in answer({"before": empty, "after": empty, "coco": empty}, silent)[0]
+    assert (
+        silent["new"] is None
+        and "no new test session" in answer({"before": empty, "after": empty, "coco": empty}, silent)[0]
+    )
 
 
 def test_new_sessions_without_a_vector_tell_of_false_boxes():
     """Captured on purpose, with things that were taken for Vectors."""
+
     def seen(score: float) -> Looked:
-        outcomes = [Outcome((640, 360), np.zeros((0, 4), np.float32), np.float32([BOX]), np.float32([score]))] * 2
+        outcomes = [
+            Outcome((640, 360), np.zeros((0, 4), np.float32), np.float32([BOX]), np.float32([score]))
+        ] * 2
         figures = room.measure(outcomes, 0.5) | {"false_boxes": room.false_alarms(outcomes, 0.5)}
-        return Looked({"old": [], "new": []}, {"old": [], "new": outcomes}, {"old": None, "new": figures}, 0.5)
+        return Looked(
+            {"old": [], "new": []}, {"old": [], "new": outcomes}, {"old": None, "new": figures}, 0.5
+        )
 
     before, after = seen(0.9), seen(0.1)
     changes = {part: change(before, after, part) for part in ("old", "new")}
@@ -225,9 +316,15 @@ def test_new_sessions_without_a_vector_tell_of_false_boxes():
 
 def test_close_figures_are_told_with_more_digits():
     looked_at = looked({"old": [True] * 4, "new": [True] * 4})
-    changes = {"new": {"ap50_95": 0.003, "low": 0.001, "high": 0.004, "sessions": 4}, "old": {"ap50_95": -0.003, "low": -0.004, "high": 0.0, "sessions": 4}}
+    changes = {
+        "new": {"ap50_95": 0.003, "low": 0.001, "high": 0.004, "sessions": 4},
+        "old": {"ap50_95": -0.003, "low": -0.004, "high": 0.0, "sessions": 4},
+    }
     told = answer({"before": looked_at, "after": looked_at, "coco": looked_at}, changes)
-    assert told[0].startswith("It is better on new sessions, but hardly: AP50-95 +0.003") and "+0.001 to +0.004" in told[0]
+    assert (
+        told[0].startswith("It is better on new sessions, but hardly: AP50-95 +0.003")
+        and "+0.001 to +0.004" in told[0]
+    )
     assert told[1].startswith("No difference can be told: AP50-95 -0.003") and "-0.004 to +0.000" in told[1]
 
 

@@ -13,11 +13,11 @@ import pytest
 from PIL import Image
 from test_film_film import Fixed, make, none, number_of, numbered, panes_of, record
 
+from vector_tl.data.recording import RecordingWriter
 from vector_tl.errors import UsageError, UserError
 from vector_tl.film.cards import _share
 from vector_tl.film.encode import write_gif
 from vector_tl.film.film import film
-from vector_tl.data.recording import RecordingWriter
 from vector_tl.film.run_page import command_line
 from vector_tl.film.run_timelines import bars_html, curves_html, lane_html
 from vector_tl.film.settings import FilmSettings
@@ -38,7 +38,14 @@ def story(path: Path, frames: int = 30) -> Path:
             frame = Frame(index, round(index * 1000 / 15), 7 + index / 15, jpeg)
             writer.frame(frame)
             writer.detections(frame, BOX[: index // 15], np.full(min(index // 15, 1), 0.8, np.float32))
-            writer.wheels(frame.received_s, index, -index, True, "search" if index < 15 else "approach", (400 - index, 3) if index > 15 else None)
+            writer.wheels(
+                frame.received_s,
+                index,
+                -index,
+                True,
+                "search" if index < 15 else "approach",
+                (400 - index, 3) if index > 15 else None,
+            )
             writer.truth(frame, BOX, 401.0 - index, 2.5)
             if index == 15:
                 writer.event(frame.received_s, "a Vector <400 mm> away: approaching")
@@ -59,7 +66,17 @@ def test_each_side_alone_shows_the_same_frames(tmp_path):
 @pytest.mark.parametrize("shape, more", [("square", 0), ("wide", 1), ("wide", 2), ("square", 2)])
 def test_all_panes_show_the_same_frame_in_every_shape(tmp_path, shape, more):
     source = record(tmp_path / "run.mcap", TIMES[:12])
-    settings = FilmSettings(source, "l", "r", tmp_path / "film.mp4", also=("x", "y")[:more], shape=shape, width=720, no_report=True, theme="light")
+    settings = FilmSettings(
+        source,
+        "l",
+        "r",
+        tmp_path / "film.mp4",
+        also=("x", "y")[:more],
+        shape=shape,
+        width=720,
+        no_report=True,
+        theme="light",
+    )
     result = film(settings, none("scratch"), none(), tuple(none(name="m") for _ in range(more)))
     assert panes_of(tmp_path / "film.mp4", 2 + more, shape) == [(index,) * (2 + more) for index in range(12)]
     assert [model["side"] for model in result["models"]] == ["left", "right", "also1", "also2"][: 2 + more]
@@ -70,17 +87,32 @@ def test_cards_come_before_and_after_and_are_not_counted(tmp_path):
     begin, end = (round(seconds * 15) for seconds in result["cards_s"])
     pairs = panes_of(tmp_path / "film.mp4")
     assert result["frames"] == 20 and result["seconds"] == pytest.approx(20 / 15, abs=0.01)
-    assert len(pairs) == begin + 20 + end and pairs[begin : begin + 20] == [(index, index) for index in range(20)]
+    assert len(pairs) == begin + 20 + end and pairs[begin : begin + 20] == [
+        (index, index) for index in range(20)
+    ]
 
 
 def test_poster_and_gif(tmp_path):
     seen = Fixed(BOX)
     picked = lambda picture, threshold=0.5: seen(picture) if number_of(picture) == 13 else none()(picture)  # noqa: E731
-    result = make(record(tmp_path / "run.mcap", TIMES), tmp_path / "film.mp4", right=picked, poster=tmp_path / "p.png", gif=tmp_path / "g.gif", width=640)
+    result = make(
+        record(tmp_path / "run.mcap", TIMES),
+        tmp_path / "film.mp4",
+        right=picked,
+        poster=tmp_path / "p.png",
+        gif=tmp_path / "g.gif",
+        width=640,
+    )
     poster = np.asarray(Image.open(tmp_path / "p.png"))
-    assert number_of(plan_frame((320, 180), 2, "wide", 640).cells[0].pane.of(poster)) == 13, "the frame in which they differ"
+    assert number_of(plan_frame((320, 180), 2, "wide", 640).cells[0].pane.of(poster)) == 13, (
+        "the frame in which they differ"
+    )
     gif = Image.open(tmp_path / "g.gif")
-    assert gif.n_frames == pytest.approx(20 / 15 * 10, abs=2) and gif.size == (640, 360) and result["gif"]["bytes"] == (tmp_path / "g.gif").stat().st_size
+    assert (
+        gif.n_frames == pytest.approx(20 / 15 * 10, abs=2)
+        and gif.size == (640, 360)
+        and result["gif"]["bytes"] == (tmp_path / "g.gif").stat().st_size
+    )
     size = result["gif"]["bytes"]
     smaller = write_gif(tmp_path / "film.mp4", tmp_path / "small.gif", most_bytes=size // 2)
     assert smaller["bytes"] <= size // 2 and smaller["size_wh"][0] < 640
@@ -98,8 +130,15 @@ def test_sites_for_posts_take_it(tmp_path):
     make(folder, tmp_path / "film.mp4", fps=24)
     with av.open(str(tmp_path / "film.mp4")) as container:
         stream = container.streams.video[0]
-        assert (stream.codec_context.profile, stream.codec_context.pix_fmt) == ("High", "yuv420p") and not container.streams.audio
-        keys = [packet.pts * packet.time_base for packet in container.demux(stream) if packet.size and packet.is_keyframe]
+        assert (stream.codec_context.profile, stream.codec_context.pix_fmt) == (
+            "High",
+            "yuv420p",
+        ) and not container.streams.audio
+        keys = [
+            packet.pts * packet.time_base
+            for packet in container.demux(stream)
+            if packet.size and packet.is_keyframe
+        ]
         assert container.bit_rate < 12_000_000, "noise at its worst stays below the limit"
     assert keys[0] == 0 and all(later - sooner <= 2 for sooner, later in zip(keys, keys[1:]))
 
@@ -113,7 +152,13 @@ def test_hits_and_misses_from_labels(tmp_path):
             (labels / f"p{index}.txt").write_text(label)
     for source in (tmp_path / "set", images):
         left, right = make(source, tmp_path / "film.mp4", none(), Fixed(BOX), overwrite=True)["models"]
-        assert (left["hits"], left["missed"], left["false_boxes"], left["labelled_pictures"], left["recall"]) == (0, 2, 0, 3, 0.0)
+        assert (
+            left["hits"],
+            left["missed"],
+            left["false_boxes"],
+            left["labelled_pictures"],
+            left["recall"],
+        ) == (0, 2, 0, 3, 0.0)
         assert (right["hits"], right["missed"], right["false_boxes"], right["recall"]) == (1, 1, 2, 0.5)
     beside = tmp_path / "clip.labels"
     beside.mkdir()
@@ -138,20 +183,51 @@ def test_hits_and_misses_from_labels(tmp_path):
 )
 def test_judgement(boxes, truth, hits, missed):
     scores = np.linspace(0.9, 0.6, len(boxes), dtype=np.float32)
-    seen = judge(np.array(boxes, np.float32).reshape(-1, 4), scores, np.array(truth, np.float32).reshape(-1, 4), (20, 20))
+    seen = judge(
+        np.array(boxes, np.float32).reshape(-1, 4),
+        scores,
+        np.array(truth, np.float32).reshape(-1, 4),
+        (20, 20),
+    )
     assert seen.hits.tolist() == hits and len(seen.missed_xyxy) == missed
     tally = Tally()
     tally.add(0.5, seen)
-    assert (tally.hits, tally.missed, tally.false) == (sum(hits), missed, len(hits) - sum(hits)) and json.dumps(tally.figures())
+    assert (tally.hits, tally.missed, tally.false) == (
+        sum(hits),
+        missed,
+        len(hits) - sum(hits),
+    ) and json.dumps(tally.figures())
 
 
 def test_the_page_of_a_film(tmp_path):
-    result = make(story(tmp_path / "run.mcap"), tmp_path / "film.mp4", Fixed(BOX, "scratch"), width=640, singles=True, no_report=False)
+    result = make(
+        story(tmp_path / "run.mcap"),
+        tmp_path / "film.mp4",
+        Fixed(BOX, "scratch"),
+        width=640,
+        singles=True,
+        no_report=False,
+    )
     assert result["report"] == str(tmp_path / "film-film" / "index.html")
     page = Path(result["report"]).read_text()
-    assert re.findall(r'(?:src|href)="([^"]+)"', page) == ["film.mp4", "film-left.mp4", "film-right.mp4"], "nothing from elsewhere"
-    assert "http" not in page and (tmp_path / "film-film" / "film.mp4").read_bytes() == (tmp_path / "film.mp4").read_bytes()
-    for word in ("what it did", "estimated", "wheels", "vector-tl film", "Python", "a Vector &lt;400 mm&gt; away", "found", "cliff", "in 30 of 30 frames"):
+    assert re.findall(r'(?:src|href)="([^"]+)"', page) == ["film.mp4", "film-left.mp4", "film-right.mp4"], (
+        "nothing from elsewhere"
+    )
+    assert (
+        "http" not in page
+        and (tmp_path / "film-film" / "film.mp4").read_bytes() == (tmp_path / "film.mp4").read_bytes()
+    )
+    for word in (
+        "what it did",
+        "estimated",
+        "wheels",
+        "vector-tl film",
+        "Python",
+        "a Vector &lt;400 mm&gt; away",
+        "found",
+        "cliff",
+        "in 30 of 30 frames",
+    ):
         assert word in page, word
     with pytest.raises(UserError, match="index.html"):
         make(tmp_path / "run.mcap", tmp_path / "other.mp4", no_report=False, report=tmp_path / "film-film")
@@ -164,7 +240,15 @@ def test_nothing_on_a_page_is_taken_for_markup(tmp_path, word):
     folder = tmp_path / "pictures"
     folder.mkdir()
     cv2.imwrite(str(folder / "a.png"), numbered(1))
-    result = make(folder, tmp_path / "film.mp4", none(name=word), none(name=word), no_report=False, title=word, width=320)
+    result = make(
+        folder,
+        tmp_path / "film.mp4",
+        none(name=word),
+        none(name=word),
+        no_report=False,
+        title=word,
+        width=320,
+    )
     assert word not in Path(result["report"]).read_text()
 
 
@@ -180,9 +264,21 @@ def test_timelines_of_little():
 @pytest.mark.parametrize(
     "name, settings, words",
     [
-        ("film", FilmSettings(Path("a b.mcap"), "l", "r", Path("o.mp4")), "film 'a b.mcap' --left l --right r --out o.mp4"),
-        ("film", FilmSettings(Path("a"), "l", "r", Path("o.mp4"), ("x", "y"), cards=True), "film a --left l --right r --out o.mp4 --also x y --cards"),
-        ("find", FindSettings(world=3, lockstep=True, record=Path("r.mcap")), "find --world 3 --lockstep --record r.mcap"),
+        (
+            "film",
+            FilmSettings(Path("a b.mcap"), "l", "r", Path("o.mp4")),
+            "film 'a b.mcap' --left l --right r --out o.mp4",
+        ),
+        (
+            "film",
+            FilmSettings(Path("a"), "l", "r", Path("o.mp4"), ("x", "y"), cards=True),
+            "film a --left l --right r --out o.mp4 --also x y --cards",
+        ),
+        (
+            "find",
+            FindSettings(world=3, lockstep=True, record=Path("r.mcap")),
+            "find --world 3 --lockstep --record r.mcap",
+        ),
     ],
 )
 def test_how_to_run_it_again(name, settings, words):
@@ -194,14 +290,18 @@ def test_how_to_run_it_again(name, settings, words):
     assert shlex.join(said) == f"vector-tl {words}" and parse(name, said[2:])[0] == settings
 
 
-@pytest.mark.parametrize("wrong", [{"poster": Path("p.bmp")}, {"gif": Path("g.png")}, {"also": ("a", "b", "c")}])
+@pytest.mark.parametrize(
+    "wrong", [{"poster": Path("p.bmp")}, {"gif": Path("g.png")}, {"also": ("a", "b", "c")}]
+)
 def test_settings_beside_that_make_no_sense(wrong):
     with pytest.raises(UsageError):
         FilmSettings(Path("a"), "l", "r", Path("f.mp4"), **wrong).check()
 
 
 def test_a_still_is_a_jpeg_when_so_named(tmp_path):
-    make(record(tmp_path / "run.mcap", TIMES[:3]), tmp_path / "film.mp4", poster=tmp_path / "p.jpg", width=320)
+    make(
+        record(tmp_path / "run.mcap", TIMES[:3]), tmp_path / "film.mp4", poster=tmp_path / "p.jpg", width=320
+    )
     assert Image.open(io.BytesIO((tmp_path / "p.jpg").read_bytes())).format == "JPEG"
 
 

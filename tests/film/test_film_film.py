@@ -10,11 +10,11 @@ import cv2
 import numpy as np
 import pytest
 
+from vector_tl.data.recording import RecordingWriter
 from vector_tl.errors import UsageError, UserError
 from vector_tl.film.film import captions_of, film
 from vector_tl.film.footage import LONGEST_PAUSE_S, Pacer, camera_times_s, open_footage, own_fps
 from vector_tl.film.overlay import layout, pane
-from vector_tl.data.recording import RecordingWriter
 from vector_tl.film.settings import FilmSettings
 from vector_tl.film.stage import THEMES, Stage, plan_frame
 from vector_tl.film.tally import Seen, Tally
@@ -43,7 +43,9 @@ def numbered(number: int, size_wh=(320, 180)) -> np.ndarray:
     width, height = size_wh
     picture = np.full((height, width, 3), 120, np.uint8)
     for bit in range(10):
-        picture[height // 3 : 2 * height // 3, bit * width // 10 : (bit + 1) * width // 10] = 255 * (number >> bit & 1)
+        picture[height // 3 : 2 * height // 3, bit * width // 10 : (bit + 1) * width // 10] = 255 * (
+            number >> bit & 1
+        )
     return picture
 
 
@@ -97,8 +99,14 @@ def jittered(count: int, fps: float, seed: int = 0) -> list[float]:
 def test_no_frame_is_lost_or_doubled_and_both_sides_show_the_same(tmp_path, fps):
     result = make(record(tmp_path / "run.mcap", jittered(60, fps)), tmp_path / "film.mp4")
     assert panes_of(tmp_path / "film.mp4") == [(index, index) for index in range(60)]
-    assert result["frames"] == 60 and result["fps"] == pytest.approx(fps, rel=0.02) and result["size_wh"] == [1280, 720]
-    assert result["seconds"] == pytest.approx(60 / fps, rel=0.02) and result["film"] == str(tmp_path / "film.mp4")
+    assert (
+        result["frames"] == 60
+        and result["fps"] == pytest.approx(fps, rel=0.02)
+        and result["size_wh"] == [1280, 720]
+    )
+    assert result["seconds"] == pytest.approx(60 / fps, rel=0.02) and result["film"] == str(
+        tmp_path / "film.mp4"
+    )
 
 
 def test_a_camera_that_stutters_loses_no_frame(tmp_path):
@@ -121,10 +129,14 @@ def test_a_gap_is_shown_as_long_as_it_was(tmp_path):
 
 @pytest.mark.parametrize("fps, count", [(7.5, 15), (30.0, 59), (15.0, 30)])
 def test_another_rate_keeps_the_pace(tmp_path, fps, count):
-    result = make(record(tmp_path / "run.mcap", [index / 15 for index in range(30)]), tmp_path / "film.mp4", fps=fps)
+    result = make(
+        record(tmp_path / "run.mcap", [index / 15 for index in range(30)]), tmp_path / "film.mp4", fps=fps
+    )
     shown = [left for left, _ in panes_of(tmp_path / "film.mp4")]
     assert abs(result["frames"] - count) <= 1 and shown == sorted(shown)
-    assert all(abs(number / 15 - index / fps) <= 1 / min(fps, 15) + 1e-6 for index, number in enumerate(shown))
+    assert all(
+        abs(number / 15 - index / fps) <= 1 / min(fps, 15) + 1e-6 for index, number in enumerate(shown)
+    )
 
 
 def test_browsers_play_it(tmp_path):
@@ -133,23 +145,35 @@ def test_browsers_play_it(tmp_path):
     assert 0 < data.index(b"moov") < data.index(b"mdat"), "fast start"
     with av.open(str(tmp_path / "film.mp4")) as container:
         stream = container.streams.video[0]
-        assert (stream.codec_context.name, stream.codec_context.pix_fmt, stream.average_rate, stream.frames) == ("h264", "yuv420p", 15, 20)
+        assert (
+            stream.codec_context.name,
+            stream.codec_context.pix_fmt,
+            stream.average_rate,
+            stream.frames,
+        ) == ("h264", "yuv420p", 15, 20)
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
 def test_footage_of_each_kind(tmp_path):
-    from_recording = make(record(tmp_path / "run.mcap", [index / 15 for index in range(12)]), tmp_path / "a.mp4")
+    from_recording = make(
+        record(tmp_path / "run.mcap", [index / 15 for index in range(12)]), tmp_path / "a.mp4"
+    )
     folder = tmp_path / "pictures" / "deeper"
     folder.mkdir(parents=True)
     for index in range(12):
         cv2.imwrite(str(folder / f"p{index}.png"), numbered(index))
     (folder / "notes.txt").write_text("no picture")
     from_folder = make(tmp_path / "pictures", tmp_path / "b.mp4")
-    assert panes_of(tmp_path / "b.mp4") == [(index, index) for index in range(12)] and (from_folder["fps"], from_folder["seconds"]) == (2, 6)
+    assert panes_of(tmp_path / "b.mp4") == [(index, index) for index in range(12)] and (
+        from_folder["fps"],
+        from_folder["seconds"],
+    ) == (2, 6)
     from_video = make(tmp_path / "a.mp4", tmp_path / "c.mp4")
     assert from_video["frames"] == from_recording["frames"] == 12 and from_video["fps"] == 15
     (tmp_path / "jpeg_without_suffix").write_bytes((folder / "p3.png").read_bytes())
-    assert make(tmp_path / "jpeg_without_suffix", tmp_path / "d.mp4")["frames"] == 1 and panes_of(tmp_path / "d.mp4") == [(3, 3)]
+    assert make(tmp_path / "jpeg_without_suffix", tmp_path / "d.mp4")["frames"] == 1 and panes_of(
+        tmp_path / "d.mp4"
+    ) == [(3, 3)]
 
 
 def test_a_cut_recording_becomes_a_film_up_to_there(tmp_path):
@@ -171,7 +195,10 @@ def test_nothing_is_overwritten_and_nothing_left_behind(tmp_path):
 
     with pytest.raises(KeyboardInterrupt):
         make(source, out, left=broken, overwrite=True)
-    assert out.read_bytes() == b"mine" and sorted(path.name for path in tmp_path.iterdir()) == ["film.mp4", "run.mcap"]
+    assert out.read_bytes() == b"mine" and sorted(path.name for path in tmp_path.iterdir()) == [
+        "film.mp4",
+        "run.mcap",
+    ]
     assert make(source, out, overwrite=True)["frames"] == 3
 
 
@@ -191,7 +218,9 @@ def test_input_that_shows_nothing(tmp_path, content):
 @pytest.mark.parametrize("wrong", [{"out": Path("film.avi")}, {"fps": 0}, {"threshold": 1.5}, {"width": 10}])
 def test_settings_that_make_no_sense(wrong):
     with pytest.raises(UsageError):
-        FilmSettings(**({"input": Path("a"), "left": "l", "right": "r", "out": Path("f.mp4")} | wrong)).check()
+        FilmSettings(
+            **({"input": Path("a"), "left": "l", "right": "r", "out": Path("f.mp4")} | wrong)
+        ).check()
 
 
 @pytest.mark.parametrize(
@@ -210,12 +239,24 @@ def test_captions(left, right, captions):
 @pytest.mark.parametrize("width", [1280, 641, 1920])
 def test_panes_of_a_pair_are_even(size_wh, width):
     pane_wh = layout(size_wh, width).pane_wh
-    assert all(value % 2 == 0 for value in pane_wh) and abs(2 * pane_wh[0] - width) <= 3 and pane_wh[1] <= pane_wh[0]
+    assert (
+        all(value % 2 == 0 for value in pane_wh)
+        and abs(2 * pane_wh[0] - width) <= 3
+        and pane_wh[1] <= pane_wh[0]
+    )
 
 
 @pytest.mark.parametrize("size_wh", [(640, 360), (1024, 768), (500, 900), (33, 1000), (1000, 33)])
 @pytest.mark.parametrize(
-    "count, shape, width", [(1, "wide", 1280), (2, "wide", 641), (3, "wide", 1920), (4, "wide", 320), (2, "square", 1080), (3, "square", 500)]
+    "count, shape, width",
+    [
+        (1, "wide", 1280),
+        (2, "wide", 641),
+        (3, "wide", 1920),
+        (4, "wide", 320),
+        (2, "square", 1080),
+        (3, "square", 500),
+    ],
 )
 def test_every_place_lies_in_the_frame_and_none_on_another(size_wh, count, shape, width):
     plan = plan_frame(size_wh, count, shape, width)
@@ -231,12 +272,17 @@ def test_every_place_lies_in_the_frame_and_none_on_another(size_wh, count, shape
     seen = [Seen(np.array([[0, 0, *size_wh]], np.float32), np.array([0.9]))] * count
     stage = Stage(plan, THEMES["light"], [("x" * 90, "y" * 200)] * count, list(range(count)), 5)
     picture = np.zeros((size_wh[1], size_wh[0], 3), np.uint8)
-    assert stage.draw(0, picture, seen, [Tally() for _ in seen], "a line " * 90, "1.0 s").shape == (*taken.shape, 3)
+    assert stage.draw(0, picture, seen, [Tally() for _ in seen], "a line " * 90, "1.0 s").shape == (
+        *taken.shape,
+        3,
+    )
 
 
 def test_boxes_are_drawn_where_they_are():
     picture = np.zeros((180, 320, 3), np.uint8)
-    drawn = pane(picture, np.array([[100, 60, 200, 120]], np.float32), np.array([0.9]), (640, 360), (255, 0, 0))
+    drawn = pane(
+        picture, np.array([[100, 60, 200, 120]], np.float32), np.array([0.9]), (640, 360), (255, 0, 0)
+    )
     red = np.argwhere((drawn[..., 0] > 200) & (drawn[..., 1] < 60))
     low, high = red[red[:, 0] > 130].min(0), red.max(0)
     assert (low[1], high[1], high[0]) == pytest.approx((200, 399, 239), abs=3)
@@ -248,7 +294,9 @@ def test_boxes_are_drawn_where_they_are():
 @pytest.mark.parametrize("lost", [0.0, 0.2])
 def test_the_own_rate_is_found_behind_jitter_and_gaps(fps, lost):
     drawn = random.Random(1)
-    times = [t for index, t in enumerate(jittered(300, fps, 2)) if index in (0, 299) or drawn.random() >= lost]
+    times = [
+        t for index, t in enumerate(jittered(300, fps, 2)) if index in (0, 299) or drawn.random() >= lost
+    ]
     assert float(own_fps(times)) == pytest.approx(fps, rel=0.03)
     assert own_fps([1.0]) == own_fps([]) == Fraction(2)
 

@@ -9,7 +9,9 @@ import cv2
 import numpy as np
 import pytest
 
+from vector_tl.bench.film import rows
 from vector_tl.bench.run import BenchSettings
+from vector_tl.data.recording import RecordingWriter, read_recording
 from vector_tl.detect.engine import load
 from vector_tl.detect.run import detect
 from vector_tl.detect.settings import DetectSettings
@@ -17,10 +19,8 @@ from vector_tl.errors import UserError
 from vector_tl.evaluate.evaluate import evaluate
 from vector_tl.evaluate.recorded import recorded_dataset
 from vector_tl.evaluate.settings import EvaluateSettings
-from vector_tl.bench.film import rows
 from vector_tl.film.film import film
 from vector_tl.film.live_film import LiveFilm
-from vector_tl.data.recording import RecordingWriter, read_recording
 from vector_tl.film.settings import FilmSettings
 from vector_tl.nets.build import build
 from vector_tl.nets.checkpoint import save
@@ -45,8 +45,15 @@ def run(model, tmp_path_factory) -> Path:
     with RecordingWriter(path, {"truth": True}) as writer:
         for index in range(FRAMES):
             small = drawn.integers(0, 256, (9, 16, 3), dtype=np.uint8)
-            frame = Frame(index, index * 66, index * 0.066, cv2.imencode(".jpg", cv2.resize(small, (640, 360)))[1].tobytes())
-            picture = cv2.cvtColor(cv2.imdecode(np.frombuffer(frame.jpeg, np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+            frame = Frame(
+                index,
+                index * 66,
+                index * 0.066,
+                cv2.imencode(".jpg", cv2.resize(small, (640, 360)))[1].tobytes(),
+            )
+            picture = cv2.cvtColor(
+                cv2.imdecode(np.frombuffer(frame.jpeg, np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB
+            )
             found = detector(picture, threshold=THRESHOLD)
             writer.frame(frame)
             writer.detections(frame, found.boxes_xyxy, found.scores)
@@ -61,14 +68,24 @@ def test_a_replay_gives_the_same_boxes(run, model):
     again = list(detect(DetectSettings(str(model), (run,), threshold=THRESHOLD)))
     assert len(again) == FRAMES
     for frame, told in zip(recorded, again, strict=True):
-        assert told["frame"] == frame.index and [box["score"] for box in told["boxes"]] == pytest.approx(frame.scores.tolist(), abs=1e-4)
-        assert np.array([box["xyxy"] for box in told["boxes"]]).reshape(-1, 4) == pytest.approx(frame.boxes_xyxy, abs=0.02)
+        assert told["frame"] == frame.index and [box["score"] for box in told["boxes"]] == pytest.approx(
+            frame.scores.tolist(), abs=1e-4
+        )
+        assert np.array([box["xyxy"] for box in told["boxes"]]).reshape(-1, 4) == pytest.approx(
+            frame.boxes_xyxy, abs=0.02
+        )
 
 
 def test_a_film_of_it_counts_the_same_boxes(run, model, tmp_path):
     recorded = list(read_recording(run))
-    result = film(FilmSettings(run, str(model), str(model), tmp_path / "f.mp4", threshold=THRESHOLD, no_report=True, width=320))
-    assert {told["seen_in"] for told in result["models"]} == {sum(len(frame.scores) > 0 for frame in recorded)}
+    result = film(
+        FilmSettings(
+            run, str(model), str(model), tmp_path / "f.mp4", threshold=THRESHOLD, no_report=True, width=320
+        )
+    )
+    assert {told["seen_in"] for told in result["models"]} == {
+        sum(len(frame.scores) > 0 for frame in recorded)
+    }
 
 
 def test_a_recording_is_evaluated(run, model, tmp_path):
@@ -79,7 +96,14 @@ def test_a_recording_is_evaluated(run, model, tmp_path):
 def test_a_recording_is_a_data_set(run, tmp_path):
     path, beside = tmp_path / "other.mcap", tmp_path / "other.labels"
     path.write_bytes(run.read_bytes())
-    assert [len(item.boxes_norm) for item in recorded_dataset(path).items] == [0, 1, 0, 1, 0, 1] and recorded_dataset(path).unlabelled == 4
+    assert [len(item.boxes_norm) for item in recorded_dataset(path).items] == [
+        0,
+        1,
+        0,
+        1,
+        0,
+        1,
+    ] and recorded_dataset(path).unlabelled == 4
     assert recorded_dataset(path).items[1].picture().shape == (360, 640, 3)
     beside.mkdir()
     with pytest.raises(UserError, match="other.labels"):
@@ -98,7 +122,9 @@ def test_a_film_is_made_while_the_robot_runs(run, model, tmp_path):
     for frame in read_recording(run):
         begin_s = time.perf_counter()
         live.line = f"frame {frame.index}"
-        live.show(Frame(frame.image_id, frame.robot_time_ms, frame.t_s, frame.jpeg), frame.boxes_xyxy, frame.scores)
+        live.show(
+            Frame(frame.image_id, frame.robot_time_ms, frame.t_s, frame.jpeg), frame.boxes_xyxy, frame.scores
+        )
         slowest_s = max(slowest_s, time.perf_counter() - begin_s)
     live.close()
     assert slowest_s < 0.3 and live.result["frames"] == FRAMES and live.result["dropped"] == 0
@@ -109,7 +135,10 @@ def test_a_film_is_made_while_the_robot_runs(run, model, tmp_path):
 
 def test_what_a_full_row_leaves_out_is_counted(run, model, tmp_path, monkeypatch):
     monkeypatch.setattr("vector_tl.film.live_film.MOST_WAITING", 3)
-    live, frame = LiveFilm(tmp_path / "live.mp4", str(model), None, THRESHOLD, fps=15), next(iter(read_recording(run)))
+    live, frame = (
+        LiveFilm(tmp_path / "live.mp4", str(model), None, THRESHOLD, fps=15),
+        next(iter(read_recording(run))),
+    )
     for index in range(200):  # its process loads its model meanwhile
         live.show(Frame(index, index * 66, index * 0.066, frame.jpeg * 3), frame.boxes_xyxy, frame.scores)
     assert live.dropped > 0
@@ -125,4 +154,8 @@ def test_the_bench_measures_every_stage(model):
     values = {row.what: row.value for row in table}
     stages = [f"stage_{stage}_ms" for stage in ("decode", "detect", "draw", "encode")]
     assert device and {"film_speed_x", "film_frames_per_s", "memory_growth_mib", *stages} <= set(values)
-    assert all(value > 0 for what, value in values.items() if what != "memory_growth_mib") and table[0].baseline and table[0].ratio
+    assert (
+        all(value > 0 for what, value in values.items() if what != "memory_growth_mib")
+        and table[0].baseline
+        and table[0].ratio
+    )

@@ -3,8 +3,8 @@
 import math
 
 import pytest
-from support.small_world import SmallDetector, SmallWorld
 
+from support.small_world import SmallDetector, SmallWorld
 from vector_tl.find.behaviour import Law, Memory, Step, View, begin, decide
 from vector_tl.find.loop import find
 from vector_tl.find.settings import FindSettings
@@ -16,7 +16,16 @@ LAW = Law()
 
 def target(distance_mm: float, bearing_deg: float = 0.0, age_s: float = 0.05) -> Target:
     bearing = math.radians(bearing_deg)
-    return Target(bearing, distance_mm, 0.02, 10.0, distance_mm * math.cos(bearing), distance_mm * math.sin(bearing), age_s, 5)
+    return Target(
+        bearing,
+        distance_mm,
+        0.02,
+        10.0,
+        distance_mm * math.cos(bearing),
+        distance_mm * math.sin(bearing),
+        age_s,
+        5,
+    )
 
 
 def approaching(last_s: float = 0.9, forward_mmps: float = 80.0) -> Memory:
@@ -49,7 +58,10 @@ def test_slower_when_near_when_frames_are_old_and_when_it_was_not_seen_lately():
 
     far = speed(target=target(600))
     assert far == pytest.approx(LAW.top_mmps) and speed(target=target(220)) < 0.75 * far
-    assert 0 < speed(target=target(600), frame_age_s=0.25) < 0.6 * far and speed(target=target(600), frame_age_s=0.4) == 0
+    assert (
+        0 < speed(target=target(600), frame_age_s=0.25) < 0.6 * far
+        and speed(target=target(600), frame_age_s=0.4) == 0
+    )
     assert 0 < speed(target=target(600, age_s=0.35)) < 0.6 * far and speed(target=target(600, age_s=0.5)) == 0
 
 
@@ -78,7 +90,9 @@ def test_in_a_hand_the_wheels_stand_still_and_it_begins_again_after(mode):
 
 def test_an_edge_sends_it_back_and_away():
     memory, command = decide(approaching(), View(1.0, HERE, target=target(400), cliff=True))
-    assert command.mode == "avoid" and command.left_mmps < 0 and command.right_mmps < 0 and "edge" in command.log
+    assert (
+        command.mode == "avoid" and command.left_mmps < 0 and command.right_mmps < 0 and "edge" in command.log
+    )
     memory, command = decide(memory, View(1.1, HERE, target=target(400), cliff=True))
     assert command.left_mmps < 0, "the target does not lure it over the edge"
 
@@ -135,7 +149,16 @@ def run(world: SmallWorld, seconds: float = 60, **detector) -> dict:
     return find(FindSettings(lockstep=True, seconds=seconds), world, SmallDetector(world, **detector), world)
 
 
-STARTS = [(400, 0, 180), (900, 30, 0), (250, -100, 90), (600, 180, -45), (200, 90, 10), (350, -170, 135), (100, 20, 60), (700, -60, -120)]
+STARTS = [
+    (400, 0, 180),
+    (900, 30, 0),
+    (250, -100, 90),
+    (600, 180, -45),
+    (200, 90, 10),
+    (350, -170, 135),
+    (100, 20, 60),
+    (700, -60, -120),
+]
 
 
 @pytest.mark.parametrize("distance_mm, bearing_deg, heading_deg", STARTS)
@@ -150,9 +173,14 @@ STARTS = [(400, 0, 180), (900, 30, 0), (250, -100, 90), (600, 180, -45), (200, 9
 )
 def test_it_gets_there(distance_mm, bearing_deg, heading_deg, world, detector):
     angle = math.radians(bearing_deg)
-    small = SmallWorld(targets=[[distance_mm * math.cos(angle), distance_mm * math.sin(angle), math.radians(heading_deg)]], **world)
+    small = SmallWorld(
+        targets=[[distance_mm * math.cos(angle), distance_mm * math.sin(angle), math.radians(heading_deg)]],
+        **world,
+    )
     result = run(small, **detector)
-    assert result["found"] and abs(result["distance_mm"] - 150) <= 40 and abs(result["bearing_deg"]) <= 10, result
+    assert result["found"] and abs(result["distance_mm"] - 150) <= 40 and abs(result["bearing_deg"]) <= 10, (
+        result
+    )
     assert abs(result["estimated_distance_mm"] - 150) <= 28 and small.said == ["Hello, Vector!"]
     nearest = min(math.dist(at[1:3], small.targets[0][:2]) for at in small.path)
     assert nearest > min(distance_mm, 150) - 30, "it does not bump into it on the way"
@@ -174,11 +202,19 @@ def test_nobody_there_is_searched_for_all_around_and_given_up():
     world = SmallWorld(targets=[[5000, 0, 0]])
     result = run(world, seconds=30, blind=True)
     headings = [at[3] for at in world.path]
-    assert not result["found"] and result["time_to_found_s"] is None and max(headings) - min(headings) > math.tau * 0.8
-    assert max(math.hypot(at[1], at[2]) for at in world.path) > 100, "after a full turn it looks from elsewhere"
+    assert (
+        not result["found"]
+        and result["time_to_found_s"] is None
+        and max(headings) - min(headings) > math.tau * 0.8
+    )
+    assert max(math.hypot(at[1], at[2]) for at in world.path) > 100, (
+        "after a full turn it looks from elsewhere"
+    )
 
 
-def vanishing(memory: Memory, t_s: float, place: Target, lasts_s: float = 0.5) -> tuple[Memory, float, str, str]:
+def vanishing(
+    memory: Memory, t_s: float, place: Target, lasts_s: float = 0.5
+) -> tuple[Memory, float, str, str]:
     """A target that is seen for so long, then no more: memory, time, what was said when it came and when it was gone."""
     memory, came = decide(memory, View(t_s, HERE, target=place))
     while t_s < 100 and lasts_s > 0:
@@ -197,8 +233,12 @@ def test_what_vanishes_twice_is_left_alone_for_a_while():
     for later_s in (1.0, 5.0, 14.0):
         still, command = decide(memory, View(t_s + later_s, HERE, target=vase))
         assert command.mode == "search" and still.mode == "search"
-    assert decide(memory, View(t_s + 1, HERE, target=target(500, -35)))[1].mode == "approach", "another one is another one"
-    assert decide(memory, View(t_s + 16, HERE, target=vase))[1].mode == "approach", "and it gets another chance"
+    assert decide(memory, View(t_s + 1, HERE, target=target(500, -35)))[1].mode == "approach", (
+        "another one is another one"
+    )
+    assert decide(memory, View(t_s + 16, HERE, target=vase))[1].mode == "approach", (
+        "and it gets another chance"
+    )
     memory, t_s, _, gone = vanishing(memory, t_s + 16, vase)
     assert "leaving it alone for 30 s" in gone
 
@@ -206,5 +246,7 @@ def test_what_vanishes_twice_is_left_alone_for_a_while():
 def test_what_was_approached_for_long_is_no_doubt():
     memory, t_s = begin(0.0, HERE), 0.0
     for _ in range(3):
-        memory, t_s, came, gone = vanishing(memory, t_s + 1, target(500, 40), lasts_s=1.4)  # turning towards it
+        memory, t_s, came, gone = vanishing(
+            memory, t_s + 1, target(500, 40), lasts_s=1.4
+        )  # turning towards it
         assert "approaching" in came and "alone" not in gone

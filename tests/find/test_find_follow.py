@@ -3,8 +3,8 @@
 import math
 
 import pytest
-from support.small_world import SmallDetector, SmallWorld
 
+from support.small_world import SmallDetector, SmallWorld
 from vector_tl.errors import UsageError, UserError
 from vector_tl.find.behaviour import Law, Memory, Step, View, again, decide, following
 from vector_tl.find.follow import Following
@@ -17,9 +17,22 @@ HERE = Pose(0.0, 0.0, 0.0)
 LAW = following(Law())
 
 
-def target(distance_mm: float, bearing_deg: float = 0.0, vx_mmps: float = 0.0, vy_mmps: float = 0.0) -> Target:
+def target(
+    distance_mm: float, bearing_deg: float = 0.0, vx_mmps: float = 0.0, vy_mmps: float = 0.0
+) -> Target:
     bearing = math.radians(bearing_deg)
-    return Target(bearing, distance_mm, 0.02, 10.0, distance_mm * math.cos(bearing), distance_mm * math.sin(bearing), 0.05, 5, vx_mmps, vy_mmps)
+    return Target(
+        bearing,
+        distance_mm,
+        0.02,
+        10.0,
+        distance_mm * math.cos(bearing),
+        distance_mm * math.sin(bearing),
+        0.05,
+        5,
+        vx_mmps,
+        vy_mmps,
+    )
 
 
 def chasing(**fields) -> Memory:
@@ -36,7 +49,9 @@ def forward(memory: Memory, law: Law = LAW, **view) -> float:
     (0, 0, (9, -9), (0, 0)), (0, 0, (500, 0), (90, 0)),
 ])  # fmt: skip
 def test_a_targets_speed_from_the_finder(heading_deg, bearing_deg, velocity, expected):
-    assert target(300, bearing_deg, *velocity).lead(math.radians(heading_deg), 10.0, 90.0) == pytest.approx(expected, abs=1e-6)
+    assert target(300, bearing_deg, *velocity).lead(math.radians(heading_deg), 10.0, 90.0) == pytest.approx(
+        expected, abs=1e-6
+    )
 
 
 def test_it_drives_along_with_one_that_drives_away_and_that_is_no_pushing():
@@ -45,7 +60,9 @@ def test_it_drives_along_with_one_that_drives_away_and_that_is_no_pushing():
     memory, t_s = chasing(), 1.0
     for _ in range(300):
         t_s += 1 / 15
-        memory, command = decide(memory, View(t_s, HERE, forward_mmps=60, target=target(175, vx_mmps=60)), LAW)
+        memory, command = decide(
+            memory, View(t_s, HERE, forward_mmps=60, target=target(175, vx_mmps=60)), LAW
+        )
         assert command.mode == "approach"
 
 
@@ -74,8 +91,14 @@ def replaced(memory: Memory, edge_behind_s: float) -> Memory:
 
 
 def test_an_edge_before_it_does_not_turn_it_away_from_the_target():
-    memory, command = decide(chasing(forward_mmps=60.0), View(1.0, HERE, target=target(300, 20), cliff=True), LAW)
-    assert command.left_mmps < 0 and math.isnan(memory.plan[1].amount) and memory.last_seen == pytest.approx((282, 103), abs=1)
+    memory, command = decide(
+        chasing(forward_mmps=60.0), View(1.0, HERE, target=target(300, 20), cliff=True), LAW
+    )
+    assert (
+        command.left_mmps < 0
+        and math.isnan(memory.plan[1].amount)
+        and memory.last_seen == pytest.approx((282, 103), abs=1)
+    )
 
 
 def test_it_greets_once_and_never_ends():
@@ -117,15 +140,21 @@ WAYS = {
 }
 
 
-@pytest.mark.parametrize("detector", [{}, {"noise": 0.04, "miss": 0.2, "false": 0.05}], ids=["perfect", "noisy"])
+@pytest.mark.parametrize(
+    "detector", [{}, {"noise": 0.04, "miss": 0.2, "false": 0.05}], ids=["perfect", "noisy"]
+)
 @pytest.mark.parametrize("name", WAYS)
 def test_it_stays_with_a_target_that_drives(name, detector):
     start, way = WAYS[name]
     world = DrivenWorld(targets=[list(start)])
     world.way = way
-    result = find(FindSettings(lockstep=True, seconds=40, follow=True), world, SmallDetector(world, **detector), world)
+    result = find(
+        FindSettings(lockstep=True, seconds=40, follow=True), world, SmallDetector(world, **detector), world
+    )
     assert result["found"] and result["followed_share"] >= 0.95 and result["collisions"] == 0, result
-    assert result["frames"] > 590 and world.said == ["Hello, Vector!"] and world.commands[-1][1:] == (0.0, 0.0)
+    assert (
+        result["frames"] > 590 and world.said == ["Hello, Vector!"] and world.commands[-1][1:] == (0.0, 0.0)
+    )
     assert result["followed_share_all"] <= 1 and 100 <= result["followed_mm"]["p50"] <= 250
 
 
@@ -135,7 +164,11 @@ def test_lost_it_searches_on_the_side_where_it_was_lost(side):
     world.events = [(6.0, lambda w: w.targets[0].__setitem__(slice(None), [*carried(w, side), 0.0]))]
     result = find(FindSettings(lockstep=True, seconds=25, follow=True), world, SmallDetector(world), world)
     assert result["losses"] == 1 and 100 <= result["distance_mm"] <= 400 and abs(result["bearing_deg"]) < 15
-    turned = [after[3] - before[3] for before, after in zip(world.path, world.path[1:], strict=False) if before[0] > 6.6]
+    turned = [
+        after[3] - before[3]
+        for before, after in zip(world.path, world.path[1:], strict=False)
+        if before[0] > 6.6
+    ]
     first = next(turn for turn in turned if abs(turn) > 1e-3)
     assert first * side > 0
 
@@ -143,18 +176,26 @@ def test_lost_it_searches_on_the_side_where_it_was_lost(side):
 def carried(world: SmallWorld, side: int) -> tuple[float, float]:
     """A hand puts the target beside the finder, first through the edge of the picture."""
     x, y, heading = world.finder
-    world.events.append((6.25, lambda w: w.targets[0].__setitem__(slice(0, 2), around(w.finder, side * 1.9, 220))))
+    world.events.append(
+        (6.25, lambda w: w.targets[0].__setitem__(slice(0, 2), around(w.finder, side * 1.9, 220)))
+    )
     return around((x, y, heading), side * 0.25, 170)
 
 
 def around(finder, bearing_rad: float, distance_mm: float) -> tuple[float, float]:
-    return finder[0] + distance_mm * math.cos(finder[2] + bearing_rad), finder[1] + distance_mm * math.sin(finder[2] + bearing_rad)
+    return finder[0] + distance_mm * math.cos(finder[2] + bearing_rad), finder[1] + distance_mm * math.sin(
+        finder[2] + bearing_rad
+    )
 
 
 def test_on_a_robot_the_shares_are_null_and_without_follow_they_are_not_there():
     world = DrivenWorld(targets=[[300.0, 0.0, 0.0]])
     told = find(FindSettings(lockstep=True, seconds=8, follow=True), world, SmallDetector(world))
-    assert told["found"] and told["followed_share"] is told["followed_share_all"] is told["followed_mm"]["p50"] is None and told["losses"] == 0
+    assert (
+        told["found"]
+        and told["followed_share"] is told["followed_share_all"] is told["followed_mm"]["p50"] is None
+        and told["losses"] == 0
+    )
     world = DrivenWorld(targets=[[300.0, 0.0, 0.0]])
     told = find(FindSettings(lockstep=True, seconds=20), world, SmallDetector(world), world)
     assert told["found"] and not [key for key in told if key.startswith(("follow", "loss"))]
@@ -187,7 +228,12 @@ def test_never_reached_is_null_and_nothing_seen_is_no_share():
     followed = Following(Told({1: 200.0}), "it", True)
     assert followed.result()["followed_share_all"] is None
     followed.note(Frame(1, 0, 0.0, b""), reached=False, lost=True)
-    assert followed.result() == {"followed_share": None, "followed_share_all": 1.0, "followed_mm": {"p5": None, "p50": None, "p95": None}, "losses": 0}
+    assert followed.result() == {
+        "followed_share": None,
+        "followed_share_all": 1.0,
+        "followed_mm": {"p5": None, "p50": None, "p95": None},
+        "losses": 0,
+    }
 
 
 def test_target_motion_is_for_the_simulator():

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.small_world import SmallDetector, SmallWorld
 
-from vector_tl.errors import UsageError, UserError
+from support.small_world import SmallDetector, SmallWorld
 from vector_tl.data.recording import RecordingWriter, read_recording
+from vector_tl.errors import UsageError, UserError
 from vector_tl.find.loop import find
 from vector_tl.find.settings import FindSettings
 from vector_tl.robot.base import LinkLost
@@ -20,7 +20,9 @@ class Telling(SmallWorld):
     """A small world that also knows what its pictures show."""
 
     def truth(self, image_id=None, serial=None) -> dict:
-        return super().truth(serial=serial) | ({} if image_id is None else {"boxes": [{"vector": 1, "xyxy": [1, 2, 30, 40], "visible_px": 9}]})
+        return super().truth(serial=serial) | (
+            {} if image_id is None else {"boxes": [{"vector": 1, "xyxy": [1, 2, 30, 40], "visible_px": 9}]}
+        )
 
 
 def small(**settings) -> tuple[FindSettings, Telling, SmallDetector]:
@@ -34,19 +36,42 @@ def test_a_recording_holds_estimates_truth_and_the_result(tmp_path):
     assert "report" not in result and [path.name for path in tmp_path.iterdir()] == ["run.mcap"]
     recording = read_recording(tmp_path / "run.mcap")
     frames = list(recording)
-    assert all(frame.truth_xyxy.tolist() == [[1, 2, 30, 40]] for frame in frames) and frames[-1].truth_mm_deg[0] > 100
-    estimates = [frame.wheels["target_distance_mm"] for frame in frames if frame.wheels["target_distance_mm"] is not None]
-    assert estimates and estimates[-1] == pytest.approx(result["estimated_distance_mm"], abs=5) and recording.result["found"] is True
+    assert (
+        all(frame.truth_xyxy.tolist() == [[1, 2, 30, 40]] for frame in frames)
+        and frames[-1].truth_mm_deg[0] > 100
+    )
+    estimates = [
+        frame.wheels["target_distance_mm"]
+        for frame in frames
+        if frame.wheels["target_distance_mm"] is not None
+    ]
+    assert (
+        estimates
+        and estimates[-1] == pytest.approx(result["estimated_distance_mm"], abs=5)
+        and recording.result["found"] is True
+    )
 
 
-@pytest.mark.parametrize("named", [{"record": "run.mcap"}, {"report": "page"}, {"record": "run.mcap", "report": "page"}])
+@pytest.mark.parametrize(
+    "named", [{"record": "run.mcap"}, {"report": "page"}, {"record": "run.mcap", "report": "page"}]
+)
 def test_the_page_of_a_run(tmp_path, named):
     settings, world, detector = small(**{name: tmp_path / value for name, value in named.items()})
     result = find(settings, world, detector, world)
     folder = tmp_path / named.get("report", "run-find")
-    assert result["report"] == str(folder / "index.html") and (tmp_path / "run.mcap" if "record" in named else folder / "run.mcap").exists()
+    assert (
+        result["report"] == str(folder / "index.html")
+        and (tmp_path / "run.mcap" if "record" in named else folder / "run.mcap").exists()
+    )
     page = (folder / "index.html").read_text()
-    for word in ("found after", "estimated distance mm", "what it did", "approach", "the finder: best score", "vector-tl find --lockstep"):
+    for word in (
+        "found after",
+        "estimated distance mm",
+        "what it did",
+        "approach",
+        "the finder: best score",
+        "vector-tl find --lockstep",
+    ):
         assert word in page, word
     before = page
     with pytest.raises(UserError, match="overwrite"):
@@ -81,7 +106,9 @@ def test_a_slow_truth_keeps_nobody_waiting(tmp_path):
 def test_nothing_is_kept_unasked(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     settings, world, detector = small()
-    assert {"report", "live"}.isdisjoint(find(settings, world, detector, world)) and not list(tmp_path.iterdir())
+    assert {"report", "live"}.isdisjoint(find(settings, world, detector, world)) and not list(
+        tmp_path.iterdir()
+    )
 
 
 def test_a_live_film_needs_a_name_and_a_model(tmp_path):
@@ -95,14 +122,32 @@ def test_a_live_film_needs_a_name_and_a_model(tmp_path):
 
 def test_a_robot_that_anybody_drives_is_recorded(tmp_path):
     robot = FakeVector(render=lambda pose, head: b"jpeg")
-    robot.truth = type("Truth", (), {"truth": lambda self, image_id, serial: {"boxes": [], "distance_mm": float(image_id), "bearing_deg": 0.0}})()
-    with RecordingWriter(tmp_path / "run.mcap", {"truth": True}) as writer, RecordedRobot(robot, writer) as recorded:
+    robot.truth = type(
+        "Truth",
+        (),
+        {
+            "truth": lambda self, image_id, serial: {
+                "boxes": [],
+                "distance_mm": float(image_id),
+                "bearing_deg": 0.0,
+            }
+        },
+    )()
+    with (
+        RecordingWriter(tmp_path / "run.mcap", {"truth": True}) as writer,
+        RecordedRobot(robot, writer) as recorded,
+    ):
         last = None
         for _ in range(5):
             last = recorded.next_frame(last).image_id
-            assert recorded.drive(40, 30) and recorded.serial == "fake" and recorded.state().left_wheel_mmps >= 0
+            assert (
+                recorded.drive(40, 30) and recorded.serial == "fake" and recorded.state().left_wheel_mmps >= 0
+            )
         recorded.stop()
     frames = list(read_recording(tmp_path / "run.mcap"))
     assert len(frames) == 5 and all(frame.jpeg == b"jpeg" and frame.state is not None for frame in frames)
-    assert [frame.wheels["left_mmps"] for frame in frames] == [40] * 5 and frames[-1].truth_mm_deg == (float(last), 0.0)
+    assert [frame.wheels["left_mmps"] for frame in frames] == [40] * 5 and frames[-1].truth_mm_deg == (
+        float(last),
+        0.0,
+    )
     assert isinstance(frames[0].truth_xyxy, np.ndarray) and frames[0].truth_xyxy.shape == (0, 4)

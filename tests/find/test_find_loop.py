@@ -9,15 +9,22 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.small_world import SmallDetector, SmallWorld
 
-from vector_tl.errors import UsageError, UserError
+from support.small_world import SmallDetector, SmallWorld
 from vector_tl.data.recording import read_recording
+from vector_tl.errors import UsageError, UserError
 from vector_tl.find.loop import find
 from vector_tl.find.settings import FindSettings
 from vector_tl.robot.base import LinkLost, NoFreshFrame, Stop
 
-KEYS = ["found", "time_to_found_s", "distance_mm", "bearing_deg", "estimated_distance_mm", "estimated_bearing_deg"]
+KEYS = [
+    "found",
+    "time_to_found_s",
+    "distance_mm",
+    "bearing_deg",
+    "estimated_distance_mm",
+    "estimated_bearing_deg",
+]
 KEYS += ["collisions", "falls", "frames", "fps", "latency_ms", "stages_ms", "stops"]
 
 
@@ -32,13 +39,19 @@ def test_the_result_has_the_agreed_keys_and_is_json():
     result = find(settings, world, detector, world)
     assert list(result) == KEYS and result["stops"] == [{"t_s": 0.5, "reason": "no frame for 350 ms"}]
     assert json.loads(json.dumps(result, allow_nan=False)) == result
-    assert result["fps"] == pytest.approx(15, rel=0.05) and result["latency_ms"]["p95"] >= result["latency_ms"]["p50"] > 0
+    assert (
+        result["fps"] == pytest.approx(15, rel=0.05)
+        and result["latency_ms"]["p95"] >= result["latency_ms"]["p50"] > 0
+    )
 
 
 def test_on_a_robot_the_truth_is_null():
     settings, world, detector = small()
     result = find(settings, world, detector)
-    assert result["found"] and [result[key] for key in ("distance_mm", "bearing_deg", "collisions", "falls")] == [None] * 4
+    assert (
+        result["found"]
+        and [result[key] for key in ("distance_mm", "bearing_deg", "collisions", "falls")] == [None] * 4
+    )
     assert result["estimated_distance_mm"] == pytest.approx(150, abs=28)
 
 
@@ -46,7 +59,11 @@ def test_a_dry_run_never_moves_the_robot():
     settings, world, detector = small(dry_run=True, seconds=5)
     world.set_head = lambda angle_rad: pytest.fail("moved its head")
     result = find(settings, world, detector, world)
-    assert not result["found"] and result["frames"] > 50 and all(command[1:] == (0, 0) for command in world.commands)
+    assert (
+        not result["found"]
+        and result["frames"] > 50
+        and all(command[1:] == (0, 0) for command in world.commands)
+    )
     assert world.finder == [0, 0, 0] and result["estimated_distance_mm"] == pytest.approx(457, abs=50)
 
 
@@ -55,8 +72,14 @@ def test_the_recording_holds_every_frame_and_decision(tmp_path):
     result = find(settings, world, detector, world)
     recording = read_recording(tmp_path / "run.mcap")
     frames = list(recording)
-    assert recording.note is None and len(frames) == result["frames"] and recording.about["settings"]["robot"] == "sim"
-    assert all(frame.boxes_xyxy is not None and frame.state is not None and frame.wheels["sent"] for frame in frames)
+    assert (
+        recording.note is None
+        and len(frames) == result["frames"]
+        and recording.about["settings"]["robot"] == "sim"
+    )
+    assert all(
+        frame.boxes_xyxy is not None and frame.state is not None and frame.wheels["sent"] for frame in frames
+    )
     assert any("approaching" in line for frame in frames for line in frame.events)
     with pytest.raises(UserError, match="overwrite"):
         find(settings, world, detector, world)
@@ -64,7 +87,10 @@ def test_the_recording_holds_every_frame_and_decision(tmp_path):
 
 def test_missing_frames_stop_it_and_it_goes_on_when_they_come_again():
     settings, world, detector = small()
-    world.events = [(2.0, lambda w: setattr(w, "no_frames", True)), (5.0, lambda w: setattr(w, "no_frames", False))]
+    world.events = [
+        (2.0, lambda w: setattr(w, "no_frames", True)),
+        (5.0, lambda w: setattr(w, "no_frames", False)),
+    ]
     result = find(settings, world, detector, world)
     assert result["found"] and not [command for command in world.commands if 2.1 < command[0] < 5.0]
 
@@ -92,7 +118,9 @@ def test_however_it_ends_the_wheels_are_stopped_first(error, tmp_path):
     with pytest.raises(type(error)) as caught:
         find(settings, world, fail, world)
     assert world.commands[-1][1:] == (0.0, 0.0) and world.commands[-2][1:] != (0.0, 0.0)
-    assert order[0][1] < (tmp_path / "run.mcap").stat().st_size, "the recording is finished after the wheels stand"
+    assert order[0][1] < (tmp_path / "run.mcap").stat().st_size, (
+        "the recording is finished after the wheels stand"
+    )
     assert read_recording(tmp_path / "run.mcap").times_s()
     if isinstance(error, UserError):
         assert caught.value.result["found"] is False and caught.value.result["frames"] > 20
@@ -130,7 +158,12 @@ def test_a_frame_that_is_no_picture_is_left_out():
 
     def broken(*args, **kwargs):
         frame = original(*args, **kwargs)
-        return type(frame)(frame.image_id, frame.robot_time_ms, frame.received_s, b"" if frame.image_id % 2 else b"\xff\xd8nonsense")
+        return type(frame)(
+            frame.image_id,
+            frame.robot_time_ms,
+            frame.received_s,
+            b"" if frame.image_id % 2 else b"\xff\xd8nonsense",
+        )
 
     world.next_frame = broken
     result = find(settings, world, detector, world)
@@ -159,7 +192,9 @@ def test_the_picture_reaches_the_detector_in_rgb():
     blue[..., 0] = 255  # BGR
     original, seen = world.next_frame, []
     jpeg = cv2.imencode(".jpg", blue)[1].tobytes()
-    world.next_frame = lambda *a, **k: type(f := original(*a, **k))(f.image_id, f.robot_time_ms, f.received_s, jpeg)
+    world.next_frame = lambda *a, **k: type(f := original(*a, **k))(
+        f.image_id, f.robot_time_ms, f.received_s, jpeg
+    )
     find(settings, world, lambda picture, threshold=None: (seen.append(picture), detector(picture))[1], world)
     assert seen[0][0, 0, 2] > 200 and seen[0][0, 0, 0] < 50
 
@@ -172,7 +207,16 @@ def test_it_drives_no_faster_than_it_was_told():
     assert result["found"] and 25 < max(speeds) <= 30
 
 
-@pytest.mark.parametrize("wrong", [{"seconds": 0}, {"seconds": math.nan}, {"stop_mm": 50}, {"top_mmps": 300}, {"robot": "00e20100", "world": 3}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"seconds": 0},
+        {"seconds": math.nan},
+        {"stop_mm": 50},
+        {"top_mmps": 300},
+        {"robot": "00e20100", "world": 3},
+    ],
+)
 def test_settings_that_make_no_sense(wrong):
     with pytest.raises(UsageError):
         FindSettings(**wrong).check()

@@ -50,9 +50,15 @@ def test_it_stays_with_its_target_among_others():
     for index in range(4):
         tracker.update(index / 15, HERE, [sighting(10, 400)])
     for index in range(4, 40):  # another one comes that is nearer and better seen
-        tracker.update(index / 15, HERE, [sighting(-15, 200, 0.99), sighting(10, 400, 0.5)] if index % 2 else [sighting(-15, 200, 0.99)])
+        tracker.update(
+            index / 15,
+            HERE,
+            [sighting(-15, 200, 0.99), sighting(10, 400, 0.5)] if index % 2 else [sighting(-15, 200, 0.99)],
+        )
     target = tracker.target(40 / 15, HERE)
-    assert math.degrees(target.bearing_rad) == pytest.approx(10, abs=2) and target.distance_mm == pytest.approx(400, abs=20)
+    assert math.degrees(target.bearing_rad) == pytest.approx(
+        10, abs=2
+    ) and target.distance_mm == pytest.approx(400, abs=20)
 
 
 def test_turning_does_not_move_the_target():
@@ -63,7 +69,9 @@ def test_turning_does_not_move_the_target():
         tracker.update(t_s, Pose(0, 0, heading), seen)
     pose = Pose(0, 0, 29 / 15 * math.pi / 2)
     target = tracker.target(29 / 15, pose)
-    assert math.degrees(math.remainder(target.bearing_rad + pose.heading_rad, math.tau)) == pytest.approx(60, abs=1)
+    assert math.degrees(math.remainder(target.bearing_rad + pose.heading_rad, math.tau)) == pytest.approx(
+        60, abs=1
+    )
 
 
 def test_noise_is_smoothed_and_motion_followed():
@@ -98,13 +106,17 @@ def test_history_interpolates_and_unwraps():
     history.add(1.1, Pose(10, 0, math.radians(-170)), 0.2)
     history.add(0.9, Pose(99, 99, 0), 0.0)  # late news is no news
     pose, tilt = history.at(1.05)
-    assert (pose.x_mm, tilt) == pytest.approx((5, 0.1)) and math.degrees(pose.heading_rad) == pytest.approx(180)
+    assert (pose.x_mm, tilt) == pytest.approx((5, 0.1)) and math.degrees(pose.heading_rad) == pytest.approx(
+        180
+    )
     assert history.at(0.0)[0].x_mm == 0 and history.at(9.0)[0].x_mm == 10
 
 
 def test_a_picture_that_was_long_under_way_is_placed_in_its_time():
     clock, rng = CameraClock(), np.random.default_rng(0)
-    for number in range(1, 60):  # states 30 times a second, with 0 to 10 ms of delay; the robot's clock is 1000 s behind
+    for number in range(
+        1, 60
+    ):  # states 30 times a second, with 0 to 10 ms of delay; the robot's clock is 1000 s behind
         clock.note(1000 + number / 30 + rng.uniform(0, 0.01), round(number / 30 * 1000))
     assert clock.lag_s(1001.5 + 0.4, 1500) == pytest.approx(0.4, abs=0.011)
     assert clock.lag_s(1001.5, 1500) <= 0.011

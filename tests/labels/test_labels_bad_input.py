@@ -15,16 +15,18 @@ import cv2
 import numpy as np
 import pytest
 
+from vector_tl.data import dataset
 from vector_tl.errors import UserError
 from vector_tl.labels import archive, importing
-from vector_tl.data import dataset
 from vector_tl.labels.check import check
 from vector_tl.labels.importing import import_data
 from vector_tl.labels.settings import CheckSettings, ImportSettings
 
 
 def jpeg(width: int = 64, height: int = 36) -> bytes:
-    return cv2.imencode(".jpg", np.random.default_rng(0).integers(0, 255, (height, width, 3)).astype(np.uint8))[1].tobytes()
+    return cv2.imencode(
+        ".jpg", np.random.default_rng(0).integers(0, 255, (height, width, 3)).astype(np.uint8)
+    )[1].tobytes()
 
 
 def vast_png() -> bytes:
@@ -34,7 +36,10 @@ def vast_png() -> bytes:
 
 
 def snapshot(folder: Path) -> dict[str, str]:
-    return {str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest() if p.is_file() else "" for p in sorted(folder.rglob("*"))}
+    return {
+        str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest() if p.is_file() else ""
+        for p in sorted(folder.rglob("*"))
+    }
 
 
 @pytest.fixture
@@ -117,7 +122,9 @@ def test_coco(data, tmp_path, table):
     (tmp_path / "in" / "p.jpg").write_bytes(jpeg())
     (tmp_path / "in" / "t.json").write_text(json.dumps(table))
     if table["images"] != 3 and ".." in table["images"][0]["file_name"]:
-        told = import_data(ImportSettings(source=tmp_path / "in", data=data))  # the picture that is there comes in, unlabelled
+        told = import_data(
+            ImportSettings(source=tmp_path / "in", data=data)
+        )  # the picture that is there comes in, unlabelled
         assert told["boxes"] == 0 and "not there" in told["set_aside"][0]["why"]
     else:
         refused(tmp_path / "in", data)
@@ -134,7 +141,9 @@ def test_coco_with_nan_and_broken_json(data, tmp_path):
 
 VOC = "<annotation><size><width>{w}</width><height>36</height></size><object><name>vector</name><bndbox>{box}</bndbox></object></annotation>"
 CORNERS = "<xmin>{}</xmin><ymin>2</ymin><xmax>{}</xmax><ymax>20</ymax>"
-BOMB = '<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;">]>' + VOC.format(w=64, box=CORNERS.format(1, 9))
+BOMB = '<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;">]>' + VOC.format(
+    w=64, box=CORNERS.format(1, 9)
+)
 VOC_TEXTS = {
     "entities": BOMB, "a file of this computer": '<!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/passwd">]><annotation>&a;</annotation>',
     "not closed": "<annotation>",
@@ -189,7 +198,9 @@ def zipped(path: Path, entries: dict[str, bytes], link: str | None = None) -> Pa
     return path
 
 
-@pytest.mark.parametrize("name", ["../out.jpg", "a/../../out.jpg", "/tmp/out.jpg", "..\\out.jpg", "C:\\out.jpg"])
+@pytest.mark.parametrize(
+    "name", ["../out.jpg", "a/../../out.jpg", "/tmp/out.jpg", "..\\out.jpg", "C:\\out.jpg"]
+)
 def test_zip_that_leads_out(data, tmp_path, name):
     assert "leads out" in refused(zipped(tmp_path / "a.zip", {name: jpeg()}), data)
     assert not (tmp_path / "out.jpg").exists() and not (data / "out.jpg").exists()
@@ -299,10 +310,13 @@ def test_killed_in_the_middle_leaves_nothing_that_counts(data, tmp_path, monkeyp
 WRONG = {
     "broken picture": lambda d: (d / "images/mine/b.jpg").write_bytes(jpeg()[:300]),
     "broken label": lambda d: (d / "labels/mine/a.txt").write_text("0 2 2 2 2"),
-    "label without picture": lambda d: (d / "labels/mine/z.txt").write_text(""), "tiny box": lambda d: (d / "labels/mine/a.txt").write_text("0 .5 .5 .001 .5"),
+    "label without picture": lambda d: (d / "labels/mine/z.txt").write_text(""),
+    "tiny box": lambda d: (d / "labels/mine/a.txt").write_text("0 .5 .5 .001 .5"),
     "double box": lambda d: (d / "labels/mine/a.txt").write_text("0 .5 .5 .4 .4\n0 .5 .5 .41 .4"),
     "session without pictures": lambda d: dataset.write_splits(d, {"mine": "train", "gone": "val"}),
-    "session without split": lambda d: dataset.write_item(d, "new", "n", jpeg(80, 40), np.zeros((0, 4)), (80, 40)),
+    "session without split": lambda d: dataset.write_item(
+        d, "new", "n", jpeg(80, 40), np.zeros((0, 4)), (80, 40)
+    ),
     "same file": lambda d: (d / "images/mine/c.jpg").write_bytes((d / "images/mine/a.jpg").read_bytes()),
 }
 
@@ -318,9 +332,19 @@ def test_check_finds_it(data, kind):
 def test_check_finds_near_doubles_across_splits(data):
     soft = cv2.resize(np.random.default_rng(1).integers(0, 255, (5, 9, 3)).astype(np.uint8), (320, 180))
     for session, picture in (("one", soft), ("two", cv2.convertScaleAbs(soft, alpha=1.01))):
-        dataset.write_item(data, session, "p", cv2.imencode(".png", picture)[1].tobytes(), np.zeros((0, 4)), (320, 180), ".png")
+        dataset.write_item(
+            data,
+            session,
+            "p",
+            cv2.imencode(".png", picture)[1].tobytes(),
+            np.zeros((0, 4)),
+            (320, 180),
+            ".png",
+        )
     dataset.write_splits(data, {"mine": "train", "one": "train", "two": "test"})
-    assert [problem["kind"] for problem in check(CheckSettings(data=data))["problems"]] == ["near double across splits"]
+    assert [problem["kind"] for problem in check(CheckSettings(data=data))["problems"]] == [
+        "near double across splits"
+    ]
     dataset.write_splits(data, {"mine": "train", "one": "test", "two": "test"})
     assert check(CheckSettings(data=data))["problems"] == []
 
@@ -328,7 +352,9 @@ def test_check_finds_near_doubles_across_splits(data):
 def test_the_report_stands_alone(data, tmp_path):
     check(CheckSettings(data=data, report=tmp_path / "r.html"))
     page = (tmp_path / "r.html").read_text()
-    assert "Nothing wrong was found" in page and "src='http" not in page and page.count("data:image/jpeg") == 1
+    assert (
+        "Nothing wrong was found" in page and "src='http" not in page and page.count("data:image/jpeg") == 1
+    )
     with pytest.raises(UserError, match="exists already"):
         check(CheckSettings(data=data, report=tmp_path / "r.html"))
 

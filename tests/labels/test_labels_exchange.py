@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vector_tl.errors import UserError
 from vector_tl.data import dataset
+from vector_tl.errors import UserError
 from vector_tl.labels.exporting import export_data
 from vector_tl.labels.importing import import_data
 from vector_tl.labels.settings import ExportSettings, ImportSettings
@@ -19,7 +19,9 @@ FORMS = ("yolo", "coco", "voc")
 
 
 def jpeg(width: int, height: int, seed: int = 0) -> bytes:
-    return cv2.imencode(".jpg", np.random.default_rng(seed).integers(0, 255, (height, width, 3)).astype(np.uint8))[1].tobytes()
+    return cv2.imencode(
+        ".jpg", np.random.default_rng(seed).integers(0, 255, (height, width, 3)).astype(np.uint8)
+    )[1].tobytes()
 
 
 HARD = {
@@ -64,14 +66,18 @@ def test_round_trip(tmp_path, form, zipped):
     same(boxes_of(data), boxes_of(tmp_path / "back"), dict.fromkeys(HARD, 1e-6))
     assert dataset.read_splits(tmp_path / "back") == dataset.read_splits(data)
     for (session, name), _ in HARD.items():
-        assert (tmp_path / "back" / "images" / session / f"{name}.jpg").read_bytes() == (data / "images" / session / f"{name}.jpg").read_bytes()
+        assert (tmp_path / "back" / "images" / session / f"{name}.jpg").read_bytes() == (
+            data / "images" / session / f"{name}.jpg"
+        ).read_bytes()
 
 
 def test_round_trip_of_whole_pixels(tmp_path):
     data = make(tmp_path / "data")
     export_data(ExportSettings(out=tmp_path / "out", data=data, format="voc"))
     import_data(ImportSettings(source=tmp_path / "out", data=tmp_path / "back"))
-    same(boxes_of(data), boxes_of(tmp_path / "back"), {key: 1.0 / min(size) for key, (size, _) in HARD.items()})
+    same(
+        boxes_of(data), boxes_of(tmp_path / "back"), {key: 1.0 / min(size) for key, (size, _) in HARD.items()}
+    )
 
 
 @settings(max_examples=25, deadline=None)
@@ -79,7 +85,13 @@ def test_round_trip_of_whole_pixels(tmp_path):
 def test_any_box_survives(tmp_path_factory, corners, width, height):
     tmp = tmp_path_factory.mktemp("any")
     boxes = [sorted((a, c)) + sorted((b, d)) for a, b, c, d in corners]
-    boxes = np.array([[x1 * width, y1 * height, x2 * width, y2 * height] for x1, x2, y1, y2 in boxes if (x2 - x1) * width > 2 and (y2 - y1) * height > 2])
+    boxes = np.array(
+        [
+            [x1 * width, y1 * height, x2 * width, y2 * height]
+            for x1, x2, y1, y2 in boxes
+            if (x2 - x1) * width > 2 and (y2 - y1) * height > 2
+        ]
+    )
     boxes = np.unique(boxes.reshape(-1, 4), axis=0)
     dataset.write_item(tmp / "data", "s", "n", jpeg(width, height), boxes, (width, height))
     for form in FORMS:
@@ -96,9 +108,13 @@ def test_readers_of_others_agree(tmp_path, form):
     export_data(ExportSettings(out=out, data=data, format=form))
     for split, session in (("train", "küche mit fenster"), ("val", "b"), ("test", "c")):
         if form == "yolo":
-            read = supervision.DetectionDataset.from_yolo(str(out / "images" / split), str(out / "labels" / split), str(out / "data.yaml"))
+            read = supervision.DetectionDataset.from_yolo(
+                str(out / "images" / split), str(out / "labels" / split), str(out / "data.yaml")
+            )
         elif form == "coco":
-            read = supervision.DetectionDataset.from_coco(str(out / split), str(out / split / "_annotations.coco.json"))
+            read = supervision.DetectionDataset.from_coco(
+                str(out / split), str(out / split / "_annotations.coco.json")
+            )
         else:
             read = supervision.DetectionDataset.from_pascal_voc(str(out / split), str(out / split))
         told = {Path(path).stem.split("__")[1]: detections for path, _, detections in read}
@@ -108,7 +124,10 @@ def test_readers_of_others_agree(tmp_path, form):
             assert len(detections) == len(boxes)
             if boxes:
                 far = np.abs(detections.xyxy[:, None] - np.array(boxes)[None]).max(axis=2).min(axis=1)
-                assert (far <= (0.01 if form != "voc" else 1.01)).all(), (name, far)  # supervision's own numbers are single precision
+                assert (far <= (0.01 if form != "voc" else 1.01)).all(), (
+                    name,
+                    far,
+                )  # supervision's own numbers are single precision
 
 
 def roboflow(folder: Path) -> Path:
@@ -116,21 +135,33 @@ def roboflow(folder: Path) -> Path:
         (folder / split / "images").mkdir(parents=True)
         (folder / split / "labels").mkdir()
         (folder / split / "images" / "a_jpg.rf.123.jpg").write_bytes(jpeg(64, 36))
-        (folder / split / "labels" / "a_jpg.rf.123.txt").write_text("1 0.5 0.5 0.25 0.5\n0 0.1 0.1 0.1 0.1\n2 0.1 0.1 0.3 0.1 0.3 0.4\n")
-    (folder / "data.yaml").write_text("names:\n- cup\n- vector\n- Vector-back\nnc: 3\ntrain: ../train/images\n")
+        (folder / split / "labels" / "a_jpg.rf.123.txt").write_text(
+            "1 0.5 0.5 0.25 0.5\n0 0.1 0.1 0.1 0.1\n2 0.1 0.1 0.3 0.1 0.3 0.4\n"
+        )
+    (folder / "data.yaml").write_text(
+        "names:\n- cup\n- vector\n- Vector-back\nnc: 3\ntrain: ../train/images\n"
+    )
     return folder
 
 
 def test_as_roboflow_exports_it(tmp_path):
     told = import_data(ImportSettings(source=roboflow(tmp_path / "in"), data=tmp_path / "data", session="rf"))
-    assert told["sessions"] == ["rf-test", "rf-train", "rf-val"] and told["classes_ignored"] == {"cup": 3} and told["boxes"] == 6
+    assert (
+        told["sessions"] == ["rf-test", "rf-train", "rf-val"]
+        and told["classes_ignored"] == {"cup": 3}
+        and told["boxes"] == 6
+    )
     assert dataset.read_splits(tmp_path / "data") == {"rf-train": "train", "rf-val": "val", "rf-test": "test"}
     box, around = boxes_of(tmp_path / "data")["rf-train", "a_jpg.rf.123"]
-    assert box == pytest.approx([0.375, 0.25, 0.625, 0.75], abs=1e-6) and around == pytest.approx([0.1, 0.1, 0.3, 0.4], abs=1e-6)
+    assert box == pytest.approx([0.375, 0.25, 0.625, 0.75], abs=1e-6) and around == pytest.approx(
+        [0.1, 0.1, 0.3, 0.4], abs=1e-6
+    )
 
 
 def test_several_classes_to_one(tmp_path):
-    told = import_data(ImportSettings(source=roboflow(tmp_path / "in"), data=tmp_path / "data", classes=("cup", "vector")))
+    told = import_data(
+        ImportSettings(source=roboflow(tmp_path / "in"), data=tmp_path / "data", classes=("cup", "vector"))
+    )
     assert told["boxes"] == 6 and told["classes_ignored"] == {"Vector-back": 3}
 
 
@@ -150,12 +181,17 @@ def test_frames_of_a_video_that_show_something_new(tmp_path):
         stream = container.add_stream("libx264", rate=10)
         stream.width, stream.height, stream.pix_fmt = 64, 36, "yuv420p"
         for i in range(20):
-            picture = cv2.resize(np.random.default_rng(i // 5).integers(0, 255, (5, 8, 3)).astype(np.uint8), (64, 36))
+            picture = cv2.resize(
+                np.random.default_rng(i // 5).integers(0, 255, (5, 8, 3)).astype(np.uint8), (64, 36)
+            )
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         container.mux(stream.encode())
     told = import_data(ImportSettings(source=tmp_path / "v.mp4", data=tmp_path / "data"))
     assert told["form"] == "video" and told["pictures"] == 4
-    assert import_data(ImportSettings(source=tmp_path / "v.mp4", data=tmp_path / "all", novelty=0))["pictures"] == 20
+    assert (
+        import_data(ImportSettings(source=tmp_path / "v.mp4", data=tmp_path / "all", novelty=0))["pictures"]
+        == 20
+    )
 
 
 def test_existing_exports_are_kept(tmp_path):

@@ -7,10 +7,10 @@ import cv2
 import numpy as np
 import pytest
 
+from vector_tl.data import dataset
 from vector_tl.errors import UserError
 from vector_tl.files import write_atomic
 from vector_tl.labels import review
-from vector_tl.data import dataset
 from vector_tl.labels.journal import Journal
 from vector_tl.labels.review import Conflict, Desk, Effort, NotThere
 from vector_tl.labels.review_queue import Queue, agreement
@@ -39,8 +39,12 @@ def desk(data):
     desk.close()
 
 
-def save(desk: Desk, name: str = "a", boxes=BOX, tab: str = "one", session: str = "s", action: str = "save") -> dict:
-    return desk.decide(session, name, desk.state(session, name).version, action, boxes, tab, Effort(2.0, 1, 0, 1))
+def save(
+    desk: Desk, name: str = "a", boxes=BOX, tab: str = "one", session: str = "s", action: str = "save"
+) -> dict:
+    return desk.decide(
+        session, name, desk.state(session, name).version, action, boxes, tab, Effort(2.0, 1, 0, 1)
+    )
 
 
 def label(data: Path, name: str = "a", session: str = "s") -> str | None:
@@ -49,7 +53,11 @@ def label(data: Path, name: str = "a", session: str = "s") -> str | None:
 
 
 def tree(folder: Path, *without: str) -> dict[str, bytes]:
-    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file() and p.relative_to(folder).parts[0] not in without}
+    return {
+        str(p.relative_to(folder)): p.read_bytes()
+        for p in sorted(folder.rglob("*"))
+        if p.is_file() and p.relative_to(folder).parts[0] not in without
+    }
 
 
 def test_saved_at_once_and_undone_after_a_restart(data):
@@ -62,7 +70,12 @@ def test_saved_at_once_and_undone_after_a_restart(data):
     assert label(data, "b") == ""
     desk.close()
     desk = Desk(data)
-    assert desk.pace() == {"decisions": 2, "seconds_median": 2.0, "actions_suggested": 2.0, "actions_unsuggested": None}
+    assert desk.pace() == {
+        "decisions": 2,
+        "seconds_median": 2.0,
+        "actions_suggested": 2.0,
+        "actions_unsuggested": None,
+    }
     assert desk.undo("another tab") == {"session": "s", "name": "b", "undone": "save"}
     assert desk.undo("another tab")["name"] == "a"
     with pytest.raises(UserError, match="nothing to undo"):
@@ -99,7 +112,9 @@ def test_a_label_changed_by_hand_stays(desk, data):
 def test_bin_and_back(desk, data):
     before = tree(data, "review")
     save(desk, "labelled", None, session="t", action="bin")
-    assert (data / "bin" / "images" / "t" / "labelled.jpg").exists() and (data / "bin" / "labels" / "t" / "labelled.txt").exists()
+    assert (data / "bin" / "images" / "t" / "labelled.jpg").exists() and (
+        data / "bin" / "labels" / "t" / "labelled.txt"
+    ).exists()
     assert not (data / "images" / "t" / "labelled.jpg").exists() and label(data, "labelled", "t") is None
     assert [row["name"] for row in Queue(data).listed("bin", None)["pictures"]] == ["labelled"]
     with pytest.raises(UserError, match="bring it back"):
@@ -135,7 +150,9 @@ def test_keep_leaves_the_label_to_the_letter(data):
     desk.close()
 
 
-@pytest.mark.parametrize("boxes", [[[70, 2, 90, 20]], [[1, 1, 1.00001, 1.00001]], [[8, 8, 32, 24], [-9, -9, -1, -1]]])
+@pytest.mark.parametrize(
+    "boxes", [[[70, 2, 90, 20]], [[1, 1, 1.00001, 1.00001]], [[8, 8, 32, 24], [-9, -9, -1, -1]]]
+)
 def test_a_box_that_would_vanish_is_refused(desk, data, boxes):
     before = tree(data)
     with pytest.raises(UserError, match="outside the picture"):
@@ -165,7 +182,9 @@ def test_a_decision_cut_off_by_a_crash_is_carried_out_once(data, monkeypatch, ac
     else:  # the label is written, its suggestion not yet marked
         monkeypatch.setattr(review, "mark", killed)
     with pytest.raises(Killed):
-        desk.undo("one") if action == "undo" else save(desk, "b", BOX if action == "save" else None, action=action)
+        desk.undo("one") if action == "undo" else save(
+            desk, "b", BOX if action == "save" else None, action=action
+        )
     monkeypatch.undo()
     desk.close()
     again = Desk(data)
@@ -237,7 +256,9 @@ def test_the_most_doubtful_come_first(data):
     assert listed["counts"] == {"unlabelled": 3, "suggested": 2, "disagreement": 1, "all": 4, "bin": 0}
     assert [row["name"] for row in queue.listed("disagreement", None)["pictures"]] == ["labelled"]
     assert [row["name"] for row in queue.listed("unlabelled", "t")["pictures"]] == []
-    write_atomic(dataset.label_path(data, "s", "b"), "garbage\n")  # seen although the queue has read the folder before
+    write_atomic(
+        dataset.label_path(data, "s", "b"), "garbage\n"
+    )  # seen although the queue has read the folder before
     listed = queue.listed("unlabelled", None)
     assert [row["name"] for row in listed["pictures"]] == ["b", "a", "c d é"]
 
@@ -262,7 +283,9 @@ def test_a_broken_label_or_picture_is_shown_with_the_reason(desk, data):
 def test_carry_gives_suggestions_and_undo_takes_them_back(desk, data):
     save(desk)
     carried = desk.carry("s", "a")
-    assert [at["name"] for at in carried["carried"]] == ["b", "c d é"] and carried["frames"] == 2  # the pictures are the same
+    assert [at["name"] for at in carried["carried"]] == ["b", "c d é"] and carried[
+        "frames"
+    ] == 2  # the pictures are the same
     assert label(data, "b") is None
     desk.undo("one")
     assert [s.source for s in read_suggestions(data, "s", "b")[0]] == [MODEL]
@@ -272,7 +295,14 @@ def test_carry_gives_suggestions_and_undo_takes_them_back(desk, data):
 
 @pytest.mark.parametrize(
     ("a", "b", "expected"),
-    [([], [], 1), ([[0, 0, 1, 1]], [], 0), ([[0, 0, 1, 1]], [[0, 0, 1, 1]], 1), ([[0, 0, 2, 1], [5, 5, 6, 6]], [[5, 5, 6, 6], [0, 0, 1, 1]], 0.5)],
+    [
+        ([], [], 1),
+        ([[0, 0, 1, 1]], [], 0),
+        ([[0, 0, 1, 1]], [[0, 0, 1, 1]], 1),
+        ([[0, 0, 2, 1], [5, 5, 6, 6]], [[5, 5, 6, 6], [0, 0, 1, 1]], 0.5),
+    ],
 )
 def test_agreement(a, b, expected):
-    assert agreement(np.array(a, float).reshape(-1, 4), np.array(b, float).reshape(-1, 4)) == pytest.approx(expected)
+    assert agreement(np.array(a, float).reshape(-1, 4), np.array(b, float).reshape(-1, 4)) == pytest.approx(
+        expected
+    )

@@ -6,14 +6,14 @@ import threading
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from support import chromium
 import cv2
 import numpy as np
 import pytest
-from support.review_trial import Person, Server, trial
 
-from vector_tl.errors import UserError
+from support import chromium
+from support.review_trial import Person, Server, trial
 from vector_tl.data import dataset
+from vector_tl.errors import UserError
 from vector_tl.labels.review import Desk
 from vector_tl.labels.review_server import ReviewServer, review
 from vector_tl.labels.review_settings import ReviewSettings
@@ -39,7 +39,12 @@ def make(folder: Path, count: int, seed: int = 0) -> dict[tuple[str, str], np.nd
         suggested = np.zeros((0, 4)) if index % 7 == 4 else box[None] + off * np.array([-1, 1, 1, 0.5])
         if index % 7 == 6:
             suggested = np.concatenate([suggested, [[500, 250, 560, 300]]])
-        put_suggestion(folder, *key, suggestion(MODEL, "m", "d", 0.5, rng.uniform(), suggested, [0.9, 0.6][: len(suggested)]), SIZE)
+        put_suggestion(
+            folder,
+            *key,
+            suggestion(MODEL, "m", "d", 0.5, rng.uniform(), suggested, [0.9, 0.6][: len(suggested)]),
+            SIZE,
+        )
         truth[key] = boxes
     return truth
 
@@ -49,7 +54,9 @@ def served(tmp_path):
     make(tmp_path / "data", 2)
     desk = Desk(tmp_path / "data")
     server = ReviewServer(desk, ReviewSettings(data=tmp_path / "data"))
-    server.capture_signals = lambda: __import__("contextlib").nullcontext()  # only the main thread may have handlers
+    server.capture_signals = lambda: __import__(
+        "contextlib"
+    ).nullcontext()  # only the main thread may have handlers
     thread = threading.Thread(target=server.run, kwargs={"sockets": [server.socket]})
     thread.start()
     yield server, desk
@@ -58,13 +65,17 @@ def served(tmp_path):
     desk.close()
 
 
-def ask(server: ReviewServer, path: str, body: dict | bytes | None = None, **headers) -> tuple[int, bytes, dict]:
+def ask(
+    server: ReviewServer, path: str, body: dict | bytes | None = None, **headers
+) -> tuple[int, bytes, dict]:
     where = urlsplit(server.url)
     connection = http.client.HTTPConnection(where.hostname, where.port, timeout=10)
     data = json.dumps(body).encode() if isinstance(body, dict) else body
     given = {"Content-Type": "application/json"} if data is not None else {}
     given |= {name.replace("_", "-"): value for name, value in headers.items()}
-    connection.request("GET" if data is None else "POST", path if path.startswith("/") else where.path + path, data, given)
+    connection.request(
+        "GET" if data is None else "POST", path if path.startswith("/") else where.path + path, data, given
+    )
     answer = connection.getresponse()
     content = answer.read(), dict(answer.getheaders())
     connection.close()
@@ -88,7 +99,10 @@ def test_strangers_are_kept_out(served):
     for path, headers, expected in cases:
         assert ask(server, path, **headers)[0] == expected, (path, headers)
     headers = ask(server, "")[2]
-    assert "default-src 'none'" in headers["content-security-policy"] and headers["referrer-policy"] == "no-referrer"
+    assert (
+        "default-src 'none'" in headers["content-security-policy"]
+        and headers["referrer-policy"] == "no-referrer"
+    )
 
 
 BOXES = [[1, 1, 9, 9]]
@@ -106,7 +120,15 @@ BOXES = [[1, 1, 9, 9]]
 )  # fmt: skip
 def test_bad_decisions_change_nothing(served, change):
     server, desk = served
-    good = {"session": "room 0", "name": "000 ü", "version": desk.state("room 0", "000 ü").version, "action": "save", "boxes": BOXES, "tab": "t", "effort": {}}
+    good = {
+        "session": "room 0",
+        "name": "000 ü",
+        "version": desk.state("room 0", "000 ü").version,
+        "action": "save",
+        "boxes": BOXES,
+        "tab": "t",
+        "effort": {},
+    }
     status, content, _ = ask(server, "decide", good | change)
     assert status == 400 and json.loads(content)["error"]
     assert desk.state("room 0", "000 ü").label is None and not desk.journal.decisions
@@ -118,7 +140,12 @@ def test_bad_decisions_change_nothing(served, change):
 
 def test_bodies_that_are_none(served):
     server, _ = served
-    assert ask(server, "decide", b"[]")[0] == ask(server, "decide", b"\xff")[0] == ask(server, "decide", b"[" * 60_000)[0] == 400
+    assert (
+        ask(server, "decide", b"[]")[0]
+        == ask(server, "decide", b"\xff")[0]
+        == ask(server, "decide", b"[" * 60_000)[0]
+        == 400
+    )
     assert ask(server, "decide", b"{" + b" " * 100_000)[0] == 400
     assert ask(server, "undo", b"{}", Content_Type="text/plain")[0] == 415
     assert ask(server, "decide")[0] == 405
@@ -126,9 +153,21 @@ def test_bodies_that_are_none(served):
 
 def test_large_pictures_are_served_as_wide_as_asked(served, tmp_path):
     server, _ = served
-    dataset.write_item(tmp_path / "data", "big", "x", cv2.imencode(".png", np.zeros((900, 3000, 3), np.uint8))[1].tobytes(), None, (3000, 900), ".png")
+    dataset.write_item(
+        tmp_path / "data",
+        "big",
+        "x",
+        cv2.imencode(".png", np.zeros((900, 3000, 3), np.uint8))[1].tobytes(),
+        None,
+        (3000, 900),
+        ".png",
+    )
     status, content, headers = ask(server, "image?session=big&name=x&width=640")
-    assert status == 200 and headers["content-type"] == "image/jpeg" and dataset.decode(content).shape == (192, 640, 3)
+    assert (
+        status == 200
+        and headers["content-type"] == "image/jpeg"
+        and dataset.decode(content).shape == (192, 640, 3)
+    )
     assert ask(server, "image?session=big&name=x&width=4000")[2]["content-type"] == "image/png"
 
 
@@ -149,7 +188,10 @@ def test_decisions_by_keyboard_and_mouse_survive_a_kill(tmp_path):
     truth = make(tmp_path / "data", 18)
     result = trial(tmp_path / "data", truth, 16)
     assert result["pictures"] == 16
-    assert all(result["ways"][way] for way in ("accepted", "adjusted", "rejected", "drawn", "undone", "binned", "skipped")), result
+    assert all(
+        result["ways"][way]
+        for way in ("accepted", "adjusted", "rejected", "drawn", "undone", "binned", "skipped")
+    ), result
 
 
 @in_browser
@@ -166,7 +208,9 @@ def test_two_tabs_cannot_lose_each_others_work(tmp_path):
         saved = dataset.label_path(tmp_path / "data", *key).read_text()
         two.draw(np.array([10, 10, 60, 60]))
         two.page.key("Enter")
-        two.page.wait("!desk.busy && document.getElementById('message').textContent.includes('changed elsewhere')")
+        two.page.wait(
+            "!desk.busy && document.getElementById('message').textContent.includes('changed elsewhere')"
+        )
         assert two.key() == key and two.page.run("desk.picture.labelled && desk.source") == "label"
         two.page.key("m")  # what was drawn here is not lost either
         assert [10, 10, 60, 60] in two.boxes().round(0).tolist()
@@ -174,7 +218,9 @@ def test_two_tabs_cannot_lose_each_others_work(tmp_path):
         server.end()
         one.page.key("n")  # nobody answers: said, and nothing pretended
         one.page.wait("!document.getElementById('trouble').hidden")
-        assert one.page.run("document.getElementById('trouble').textContent").startswith("The server does not answer")
+        assert one.page.run("document.getElementById('trouble').textContent").startswith(
+            "The server does not answer"
+        )
     finally:
         browser.close()
         server.end()

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vector_tl.errors import UsageError, UserError
 from vector_tl.data import dataset
+from vector_tl.errors import UsageError, UserError
 from vector_tl.labels.settings import SplitSettings
 from vector_tl.labels.splits import divide, split
 
@@ -43,9 +43,20 @@ def test_new_sessions_change_nothing_for_the_old_ones(tmp_path):
     assert dataset.read_splits(tmp_path).keys() == after.keys() and dataset.read_splits(tmp_path) != after
 
 
-@given(st.dictionaries(st.text("abc", min_size=1, max_size=4), st.tuples(st.integers(1, 30), st.integers(0, 30)), min_size=3, max_size=20), st.integers(0, 5))
+@given(
+    st.dictionaries(
+        st.text("abc", min_size=1, max_size=4),
+        st.tuples(st.integers(1, 30), st.integers(0, 30)),
+        min_size=3,
+        max_size=20,
+    ),
+    st.integers(0, 5),
+)
 def test_nobody_is_left_out_and_no_split_stays_empty(sessions, seed):
-    pictures, negatives = Counter({s: n for s, (n, _) in sessions.items()}), Counter({s: min(n, e) for s, (n, e) in sessions.items()})
+    pictures, negatives = (
+        Counter({s: n for s, (n, _) in sessions.items()}),
+        Counter({s: min(n, e) for s, (n, e) in sessions.items()}),
+    )
     chosen = divide(list(sessions), {}, pictures, negatives, (70.0, 15.0, 15.0), seed)
     assert chosen.keys() == sessions.keys() and set(chosen.values()) == {"train", "val", "test"}
     assert chosen == divide(list(sessions)[::-1], {}, pictures, negatives, (70.0, 15.0, 15.0), seed)

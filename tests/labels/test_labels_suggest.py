@@ -7,9 +7,9 @@ import cv2
 import numpy as np
 import pytest
 
+from vector_tl.data import dataset
 from vector_tl.detect.engine import Detections
 from vector_tl.errors import UsageError, UserError
-from vector_tl.data import dataset
 from vector_tl.labels.review_settings import SuggestSettings
 from vector_tl.labels.suggest import suggest
 from vector_tl.labels.suggest_carry import carry
@@ -30,17 +30,23 @@ from vector_tl.labels.suggestions import (
 def scene(x: float, y: float, size: float = 40, seed: int = 3) -> np.ndarray:
     """A picture (180, 320, 3) with a mottled square at x, y on mottled ground."""
     rng = np.random.default_rng(seed)
-    ground = cv2.resize(rng.integers(60, 120, (18, 32, 3), np.uint8), (320, 180), interpolation=cv2.INTER_CUBIC)
+    ground = cv2.resize(
+        rng.integers(60, 120, (18, 32, 3), np.uint8), (320, 180), interpolation=cv2.INTER_CUBIC
+    )
     thing = rng.integers(0, 256, (8, 8, 3), np.uint8)
     transform = np.float32([[size / 8, 0, x], [0, size / 8, y]])
     mask = cv2.warpAffine(np.full((8, 8), 255, np.uint8), transform, (320, 180), flags=cv2.INTER_NEAREST)
-    return np.where(mask[..., None] > 0, cv2.warpAffine(thing, transform, (320, 180), flags=cv2.INTER_NEAREST), ground)
+    return np.where(
+        mask[..., None] > 0, cv2.warpAffine(thing, transform, (320, 180), flags=cv2.INTER_NEAREST), ground
+    )
 
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
     for index in range(6):
-        jpeg = cv2.imencode(".jpg", scene(50 + 12 * index, 60 + 4 * index, 40 + 2 * index)[:, :, ::-1])[1].tobytes()
+        jpeg = cv2.imencode(".jpg", scene(50 + 12 * index, 60 + 4 * index, 40 + 2 * index)[:, :, ::-1])[
+            1
+        ].tobytes()
         boxes = None if index else np.array([[50, 60, 90, 100]])
         dataset.write_item(tmp_path, "s", f"{index:03d}", jpeg, boxes, (320, 180))
     return tmp_path
@@ -52,7 +58,15 @@ def one(by: str = "m", digest: str = "a" * 64, score: float = 0.9, source: str =
 
 @pytest.mark.parametrize(
     ("scores", "threshold", "expected"),
-    [([], 0.5, 0), ([0.5], 0.5, 1), ([1.0], 0.5, 0), ([0.0], 0.5, 0), ([0.99, 0.45], 0.5, 0.9), ([0.75], 0.5, 0.5), ([0.98], 0.98, 1)],
+    [
+        ([], 0.5, 0),
+        ([0.5], 0.5, 1),
+        ([1.0], 0.5, 0),
+        ([0.0], 0.5, 0),
+        ([0.99, 0.45], 0.5, 0.9),
+        ([0.75], 0.5, 0.5),
+        ([0.98], 0.98, 1),
+    ],
 )
 def test_doubt_is_nearness_to_the_threshold(scores, threshold, expected):
     assert doubt(scores, threshold) == pytest.approx(expected)
@@ -65,7 +79,11 @@ def test_a_source_replaces_only_its_own_undecided_suggestion(tmp_path):
     put_suggestion(tmp_path, "s", "n", one("000", "", source=CARRIED), size)
     put_suggestion(tmp_path, "s", "n", one("m", "b" * 64, 0.7), size)  # the model was trained again
     found, size_wh = read_suggestions(tmp_path, "s", "n")
-    assert size_wh == size and [(s.by, s.digest[:1]) for s in found] == [("other", "a"), ("000", ""), ("m", "b")]
+    assert size_wh == size and [(s.by, s.digest[:1]) for s in found] == [
+        ("other", "a"),
+        ("000", ""),
+        ("m", "b"),
+    ]
     mark(tmp_path, "s", "n", [found[2].id], decided=True)
     assert not put_suggestion(tmp_path, "s", "n", one("m", "b" * 64, 0.7), size)  # answered before
     assert put_suggestion(tmp_path, "s", "n", one("m", "c" * 64), size)
@@ -84,7 +102,17 @@ def test_none_is_a_suggestion_too_and_weak_boxes_are_kept_aside(tmp_path):
     assert read_suggestions(tmp_path, "s", "missing") == ([], (1, 1))
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{}", '{"size_wh": [0, 1], "suggestions": []}', '{"size_wh": [9, 9], "suggestions": [{"source": 1}]}', "\xff"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"size_wh": [0, 1], "suggestions": []}',
+        '{"size_wh": [9, 9], "suggestions": [{"source": 1}]}',
+        "\xff",
+    ],
+)
 def test_broken_files_are_told_in_a_sentence(tmp_path, content):
     path = suggestions_path(tmp_path, "s", "n")
     path.parent.mkdir(parents=True)
@@ -101,7 +129,10 @@ class KnownDetector:
     def batch(self, pictures, threshold):
         assert threshold <= 0.05
         scores = np.float32([0.9, 0.4, 0.1])
-        return [Detections(np.float32([[10, 10, 60, 60], [100, 100, 130, 130], [0, 0, 9, 9]]), scores) for _ in pictures]
+        return [
+            Detections(np.float32([[10, 10, 60, 60], [100, 100, 130, 130], [0, 0, 9, 9]]), scores)
+            for _ in pictures
+        ]
 
 
 @pytest.fixture
@@ -119,7 +150,11 @@ def test_by_model_suggestions_lie_apart_from_labels(data, known_model):
     assert (result["pictures"], result["boxes"], result["answered"], result["unreadable"]) == (6, 6, 0, 1)
     assert dataset.digest(data) == labels_before
     (found,), size_wh = read_suggestions(data, "s", "003")
-    assert size_wh == (320, 180) and found.boxes_xyxy.tolist() == [[10, 10, 60, 60]] and [box[4] for box in found.boxes] == [0.9, 0.4]
+    assert (
+        size_wh == (320, 180)
+        and found.boxes_xyxy.tolist() == [[10, 10, 60, 60]]
+        and [box[4] for box in found.boxes] == [0.9, 0.4]
+    )
     assert found.doubt == pytest.approx(0.4 / 0.6, abs=1e-3)
     mark(data, "s", "003", [found.id], decided=True)
     again = suggest(SuggestSettings(data=data, model=known_model, session="s"))

@@ -29,7 +29,9 @@ def offline(monkeypatch, tmp_path):
     monkeypatch.delenv("VECTOR_TL_COCO", raising=False)
 
 
-@pytest.mark.parametrize(("arch", "anchors", "parameters"), [(ARCHS[0], 1917, 3.1e6), (ARCHS[1], 3234, 2.2e6)])
+@pytest.mark.parametrize(
+    ("arch", "anchors", "parameters"), [(ARCHS[0], 1917, 3.1e6), (ARCHS[1], 3234, 2.2e6)]
+)
 def test_shapes(arch, anchors, parameters):
     model = build(arch, "scratch").eval()
     width, height = model.size_wh
@@ -40,7 +42,7 @@ def test_shapes(arch, anchors, parameters):
     assert raw["cls_logits"].shape == (2, anchors, 1)
     assert scores.shape == (2, anchors) and boxes.shape == (2, anchors, 4)
     assert model.anchors_xyxy.shape == (anchors, 4)
-    assert 0 <= boxes.min() and boxes.max() <= 1
+    assert boxes.min() >= 0 and boxes.max() <= 1
     assert 0.01 < scores.mean() < 0.15  # hardly any anchor holds a Vector
     assert sum(p.numel() for p in model.parameters()) == pytest.approx(parameters, rel=0.05)
 
@@ -50,7 +52,11 @@ def test_scratch_is_scratch(arch, offline):
     """Nothing is fetched, the seed alone decides, and the caller's random state is left alone."""
     torch.manual_seed(5)
     before = torch.get_rng_state()
-    same, again, other = build(arch, "scratch", seed=1), build(arch, "scratch", seed=1), build(arch, "scratch", seed=2)
+    same, again, other = (
+        build(arch, "scratch", seed=1),
+        build(arch, "scratch", seed=1),
+        build(arch, "scratch", seed=2),
+    )
     assert torch.equal(before, torch.get_rng_state())
     assert same.init == "scratch"
     assert all(torch.equal(a, b) for a, b in zip(same.parameters(), again.parameters(), strict=True))
@@ -62,7 +68,7 @@ def test_scratch_is_scratch(arch, offline):
 def test_torchvisions_own_call_gives_pixels_of_the_picture(arch):
     model = build(arch, "scratch").eval()
     with torch.inference_mode():
-        found, = model([torch.rand(3, 90, 160)])
+        (found,) = model([torch.rand(3, 90, 160)])
     assert len(found["boxes"]) > 0
     assert (found["boxes"] >= 0).all() and (found["boxes"] <= torch.tensor([160.0, 90, 160, 90]) + 1e-3).all()
     assert found["boxes"][:, 2].max() > 90  # not squeezed into the network's square
@@ -72,12 +78,19 @@ def test_torchvisions_own_call_gives_pixels_of_the_picture(arch):
 def test_a_few_steps_from_scratch_lower_the_loss():
     torch.manual_seed(0)
     model = build(ARCHS[0], "scratch").train()
-    pictures, target = torch.rand(2, 3, 300, 300) * 0.2, {"boxes": torch.tensor([[90.0, 90, 200, 190]]), "labels": torch.tensor([1])}
+    pictures, target = (
+        torch.rand(2, 3, 300, 300) * 0.2,
+        {"boxes": torch.tensor([[90.0, 90, 200, 190]]), "labels": torch.tensor([1])},
+    )
     pictures[0, :, 90:190, 90:200] += 0.7
     optimizer = torch.optim.AdamW(model.parameters(), 1e-3)
     losses = []
     for _ in range(6):
-        loss = sum(model.compute_loss([target, {"boxes": torch.zeros(0, 4), "labels": torch.zeros(0).long()}], model.raw(pictures)).values())
+        loss = sum(
+            model.compute_loss(
+                [target, {"boxes": torch.zeros(0, 4), "labels": torch.zeros(0).long()}], model.raw(pictures)
+            ).values()
+        )
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -90,7 +103,9 @@ def test_own_checkpoint_as_a_start(tmp_path):
     checkpoint.save(tmp_path / "mine.safetensors", source, {})
     model = build(ARCHS[0], str(tmp_path / "mine"))
     assert model.init == "scratch"
-    assert all(torch.allclose(a, b, atol=1e-3) for a, b in zip(model.parameters(), source.parameters(), strict=True))
+    assert all(
+        torch.allclose(a, b, atol=1e-3) for a, b in zip(model.parameters(), source.parameters(), strict=True)
+    )
     with pytest.raises(UserError, match="--arch ssd300"):
         build(ARCHS[1], tmp_path / "mine.safetensors")
 
@@ -101,7 +116,10 @@ def test_unknown_network():
 
 
 def test_ssdlite_takes_all_of_torchvisions_network_but_the_class_head():
-    theirs, ours = ssdlite320_mobilenet_v3_large(weights=None, weights_backbone=None), build(ARCHS[1], "scratch")
+    theirs, ours = (
+        ssdlite320_mobilenet_v3_large(weights=None, weights_backbone=None),
+        build(ARCHS[1], "scratch"),
+    )
     taken, left = load_same_shapes(ours, theirs.state_dict())
     assert left and all(".classification_head." in name for name in left)
     assert set(taken) == {name for name in theirs.state_dict() if ".classification_head." not in name}
@@ -134,11 +152,14 @@ def test_another_file_is_not_taken_for_the_weights(tmp_path, monkeypatch):
 def test_made_pictures_are_the_same_every_time():
     pictures = made_pictures(3)
     assert pictures.shape == (3, 3, 300, 300)
-    assert 0 <= pictures.min() and pictures.max() <= 1 and pictures.std() > 0.1
+    assert pictures.min() >= 0 and pictures.max() <= 1 and pictures.std() > 0.1
     assert torch.equal(pictures, made_pictures(3))
 
 
-@pytest.mark.parametrize("wrapped", [lambda state: state, lambda state: {"model": {"module." + k: v for k, v in state.items()}, "epoch": 3}])
+@pytest.mark.parametrize(
+    "wrapped",
+    [lambda state: state, lambda state: {"model": {"module." + k: v for k, v in state.items()}, "epoch": 3}],
+)
 def test_a_state_dict_of_any_number_of_classes_is_a_start(wrapped, tmp_path, caplog):
     torch.manual_seed(3)
     theirs = ssdlite320_mobilenet_v3_large(weights=None, weights_backbone=None, num_classes=6).state_dict()
@@ -152,9 +173,15 @@ def test_a_state_dict_of_any_number_of_classes_is_a_start(wrapped, tmp_path, cap
     assert len(body) > 300 and all(torch.equal(state[name], theirs[name]) for name in body)
     assert all(torch.equal(state[name], fresh[name]) for name in state if ".classification_head." in name)
     assert ours.init == "theirs" and f"{len(body)} tensors taken over" in caplog.text
-    assert "left out: " in caplog.text and re.search(r"begun anew: (\S+\.classification_head\.\S+, ){11}\S+ and \d+ more", caplog.text)
+    assert "left out: " in caplog.text and re.search(
+        r"begun anew: (\S+\.classification_head\.\S+, ){11}\S+ and \d+ more", caplog.text
+    )
     taken, anew, left_out = take_over(ours, path)
-    assert len(taken) == len(body) and set(taken).isdisjoint(anew) and all(".classification_head." in name for name in left_out)
+    assert (
+        len(taken) == len(body)
+        and set(taken).isdisjoint(anew)
+        and all(".classification_head." in name for name in left_out)
+    )
 
 
 def test_an_own_model_is_taken_over_whole_and_that_is_said(tmp_path, caplog):
@@ -162,8 +189,15 @@ def test_an_own_model_is_taken_over_whole_and_that_is_said(tmp_path, caplog):
     checkpoint.save(tmp_path / "mine.safetensors", theirs, {})
     with caplog.at_level("INFO", "vector_tl.nets"):
         ours = build(ARCHS[1], tmp_path / "mine.safetensors", seed=4)
-    assert all(torch.equal(ours.state_dict()[name], value.half().float()) for name, value in theirs.state_dict().items() if value.is_floating_point())
-    assert f"mine.safetensors: all {len(theirs.state_dict())} tensors taken over, the class head among them" in caplog.text
+    assert all(
+        torch.equal(ours.state_dict()[name], value.half().float())
+        for name, value in theirs.state_dict().items()
+        if value.is_floating_point()
+    )
+    assert (
+        f"mine.safetensors: all {len(theirs.state_dict())} tensors taken over, the class head among them"
+        in caplog.text
+    )
 
 
 def test_a_start_of_another_name_is_told_which_there_are():
@@ -177,7 +211,11 @@ def test_a_start_that_is_none_says_why(tmp_path):
         return tmp_path / name
 
     state = build(ARCHS[1], "scratch").state_dict()
-    bad = dict(state) | {"backbone.features.0.0.0.weight": torch.full_like(state["backbone.features.0.0.0.weight"], float("nan"))}
+    bad = dict(state) | {
+        "backbone.features.0.0.0.weight": torch.full_like(
+            state["backbone.features.0.0.0.weight"], float("nan")
+        )
+    }
     assert "backbone.features.0.0.0.weight" in state
     (tmp_path / "text.pt").write_text("hello")
     (tmp_path / "empty.pt").touch()

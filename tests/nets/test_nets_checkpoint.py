@@ -27,7 +27,13 @@ def test_round_trip(arch, tmp_path):
     path = tmp_path / "deep" / "model.safetensors"
     checkpoint.save(path, model, FACTS)
     again, metadata = checkpoint.load(path)
-    assert metadata == {"arch": arch, "classes": ["vector"], "input_size": list(model.size_wh), "init": "scratch", **FACTS}
+    assert metadata == {
+        "arch": arch,
+        "classes": ["vector"],
+        "input_size": list(model.size_wh),
+        "init": "scratch",
+        **FACTS,
+    }
     assert metadata == checkpoint.read_metadata(path)
     assert not again.training and again.init == "scratch" and again.classes == ("vector",)
     assert path.stat().st_size < 8e6

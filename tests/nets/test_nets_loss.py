@@ -94,22 +94,32 @@ def test_perfect_outputs_cost_nothing():
     raw = outputs(1, 1917, logit=-20.0)
     with torch.no_grad():
         raw["cls_logits"][0, anchor] = 20.0
-        raw["bbox_regression"][0, anchor] = MODEL._encode(target["boxes"][box] / 300, MODEL.anchors_xyxy[anchor])
+        raw["bbox_regression"][0, anchor] = MODEL._encode(
+            target["boxes"][box] / 300, MODEL.anchors_xyxy[anchor]
+        )
     assert sum(MODEL.compute_loss([target], raw).values()).item() < 1e-4
 
 
 def test_a_box_costs_its_codes_and_its_lack_of_generalized_iou():
     target = one_box(60, 60, 180, 200)
     anchor, _, _ = matched(MODEL, target["boxes"] / 300)
-    told, wanted = MODEL.anchors_xyxy[anchor], (target["boxes"] / 300).expand(len(anchor), 4)  # codes of zero are the anchors themselves
-    codes = torch.nn.functional.smooth_l1_loss(MODEL._encode(wanted, told), torch.zeros(len(anchor), 4), reduction="sum")
+    told, wanted = (
+        MODEL.anchors_xyxy[anchor],
+        (target["boxes"] / 300).expand(len(anchor), 4),
+    )  # codes of zero are the anchors themselves
+    codes = torch.nn.functional.smooth_l1_loss(
+        MODEL._encode(wanted, told), torch.zeros(len(anchor), 4), reduction="sum"
+    )
     lack = (1 - generalized_box_iou(told, target["boxes"] / 300)).sum()
     loss = MODEL.compute_loss([target], outputs(1, 1917))["bbox_regression"]
     assert loss.item() == pytest.approx(((codes + 2 * lack) / len(anchor)).item(), rel=1e-4)
 
 
 @settings(max_examples=50, deadline=None)
-@given(st.lists(st.tuples(*[st.floats(0.0, 0.9)] * 2, *[st.floats(0.02, 0.6)] * 2), min_size=1, max_size=5), st.sampled_from(ARCHS))
+@given(
+    st.lists(st.tuples(*[st.floats(0.0, 0.9)] * 2, *[st.floats(0.02, 0.6)] * 2), min_size=1, max_size=5),
+    st.sampled_from(ARCHS),
+)
 def test_encoding_and_decoding_are_inverse(boxes, arch):
     model = MODELS[arch]
     corners = torch.tensor([(x, y, x + w, y + h) for x, y, w, h in boxes])
@@ -117,7 +127,10 @@ def test_encoding_and_decoding_are_inverse(boxes, arch):
     codes = torch.zeros(len(model.anchors_xyxy), 4)
     codes[anchor] = model._encode(corners[box], model.anchors_xyxy[anchor])
     assert torch.allclose(model._decode(codes)[anchor], corners[box], atol=1e-4)
-    losses = model.compute_loss([{"boxes": corners * model.size_wh[0], "labels": torch.ones(len(boxes), dtype=torch.int64)}], outputs(1, len(codes)))
+    losses = model.compute_loss(
+        [{"boxes": corners * model.size_wh[0], "labels": torch.ones(len(boxes), dtype=torch.int64)}],
+        outputs(1, len(codes)),
+    )
     assert all(torch.isfinite(v) for v in losses.values())
 
 
@@ -127,12 +140,25 @@ def test_pictures_do_not_change_each_others_loss(arch):
     model, rng = MODELS[arch], torch.Generator().manual_seed(0)
     corner = torch.rand(6, 2, generator=rng) * 150
     boxes = torch.cat([corner, corner + 20 + torch.rand(6, 2, generator=rng) * 120], dim=1)
-    targets = [{"boxes": boxes[a:b], "labels": torch.ones(b - a, dtype=torch.int64)} for a, b in ((0, 1), (1, 5), (5, 6))] + [NO_BOXES]
-    raw = {name: torch.randn(4, len(model.anchors_xyxy), last, generator=rng) for name, last in (("bbox_regression", 4), ("cls_logits", 1))}
+    targets = [
+        {"boxes": boxes[a:b], "labels": torch.ones(b - a, dtype=torch.int64)}
+        for a, b in ((0, 1), (1, 5), (5, 6))
+    ] + [NO_BOXES]
+    raw = {
+        name: torch.randn(4, len(model.anchors_xyxy), last, generator=rng)
+        for name, last in (("bbox_regression", 4), ("cls_logits", 1))
+    }
     scale = torch.tensor([*model.size_wh, *model.size_wh])
-    positives = [len(matched(model, target["boxes"] / scale)[0]) if len(target["boxes"]) else 0 for target in targets]
+    positives = [
+        len(matched(model, target["boxes"] / scale)[0]) if len(target["boxes"]) else 0 for target in targets
+    ]
     together = model.compute_loss(targets, raw)
-    alone = [model.compute_loss([target], {key: value[i : i + 1] for key, value in raw.items()}) for i, target in enumerate(targets)]
+    alone = [
+        model.compute_loss([target], {key: value[i : i + 1] for key, value in raw.items()})
+        for i, target in enumerate(targets)
+    ]
     for name in together:
-        expected = sum(loss[name].item() * max(1, count) for loss, count in zip(alone, positives, strict=True)) / sum(positives)
+        expected = sum(
+            loss[name].item() * max(1, count) for loss, count in zip(alone, positives, strict=True)
+        ) / sum(positives)
         assert together[name].item() == pytest.approx(expected, rel=1e-4)

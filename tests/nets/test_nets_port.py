@@ -30,7 +30,9 @@ def photographs() -> np.ndarray:
     """(20, 300, 300, 3) uint8 RGB."""
     if not ROOMS.is_dir():
         pytest.skip("the photographs of rooms are not at hand")
-    return np.stack([cv2.resize(cv2.imread(str(p)), (300, 300))[..., ::-1] for p in sorted(ROOMS.iterdir())[:20]])
+    return np.stack(
+        [cv2.resize(cv2.imread(str(p)), (300, 300))[..., ::-1] for p in sorted(ROOMS.iterdir())[:20]]
+    )
 
 
 def as_batch(pictures: np.ndarray) -> torch.Tensor:
@@ -50,8 +52,12 @@ def test_every_clear_detection_of_the_reference_has_a_partner(network, photograp
     for picture, scores, boxes in zip(photographs, all_scores, all_boxes, strict=True):
         reference.set_tensor(reference.get_input_details()[0]["index"], picture[None])
         reference.invoke()
-        corners, classes, found = (torch.from_numpy(reference.get_tensor(o["index"])[0]) for o in reference.get_output_details()[:3])
-        for box, label, score in zip(corners[:, [1, 0, 3, 2]].clamp(0, 1), classes.long(), found, strict=True):
+        corners, classes, found = (
+            torch.from_numpy(reference.get_tensor(o["index"])[0]) for o in reference.get_output_details()[:3]
+        )
+        for box, label, score in zip(
+            corners[:, [1, 0, 3, 2]].clamp(0, 1), classes.long(), found, strict=True
+        ):
             if score <= 0.6 or ((box[2:] - box[:2]) * 300).min() < 32:
                 continue
             partner = (scores.argmax(1) == label) & ((scores[:, label] - score).abs() <= 0.06)
@@ -91,6 +97,8 @@ def test_detector_start_keeps_the_box_head_and_begins_doubtful(as_folder, monkey
     monkeypatch.setenv("VECTOR_TL_COCO", str(WEIGHTS.parent if as_folder else WEIGHTS))
     model = build("ssd300_mobilenet_v1", "coco", pictures=torch.rand(2, 3, 300, 300)).eval()
     assert (model.init, model.classes) == ("coco", ("vector",))
-    for ours, whole in zip(model.head.regression_head.module_list, network.head.regression_head.module_list, strict=True):
+    for ours, whole in zip(
+        model.head.regression_head.module_list, network.head.regression_head.module_list, strict=True
+    ):
         assert torch.equal(ours.weight, whole.weight)
     assert all((conv.bias == -3).all() for conv in model.head.classification_head.module_list)

@@ -26,12 +26,17 @@ BIG, HEAD, BESIDE = (0.1, 0.1, 0.7, 0.7), (0.2, 0.15, 0.4, 0.35), (0.72, 0.1, 0.
         ("a head inside its robot", [BIG, HEAD], [0.9, 0.8], [0]),
         ("a better head keeps its robot", [BIG, HEAD], [0.8, 0.9], [1, 0]),
         ("half inside stays", [BIG, (0.55, 0.2, 0.9, 0.6)], [0.9, 0.8], [0, 1]),
-        ("inside one that was dropped", [(0.1, 0.1, 0.5, 0.5), (0.2, 0.15, 0.5, 0.5), HEAD], [0.9, 0.8, 0.7], [0]),
+        (
+            "inside one that was dropped",
+            [(0.1, 0.1, 0.5, 0.5), (0.2, 0.15, 0.5, 0.5), HEAD],
+            [0.9, 0.8, 0.7],
+            [0],
+        ),
     ],
 )
 def test_select(name, boxes, scores, kept):
     boxes, scores = torch.tensor(boxes).reshape(-1, 4), torch.tensor(scores).reshape(-1)
-    (chosen, found), = MODEL.select(scores[None], boxes[None], 0.5)
+    ((chosen, found),) = MODEL.select(scores[None], boxes[None], 0.5)
     assert torch.allclose(chosen, vote(boxes[kept].reshape(-1, 4), scores[kept], boxes, scores))
     assert torch.equal(found, scores[kept].reshape(-1))
 
@@ -40,7 +45,7 @@ def test_no_more_than_max_boxes():
     cells = torch.arange(100)
     corner = torch.stack([cells % 10, cells // 10], 1) / 10
     boxes = torch.cat([corner, corner + 0.08], 1)
-    (chosen, scores), = MODEL.select(torch.linspace(0.1, 0.9, 100)[None], boxes[None], 0.05, max_boxes=7)
+    ((chosen, scores),) = MODEL.select(torch.linspace(0.1, 0.9, 100)[None], boxes[None], 0.05, max_boxes=7)
     assert len(chosen) == 7
     assert scores.tolist() == sorted(scores.tolist(), reverse=True)
     assert scores[0].item() == pytest.approx(0.9)
@@ -86,7 +91,9 @@ def test_a_voted_box_is_one(seed, count, best):
     """However small the scores: finite, corners in order, inside the picture; of all that are to be shown none jumps away."""
     rng = np.random.default_rng(seed)
     low = rng.uniform(0, 0.7, (count, 2))
-    boxes = torch.from_numpy(np.concatenate([low, low + rng.uniform(0.01, 0.3, (count, 2))], axis=1).astype(np.float32))
+    boxes = torch.from_numpy(
+        np.concatenate([low, low + rng.uniform(0.01, 0.3, (count, 2))], axis=1).astype(np.float32)
+    )
     scores = torch.from_numpy((rng.uniform(0.1, 1, count) * best).astype(np.float32))
     kept = nms(boxes, scores, NMS_IOU)
     drawn = vote(boxes[kept], scores[kept], boxes, scores)

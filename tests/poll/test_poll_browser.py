@@ -3,7 +3,6 @@
 import http.server
 import re
 import shutil
-import sys
 import threading
 from functools import partial
 from pathlib import Path
@@ -11,16 +10,17 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from test_poll_server import NAMES, Fixed, served
 
-from test_poll_server import NAMES, Fixed, served  # noqa: E402
+from vector_tl.data.recording import RecordingWriter
+from vector_tl.poll.run import poll
+from vector_tl.poll.settings import PollSettings
+from vector_tl.poll.votes import Poll, result
+from vector_tl.robot.base import Frame
 
-from vector_tl.poll.run import poll  # noqa: E402
-from vector_tl.poll.settings import PollSettings  # noqa: E402
-from vector_tl.poll.votes import Poll, result  # noqa: E402
-from vector_tl.data.recording import RecordingWriter  # noqa: E402
-from vector_tl.robot.base import Frame  # noqa: E402
-
-playwright = pytest.importorskip("playwright.sync_api", reason="driving a browser needs the package playwright")
+playwright = pytest.importorskip(
+    "playwright.sync_api", reason="driving a browser needs the package playwright"
+)
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine")
 FRAMES, FPS = 120, 15
@@ -44,9 +44,15 @@ def folder(tmp_path_factory) -> Path:
         picture = np.full((180, 320, 3), 90, np.uint8)
         for bit in range(8):
             picture[120:, bit * 40 : bit * 40 + 40] = 255 * (index >> bit & 1)
-        writer.frame(Frame(index, index * 1000 // FPS, index / FPS, cv2.imencode(".jpg", picture)[1].tobytes()))
+        writer.frame(
+            Frame(index, index * 1000 // FPS, index / FPS, cv2.imencode(".jpg", picture)[1].tobytes())
+        )
     writer.close()
-    poll(PollSettings(place / "run.mcap", *NAMES, place / "poll", no_serve=True, width=320), Fixed(NAMES[0], 0.9), Fixed(NAMES[1], 0.6))
+    poll(
+        PollSettings(place / "run.mcap", *NAMES, place / "poll", no_serve=True, width=320),
+        Fixed(NAMES[0], 0.9),
+        Fixed(NAMES[1], 0.6),
+    )
     return place / "poll"
 
 
@@ -105,7 +111,12 @@ def test_voting_by_keyboard_alone(folder, page):
         before = Poll(folder).count()
         enter(page, f"http://127.0.0.1:{port}/")
         page.focus("#speed")
-        for key in ("Tab", "ArrowRight", "ArrowRight", "Tab"):  # to the choices; left is chosen by nothing yet
+        for key in (
+            "Tab",
+            "ArrowRight",
+            "ArrowRight",
+            "Tab",
+        ):  # to the choices; left is chosen by nothing yet
             page.keyboard.press(key)
         page.keyboard.type("<script>alert(1)</script><img src=x onerror=alert(2)>")
         chosen = page.evaluate("() => new FormData(document.getElementById('vote')).get('side')")
@@ -168,7 +179,14 @@ def test_the_result_page(folder, browser, tmp_path, width, scheme):
     with served(tmp_path / "poll") as (port, _):
         enter(page, f"http://127.0.0.1:{port}/")
         text = page.inner_text("main")
-        assert page.url.endswith("/result") and all(name in text for name in NAMES) and "<img src=x onerror=alert(3)>" in text
-        assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth") and str(result(opened)["votes"]) in text
+        assert (
+            page.url.endswith("/result")
+            and all(name in text for name in NAMES)
+            and "<img src=x onerror=alert(3)>" in text
+        )
+        assert (
+            page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
+            and str(result(opened)["votes"]) in text
+        )
     context.close()
     assert trouble == []

@@ -17,8 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vector_tl.errors import UsageError, UserError
-from vector_tl.poll.run import poll
 from vector_tl.poll.page import export, page_html, result_data, take_votes, votes_csv
+from vector_tl.poll.run import poll
 from vector_tl.poll.settings import PollSettings
 from vector_tl.poll.votes import FILE, LONGEST_WHY, Poll, Refused, clean, result, wilson
 
@@ -43,7 +43,9 @@ class Fixed:
 
 def blind() -> tuple[Fixed, Fixed]:
     box = np.array([[100, 60, 200, 120]], np.float32)
-    return Fixed(np.zeros((0, 4), np.float32), NAMES[0], "scratch"), Fixed(box, NAMES[1], "coco", threshold=0.2)
+    return Fixed(np.zeros((0, 4), np.float32), NAMES[0], "scratch"), Fixed(
+        box, NAMES[1], "coco", threshold=0.2
+    )
 
 
 def pictures(folder: Path, count: int = 8) -> Path:
@@ -58,15 +60,23 @@ def pictures(folder: Path, count: int = 8) -> Path:
 def made(tmp_path_factory) -> Path:
     """A poll's folder, made once; tests that vote copy its facts with `fresh`."""
     folder = tmp_path_factory.mktemp("poll")
-    poll(PollSettings(pictures(folder / "in"), *NAMES, folder / "poll", no_serve=True, width=320, fps=10), *blind())
+    poll(
+        PollSettings(pictures(folder / "in"), *NAMES, folder / "poll", no_serve=True, width=320, fps=10),
+        *blind(),
+    )
     return folder / "poll"
 
 
 @pytest.fixture
 def fresh(tmp_path) -> Poll:
-    films = [{"file": f"{sign * 16}.mp4", "model": name, "caption": name.lower()} for sign, name in zip("ab", NAMES)]
+    films = [
+        {"file": f"{sign * 16}.mp4", "model": name, "caption": name.lower()}
+        for sign, name in zip("ab", NAMES)
+    ]
     (tmp_path / "poll").mkdir()
-    opened = Poll.create(tmp_path / "poll", films, hours=24, question="Which?", contact="a@b.c", invitations=0, threshold=0.5)
+    opened = Poll.create(
+        tmp_path / "poll", films, hours=24, question="Which?", contact="a@b.c", invitations=0, threshold=0.5
+    )
     opened.open()
     yield opened
     opened.close()
@@ -88,8 +98,14 @@ def test_films_show_the_same_frames_without_a_word(made):
     for path in films:
         with av.open(str(path)) as container:
             stream = container.streams.video[0]
-            assert (stream.codec_context.name, stream.codec_context.pix_fmt, stream.average_rate) == ("h264", "yuv420p", 10)
-            assert stream.codec_context.width == 320 and stream.codec_context.height == 180, "no bar, no footer"
+            assert (stream.codec_context.name, stream.codec_context.pix_fmt, stream.average_rate) == (
+                "h264",
+                "yuv420p",
+                10,
+            )
+            assert stream.codec_context.width == 320 and stream.codec_context.height == 180, (
+                "no bar, no footer"
+            )
             frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
         levels.append([round(float(np.median(frame[150:, :]))) for frame in frames])
         assert path.read_bytes().index(b"moov") < path.read_bytes().index(b"mdat"), "fast start"
@@ -100,12 +116,19 @@ def test_nothing_written_for_voters_names_a_model(made, tmp_path):
     opened = Poll(made)
     names = export(opened, tmp_path / "out")
     opened.close()
-    assert {"index.html", "poll.css", "poll.js", "poll_player.js", "README.txt"} < set(names) and len(names) == 7 and "result.html" not in names
+    assert (
+        {"index.html", "poll.css", "poll.js", "poll_player.js", "README.txt"} < set(names)
+        and len(names) == 7
+        and "result.html" not in names
+    )
     for path in [*(made / "films").iterdir(), *(tmp_path / "out").rglob("*")]:
         assert not betraying(path.name.encode())
         if path.is_file():
             assert not betraying(path.read_bytes()), path
-    times = {path.stat().st_mtime for path in [*(made / "films").iterdir(), *(tmp_path / "out" / "films").iterdir()]}
+    times = {
+        path.stat().st_mtime
+        for path in [*(made / "films").iterdir(), *(tmp_path / "out" / "films").iterdir()]
+    }
     assert times == {0.0}, "file times would tell which was made first"
 
 
@@ -117,9 +140,15 @@ def betraying(data: bytes) -> list[str]:
 
 def test_one_threshold_for_both_and_a_folder_of_its_own(tmp_path):
     both = blind()
-    said = poll(PollSettings(pictures(tmp_path / "in", 2), *NAMES, tmp_path / "poll", threshold=0.35, no_serve=True), *both)
+    said = poll(
+        PollSettings(pictures(tmp_path / "in", 2), *NAMES, tmp_path / "poll", threshold=0.35, no_serve=True),
+        *both,
+    )
     assert [model.asked for model in both] == [0.35, 0.35] and said["votes"] == 0 and said["closes"] is None
-    assert stat.S_IMODE((tmp_path / "poll").stat().st_mode) == 0o700 and stat.S_IMODE((tmp_path / "poll" / FILE).stat().st_mode) == 0o600
+    assert (
+        stat.S_IMODE((tmp_path / "poll").stat().st_mode) == 0o700
+        and stat.S_IMODE((tmp_path / "poll" / FILE).stat().st_mode) == 0o600
+    )
     with pytest.raises(UserError, match="holds a poll"):
         poll(PollSettings(tmp_path / "in", *NAMES, tmp_path / "poll"), *both)
     with pytest.raises(UserError, match="is a poll"):
@@ -144,10 +173,14 @@ def test_a_vote_counts_for_the_film_on_that_side(fresh):
         fresh.vote(voter, "left" if fresh.sides(voter)[0].startswith("a") else "right")
     fresh.vote("x", "none", "no idea")
     said = result(fresh)
-    assert (said["votes"], said["decided"], said["no_difference"]) == (41, 40, 1) and said["chose_left"] + said["chose_right"] == 40
+    assert (said["votes"], said["decided"], said["no_difference"]) == (41, 40, 1) and said[
+        "chose_left"
+    ] + said["chose_right"] == 40
     assert 5 < said["chose_left"] < 35, "sides are drawn by lot"
     assert [film["votes"] for film in said["films"]] == [40, 0] and said["why_no_difference"] == ["no idea"]
-    assert not said["closed"] and all(film["model"] is None and film["caption"] is None for film in said["films"])
+    assert not said["closed"] and all(
+        film["model"] is None and film["caption"] is None for film in said["films"]
+    )
     assert [film["model"] for film in result(fresh, reveal=True)["films"]] == list(NAMES)
     fresh.end()
     assert [film["model"] for film in result(fresh)["films"]] == list(NAMES)
@@ -169,7 +202,11 @@ def test_one_vote_each_in_time(fresh):
 def test_votes_and_sides_outlive_the_process(fresh):
     fresh.vote("a", "left", "why not")
     again = Poll(fresh.folder)  # while the other still has it open, as after a kill
-    assert again.voted("a") == "left" and again.sides("a") == fresh.sides("a") and again.sign("voter", "a") == fresh.sign("voter", "a")
+    assert (
+        again.voted("a") == "left"
+        and again.sides("a") == fresh.sides("a")
+        and again.sign("voter", "a") == fresh.sign("voter", "a")
+    )
     with pytest.raises(Refused, match="already"):
         again.vote("a", "right")
     again.end()
@@ -194,7 +231,11 @@ def test_the_clock_starts_with_the_first_opening(fresh):
     fresh.open()
     assert fresh.fact("opened_s") == before and fresh.fact("closes_s") == before + 24 * 3600
     fresh.last(48)
-    assert fresh.fact("closes_s") == before + 48 * 3600 and not fresh.closed(before + 47 * 3600) and fresh.closed(before + 48 * 3600)
+    assert (
+        fresh.fact("closes_s") == before + 48 * 3600
+        and not fresh.closed(before + 47 * 3600)
+        and fresh.closed(before + 48 * 3600)
+    )
 
 
 def test_invitations(fresh):
@@ -202,7 +243,19 @@ def test_invitations(fresh):
     fresh.remember(invitations=3)
     token = fresh.invitation(2)
     assert fresh.invited(token) == "invited-2"
-    for wrong in ("", "2", "2-", token + "0", token[:-1], "3" + token[1:], fresh.invitation(4), "0" + token, "²-" + token, "-".join(["1"] * 9), "\udc80"):
+    for wrong in (
+        "",
+        "2",
+        "2-",
+        token + "0",
+        token[:-1],
+        "3" + token[1:],
+        fresh.invitation(4),
+        "0" + token,
+        "²-" + token,
+        "-".join(["1"] * 9),
+        "\udc80",
+    ):
         assert fresh.invited(wrong) is None
 
 
@@ -233,7 +286,13 @@ def test_no_text_breaks_out_of_the_page(words):
 
 @pytest.mark.parametrize(
     "share_of, total, low, high",
-    [(0, 10, 0.0, 0.2775), (5, 10, 0.2366, 0.7634), (10, 10, 0.7225, 1.0), (60, 100, 0.5020, 0.6906), (1, 1, 0.2065, 1.0)],
+    [
+        (0, 10, 0.0, 0.2775),
+        (5, 10, 0.2366, 0.7634),
+        (10, 10, 0.7225, 1.0),
+        (60, 100, 0.5020, 0.6906),
+        (1, 1, 0.2065, 1.0),
+    ],
 )
 def test_wilson(share_of, total, low, high):
     assert wilson(share_of, total) == pytest.approx((low, high), abs=1e-4)
@@ -258,7 +317,10 @@ def test_codes_are_counted_as_they_come_by_mail(fresh):
     folded = "\n> > ".join(second[at : at + 60] for at in range(0, len(second), 60))
     said = take_votes(fresh, f"Hello,\nmy code: {first}.\n\n> > {folded}\nagain {first}")
     assert (said["taken"], said["repeated"], said["refused"], said["votes"]) == (2, 1, [], 2)
-    assert [(vote["film"], vote["why"], vote["way"]) for vote in fresh.votes()] == [(b, "ünïcode 🙂 <b>", "code"), (a, "", "code")]
+    assert [(vote["film"], vote["why"], vote["way"]) for vote in fresh.votes()] == [
+        (b, "ünïcode 🙂 <b>", "code"),
+        (a, "", "code"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -286,7 +348,10 @@ def test_damaged_codes_and_other_text(fresh):
 def test_codes_of_a_poll_by_invitation(fresh):
     fresh.remember(invitations=2)
     now = fresh.fact("opened_s") + 60
-    text = "\n".join(code(fresh.id, v=voter, t=now) for voter in (fresh.invitation(1), fresh.invitation(1), fresh.invitation(3), "0" * 32))
+    text = "\n".join(
+        code(fresh.id, v=voter, t=now)
+        for voter in (fresh.invitation(1), fresh.invitation(1), fresh.invitation(3), "0" * 32)
+    )
     said = take_votes(fresh, text)
     assert (said["taken"], said["repeated"], len(said["refused"])) == (1, 1, 2)
 
@@ -295,7 +360,9 @@ def test_csv_holds_no_formula_and_no_model_before_the_end(fresh):
     fresh.vote("a" * 32, "left", '=HYPERLINK("http://x")')
     fresh.vote("b" * 32, "none", 'a, "b"; c')
     rows = list(csv.DictReader(votes_csv(fresh).splitlines()))
-    assert [row["why"] for row in rows] == ['\'=HYPERLINK("http://x")', 'a, "b"; c'] and {row["model"] for row in rows} == {""}
+    assert [row["why"] for row in rows] == ['\'=HYPERLINK("http://x")', 'a, "b"; c'] and {
+        row["model"] for row in rows
+    } == {""}
     assert rows[0]["side"] == "left" and rows[0]["film"] == rows[0]["left_film"] and rows[1]["film"] == ""
     fresh.end()
     rows = list(csv.DictReader(votes_csv(fresh).splitlines()))
@@ -312,16 +379,26 @@ def test_the_command_on_an_existing_poll(made, tmp_path):
     opened.open()
     opened.remember(invitations=2)
     codes = tmp_path / "codes.txt"
-    codes.write_text(code(opened.id, v=opened.invitation(1), l=opened.files[0], t=opened.fact("opened_s") + 1, w="mine"))
+    codes.write_text(
+        code(opened.id, v=opened.invitation(1), l=opened.files[0], t=opened.fact("opened_s") + 1, w="mine")
+    )
     opened.close()
     said = poll(PollSettings(**shared, take_votes=codes, csv=tmp_path / "votes.csv", result=True))
-    assert said["taken"] == 1 and said["votes"] == 1 and not said["closed"] and said["films"][0]["votes"] == 1 and said["films"][0]["model"] is None
+    assert (
+        said["taken"] == 1
+        and said["votes"] == 1
+        and not said["closed"]
+        and said["films"][0]["votes"] == 1
+        and said["films"][0]["model"] is None
+    )
     assert "mine" in (tmp_path / "votes.csv").read_text()
     with pytest.raises(UserError, match="overwrite"):
         poll(PollSettings(**shared, csv=tmp_path / "votes.csv"))
     assert poll(PollSettings(**shared, result=True, reveal=True))["films"][0]["model"] in NAMES
     out = tmp_path / "out"
-    assert "result.html" not in poll(PollSettings(**shared, export=out, url="https://poll.example.org"))["files"]
+    assert (
+        "result.html" not in poll(PollSettings(**shared, export=out, url="https://poll.example.org"))["files"]
+    )
     lines = (shared["input"] / "invitations.txt").read_text().splitlines()
     assert len(lines) == 2 and lines[0].startswith("https://poll.example.org/?i=1-")
     with pytest.raises(UserError, match="overwrite"):

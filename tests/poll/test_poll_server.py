@@ -32,7 +32,11 @@ class Fixed:
     init, arch = "scratch", "ssd"
 
     def __init__(self, name: str, score: float):
-        self.name, self.boxes_xyxy, self.scores = name, np.array([[100, 60, 200, 120]], np.float32), np.float32([score])
+        self.name, self.boxes_xyxy, self.scores = (
+            name,
+            np.array([[100, 60, 200, 120]], np.float32),
+            np.float32([score]),
+        )
 
     def __call__(self, picture, threshold):
         return self
@@ -42,7 +46,11 @@ def make(folder: Path, **settings) -> Path:
     (folder / "in").mkdir()
     for index in range(4):
         cv2.imwrite(str(folder / "in" / f"p{index}.png"), np.full((90, 160, 3), 40 * index, np.uint8))
-    poll(PollSettings(folder / "in", *NAMES, folder / "poll", no_serve=True, width=160, **settings), Fixed(NAMES[0], 0.9), Fixed(NAMES[1], 0.6))
+    poll(
+        PollSettings(folder / "in", *NAMES, folder / "poll", no_serve=True, width=160, **settings),
+        Fixed(NAMES[0], 0.9),
+        Fixed(NAMES[1], 0.6),
+    )
     return folder / "poll"
 
 
@@ -90,14 +98,18 @@ def enter(port: int, path: str = "/", cookie: str = "") -> tuple[str, dict]:
     """Open the page; the cookie and the page's data."""
     status, headers, page = ask(port, "GET", path, headers={"Cookie": cookie} if cookie else {})
     assert status == 200
-    return headers["set-cookie"].partition(";")[0], json.loads(re.search(rb'id="data">(.*?)</script>', page)[1])
+    return headers["set-cookie"].partition(";")[0], json.loads(
+        re.search(rb'id="data">(.*?)</script>', page)[1]
+    )
 
 
 def send(port: int, cookie: str, raw: bytes | dict, **headers) -> tuple[int, dict]:
     raw = json.dumps(raw).encode() if isinstance(raw, dict) else raw
     named = {"Origin": f"http://127.0.0.1:{port}", "Content-Type": "application/json", "Cookie": cookie}
     named |= {name.replace("_", "-"): value for name, value in headers.items()}
-    status, _, answer = ask(port, "POST", "/vote", raw, {name: value for name, value in named.items() if value is not None})
+    status, _, answer = ask(
+        port, "POST", "/vote", raw, {name: value for name, value in named.items() if value is not None}
+    )
     return status, json.loads(answer)
 
 
@@ -178,9 +190,16 @@ def test_nothing_served_names_a_model(place):
     for path in paths:
         status, headers, body = ask(port, "GET", path, headers={"Cookie": cookie})
         told = (str(headers).encode() + body + path.encode()).lower()
-        assert not [word for word in (*NAMES, "scratch", "transfer", "x264", "uvicorn") if word.lower().encode() in told], path
+        assert not [
+            word
+            for word in (*NAMES, "scratch", "transfer", "x264", "uvicorn")
+            if word.lower().encode() in told
+        ], path
         assert status == (200 if path in paths[:6] or path.endswith(".mp4") else 404), path
-        assert "default-src 'none'" in headers["content-security-policy"] and headers["x-content-type-options"] == "nosniff"
+        assert (
+            "default-src 'none'" in headers["content-security-policy"]
+            and headers["x-content-type-options"] == "nosniff"
+        )
         assert "unsafe" not in headers["content-security-policy"]
 
 
@@ -197,7 +216,9 @@ def test_sides_are_drawn_for_each_and_stay(place):
     for _ in range(20):
         cookie, data = enter(port)
         seen.add(data["left"])
-        assert {data["left"], data["right"]} == {f"films/{path.name}" for path in (place[2] / "films").iterdir()}
+        assert {data["left"], data["right"]} == {
+            f"films/{path.name}" for path in (place[2] / "films").iterdir()
+        }
         assert enter(port, cookie=cookie)[1]["left"] == data["left"]
     assert len(seen) == 2
 
@@ -272,16 +293,36 @@ def test_other_names_of_this_machine_are_ours(place):
     port = place[0]
     for host in (f"localhost:{port}", f"127.0.0.1:{port}", f"[::1]:{port}", "192.168.1.20"):
         cookie, data = enter(port)
-        assert send(port, cookie, {"side": "left", "why": "", "token": data["token"]}, Host=host, Origin=f"http://{host}")[0] == 200
+        assert (
+            send(
+                port,
+                cookie,
+                {"side": "left", "why": "", "token": data["token"]},
+                Host=host,
+                Origin=f"http://{host}",
+            )[0]
+            == 200
+        )
     assert ask(port, "GET", "/", headers={"Host": "evil.example"})[0] == 421
 
 
 def test_other_methods_and_broken_http(place):
     port = place[0]
     origin = {"Origin": f"http://127.0.0.1:{port}"}
-    for method, path, status in (("GET", "/vote", 405), ("POST", "/", 405), ("DELETE", "/vote", 405), ("PUT", "/films/x", 405), ("HEAD", "/", 200)):
+    for method, path, status in (
+        ("GET", "/vote", 405),
+        ("POST", "/", 405),
+        ("DELETE", "/vote", 405),
+        ("PUT", "/films/x", 405),
+        ("HEAD", "/", 200),
+    ):
         assert ask(port, method, path, headers=origin)[0] == status
-    for raw in (b"nonsense\r\n\r\n", b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", b"\x00" * 100 + b"\r\n\r\n", b"GET /" + b"a" * 200_000):
+    for raw in (
+        b"nonsense\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+        b"\x00" * 100 + b"\r\n\r\n",
+        b"GET /" + b"a" * 200_000,
+    ):
         with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
             try:
                 connection.sendall(raw)
@@ -308,15 +349,26 @@ def test_closing_and_the_reveal(tmp_path):
     folder = make(tmp_path)
     with served(folder) as (port, process):
         cookie, data = enter(port)
-        send(port, cookie, {"side": "left", "why": "</script><script>alert(1)</script>", "token": data["token"]})
+        send(
+            port,
+            cookie,
+            {"side": "left", "why": "</script><script>alert(1)</script>", "token": data["token"]},
+        )
         late, theirs = enter(port)
-        assert set(json.loads(ask(port, "GET", "/result.json")[2])) == {"poll", "closed", "closes_s", "votes"}, "no share before the end"
+        assert set(json.loads(ask(port, "GET", "/result.json")[2])) == {
+            "poll",
+            "closed",
+            "closes_s",
+            "votes",
+        }, "no share before the end"
         poll(PollSettings(folder, close=True))
         assert send(port, late, {"side": "left", "why": "", "token": theirs["token"]})[0] == 410
         status, headers, _ = ask(port, "GET", "/")
         assert (status, headers["location"]) == (303, "result")
         said = json.loads(ask(port, "GET", "/result.json")[2])
-        assert said["closed"] and {film["model"] for film in said["films"]} == set(NAMES) and said["votes"] == 1
+        assert (
+            said["closed"] and {film["model"] for film in said["films"]} == set(NAMES) and said["votes"] == 1
+        )
         page = ask(port, "GET", "/result")[2].decode()
         assert page.count("<script") == 3 and "\\u003cscript" in page and all(name in page for name in NAMES)
         process.send_signal(signal.SIGTERM)
@@ -332,7 +384,11 @@ def test_by_invitation_once_in_any_browser(tmp_path):
         status, _, page = ask(port, "GET", "/")
         assert status == 403 and b'"invitation"' in page and b".mp4" not in page
         assert ask(port, "GET", paths[0][:-1] + "z")[0] == 403
-        (one, first), (other, again), (_, second) = enter(port, paths[0]), enter(port, paths[0]), enter(port, paths[1])
+        (one, first), (other, again), (_, second) = (
+            enter(port, paths[0]),
+            enter(port, paths[0]),
+            enter(port, paths[1]),
+        )
         assert first["left"] == again["left"] and first["token"] != second["token"]
         assert send(port, one, {"side": "left", "why": "", "token": first["token"]})[0] == 200
         assert send(port, other, {"side": "right", "why": "", "token": again["token"]})[0] == 409
@@ -344,7 +400,9 @@ def test_the_port_is_remembered_and_a_taken_one_told(place):
     opened = Poll(folder)
     assert opened.fact("port") == port
     opened.close()
-    done = subprocess.run([sys.executable, "-m", "vector_tl", "poll", str(folder)], capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-m", "vector_tl", "poll", str(folder)], capture_output=True, text=True, timeout=60
+    )
     assert done.returncode == 1 and f"Port {port}" in done.stderr and "--port" in done.stderr
 
 
@@ -358,4 +416,13 @@ def test_behind_another_server(tmp_path):
             (f"127.0.0.1:{port}", "https://poll.example.org", 200), (f"127.0.0.1:{port}", f"http://127.0.0.1:{port}", 200),
         ):  # fmt: skip
             cookie, data = enter(port)
-            assert send(port, cookie, {"side": "left", "why": "", "token": data["token"]}, Host=host, Origin=origin)[0] == answered
+            assert (
+                send(
+                    port,
+                    cookie,
+                    {"side": "left", "why": "", "token": data["token"]},
+                    Host=host,
+                    Origin=origin,
+                )[0]
+                == answered
+            )

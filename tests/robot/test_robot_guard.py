@@ -54,14 +54,17 @@ def test_a_command_lasts_for_the_lease_and_no_longer():
     assert bench.guard.want(50, -50)
 
 
-@pytest.mark.parametrize(("heard", "reason"), [
-    ({"frame": False}, "no frame for 350 ms"),
-    ({"state": False}, "no state for 350 ms"),
-    ({"cliff": True}, "cliff"),
-    ({"picked_up": True}, "picked up"),
-    ({"falling": True}, "falling"),
-    ({"being_held": True}, "being held"),
-])
+@pytest.mark.parametrize(
+    ("heard", "reason"),
+    [
+        ({"frame": False}, "no frame for 350 ms"),
+        ({"state": False}, "no state for 350 ms"),
+        ({"cliff": True}, "cliff"),
+        ({"picked_up": True}, "picked up"),
+        ({"falling": True}, "falling"),
+        ({"being_held": True}, "being held"),
+    ],
+)
 def test_each_condition_stops_is_noted_once_and_clears(heard, reason):
     bench = Bench()
     bench.pass_time(0.2, drive=(60, 60))
@@ -132,11 +135,21 @@ def test_the_same_frame_again_is_no_sign_of_life():
     assert bench.reasons == ["no frame for 350 ms"]
 
 
-@pytest.mark.parametrize(("before", "asked", "granted"), [
-    ((50, 50), (50, 50), False), ((50, 50), (-30, -30), True), ((50, 50), (30, -30), False), ((50, 50), (-30, 0), True),
-    ((-50, -50), (-30, -30), False), ((-50, -50), (30, 30), True), ((-50, -50), (30, -1), False), ((50, 50), (0, 0), True),
-    ((30, -30), (30, 30), False), ((30, -30), (-30, -30), True),
-])
+@pytest.mark.parametrize(
+    ("before", "asked", "granted"),
+    [
+        ((50, 50), (50, 50), False),
+        ((50, 50), (-30, -30), True),
+        ((50, 50), (30, -30), False),
+        ((50, 50), (-30, 0), True),
+        ((-50, -50), (-30, -30), False),
+        ((-50, -50), (30, 30), True),
+        ((-50, -50), (30, -1), False),
+        ((50, 50), (0, 0), True),
+        ((30, -30), (30, 30), False),
+        ((30, -30), (-30, -30), True),
+    ],
+)
 def test_from_an_edge_only_the_way_back_is_open(before, asked, granted):
     bench = Bench()
     assert bench.guard.want(*before)
@@ -154,11 +167,19 @@ def test_speeds_are_numbers(speeds):
 
 
 SPEED = st.floats(-1000, 1000)
-EVENTS = st.lists(st.one_of(
-    st.tuples(st.just("drive"), SPEED, SPEED), st.tuples(st.just("pass"), st.floats(0, 0.5)), st.just(("frame",)),
-    st.tuples(st.just("state"), st.sampled_from(["picked_up", "falling", "being_held", "cliff", None])),
-    st.tuples(st.just("control"), st.booleans()), st.just(("stop",)), st.just(("disconnect",)), st.just(("connect",)),
-), max_size=60)
+EVENTS = st.lists(
+    st.one_of(
+        st.tuples(st.just("drive"), SPEED, SPEED),
+        st.tuples(st.just("pass"), st.floats(0, 0.5)),
+        st.just(("frame",)),
+        st.tuples(st.just("state"), st.sampled_from(["picked_up", "falling", "being_held", "cliff", None])),
+        st.tuples(st.just("control"), st.booleans()),
+        st.just(("stop",)),
+        st.just(("disconnect",)),
+        st.just(("connect",)),
+    ),
+    max_size=60,
+)
 
 
 @given(EVENTS)

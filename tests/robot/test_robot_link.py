@@ -66,14 +66,21 @@ def wait_until(condition, timeout_s: float = 3.0) -> float:
 
 def wheels(simulator, since_ms: float = 0) -> list[tuple[float, float, float]]:
     entries = simulator.truth.log(since_ms)["entries"]
-    return [(entry["t_ms"], entry["left_mmps"], entry["right_mmps"]) for entry in entries if entry["kind"] == "wheels"]
+    return [
+        (entry["t_ms"], entry["left_mmps"], entry["right_mmps"])
+        for entry in entries
+        if entry["kind"] == "wheels"
+    ]
 
 
 def standing_since(simulator, since_ms: float) -> float:
     """World milliseconds from `since_ms` to the first stop after which nothing but stops came."""
     commands = wheels(simulator, since_ms)
     turning = [t_ms for t_ms, *speeds in commands if any(speeds)]
-    return next(t_ms for t_ms, *speeds in commands if not any(speeds) and t_ms >= max(turning, default=0)) - since_ms
+    return (
+        next(t_ms for t_ms, *speeds in commands if not any(speeds) and t_ms >= max(turning, default=0))
+        - since_ms
+    )
 
 
 def no_new_threads(before: set[threading.Thread]) -> bool:
@@ -105,7 +112,11 @@ def test_it_drives_and_tells(sim):
         state = robot.state()
         assert state.heading_rad < -0.2
         assert state.received_s == pytest.approx(robot.now_s(), abs=0.2)
-        wait_until(lambda: abs(robot.state().head_angle_rad - 0.3) < 0.02 and abs(robot.state().lift_height_mm - 80) < 2)
+        wait_until(
+            lambda: (
+                abs(robot.state().head_angle_rad - 0.3) < 0.02 and abs(robot.state().lift_height_mm - 80) < 2
+            )
+        )
         robot.stop()
         assert wheels(sim)[-1][1:] == STILL
         assert robot.stops == []
@@ -118,7 +129,9 @@ def test_it_ends_what_it_says_before_it_leaves(sim):
         robot.say("hello")
         begin_s = time.monotonic()
     assert 0.6 < time.monotonic() - begin_s < 3.0  # 0.4 s and 75 ms a letter
-    assert [entry["text"] for entry in sim.truth.log(since_ms)["entries"] if entry["kind"] == "say"] == ["hello"]
+    assert [entry["text"] for entry in sim.truth.log(since_ms)["entries"] if entry["kind"] == "say"] == [
+        "hello"
+    ]
 
 
 def test_the_newest_command_wins_at_no_more_than_20_a_second(sim):
@@ -155,11 +168,18 @@ def test_an_empty_battery_drives_nowhere(sim, monkeypatch):
         wait_until(lambda: robot.drive(30, -30), 3.0)
 
 
-@pytest.mark.parametrize(("fault", "reason", "limit_ms"), [
-    ("camera_stall", "no frame for 350 ms", 500), ("event_stall", "no state for 350 ms", 500), ("control_lost", "control lost", 150),
-    ("picked_up", "picked up", 200), ("cliff", "cliff", 200), ("camera_repeat", "no frame for 350 ms", 500),
-    ("camera_corrupt", "no frame for 350 ms", 500),
-])
+@pytest.mark.parametrize(
+    ("fault", "reason", "limit_ms"),
+    [
+        ("camera_stall", "no frame for 350 ms", 500),
+        ("event_stall", "no state for 350 ms", 500),
+        ("control_lost", "control lost", 150),
+        ("picked_up", "picked up", 200),
+        ("cliff", "cliff", 200),
+        ("camera_repeat", "no frame for 350 ms", 500),
+        ("camera_corrupt", "no frame for 350 ms", 500),
+    ],
+)
 def test_a_fault_stops_the_wheels_until_it_is_over(sim, fault, reason, limit_ms):
     with connect(sim) as robot:
         robot.next_frame()
@@ -168,10 +188,16 @@ def test_a_fault_stops_the_wheels_until_it_is_over(sim, fault, reason, limit_ms)
         answers = drive_for(robot, 0.75, 30, 30)
         assert not any(answers[-4:])
         assert standing_since(sim, since_ms) <= limit_ms
-        reasons = {stop.reason for stop in robot.stops} - {"command not confirmed"}  # the one left out: a busy computer
-        assert reasons == {reason} or fault in ("picked_up", "cliff") and reasons <= {reason, "control lost"}  # the robot's own reaction takes control
+        reasons = {stop.reason for stop in robot.stops} - {
+            "command not confirmed"
+        }  # the one left out: a busy computer
+        assert (
+            reasons == {reason} or fault in ("picked_up", "cliff") and reasons <= {reason, "control lost"}
+        )  # the robot's own reaction takes control
         time.sleep(0.4)
-        assert not any(speed for _, *speeds in wheels(sim, since_ms + limit_ms) for speed in speeds)  # nothing goes on by itself
+        assert not any(
+            speed for _, *speeds in wheels(sim, since_ms + limit_ms) for speed in speeds
+        )  # nothing goes on by itself
         if fault != "picked_up":  # put down again it may see an edge
             wait_until(lambda: robot.drive(30, -30))
             wait_until(lambda: wheels(sim)[-1][1:] == (30, -30))
@@ -185,7 +211,9 @@ def test_a_stop_does_not_wait_for_the_answer_to_the_command_before_it(sim):
         drive_for(robot, 0.5, 30, -30)
         since_ms = sim.truth.log(1e15)["t_ms"]
         robot.stop()
-        assert standing_since(sim, since_ms) <= 420  # the stop is as late itself; after the command's answer it would be 560
+        assert (
+            standing_since(sim, since_ms) <= 420
+        )  # the stop is as late itself; after the command's answer it would be 560
 
 
 def test_a_robot_that_answers_late_is_stopped_all_the_same(sim):
@@ -196,7 +224,9 @@ def test_a_robot_that_answers_late_is_stopped_all_the_same(sim):
         drive_for(robot, 1.0, 30, -30)
         robot.stop()
         time.sleep(0.6)
-        assert standing_since(sim, since_ms) <= 1200  # its answer is waited for 300 ms, and the stop takes 400
+        assert (
+            standing_since(sim, since_ms) <= 1200
+        )  # its answer is waited for 300 ms, and the stop takes 400
         assert wheels(sim)[-1][1:] == STILL
 
 
@@ -224,10 +254,14 @@ def test_nothing_old_is_executed_after_a_freeze(sim, freeze_ms):
         assert not [command for command in wheels(sim) if 77 in command[1:]]
         assert standing_since(sim, since_ms) < 1500
         wait_until(lambda: robot.drive(20, -20), 4.0)
-        wait_until(lambda: (20, -20) in [command[1:] for command in wheels(sim)])  # not the last one where this is slow: unrenewed it is stopped
+        wait_until(
+            lambda: (20, -20) in [command[1:] for command in wheels(sim)]
+        )  # not the last one where this is slow: unrenewed it is stopped
 
 
-@pytest.mark.parametrize("fault", ["abort_camera", "abort_control", "abort_events", "abort_streams", "restart", "rpc_stall"])
+@pytest.mark.parametrize(
+    "fault", ["abort_camera", "abort_control", "abort_events", "abort_streams", "restart", "rpc_stall"]
+)
 def test_a_lost_link_is_made_again_and_waits_for_a_new_command(sim, fault, caplog):
     with connect(sim, reconnect_s=8.0) as robot:
         robot.next_frame()
@@ -314,7 +348,11 @@ def test_in_lockstep_the_guard_keeps_the_worlds_time(monkeypatch):
                 robot.next_frame()
             robot.drive(20, -20)
         log = robot.truth.log(since_ms)["entries"]
-        assert next(entry["t_ms"] for entry in log if entry["kind"] == "wheels" and entry["left_mmps"] == 0) - since_ms <= 500
+        assert (
+            next(entry["t_ms"] for entry in log if entry["kind"] == "wheels" and entry["left_mmps"] == 0)
+            - since_ms
+            <= 500
+        )
         assert robot.stops[-1].reason == "no frame for 350 ms"
         robot.truth.fault("kill")
         begin_s = time.monotonic()
@@ -337,10 +375,16 @@ def settings_of(simulator) -> dict[str, str]:
     return session.read_config(simulator.serials[0], simulator.home)
 
 
-@pytest.mark.parametrize(("key", "value", "says"), [
-    ("guid", "wrong", "does not accept this computer's token"), ("port", "1", "does not answer at 127.0.0.1:1"), ("port", "x", "which is no number"),
-    ("cert", "/nowhere", "is missing"), ("ip", "", "names no ip"),
-])
+@pytest.mark.parametrize(
+    ("key", "value", "says"),
+    [
+        ("guid", "wrong", "does not accept this computer's token"),
+        ("port", "1", "does not answer at 127.0.0.1:1"),
+        ("port", "x", "which is no number"),
+        ("cert", "/nowhere", "is missing"),
+        ("ip", "", "names no ip"),
+    ],
+)
 def test_a_wrong_ini_is_told_in_one_sentence(sim, tmp_path, key, value, says):
     before = set(threading.enumerate())
     home = edit_ini(sim, tmp_path, f"{key} = {settings_of(sim)[key]}", f"{key} = {value}")
@@ -368,12 +412,18 @@ def test_a_proxy_of_the_environment_is_not_asked_for_the_robot(sim, monkeypatch)
 
 
 def test_no_ini_no_such_robot_no_sdk(sim, tmp_path, monkeypatch):
-    with pytest.raises(UserError, match=r"sdk_config.ini.*python -m anki_vector.configure"), open_robot("00e20100", home=tmp_path):
+    with (
+        pytest.raises(UserError, match=r"sdk_config.ini.*python -m anki_vector.configure"),
+        open_robot("00e20100", home=tmp_path),
+    ):
         pass
     monkeypatch.setenv("HOME", str(tmp_path))
     with pytest.raises(UserError, match="sdk_config.ini"), open_robot("00e20100"):
         pass
-    with pytest.raises(UserError, match=f"No robot 'nobody'.*{sim.serials[0]}"), open_robot("nobody", home=sim.home):
+    with (
+        pytest.raises(UserError, match=f"No robot 'nobody'.*{sim.serials[0]}"),
+        open_robot("nobody", home=sim.home),
+    ):
         pass
     monkeypatch.setitem(sys.modules, "anki_vector", None)
     with pytest.raises(UserError, match="SDK is not installed"), connect(sim):
@@ -454,7 +504,9 @@ with open_robot(serial, home=home) as robot:
 """
 
 
-@pytest.mark.parametrize(("number", "ends_with"), [(signal.SIGINT, "KeyboardInterrupt"), (signal.SIGTERM, "SystemExit")])
+@pytest.mark.parametrize(
+    ("number", "ends_with"), [(signal.SIGINT, "KeyboardInterrupt"), (signal.SIGTERM, "SystemExit")]
+)
 def test_signals_stop_the_wheels_first(sim, number, ends_with):
     """In a process of its own: what other tests have loaded here may not bear signals."""
     command = [sys.executable, "-c", STOPPED_BY_A_SIGNAL, sim.serials[0], str(sim.home), str(int(number))]

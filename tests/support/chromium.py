@@ -11,9 +11,20 @@ import tempfile
 import time
 from pathlib import Path
 
-CHROMIUM = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
+CHROMIUM = next(
+    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
+)
 SILENT_S = 20  # a question of its own to the person, such as before leaving a page, makes it so
-NAMED = {"Enter": 13, "Escape": 27, "Delete": 46, "ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40, "Tab": 9}
+NAMED = {
+    "Enter": 13,
+    "Escape": 27,
+    "Delete": 46,
+    "ArrowLeft": 37,
+    "ArrowUp": 38,
+    "ArrowRight": 39,
+    "ArrowDown": 40,
+    "Tab": 9,
+}
 
 
 class Chromium:
@@ -23,7 +34,15 @@ class Chromium:
         self.home = tempfile.mkdtemp(prefix="chromium-")
         to_child, self._out = os.pipe()
         self._in, from_child = os.pipe()
-        command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--remote-debugging-pipe", f"--user-data-dir={self.home}"]
+        command = [
+            CHROMIUM,
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--no-first-run",
+            "--remote-debugging-pipe",
+            f"--user-data-dir={self.home}",
+        ]
         # the browser reads commands from its descriptor 3 and answers on 4
         self._process = subprocess.Popen(
             ["bash", "-c", f'exec "$@" 3<&{to_child} 4>&{from_child}', "bash", *command],
@@ -35,7 +54,14 @@ class Chromium:
     def ask(self, method: str, session: str | None = None, **params) -> dict:
         """One call of the protocol; events are passed over."""
         self._number += 1
-        os.write(self._out, json.dumps({"id": self._number, "method": method, "params": params} | ({"sessionId": session} if session else {})).encode() + b"\0")
+        os.write(
+            self._out,
+            json.dumps(
+                {"id": self._number, "method": method, "params": params}
+                | ({"sessionId": session} if session else {})
+            ).encode()
+            + b"\0",
+        )
         while True:
             while b"\0" not in self._rest:
                 if not select.select([self._in], [], [], SILENT_S)[0]:
@@ -85,14 +111,25 @@ class Page:
         self.ask("Page.navigate", url=url)
 
     def size(self, width: int, height: int, dark: bool = False) -> None:
-        self.ask("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
-        self.ask("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}])
+        self.ask(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=1,
+            mobile=False,
+        )
+        self.ask(
+            "Emulation.setEmulatedMedia",
+            features=[{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}],
+        )
 
     def run(self, script: str):
         """The value of a JavaScript expression."""
         answer = self.ask("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
         if "exceptionDetails" in answer:
-            raise RuntimeError(f"{script[:80]}: {answer['exceptionDetails']['exception'].get('description', '')}")
+            raise RuntimeError(
+                f"{script[:80]}: {answer['exceptionDetails']['exception'].get('description', '')}"
+            )
         return answer["result"].get("value")
 
     def wait(self, script: str, seconds: float = 10) -> None:
@@ -110,14 +147,36 @@ class Page:
     def key(self, key: str, modifiers: int = 0) -> None:
         """Press and release a key; modifiers: 1 Alt, 2 Ctrl, 4 Meta, 8 Shift."""
         code = NAMED.get(key) or ord(key.upper())
-        text = {"text": "\r" if key == "Enter" else key} if (len(key) == 1 or key == "Enter") and not modifiers & 7 else {}
-        self.ask("Input.dispatchKeyEvent", type="keyDown", key=key, windowsVirtualKeyCode=code, modifiers=modifiers, **text)
-        self.ask("Input.dispatchKeyEvent", type="keyUp", key=key, windowsVirtualKeyCode=code, modifiers=modifiers)
+        text = (
+            {"text": "\r" if key == "Enter" else key}
+            if (len(key) == 1 or key == "Enter") and not modifiers & 7
+            else {}
+        )
+        self.ask(
+            "Input.dispatchKeyEvent",
+            type="keyDown",
+            key=key,
+            windowsVirtualKeyCode=code,
+            modifiers=modifiers,
+            **text,
+        )
+        self.ask(
+            "Input.dispatchKeyEvent", type="keyUp", key=key, windowsVirtualKeyCode=code, modifiers=modifiers
+        )
         self.keys += 1
 
     def mouse(self, kind: str, x: float, y: float, button: str = "left", modifiers: int = 0) -> None:
         down = 0 if kind == "mouseReleased" else 1
-        self.ask("Input.dispatchMouseEvent", type=kind, x=x, y=y, button=button, buttons=down, clickCount=1, modifiers=modifiers)
+        self.ask(
+            "Input.dispatchMouseEvent",
+            type=kind,
+            x=x,
+            y=y,
+            button=button,
+            buttons=down,
+            clickCount=1,
+            modifiers=modifiers,
+        )
 
     def click(self, selector: str) -> None:
         """A click into the middle of an element."""
@@ -132,7 +191,12 @@ class Page:
         self.ask("Input.dispatchMouseEvent", type="mouseMoved", x=start[0], y=start[1], modifiers=modifiers)
         self.mouse("mousePressed", *start, modifiers=modifiers)
         for share in (0.1, 0.5, 0.9, 1.0):
-            self.mouse("mouseMoved", start[0] + (end[0] - start[0]) * share, start[1] + (end[1] - start[1]) * share, modifiers=modifiers)
+            self.mouse(
+                "mouseMoved",
+                start[0] + (end[0] - start[0]) * share,
+                start[1] + (end[1] - start[1]) * share,
+                modifiers=modifiers,
+            )
         self.mouse("mouseReleased", *end, modifiers=modifiers)
         self.drags += 1
 

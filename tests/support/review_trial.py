@@ -16,8 +16,8 @@ import time
 from pathlib import Path
 
 import numpy as np
-from support.chromium import Chromium, Page
 
+from support.chromium import Chromium, Page
 from vector_tl.data import dataset
 from vector_tl.labels.review_queue import agreement
 
@@ -51,20 +51,30 @@ class Person:
     def __init__(self, page: Page, truth: dict[tuple[str, str], np.ndarray]):
         self.page, self.truth = page, truth
         self.expected: dict[tuple[str, str], np.ndarray] = {}
-        self.ways = dict.fromkeys(("accepted", "adjusted", "rejected", "drawn", "binned", "skipped", "undone"), 0)
+        self.ways = dict.fromkeys(
+            ("accepted", "adjusted", "rejected", "drawn", "binned", "skipped", "undone"), 0
+        )
         self.count = 0
 
     def ready(self) -> None:
-        self.page.wait("typeof desk === 'object' && !desk.busy && (desk.picture || !document.getElementById('end').hidden)")
+        self.page.wait(
+            "typeof desk === 'object' && !desk.busy && (desk.picture || !document.getElementById('end').hidden)"
+        )
 
     def key(self) -> tuple[str, str] | None:
-        return tuple(found) if (found := self.page.run("desk.picture && [desk.picture.session, desk.picture.name]")) else None
+        return (
+            tuple(found)
+            if (found := self.page.run("desk.picture && [desk.picture.session, desk.picture.name]"))
+            else None
+        )
 
     def boxes(self) -> np.ndarray:
         return np.array(self.page.run("stage.boxes.map((box) => box.xyxy)"), np.float64).reshape(-1, 4)
 
     def on_screen(self, x: float, y: float) -> tuple[float, float]:
-        view = self.page.run("(() => { const v = stage.view, r = stage.canvas.getBoundingClientRect(); return [v.scale, v.x + r.x, v.y + r.y]; })()")
+        view = self.page.run(
+            "(() => { const v = stage.view, r = stage.canvas.getBoundingClientRect(); return [v.scale, v.x + r.x, v.y + r.y]; })()"
+        )
         return float(x * view[0] + view[1]), float(y * view[0] + view[2])
 
     def draw(self, box: np.ndarray) -> None:
@@ -88,7 +98,9 @@ class Person:
         if len(shown) == len(true) == 1 and agreement(shown, true) > 0.2:
             self.adjust(shown[0], true[0])
             return "adjusted"
-        if len(shown) == 1 + len(true) and agreement(shown[:-1], true) >= GOOD_IOU:  # the last one is a false alarm
+        if (
+            len(shown) == 1 + len(true) and agreement(shown[:-1], true) >= GOOD_IOU
+        ):  # the last one is a false alarm
             self.page.click(f"#boxes li:nth-child({len(shown)}) button")
             self.page.key("Delete")
             return "rejected"
@@ -104,12 +116,16 @@ class Person:
         for corner, modifier in ((0, 1), (2, 8)):
             away = true[corner : corner + 2] - shown[corner : corner + 2]
             if np.abs(away).max() <= NEAR_PX:
-                for amount, (less, more) in zip(away, (("ArrowLeft", "ArrowRight"), ("ArrowUp", "ArrowDown"))):
+                for amount, (less, more) in zip(
+                    away, (("ArrowLeft", "ArrowRight"), ("ArrowUp", "ArrowDown"))
+                ):
                     for _ in range(round(abs(amount))):
                         self.page.key(more if amount > 0 else less, modifier)
             else:
                 at = self.boxes()[0]
-                self.page.drag(self.on_screen(*at[corner : corner + 2]), self.on_screen(*true[corner : corner + 2]))
+                self.page.drag(
+                    self.on_screen(*at[corner : corner + 2]), self.on_screen(*true[corner : corner + 2])
+                )
 
     def decide(self) -> None:
         """One picture, by keyboard or (every fourth) by mouse."""
@@ -140,7 +156,10 @@ def check(data: Path, expected: dict[tuple[str, str], np.ndarray]) -> None:
         text = dataset.read_labels(dataset.label_path(data, *key))
         assert text is not None, f"{key}: the label is lost"
         height, width = dataset.read_picture(dataset.image_path(data, *key)).shape[:2]
-        assert text.shape == boxes.shape and np.abs(text * [width, height, width, height] - boxes).max(initial=0) < 0.01, (key, text, boxes)
+        assert (
+            text.shape == boxes.shape
+            and np.abs(text * [width, height, width, height] - boxes).max(initial=0) < 0.01
+        ), (key, text, boxes)
 
 
 def trial(data: Path, truth: dict[tuple[str, str], np.ndarray], pictures: int) -> dict:
@@ -171,7 +190,9 @@ def trial(data: Path, truth: dict[tuple[str, str], np.ndarray], pictures: int) -
         server.end(signal.SIGKILL)
         check(data, before)
         server = Server(data)
-        page.wait("!desk.busy")  # the page has noticed; what was drawn last and not saved is given up, else it would ask before leaving
+        page.wait(
+            "!desk.busy"
+        )  # the page has noticed; what was drawn last and not saved is given up, else it would ask before leaving
         page.run("stage.revert(true), 0")
         page.go(server.url)
         page.wait("location.href.startsWith('" + server.url + "')")
@@ -195,7 +216,10 @@ def trial(data: Path, truth: dict[tuple[str, str], np.ndarray], pictures: int) -
                 binned = person.key()
                 page.key("x")
                 person.settle()
-                assert not dataset.image_path(data, *binned).exists() and dataset.image_path(data / "bin", *binned).exists()
+                assert (
+                    not dataset.image_path(data, *binned).exists()
+                    and dataset.image_path(data / "bin", *binned).exists()
+                )
                 page.key("z")
                 person.settle()
                 assert dataset.image_path(data, *binned).exists()
@@ -222,7 +246,10 @@ def main(data: Path, model: str, pictures: int, threshold: float | None = None) 
     from vector_tl.labels.review_settings import SuggestSettings
     from vector_tl.labels.suggest import suggest
 
-    truth = {(i.session, i.name): i.boxes_xyxy(i.picture().shape[1::-1]) for i in dataset.load_dataset(data, "all").items}
+    truth = {
+        (i.session, i.name): i.boxes_xyxy(i.picture().shape[1::-1])
+        for i in dataset.load_dataset(data, "all").items
+    }
     for arm in ("with suggestions", "without"):
         with tempfile.TemporaryDirectory() as place:
             copy = Path(place) / "data"

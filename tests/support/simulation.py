@@ -16,7 +16,10 @@ import grpc
 import pytest
 from anki_vector.messaging import external_interface_pb2_grpc, protocol
 
-OVERRIDE, DEFAULT, RESERVE = (protocol.ControlRequest.Priority.Value(name) for name in ("OVERRIDE_BEHAVIORS", "DEFAULT", "RESERVE_CONTROL"))
+OVERRIDE, DEFAULT, RESERVE = (
+    protocol.ControlRequest.Priority.Value(name)
+    for name in ("OVERRIDE_BEHAVIORS", "DEFAULT", "RESERVE_CONTROL")
+)
 
 TABLE = 44  # a world with room before the robot, and an edge
 
@@ -45,8 +48,10 @@ class Simulation:
 
     def http(self, path: str, body: dict | None = None, token: str | None = None) -> tuple[int, dict]:
         request = urllib.request.Request(
-            self.door["url"] + path, data=None if body is None else json.dumps(body).encode(),
-            headers={"Authorization": f"Bearer {token or self.door['token']}"})
+            self.door["url"] + path,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Authorization": f"Bearer {token or self.door['token']}"},
+        )
         try:
             with urllib.request.urlopen(request, timeout=10) as answer:
                 return answer.status, json.load(answer)
@@ -78,8 +83,14 @@ class Simulation:
         ini.read(self.home / ".anki_vector" / "sdk_config.ini")
         robot = ini[serial]
         credentials = grpc.composite_channel_credentials(
-            grpc.ssl_channel_credentials(Path(robot["cert"]).read_bytes()), grpc.access_token_call_credentials(guid or robot["guid"]))
-        channel = grpc.secure_channel(f"{robot['ip']}:{robot['port']}", credentials, options=(("grpc.ssl_target_name_override", robot["name"]),))
+            grpc.ssl_channel_credentials(Path(robot["cert"]).read_bytes()),
+            grpc.access_token_call_credentials(guid or robot["guid"]),
+        )
+        channel = grpc.secure_channel(
+            f"{robot['ip']}:{robot['port']}",
+            credentials,
+            options=(("grpc.ssl_target_name_override", robot["name"]),),
+        )
         with channel:
             yield external_interface_pb2_grpc.ExternalInterfaceStub(channel)
 
@@ -91,7 +102,12 @@ class Simulation:
 
 def launch(home: Path, **settings) -> subprocess.Popen:
     settings = {"home": str(home), "camera": "plain"} | settings
-    return subprocess.Popen([sys.executable, "-c", RUN, json.dumps(settings)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        [sys.executable, "-c", RUN, json.dumps(settings)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
 @pytest.fixture
@@ -182,7 +198,9 @@ def in_control(stub, priority=DEFAULT) -> ControlStream:
 
 
 def drive(stub, left, right):
-    return stub.DriveWheels(protocol.DriveWheelsRequest(left_wheel_mmps=left, right_wheel_mmps=right), timeout=2)
+    return stub.DriveWheels(
+        protocol.DriveWheelsRequest(left_wheel_mmps=left, right_wheel_mmps=right), timeout=2
+    )
 
 
 @pytest.fixture

@@ -26,7 +26,14 @@ def box_of(finder_xyh, target_xyh, head_rad: float, intrinsics: Intrinsics = ROB
     """The box (4,) of a target in the finder's picture, clipped; None when it is not in it."""
     x, y, heading = target_xyh
     c, s = math.cos(heading), math.sin(heading)
-    world = np.stack([x + c * POINTS_MM[:, 0] - s * POINTS_MM[:, 1], y + s * POINTS_MM[:, 0] + c * POINTS_MM[:, 1], POINTS_MM[:, 2]], 1)
+    world = np.stack(
+        [
+            x + c * POINTS_MM[:, 0] - s * POINTS_MM[:, 1],
+            y + s * POINTS_MM[:, 0] + c * POINTS_MM[:, 1],
+            POINTS_MM[:, 2],
+        ],
+        1,
+    )
     x, y, heading = finder_xyh
     c, s = math.cos(heading), math.sin(heading)
     world[:, :2] -= (x, y)
@@ -53,7 +60,9 @@ class SmallWorld:
     camera_delay_s: float = 0.03
     command_delay_s: float = 0.03
     lease_s: float = 0.3
-    walls: list[tuple[float, float, float]] = field(default_factory=list)  # discs for the range sensor: x, y, radius
+    walls: list[tuple[float, float, float]] = field(
+        default_factory=list
+    )  # discs for the range sensor: x, y, radius
     serial: str = "small"
     intrinsics: Intrinsics = ROBOT
 
@@ -85,7 +94,18 @@ class SmallWorld:
     def state(self) -> RobotState:
         x, y, heading = self.finder
         left, right = self.wheels
-        return RobotState(self.t_s, x, y, math.remainder(heading, math.tau), self.head_rad, 32, left, right, self._range(), picked_up=self.picked_up)
+        return RobotState(
+            self.t_s,
+            x,
+            y,
+            math.remainder(heading, math.tau),
+            self.head_rad,
+            32,
+            left,
+            right,
+            self._range(),
+            picked_up=self.picked_up,
+        )
 
     def drive(self, left_mmps: float, right_mmps: float) -> bool:
         if self.picked_up or self.no_frames:
@@ -116,7 +136,12 @@ class SmallWorld:
         x, y, heading = self.finder
         tx, ty, _ = min(self.targets, key=lambda t: math.dist(t[:2], (x, y)))
         bearing = math.remainder(math.atan2(ty - y, tx - x) - heading, math.tau)
-        return {"distance_mm": math.dist((x, y), (tx, ty)), "bearing_deg": math.degrees(bearing), "collisions": 0, "falls": 0}
+        return {
+            "distance_mm": math.dist((x, y), (tx, ty)),
+            "bearing_deg": math.degrees(bearing),
+            "collisions": 0,
+            "falls": 0,
+        }
 
     def _range(self) -> float | None:
         x, y, heading = self.finder
@@ -137,7 +162,12 @@ class SmallWorld:
                 event[1](self)
             while self._pending and self._pending[0][0] <= self.t_s:
                 self.wheels = self._pending.pop(0)[1:]
-            if not self.commands or self.t_s - self.commands[-1][0] > self.lease_s or self.no_frames or self.picked_up:
+            if (
+                not self.commands
+                or self.t_s - self.commands[-1][0] > self.lease_s
+                or self.no_frames
+                or self.picked_up
+            ):
                 self.wheels = (0.0, 0.0)
             left, right = self.wheels
             self.finder[2] += (right - left) / 48.0 * STEP_S

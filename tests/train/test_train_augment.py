@@ -10,10 +10,23 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vector_tl.train.augment import LEAST_VISIBLE, LIGHT, MOST_LOST, boxes_in_window, compress, cut, draw_window, relight, visible_share, white_balance
+from vector_tl.train.augment import (
+    LEAST_VISIBLE,
+    LIGHT,
+    MOST_LOST,
+    boxes_in_window,
+    compress,
+    cut,
+    draw_window,
+    relight,
+    visible_share,
+    white_balance,
+)
 from vector_tl.train.batches import Batches, Pictures
 
-BOX = st.tuples(st.floats(0, 0.7), st.floats(0, 0.7), st.floats(0.05, 0.3), st.floats(0.05, 0.3)).map(lambda b: [b[0], b[1], b[0] + b[2], b[1] + b[3]])
+BOX = st.tuples(st.floats(0, 0.7), st.floats(0, 0.7), st.floats(0.05, 0.3), st.floats(0.05, 0.3)).map(
+    lambda b: [b[0], b[1], b[0] + b[2], b[1] + b[3]]
+)
 
 
 @settings(deadline=None)
@@ -37,12 +50,23 @@ def test_boxes_lie_on_what_they_mark(window, mirrored):
     seen = cut(picture, window[None], np.array([mirrored]), (300, 300), torch.ones(1, 3))[0, 0]  # (h, w)
     y, x = torch.nonzero(seen < 0.5, as_tuple=True)
     drawn = [x.min(), y.min(), x.max() + 1, y.max() + 1]
-    np.testing.assert_allclose(boxes_in_window(box, window, mirrored, (300, 300))[0], [float(v) for v in drawn], atol=1.5)
+    np.testing.assert_allclose(
+        boxes_in_window(box, window, mirrored, (300, 300))[0], [float(v) for v in drawn], atol=1.5
+    )
 
 
 def test_outside_the_picture_is_fill():
-    seen = cut(torch.zeros(1, 3, 20, 20, dtype=torch.uint8), np.array([[0.0, 0, 2, 2]]), np.array([False]), (40, 40), torch.tensor([[0.2, 0.4, 0.6]]))
-    assert seen[0, :, 39, 39].tolist() == pytest.approx([0.2, 0.4, 0.6]) and float(seen[0, :, :19, :19].abs().max()) == 0
+    seen = cut(
+        torch.zeros(1, 3, 20, 20, dtype=torch.uint8),
+        np.array([[0.0, 0, 2, 2]]),
+        np.array([False]),
+        (40, 40),
+        torch.tensor([[0.2, 0.4, 0.6]]),
+    )
+    assert (
+        seen[0, :, 39, 39].tolist() == pytest.approx([0.2, 0.4, 0.6])
+        and float(seen[0, :, :19, :19].abs().max()) == 0
+    )
 
 
 @pytest.mark.parametrize("boxes", [np.zeros((0, 4)), np.array([[0.0, 0, 0.01, 0.01]])])
@@ -53,7 +77,12 @@ def test_empty_and_tiny_boxes(boxes):
 def test_light_stays_in_range_and_changes():
     before = torch.rand(8, 3, 40, 40, generator=torch.Generator().manual_seed(0))
     after = relight(before.clone(), np.random.default_rng(0))
-    assert after.shape == before.shape and 0 <= float(after.min()) and float(after.max()) <= 1 and torch.isfinite(after).all()
+    assert (
+        after.shape == before.shape
+        and float(after.min()) >= 0
+        and float(after.max()) <= 1
+        and torch.isfinite(after).all()
+    )
     assert all(float((a - b).abs().mean()) > 0.005 for a, b in zip(after, before, strict=True))
 
 
@@ -61,8 +90,16 @@ def test_light_is_drawn_as_ever():
     """Models and comparisons are made anew from their seeds; steps in another order, or one draw more, would make others."""
     rng = np.random.default_rng(0)
     after = relight(torch.rand(8, 3, 40, 40, generator=torch.Generator().manual_seed(0)), rng)
-    np.testing.assert_allclose(after.mean(dim=(1, 2, 3)), [0.60668, 0.3816, 0.43086, 0.79772, 0.51704, 0.58113, 0.48995, 0.59434], atol=1e-4)
-    np.testing.assert_allclose(after.std(dim=(1, 2, 3)), [0.05888, 0.19502, 0.34485, 0.10224, 0.32541, 0.23873, 0.08528, 0.37725], atol=1e-4)
+    np.testing.assert_allclose(
+        after.mean(dim=(1, 2, 3)),
+        [0.60668, 0.3816, 0.43086, 0.79772, 0.51704, 0.58113, 0.48995, 0.59434],
+        atol=1e-4,
+    )
+    np.testing.assert_allclose(
+        after.std(dim=(1, 2, 3)),
+        [0.05888, 0.19502, 0.34485, 0.10224, 0.32541, 0.23873, 0.08528, 0.37725],
+        atol=1e-4,
+    )
     assert rng.integers(10**6) == 209618
 
 
@@ -72,11 +109,18 @@ def test_each_change_of_light_does_something_to_some_and_harms_no_input(change):
     given = before.clone()
     after = change(given, np.random.default_rng(0))
     moved = (after - before).abs().mean(dim=(1, 2, 3)) > 1e-3
-    assert after.shape == before.shape and torch.equal(given, before) and moved.any() and (change is white_balance or not moved.all())
+    assert (
+        after.shape == before.shape
+        and torch.equal(given, before)
+        and moved.any()
+        and (change is white_balance or not moved.all())
+    )
 
 
 def pictures(count, value):
-    return Pictures(torch.full((count, 3, 36, 64), value, dtype=torch.uint8), [np.array([[0.2, 0.2, 0.8, 0.8]])] * count)
+    return Pictures(
+        torch.full((count, 3, 36, 64), value, dtype=torch.uint8), [np.array([[0.2, 0.2, 0.8, 0.8]])] * count
+    )
 
 
 def test_batches_follow_from_the_seed_and_go_on_where_they_were():
@@ -98,7 +142,10 @@ def test_one_picture_in_eight_is_a_background():
 
 
 def test_every_picture_is_dealt_once_before_any_comes_again():
-    numbered = Pictures(torch.arange(8, dtype=torch.uint8).repeat_interleave(3 * 4 * 4).view(8, 3, 4, 4), [np.zeros((0, 4))] * 8)
+    numbered = Pictures(
+        torch.arange(8, dtype=torch.uint8).repeat_interleave(3 * 4 * 4).view(8, 3, 4, 4),
+        [np.zeros((0, 4))] * 8,
+    )
     batches = Batches(numbered, None, 4, (4, 4), 0, torch.device("cpu"))
     batches.next()
     order = batches._order.tolist()
@@ -109,26 +156,53 @@ def test_every_picture_is_dealt_once_before_any_comes_again():
 def test_jpeg_is_that_of_a_library(quality):
     """To a few levels, as libraries round differently and spread chroma in their own ways; sizes need no multiple of 16."""
     noise = np.random.default_rng(quality).integers(0, 256, (13, 19, 3), dtype=np.uint8)
-    pictures = [cv2.resize(noise, (150, 101), interpolation=cv2.INTER_CUBIC), cv2.resize(noise[::-1], (150, 101), interpolation=cv2.INTER_LINEAR)]
+    pictures = [
+        cv2.resize(noise, (150, 101), interpolation=cv2.INTER_CUBIC),
+        cv2.resize(noise[::-1], (150, 101), interpolation=cv2.INTER_LINEAR),
+    ]
     batch = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).float() / 255
     ours = compress(batch, np.full(2, float(quality)))
     for picture, mine in zip(pictures, ours.permute(0, 2, 3, 1).numpy() * 255, strict=True):
-        theirs = cv2.imdecode(cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])[1], cv2.IMREAD_COLOR)[..., ::-1]
+        theirs = cv2.imdecode(
+            cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])[1], cv2.IMREAD_COLOR
+        )[..., ::-1]
         lost = np.abs(theirs.astype(float) - picture).mean()
         assert np.abs(mine - theirs).mean() < 0.35 * lost + 0.6
-    assert (compress(batch, np.array([15.0, 95.0])) - batch).abs().mean(dim=(1, 2, 3))[0] > 2 * (compress(batch, np.array([95.0, 95.0])) - batch).abs().mean()
+    assert (compress(batch, np.array([15.0, 95.0])) - batch).abs().mean(dim=(1, 2, 3))[0] > 2 * (
+        compress(batch, np.array([95.0, 95.0])) - batch
+    ).abs().mean()
 
 
 def test_the_sheet_shows_each_change_alone():
-    spec = importlib.util.spec_from_file_location("augmentation_sheet", Path(__file__).parents[2] / "scripts" / "trials" / "augmentation_sheet.py")
+    spec = importlib.util.spec_from_file_location(
+        "augmentation_sheet", Path(__file__).parents[2] / "scripts" / "trials" / "augmentation_sheet.py"
+    )
     sheet = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(sheet)
     captions = []
-    sheet.drawn, draw = lambda picture, boxes, caption: captions.append(caption) or draw(picture, boxes, caption), sheet.drawn
+    sheet.drawn, draw = (
+        lambda picture, boxes, caption: captions.append(caption) or draw(picture, boxes, caption),
+        sheet.drawn,
+    )
     noise = np.random.default_rng(0).integers(40, 216, (90, 160, 3), dtype=np.uint8)
-    pixels = torch.from_numpy(cv2.resize(noise, (640, 360), interpolation=cv2.INTER_CUBIC)).permute(2, 0, 1)[None]
-    first, *tiles = [tile.astype(float) for tile in sheet.one_at_a_time(Pictures(pixels, [np.array([[0.3, 0.3, 0.6, 0.7]])]), 0)]
-    changes = ["gamma", "saturation", "white balance", "contrast", "brightness", "noise", "jpeg", "blur", "motion blur"]
+    pixels = torch.from_numpy(cv2.resize(noise, (640, 360), interpolation=cv2.INTER_CUBIC)).permute(2, 0, 1)[
+        None
+    ]
+    first, *tiles = [
+        tile.astype(float)
+        for tile in sheet.one_at_a_time(Pictures(pixels, [np.array([[0.3, 0.3, 0.6, 0.7]])]), 0)
+    ]
+    changes = [
+        "gamma",
+        "saturation",
+        "white balance",
+        "contrast",
+        "brightness",
+        "noise",
+        "jpeg",
+        "blur",
+        "motion blur",
+    ]
     assert captions[:4] == ["as it is", "crop", "zoomed out", "mirrored"] and captions[4:13] == changes
     assert captions[13:] == [f"all together, draw {k}" for k in (1, 2, 3)]
     assert all(np.abs(tile - first)[:300].mean() > 1 for tile in tiles), "each can be seen"

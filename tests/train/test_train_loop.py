@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 import torch
 
+from vector_tl.data import dataset
 from vector_tl.errors import UsageError, UserError
 from vector_tl.evaluate.metrics import Outcome
 from vector_tl.files import claimed
-from vector_tl.data import dataset
 from vector_tl.nets import checkpoint
 from vector_tl.nets.build import build
 from vector_tl.train import loop
@@ -37,7 +37,15 @@ def made_data(folder, pictures=12):
             if not empty:
                 picture[y : y + h, x : x + w] = 15
             boxes = np.zeros((0, 4)) if empty else np.array([[x, y, x + w, y + h]])
-            dataset.write_item(folder, session, f"{i:02d}", cv2.imencode(".png", picture)[1].tobytes(), boxes, (160, 90), ".png")
+            dataset.write_item(
+                folder,
+                session,
+                f"{i:02d}",
+                cv2.imencode(".png", picture)[1].tobytes(),
+                boxes,
+                (160, 90),
+                ".png",
+            )
     dataset.write_splits(folder, {"one": "train", "two": "val"})
     return folder
 
@@ -57,7 +65,15 @@ def one_thread():
 
 @pytest.fixture
 def settings(data, tmp_path):
-    return TrainSettings(data=data, out=tmp_path / "m.safetensors", init="scratch", steps=3, batch_size=4, device="cpu", evaluations=3)
+    return TrainSettings(
+        data=data,
+        out=tmp_path / "m.safetensors",
+        init="scratch",
+        steps=3,
+        batch_size=4,
+        device="cpu",
+        evaluations=3,
+    )
 
 
 def weights(path):
@@ -69,7 +85,11 @@ def test_a_run_and_what_it_leaves(settings, capsys):
     assert list(result) == ["model", "steps", "pictures_seen", "ap50", "ap50_95", "seconds"]
     assert (result["model"], result["steps"], result["pictures_seen"]) == (str(settings.out), 3, 12)
     _, metadata = checkpoint.load(settings.out)
-    assert metadata["init"] == "scratch" and metadata["seed"] == 0 and metadata["data_digest"] == dataset.digest(settings.data)
+    assert (
+        metadata["init"] == "scratch"
+        and metadata["seed"] == 0
+        and metadata["data_digest"] == dataset.digest(settings.data)
+    )
     assert 0 < metadata["threshold"] < 1
     rows = list(csv.DictReader(settings.out.with_suffix(".csv").open()))
     assert [row["step"] for row in rows] == ["1", "2", "3"] and all(float(row["loss"]) > 0 for row in rows)
@@ -116,7 +136,9 @@ def test_a_killed_run_goes_on_to_the_same_weights(ema, settings, tmp_path, monke
 ])  # fmt: skip
 def test_what_changes_the_curve_is_not_gone_on_with(change, settings):
     assert loop._identity(replace(settings, **change), 3) != loop._identity(settings, 3)
-    assert loop._identity(replace(settings, device="cuda", threads=2, tensorboard=Path("board")), 3) == loop._identity(settings, 3)
+    assert loop._identity(
+        replace(settings, device="cuda", threads=2, tensorboard=Path("board")), 3
+    ) == loop._identity(settings, 3)
 
 
 def test_a_finished_training_says_so(settings):
@@ -150,7 +172,10 @@ def test_a_log_file_gets_a_line_for_each_evaluation(settings, caplog):
     lines = [record.getMessage() for record in caplog.records if record.name == "vector_tl.train.watch"]
     assert len(lines) == 2
     for step, line in zip((2, 4), lines, strict=True):
-        assert re.fullmatch(rf"step {step} of 4  AP50 \d\.\d{{3}}  AP50-95 \d\.\d{{3}}  best \d\.\d{{3}}  \d:\d\d:\d\d left", line), line
+        assert re.fullmatch(
+            rf"step {step} of 4  AP50 \d\.\d{{3}}  AP50-95 \d\.\d{{3}}  best \d\.\d{{3}}  \d:\d\d:\d\d left",
+            line,
+        ), line
 
 
 def board(folder):
@@ -173,10 +198,21 @@ def test_tensorboard_gets_the_same_curve_as_the_csv(settings, tmp_path):
     settings = replace(settings, tensorboard=tmp_path / "board", steps=6, evaluations=2)
     train(settings)
     read = board(tmp_path / "board" / "m")
-    assert sorted(read) == ["ap50", "ap50_95", "learning_rate", "loss"] and sorted(read["loss"]) == [1, 2, 3, 4, 5, 6]
+    assert sorted(read) == ["ap50", "ap50_95", "learning_rate", "loss"] and sorted(read["loss"]) == [
+        1,
+        2,
+        3,
+        4,
+        5,
+        6,
+    ]
     rows = list(csv.DictReader(settings.out.with_suffix(".csv").open()))
-    assert [read["ap50"][int(row["step"])] for row in rows] == pytest.approx([float(row["ap50"]) for row in rows])
-    assert np.mean([read["loss"][step] for step in (4, 5, 6)]) == pytest.approx(float(rows[1]["loss"]), abs=1e-4)
+    assert [read["ap50"][int(row["step"])] for row in rows] == pytest.approx(
+        [float(row["ap50"]) for row in rows]
+    )
+    assert np.mean([read["loss"][step] for step in (4, 5, 6)]) == pytest.approx(
+        float(rows[1]["loss"]), abs=1e-4
+    )
     train(replace(settings, overwrite=True, steps=2))
     assert sorted(board(tmp_path / "board" / "m")["loss"]) == [1, 2]
     (tmp_path / "file").touch()
@@ -184,8 +220,12 @@ def test_tensorboard_gets_the_same_curve_as_the_csv(settings, tmp_path):
         train(replace(settings, tensorboard=tmp_path / "file", overwrite=True))
 
 
-@pytest.mark.parametrize("full_after", [3, 7, 10_000])  # events; the last: only what is buffered until the end does not fit
-def test_a_full_disk_ends_tensorboard_and_not_the_training(full_after, settings, tmp_path, caplog, monkeypatch):
+@pytest.mark.parametrize(
+    "full_after", [3, 7, 10_000]
+)  # events; the last: only what is buffered until the end does not fit
+def test_a_full_disk_ends_tensorboard_and_not_the_training(
+    full_after, settings, tmp_path, caplog, monkeypatch
+):
     from tensorboardX.event_file_writer import EventsWriter
 
     write, flush, written = EventsWriter.write_event, EventsWriter.flush, []
@@ -193,11 +233,19 @@ def test_a_full_disk_ends_tensorboard_and_not_the_training(full_after, settings,
     def full():
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(EventsWriter, "write_event", lambda self, event: written.append(event) or (full() if len(written) > full_after else write(self, event)))
+    monkeypatch.setattr(
+        EventsWriter,
+        "write_event",
+        lambda self, event: (
+            written.append(event) or (full() if len(written) > full_after else write(self, event))
+        ),
+    )
     monkeypatch.setattr(EventsWriter, "flush", lambda self: full() if len(written) > 5 else flush(self))
     assert train(replace(settings, tensorboard=tmp_path / "board", steps=4))["steps"] == 4
     warnings = [record.getMessage() for record in caplog.records if "TensorBoard" in record.getMessage()]
-    assert len(warnings) == 1 and "No space left on device" in warnings[0] and "goes on without" in warnings[0]
+    assert (
+        len(warnings) == 1 and "No space left on device" in warnings[0] and "goes on without" in warnings[0]
+    )
 
 
 def test_the_mean_of_the_weights_follows_its_formula():
@@ -231,9 +279,19 @@ def test_the_mean_of_several_networks_weighs_them():
 
     first, second = network(1.0, 2.0), network(5.0, 4.0)
     mean = mean_of([first, second], [3, 1])
-    assert (mean[0].weight.item(), mean[1].running_var.item(), mean[1].num_batches_tracked.item()) == (2.0, 2.5, 7)
+    assert (mean[0].weight.item(), mean[1].running_var.item(), mean[1].num_batches_tracked.item()) == (
+        2.0,
+        2.5,
+        7,
+    )
     assert first[0].weight.item() == 1.0
-    for networks, shares in (([], []), ([first], [1, 2]), ([first, second], [1, -1]), ([first], [0]), ([first, torch.nn.Linear(1, 1)], [1, 1])):
+    for networks, shares in (
+        ([], []),
+        ([first], [1, 2]),
+        ([first, second], [1, -1]),
+        ([first], [0]),
+        ([first, torch.nn.Linear(1, 1)], [1, 1]),
+    ):
         with pytest.raises(ValueError, match="mean"):
             mean_of(networks, shares)
 
@@ -286,7 +344,14 @@ def test_bad_settings(settings, change, kind, word):
 def test_missing_data(settings, tmp_path):
     with pytest.raises(UserError, match="images"):
         train(replace(settings, data=tmp_path / "none"))
-    dataset.write_item(tmp_path / "some", "one", "0", cv2.imencode(".png", np.zeros((9, 16, 3)))[1].tobytes(), np.zeros((0, 4)), (16, 9))
+    dataset.write_item(
+        tmp_path / "some",
+        "one",
+        "0",
+        cv2.imencode(".png", np.zeros((9, 16, 3)))[1].tobytes(),
+        np.zeros((0, 4)),
+        (16, 9),
+    )
     with pytest.raises(UserError, match="split train"):
         train(replace(settings, data=tmp_path / "some"))
 
@@ -307,7 +372,14 @@ def test_backgrounds_and_negatives(settings, tmp_path):
     with pytest.raises(UserError, match="empty"):
         train(replace(settings, out=tmp_path / "b.safetensors", backgrounds=tmp_path / "empty"))
     with pytest.raises(UsageError, match="--background-share 0.9 leaves no picture"):
-        train(replace(settings, out=tmp_path / "b.safetensors", backgrounds=tmp_path / "photos", background_share=0.9))
+        train(
+            replace(
+                settings,
+                out=tmp_path / "b.safetensors",
+                backgrounds=tmp_path / "photos",
+                background_share=0.9,
+            )
+        )
 
 
 def test_the_threshold_is_settled_by_all_views(settings, tmp_path, monkeypatch):
@@ -328,11 +400,15 @@ def test_the_threshold_is_settled_by_all_views(settings, tmp_path, monkeypatch):
     train(replace(asked, resume=True))
     network, about = checkpoint.load(asked.out)
     assert about == kept[0][1] | {"threshold": 0.94} != kept[0][1]
-    assert all(torch.equal(values, kept[0][0].state_dict()[name]) for name, values in network.state_dict().items())
+    assert all(
+        torch.equal(values, kept[0][0].state_dict()[name]) for name, values in network.state_dict().items()
+    )
     assert finished(asked.out)
 
 
-@pytest.mark.parametrize(("batch_size", "share", "own"), [(16, 0.0, 16), (16, 0.125, 14), (16, 0.01, 15), (4, 0.5, 2), (2, 0.5, 1)])
+@pytest.mark.parametrize(
+    ("batch_size", "share", "own"), [(16, 0.0, 16), (16, 0.125, 14), (16, 0.01, 15), (4, 0.5, 2), (2, 0.5, 1)]
+)
 def test_a_pass_is_over_the_data_sets_own_pictures(batch_size, share, own, settings, tmp_path, monkeypatch):
     """12 pictures: `--epochs` counts what is trained on of them, not of the backgrounds beside them."""
     assert own_pictures(batch_size, share) == own
@@ -344,7 +420,9 @@ def test_a_pass_is_over_the_data_sets_own_pictures(batch_size, share, own, setti
         train(replace(settings, epochs=2.0, steps=None, batch_size=batch_size, **backgrounds))
 
 
-@pytest.mark.parametrize(("init", "asked", "kept"), [("scratch", None, 6.4e-3), ("own", None, 8e-4), ("scratch", 1e-3, 1e-3)])
+@pytest.mark.parametrize(
+    ("init", "asked", "kept"), [("scratch", None, 6.4e-3), ("own", None, 8e-4), ("scratch", 1e-3, 1e-3)]
+)
 def test_a_start_has_the_learning_rate_that_serves_it(settings, tmp_path, init, asked, kept):
     if init == "own":
         init = str(tmp_path / "own.safetensors")
@@ -383,8 +461,12 @@ def test_two_processes_do_not_train_the_same_model(settings):
 def test_a_model_tells_what_it_learned_from(settings, tmp_path):
     train(settings)
     assert checkpoint.read_metadata(settings.out)["learned_from"] == ["one", "two"]
-    further = replace(settings, init=str(settings.out), out=tmp_path / "further.safetensors", steps=1, evaluations=1)
-    checkpoint.save(settings.out, build(settings.arch, "scratch"), {"threshold": 0.5, "learned_from": ["one", "zero"]})
+    further = replace(
+        settings, init=str(settings.out), out=tmp_path / "further.safetensors", steps=1, evaluations=1
+    )
+    checkpoint.save(
+        settings.out, build(settings.arch, "scratch"), {"threshold": 0.5, "learned_from": ["one", "zero"]}
+    )
     train(further)
     assert checkpoint.read_metadata(further.out)["learned_from"] == ["one", "two", "zero"]
 

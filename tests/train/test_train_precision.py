@@ -45,7 +45,9 @@ def test_convolutions_are_bfloat16_where_the_device_is_fast_at_it(monkeypatch):
 
 
 def test_a_processor_without_it_computes_in_float(monkeypatch):
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx2": True, "amx_bf16": False}, raising=False)
+    monkeypatch.setattr(
+        torch.cpu, "get_capabilities", lambda: {"avx2": True, "amx_bf16": False}, raising=False
+    )
     assert not precision.has_bfloat16(CPU)
     with precision.mixed(CPU):
         assert F.conv2d(torch.rand(1, 3, 8, 8), torch.rand(4, 3, 1, 1)).dtype == torch.float32

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import torch
 
-from vector_tl.errors import UsageError
 from vector_tl.data import dataset
+from vector_tl.errors import UsageError
 from vector_tl.nets import checkpoint
 from vector_tl.train.batches import Pictures
 from vector_tl.train.ranks import Ranks
@@ -52,7 +52,9 @@ def made_data(folder):
             picture = rng.integers(90, 255, (90, 160, 3)).astype(np.uint8)
             picture[20:60, 10 * i : 10 * i + 50] = 15
             box = np.array([[10 * i, 20, 10 * i + 50, 60]])
-            dataset.write_item(folder, session, f"{i}", cv2.imencode(".png", picture)[1].tobytes(), box, (160, 90), ".png")
+            dataset.write_item(
+                folder, session, f"{i}", cv2.imencode(".png", picture)[1].tobytes(), box, (160, 90), ".png"
+            )
     dataset.write_splits(folder, {"one": "train", "two": "val"})
     return folder
 
@@ -60,10 +62,33 @@ def made_data(folder):
 def start(tmp_path, *more, dies="", out="m"):
     helper = tmp_path / "helper.py"
     helper.write_text(HELPER)
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(helper), str(tmp_path / "rank"), "train"]
-    command += ["--data", str(tmp_path / "data"), "--out", str(tmp_path / f"{out}.safetensors"), "--init", "scratch", "--device", "cpu", "--threads", "1"]
+    command = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc-per-node",
+        "2",
+        str(helper),
+        str(tmp_path / "rank"),
+        "train",
+    ]
+    command += [
+        "--data",
+        str(tmp_path / "data"),
+        "--out",
+        str(tmp_path / f"{out}.safetensors"),
+        "--init",
+        "scratch",
+        "--device",
+        "cpu",
+        "--threads",
+        "1",
+    ]
     command += ["--batch-size", "4", "--evaluations", "2", "--json", *more]
-    return subprocess.run(command, capture_output=True, text=True, timeout=200, env=os.environ | {"DIES": dies})
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=200, env=os.environ | {"DIES": dies}
+    )
 
 
 def test_two_processes_train_one_model(tmp_path):
@@ -71,24 +96,45 @@ def test_two_processes_train_one_model(tmp_path):
     done = start(tmp_path, "--steps", "4")
     assert done.returncode == 0, done.stderr[-2000:]
     told = json.loads(done.stdout)  # one answer, though both ran
-    assert (told["steps"], told["pictures_seen"]) == (4, 16) and checkpoint.load(tmp_path / "m.safetensors")[1]["steps"] == 4
+    assert (told["steps"], told["pictures_seen"]) == (4, 16) and checkpoint.load(tmp_path / "m.safetensors")[
+        1
+    ]["steps"] == 4
     ranks = [(tmp_path / f"rank{rank}").read_text().split("\n")[:-1] for rank in (0, 1)]
     weights = [[line for line in lines if not line.startswith("batch")] for lines in ranks]
-    assert weights[0] == weights[1] and len(set(weights[0])) == 4, "the same weights everywhere, other ones after each step"
+    assert weights[0] == weights[1] and len(set(weights[0])) == 4, (
+        "the same weights everywhere, other ones after each step"
+    )
     batches = [[line.split() for line in lines if line.startswith("batch")] for lines in ranks]
-    assert {size for lines in batches for _, size, _ in lines} == {"2"} and not {b[2] for b in batches[0]} & {b[2] for b in batches[1]}
-    assert len(list(csv.DictReader((tmp_path / "m.csv").open()))) == 2 and not (tmp_path / "m.resume").exists()
+    assert {size for lines in batches for _, size, _ in lines} == {"2"} and not {b[2] for b in batches[0]} & {
+        b[2] for b in batches[1]
+    }
+    assert (
+        len(list(csv.DictReader((tmp_path / "m.csv").open()))) == 2 and not (tmp_path / "m.resume").exists()
+    )
 
     assert start(tmp_path, "--steps", "4", "--resume", dies="in the third step", out="killed").returncode != 0
     alone = train_alone(tmp_path)
     assert alone.returncode != 0 and "2 processes" in alone.stderr
     assert start(tmp_path, "--steps", "4", "--resume", out="killed").returncode == 0
-    one, other = (checkpoint.load(tmp_path / f"{name}.safetensors")[0].state_dict() for name in ("m", "killed"))
+    one, other = (
+        checkpoint.load(tmp_path / f"{name}.safetensors")[0].state_dict() for name in ("m", "killed")
+    )
     assert all(torch.equal(one[name], other[name]) for name in one)
 
 
 def train_alone(tmp_path):
-    command = [sys.executable, "-m", "vector_tl", "train", "--data", str(tmp_path / "data"), "--out", str(tmp_path / "killed.safetensors"), "--init", "scratch"]
+    command = [
+        sys.executable,
+        "-m",
+        "vector_tl",
+        "train",
+        "--data",
+        str(tmp_path / "data"),
+        "--out",
+        str(tmp_path / "killed.safetensors"),
+        "--init",
+        "scratch",
+    ]
     command += ["--device", "cpu", "--batch-size", "4", "--evaluations", "2", "--steps", "4", "--resume"]
     return subprocess.run(command, capture_output=True, text=True, timeout=100)
 
@@ -96,7 +142,9 @@ def train_alone(tmp_path):
 def test_fewer_pictures_than_processes_are_refused_by_each_of_them():
     """Where only the one without a picture ended, the others would wait for it."""
     pictures = Pictures(torch.zeros(2, 3, 4, 4, dtype=torch.uint8), [np.zeros((0, 4))] * 2)
-    assert [len(Ranks(rank, 2).part(pictures)) for rank in (0, 1)] == [1, 1] and len(Ranks().part(pictures)) == 2
+    assert [len(Ranks(rank, 2).part(pictures)) for rank in (0, 1)] == [1, 1] and len(
+        Ranks().part(pictures)
+    ) == 2
     for rank in range(3):
         with pytest.raises(UsageError, match="2 training pictures cannot be shared by 3 processes"):
             Ranks(rank, 3).part(pictures)

@@ -9,7 +9,10 @@ from vector_tl.train.batches import Pictures
 from vector_tl.train.threshold import VIEWS, choose_threshold, views
 
 
-@pytest.mark.parametrize(("render", "photo", "expected"), [(0.3, 0.3, 0.5), (0.3, 0.62, 0.65), (0.62, 0.3, 0.65), (0.999, 0.999, 0.99)])
+@pytest.mark.parametrize(
+    ("render", "photo", "expected"),
+    [(0.3, 0.3, 0.5), (0.3, 0.62, 0.65), (0.62, 0.3, 0.65), (0.999, 0.999, 0.99)],
+)
 def test_threshold_lies_above_the_false_alarms(render, photo, expected):
     def pictures(score):
         return [Outcome((64, 36), np.zeros((0, 4)), np.float32([[0, 0, 9, 9]]), np.float32([score]))] * 10
@@ -24,10 +27,29 @@ def test_views_show_all_of_a_picture_and_parts_of_it_nearer():
     pictures = Pictures(torch.from_numpy(one)[None], [np.zeros((0, 4))])
     seen = list(views(pictures))
     assert len(seen) == len(VIEWS) == 8
-    assert all(view.pixels.shape == pictures.pixels.shape and view.pixels.dtype == torch.uint8 and len(view) == 1 for view in seen)
+    assert all(
+        view.pixels.shape == pictures.pixels.shape and view.pixels.dtype == torch.uint8 and len(view) == 1
+        for view in seen
+    )
     assert torch.equal(seen[0].pixels, pictures.pixels)
     assert torch.equal(seen[1].pixels.flip(3), pictures.pixels)
-    ranges = [(v.pixels[0, 0].min().item(), v.pixels[0, 0].max().item(), v.pixels[0, 1].min().item(), v.pixels[0, 1].max().item()) for v in seen]
-    for told, wanted in zip(ranges[2:], [(25, 230, 25, 230)] * 2 + [(0, 204, 0, 204), (51, 255, 0, 204), (0, 204, 51, 255), (51, 255, 51, 255)], strict=True):
+    ranges = [
+        (
+            v.pixels[0, 0].min().item(),
+            v.pixels[0, 0].max().item(),
+            v.pixels[0, 1].min().item(),
+            v.pixels[0, 1].max().item(),
+        )
+        for v in seen
+    ]
+    for told, wanted in zip(
+        ranges[2:],
+        [(25, 230, 25, 230)] * 2
+        + [(0, 204, 0, 204), (51, 255, 0, 204), (0, 204, 51, 255), (51, 255, 51, 255)],
+        strict=True,
+    ):
         assert told == pytest.approx(wanted, abs=5)  # four fifths of each way
-    assert seen[2].pixels[0, 0, 0, 0] < seen[2].pixels[0, 0, 0, -1] and seen[3].pixels[0, 0, 0, 0] > seen[3].pixels[0, 0, 0, -1]  # mirrored
+    assert (
+        seen[2].pixels[0, 0, 0, 0] < seen[2].pixels[0, 0, 0, -1]
+        and seen[3].pixels[0, 0, 0, 0] > seen[3].pixels[0, 0, 0, -1]
+    )  # mirrored

@@ -33,14 +33,19 @@ def rows(settings: BenchSettings) -> tuple[str, list[Row]]:
     detectors = {}
     for engine in ENGINES[1:]:
         try:
-            detectors[engine] = Detector(load(settings.model)[0], settings.model, float(about.get("threshold") or 0.5), device, engine)
+            detectors[engine] = Detector(
+                load(settings.model)[0], settings.model, float(about.get("threshold") or 0.5), device, engine
+            )
         except UserError:  # not on this device
             continue
     ours = Detector(load(settings.model)[0], settings.model, float(about.get("threshold") or 0.5), device)
     picture = _picture()
     jpeg = cv2.imencode(".jpg", picture)[1]
     small = cv2.resize(picture, network.size_wh)[None]
-    side, dtype = MATRIX[device.type], torch.float16 if device.type == "cuda" else torch.float32  # as the fastest engine computes
+    side, dtype = (
+        MATRIX[device.type],
+        torch.float16 if device.type == "cuda" else torch.float32,
+    )  # as the fastest engine computes
     matrix = torch.rand(side, side, device=device, dtype=dtype)
     heap = torch.zeros(COPIED_BYTES, dtype=torch.uint8, device=device)
 
@@ -57,9 +62,13 @@ def rows(settings: BenchSettings) -> tuple[str, list[Row]]:
         "copy": heap.clone,
         **{
             f"{name} network": lambda engine=detector._engine: engine.scores_and_boxes(small)
-            for name, detector in detectors.items() if isinstance(detector._engine, NetworkEngine)
+            for name, detector in detectors.items()
+            if isinstance(detector._engine, NetworkEngine)
         },
-        **{f"{name} detector": lambda detector=detector: detector(picture) for name, detector in detectors.items()},
+        **{
+            f"{name} detector": lambda detector=detector: detector(picture)
+            for name, detector in detectors.items()
+        },
     }
     taken = measure(work, settings.seconds, device)
     median = {name: statistics.median(times) for name, times in taken.items()}
@@ -68,9 +77,21 @@ def rows(settings: BenchSettings) -> tuple[str, list[Row]]:
     moved, copied = _bytes(load(settings.model)[0], dtype), 2 * COPIED_BYTES / (median["copy"] / 1000)
     floor = 1000 * max(operations / speed, moved / copied)
     table = [
-        Row("picture_to_boxes_ms", median["ours"], "ms", f"torchvision's eager model([picture]), {network.arch}", median["eager"]),
+        Row(
+            "picture_to_boxes_ms",
+            median["ours"],
+            "ms",
+            f"torchvision's eager model([picture]), {network.arch}",
+            median["eager"],
+        ),
         Row("jpeg_to_boxes_ms", median["jpeg"], "ms", "the same, JPEG decoded before", median["jpeg eager"]),
-        Row("jpeg_to_boxes_p99_ms", p99(taken["jpeg"]), "ms", "the same, JPEG decoded before", p99(taken["jpeg eager"])),
+        Row(
+            "jpeg_to_boxes_p99_ms",
+            p99(taken["jpeg"]),
+            "ms",
+            "the same, JPEG decoded before",
+            p99(taken["jpeg eager"]),
+        ),
         Row("decode_ms", median["decode"], "ms"),
         Row("network_operations_gflop", operations / 1e9, "GFLOP"),
         Row("matrix_product_gflops", speed / 1e9, "GFLOP/s"),
@@ -79,14 +100,36 @@ def rows(settings: BenchSettings) -> tuple[str, list[Row]]:
     ]
     for name in detectors:
         if f"{name} network" in median:
-            table.append(Row(f"network_{name}_ms", median[f"{name} network"], "ms", "the floor: its operations, or its bytes if they take longer", floor))
-        table.append(Row(f"detector_{name}_ms", median[f"{name} detector"], "ms", "torchvision's eager model([picture])", median["eager"]))
-    where = torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads"
+            table.append(
+                Row(
+                    f"network_{name}_ms",
+                    median[f"{name} network"],
+                    "ms",
+                    "the floor: its operations, or its bytes if they take longer",
+                    floor,
+                )
+            )
+        table.append(
+            Row(
+                f"detector_{name}_ms",
+                median[f"{name} detector"],
+                "ms",
+                "torchvision's eager model([picture])",
+                median["eager"],
+            )
+        )
+    where = (
+        torch.cuda.get_device_name(device)
+        if device.type == "cuda"
+        else f"CPU, {torch.get_num_threads()} threads"
+    )
     return f"{where}; {ours.engine}", table
 
 
 @torch.inference_mode()
-def measure(work: dict[str, Callable[[], object]], seconds: float, device: torch.device) -> dict[str, list[float]]:
+def measure(
+    work: dict[str, Callable[[], object]], seconds: float, device: torch.device
+) -> dict[str, list[float]]:
     """Milliseconds of each piece of work, in turn, so that a busy machine slows all of them alike.
 
     Each gets a few calls in a row, of which the first do not count: the idle threads of the library before it still spin for a while.
@@ -124,7 +167,9 @@ def _bytes(network, dtype: torch.dtype) -> int:
 
     def count(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         nonlocal numbers
-        numbers += sum(parameter.numel() for parameter in layer.parameters()) + inputs[0].numel() + output.numel()
+        numbers += (
+            sum(parameter.numel() for parameter in layer.parameters()) + inputs[0].numel() + output.numel()
+        )
 
     network = fold_batch_norm(network.eval())
     for layer in network.modules():

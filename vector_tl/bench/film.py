@@ -15,10 +15,10 @@ import numpy as np
 import torch
 
 from vector_tl.bench.run import BenchSettings, Row
+from vector_tl.data.recording import RecordingWriter
 from vector_tl.film.encode import FilmWriter
 from vector_tl.film.film import load_side_by_side
 from vector_tl.film.footage import open_footage
-from vector_tl.data.recording import RecordingWriter
 from vector_tl.film.reel import Reel, model_line
 from vector_tl.film.settings import FilmSettings
 from vector_tl.film.stage import THEMES, Stage, plan_frame
@@ -59,8 +59,20 @@ def rows(settings: BenchSettings) -> tuple[str, list[Row]]:
         same = ("torchvision's eager model([picture]), twice", eager_ms) if stage == "detect" else ()
         table.append(Row(f"stage_{stage}_ms", 1000 * stage_s[stage] / frames, "ms", *same))
     kept_mib = frames * 2 / 3 * SIZE_WH[0] * SIZE_WH[1] * 3 / MIB
-    table.append(Row("memory_growth_mib", memory.growth_mib(), "MiB", "the pictures of the film's last two thirds, kept", kept_mib))
-    where = torch.cuda.get_device_name() if str(detectors[0].device).startswith("cuda") else f"CPU, {os.cpu_count()} cores"
+    table.append(
+        Row(
+            "memory_growth_mib",
+            memory.growth_mib(),
+            "MiB",
+            "the pictures of the film's last two thirds, kept",
+            kept_mib,
+        )
+    )
+    where = (
+        torch.cuda.get_device_name()
+        if str(detectors[0].device).startswith("cuda")
+        else f"CPU, {os.cpu_count()} cores"
+    )
     return f"{where}; {detectors[0].engine}; {seconds:g} s at {FPS} frames a second", table
 
 
@@ -93,11 +105,18 @@ class Memory:
 def _record(path: Path, frames: int) -> Path:
     """A recording of something that moves as before a robot: a room of soft shapes passes by, with noise of a small camera."""
     drawn = np.random.default_rng(0)
-    room = cv2.resize(drawn.integers(0, 256, (20, 120, 3), dtype=np.uint8), (SIZE_WH[0] * 4, SIZE_WH[1]), interpolation=cv2.INTER_CUBIC)
+    room = cv2.resize(
+        drawn.integers(0, 256, (20, 120, 3), dtype=np.uint8),
+        (SIZE_WH[0] * 4, SIZE_WH[1]),
+        interpolation=cv2.INTER_CUBIC,
+    )
     with RecordingWriter(path) as writer:
         for index in range(frames):
             x = int((1 - np.cos(index / 90)) * 1.49 * SIZE_WH[0])
-            picture = cv2.add(room[:, x : x + SIZE_WH[0]], drawn.integers(0, 12, (SIZE_WH[1], SIZE_WH[0], 3), dtype=np.uint8))
+            picture = cv2.add(
+                room[:, x : x + SIZE_WH[0]],
+                drawn.integers(0, 12, (SIZE_WH[1], SIZE_WH[0], 3), dtype=np.uint8),
+            )
             jpeg = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 75])[1].tobytes()
             writer.frame(Frame(index, index * 1000 // FPS, index / FPS, jpeg))
     return path
@@ -108,7 +127,10 @@ def _one_after_another(source: Path, out: Path, detectors: list) -> dict[str, fl
     footage = open_footage(source)
     names = [("model", model_line(detector, None)) for detector in detectors]
     plan = plan_frame(SIZE_WH)
-    stage, writer = Stage(plan, THEMES["dark"], names, [0, 1], round(footage.seconds * footage.fps)), FilmWriter(out, footage.fps, plan.size_wh)
+    stage, writer = (
+        Stage(plan, THEMES["dark"], names, [0, 1], round(footage.seconds * footage.fps)),
+        FilmWriter(out, footage.fps, plan.size_wh),
+    )
     tallies, taken = [Tally(), Tally()], dict.fromkeys(STAGES, 0.0)
     pictures = footage.pictures()
 
@@ -137,7 +159,11 @@ def _one_after_another(source: Path, out: Path, detectors: list) -> dict[str, fl
 @torch.inference_mode()
 def _eager_ms(settings: BenchSettings, source: Path) -> float:
     """Milliseconds for two calls of torchvision's own."""
-    network = load_network(settings.model)[0].eval().to(settings.device if settings.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu")
+    network = (
+        load_network(settings.model)[0]
+        .eval()
+        .to(settings.device if settings.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu")
+    )
     device = next(network.parameters()).device
     taken = []
     for moment, _ in zip(open_footage(source).pictures(), range(EAGER_PICTURES + 2)):

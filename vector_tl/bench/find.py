@@ -43,5 +43,8 @@ def rows(settings: BenchSettings) -> tuple[str, list[Row]]:
     ]
     for stage, figures in ours["stages_ms"].items():
         same = (against, eager["stages_ms"]["detect"]["p50"]) if stage == "detect" else ()
-        table += [Row(f"stage_{stage}_ms", figures["p50"], "ms", *same), Row(f"stage_{stage}_p95_ms", figures["p95"], "ms")]
+        table += [
+            Row(f"stage_{stage}_ms", figures["p50"], "ms", *same),
+            Row(f"stage_{stage}_p95_ms", figures["p95"], "ms"),
+        ]
     return f"{detector.engine}, {torch.get_num_threads()} threads; the simulator beside it", table

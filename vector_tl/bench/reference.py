@@ -38,8 +38,15 @@ class Pictures(Dataset):
         data, boxes = self.examples[index]
         picture = decode(data)
         height, width = picture.shape[:2]
-        pixels = tv_tensors.BoundingBoxes(torch.from_numpy(boxes * [width, height, width, height]).float(), format="XYXY", canvas_size=(height, width))
-        return self.transforms(torch.from_numpy(picture).permute(2, 0, 1), {"boxes": pixels, "labels": torch.ones(len(boxes), dtype=torch.int64)})
+        pixels = tv_tensors.BoundingBoxes(
+            torch.from_numpy(boxes * [width, height, width, height]).float(),
+            format="XYXY",
+            canvas_size=(height, width),
+        )
+        return self.transforms(
+            torch.from_numpy(picture).permute(2, 0, 1),
+            {"boxes": pixels, "labels": torch.ones(len(boxes), dtype=torch.int64)},
+        )
 
 
 def _together(batch: list[tuple]) -> tuple[tuple, ...]:
@@ -49,7 +56,16 @@ def _together(batch: list[tuple]) -> tuple[tuple, ...]:
 class Reference:
     """One training of the plain form; `step` trains on a batch."""
 
-    def __init__(self, network: VectorSSD, examples: list[Example], batch_size: int, lr: float, device: torch.device, workers: int, seed: int = 0):
+    def __init__(
+        self,
+        network: VectorSSD,
+        examples: list[Example],
+        batch_size: int,
+        lr: float,
+        device: torch.device,
+        workers: int,
+        seed: int = 0,
+    ):
         self.network, self.device = network.to(device), device
         pictures, order = Pictures(examples), torch.Generator().manual_seed(seed)
         endless = RandomSampler(pictures, replacement=True, num_samples=1 << 30, generator=order)

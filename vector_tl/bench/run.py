@@ -14,7 +14,9 @@ class BenchSettings:
     Example: vector-tl bench film --json
     """
 
-    what: tyro.conf.Positional[Annotated[Literal["detect", "train", "sim", "find", "film"], tyro.conf.arg(metavar="WHAT")]]
+    what: tyro.conf.Positional[
+        Annotated[Literal["detect", "train", "sim", "find", "film"], tyro.conf.arg(metavar="WHAT")]
+    ]
     """detect, train, sim, find or film."""
     model: str = "transfer"
     """The model to measure with: a checkpoint's path, or a name in models/."""
@@ -39,7 +41,11 @@ class Row:
         """Times are better when small, rates when large."""
         if not self.baseline_value or not self.value:
             return None
-        return self.baseline_value / self.value if self.unit in ("ms", "s", "MiB") else self.value / self.baseline_value
+        return (
+            self.baseline_value / self.value
+            if self.unit in ("ms", "s", "MiB")
+            else self.value / self.baseline_value
+        )
 
 
 def bench(settings: BenchSettings) -> dict:

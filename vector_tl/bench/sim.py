@@ -80,7 +80,9 @@ def stage_ms() -> tuple[dict[str, float], str]:
     world = World(WORLD, robots=1, targets=1)
     world.bodies[0].drive(30, -30, 0, 0)
     camera = VectorCamera()
-    times: dict[str, list[float]] = {stage: [] for stage in ("world", "render", "lens", "near", "shutter", "sensor", "boxes", "jpeg")}
+    times: dict[str, list[float]] = {
+        stage: [] for stage in ("world", "render", "lens", "near", "shutter", "sensor", "boxes", "jpeg")
+    }
     try:
         camera.enter(world.room)
         sensor, rng = camera._sensor(0), np.random.default_rng(0)
@@ -103,7 +105,9 @@ def stage_ms() -> tuple[dict[str, float], str]:
             light, ids = rolled(light, ids, motion, camera._lens.focal_px * READOUT_S)
             mark()
             smear_px = camera._lens.focal_px * SHUTTER_S
-            picture = sensor.expose(light, 1 / FPS, (motion.turn_radps * smear_px, motion.head_radps * smear_px), rng)
+            picture = sensor.expose(
+                light, 1 / FPS, (motion.turn_radps * smear_px, motion.head_radps * smear_px), rng
+            )
             mark()
             boxes_from_ids(ids, (OWN_BODY, 2), OWN_BODY)
             mark()

@@ -17,16 +17,16 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from vector_tl.bench.reference import Example, Reference
 from vector_tl.bench.run import BenchSettings, Row
+from vector_tl.data.dataset import write_item, write_splits
 from vector_tl.detect.engine import pick_device
 from vector_tl.errors import UserError
-from vector_tl.data.dataset import write_item, write_splits
 from vector_tl.nets.checkpoint import load
 from vector_tl.train.batches import KEPT_WH, Batches, Pictures
 from vector_tl.train.loop import CLIP_NORM, make_optimizer
 from vector_tl.train.memory import keep_freed_memory
 from vector_tl.train.precision import has_bfloat16, mixed
-from vector_tl.bench.reference import Example, Reference
 from vector_tl.train.settings import LR_TRAINED
 
 BATCH, EXAMPLES, STANDARD = 16, 64, 685
@@ -81,11 +81,18 @@ def rows(settings: BenchSettings) -> tuple[str, list[Row]]:
     workers = os.cpu_count() or 1
     reference = Reference(load(settings.model)[0], examples, BATCH, 1e-4, device, workers)
     side = MATRIX[device.type]
-    matrix = torch.rand(side, side, device=device, dtype=torch.bfloat16 if has_bfloat16(device) else torch.float32)
+    matrix = torch.rand(
+        side, side, device=device, dtype=torch.bfloat16 if has_bfloat16(device) else torch.float32
+    )
     work = {"loop": loop.step, "reference": reference.step, "matrix": lambda: matrix @ matrix}
     for step in (loop.step, reference.step):  # what comes first is slow
         step()
-    peaks = {name: peak_mib(work[name], device) if device.type == "cuda" else peak_alone_mib(name, settings.model, workers) for name in ("loop", "reference")}
+    peaks = {
+        name: peak_mib(work[name], device)
+        if device.type == "cuda"
+        else peak_alone_mib(name, settings.model, workers)
+        for name in ("loop", "reference")
+    }
     ahead = {"reference": 2 * workers}  # batches that the workers made while something else was measured
     taken = in_turn(work, settings.seconds, device, ahead)
     reference.close()
@@ -95,16 +102,32 @@ def rows(settings: BenchSettings) -> tuple[str, list[Row]]:
     plain = f"torchvision's reference form, {workers} DataLoader workers"
     table = [
         Row("pictures_per_s", BATCH / median["loop"], "1/s", plain, BATCH / median["reference"]),
-        Row("pictures_per_s_of_peak", BATCH / median["loop"], "1/s", "its operations at the speed of a large matrix product", BATCH / floor_s),
+        Row(
+            "pictures_per_s_of_peak",
+            BATCH / median["loop"],
+            "1/s",
+            "its operations at the speed of a large matrix product",
+            BATCH / floor_s,
+        ),
         *(Row(f"{part}_ms", 1000 * statistics.median(times), "ms") for part, times in loop.taken_s.items()),
-        Row("memory_while_training_mib", peaks["loop"], "MiB", f"{plain}, without its workers", peaks["reference"]),
+        Row(
+            "memory_while_training_mib",
+            peaks["loop"],
+            "MiB",
+            f"{plain}, without its workers",
+            peaks["reference"],
+        ),
         Row("kept_pictures_mib", STANDARD * KEPT_WH[0] * KEPT_WH[1] * 3 / 2**20, "MiB"),
     ]
     if device.type == "cuda":  # hours on a CPU
         with tempfile.TemporaryDirectory() as folder:
             seconds = both_arms_s(Path(folder), device, STANDARD, EPOCHS, LARGE_BATCH)
         table.append(Row(f"both_arms_{EPOCHS}_epochs_s", seconds, "s", "the goal", GOAL_S))
-    where = torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads"
+    where = (
+        torch.cuda.get_device_name(device)
+        if device.type == "cuda"
+        else f"CPU, {torch.get_num_threads()} threads"
+    )
     return f"{where}; batches of {BATCH}", table
 
 
@@ -117,19 +140,53 @@ def both_arms_s(folder: Path, device: torch.device, pictures: int, epochs: float
     examples = made_examples(EXAMPLES)
     for number in range(pictures):
         data, boxes = examples[number % len(examples)]
-        write_item(folder, "val" if number % 6 == 5 else "train", f"{number:03d}", data, boxes * np.tile(KEPT_WH, 2), KEPT_WH)
+        write_item(
+            folder,
+            "val" if number % 6 == 5 else "train",
+            f"{number:03d}",
+            data,
+            boxes * np.tile(KEPT_WH, 2),
+            KEPT_WH,
+        )
     write_splits(folder, {"train": "train", "val": "val"})
-    command = [sys.executable, "-m", "vector_tl", "train", "--data", folder, "--init", "scratch", "--device", str(device)]
-    command = [*map(str, command), "--epochs", f"{epochs:g}", "--batch-size", str(batch_size), "--lr", str(LR_TRAINED)]  # safe with a large batch
+    command = [
+        sys.executable,
+        "-m",
+        "vector_tl",
+        "train",
+        "--data",
+        folder,
+        "--init",
+        "scratch",
+        "--device",
+        str(device),
+    ]
+    command = [
+        *map(str, command),
+        "--epochs",
+        f"{epochs:g}",
+        "--batch-size",
+        str(batch_size),
+        "--lr",
+        str(LR_TRAINED),
+    ]  # safe with a large batch
     begin_s = time.perf_counter()
-    arms = [subprocess.Popen([*command, "--seed", str(seed), "--out", str(folder / f"{seed}.safetensors")], stdout=subprocess.DEVNULL) for seed in range(2)]
+    arms = [
+        subprocess.Popen(
+            [*command, "--seed", str(seed), "--out", str(folder / f"{seed}.safetensors")],
+            stdout=subprocess.DEVNULL,
+        )
+        for seed in range(2)
+    ]
     failed = [arm.wait() for arm in arms]
     if any(failed):
         raise UserError("A training of this benchmark failed; what it says stands above.")
     return time.perf_counter() - begin_s
 
 
-def in_turn(work: dict[str, Callable[[], object]], seconds: float, device: torch.device, ahead: dict[str, int]) -> dict[str, list[float]]:
+def in_turn(
+    work: dict[str, Callable[[], object]], seconds: float, device: torch.device, ahead: dict[str, int]
+) -> dict[str, list[float]]:
     """Seconds of each piece of work, in turn, so that a busy machine slows all of them alike.
 
     The first calls of each turn do not count: one, or as many as `ahead` says.
@@ -178,7 +235,9 @@ def _two_steps(form: str, model: str, workers: int, batch_size: int, count: int)
     if form != "loop":
         work.close()
     try:
-        status = Path("/proc/self/status").read_text()  # ru_maxrss would count what the parent had when it started this process
+        status = Path(
+            "/proc/self/status"
+        ).read_text()  # ru_maxrss would count what the parent had when it started this process
     except OSError:
         return 0.0  # not Linux
     return int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1]) / 1024
@@ -188,7 +247,9 @@ def made_examples(count: int) -> list[Example]:
     """Pictures of soft noise with a dark block, as JPEG, and its box."""
     rng, examples = np.random.default_rng(0), []
     for _ in range(count):
-        picture = cv2.resize(rng.integers(0, 256, (36, 64, 3), dtype=np.uint8), KEPT_WH, interpolation=cv2.INTER_CUBIC)
+        picture = cv2.resize(
+            rng.integers(0, 256, (36, 64, 3), dtype=np.uint8), KEPT_WH, interpolation=cv2.INTER_CUBIC
+        )
         x, y = rng.uniform(0, 0.6, 2)
         box = np.array([[x, y, x + rng.uniform(0.1, 0.4), y + rng.uniform(0.1, 0.4)]])
         x1, y1, x2, y2 = (box[0] * np.tile(KEPT_WH, 2)).astype(int)
@@ -199,8 +260,13 @@ def made_examples(count: int) -> list[Example]:
 
 def kept(examples: list[Example]) -> Pictures:
     """The same, decoded, as `vector-tl train` keeps them."""
-    pixels = [cv2.cvtColor(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB) for data, _ in examples]
-    return Pictures(torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2).contiguous(), [box for _, box in examples])
+    pixels = [
+        cv2.cvtColor(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+        for data, _ in examples
+    ]
+    return Pictures(
+        torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2).contiguous(), [box for _, box in examples]
+    )
 
 
 def _operations(network) -> int:

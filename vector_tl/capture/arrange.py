@@ -35,7 +35,9 @@ def spread(number: int) -> float:
     return (0.5 + number * (math.sqrt(5) - 1) / 2) % 1.0
 
 
-def arrange(rng: np.random.Generator, start: Pose, targets: int, distance_mm: float, negative: bool, moving: bool) -> Arrangement:
+def arrange(
+    rng: np.random.Generator, start: Pose, targets: int, distance_mm: float, negative: bool, moving: bool
+) -> Arrangement:
     """Draw an arrangement. It may be impossible in its room: whoever uses it tries again.
 
     Args:
@@ -46,7 +48,11 @@ def arrange(rng: np.random.Generator, start: Pose, targets: int, distance_mm: fl
         moving: the viewer drives.
     """
     about_mm = 220.0 if rng.random() < 0.6 else 600.0
-    viewer = (start[0] + rng.normal(0, about_mm), start[1] + rng.normal(0, about_mm), rng.uniform(-math.pi, math.pi))
+    viewer = (
+        start[0] + rng.normal(0, about_mm),
+        start[1] + rng.normal(0, about_mm),
+        rng.uniform(-math.pi, math.pi),
+    )
     poses = [viewer]
     for target in range(targets):
         in_view = not negative and (target == 0 or rng.random() < 0.15)
@@ -87,7 +93,11 @@ def _wheels(rng: np.random.Generator) -> tuple[float, float]:
     if kind < 0.4:
         return (-speed / 2, speed / 2)
     if kind < 0.7:
-        return (speed, speed * rng.uniform(0.2, 0.8)) if rng.random() < 0.5 else (speed * rng.uniform(0.2, 0.8), speed)
+        return (
+            (speed, speed * rng.uniform(0.2, 0.8))
+            if rng.random() < 0.5
+            else (speed * rng.uniform(0.2, 0.8), speed)
+        )
     return (speed, speed)
 
 

@@ -9,10 +9,16 @@ import numpy as np
 from vector_tl.data.coverage import Coverage
 
 HASH_WH = (25, 14)  # fine enough that a Vector far away moves it
-UNIT_SHARE, UNIT_GREYS = 0.12, (2.5, 6.0)  # of the picture's spread of greys: steps that changed by no more count as the same, as noise is no news
+UNIT_SHARE, UNIT_GREYS = (
+    0.12,
+    (2.5, 6.0),
+)  # of the picture's spread of greys: steps that changed by no more count as the same, as noise is no news
 SHARP_SHARE, SHARP_FRAMES = 0.5, 90  # of the median sharpness of so many frames before
 SETTLED = 5  # frames, before which every sharpness will do
-FILLS, FULL = 0.5, 2.0  # how much less, or more, news is wanted of a frame that fills what is missing, or has plenty like it
+FILLS, FULL = (
+    0.5,
+    2.0,
+)  # how much less, or more, news is wanted of a frame that fills what is missing, or has plenty like it
 PLENTY_FROM = 40  # pictures
 
 

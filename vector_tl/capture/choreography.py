@@ -16,16 +16,31 @@ from vector_tl.robot.base import Robot, RobotState
 DRIVE_MMPS, TURN_MMPS, ESCAPE_MMPS = 60.0, 35.0, 50.0
 FACING_RAD, TURNED_RAD = math.radians(12), math.radians(6)  # good enough to drive on, and to stand
 ARRIVED_MM, ESCAPE_MM, SETTLE_MM = 20.0, 70.0, 8.0
-STAND_S, MOVE_S, ESCAPE_S, SETTLE_S = 0.8, 12.0, 2.5, 0.8  # how long it stands for its picture, and how long anything else may take
+STAND_S, MOVE_S, ESCAPE_S, SETTLE_S = (
+    0.8,
+    12.0,
+    2.5,
+    0.8,
+)  # how long it stands for its picture, and how long anything else may take
 NEAR_MM = 90.0  # no further forward when the range sensor sees something so near
 ESCAPE_SPUN_MM = 20.0  # after a spin nobody knows at which end the edge is; so little is safe either way, as it balances 36 mm behind its front sensors
 MOST_ESCAPES = 4  # one after another; then a person is asked
 EDGE_BERTH_MM, SAME_EDGE_MM = 130.0, 40.0  # goals keep so far from where there was an edge
 AHEAD_MM = 300.0
 NEAREST_MM, HALF_VIEW_RAD = 135.0, math.radians(34)  # goals: not nearer to the camera, and in its view
-BANDS_MM = {"under 150 mm": (135, 160), "150 to 300 mm": (160, 300), "300 to 500 mm": (300, 500), "500 mm and more": (500, 850)}
+BANDS_MM = {
+    "under 150 mm": (135, 160),
+    "150 to 300 mm": (160, 300),
+    "300 to 500 mm": (300, 500),
+    "500 mm and more": (500, 850),
+}
 FACINGS_DEG = {"front": 0.0, "its left": -90.0, "its right": 90.0, "back": 180.0}
-PLACES = {"left": (0.35, 0.9), "middle": (-0.3, 0.3), "right": (-0.9, -0.35), "cut": (0.8, 1.15)}  # shares of half the view, left positive
+PLACES = {
+    "left": (0.35, 0.9),
+    "middle": (-0.3, 0.3),
+    "right": (-0.9, -0.35),
+    "cut": (0.8, 1.15),
+}  # shares of half the view, left positive
 TRIES = 60
 Pose = tuple[float, float, float]  # x_mm, y_mm, heading_rad
 
@@ -47,9 +62,16 @@ class Choreographer:
         edges: where the ground ended.
     """
 
-    def __init__(self, target: Robot, reach_mm: float, put_down: Callable[[], Pose] | None = None, seed: int = 0):
+    def __init__(
+        self, target: Robot, reach_mm: float, put_down: Callable[[], Pose] | None = None, seed: int = 0
+    ):
         """`put_down` is the simulator's hand: puts the target before the camera and says where the camera now is in the frame of its wheels."""
-        self._target, self._reach_mm, self._put_down, self._rng = target, reach_mm, put_down, random.Random(seed)
+        self._target, self._reach_mm, self._put_down, self._rng = (
+            target,
+            reach_mm,
+            put_down,
+            random.Random(seed),
+        )
         self._camera = put_down() if put_down else _camera_ahead(target.state())
         self._held = False
         self.edges: list[tuple[float, float]] = []
@@ -78,16 +100,24 @@ class Choreographer:
         if self._held:  # put down again: as at the start
             self._start_anew(_camera_ahead(state))
         if state.cliff and self._phase != "escape":
-            if self._escapes >= MOST_ESCAPES or self._phase == "stand":  # a stand comes after an escape that did not help
+            if (
+                self._escapes >= MOST_ESCAPES or self._phase == "stand"
+            ):  # a stand comes after an escape that did not help
                 self._target.stop()
                 self.word = "at an edge: put it before the camera again"
                 if self._put_down:
                     self._start_anew(self._put_down())
                 return
             self._meet_edge(state)
-        late = now_s - self._since_s > {"stand": STAND_S, "escape": ESCAPE_S, "settle": SETTLE_S}.get(self._phase, MOVE_S)
+        late = now_s - self._since_s > {"stand": STAND_S, "escape": ESCAPE_S, "settle": SETTLE_S}.get(
+            self._phase, MOVE_S
+        )
         getattr(self, f"_{self._phase}")(state, late, coverage)
-        self.word = self._phase if self._goal is None else f"{self._phase} ({math.dist((self._goal.x_mm, self._goal.y_mm), self._camera[:2]):.0f} mm away)"
+        self.word = (
+            self._phase
+            if self._goal is None
+            else f"{self._phase} ({math.dist((self._goal.x_mm, self._goal.y_mm), self._camera[:2]):.0f} mm away)"
+        )
 
     def _start_anew(self, camera: Pose) -> None:
         """Somebody put it down somewhere else: its wheels' frame has begun afresh."""
@@ -109,7 +139,9 @@ class Choreographer:
         if late or math.dist((goal.x_mm, goal.y_mm), (state.x_mm, state.y_mm)) < ARRIVED_MM:
             self._begin("turn")
             return
-        off = math.remainder(math.atan2(goal.y_mm - state.y_mm, goal.x_mm - state.x_mm) - state.heading_rad, math.tau)
+        off = math.remainder(
+            math.atan2(goal.y_mm - state.y_mm, goal.x_mm - state.x_mm) - state.heading_rad, math.tau
+        )
         if abs(off) < FACING_RAD:
             self._begin("go")
         else:
@@ -119,7 +151,9 @@ class Choreographer:
         """Drive to the goal, steering a little; stop before whatever is in the way."""
         goal = self._goal
         left_mm = math.dist((goal.x_mm, goal.y_mm), (state.x_mm, state.y_mm))
-        off = math.remainder(math.atan2(goal.y_mm - state.y_mm, goal.x_mm - state.x_mm) - state.heading_rad, math.tau)
+        off = math.remainder(
+            math.atan2(goal.y_mm - state.y_mm, goal.x_mm - state.x_mm) - state.heading_rad, math.tau
+        )
         blocked = state.range_mm is not None and state.range_mm < NEAR_MM
         if late or blocked or left_mm < ARRIVED_MM or abs(off) > math.radians(60):
             self._target.stop()
@@ -165,7 +199,10 @@ class Choreographer:
         self._target.stop()
         self._escape_mm = ESCAPE_SPUN_MM if self._phase in ("face", "turn") else ESCAPE_MM
         ahead_mm = 20.0 if self._way > 0 else -45.0  # where the sensors are
-        edge = (state.x_mm + ahead_mm * math.cos(state.heading_rad), state.y_mm + ahead_mm * math.sin(state.heading_rad))
+        edge = (
+            state.x_mm + ahead_mm * math.cos(state.heading_rad),
+            state.y_mm + ahead_mm * math.sin(state.heading_rad),
+        )
         if all(math.dist(edge, other) > SAME_EDGE_MM for other in self.edges):
             self.edges.append(edge)
         self._from, self._goal = state, None
@@ -187,11 +224,24 @@ class Choreographer:
             low, high = BANDS_MM[self._wanted(coverage, "distance", BANDS_MM)]
             away_mm = min(max(self._rng.uniform(low, high), NEAREST_MM), self._reach_mm)
             sides = PLACES[self._wanted(coverage, "place", PLACES)]
-            bearing = HALF_VIEW_RAD * self._rng.uniform(*sides) * (self._rng.choice((-1, 1)) if sides[0] >= 0.8 else 1)
-            facing = math.radians(FACINGS_DEG[self._wanted(coverage, "heading", FACINGS_DEG)] + self._rng.uniform(-40, 40))
+            bearing = (
+                HALF_VIEW_RAD
+                * self._rng.uniform(*sides)
+                * (self._rng.choice((-1, 1)) if sides[0] >= 0.8 else 1)
+            )
+            facing = math.radians(
+                FACINGS_DEG[self._wanted(coverage, "heading", FACINGS_DEG)] + self._rng.uniform(-40, 40)
+            )
             direction = self._camera[2] + bearing
-            x, y = self._camera[0] + away_mm * math.cos(direction), self._camera[1] + away_mm * math.sin(direction)
-            if all(math.dist((x, y), edge) > EDGE_BERTH_MM and not _between((state.x_mm, state.y_mm), edge, (x, y)) for edge in self.edges):
+            x, y = (
+                self._camera[0] + away_mm * math.cos(direction),
+                self._camera[1] + away_mm * math.sin(direction),
+            )
+            if all(
+                math.dist((x, y), edge) > EDGE_BERTH_MM
+                and not _between((state.x_mm, state.y_mm), edge, (x, y))
+                for edge in self.edges
+            ):
                 return Goal(x, y, direction + math.pi + facing)
         x, y = (self._camera[i] + 250 * f(self._camera[2]) for i, f in ((0, math.cos), (1, math.sin)))
         return Goal(x, y, self._rng.uniform(-math.pi, math.pi))

@@ -27,7 +27,9 @@ class Driver:
             self._speeds, self._until_s = SPEEDS[action], self._robot.now_s() + KEY_S
             return self.tick() or action
         if action in ("head up", "head down"):
-            angle = self._robot.state().head_angle_rad + (HEAD_STEP_RAD if action == "head up" else -HEAD_STEP_RAD)
+            angle = self._robot.state().head_angle_rad + (
+                HEAD_STEP_RAD if action == "head up" else -HEAD_STEP_RAD
+            )
             self._robot.set_head(min(max(angle, HEAD_RAD[0]), HEAD_RAD[1]))
             return action
         return None

@@ -40,7 +40,15 @@ def served(live: Live) -> Iterator[str]:
     door.listen()
     token = secrets.token_urlsafe(24)
     url = f"http://127.0.0.1:{door.getsockname()[1]}/{token}/"
-    server = Server(uvicorn.Config(live_app(live, token), log_level="critical", access_log=False, lifespan="off", timeout_graceful_shutdown=1))
+    server = Server(
+        uvicorn.Config(
+            live_app(live, token),
+            log_level="critical",
+            access_log=False,
+            lifespan="off",
+            timeout_graceful_shutdown=1,
+        )
+    )
     thread = threading.Thread(target=server.run, kwargs={"sockets": [door]}, name="live page", daemon=True)
     thread.start()
     print(f"live view: {url}", file=sys.stderr, flush=True)
@@ -85,7 +93,14 @@ def live_app(live: Live, token: str) -> Starlette:
             return JSONResponse({"error": f"There is no key {action!r}."}, 400, HEADERS)
         return JSONResponse({"pressed": action}, headers=HEADERS)
 
-    routes = [Route("/", page), *(Route(f"/{name}", part) for name in PARTS), Route("/status", status), Route("/camera", camera)]
+    routes = [
+        Route("/", page),
+        *(Route(f"/{name}", part) for name in PARTS),
+        Route("/status", status),
+        Route("/camera", camera),
+    ]
     app = Starlette(routes=[Mount(f"/{token}", routes=[*routes, Route("/press", press, methods=["POST"])])])
-    app.add_middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])  # no other name may lead here
+    app.add_middleware(
+        TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"]
+    )  # no other name may lead here
     return app

@@ -12,12 +12,20 @@ from pathlib import Path
 
 import numpy as np
 
-from vector_tl.capture.sessions import has_picture, provenance, read_all, read_session, session_path, sweep, write_session
+from vector_tl.capture.sessions import (
+    has_picture,
+    provenance,
+    read_all,
+    read_session,
+    session_path,
+    sweep,
+    write_session,
+)
 from vector_tl.capture.settings import CaptureSettings
-from vector_tl.errors import UserError
-from vector_tl.files import write_atomic
 from vector_tl.data import dataset
 from vector_tl.data.yolo import format_label
+from vector_tl.errors import UserError
+from vector_tl.files import write_atomic
 from vector_tl.robot.base import Frame, Robot
 
 log = logging.getLogger(__name__)
@@ -35,7 +43,11 @@ class Recorder:
         self.folder, self.session, self.about = Path(folder), session, about
         self._history: list[tuple[str, dict]] = []  # ("kept" | "dropped", shot), newest last
         self._mend()
-        pictures = [path.stem for base in (self.folder, self.folder / "bin") for path in (base / "images" / session).glob(f"{session}-*.jpg")]
+        pictures = [
+            path.stem
+            for base in (self.folder, self.folder / "bin")
+            for path in (base / "images" / session).glob(f"{session}-*.jpg")
+        ]
         numbers = [name.rpartition("-")[2] for name in [*pictures, *(shot["name"] for shot in self.shots)]]
         self._next = 1 + max((int(number) for number in numbers if number.isdecimal()), default=-1)
 
@@ -46,14 +58,30 @@ class Recorder:
         Raises:
             UserError: a session of that name is somebody else's, or is labelled otherwise.
         """
-        session = settings.session or _cut_short(settings, robot) or f"{robot.serial}-{datetime.now():%Y%m%d-%H%M%S}"
+        session = (
+            settings.session
+            or _cut_short(settings, robot)
+            or f"{robot.serial}-{datetime.now():%Y%m%d-%H%M%S}"
+        )
         dataset.image_path(settings.data, session, "x")  # refuses what cannot be a name
         about = read_session(settings.data, session)
         if about is None:
             if (settings.data / "images" / session).exists() or (settings.data / "labels" / session).exists():
-                raise UserError(f"Session {session} of {settings.data} was not taken by capture; choose another --session.")
-            about = provenance(robot) | {"source": "robot", "negatives": settings.negatives, "whole": False, "seen": 0, "shots": []}
-        elif about.get("source") != "robot" or about.get("robot") != robot.serial or about.get("negatives") != settings.negatives:
+                raise UserError(
+                    f"Session {session} of {settings.data} was not taken by capture; choose another --session."
+                )
+            about = provenance(robot) | {
+                "source": "robot",
+                "negatives": settings.negatives,
+                "whole": False,
+                "seen": 0,
+                "shots": [],
+            }
+        elif (
+            about.get("source") != "robot"
+            or about.get("robot") != robot.serial
+            or about.get("negatives") != settings.negatives
+        ):
             raise UserError(
                 f"Session {session} is of {about.get('robot', 'somebody else')}{' without Vectors' if about.get('negatives') is True else ''}, "
                 "not of this kind; choose another --session."
@@ -134,7 +162,11 @@ class Recorder:
 
     def _move(self, name: str, here: Path, there: Path) -> None:
         """A picture and its label, to the bin or back; the one that makes it count moves first."""
-        for path_of in (dataset.label_path, dataset.image_path) if there != self.folder else (dataset.image_path, dataset.label_path):
+        for path_of in (
+            (dataset.label_path, dataset.image_path)
+            if there != self.folder
+            else (dataset.image_path, dataset.label_path)
+        ):
             source, goal = path_of(here, self.session, name), path_of(there, self.session, name)
             if source.exists():
                 goal.parent.mkdir(parents=True, exist_ok=True)
@@ -156,7 +188,15 @@ class Recorder:
 
 def _cut_short(settings: CaptureSettings, robot: Robot) -> str | None:
     """The robot's newest session of this kind that has not ended."""
-    def fits(about: dict) -> bool:
-        return not about["whole"] and about.get("robot") == robot.serial and about.get("negatives") == settings.negatives
 
-    return max((name for name, about in read_all(settings.data, f"{robot.serial}-").items() if fits(about)), default=None)
+    def fits(about: dict) -> bool:
+        return (
+            not about["whole"]
+            and about.get("robot") == robot.serial
+            and about.get("negatives") == settings.negatives
+        )
+
+    return max(
+        (name for name, about in read_all(settings.data, f"{robot.serial}-").items() if fits(about)),
+        default=None,
+    )

@@ -10,8 +10,8 @@ from vector_tl.capture.settings import CaptureSettings
 from vector_tl.capture.simulated import Picture, Plan
 from vector_tl.capture.studio import Difference, open_studio, take_session
 from vector_tl.capture.terminal import progress
-from vector_tl.errors import UserError
 from vector_tl.data import dataset
+from vector_tl.errors import UserError
 
 log = logging.getLogger(__name__)
 NAMED = 5  # so many pictures are named in an error
@@ -30,10 +30,16 @@ def remake(settings: CaptureSettings) -> dict:
     """
     started_s = time.monotonic()
     folder = settings.data
-    simulated = {name: about for name, about in read_all(folder).items() if about.get("source") == "simulator" and about["whole"]}
+    simulated = {
+        name: about
+        for name, about in read_all(folder).items()
+        if about.get("source") == "simulator" and about["whole"]
+    }
     sessions = {name: about for name, about in simulated.items() if not about.get("backgrounds")}
     if not sessions:
-        raise UserError(f"{folder}/sessions names no simulated session that is whole; take some with vector-tl capture --data {folder}.")
+        raise UserError(
+            f"{folder}/sessions names no simulated session that is whole; take some with vector-tl capture --data {folder}."
+        )
     check = Check(sum(len(about["shots"]) for about in sessions.values()))
     with only_capture(folder), progress(check.pictures, 0) as advance:
         looks = {name: (about["camera"], tuple(about.get("without", ()))) for name, about in sessions.items()}
@@ -47,9 +53,21 @@ def remake(settings: CaptureSettings) -> dict:
 
                         def kept(shot: dict, picture: Picture, name=name) -> None:
                             advance()
-                            check.file(shot, dataset.image_path(folder, name, shot["name"]).read_bytes(), picture.frame.jpeg)
+                            check.file(
+                                shot,
+                                dataset.image_path(folder, name, shot["name"]).read_bytes(),
+                                picture.frame.jpeg,
+                            )
 
-                        take_session(folder, Plan.of(name, about), robot, robot.truth, kept, check.compared, strict=False)
+                        take_session(
+                            folder,
+                            Plan.of(name, about),
+                            robot,
+                            robot.truth,
+                            kept,
+                            check.compared,
+                            strict=False,
+                        )
     return {"sessions": len(sessions)} | check.result() | {"seconds": round(time.monotonic() - started_s, 1)}
 
 
@@ -90,7 +108,16 @@ class Check:
         }  # fmt: skip
         if held is None:
             missing = self.pictures - same - near - len(self.differ)
-            said = [f"{len(names)} pictures {what} ({', '.join(names[:NAMED])})" for names, what in (
-                (self.differ, "come out otherwise than their labels say"), (self.damaged, "are not what was taken; delete them and run this again")) if names]
-            result["error"] = "; ".join(said + ([f"{missing} pictures have no label to compare with"] if missing else [])) + "."
+            said = [
+                f"{len(names)} pictures {what} ({', '.join(names[:NAMED])})"
+                for names, what in (
+                    (self.differ, "come out otherwise than their labels say"),
+                    (self.damaged, "are not what was taken; delete them and run this again"),
+                )
+                if names
+            ]
+            result["error"] = (
+                "; ".join(said + ([f"{missing} pictures have no label to compare with"] if missing else []))
+                + "."
+            )
         return result

@@ -11,7 +11,6 @@ from rich.console import Console
 
 from vector_tl import __version__
 from vector_tl.capture.choreography import Choreographer
-from vector_tl.data.coverage import Coverage, rich_table
 from vector_tl.capture.live import Live
 from vector_tl.capture.remake import remake
 from vector_tl.capture.sessions import only_capture
@@ -20,9 +19,10 @@ from vector_tl.capture.simulated import next_plan
 from vector_tl.capture.studio import open_studio, take_session
 from vector_tl.capture.terminal import progress, terminal
 from vector_tl.capture.watch import watch
+from vector_tl.data import dataset
+from vector_tl.data.coverage import Coverage, rich_table
 from vector_tl.errors import UserError
 from vector_tl.files import refuse_existing
-from vector_tl.data import dataset
 from vector_tl.robot.base import Robot
 
 NEXT_STATE_S = 0.3
@@ -48,7 +48,11 @@ def capture(settings: CaptureSettings) -> dict:
     started_s = time.monotonic()
     if settings.remake:
         return remake(settings)
-    result = capture_simulated(settings) if settings.robot == "sim" and settings.target is None else capture_robot(settings)
+    result = (
+        capture_simulated(settings)
+        if settings.robot == "sim" and settings.target is None
+        else capture_robot(settings)
+    )
     return result | {"seconds": round(time.monotonic() - started_s, 1)}
 
 
@@ -59,7 +63,11 @@ def capture_simulated(settings: CaptureSettings) -> dict:
         if plan is not None:
             before = sum(len(about["shots"]) for about in whole)
             studio = open_studio(plan.camera, plan.without, settings.backgrounds)
-            with progress(settings.count, before) as advance, studio as opened, recorded(opened, settings) as robot:
+            with (
+                progress(settings.count, before) as advance,
+                studio as opened,
+                recorded(opened, settings) as robot,
+            ):
                 while plan is not None:
                     dataset.extend_splits(settings.data, [plan.session], settings.split_shares)
                     take_session(settings.data, plan, robot, robot.truth, lambda shot, picture: advance())
@@ -78,7 +86,9 @@ def capture_robot(settings: CaptureSettings) -> dict:
     with ExitStack() as stack:
         stack.enter_context(only_capture(settings.data))
         if settings.model is not None:
-            from vector_tl.detect.engine import load  # brings torch; takes seconds, so before there is a robot to look after
+            from vector_tl.detect.engine import (
+                load,
+            )  # brings torch; takes seconds, so before there is a robot to look after
 
             detector = load(settings.model)
         robot, target = stack.enter_context(open_robots(settings))
@@ -103,8 +113,16 @@ def recorded(robot: Robot, settings: CaptureSettings) -> Iterator[Robot]:
     from vector_tl.data.recording import RecordingWriter
     from vector_tl.robot.recorded import RecordedRobot
 
-    about = {"settings": asdict(settings), "serial": robot.serial, "vector_tl": __version__, "truth": getattr(robot, "truth", None) is not None}
-    with RecordingWriter(settings.record, about, robot.intrinsics) as writer, RecordedRobot(robot, writer) as recording:
+    about = {
+        "settings": asdict(settings),
+        "serial": robot.serial,
+        "vector_tl": __version__,
+        "truth": getattr(robot, "truth", None) is not None,
+    }
+    with (
+        RecordingWriter(settings.record, about, robot.intrinsics) as writer,
+        RecordedRobot(robot, writer) as recording,
+    ):
         yield recording
 
 
@@ -130,7 +148,9 @@ def open_robots(settings: CaptureSettings) -> Iterator[tuple[Robot, Robot | None
     with ExitStack() as stack:
         serial, target_serial, home = settings.robot, settings.target, None
         if serial == "sim":
-            simulator = stack.enter_context(SimulatorProcess(robots=2, targets=0, world=settings.seed, camera=settings.camera))
+            simulator = stack.enter_context(
+                SimulatorProcess(robots=2, targets=0, world=settings.seed, camera=settings.camera)
+            )
             (serial, target_serial), home = simulator.serials, Path(simulator.home)
         robot = stack.enter_context(open_robot(serial, home=home))
         target = stack.enter_context(open_robot(target_serial, home=home)) if target_serial else None
@@ -146,9 +166,21 @@ def put_down(robot: Robot, target: Robot) -> tuple[float, float, float]:
     """
     here, there = vectors_of(robot, target)
     for away_mm in (300, 240, 180, 360):
-        x, y = (here[key] + away_mm * f(here["heading_rad"]) for key, f in (("x_mm", math.cos), ("y_mm", math.sin)))
+        x, y = (
+            here[key] + away_mm * f(here["heading_rad"])
+            for key, f in (("x_mm", math.cos), ("y_mm", math.sin))
+        )
         try:
-            robot.truth.place([{"vector": there["vector"], "x_mm": x, "y_mm": y, "heading_rad": here["heading_rad"] + math.pi}])
+            robot.truth.place(
+                [
+                    {
+                        "vector": there["vector"],
+                        "x_mm": x,
+                        "y_mm": y,
+                        "heading_rad": here["heading_rad"] + math.pi,
+                    }
+                ]
+            )
         except UserError:  # something stands there
             continue
         time.sleep(NEXT_STATE_S)  # its wheels' frame starts afresh; the next state tells

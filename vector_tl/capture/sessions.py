@@ -22,9 +22,9 @@ import cv2
 import numpy as np
 
 import vector_tl
+from vector_tl.data import dataset
 from vector_tl.errors import UserError
 from vector_tl.files import write_atomic
-from vector_tl.data import dataset
 from vector_tl.robot.base import Frame, Robot
 
 THUMB_WH = (16, 9)
@@ -48,21 +48,33 @@ def read_session(folder: Path, session: str) -> dict | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
-        raise UserError(f"{path} cannot be read ({error}); repair it, or move it away to have the session taken again.") from error
+        raise UserError(
+            f"{path} cannot be read ({error}); repair it, or move it away to have the session taken again."
+        ) from error
 
 
 def write_session(folder: Path, session: str, about: dict) -> None:
     """Write a session's file, whole or not at all: a line for each shot, one for each other fact."""
-    facts = [f"{json.dumps(key)}: {json.dumps(value, allow_nan=False)}" for key, value in about.items() if key != "shots"]
+    facts = [
+        f"{json.dumps(key)}: {json.dumps(value, allow_nan=False)}"
+        for key, value in about.items()
+        if key != "shots"
+    ]
     shots = ",\n".join(json.dumps(shot, separators=(",", ":"), allow_nan=False) for shot in about["shots"])
-    write_atomic(session_path(folder, session), "{\n" + ",\n".join([*facts, f'"shots": [\n{shots}\n]']) + "\n}\n")
+    write_atomic(
+        session_path(folder, session), "{\n" + ",\n".join([*facts, f'"shots": [\n{shots}\n]']) + "\n}\n"
+    )
 
 
 def read_all(folder: Path, prefix: str = "") -> dict[str, dict]:
     """All session files that capture wrote, session -> content; others (an import's) are passed over."""
     names = sorted(path.stem for path in (Path(folder) / "sessions").glob(f"{prefix}*.json"))
     found = {name: read_session(folder, name) for name in names}
-    return {name: about for name, about in found.items() if isinstance(about, dict) and isinstance(about.get("shots"), list)}
+    return {
+        name: about
+        for name, about in found.items()
+        if isinstance(about, dict) and isinstance(about.get("shots"), list)
+    }
 
 
 def provenance(robot: Robot) -> dict:
@@ -124,7 +136,9 @@ def only_capture(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise UserError(f"Another capture is taking pictures into {folder}; end it first, or choose another --data.") from None
+            raise UserError(
+                f"Another capture is taking pictures into {folder}; end it first, or choose another --data."
+            ) from None
         yield
     finally:
         os.close(handle)
@@ -133,7 +147,11 @@ def only_capture(folder: Path) -> Iterator[None]:
 def sweep(folder: Path, session: str) -> None:
     """Remove what a killed capture left of files that it had not finished."""
     folder = Path(folder)
-    for place, pattern in ((folder / "images" / session, ".*"), (folder / "labels" / session, ".*"), (folder / "sessions", f".{session}.*")):
+    for place, pattern in (
+        (folder / "images" / session, ".*"),
+        (folder / "labels" / session, ".*"),
+        (folder / "sessions", f".{session}.*"),
+    ):
         for part in place.glob(f"{pattern}.part"):
             part.unlink(missing_ok=True)
     for part in folder.glob(".*.part"):  # of splits.json and data.yaml, which others write too

@@ -73,25 +73,43 @@ class CaptureSettings:
     def check(self) -> None:
         """Raise `UsageError` for values that make no sense."""
         if self.count < 1 or self.pictures_per_session < 1:
-            raise UsageError(f"--count {self.count} and --pictures-per-session {self.pictures_per_session} must be at least 1.")
+            raise UsageError(
+                f"--count {self.count} and --pictures-per-session {self.pictures_per_session} must be at least 1."
+            )
         if not (0 <= self.negative_share <= 1 and 0 <= self.moving <= 1):
-            raise UsageError(f"--negative-share {self.negative_share:g} and --moving {self.moving:g} are shares; give numbers from 0 to 1.")
+            raise UsageError(
+                f"--negative-share {self.negative_share:g} and --moving {self.moving:g} are shares; give numbers from 0 to 1."
+            )
         if not (self.val >= 0 and self.test >= 0 and self.val + self.test <= 1):
-            raise UsageError(f"--val {self.val:g} and --test {self.test:g} are shares of the sessions; together they may be 1 at most.")
+            raise UsageError(
+                f"--val {self.val:g} and --test {self.test:g} are shares of the sessions; together they may be 1 at most."
+            )
         if self.seed < 0:
             raise UsageError(f"--seed {self.seed} is negative; give 0 or more.")
         if self.seconds is not None and not self.seconds > 0:
             raise UsageError(f"--seconds must be above 0, not {self.seconds:g}.")
         if not 0 <= self.novelty <= 1:
-            raise UsageError(f"--novelty {self.novelty:g} is a share of a picture's hash; give a number from 0 to 1, such as 0.06.")
+            raise UsageError(
+                f"--novelty {self.novelty:g} is a share of a picture's hash; give a number from 0 to 1, such as 0.06."
+            )
         if not 200 <= self.reach_mm <= 3000:
             raise UsageError(f"--reach-mm {self.reach_mm:g} must be from 200 to 3000.")
         if self.target is not None and (self.target == self.robot) != (self.robot == "sim"):
             raise UsageError("--target must be another robot than --robot, or both must be sim.")
-        if self.backgrounds is not None and (self.robot != "sim" or self.target is not None or self.camera != "rendered"):
-            raise UsageError("--backgrounds puts simulated Vectors before photographs: leave out --robot, --target and --camera.")
+        if self.backgrounds is not None and (
+            self.robot != "sim" or self.target is not None or self.camera != "rendered"
+        ):
+            raise UsageError(
+                "--backgrounds puts simulated Vectors before photographs: leave out --robot, --target and --camera."
+            )
         if self.target is not None and self.negatives:
             raise UsageError("--negatives means that no Vector is in view; leave out --target.")
-        alone = [flag for flag, given in (("--session", self.session), ("--model", self.model), ("--page", self.page)) if given]
+        alone = [
+            flag
+            for flag, given in (("--session", self.session), ("--model", self.model), ("--page", self.page))
+            if given
+        ]
         if self.robot == "sim" and self.target is None and alone:
-            raise UsageError(f"{alone[0]} needs a robot to look through: give --robot SERIAL (vector-tl sim makes a simulated one), or --target sim.")
+            raise UsageError(
+                f"{alone[0]} needs a robot to look through: give --robot SERIAL (vector-tl sim makes a simulated one), or --target sim."
+            )

@@ -11,15 +11,22 @@ import numpy as np
 from vector_tl.capture.arrange import Arrangement, Pose, arrange, draw_distance_mm, is_negative, spread
 from vector_tl.capture.sessions import has_picture, read_session
 from vector_tl.capture.settings import CaptureSettings
-from vector_tl.errors import UserError
 from vector_tl.data import dataset
+from vector_tl.errors import UserError
 from vector_tl.robot.base import Frame, Robot
 from vector_tl.robot.simulator import SimulatorGone
 
-ARRANGEMENTS = 150  # how many are tried for one picture; most impossible ones are refused without taking a frame
-SAME_DISTANCE = 30  # of them are tried before another distance is drawn: else the rooms' walls would leave near ones only
+ARRANGEMENTS = (
+    150  # how many are tried for one picture; most impossible ones are refused without taking a frame
+)
+SAME_DISTANCE = (
+    30  # of them are tried before another distance is drawn: else the rooms' walls would leave near ones only
+)
 FIRST_DISTANCE = 90  # and so many for the first one, which is spread evenly over all pictures: far ones are refused most often
-MIN_SIDE_PX, MIN_VISIBLE_PX = 16, 150  # a picture that shows less than that of a Vector is neither one with it nor one without
+MIN_SIDE_PX, MIN_VISIBLE_PX = (
+    16,
+    150,
+)  # a picture that shows less than that of a Vector is neither one with it nor one without
 MOST_INSIDE = 0.5  # nor is one where this share of a box lies in another: a Vector seen through the gaps of the one before it
 CAMERA_FPS = 5.0  # a slow camera gives head and exposure control more time between frames, and each frame has to be rendered
 SETTLE_FRAMES = 3  # 1 to so many, drawn for each picture, until it is taken: the exposure control lags behind
@@ -70,7 +77,11 @@ class Plan:
         """What the session's file says of it."""
         facts = {"seed": self.seed, "world": self.world, "first": self.first, "planned": self.pictures, "negatives": self.negatives,
                  "moving": self.moving, "camera": self.camera}  # fmt: skip
-        return facts | ({"without": list(self.without)} if self.without else {}) | ({"backgrounds": self.backgrounds} if self.backgrounds else {})
+        return (
+            facts
+            | ({"without": list(self.without)} if self.without else {})
+            | ({"backgrounds": self.backgrounds} if self.backgrounds else {})
+        )
 
 
 def next_plan(settings: CaptureSettings) -> tuple[Plan | None, list[dict]]:
@@ -87,14 +98,18 @@ def next_plan(settings: CaptureSettings) -> tuple[Plan | None, list[dict]]:
         about = read_session(settings.data, session)
         if about is None:
             break
-        if not about["whole"] or any(not _is_finished(settings.data, session, shot["name"]) for shot in about["shots"]):
+        if not about["whole"] or any(
+            not _is_finished(settings.data, session, shot["name"]) for shot in about["shots"]
+        ):
             return Plan.of(session, about), whole
         whole.append(about)
         kept += len(about["shots"])
     if kept >= settings.count:
         return None, whole
     left = settings.count - kept
-    pictures = math.ceil(left / math.ceil(left / settings.pictures_per_session))  # sessions of about the same size
+    pictures = math.ceil(
+        left / math.ceil(left / settings.pictures_per_session)
+    )  # sessions of about the same size
     world = settings.seed * 100_000 + len(whole)
     negatives = 1.0 if settings.negatives else settings.negative_share
     return Plan(session, settings.seed, world, pictures, kept, negatives, settings.moving, settings.camera,
@@ -141,7 +156,10 @@ class Photographer:
     def _place(self, wanted: Arrangement) -> bool:
         try:
             self.truth.place(
-                [{"vector": i, "x_mm": x, "y_mm": y, "heading_rad": heading} for i, (x, y, heading) in enumerate(wanted.poses)]
+                [
+                    {"vector": i, "x_mm": x, "y_mm": y, "heading_rad": heading}
+                    for i, (x, y, heading) in enumerate(wanted.poses)
+                ]
             )
         except SimulatorGone:
             raise
@@ -157,7 +175,10 @@ class Photographer:
         for count in range(1, MOST_SETTLE_FRAMES + 1):
             frame = self._next_frame()
             state = robot.state()
-            arrived = abs(state.head_angle_rad - wanted.head_rad) < HEAD_REACHED_RAD and abs(state.lift_height_mm - wanted.lift_mm) < LIFT_REACHED_MM
+            arrived = (
+                abs(state.head_angle_rad - wanted.head_rad) < HEAD_REACHED_RAD
+                and abs(state.lift_height_mm - wanted.lift_mm) < LIFT_REACHED_MM
+            )
             if arrived and count >= settle:
                 break
         if moving:
@@ -179,7 +200,9 @@ def clear_boxes(boxes: list[dict]) -> np.ndarray | None:
     sides = xyxy[:, 2:] - xyxy[:, :2]
     if (sides < MIN_SIDE_PX).any() or any(box["visible_px"] < MIN_VISIBLE_PX for box in boxes):
         return None
-    shared = np.minimum(xyxy[:, None, 2:], xyxy[None, :, 2:]) - np.maximum(xyxy[:, None, :2], xyxy[None, :, :2])  # (N, N, 2)
+    shared = np.minimum(xyxy[:, None, 2:], xyxy[None, :, 2:]) - np.maximum(
+        xyxy[:, None, :2], xyxy[None, :, :2]
+    )  # (N, N, 2)
     inside = np.clip(shared, 0, None).prod(axis=-1) / sides.prod(axis=-1)[:, None]
     np.fill_diagonal(inside, 0)
     return None if (inside > MOST_INSIDE).any() else xyxy

@@ -9,24 +9,47 @@ from pathlib import Path
 
 import numpy as np
 
-from vector_tl.capture.sessions import describe, has_picture, provenance, read_session, sweep, thumb_difference, write_session
+from vector_tl.capture.sessions import (
+    describe,
+    has_picture,
+    provenance,
+    read_session,
+    sweep,
+    thumb_difference,
+    write_session,
+)
 from vector_tl.capture.simulated import CAMERA_FPS, Photographer, Picture, Plan, Truth
-from vector_tl.errors import UserError
-from vector_tl.files import write_atomic
 from vector_tl.data import dataset
 from vector_tl.data.yolo import format_label
+from vector_tl.errors import UserError
+from vector_tl.files import write_atomic
 from vector_tl.robot.base import Robot
 
 log = logging.getLogger(__name__)
 TARGETS = 2  # Vectors beside the viewer, so that some pictures show two
-SAME_BOX_PX, SAME_POSE_MM, SAME_HEADING_RAD, SAME_GREYS = 1.0, 0.5, 0.002, 2.0  # how far a picture may be off when it is taken again
+SAME_BOX_PX, SAME_POSE_MM, SAME_HEADING_RAD, SAME_GREYS = (
+    1.0,
+    0.5,
+    0.002,
+    2.0,
+)  # how far a picture may be off when it is taken again
 
 
-def open_studio(camera: str, without: tuple[str, ...] = (), backgrounds: Path | None = None) -> AbstractContextManager[Robot]:
+def open_studio(
+    camera: str, without: tuple[str, ...] = (), backgrounds: Path | None = None
+) -> AbstractContextManager[Robot]:
     """A simulator of one's own, whose world waits for the camera."""
     from vector_tl.robot.open import open_robot  # brings the SDK
 
-    return open_robot("sim", lockstep=True, targets=TARGETS, camera=camera, camera_fps=CAMERA_FPS, without=without, backgrounds=backgrounds)
+    return open_robot(
+        "sim",
+        lockstep=True,
+        targets=TARGETS,
+        camera=camera,
+        camera_fps=CAMERA_FPS,
+        without=without,
+        backgrounds=backgrounds,
+    )
 
 
 @dataclass(frozen=True)
@@ -42,7 +65,12 @@ class Difference:
     @property
     def tolerable(self) -> bool:
         """Whether it is the same picture, drawn by another machine."""
-        return self.box_px <= SAME_BOX_PX and self.pose_mm <= SAME_POSE_MM and self.heading_rad <= SAME_HEADING_RAD and self.greys < SAME_GREYS
+        return (
+            self.box_px <= SAME_BOX_PX
+            and self.pose_mm <= SAME_POSE_MM
+            and self.heading_rad <= SAME_HEADING_RAD
+            and self.greys < SAME_GREYS
+        )
 
     def __str__(self) -> str:
         return f"boxes differ by {self.box_px:.1f} px, places by {self.pose_mm:.1f} mm, thumbnails by {self.greys:.1f} grey levels"
@@ -67,7 +95,11 @@ def take_session(
     """
     sweep(folder, plan.session)
     before = read_session(folder, plan.session)
-    about = before or provenance(robot) | {"source": "simulator"} | plan.facts() | {"whole": False, "seen": 0, "shots": []}
+    about = before or provenance(robot) | {"source": "simulator"} | plan.facts() | {
+        "whole": False,
+        "seen": 0,
+        "shots": [],
+    }
     known = {shot["name"]: shot for shot in about["shots"]}
     truth.world(plan.world)
     vectors = truth.truth()["vectors"]
@@ -78,11 +110,17 @@ def take_session(
         name = f"{plan.session}-{number:03d}"
         picture = photographer.take(plan, number, start, targets=len(vectors) - 1)
         if picture is None and name in known:
-            raise UserError(f"Picture {name} cannot be taken again as it was; move session {plan.session} away to have it taken anew.")
+            raise UserError(
+                f"Picture {name} cannot be taken again as it was; move session {plan.session} away to have it taken anew."
+            )
         if picture is None:
             log.warning("%s is left out: no arrangement works out in room %d", name, plan.world)
             continue
-        shot = {"name": name} | describe(picture.frame, dataset.decode(picture.frame.jpeg)) | whereabouts(picture)
+        shot = (
+            {"name": name}
+            | describe(picture.frame, dataset.decode(picture.frame.jpeg))
+            | whereabouts(picture)
+        )
         label = dataset.read_labels(dataset.label_path(folder, plan.session, name))
         if name in known and label is not None:
             difference = compare(known[name], label, shot)
@@ -98,13 +136,22 @@ def take_session(
         shots[name] = shot
         if not about["whole"]:
             merged = known | shots
-            write_session(folder, plan.session, about | {"seen": photographer.seen, "shots": [merged[key] for key in sorted(merged)]})
+            write_session(
+                folder,
+                plan.session,
+                about | {"seen": photographer.seen, "shots": [merged[key] for key in sorted(merged)]},
+            )
         keep(folder, plan.session, name, picture, labelled=label is not None)
         kept(shot, picture)
     if not shots:
         raise UserError(f"Room {plan.world} leaves no place for a single picture; choose another --seed.")
     if not about["whole"]:
-        write_session(folder, plan.session, about | {"whole": True, "seen": photographer.seen, "shots": [shots[key] for key in sorted(shots)]})
+        write_session(
+            folder,
+            plan.session,
+            about
+            | {"whole": True, "seen": photographer.seen, "shots": [shots[key] for key in sorted(shots)]},
+        )
 
 
 def keep(folder: Path, session: str, name: str, picture: Picture, labelled: bool) -> None:
@@ -112,7 +159,9 @@ def keep(folder: Path, session: str, name: str, picture: Picture, labelled: bool
     if not labelled or not has_picture(folder, session, name):
         write_atomic(dataset.image_path(folder, session, name), picture.frame.jpeg)
     if not labelled:
-        write_atomic(dataset.label_path(folder, session, name), format_label(picture.boxes_xyxy, picture.size_wh))
+        write_atomic(
+            dataset.label_path(folder, session, name), format_label(picture.boxes_xyxy, picture.size_wh)
+        )
 
 
 def compare(known: dict, label: np.ndarray, shot: dict) -> Difference:
@@ -120,8 +169,14 @@ def compare(known: dict, label: np.ndarray, shot: dict) -> Difference:
     now = np.array(shot["xyxy"], np.float64).reshape(-1, 4)
     then = label * np.array([*shot["size_wh"], *shot["size_wh"]])
     box_px = float(np.abs(then - now).max(initial=0)) if then.shape == now.shape else math.inf
-    poses = np.array(known["poses"], float) - np.array(shot["poses"], float) if len(known["poses"]) == len(shot["poses"]) else np.full((1, 3), math.inf)
-    turn = np.abs((poses[:, 2] + math.pi) % math.tau - math.pi).max() if np.isfinite(poses).all() else math.inf
+    poses = (
+        np.array(known["poses"], float) - np.array(shot["poses"], float)
+        if len(known["poses"]) == len(shot["poses"])
+        else np.full((1, 3), math.inf)
+    )
+    turn = (
+        np.abs((poses[:, 2] + math.pi) % math.tau - math.pi).max() if np.isfinite(poses).all() else math.inf
+    )
     same = known["sha256"] == shot["sha256"]
     greys = 0.0 if same else thumb_difference(known["thumb"], shot["thumb"])
     return Difference(same, box_px, float(np.abs(poses[:, :2]).max()), float(turn), greys)
@@ -140,11 +195,22 @@ def whereabouts(picture: Picture) -> dict:
     )
     east, north = near["x_mm"] - viewer["x_mm"], near["y_mm"] - viewer["y_mm"]
     direction = math.atan2(north, east)
-    return {
-        "xyxy": [[round(float(v), 1) for v in box] for box in picture.boxes_xyxy],
-        "distance_mm": round(math.hypot(east, north), 1),
-        "bearing_deg": round(math.degrees(math.remainder(direction - viewer["heading_rad"], math.tau)), 2),
-        "facing_deg": round(math.degrees(math.remainder(near["heading_rad"] - direction - math.pi, math.tau)), 2),
-    } | ({"background": picture.truth["background"]} if picture.truth.get("background") else {}) | {
-        "poses": [[round(v["x_mm"], 1), round(v["y_mm"], 1), round(v["heading_rad"], 4)] for v in picture.truth["vectors"]],
-    }
+    return (
+        {
+            "xyxy": [[round(float(v), 1) for v in box] for box in picture.boxes_xyxy],
+            "distance_mm": round(math.hypot(east, north), 1),
+            "bearing_deg": round(
+                math.degrees(math.remainder(direction - viewer["heading_rad"], math.tau)), 2
+            ),
+            "facing_deg": round(
+                math.degrees(math.remainder(near["heading_rad"] - direction - math.pi, math.tau)), 2
+            ),
+        }
+        | ({"background": picture.truth["background"]} if picture.truth.get("background") else {})
+        | {
+            "poses": [
+                [round(v["x_mm"], 1), round(v["y_mm"], 1), round(v["heading_rad"], 4)]
+                for v in picture.truth["vectors"]
+            ],
+        }
+    )

@@ -27,7 +27,13 @@ HELP = "k keep  x drop  u undo  space pause  q quit   WASD or arrows drive  r/f 
 @contextlib.contextmanager
 def progress(total: int, done: int) -> Iterator[Callable[[], None]]:
     """A bar on standard error; gives the function that moves it on by one picture."""
-    columns = (TextColumn("capture"), BarColumn(), MofNCompleteColumn(), TextColumn("pictures"), TimeElapsedColumn())
+    columns = (
+        TextColumn("capture"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("pictures"),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task("capture", total=total, completed=done)
         yield lambda: bar.advance(task)
@@ -42,7 +48,9 @@ def terminal(live: Live) -> Iterator[None]:
     threads = [threading.Thread(target=work, args=(live, ended, console), name="terminal view", daemon=True)]
     with _keys_at_once() as handle:
         if handle is not None:
-            threads.append(threading.Thread(target=_read_keys, args=(live, ended, handle), name="keys", daemon=True))
+            threads.append(
+                threading.Thread(target=_read_keys, args=(live, ended, handle), name="keys", daemon=True)
+            )
         for thread in threads:
             thread.start()
         try:
@@ -62,9 +70,19 @@ def rendered(status: Status) -> Group:
     table = Table(show_header=False, box=None, pad_edge=False)
     for kind, counts in status.coverage.items():
         lacking = status.lacking.get(kind, ())
-        table.add_row(Text(kind, style="dim"), *(Text(f"{name} {count}", style="bold yellow" if name in lacking else "") for name, count in counts.items()))
+        table.add_row(
+            Text(kind, style="dim"),
+            *(
+                Text(f"{name} {count}", style="bold yellow" if name in lacking else "")
+                for name, count in counts.items()
+            ),
+        )
     said = f"  {status.said}" if status.said else ""
-    boxes = f"{len(status.boxes_xyxy)} boxes by {status.boxes_by}" if status.boxes_by else "no model looks: distance and place are unknown"
+    boxes = (
+        f"{len(status.boxes_xyxy)} boxes by {status.boxes_by}"
+        if status.boxes_by
+        else "no model looks: distance and place are unknown"
+    )
     done = round(BAR_WIDTH * min(status.kept / max(status.goal, 1), 1.0))
     rows = [head, Text.assemble(("━" * done, "cyan"), ("━" * (BAR_WIDTH - done), "dim")), table]
     rows += [Text(f"So far {status.hint}", style="yellow")] if status.hint else []
@@ -83,7 +101,13 @@ def _draw(live: Live, ended: threading.Event, console: Console) -> None:
 def _log(live: Live, ended: threading.Event, _console: Console) -> None:
     while not ended.wait(LOG_EVERY_S):
         status, _ = live.look()
-        log.info("%d of %d pictures, %d frames seen%s", status.kept, status.goal, status.seen, f"; so far {status.hint}" if status.hint else "")
+        log.info(
+            "%d of %d pictures, %d frames seen%s",
+            status.kept,
+            status.goal,
+            status.seen,
+            f"; so far {status.hint}" if status.hint else "",
+        )
 
 
 @contextlib.contextmanager
@@ -122,4 +146,3 @@ def parse_keys(text: str) -> list[str]:
             keys.append(text[at].lower())
             at += 1
     return keys
-

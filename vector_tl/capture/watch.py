@@ -10,7 +10,6 @@ import cv2
 import numpy as np
 
 from vector_tl.capture.choose import Chooser
-from vector_tl.data.coverage import Coverage
 from vector_tl.capture.driving import Driver
 from vector_tl.capture.live import Live, Status
 from vector_tl.capture.recorder import Recorder
@@ -19,6 +18,7 @@ from vector_tl.capture.settings import CaptureSettings
 from vector_tl.capture.simulated import Picture, clear_boxes
 from vector_tl.capture.studio import whereabouts
 from vector_tl.data import dataset
+from vector_tl.data.coverage import Coverage
 from vector_tl.robot.base import Frame, NoFreshFrame, Robot
 
 log = logging.getLogger(__name__)
@@ -27,7 +27,9 @@ GRID_WH = (8, 4)  # of the map of places in the picture
 Look = Callable[[Frame, np.ndarray], dict]
 
 
-def watch(settings: CaptureSettings, robot: Robot, live: Live | None = None, partner=None, detector=None) -> dict:
+def watch(
+    settings: CaptureSettings, robot: Robot, live: Live | None = None, partner=None, detector=None
+) -> dict:
     """Keep the welcome frames of a robot's camera in one session until there are enough, time is up, somebody quits, or Ctrl-C.
 
     Args:
@@ -57,7 +59,10 @@ class Rate:
         """{"camera_fps", "looked_at_fps"}, null before there are two frames."""
         camera = looked = None
         if self.count > 1:
-            robot_s, link_s = (self.last.robot_time_ms - self.first.robot_time_ms) / 1000, self.last.received_s - self.first.received_s
+            robot_s, link_s = (
+                (self.last.robot_time_ms - self.first.robot_time_ms) / 1000,
+                self.last.received_s - self.first.received_s,
+            )
             camera = round((self.last.image_id - self.first.image_id) / robot_s, 2) if robot_s > 0 else None
             looked = round((self.count - 1) / link_s, 2) if link_s > 0 else None
         return {"camera_fps": camera, "looked_at_fps": looked}
@@ -69,17 +74,28 @@ class Watch:
     def __init__(self, settings: CaptureSettings, robot: Robot, live: Live, partner, detector):
         self.settings, self.robot, self.live, self.partner = settings, robot, live, partner
         self.recorder = Recorder.open(settings, robot)
-        others = [about for name, about in read_all(settings.data).items() if about.get("source") == "robot" and name != self.recorder.session]
+        others = [
+            about
+            for name, about in read_all(settings.data).items()
+            if about.get("source") == "robot" and name != self.recorder.session
+        ]
         self.coverage = Coverage(shot for about in [*others, self.recorder.about] for shot in about["shots"])
         self.chooser = Chooser(settings.novelty, self.coverage)
         self.driver = Driver(robot)
         self.rate = Rate()
-        self.places = Counter(place for about in [*others, self.recorder.about] for shot in about["shots"] for place in _cells(shot))
+        self.places = Counter(
+            place
+            for about in [*others, self.recorder.about]
+            for shot in about["shots"]
+            for place in _cells(shot)
+        )
         self.paused = self.quit = self.by_hand = False
         self.said = ""
         self.look, self.looks_by = self._looker(detector)
         for shot in self.recorder.shots:  # of a session that goes on
-            picture = dataset.read_picture(dataset.image_path(settings.data, self.recorder.session, shot["name"]))
+            picture = dataset.read_picture(
+                dataset.image_path(settings.data, self.recorder.session, shot["name"])
+            )
             self.chooser.keep(shot["name"], cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY))
 
     def run(self) -> dict:
@@ -109,8 +125,15 @@ class Watch:
             recorder.finish(whole, **self.rate.facts())
             self.live.post(replace(self.live.look()[0], over=True))
             if recorder.shots:
-                split = dataset.extend_splits(settings.data, [recorder.session], settings.split_shares)[recorder.session]
-                log.info("session %s is in split %s; %s says so and may be changed", recorder.session, split, settings.data / "splits.json")
+                split = dataset.extend_splits(settings.data, [recorder.session], settings.split_shares)[
+                    recorder.session
+                ]
+                log.info(
+                    "session %s is in split %s; %s says so and may be changed",
+                    recorder.session,
+                    split,
+                    settings.data / "splits.json",
+                )
         return {
             "sessions": int(bool(recorder.shots)), "kept": len(recorder.shots), "seen": recorder.about["seen"], "session": recorder.session,
             "seen_now": recorder.about["seen"] - seen_before, **self.rate.facts(), "coverage": self.coverage.table(), "hint": self.coverage.hint(),
@@ -123,7 +146,9 @@ class Watch:
             self._show(frame, None, "not readable")
             return
         grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
-        head_rad = round(float(self.robot.state().head_angle_rad), 4)  # where the horizon is: what is put before such a picture later stands on its ground
+        head_rad = round(
+            float(self.robot.state().head_angle_rad), 4
+        )  # where the horizon is: what is put before such a picture later stands on its ground
         shot = describe(frame, picture) | {"head_rad": head_rad} | self.look(frame, picture)
         for action in self.live.pressed():
             self._obey(action)
@@ -153,7 +178,11 @@ class Watch:
             self.said = f"{dropped['name']} is in the bin" if dropped else "nothing to drop"
         elif action == "undo":
             undone = self.recorder.undo()
-            self.said = f"undone: {undone[1]['name']} is {'in the bin' if undone[0] == 'kept' else 'back'}" if undone else "nothing to undo"
+            self.said = (
+                f"undone: {undone[1]['name']} is {'in the bin' if undone[0] == 'kept' else 'back'}"
+                if undone
+                else "nothing to undo"
+            )
             if undone and undone[0] == "kept":
                 self._forget(undone[1])
             elif undone:
@@ -204,25 +233,40 @@ class Watch:
         truth = getattr(self.robot, "truth", None)
         self.robot_tells = truth is not None
         if truth is not None:
+
             def by_truth(frame: Frame, picture: np.ndarray) -> dict:
                 told = truth.truth(frame.image_id, self.robot.serial)
                 boxes = clear_boxes(told["boxes"])
                 if boxes is None:
                     return {"xyxy": None}
-                return whereabouts(Picture(frame, boxes, tuple(told["size_wh"]), told)) | {"xyxy_by": "simulator"}
+                return whereabouts(Picture(frame, boxes, tuple(told["size_wh"]), told)) | {
+                    "xyxy_by": "simulator"
+                }
 
             return by_truth, "simulator"
         if detector is not None:
+
             def by_model(frame: Frame, picture: np.ndarray) -> dict:
                 boxes = detector(picture).boxes_xyxy
-                return {"xyxy": [[round(float(v), 1) for v in box] for box in boxes], "xyxy_by": detector.name}
+                return {
+                    "xyxy": [[round(float(v), 1) for v in box] for box in boxes],
+                    "xyxy_by": detector.name,
+                }
 
             return by_model, detector.name
-        return lambda frame, picture: {"xyxy": [] if self.settings.negatives else None}, "you" if self.settings.negatives else ""
+        return lambda frame, picture: {
+            "xyxy": [] if self.settings.negatives else None
+        }, "you" if self.settings.negatives else ""
 
 
 def _cells(shot: dict) -> list[tuple[int, int]]:
     """In which cell of the map each box of a picture has its middle."""
     (width, height), boxes = shot["size_wh"], shot["xyxy"] or []
     columns, rows = GRID_WH
-    return [(min(int((x1 + x2) / 2 / width * columns), columns - 1), min(int((y1 + y2) / 2 / height * rows), rows - 1)) for x1, y1, x2, y2 in boxes]
+    return [
+        (
+            min(int((x1 + x2) / 2 / width * columns), columns - 1),
+            min(int((y1 + y2) / 2 / height * rows), rows - 1),
+        )
+        for x1, y1, x2, y2 in boxes
+    ]

@@ -9,16 +9,34 @@ from rich.table import Table
 EDGE_PX = 1.5  # a box that comes so near to the picture's edge is cut by it
 FOCAL_PX, TALL_MM = 353.0, 67.5  # of Vector's camera, and of a Vector: to tell a distance from a box
 BINS = {  # of each kind the bins in the order in which they are shown, with the words of a hint
-    "distance": {"under 150 mm": "close up", "150 to 300 mm": "near", "300 to 500 mm": "at 300 to 500 mm", "500 mm and more": "far away"},
-    "place": {"left": "on the left", "middle": "in the middle", "right": "on the right", "cut": "cut by the picture's edge"},
-    "heading": {"front": "from the front", "its left": "from its left", "its right": "from its right", "back": "from behind"},
+    "distance": {
+        "under 150 mm": "close up",
+        "150 to 300 mm": "near",
+        "300 to 500 mm": "at 300 to 500 mm",
+        "500 mm and more": "far away",
+    },
+    "place": {
+        "left": "on the left",
+        "middle": "in the middle",
+        "right": "on the right",
+        "cut": "cut by the picture's edge",
+    },
+    "heading": {
+        "front": "from the front",
+        "its left": "from its left",
+        "its right": "from its right",
+        "back": "from behind",
+    },
     "brightness": {"dark": "in the dark", "medium": "in medium light", "bright": "in bright light"},
     "vectors": {"none": "without a Vector", "one": "with one Vector", "two or more": "with two Vectors"},
 }
 UNKNOWN = "unknown"
 DISTANCES_MM, GREYS = (150.0, 300.0, 500.0), (75.0, 135.0)
 FEW, PLENTY = 0.5, 2.0  # of a bin's fair share: below it is few, above it is plenty
-SHARES = {"vectors": {"none": 0.12, "one": 0.5, "two or more": 0.0}, "place": {"cut": 0.1}}  # where fair is not the same for all bins
+SHARES = {
+    "vectors": {"none": 0.12, "one": 0.5, "two or more": 0.0},
+    "place": {"cut": 0.1},
+}  # where fair is not the same for all bins
 HINTS, HINT_ORDER = 4, ("heading", "distance", "brightness", "vectors", "place")
 HINT_FROM = 8  # pictures; before that everything is missing
 
@@ -89,7 +107,11 @@ class Coverage:
         """The bins of a kind that have less than half of their fair share; none when nothing is known of it."""
         known = self._known(kind)
         fair = SHARES.get(kind, {})
-        return [name for name in BINS[kind] if known and self.counts[kind][name] < FEW * fair.get(name, 1 / len(BINS[kind])) * known]
+        return [
+            name
+            for name in BINS[kind]
+            if known and self.counts[kind][name] < FEW * fair.get(name, 1 / len(BINS[kind])) * known
+        ]
 
     def all_lacking(self) -> dict[str, list[str]]:
         """`lacking` of every kind."""
@@ -104,23 +126,40 @@ class Coverage:
 
     def plenty(self, shot: dict) -> bool:
         """Whether there are more than twice a fair share of pictures like it, in distance and in place."""
-        like = [(kind, name) for kind, name in bins_of(shot).items() if kind in ("distance", "place") and name != UNKNOWN]
-        return bool(like) and all(self.counts[kind][name] > PLENTY * self._known(kind) / len(BINS[kind]) for kind, name in like)
+        like = [
+            (kind, name)
+            for kind, name in bins_of(shot).items()
+            if kind in ("distance", "place") and name != UNKNOWN
+        ]
+        return bool(like) and all(
+            self.counts[kind][name] > PLENTY * self._known(kind) / len(BINS[kind]) for kind, name in like
+        )
 
     def hint(self) -> str:
         """What is missing in plain words, such as "few from behind, none in the dark"."""
         if self.total < HINT_FROM:
             return ""
-        by_kind = [[f"{'few' if self.counts[kind][name] else 'none'} {BINS[kind][name]}" for name in reversed(self.lacking(kind))] for kind in HINT_ORDER]
+        by_kind = [
+            [
+                f"{'few' if self.counts[kind][name] else 'none'} {BINS[kind][name]}"
+                for name in reversed(self.lacking(kind))
+            ]
+            for kind in HINT_ORDER
+        ]
         said = [word for round_ in zip_longest(*by_kind) for word in round_ if word]  # first one of each kind
-        unknown = [kind for kind in ("distance", "heading") if self.counts[kind][UNKNOWN] and not any(self.counts[kind][n] for n in BINS[kind])]
+        unknown = [
+            kind
+            for kind in ("distance", "heading")
+            if self.counts[kind][UNKNOWN] and not any(self.counts[kind][n] for n in BINS[kind])
+        ]
         said += [f"{' and '.join(unknown)} unknown"] if unknown else []
         return ", ".join(said[:HINTS])
 
     def table(self) -> dict[str, dict[str, int]]:
         """Kind -> bin -> count, in their order; `unknown` only where there are such."""
         return {
-            kind: {name: self.counts[kind][name] for name in bins} | ({UNKNOWN: self.counts[kind][UNKNOWN]} if self.counts[kind][UNKNOWN] > 0 else {})
+            kind: {name: self.counts[kind][name] for name in bins}
+            | ({UNKNOWN: self.counts[kind][UNKNOWN]} if self.counts[kind][UNKNOWN] > 0 else {})
             for kind, bins in BINS.items()
         }
 
@@ -129,5 +168,11 @@ def rich_table(counts: dict[str, dict[str, int]], lacking: dict[str, list[str]])
     """`Coverage.table()` for a terminal, a row for each kind; what is few is marked with `<`."""
     table = Table(show_header=False, pad_edge=False)
     for kind, bins in counts.items():
-        table.add_row(kind, *(f"{name}\n{'< ' if name in lacking.get(kind, ()) else ''}{count}" for name, count in bins.items()))
+        table.add_row(
+            kind,
+            *(
+                f"{name}\n{'< ' if name in lacking.get(kind, ()) else ''}{count}"
+                for name, count in bins.items()
+            ),
+        )
     return table

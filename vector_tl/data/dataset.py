@@ -1,10 +1,10 @@
 """The data set on disk: pictures and YOLO labels in sessions, which never get divided between train, val and test.
 
-    images/<session>/<name>.jpg     pictures; any size, the format is told by content
-    labels/<session>/<name>.txt     a line `class cx cy w h` (0..1) for each box; empty: looked at, no Vector; no file: not labelled
-    splits.json                     session -> train | val | test; without it every session is test
-    sessions/<session>.json         where a session comes from (optional for reading)
-    data.yaml                       so that YOLO tools open the folder (optional for reading)
+images/<session>/<name>.jpg     pictures; any size, the format is told by content
+labels/<session>/<name>.txt     a line `class cx cy w h` (0..1) for each box; empty: looked at, no Vector; no file: not labelled
+splits.json                     session -> train | val | test; without it every session is test
+sessions/<session>.json         where a session comes from (optional for reading)
+data.yaml                       so that YOLO tools open the folder (optional for reading)
 """
 
 import hashlib
@@ -16,9 +16,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from vector_tl.data.yolo import format_label, parse_label
 from vector_tl.errors import UsageError, UserError
 from vector_tl.files import write_atomic
-from vector_tl.data.yolo import format_label, parse_label
 
 SPLITS = ("train", "val", "test")
 DEFAULT_SPLIT = "test"
@@ -82,17 +82,38 @@ def load_dataset(folder: Path, split: str = DEFAULT_SPLIT) -> DataSet:
     splits = read_splits(folder)
     sessions = {session for session, _ in pictures}
     if splits and (new := sessions - set(splits)):
-        log.warning("%d sessions are not in %s and count as %s, %s among them.", len(new), folder / "splits.json", DEFAULT_SPLIT, min(new))
-    chosen = {key: path for key, path in pictures.items() if split in ("all", splits.get(key[0], DEFAULT_SPLIT))}
+        log.warning(
+            "%d sessions are not in %s and count as %s, %s among them.",
+            len(new),
+            folder / "splits.json",
+            DEFAULT_SPLIT,
+            min(new),
+        )
+    chosen = {
+        key: path for key, path in pictures.items() if split in ("all", splits.get(key[0], DEFAULT_SPLIT))
+    }
     if not chosen:
         there = sorted({splits.get(s, DEFAULT_SPLIT) for s in sessions})
-        raise UserError(f"No session of {folder} is in split {split} (there is {', '.join(there)}); name sessions for it in {folder / 'splits.json'}.")
-    items = [Item(session, name, path, read_labels(label_path(folder, session, name))) for (session, name), path in chosen.items()]
+        raise UserError(
+            f"No session of {folder} is in split {split} (there is {', '.join(there)}); name sessions for it in {folder / 'splits.json'}."
+        )
+    items = [
+        Item(session, name, path, read_labels(label_path(folder, session, name)))
+        for (session, name), path in chosen.items()
+    ]
     labelled = [item for item in items if item.boxes_norm is not None]
     if not labelled:
-        raise UserError(f"None of the {len(items)} pictures in split {split} of {folder} is labelled; label them with vector-tl label review --data {folder}.")
+        raise UserError(
+            f"None of the {len(items)} pictures in split {split} of {folder} is labelled; label them with vector-tl label review --data {folder}."
+        )
     if unlabelled := len(items) - len(labelled):
-        log.warning("%d of %d pictures in split %s of %s are not labelled and are left out.", unlabelled, len(items), split, folder)
+        log.warning(
+            "%d of %d pictures in split %s of %s are not labelled and are left out.",
+            unlabelled,
+            len(items),
+            split,
+            folder,
+        )
     return DataSet(folder, split, labelled, unlabelled, digest(folder))
 
 
@@ -104,7 +125,9 @@ def list_pictures(folder: Path) -> dict[tuple[str, str], Path]:
     """
     images = Path(folder) / "images"
     if not images.is_dir():
-        raise UserError(f"{folder} is not a data set: it has no folder images/; make one with vector-tl capture --data {folder}.")
+        raise UserError(
+            f"{folder} is not a data set: it has no folder images/; make one with vector-tl capture --data {folder}."
+        )
     found: dict[tuple[str, str], Path] = {}
     for path in sorted(p for p in images.glob("*/*") if is_picture_file(p)):
         key = (path.parent.name, path.stem)
@@ -112,9 +135,15 @@ def list_pictures(folder: Path) -> dict[tuple[str, str], Path]:
             raise UserError(f"{found[key]} and {path} would share one label file; rename one of them.")
         found[key] = path
     if stray := sum(is_picture_file(p) for p in images.iterdir()):
-        log.warning("%d pictures lie directly in %s and are left out; move them into a folder for their session.", stray, images)
+        log.warning(
+            "%d pictures lie directly in %s and are left out; move them into a folder for their session.",
+            stray,
+            images,
+        )
     if not found:
-        raise UserError(f"There are no pictures in {images}/<session>/; take some with vector-tl capture --data {folder}.")
+        raise UserError(
+            f"There are no pictures in {images}/<session>/; take some with vector-tl capture --data {folder}."
+        )
     return found
 
 
@@ -184,7 +213,15 @@ def read_labels(path: Path) -> np.ndarray | None:
     return parse_label(data, path)
 
 
-def write_item(folder: Path, session: str, name: str, picture: bytes, boxes_xyxy: np.ndarray | None, size_wh: tuple[int, int], suffix: str = ".jpg") -> Path:
+def write_item(
+    folder: Path,
+    session: str,
+    name: str,
+    picture: bytes,
+    boxes_xyxy: np.ndarray | None,
+    size_wh: tuple[int, int],
+    suffix: str = ".jpg",
+) -> Path:
     """Add an encoded picture and its label; the picture comes first, so a crash leaves it unlabelled rather than wrongly labelled.
 
     Args:
@@ -204,7 +241,14 @@ def write_item(folder: Path, session: str, name: str, picture: bytes, boxes_xyxy
     return image
 
 
-def write_label(folder: Path, session: str, name: str, boxes_xyxy: np.ndarray, size_wh: tuple[int, int], overwrite: bool = False) -> Path:
+def write_label(
+    folder: Path,
+    session: str,
+    name: str,
+    boxes_xyxy: np.ndarray,
+    size_wh: tuple[int, int],
+    overwrite: bool = False,
+) -> Path:
     """Write the label of a picture that is there; an existing one is replaced only with `overwrite`."""
     path = label_path(folder, session, name)
     if path.exists() and not overwrite:
@@ -234,7 +278,9 @@ def read_splits(folder: Path) -> dict[str, str]:
     except (OSError, ValueError) as error:
         raise UserError(f"{path} is not readable JSON ({error}); correct or delete it.") from error
     if not isinstance(splits, dict) or not all(isinstance(v, str) for v in splits.values()):
-        raise UserError(f"{path} must be an object that gives each session its split, such as {{\"kitchen\": \"train\"}}.")
+        raise UserError(
+            f'{path} must be an object that gives each session its split, such as {{"kitchen": "train"}}.'
+        )
     for session, split in splits.items():
         if split not in SPLITS:
             raise UserError(f"{path} puts session {session} into {split!r}; choose train, val or test.")
@@ -247,7 +293,9 @@ def write_splits(folder: Path, splits: dict[str, str]) -> None:
     write_data_yaml(folder)
 
 
-def extend_splits(folder: Path, sessions: list[str], shares: tuple[float, float, float] = (0.7, 0.15, 0.15)) -> dict[str, str]:
+def extend_splits(
+    folder: Path, sessions: list[str], shares: tuple[float, float, float] = (0.7, 0.15, 0.15)
+) -> dict[str, str]:
     """Give every session that has no split yet the one that lacks most of its share; what is assigned already stays.
 
     Args:
@@ -271,7 +319,10 @@ def write_data_yaml(folder: Path) -> None:
         return
     splits = read_splits(folder)
     # JSON lists are YAML too, and quote every name as it needs
-    lines = [f"{split}: {json.dumps(sorted(f'images/{s}' for s, v in splits.items() if v == split))}\n" for split in SPLITS]
+    lines = [
+        f"{split}: {json.dumps(sorted(f'images/{s}' for s, v in splits.items() if v == split))}\n"
+        for split in SPLITS
+    ]
     write_atomic(path, YAML_HEADER + "".join(lines) + "nc: 1\nnames: [vector]\n")
 
 

@@ -23,7 +23,9 @@ def picture_size(data: bytes, where: str) -> tuple[int, int]:
             warnings.simplefilter("ignore")
             with Image.open(io.BytesIO(data)) as picture:
                 if picture.width * picture.height > MOST_PIXELS:
-                    raise UserError(f"{where} says that it is {picture.width} x {picture.height} pixels large, more than is taken; make it smaller.")
+                    raise UserError(
+                        f"{where} says that it is {picture.width} x {picture.height} pixels large, more than is taken; make it smaller."
+                    )
                 picture.load()
                 return picture.width, picture.height
     except UnidentifiedImageError as error:

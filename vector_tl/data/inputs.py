@@ -8,8 +8,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from vector_tl.errors import UserError
 from vector_tl.data.dataset import decode
+from vector_tl.errors import UserError
 
 MCAP_MAGIC = b"\x89MCAP0\r\n"
 LARGEST_PICTURE_BYTES = 200 * 2**20
@@ -39,7 +39,9 @@ def read_inputs(inputs: tuple[Path, ...]) -> Iterator[Source]:
 
 def _files(path: Path) -> list[Path]:
     if path.is_dir():
-        files = sorted(p for p in path.rglob("*") if p.is_file() and not p.name.startswith(".") and _is_footage(p))
+        files = sorted(
+            p for p in path.rglob("*") if p.is_file() and not p.name.startswith(".") and _is_footage(p)
+        )
         if not files:
             raise UserError(f"The folder {path} holds no pictures; name one that does.")
         return files
@@ -53,7 +55,11 @@ def _is_footage(path: Path) -> bool:
     if path.suffix.lower() in PICTURE_SUFFIXES | FILM_SUFFIXES:
         return True
     head = _head(path)
-    films = head.startswith((MCAP_MAGIC, b"\x1a\x45\xdf\xa3")) or head[4:8] == b"ftyp" or (head[:4] == b"RIFF" and head[8:12] == b"AVI ")
+    films = (
+        head.startswith((MCAP_MAGIC, b"\x1a\x45\xdf\xa3"))
+        or head[4:8] == b"ftyp"
+        or (head[:4] == b"RIFF" and head[8:12] == b"AVI ")
+    )
     return films or cv2.haveImageReader(str(path))
 
 
@@ -89,7 +95,9 @@ def _read_recording(path: Path) -> Iterator[Source]:
     for frame in recording:
         picture = decode(frame.jpeg)
         count += 1
-        yield Source(path, frame.index, picture, None if picture is not None else f"frame {frame.index} is damaged")
+        yield Source(
+            path, frame.index, picture, None if picture is not None else f"frame {frame.index} is damaged"
+        )
     if recording.note or not count:
         yield Source(path, count, None, recording.note or "is a recording without camera frames")
 
@@ -105,7 +113,11 @@ def _read_video(path: Path) -> Iterator[Source]:
                 count += 1
         error = None if count else "is a video without pictures"
     except (av.FFmpegError, ValueError, OSError):
-        error = f"is a damaged video after {count} frames" if count else "is neither a readable picture nor a readable video"
+        error = (
+            f"is a damaged video after {count} frames"
+            if count
+            else "is neither a readable picture nor a readable video"
+        )
     if error:
         yield Source(path, count, None, error)
 
@@ -122,7 +134,9 @@ def open_video(path: Path):
     # a playlist posing as a video must not make FFmpeg reach for the network
     with av.open(str(path), options={"protocol_whitelist": "file"}) as container:
         kind = container.format.name
-        if not container.streams.video or kind in ("tty", "image2") or kind.endswith("_pipe"):  # text drawn as video; pictures that OpenCV refused
+        if (
+            not container.streams.video or kind in ("tty", "image2") or kind.endswith("_pipe")
+        ):  # text drawn as video; pictures that OpenCV refused
             raise ValueError(f"{path} is no video")
         container.streams.video[0].thread_type = "AUTO"
         yield container

@@ -24,14 +24,18 @@ from mcap.exceptions import McapError
 from mcap.stream_reader import StreamReader
 from mcap.writer import MCAP0_MAGIC, Writer
 
+from vector_tl.data.schemas import CALIBRATION, CAMERA, DETECTIONS, EVENTS, SCHEMAS, STATE, TRUTH, WHEELS
 from vector_tl.errors import UserError
 from vector_tl.files import refuse_existing
-from vector_tl.data.schemas import CALIBRATION, CAMERA, DETECTIONS, EVENTS, SCHEMAS, STATE, TRUTH, WHEELS
 from vector_tl.robot.base import Frame, Intrinsics, RobotState
 
 _CHUNK_BYTES = 4096  # smaller than any camera frame: each frame closes a chunk
 _RECORD_LIMIT_BYTES = 64 * 2**20  # a damaged length field must not ask for gigabytes
-_LINE_LOOP, _GREEN, _WHITE = 2, {"r": 0.2, "g": 1.0, "b": 0.4, "a": 1.0}, {"r": 1.0, "g": 1.0, "b": 1.0, "a": 1.0}
+_LINE_LOOP, _GREEN, _WHITE = (
+    2,
+    {"r": 0.2, "g": 1.0, "b": 0.4, "a": 1.0},
+    {"r": 1.0, "g": 1.0, "b": 1.0, "a": 1.0},
+)
 
 
 class RecordingWriter:
@@ -47,7 +51,13 @@ class RecordingWriter:
         UserError: `path` exists, or cannot be written.
     """
 
-    def __init__(self, path: Path, about: dict | None = None, intrinsics: Intrinsics | None = None, overwrite: bool = False):
+    def __init__(
+        self,
+        path: Path,
+        about: dict | None = None,
+        intrinsics: Intrinsics | None = None,
+        overwrite: bool = False,
+    ):
         self.path = Path(path)
         refuse_existing(self.path, overwrite)
         try:
@@ -61,11 +71,19 @@ class RecordingWriter:
         self._calibrated = intrinsics is None
         self._writer = Writer(self._file, chunk_size=_CHUNK_BYTES)
         self._writer.start(profile="", library="vector_tl")
-        facts = dict(about or {}) | {"intrinsics": asdict(intrinsics) if intrinsics else None, "python": platform.python_version(), "format": 1}
-        self._writer.add_metadata("vector_tl", {name: json.dumps(value, default=str) for name, value in facts.items()})
+        facts = dict(about or {}) | {
+            "intrinsics": asdict(intrinsics) if intrinsics else None,
+            "python": platform.python_version(),
+            "format": 1,
+        }
+        self._writer.add_metadata(
+            "vector_tl", {name: json.dumps(value, default=str) for name, value in facts.items()}
+        )
         self._channels = {}
         for topic, (name, schema) in SCHEMAS.items():
-            number = self._writer.register_schema(name, "jsonschema", json.dumps({"title": name} | schema).encode())
+            number = self._writer.register_schema(
+                name, "jsonschema", json.dumps({"title": name} | schema).encode()
+            )
             self._channels[topic] = self._writer.register_channel(topic, "json", number)
         self._file.flush()
 
@@ -74,39 +92,87 @@ class RecordingWriter:
         if not self._calibrated:
             self._calibrated = True
             self._add(CALIBRATION, frame.received_s, _calibration(self._intrinsics))
-        picture = {"frame_id": "camera", "format": "jpeg", "image_id": frame.image_id, "robot_time_ms": frame.robot_time_ms}
-        self._add(CAMERA, frame.received_s, picture | {"data": base64.b64encode(frame.jpeg).decode("ascii")}, sequence=frame.image_id)
+        picture = {
+            "frame_id": "camera",
+            "format": "jpeg",
+            "image_id": frame.image_id,
+            "robot_time_ms": frame.robot_time_ms,
+        }
+        self._add(
+            CAMERA,
+            frame.received_s,
+            picture | {"data": base64.b64encode(frame.jpeg).decode("ascii")},
+            sequence=frame.image_id,
+        )
 
     def detections(self, frame: Frame, boxes_xyxy: np.ndarray, scores: np.ndarray) -> None:
         """Keep what a detector saw in `frame`: boxes (N, 4) in pixels and scores (N,)."""
         boxes, stamp = _plain(boxes_xyxy), _stamp(frame.received_s)
         texts = [
-            {"timestamp": stamp, "position": {"x": box[0], "y": box[1]}, "text": f"{score:.2f}", "font_size": 14, "text_color": _GREEN}
+            {
+                "timestamp": stamp,
+                "position": {"x": box[0], "y": box[1]},
+                "text": f"{score:.2f}",
+                "font_size": 14,
+                "text_color": _GREEN,
+            }
             for box, score in zip(boxes, scores, strict=True)
         ]
-        found = [{"xyxy": box, "score": round(float(score), 4)} for box, score in zip(boxes, scores, strict=True)]
+        found = [
+            {"xyxy": box, "score": round(float(score), 4)} for box, score in zip(boxes, scores, strict=True)
+        ]
         points = _outlines(boxes, stamp, _GREEN)
-        self._add(DETECTIONS, frame.received_s, {"points": points, "texts": texts, "image_id": frame.image_id, "boxes": found})
+        self._add(
+            DETECTIONS,
+            frame.received_s,
+            {"points": points, "texts": texts, "image_id": frame.image_id, "boxes": found},
+        )
 
-    def truth(self, frame: Frame, boxes_xyxy: np.ndarray, distance_mm: float | None = None, bearing_deg: float | None = None) -> None:
+    def truth(
+        self,
+        frame: Frame,
+        boxes_xyxy: np.ndarray,
+        distance_mm: float | None = None,
+        bearing_deg: float | None = None,
+    ) -> None:
         """Keep what is really in `frame`, where a simulator tells: boxes (N, 4), and how the nearest Vector stood.
 
         It may come later than other frames; `about` must say `"truth": True`.
         """
         boxes = _plain(boxes_xyxy)
-        told = {"image_id": frame.image_id, "boxes": [{"xyxy": box} for box in boxes], "distance_mm": distance_mm, "bearing_deg": bearing_deg}
-        self._add(TRUTH, frame.received_s, {"points": _outlines(boxes, _stamp(frame.received_s), _WHITE)} | told)
+        told = {
+            "image_id": frame.image_id,
+            "boxes": [{"xyxy": box} for box in boxes],
+            "distance_mm": distance_mm,
+            "bearing_deg": bearing_deg,
+        }
+        self._add(
+            TRUTH, frame.received_s, {"points": _outlines(boxes, _stamp(frame.received_s), _WHITE)} | told
+        )
 
     def state(self, state: RobotState) -> None:
         """Keep the robot's report of itself."""
         self._add(STATE, state.received_s, asdict(state))
 
-    def wheels(self, t_s: float, left_mmps: float, right_mmps: float, sent: bool, why: str = "", target: tuple[float, float] | None = None) -> None:
+    def wheels(
+        self,
+        t_s: float,
+        left_mmps: float,
+        right_mmps: float,
+        sent: bool,
+        why: str = "",
+        target: tuple[float, float] | None = None,
+    ) -> None:
         """Keep a wheel command; `sent` is False when a guard or a dry run held it back, `why` is the behaviour's word for it.
 
         `target` is where it took the other Vector to be: distance in mm and bearing in degrees.
         """
-        said = {"left_mmps": float(left_mmps), "right_mmps": float(right_mmps), "sent": bool(sent), "why": why}
+        said = {
+            "left_mmps": float(left_mmps),
+            "right_mmps": float(right_mmps),
+            "sent": bool(sent),
+            "why": why,
+        }
         distance_mm, bearing_deg = (round(float(value), 2) for value in target) if target else (None, None)
         self._add(WHEELS, t_s, said | {"target_distance_mm": distance_mm, "target_bearing_deg": bearing_deg})
 
@@ -117,7 +183,9 @@ class RecordingWriter:
     def result(self, result: dict) -> None:
         """Keep what came of the run, as metadata at the end."""
         try:
-            self._writer.add_metadata("vector_tl_result", {name: json.dumps(value) for name, value in result.items()})
+            self._writer.add_metadata(
+                "vector_tl_result", {name: json.dumps(value) for name, value in result.items()}
+            )
         except OSError as error:
             raise self._cannot_write(error) from error
 
@@ -143,7 +211,9 @@ class RecordingWriter:
             message = {"timestamp": _stamp(t_s)} | message
         data = json.dumps(message).encode()
         if topic == EVENTS:
-            data = data.ljust(_CHUNK_BYTES)  # closes the chunk: what was written before a pause is kept if nothing follows it
+            data = data.ljust(
+                _CHUNK_BYTES
+            )  # closes the chunk: what was written before a pause is kept if nothing follows it
         try:
             self._writer.add_message(self._channels[topic], time_ns, data, time_ns, sequence)
             self._file.flush()  # to the operating system: a killed process loses nothing that was written
@@ -151,7 +221,9 @@ class RecordingWriter:
             raise self._cannot_write(error) from error
 
     def _cannot_write(self, error: OSError) -> UserError:
-        return UserError(f"Cannot write the recording {self.path}: {error.strerror or error}. Free some space or choose another place.")
+        return UserError(
+            f"Cannot write the recording {self.path}: {error.strerror or error}. Free some space or choose another place."
+        )
 
 
 @dataclass(frozen=True)
@@ -168,7 +240,10 @@ class RecordedFrame:
     state: RobotState | None = None
     wheels: dict | None = None  # left_mmps, right_mmps, sent, why, target_distance_mm, target_bearing_deg
     truth_xyxy: np.ndarray | None = None  # (M, 4) float32, what is really there; None when nobody knows
-    truth_mm_deg: tuple[float | None, float | None] = (None, None)  # distance and bearing of the nearest Vector
+    truth_mm_deg: tuple[float | None, float | None] = (
+        None,
+        None,
+    )  # distance and bearing of the nearest Vector
     events: tuple[str, ...] = ()
 
 
@@ -178,21 +253,34 @@ class Recording:
 
     path: Path
     about: dict = field(default_factory=dict)
-    result: dict = field(default_factory=dict)  # what came of the run; empty when it did not end by itself. Known after a pass.
+    result: dict = field(
+        default_factory=dict
+    )  # what came of the run; empty when it did not end by itself. Known after a pass.
     note: str | None = None
 
     def __iter__(self) -> Iterator[RecordedFrame]:
         """Every frame in order, with the detections, the state, the command and the events that follow it."""
         pending, index = None, 0
-        truths = {message["image_id"]: message for _, _, message in self.messages(only=TRUTH)} if self.about.get("truth") else {}  # they may come late
+        truths = (
+            {message["image_id"]: message for _, _, message in self.messages(only=TRUTH)}
+            if self.about.get("truth")
+            else {}
+        )  # they may come late
         for topic, t_s, message in self.messages():
             if topic == CAMERA:
                 if pending is not None:
                     yield RecordedFrame(**pending)
-                pending = {"index": index, "t_s": t_s, "image_id": message["image_id"], "robot_time_ms": message["robot_time_ms"]}
+                pending = {
+                    "index": index,
+                    "t_s": t_s,
+                    "image_id": message["image_id"],
+                    "robot_time_ms": message["robot_time_ms"],
+                }
                 pending["jpeg"] = base64.b64decode(message["data"])
                 if told := truths.get(message["image_id"]):
-                    pending["truth_xyxy"] = np.array([box["xyxy"] for box in told["boxes"]], np.float32).reshape(-1, 4)
+                    pending["truth_xyxy"] = np.array(
+                        [box["xyxy"] for box in told["boxes"]], np.float32
+                    ).reshape(-1, 4)
                     pending["truth_mm_deg"] = told.get("distance_mm"), told.get("bearing_deg")
                 index += 1
             elif pending is None:
@@ -202,7 +290,9 @@ class Recording:
                 pending["boxes_xyxy"] = np.array(boxes, np.float32).reshape(-1, 4)
                 pending["scores"] = np.array([box["score"] for box in message["boxes"]], np.float32)
             elif topic == STATE:
-                known = {name: value for name, value in message.items() if name in RobotState.__annotations__}  # of another version, perhaps
+                known = {
+                    name: value for name, value in message.items() if name in RobotState.__annotations__
+                }  # of another version, perhaps
                 pending["state"] = RobotState(**known)
             elif topic == WHEELS:
                 pending["wheels"] = message
@@ -264,9 +354,13 @@ def read_recording(path: Path) -> Recording:
     """
     path = Path(path)
     if not path.is_file():
-        raise UserError(f"There is no recording {path}; check the name, or make one with: vector-tl find --record {path}")
+        raise UserError(
+            f"There is no recording {path}; check the name, or make one with: vector-tl find --record {path}"
+        )
     if not is_recording(path):
-        raise UserError(f"{path} is no recording: it does not begin as an MCAP file does; give one that `find --record` wrote.")
+        raise UserError(
+            f"{path} is no recording: it does not begin as an MCAP file does; give one that `find --record` wrote."
+        )
     recording = Recording(path)
     try:
         with open(path, "rb") as file:
@@ -300,5 +394,12 @@ def _outlines(boxes: list[list[float]], stamp: dict, color: dict) -> list[dict]:
     """Foxglove's PointsAnnotation for each box."""
     corners = [[(x1, y1), (x2, y1), (x2, y2), (x1, y2)] for x1, y1, x2, y2 in boxes]
     return [
-        {"timestamp": stamp, "type": _LINE_LOOP, "thickness": 2, "outline_color": color, "points": [{"x": x, "y": y} for x, y in four]} for four in corners
+        {
+            "timestamp": stamp,
+            "type": _LINE_LOOP,
+            "thickness": 2,
+            "outline_color": color,
+            "points": [{"x": x, "y": y} for x, y in four],
+        }
+        for four in corners
     ]

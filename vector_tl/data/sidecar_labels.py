@@ -1,7 +1,7 @@
 """What is really in a picture, where somebody has said so: YOLO labels of a data set, or in a folder beside a video or recording.
 
-    DATA/images/<session>/<name>.jpg    DATA/labels/<session>/<name>.txt
-    run.mcap, clip.mp4                  run.labels/000012.txt, clip.labels/000012.txt     of the frame with that index, counted from 0
+DATA/images/<session>/<name>.jpg    DATA/labels/<session>/<name>.txt
+run.mcap, clip.mp4                  run.labels/000012.txt, clip.labels/000012.txt     of the frame with that index, counted from 0
 """
 
 from pathlib import Path

@@ -25,7 +25,11 @@ def parse_label(data: bytes | str, path: Path) -> np.ndarray:
         text = data.decode("utf-8-sig") if isinstance(data, bytes) else data
     except UnicodeDecodeError as error:
         raise UserError(f"{path} is not a text file; label the picture again.") from error
-    boxes = [_parse_line(line, f"{path}, line {number}") for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+    boxes = [
+        _parse_line(line, f"{path}, line {number}")
+        for number, line in enumerate(text.splitlines(), 1)
+        if line.strip()
+    ]
     return np.array(boxes, np.float64).reshape(-1, 4)
 
 
@@ -33,18 +37,26 @@ def _parse_line(line: str, where: str) -> tuple[float, float, float, float]:
     words = line.split()
     shown = line.strip()[:60]
     if len(words) != 5:
-        raise UserError(f"{where}: {shown!r} has {len(words)} values, not the 5 of 'class cx cy w h'; correct the line or delete the file.")
+        raise UserError(
+            f"{where}: {shown!r} has {len(words)} values, not the 5 of 'class cx cy w h'; correct the line or delete the file."
+        )
     try:
         index, (cx, cy, w, h) = int(words[0]), (float(word) for word in words[1:])
     except ValueError as error:
-        raise UserError(f"{where}: {shown!r} is not numbers 'class cx cy w h'; correct the line or delete the file.") from error
+        raise UserError(
+            f"{where}: {shown!r} is not numbers 'class cx cy w h'; correct the line or delete the file."
+        ) from error
     if not 0 <= index < len(CLASS_NAMES):
         raise UserError(f"{where}: class {index} is unknown; the only class is 0, {CLASS_NAMES[0]}.")
     if not all(math.isfinite(v) and 0 <= v <= 1 + EDGE for v in (cx, cy, w, h)) or w <= 0 or h <= 0:
-        raise UserError(f"{where}: {shown!r} is no box in shares of the picture, 0 to 1; correct the line or delete the file.")
+        raise UserError(
+            f"{where}: {shown!r} is no box in shares of the picture, 0 to 1; correct the line or delete the file."
+        )
     x1, y1, x2, y2 = max(cx - w / 2, 0.0), max(cy - h / 2, 0.0), min(cx + w / 2, 1.0), min(cy + h / 2, 1.0)
     if x1 >= x2 or y1 >= y2:
-        raise UserError(f"{where}: {shown!r} is a box outside the picture; correct the line or delete the file.")
+        raise UserError(
+            f"{where}: {shown!r} is a box outside the picture; correct the line or delete the file."
+        )
     return x1, y1, x2, y2
 
 

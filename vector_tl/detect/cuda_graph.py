@@ -87,11 +87,17 @@ class CudaGraphEngine:
         self._graphs: dict[tuple[int, int, int], _Replayed] = {}
         self._compare(network.to(device, memory_format=torch.channels_last))
 
-    def __call__(self, pictures: Sequence[np.ndarray], threshold: float) -> list[tuple[np.ndarray, np.ndarray]]:
+    def __call__(
+        self, pictures: Sequence[np.ndarray], threshold: float
+    ) -> list[tuple[np.ndarray, np.ndarray]]:
         """Boxes (n, 4) in 0..1 of each picture and their scores (n,), best first."""
         answers = []
         same = all(picture.shape[:2] == ROBOT_HW for picture in pictures)
-        ready = pictures if same else [cv2.resize(picture, self._size_wh, interpolation=cv2.INTER_LINEAR) for picture in pictures]
+        ready = (
+            pictures
+            if same
+            else [cv2.resize(picture, self._size_wh, interpolation=cv2.INTER_LINEAR) for picture in pictures]
+        )
         most = BATCHES[0] if len(pictures) <= BATCHES[0] else BATCHES[-1]
         for at in range(0, len(ready), most):
             some = ready[at : at + most]
@@ -121,8 +127,12 @@ class CudaGraphEngine:
         noise = np.random.default_rng(0).integers(0, 256, (18, 32, 3), dtype=np.uint8)
         picture = cv2.resize(noise, ROBOT_HW[::-1], interpolation=cv2.INTER_CUBIC)
         answer = torch.from_numpy(self._run([picture], 1, 0.0)[0])
-        exact = PictureToBoxes(reference)(torch.from_numpy(picture[None]).to(self._device), torch.zeros((), device=self._device))[0].cpu()
-        near = (exact[:, None, :4] - answer[None, :20, :4]).abs().amax(dim=2).amin(dim=0)  # those that score alike may change places
+        exact = PictureToBoxes(reference)(
+            torch.from_numpy(picture[None]).to(self._device), torch.zeros((), device=self._device)
+        )[0].cpu()
+        near = (
+            (exact[:, None, :4] - answer[None, :20, :4]).abs().amax(dim=2).amin(dim=0)
+        )  # those that score alike may change places
         worst = max(float((exact[:, 4] - answer[:, 4]).abs().max()), float(near.max()))
         if not worst <= TOLERANCE:
             raise RuntimeError(f"half precision moves scores or boxes by {worst:.3f}")

@@ -40,9 +40,13 @@ def pick_device(device: str = "auto") -> torch.device:
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if device.startswith("cuda") and not torch.cuda.is_available():
-        raise UserError("This machine has no CUDA device that PyTorch can use; leave out --device or use --device cpu.")
+        raise UserError(
+            "This machine has no CUDA device that PyTorch can use; leave out --device or use --device cpu."
+        )
     if device.startswith("cuda:") and int(device[5:]) >= torch.cuda.device_count():
-        raise UserError(f"There is no {device}: this machine has {torch.cuda.device_count()} CUDA devices, counted from 0.")
+        raise UserError(
+            f"There is no {device}: this machine has {torch.cuda.device_count()} CUDA devices, counted from 0."
+        )
     return torch.device(device)
 
 
@@ -53,7 +57,9 @@ class Detector:
         engine: what runs the network, in words.
     """
 
-    def __init__(self, model: VectorSSD, name: str, threshold: float, device: torch.device, engine: str = "auto"):
+    def __init__(
+        self, model: VectorSSD, name: str, threshold: float, device: torch.device, engine: str = "auto"
+    ):
         self.name, self.threshold = name, threshold
         self.arch, self.init, self.device = model.arch, model.init, device
         self._engine = make_engine(model, device, engine)
@@ -72,7 +78,12 @@ class Detector:
         chosen = self._engine(pictures, self.threshold if threshold is None else threshold)
         for picture, (boxes, scores) in zip(pictures, chosen, strict=True):
             height, width = picture.shape[:2]
-            found.append(Detections((boxes * np.float32([width, height, width, height])).astype(np.float32), scores.astype(np.float32)))
+            found.append(
+                Detections(
+                    (boxes * np.float32([width, height, width, height])).astype(np.float32),
+                    scores.astype(np.float32),
+                )
+            )
         return found
 
 
@@ -83,4 +94,10 @@ def load(model: str | Path, device: str = "auto", engine: str = "auto") -> Detec
         UserError: no such model, not readable, or no such device.
     """
     network, metadata = load_model(model)
-    return Detector(network, resolve(model).stem, float(metadata.get("threshold") or DEFAULT_THRESHOLD), pick_device(device), engine)
+    return Detector(
+        network,
+        resolve(model).stem,
+        float(metadata.get("threshold") or DEFAULT_THRESHOLD),
+        pick_device(device),
+        engine,
+    )

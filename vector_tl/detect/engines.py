@@ -27,7 +27,9 @@ class Engine(Protocol):
 
     name: str
 
-    def __call__(self, pictures: Sequence[np.ndarray], threshold: float) -> list[tuple[np.ndarray, np.ndarray]]:
+    def __call__(
+        self, pictures: Sequence[np.ndarray], threshold: float
+    ) -> list[tuple[np.ndarray, np.ndarray]]:
         """Of pictures of any sizes, uint8 (H, W, 3) RGB, the boxes (n, 4) xyxy in 0..1 and their scores (n,), float32, best first."""
 
 
@@ -42,10 +44,20 @@ class NetworkEngine(ABC):
         """Of pictures of the network's own size, uint8 (B, h, w, 3) RGB, scores (B, A) and boxes_xyxy (B, A, 4) in 0..1."""
 
     @torch.inference_mode()
-    def __call__(self, pictures: Sequence[np.ndarray], threshold: float) -> list[tuple[np.ndarray, np.ndarray]]:
+    def __call__(
+        self, pictures: Sequence[np.ndarray], threshold: float
+    ) -> list[tuple[np.ndarray, np.ndarray]]:
         size = self._size_wh
-        resized = np.stack([p if (p.shape[1], p.shape[0]) == size else cv2.resize(p, size, interpolation=cv2.INTER_LINEAR) for p in pictures])
-        return [(boxes.cpu().numpy(), scores.cpu().numpy()) for boxes, scores in self._select(*self.scores_and_boxes(resized), threshold)]
+        resized = np.stack(
+            [
+                p if (p.shape[1], p.shape[0]) == size else cv2.resize(p, size, interpolation=cv2.INTER_LINEAR)
+                for p in pictures
+            ]
+        )
+        return [
+            (boxes.cpu().numpy(), scores.cpu().numpy())
+            for boxes, scores in self._select(*self.scores_and_boxes(resized), threshold)
+        ]
 
 
 class TorchEngine(NetworkEngine):
@@ -58,7 +70,9 @@ class TorchEngine(NetworkEngine):
 
     @torch.inference_mode()
     def scores_and_boxes(self, pictures: np.ndarray) -> tuple[Tensor, Tensor]:
-        pixels = torch.from_numpy(pictures).to(self._device).permute(0, 3, 1, 2)  # (B, 3, h, w), channels last in memory
+        pixels = (
+            torch.from_numpy(pictures).to(self._device).permute(0, 3, 1, 2)
+        )  # (B, 3, h, w), channels last in memory
         return self._network.scores_and_boxes(self._network.raw(pixels.float().div_(255)))
 
 
@@ -82,11 +96,19 @@ class OpenVinoEngine(NetworkEngine):
             warnings.simplefilter("ignore")  # the sizes of feature maps become constants, as they should
             example = torch.zeros(shape, dtype=torch.uint8)
             traced = torch.jit.trace(_FromBytes(network).eval(), example, check_trace=False)
-            front = FrontEndManager().load_by_framework("pytorch")  # not convert_model, which would look for a way to send usage data
-            decoder = TorchScriptPythonDecoder(traced, example_input=example, trace_kwargs={})  # must outlive the conversion
+            front = FrontEndManager().load_by_framework(
+                "pytorch"
+            )  # not convert_model, which would look for a way to send usage data
+            decoder = TorchScriptPythonDecoder(
+                traced, example_input=example, trace_kwargs={}
+            )  # must outlive the conversion
             model = front.convert(front.load(decoder))
         model.reshape(list(shape))
-        options = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": torch.get_num_threads()}
+        options = {
+            "PERFORMANCE_HINT": "LATENCY",
+            "INFERENCE_PRECISION_HINT": "f32",
+            "INFERENCE_NUM_THREADS": torch.get_num_threads(),
+        }
         self._request = _openvino_core().compile_model(model, "CPU", options).create_infer_request()
 
     def scores_and_boxes(self, pictures: np.ndarray) -> tuple[Tensor, Tensor]:
@@ -130,17 +152,27 @@ def make_engine(network: VectorSSD, device: torch.device, engine: str = "auto") 
     network = fold_batch_norm(network.eval())
     installed = importlib.util.find_spec("openvino") is not None
     if engine == "openvino" and (device.type != "cpu" or not installed):
-        raise UserError(f"OpenVINO {'is not installed; run scripts/setup' if device.type == 'cpu' else 'here runs on the CPU only; use --device cpu'}.")
+        raise UserError(
+            f"OpenVINO {'is not installed; run scripts/setup' if device.type == 'cpu' else 'here runs on the CPU only; use --device cpu'}."
+        )
     if engine == "cudagraph" and device.type != "cuda":
         raise UserError("A CUDA graph needs a CUDA device; use --engine auto.")
-    fast = "cudagraph" if device.type == "cuda" else "openvino" if device.type == "cpu" and installed else "torch"
+    fast = (
+        "cudagraph"
+        if device.type == "cuda"
+        else "openvino"
+        if device.type == "cpu" and installed
+        else "torch"
+    )
     if engine == "torch" or fast == "torch":
         return TorchEngine(network, device)
     try:
         return CudaGraphEngine(network, device) if fast == "cudagraph" else OpenVinoEngine(network)
     except Exception as error:  # of many kinds, all its own
         if engine == fast:
-            raise UserError(f"{fast} cannot run this network ({type(error).__name__}: {error}); use --engine torch.") from error
+            raise UserError(
+                f"{fast} cannot run this network ({type(error).__name__}: {error}); use --engine torch."
+            ) from error
         log.warning("%s cannot run this network (%s: %s); PyTorch does", fast, type(error).__name__, error)
         return TorchEngine(network, device)
 

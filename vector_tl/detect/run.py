@@ -3,8 +3,8 @@
 import logging
 from collections.abc import Iterator
 
-from vector_tl.detect.engine import load
 from vector_tl.data.inputs import Source, read_inputs
+from vector_tl.detect.engine import load
 from vector_tl.detect.settings import DetectSettings
 from vector_tl.errors import UsageError
 
@@ -39,7 +39,12 @@ def detect(settings: DetectSettings) -> Iterator[dict]:
                 {"xyxy": [round(float(v), 2) for v in box], "score": round(float(score), 4)}
                 for box, score in zip(detections.boxes_xyxy, detections.scores, strict=True)
             ]
-            yield {"source": str(source.path), "frame": source.frame, "size_wh": [source.picture.shape[1], source.picture.shape[0]], "boxes": boxes}
+            yield {
+                "source": str(source.path),
+                "frame": source.frame,
+                "size_wh": [source.picture.shape[1], source.picture.shape[0]],
+                "boxes": boxes,
+            }
         waiting.clear()
 
     for source in sources:

@@ -18,7 +18,10 @@ from vector_tl.robot.base import Frame, Intrinsics
 
 LOOK_S, FRAMES = 4.0, 30
 NOMINAL = Intrinsics()
-FOCAL_SHARE, CENTER_SHARE = 0.15, 0.08  # of the nominal focal length, and of the picture's width: what one camera differs from another
+FOCAL_SHARE, CENTER_SHARE = (
+    0.15,
+    0.08,
+)  # of the nominal focal length, and of the picture's width: what one camera differs from another
 LATE_S = 0.25
 BORDER_PX = 3.0
 CORRECT_SHARE = 0.08  # one Vector's unknown heading alone moves its height by some hundredths
@@ -71,7 +74,10 @@ def intrinsics(told: Intrinsics) -> Check:
     (fx, fy), (cx, cy), (width, height) = told.focal_xy_px, told.center_xy_px, told.size_wh
     ends = np.array([[0, cy], [width, cy], [cx, 0], [cx, height]])
     across, down = (math.degrees(float(angle)) for angle in _view_angles(ends, told))
-    near = all(abs(f / nominal - 1) <= FOCAL_SHARE for f, nominal in zip(told.focal_xy_px, NOMINAL.focal_xy_px, strict=True))
+    near = all(
+        abs(f / nominal - 1) <= FOCAL_SHARE
+        for f, nominal in zip(told.focal_xy_px, NOMINAL.focal_xy_px, strict=True)
+    )
     middle = abs(cx - width / 2) <= CENTER_SHARE * width and abs(cy - height / 2) <= CENTER_SHARE * width
     detail = f"focal lengths {fx:.1f} and {fy:.1f} px, centre {cx:.1f}, {cy:.1f}, sees {across:.0f} degrees across and {down:.0f} down"
     if told == NOMINAL:
@@ -104,7 +110,9 @@ def sizes(frames: list[Frame], told: Intrinsics, state, detector, distance_mm: f
         remedy = "put the other Vector before it on the same table, in the middle of its view, 200 to 500 mm away, side on, in good light"
         return Check(name, False, seen, remedy)
     seen_mm = float(np.median(found))
-    ahead_mm = camera_position_mm(state.head_angle_rad, state.pitch_rad)[0] + HEIGHT_NEARER_MM  # not in proportion to the size
+    ahead_mm = (
+        camera_position_mm(state.head_angle_rad, state.pitch_rad)[0] + HEIGHT_NEARER_MM
+    )  # not in proportion to the size
     factor = (distance_mm - ahead_mm) / (seen_mm - ahead_mm)
     detail = f"{seen_mm:.0f} mm by its height in {len(found)} pictures, measured {distance_mm:.0f} mm: correction factor {factor:.2f}"
     fits = abs(factor - 1) <= CORRECT_SHARE
@@ -114,7 +122,9 @@ def sizes(frames: list[Frame], told: Intrinsics, state, detector, distance_mm: f
     return Check(name, fits, detail, remedy)
 
 
-def distance_by_height_mm(box_xyxy, told: Intrinsics, head_angle_rad: float, pitch_rad: float = 0.0) -> float | None:
+def distance_by_height_mm(
+    box_xyxy, told: Intrinsics, head_angle_rad: float, pitch_rad: float = 0.0
+) -> float | None:
     """Origin to origin, by the height of a box alone; None when its upper or lower edge may be cut by the picture's."""
     x1, y1, x2, y2 = (float(side) for side in box_xyxy)
     if y1 <= BORDER_PX or y2 >= told.size_wh[1] - BORDER_PX:

@@ -28,7 +28,10 @@ CONFIGURE = (
     "address (on the charger, press its button twice; lift up and down for the address), and wire-pod's address"
 )
 RESTART = "restart the robot (on its charger, hold its button until the lights go out)"
-FEW_FPS, SHORT_OF_FRAMES = 4.0, "bring the robot nearer to the access point, and the computer on cable or 5 GHz"
+FEW_FPS, SHORT_OF_FRAMES = (
+    4.0,
+    "bring the robot nearer to the access point, and the computer on cable or 5 GHz",
+)
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,15 @@ def doctor(settings: DoctorSettings) -> dict:
     settings.check()
     with ThreadPoolExecutor(3) as pool:  # each of these waits for a process of its own
         drawn, seen, calculated = pool.submit(egl), pool.submit(opencv), pool.submit(torch_and_gpu)
-        checks = [python(), *packages(), *calculated.result(), seen.result(), drawn.result(), coco(), models()]
+        checks = [
+            python(),
+            *packages(),
+            *calculated.result(),
+            seen.result(),
+            drawn.result(),
+            coco(),
+            models(),
+        ]
     home = Path(os.environ.get("HOME") or Path.home())
     configuration = [] if settings.robot == "sim" else list(sdk_configuration(home, settings.robot))
     checks += configuration
@@ -97,7 +108,12 @@ def readable(result: dict) -> str:
 def python() -> Check:
     """Python 3.11 to 3.13."""
     version = ".".join(map(str, sys.version_info[:3]))
-    return Check("python", (3, 11) <= sys.version_info[:2] <= (3, 13), version, "use Python 3.11, 3.12 or 3.13: PYTHON=python3.12 scripts/setup")
+    return Check(
+        "python",
+        (3, 11) <= sys.version_info[:2] <= (3, 13),
+        version,
+        "use Python 3.11, 3.12 or 3.13: PYTHON=python3.12 scripts/setup",
+    )
 
 
 def packages() -> Iterator[Check]:
@@ -108,12 +124,19 @@ def packages() -> Iterator[Check]:
             versions.append(f"{name} {importlib.metadata.version(name)}")
         except importlib.metadata.PackageNotFoundError:
             missing.append(name)
-    yield Check("packages", not missing, f"missing: {', '.join(missing)}" if missing else ", ".join(versions), SETUP)
+    yield Check(
+        "packages", not missing, f"missing: {', '.join(missing)}" if missing else ", ".join(versions), SETUP
+    )
     sdk = _version("wirepod_vector_sdk")
     if sdk is not None:
         both = _version("anki_vector") is not None
         detail = f"{sdk}{', and anki_vector of 2019 beside it, which overwrites its files' if both else ''}"
-        yield Check("sdk", sdk == "0.8.1" and not both, detail, "pip uninstall -y anki_vector; pip install --force-reinstall wirepod_vector_sdk==0.8.1")
+        yield Check(
+            "sdk",
+            sdk == "0.8.1" and not both,
+            detail,
+            "pip uninstall -y anki_vector; pip install --force-reinstall wirepod_vector_sdk==0.8.1",
+        )
 
 
 def _version(package: str) -> str | None:
@@ -124,13 +147,15 @@ def _version(package: str) -> str | None:
 
 
 def torch_and_gpu() -> Iterator[Check]:
-    """torch and torchvision are built for each other (a custom operator tells), and whether they can use a GPU, a comfort and not a need."""
+    """Torch and torchvision are built for each other (a custom operator tells), and whether they can use a GPU, a comfort and not a need."""
     code = "import torch, torchvision; torchvision.ops.nms(torch.zeros(1, 4), torch.zeros(1), .5); "
     code += "print(torch.__version__, torchvision.__version__, torch.cuda.get_device_name() if torch.cuda.is_available() else '', sep=';')"
     ok, said = _in_process(code)
     torch, torchvision, gpu = said.split(";") if ok else ("", "", "")
     detail = f"torch {torch}, torchvision {torchvision}" if ok else said
-    remedy = "remove .venv and run scripts/setup: torch and torchvision must come together, from the same source"
+    remedy = (
+        "remove .venv and run scripts/setup: torch and torchvision must come together, from the same source"
+    )
     yield Check("torch pairing", ok, detail, remedy)
     driver = shutil.which("nvidia-smi") is not None
     yield Check(
@@ -141,16 +166,33 @@ def torch_and_gpu() -> Iterator[Check]:
 
 def opencv() -> Check:
     """Only one of OpenCV's four packages may be installed; they share their files."""
-    there = [name for name in ("opencv-python", "opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless") if _version(name)]
+    there = [
+        name
+        for name in (
+            "opencv-python",
+            "opencv-python-headless",
+            "opencv-contrib-python",
+            "opencv-contrib-python-headless",
+        )
+        if _version(name)
+    ]
     ok, said = _in_process("import cv2; print(cv2.__version__)")
-    remedy = "apt-get install libgl1 libglib2.0-0" if len(there) == 1 else f"pip uninstall -y {' '.join(there)}; pip install --force-reinstall opencv-python"
+    remedy = (
+        "apt-get install libgl1 libglib2.0-0"
+        if len(there) == 1
+        else f"pip uninstall -y {' '.join(there)}; pip install --force-reinstall opencv-python"
+    )
     return Check("opencv", ok and len(there) == 1, f"{said} ({', '.join(there) or 'not installed'})", remedy)
 
 
 def egl() -> Check:
     """The simulator can draw. Tried in a process of its own, as a broken driver crashes the one that asks."""
-    ok, said = _in_process("from vector_tl.sim.render.renderer import open_context; print(open_context().info['GL_RENDERER'])")
-    return Check("egl (simulator)", ok, said, "Debian, Ubuntu: apt-get install libegl1 libgl1 libgl1-mesa-dri")
+    ok, said = _in_process(
+        "from vector_tl.sim.render.renderer import open_context; print(open_context().info['GL_RENDERER'])"
+    )
+    return Check(
+        "egl (simulator)", ok, said, "Debian, Ubuntu: apt-get install libegl1 libgl1 libgl1-mesa-dri"
+    )
 
 
 def coco() -> Check:
@@ -160,7 +202,13 @@ def coco() -> Check:
 
         return Check("coco weights", True, str(find_weights(download=False)), None, True)
     except (UserError, ImportError, OSError) as error:
-        return Check("coco weights", False, "not here; train --init coco fetches them on first use (3 MB)", f"nothing to do where there is a network; else: {error}", True)
+        return Check(
+            "coco weights",
+            False,
+            "not here; train --init coco fetches them on first use (3 MB)",
+            f"nothing to do where there is a network; else: {error}",
+            True,
+        )
 
 
 def models() -> Check:
@@ -169,7 +217,10 @@ def models() -> Check:
         from vector_tl.nets.checkpoint import MODELS, read_metadata
 
         found = sorted(MODELS.glob("*.safetensors"))
-        told = [f"{path.stem} ({read_metadata(path)['init']}, threshold {read_metadata(path).get('threshold')})" for path in found]
+        told = [
+            f"{path.stem} ({read_metadata(path)['init']}, threshold {read_metadata(path).get('threshold')})"
+            for path in found
+        ]
     except (UserError, ImportError, OSError) as error:
         return Check("models", False, str(error), "git checkout models/, or train them again")
     return Check("models", bool(found), ", ".join(told) or "none", "git checkout models/, or vector-tl train")
@@ -179,17 +230,31 @@ def sdk_configuration(home: Path, serial: str | None) -> Iterator[Check]:
     """`sdk_config.ini`, its sections and certificates. Needed only for a robot, so optional unless one is asked for."""
     path, optional = home / ".anki_vector" / "sdk_config.ini", serial is None
     if not path.is_file():
-        yield Check("sdk_config.ini", False, f"no {path}: fine without a robot (--robot sim needs none)", CONFIGURE, optional)
+        yield Check(
+            "sdk_config.ini",
+            False,
+            f"no {path}: fine without a robot (--robot sim needs none)",
+            CONFIGURE,
+            optional,
+        )
         return
     parser = configparser.ConfigParser(strict=False)
     try:
         parser.read(path, encoding="utf-8")
     except (configparser.Error, UnicodeDecodeError) as error:
-        yield Check("sdk_config.ini", False, f"{path} cannot be read: {str(error).splitlines()[0]}", CONFIGURE, optional)
+        yield Check(
+            "sdk_config.ini",
+            False,
+            f"{path} cannot be read: {str(error).splitlines()[0]}",
+            CONFIGURE,
+            optional,
+        )
         return
     serials = parser.sections()
     named = serial is None or serial.lower() in serials
-    detail = f"{path}: {', '.join(serials) or 'no robot in it'}" + ("" if named else f"; no {serial} among them")
+    detail = f"{path}: {', '.join(serials) or 'no robot in it'}" + (
+        "" if named else f"; no {serial} among them"
+    )
     yield Check("sdk_config.ini", bool(serials) and named, detail, CONFIGURE, optional)
     for own in serials if serial is None else [serial.lower()] * named:
         yield _section(own, dict(parser[own]), optional)
@@ -209,10 +274,24 @@ def _section(serial: str, section: dict, optional: bool) -> Check:
     except OSError:
         return Check(name, False, f"its certificate {certificate} cannot be read", CONFIGURE, optional)
     except (ImportError, ValueError, IndexError) as error:
-        return Check(name, False, f"its certificate {certificate} is not one ({type(error).__name__})", CONFIGURE, optional)
+        return Check(
+            name,
+            False,
+            f"its certificate {certificate} is not one ({type(error).__name__})",
+            CONFIGURE,
+            optional,
+        )
     if owner != section["name"]:
-        return Check(name, False, f"its certificate is made out to {owner}, the section says {section['name']}", CONFIGURE, optional)
-    return Check(name, True, f"{section['name']} at {section['ip']}:{section.get('port', 443)}", None, optional)
+        return Check(
+            name,
+            False,
+            f"its certificate is made out to {owner}, the section says {section['name']}",
+            CONFIGURE,
+            optional,
+        )
+    return Check(
+        name, True, f"{section['name']} at {section['ip']}:{section.get('port', 443)}", None, optional
+    )
 
 
 def robot(serial: str, home: Path, settings: DoctorSettings | None = None) -> Iterator[Check]:
@@ -230,8 +309,14 @@ def robot(serial: str, home: Path, settings: DoctorSettings | None = None) -> It
     try:
         with open_robot(serial, home=home, reconnect_s=1.0) as link:
             state, connected_s = link.state(), time.monotonic() - started_s
-            where = "on its charger: take it off before it is to drive" if state.on_charger else "off its charger"
-            yield Check(name, True, f"connected in {connected_s:.1f} s, it accepts the token and gives control; {where}")
+            where = (
+                "on its charger: take it off before it is to drive" if state.on_charger else "off its charger"
+            )
+            yield Check(
+                name,
+                True,
+                f"connected in {connected_s:.1f} s, it accepts the token and gives control; {where}",
+            )
             yield camera(link)
             yield battery(link)
             if settings is not None and settings.camera:
@@ -241,18 +326,27 @@ def robot(serial: str, home: Path, settings: DoctorSettings | None = None) -> It
                     put_before(link, settings.distance_mm)
                 yield from camera_checks(link, settings.distance_mm, settings.model)
     except UserError as error:
-        yield Check(name, False, str(error), f"if it stays so: {RESTART}, restart wire-pod, and set the SDK up again")
+        yield Check(
+            name, False, str(error), f"if it stays so: {RESTART}, restart wire-pod, and set the SDK up again"
+        )
 
 
 def put_before(link, distance_mm: float) -> None:
     """In the simulator, do what a person would do: put the other Vector so far before it, side on, where there is room."""
     truth = link.truth.truth(serial=link.serial)
     (other,) = [at for at in truth["vectors"] if at["vector"] != truth["viewer"]][:1]
-    for x_mm, y_mm, heading_rad in ((x, y, turn * math.tau / 16) for x in (0, -200, 200) for y in (0, -150, 150) for turn in range(16)):
+    for x_mm, y_mm, heading_rad in (
+        (x, y, turn * math.tau / 16) for x in (0, -200, 200) for y in (0, -150, 150) for turn in range(16)
+    ):
         ours = {"vector": truth["viewer"], "x_mm": x_mm, "y_mm": y_mm, "heading_rad": heading_rad}
-        theirs = {"x_mm": x_mm + distance_mm * math.cos(heading_rad), "y_mm": y_mm + distance_mm * math.sin(heading_rad)}
+        theirs = {
+            "x_mm": x_mm + distance_mm * math.cos(heading_rad),
+            "y_mm": y_mm + distance_mm * math.sin(heading_rad),
+        }
         with contextlib.suppress(UserError):
-            link.truth.place([ours, {"vector": other["vector"], **theirs, "heading_rad": heading_rad + math.tau / 4}])
+            link.truth.place(
+                [ours, {"vector": other["vector"], **theirs, "heading_rad": heading_rad + math.tau / 4}]
+            )
             time.sleep(1.0)  # until pictures show it
             return
 
@@ -264,7 +358,9 @@ def network(section: dict) -> Check:
         socket.create_connection(address, 3.0).close()
     except OSError as error:
         remedy = "is the robot awake and in this computer's network (no guest network)? Is that still its address (on the charger, press its button "
-        remedy += "twice, then lift up and down)? If not: .venv/bin/python -m anki_vector.configure -u NEW_ADDRESS"
+        remedy += (
+            "twice, then lift up and down)? If not: .venv/bin/python -m anki_vector.configure -u NEW_ADDRESS"
+        )
         return Check("network", False, f"nothing answers at {address[0]}:{address[1]} ({error})", remedy)
     return Check("network", True, f"{section['name']} answers at {address[0]}:{address[1]}")
 
@@ -275,13 +371,26 @@ def certificate(section: dict) -> Check:
     context.check_hostname = False  # the SDK gives the certificate's own name, whatever the address
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT  # the robot's certificates are plainer than browsers want
     try:
-        with socket.create_connection((section["ip"], int(section.get("port", 443))), 3.0) as plain, context.wrap_socket(plain) as secure:
+        with (
+            socket.create_connection((section["ip"], int(section.get("port", 443))), 3.0) as plain,
+            context.wrap_socket(plain) as secure,
+        ):
             return Check("certificate", True, f"{secure.version()}, the one in {section['cert']}")
     except ssl.SSLCertVerificationError as error:
-        remedy = "the robot was reset or set up with another wire-pod since (or this computer's clock is wrong): " + CONFIGURE
-        return Check("certificate", False, f"not the one in {section['cert']}: {error.verify_message}", remedy)
+        remedy = (
+            "the robot was reset or set up with another wire-pod since (or this computer's clock is wrong): "
+            + CONFIGURE
+        )
+        return Check(
+            "certificate", False, f"not the one in {section['cert']}: {error.verify_message}", remedy
+        )
     except OSError as error:
-        return Check("certificate", False, f"no TLS at {section['ip']} ({error})", "is this the robot's address and not another device's? If not: " + CONFIGURE)
+        return Check(
+            "certificate",
+            False,
+            f"no TLS at {section['ip']} ({error})",
+            "is this the robot's address and not another device's? If not: " + CONFIGURE,
+        )
 
 
 def camera(link) -> Check:
@@ -294,7 +403,12 @@ def camera(link) -> Check:
     except UserError as error:
         return Check("camera", False, str(error), RESTART)
     fps = frames / (time.monotonic() - begun_s)
-    return Check("camera", fps >= FEW_FPS, f"{fps:.1f} pictures a second of {size_kb:.0f} kB", f"fewer than {FEW_FPS:g} a second: {SHORT_OF_FRAMES}")
+    return Check(
+        "camera",
+        fps >= FEW_FPS,
+        f"{fps:.1f} pictures a second of {size_kb:.0f} kB",
+        f"fewer than {FEW_FPS:g} a second: {SHORT_OF_FRAMES}",
+    )
 
 
 def battery(link) -> Check:
@@ -311,8 +425,12 @@ def battery(link) -> Check:
 def _in_process(code: str) -> tuple[bool, str]:
     """Run a line of Python by itself: whether it worked, and its last words."""
     try:
-        done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True, timeout=120)
+        done = subprocess.run(
+            [sys.executable, "-c", code], check=False, capture_output=True, text=True, timeout=120
+        )
     except subprocess.TimeoutExpired:
         return False, "hung for two minutes"
     said = (done.stdout if done.returncode == 0 else done.stderr).strip().splitlines()
-    return done.returncode == 0, said[-1] if said else ("" if done.returncode == 0 else f"ended with code {done.returncode}")
+    return done.returncode == 0, said[-1] if said else (
+        "" if done.returncode == 0 else f"ended with code {done.returncode}"
+    )

@@ -29,7 +29,9 @@ def match_all(outcomes: Sequence[Outcome]) -> Matched:
     """Match once what every resampling then counts: as COCO does, best score first, each taking the free true box that it covers best."""
     scores, pictures, right = [], [], []
     for number, outcome in enumerate(outcomes):
-        order = [i for i in np.argsort(-outcome.scores, kind="stable")[:MAX_BOXES] if outcome.scores[i] > AP_SCORE]
+        order = [
+            i for i in np.argsort(-outcome.scores, kind="stable")[:MAX_BOXES] if outcome.scores[i] > AP_SCORE
+        ]
         iou = iou_matrix(outcome.predicted_xyxy[order], outcome.boxes_xyxy)  # (m, n)
         hits = np.zeros((len(IOUS), len(order)), bool)
         for level, least in enumerate(IOUS):
@@ -46,7 +48,11 @@ def match_all(outcomes: Sequence[Outcome]) -> Matched:
         return Matched(np.zeros(0, int), np.zeros((len(IOUS), 0), bool), np.zeros(0, int))
     score = np.concatenate(scores)
     order = np.argsort(-score, kind="stable")
-    return Matched(np.concatenate(pictures)[order], np.concatenate(right, axis=1)[:, order], np.array([len(o.boxes_xyxy) for o in outcomes]))
+    return Matched(
+        np.concatenate(pictures)[order],
+        np.concatenate(right, axis=1)[:, order],
+        np.array([len(o.boxes_xyxy) for o in outcomes]),
+    )
 
 
 def weighted_ap(matched: Matched, weights: np.ndarray) -> tuple[float | None, float | None]:
@@ -70,7 +76,12 @@ def draws(sessions: Sequence[str], count: int = 1000, seed: int = 0) -> np.ndarr
     """How often each picture is drawn, (count, N): as many sessions as there are, with replacement."""
     names, index = np.unique(np.asarray(sessions), return_inverse=True)
     rng = np.random.default_rng(seed)
-    return np.stack([np.bincount(rng.integers(0, len(names), len(names)), minlength=len(names))[index] for _ in range(count)])
+    return np.stack(
+        [
+            np.bincount(rng.integers(0, len(names), len(names)), minlength=len(names))[index]
+            for _ in range(count)
+        ]
+    )
 
 
 def showing_vectors(sessions: Sequence[str], matched: Matched) -> int:
@@ -78,7 +89,9 @@ def showing_vectors(sessions: Sequence[str], matched: Matched) -> int:
     return len({session for session, boxes in zip(sessions, matched.boxes, strict=True) if boxes})
 
 
-def interval(values: Sequence[float | None], sessions: int, share: float = 0.95) -> tuple[float, float] | None:
+def interval(
+    values: Sequence[float | None], sessions: int, share: float = 0.95
+) -> tuple[float, float] | None:
     """The middle `share` of what draws from so many sessions gave, undefined ones (None, NaN) left out; None where they are too few to tell.
 
     Draws from few sessions differ too little, so it is widened to what Student's t would give (expanded percentile interval; Hesterberg, 2015, What

@@ -8,11 +8,11 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
+from vector_tl.data.dataset import DataSet, load_dataset
 from vector_tl.errors import UsageError
 from vector_tl.evaluate.metrics import AP_SCORE, Outcome, measure
 from vector_tl.evaluate.settings import EvaluateSettings
 from vector_tl.files import refuse_existing
-from vector_tl.data.dataset import DataSet, load_dataset
 
 
 class Detections(Protocol):
@@ -87,12 +87,16 @@ def outcomes(detector: Detector, dataset: DataSet) -> list[Outcome]:
     """What the detector says on every picture, with all boxes that AP needs, beside the truth."""
     console = Console(stderr=True)
     result = []
-    for item in track(dataset.items, "evaluate", console=console, disable=not sys.stderr.isatty(), transient=True):
+    for item in track(
+        dataset.items, "evaluate", console=console, disable=not sys.stderr.isatty(), transient=True
+    ):
         picture = item.picture()
         size_wh = (picture.shape[1], picture.shape[0])
         found = detector(picture, threshold=AP_SCORE)
         finite = np.isfinite(found.boxes_xyxy).all(axis=1) & np.isfinite(found.scores)
-        result.append(Outcome(size_wh, item.boxes_xyxy(size_wh), found.boxes_xyxy[finite], found.scores[finite]))
+        result.append(
+            Outcome(size_wh, item.boxes_xyxy(size_wh), found.boxes_xyxy[finite], found.scores[finite])
+        )
     return result
 
 
@@ -110,8 +114,12 @@ def describe(figures: dict) -> str:
     ]
     for row in figures["recall_by_height_px"]:
         until = "and more" if row["max"] is None else f"to {row['max']:g}"
-        lines.append(f"  {row['min']:g} {until} px high: {row['boxes']} Vectors, recall {show(row['recall'])}")
+        lines.append(
+            f"  {row['min']:g} {until} px high: {row['boxes']} Vectors, recall {show(row['recall'])}"
+        )
     if "report" in figures:
-        lines.append(f"{figures['misses']} missed, {figures['false_boxes']} false boxes, {figures['loose_boxes']} loose ones: {figures['report']}")
+        lines.append(
+            f"{figures['misses']} missed, {figures['false_boxes']} false boxes, {figures['loose_boxes']} loose ones: {figures['report']}"
+        )
         lines += [f"  to capture next: {line}" for line in figures["capture_next"]]
     return "\n".join(lines)

@@ -31,10 +31,28 @@ def average_precision(outcomes: Sequence[Outcome]) -> tuple[float | None, float 
     for image_id, outcome in enumerate(outcomes, 1):
         for x1, y1, x2, y2 in outcome.boxes_xyxy.astype(float).tolist():
             box = [x1, y1, x2 - x1, y2 - y1]
-            truths.append({"id": len(truths) + 1, "image_id": image_id, "category_id": 1, "bbox": box, "area": box[2] * box[3], "iscrowd": 0})
-        for (x1, y1, x2, y2), score in zip(outcome.predicted_xyxy.astype(float).tolist(), outcome.scores.tolist(), strict=True):
+            truths.append(
+                {
+                    "id": len(truths) + 1,
+                    "image_id": image_id,
+                    "category_id": 1,
+                    "bbox": box,
+                    "area": box[2] * box[3],
+                    "iscrowd": 0,
+                }
+            )
+        for (x1, y1, x2, y2), score in zip(
+            outcome.predicted_xyxy.astype(float).tolist(), outcome.scores.tolist(), strict=True
+        ):
             if score > AP_SCORE:
-                predictions.append({"image_id": image_id, "category_id": 1, "bbox": [x1, y1, x2 - x1, y2 - y1], "score": score})
+                predictions.append(
+                    {
+                        "image_id": image_id,
+                        "category_id": 1,
+                        "bbox": [x1, y1, x2 - x1, y2 - y1],
+                        "score": score,
+                    }
+                )
     if not truths:
         return None, None
     if not predictions:
@@ -89,13 +107,28 @@ def measure(outcomes: Sequence[Outcome], threshold: float) -> dict:
     """
     ap50, ap50_95 = average_precision(outcomes)
     matches = [match(outcome) for outcome in outcomes]
-    found = np.concatenate([found_at > threshold for found_at, _ in matches] or [np.zeros(0, bool)])  # one for each true box
-    hits = np.concatenate([hit[o.scores > threshold] for (_, hit), o in zip(matches, outcomes, strict=True)] or [np.zeros(0, bool)])
-    heights = np.concatenate([(o.boxes_xyxy[:, 3] - o.boxes_xyxy[:, 1]) * HEIGHT_LINES / o.size_wh[1] for o in outcomes] or [np.zeros(0)])
+    found = np.concatenate(
+        [found_at > threshold for found_at, _ in matches] or [np.zeros(0, bool)]
+    )  # one for each true box
+    hits = np.concatenate(
+        [hit[o.scores > threshold] for (_, hit), o in zip(matches, outcomes, strict=True)]
+        or [np.zeros(0, bool)]
+    )
+    heights = np.concatenate(
+        [(o.boxes_xyxy[:, 3] - o.boxes_xyxy[:, 1]) * HEIGHT_LINES / o.size_wh[1] for o in outcomes]
+        or [np.zeros(0)]
+    )
     by_height = []
     for low, high in pairwise(HEIGHT_EDGES_PX):
         chosen = found[(heights >= low) & (heights < high)]
-        by_height.append({"min": low, "max": high if math.isfinite(high) else None, "boxes": len(chosen), "recall": _share(chosen)})
+        by_height.append(
+            {
+                "min": low,
+                "max": high if math.isfinite(high) else None,
+                "boxes": len(chosen),
+                "recall": _share(chosen),
+            }
+        )
     return {
         "images": len(outcomes), "boxes": len(found), "ap50": ap50, "ap50_95": ap50_95, "threshold": threshold,
         "precision": _share(hits), "recall": _share(found), "false_alarms_per_image": float((~hits).sum()) / len(outcomes) if outcomes else None,

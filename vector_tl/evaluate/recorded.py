@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from vector_tl.errors import UserError
 from vector_tl.data.dataset import DataSet, Item, decode
+from vector_tl.errors import UserError
 
 log = logging.getLogger(__name__)
 
@@ -53,9 +53,16 @@ def recorded_dataset(path: Path) -> DataSet:
         log.warning("%s", recording.note)
     if not items:
         beside = path.with_suffix(".labels")
-        raise UserError(f"{path} does not say what its frames show, and there is no folder {beside} with labels; label some of them there.")
+        raise UserError(
+            f"{path} does not say what its frames show, and there is no folder {beside} with labels; label some of them there."
+        )
     if unlabelled:
-        log.warning("%d of %d frames of %s are not labelled and are left out.", unlabelled, len(items) + unlabelled, path)
+        log.warning(
+            "%d of %d frames of %s are not labelled and are left out.",
+            unlabelled,
+            len(items) + unlabelled,
+            path,
+        )
     return DataSet(path, "all", items, unlabelled, "")
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from vector_tl.web import report as pages
 from vector_tl.data.coverage import BINS, GREYS, place_of
-from vector_tl.evaluate.metrics import HEIGHT_EDGES_PX, HEIGHT_LINES, MATCH_IOU, Outcome, iou_matrix, match
 from vector_tl.data.dataset import DataSet, Item
+from vector_tl.evaluate.metrics import HEIGHT_EDGES_PX, HEIGHT_LINES, MATCH_IOU, Outcome, iou_matrix, match
+from vector_tl.web import report as pages
 
 SHOWN = 24  # pictures of a sheet
 LOOSE_IOU = 0.75  # a box that fits worse is shown among the loose ones
@@ -49,7 +49,9 @@ def cases(dataset: DataSet, outcomes: list[Outcome], threshold: float) -> tuple[
         said = outcome.scores > threshold
         best = iou_matrix(outcome.boxes_xyxy, outcome.predicted_xyxy[said]).max(axis=1, initial=0.0)
         for box, score, iou in zip(outcome.boxes_xyxy, found_at, best, strict=True):
-            vectors.append(Case(item, outcome, box, _bins(item, outcome, box, brightness), float(score), float(iou)))
+            vectors.append(
+                Case(item, outcome, box, _bins(item, outcome, box, brightness), float(score), float(iou))
+            )
         for box, score in zip(outcome.predicted_xyxy[said & ~hit], outcome.scores[said & ~hit], strict=True):
             alarms.append(Case(item, outcome, box, _bins(item, outcome, box, brightness), float(score), None))
     return vectors, alarms
@@ -73,20 +75,36 @@ def next_pictures(vectors: list[Case], alarms: list[Case], threshold: float) -> 
     """
     found = [case.score > threshold for case in vectors]
     overall = float(np.mean(found)) if found else 0.0
-    rows = [f"more of everything: only {sum(found)} of {len(found)} Vectors found"] if found and overall < FEW else []
+    rows = (
+        [f"more of everything: only {sum(found)} of {len(found)} Vectors found"]
+        if found and overall < FEW
+        else []
+    )
     rows += _hidden(vectors, threshold)
     weak = []
     for kind in ("height", "place", "brightness"):
         for name, some in _groups(vectors, kind).items():
             recall = float(np.mean([case.score > threshold for case in some]))
             if len(some) >= ENOUGH and recall < overall - WEAK:
-                weak.append((recall, f"Vectors {_words(kind, name)}: {recall:.0%} of {len(some)} found, {overall:.0%} of all"))
+                weak.append(
+                    (
+                        recall,
+                        f"Vectors {_words(kind, name)}: {recall:.0%} of {len(some)} found, {overall:.0%} of all",
+                    )
+                )
     rows += [text for _, text in sorted(weak)]
-    noisy = sorted(((len(some), session) for session, some in _groups(alarms, "session").items()), reverse=True)
-    rows += [f"the surroundings of {session} without a Vector (capture --negatives): {number} false boxes there" for number, session in noisy[:3]]
+    noisy = sorted(
+        ((len(some), session) for session, some in _groups(alarms, "session").items()), reverse=True
+    )
+    rows += [
+        f"the surroundings of {session} without a Vector (capture --negatives): {number} false boxes there"
+        for number, session in noisy[:3]
+    ]
     loose = [case for case in vectors if case.score > threshold and case.iou < LOOSE_IOU]
     if found and len(loose) > 0.25 * max(1, sum(found)):
-        rows.append(f"nothing, before labels are looked through: {len(loose)} of {sum(found)} boxes found fit their label below IoU {LOOSE_IOU}")
+        rows.append(
+            f"nothing, before labels are looked through: {len(loose)} of {sum(found)} boxes found fit their label below IoU {LOOSE_IOU}"
+        )
     return rows + _untold(vectors)
 
 
@@ -109,7 +127,13 @@ def _untold(vectors: list[Case]) -> list[str]:
         f"{_words(kind, name)} ({len(some)})"
         for kind in ("height", "place", "brightness") for name, some in _groups(vectors, kind).items() if len(some) < ENOUGH
     ]  # fmt: skip
-    return [f"more to measure with, for fewer than {ENOUGH} Vectors do not tell how well they are found: {', '.join(few)}"] if few else []
+    return (
+        [
+            f"more to measure with, for fewer than {ENOUGH} Vectors do not tell how well they are found: {', '.join(few)}"
+        ]
+        if few
+        else []
+    )
 
 
 def _words(kind: str, name: str) -> str:
@@ -141,7 +165,10 @@ def write_report(path: Path, figures: dict, dataset: DataSet, outcomes: list[Out
     threshold = figures["threshold"]
     vectors, alarms = cases(dataset, outcomes, threshold)
     misses = sorted((case for case in vectors if case.score <= threshold), key=lambda case: -case.height_px)
-    loose = sorted((case for case in vectors if case.score > threshold and case.iou < LOOSE_IOU), key=lambda case: case.iou)
+    loose = sorted(
+        (case for case in vectors if case.score > threshold and case.iou < LOOSE_IOU),
+        key=lambda case: case.iou,
+    )
     alarms.sort(key=lambda case: -case.score)
     wanted = next_pictures(vectors, alarms, threshold)
     tables = [f"<div><h3>By {kind}</h3>{_table(vectors, alarms, kind, threshold)}</div>" for kind in KINDS]
@@ -155,7 +182,13 @@ def write_report(path: Path, figures: dict, dataset: DataSet, outcomes: list[Out
         _sheet("Found, but loosely", loose, threshold, f"Boxes that fit their label below IoU {LOOSE_IOU}; look at the label, too.",
                lambda case: f"IoU {case.iou:.2f}, {case.height_px:.0f} px high"),
     ])  # fmt: skip
-    return {"report": str(path), "misses": len(misses), "false_boxes": len(alarms), "loose_boxes": len(loose), "capture_next": wanted}
+    return {
+        "report": str(path),
+        "misses": len(misses),
+        "false_boxes": len(alarms),
+        "loose_boxes": len(loose),
+        "capture_next": wanted,
+    }
 
 
 def _summary(figures: dict, misses: list[Case], alarms: list[Case]) -> str:
@@ -173,11 +206,19 @@ def _table(vectors: list[Case], alarms: list[Case], kind: str, threshold: float)
     rows = [(kind, "Vectors", "found", "recall", "mean IoU", "false boxes")]
     names = list(of_vectors) + [name for name in of_alarms if name not in of_vectors]
     if kind == "session":  # those with most to tell; hundreds of sessions are no help
-        names = sorted(names, key=lambda name: -(sum(c.score <= threshold for c in of_vectors.get(name, ())) + len(of_alarms.get(name, ()))))[:12]
+        names = sorted(
+            names,
+            key=lambda name: (
+                -(sum(c.score <= threshold for c in of_vectors.get(name, ())) + len(of_alarms.get(name, ())))
+            ),
+        )[:12]
     for name in names:
         some = of_vectors.get(name, [])
         found = [case for case in some if case.score > threshold]
-        recall, iou = (f"{len(found) / len(some):.2f}" if some else "-"), (f"{np.mean([case.iou for case in found]):.2f}" if found else "-")
+        recall, iou = (
+            (f"{len(found) / len(some):.2f}" if some else "-"),
+            (f"{np.mean([case.iou for case in found]):.2f}" if found else "-"),
+        )
         rows.append((name, len(some), len(found), recall, iou, len(of_alarms.get(name, ()))))
     return pages.table(rows)
 
@@ -189,6 +230,14 @@ def _sheet(title: str, some: list[Case], threshold: float, note: str, says: Call
     for case in some[:SHOWN]:
         outcome = case.outcome
         said = outcome.predicted_xyxy[outcome.scores > threshold]
-        boxes = [(outcome.boxes_xyxy, TRUTH), (said, FOUND)] + ([(case.xyxy, FALSE)] if case.iou is None else [])
-        shown.append(pages.picture(case.item.picture(), boxes, f"{case.item.session}/{case.item.name}: {says(case)}"))
-    return pages.section(f"{title}: {len(some)}", pages.sheet(shown), note + (f" The first {SHOWN} of {len(some)}." if len(some) > SHOWN else ""))
+        boxes = [(outcome.boxes_xyxy, TRUTH), (said, FOUND)] + (
+            [(case.xyxy, FALSE)] if case.iou is None else []
+        )
+        shown.append(
+            pages.picture(case.item.picture(), boxes, f"{case.item.session}/{case.item.name}: {says(case)}")
+        )
+    return pages.section(
+        f"{title}: {len(some)}",
+        pages.sheet(shown),
+        note + (f" The first {SHOWN} of {len(some)}." if len(some) > SHOWN else ""),
+    )

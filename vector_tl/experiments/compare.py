@@ -17,15 +17,15 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from vector_tl.data.dataset import Item, digest, is_picture_file, load_dataset
 from vector_tl.detect.engine import pick_device
 from vector_tl.errors import Diverged, UsageError, UserError
 from vector_tl.evaluate.metrics import Outcome, false_alarms, measure
+from vector_tl.experiments.compare_settings import CompareSettings, changed, noted, recalled
 from vector_tl.files import claimed, refuse_foreign, write_atomic
-from vector_tl.data.dataset import Item, digest, is_picture_file, load_dataset
 from vector_tl.nets import checkpoint, mobilenet_v1
 from vector_tl.nets.tflite import find_weights
 from vector_tl.train.batches import Pictures, keep, keep_folder, own_pictures
-from vector_tl.experiments.compare_settings import CompareSettings, changed, noted, recalled
 from vector_tl.train.loop import run as look_at
 from vector_tl.train.loop import train
 from vector_tl.train.settings import TrainSettings
@@ -52,7 +52,9 @@ class Run:
     @property
     def name(self) -> str:
         """Its folder's name."""
-        return f"{self.kind}-{self.arm}-{self.size}-seed{self.seed}" + (f"-lr{self.lr:g}" if self.kind == "lr" else "")
+        return f"{self.kind}-{self.arm}-{self.size}-seed{self.seed}" + (
+            f"-lr{self.lr:g}" if self.kind == "lr" else ""
+        )
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,9 @@ def compare(settings: CompareSettings) -> dict:
     """
     settings.check()
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        raise UsageError("compare does not share one training among processes: start it several times with the same --out instead of by torchrun.")
+        raise UsageError(
+            "compare does not share one training among processes: start it several times with the same --out instead of by torchrun."
+        )
     before = _before(settings.out)
     settings = recalled(settings, before) if settings.page_only else settings
     material = gather(settings)
@@ -102,12 +106,21 @@ def gather(settings: CompareSettings) -> Material:
     splits = {split: load_dataset(settings.data, split).items for split in ("train", "val", "test")}
     for split, items in splits.items():
         if not items:
-            raise UserError(f"{settings.data} has no labelled {split} pictures; divide its sessions with vector-tl label split.")
+            raise UserError(
+                f"{settings.data} has no labelled {split} pictures; divide its sessions with vector-tl label split."
+            )
         if not any(len(item.boxes_norm) for item in items):
-            raise UserError(f"The {split} sessions of {settings.data} show no Vector, so nothing can be told; divide them anew with vector-tl label split.")
-    real, rooms = (None if path and settings.page_only and not path.exists() else path for path in (settings.real, settings.test_negatives))
+            raise UserError(
+                f"The {split} sessions of {settings.data} show no Vector, so nothing can be told; divide them anew with vector-tl label split."
+            )
+    real, rooms = (
+        None if path and settings.page_only and not path.exists() else path
+        for path in (settings.real, settings.test_negatives)
+    )
     real_items = tuple(load_dataset(real, "all").items) if real else ()
-    return Material(splits, real_items, keep(list(real_items)) if real else None, keep_folder(rooms) if rooms else None)
+    return Material(
+        splits, real_items, keep(list(real_items)) if real else None, keep_folder(rooms) if rooms else None
+    )
 
 
 def _check_trainings(settings: CompareSettings) -> None:
@@ -115,9 +128,13 @@ def _check_trainings(settings: CompareSettings) -> None:
     pick_device(settings.device)
     for option, path in (("--backgrounds", settings.backgrounds), ("--negatives", settings.negatives)):
         if path is not None and not any(is_picture_file(file) for file in path.rglob("*")):
-            raise UserError(f"{option} {path} holds no pictures; name a folder of photographs without a Vector.")
+            raise UserError(
+                f"{option} {path} holds no pictures; name a folder of photographs without a Vector."
+            )
     runs = plan(settings, dict.fromkeys(ARMS, settings.lrs[0]))
-    if settings.arch == mobilenet_v1.ARCH and not all((settings.out / "runs" / run.name / "result.json").exists() for run in runs):
+    if settings.arch == mobilenet_v1.ARCH and not all(
+        (settings.out / "runs" / run.name / "result.json").exists() for run in runs
+    ):
         find_weights(settings.coco)
 
 
@@ -127,9 +144,13 @@ def possible_sizes(sizes: Sequence[str], pictures: int) -> tuple[str, ...]:
     Raises:
         UsageError: there is none.
     """
-    kept = tuple(size for size in dict.fromkeys(sizes) if size == "all" or int(size) < pictures + ("all" not in sizes))
+    kept = tuple(
+        size for size in dict.fromkeys(sizes) if size == "all" or int(size) < pictures + ("all" not in sizes)
+    )
     if not kept:
-        raise UsageError(f"--sizes {' '.join(sizes)}: there are {pictures} pictures to train on; name fewer, or the word all.")
+        raise UsageError(
+            f"--sizes {' '.join(sizes)}: there are {pictures} pictures to train on; name fewer, or the word all."
+        )
     if left_out := [size for size in dict.fromkeys(sizes) if size not in kept]:
         log.warning("--sizes %s left out: there are %d pictures to train on.", " ".join(left_out), pictures)
     return kept
@@ -177,7 +198,9 @@ def choose_rates(settings: CompareSettings, material: Material) -> dict[str, flo
     for arm in ARMS:
         if all(result.get("diverged") for result in results if result["arm"] == arm):
             tried = ", ".join(f"{lr:g}" for lr in sorted(rates[arm]))
-            raise UserError(f"Training {arm} diverges at every learning rate ({tried}); name lower --lrs and another --out.")
+            raise UserError(
+                f"Training {arm} diverges at every learning rate ({tried}); name lower --lrs and another --out."
+            )
     return best
 
 
@@ -185,12 +208,19 @@ def best_rate(trials: list[dict]) -> float:
     """The learning rate with the best AP50-95 on the val sessions; by the late training loss where that has hardly begun: then AP is chance."""
     if max(result["val_ap50_95"] or 0.0 for result in trials) >= HARDLY_BEGUN:
         return max(trials, key=lambda result: result["val_ap50_95"] or 0.0)["lr"]
-    return min(trials, key=lambda result: (math.inf if (loss := late_loss(result["curve"])) is None else loss, result["lr"]))["lr"]  # all diverge: lowest
+    return min(
+        trials,
+        key=lambda result: (math.inf if (loss := late_loss(result["curve"])) is None else loss, result["lr"]),
+    )["lr"]  # all diverge: lowest
 
 
 def late_loss(curve: list[dict]) -> float | None:
     """Mean training loss over the last quarter of a curve: a single point may be that of one batch. None where the training diverged."""
-    late = [point["loss"] for point in curve if point["pictures_seen"] > 0.75 * curve[-1]["pictures_seen"] and point["loss"] is not None]
+    late = [
+        point["loss"]
+        for point in curve
+        if point["pictures_seen"] > 0.75 * curve[-1]["pictures_seen"] and point["loss"] is not None
+    ]
     return float(np.mean(late)) if late else None
 
 
@@ -226,7 +256,9 @@ def finish(run: Run, settings: CompareSettings, material: Material) -> dict:
     if (folder / "result.json").exists():
         return json.loads((folder / "result.json").read_text())
     splits = material.splits
-    training, validation, test = (splits["train"], splits["val"], splits["test"]) if run.kind != "random" else shuffled(splits)
+    training, validation, test = (
+        (splits["train"], splits["val"], splits["test"]) if run.kind != "random" else shuffled(splits)
+    )
     result = asdict(run) | _trained(run, settings, folder, training, validation)
     if run.kind != "lr":
         network, about = checkpoint.load(folder / "model.safetensors")
@@ -236,7 +268,9 @@ def finish(run: Run, settings: CompareSettings, material: Material) -> dict:
     return result
 
 
-def _trained(run: Run, settings: CompareSettings, folder: Path, training: list[Item], validation: list[Item]) -> dict:
+def _trained(
+    run: Run, settings: CompareSettings, folder: Path, training: list[Item], validation: list[Item]
+) -> dict:
     """Train, unless that is done and only what comes after it is missing; what is known of the training.
 
     At a learning rate that is only tried, one that diverges has found nothing.
@@ -251,27 +285,46 @@ def _trained(run: Run, settings: CompareSettings, folder: Path, training: list[I
         negatives=settings.negatives and settings.negatives.resolve(),
         batch_size=settings.batch_size, lr=run.lr, evaluations=settings.evaluations, threads=settings.threads,
     )  # fmt: skip
-    mark = folder / "told.json"  # written as soon as training has ended: nothing of it is left to go on with then
+    mark = (
+        folder / "told.json"
+    )  # written as soon as training has ended: nothing of it is left to go on with then
     told = json.loads(mark.read_text()) if mark.exists() and asked.out.exists() else {}
     if told.get("lr") != run.lr:
         try:
             told = train(asked, (training, validation)) | {"lr": run.lr}
         except Diverged as error:
             if run.kind != "lr":
-                raise UserError(f"{run.name} diverges at the rate {run.lr:g}; name lower --lrs and another --out.") from error
+                raise UserError(
+                    f"{run.name} diverges at the rate {run.lr:g}; name lower --lrs and another --out."
+                ) from error
             log.warning("%s: training diverges at this learning rate.", run.name)
             asked.out.with_suffix(".resume").unlink(missing_ok=True)
-            return about | {"seconds": 0.0, "val_ap50": 0.0, "val_ap50_95": 0.0, "curve": [], "diverged": True}
+            return about | {
+                "seconds": 0.0,
+                "val_ap50": 0.0,
+                "val_ap50_95": 0.0,
+                "curve": [],
+                "diverged": True,
+            }
         write_atomic(mark, json.dumps(told))
     curve = _curve(asked.out.with_suffix(".csv"))
-    return about | {"seconds": told["seconds"], "val_ap50": told["ap50"], "val_ap50_95": told["ap50_95"], "curve": curve}
+    return about | {
+        "seconds": told["seconds"],
+        "val_ap50": told["ap50"],
+        "val_ap50_95": told["ap50_95"],
+        "curve": curve,
+    }
 
 
 def _measured(network, threshold: float, folder: Path, test: list[Item], material: Material) -> dict:
     """Figures on the test sessions, real pictures and rooms; what was found there is kept in the folder."""
     outcomes = look_at(network, keep(test))
     _keep_outcomes(folder / "test.npz", outcomes)
-    result = {"threshold": threshold, "test": measure(outcomes, threshold), "sessions": [item.session for item in test]}
+    result = {
+        "threshold": threshold,
+        "test": measure(outcomes, threshold),
+        "sessions": [item.session for item in test],
+    }
     if material.real:
         real = look_at(network, material.real)
         _keep_outcomes(folder / "real.npz", real)
@@ -285,7 +338,10 @@ def _measured(network, threshold: float, folder: Path, test: list[Item], materia
 
 def own_share(settings: CompareSettings) -> float:
     """Share of a batch that are training pictures, not backgrounds beside them, as `Batches` fills it."""
-    return own_pictures(settings.batch_size, TrainSettings.background_share if settings.backgrounds else 0.0) / settings.batch_size
+    return (
+        own_pictures(settings.batch_size, TrainSettings.background_share if settings.backgrounds else 0.0)
+        / settings.batch_size
+    )
 
 
 def shuffled(splits: dict[str, list[Item]]) -> tuple[list[Item], list[Item], list[Item]]:
@@ -293,7 +349,9 @@ def shuffled(splits: dict[str, list[Item]]) -> tuple[list[Item], list[Item], lis
     everything = [item for items in splits.values() for item in items]
     order = np.random.default_rng(685).permutation(len(everything))
     first, second = len(splits["train"]), len(splits["train"]) + len(splits["val"])
-    return tuple([everything[i] for i in part] for part in (order[:first], order[first:second], order[second:]))
+    return tuple(
+        [everything[i] for i in part] for part in (order[:first], order[first:second], order[second:])
+    )
 
 
 def finished(out: Path) -> list[dict]:
@@ -313,13 +371,20 @@ def still_rising(curve: list[dict]) -> bool:
 def read_outcomes(path: Path) -> list[Outcome]:
     """What `_keep_outcomes` kept."""
     with np.load(path) as file:
-        truth, predicted, scores = (np.split(file[name], np.cumsum(file[f"{name}_n"])[:-1]) for name in ("truth", "predicted", "scores"))
+        truth, predicted, scores = (
+            np.split(file[name], np.cumsum(file[f"{name}_n"])[:-1])
+            for name in ("truth", "predicted", "scores")
+        )
         size = tuple(int(v) for v in file["size_wh"])
     return [Outcome(size, *parts) for parts in zip(truth, predicted, scores, strict=True)]
 
 
 def _keep_outcomes(path: Path, outcomes: list[Outcome]) -> None:
-    parts = {"truth": [o.boxes_xyxy for o in outcomes], "predicted": [o.predicted_xyxy for o in outcomes], "scores": [o.scores for o in outcomes]}
+    parts = {
+        "truth": [o.boxes_xyxy for o in outcomes],
+        "predicted": [o.predicted_xyxy for o in outcomes],
+        "scores": [o.scores for o in outcomes],
+    }
     arrays = {name: np.concatenate(rows) for name, rows in parts.items()}
     counts = {f"{name}_n": np.array([len(row) for row in rows]) for name, rows in parts.items()}
     np.savez_compressed(path, size_wh=np.array(outcomes[0].size_wh), **arrays, **counts)
@@ -330,7 +395,10 @@ def _curve(path: Path) -> list[dict]:
 
     with path.open() as file:
         return [
-            {"pictures_seen": int(row["pictures_seen"]), **{key: float(row[key]) if row[key] else None for key in ("loss", "ap50", "ap50_95")}}
+            {
+                "pictures_seen": int(row["pictures_seen"]),
+                **{key: float(row[key]) if row[key] else None for key in ("loss", "ap50", "ap50_95")},
+            }
             for row in csv.DictReader(file)
         ]
 
@@ -346,9 +414,13 @@ def _refuse_another(settings: CompareSettings, before: dict[str, str]) -> None:
     refuse_foreign(settings.out, "experiment.json", ("index.html", "results.json"))
     if not before:
         return
-    other = changed(settings, before) + ["digest of its data"] * (before.get("digest") != digest(settings.data))
+    other = changed(settings, before) + ["digest of its data"] * (
+        before.get("digest") != digest(settings.data)
+    )
     if other:
-        raise UserError(f"{settings.out} holds an experiment with another {', '.join(other)}; name another --out.")
+        raise UserError(
+            f"{settings.out} holds an experiment with another {', '.join(other)}; name another --out."
+        )
 
 
 def _claim(settings: CompareSettings) -> None:

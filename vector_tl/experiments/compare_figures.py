@@ -47,7 +47,10 @@ def summary(out: Path, results: list[dict]) -> dict:
                 "seen_for_ap50": {str(level): seen_until([r["curve"] for r in long], level) for level in LEVELS},
             }  # fmt: skip
     told = {"arms": arms, "by_size": by_size(results), "head_start": head_start(results)}
-    told |= {"difference": difference(results, "equal", drawn), "difference_long": difference(results, "long", drawn)}
+    told |= {
+        "difference": difference(results, "equal", drawn),
+        "difference_long": difference(results, "long", drawn),
+    }
     told["answer"] = answer(told)
     return told
 
@@ -57,7 +60,10 @@ def by_size(results: list[dict]) -> dict[str, list[dict]]:
     table = {}
     for arm in ARMS:
         sizes = sorted({r["pictures"] for r in results if r["kind"] == "equal" and r["arm"] == arm})
-        some = {size: [r for r in results if r["kind"] == "equal" and r["arm"] == arm and r["pictures"] == size] for size in sizes}
+        some = {
+            size: [r for r in results if r["kind"] == "equal" and r["arm"] == arm and r["pictures"] == size]
+            for size in sizes
+        }
         table[arm] = [
             {
                 "pictures": size, "seeds": len(runs), "ap50": mean(r["test"]["ap50"] for r in runs), "ap50_95": mean(r["test"]["ap50_95"] for r in runs),
@@ -80,7 +86,9 @@ def resampled(out: Path, results: list[dict]) -> Drawn:
         try:
             matched = match_all(read_outcomes(path))
         except FileNotFoundError as error:
-            raise UserError(f"{path} is missing; bring it back, or remove {path.parent} and run vector-tl compare again.") from error
+            raise UserError(
+                f"{path} is missing; bring it back, or remove {path.parent} and run vector-tl compare again."
+            ) from error
         if weights is None:
             sessions, weights = showing_vectors(run["sessions"], matched), draws(run["sessions"], DRAWS)
         drawn[folder(run)] = np.array([weighted_ap(matched, some)[1] for some in weights], float)
@@ -100,12 +108,26 @@ def difference(results: list[dict], kind: str, drawn: Drawn) -> dict | None:
         are None where too few sessions were drawn from. None without a pair.
     """
     scratch = {r["seed"]: r for r in runs_of(results, kind, "scratch", "all")}
-    pairs = [(transfer, scratch[transfer["seed"]]) for transfer in runs_of(results, kind, "coco", "all") if transfer["seed"] in scratch]
+    pairs = [
+        (transfer, scratch[transfer["seed"]])
+        for transfer in runs_of(results, kind, "coco", "all")
+        if transfer["seed"] in scratch
+    ]
     if not pairs:
         return None
-    ours, theirs = (float(np.mean([run["test"]["ap50_95"] or 0.0 for run in arm])) for arm in zip(*pairs, strict=True))
+    ours, theirs = (
+        float(np.mean([run["test"]["ap50_95"] or 0.0 for run in arm])) for arm in zip(*pairs, strict=True)
+    )
     low, high = _interval([drawn.of[folder(a)] - drawn.of[folder(b)] for a, b in pairs], drawn.sessions)
-    return {"ap50_95": ours - theirs, "low": low, "high": high, "seeds": len(pairs), "sessions": drawn.sessions, "coco": ours, "scratch": theirs}
+    return {
+        "ap50_95": ours - theirs,
+        "low": low,
+        "high": high,
+        "seeds": len(pairs),
+        "sessions": drawn.sessions,
+        "coco": ours,
+        "scratch": theirs,
+    }
 
 
 def head_start(results: list[dict]) -> dict | None:
@@ -118,15 +140,29 @@ def head_start(results: list[dict]) -> dict | None:
         in the other, "at_most": transfer was there when first measured}; means over the seeds that both have, transfer_seen and share None where one
         never reached it. None without such a seed, and where scratch has hardly begun: to be ahead of nothing is no head start.
     """
-    rows, longest = [], runs_of(results, "long", "scratch", "all") or runs_of(results, "equal", "scratch", "all")
+    rows, longest = (
+        [],
+        runs_of(results, "long", "scratch", "all") or runs_of(results, "equal", "scratch", "all"),
+    )
     for transfer in runs_of(results, "equal", "coco", "all"):
         scratch = [r for r in longest if r["seed"] == transfer["seed"] and r["curve"]]
         if scratch:
             best = max(scratch[0]["curve"], key=lambda point: point["ap50_95"] or 0.0)
             height = best["ap50_95"] or 0.0
-            longer = [r["curve"] for r in runs_of(results, "long", "coco", "all") if r["seed"] == transfer["seed"]]
-            there = next((c for c in (transfer["curve"], *longer) if reached(c, height, "ap50_95") is not None), [])
-            rows.append((height, best["pictures_seen"], reached(there, height, "ap50_95"), at_first(there, height, "ap50_95")))
+            longer = [
+                r["curve"] for r in runs_of(results, "long", "coco", "all") if r["seed"] == transfer["seed"]
+            ]
+            there = next(
+                (c for c in (transfer["curve"], *longer) if reached(c, height, "ap50_95") is not None), []
+            )
+            rows.append(
+                (
+                    height,
+                    best["pictures_seen"],
+                    reached(there, height, "ap50_95"),
+                    at_first(there, height, "ap50_95"),
+                )
+            )
     if not rows:
         return None
     *columns, first = zip(*rows, strict=True)
@@ -134,22 +170,38 @@ def head_start(results: list[dict]) -> dict | None:
     if height < HARDLY_BEGUN:
         return None
     share = None if ours is None else ours / theirs
-    return {"seeds": len(rows), "ap50_95": height, "scratch_seen": theirs, "transfer_seen": ours, "share": share, "at_most": any(first)}
+    return {
+        "seeds": len(rows),
+        "ap50_95": height,
+        "scratch_seen": theirs,
+        "transfer_seen": ours,
+        "share": share,
+        "at_most": any(first),
+    }
 
 
 def answer(told: dict) -> list[str]:
     """Two plain sentences that follow from the figures."""
     gap = told["difference"]
     if gap is None and not told["arms"] and any(told["by_size"].values()):
-        return ["Both were trained on a part of the pictures only: not enough to tell.", "Add the word all to --sizes and run vector-tl compare again."]
+        return [
+            "Both were trained on a part of the pictures only: not enough to tell.",
+            "Add the word all to --sizes and run vector-tl compare again.",
+        ]
     if gap is None:
-        return ["There is no pair of finished trainings yet.", "Run vector-tl compare again: it goes on where it stopped."]
+        return [
+            "There is no pair of finished trainings yet.",
+            "Run vector-tl compare again: it goes on where it stopped.",
+        ]
     digits = _digits(gap)
     both = (
         f"after {told['arms']['coco']['seen']:,} pictures seen, AP50-95 on sessions that neither had seen is "
         f"{gap['coco']:.{digits}f} from COCO and {gap['scratch']:.{digits}f} from scratch"
     )
-    return [f"{_verdict(gap)}: {both} ({_gap(gap)}, {gap['seeds']} seed{'s' * (gap['seeds'] > 1)}).", _second(told)]
+    return [
+        f"{_verdict(gap)}: {both} ({_gap(gap)}, {gap['seeds']} seed{'s' * (gap['seeds'] > 1)}).",
+        _second(told),
+    ]
 
 
 def _verdict(gap: dict) -> str:
@@ -159,9 +211,17 @@ def _verdict(gap: dict) -> str:
         return f"So few test sessions ({gap['sessions']}) do not allow to tell"
     known = ", as far as one seed can tell" if gap["seeds"] == 1 else ""
     if gap["low"] > 0:
-        return ("Transfer learning is better here, but hardly" if _hardly(gap) else "Yes, transfer learning is better here") + known
+        return (
+            "Transfer learning is better here, but hardly"
+            if _hardly(gap)
+            else "Yes, transfer learning is better here"
+        ) + known
     if gap["high"] < 0:
-        return ("Training from scratch is better here, but hardly" if _hardly(gap) else "No, training from scratch is better here") + known
+        return (
+            "Training from scratch is better here, but hardly"
+            if _hardly(gap)
+            else "No, training from scratch is better here"
+        ) + known
     return "No difference can be told here"
 
 
@@ -194,7 +254,11 @@ def _fewer_pictures(told: dict) -> str:
         return "How many pictures either needs cannot be told by so few test sessions"
     best = max(whole["ap50_95"] or 0.0, arms.get("long", {}).get("ap50_95") or 0.0)
     level = max(best - HARDLY, HARDLY_BEGUN)  # as good as nothing is not good
-    fewer = [row for row in told["by_size"]["coco"] if (row["ap50_95"] or 0.0) >= level and row["pictures"] < whole["pictures"]]
+    fewer = [
+        row
+        for row in told["by_size"]["coco"]
+        if (row["ap50_95"] or 0.0) >= level and row["pictures"] < whole["pictures"]
+    ]
     if fewer:
         about = "about " * (abs(fewer[0]["ap50_95"] - best) < HARDLY)
         return f"With {fewer[0]['pictures']} pictures transfer already does {about}as well as scratch with {whole['pictures']}"
@@ -243,7 +307,11 @@ def reached(curve: list[dict], level: float, what: str = "ap50") -> float | None
     for point in curve:
         here = (point["pictures_seen"], point[what] or 0.0)
         if here[1] >= level:
-            return float(here[0]) if before is None else before[0] + (here[0] - before[0]) * (level - before[1]) / (here[1] - before[1])
+            return (
+                float(here[0])
+                if before is None
+                else before[0] + (here[0] - before[0]) * (level - before[1]) / (here[1] - before[1])
+            )
         before = here
     return None
 
@@ -262,7 +330,12 @@ def seen_until(curves: list[list[dict]], level: float) -> dict:
     """
     there = [curve for curve in curves if reached(curve, level) is not None]
     at_most = any(at_first(curve, level) for curve in there)
-    return {"seen": mean(reached(curve, level) for curve in there), "reached": len(there), "of": len(curves), "at_most": at_most}
+    return {
+        "seen": mean(reached(curve, level) for curve in there),
+        "reached": len(there),
+        "of": len(curves),
+        "at_most": at_most,
+    }
 
 
 def needed(rows: list[dict], level: float) -> float | None:
@@ -272,7 +345,9 @@ def needed(rows: list[dict], level: float) -> float | None:
             if smaller is None or (smaller["ap50"] or 0) >= level:
                 return larger["pictures"]
             along = (level - (smaller["ap50"] or 0)) / ((larger["ap50"] or 0) - (smaller["ap50"] or 0))
-            return math.exp(math.log(smaller["pictures"]) + along * math.log(larger["pictures"] / smaller["pictures"]))
+            return math.exp(
+                math.log(smaller["pictures"]) + along * math.log(larger["pictures"] / smaller["pictures"])
+            )
     return None
 
 
@@ -283,7 +358,9 @@ def folder(result: dict) -> str:
 
 def runs_of(results: list[dict], kind: str, arm: str, size: str) -> list[dict]:
     """The results of one kind, arm and size, by seed."""
-    return sorted((r for r in results if (r["kind"], r["arm"], r["size"]) == (kind, arm, size)), key=lambda r: r["seed"])
+    return sorted(
+        (r for r in results if (r["kind"], r["arm"], r["size"]) == (kind, arm, size)), key=lambda r: r["seed"]
+    )
 
 
 def mean(values: Iterable[float | None]) -> float | None:
@@ -313,4 +390,8 @@ def _real_figures(runs: list[dict]) -> dict | None:
 
 def _alarm_figures(runs: list[dict]) -> dict | None:
     alarms = [r["false_alarms"] for r in runs if "false_alarms" in r]
-    return {"images": alarms[0]["images"], "boxes": float(np.mean([a["boxes"] for a in alarms]))} if alarms else None
+    return (
+        {"images": alarms[0]["images"], "boxes": float(np.mean([a["boxes"] for a in alarms]))}
+        if alarms
+        else None
+    )

@@ -7,13 +7,13 @@ import numpy as np
 from matplotlib import pyplot as plt
 
 from vector_tl import __version__
-from vector_tl.web import report as pages
-from vector_tl.files import write_atomic
 from vector_tl.experiments import compare_sheets
 from vector_tl.experiments.compare import ARMS, HARDLY_BEGUN, Material, late_loss, own_share
 from vector_tl.experiments.compare_figures import HARDLY, LEVELS, mean, needed, runs_of, signed, summary
 from vector_tl.experiments.compare_settings import CompareSettings, command
 from vector_tl.experiments.compare_sheets import COLORS, NAMES
+from vector_tl.files import write_atomic
+from vector_tl.web import report as pages
 
 
 def write_page(settings: CompareSettings, results: list[dict], material: Material) -> dict:
@@ -27,7 +27,13 @@ def write_page(settings: CompareSettings, results: list[dict], material: Materia
     page = settings.out / "index.html"
     pages.write_page(page, "Transfer or scratch?", sections, "Is transfer learning worth it?")
     write_atomic(settings.out / "results.json", json.dumps({"summary": told, "runs": results}, indent=1))
-    return {"page": str(page), "runs": len(results), "answer": told["answer"], "transfer": told["arms"].get("coco"), "scratch": told["arms"].get("scratch")}
+    return {
+        "page": str(page),
+        "runs": len(results),
+        "answer": told["answer"],
+        "transfer": told["arms"].get("coco"),
+        "scratch": told["arms"].get("scratch"),
+    }
 
 
 # -- the sections of the page -----------------------------------------------------------------------------------------
@@ -49,12 +55,16 @@ def _table(told: dict, results: list[dict]) -> str:
     if any("long" in arm for arm in told["arms"].values()):
         keys["trained on: AP50-95"] = lambda a: _trained_on(a["long"]) if "long" in a else "not run"
     rows += [(name, *(show(arm) for arm in told["arms"].values())) for name, show in keys.items()]
-    note = "Mean over seeds; in brackets the 95 % interval over sessions and seeds, both drawn again and again."
+    note = (
+        "Mean over seeds; in brackets the 95 % interval over sessions and seeds, both drawn again and again."
+    )
     return pages.section("Both on all pictures", pages.table(rows), note)
 
 
 def _chosen(results: list[dict]) -> str:
-    return " (chosen)" if any(r["kind"] == "lr" for r in results) else ""  # of a single one there was no choice
+    return (
+        " (chosen)" if any(r["kind"] == "lr" for r in results) else ""
+    )  # of a single one there was no choice
 
 
 def _rates(told: dict, results: list[dict]) -> str:
@@ -64,7 +74,15 @@ def _rates(told: dict, results: list[dict]) -> str:
     rows = [("learning rate", *(NAMES[arm] for arm in ARMS))]
     for lr in sorted({lr for _, lr in trials}):
         cells = [_trial(trials[arm, lr]) if (arm, lr) in trials else "-" for arm in ARMS]
-        rows.append((f"{lr:g}", *(cell + ", chosen" * (told["arms"].get(arm, {}).get("lr") == lr) for arm, cell in zip(ARMS, cells, strict=True))))
+        rows.append(
+            (
+                f"{lr:g}",
+                *(
+                    cell + ", chosen" * (told["arms"].get(arm, {}).get("lr") == lr)
+                    for arm, cell in zip(ARMS, cells, strict=True)
+                ),
+            )
+        )
     note = (
         f"AP50-95 on the val sessions after {max(r['seen'] for r in trials.values()):,} pictures seen, in brackets the training loss of the last quarter. "
         f"The best AP chooses; of an arm that stays below {HARDLY_BEGUN:g} everywhere the lowest loss: such an AP is chance."
@@ -85,7 +103,9 @@ def _trial(result: dict) -> str:
 
 
 def _with_interval(arm: dict) -> str:
-    return _show(arm.get("ap50_95")) + (f" ({arm['low']:.3f} to {arm['high']:.3f})" if arm.get("low") is not None else "")
+    return _show(arm.get("ap50_95")) + (
+        f" ({arm['low']:.3f} to {arm['high']:.3f})" if arm.get("low") is not None else ""
+    )
 
 
 def _trained_on(long: dict) -> str:
@@ -101,33 +121,69 @@ def _plots(results: list[dict], told: dict) -> str:
             if not curves:
                 continue
             seen = [point["pictures_seen"] for point in curves[0]]
-            heights = np.array([[point["ap50_95"] or 0.0 for point in curve] for curve in curves if len(curve) == len(seen)])
+            heights = np.array(
+                [[point["ap50_95"] or 0.0 for point in curve] for curve in curves if len(curve) == len(seen)]
+            )
             label = NAMES[arm] + (", trained on" if kind == "long" else "")
             axes.plot(seen, heights.mean(axis=0), line, color=COLORS[arm], label=label)
-            axes.fill_between(seen, heights.min(axis=0), heights.max(axis=0), color=COLORS[arm], alpha=0.2, linewidth=0)
-    axes.set(xlabel="pictures seen in training", ylabel="AP50-95, validation sessions", xlim=(0, None), ylim=(0, 1), title="Which learns faster")
+            axes.fill_between(
+                seen, heights.min(axis=0), heights.max(axis=0), color=COLORS[arm], alpha=0.2, linewidth=0
+            )
+    axes.set(
+        xlabel="pictures seen in training",
+        ylabel="AP50-95, validation sessions",
+        xlim=(0, None),
+        ylim=(0, 1),
+        title="Which learns faster",
+    )
     shown = [pages.plot(figure, axes, "Learning curves on all pictures; bands: lowest to highest seed")]
     figure, axes = plt.subplots(figsize=(6, 4))
     for arm, rows in told["by_size"].items():
         if rows:
             x = [row["pictures"] for row in rows]
             axes.plot(x, [row["ap50_95"] or 0 for row in rows], "o-", color=COLORS[arm], label=NAMES[arm])
-            axes.fill_between(x, [row["lowest"] for row in rows], [row["highest"] for row in rows], color=COLORS[arm], alpha=0.2, linewidth=0)
-    axes.set(xlabel="training pictures", ylabel="AP50-95, held-out sessions", xscale="log", ylim=(0, 1), title="Which needs fewer pictures")
+            axes.fill_between(
+                x,
+                [row["lowest"] for row in rows],
+                [row["highest"] for row in rows],
+                color=COLORS[arm],
+                alpha=0.2,
+                linewidth=0,
+            )
+    axes.set(
+        xlabel="training pictures",
+        ylabel="AP50-95, held-out sessions",
+        xscale="log",
+        ylim=(0, 1),
+        title="Which needs fewer pictures",
+    )
     ticks = sorted({row["pictures"] for rows in told["by_size"].values() for row in rows})
     axes.set_xticks(ticks, [str(tick) for tick in ticks])
     axes.minorticks_off()
-    shown.append(pages.plot(figure, axes, "The same number of pictures seen by all; bands: lowest to highest seed"))
+    shown.append(
+        pages.plot(figure, axes, "The same number of pictures seen by all; bands: lowest to highest seed")
+    )
     return f"<h2>Curves</h2><div class=plots>{''.join(shown)}</div>"
 
 
 def _needed(told: dict, own_share: float) -> str:
-    rows = [("AP50 of", *(f"{NAMES[arm]}: {what}" for arm in told["arms"] for what in ("training pictures", "pictures seen")))]
+    rows = [
+        (
+            "AP50 of",
+            *(
+                f"{NAMES[arm]}: {what}"
+                for arm in told["arms"]
+                for what in ("training pictures", "pictures seen")
+            ),
+        )
+    ]
     for level in LEVELS:
         cells = []
         for arm, figures in told["arms"].items():
             pictures, rows_of_arm = needed(told["by_size"][arm], level), told["by_size"][arm]
-            fewest = "at most " if rows_of_arm and pictures == rows_of_arm[0]["pictures"] else ""  # fewer were not tried
+            fewest = (
+                "at most " if rows_of_arm and pictures == rows_of_arm[0]["pictures"] else ""
+            )  # fewer were not tried
             cells += [fewest + _count(pictures), _seen(figures, level, own_share)]
         rows.append((f"{level:g}", *cells))
     note = (
@@ -140,11 +196,20 @@ def _needed(told: dict, own_share: float) -> str:
 
 def _seen(figures: dict, level: float, own_share: float) -> str:
     """Pictures seen until a level, such as `2 of 3 seeds: at most 1,234 (2.6 epochs)`."""
-    told = next((s for f in (figures, figures.get("long", {})) if (s := f.get("seen_for_ap50", {}).get(str(level))) and s["reached"]), None)
+    told = next(
+        (
+            s
+            for f in (figures, figures.get("long", {}))
+            if (s := f.get("seen_for_ap50", {}).get(str(level))) and s["reached"]
+        ),
+        None,
+    )
     if told is None:
         return "not reached"
     seeds = f"{told['reached']} of {told['of']} seeds: " if told["reached"] < told["of"] else ""
-    epochs = f" ({told['seen'] * own_share / figures['pictures']:.1f} epochs)" if "pictures" in figures else ""
+    epochs = (
+        f" ({told['seen'] * own_share / figures['pictures']:.1f} epochs)" if "pictures" in figures else ""
+    )
     return seeds + "at most " * told["at_most"] + _count(told["seen"]) + epochs
 
 
@@ -159,7 +224,9 @@ def _ahead(told: dict) -> str:
         ("pictures it had seen by then", _count(start["scratch_seen"])),
         ("pictures that transfer had seen when it was there", most * (start["transfer_seen"] is not None) + _count(start["transfer_seen"])), ("share", share),
     ]  # fmt: skip
-    return pages.section("The head start", pages.table(rows), f"Mean over {start['seeds']} seed{'s' * (start['seeds'] > 1)}.")
+    return pages.section(
+        "The head start", pages.table(rows), f"Mean over {start['seeds']} seed{'s' * (start['seeds'] > 1)}."
+    )
 
 
 def _random(results: list[dict]) -> str:
@@ -168,7 +235,9 @@ def _random(results: list[dict]) -> str:
         random, seeds = runs_of(results, "random", arm, "all"), runs_of(results, "equal", arm, "all")
         equal = [r for r in seeds if r["seed"] == 0]
         if random and equal:
-            shown = (f"{_show(r['test']['ap50_95'])} ({_show(r['test']['ap50'])})" for r in (equal[0], random[0]))
+            shown = (
+                f"{_show(r['test']['ap50_95'])} ({_show(r['test']['ap50'])})" for r in (equal[0], random[0])
+            )
             rows.append((f"{NAMES[arm]}: AP50-95 (AP50)", *shown))
             ours, theirs = (r["test"]["ap50_95"] or 0.0 for r in (equal[0], random[0]))
             if max(ours, theirs) >= HARDLY_BEGUN:
@@ -176,7 +245,9 @@ def _random(results: list[dict]) -> str:
                 spreads += [float(np.ptp([r["test"]["ap50_95"] or 0.0 for r in seeds]))] * (len(seeds) > 1)
     if len(rows) == 1:
         return ""
-    return pages.section("Why sessions are held out", pages.table(rows), _by_picture(gains, max(spreads, default=None)))
+    return pages.section(
+        "Why sessions are held out", pages.table(rows), _by_picture(gains, max(spreads, default=None))
+    )
 
 
 def _by_picture(gains: list[float], spread: float | None) -> str:
@@ -200,10 +271,17 @@ def _heights(results: list[dict]) -> str:
         equal = runs_of(results, "equal", arm, "all")
         if equal:
             by_height = [r["test"]["recall_by_height_px"] for r in equal]
-            edges = [f"{b['min']:g}{'+' if b['max'] is None else ' to ' + format(b['max'], 'g')} px ({b['boxes']})" for b in by_height[0]]
+            edges = [
+                f"{b['min']:g}{'+' if b['max'] is None else ' to ' + format(b['max'], 'g')} px ({b['boxes']})"
+                for b in by_height[0]
+            ]
             rows = rows or [("height in a 360-line picture (boxes)", *edges)]
-            rows.append((NAMES[arm], *(_show(mean(h[i]["recall"] for h in by_height)) for i in range(len(edges)))))
-    return pages.section("Recall by size", pages.table(rows), "At each model's own threshold.") if rows else ""
+            rows.append(
+                (NAMES[arm], *(_show(mean(h[i]["recall"] for h in by_height)) for i in range(len(edges))))
+            )
+    return (
+        pages.section("Recall by size", pages.table(rows), "At each model's own threshold.") if rows else ""
+    )
 
 
 def _real(told: dict) -> str:
@@ -211,15 +289,30 @@ def _real(told: dict) -> str:
     for arm, figures in told["arms"].items():
         real, alarms = figures.get("real"), figures.get("false_alarms")
         if real or alarms:
-            shown = (_show(real["ap50"]), _show(real["ap50_95"]), f"{real['found']:.1f} of {real['boxes']}", f"{real['false']:.1f}") if real else ("-",) * 4
-            rows.append((NAMES[arm], *shown, f"{alarms['boxes']:.1f} in {alarms['images']}" if alarms else "-"))
+            shown = (
+                (
+                    _show(real["ap50"]),
+                    _show(real["ap50_95"]),
+                    f"{real['found']:.1f} of {real['boxes']}",
+                    f"{real['false']:.1f}",
+                )
+                if real
+                else ("-",) * 4
+            )
+            rows.append(
+                (NAMES[arm], *shown, f"{alarms['boxes']:.1f} in {alarms['images']}" if alarms else "-")
+            )
     note = "Mean over seeds, at each model's own threshold; they were not trained on and chose nothing."
     return pages.section("Real pictures", pages.table(rows), note) if len(rows) > 1 else ""
 
 
 def _how(settings: CompareSettings, results: list[dict]) -> str:
     hours = sum(r["seconds"] for r in results) / 3600
-    rate = ", and the learning rate, chosen for each by short trainings" if any(r["kind"] == "lr" for r in results) else ""
+    rate = (
+        ", and the learning rate, chosen for each by short trainings"
+        if any(r["kind"] == "lr" for r in results)
+        else ""
+    )
     return (
         f"<h2>How it was made</h2><p class=soft>{len(results)} trainings, {hours:.1f} hours, vector_tl {__version__}, {html.escape(settings.arch)}. "
         f"Both arms: same network, pictures, order, augmentation and schedule; the first weights differ{rate}. "
@@ -233,4 +326,3 @@ def _show(value: float | None) -> str:
 
 def _count(value: float | None) -> str:
     return "not reached" if value is None else f"{value:,.0f}"
-

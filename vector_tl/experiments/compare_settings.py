@@ -8,7 +8,13 @@ from pathlib import Path
 from vector_tl.errors import UsageError
 
 NOT_NOTED = ("out", "threads", "page_only")  # of no matter to an experiment
-MAY_CHANGE = (*NOT_NOTED, "data", "device", "seeds", "sizes")  # between one start and the next; of the data its digest counts, not its place
+MAY_CHANGE = (
+    *NOT_NOTED,
+    "data",
+    "device",
+    "seeds",
+    "sizes",
+)  # between one start and the next; of the data its digest counts, not its place
 
 
 @dataclass(frozen=True)
@@ -60,21 +66,31 @@ class CompareSettings:
         """Raise `UsageError` for values that make no sense."""
         wrong = [size for size in self.sizes if size != "all" and not (size.isdigit() and int(size) > 0)]
         if wrong or not self.sizes:
-            raise UsageError(f"--sizes takes numbers of pictures and the word all, not {' '.join(wrong) or 'nothing'}.")
+            raise UsageError(
+                f"--sizes takes numbers of pictures and the word all, not {' '.join(wrong) or 'nothing'}."
+            )
         if self.seeds < 1 or self.seen < self.batch_size or (self.most_seen and self.most_seen < self.seen):
-            raise UsageError("--seeds must be at least 1, --seen at least a batch, and --most-seen 0 or at least --seen.")
+            raise UsageError(
+                "--seeds must be at least 1, --seen at least a batch, and --most-seen 0 or at least --seen."
+            )
         if not self.lrs or not all(0 < lr < 1 for lr in self.lrs):
             raise UsageError("--lrs takes at least one learning rate between 0 and 1.")
         if self.batch_size < 2 or self.evaluations < 4 or (self.threads is not None and self.threads < 1):
-            raise UsageError("--batch-size must be at least 2, --evaluations at least 4 (else nothing shows whether a training was still rising), --threads 1.")
+            raise UsageError(
+                "--batch-size must be at least 2, --evaluations at least 4 (else nothing shows whether a training was still rising), --threads 1."
+            )
         if self.device.split(":")[0] not in ("auto", "cpu", "cuda"):
             raise UsageError(f"--device is cpu, cuda or auto, not {self.device}.")
         for name in ("real", "test_negatives"):
             for other in ("data", "backgrounds", "negatives"):
-                own, theirs = (path and path.resolve() for path in (getattr(self, name), getattr(self, other)))
+                own, theirs = (
+                    path and path.resolve() for path in (getattr(self, name), getattr(self, other))
+                )
                 if own and theirs and (own.is_relative_to(theirs) or theirs.is_relative_to(own)):
                     option, used = (f"--{word.replace('_', '-')}" for word in (name, other))
-                    raise UsageError(f"{option} {own} is part of {used} or holds it; what is only measured must neither be trained on nor choose.")
+                    raise UsageError(
+                        f"{option} {own} is part of {used} or holds it; what is only measured must neither be trained on nor choose."
+                    )
         from vector_tl.nets.build import ARCHS
 
         if self.arch not in ARCHS:
@@ -93,7 +109,10 @@ def changed(settings: CompareSettings, before: dict[str, str]) -> list[str]:
     if "0" in (own["most_seen"], before.get("most_seen")):
         del own["most_seen"]  # the longer trainings may come later, or be left out
     paths = {field.name for field in fields(settings) if field.type in (Path, Path | None)}
-    there = {key: str(Path(text).resolve()) if key in paths and text != "None" else text for key, text in before.items()}
+    there = {
+        key: str(Path(text).resolve()) if key in paths and text != "None" else text
+        for key, text in before.items()
+    }
     return [key for key in own if there.get(key) != own[key]]
 
 
@@ -103,7 +122,15 @@ def recalled(settings: CompareSettings, before: dict[str, str]) -> CompareSettin
     for key, default in _defaults().items():
         if key in before and key not in NOT_NOTED and getattr(settings, key) == default:
             text = before[key]
-            there[key] = None if text == "None" else Path(text) if default is None else text if isinstance(default, str) else ast.literal_eval(text)
+            there[key] = (
+                None
+                if text == "None"
+                else Path(text)
+                if default is None
+                else text
+                if isinstance(default, str)
+                else ast.literal_eval(text)
+            )
     return replace(settings, **there)
 
 
@@ -112,10 +139,15 @@ def command(settings: CompareSettings) -> str:
     words = ["vector-tl", "compare"]
     for key, value in asdict(settings).items():
         if key != "page_only" and value != _defaults().get(key):
-            words += [f"--{key.replace('_', '-')}", *map(str, value if isinstance(value, tuple) else (value,))]
+            words += [
+                f"--{key.replace('_', '-')}",
+                *map(str, value if isinstance(value, tuple) else (value,)),
+            ]
     return shlex.join(words)
 
 
 def _defaults() -> dict:
     """Of the settings that have one."""
-    return {field.name: field.default for field in fields(CompareSettings) if field.name not in ("data", "out")}
+    return {
+        field.name: field.default for field in fields(CompareSettings) if field.name not in ("data", "out")
+    }

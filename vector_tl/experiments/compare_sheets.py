@@ -7,12 +7,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from vector_tl.web import report as pages
-from vector_tl.evaluate.metrics import Outcome, match
 from vector_tl.data.dataset import Item
-from vector_tl.train.batches import KEPT_WH, Pictures
+from vector_tl.evaluate.metrics import Outcome, match
 from vector_tl.experiments.compare import ARMS, Material, read_outcomes
 from vector_tl.experiments.compare_figures import folder, runs_of
+from vector_tl.train.batches import KEPT_WH, Pictures
+from vector_tl.web import report as pages
 
 NAMES = {"coco": "transfer (from COCO)", "scratch": "from scratch"}
 COLORS = {"coco": "#0b8a7a", "scratch": "#d9730d"}
@@ -23,7 +23,8 @@ COLOURS = "Seed 0. White: the label; coloured: what was said above the threshold
 @dataclass(frozen=True)
 class Judged:
     """A picture with what the network said of it. `missed`: for each Vector that was not found the score of the best box on it, -1 without any;
-    `false`: the scores of the boxes above the threshold that match none, best first."""
+    `false`: the scores of the boxes above the threshold that match none, best first.
+    """
 
     number: int
     outcome: Outcome
@@ -33,7 +34,9 @@ class Judged:
     @property
     def words(self) -> str:
         """What is wrong with it."""
-        missed = [f"missed ({score:.2f})" if score >= 0 else "missed, no box there" for score in sorted(self.missed)]
+        missed = [
+            f"missed ({score:.2f})" if score >= 0 else "missed, no box there" for score in sorted(self.missed)
+        ]
         return ", ".join([*missed, *(f"false box ({score:.2f})" for score in self.false)])
 
 
@@ -43,7 +46,14 @@ def judge(outcomes: Sequence[Outcome], threshold: float) -> list[Judged]:
     for number, outcome in enumerate(outcomes):
         found_at, hit = match(outcome)
         false = sorted(outcome.scores[~hit & (outcome.scores > threshold)].tolist(), reverse=True)
-        judged.append(Judged(number, outcome, tuple(score for score in found_at.tolist() if score <= threshold), tuple(false)))
+        judged.append(
+            Judged(
+                number,
+                outcome,
+                tuple(score for score in found_at.tolist() if score <= threshold),
+                tuple(false),
+            )
+        )
     return judged
 
 
@@ -73,13 +83,33 @@ def real(out: Path, results: list[dict], material: Material) -> str:
     parts = []
     for arm, threshold, outcomes in _kept(out, results, "real.npz", len(material.real_items)):
         items, judged = material.real_items, judge(outcomes, threshold)
-        trouble = {one.number: one for one in [*worst_misses(judged), *worst_false_boxes(judged), *judged]}  # each once, the worst first
+        trouble = {
+            one.number: one for one in [*worst_misses(judged), *worst_false_boxes(judged), *judged]
+        }  # each once, the worst first
         title = f"{NAMES[arm]}: {min(MOST, len(judged))} of {len(judged)} real pictures"
-        parts.append(_sheet(title, list(trouble.values()), arm, threshold, lambda one, items=items: _item(items[one.number])))
+        parts.append(
+            _sheet(
+                title,
+                list(trouble.values()),
+                arm,
+                threshold,
+                lambda one, items=items: _item(items[one.number]),
+            )
+        )
     for arm, threshold, outcomes in _kept(out, results, "rooms.npz", len(material.rooms or ())):
         some = worst_false_boxes(judge(outcomes, threshold))
-        title = f"{NAMES[arm]}: a false box in {len(some)} of {len(outcomes)} pictures of rooms without a Vector"
-        parts.append(_sheet(title, some, arm, threshold, lambda one: (_pixels(material.rooms, one.number), f"room {one.number + 1}")))
+        title = (
+            f"{NAMES[arm]}: a false box in {len(some)} of {len(outcomes)} pictures of rooms without a Vector"
+        )
+        parts.append(
+            _sheet(
+                title,
+                some,
+                arm,
+                threshold,
+                lambda one: (_pixels(material.rooms, one.number), f"room {one.number + 1}"),
+            )
+        )
     return pages.section("Real pictures, seen", "".join(parts), COLOURS) if parts else ""
 
 
@@ -94,11 +124,20 @@ def _kept(out: Path, results: list[dict], name: str, pictures: int) -> list[tupl
     return kept
 
 
-def _sheet(title: str, some: Sequence[Judged], arm: str, threshold: float, look: Callable[[Judged], tuple[np.ndarray, str]]) -> str:
+def _sheet(
+    title: str,
+    some: Sequence[Judged],
+    arm: str,
+    threshold: float,
+    look: Callable[[Judged], tuple[np.ndarray, str]],
+) -> str:
     shown = []
     for one in some[:MOST]:
         picture, name = look(one)
-        boxes = ((one.outcome.boxes_xyxy, pages.WHITE), (one.outcome.predicted_xyxy[one.outcome.scores > threshold], COLORS[arm]))
+        boxes = (
+            (one.outcome.boxes_xyxy, pages.WHITE),
+            (one.outcome.predicted_xyxy[one.outcome.scores > threshold], COLORS[arm]),
+        )
         shown.append(pages.picture(picture, boxes, f"{name}: {one.words}" if one.words else name))
     return f"<h3>{title}</h3>{pages.sheet(shown)}"
 

@@ -16,20 +16,27 @@ import cv2
 import numpy as np
 import torch
 
-from vector_tl.web import report as pages
+from vector_tl.data.dataset import Item, digest, load_dataset
 from vector_tl.detect.engine import pick_device
 from vector_tl.errors import UsageError, UserError
-from vector_tl.evaluate.bootstrap import FEWEST_SESSIONS, draws, interval, match_all, showing_vectors, weighted_ap
+from vector_tl.evaluate.bootstrap import (
+    FEWEST_SESSIONS,
+    draws,
+    interval,
+    match_all,
+    showing_vectors,
+    weighted_ap,
+)
 from vector_tl.evaluate.metrics import Outcome, false_alarms, match, measure
+from vector_tl.experiments.compare_figures import HARDLY, signed
+from vector_tl.experiments.retrain_settings import RetrainSettings
 from vector_tl.files import refuse_foreign, write_atomic
-from vector_tl.data.dataset import Item, digest, load_dataset
 from vector_tl.nets import checkpoint, mobilenet_v1
 from vector_tl.nets.tflite import find_weights
 from vector_tl.train.batches import KEPT_WH, keep, own_pictures
-from vector_tl.experiments.compare_figures import HARDLY, signed
 from vector_tl.train.loop import check_settings, finished, run, train
-from vector_tl.experiments.retrain_settings import RetrainSettings
 from vector_tl.train.settings import TrainSettings
+from vector_tl.web import report as pages
 
 log = logging.getLogger(__name__)
 NAMES = {"before": "as it was", "after": "gone on with", "coco": "from COCO, on everything"}
@@ -67,7 +74,10 @@ def retrain(settings: RetrainSettings) -> dict:
             log.info("%s: %d steps", NAMES[name], steps)
             train(replace(asked, epochs=None, steps=steps))
     test = never_seen(splits["test"], about)
-    models = {"before": checkpoint.resolve(settings.model), **{name: asked.out for name, asked in wanted.items()}}
+    models = {
+        "before": checkpoint.resolve(settings.model),
+        **{name: asked.out for name, asked in wanted.items()},
+    }
     told = {name: look(path, test, new, pick_device(settings.device)) for name, path in models.items()}
     changes = {part: change(told["before"], told["after"], part) for part in ("old", "new")}
     result = {
@@ -80,7 +90,10 @@ def retrain(settings: RetrainSettings) -> dict:
 
 def trainings(settings: RetrainSettings, arch: str) -> dict[str, TrainSettings]:
     """The two that are trained, "after" and "coco", alike but for their start and learning rate; a broken-off one goes on."""
-    starts = {"after": (str(checkpoint.resolve(settings.model)), settings.lr), "coco": ("coco", settings.coco_lr)}
+    starts = {
+        "after": (str(checkpoint.resolve(settings.model)), settings.lr),
+        "coco": ("coco", settings.coco_lr),
+    }
     return {
         name: TrainSettings(
             settings.data, settings.out / f"{name}{checkpoint.SUFFIX}", init=init, arch=arch, epochs=settings.epochs, seed=settings.seed,
@@ -106,13 +119,21 @@ def new_sessions(settings: RetrainSettings, about: dict, splits: dict[str, list[
     elif "sessions" in about:
         new = set().union(*there.values()) - set(about["sessions"])
     else:
-        raise UserError(f"{settings.model} does not tell which sessions there were when it was trained; name the new ones with --new.")
+        raise UserError(
+            f"{settings.model} does not tell which sessions there were when it was trained; name the new ones with --new."
+        )
     if not new & there["train"]:
         if settings.new:
-            raise UserError(f"None of the sessions of --new ({', '.join(sorted(new))}) is in the train split of {settings.data}; name more after one --new.")
-        raise UserError(f"No session in the train split of {settings.data} is new to {settings.model}; capture some, or name them with --new.")
+            raise UserError(
+                f"None of the sessions of --new ({', '.join(sorted(new))}) is in the train split of {settings.data}; name more after one --new."
+            )
+        raise UserError(
+            f"No session in the train split of {settings.data} is new to {settings.model}; capture some, or name them with --new."
+        )
     if not new & there["test"]:
-        log.warning("no new session is in the test split: what the new ones bring cannot be measured; see vector-tl label split")
+        log.warning(
+            "no new session is in the test split: what the new ones bring cannot be measured; see vector-tl label split"
+        )
     return new
 
 
@@ -120,7 +141,11 @@ def never_seen(test: list[Item], about: dict) -> list[Item]:
     """Those test pictures whose sessions the model had not learned from before they were moved to the test split: by those it would look too good."""
     known = {item.session for item in test} & set(about.get("learned_from", ()))
     if known:
-        log.warning("%d test sessions are left out, %s among them: this model had learned from them before they were moved to test.", len(known), min(known))
+        log.warning(
+            "%d test sessions are left out, %s among them: this model had learned from them before they were moved to test.",
+            len(known),
+            min(known),
+        )
     return [item for item in test if item.session not in known]
 
 
@@ -143,7 +168,11 @@ def look(path: Path, test: list[Item], new: set[str], device: torch.device) -> L
     for part in ("old", "new"):
         chosen = [i for i, item in enumerate(test) if (item.session in new) == (part == "new")]
         items[part], outcomes[part] = [test[i] for i in chosen], [seen[i] for i in chosen]
-        figures[part] = measure(outcomes[part], threshold) | {"false_boxes": false_alarms(outcomes[part], threshold)} if chosen else None
+        figures[part] = (
+            measure(outcomes[part], threshold) | {"false_boxes": false_alarms(outcomes[part], threshold)}
+            if chosen
+            else None
+        )
     return Looked(items, outcomes, figures, threshold)
 
 
@@ -169,7 +198,10 @@ def change(before: Looked, after: Looked, part: str) -> dict | None:
 def answer(told: dict[str, Looked], changes: dict[str, dict | None]) -> list[str]:
     """What the new pictures brought, what was forgotten, and which of the two ways was better: sentences that follow from the figures."""
     sentences = []
-    words = {"new": ("It is better on new sessions", "It is worse on new sessions"), "old": ("Nothing was forgotten, on the contrary", "Some was forgotten")}
+    words = {
+        "new": ("It is better on new sessions", "It is worse on new sessions"),
+        "old": ("Nothing was forgotten, on the contrary", "Some was forgotten"),
+    }
     for part, (better, worse) in words.items():
         gap = changes[part]
         if gap is None:
@@ -177,18 +209,33 @@ def answer(told: dict[str, Looked], changes: dict[str, dict | None]) -> list[str
             continue
         sessions = f"{gap['sessions']} {part} test session{'s' * (gap['sessions'] > 1)}"
         if gap["low"] is None:
-            sentences.append(f"So few {part} test sessions do not allow to tell: AP50-95 {signed(gap['ap50_95'])} on {sessions}; {FEWEST_SESSIONS} are needed.")
+            sentences.append(
+                f"So few {part} test sessions do not allow to tell: AP50-95 {signed(gap['ap50_95'])} on {sessions}; {FEWEST_SESSIONS} are needed."
+            )
             continue
         hardly = abs(gap["ap50_95"]) < HARDLY
-        word = (better if gap["low"] > 0 else worse) + ", but hardly" * hardly if gap["low"] > 0 or gap["high"] < 0 else "No difference can be told"
+        word = (
+            (better if gap["low"] > 0 else worse) + ", but hardly" * hardly
+            if gap["low"] > 0 or gap["high"] < 0
+            else "No difference can be told"
+        )
         gain, low, high = (signed(gap[key], 3 if hardly else 2) for key in ("ap50_95", "low", "high"))
         sentences.append(f"{word}: AP50-95 {gain} on {sessions} (95 % interval {low} to {high}).")
     parts = [part for part in ("old", "new") if changes[part]]
-    means = {name: float(np.mean([told[name].figures[part]["ap50_95"] for part in parts])) for name in ("after", "coco")} if parts else {}
+    means = (
+        {
+            name: float(np.mean([told[name].figures[part]["ap50_95"] for part in parts]))
+            for name in ("after", "coco")
+        }
+        if parts
+        else {}
+    )
     if means:
         close = ", too little to choose by" if abs(means["after"] - means["coco"]) < 0.02 else ""
         over = "" if len(parts) == 1 else ", mean of old and new sessions"
-        sentences.append(f"After as many steps, AP50-95 is {means['after']:.2f} from this model and {means['coco']:.2f} from COCO{close}{over}.")
+        sentences.append(
+            f"After as many steps, AP50-95 is {means['after']:.2f} from this model and {means['coco']:.2f} from COCO{close}{over}."
+        )
     return sentences
 
 
@@ -203,7 +250,16 @@ def _without_vectors(told: dict[str, Looked], part: str) -> str:
 
 def write(settings: RetrainSettings, result: dict, told: dict[str, Looked]) -> None:
     """results.json and the page."""
-    rows = [("", *(f"{name}, {part} sessions" for part in ("old", "new") for name in ("AP50-95", "AP50", "found", "false boxes")))]
+    rows = [
+        (
+            "",
+            *(
+                f"{name}, {part} sessions"
+                for part in ("old", "new")
+                for name in ("AP50-95", "AP50", "found", "false boxes")
+            ),
+        )
+    ]
     for name, words in NAMES.items():
         cells = []
         for part in ("old", "new"):
@@ -211,11 +267,24 @@ def write(settings: RetrainSettings, result: dict, told: dict[str, Looked]) -> N
             if figures is None:
                 cells += ["-"] * 4
             else:
-                found = "-" if figures["recall"] is None else f"{round(figures['recall'] * figures['boxes'])} of {figures['boxes']}"
+                found = (
+                    "-"
+                    if figures["recall"] is None
+                    else f"{round(figures['recall'] * figures['boxes'])} of {figures['boxes']}"
+                )
                 cells += [_show(figures["ap50_95"]), _show(figures["ap50"]), found, figures["false_boxes"]]
         rows.append((words, *cells))
-    asked = {key: value for key, value in asdict(settings).items() if value not in (None, (), "auto") and key not in ("model", "new")}
-    words = ["vector-tl", "retrain", settings.model, *(word for key, value in asked.items() for word in (f"--{key.replace('_', '-')}", str(value)))]
+    asked = {
+        key: value
+        for key, value in asdict(settings).items()
+        if value not in (None, (), "auto") and key not in ("model", "new")
+    }
+    words = [
+        "vector-tl",
+        "retrain",
+        settings.model,
+        *(word for key, value in asked.items() for word in (f"--{key.replace('_', '-')}", str(value))),
+    ]
     how = (
         f"{result['steps']} batches of {settings.batch_size} each, on old and new sessions together. New: {', '.join(result['new_sessions'])}. "
         f"Again: {shlex.join(words + ['--new'] * bool(settings.new) + list(settings.new))}"
@@ -243,10 +312,19 @@ def _changed(told: dict[str, Looked], part: str) -> str:
             break
         boxes = [(one.boxes_xyxy, pages.WHITE)] + [
             (looked.predicted_xyxy[looked.scores > threshold], COLORS[name])
-            for name, looked, threshold in (("before", one, before.threshold), ("after", other, after.threshold))
+            for name, looked, threshold in (
+                ("before", one, before.threshold),
+                ("after", other, after.threshold),
+            )
         ]
         picture = cv2.resize(item.picture(), KEPT_WH, interpolation=cv2.INTER_AREA)
-        shown.append(pages.picture(picture, boxes, f"{item.session}/{item.name}: {'better' if gap > 0 else 'worse'} by {size:.2f}"))
+        shown.append(
+            pages.picture(
+                picture,
+                boxes,
+                f"{item.session}/{item.name}: {'better' if gap > 0 else 'worse'} by {size:.2f}",
+            )
+        )
     if not shown:
         return ""
     note = "By the score of the box on each Vector, less the scores of boxes on none. White: the label; grey: before; green: after."
@@ -270,16 +348,31 @@ def _claim(settings: RetrainSettings, new: set[str]) -> None:
         UserError: it holds models that were made otherwise, or files that no retraining wrote.
     """
     model = checkpoint.resolve(settings.model)
-    same = replace(settings, model=str(model.resolve()), out=Path(), threads=None, device="", new=tuple(sorted(new)))
-    own = {key: str(value.resolve() if isinstance(value, Path) else value) for key, value in asdict(same).items() if key != "out"}
-    own |= {"contents of its model": hashlib.sha256(model.read_bytes()).hexdigest(), "digest": digest(settings.data)}
+    same = replace(
+        settings, model=str(model.resolve()), out=Path(), threads=None, device="", new=tuple(sorted(new))
+    )
+    own = {
+        key: str(value.resolve() if isinstance(value, Path) else value)
+        for key, value in asdict(same).items()
+        if key != "out"
+    }
+    own |= {
+        "contents of its model": hashlib.sha256(model.read_bytes()).hexdigest(),
+        "digest": digest(settings.data),
+    }
     path = settings.out / "retrain.json"
     refuse_foreign(settings.out, path.name, ("after.*", "coco.*", "index.html", "results.json"))
-    begun = any((settings.out / name).with_suffix(suffix).exists() for name in ("after", "coco") for suffix in (checkpoint.SUFFIX, ".resume"))
+    begun = any(
+        (settings.out / name).with_suffix(suffix).exists()
+        for name in ("after", "coco")
+        for suffix in (checkpoint.SUFFIX, ".resume")
+    )
     if path.exists() and begun:
         before = json.loads(path.read_text())
         changed = [key for key in own if before.get(key) != own[key]]
         if changed:
-            raise UserError(f"{settings.out} holds a retraining with another {', '.join(changed)}; name another --out.")
+            raise UserError(
+                f"{settings.out} holds a retraining with another {', '.join(changed)}; name another --out."
+            )
     else:
         write_atomic(path, json.dumps(own, indent=1))

@@ -58,7 +58,9 @@ def look(moments: Iterable[T], detectors: list, picture_of, **asked) -> Iterator
     try:
         for moment in moments:
             picture = picture_of(moment)
-            pending.append((moment, [pools[id(detector)].submit(detector, picture, **asked) for detector in detectors]))
+            pending.append(
+                (moment, [pools[id(detector)].submit(detector, picture, **asked) for detector in detectors])
+            )
             if len(pending) > AHEAD:
                 first, futures = pending.popleft()
                 yield first, [future.result() for future in futures]

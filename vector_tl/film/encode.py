@@ -30,11 +30,19 @@ class FilmWriter:
         self.path, self.frames, self._tick = Path(path), 0, 1 / fps
         self._part = None
         mbps = MOST_MBPS * max(1.0, size_wh[0] * size_wh[1] / (1280 * 720))
-        options = {"crf": "21", "preset": "veryfast", "profile": "high", "g": str(max(1, round(KEY_FRAME_S * fps))), "flags": "+cgop"}
+        options = {
+            "crf": "21",
+            "preset": "veryfast",
+            "profile": "high",
+            "g": str(max(1, round(KEY_FRAME_S * fps))),
+            "flags": "+cgop",
+        }
         options |= {"maxrate": f"{mbps:.2f}M", "bufsize": f"{2 * mbps:.2f}M"}
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(dir=self.path.parent, prefix=f".{self.path.name}.", suffix=".part")
+            handle, name = tempfile.mkstemp(
+                dir=self.path.parent, prefix=f".{self.path.name}.", suffix=".part"
+            )
             os.close(handle)
             self._part = Path(name)
             self._container = av.open(name, "w", format="mp4", options={"movflags": "+faststart"})
@@ -49,7 +57,9 @@ class FilmWriter:
 
     def write(self, picture_rgb: np.ndarray) -> None:
         """Add one frame (H, W, 3) of the film's size."""
-        frame = av.VideoFrame.from_ndarray(picture_rgb, format="rgb24").reformat(format="yuv420p", dst_colorspace=Colorspace.ITU709)
+        frame = av.VideoFrame.from_ndarray(picture_rgb, format="rgb24").reformat(
+            format="yuv420p", dst_colorspace=Colorspace.ITU709
+        )
         frame.pts, frame.time_base = self.frames, self._tick
         self.frames += 1
         self._mux(frame)
@@ -80,7 +90,9 @@ class FilmWriter:
             raise self._cannot_write(error) from error
 
     def _cannot_write(self, error: Exception) -> UserError:
-        return UserError(f"Cannot write the film {self.path}: {getattr(error, 'strerror', None) or error}. Free some space or choose another place.")
+        return UserError(
+            f"Cannot write the film {self.path}: {getattr(error, 'strerror', None) or error}. Free some space or choose another place."
+        )
 
 
 class EncodingThread:
@@ -130,10 +142,15 @@ class EncodingThread:
 def write_still(path: Path, picture_rgb: np.ndarray) -> None:
     """A picture as PNG or JPEG, by the path's suffix."""
     options = [cv2.IMWRITE_JPEG_QUALITY, 92] if path.suffix.lower() != ".png" else []
-    write_atomic(path, cv2.imencode(path.suffix.lower(), cv2.cvtColor(picture_rgb, cv2.COLOR_RGB2BGR), options)[1].tobytes())
+    write_atomic(
+        path,
+        cv2.imencode(path.suffix.lower(), cv2.cvtColor(picture_rgb, cv2.COLOR_RGB2BGR), options)[1].tobytes(),
+    )
 
 
-def write_gif(film: Path, path: Path, start_s: float = 0.0, end_s: float | None = None, most_bytes: int = GIF_BYTES) -> dict:
+def write_gif(
+    film: Path, path: Path, start_s: float = 0.0, end_s: float | None = None, most_bytes: int = GIF_BYTES
+) -> dict:
     """The last `GIF_S` seconds of a film between two times as a GIF of at most `most_bytes`, smaller and slower until it fits.
 
     Returns:
@@ -156,15 +173,24 @@ def write_gif(film: Path, path: Path, start_s: float = 0.0, end_s: float | None 
             data = Path(name).read_bytes()
             if len(data) <= most_bytes:
                 write_atomic(path, data)
-                return {"bytes": len(data), "size_wh": list(size_wh), "fps": round(fps, 3), "seconds": round(frames / fps, 3)}
+                return {
+                    "bytes": len(data),
+                    "size_wh": list(size_wh),
+                    "fps": round(fps, 3),
+                    "seconds": round(frames / fps, 3),
+                }
     except (OSError, av.FFmpegError) as error:
-        raise UserError(f"Cannot write the GIF {path}: {getattr(error, 'strerror', None) or error}.") from error
+        raise UserError(
+            f"Cannot write the GIF {path}: {getattr(error, 'strerror', None) or error}."
+        ) from error
     finally:
         Path(name).unlink(missing_ok=True)
     raise UserError(f"The GIF {path} stays above {most_bytes / 1e6:g} MB at its smallest; leave out --gif.")
 
 
-def _gif(film: Path, path: Path, begin_s: float, end_s: float, width: int, fps: float) -> tuple[tuple[int, int], int]:
+def _gif(
+    film: Path, path: Path, begin_s: float, end_s: float, width: int, fps: float
+) -> tuple[tuple[int, int], int]:
     """One try, through FFmpeg's filters: one palette for all frames, and only what changes is stored."""
     with av.open(str(film)) as source, av.open(str(path), "w", format="gif", options={"loop": "0"}) as target:
         video = source.streams.video[0]
@@ -173,7 +199,11 @@ def _gif(film: Path, path: Path, begin_s: float, end_s: float, width: int, fps: 
         nodes = [
             graph.add_buffer(template=video), graph.add("fps", f"{fps:g}"), graph.add("scale", f"{wide}:{high}:flags=area"), graph.add("split"),
         ]  # fmt: skip
-        palette, use, sink = graph.add("palettegen", "max_colors=160:stats_mode=full"), graph.add("paletteuse", "dither=none:diff_mode=rectangle"), None
+        palette, use, sink = (
+            graph.add("palettegen", "max_colors=160:stats_mode=full"),
+            graph.add("paletteuse", "dither=none:diff_mode=rectangle"),
+            None,
+        )
         sink = graph.add("buffersink")
         for first, second in zip(nodes, nodes[1:]):
             first.link_to(second)

@@ -31,7 +31,13 @@ def film(settings: FilmSettings, left=None, right=None, also: tuple = ()) -> dic
     """
     settings.check()
     folder = settings.report_folder
-    for path in (settings.out, *settings.singles_paths, settings.poster, settings.gif, folder / "index.html" if folder else None):
+    for path in (
+        settings.out,
+        *settings.singles_paths,
+        settings.poster,
+        settings.gif,
+        folder / "index.html" if folder else None,
+    ):
         if path is not None:
             refuse_existing(path, settings.overwrite)
     footage = open_footage(settings.input)
@@ -44,7 +50,9 @@ def film(settings: FilmSettings, left=None, right=None, also: tuple = ()) -> dic
         result["poster"] = str(settings.poster)
     if settings.gif is not None:
         begin_s = result["cards_s"][0] if settings.cards else 0.0
-        result["gif"] = {"file": str(settings.gif)} | write_gif(settings.out, settings.gif, begin_s, begin_s + result["seconds"])
+        result["gif"] = {"file": str(settings.gif)} | write_gif(
+            settings.out, settings.gif, begin_s, begin_s + result["seconds"]
+        )
     if folder is not None:
         from vector_tl.film.run_page import film_page
 
@@ -62,9 +70,13 @@ def _detectors(settings: FilmSettings, left, right, also: tuple) -> list:
     """Those given, and the others loaded by name; one model named twice is loaded once."""
     given = [left, right, *(also or [None] * len(settings.also))]
     wanted = [settings.left, settings.right, *settings.also]
-    missing = list(dict.fromkeys(name for name, detector in zip(wanted, given, strict=True) if detector is None))
+    missing = list(
+        dict.fromkeys(name for name, detector in zip(wanted, given, strict=True) if detector is None)
+    )
     loaded = dict(zip(missing, load_side_by_side(missing, settings.device), strict=True)) if missing else {}
-    return [loaded[name] if detector is None else detector for name, detector in zip(wanted, given, strict=True)]
+    return [
+        loaded[name] if detector is None else detector for name, detector in zip(wanted, given, strict=True)
+    ]
 
 
 def load_side_by_side(names: list[str], device: str) -> list:

@@ -11,12 +11,12 @@ import av
 import cv2
 import numpy as np
 
+from vector_tl.data.dataset import decode
 from vector_tl.data.inputs import open_video, upright
-from vector_tl.errors import UserError
 from vector_tl.data.recording import is_recording, read_recording
 from vector_tl.data.schemas import CAMERA
 from vector_tl.data.sidecar_labels import boxes_in_pixels, label_of_frame, label_of_picture, labels_beside
-from vector_tl.data.dataset import decode
+from vector_tl.errors import UserError
 
 log = logging.getLogger("vector_tl.film")
 PICTURES_FPS = Fraction(2)
@@ -52,7 +52,9 @@ def open_footage(source: Path) -> Footage:
     """
     source = Path(source)
     if not source.exists():
-        raise UserError(f"There is no {source}; give a recording, a video, a folder of pictures or a picture.")
+        raise UserError(
+            f"There is no {source}; give a recording, a video, a folder of pictures or a picture."
+        )
     if source.is_dir():
         return _folder(source)
     if is_recording(source):
@@ -60,7 +62,13 @@ def open_footage(source: Path) -> Footage:
     picture = decode(source.read_bytes()) if source.stat().st_size < 200 * 2**20 else None
     if picture is not None:
         truth = boxes_in_pixels(label_of_picture(source), picture)
-        return Footage(source, PICTURES_FPS, lambda: iter([Shown(0.0, picture, source.name, truth)]), float(1 / PICTURES_FPS), "picture")
+        return Footage(
+            source,
+            PICTURES_FPS,
+            lambda: iter([Shown(0.0, picture, source.name, truth)]),
+            float(1 / PICTURES_FPS),
+            "picture",
+        )
     return _video(source)
 
 
@@ -115,7 +123,9 @@ class Pacer:
         self._start_s += max(0.0, t_s - self._last_s - LONGEST_PAUSE_S)
         self._last_s = t_s
         due, following = (t_s - self._start_s) * self._fps, self._slot + 1
-        slot = following if abs(due - following) < 1 - 1e-6 or (self._every and due < following) else round(due)
+        slot = (
+            following if abs(due - following) < 1 - 1e-6 or (self._every and due < following) else round(due)
+        )
         if slot <= self._slot:
             return None
         self._slot = slot
@@ -124,7 +134,9 @@ class Pacer:
 
 def _recording(path: Path) -> Footage:
     recording = read_recording(path)
-    times_s = camera_times_s([(t_s, message["robot_time_ms"] / 1000) for _, t_s, message in recording.messages(only=CAMERA)])
+    times_s = camera_times_s(
+        [(t_s, message["robot_time_ms"] / 1000) for _, t_s, message in recording.messages(only=CAMERA)]
+    )
     if not times_s:
         raise UserError(f"{path} holds no camera frames; record again with: vector-tl find --record FILE")
 
@@ -136,7 +148,11 @@ def _recording(path: Path) -> Footage:
             if picture is None:
                 log.warning("%s: frame %d cannot be read and is left out", path, frame.index)
                 continue
-            truth = frame.truth_xyxy if labels is None else boxes_in_pixels(label_of_frame(labels, frame.index), picture)
+            truth = (
+                frame.truth_xyxy
+                if labels is None
+                else boxes_in_pixels(label_of_frame(labels, frame.index), picture)
+            )
             yield Shown(times_s[frame.index], picture, line, truth)
         if recording.note:
             log.warning("%s", recording.note)
@@ -152,10 +168,18 @@ def _video(path: Path) -> Footage:
         with open_video(path) as container:
             stream = container.streams.video[0]
             rate = stream.average_rate or stream.guessed_rate
-            seconds = float(stream.duration * stream.time_base) if stream.duration else container.duration / av.time_base if container.duration else None
+            seconds = (
+                float(stream.duration * stream.time_base)
+                if stream.duration
+                else container.duration / av.time_base
+                if container.duration
+                else None
+            )
             next(container.decode(video=0))
     except (av.FFmpegError, ValueError, StopIteration, OSError) as error:
-        raise UserError(f"{path} is no recording, picture or video that can be read; convert it, for instance to MP4.") from error
+        raise UserError(
+            f"{path} is no recording, picture or video that can be read; convert it, for instance to MP4."
+        ) from error
 
     def pictures() -> Iterator[Shown]:
         with open_video(path) as container:
@@ -167,11 +191,18 @@ def _video(path: Path) -> Footage:
                 except StopIteration:
                     return
                 except av.FFmpegError as error:
-                    log.warning("%s is damaged after frame %d (%s); what comes before it was read", path, index, error)
+                    log.warning(
+                        "%s is damaged after frame %d (%s); what comes before it was read", path, index, error
+                    )
                     return
                 t_s = frame.time if frame.time is not None else index / float(rate or 25)
                 picture = upright(frame)
-                yield Shown(t_s, picture, "", None if labels is None else boxes_in_pixels(label_of_frame(labels, index), picture))
+                yield Shown(
+                    t_s,
+                    picture,
+                    "",
+                    None if labels is None else boxes_in_pixels(label_of_frame(labels, index), picture),
+                )
                 index += 1
 
     labels = labels_beside(path)
@@ -179,7 +210,9 @@ def _video(path: Path) -> Footage:
 
 
 def _folder(folder: Path) -> Footage:
-    names = sorted((path for path in folder.rglob("*") if path.is_file() and not path.name.startswith(".")), key=_natural)
+    names = sorted(
+        (path for path in folder.rglob("*") if path.is_file() and not path.name.startswith(".")), key=_natural
+    )
     readable = [path for path in names if cv2.haveImageReader(str(path))]
     if not readable:
         raise UserError(f"There is no picture in {folder}; give a folder of JPEG or PNG files.")
@@ -190,11 +223,20 @@ def _folder(folder: Path) -> Footage:
             if picture is None:
                 log.warning("%s cannot be read and is left out", path)
                 continue
-            yield Shown(float(index / PICTURES_FPS), picture, path.name, boxes_in_pixels(label_of_picture(path), picture))
+            yield Shown(
+                float(index / PICTURES_FPS),
+                picture,
+                path.name,
+                boxes_in_pixels(label_of_picture(path), picture),
+            )
 
     return Footage(folder, PICTURES_FPS, pictures, float(len(readable) / PICTURES_FPS), "folder")
 
 
 def _natural(path: Path) -> list:
     """picture2 before picture10."""
-    return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in re.split(r"(\d+)", str(path).lower()) if part]
+    return [
+        (0, int(part), "") if part.isdigit() else (1, 0, part)
+        for part in re.split(r"(\d+)", str(path).lower())
+        if part
+    ]

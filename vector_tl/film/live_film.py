@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
+from vector_tl.data.dataset import decode
 from vector_tl.errors import UserError
 from vector_tl.film.cards import END_S, end_card
 from vector_tl.film.encode import FilmWriter
@@ -25,7 +26,6 @@ from vector_tl.film.footage import Pacer
 from vector_tl.film.reel import captions, model_line
 from vector_tl.film.stage import THEMES, Stage, plan_frame
 from vector_tl.film.tally import Seen, Tally
-from vector_tl.data.dataset import decode
 from vector_tl.robot.base import Frame
 
 log = logging.getLogger("vector_tl.film")
@@ -54,16 +54,35 @@ class LiveFilm:
         UserError: no such model.
     """
 
-    def __init__(self, path: Path, left: str, detector, threshold: float, fps: float, device: str = "auto", patient: bool = False):
+    def __init__(
+        self,
+        path: Path,
+        left: str,
+        detector,
+        threshold: float,
+        fps: float,
+        device: str = "auto",
+        patient: bool = False,
+    ):
         from vector_tl.nets.checkpoint import resolve
 
         self.line, self.dropped, self.result, self._path, self._patient = "", 0, {}, path, patient
         mine = {word: getattr(detector, word, None) for word in ("name", "arch", "init")}
-        told = {"path": str(path), "left": str(resolve(left)), "right": mine, "threshold": threshold, "fps": fps, "device": device}
+        told = {
+            "path": str(path),
+            "left": str(resolve(left)),
+            "right": mine,
+            "threshold": threshold,
+            "fps": fps,
+            "device": device,
+        }
         self._waiting: queue.Queue = queue.Queue(MOST_WAITING)
         # a session of its own: Ctrl-C is for the finder, the film is finished when its pipe ends, however that comes
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "vector_tl.film.live_film", json.dumps(told)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
+            [sys.executable, "-m", "vector_tl.film.live_film", json.dumps(told)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
         )
         self._give_way(True)
         self._thread = threading.Thread(target=self._hand_over, name="live film", daemon=True)
@@ -122,8 +141,18 @@ def shoot(told: dict, pipe) -> dict:
     left, mine = load(told["left"], told["device"]), type("Finder", (), told["right"])
     fps = Fraction(told["fps"]).limit_denominator(1001)
     theme, colors = THEMES["dark"], [0, 1]
-    names = [(caption, model_line(detector, told["threshold"])) for caption, detector in zip(captions([left, mine]), (left, mine), strict=True)]
-    pacer, tallies, stage, writer, waiting, at = Pacer(fps, every=True), [Tally(), Tally()], None, None, None, 0
+    names = [
+        (caption, model_line(detector, told["threshold"]))
+        for caption, detector in zip(captions([left, mine]), (left, mine), strict=True)
+    ]
+    pacer, tallies, stage, writer, waiting, at = (
+        Pacer(fps, every=True),
+        [Tally(), Tally()],
+        None,
+        None,
+        None,
+        0,
+    )
     try:
         while (moment := _next(pipe)) is not None:
             t_s, jpeg, boxes_xyxy, scores, line = moment
@@ -132,7 +161,10 @@ def shoot(told: dict, pipe) -> dict:
                 continue
             if stage is None:
                 plan = plan_frame((picture.shape[1], picture.shape[0]))
-                stage, writer = Stage(plan, theme, names, colors, round(EXPECTED_S * fps)), FilmWriter(Path(told["path"]), fps, plan.size_wh)
+                stage, writer = (
+                    Stage(plan, theme, names, colors, round(EXPECTED_S * fps)),
+                    FilmWriter(Path(told["path"]), fps, plan.size_wh),
+                )
             for _ in range(slot - at if waiting is not None else 0):
                 writer.write(waiting)
             found = left(picture, threshold=told["threshold"])
@@ -143,7 +175,14 @@ def shoot(told: dict, pipe) -> dict:
         if writer is None:
             raise UserError("no frame came")
         writer.write(waiting)
-        card = end_card(stage.plan.size_wh, theme, names, [theme.colors[index] for index in colors], tallies, "made while the robot ran")
+        card = end_card(
+            stage.plan.size_wh,
+            theme,
+            names,
+            [theme.colors[index] for index in colors],
+            tallies,
+            "made while the robot ran",
+        )
         for _ in range(round(END_S * fps)):
             writer.write(card)
         writer.close()
@@ -151,7 +190,12 @@ def shoot(told: dict, pipe) -> dict:
         if writer is not None:
             writer.abandon()
         raise
-    told = {"film": told["path"], "frames": at + 1, "fps": round(float(fps), 3), "size_wh": list(stage.plan.size_wh)}
+    told = {
+        "film": told["path"],
+        "frames": at + 1,
+        "fps": round(float(fps), 3),
+        "size_wh": list(stage.plan.size_wh),
+    }
     return told | {"seconds": round(float((at + 1) / fps), 3), "cards_s": [0, END_S]}
 
 

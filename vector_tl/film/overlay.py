@@ -49,7 +49,11 @@ def pane(
     scale = min(pane_wh[0] / width, pane_wh[1] / height)
     inner_wh = max(round(width * scale), 1), max(round(height * scale), 1)
     left, top = (pane_wh[0] - inner_wh[0]) // 2, (pane_wh[1] - inner_wh[1]) // 2
-    fitted = cv2.resize(picture_rgb, inner_wh, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR) if scale != 1 else picture_rgb
+    fitted = (
+        cv2.resize(picture_rgb, inner_wh, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+        if scale != 1
+        else picture_rgb
+    )
     if inner_wh == tuple(pane_wh):
         canvas = fitted.copy() if fitted is picture_rgb else fitted
     else:
@@ -67,7 +71,14 @@ def pane(
         ink = RED if false else color
         cv2.rectangle(canvas, (x1, y1), (x2 - 1, y2 - 1), DARK, thick + 2)
         cv2.rectangle(canvas, (x1, y1), (x2 - 1, y2 - 1), ink, thick)
-        tag(canvas, f"{scores[index]:.2f}" + (" false" if false else " hit" if hits is not None else ""), x1, y1, ink, size)
+        tag(
+            canvas,
+            f"{scores[index]:.2f}" + (" false" if false else " hit" if hits is not None else ""),
+            x1,
+            y1,
+            ink,
+            size,
+        )
     return canvas
 
 
@@ -99,7 +110,16 @@ def tag(canvas: np.ndarray, words: str, x: int, y: int, color: Color, size: int)
     _blend(canvas, glyphs, x + 5, y + 3, DARK)
 
 
-def text(canvas: np.ndarray, words: str, x: int, y_middle: int, color: Color, size: int, align: str = "left", most_px: int | None = None) -> None:
+def text(
+    canvas: np.ndarray,
+    words: str,
+    x: int,
+    y_middle: int,
+    color: Color,
+    size: int,
+    align: str = "left",
+    most_px: int | None = None,
+) -> None:
     """A line of text at `x` (its left end, right end or middle, as `align` says); smaller, and at last cut, where it is wider than `most_px`."""
     if not words:
         return

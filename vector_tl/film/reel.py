@@ -32,7 +32,10 @@ class Reel:
         self.settings, self.footage, self.detectors = settings, footage, detectors
         self.fps = Fraction(settings.fps).limit_denominator(1001) if settings.fps else footage.fps
         self.captions = captions(detectors)
-        self.names = [(caption, model_line(detector, settings.threshold)) for caption, detector in zip(self.captions, detectors, strict=True)]
+        self.names = [
+            (caption, model_line(detector, settings.threshold))
+            for caption, detector in zip(self.captions, detectors, strict=True)
+        ]
         self.tallies = [Tally() for _ in detectors]
         self.frames, self.size_wh, self.poster = 0, (0, 0), None
         self._poster_worth = -1.0
@@ -52,7 +55,9 @@ class Reel:
         at = 0
         with ExitStack() as cleaning:
             moments = cleaning.enter_context(closing(ahead(self._placed())))
-            looked = cleaning.enter_context(closing(look(moments, self.detectors, lambda placed: placed[1].picture_rgb, **asked)))
+            looked = cleaning.enter_context(
+                closing(look(moments, self.detectors, lambda placed: placed[1].picture_rgb, **asked))
+            )
             for (slot, moment), found in looked:
                 if not self._stages:
                     self._set_up(moment, cleaning)
@@ -61,7 +66,11 @@ class Reel:
                 self._show(slot, moment, found)
                 if time.monotonic() - told_s > TELL_S:
                     told_s = time.monotonic()
-                    print(f"film: {slot / float(self.fps):.0f} s done in {told_s - started_s:.0f} s", file=sys.stderr, flush=True)
+                    print(
+                        f"film: {slot / float(self.fps):.0f} s done in {told_s - started_s:.0f} s",
+                        file=sys.stderr,
+                        flush=True,
+                    )
             if not self._stages:
                 raise UserError(f"No picture in {self.footage.source} can be read; nothing was written.")
             self._write(1)
@@ -74,13 +83,22 @@ class Reel:
     def result(self) -> dict:
         """The result, as the JSON of `vector-tl film --json`."""
         settings, seconds = self.settings, round(self.frames / float(self.fps), 3)
-        result = {"film": str(settings.out), "frames": self.frames, "fps": round(float(self.fps), 3), "size_wh": list(self.size_wh), "seconds": seconds}
+        result = {
+            "film": str(settings.out),
+            "frames": self.frames,
+            "fps": round(float(self.fps), 3),
+            "size_wh": list(self.size_wh),
+            "seconds": seconds,
+        }
         if settings.cards:
             result["cards_s"] = [round(self._card_frames(s) / float(self.fps), 3) for s in (TITLE_S, END_S)]
         if settings.singles:
             result["singles"] = [str(path) for path in settings.singles_paths]
         sides = zip(settings.sides, self.detectors, self.captions, self.tallies, strict=True)
-        result["models"] = [{"side": s, "model": str(getattr(d, "name", "?")), "caption": c} | t.figures() for s, d, c, t in sides]
+        result["models"] = [
+            {"side": s, "model": str(getattr(d, "name", "?")), "caption": c} | t.figures()
+            for s, d, c, t in sides
+        ]
         return result
 
     def _placed(self) -> Iterator[tuple[int, Shown]]:
@@ -96,10 +114,14 @@ class Reel:
         settings, everyone = self.settings, list(range(len(self.detectors)))
         height, width = first.picture_rgb.shape[:2]
         expected = round((self.footage.seconds or 60.0) * self.fps)
-        casts = [(settings.out, everyone)] + [(path, [index]) for index, path in enumerate(settings.singles_paths)]
+        casts = [(settings.out, everyone)] + [
+            (path, [index]) for index, path in enumerate(settings.singles_paths)
+        ]
         for path, cast in casts:
             plan = plan_frame((width, height), len(cast), settings.shape, settings.width)
-            self._stages.append(Stage(plan, self._theme, [self.names[index] for index in cast], cast, expected))
+            self._stages.append(
+                Stage(plan, self._theme, [self.names[index] for index in cast], cast, expected)
+            )
             writer = EncodingThread(FilmWriter(path, self.fps, plan.size_wh))
             cleaning.push(lambda kind, *_, writer=writer: writer.abandon() if kind else None)
             self._writers.append(writer)
@@ -107,7 +129,14 @@ class Reel:
         if settings.cards:
             foot = f"the same camera frames for {'both' if len(everyone) == 2 else 'all'}: {self.footage.source.name}"
             for stage, writer, (_, cast) in zip(self._stages, self._writers, casts, strict=True):
-                card = title_card(stage.plan.size_wh, self._theme, settings.title, [self.names[i] for i in cast], [self._theme.colors[i] for i in cast], foot)
+                card = title_card(
+                    stage.plan.size_wh,
+                    self._theme,
+                    settings.title,
+                    [self.names[i] for i in cast],
+                    [self._theme.colors[i] for i in cast],
+                    foot,
+                )
                 writer.write(card, self._card_frames(TITLE_S))
 
     def _show(self, slot: int, moment: Shown, found: list) -> None:
@@ -118,9 +147,13 @@ class Reel:
         for tally, what in zip(self.tallies, seen, strict=True):
             tally.add(t_s, what)
         self._waiting = []
-        for stage, cast in zip(self._stages, [range(len(seen)), *([index] for index in range(len(seen)))], strict=False):
+        for stage, cast in zip(
+            self._stages, [range(len(seen)), *([index] for index in range(len(seen)))], strict=False
+        ):
             mine, tallies = [seen[i] for i in cast], [self.tallies[i] for i in cast]
-            self._waiting.append(stage.draw(slot, moment.picture_rgb, mine, tallies, moment.line, f"{t_s:.1f} s"))
+            self._waiting.append(
+                stage.draw(slot, moment.picture_rgb, mine, tallies, moment.line, f"{t_s:.1f} s")
+            )
         worth = _telling(seen, size_wh)
         if worth > self._poster_worth:
             self._poster_worth, self.poster = worth, self._waiting[0]
@@ -135,7 +168,9 @@ class Reel:
         foot = f"{pictures} frames, the same for {'both' if len(self.detectors) == 2 else 'all'}"
         for stage, writer, cast in zip(self._stages, self._writers, casts, strict=False):
             names, colors = [self.names[i] for i in cast], [self._theme.colors[i] for i in cast]
-            card = end_card(stage.plan.size_wh, self._theme, names, colors, [self.tallies[i] for i in cast], foot)
+            card = end_card(
+                stage.plan.size_wh, self._theme, names, colors, [self.tallies[i] for i in cast], foot
+            )
             writer.write(card, self._card_frames(END_S))
 
     def _card_frames(self, seconds: float) -> int:
@@ -144,9 +179,15 @@ class Reel:
 
 def captions(detectors: list) -> list[str]:
     """How detectors are called on a film: by what they began with; by name as well where that is the same."""
-    words = [{"scratch": "from scratch", "coco": "transfer"}.get(str(getattr(detector, "init", "")), "transfer") for detector in detectors]
+    words = [
+        {"scratch": "from scratch", "coco": "transfer"}.get(str(getattr(detector, "init", "")), "transfer")
+        for detector in detectors
+    ]
     names = [str(getattr(detector, "name", "?")) for detector in detectors]
-    return [f"{word}: {name}" if words.count(word) > 1 and name != word else word for word, name in zip(words, names, strict=True)]
+    return [
+        f"{word}: {name}" if words.count(word) > 1 and name != word else word
+        for word, name in zip(words, names, strict=True)
+    ]
 
 
 def model_line(detector, threshold: float | None) -> str:

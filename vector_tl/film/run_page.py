@@ -32,10 +32,14 @@ class RunPage:
     settings: dict
     result: dict
     notes: list[str] = field(default_factory=list)
-    films: list[tuple[str, Path]] = field(default_factory=list)  # caption and file; the first one is shown large
+    films: list[tuple[str, Path]] = field(
+        default_factory=list
+    )  # caption and file; the first one is shown large
     before_s: float = 0.0  # of the first film, its title card
     models: list[dict] = field(default_factory=list)  # of each detector what is in the result
-    seen: list[tuple[str, list[float], list[float]]] = field(default_factory=list)  # caption, times in seconds, best scores
+    seen: list[tuple[str, list[float], list[float]]] = field(
+        default_factory=list
+    )  # caption, times in seconds, best scores
     story: Story | None = None
     seconds: float = 0.0
 
@@ -52,7 +56,9 @@ def write_run_page(folder: Path, page: RunPage) -> str:
         for _, film in page.films:
             names.append(_bring(film, folder))
     except OSError as error:
-        raise UserError(f"Cannot write {folder}: {error.strerror or error}. Free some space or choose another place.") from error
+        raise UserError(
+            f"Cannot write {folder}: {error.strerror or error}. Free some space or choose another place."
+        ) from error
     own = Path(__file__).parent / "page"
     sections = [
         *(f"<p class=note>{html.escape(note)}</p>" for note in page.notes), _films(page, names), _figures(page), _timelines(page), _events(page),
@@ -60,9 +66,14 @@ def write_run_page(folder: Path, page: RunPage) -> str:
     ]  # fmt: skip
     head = f"<meta charset=utf-8><meta name=viewport content='width=device-width'><title>{html.escape(page.title)}</title>"
     head += f"<style>{(own / 'run.css').read_text()}</style>"
-    body = f"<h1>{html.escape(page.title)}</h1><p class=soft>{html.escape(page.line)}</p>" + "\n".join(filter(None, sections))
+    body = f"<h1>{html.escape(page.title)}</h1><p class=soft>{html.escape(page.line)}</p>" + "\n".join(
+        filter(None, sections)
+    )
     script = f"<script>{(own / 'run.js').read_text()}</script>"
-    write_atomic(folder / "index.html", f"<!doctype html><html lang=en><head>{head}</head><body><main>{body}</main>{script}</body></html>\n")
+    write_atomic(
+        folder / "index.html",
+        f"<!doctype html><html lang=en><head>{head}</head><body><main>{body}</main>{script}</body></html>\n",
+    )
     return str(folder / "index.html")
 
 
@@ -71,7 +82,9 @@ def film_page(folder: Path, settings, result: dict, reel) -> str:
     story = read_story(settings.input) if reel.footage.kind == "recording" else None
     captions = [model["caption"] for model in result["models"]]
     films = [(" and ".join(captions) if len(captions) == 2 else ", ".join(captions), settings.out)]
-    films += [(f"{caption} alone", path) for caption, path in zip(captions, settings.singles_paths, strict=False)]
+    films += [
+        (f"{caption} alone", path) for caption, path in zip(captions, settings.singles_paths, strict=False)
+    ]
     page = RunPage(
         title=f"The same frames: {' and '.join(captions)}", line=f"{settings.input.name}, {_when(story)}", command=command_line("film", settings),
         settings={name: value for name, value in vars(settings).items() if name != "input"} | {"input": settings.input}, result=result, films=films,
@@ -87,7 +100,13 @@ def find_page(folder: Path, settings, result: dict, recording: Path, film: Path 
     """The page of `vector-tl find`, from its recording; with the film that was made on the way, if any."""
     story = read_story(recording)
     found = result.get("found")
-    reached = f"found after {result['time_to_found_s']:.1f} s" if found else "not found" if found is not None else "ended early"
+    reached = (
+        f"found after {result['time_to_found_s']:.1f} s"
+        if found
+        else "not found"
+        if found is not None
+        else "ended early"
+    )
     page = RunPage(
         title=f"A Vector looked for another one: {reached}", line=_when(story), command=command_line("find", settings),
         settings=dict(vars(settings)), result=result, films=[("side by side, while it ran", film)] if film else [],
@@ -108,7 +127,13 @@ def command_line(name: str, settings) -> list[str]:
         if value == option.default or value is None or value == ():
             continue
         flag = f"--{option.name.replace('_', '-')}"
-        options += [flag] if value is True else [flag, *map(str, value)] if isinstance(value, tuple) else [flag, str(value)]
+        options += (
+            [flag]
+            if value is True
+            else [flag, *map(str, value)]
+            if isinstance(value, tuple)
+            else [flag, str(value)]
+        )
     return words + options
 
 
@@ -158,7 +183,10 @@ def _films(page: RunPage, names: list[str]) -> str:
         return ""
     shown = [f'<video controls playsinline loop preload=metadata src="{html.escape(names[0])}"></video>']
     if len(names) > 1:
-        links = [f'<a href="{html.escape(name)}">{html.escape(caption)}</a>' for name, (caption, _) in zip(names[1:], page.films[1:], strict=True)]
+        links = [
+            f'<a href="{html.escape(name)}">{html.escape(caption)}</a>'
+            for name, (caption, _) in zip(names[1:], page.films[1:], strict=True)
+        ]
         shown.append(f"<p class=soft>Also: {', '.join(links)}</p>")
     return "".join(shown)
 
@@ -177,8 +205,16 @@ def _figures(page: RunPage) -> str:
             + "".join(f"<td>{_value(model.get(key))}</td>" for key in shown) + "</tr>"
             for model, color in zip(page.models, COLORS)
         )  # fmt: skip
-        parts.append(f"<div class=wide><table class=numbers><thead><tr><th></th>{head}</tr></thead><tbody>{rows}</tbody></table></div>")
-    run = page.story.result if page.story and page.story.result else page.result if "found" in page.result else {}
+        parts.append(
+            f"<div class=wide><table class=numbers><thead><tr><th></th>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
+        )
+    run = (
+        page.story.result
+        if page.story and page.story.result
+        else page.result
+        if "found" in page.result
+        else {}
+    )
     kept = {key: value for key, value in run.items() if key not in ("stages_ms", "report", "live")}
     if kept:
         parts.append(("<h3>The run</h3>" if len(parts) > 1 else "") + _rows(kept))
@@ -188,10 +224,17 @@ def _figures(page: RunPage) -> str:
 def _timelines(page: RunPage) -> str:
     if page.seconds <= 0 or not (page.seen or page.story):
         return ""
-    rows = [bars_html(f"{caption}: best score", times, best, page.seconds, color) for (caption, times, best), color in zip(page.seen, COLORS)]
+    rows = [
+        bars_html(f"{caption}: best score", times, best, page.seconds, color)
+        for (caption, times, best), color in zip(page.seen, COLORS)
+    ]
     if page.story:
         rows += [lane_html("what it did", page.story.modes, page.seconds)]
-        rows += [curves_html(title, unit, curves, page.seconds) for title, unit, curves in page.story.curves() if any(len(c[1]) for c in curves)]
+        rows += [
+            curves_html(title, unit, curves, page.seconds)
+            for title, unit, curves in page.story.curves()
+            if any(len(c[1]) for c in curves)
+        ]
     slider = f'<label class=soft>moment <input type=range min=0 max="{page.seconds:.3f}" step=0.1 value=0> <output>0.0 s</output></label>'
     axis = f"<div class=axis><span>0 s</span><span>{page.seconds / 2:.1f} s</span><span>{page.seconds:.1f} s</span></div>"
     attributes = f'class=timelines data-seconds="{page.seconds:.3f}" data-before="{page.before_s:.3f}"'
@@ -202,7 +245,8 @@ def _events(page: RunPage) -> str:
     if not page.story or not page.story.events:
         return ""
     lines = "".join(
-        f'<li><button type=button data-s="{t_s:.2f}"><time>{t_s:.1f} s</time> {html.escape(line)}</button></li>' for t_s, line in page.story.events
+        f'<li><button type=button data-s="{t_s:.2f}"><time>{t_s:.1f} s</time> {html.escape(line)}</button></li>'
+        for t_s, line in page.story.events
     )
     return f"<h2>Log</h2><ol class=events>{lines}</ol>"
 
@@ -217,7 +261,10 @@ def _table(title: str, values: dict) -> str:
 
 
 def _rows(values: dict) -> str:
-    rows = "".join(f"<tr><th scope=row>{html.escape(str(key).replace('_', ' '))}</th><td>{_value(value)}</td></tr>" for key, value in values.items())
+    rows = "".join(
+        f"<tr><th scope=row>{html.escape(str(key).replace('_', ' '))}</th><td>{_value(value)}</td></tr>"
+        for key, value in values.items()
+    )
     return f"<div class=wide><table><tbody>{rows}</tbody></table></div>"
 
 

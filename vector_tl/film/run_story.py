@@ -3,10 +3,12 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from vector_tl.film.footage import LONGEST_PAUSE_S
 from vector_tl.data.recording import read_recording
+from vector_tl.film.footage import LONGEST_PAUSE_S
 
-Curve = tuple[str, list[tuple[float, float]], str, bool]  # label, points (seconds, value), colour, whether it is the truth
+Curve = tuple[
+    str, list[tuple[float, float]], str, bool
+]  # label, points (seconds, value), colour, whether it is the truth
 
 
 @dataclass
@@ -30,9 +32,27 @@ class Story:
     def curves(self) -> list[tuple[str, str, list[Curve]]]:
         """Plots: title, unit, curves."""
         return [
-            ("distance", "mm", [("estimated", self.distance_mm, "var(--b)", False), ("true", self.true_distance_mm, "var(--a)", True)]),
-            ("bearing, left is positive", "deg", [("estimated", self.bearing_deg, "var(--b)", False), ("true", self.true_bearing_deg, "var(--a)", True)]),
-            ("wheels", "mm/s", [("left", self.left_mmps, "var(--c)", False), ("right", self.right_mmps, "var(--d)", False)]),
+            (
+                "distance",
+                "mm",
+                [
+                    ("estimated", self.distance_mm, "var(--b)", False),
+                    ("true", self.true_distance_mm, "var(--a)", True),
+                ],
+            ),
+            (
+                "bearing, left is positive",
+                "deg",
+                [
+                    ("estimated", self.bearing_deg, "var(--b)", False),
+                    ("true", self.true_bearing_deg, "var(--a)", True),
+                ],
+            ),
+            (
+                "wheels",
+                "mm/s",
+                [("left", self.left_mmps, "var(--c)", False), ("right", self.right_mmps, "var(--d)", False)],
+            ),
         ]
 
 

@@ -9,7 +9,9 @@ MOST_POINTS = 1500
 MODE_COLORS = ("var(--b)", "var(--a)", "var(--c)", "var(--d)", "var(--soft)")
 
 
-def bars_html(title: str, times_s: Sequence[float], values: Sequence[float], seconds: float, color: str) -> str:
+def bars_html(
+    title: str, times_s: Sequence[float], values: Sequence[float], seconds: float, color: str
+) -> str:
     """An area between 0 and 1, stepwise: a value holds until the next."""
     points = []
     for index, (t_s, value) in enumerate(zip(times_s, values, strict=True)):
@@ -40,11 +42,18 @@ def lane_html(title: str, spans: Sequence[tuple[float, float, str]], seconds: fl
         f"<title>{html.escape(name)}</title></rect>"
         for start, end, name in spans
     )
-    keys = "".join(f"<span class=key style='--color:{color[name]}'>{html.escape(name)}</span>" for name in names)
+    keys = "".join(
+        f"<span class=key style='--color:{color[name]}'>{html.escape(name)}</span>" for name in names
+    )
     return _plot(f"<b>{html.escape(title)}</b>{keys}", drawn, "lane")
 
 
-def curves_html(title: str, unit: str, curves: Sequence[tuple[str, Sequence[tuple[float, float]], str, bool]], seconds: float) -> str:
+def curves_html(
+    title: str,
+    unit: str,
+    curves: Sequence[tuple[str, Sequence[tuple[float, float]], str, bool]],
+    seconds: float,
+) -> str:
     """Curves (label, points, colour, whether it is the truth) on one scale that holds zero."""
     curves = [curve for curve in curves if curve[1]]
     values = [value for _, points, _, _ in curves for _, value in points] + [0.0]
@@ -60,8 +69,14 @@ def curves_html(title: str, unit: str, curves: Sequence[tuple[str, Sequence[tupl
         for run in _unbroken(points[::step], seconds):
             path = " ".join(f"{WIDTH * t_s / seconds:.2f},{y(value):.1f}" for t_s, value in run)
             drawn += f'<polyline {"class=truth " if truth else ""}style="--color:{color}" points="{path}"/>'
-    keys = "".join(f"<span class=key style='--color:{color}'>{html.escape(label)}</span>" for label, _, color, _ in curves)
-    return _plot(f"<b>{html.escape(title)}</b>{keys}<span class=last>{low:.0f} to {high:.0f} {html.escape(unit)}</span>", drawn)
+    keys = "".join(
+        f"<span class=key style='--color:{color}'>{html.escape(label)}</span>"
+        for label, _, color, _ in curves
+    )
+    return _plot(
+        f"<b>{html.escape(title)}</b>{keys}<span class=last>{low:.0f} to {high:.0f} {html.escape(unit)}</span>",
+        drawn,
+    )
 
 
 def _unbroken(points: Sequence[tuple[float, float]], seconds: float) -> list[list[tuple[float, float]]]:

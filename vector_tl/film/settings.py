@@ -82,7 +82,9 @@ class FilmSettings:
     @property
     def singles_paths(self) -> list[Path]:
         """The films of each model alone."""
-        return [self.out.with_name(f"{self.out.stem}-{side}.mp4") for side in self.sides] if self.singles else []
+        return (
+            [self.out.with_name(f"{self.out.stem}-{side}.mp4") for side in self.sides] if self.singles else []
+        )
 
     @property
     def report_folder(self) -> Path | None:

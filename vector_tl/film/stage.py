@@ -27,9 +27,21 @@ class Theme:
 
 
 THEMES = {
-    "dark": Theme(DARK, LIGHT, (168, 175, 186), (46, 50, 58), (255, 92, 92), ((255, 159, 67), (46, 213, 190), (150, 148, 255), (255, 120, 178))),
+    "dark": Theme(
+        DARK,
+        LIGHT,
+        (168, 175, 186),
+        (46, 50, 58),
+        (255, 92, 92),
+        ((255, 159, 67), (46, 213, 190), (150, 148, 255), (255, 120, 178)),
+    ),
     "light": Theme(
-        (250, 250, 247), (22, 26, 31), (84, 93, 104), (218, 222, 228), (196, 30, 40), ((244, 140, 40), (20, 178, 158), (122, 116, 240), (228, 80, 146))
+        (250, 250, 247),
+        (22, 26, 31),
+        (84, 93, 104),
+        (218, 222, 228),
+        (196, 30, 40),
+        ((244, 140, 40), (20, 178, 158), (122, 116, 240), (228, 80, 146)),
     ),
 }
 SHAPES = {"wide": (16, 9), "square": (1, 1)}
@@ -71,7 +83,9 @@ class Plan:
     pad: int
 
 
-def plan_frame(picture_wh: tuple[int, int], count: int = 2, shape: str = "wide", width: int | None = None) -> Plan:
+def plan_frame(
+    picture_wh: tuple[int, int], count: int = 2, shape: str = "wide", width: int | None = None
+) -> Plan:
     """The places for `count` detectors on pictures of `picture_wh`, side by side on a wide frame, one below the other on a square one."""
     width = even(width or DEFAULT_WIDTH[shape])
     height = even(width * SHAPES[shape][1] / SHAPES[shape][0])
@@ -130,7 +144,9 @@ class Strip:
     def __init__(self, size_wh: tuple[int, int], theme: Theme, color: Color, moments: int):
         self._wh, self._theme, self._color = size_wh, theme, color
         self._moments = max(moments, 1)
-        self._told: list[tuple[int, int, float, bool, bool]] = []  # from, to, best score, missed one, false one
+        self._told: list[
+            tuple[int, int, float, bool, bool]
+        ] = []  # from, to, best score, missed one, false one
         self._canvas = np.full((size_wh[1], size_wh[0], 3), theme.track, np.uint8)
 
     def tell(self, moment: int, seen: Seen) -> None:
@@ -138,7 +154,15 @@ class Strip:
         if self._told:  # what was seen before stands until now
             before = self._told[-1]
             self._told[-1] = (before[0], moment, *before[2:])
-        self._told.append((moment, moment + 1, seen.best, len(seen.missed_xyxy) > 0, seen.hits is not None and not seen.hits.all()))
+        self._told.append(
+            (
+                moment,
+                moment + 1,
+                seen.best,
+                len(seen.missed_xyxy) > 0,
+                seen.hits is not None and not seen.hits.all(),
+            )
+        )
         if moment >= self._moments:
             self._moments = max(2 * self._moments, moment + 1)
             self._canvas[:] = self._theme.track
@@ -178,20 +202,44 @@ class Stage:
         moments: how many frames the film will have, as far as is known.
     """
 
-    def __init__(self, plan: Plan, theme: Theme, names: list[tuple[str, str]], colors: list[int], moments: int):
+    def __init__(
+        self, plan: Plan, theme: Theme, names: list[tuple[str, str]], colors: list[int], moments: int
+    ):
         self.plan, self.theme = plan, theme
         self._colors = [theme.colors[index] for index in colors]
-        self._strips = [Strip((cell.strip.w, cell.strip.h), theme, color, moments) for cell, color in zip(plan.cells, self._colors, strict=True)]
+        self._strips = [
+            Strip((cell.strip.w, cell.strip.h), theme, color, moments)
+            for cell, color in zip(plan.cells, self._colors, strict=True)
+        ]
         self._base = np.full((plan.size_wh[1], plan.size_wh[0], 3), theme.paper, np.uint8)
         for cell, color, (caption, about) in zip(plan.cells, self._colors, names, strict=True):
             self._caption(cell.caption, color, caption, about)
 
-    def draw(self, moment: int, picture_rgb: np.ndarray, seen: list[Seen], tallies: list[Tally], line: str, clock: str) -> np.ndarray:
+    def draw(
+        self,
+        moment: int,
+        picture_rgb: np.ndarray,
+        seen: list[Seen],
+        tallies: list[Tally],
+        line: str,
+        clock: str,
+    ) -> np.ndarray:
         """The frame (H, W, 3) of a moment: a line about it at the foot, the clock at its right."""
         frame = self._base.copy()
-        for cell, strip, color, what, tally in zip(self.plan.cells, self._strips, self._colors, seen, tallies, strict=True):
+        for cell, strip, color, what, tally in zip(
+            self.plan.cells, self._strips, self._colors, seen, tallies, strict=True
+        ):
             wh = cell.pane.w, cell.pane.h
-            cell.pane.of(frame)[:] = pane(picture_rgb, what.boxes_xyxy, what.scores, wh, color, what.hits, what.missed_xyxy, self.theme.paper)
+            cell.pane.of(frame)[:] = pane(
+                picture_rgb,
+                what.boxes_xyxy,
+                what.scores,
+                wh,
+                color,
+                what.hits,
+                what.missed_xyxy,
+                self.theme.paper,
+            )
             strip.tell(moment, what)
             strip.show(cell.strip.of(frame), moment)
             self._counts(frame, cell.counts, tally)
@@ -200,7 +248,9 @@ class Stage:
                 cell.pane.of(frame)[:, :2] = self.theme.paper
         foot, theme, size = self.plan.foot, self.theme, round(24 * self.plan.unit)
         middle = foot.y + foot.h // 2
-        text(frame, line, self.plan.pad, middle, theme.soft, size, most_px=foot.w - round(160 * self.plan.unit))
+        text(
+            frame, line, self.plan.pad, middle, theme.soft, size, most_px=foot.w - round(160 * self.plan.unit)
+        )
         text(frame, clock, foot.w - self.plan.pad, middle, theme.soft, size, "right")
         return frame
 
@@ -209,11 +259,34 @@ class Stage:
         small = round(min(place.h * 0.28, 24 * self.plan.unit))
         chip = round(big * 0.62)
         lines = self._lines(about, small, place)
-        first = place.y + max((place.h - round(1.5 * big) - len(lines) * round(1.25 * small)) // 2, 0) + big // 2 + round(0.2 * big)
-        cv2.rectangle(self._base, (place.x, first - chip // 2), (place.x + chip, first + chip // 2), color, -1)
-        text(self._base, caption, place.x + chip + round(big * 0.35), first, self.theme.ink, big, most_px=place.w - 2 * chip)
+        first = (
+            place.y
+            + max((place.h - round(1.5 * big) - len(lines) * round(1.25 * small)) // 2, 0)
+            + big // 2
+            + round(0.2 * big)
+        )
+        cv2.rectangle(
+            self._base, (place.x, first - chip // 2), (place.x + chip, first + chip // 2), color, -1
+        )
+        text(
+            self._base,
+            caption,
+            place.x + chip + round(big * 0.35),
+            first,
+            self.theme.ink,
+            big,
+            most_px=place.w - 2 * chip,
+        )
         for number, line in enumerate(lines):
-            text(self._base, line, place.x, first + round(1.0 * big) + number * round(1.25 * small), self.theme.soft, small, most_px=place.w)
+            text(
+                self._base,
+                line,
+                place.x,
+                first + round(1.0 * big) + number * round(1.25 * small),
+                self.theme.soft,
+                small,
+                most_px=place.w,
+            )
 
     def _counts(self, frame: np.ndarray, place: Rect, tally: Tally) -> None:
         size = round(min(place.h * 0.42, 28 * self.plan.unit))

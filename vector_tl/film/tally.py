@@ -25,7 +25,9 @@ class Seen:
         return float(self.scores.max(initial=0.0))
 
 
-def judge(boxes_xyxy: np.ndarray, scores: np.ndarray, truth_xyxy: np.ndarray | None, size_wh: tuple[int, int]) -> Seen:
+def judge(
+    boxes_xyxy: np.ndarray, scores: np.ndarray, truth_xyxy: np.ndarray | None, size_wh: tuple[int, int]
+) -> Seen:
     """Tell hits from false boxes as `vector-tl evaluate` does: greedily, the best first, at IoU >= .5."""
     if truth_xyxy is None:
         return Seen(boxes_xyxy, scores)
@@ -38,7 +40,9 @@ class Tally:
 
     def __init__(self):
         self.pictures = self.seen = self.labelled = self.hits = self.missed = self.false = 0
-        self.first_s: float | None = None  # when it first saw a Vector; where it is known what is there, one that is there
+        self.first_s: float | None = (
+            None  # when it first saw a Vector; where it is known what is there, one that is there
+        )
         self.times_s, self.best = array("d"), array("f")
 
     def add(self, t_s: float, seen: Seen) -> None:

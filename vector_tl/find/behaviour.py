@@ -144,7 +144,13 @@ def begin(now_s: float, pose: Pose) -> Memory:
 
 def again(memory: Memory, now_s: float, pose: Pose) -> Memory:
     """The memory of one who was interrupted: it looks first, and knows what it knew."""
-    return replace(begin(now_s, pose), side=memory.side, last_seen=memory.last_seen, reached=memory.reached, doubts=memory.doubts)
+    return replace(
+        begin(now_s, pose),
+        side=memory.side,
+        last_seen=memory.last_seen,
+        reached=memory.reached,
+        doubts=memory.doubts,
+    )
 
 
 def decide(memory: Memory, view: View, law: Law = Law()) -> tuple[Memory, Command]:
@@ -163,26 +169,42 @@ def decide(memory: Memory, view: View, law: Law = Law()) -> tuple[Memory, Comman
     if memory.mode == "done" or (memory.reached and not before.reached):
         said = "Hello, Vector!"
     left, right = forward - turn * HALF_TRACK_MM, forward + turn * HALF_TRACK_MM
-    return memory, Command(left, right, _head(view, law), memory.mode, log, said, memory.mode == "done", memory.reached)
+    return memory, Command(
+        left, right, _head(view, law), memory.mode, log, said, memory.mode == "done", memory.reached
+    )
 
 
 def _mode(memory: Memory, view: View, law: Law) -> tuple[Memory, str | None]:
     """Which mode it is in now, and a line when that has changed."""
     target = view.target
     if view.lifted:
-        return (memory, None) if memory.mode == "wait" else (_enter(memory, view, "wait"), "picked up: wheels still until it stands again")
+        return (
+            (memory, None)
+            if memory.mode == "wait"
+            else (_enter(memory, view, "wait"), "picked up: wheels still until it stands again")
+        )
     if memory.mode == "wait":
-        return _enter(replace(again(memory, view.now_s, view.pose), last_seen=None), view, "search", (Step("look"),)), "standing again: searching"
+        return _enter(
+            replace(again(memory, view.now_s, view.pose), last_seen=None), view, "search", (Step("look"),)
+        ), "standing again: searching"
     if memory.mode == "done":
         return memory, None
     if view.cliff and memory.mode != "avoid":
         if law.follow and target is not None:
             return _edge_while_following(memory, view)
         back = -50.0 if memory.forward_mmps >= 0 else 50.0
-        plan = (Step("drive", back), Step("turn", view.pose.heading_rad + memory.side * math.radians(120)), Step("look"))
-        return _enter(memory, view, "avoid", plan), f"an edge: {'back' if back < 0 else 'forward'} 50 mm and turn away"
+        plan = (
+            Step("drive", back),
+            Step("turn", view.pose.heading_rad + memory.side * math.radians(120)),
+            Step("look"),
+        )
+        return _enter(
+            memory, view, "avoid", plan
+        ), f"an edge: {'back' if back < 0 else 'forward'} 50 mm and turn away"
     if target is not None:
-        memory = replace(memory, last_seen=(target.x_mm, target.y_mm), side=math.copysign(1.0, target.bearing_rad))
+        memory = replace(
+            memory, last_seen=(target.x_mm, target.y_mm), side=math.copysign(1.0, target.bearing_rad)
+        )
     if memory.mode == "avoid":
         return memory, None
     if memory.mode == "search":
@@ -191,13 +213,22 @@ def _mode(memory: Memory, view: View, law: Law) -> tuple[Memory, str | None]:
         return _enter(memory, view, "approach"), f"saw a Vector {_where(target)}: approaching"
     if target is None:  # wheels first: the look that begins here stands still
         way = "left" if memory.side > 0 else "right"
-        if memory.mode == "approach" and view.now_s - memory.since_s < law.brief_s and memory.last_seen is not None:
+        if (
+            memory.mode == "approach"
+            and view.now_s - memory.since_s < law.brief_s
+            and memory.last_seen is not None
+        ):
             memory, doubt = _doubt(memory, view, law)
             if doubt.times > 1:
                 seen = memory.turned_rad
                 memory = replace(_enter(memory, view, "search", (Step("look"),)), turned_rad=seen)
-                return memory, f"gone again: wheels stopped, leaving it alone for {doubt.ignored_until_s - view.now_s:.0f} s, searching {way} first"
-        return _enter(memory, view, "search", _towards_last(memory, view)), f"lost it: wheels stopped, searching {way} first"
+                return (
+                    memory,
+                    f"gone again: wheels stopped, leaving it alone for {doubt.ignored_until_s - view.now_s:.0f} s, searching {way} first",
+                )
+        return _enter(
+            memory, view, "search", _towards_last(memory, view)
+        ), f"lost it: wheels stopped, searching {way} first"
     off_mm, off_rad = abs(target.distance_mm - law.stop_mm), abs(target.bearing_rad)
     if law.follow and not memory.reached and off_mm <= law.there_mm and off_rad <= law.there_rad:
         return replace(memory, reached=True), f"reached, {_where(target)}: staying with it"
@@ -208,7 +239,12 @@ def _mode(memory: Memory, view: View, law: Law) -> tuple[Memory, str | None]:
             return _enter(memory, view, "done"), f"held {law.hold_s:.0f} s, {_where(target)}: hello!"
         return memory, None
     drives = law.follow and math.hypot(target.vx_mmps, target.vy_mmps) > 2 * law.quiet_mmps
-    if off_mm <= law.tight_mm and off_rad <= law.tight_rad and abs(view.forward_mmps) < law.least_mmps and not drives:
+    if (
+        off_mm <= law.tight_mm
+        and off_rad <= law.tight_rad
+        and abs(view.forward_mmps) < law.least_mmps
+        and not drives
+    ):
         return _enter(memory, view, "hold"), f"reached, {_where(target)}: holding"
     near = off_mm <= 0.8 * law.loose_mm and off_rad <= 0.8 * law.loose_rad and not drives
     since = (memory.in_place_since_s if memory.in_place_since_s is not None else view.now_s) if near else None
@@ -219,7 +255,9 @@ def _mode(memory: Memory, view: View, law: Law) -> tuple[Memory, str | None]:
         side = math.copysign(1.0, target.bearing_rad)
         plan = (*_detour(view, side), Step("turn", math.nan), Step("look"))
         way = "left" if side > 0 else "right"
-        return _enter(memory, view, "avoid", plan), f"something {view.range_mm:.0f} mm ahead, before the target: around it on the {way}"
+        return _enter(
+            memory, view, "avoid", plan
+        ), f"something {view.range_mm:.0f} mm ahead, before the target: around it on the {way}"
     return _pushing(memory, view, law, target)
 
 
@@ -228,20 +266,32 @@ def _edge_while_following(memory: Memory, view: View) -> tuple[Memory, str]:
     memory = replace(memory, last_seen=(view.target.x_mm, view.target.y_mm))
     if memory.forward_mmps < 0:
         plan = (Step("drive", 15.0, firm=True), Step("look"))
-        return _enter(replace(memory, edge_behind_s=view.now_s), view, "avoid", plan), "an edge behind: forward 15 mm, and no farther back"
-    return _enter(memory, view, "avoid", (Step("drive", -40.0), Step("turn", math.nan), Step("look"))), "an edge: back 40 mm and towards the target"
+        return _enter(
+            replace(memory, edge_behind_s=view.now_s), view, "avoid", plan
+        ), "an edge behind: forward 15 mm, and no farther back"
+    return _enter(
+        memory, view, "avoid", (Step("drive", -40.0), Step("turn", math.nan), Step("look"))
+    ), "an edge: back 40 mm and towards the target"
 
 
 def _pushing(memory: Memory, view: View, law: Law, target: Target) -> tuple[Memory, str | None]:
     """Whether the wheels turn and it comes no nearer: it pushes against something that no sensor sees."""
     pushed = memory.pushed_mm + max(memory.forward_mmps, 0.0) * min(view.now_s - memory.last_s, 0.5)
-    with_it = law.follow and target.distance_mm <= law.stop_mm + 2 * law.there_mm  # driving away as fast as the finder drives
-    if with_it or memory.pushed_from_mm is None or (pushed >= law.push_mm and memory.pushed_from_mm - target.distance_mm >= 20.0):
+    with_it = (
+        law.follow and target.distance_mm <= law.stop_mm + 2 * law.there_mm
+    )  # driving away as fast as the finder drives
+    if (
+        with_it
+        or memory.pushed_from_mm is None
+        or (pushed >= law.push_mm and memory.pushed_from_mm - target.distance_mm >= 20.0)
+    ):
         return replace(memory, pushed_mm=0.0, pushed_from_mm=target.distance_mm), None
     if pushed < law.push_mm:
         return replace(memory, pushed_mm=pushed), None
     side = -math.copysign(1.0, target.bearing_rad)
-    return _enter(memory, view, "avoid", (Step("drive", -60.0), *_detour(view, side))), "driving and coming no nearer: back and around it"
+    return _enter(
+        memory, view, "avoid", (Step("drive", -60.0), *_detour(view, side))
+    ), "driving and coming no nearer: back and around it"
 
 
 def _doubt(memory: Memory, view: View, law: Law) -> tuple[Memory, Doubt]:
@@ -268,7 +318,9 @@ def _ignored(memory: Memory, view: View, law: Law) -> bool:
 def _enter(memory: Memory, view: View, mode: str, plan: tuple[Step, ...] = ()) -> Memory:
     if mode == "search":  # from the beginning
         memory = replace(memory, turned_rad=0.0, ranges=())
-    memory = replace(memory, mode=mode, since_s=view.now_s, in_place_since_s=None, pushed_mm=0.0, pushed_from_mm=None)
+    memory = replace(
+        memory, mode=mode, since_s=view.now_s, in_place_since_s=None, pushed_mm=0.0, pushed_from_mm=None
+    )
     return _plan(memory, view, plan)
 
 
@@ -285,14 +337,22 @@ def _follow_plan(memory: Memory, view: View, law: Law) -> tuple[Memory, float, f
             memory, log = _next_search(memory, view, law)
     step = memory.plan[0]
     if step.kind == "turn" and math.isnan(step.amount):  # towards where the target was last seen, as of now
-        step = Step("turn", _heading_to(view.pose, memory.last_seen) if memory.last_seen else view.pose.heading_rad)
+        step = Step(
+            "turn", _heading_to(view.pose, memory.last_seen) if memory.last_seen else view.pose.heading_rad
+        )
         memory = replace(memory, plan=(step, *memory.plan[1:]))
     memory = replace(memory, step_frames=memory.step_frames + 1)
     forward, turn, over = {"look": _look, "turn": _turn, "drive": _drive}[step.kind](memory, view, law, step)
-    if view.candidate and memory.mode == "search" and step.kind != "look" and not step.firm:  # once for each step: flicker must not stop the search
+    if (
+        view.candidate and memory.mode == "search" and step.kind != "look" and not step.firm
+    ):  # once for each step: flicker must not stop the search
         log = "perhaps a Vector: looking"
         memory = replace(
-            memory, plan=(Step("look"), replace(step, firm=True), *memory.plan[1:]), step_since_s=view.now_s, step_pose=view.pose, step_frames=0
+            memory,
+            plan=(Step("look"), replace(step, firm=True), *memory.plan[1:]),
+            step_since_s=view.now_s,
+            step_pose=view.pose,
+            step_frames=0,
         )
         return memory, 0.0, 0.0, log
     if over:
@@ -302,8 +362,17 @@ def _follow_plan(memory: Memory, view: View, law: Law) -> tuple[Memory, float, f
             left = abs(math.remainder(step.amount - view.pose.heading_rad, math.tau))
             if left > moved + math.radians(10):  # something is in the way of the tail
                 back = view.range_mm is not None and view.range_mm < law.clear_mm
-                memory = _plan(replace(memory, side=-memory.side), view, (Step("drive", -40.0 if back else 40.0), Step("look")))
-                return memory, 0.0, 0.0, f"cannot turn here: {'back' if back else 'on'} 40 mm, then the other way"
+                memory = _plan(
+                    replace(memory, side=-memory.side),
+                    view,
+                    (Step("drive", -40.0 if back else 40.0), Step("look")),
+                )
+                return (
+                    memory,
+                    0.0,
+                    0.0,
+                    f"cannot turn here: {'back' if back else 'on'} 40 mm, then the other way",
+                )
         if step.kind == "look":
             free = 1200.0 if view.range_mm is None else view.range_mm
             memory = replace(memory, ranges=(*memory.ranges, (view.pose.heading_rad, free)))
@@ -316,12 +385,16 @@ def _next_search(memory: Memory, view: View, law: Law) -> tuple[Memory, str]:
     if memory.turned_rad < math.tau - law.step_rad / 2:
         way = "left" if memory.side > 0 else "right"
         plan = (Step("turn", view.pose.heading_rad + memory.side * law.step_rad), Step("look"))
-        return _plan(memory, view, plan), f"searching: turning {way}, {math.degrees(memory.turned_rad):.0f} of 360 degrees seen"
+        return _plan(
+            memory, view, plan
+        ), f"searching: turning {way}, {math.degrees(memory.turned_rad):.0f} of 360 degrees seen"
     heading, free = _freest(memory.ranges)
     memory = replace(memory, turned_rad=0.0, ranges=(), last_seen=None, side=-memory.side)
     drive = min(law.wander_mm, free - law.clear_mm - 40.0)
     if drive < 40.0:
-        return _plan(memory, view, (Step("look"),)), "nothing seen all around and no free way: turning the other way"
+        return _plan(
+            memory, view, (Step("look"),)
+        ), "nothing seen all around and no free way: turning the other way"
     plan = (Step("turn", heading), Step("drive", drive), Step("look"))
     return _plan(memory, view, plan), f"nothing seen all around: driving {drive:.0f} mm where it is free"
 
@@ -333,7 +406,11 @@ def _plan(memory: Memory, view: View, plan: tuple[Step, ...]) -> Memory:
 def _freest(ranges: tuple[tuple[float, float], ...]) -> tuple[float, float]:
     """Heading and free way of the look with most room, its neighbours counted: a narrow gap is no way."""
     count = len(ranges)
-    width = [min(ranges[i][1], 600.0) + 0.5 * (min(ranges[i - 1][1], 600.0) + min(ranges[(i + 1) % count][1], 600.0)) for i in range(count)]
+    width = [
+        min(ranges[i][1], 600.0)
+        + 0.5 * (min(ranges[i - 1][1], 600.0) + min(ranges[(i + 1) % count][1], 600.0))
+        for i in range(count)
+    ]
     return ranges[max(range(count), key=lambda i: width[i])]
 
 
@@ -356,18 +433,27 @@ def _drive(memory: Memory, view: View, law: Law, step: Step) -> tuple[float, flo
     over = wall or gone >= abs(step.amount) or view.now_s - memory.step_since_s > 2 + abs(step.amount) / 30
     if view.cliff and (step.amount > 0) == (memory.forward_mmps > 0) and gone > 5:
         over = True
-    speed = math.copysign(law.wander_mmps if step.amount > 0 else law.back_mmps, step.amount) * _freshness(view)
+    speed = math.copysign(law.wander_mmps if step.amount > 0 else law.back_mmps, step.amount) * _freshness(
+        view
+    )
     return 0.0 if over else speed, 0.0, over
 
 
 def _detour(view: View, side: float) -> tuple[Step, ...]:
     """Aside, past it, and towards the target's place again."""
-    return Step("turn", view.pose.heading_rad + side * math.radians(60)), Step("drive", 150.0), Step("turn", math.nan), Step("look")
+    return (
+        Step("turn", view.pose.heading_rad + side * math.radians(60)),
+        Step("drive", 150.0),
+        Step("turn", math.nan),
+        Step("look"),
+    )
 
 
 def _towards_last(memory: Memory, view: View) -> tuple[Step, ...]:
     """Look where it stands, then towards the place where the target was last seen."""
-    if memory.last_seen is None or abs(math.remainder(_heading_to(view.pose, memory.last_seen) - view.pose.heading_rad, math.tau)) < math.radians(10):
+    if memory.last_seen is None or abs(
+        math.remainder(_heading_to(view.pose, memory.last_seen) - view.pose.heading_rad, math.tau)
+    ) < math.radians(10):
         return (Step("look"),)
     return Step("look"), Step("turn", math.nan), Step("look")
 
@@ -378,7 +464,11 @@ def _heading_to(pose: Pose, point: tuple[float, float]) -> float:
 
 def _blocked(view: View, law: Law, distance_mm: float) -> bool:
     """Whether the range sensor sees something close that is nearer than any part of the target can be."""
-    return view.range_mm is not None and view.range_mm < law.clear_mm and view.range_mm + SENSOR_X_MM < distance_mm - NEAR_FACE_MM - 30.0
+    return (
+        view.range_mm is not None
+        and view.range_mm < law.clear_mm
+        and view.range_mm + SENSOR_X_MM < distance_mm - NEAR_FACE_MM - 30.0
+    )
 
 
 # -- approach ---------------------------------------------------------------------------------------------------------
@@ -390,13 +480,21 @@ def _approach(view: View, law: Law, backing: bool = True) -> tuple[float, float]
     Who follows adds the target's own speed, so that at the stop distance both drive alike.
     """
     target = view.target
-    away, across = target.lead(view.pose.heading_rad, law.quiet_mmps, law.lead_mmps) if law.follow else (0.0, 0.0)
+    away, across = (
+        target.lead(view.pose.heading_rad, law.quiet_mmps, law.lead_mmps) if law.follow else (0.0, 0.0)
+    )
     back_mmps = law.back_mmps if backing else 0.0
-    left_mm = target.distance_mm - view.forward_mmps * law.dead_time_s * math.cos(target.bearing_rad) - law.stop_mm
+    left_mm = (
+        target.distance_mm - view.forward_mmps * law.dead_time_s * math.cos(target.bearing_rad) - law.stop_mm
+    )
     left_rad = target.bearing_rad - view.turn_radps * law.dead_time_s
     fresh = _freshness(view) * min(max((0.5 - target.age_s) / 0.3, 0.0), 1.0)
     swing = across / max(target.distance_mm, law.stop_mm)
-    turn = 0.0 if abs(left_rad) < 0.6 * law.tight_rad and not swing else _limit(law.turn_gain_per_s * left_rad + swing, law.top_radps)
+    turn = (
+        0.0
+        if abs(left_rad) < 0.6 * law.tight_rad and not swing
+        else _limit(law.turn_gain_per_s * left_rad + swing, law.top_radps)
+    )
     forward = 0.0
     if abs(left_mm) > 0.6 * law.tight_mm or away:
         forward = min(max(law.gain_per_s * left_mm + away, -back_mmps), law.top_mmps)

@@ -51,7 +51,11 @@ class Following:
         if self._asker:
             self._asker.end()
             self._asker.write(self)
-        reached = [distance for image_id, distance in self.distances_mm.items() if self.reached_frame is not None and image_id >= self.reached_frame]
+        reached = [
+            distance
+            for image_id, distance in self.distances_mm.items()
+            if self.reached_frame is not None and image_id >= self.reached_frame
+        ]
         middle = np.percentile(reached, [5, 50, 95]).round(1).tolist() if reached else [None] * 3
         return {
             "followed_share": _share(reached),
@@ -60,7 +64,9 @@ class Following:
             "losses": self.losses,
         }
 
-    def truth(self, frame: Frame, boxes_xyxy: np.ndarray, distance_mm: float | None, bearing_deg: float | None) -> None:
+    def truth(
+        self, frame: Frame, boxes_xyxy: np.ndarray, distance_mm: float | None, bearing_deg: float | None
+    ) -> None:
         """What the simulator says of a frame."""
         self._take(frame, distance_mm)
 
@@ -70,4 +76,8 @@ class Following:
 
 
 def _share(distances_mm: list[float]) -> float | None:
-    return round(sum(KEPT_MM[0] <= distance <= KEPT_MM[1] for distance in distances_mm) / len(distances_mm), 4) if distances_mm else None
+    return (
+        round(sum(KEPT_MM[0] <= distance <= KEPT_MM[1] for distance in distances_mm) / len(distances_mm), 4)
+        if distances_mm
+        else None
+    )

@@ -50,7 +50,9 @@ class Lens:
         goal = np.linalg.norm(u, axis=1, keepdims=True)
         d = goal.copy()
         for _ in range(12):
-            d -= (d * (1 + self.k1 * d**2 + self.k2 * d**4) - goal) / (1 + 3 * self.k1 * d**2 + 5 * self.k2 * d**4)
+            d -= (d * (1 + self.k1 * d**2 + self.k2 * d**4) - goal) / (
+                1 + 3 * self.k1 * d**2 + 5 * self.k2 * d**4
+            )
         scaled = u * np.divide(d, goal, out=np.ones_like(d), where=goal > 0)
         return scaled * np.asarray(intrinsics.focal_xy_px) + np.asarray(intrinsics.center_xy_px)
 
@@ -72,7 +74,9 @@ def camera_position_mm(head_angle_rad: float, pitch_rad: float = 0.0) -> tuple[f
     return _turned(HEAD_PIVOT_XZ_MM[0] + x, HEAD_PIVOT_XZ_MM[1] + z, pitch_rad)
 
 
-def rays(points_px: np.ndarray, intrinsics: Intrinsics, tilt_rad: float, lens: Lens = Lens()) -> tuple[np.ndarray, np.ndarray]:
+def rays(
+    points_px: np.ndarray, intrinsics: Intrinsics, tilt_rad: float, lens: Lens = Lens()
+) -> tuple[np.ndarray, np.ndarray]:
     """Pixels (N, 2) -> bearings (N,) in radians, left-positive, and slopes (N,): rise over horizontal distance, of the rays through them.
 
     `tilt_rad` is how far the camera looks up: head angle + body pitch.
@@ -85,7 +89,12 @@ def rays(points_px: np.ndarray, intrinsics: Intrinsics, tilt_rad: float, lens: L
 
 
 def locate(
-    box_xyxy, intrinsics: Intrinsics, head_angle_rad: float, pitch_rad: float = 0.0, lens: Lens = Lens(), score: float = 1.0
+    box_xyxy,
+    intrinsics: Intrinsics,
+    head_angle_rad: float,
+    pitch_rad: float = 0.0,
+    lens: Lens = Lens(),
+    score: float = 1.0,
 ) -> Sighting | None:
     """Where the Vector in a box stands.
 
@@ -101,11 +110,21 @@ def locate(
         return None
     width, height = intrinsics.size_wh
     border = BORDER_PX * height / 360
-    cut_left, cut_top, cut_right, cut_bottom = x1 <= border, y1 <= border, x2 >= width - border, y2 >= height - border
+    cut_left, cut_top, cut_right, cut_bottom = (
+        x1 <= border,
+        y1 <= border,
+        x2 >= width - border,
+        y2 >= height - border,
+    )
     tilt = head_angle_rad + pitch_rad
     lens_x, lens_z = camera_position_mm(head_angle_rad, pitch_rad)
     middle = ((x1 + x2) / 2, (y1 + y2) / 2)
-    bearings, slopes = rays(np.array([[middle[0], y1], [middle[0], y2], [x1, middle[1]], [x2, middle[1]], middle]), intrinsics, tilt, lens)
+    bearings, slopes = rays(
+        np.array([[middle[0], y1], [middle[0], y2], [x1, middle[1]], [x2, middle[1]], middle]),
+        intrinsics,
+        tilt,
+        lens,
+    )
     top, bottom = slopes[:2]
     edge_sigma = PIXEL_SIGMA * (height / 360) / intrinsics.focal_xy_px[1]
 
@@ -122,10 +141,17 @@ def locate(
         estimates.append((by_height + HEIGHT_NEARER_MM, height_sigma))
     if not cut_bottom and bottom < -0.02:
         by_ground = -lens_z / bottom
-        estimates.append((by_ground + GROUND_NEARER_MM, by_ground**2 / lens_z * math.hypot(edge_sigma, TILT_SIGMA_RAD)))
+        estimates.append(
+            (by_ground + GROUND_NEARER_MM, by_ground**2 / lens_z * math.hypot(edge_sigma, TILT_SIGMA_RAD))
+        )
     if cut_bottom and not cut_top and top > 0.05 and lens_z < HEIGHT_MM - 10:
         by_top = (HEIGHT_MM - lens_z) / top
-        estimates.append((by_top + TOP_NEARER_MM, by_top**2 / (HEIGHT_MM - lens_z) * math.hypot(edge_sigma, TILT_SIGMA_RAD)))
+        estimates.append(
+            (
+                by_top + TOP_NEARER_MM,
+                by_top**2 / (HEIGHT_MM - lens_z) * math.hypot(edge_sigma, TILT_SIGMA_RAD),
+            )
+        )
     wide = bearings[2] - bearings[3]  # the angle between left and right edge
     if not (cut_left or cut_right) and (cut_bottom or not estimates):
         by_width = APPARENT_WIDTH_MM / (2 * math.tan(wide / 2))

@@ -6,10 +6,10 @@ from dataclasses import asdict
 import numpy as np
 
 from vector_tl import __version__
+from vector_tl.data.recording import RecordingWriter
 from vector_tl.errors import UserError
 from vector_tl.files import refuse_existing
 from vector_tl.film.live_film import LiveFilm
-from vector_tl.data.recording import RecordingWriter
 from vector_tl.find.settings import FindSettings
 from vector_tl.nets.checkpoint import resolve
 from vector_tl.robot.base import Frame, Robot, RobotState
@@ -43,12 +43,26 @@ class Keeper:
         """Open the files; to be closed when the wheels have been stopped."""
         settings, name = self.settings, getattr(detector, "name", self.settings.model)
         if self.path is not None:
-            about = {"settings": asdict(settings), "serial": robot.serial, "model": name, "vector_tl": __version__, "truth": truth is not None}
+            about = {
+                "settings": asdict(settings),
+                "serial": robot.serial,
+                "model": name,
+                "vector_tl": __version__,
+                "truth": truth is not None,
+            }
             self._recording = RecordingWriter(self.path, about, robot.intrinsics, settings.overwrite)
             self._truth = TruthAsker(truth, robot.serial) if truth is not None else None
         if settings.live is not None:
             fps = settings.camera_fps if settings.robot == "sim" else ROBOT_FPS
-            self._film = LiveFilm(settings.live, settings.live_left, detector, settings.threshold, fps, settings.device, patient=settings.lockstep)
+            self._film = LiveFilm(
+                settings.live,
+                settings.live_left,
+                detector,
+                settings.threshold,
+                fps,
+                settings.device,
+                patient=settings.lockstep,
+            )
         return self
 
     def frame(self, frame: Frame) -> None:
@@ -71,7 +85,15 @@ class Keeper:
         if self._recording:
             self._recording.state(state)
 
-    def wheels(self, t_s: float, left_mmps: float, right_mmps: float, sent: bool, why: str, target: tuple[float, float] | None) -> None:
+    def wheels(
+        self,
+        t_s: float,
+        left_mmps: float,
+        right_mmps: float,
+        sent: bool,
+        why: str,
+        target: tuple[float, float] | None,
+    ) -> None:
         """A wheel command, and where the other Vector was taken to be."""
         if self._recording:
             self._recording.wheels(t_s, left_mmps, right_mmps, sent, why, target)

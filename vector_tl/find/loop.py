@@ -68,15 +68,34 @@ def _find(settings: FindSettings, robot: Robot | None, detector, truth, keeper: 
 
             robot = stack.enter_context(
                 open_robot(
-                    settings.robot, world=settings.world, lockstep=settings.lockstep, camera_fps=settings.camera_fps,
-                    reconnect_s=settings.reconnect_s, target_motion=settings.target_motion,
+                    settings.robot,
+                    world=settings.world,
+                    lockstep=settings.lockstep,
+                    camera_fps=settings.camera_fps,
+                    reconnect_s=settings.reconnect_s,
+                    target_motion=settings.target_motion,
                 )
             )
             truth = getattr(robot, "truth", None)
         writer = stack.enter_context(keeper.begin(robot, detector, truth)) if keeper.keeps else None
-        live = Live(robot, settings, {"serial": robot.serial, "model": getattr(detector, "name", settings.model), "robot": settings.robot})
+        live = Live(
+            robot,
+            settings,
+            {
+                "serial": robot.serial,
+                "model": getattr(detector, "name", settings.model),
+                "robot": settings.robot,
+            },
+        )
         stack.enter_context(attended(live))
-        run = Run(settings, live.robot, detector, writer, live, Following(truth, robot.serial, settings.lockstep) if settings.follow else None)
+        run = Run(
+            settings,
+            live.robot,
+            detector,
+            writer,
+            live,
+            Following(truth, robot.serial, settings.lockstep) if settings.follow else None,
+        )
         try:
             try:
                 with wheels_first(robot):
@@ -95,11 +114,34 @@ def _find(settings: FindSettings, robot: Robot | None, detector, truth, keeper: 
 class Run:
     """One run of the loop and what it counts."""
 
-    def __init__(self, settings: FindSettings, robot: Robot, detector, writer: Keeper | None, live: Live, followed: Following | None = None):
-        self.settings, self.robot, self.detector, self.writer, self.live = settings, robot, detector, writer, live
-        self.law = Law(stop_mm=settings.stop_mm, top_mmps=settings.top_mmps, wander_mmps=min(Law.wander_mmps, settings.top_mmps))
+    def __init__(
+        self,
+        settings: FindSettings,
+        robot: Robot,
+        detector,
+        writer: Keeper | None,
+        live: Live,
+        followed: Following | None = None,
+    ):
+        self.settings, self.robot, self.detector, self.writer, self.live = (
+            settings,
+            robot,
+            detector,
+            writer,
+            live,
+        )
+        self.law = Law(
+            stop_mm=settings.stop_mm,
+            top_mmps=settings.top_mmps,
+            wander_mmps=min(Law.wander_mmps, settings.top_mmps),
+        )
         self.law, self.followed = (following(self.law), followed) if settings.follow else (self.law, None)
-        self.tracker, self.poses, self.clock, self.stages = Tracker(), PoseHistory(), CameraClock(), StageClock()
+        self.tracker, self.poses, self.clock, self.stages = (
+            Tracker(),
+            PoseHistory(),
+            CameraClock(),
+            StageClock(),
+        )
         self.frames, self.found_s, self.frame_to_command_ms = 0, None, []
         self.start_s = self.end_s = robot.now_s()
         self.memory = self.target = None
@@ -135,7 +177,9 @@ class Run:
             if blind:
                 blind = False
                 state = self._state()
-                self.memory = again(self.memory, self.robot.now_s(), Pose(state.x_mm, state.y_mm, state.heading_rad))
+                self.memory = again(
+                    self.memory, self.robot.now_s(), Pose(state.x_mm, state.y_mm, state.heading_rad)
+                )
                 self._note("frames come again: looking")
             last_id, waiting_since_s = frame.image_id, time.monotonic()
             command = self._turn_frame_into_command(frame)
@@ -147,13 +191,17 @@ class Run:
                 break
         self.end_s = self.robot.now_s()
         if self.frames == 0:
-            raise NoFreshFrame(f"No camera frame came within {self.settings.seconds:g} s; check the robot's camera and network, then start again.")
+            raise NoFreshFrame(
+                f"No camera frame came within {self.settings.seconds:g} s; check the robot's camera and network, then start again."
+            )
 
     def result(self, truth=None) -> dict:
         """The run's figures; truth is asked now, with the wheels stopped."""
         told = truth.truth(serial=self.robot.serial) if truth is not None else {}
         seconds = max(self.end_s - self.start_s, 1e-6)
-        stages = ", ".join(f"{stage} {figures['p50']}/{figures['p95']}" for stage, figures in self.stages.summary().items())
+        stages = ", ".join(
+            f"{stage} {figures['p50']}/{figures['p95']}" for stage, figures in self.stages.summary().items()
+        )
         log.info("stages, ms p50/p95: %s", stages)
         return {
             "found": self.found_s is not None,
@@ -172,7 +220,9 @@ class Run:
         } | (self.followed.result() if self.followed else {})
 
     def _turn_frame_into_command(self, frame: Frame) -> Command:
-        received_at = time.perf_counter() - (0.0 if self.settings.lockstep else max(0.0, self.robot.now_s() - frame.received_s))
+        received_at = time.perf_counter() - (
+            0.0 if self.settings.lockstep else max(0.0, self.robot.now_s() - frame.received_s)
+        )
         self.stages.lap("wait")
         self.frames += 1
         if self.writer:
@@ -185,7 +235,9 @@ class Run:
             self._note(f"frame {frame.image_id} cannot be read and is left out")
             boxes, scores = np.zeros((0, 4), np.float32), np.zeros(0, np.float32)
         else:
-            detections = self.detector(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), threshold=self.settings.threshold)
+            detections = self.detector(
+                cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), threshold=self.settings.threshold
+            )
             boxes, scores = detections.boxes_xyxy, detections.scores
         self.stages.lap("detect")
 
@@ -195,7 +247,10 @@ class Run:
         lag_s = max(0.0, self.clock.lag_s(frame.received_s, frame.robot_time_ms) - CAMERA_DELAY_S)
         seen_s = frame.received_s - CAMERA_DELAY_S - lag_s
         then, tilt = self.poses.at(seen_s)
-        sightings = [locate(box, self.robot.intrinsics, tilt, score=score) for box, score in zip(boxes, scores, strict=True)]
+        sightings = [
+            locate(box, self.robot.intrinsics, tilt, score=score)
+            for box, score in zip(boxes, scores, strict=True)
+        ]
         self.tracker.update(seen_s, then, [sighting for sighting in sightings if sighting is not None], lag_s)
         self.target = self.tracker.target(now_s, pose)
         view = View(
@@ -223,7 +278,11 @@ class Run:
         if command.log:
             self._note(command.log)
         if self.followed:
-            self.followed.note(frame, self.memory.reached, lost=before.mode in ("approach", "hold") and self.memory.mode == "search")
+            self.followed.note(
+                frame,
+                self.memory.reached,
+                lost=before.mode in ("approach", "hold") and self.memory.mode == "search",
+            )
         size_wh = picture.shape[1::-1] if picture is not None else self.robot.intrinsics.size_wh
         self.live.post(Shown(frame, size_wh, boxes, scores, state, command, sent, self.target, now_s, lag_s))
         return command
@@ -239,9 +298,13 @@ class Run:
         if self._held != (wanted and not sent and self.live.running):
             self._held = wanted and not sent and self.live.running
             why = self.robot.stops[-1].reason if self.robot.stops else "not ready"
-            self._note(f"the guard holds the wheels: {why}" if self._held else "the guard has let go of the wheels")
+            self._note(
+                f"the guard holds the wheels: {why}" if self._held else "the guard has let go of the wheels"
+            )
             if self._held and why == LOW_BATTERY:
-                raise UserError(f"The battery of {self.robot.serial} is low: put it on its charger, then start again.")
+                raise UserError(
+                    f"The battery of {self.robot.serial} is low: put it on its charger, then start again."
+                )
         if abs(command.head_rad - self._head_rad) >= HEAD_STEP_RAD:
             self._head_rad = command.head_rad
             self.robot.set_head(command.head_rad)
@@ -258,7 +321,11 @@ class Run:
             self.tracker.reset()
             self.poses = PoseHistory()
         self.clock.note(state.received_s, state.image_time_ms)
-        self.poses.add(state.received_s, Pose(state.x_mm, state.y_mm, state.heading_rad), state.head_angle_rad + state.pitch_rad)
+        self.poses.add(
+            state.received_s,
+            Pose(state.x_mm, state.y_mm, state.heading_rad),
+            state.head_angle_rad + state.pitch_rad,
+        )
         return state
 
     def _note(self, line: str) -> None:
@@ -275,8 +342,14 @@ class Run:
             return
         self._line_s = now_s
         seconds = max(self.end_s - self.start_s, 1e-6)
-        seen = f"{self.target.distance_mm:4.0f} mm {math.degrees(self.target.bearing_rad):+4.0f} deg" if self.target else "     no Vector   "
-        wheels = f"wheels {command.left_mmps:+4.0f} {command.right_mmps:+4.0f} mm/s" + (" (dry run)" if self.settings.dry_run else "")
+        seen = (
+            f"{self.target.distance_mm:4.0f} mm {math.degrees(self.target.bearing_rad):+4.0f} deg"
+            if self.target
+            else "     no Vector   "
+        )
+        wheels = f"wheels {command.left_mmps:+4.0f} {command.right_mmps:+4.0f} mm/s" + (
+            " (dry run)" if self.settings.dry_run else ""
+        )
         line = f"{seconds:5.1f} s  {command.mode:8}  {seen}  {wheels}  {self.frames / seconds:4.1f} fps  {self.frame_to_command_ms[-1]:4.0f} ms"
         print(f"\r{line}  " if terminal else line, end="" if terminal else "\n", file=sys.stderr, flush=True)
 

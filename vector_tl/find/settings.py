@@ -65,7 +65,9 @@ class FindSettings:
 
     def waits_for_start(self) -> bool:
         """Whether a person is to let it go first."""
-        return self.page and (self.page_start == "wait" or (self.page_start == "auto" and self.robot != "sim"))
+        return self.page and (
+            self.page_start == "wait" or (self.page_start == "auto" and self.robot != "sim")
+        )
 
     @property
     def report_folder(self) -> Path | None:
@@ -86,7 +88,9 @@ class FindSettings:
         if not 0 < self.threshold < 1:
             raise UsageError(f"--threshold is a score between 0 and 1, not {self.threshold:g}.")
         if not 110 <= self.stop_mm <= 600:
-            raise UsageError(f"--stop-mm must be between 110 (the robots would touch) and 600, not {self.stop_mm:g}.")
+            raise UsageError(
+                f"--stop-mm must be between 110 (the robots would touch) and 600, not {self.stop_mm:g}."
+            )
         if not 20 <= self.top_mmps <= 220:
             raise UsageError(f"--top-mmps must be between 20 and 220, not {self.top_mmps:g}.")
         if not self.page and (self.also is not None or self.page_port or self.page_start != "auto"):
@@ -96,6 +100,10 @@ class FindSettings:
         if not 0 <= self.page_port <= 65535:
             raise UsageError(f"--page-port must be from 0 (a free one) to 65535, not {self.page_port}.")
         if self.robot != "sim" and self.target_motion != "stand":
-            raise UsageError(f"--target-motion is for --robot sim; around the robot {self.robot} everybody moves as he likes.")
+            raise UsageError(
+                f"--target-motion is for --robot sim; around the robot {self.robot} everybody moves as he likes."
+            )
         if self.robot != "sim" and (self.world is not None or self.lockstep):
-            raise UsageError(f"--world and --lockstep are for --robot sim; the robot {self.robot} has its own world and time.")
+            raise UsageError(
+                f"--world and --lockstep are for --robot sim; the robot {self.robot} has its own world and time."
+            )

@@ -69,7 +69,9 @@ class Track:
         self.t_s = max(self.t_s, t_s)
         step = np.eye(4)
         step[0, 2] = step[1, 3] = dt
-        push = np.array([[dt * dt / 2, 0], [0, dt * dt / 2], [dt, 0], [0, dt]]) * ACCELERATION_MMPS2  # white acceleration
+        push = (
+            np.array([[dt * dt / 2, 0], [0, dt * dt / 2], [dt, 0], [0, dt]]) * ACCELERATION_MMPS2
+        )  # white acceleration
         self.mean = step @ self.mean
         self.covariance = step @ self.covariance @ step.T + push @ push.T
 
@@ -116,7 +118,9 @@ class Tracker:
             track.predict(t_s)
         left = [(*_point(pose, sighting), sighting.score) for sighting in sightings]
         for track in tracks:  # the target first: whose box is nearest to its prediction
-            fits = [(track.misfit(point, covariance), index) for index, (point, covariance, _) in enumerate(left)]
+            fits = [
+                (track.misfit(point, covariance), index) for index, (point, covariance, _) in enumerate(left)
+            ]
             misfit, index = min(fits, default=(math.inf, -1))
             if misfit <= GATE_SIGMA:
                 track.update(t_s, *left.pop(index))
@@ -124,7 +128,12 @@ class Tracker:
         if self._target is None:
             ready = [track for track in self._candidates if track.hits >= CONFIRM_HITS]
             if ready:  # the nearest that is surely seen
-                self._target = min(ready, key=lambda track: math.dist(track.mean[:2], (pose.x_mm, pose.y_mm)) * (1.5 - min(track.score, 1.0)))
+                self._target = min(
+                    ready,
+                    key=lambda track: (
+                        math.dist(track.mean[:2], (pose.x_mm, pose.y_mm)) * (1.5 - min(track.score, 1.0))
+                    ),
+                )
                 self._candidates.remove(self._target)
 
     def target(self, t_s: float, pose: Pose) -> Target | None:
@@ -138,10 +147,24 @@ class Tracker:
         distance = math.hypot(dx, dy)
         line = np.array([dx, dy]) / max(distance, 1e-6)
         spread = track.covariance[:2, :2]
-        along, across = math.sqrt(max(0.0, line @ spread @ line)), math.sqrt(max(0.0, spread.trace() - line @ spread @ line))
+        along, across = (
+            math.sqrt(max(0.0, line @ spread @ line)),
+            math.sqrt(max(0.0, spread.trace() - line @ spread @ line)),
+        )
         bearing = math.remainder(math.atan2(dy, dx) - pose.heading_rad, math.tau)
         age_s, (vx, vy) = max(0.0, t_s - self._lag_s - track.seen_s), map(float, track.mean[2:])
-        return Target(bearing, distance, math.atan2(across, distance), along, float(x), float(y), age_s, track.hits, vx, vy)
+        return Target(
+            bearing,
+            distance,
+            math.atan2(across, distance),
+            along,
+            float(x),
+            float(y),
+            age_s,
+            track.hits,
+            vx,
+            vy,
+        )
 
     def candidate(self, t_s: float) -> bool:
         """Whether something was just seen that is not yet confirmed: worth standing still for."""
@@ -151,11 +174,14 @@ class Tracker:
 def _point(pose: Pose, sighting: Sighting) -> tuple[np.ndarray, np.ndarray]:
     """A sighting as a point (2,) of the odometry's frame and its covariance (2, 2)."""
     angle = pose.heading_rad + sighting.bearing_rad
-    along, across = np.array([math.cos(angle), math.sin(angle)]), np.array([-math.sin(angle), math.cos(angle)])
-    point = np.array([pose.x_mm, pose.y_mm]) + sighting.distance_mm * along
-    sides = sighting.distance_sigma_mm**2 * np.outer(along, along) + (sighting.distance_mm * sighting.bearing_sigma_rad) ** 2 * np.outer(
-        across, across
+    along, across = (
+        np.array([math.cos(angle), math.sin(angle)]),
+        np.array([-math.sin(angle), math.cos(angle)]),
     )
+    point = np.array([pose.x_mm, pose.y_mm]) + sighting.distance_mm * along
+    sides = sighting.distance_sigma_mm**2 * np.outer(along, along) + (
+        sighting.distance_mm * sighting.bearing_sigma_rad
+    ) ** 2 * np.outer(across, across)
     return point, sides
 
 
@@ -164,7 +190,9 @@ class PoseHistory:
 
     def __init__(self, keep: int = 60):
         self._keep = keep
-        self._rows: list[tuple[float, float, float, float, float]] = []  # t, x, y, heading (unwrapped), head angle + pitch
+        self._rows: list[
+            tuple[float, float, float, float, float]
+        ] = []  # t, x, y, heading (unwrapped), head angle + pitch
 
     def add(self, t_s: float, pose: Pose, tilt_rad: float) -> None:
         """Note a state; one with the time of the last one replaces it."""
@@ -199,7 +227,9 @@ class CameraClock:
     def note(self, received_s: float, stamp_ms: int) -> None:
         """A state or a frame came that knows a picture's stamp; 0: no picture yet."""
         if stamp_ms > 0:
-            if stamp_ms < self._newest_ms - 1000 * MOST_LAG_S:  # the robot has restarted, and its clock with it
+            if (
+                stamp_ms < self._newest_ms - 1000 * MOST_LAG_S
+            ):  # the robot has restarted, and its clock with it
                 self._gaps, self._newest_ms = [], 0
             self._newest_ms = max(self._newest_ms, stamp_ms)
             self._gaps = [(t, gap) for t, gap in self._gaps if received_s - t <= self._keep_s]

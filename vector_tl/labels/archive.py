@@ -21,12 +21,20 @@ def unpack(path: Path, into: Path) -> Path:
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
             total = sum(entry.file_size for entry in entries)
-            if len(entries) > MOST_FILES or total > MOST_BYTES or (total > 100_000_000 and total > MOST_RATIO * path.stat().st_size):
-                raise UserError(f"{path} would unpack to {len(entries)} files and {total / 1e9:.1f} GB, which no set of pictures needs; it is not unpacked.")
+            if (
+                len(entries) > MOST_FILES
+                or total > MOST_BYTES
+                or (total > 100_000_000 and total > MOST_RATIO * path.stat().st_size)
+            ):
+                raise UserError(
+                    f"{path} would unpack to {len(entries)} files and {total / 1e9:.1f} GB, which no set of pictures needs; it is not unpacked."
+                )
             for entry in entries:
                 name = PurePosixPath(entry.filename.replace("\\", "/"))
                 if name.is_absolute() or ".." in name.parts or ":" in name.parts[0]:
-                    raise UserError(f"{path} holds {entry.filename!r}, which leads out of its folder; it is not unpacked.")
+                    raise UserError(
+                        f"{path} holds {entry.filename!r}, which leads out of its folder; it is not unpacked."
+                    )
                 if stat.S_ISLNK(entry.external_attr >> 16):
                     raise UserError(f"{path} holds the link {entry.filename!r}; it is not unpacked.")
                 if entry.flag_bits & 1:
@@ -46,7 +54,9 @@ def unpack(path: Path, into: Path) -> Path:
     except (zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise UserError(f"{path} is not a whole zip file ({error}); download or copy it again.") from error
     except (NotImplementedError, RuntimeError) as error:
-        raise UserError(f"{path} cannot be unpacked ({error}); unpack it yourself and name the folder.") from error
+        raise UserError(
+            f"{path} cannot be unpacked ({error}); unpack it yourself and name the folder."
+        ) from error
     except OSError as error:
         raise UserError(f"{path} cannot be unpacked: {error.strerror or error}.") from error
     return into

@@ -10,11 +10,11 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
-from vector_tl.errors import UserError
-from vector_tl.files import refuse_existing
 from vector_tl.data import dataset
 from vector_tl.data.dataset import DEFAULT_SPLIT, SPLITS
 from vector_tl.data.images import bits_apart, perceptual_hash, picture_size
+from vector_tl.errors import UserError
+from vector_tl.files import refuse_existing
 from vector_tl.labels.settings import CheckSettings
 
 LEAST_SIDE_PX = 3.0  # in a picture of 360 lines: less is no Vector that anyone could see
@@ -60,14 +60,19 @@ def check(settings: CheckSettings) -> dict:
         refuse_existing(settings.report, settings.overwrite)
     looked, problems = look(settings.data)
     told = figures(looked)
-    told |= {"problems": [asdict(problem) for problem in problems], "report": str(settings.report) if settings.report else None}
+    told |= {
+        "problems": [asdict(problem) for problem in problems],
+        "report": str(settings.report) if settings.report else None,
+    }
     if settings.report:
         from vector_tl.labels.check_page import write_page
 
         write_page(settings.report, settings.data, looked, problems, told)
     if problems:
         kinds = Counter(problem.kind for problem in problems)
-        told["error"] = f"{len(problems)} problems: " + ", ".join(f"{count} x {kind}" for kind, count in kinds.most_common())
+        told["error"] = f"{len(problems)} problems: " + ", ".join(
+            f"{count} x {kind}" for kind, count in kinds.most_common()
+        )
     return told
 
 
@@ -77,15 +82,39 @@ def look(folder: Path) -> tuple[list[Looked], list[Problem]]:
     pictures, splits = dataset.list_pictures(folder), dataset.read_splits(folder)
     sessions = {session for session, _ in pictures}
     for session in sorted(set(splits) - sessions):
-        problems.append(Problem("session without pictures", session, f"splits.json names the session {session}, which has no pictures."))
+        problems.append(
+            Problem(
+                "session without pictures",
+                session,
+                f"splits.json names the session {session}, which has no pictures.",
+            )
+        )
     if splits:
         for session in sorted(sessions - set(splits)):
-            problems.append(Problem("session without split", session, f"The session {session} has no split; run vector-tl label split."))
+            problems.append(
+                Problem(
+                    "session without split",
+                    session,
+                    f"The session {session} has no split; run vector-tl label split.",
+                )
+            )
     for label in sorted((folder / "labels").glob("*/*.txt")):
         if (label.parent.name, label.stem) not in pictures:
-            problems.append(Problem("label without picture", str(label.relative_to(folder)), "There is a label, but no picture of that name."))
+            problems.append(
+                Problem(
+                    "label without picture",
+                    str(label.relative_to(folder)),
+                    "There is a label, but no picture of that name.",
+                )
+            )
     looked = []
-    for (session, name), path in track(pictures.items(), "check", console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True):
+    for (session, name), path in track(
+        pictures.items(),
+        "check",
+        console=Console(stderr=True),
+        disable=not sys.stderr.isatty(),
+        transient=True,
+    ):
         one = _look_at(folder, session, name, path, splits.get(session, DEFAULT_SPLIT), problems)
         if one is not None:
             looked.append(one)
@@ -93,12 +122,18 @@ def look(folder: Path) -> tuple[list[Looked], list[Problem]]:
     return looked, problems
 
 
-def _look_at(folder: Path, session: str, name: str, path: Path, split: str, problems: list[Problem]) -> Looked | None:
+def _look_at(
+    folder: Path, session: str, name: str, path: Path, split: str, problems: list[Problem]
+) -> Looked | None:
     where = str(path.relative_to(folder))
     try:
         boxes = dataset.read_labels(dataset.label_path(folder, session, name))
     except UserError as error:
-        problems.append(Problem("broken label", str(dataset.label_path(folder, session, name).relative_to(folder)), str(error)))
+        problems.append(
+            Problem(
+                "broken label", str(dataset.label_path(folder, session, name).relative_to(folder)), str(error)
+            )
+        )
         boxes = None
     try:
         size = picture_size(path.read_bytes(), where)
@@ -109,14 +144,24 @@ def _look_at(folder: Path, session: str, name: str, path: Path, split: str, prob
     if boxes is not None and len(boxes):
         sides = (boxes[:, 2:] - boxes[:, :2]) * np.array(size) * 360 / size[1]
         if sides.min() < LEAST_SIDE_PX:
-            problems.append(Problem("tiny box", where, f"A box is {sides.min():.1f} px wide or high in a picture of 360 lines."))
+            problems.append(
+                Problem(
+                    "tiny box",
+                    where,
+                    f"A box is {sides.min():.1f} px wide or high in a picture of 360 lines.",
+                )
+            )
         from vector_tl.evaluate.metrics import iou_matrix
 
         if (np.triu(iou_matrix(boxes, boxes), 1) > SAME_BOX_IOU).any():
             problems.append(Problem("double box", where, "Two boxes lie on the same place."))
     gray = picture.mean(axis=2)
-    small = np.asarray(gray[:: max(1, gray.shape[0] // 36), :: max(1, gray.shape[1] // 64)][:36, :64], np.float32)
-    return Looked(session, name, split, path, size, boxes, float(gray.mean()), perceptual_hash(picture), small)
+    small = np.asarray(
+        gray[:: max(1, gray.shape[0] // 36), :: max(1, gray.shape[1] // 64)][:36, :64], np.float32
+    )
+    return Looked(
+        session, name, split, path, size, boxes, float(gray.mean()), perceptual_hash(picture), small
+    )
 
 
 def doubles(looked: list[Looked]) -> list[Problem]:
@@ -135,7 +180,10 @@ def doubles(looked: list[Looked]) -> list[Problem]:
         near = np.flatnonzero(bits_apart(bits[i + 1 :], bits[i]) <= NEAR_BITS) + i + 1
         for other in (looked[j] for j in near):
             pair = frozenset((f"{one.session}/{one.name}", f"{other.session}/{other.name}"))
-            alike = one.small.shape == other.small.shape and float(np.abs(one.small - other.small).mean()) < NEAR_GRAY
+            alike = (
+                one.small.shape == other.small.shape
+                and float(np.abs(one.small - other.small).mean()) < NEAR_GRAY
+            )
             if other.split != one.split and alike and pair not in same:
                 what = f"It shows nearly the same as {other.session}/{other.name}, but one is in {one.split} and the other in {other.split}."
                 problems.append(Problem("near double across splits", f"{one.session}/{one.name}", what))
@@ -144,9 +192,12 @@ def doubles(looked: list[Looked]) -> list[Problem]:
 
 def figures(looked: list[Looked]) -> dict:
     """What is in the data set, in all and in each split."""
+
     def told(some: list[Looked]) -> dict:
         labelled = [one for one in some if one.boxes_norm is not None]
-        heights = np.concatenate([(one.boxes_norm[:, 3] - one.boxes_norm[:, 1]) * 360 for one in labelled] or [np.zeros(0)])
+        heights = np.concatenate(
+            [(one.boxes_norm[:, 3] - one.boxes_norm[:, 1]) * 360 for one in labelled] or [np.zeros(0)]
+        )
         return {
             "sessions": len({one.session for one in some}), "pictures": len(some), "labelled": len(labelled), "boxes": len(heights),
             "negatives": sum(len(one.boxes_norm) == 0 for one in labelled),
@@ -154,4 +205,6 @@ def figures(looked: list[Looked]) -> dict:
             "mean_brightness": float(np.mean([one.brightness for one in some])) if some else None,
         }  # fmt: skip
 
-    return told(looked) | {"splits": {split: told([one for one in looked if one.split == split]) for split in SPLITS}}
+    return told(looked) | {
+        "splits": {split: told([one for one in looked if one.split == split]) for split in SPLITS}
+    }

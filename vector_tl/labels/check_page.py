@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from matplotlib import pyplot as plt
 
-from vector_tl.web import report as pages
 from vector_tl.data.dataset import SPLITS, read_picture
+from vector_tl.web import report as pages
 
 COLORS = {"train": "#2f6fb2", "val": "#d9730d", "test": "#0b8a7a"}
 BOX_COLOR = "#14c8aa"
@@ -23,8 +23,18 @@ def write_page(path: Path, folder: Path, looked: list, problems: list, told: dic
         problems: what is wrong.
         told: the figures of `check.figures`.
     """
-    verdict = f"<p class=bad><b>{len(problems)} problems.</b></p>" if problems else "<p class=good><b>Nothing wrong was found.</b></p>"
-    sections = [verdict, _table(told), _problems(problems), _plots(looked), *(_sheet(split, looked) for split in SPLITS)]
+    verdict = (
+        f"<p class=bad><b>{len(problems)} problems.</b></p>"
+        if problems
+        else "<p class=good><b>Nothing wrong was found.</b></p>"
+    )
+    sections = [
+        verdict,
+        _table(told),
+        _problems(problems),
+        _plots(looked),
+        *(_sheet(split, looked) for split in SPLITS),
+    ]
     pages.write_page(path, f"The data set {Path(folder).resolve().name}", sections)
 
 
@@ -34,7 +44,10 @@ def _table(told: dict) -> str:
         "median_height_px": "median height, px of 360", "mean_brightness": "mean brightness, 0 to 255",
     }  # fmt: skip
     columns = {"all": told, **told["splits"]}
-    rows = "".join(f"<tr><td>{name}</td>{''.join(f'<td>{_show(column[key])}</td>' for column in columns.values())}</tr>" for key, name in names.items())
+    rows = "".join(
+        f"<tr><td>{name}</td>{''.join(f'<td>{_show(column[key])}</td>' for column in columns.values())}</tr>"
+        for key, name in names.items()
+    )
     return f"<table><tr><th></th>{''.join(f'<th>{name}</th>' for name in columns)}</tr>{rows}</table>"
 
 
@@ -45,7 +58,10 @@ def _show(value: float | None) -> str:
 def _problems(problems: list) -> str:
     if not problems:
         return ""
-    rows = "".join(f"<tr><td>{html.escape(p.kind)}</td><td>{html.escape(p.where)}</td><td>{html.escape(p.what)}</td></tr>" for p in problems[:500])
+    rows = "".join(
+        f"<tr><td>{html.escape(p.kind)}</td><td>{html.escape(p.where)}</td><td>{html.escape(p.what)}</td></tr>"
+        for p in problems[:500]
+    )
     more = f"<p class=soft>and {len(problems) - 500} more</p>" if len(problems) > 500 else ""
     return f"<h2>What is wrong</h2><table class=left>{rows}</table>{more}"
 
@@ -57,19 +73,53 @@ def _plots(looked: list) -> str:
     shown = []
     figure, axes = plt.subplots(figsize=(4.5, 3.4))
     for split, some in by_split.items():
-        heights = [v for one in some if one.boxes_norm is not None for v in ((one.boxes_norm[:, 3] - one.boxes_norm[:, 1]) * 360).tolist()]
-        axes.hist(heights, bins=np.linspace(0, 360, 25), histtype="step", linewidth=1.8, color=COLORS[split], label=split)
+        heights = [
+            v
+            for one in some
+            if one.boxes_norm is not None
+            for v in ((one.boxes_norm[:, 3] - one.boxes_norm[:, 1]) * 360).tolist()
+        ]
+        axes.hist(
+            heights,
+            bins=np.linspace(0, 360, 25),
+            histtype="step",
+            linewidth=1.8,
+            color=COLORS[split],
+            label=split,
+        )
     axes.set(xlabel="height of a Vector, px of 360", ylabel="Vectors", title="Sizes")
     shown.append(pages.plot(figure, axes))
     figure, axes = plt.subplots(figsize=(4.5, 3.4))
     for split, some in by_split.items():
-        middles = np.concatenate([(one.boxes_norm[:, :2] + one.boxes_norm[:, 2:]) / 2 for one in some if one.boxes_norm is not None] or [np.zeros((0, 2))])
-        axes.scatter(middles[:, 0], middles[:, 1], s=7, alpha=0.6, linewidths=0, color=COLORS[split], label=split)
-    axes.set(xlim=(0, 1), ylim=(1, 0), xlabel="across the picture", ylabel="down the picture", title="Places of their middles")
+        middles = np.concatenate(
+            [
+                (one.boxes_norm[:, :2] + one.boxes_norm[:, 2:]) / 2
+                for one in some
+                if one.boxes_norm is not None
+            ]
+            or [np.zeros((0, 2))]
+        )
+        axes.scatter(
+            middles[:, 0], middles[:, 1], s=7, alpha=0.6, linewidths=0, color=COLORS[split], label=split
+        )
+    axes.set(
+        xlim=(0, 1),
+        ylim=(1, 0),
+        xlabel="across the picture",
+        ylabel="down the picture",
+        title="Places of their middles",
+    )
     shown.append(pages.plot(figure, axes))
     figure, axes = plt.subplots(figsize=(4.5, 3.4))
     for split, some in by_split.items():
-        axes.hist([one.brightness for one in some], bins=np.linspace(0, 255, 26), histtype="step", linewidth=1.8, color=COLORS[split], label=split)
+        axes.hist(
+            [one.brightness for one in some],
+            bins=np.linspace(0, 255, 26),
+            histtype="step",
+            linewidth=1.8,
+            color=COLORS[split],
+            label=split,
+        )
     axes.set(xlabel="mean grey level of a picture", ylabel="pictures", title="Brightness")
     shown.append(pages.plot(figure, axes))
     return f"<h2>What is in it</h2><div class='plots small'>{''.join(shown)}</div>"

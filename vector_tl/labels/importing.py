@@ -16,10 +16,10 @@ from rich.console import Console
 from rich.progress import track
 
 from vector_tl import __version__
-from vector_tl.errors import UserError
 from vector_tl.data import dataset
-from vector_tl.labels.archive import remove, unpack
 from vector_tl.data.images import bits_apart, perceptual_hash
+from vector_tl.errors import UserError
+from vector_tl.labels.archive import remove, unpack
 from vector_tl.labels.settings import ImportSettings
 from vector_tl.labels.sources import Classes, Found, read_source
 
@@ -59,13 +59,20 @@ def import_data(settings: ImportSettings) -> dict:
         staged, classes = Staged(work / "new"), Classes(settings.classes)
         name = dataset.image_path(Path(), _session_name(settings), "x").parent.name  # checks the name
         form, found = _open(settings, work, classes)
-        for item in track(found, "import", console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True):
+        for item in track(
+            found, "import", console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True
+        ):
             _stage(staged, item, name, _root(settings, work))
         if not staged.pictures:
             why = f" ({staged.set_aside[0]['why']})" if staged.set_aside else ""
             raise UserError(f"Nothing of {source} could be taken{why}.")
         for session in staged.sessions:
-            provenance = {"source": source.name, "form": form, "imported": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "vector_tl": __version__}
+            provenance = {
+                "source": source.name,
+                "form": form,
+                "imported": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+                "vector_tl": __version__,
+            }
             dataset.write_session(staged.folder, session, provenance)
         _move_in(staged, data)
     finally:
@@ -73,7 +80,10 @@ def import_data(settings: ImportSettings) -> dict:
     for aside in staged.set_aside:
         log.warning("set aside: %s", aside["why"])
     if classes.ignored:
-        log.warning("boxes of other classes left out: %s", ", ".join(f"{name} ({count})" for name, count in classes.ignored.items()))
+        log.warning(
+            "boxes of other classes left out: %s",
+            ", ".join(f"{name} ({count})" for name, count in classes.ignored.items()),
+        )
     return {
         "form": form, "sessions": sorted(staged.sessions), "pictures": staged.pictures, "boxes": staged.boxes, "unlabelled": staged.unlabelled,
         "set_aside": staged.set_aside, "classes_ignored": classes.ignored,
@@ -81,7 +91,11 @@ def import_data(settings: ImportSettings) -> dict:
 
 
 def _session_name(settings: ImportSettings) -> str:
-    return settings.session or "".join(c if c.isalnum() or c in "-_. " else "-" for c in settings.source.stem).strip(". ") or "imported"
+    return (
+        settings.session
+        or "".join(c if c.isalnum() or c in "-_. " else "-" for c in settings.source.stem).strip(". ")
+        or "imported"
+    )
 
 
 def _open(settings: ImportSettings, work: Path, classes: Classes) -> tuple[str, Iterator[Found]]:
@@ -123,7 +137,14 @@ def _frames(path: Path, novelty: int) -> Iterator[Found]:
 
 def _stage(staged: Staged, item: Found, session: str, root: Path) -> None:
     if item.why is not None:
-        staged.set_aside.append({"source": str(item.path.relative_to(root) if item.path.is_relative_to(root) else item.path.name), "why": item.why})
+        staged.set_aside.append(
+            {
+                "source": str(
+                    item.path.relative_to(root) if item.path.is_relative_to(root) else item.path.name
+                ),
+                "why": item.why,
+            }
+        )
         return
     name = item.path.stem
     if JOINT in name.strip("_"):  # as exported from here: the session comes back
@@ -133,9 +154,19 @@ def _stage(staged: Staged, item: Found, session: str, root: Path) -> None:
         session = f"{session}-{item.split}"
     try:
         free, number = name, 2
-        while dataset.label_path(staged.folder, session, free).exists() or list((staged.folder / "images" / session).glob(_escaped(free) + ".*")):
+        while dataset.label_path(staged.folder, session, free).exists() or list(
+            (staged.folder / "images" / session).glob(_escaped(free) + ".*")
+        ):
             free, number = f"{name}-{number}", number + 1  # the same name in two folders of the source
-        dataset.write_item(staged.folder, session, free, item.data, item.boxes_xyxy, item.size_wh, item.path.suffix.lower() or ".jpg")
+        dataset.write_item(
+            staged.folder,
+            session,
+            free,
+            item.data,
+            item.boxes_xyxy,
+            item.size_wh,
+            item.path.suffix.lower() or ".jpg",
+        )
     except UserError as error:
         staged.set_aside.append({"source": item.path.name, "why": str(error)})
         return
@@ -166,13 +197,18 @@ def _move_in(staged: Staged, data: Path) -> None:
     for session in staged.sessions:
         for kind, suffix in (("images", ""), ("labels", ""), ("sessions", ".json")):
             if (data / kind / f"{session}{suffix}").exists():
-                raise UserError(f"{data} has a session {session!r} already, which is kept; choose another --session.")
+                raise UserError(
+                    f"{data} has a session {session!r} already, which is kept; choose another --session."
+                )
     moved: list[tuple[Path, Path]] = []
     made: list[Path] = []
     try:
         for session in staged.sessions:
             for kind, suffix in (("sessions", ".json"), ("labels", ""), ("images", "")):
-                source, target = staged.folder / kind / f"{session}{suffix}", data / kind / f"{session}{suffix}"
+                source, target = (
+                    staged.folder / kind / f"{session}{suffix}",
+                    data / kind / f"{session}{suffix}",
+                )
                 if source.exists():
                     if not target.parent.is_dir():
                         target.parent.mkdir()
@@ -181,11 +217,15 @@ def _move_in(staged: Staged, data: Path) -> None:
                     moved.append((source, target))
         splits = dataset.read_splits(data)
         if splits or any(staged.sessions.values()):
-            dataset.write_splits(data, splits | {session: split for session, split in staged.sessions.items() if split})
+            dataset.write_splits(
+                data, splits | {session: split for session, split in staged.sessions.items() if split}
+            )
             dataset.extend_splits(data, [session for session, split in staged.sessions.items() if not split])
     except (OSError, UserError) as error:
         for source, target in reversed(moved):
             target.rename(source)
         for folder in made:
             folder.rmdir()
-        raise error if isinstance(error, UserError) else UserError(f"Cannot write to {data}: {error.strerror}.") from error
+        raise (
+            error if isinstance(error, UserError) else UserError(f"Cannot write to {data}: {error.strerror}.")
+        ) from error

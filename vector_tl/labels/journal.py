@@ -37,7 +37,9 @@ class Journal:
             try:
                 fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise UserError(f"Another vector-tl label review is at work on {path.parents[1]}; use its page, or end it first.") from None
+                raise UserError(
+                    f"Another vector-tl label review is at work on {path.parents[1]}; use its page, or end it first."
+                ) from None
             self._read()
         except OSError as error:
             raise UserError(f"Cannot write the review's journal {path}: {error.strerror}.") from error
@@ -98,7 +100,9 @@ class Journal:
             if sync:
                 os.fsync(handle)
         except OSError as error:
-            raise UserError(f"Cannot write the review's journal {self.path} ({error.strerror}); nothing was changed. Free some space.") from error
+            raise UserError(
+                f"Cannot write the review's journal {self.path} ({error.strerror}); nothing was changed. Free some space."
+            ) from error
 
     def close(self) -> None:
         """Let others open it."""

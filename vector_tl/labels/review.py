@@ -20,13 +20,20 @@ from statistics import mean, median
 import cv2
 import numpy as np
 
+from vector_tl.data import dataset
+from vector_tl.data.yolo import format_label, parse_label
 from vector_tl.errors import UserError
 from vector_tl.files import write_atomic
-from vector_tl.data import dataset
 from vector_tl.labels.journal import Journal
 from vector_tl.labels.suggest import carried_suggestions
-from vector_tl.labels.suggestions import Suggestion, drop_carried, mark, put_suggestion, read_suggestions, suggestions_path
-from vector_tl.data.yolo import format_label, parse_label
+from vector_tl.labels.suggestions import (
+    Suggestion,
+    drop_carried,
+    mark,
+    put_suggestion,
+    read_suggestions,
+    suggestions_path,
+)
 
 ACTIONS = ("save", "keep", "bin", "restore")
 CARRY_FRAMES = 10  # how far a box is carried at the press of a key
@@ -89,8 +96,14 @@ class Desk:
         with suppress(NotThere):
             if self.state(*key) in (before, after):  # else somebody has changed it by hand since
                 self._carry_out(key, before, after, entry)
-        for path in (dataset.label_path(self.folder, *key), dataset.label_path(self.bin, *key), suggestions_path(self.folder, *key)):
-            for half_written in path.parent.glob(f".{glob.escape(path.name)}.*.part"):  # see files.write_atomic
+        for path in (
+            dataset.label_path(self.folder, *key),
+            dataset.label_path(self.bin, *key),
+            suggestions_path(self.folder, *key),
+        ):
+            for half_written in path.parent.glob(
+                f".{glob.escape(path.name)}.*.part"
+            ):  # see files.write_atomic
                 half_written.unlink(missing_ok=True)
         self.journal.done(entry["n"])
         log.info("The decision on %s/%s that was cut off is carried out.", *key)
@@ -105,7 +118,11 @@ class Desk:
         if binned and _find(self.bin, session, name) is None:
             raise NotThere(f"There is no picture {session}/{name} any more.")
         try:
-            label = dataset.label_path(self.bin if binned else self.folder, session, name).read_bytes().decode("utf-8", "surrogateescape")
+            label = (
+                dataset.label_path(self.bin if binned else self.folder, session, name)
+                .read_bytes()
+                .decode("utf-8", "surrogateescape")
+            )
         except (FileNotFoundError, NotADirectoryError):
             label = None
         return State(label, binned)
@@ -129,7 +146,11 @@ class Desk:
             try:
                 size_wh = self.size_wh(session, name)
                 if state.label is not None:
-                    boxes = (parse_label(_raw(state.label), Path(name + ".txt")) * [*size_wh, *size_wh]).round(3).tolist()
+                    boxes = (
+                        (parse_label(_raw(state.label), Path(name + ".txt")) * [*size_wh, *size_wh])
+                        .round(3)
+                        .tolist()
+                    )
             except UserError as error:
                 problem = str(error)
             suggestions = [
@@ -142,7 +163,16 @@ class Desk:
             "version": state.version, "boxes": boxes, "suggestions": suggestions, "problem": problem,
         }  # fmt: skip
 
-    def decide(self, session: str, name: str, version: str, action: str, boxes_xyxy: np.ndarray | None, tab: str, effort: Effort) -> dict:
+    def decide(
+        self,
+        session: str,
+        name: str,
+        version: str,
+        action: str,
+        boxes_xyxy: np.ndarray | None,
+        tab: str,
+        effort: Effort,
+    ) -> dict:
         """Carry out a decision; it is on disk when this returns.
 
         Args:
@@ -158,20 +188,29 @@ class Desk:
         with self._lock:
             before = self.state(session, name)
             if before.version != version:
-                raise Conflict(f"{name} was changed elsewhere in the meantime; it is shown as it is now. Decide again.")
+                raise Conflict(
+                    f"{name} was changed elsewhere in the meantime; it is shown as it is now. Decide again."
+                )
             if action in ("save", "keep") and before.binned:
                 raise UserError(f"{name} is in the bin; bring it back before labelling it.")
             after = before
             if action == "save":
                 after = State(format_label(boxes_xyxy, self.size_wh(session, name)), False)
                 if after.label.count("\n") != len(boxes_xyxy):
-                    raise UserError(f"A box of {name} lies outside the picture or is too small to be one; correct it.")
+                    raise UserError(
+                        f"A box of {name} lies outside the picture or is too small to be one; correct it."
+                    )
             elif action in ("bin", "restore"):
                 after = State(before.label, action == "bin")
             elif before.label is None:
                 raise UserError(f"{name} has no label to keep yet.")
             waiting = [s.id for s in self._suggestions(session, name) if not s.decided]
-            entry = {"action": action, "ids": waiting if action in ("save", "keep") else [], "tab": tab, "suggested": bool(waiting)} | asdict(effort)
+            entry = {
+                "action": action,
+                "ids": waiting if action in ("save", "keep") else [],
+                "tab": tab,
+                "suggested": bool(waiting),
+            } | asdict(effort)
             number = self._write((session, name), before, after, entry)
             return {"decision": number, "version": after.version}
 
@@ -185,14 +224,20 @@ class Desk:
         with self._lock:
             undone = self.journal.undone()
             for number, entry in reversed(self.journal.decisions.items()):
-                if "undoes" not in entry and number not in undone and (entry["tab"] == tab or number < self._first_of_this_run):
+                if (
+                    "undoes" not in entry
+                    and number not in undone
+                    and (entry["tab"] == tab or number < self._first_of_this_run)
+                ):
                     break
             else:
                 raise UserError("There is nothing to undo.")
             key, before, after = tuple(entry["picture"]), State(**entry["before"]), State(**entry["after"])
             if self.state(*key) != after:
                 raise Conflict(f"{key[1]} was changed after this decision; it is shown as it is now.")
-            self._write(key, after, before, {"action": "undo", "undoes": number, "ids": entry["ids"], "tab": tab})
+            self._write(
+                key, after, before, {"action": "undo", "undoes": number, "ids": entry["ids"], "tab": tab}
+            )
             for path in suggestions_path(self.folder, *key).parent.glob("*.json"):
                 with suppress(UserError):
                     drop_carried(self.folder, key[0], path.stem, key[1])
@@ -203,7 +248,9 @@ class Desk:
         boxes_norm = dataset.read_labels(dataset.label_path(self.folder, session, name))
         if boxes_norm is None or not len(boxes_norm):
             raise UserError(f"{name} has no box to carry on.")
-        pictures = {key: path for key, path in dataset.list_pictures(self.folder).items() if key[0] == session}
+        pictures = {
+            key: path for key, path in dataset.list_pictures(self.folder).items() if key[0] == session
+        }
         following: dict[tuple[str, str], Path] = {}
         for key in [key for key in pictures if key[1] > name][:count]:
             if dataset.label_path(self.folder, *key).exists():
@@ -219,9 +266,16 @@ class Desk:
         """Seconds and actions per picture, over all decisions that were not undone and came from the page."""
         with self._lock:
             undone = self.journal.undone()
-            made = [e for n, e in self.journal.decisions.items() if e["action"] in ("save", "keep", "bin") and n not in undone]
+            made = [
+                e
+                for n, e in self.journal.decisions.items()
+                if e["action"] in ("save", "keep", "bin") and n not in undone
+            ]
         seconds = [e["active_s"] for e in made if e["active_s"] > 0]
-        with_, without = ([e["keys"] + e["clicks"] + e["drags"] for e in made if e["suggested"] is flag] for flag in (True, False))
+        with_, without = (
+            [e["keys"] + e["clicks"] + e["drags"] for e in made if e["suggested"] is flag]
+            for flag in (True, False)
+        )
         return {
             "decisions": len(made),
             "seconds_median": round(median(seconds), 2) if seconds else None,
@@ -248,8 +302,12 @@ class Desk:
         picture = dataset.read_picture(path)
         height, width = picture.shape[:2]
         if width > width_px:
-            picture = cv2.resize(picture, (width_px, max(round(height * width_px / width), 1)), interpolation=cv2.INTER_AREA)
-        return cv2.imencode(".jpg", picture[:, :, ::-1], (cv2.IMWRITE_JPEG_QUALITY, 92))[1].tobytes(), "image/jpeg"
+            picture = cv2.resize(
+                picture, (width_px, max(round(height * width_px / width), 1)), interpolation=cv2.INTER_AREA
+            )
+        return cv2.imencode(".jpg", picture[:, :, ::-1], (cv2.IMWRITE_JPEG_QUALITY, 92))[
+            1
+        ].tobytes(), "image/jpeg"
 
     def close(self) -> None:
         """Let another review begin."""
@@ -266,14 +324,18 @@ class Desk:
         if before.binned != after.binned:
             _refuse_taken(self.bin if after.binned else self.folder, *key)
         when = datetime.now(UTC).isoformat(timespec="milliseconds")
-        number = self.journal.add({"time": when, "picture": list(key), "before": asdict(before), "after": asdict(after)} | entry)
+        number = self.journal.add(
+            {"time": when, "picture": list(key), "before": asdict(before), "after": asdict(after)} | entry
+        )
         try:
             self._carry_out(key, before, after, entry)
         except (UserError, OSError) as error:
             with suppress(UserError, OSError):
                 self._carry_out(key, after, before, entry | {"action": "undo"})
             self.journal.cancel(number)
-            raise UserError(f"The decision on {key[1]} could not be saved and nothing was changed: {error}") from error
+            raise UserError(
+                f"The decision on {key[1]} could not be saved and nothing was changed: {error}"
+            ) from error
         self.journal.done(number)
         return number
 
@@ -295,7 +357,11 @@ class Desk:
 
 
 def _scored(suggestion: Suggestion, weak: bool) -> list[dict]:
-    return [{"xyxy": box[:4], "score": box[4]} for box in suggestion.boxes if (box[4] < suggestion.threshold) is weak]
+    return [
+        {"xyxy": box[:4], "score": box[4]}
+        for box in suggestion.boxes
+        if (box[4] < suggestion.threshold) is weak
+    ]
 
 
 def _raw(label: str) -> bytes:
@@ -324,7 +390,12 @@ def _refuse_taken(root: Path, session: str, name: str) -> None:
 
 def _media_type(data: bytes) -> str | None:
     """What browsers show as it is."""
-    kinds = {b"\xff\xd8\xff": "image/jpeg", b"\x89PNG\r\n\x1a\n": "image/png", b"GIF8": "image/gif", b"BM": "image/bmp"}
+    kinds = {
+        b"\xff\xd8\xff": "image/jpeg",
+        b"\x89PNG\r\n\x1a\n": "image/png",
+        b"GIF8": "image/gif",
+        b"BM": "image/bmp",
+    }
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "image/webp"
     return next((kind for magic, kind in kinds.items() if data.startswith(magic)), None)

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from vector_tl.errors import UserError
 from vector_tl.data import dataset
-from vector_tl.labels.suggestions import MODEL, Suggestion, read_suggestions, suggestions_path
 from vector_tl.data.yolo import parse_label
+from vector_tl.errors import UserError
+from vector_tl.labels.suggestions import MODEL, Suggestion, read_suggestions, suggestions_path
 
 FILTERS = ("unlabelled", "suggested", "disagreement", "all", "bin")
 AGREE_IOU = 0.7  # boxes that share less than this are said to disagree
@@ -49,12 +49,19 @@ class Queue:
     def listed(self, which: str, session: str | None) -> dict:
         """{"pictures": rows of filter `which`, most doubtful first, "counts": of each filter in this session, "sessions": all of them}."""
         rows = [self._row(*key) for key in _pictures(self.folder)]
-        binned = [Row(*key, labelled=False, suggested=False, doubt=0.0, differs=None) for key in _pictures(self.folder / "bin")]
+        binned = [
+            Row(*key, labelled=False, suggested=False, doubt=0.0, differs=None)
+            for key in _pictures(self.folder / "bin")
+        ]
         of_session = [row for row in rows if session in (None, row.session)]
         in_bin = [row for row in binned if session in (None, row.session)]
         chosen = in_bin if which == "bin" else [row for row in of_session if row.wanted(which)]
-        doubtful = sorted(chosen, key=lambda row: -(row.differs if which == "disagreement" else row.doubt))  # stable: else in order of names
-        counts = {name: sum(row.wanted(name) for row in of_session) for name in FILTERS} | {"bin": len(in_bin)}
+        doubtful = sorted(
+            chosen, key=lambda row: -(row.differs if which == "disagreement" else row.doubt)
+        )  # stable: else in order of names
+        counts = {name: sum(row.wanted(name) for row in of_session) for name in FILTERS} | {
+            "bin": len(in_bin)
+        }
         return {
             "pictures": [
                 {"session": r.session, "name": r.name, "doubt": round(r.differs if which == "disagreement" else r.doubt, 4)} for r in doubtful
@@ -66,7 +73,9 @@ class Queue:
     def _row(self, session: str, name: str) -> Row:
         label = dataset.label_path(self.folder, session, name)
         boxes_norm = self._read(label, lambda: parse_label(label.read_bytes(), label))
-        waiting, size_wh = self._read(suggestions_path(self.folder, session, name), lambda: self._waiting(session, name)) or ([], None)
+        waiting, size_wh = self._read(
+            suggestions_path(self.folder, session, name), lambda: self._waiting(session, name)
+        ) or ([], None)
         broken = isinstance(boxes_norm, UserError)
         labelled = boxes_norm is not None
         models = [s for s in waiting if s.source == MODEL]

@@ -76,12 +76,23 @@ class ReviewServer(uvicorn.Server):
         try:
             self.socket.bind(("127.0.0.1", settings.port))
         except OSError as error:
-            raise UserError(f"Port {settings.port} of 127.0.0.1 cannot be had ({error.strerror}); choose another with --port, or leave it out.") from None
+            raise UserError(
+                f"Port {settings.port} of 127.0.0.1 cannot be had ({error.strerror}); choose another with --port, or leave it out."
+            ) from None
         self.socket.listen()
         port, token = self.socket.getsockname()[1], secrets.token_urlsafe(24)
         self.url = f"http://127.0.0.1:{port}/{token}/"
         app = guarded(review_app(desk, settings), token, port)
-        super().__init__(uvicorn.Config(app, log_level="critical", access_log=False, lifespan="off", timeout_graceful_shutdown=1, server_header=False))
+        super().__init__(
+            uvicorn.Config(
+                app,
+                log_level="critical",
+                access_log=False,
+                lifespan="off",
+                timeout_graceful_shutdown=1,
+                server_header=False,
+            )
+        )
 
     @contextlib.contextmanager
     def capture_signals(self):
@@ -100,13 +111,23 @@ def review_app(desk: Desk, settings: ReviewSettings) -> Starlette:
     queue = Queue(settings.data)
 
     def listed(request: Request) -> Response:
-        which, session = request.query_params.get("filter", settings.filter), request.query_params.get("session") or None
+        which, session = (
+            request.query_params.get("filter", settings.filter),
+            request.query_params.get("session") or None,
+        )
         if which not in FILTERS:
             raise UserError(f"There is no filter {which!r}; choose {', '.join(FILTERS)}.")
         return JSONResponse(queue.listed(which, session) | {"pace": desk.pace()})
 
     def start(request: Request) -> Response:
-        return JSONResponse({"data": str(settings.data), "filter": settings.filter, "session": settings.session, "carry_frames": CARRY_FRAMES})
+        return JSONResponse(
+            {
+                "data": str(settings.data),
+                "filter": settings.filter,
+                "session": settings.session,
+                "carry_frames": CARRY_FRAMES,
+            }
+        )
 
     def picture(request: Request) -> Response:
         return JSONResponse(desk.picture(*_key(request.query_params)))
@@ -124,7 +145,14 @@ def review_app(desk: Desk, settings: ReviewSettings) -> Starlette:
         if action not in ACTIONS:
             raise UserError(f"There is no action {action!r}; choose {', '.join(ACTIONS)}.")
         boxes_xyxy = _boxes(asked.get("boxes")) if action == "save" else None
-        arguments = *_key(asked), _text(asked, "version"), action, boxes_xyxy, _text(asked, "tab"), _effort(asked.get("effort"))
+        arguments = (
+            *_key(asked),
+            _text(asked, "version"),
+            action,
+            boxes_xyxy,
+            _text(asked, "tab"),
+            _effort(asked.get("effort")),
+        )
         answer = await run_in_threadpool(desk.decide, *arguments)
         return JSONResponse(answer | {"pace": desk.pace()})
 
@@ -142,12 +170,26 @@ def review_app(desk: Desk, settings: ReviewSettings) -> Starlette:
         return FileResponse(PAGE / Path(request.url.path).name)
 
     def refused(request: Request, error: UserError) -> Response:
-        return JSONResponse({"error": str(error)}, 409 if isinstance(error, Conflict) else 404 if isinstance(error, NotThere) else 400)
+        return JSONResponse(
+            {"error": str(error)},
+            409 if isinstance(error, Conflict) else 404 if isinstance(error, NotThere) else 400,
+        )
 
-    routes = [Route("/", page), *(Route(f"/{name}", part) for name in ("review.css", "review.js", "review_boxes.js", "review_keys.js"))]
-    routes += [Route(f"/{name}", work) for name, work in (("start", start), ("queue", listed), ("picture", picture), ("image", image))]
+    routes = [
+        Route("/", page),
+        *(
+            Route(f"/{name}", part)
+            for name in ("review.css", "review.js", "review_boxes.js", "review_keys.js")
+        ),
+    ]
+    routes += [
+        Route(f"/{name}", work)
+        for name, work in (("start", start), ("queue", listed), ("picture", picture), ("image", image))
+    ]
     routes += [Route(f"/{work.__name__}", work, methods=["POST"]) for work in (decide, undo, carry)]
-    return Starlette(routes=routes, exception_handlers={UserError: refused, Conflict: refused, NotThere: refused})
+    return Starlette(
+        routes=routes, exception_handlers={UserError: refused, Conflict: refused, NotThere: refused}
+    )
 
 
 def guarded(app, token: str, port: int):
@@ -167,12 +209,21 @@ def guarded(app, token: str, port: int):
             why_not = (403, "Requests from other pages are refused.")
         elif not hmac.compare_digest(given.encode("utf-8", "replace"), token.encode()):
             why_not = (404, "Open the address that vector-tl label review printed last.")
-        elif request.method == "POST" and request.headers.get("content-type", "").partition(";")[0] != "application/json":
+        elif (
+            request.method == "POST"
+            and request.headers.get("content-type", "").partition(";")[0] != "application/json"
+        ):
             why_not = (415, "Send application/json.")
 
         async def send_guarded(message):
             if message["type"] == "http.response.start":
-                message = {**message, "headers": [*message.get("headers", []), *((k.lower().encode(), v.encode()) for k, v in HEADERS.items())]}
+                message = {
+                    **message,
+                    "headers": [
+                        *message.get("headers", []),
+                        *((k.lower().encode(), v.encode()) for k, v in HEADERS.items()),
+                    ],
+                }
             await send(message)
 
         if why_not is None and not rest and not scope["path"].endswith("/"):
@@ -180,7 +231,11 @@ def guarded(app, token: str, port: int):
             return
         if why_not is not None:
             seen_by_person = "text/html" in request.headers.get("accept", "")
-            answer = PlainTextResponse(why_not[1], why_not[0]) if seen_by_person else JSONResponse({"error": why_not[1]}, why_not[0])
+            answer = (
+                PlainTextResponse(why_not[1], why_not[0])
+                if seen_by_person
+                else JSONResponse({"error": why_not[1]}, why_not[0])
+            )
             await answer(scope, receive, send_guarded)
             return
         await app({**scope, "path": "/" + rest, "raw_path": ("/" + rest).encode()}, receive, send_guarded)
@@ -219,7 +274,13 @@ def _boxes(given) -> np.ndarray:
     if not isinstance(given, list) or len(given) > MOST_BOXES:
         raise UserError(f"boxes must be a list of up to {MOST_BOXES}.")
     for box in given:
-        if not isinstance(box, list) or len(box) != 4 or not all(_is_number(v) and abs(v) < 1e6 for v in box) or box[0] >= box[2] or box[1] >= box[3]:
+        if (
+            not isinstance(box, list)
+            or len(box) != 4
+            or not all(_is_number(v) and abs(v) < 1e6 for v in box)
+            or box[0] >= box[2]
+            or box[1] >= box[3]
+        ):
             raise UserError(f"{json.dumps(box)[:100]} is no box [x1, y1, x2, y2] with x1 < x2 and y1 < y2.")
     return np.array(given, np.float64).reshape(-1, 4)
 
@@ -228,7 +289,11 @@ def _effort(given) -> Effort:
     given = given if isinstance(given, dict) else {}
     active_s = given.get("active_s", 0.0)
     counts = {key: given.get(key, 0) for key in ("keys", "clicks", "drags")}
-    if not _is_number(active_s) or not 0 <= active_s <= MOST_ACTIVE_S or not all(type(v) is int and 0 <= v <= 100_000 for v in counts.values()):
+    if (
+        not _is_number(active_s)
+        or not 0 <= active_s <= MOST_ACTIVE_S
+        or not all(type(v) is int and 0 <= v <= 100_000 for v in counts.values())
+    ):
         raise UserError("effort must be seconds and counts from 0 on.")
     return Effort(round(float(active_s), 3), **counts)
 

@@ -30,7 +30,9 @@ class SuggestSettings:
     def check(self) -> None:
         """Raise `UsageError` for values that make no sense."""
         if self.model is None and self.carry is None:
-            raise UsageError("Say where suggestions are to come from: --model MODEL, or --carry FRAMES from the labels that are there.")
+            raise UsageError(
+                "Say where suggestions are to come from: --model MODEL, or --carry FRAMES from the labels that are there."
+            )
         if self.carry is not None and not 1 <= self.carry <= 1000:
             raise UsageError(f"--carry must be from 1 to 1000 frames, not {self.carry}.")
         if self.threshold is not None and not 0 < self.threshold < 1:

@@ -86,4 +86,6 @@ class SplitSettings:
     def check(self) -> None:
         """Raise `UsageError` for values that make no sense."""
         if not all(0 <= share < 1e9 for share in self.shares) or sum(self.shares) <= 0:
-            raise UsageError(f"--shares takes three numbers from 0 on, not all 0; not {' '.join(f'{s:g}' for s in self.shares)}.")
+            raise UsageError(
+                f"--shares takes three numbers from 0 on, not all 0; not {' '.join(f'{s:g}' for s in self.shares)}."
+            )

@@ -11,11 +11,18 @@ from xml.etree import ElementTree
 import numpy as np
 import yaml
 
-from vector_tl.errors import UserError
 from vector_tl.data.dataset import is_picture_file
 from vector_tl.data.images import picture_size
+from vector_tl.errors import UserError
 
-SPLIT_NAMES = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
+SPLIT_NAMES = {
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "test": "test",
+}
 EDGE_PX = 1.0  # how far rounding may carry a box over the picture's edge
 
 
@@ -52,7 +59,9 @@ class Classes:
             return set(names)
         chosen = {name for name in names if "vector" in name.lower()}
         if not chosen and names:
-            raise UserError(f"{source} has the classes {', '.join(names[:12])}; say with --classes which mean a Vector.")
+            raise UserError(
+                f"{source} has the classes {', '.join(names[:12])}; say with --classes which mean a Vector."
+            )
         return chosen
 
     def ignore(self, name: str) -> None:
@@ -66,7 +75,9 @@ def read_source(folder: Path, classes: Classes) -> tuple[str, Iterator[Found]]:
     Raises:
         UserError: labels of a form that cannot be read, or classes that say nothing.
     """
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and not _hidden(path.relative_to(folder)))
+    files = sorted(
+        path for path in folder.rglob("*") if path.is_file() and not _hidden(path.relative_to(folder))
+    )
     pictures = [path for path in files if is_picture_file(path)]
     if not pictures:
         raise UserError(f"{folder} holds no pictures.")
@@ -86,14 +97,22 @@ def _hidden(path: Path) -> bool:
     return any(part.startswith((".", "__MACOSX")) for part in path.parts)
 
 
-def _load(path: Path, folder: Path, boxes: np.ndarray | None, size_said: tuple[int, int] | None = None, share: bool = False) -> Found:
+def _load(
+    path: Path,
+    folder: Path,
+    boxes: np.ndarray | None,
+    size_said: tuple[int, int] | None = None,
+    share: bool = False,
+) -> Found:
     """The picture with its boxes, or why it is set aside. `share`: boxes are in 0..1 of it."""
     where = path.relative_to(folder)
     try:
         data = path.read_bytes()
         size = picture_size(data, str(where))
         if size_said is not None and size_said != size and all(size_said):
-            raise UserError(f"{where} is {size[0]} x {size[1]}, but its label is for a picture of {size_said[0]} x {size_said[1]}.")
+            raise UserError(
+                f"{where} is {size[0]} x {size[1]}, but its label is for a picture of {size_said[0]} x {size_said[1]}."
+            )
         if boxes is not None:
             boxes = checked(boxes * np.array([*size, *size]) if share else boxes, size, str(where))
         return Found(path, data, size, boxes, split_of(path, folder))
@@ -125,7 +144,14 @@ def checked(boxes: np.ndarray, size_wh: tuple[int, int], where: str) -> np.ndarr
 
 def split_of(path: Path, folder: Path) -> str | None:
     """The source's own split, by the names of the folders that a picture lies in."""
-    return next((SPLIT_NAMES[part.lower()] for part in path.relative_to(folder).parts[:-1] if part.lower() in SPLIT_NAMES), None)
+    return next(
+        (
+            SPLIT_NAMES[part.lower()]
+            for part in path.relative_to(folder).parts[:-1]
+            if part.lower() in SPLIT_NAMES
+        ),
+        None,
+    )
 
 
 # -- YOLO ---------------------------------------------------------------------------------------------------------------
@@ -139,7 +165,9 @@ def _yolo_label(picture: Path, folder: Path) -> Path:
     return folder.joinpath(*parts).with_suffix(".txt")
 
 
-def _yolo(labelled: dict[Path, Path], yamls: list[Path], pictures: list[Path], folder: Path, classes: Classes) -> Iterator[Found]:
+def _yolo(
+    labelled: dict[Path, Path], yamls: list[Path], pictures: list[Path], folder: Path, classes: Classes
+) -> Iterator[Found]:
     names = _yolo_names(yamls)
     chosen = classes.choose(list(names.values()), folder) if names else None
 
@@ -163,7 +191,9 @@ def _yolo_names(yamls: list[Path]) -> dict[int, str]:
         try:
             names = (yaml.safe_load(path.read_text(encoding="utf-8-sig")) or {}).get("names")
         except (OSError, UnicodeDecodeError, yaml.YAMLError, AttributeError, RecursionError) as error:
-            raise UserError(f"{path.name} is not readable YAML ({type(error).__name__}); correct it.") from error
+            raise UserError(
+                f"{path.name} is not readable YAML ({type(error).__name__}); correct it."
+            ) from error
         if isinstance(names, list):
             return {number: str(name) for number, name in enumerate(names)}
         if isinstance(names, dict) and all(isinstance(key, int) for key in names):
@@ -171,7 +201,9 @@ def _yolo_names(yamls: list[Path]) -> dict[int, str]:
     return {}
 
 
-def _yolo_boxes(path: Path, folder: Path, names: dict[int, str], chosen: set[str] | None, classes: Classes) -> np.ndarray:
+def _yolo_boxes(
+    path: Path, folder: Path, names: dict[int, str], chosen: set[str] | None, classes: Classes
+) -> np.ndarray:
     """(N, 4) xyxy in 0..1; polygons become the boxes around them."""
     boxes = []
     try:
@@ -229,17 +261,27 @@ def _coco(files: list[Path], pictures: list[Path], folder: Path, classes: Classe
         for path, images, boxes in tables:
             for image in images:
                 name = Path(str(image.get("file_name", "")).replace("\\", "/"))
-                near = [p for p in by_name.get(name.name, []) if p.is_relative_to(path.parent)] or by_name.get(name.name, [])
+                near = [
+                    p for p in by_name.get(name.name, []) if p.is_relative_to(path.parent)
+                ] or by_name.get(name.name, [])
                 fits = [p for p in near if p.as_posix().endswith(name.as_posix())] or near
                 if not fits:
-                    yield Found(path.parent / name.name, why=f"{path.relative_to(folder)} names {str(name)!r}, which is not there.")
+                    yield Found(
+                        path.parent / name.name,
+                        why=f"{path.relative_to(folder)} names {str(name)!r}, which is not there.",
+                    )
                     continue
                 told.add(fits[0])
                 try:
-                    own = np.array([[x, y, x + w, y + h] for x, y, w, h in boxes.get(image["id"], [])], np.float64).reshape(-1, 4)
+                    own = np.array(
+                        [[x, y, x + w, y + h] for x, y, w, h in boxes.get(image["id"], [])], np.float64
+                    ).reshape(-1, 4)
                     size = (int(image.get("width") or 0), int(image.get("height") or 0))
                 except (TypeError, ValueError, KeyError):
-                    yield Found(fits[0], why=f"{path.relative_to(folder)} has a box of {name.name} that is not four numbers.")
+                    yield Found(
+                        fits[0],
+                        why=f"{path.relative_to(folder)} has a box of {name.name} that is not four numbers.",
+                    )
                     continue
                 yield _load(fits[0], folder, own, size)
         for picture in pictures:
@@ -261,14 +303,26 @@ def _coco_table(path: Path, folder: Path, classes: Classes) -> tuple[list[dict],
         known = {image["id"] for image in images}
         for annotation in annotations:
             if annotation["image_id"] not in known:
-                raise UserError(f"{where} has a box for the picture {annotation['image_id']!r}, which it does not list.")
+                raise UserError(
+                    f"{where} has a box for the picture {annotation['image_id']!r}, which it does not list."
+                )
             name = names.get(annotation["category_id"])
             if chosen is not None and name not in chosen:
                 classes.ignore(str(name))
                 continue
             boxes.setdefault(annotation["image_id"], []).append(annotation["bbox"])
-    except (OSError, UnicodeDecodeError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise UserError(f"{where} is not COCO's form ({type(error).__name__}: {str(error)[:80]}); correct it.") from error
+    except (
+        OSError,
+        UnicodeDecodeError,
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+    ) as error:
+        raise UserError(
+            f"{where} is not COCO's form ({type(error).__name__}: {str(error)[:80]}); correct it."
+        ) from error
     return images, boxes
 
 
@@ -282,7 +336,14 @@ def _voc(files: list[Path], pictures: list[Path], folder: Path, classes: Classes
             trees[path] = _voc_tree(path, folder)
         except UserError as error:
             trees[path] = error
-    names = sorted({obj.findtext("name", "").strip() for tree in trees.values() if not isinstance(tree, UserError) for obj in tree.iter("object")})
+    names = sorted(
+        {
+            obj.findtext("name", "").strip()
+            for tree in trees.values()
+            if not isinstance(tree, UserError)
+            for obj in tree.iter("object")
+        }
+    )
     chosen = classes.choose(names, folder)
 
     def items() -> Iterator[Found]:
@@ -317,8 +378,13 @@ def _voc_tree(path: Path, folder: Path) -> ElementTree.Element:
     where = path.relative_to(folder)
     try:
         text = path.read_bytes()
-        if re.search(rb"<!(DOCTYPE|ENTITY)", text, re.IGNORECASE) or text[:2] in (b"\xff\xfe", b"\xfe\xff"):  # entities can grow without bound
-            raise UserError(f"{where} defines entities or is not UTF-8, which no label needs; it is not read.")
+        if re.search(rb"<!(DOCTYPE|ENTITY)", text, re.IGNORECASE) or text[:2] in (
+            b"\xff\xfe",
+            b"\xfe\xff",
+        ):  # entities can grow without bound
+            raise UserError(
+                f"{where} defines entities or is not UTF-8, which no label needs; it is not read."
+            )
         tree = ElementTree.fromstring(text)
     except (OSError, ElementTree.ParseError, ValueError) as error:
         raise UserError(f"{where} is not readable XML ({error}).") from error
@@ -327,7 +393,9 @@ def _voc_tree(path: Path, folder: Path) -> ElementTree.Element:
     return tree
 
 
-def _voc_boxes(tree: ElementTree.Element, chosen: set[str], classes: Classes) -> tuple[np.ndarray, tuple[int, int]]:
+def _voc_boxes(
+    tree: ElementTree.Element, chosen: set[str], classes: Classes
+) -> tuple[np.ndarray, tuple[int, int]]:
     """Corners count from 1 in Pascal VOC, and the last pixel is inside."""
     boxes = []
     for obj in tree.iter("object"):
@@ -335,7 +403,10 @@ def _voc_boxes(tree: ElementTree.Element, chosen: set[str], classes: Classes) ->
         if name not in chosen:
             classes.ignore(name)
             continue
-        x1, y1, x2, y2 = (float(obj.find("bndbox").findtext(key)) if obj.find("bndbox") is not None else math.nan for key in ("xmin", "ymin", "xmax", "ymax"))
+        x1, y1, x2, y2 = (
+            float(obj.find("bndbox").findtext(key)) if obj.find("bndbox") is not None else math.nan
+            for key in ("xmin", "ymin", "xmax", "ymax")
+        )
         boxes.append([x1 - 1, y1 - 1, x2, y2])
     size = (int(float(tree.findtext("size/width", "0"))), int(float(tree.findtext("size/height", "0"))))
     return np.array(boxes, np.float64).reshape(-1, 4), size

@@ -3,9 +3,9 @@
 import random
 from collections import Counter
 
-from vector_tl.errors import UserError
 from vector_tl.data import dataset
 from vector_tl.data.dataset import SPLITS
+from vector_tl.errors import UserError
 from vector_tl.labels.settings import SplitSettings
 
 
@@ -23,9 +23,18 @@ def split(settings: SplitSettings) -> dict:
     before = {} if settings.again else dataset.read_splits(settings.data)
     wanted = sum(share > 0 for share in settings.shares)
     if len(pictures) < wanted:
-        raise UserError(f"{settings.data} has {len(pictures)} sessions, too few for {wanted} splits; take more, or give a split the share 0.")
+        raise UserError(
+            f"{settings.data} has {len(pictures)} sessions, too few for {wanted} splits; take more, or give a split the share 0."
+        )
     new = sorted(session for session in pictures if session not in before)
-    splits = before | divide(new, {s: v for s, v in before.items() if s in pictures}, pictures, negatives, settings.shares, settings.seed)
+    splits = before | divide(
+        new,
+        {s: v for s, v in before.items() if s in pictures},
+        pictures,
+        negatives,
+        settings.shares,
+        settings.seed,
+    )
     dataset.write_splits(settings.data, splits)
     told = {
         name: {
@@ -49,7 +58,12 @@ def count(folder) -> tuple[Counter, Counter]:
 
 
 def divide(
-    new: list[str], before: dict[str, str], pictures: Counter, negatives: Counter, shares: tuple[float, float, float], seed: int
+    new: list[str],
+    before: dict[str, str],
+    pictures: Counter,
+    negatives: Counter,
+    shares: tuple[float, float, float],
+    seed: int,
 ) -> dict[str, str]:
     """A split for each new session: in an order drawn by seed, large ones first, each goes where most is lacking of pictures and of negatives."""
     order = sorted(new)
@@ -57,9 +71,13 @@ def divide(
     order.sort(key=lambda session: -pictures[session])
     total, empty = sum(pictures.values()), max(1, sum(negatives.values()))
     parts = {name: share / sum(shares) for name, share in zip(SPLITS, shares, strict=True)}
-    have = {name: [sum(c[s] for s, v in before.items() if v == name) for c in (pictures, negatives)] for name in SPLITS}
+    have = {
+        name: [sum(c[s] for s, v in before.items() if v == name) for c in (pictures, negatives)]
+        for name in SPLITS
+    }
     chosen: dict[str, str] = {}
     for session in order:
+
         def lack(name: str, session: str = session) -> float:
             """In shares of the whole; pictures without a Vector count where this session brings some."""
             lacking = parts[name] - have[name][0] / total

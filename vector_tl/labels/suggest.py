@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from vector_tl.errors import UserError
 from vector_tl.data import dataset
+from vector_tl.errors import UserError
 from vector_tl.labels.review_settings import SuggestSettings
 from vector_tl.labels.suggest_carry import carry
 from vector_tl.labels.suggestions import CARRIED, MODEL, Suggestion, doubt, put_suggestion, suggestion
@@ -76,7 +76,9 @@ def chosen_pictures(folder: Path, session: str | None) -> dict[tuple[str, str], 
     chosen = {key: path for key, path in pictures.items() if session in (None, key[0])}
     if not chosen:
         there = sorted({s for s, _ in pictures})
-        raise UserError(f"There is no session {session!r} in {folder}; there is {', '.join(there[:8])}{' and more' if len(there) > 8 else ''}.")
+        raise UserError(
+            f"There is no session {session!r} in {folder}; there is {', '.join(there[:8])}{' and more' if len(there) > 8 else ''}."
+        )
     return chosen
 
 
@@ -94,11 +96,20 @@ def _suggest_by_model(settings: SuggestSettings, pictures: dict[tuple[str, str],
             noted = detections.scores >= min(WEAK, threshold)
             unsure = doubt(detections.scores.tolist(), threshold)
             boxes_xyxy = np.clip(detections.boxes_xyxy[noted], 0, [width, height, width, height])
-            tally.put(settings.data, key, suggestion(MODEL, detector.name, digest, threshold, unsure, boxes_xyxy, detections.scores[noted]), (width, height))
+            tally.put(
+                settings.data,
+                key,
+                suggestion(
+                    MODEL, detector.name, digest, threshold, unsure, boxes_xyxy, detections.scores[noted]
+                ),
+                (width, height),
+            )
     return digest
 
 
-def _batches(pictures: dict[tuple[str, str], Path], tally: Tally) -> Iterator[list[tuple[tuple[str, str], np.ndarray]]]:
+def _batches(
+    pictures: dict[tuple[str, str], Path], tally: Tally
+) -> Iterator[list[tuple[tuple[str, str], np.ndarray]]]:
     batch = []
     for key, path in pictures.items():
         try:
@@ -112,7 +123,9 @@ def _batches(pictures: dict[tuple[str, str], Path], tally: Tally) -> Iterator[li
         yield batch
 
 
-def _suggest_by_carrying(settings: SuggestSettings, pictures: dict[tuple[str, str], Path], tally: Tally) -> None:
+def _suggest_by_carrying(
+    settings: SuggestSettings, pictures: dict[tuple[str, str], Path], tally: Tally
+) -> None:
     """From each labelled picture to the unlabelled ones on both sides, up to the next labelled one; the surer of two wins."""
     keys = list(pictures)
     labels = {key: dataset.read_labels(dataset.label_path(settings.data, *key)) for key in keys}
@@ -122,7 +135,9 @@ def _suggest_by_carrying(settings: SuggestSettings, pictures: dict[tuple[str, st
             continue
         for way in (keys[index + 1 :], keys[:index][::-1]):
             following = _until_labelled(way, key[0], labels, settings.carry)
-            for other, new, size_wh in carried_suggestions(key[1], pictures[key], labels[key], {k: pictures[k] for k in following}):
+            for other, new, size_wh in carried_suggestions(
+                key[1], pictures[key], labels[key], {k: pictures[k] for k in following}
+            ):
                 sure = 1 - new.doubt
                 if sure > best.get(other, (0.0, ()))[0]:
                     best[other] = (sure, (new, size_wh))
@@ -130,7 +145,9 @@ def _suggest_by_carrying(settings: SuggestSettings, pictures: dict[tuple[str, st
         tally.put(settings.data, key, new, size_wh)
 
 
-def _until_labelled(keys: list[tuple[str, str]], session: str, labels: dict, most: int) -> list[tuple[str, str]]:
+def _until_labelled(
+    keys: list[tuple[str, str]], session: str, labels: dict, most: int
+) -> list[tuple[str, str]]:
     following = []
     for key in keys[:most]:
         if key[0] != session or labels[key] is not None:
@@ -146,6 +163,8 @@ def carried_suggestions(
     first = dataset.read_picture(path)
     height, width = first.shape[:2]
     frames = (dataset.read_picture(path) for path in following.values())
-    for key, at in zip(following, carry(first, boxes_norm * [width, height, width, height], frames), strict=False):
+    for key, at in zip(
+        following, carry(first, boxes_norm * [width, height, width, height], frames), strict=False
+    ):
         unsure = 1 - float(at.confidence.min())
         yield key, suggestion(CARRIED, name, "", 0.0, unsure, at.boxes_xyxy, at.confidence), (width, height)

@@ -18,7 +18,11 @@ DISTINCT = 0.25  # by so much an appearance must fit better at the place found t
 WORK_WIDTH_PX = 640  # frames are followed at this width
 SCALES = (0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.4)  # sizes at which the appearance is searched for
 PATCH_PX = 32  # appearances are compared at this size
-LK = {"winSize": (15, 15), "maxLevel": 4, "criteria": (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 20, 0.03)}
+LK = {
+    "winSize": (15, 15),
+    "maxLevel": 4,
+    "criteria": (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 20, 0.03),
+}
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,12 @@ def carry(first: np.ndarray, boxes_xyxy: np.ndarray, frames: Iterable[np.ndarray
         if frame.shape != first.shape or not followed:
             return
         now = _gray(frame, scale)
-        followed = [(box, sure * fit) for old, sure in followed for box, fit in [_step(before, now, old)] if sure * fit >= GIVE_UP]
+        followed = [
+            (box, sure * fit)
+            for old, sure in followed
+            for box, fit in [_step(before, now, old)]
+            if sure * fit >= GIVE_UP
+        ]
         if not followed:
             return
         height, width = frame.shape[:2]
@@ -51,7 +60,9 @@ def carry(first: np.ndarray, boxes_xyxy: np.ndarray, frames: Iterable[np.ndarray
 def _step(before: np.ndarray, now: np.ndarray, box: np.ndarray) -> tuple[np.ndarray, float]:
     """The box one frame later, and how well what is in it fits (0..1)."""
     patch = _patch(before, box)
-    candidates = [moved for moved in (_flow(before, now, box), _search(before, now, box)) if moved is not None]
+    candidates = [
+        moved for moved in (_flow(before, now, box), _search(before, now, box)) if moved is not None
+    ]
     fits = [_fit(patch, _patch(now, moved)) for moved in candidates]
     if not fits:
         return box, 0.0
@@ -88,14 +99,18 @@ def _search(before: np.ndarray, now: np.ndarray, box: np.ndarray) -> np.ndarray 
         size = max(round((x2 - x1) * scale), 4), max(round((y2 - y1) * scale), 4)
         if size[0] > now.shape[1] or size[1] > now.shape[0]:
             continue
-        fits = cv2.matchTemplate(now, cv2.resize(before[y1:y2, x1:x2], size, interpolation=cv2.INTER_AREA), cv2.TM_CCOEFF_NORMED)
+        fits = cv2.matchTemplate(
+            now, cv2.resize(before[y1:y2, x1:x2], size, interpolation=cv2.INTER_AREA), cv2.TM_CCOEFF_NORMED
+        )
         _, fit, _, (x, y) = cv2.minMaxLoc(fits)
         if fit > best:
             best, found, fits_there = fit, (x, y, scale, size), fits
     if found is None:
         return None
     x, y, scale, (width, height) = found
-    fits_there[max(y - height // 2, 0) : y + height // 2 + 1, max(x - width // 2, 0) : x + width // 2 + 1] = -1
+    fits_there[
+        max(y - height // 2, 0) : y + height // 2 + 1, max(x - width // 2, 0) : x + width // 2 + 1
+    ] = -1
     if best - float(fits_there.max()) < DISTINCT:
         return None
     dx, dy = x - x1 * scale, y - y1 * scale  # keeps the fractions of a pixel that the template lost

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
+from vector_tl.data.dataset import label_path
 from vector_tl.errors import UserError
 from vector_tl.files import write_atomic
-from vector_tl.data.dataset import label_path
 
 MODEL, CARRIED = "model", "carried"
 
@@ -53,18 +53,33 @@ class Suggestion:
     @property
     def boxes_xyxy(self) -> np.ndarray:
         """The boxes suggested, without the weak ones: (N, 4) in pixels; none: no Vector in the picture."""
-        return np.array([box[:4] for box in self.boxes if box[4] >= self.threshold], np.float64).reshape(-1, 4)
+        return np.array([box[:4] for box in self.boxes if box[4] >= self.threshold], np.float64).reshape(
+            -1, 4
+        )
 
 
-def suggestion(source: str, by: str, digest: str, threshold: float, doubt: float, boxes_xyxy: np.ndarray, scores: Sequence[float]) -> Suggestion:
+def suggestion(
+    source: str,
+    by: str,
+    digest: str,
+    threshold: float,
+    doubt: float,
+    boxes_xyxy: np.ndarray,
+    scores: Sequence[float],
+) -> Suggestion:
     """A suggestion from arrays: boxes (N, 4) in pixels and scores (N,)."""
-    boxes = tuple((*(round(float(v), 2) for v in box), round(float(score), 4)) for box, score in zip(boxes_xyxy, scores, strict=True))
+    boxes = tuple(
+        (*(round(float(v), 2) for v in box), round(float(score), 4))
+        for box, score in zip(boxes_xyxy, scores, strict=True)
+    )
     return Suggestion(source, by, digest, float(threshold), round(float(doubt), 4), boxes)
 
 
 def doubt(scores: Sequence[float], threshold: float) -> float:
     """How near to the threshold the least certain score is, also of those below it: 1 on it, 0 for scores of 0 and 1 and for none."""
-    away = [(s - threshold) / (1 - threshold) if s >= threshold else (threshold - s) / threshold for s in scores]
+    away = [
+        (s - threshold) / (1 - threshold) if s >= threshold else (threshold - s) / threshold for s in scores
+    ]
     return 1 - min(away, default=1.0)
 
 
@@ -90,15 +105,26 @@ def read_suggestions(folder: Path, session: str, name: str) -> tuple[list[Sugges
     except (FileNotFoundError, NotADirectoryError):
         return [], (1, 1)
     except (OSError, ValueError, TypeError, KeyError) as error:
-        raise UserError(f"{path} is not a readable list of suggestions ({type(error).__name__}); delete it and run vector-tl label suggest again.") from error
+        raise UserError(
+            f"{path} is not a readable list of suggestions ({type(error).__name__}); delete it and run vector-tl label suggest again."
+        ) from error
 
 
 def _parse(entry: dict) -> Suggestion:
     boxes = tuple((*map(float, box["xyxy"]), float(box["score"])) for box in entry["boxes"])
-    if not all(len(box) == 5 and all(map(math.isfinite, box)) and box[0] < box[2] and box[1] < box[3] for box in boxes):
+    if not all(
+        len(box) == 5 and all(map(math.isfinite, box)) and box[0] < box[2] and box[1] < box[3]
+        for box in boxes
+    ):
         raise ValueError("boxes")
     words = {key: str(entry[key]) for key in ("source", "by", "digest")}
-    return Suggestion(**words, threshold=float(entry["threshold"]), doubt=float(entry["doubt"]), boxes=boxes, decided=bool(entry["decided"]))
+    return Suggestion(
+        **words,
+        threshold=float(entry["threshold"]),
+        doubt=float(entry["doubt"]),
+        boxes=boxes,
+        decided=bool(entry["decided"]),
+    )
 
 
 def put_suggestion(folder: Path, session: str, name: str, new: Suggestion, size_wh: tuple[int, int]) -> bool:
@@ -107,7 +133,11 @@ def put_suggestion(folder: Path, session: str, name: str, new: Suggestion, size_
         kept, _ = read_suggestions(folder, session, name)
         if any(old.id == new.id and old.decided for old in kept):
             return False
-        kept = [old for old in kept if old.decided or old.source != new.source or (new.source == MODEL and old.by != new.by)]
+        kept = [
+            old
+            for old in kept
+            if old.decided or old.source != new.source or (new.source == MODEL and old.by != new.by)
+        ]
         _write(folder, session, name, [*kept, new], size_wh)
         return True
 
@@ -132,10 +162,17 @@ def mark(folder: Path, session: str, name: str, ids: Sequence[str], decided: boo
             _write(folder, session, name, after, size_wh)
 
 
-def _write(folder: Path, session: str, name: str, suggestions: list[Suggestion], size_wh: tuple[int, int]) -> None:
+def _write(
+    folder: Path, session: str, name: str, suggestions: list[Suggestion], size_wh: tuple[int, int]
+) -> None:
     path = suggestions_path(folder, session, name)
-    entries = [{"id": s.id} | asdict(s) | {"boxes": [{"xyxy": box[:4], "score": box[4]} for box in s.boxes]} for s in suggestions]
-    write_atomic(path, json.dumps({"size_wh": list(size_wh), "suggestions": entries}, indent=1, allow_nan=False) + "\n")
+    entries = [
+        {"id": s.id} | asdict(s) | {"boxes": [{"xyxy": box[:4], "score": box[4]} for box in s.boxes]}
+        for s in suggestions
+    ]
+    write_atomic(
+        path, json.dumps({"size_wh": list(size_wh), "suggestions": entries}, indent=1, allow_nan=False) + "\n"
+    )
 
 
 @contextmanager

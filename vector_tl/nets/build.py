@@ -16,7 +16,12 @@ VECTOR = ("vector",)
 
 
 def build(
-    arch: str, init: str | Path, seed: int = 0, coco: Path | None = None, classes: tuple[str, ...] = VECTOR, pictures: Tensor | None = None
+    arch: str,
+    init: str | Path,
+    seed: int = 0,
+    coco: Path | None = None,
+    classes: tuple[str, ...] = VECTOR,
+    pictures: Tensor | None = None,
 ) -> VectorSSD:
     """A network ready to train.
 
@@ -58,7 +63,9 @@ def build(
     try:
         path = resolve(init)
     except UserError as error:
-        raise UserError(f"--init takes coco, scratch, a state dict (.pt, .pth) or a model. {error}") from error
+        raise UserError(
+            f"--init takes coco, scratch, a state dict (.pt, .pth) or a model. {error}"
+        ) from error
     source, metadata = load(path)
     if metadata["arch"] != arch:
         raise UserError(f"{path} holds {metadata['arch']}, not {arch}; add --arch {metadata['arch']}.")

@@ -26,10 +26,20 @@ def save(path: Path, model: VectorSSD, metadata: dict) -> None:
         UserError: the file cannot be written.
         Diverged: the weights hold NaN, infinity or more than 65,504.
     """
-    own = {"arch": model.arch, "classes": list(model.classes), "input_size": list(model.size_wh), "init": model.init}
-    tensors = {k: (v.half() if v.is_floating_point() else v).contiguous().cpu() for k, v in model.state_dict().items()}
+    own = {
+        "arch": model.arch,
+        "classes": list(model.classes),
+        "input_size": list(model.size_wh),
+        "init": model.init,
+    }
+    tensors = {
+        k: (v.half() if v.is_floating_point() else v).contiguous().cpu()
+        for k, v in model.state_dict().items()
+    }
     if not all(torch.isfinite(v).all() for v in tensors.values()):
-        raise Diverged(f"{path} is not written: the weights hold values that are no finite half-precision numbers; train again with a lower rate.")
+        raise Diverged(
+            f"{path} is not written: the weights hold values that are no finite half-precision numbers; train again with a lower rate."
+        )
     write_atomic(path, serialise(tensors, {k: json.dumps(v) for k, v in {**own, **metadata}.items()}))
 
 
@@ -45,7 +55,9 @@ def resolve(model: str | Path) -> Path:
             if candidate.is_file():
                 return candidate
     there = sorted({p.stem for folder in (Path("models"), MODELS) for p in folder.glob("*" + SUFFIX)})
-    raise UserError(f"There is no model {name!r}; in models/ there {'is ' + ', '.join(there) if there else 'is none yet: train one with vector-tl train'}.")
+    raise UserError(
+        f"There is no model {name!r}; in models/ there {'is ' + ', '.join(there) if there else 'is none yet: train one with vector-tl train'}."
+    )
 
 
 def read_metadata(model: str | Path) -> dict:
@@ -56,9 +68,13 @@ def read_metadata(model: str | Path) -> dict:
             told = file.metadata() or {}
         metadata = {k: json.loads(v) for k, v in told.items()} if "arch" in told else {}
     except (SafetensorError, OSError, ValueError) as error:
-        raise UserError(f"{path} is not a readable model ({error}); train it again or fetch it again.") from error
+        raise UserError(
+            f"{path} is not a readable model ({error}); train it again or fetch it again."
+        ) from error
     if "arch" not in metadata:
-        raise UserError(f"{path} is a safetensors file, but not a model of this project: its metadata names no arch; choose another.")
+        raise UserError(
+            f"{path} is a safetensors file, but not a model of this project: its metadata names no arch; choose another."
+        )
     return metadata
 
 
@@ -72,13 +88,21 @@ def load(model: str | Path) -> tuple[VectorSSD, dict]:
 
     path, metadata = resolve(model), read_metadata(model)
     if metadata["arch"] not in ARCHS:
-        raise UserError(f"{path} holds the network {metadata['arch']!r}, which this version does not know; choose another model.")
+        raise UserError(
+            f"{path} holds the network {metadata['arch']!r}, which this version does not know; choose another model."
+        )
     network = build(metadata["arch"], "scratch", classes=tuple(metadata.get("classes", ("vector",))))
     try:
-        network.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in load_file(path).items()})
+        network.load_state_dict(
+            {k: v.float() if v.is_floating_point() else v for k, v in load_file(path).items()}
+        )
     except (SafetensorError, OSError, RuntimeError) as error:
-        raise UserError(f"{path} does not hold the weights of {metadata['arch']}; train it again or fetch it again.") from error
+        raise UserError(
+            f"{path} does not hold the weights of {metadata['arch']}; train it again or fetch it again."
+        ) from error
     network.init = metadata.get("init", "unknown")
     if not all(torch.isfinite(v).all() for v in network.state_dict().values()):
-        raise UserError(f"{path} holds weights that are not finite numbers; train it again or fetch it again.")
+        raise UserError(
+            f"{path} holds weights that are not finite numbers; train it again or fetch it again."
+        )
     return network.eval(), metadata

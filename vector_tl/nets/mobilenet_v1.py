@@ -20,7 +20,21 @@ MAP_SIZES = [(19, 19), (10, 10), (5, 5), (3, 3), (2, 2), (1, 1)]
 MAP_CHANNELS = [384, 768, 384, 192, 192, 96]
 INPUT_MEAN = INPUT_STD = 128 / 255  # the file's quantisation record: (q - 128) / 128
 # (channels, stride) of the 13 depthwise-separable blocks at width 0.75
-SEPARABLE = [(48, 1), (96, 2), (96, 1), (192, 2), (192, 1), (384, 2), (384, 1), (384, 1), (384, 1), (384, 1), (384, 1), (768, 2), (768, 1)]
+SEPARABLE = [
+    (48, 1),
+    (96, 2),
+    (96, 1),
+    (192, 2),
+    (192, 1),
+    (384, 2),
+    (384, 1),
+    (384, 1),
+    (384, 1),
+    (384, 1),
+    (384, 1),
+    (768, 2),
+    (768, 1),
+]
 EXTRA = [(192, 384), (96, 192), (96, 192), (48, 96)]  # 1x1 then 3x3 stride 2
 
 
@@ -29,7 +43,15 @@ class ConvBlock(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1):
         super().__init__()
-        self.conv = nn.Conv2d(inputs, outputs, kernel, stride, padding=0 if stride == 2 else kernel // 2, groups=groups, bias=False)
+        self.conv = nn.Conv2d(
+            inputs,
+            outputs,
+            kernel,
+            stride,
+            padding=0 if stride == 2 else kernel // 2,
+            groups=groups,
+            bias=False,
+        )
         self.norm = nn.BatchNorm2d(outputs, eps=1e-3, momentum=0.05)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -38,7 +60,9 @@ class ConvBlock(nn.Module):
         return F.relu6(self.norm(self._convolve(x)), inplace=True)
 
     def _convolve(self, x: Tensor) -> Tensor:
-        slow_in_bfloat16 = self.conv.stride[0] == 2 and self.conv.groups > 1  # on CPUs PyTorch's gradient then takes 3 times as long as in float
+        slow_in_bfloat16 = (
+            self.conv.stride[0] == 2 and self.conv.groups > 1
+        )  # on CPUs PyTorch's gradient then takes 3 times as long as in float
         if slow_in_bfloat16 and torch.is_autocast_enabled("cpu"):
             with torch.autocast("cpu", enabled=False):
                 return self.conv(x.float())
@@ -93,8 +117,14 @@ class AnchorBoxes(DefaultBoxGenerator):
         scales = [0.2 + 0.75 * k / 5 for k in range(6)] + [1.0]
         layers = [[(0.1, 1.0), (scales[0], 2.0), (scales[0], 0.5)]]
         for k in range(1, 6):
-            layers.append([(scales[k], ratio) for ratio in (1.0, 2.0, 0.5, 3.0, 1 / 3)] + [((scales[k] * scales[k + 1]) ** 0.5, 1.0)])
-        return [torch.tensor([(s * r**0.5, s / r**0.5) for s, r in layer], dtype=dtype, device=device) for layer in layers]
+            layers.append(
+                [(scales[k], ratio) for ratio in (1.0, 2.0, 0.5, 3.0, 1 / 3)]
+                + [((scales[k] * scales[k + 1]) ** 0.5, 1.0)]
+            )
+        return [
+            torch.tensor([(s * r**0.5, s / r**0.5) for s, r in layer], dtype=dtype, device=device)
+            for layer in layers
+        ]
 
     def num_anchors_per_location(self) -> list[int]:
         return [3, 6, 6, 6, 6, 6]
@@ -106,7 +136,9 @@ class Head(nn.Module):
     def __init__(self, num_classes: int, anchors: list[int]):
         super().__init__()
         pairs = list(zip(MAP_CHANNELS, anchors, strict=True))
-        self.classification_head = SSDScoringHead(nn.ModuleList(nn.Conv2d(c, a * num_classes, 1) for c, a in pairs), num_classes)
+        self.classification_head = SSDScoringHead(
+            nn.ModuleList(nn.Conv2d(c, a * num_classes, 1) for c, a in pairs), num_classes
+        )
         self.regression_head = SSDScoringHead(nn.ModuleList(nn.Conv2d(c, a * 4, 1) for c, a in pairs), 4)
 
     def forward(self, maps: list[Tensor]) -> dict[str, Tensor]:
@@ -117,7 +149,15 @@ def make(classes: tuple[str, ...]) -> VectorSSD:
     """The network with random weights: He's rule for convolutions, rare positives as the heads' starting guess."""
     anchors = AnchorBoxes()
     model = VectorSSD(
-        ARCH, Backbone(), anchors, Head(len(classes), anchors.num_anchors_per_location()), SIZE_WH, classes, INPUT_MEAN, INPUT_STD, MAP_SIZES
+        ARCH,
+        Backbone(),
+        anchors,
+        Head(len(classes), anchors.num_anchors_per_location()),
+        SIZE_WH,
+        classes,
+        INPUT_MEAN,
+        INPUT_STD,
+        MAP_SIZES,
     )
     for block in model.backbone.blocks():
         nn.init.kaiming_normal_(block.conv.weight, mode="fan_out" if block.conv.groups == 1 else "fan_in")

@@ -24,7 +24,9 @@ def make(classes: tuple[str, ...]) -> VectorSSD:
     norm = partial(nn.BatchNorm2d, eps=0.001, momentum=0.03)
     head = SSDLiteHead(MAP_CHANNELS, plain.anchor_generator.num_anchors_per_location(), len(classes), norm)
     head.regression_head = plain.head.regression_head
-    model = VectorSSD(ARCH, plain.backbone, plain.anchor_generator, head, SIZE_WH, classes, 0.5, 0.5, MAP_SIZES)
+    model = VectorSSD(
+        ARCH, plain.backbone, plain.anchor_generator, head, SIZE_WH, classes, 0.5, 0.5, MAP_SIZES
+    )
     for block in model.head.classification_head.module_list:
         nn.init.constant_(block[-1].bias, -3.0)  # hardly any anchor holds a Vector
     return model
@@ -42,5 +44,7 @@ def load_coco(model: VectorSSD) -> None:
     try:
         state = weights.get_state_dict(progress=False, check_hash=True)
     except Exception as error:  # offline, a proxy's page, a broken file: torch.hub raises many kinds
-        raise UserError(f"torchvision's COCO weights are not here and could not be downloaded; put the file {name} into {folder}.") from error
+        raise UserError(
+            f"torchvision's COCO weights are not here and could not be downloaded; put the file {name} into {folder}."
+        ) from error
     load_same_shapes(model, state)

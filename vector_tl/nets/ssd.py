@@ -12,7 +12,10 @@ NEGATIVES_PER_POSITIVE, LEAST_NEGATIVES = 3, 24
 GIOU_WEIGHT = 2.0  # as in DETR (Carion et al., 2020, arXiv:2005.12872)
 NMS_IOU, NESTED_SHARE = 0.5, 0.7
 BEST_SCORES, MAX_BOXES = 400, 100  # boxes of a picture that are looked at, and that are shown
-VOTE_SPREAD, VOTE_POWER = 0.05, 4  # how fast a box's vote falls with its IoU to the one it votes for, and with its score
+VOTE_SPREAD, VOTE_POWER = (
+    0.05,
+    4,
+)  # how fast a box's vote falls with its IoU to the one it votes for, and with its score
 
 
 class VectorSSD(SSD):
@@ -34,12 +37,22 @@ class VectorSSD(SSD):
         map_sizes: list[tuple[int, int]],
     ):
         super().__init__(
-            backbone, anchor_generator, size_wh, len(classes), image_mean=[mean] * 3, image_std=[std] * 3, head=head,
-            score_thresh=0.01, nms_thresh=NMS_IOU, detections_per_img=MAX_BOXES,
+            backbone,
+            anchor_generator,
+            size_wh,
+            len(classes),
+            image_mean=[mean] * 3,
+            image_std=[std] * 3,
+            head=head,
+            score_thresh=0.01,
+            nms_thresh=NMS_IOU,
+            detections_per_img=MAX_BOXES,
         )
         self.arch, self.size_wh, self.classes, self.init = arch, size_wh, classes, "scratch"
         self._mean, self._std = mean, std
-        boxes = anchor_generator._grid_default_boxes([list(size) for size in map_sizes], [size_wh[1], size_wh[0]])  # (A, 4) cx cy w h, normalised
+        boxes = anchor_generator._grid_default_boxes(
+            [list(size) for size in map_sizes], [size_wh[1], size_wh[0]]
+        )  # (A, 4) cx cy w h, normalised
         corners = torch.cat([boxes[:, :2] - boxes[:, 2:] / 2, boxes[:, :2] + boxes[:, 2:] / 2], dim=1)
         self.register_buffer("anchors_xyxy", corners, persistent=False)
 
@@ -51,7 +64,9 @@ class VectorSSD(SSD):
         """
         features = self.backbone((batch - self._mean) / self._std)
         own = next(self.head.parameters()).dtype
-        with torch.autocast(batch.device.type, enabled=False):  # bfloat16 is too coarse for the codes of boxes
+        with torch.autocast(
+            batch.device.type, enabled=False
+        ):  # bfloat16 is too coarse for the codes of boxes
             return self.head([feature.to(own) for feature in features.values()])
 
     def scores_and_boxes(self, head_outputs: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
@@ -73,7 +88,9 @@ class VectorSSD(SSD):
         shift = (boxes[..., :2] + size / 2 - anchors[:, :2] - anchor_size / 2) / anchor_size
         return torch.cat([shift * 10, torch.log(size / anchor_size) * 5], dim=-1)
 
-    def select(self, scores: Tensor, boxes: Tensor, score_threshold: float, max_boxes: int = MAX_BOXES) -> list[tuple[Tensor, Tensor]]:
+    def select(
+        self, scores: Tensor, boxes: Tensor, score_threshold: float, max_boxes: int = MAX_BOXES
+    ) -> list[tuple[Tensor, Tensor]]:
         """The boxes to show for each picture, best first: (n, 4) in 0..1 and their scores (n,).
 
         A box is dropped when it overlaps a better one by IoU, and also when most of its own area lies inside a better one
@@ -89,7 +106,13 @@ class VectorSSD(SSD):
             chosen.append((vote(b[kept], s[kept], b, s), s[kept]))
         return chosen
 
-    def compute_loss(self, targets: list[dict[str, Tensor]], head_outputs: dict[str, Tensor], anchors=None, matched_idxs=None) -> dict[str, Tensor]:
+    def compute_loss(
+        self,
+        targets: list[dict[str, Tensor]],
+        head_outputs: dict[str, Tensor],
+        anchors=None,
+        matched_idxs=None,
+    ) -> dict[str, Tensor]:
         """Detection loss of a batch; pictures without boxes add their hardest negatives.
 
         torchvision's own loss takes 3 negatives per positive of each picture, so a picture without boxes teaches nothing.
@@ -105,48 +128,74 @@ class VectorSSD(SSD):
         boxes, labels = self._padded(targets, logits.device)
         positive, ignored, box = self._match(boxes, labels > 0)  # (B, A)
         shape = (*box.shape, 4)
-        wanted_boxes = torch.where(positive[..., None], boxes.gather(1, box[..., None].expand(shape)), self.anchors_xyxy)  # (B, A, 4)
-        box_loss = F.smooth_l1_loss(codes, self._encode(wanted_boxes, self.anchors_xyxy), reduction="none").sum(dim=2)
+        wanted_boxes = torch.where(
+            positive[..., None], boxes.gather(1, box[..., None].expand(shape)), self.anchors_xyxy
+        )  # (B, A, 4)
+        box_loss = F.smooth_l1_loss(
+            codes, self._encode(wanted_boxes, self.anchors_xyxy), reduction="none"
+        ).sum(dim=2)
         box_loss = box_loss + GIOU_WEIGHT * generalized_box_iou_loss(self._decode(codes), wanted_boxes)
         classes = torch.arange(1, logits.shape[2] + 1, device=logits.device)
         wanted = (labels.gather(1, box)[..., None] == classes) & positive[..., None]  # (B, A, K)
-        class_loss = F.binary_cross_entropy_with_logits(logits, wanted.float(), reduction="none").sum(dim=2)  # (B, A)
+        class_loss = F.binary_cross_entropy_with_logits(logits, wanted.float(), reduction="none").sum(
+            dim=2
+        )  # (B, A)
         free = ~(positive | ignored)  # may serve as a negative
         count = (NEGATIVES_PER_POSITIVE * positive.sum(dim=1)).clamp(min=LEAST_NEGATIVES)  # (B,)
         hardest = class_loss.detach().masked_fill(~free, -1.0).sort(dim=1, descending=True).indices
         rank = torch.arange(logits.shape[1], device=logits.device).expand_as(free)
         taken = torch.zeros_like(free).scatter_(1, hardest, rank < count[:, None]) & free
         share = positive.sum().clamp(min=len(targets))
-        return {"bbox_regression": (box_loss * positive).sum() / share, "classification": (class_loss * (positive | taken)).sum() / share}
+        return {
+            "bbox_regression": (box_loss * positive).sum() / share,
+            "classification": (class_loss * (positive | taken)).sum() / share,
+        }
 
     def _padded(self, targets: list[dict[str, Tensor]], device: torch.device) -> tuple[Tensor, Tensor]:
         """Boxes (B, n, 4) in 0..1 and labels (B, n), 0 where a picture has fewer than n >= 1: every picture alike, so that a GPU never waits."""
         most = max(1, *(len(target["boxes"]) for target in targets))
-        boxes, labels = torch.zeros(len(targets), most, 4, device=device), torch.zeros(len(targets), most, dtype=torch.int64, device=device)
+        boxes, labels = (
+            torch.zeros(len(targets), most, 4, device=device),
+            torch.zeros(len(targets), most, dtype=torch.int64, device=device),
+        )
         for i, target in enumerate(targets):
-            boxes[i, : len(target["boxes"])] = target["boxes"].to(boxes) / boxes.new_tensor([*self.size_wh, *self.size_wh])
+            boxes[i, : len(target["boxes"])] = target["boxes"].to(boxes) / boxes.new_tensor(
+                [*self.size_wh, *self.size_wh]
+            )
             labels[i, : len(target["labels"])] = target["labels"].to(device)
         return boxes, labels
 
     def _match(self, boxes: Tensor, there: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Which anchors stand for which of the boxes (B, n, 4) that are `there` (B, n): masks (B, A) of those that do, of the doubtful, and the box of each."""
-        iou = torch.stack([box_iou(some, self.anchors_xyxy) for some in boxes]).masked_fill(~there[..., None], -1.0)  # (B, n, A)
+        iou = torch.stack([box_iou(some, self.anchors_xyxy) for some in boxes]).masked_fill(
+            ~there[..., None], -1.0
+        )  # (B, n, A)
         best_iou, best_box = iou.max(dim=1)
         anchors, number = iou.shape[2], torch.arange(iou.shape[1], device=boxes.device).expand(iou.shape[:2])
-        best_anchor = torch.where(there, iou.argmax(dim=2), anchors)  # one beyond the last for what is not there
-        best_iou = F.pad(best_iou, (0, 1)).scatter(1, best_anchor, 1.0)[:, :anchors]  # every box has at least the anchor that fits it best
+        best_anchor = torch.where(
+            there, iou.argmax(dim=2), anchors
+        )  # one beyond the last for what is not there
+        best_iou = F.pad(best_iou, (0, 1)).scatter(1, best_anchor, 1.0)[
+            :, :anchors
+        ]  # every box has at least the anchor that fits it best
         best_box = F.pad(best_box, (0, 1)).scatter(1, best_anchor, number)[:, :anchors]
         return best_iou >= POSITIVE_IOU, (best_iou >= IGNORED_IOU) & (best_iou < POSITIVE_IOU), best_box
 
     def postprocess_detections(self, head_outputs, image_anchors, image_shapes):
-        """torchvision's hook behind `model([picture])`: boxes in pixels of the resized picture, with class labels from 1."""
+        """Torchvision's hook behind `model([picture])`: boxes in pixels of the resized picture, with class labels from 1."""
         scores, boxes = self.scores_and_boxes(head_outputs)
         best = head_outputs["cls_logits"].argmax(dim=2)
         detections = []
         for i, (height, width) in enumerate(image_shapes):
-            (chosen, score), = self.select(scores[i : i + 1], boxes[i : i + 1], self.score_thresh)
+            ((chosen, score),) = self.select(scores[i : i + 1], boxes[i : i + 1], self.score_thresh)
             where = (boxes[i][None] - chosen[:, None]).abs().sum(dim=2).argmin(dim=1)
-            detections.append({"boxes": chosen * chosen.new_tensor([width, height, width, height]), "scores": score, "labels": best[i][where] + 1})
+            detections.append(
+                {
+                    "boxes": chosen * chosen.new_tensor([width, height, width, height]),
+                    "scores": score,
+                    "labels": best[i][where] + 1,
+                }
+            )
         return detections
 
 
@@ -177,7 +226,10 @@ def _not_nested(boxes: Tensor) -> Tensor:
 
 def share_inside(boxes: Tensor) -> Tensor:
     """(n, n), [i][j]: which share of the area of box i lies inside box j."""
-    low, high = torch.maximum(boxes[:, None, :2], boxes[None, :, :2]), torch.minimum(boxes[:, None, 2:], boxes[None, :, 2:])
+    low, high = (
+        torch.maximum(boxes[:, None, :2], boxes[None, :, :2]),
+        torch.minimum(boxes[:, None, 2:], boxes[None, :, 2:]),
+    )
     shared = (high - low).clamp(min=0).prod(dim=2)
     area = (boxes[:, 2:] - boxes[:, :2]).prod(dim=1).clamp(min=1e-9)
     return shared / area[:, None]

@@ -32,15 +32,32 @@ def take_over(model: nn.Module, path: Path) -> tuple[list[str], list[str], list[
     left_out = sorted(set(state) - set(taken))
     body = [name for name in (*taken, *fresh) if CLASS_HEAD not in name]
     if len(taken) < LEAST_SHARE * len(body):
-        raise UserError(f"{path} holds weights of another network: only {len(taken)} of {len(body)} fit; choose another file or --arch.")
-    bad = [name for name in taken if state[name].is_floating_point() and not torch.isfinite(state[name]).all()]
+        raise UserError(
+            f"{path} holds weights of another network: only {len(taken)} of {len(body)} fit; choose another file or --arch."
+        )
+    bad = [
+        name for name in taken if state[name].is_floating_point() and not torch.isfinite(state[name]).all()
+    ]
     if bad:
-        raise UserError(f"{path} holds values that are not finite numbers, in {bad[0]} first; choose another file.")
+        raise UserError(
+            f"{path} holds values that are not finite numbers, in {bad[0]} first; choose another file."
+        )
     head = sum(CLASS_HEAD in name for name in fresh)
-    log.info("%s: %d tensors taken over, %d of the class head and %d others begun anew, %d left out", path, len(taken), head, len(fresh) - head, len(left_out))
+    log.info(
+        "%s: %d tensors taken over, %d of the class head and %d others begun anew, %d left out",
+        path,
+        len(taken),
+        head,
+        len(fresh) - head,
+        len(left_out),
+    )
     for what, names in (("begun anew", fresh), ("left out", left_out)):
         if names:
-            log.info("%s: %s", what, ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else ""))
+            log.info(
+                "%s: %s",
+                what,
+                ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else ""),
+            )
     return taken, fresh, left_out
 
 
@@ -58,10 +75,18 @@ def _read(path: Path) -> dict[str, Tensor]:
     except FileNotFoundError as error:
         raise UserError(f"There is no file {path} to begin with.") from error
     except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
-        raise UserError(f"{path} cannot be read as weights only; save the state dict with torch.save(model.state_dict(), ...) and try again.") from error
+        raise UserError(
+            f"{path} cannot be read as weights only; save the state dict with torch.save(model.state_dict(), ...) and try again."
+        ) from error
     for wrapping in WRAPPINGS:
         if isinstance(state, dict) and isinstance(state.get(wrapping), dict):
             state = state[wrapping]
-    if not isinstance(state, dict) or not state or not all(isinstance(k, str) and isinstance(v, Tensor) for k, v in state.items()):
-        raise UserError(f"{path} holds no state dict; save it with torch.save(model.state_dict(), ...) and try again.")
+    if (
+        not isinstance(state, dict)
+        or not state
+        or not all(isinstance(k, str) and isinstance(v, Tensor) for k, v in state.items())
+    ):
+        raise UserError(
+            f"{path} holds no state dict; save it with torch.save(model.state_dict(), ...) and try again."
+        )
     return {name.removeprefix(DISTRIBUTED): values for name, values in state.items()}

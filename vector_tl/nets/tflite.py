@@ -40,7 +40,9 @@ def find_weights(coco: Path | None = None, download: bool = True) -> Path:
         path = Path(named)
         path = path / FILE if path.is_dir() else path
         if not path.is_file():
-            raise UserError(f"There are no COCO weights at {path}; give the release file {FILE} or the folder that holds it.")
+            raise UserError(
+                f"There are no COCO weights at {path}; give the release file {FILE} or the folder that holds it."
+            )
         return _verified(path)
     cached = cache_folder() / FILE
     if cached.is_file():
@@ -63,7 +65,9 @@ def find_weights(coco: Path | None = None, download: bool = True) -> Path:
 
 def _verified(path: Path) -> Path:
     if hashlib.sha256(path.read_bytes()).hexdigest() != SHA256:
-        raise UserError(f"{path} is not TensorFlow's release file (its checksum differs); unpack {FILE} again from {RELEASE.rsplit('/', 1)[1]}.")
+        raise UserError(
+            f"{path} is not TensorFlow's release file (its checksum differs); unpack {FILE} again from {RELEASE.rsplit('/', 1)[1]}."
+        )
     return path
 
 
@@ -89,7 +93,9 @@ def _dequantised(model, tensor) -> np.ndarray:
     raw = model.Buffers(tensor.Buffer()).DataAsNumpy()
     values = raw.view(np.int32 if tensor.Type() == 2 else np.uint8).reshape(tensor.ShapeAsNumpy())
     record = tensor.Quantization()
-    return ((values.astype(np.float64) - record.ZeroPointAsNumpy()[0]) * record.ScaleAsNumpy()[0]).astype(np.float32)
+    return ((values.astype(np.float64) - record.ZeroPointAsNumpy()[0]) * record.ScaleAsNumpy()[0]).astype(
+        np.float32
+    )
 
 
 @torch.no_grad()
@@ -113,13 +119,20 @@ def load_coco(model: VectorSSD, path: Path, pictures: Tensor | None = None) -> N
     if len(model.classes) == 90:
         for k, conv in enumerate(model.head.classification_head.module_list):
             weight, bias = (torch.from_numpy(a.copy()) for a in heads[2 * k + 1])
-            conv.weight.copy_(weight.view(-1, 91, *weight.shape[1:])[:, 1:].reshape(conv.weight.shape))  # without background
+            conv.weight.copy_(
+                weight.view(-1, 91, *weight.shape[1:])[:, 1:].reshape(conv.weight.shape)
+            )  # without background
             conv.bias.copy_(bias.view(-1, 91)[:, 1:].reshape(-1))
-    _insert_batch_norm(model, [bias for _, bias in convolutions], made_pictures() if pictures is None else pictures)
+    _insert_batch_norm(
+        model, [bias for _, bias in convolutions], made_pictures() if pictures is None else pictures
+    )
 
 
 def _insert_batch_norm(model: VectorSSD, biases: list[np.ndarray], pictures: Tensor) -> None:
-    folded = {block.conv: (block.norm, torch.from_numpy(bias.copy())) for block, bias in zip(model.backbone.blocks(), biases, strict=False)}
+    folded = {
+        block.conv: (block.norm, torch.from_numpy(bias.copy()))
+        for block, bias in zip(model.backbone.blocks(), biases, strict=False)
+    }
 
     def measure(conv, _, output):
         norm, bias = folded[conv]

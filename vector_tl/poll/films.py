@@ -24,7 +24,12 @@ YELLOW = (255, 221, 64)  # of neither side of a captioned film
 
 
 def render(
-    source: Path, folder: Path, detectors: tuple, threshold: float = 0.5, fps: float | None = None, width: int = 640
+    source: Path,
+    folder: Path,
+    detectors: tuple,
+    threshold: float = 0.5,
+    fps: float | None = None,
+    width: int = 640,
 ) -> tuple[list[str], dict]:
     """Write both films into `folder`.
 
@@ -65,7 +70,11 @@ def render(
                 waiting.append(pane(moment.picture_rgb, found.boxes_xyxy, found.scores, size_wh, YELLOW))
             if time.monotonic() - told > 5:
                 told = time.monotonic()
-                print(f"poll: {slot / float(rate):.0f} s of the films done in {told - started:.0f} s", file=sys.stderr, flush=True)
+                print(
+                    f"poll: {slot / float(rate):.0f} s of the films done in {told - started:.0f} s",
+                    file=sys.stderr,
+                    flush=True,
+                )
         if not writers:
             raise UserError(f"No picture in {source} can be read; no poll was made.")
         _write(writers, waiting)
@@ -75,7 +84,12 @@ def render(
         strip(folder / name)
     for name in names:  # when each was made would tell the order
         os.utime(folder / name, (0, 0))
-    return names, {"frames": frames[0], "fps": round(float(rate), 3), "seconds": round(frames[0] / float(rate), 3), "size_wh": list(size_wh)}
+    return names, {
+        "frames": frames[0],
+        "fps": round(float(rate), 3),
+        "seconds": round(frames[0] / float(rate), 3),
+        "size_wh": list(size_wh),
+    }
 
 
 def strip(path: Path) -> None:
@@ -87,14 +101,18 @@ def strip(path: Path) -> None:
             stream = source.streams.video[0]
             copy = target.add_stream_from_template(stream)
             copy.metadata.clear()
-            no_words = BitStreamFilterContext("filter_units=remove_types=6", stream, copy)  # 6: SEI, where x264 signs
+            no_words = BitStreamFilterContext(
+                "filter_units=remove_types=6", stream, copy
+            )  # 6: SEI, where x264 signs
             for packet in source.demux(stream):
                 for part in no_words.filter(packet if packet.dts is not None else None):
                     part.stream = copy
                     target.mux(part)
         os.replace(bare, path)
     except (OSError, av.FFmpegError) as error:
-        raise UserError(f"Cannot write the film {path}: {getattr(error, 'strerror', None) or error}. Free some space or choose another place.") from error
+        raise UserError(
+            f"Cannot write the film {path}: {getattr(error, 'strerror', None) or error}. Free some space or choose another place."
+        ) from error
     finally:
         bare.unlink(missing_ok=True)
 

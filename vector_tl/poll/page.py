@@ -15,7 +15,11 @@ from vector_tl.files import write_atomic
 from vector_tl.poll.votes import LONGEST_WHY, SIDES, Poll, Refused, result, stamp
 
 PAGE = Path(__file__).parent / "page"
-ASSETS = {"poll.css": "text/css; charset=utf-8", "poll.js": "text/javascript; charset=utf-8", "poll_player.js": "text/javascript; charset=utf-8"}
+ASSETS = {
+    "poll.css": "text/css; charset=utf-8",
+    "poll.js": "text/javascript; charset=utf-8",
+    "poll_player.js": "text/javascript; charset=utf-8",
+}
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self' blob:; connect-src 'self'; "
     "form-action 'none'; base-uri 'none'"
@@ -36,7 +40,9 @@ def page_html(data: dict, meta_policy: bool = False) -> str:
 
 def shown(poll: Poll, **more) -> dict:
     """What every page of a poll may know; nothing in it tells which film is whose."""
-    facts = {name: poll.fact(name) for name in ("question", "closes_s", "fps", "seconds", "size_wh", "threshold")}
+    facts = {
+        name: poll.fact(name) for name in ("question", "closes_s", "fps", "seconds", "size_wh", "threshold")
+    }
     return {"poll": poll.id, "longest_why": LONGEST_WHY} | facts | more
 
 
@@ -57,23 +63,38 @@ def export(poll: Poll, folder: Path, reveal: bool = False, overwrite: bool = Fal
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())) and not overwrite:
         raise UserError(f"{folder} exists already; choose another name or add --overwrite.")
     if folder.resolve() == poll.folder.resolve():
-        raise UserError(f"{folder} is the poll's own folder, which holds the key to which film is whose; export to another.")
+        raise UserError(
+            f"{folder} is the poll's own folder, which holds the key to which film is whose; export to another."
+        )
     poll.open()
     # The film names in the order of the alphabet: the page draws the sides itself.
-    data = shown(poll, mode="code", files=[f"films/{file}" for file in poll.files], contact=poll.fact("contact"), invited=poll.fact("invitations") > 0)
+    data = shown(
+        poll,
+        mode="code",
+        files=[f"films/{file}" for file in poll.files],
+        contact=poll.fact("contact"),
+        invited=poll.fact("invitations") > 0,
+    )
     write_atomic(folder / "index.html", page_html(data, meta_policy=True))
     if poll.closed() or reveal:
         write_atomic(folder / "result.html", page_html(result_data(poll, reveal), meta_policy=True))
     for asset in ASSETS:
         write_atomic(folder / asset, (PAGE / asset).read_bytes())
     words = "Put this folder on any web host. A vote is a code that the voter sends back"
-    write_atomic(folder / "README.txt", f"{words}; count the codes with:\n\nvector-tl poll POLL --take-votes CODES.txt\n")
+    write_atomic(
+        folder / "README.txt",
+        f"{words}; count the codes with:\n\nvector-tl poll POLL --take-votes CODES.txt\n",
+    )
     try:
         (folder / "films").mkdir(exist_ok=True)
         for file in poll.files:
-            shutil.copy2(poll.folder / "films" / file, folder / "films" / file)  # with its time, the same for both
+            shutil.copy2(
+                poll.folder / "films" / file, folder / "films" / file
+            )  # with its time, the same for both
     except OSError as error:
-        raise UserError(f"Cannot write {folder}: {error.strerror or error}. Free some space or choose another place.") from error
+        raise UserError(
+            f"Cannot write {folder}: {error.strerror or error}. Free some space or choose another place."
+        ) from error
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
 
 
@@ -83,7 +104,14 @@ def take_votes(poll: Poll, text: str) -> dict:
     for number, match in enumerate(_CODE.finditer(text), 1):
         try:
             vote = _read_code(poll, re.sub(r"[\s>=]", "", match[1]), match[2])
-            poll.vote(vote["voter"], vote["side"], vote["why"], way="code", left_film=vote["left_film"], at_s=vote["at_s"])
+            poll.vote(
+                vote["voter"],
+                vote["side"],
+                vote["why"],
+                way="code",
+                left_film=vote["left_film"],
+                at_s=vote["at_s"],
+            )
             taken += 1
         except Refused as error:
             repeated += error.status == 409
@@ -123,5 +151,16 @@ def votes_csv(poll: Poll, reveal: bool = False) -> str:
         why = vote["why"]
         why = f"'{why}" if why[:1] in ("=", "+", "-", "@", "\t", "\r") else why
         voter = vote["voter"] if vote["voter"].startswith("invited-") else vote["voter"][:8]
-        rows.writerow([stamp(vote["at_s"]), voter, vote["side"], vote["left_film"], vote["film"] or "", models.get(vote["film"], ""), why, vote["way"]])
+        rows.writerow(
+            [
+                stamp(vote["at_s"]),
+                voter,
+                vote["side"],
+                vote["left_film"],
+                vote["film"] or "",
+                models.get(vote["film"], ""),
+                why,
+                vote["way"],
+            ]
+        )
     return out.getvalue()

@@ -51,10 +51,16 @@ def make(settings: PollSettings, left=None, right=None) -> Poll:
 
     folder = settings.out
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        what = "holds a poll already; serve it with" if is_poll(folder) else "exists already; choose another name, or if it is a poll:"
+        what = (
+            "holds a poll already; serve it with"
+            if is_poll(folder)
+            else "exists already; choose another name, or if it is a poll:"
+        )
         raise UserError(f"{folder} {what}: vector-tl poll {folder}")
     if is_poll(settings.input):
-        raise UserError(f"{settings.input} is a poll, not something to make one of; give a recording, a video or a folder of pictures.")
+        raise UserError(
+            f"{settings.input} is a poll, not something to make one of; give a recording, a video or a folder of pictures."
+        )
     open_footage(settings.input)  # what cannot be shown is told before models are loaded
     if left is None or right is None:
         from vector_tl.detect.engine import load
@@ -68,17 +74,31 @@ def make(settings: PollSettings, left=None, right=None) -> Poll:
         raise UserError(f"Cannot write {folder}: {error.strerror or error}. Choose another place.") from error
     try:
         (part / "films").mkdir()
-        names, facts = render(settings.input, part / "films", (left, right), settings.threshold, settings.fps, settings.width)
+        names, facts = render(
+            settings.input, part / "films", (left, right), settings.threshold, settings.fps, settings.width
+        )
         films = [
-            {"file": name, "model": str(getattr(model, "name", "?")), "caption": caption} | {word: str(getattr(model, word, "")) for word in ("arch", "init")}
+            {"file": name, "model": str(getattr(model, "name", "?")), "caption": caption}
+            | {word: str(getattr(model, word, "")) for word in ("arch", "init")}
             for name, model, caption in zip(names, (left, right), captions_of(left, right), strict=True)
         ]
-        facts |= {"hours": settings.hours or HOURS, "threshold": settings.threshold, "made_s": time.time(), "input": str(settings.input)}
-        facts |= {"question": settings.question, "contact": settings.contact, "invitations": settings.invitations}
+        facts |= {
+            "hours": settings.hours or HOURS,
+            "threshold": settings.threshold,
+            "made_s": time.time(),
+            "input": str(settings.input),
+        }
+        facts |= {
+            "question": settings.question,
+            "contact": settings.contact,
+            "invitations": settings.invitations,
+        }
         Poll.create(part, films, **facts).close()
         part.rename(folder)  # over an empty folder at most
     except OSError as error:
-        raise UserError(f"Cannot write {folder}: {error.strerror or error}. Free some space or choose another place.") from error
+        raise UserError(
+            f"Cannot write {folder}: {error.strerror or error}. Free some space or choose another place."
+        ) from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
     return Poll(folder)
@@ -91,7 +111,9 @@ def _asked(opened: Poll, settings: PollSettings) -> dict:
         try:
             text = settings.take_votes.read_text(encoding="utf-8", errors="replace")
         except OSError as error:
-            raise UserError(f"Cannot read {settings.take_votes}: {error.strerror or error}. Give a text file with the codes in it.") from error
+            raise UserError(
+                f"Cannot read {settings.take_votes}: {error.strerror or error}. Give a text file with the codes in it."
+            ) from error
         said |= take_votes(opened, text)
     if settings.close:
         opened.end()
@@ -99,7 +121,10 @@ def _asked(opened: Poll, settings: PollSettings) -> dict:
         write_atomic(settings.csv, votes_csv(opened, settings.reveal))
         said["csv"] = str(settings.csv)
     if settings.export:
-        said["export"], said["files"] = str(settings.export), export(opened, settings.export, settings.reveal, settings.overwrite)
+        said["export"], said["files"] = (
+            str(settings.export),
+            export(opened, settings.export, settings.reveal, settings.overwrite),
+        )
         _invite(opened, f"{settings.url.rstrip('/')}/" if settings.url else "index.html")
     if settings.result:
         return said | result(opened, settings.reveal) | {"poll": str(opened.folder)}
@@ -120,7 +145,12 @@ def _serve(opened: Poll, settings: PollSettings) -> str:
         name = f"[{settings.host}]" if ":" in settings.host else settings.host
         address = f"{settings.url.rstrip('/')}/" if settings.url else f"http://{name}:{port}/"
         invitations = _invite(opened, address)
-        log.info("the poll is at %s (%s; %d votes so far; end with Ctrl-C)", address, _until(opened), opened.count())
+        log.info(
+            "the poll is at %s (%s; %d votes so far; end with Ctrl-C)",
+            address,
+            _until(opened),
+            opened.count(),
+        )
         if invitations:
             log.info("a personal address for each voter is in %s", invitations)
         PollServer(poll_app(opened, settings.host, settings.url), bound).serve_until_told()

@@ -64,20 +64,37 @@ def poll_app(poll: Poll, host: str = "127.0.0.1", url: str | None = None):
                 return HTMLResponse(page_html(shown(poll, mode="notice", notice="invitation")), 403)
         voter = voter or secrets.token_hex(16)
         left, right = poll.sides(voter)
-        own = {"left": f"films/{left}", "right": f"films/{right}", "token": poll.sign("form", voter), "voted": poll.voted(voter)}
+        own = {
+            "left": f"films/{left}",
+            "right": f"films/{right}",
+            "token": poll.sign("form", voter),
+            "voted": poll.voted(voter),
+        }
         answer = HTMLResponse(page_html(shown(poll, mode="vote", now_s=time.time(), **own)))
         # Lax, not strict: who follows a link from elsewhere is the same voter still; votes from elsewhere the origin check keeps out.
         signed = f"{voter}.{poll.sign('voter', voter)}"
-        answer.set_cookie(cookie, signed, max_age=_KEEP_S, httponly=True, samesite="lax", secure=bool(outside and outside.scheme == "https"))
+        answer.set_cookie(
+            cookie,
+            signed,
+            max_age=_KEEP_S,
+            httponly=True,
+            samesite="lax",
+            secure=bool(outside and outside.scheme == "https"),
+        )
         return answer
 
     async def vote(request: Request) -> Response:
         body = await _body(request)
         voter = voter_of(request)
         if voter is None:
-            raise Refused(403, "Your browser did not say who it is: allow cookies for this page, load it again and vote then.")
+            raise Refused(
+                403,
+                "Your browser did not say who it is: allow cookies for this page, load it again and vote then.",
+            )
         if not isinstance(body.get("token"), str) or not poll.signed_by_us("form", voter, body["token"]):
-            raise Refused(403, "The vote does not belong to this browser's page; load the page again and vote then.")
+            raise Refused(
+                403, "The vote does not belong to this browser's page; load the page again and vote then."
+            )
         poll.vote(voter, body.get("side"), body.get("why", ""))
         return JSONResponse({"counted": True, "side": body["side"]})
 
@@ -85,32 +102,52 @@ def poll_app(poll: Poll, host: str = "127.0.0.1", url: str | None = None):
         file = request.path_params["file"]
         if file not in poll.files:
             raise HTTPException(404)
-        return FileResponse(poll.folder / "films" / file, media_type="video/mp4", headers={"Cache-Control": "private, max-age=86400"})
+        return FileResponse(
+            poll.folder / "films" / file,
+            media_type="video/mp4",
+            headers={"Cache-Control": "private, max-age=86400"},
+        )
 
     async def asset(request: Request) -> Response:
         name = request.url.path[1:]
-        return Response((PAGE / name).read_bytes(), headers={"Content-Type": ASSETS[name], "Cache-Control": "no-cache"})
+        return Response(
+            (PAGE / name).read_bytes(), headers={"Content-Type": ASSETS[name], "Cache-Control": "no-cache"}
+        )
 
     async def result_page(request: Request) -> Response:
         return HTMLResponse(page_html(result_data(poll)))
 
     async def result_json(request: Request) -> Response:
         data = result_data(poll)
-        return JSONResponse(data.get("result", {"poll": poll.id, "closed": False, "closes_s": data["closes_s"], "votes": data.get("votes")}))
+        return JSONResponse(
+            data.get(
+                "result",
+                {"poll": poll.id, "closed": False, "closes_s": data["closes_s"], "votes": data.get("votes")},
+            )
+        )
 
     async def refused(request: Request, error: Refused) -> Response:
         return JSONResponse({"error": str(error)}, error.status)
 
     async def not_there(request: Request, error: HTTPException) -> Response:
         words = {404: "There is nothing at this address.", 405: "This cannot be done here."}
-        return JSONResponse({"error": words.get(error.status_code, error.detail)}, error.status_code, headers=error.headers)
+        return JSONResponse(
+            {"error": words.get(error.status_code, error.detail)}, error.status_code, headers=error.headers
+        )
 
     async def broken(request: Request, error: Exception) -> Response:
         return JSONResponse({"error": "Something went wrong here; please try again."}, 500)
 
-    routes = [Route("/", page), Route("/vote", vote, methods=["POST"]), Route("/films/{file}", film), Route("/result", result_page)]
+    routes = [
+        Route("/", page),
+        Route("/vote", vote, methods=["POST"]),
+        Route("/films/{file}", film),
+        Route("/result", result_page),
+    ]
     routes += [Route("/result.json", result_json), *(Route(f"/{name}", asset) for name in ASSETS)]
-    app = Starlette(routes=routes, exception_handlers={Refused: refused, HTTPException: not_there, Exception: broken})
+    app = Starlette(
+        routes=routes, exception_handlers={Refused: refused, HTTPException: not_there, Exception: broken}
+    )
     return _guarded(app, {host.lower(), "localhost"}, outside)
 
 
@@ -125,7 +162,11 @@ def _guarded(app, hosts: set[str], outside: SplitResult | None):
             if message["type"] == "http.response.start":
                 own = [(name.lower().encode(), value.encode()) for name, value in _HEADERS.items()]
                 cached = any(name == b"cache-control" for name, _ in message["headers"])
-                message["headers"] = [*message["headers"], *own, *([] if cached else [(b"cache-control", b"no-store")])]
+                message["headers"] = [
+                    *message["headers"],
+                    *own,
+                    *([] if cached else [(b"cache-control", b"no-store")]),
+                ]
             await send(message)
 
         names = [value for name, value in scope["headers"] if name == b"host"]
@@ -135,8 +176,12 @@ def _guarded(app, hosts: set[str], outside: SplitResult | None):
         if not public and not _is_ours(host, hosts):
             refusal = JSONResponse({"error": "This poll is not served under that name."}, 421)
         elif scope["method"] not in ("GET", "HEAD"):
-            came_from = [value.decode("latin-1").lower() for name, value in scope["headers"] if name == b"origin"]
-            ours = ([] if public else [f"http://{host}"]) + ([f"{outside.scheme}://{outside.netloc}".lower()] if outside else [])
+            came_from = [
+                value.decode("latin-1").lower() for name, value in scope["headers"] if name == b"origin"
+            ]
+            ours = ([] if public else [f"http://{host}"]) + (
+                [f"{outside.scheme}://{outside.netloc}".lower()] if outside else []
+            )
             if len(came_from) != 1 or came_from[0] not in ours:
                 refusal = JSONResponse({"error": "Votes are taken from the poll's own page only."}, 403)
         await (refusal or app)(scope, receive, send_with_headers)
@@ -224,5 +269,7 @@ def bind(host: str, port: int) -> socket.socket:
         bound.bind(address)
     except (OSError, UnicodeError) as error:
         words = getattr(error, "strerror", None) or error
-        raise UserError(f"Port {port} of {host} cannot be had ({words}); choose another with --port, 0 for a free one.") from error
+        raise UserError(
+            f"Port {port} of {host} cannot be had ({words}); choose another with --port, 0 for a free one."
+        ) from error
     return bound

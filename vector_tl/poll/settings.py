@@ -84,9 +84,13 @@ class PollSettings:
     def check(self) -> None:
         """Raise `UsageError` for values that make no sense."""
         if self.makes and not (self.left and self.right and self.out):
-            raise UsageError("A new poll needs --left MODEL, --right MODEL and --out DIR; an existing one is named by its folder alone.")
+            raise UsageError(
+                "A new poll needs --left MODEL, --right MODEL and --out DIR; an existing one is named by its folder alone."
+            )
         if not self.makes and self.invitations:
-            raise UsageError("--invitations is for a new poll; who may vote in an existing one does not change.")
+            raise UsageError(
+                "--invitations is for a new poll; who may vote in an existing one does not change."
+            )
         if self.hours is not None and not 0 < self.hours <= 24 * 366:
             raise UsageError(f"--hours must be more than 0 and at most a year, not {self.hours:g}.")
         if self.port is not None and not 0 <= self.port <= 65535:
@@ -102,5 +106,7 @@ class PollSettings:
         for name, text in (("question", self.question), ("contact", self.contact)):
             if len(text) > LONGEST_TEXT:
                 raise UsageError(f"--{name} must have at most {LONGEST_TEXT} characters, not {len(text)}.")
-        if self.url is not None and (urlsplit(self.url).scheme not in ("http", "https") or not urlsplit(self.url).hostname):
+        if self.url is not None and (
+            urlsplit(self.url).scheme not in ("http", "https") or not urlsplit(self.url).hostname
+        ):
             raise UsageError(f"--url must be a web address such as https://poll.example.org, not {self.url}.")

@@ -48,7 +48,9 @@ class Poll:
     def __init__(self, folder: Path):
         self.folder = Path(folder)
         if not is_poll(folder):
-            raise UserError(f"There is no poll in {folder}; make one with: vector-tl poll INPUT --left MODEL --right MODEL --out DIR")
+            raise UserError(
+                f"There is no poll in {folder}; make one with: vector-tl poll INPUT --left MODEL --right MODEL --out DIR"
+            )
         try:
             self._database = _open(self.folder / FILE)
             self.id, self._secret = self.fact("id"), bytes.fromhex(self.fact("secret"))
@@ -67,10 +69,20 @@ class Poll:
         database = _open(path)
         path.chmod(0o600)
         films = sorted(films, key=lambda film: film["file"])  # by their drawn names: the order says nothing
-        facts |= {"id": secrets.token_hex(4), "secret": secrets.token_hex(32), "films": films, "opened_s": None, "closes_s": None, "port": None}
+        facts |= {
+            "id": secrets.token_hex(4),
+            "secret": secrets.token_hex(32),
+            "films": films,
+            "opened_s": None,
+            "closes_s": None,
+            "port": None,
+        }
         with database:
             database.executescript(_TABLES)
-            database.executemany("INSERT INTO facts VALUES (?, ?)", [(name, json.dumps(value)) for name, value in facts.items()])
+            database.executemany(
+                "INSERT INTO facts VALUES (?, ?)",
+                [(name, json.dumps(value)) for name, value in facts.items()],
+            )
         database.close()
         return cls(folder)
 
@@ -86,7 +98,10 @@ class Poll:
     def remember(self, **facts) -> None:
         """Set facts."""
         with self._transaction():
-            self._database.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?)", [(name, json.dumps(value)) for name, value in facts.items()])
+            self._database.executemany(
+                "INSERT OR REPLACE INTO facts VALUES (?, ?)",
+                [(name, json.dumps(value)) for name, value in facts.items()],
+            )
 
     @property
     def files(self) -> list[str]:
@@ -139,7 +154,11 @@ class Poll:
         """The voter of an invitation, or None for one that is not ours."""
         number, _, signature = token.partition("-")
         plain = number.isascii() and number.isdigit() and len(number) < 8
-        if plain and 1 <= int(number) <= self.fact("invitations") and self.signed_by_us("invitation", number, signature):
+        if (
+            plain
+            and 1 <= int(number) <= self.fact("invitations")
+            and self.signed_by_us("invitation", number, signature)
+        ):
             return f"invited-{number}"
         return None
 
@@ -150,7 +169,15 @@ class Poll:
 
     # votes -------------------------------------------------------------------------------------------------------------------
 
-    def vote(self, voter: str, side: str, why: str = "", way: str = "page", left_film: str | None = None, at_s: float | None = None) -> None:
+    def vote(
+        self,
+        voter: str,
+        side: str,
+        why: str = "",
+        way: str = "page",
+        left_film: str | None = None,
+        at_s: float | None = None,
+    ) -> None:
         """Count a vote; it is on disk when this returns.
 
         Args:
@@ -167,7 +194,11 @@ class Poll:
         why = clean(why)
         if side not in SIDES:
             raise Refused(400, "A vote is left, right or none.")
-        left, right = self.sides(voter) if left_film is None else (left_film, *(file for file in self.files if file != left_film))[:2]
+        left, right = (
+            self.sides(voter)
+            if left_film is None
+            else (left_film, *(file for file in self.files if file != left_film))[:2]
+        )
         try:
             with self._transaction():
                 opened_s, closes_s = self.fact("opened_s"), self.fact("closes_s")
@@ -182,7 +213,9 @@ class Poll:
         except sqlite3.IntegrityError:
             raise Refused(409, "Your vote was counted already; there is one for each voter.") from None
         except sqlite3.Error as error:
-            raise Refused(503, f"The vote could not be stored ({error}) and was not counted; please try again.") from error
+            raise Refused(
+                503, f"The vote could not be stored ({error}) and was not counted; please try again."
+            ) from error
 
     def voted(self, voter: str) -> str | None:
         """The side a voter has voted for, or None."""
@@ -191,8 +224,13 @@ class Poll:
 
     def votes(self) -> list[dict]:
         """All votes in the order of their times: voter, at_s, side, left_film, film, why, way."""
-        rows = self._database.execute("SELECT voter, at_s, side, left_film, film, why, way FROM votes ORDER BY at_s, voter").fetchall()
-        return [dict(zip(("voter", "at_s", "side", "left_film", "film", "why", "way"), row, strict=True)) for row in rows]
+        rows = self._database.execute(
+            "SELECT voter, at_s, side, left_film, film, why, way FROM votes ORDER BY at_s, voter"
+        ).fetchall()
+        return [
+            dict(zip(("voter", "at_s", "side", "left_film", "film", "why", "way"), row, strict=True))
+            for row in rows
+        ]
 
     def count(self) -> int:
         """How many have voted."""
@@ -226,7 +264,10 @@ def clean(why: str) -> str:
     if len(why) > LONGEST_WHY:
         raise Refused(413, f"The word on why may have {LONGEST_WHY} characters, not {len(why)}.")
     # Cc control, Cf direction marks and other invisible ones (a joiner is needed inside emoji), Cs halves of a character, Co, Cn no character at all
-    plain = "".join(c if unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co", "Cn") or c == "\u200d" else " " for c in why)
+    plain = "".join(
+        c if unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co", "Cn") or c == "\u200d" else " "
+        for c in why
+    )
     return " ".join(unicodedata.normalize("NFC", plain).split())
 
 
@@ -235,7 +276,10 @@ def wilson(share_of: int, total: int, z: float = 1.959964) -> tuple[float, float
     if not total:
         return None
     share, square = share_of / total, z * z / total
-    middle, reach = (share + square / 2) / (1 + square), z * math.sqrt((share * (1 - share) + square / 4) / total) / (1 + square)
+    middle, reach = (
+        (share + square / 2) / (1 + square),
+        z * math.sqrt((share * (1 - share) + square / 4) / total) / (1 + square),
+    )
     return max(0.0, middle - reach), min(1.0, middle + reach)
 
 

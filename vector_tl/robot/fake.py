@@ -69,7 +69,9 @@ class FakeVector:
         if self.freeze_frames:
             raise NoFreshFrame(f"No new camera frame came from {self.serial} within {timeout_s:g} s.")
         self._image_id += 1
-        self._frame = Frame(self._image_id, round(self._t_s * 1000), self._t_s, self.render(self.pose, self.head_angle_rad))
+        self._frame = Frame(
+            self._image_id, round(self._t_s * 1000), self._t_s, self.render(self.pose, self.head_angle_rad)
+        )
         self._guard.saw_frame(self._image_id, self._t_s)
         return self._frame
 
@@ -149,7 +151,11 @@ class FakeVector:
         turn_rad, way_mm = (right - left) / TRACK_MM * dt_s, (left + right) / 2 * dt_s
         chord_mm = way_mm * (math.sin(turn_rad / 2) / (turn_rad / 2) if turn_rad else 1.0)
         middle_rad = heading_rad + turn_rad / 2
-        self.pose = x_mm + chord_mm * math.cos(middle_rad), y_mm + chord_mm * math.sin(middle_rad), math.remainder(heading_rad + turn_rad, math.tau)
+        self.pose = (
+            x_mm + chord_mm * math.cos(middle_rad),
+            y_mm + chord_mm * math.sin(middle_rad),
+            math.remainder(heading_rad + turn_rad, math.tau),
+        )
         self._t_s += dt_s
 
     def _make_state(self) -> RobotState:

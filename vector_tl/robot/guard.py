@@ -120,7 +120,11 @@ class Guard:
             return f"no frame for {limits.frame_age_s * 1000:.0f} ms"
         if self.battery_low:
             return LOW_BATTERY
-        for seen, reason in ((state.falling, "falling"), (state.picked_up, "picked up"), (state.being_held, "being held")):
+        for seen, reason in (
+            (state.falling, "falling"),
+            (state.picked_up, "picked up"),
+            (state.being_held, "being held"),
+        ):
             if seen:
                 return reason
         return "cliff" if state.cliff and not self._retreats(speeds) else None

@@ -47,7 +47,9 @@ class VectorLink:
     def __init__(self, serial: str, home: Path, reconnect_s: float = 30.0):
         self.serial = serial
         self._home, self._reconnect_s = Path(home), reconnect_s
-        self._changed = threading.Condition()  # guards everything below; reentrant, so that a signal's handler may stop the wheels
+        self._changed = (
+            threading.Condition()
+        )  # guards everything below; reentrant, so that a signal's handler may stop the wheels
         self._guard = Guard(self.now_s, LIMITS)
         self._frame: Frame | None = None
         self._state: RobotState | None = None
@@ -79,13 +81,20 @@ class VectorLink:
 
     def next_frame(self, after_id: int | None = None, timeout_s: float = 1.0) -> Frame:
         """See `Robot.next_frame`."""
+
         def is_new(frame: Frame | None) -> bool:
-            return frame is not None and frame.image_id != after_id and self.now_s() - frame.received_s <= LIMITS.frame_age_s
+            return (
+                frame is not None
+                and frame.image_id != after_id
+                and self.now_s() - frame.received_s <= LIMITS.frame_age_s
+            )
 
         with self._changed:
             if not self._changed.wait_for(lambda: self._dead or is_new(self._frame), timeout_s):
                 why = f" ({self._lost}; trying to connect again)" if self._lost else ""
-                raise NoFreshFrame(f"No new camera frame came from {self.serial} within {timeout_s:g} s{why}.")
+                raise NoFreshFrame(
+                    f"No new camera frame came from {self.serial} within {timeout_s:g} s{why}."
+                )
             if self._dead:
                 raise self._dead
             return self._frame
@@ -95,7 +104,9 @@ class VectorLink:
         with self._changed:
             self._changed.wait_for(lambda: self._dead or self._state is not None, FIRST_STATE_S)
             if self._dead or self._state is None:
-                raise self._dead or LinkLost(f"{self.serial} sends no states; restart it, or restart wire-pod.")
+                raise self._dead or LinkLost(
+                    f"{self.serial} sends no states; restart it, or restart wire-pod."
+                )
             return self._state
 
     def drive(self, left_mmps: float, right_mmps: float) -> bool:
@@ -131,7 +142,9 @@ class VectorLink:
         try:
             return self._session.beat().result(6.0)
         except Exception as error:  # no session any more, or gRPC's many kinds
-            raise LinkLost(f"{self.serial} does not tell its battery's state ({type(error).__name__}).") from error
+            raise LinkLost(
+                f"{self.serial} does not tell its battery's state ({type(error).__name__})."
+            ) from error
 
     def close(self) -> None:
         """See `Robot.close`."""
@@ -198,7 +211,9 @@ class VectorLink:
             answer = session.drive(*speeds, STOP_S if stopping else self._command_s)
             try:
                 self._wait_for(answer, speeds)
-            except Exception as error:  # unknown what the robot does: until a stop is confirmed, nothing but a stop goes out
+            except (
+                Exception
+            ) as error:  # unknown what the robot does: until a stop is confirmed, nothing but a stop goes out
                 if stopping:  # a stop does no harm when it comes late: let it, and take its word
                     answer.add_done_callback(lambda late: self._on_late_stop(late, session))
                 else:
@@ -268,7 +283,16 @@ class VectorLink:
     def _connect(self, timeout_s: float) -> Session:
         with self._changed:
             self._guard.forget()
-        return Session(self.serial, self._home, self._on_frame, self._on_state, self._on_control, self._on_lost, self.now_s, timeout_s)
+        return Session(
+            self.serial,
+            self._home,
+            self._on_frame,
+            self._on_state,
+            self._on_control,
+            self._on_lost,
+            self.now_s,
+            timeout_s,
+        )
 
     def _take(self, session: Session) -> None:
         """Go on with a new connection: the wheels stand still, whatever they did before."""
@@ -309,11 +333,18 @@ class VectorLink:
     def _on_lost(self, why: str) -> None:
         with self._changed:
             if self._session is not None and not self._closing.is_set():
-                log.error("link to %s lost: %s; trying for %g s to connect again", self.serial, why, self._reconnect_s)
+                log.error(
+                    "link to %s lost: %s; trying for %g s to connect again",
+                    self.serial,
+                    why,
+                    self._reconnect_s,
+                )
                 self._lost, self._give_up_s = why, time.monotonic() + self._reconnect_s
                 self._guard.disconnect()
                 old, self._session = self._session, None
-                threading.Thread(target=self._reconnect, args=(old,), name="reconnecting", daemon=True).start()
+                threading.Thread(
+                    target=self._reconnect, args=(old,), name="reconnecting", daemon=True
+                ).start()
             self._changed.notify_all()
 
     def _mind_reconnecting(self) -> None:

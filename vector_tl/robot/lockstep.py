@@ -16,7 +16,9 @@ from vector_tl.robot.session import Session
 from vector_tl.robot.simulator import SimulatorGone, TruthClient
 
 ARRIVE_S = 5.0  # wall time within which something of a step must arrive
-STRAGGLE_S = 1.0  # wall time that the frame may come after the state of its step, or the state after the frame
+STRAGGLE_S = (
+    1.0  # wall time that the frame may come after the state of its step, or the state after the frame
+)
 
 
 class LockstepLink(VectorLink):
@@ -27,7 +29,9 @@ class LockstepLink(VectorLink):
     def __init__(self, serial: str, home: Path, reconnect_s: float, stepper: TruthClient):
         self._stepper = stepper
         self._world_s = stepper.log(since_ms=1e15)["t_ms"] / 1000
-        self._arrived_frame: Frame | None = None  # as they come; what `state` and `next_frame` tell changes with a step only
+        self._arrived_frame: Frame | None = (
+            None  # as they come; what `state` and `next_frame` tell changes with a step only
+        )
         self._arrived_state: RobotState | None = None
         super().__init__(serial, home, reconnect_s)
 
@@ -60,6 +64,7 @@ class LockstepLink(VectorLink):
     def _receive(self, t_ms: int, image_id: int | None) -> bool:
         """Take in the state and the frame of the moment at which the step ended; whether there is a new frame."""
         with self._changed:
+
             def over() -> bool:
                 return self._dead is not None or self._lost is not None
 

@@ -44,16 +44,37 @@ def open_robot(
     with ExitStack() as stack:
         if robot == "sim":
             simulator = SimulatorProcess(
-                targets=targets, world=world or 0, camera_fps=camera_fps, lockstep=lockstep, camera=camera,
-                target_motion=target_motion, without=without, backgrounds=backgrounds,
+                targets=targets,
+                world=world or 0,
+                camera_fps=camera_fps,
+                lockstep=lockstep,
+                camera=camera,
+                target_motion=target_motion,
+                without=without,
+                backgrounds=backgrounds,
             )
             stack.enter_context(simulator)
-            home, serial, truth, default_s = simulator.home, simulator.serials[0], simulator.truth, RECONNECT_SIM_S
+            home, serial, truth, default_s = (
+                simulator.home,
+                simulator.serials[0],
+                simulator.truth,
+                RECONNECT_SIM_S,
+            )
         else:
-            home, serial, default_s = Path(home or os.environ.get("HOME") or Path.home()), robot, RECONNECT_ROBOT_S
-            truth = TruthClient(home) if lockstep or (home / "truth.json").is_file() else None  # a simulator that somebody else started
+            home, serial, default_s = (
+                Path(home or os.environ.get("HOME") or Path.home()),
+                robot,
+                RECONNECT_ROBOT_S,
+            )
+            truth = (
+                TruthClient(home) if lockstep or (home / "truth.json").is_file() else None
+            )  # a simulator that somebody else started
         reconnect_s = default_s if reconnect_s is None else reconnect_s
-        link = LockstepLink(serial, home, reconnect_s, truth) if lockstep else VectorLink(serial, home, reconnect_s)
+        link = (
+            LockstepLink(serial, home, reconnect_s, truth)
+            if lockstep
+            else VectorLink(serial, home, reconnect_s)
+        )
         stack.callback(link.close)
         link.truth = truth
         yield link

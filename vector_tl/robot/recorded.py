@@ -23,7 +23,9 @@ class Writer(Protocol):
 
     def wheels(self, t_s: float, left_mmps: float, right_mmps: float, sent: bool, why: str = "") -> None: ...
 
-    def truth(self, frame: Frame, boxes_xyxy: np.ndarray, distance_mm: float | None, bearing_deg: float | None) -> None: ...
+    def truth(
+        self, frame: Frame, boxes_xyxy: np.ndarray, distance_mm: float | None, bearing_deg: float | None
+    ) -> None: ...
 
 
 class TruthAsker:
@@ -54,7 +56,9 @@ class TruthAsker:
     def _work(self) -> None:
         while (frame := self._wanted.get()) is not None:
             with suppress(UserError):  # a simulator that is gone, or that forgot the picture
-                self._answers.append((frame, self._client.truth(image_id=frame.image_id, serial=self._serial)))
+                self._answers.append(
+                    (frame, self._client.truth(image_id=frame.image_id, serial=self._serial))
+                )
 
 
 class RecordedRobot:

@@ -36,22 +36,34 @@ def read_config(serial: str, home: Path) -> dict[str, str]:
     """
     path = home / ".anki_vector" / "sdk_config.ini"
     if not path.is_file():
-        raise UserError(f"There is no {path}; set the SDK up once with: python -m anki_vector.configure (it asks for your wire-pod).")
+        raise UserError(
+            f"There is no {path}; set the SDK up once with: python -m anki_vector.configure (it asks for your wire-pod)."
+        )
     parser = configparser.ConfigParser(strict=False)
     try:
         parser.read(path, encoding="utf-8")
     except (configparser.Error, UnicodeDecodeError) as error:
-        raise UserError(f"{path} cannot be read ({str(error).splitlines()[0]}); write it again with: python -m anki_vector.configure") from error
+        raise UserError(
+            f"{path} cannot be read ({str(error).splitlines()[0]}); write it again with: python -m anki_vector.configure"
+        ) from error
     if serial.lower() not in parser:
-        raise UserError(f"No robot {serial!r} is in {path}; there is {', '.join(parser.sections()) or 'none'}.")
+        raise UserError(
+            f"No robot {serial!r} is in {path}; there is {', '.join(parser.sections()) or 'none'}."
+        )
     section = dict(parser[serial.lower()])
     if not section.get("port", "443").isdigit():
-        raise UserError(f"{path} says port {section['port']!r} for {serial}, which is no number; correct it, or leave the line out for 443.")
+        raise UserError(
+            f"{path} says port {section['port']!r} for {serial}, which is no number; correct it, or leave the line out for 443."
+        )
     for key in ("cert", "ip", "name", "guid"):
         if not section.get(key):
-            raise UserError(f"{path} names no {key} for {serial}; write it again with: python -m anki_vector.configure")
+            raise UserError(
+                f"{path} names no {key} for {serial}; write it again with: python -m anki_vector.configure"
+            )
     if not Path(section["cert"]).is_file():
-        raise UserError(f"The certificate {section['cert']} of {serial} is missing; write it again with: python -m anki_vector.configure")
+        raise UserError(
+            f"The certificate {section['cert']} of {serial} is missing; write it again with: python -m anki_vector.configure"
+        )
     return section
 
 
@@ -109,13 +121,17 @@ class Session:
         try:
             self.robot.connect(timeout=timeout_s)
         except exceptions.VectorUnauthenticatedException as error:
-            raise UserError(f"{name} does not accept this computer's token; set it up again with: python -m anki_vector.configure") from error
+            raise UserError(
+                f"{name} does not accept this computer's token; set it up again with: python -m anki_vector.configure"
+            ) from error
         except exceptions.VectorControlTimeoutException as error:
             raise UserError(
                 f"{name} did not give up control within {timeout_s:.0f} s; end other programs that drive it, and take it off its charger."
             ) from error
         except exceptions.VectorUnreliableEventStreamException as error:
-            raise UserError(f"{name} sends no events; put it on its charger until it restarts, or restart wire-pod.") from error
+            raise UserError(
+                f"{name} sends no events; put it on its charger until it restarts, or restart wire-pod."
+            ) from error
         except Exception as error:  # the SDK wraps little: gRPC, TLS and its own kinds
             raise UserError(
                 f"{name} answers, but no connection comes about ({type(error).__name__}); restart it, and if that does not help, set it up "
@@ -135,27 +151,53 @@ class Session:
         async def send():  # the stub must be called on the loop
             if time.monotonic() > until_s:  # this process itself stood still meanwhile
                 raise TimeoutError(f"{rpc} came too late")
-            return await getattr(self.conn.grpc_interface, rpc)(getattr(protocol, request)(**fields), timeout=deadline_s)
+            return await getattr(self.conn.grpc_interface, rpc)(
+                getattr(protocol, request)(**fields), timeout=deadline_s
+            )
 
         return self.start(send())
 
     def drive(self, left_mmps: float, right_mmps: float, deadline_s: float = CALL_S) -> Future:
         """Wheel speeds; acceleration 0 means as fast as it can."""
-        return self.call("DriveWheels", "DriveWheelsRequest", deadline_s, left_wheel_mmps=left_mmps, right_wheel_mmps=right_mmps)
+        return self.call(
+            "DriveWheels",
+            "DriveWheelsRequest",
+            deadline_s,
+            left_wheel_mmps=left_mmps,
+            right_wheel_mmps=right_mmps,
+        )
 
     def set_head(self, angle_rad: float) -> Future:
         """The future ends when the head is there."""
         speed = {"max_speed_rad_per_sec": 10.0, "accel_rad_per_sec2": 10.0}
-        return self.call("SetHeadAngle", "SetHeadAngleRequest", 5.0, angle_rad=angle_rad, id_tag=next(_tags), num_retries=0, **speed)
+        return self.call(
+            "SetHeadAngle",
+            "SetHeadAngleRequest",
+            5.0,
+            angle_rad=angle_rad,
+            id_tag=next(_tags),
+            num_retries=0,
+            **speed,
+        )
 
     def set_lift(self, height_mm: float) -> Future:
         """The future ends when the lift is there."""
         speed = {"max_speed_rad_per_sec": 10.0, "accel_rad_per_sec2": 10.0}
-        return self.call("SetLiftHeight", "SetLiftHeightRequest", 5.0, height_mm=height_mm, id_tag=next(_tags), num_retries=0, **speed)
+        return self.call(
+            "SetLiftHeight",
+            "SetLiftHeightRequest",
+            5.0,
+            height_mm=height_mm,
+            id_tag=next(_tags),
+            num_retries=0,
+            **speed,
+        )
 
     def say(self, text: str) -> Future:
         """The future ends when it has been said."""
-        return self.call("SayText", "SayTextRequest", 15.0, text=text, use_vector_voice=True, duration_scalar=1.0)
+        return self.call(
+            "SayText", "SayTextRequest", 15.0, text=text, use_vector_voice=True, duration_scalar=1.0
+        )
 
     def beat(self) -> Future:
         """A request that changes nothing and comes back once all before it have arrived."""
@@ -166,7 +208,11 @@ class Session:
         until_s = time.monotonic() + timeout_s
         with contextlib.suppress(Exception):
             while time.monotonic() < until_s:
-                if self.call("IsImageStreamingEnabled", "IsImageStreamingEnabledRequest", 2.0).result(3.0).is_image_streaming_enabled:
+                if (
+                    self.call("IsImageStreamingEnabled", "IsImageStreamingEnabledRequest", 2.0)
+                    .result(3.0)
+                    .is_image_streaming_enabled
+                ):
                     return
                 time.sleep(0.005)
 
@@ -207,20 +253,34 @@ class Session:
         try:
             c = self.call("GetCameraConfig", "CameraConfigRequest", 2.0).result(3.0)
             if c.focal_length_x > 0 and c.focal_length_y > 0:
-                return Intrinsics(focal_xy_px=(c.focal_length_x, c.focal_length_y), center_xy_px=(c.center_x, c.center_y))
+                return Intrinsics(
+                    focal_xy_px=(c.focal_length_x, c.focal_length_y), center_xy_px=(c.center_x, c.center_y)
+                )
         except Exception as error:
-            log.warning("the robot does not tell its camera's intrinsics (%s); nominal ones are used", _short(error))
+            log.warning(
+                "the robot does not tell its camera's intrinsics (%s); nominal ones are used", _short(error)
+            )
         return Intrinsics()
 
     def _state(self, message) -> RobotState:
         status, prox = message.status, message.prox_data
         return RobotState(
-            received_s=self._clock(), x_mm=message.pose.x, y_mm=message.pose.y, heading_rad=message.pose_angle_rad, pitch_rad=message.pose_pitch_rad,
-            head_angle_rad=message.head_angle_rad, lift_height_mm=message.lift_height_mm,
-            left_wheel_mmps=message.left_wheel_speed_mmps, right_wheel_mmps=message.right_wheel_speed_mmps,
+            received_s=self._clock(),
+            x_mm=message.pose.x,
+            y_mm=message.pose.y,
+            heading_rad=message.pose_angle_rad,
+            pitch_rad=message.pose_pitch_rad,
+            head_angle_rad=message.head_angle_rad,
+            lift_height_mm=message.lift_height_mm,
+            left_wheel_mmps=message.left_wheel_speed_mmps,
+            right_wheel_mmps=message.right_wheel_speed_mmps,
             range_mm=None if prox.unobstructed or prox.is_lift_in_fov else float(prox.distance_mm),
-            picked_up=bool(status & PICKED_UP), falling=bool(status & FALLING), cliff=bool(status & CLIFF),
-            on_charger=bool(status & ON_CHARGER), being_held=bool(status & HELD), image_time_ms=message.last_image_time_stamp,
+            picked_up=bool(status & PICKED_UP),
+            falling=bool(status & FALLING),
+            cliff=bool(status & CLIFF),
+            on_charger=bool(status & ON_CHARGER),
+            being_held=bool(status & HELD),
+            image_time_ms=message.last_image_time_stamp,
         )
 
     def close(self) -> None:
@@ -237,7 +297,9 @@ class Session:
         for task in self._tasks:
             task.cancel()
         if loop is not None:  # tasks that the SDK leaves behind would otherwise write tracebacks
-            loop.set_exception_handler(lambda _loop, about: log.debug("left behind by the SDK: %s", about.get("message")))
+            loop.set_exception_handler(
+                lambda _loop, about: log.debug("left behind by the SDK: %s", about.get("message"))
+            )
         disconnecting = _in_background(robot.disconnect)
         disconnecting.join(1.0)
         if channel is not None:  # cancels every call still open, which also unblocks a disconnect that hangs
@@ -258,8 +320,12 @@ def _make_robot(serial: str, home: Path):
     try:
         import anki_vector
     except ImportError as error:
-        raise UserError("The Vector SDK is not installed; run scripts/setup, or pip install wirepod_vector_sdk==0.8.1") from error
-    logging.getLogger("aiogrpc").setLevel(logging.CRITICAL)  # it prints a traceback for every stream that ends
+        raise UserError(
+            "The Vector SDK is not installed; run scripts/setup, or pip install wirepod_vector_sdk==0.8.1"
+        ) from error
+    logging.getLogger("aiogrpc").setLevel(
+        logging.CRITICAL
+    )  # it prints a traceback for every stream that ends
     logging.getLogger("anki_vector").setLevel(logging.CRITICAL)
     with _home_lock:
         before = os.environ.get("HOME")

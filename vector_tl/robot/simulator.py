@@ -21,7 +21,9 @@ from typing import Self
 from vector_tl.errors import UserError
 
 READY_S, ANSWER_S, END_S = 60.0, 30.0, 3.0
-LOCAL = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy of the user's environment knows nothing of this computer
+LOCAL = urllib.request.build_opener(
+    urllib.request.ProxyHandler({})
+)  # a proxy of the user's environment knows nothing of this computer
 # Outlives us by a moment, however we end: its standard input closes then, and it takes the simulator (process group $0, folder $1) away.
 MOURN = 'cat >/dev/null; kill -s TERM -- -$0; kill -s CONT -- -$0; sleep 2; kill -s KILL -- -$0; rm -rf "$1"'
 
@@ -34,7 +36,9 @@ class TruthClient:
         try:
             door = json.loads((Path(home) / "truth.json").read_text())
         except (OSError, ValueError) as error:
-            raise UserError(f"No simulator runs with the home {home} ({error}); start one with: vector-tl sim --home {home}") from error
+            raise UserError(
+                f"No simulator runs with the home {home} ({error}); start one with: vector-tl sim --home {home}"
+            ) from error
         self._url, self._token = f"http://127.0.0.1:{door['port']}", door["token"]
 
     def truth(self, image_id: int | None = None, serial: str | None = None) -> dict:
@@ -99,17 +103,44 @@ class SimulatorProcess:
         target_motion: str = "stand", without: tuple[str, ...] = (), backgrounds: Path | None = None,
     ):  # fmt: skip
         self.home = Path(tempfile.mkdtemp(prefix="vector-tl-sim-"))
-        command = [sys.executable, "-m", "vector_tl", "sim", "--home", str(self.home), "--robots", str(robots), "--targets", str(targets)]
-        command += ["--world", str(world), "--camera-fps", str(camera_fps), "--camera", camera, "--target-motion", target_motion]
+        command = [
+            sys.executable,
+            "-m",
+            "vector_tl",
+            "sim",
+            "--home",
+            str(self.home),
+            "--robots",
+            str(robots),
+            "--targets",
+            str(targets),
+        ]
+        command += [
+            "--world",
+            str(world),
+            "--camera-fps",
+            str(camera_fps),
+            "--camera",
+            camera,
+            "--target-motion",
+            target_motion,
+        ]
         command += ["--lockstep"] if lockstep else []
         command += ["--without", *without] if without else []
         command += ["--backgrounds", str(backgrounds)] if backgrounds else []
         self._words = (self.home / "errors.txt").open("w+")
         self.process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._words, text=True, start_new_session=True
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=self._words,
+            text=True,
+            start_new_session=True,
         )
         mourn = ["/bin/sh", "-c", MOURN, str(self.process.pid), str(self.home)]
-        self._mourner = subprocess.Popen(mourn, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True)
+        self._mourner = subprocess.Popen(
+            mourn, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
+        )
         atexit.register(self.close)
         try:
             self.serials = self._wait_until_ready(robots)
@@ -121,7 +152,9 @@ class SimulatorProcess:
     def _wait_until_ready(self, robots: int) -> list[str]:
         """The serials of the lines `ready SERIAL PORT`."""
         lines: queue.Queue[str] = queue.Queue()
-        threading.Thread(target=lambda: [lines.put(self.process.stdout.readline()) for _ in range(robots)], daemon=True).start()
+        threading.Thread(
+            target=lambda: [lines.put(self.process.stdout.readline()) for _ in range(robots)], daemon=True
+        ).start()
         until_s, serials = time.monotonic() + READY_S, []
         while len(serials) < robots:
             try:
@@ -140,7 +173,11 @@ class SimulatorProcess:
     def _last_words(self) -> str:
         self._words.seek(0)
         said = [line for line in self._words.read().splitlines() if line.strip()]
-        return said[-1].removeprefix("vector-tl sim: ") if said else "it ended without a word; run vector-tl doctor."
+        return (
+            said[-1].removeprefix("vector-tl sim: ")
+            if said
+            else "it ended without a word; run vector-tl doctor."
+        )
 
     def close(self) -> None:
         """End the process, kindly and then not, and remove its folder; safe to call twice."""

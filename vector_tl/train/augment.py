@@ -12,7 +12,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 CROP_SHARE, ZOOM_OUT_SHARE = 0.5, 0.3
-LEAST_VISIBLE, MOST_LOST = 0.6, 0.05  # a box keeps at least this share in a crop, or it is out but for that one
+LEAST_VISIBLE, MOST_LOST = (
+    0.6,
+    0.05,
+)  # a box keeps at least this share in a crop, or it is out but for that one
 LEAST_SIDE_PX = 5.0
 REACH_PX = 4  # of the kernels of blur to either side
 JPEG_SHARE, JPEG_QUALITY = 0.25, (15, 80)
@@ -35,11 +38,17 @@ def draw_window(boxes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         return np.concatenate([corner, corner + size])
     if case < ZOOM_OUT_SHARE + CROP_SHARE:
         for _ in range(20):
-            size = np.clip(math.sqrt(rng.uniform(0.12, 1.0)) * np.exp(rng.uniform(-0.35, 0.35) * np.array([1, -1])), 0.25, 1.0)
+            size = np.clip(
+                math.sqrt(rng.uniform(0.12, 1.0)) * np.exp(rng.uniform(-0.35, 0.35) * np.array([1, -1])),
+                0.25,
+                1.0,
+            )
             corner = rng.random(2) * (1 - size)
             window = np.concatenate([corner, corner + size])
             share = visible_share(boxes, window)
-            if ((share >= LEAST_VISIBLE) | (share <= MOST_LOST)).all() and (len(boxes) == 0 or (share >= LEAST_VISIBLE).any()):
+            if ((share >= LEAST_VISIBLE) | (share <= MOST_LOST)).all() and (
+                len(boxes) == 0 or (share >= LEAST_VISIBLE).any()
+            ):
                 return window
     return np.array([0.0, 0.0, 1.0, 1.0])
 
@@ -51,7 +60,9 @@ def visible_share(boxes: np.ndarray, window: np.ndarray) -> np.ndarray:
     return np.clip(high - low, 0, None).prod(axis=1) / np.maximum(area, 1e-12)
 
 
-def boxes_in_window(boxes: np.ndarray, window: np.ndarray, mirrored: bool, size_wh: tuple[int, int]) -> np.ndarray:
+def boxes_in_window(
+    boxes: np.ndarray, window: np.ndarray, mirrored: bool, size_wh: tuple[int, int]
+) -> np.ndarray:
     """Boxes (M, 4) float32 in pixels of the window drawn at `size_wh`; those cut off or too small are left out."""
     kept = boxes[visible_share(boxes, window) > MOST_LOST]
     inside = np.clip((kept - np.tile(window[:2], 2)) / np.tile(window[2:] - window[:2], 2), 0, 1)
@@ -61,7 +72,9 @@ def boxes_in_window(boxes: np.ndarray, window: np.ndarray, mirrored: bool, size_
     return pixels[((pixels[:, 2:] - pixels[:, :2]) >= LEAST_SIDE_PX).all(axis=1)].astype(np.float32)
 
 
-def cut(pictures: Tensor, windows: np.ndarray, mirrored: np.ndarray, size_wh: tuple[int, int], fill: Tensor) -> Tensor:
+def cut(
+    pictures: Tensor, windows: np.ndarray, mirrored: np.ndarray, size_wh: tuple[int, int], fill: Tensor
+) -> Tensor:
     """Resample `windows` (B, 4) of uint8 pictures (B, 3, H, W) to float (B, 3, h, w) in 0..1; outside the picture is `fill` (B, 3)."""
     w, h = size_wh
     windows = torch.as_tensor(windows, dtype=torch.float32, device=pictures.device)
@@ -70,8 +83,12 @@ def cut(pictures: Tensor, windows: np.ndarray, mirrored: np.ndarray, size_wh: tu
     x = torch.where(torch.as_tensor(mirrored, device=pictures.device)[:, None], 1 - x, x)  # (B, w)
     x = windows[:, :1] + x * (windows[:, 2:3] - windows[:, :1])
     y = windows[:, 1:2] + y * (windows[:, 3:] - windows[:, 1:2])  # (B, h)
-    where = torch.stack([x[:, None, :].expand(-1, h, -1), y[:, :, None].expand(-1, -1, w)], dim=3) * 2 - 1  # (B, h, w, 2)
-    batch = F.grid_sample(pictures.float().div_(255), where, mode="bilinear", padding_mode="border", align_corners=False)
+    where = (
+        torch.stack([x[:, None, :].expand(-1, h, -1), y[:, :, None].expand(-1, -1, w)], dim=3) * 2 - 1
+    )  # (B, h, w, 2)
+    batch = F.grid_sample(
+        pictures.float().div_(255), where, mode="bilinear", padding_mode="border", align_corners=False
+    )
     outside = ((x < 0) | (x > 1))[:, None, :] | ((y < 0) | (y > 1))[:, :, None]  # (B, h, w)
     return torch.where(outside[:, None], fill[:, :, None, None], batch)
 
@@ -96,7 +113,9 @@ def saturation(batch: Tensor, rng: np.random.Generator) -> Tensor:
 
 def white_balance(batch: Tensor, rng: np.random.Generator) -> Tensor:
     """Red, green and blue stronger or weaker, in all pictures."""
-    return batch * torch.as_tensor(np.exp(rng.normal(0, 0.08, (len(batch), 3, 1, 1))), dtype=torch.float32, device=batch.device)
+    return batch * torch.as_tensor(
+        np.exp(rng.normal(0, 0.08, (len(batch), 3, 1, 1))), dtype=torch.float32, device=batch.device
+    )
 
 
 def contrast(batch: Tensor, rng: np.random.Generator) -> Tensor:
@@ -126,7 +145,9 @@ def blur(batch: Tensor, rng: np.random.Generator) -> Tensor:
 
 def noise(batch: Tensor, rng: np.random.Generator) -> Tensor:
     """Grain, for half of the pictures; what left 0..1 is cut off."""
-    grains = torch.Generator(batch.device).manual_seed(int(rng.integers(2**63)))  # millions of numbers: drawn where they are needed
+    grains = torch.Generator(batch.device).manual_seed(
+        int(rng.integers(2**63))
+    )  # millions of numbers: drawn where they are needed
     grain = torch.randn(batch.shape, generator=grains, device=batch.device)
     return (batch + grain * _drawn(batch, rng, 0.5, 0.005, 0.05, 0.0)).clamp(0, 1)
 
@@ -141,10 +162,21 @@ def jpeg(batch: Tensor, rng: np.random.Generator) -> Tensor:
     return batch
 
 
-LIGHT = (gamma, saturation, white_balance, contrast, brightness, blur, noise, jpeg)  # another order would be other draws
+LIGHT = (
+    gamma,
+    saturation,
+    white_balance,
+    contrast,
+    brightness,
+    blur,
+    noise,
+    jpeg,
+)  # another order would be other draws
 
 
-def _drawn(batch: Tensor, rng: np.random.Generator, share: float, low: float, high: float, neutral: float) -> Tensor:
+def _drawn(
+    batch: Tensor, rng: np.random.Generator, share: float, low: float, high: float, neutral: float
+) -> Tensor:
     """For each picture (B, 1, 1, 1) a number from `low` to `high`, or for all but a `share` of them the one that changes nothing."""
     values = np.where(rng.random(len(batch)) < share, rng.uniform(low, high, len(batch)), neutral)
     return torch.as_tensor(values, dtype=torch.float32, device=batch.device).view(-1, 1, 1, 1)
@@ -176,7 +208,9 @@ def convolve(batch: Tensor, kernels: np.ndarray) -> Tensor:
     if len(changed) == 0:
         return batch
     some = batch[changed]  # (b, 3, h, w)
-    weight = torch.as_tensor(kernels[changed], device=batch.device).repeat_interleave(3, dim=0)[:, None]  # (3 b, 1, k, k)
+    weight = torch.as_tensor(kernels[changed], device=batch.device).repeat_interleave(3, dim=0)[
+        :, None
+    ]  # (3 b, 1, k, k)
     padded = F.pad(some, (reach,) * 4, mode="replicate").flatten(0, 1)[None]
     batch = batch.clone()
     batch[changed] = F.conv2d(padded, weight, groups=len(weight))[0].view_as(some)
@@ -193,8 +227,13 @@ def compress(batch: Tensor, qualities: np.ndarray) -> Tensor:
     chroma_steps[:4, :4] = torch.tensor(CHROMA_STEPS, device=device, dtype=torch.float32)
     quality = torch.as_tensor(qualities, dtype=torch.float32, device=device)
     scale = (torch.where(quality < 50, 5000 / quality, 200 - 2 * quality) / 100).view(-1, 1, 1, 1, 1, 1)
-    luma = _quantized(ycc[:, :1] - 128, torch.tensor(LUMA_STEPS, device=device, dtype=torch.float32), scale) + 128
-    chroma = F.interpolate(_quantized(F.avg_pool2d(ycc[:, 1:], 2), chroma_steps, scale), scale_factor=2, mode="bilinear")
+    luma = (
+        _quantized(ycc[:, :1] - 128, torch.tensor(LUMA_STEPS, device=device, dtype=torch.float32), scale)
+        + 128
+    )
+    chroma = F.interpolate(
+        _quantized(F.avg_pool2d(ycc[:, 1:], 2), chroma_steps, scale), scale_factor=2, mode="bilinear"
+    )
     rgb = torch.einsum("ij,bjhw->bihw", torch.linalg.inv(to_ycc), torch.cat([luma, chroma], dim=1))
     return (rgb[:, :, :h, :w] / 255).clamp(0, 1)
 
@@ -203,8 +242,12 @@ def _quantized(values: Tensor, steps: Tensor, scale: Tensor) -> Tensor:
     """The cosine transform of blocks of 8 x 8 of (B, C, H, W), rounded to steps (8, 8), back again."""
     count, channels, height, width = values.shape
     at = torch.arange(8, device=values.device, dtype=torch.float32)
-    cosine = torch.cos((2 * at + 1) * at[:, None] * math.pi / 16) * torch.where(at[:, None] == 0, math.sqrt(1 / 8), 0.5)  # rows: frequencies
-    blocks = values.reshape(count, channels, height // 8, 8, width // 8, 8).transpose(3, 4)  # (B, C, H / 8, W / 8, 8, 8)
+    cosine = torch.cos((2 * at + 1) * at[:, None] * math.pi / 16) * torch.where(
+        at[:, None] == 0, math.sqrt(1 / 8), 0.5
+    )  # rows: frequencies
+    blocks = values.reshape(count, channels, height // 8, 8, width // 8, 8).transpose(
+        3, 4
+    )  # (B, C, H / 8, W / 8, 8, 8)
     step = (steps * scale).round().clamp(1, 255)
     kept = ((cosine @ blocks @ cosine.T) / step).round() * step
     return (cosine.T @ kept @ cosine).transpose(3, 4).reshape(values.shape)

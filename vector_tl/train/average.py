@@ -33,7 +33,11 @@ class Average:
 
     def state(self) -> dict:
         """What `restore` needs to go on."""
-        return {} if self.network is self._model else {"updates": self._updates, "network": self.network.state_dict()}
+        return (
+            {}
+            if self.network is self._model
+            else {"updates": self._updates, "network": self.network.state_dict()}
+        )
 
     def restore(self, state: dict) -> None:
         """Go on from what `state` gave."""
@@ -58,5 +62,7 @@ def mean_of(networks: Sequence[nn.Module], shares: Sequence[float]) -> nn.Module
     mean = copy.deepcopy(networks[0])
     for name, values in mean.state_dict().items():
         if values.is_floating_point():
-            values.copy_(sum(share * state[name] for share, state in zip(shares, states, strict=True)) / sum(shares))
+            values.copy_(
+                sum(share * state[name] for share, state in zip(shares, states, strict=True)) / sum(shares)
+            )
     return mean

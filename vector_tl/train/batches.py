@@ -9,11 +9,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vector_tl.errors import UsageError, UserError
 from vector_tl.data.dataset import Item, decode
+from vector_tl.errors import UsageError, UserError
 from vector_tl.train.augment import boxes_in_window, cut, draw_window, relight
 
-KEPT_WH = (640, 360)  # pictures are kept at the robot's own size; other shapes are stretched to it, as the network does anyway
+KEPT_WH = (
+    640,
+    360,
+)  # pictures are kept at the robot's own size; other shapes are stretched to it, as the network does anyway
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,10 @@ class Pictures:
 
     def part(self, which: slice | list[int]) -> "Pictures":
         """Some of the pictures."""
-        return Pictures(self.pixels[which], self.boxes[which] if isinstance(which, slice) else [self.boxes[i] for i in which])
+        return Pictures(
+            self.pixels[which],
+            self.boxes[which] if isinstance(which, slice) else [self.boxes[i] for i in which],
+        )
 
     def on(self, device: torch.device) -> "Pictures":
         """The same with their pixels there: 0.7 MB each, so that no batch has to travel."""
@@ -41,7 +47,9 @@ def keep(items: list[Item]) -> Pictures:
     Raises:
         UserError: one cannot be read.
     """
-    return Pictures(_stack([item.picture() for item in items]), [item.boxes_norm.astype(np.float64) for item in items])
+    return Pictures(
+        _stack([item.picture() for item in items]), [item.boxes_norm.astype(np.float64) for item in items]
+    )
 
 
 def keep_folder(folder: Path) -> Pictures:
@@ -53,7 +61,9 @@ def keep_folder(folder: Path) -> Pictures:
     paths = sorted(p for p in Path(folder).rglob("*") if p.is_file())
     pictures = [picture for path in paths if (picture := decode(path.read_bytes())) is not None]
     if not pictures:
-        raise UserError(f"{folder} holds no readable pictures; name a folder of photographs without a Vector.")
+        raise UserError(
+            f"{folder} holds no readable pictures; name a folder of photographs without a Vector."
+        )
     return Pictures(_stack(pictures), [np.zeros((0, 4))] * len(pictures))
 
 
@@ -74,18 +84,31 @@ def own_pictures(batch_size: int, background_share: float) -> int:
     """
     own = batch_size - (max(1, round(batch_size * background_share)) if background_share else 0)
     if own < 1:
-        raise UsageError(f"--background-share {background_share:g} leaves no picture of the data set in a batch of {batch_size}; give a smaller one.")
+        raise UsageError(
+            f"--background-share {background_share:g} leaves no picture of the data set in a batch of {batch_size}; give a smaller one."
+        )
     return own
 
 
 class Batches:
     """Augmented batches without end. The state is a random generator and a place in the current order, so it can be saved."""
 
-    def __init__(self, pictures: Pictures, backgrounds: Pictures | None, batch_size: int, size_wh: tuple[int, int], seed: int, device: torch.device,
-                 background_share: float = 0.125, rank: int = 0):
+    def __init__(
+        self,
+        pictures: Pictures,
+        backgrounds: Pictures | None,
+        batch_size: int,
+        size_wh: tuple[int, int],
+        seed: int,
+        device: torch.device,
+        background_share: float = 0.125,
+        rank: int = 0,
+    ):
         self.pictures, self.backgrounds = pictures.on(device), backgrounds and backgrounds.on(device)
         self.size_wh, self.device = size_wh, device
-        self.extra = batch_size - own_pictures(batch_size, background_share if backgrounds is not None else 0.0)
+        self.extra = batch_size - own_pictures(
+            batch_size, background_share if backgrounds is not None else 0.0
+        )
         self.batch_size = batch_size
         self.rng = np.random.default_rng([seed, 11, rank] if rank else [seed, 11])
         self._order = np.zeros(0, np.int64)
@@ -109,7 +132,10 @@ class Batches:
         while len(self._order) < own:
             self._order = np.concatenate([self._order, self.rng.permutation(len(self.pictures))])
         chosen, self._order = self._order[:own], self._order[own:]
-        pixels, boxes = [self.pictures.pixels[torch.from_numpy(chosen).to(self.device)]], [self.pictures.boxes[i] for i in chosen]
+        pixels, boxes = (
+            [self.pictures.pixels[torch.from_numpy(chosen).to(self.device)]],
+            [self.pictures.boxes[i] for i in chosen],
+        )
         if self.backgrounds is not None:
             more = self.rng.integers(len(self.backgrounds), size=self.extra)
             pixels.append(self.backgrounds.pixels[torch.from_numpy(more).to(self.device)])
@@ -122,5 +148,7 @@ class Batches:
         targets = []
         for box, window, flip in zip(boxes, windows, mirrored, strict=True):
             inside = torch.from_numpy(boxes_in_window(box, window, bool(flip), self.size_wh)).to(self.device)
-            targets.append({"boxes": inside, "labels": torch.ones(len(inside), dtype=torch.int64, device=self.device)})
+            targets.append(
+                {"boxes": inside, "labels": torch.ones(len(inside), dtype=torch.int64, device=self.device)}
+            )
         return batch.contiguous(memory_format=torch.channels_last), targets

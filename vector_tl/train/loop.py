@@ -18,10 +18,10 @@ import numpy as np
 import torch
 from torch import nn
 
+from vector_tl.data.dataset import Item, digest, load_dataset, read_splits
 from vector_tl.errors import Diverged, UsageError, UserError
 from vector_tl.evaluate.metrics import Outcome, average_precision
 from vector_tl.files import claimed, refuse_existing, refuse_unwritable, sweep, write_atomic
-from vector_tl.data.dataset import Item, digest, load_dataset, read_splits
 from vector_tl.nets import checkpoint, state_dict
 from vector_tl.nets.build import build
 from vector_tl.nets.ssd import VectorSSD
@@ -61,11 +61,20 @@ def train(settings: TrainSettings, items: tuple[list[Item], list[Item]] | None =
     _check_place(settings, resume_path)
     from vector_tl.detect.engine import pick_device
 
-    with join(pick_device(settings.device)) as (ranks, device), _alone(settings.out) if ranks.first else nullcontext():
+    with (
+        join(pick_device(settings.device)) as (ranks, device),
+        _alone(settings.out) if ranks.first else nullcontext(),
+    ):
         return _train(settings, items, resume_path, ranks, device)
 
 
-def _train(settings: TrainSettings, items: tuple[list[Item], list[Item]] | None, resume_path: Path, ranks: Ranks, device: torch.device) -> dict | None:
+def _train(
+    settings: TrainSettings,
+    items: tuple[list[Item], list[Item]] | None,
+    resume_path: Path,
+    ranks: Ranks,
+    device: torch.device,
+) -> dict | None:
     if device.type == "cpu":
         keep_freed_memory()
     if settings.threads:
@@ -74,15 +83,24 @@ def _train(settings: TrainSettings, items: tuple[list[Item], list[Item]] | None,
     for path in (settings.out, resume_path, settings.out.with_suffix(".csv")) if ranks.first else ():
         sweep(path)
 
-    train_items, val_items = items or (load_dataset(settings.data, "train").items, load_dataset(settings.data, "val").items)
+    train_items, val_items = items or (
+        load_dataset(settings.data, "train").items,
+        load_dataset(settings.data, "val").items,
+    )
     training, validation = keep(draw(train_items, settings.pictures, settings.seed)), keep(val_items)
     if not any(len(boxes) for boxes in training.boxes):
-        raise UserError(f"None of the {len(training)} pictures to train on shows a Vector; label some, or divide the sessions with vector-tl label split.")
+        raise UserError(
+            f"None of the {len(training)} pictures to train on shows a Vector; label some, or divide the sessions with vector-tl label split."
+        )
     if not any(len(boxes) for boxes in validation.boxes) and ranks.first:
-        log.warning("The val sessions show no Vector: no AP, so the last model is kept; divide the sessions with vector-tl label split.")
+        log.warning(
+            "The val sessions show no Vector: no AP, so the last model is kept; divide the sessions with vector-tl label split."
+        )
     own = ranks.part(training)
     backgrounds = keep_folder(settings.backgrounds) if settings.backgrounds else None
-    held_out = [backgrounds.part(slice(0, None, HELD_OUT))] if backgrounds and len(backgrounds) >= HELD_OUT else []
+    held_out = (
+        [backgrounds.part(slice(0, None, HELD_OUT))] if backgrounds and len(backgrounds) >= HELD_OUT else []
+    )
     if held_out:
         backgrounds = backgrounds.part([i for i in range(len(backgrounds)) if i % HELD_OUT])
     negatives = held_out + ([keep_folder(settings.negatives)] if settings.negatives else [])
@@ -94,22 +112,40 @@ def _train(settings: TrainSettings, items: tuple[list[Item], list[Item]] | None,
     average, forward = Average(model, settings.ema), ranks.parallel(model)
     optimizer = make_optimizer(model, settings.lr * settings.batch_size / 16)
     peaks = [group["lr"] for group in optimizer.param_groups]
-    batches = Batches(own, backgrounds, share, model.size_wh, settings.seed, device, settings.background_share, ranks.rank)
+    batches = Batches(
+        own, backgrounds, share, model.size_wh, settings.seed, device, settings.background_share, ranks.rank
+    )
     first, curve, best, losses, before_s = 0, [], None, [], 0.0
     if settings.resume and resume_path.exists():
-        first, curve, best, losses, before_s = _restore(resume_path, settings, steps, model, average, optimizer, batches, ranks)
+        first, curve, best, losses, before_s = _restore(
+            resume_path, settings, steps, model, average, optimizer, batches, ranks
+        )
         log.info("going on at step %d of %d", first, steps)
     every = max(1, steps // max(1, settings.evaluations))
     about = {
-        "seed": settings.seed, "data_digest": digest(settings.data), "steps": steps, "batch_size": settings.batch_size, "lr": settings.lr, "ema": settings.ema,
+        "seed": settings.seed,
+        "data_digest": digest(settings.data),
+        "steps": steps,
+        "batch_size": settings.batch_size,
+        "lr": settings.lr,
+        "ema": settings.ema,
         "continued_from": None if settings.init in ("coco", "scratch") else Path(settings.init).stem,
-        "learned_from": _learned_from(settings.init, [*train_items, *val_items]),  # trained on or chosen by: no test of it, whatever their split later on
-        "train_pictures": len(training), "val_pictures": len(validation), "backgrounds": len(backgrounds) if backgrounds else 0,
-        "sessions": sorted(read_splits(settings.data)),  # that were there; what comes later is new to this model
+        "learned_from": _learned_from(
+            settings.init, [*train_items, *val_items]
+        ),  # trained on or chosen by: no test of it, whatever their split later on
+        "train_pictures": len(training),
+        "val_pictures": len(validation),
+        "backgrounds": len(backgrounds) if backgrounds else 0,
+        "sessions": sorted(
+            read_splits(settings.data)
+        ),  # that were there; what comes later is new to this model
     }
 
     shown_in = settings.tensorboard / settings.out.stem if settings.tensorboard and ranks.first else None
-    with Progressing(steps, first, ranks.first) as advance, board(shown_in, first, settings.overwrite or settings.resume) as note:
+    with (
+        Progressing(steps, first, ranks.first) as advance,
+        board(shown_in, first, settings.overwrite or settings.resume) as note,
+    ):
         for path in (resume_path, settings.out.with_suffix(".csv")) if ranks.first and not first else ():
             path.unlink(missing_ok=True)  # what an earlier training left would be taken for this one's
         saved_s = time.monotonic()
@@ -127,7 +163,9 @@ def _train(settings: TrainSettings, items: tuple[list[Item], list[Item]] | None,
             norm = nn.utils.clip_grad_norm_(model.parameters(), CLIP_NORM)
             if not (math.isfinite(loss.item()) and math.isfinite(norm.item())):
                 what = f"The loss is no longer a finite number at step {step + 1}"
-                raise Diverged(f"{what}; start again with a rate below {settings.lr:g} (--lr; retrain --coco-lr, compare --lrs).")
+                raise Diverged(
+                    f"{what}; start again with a rate below {settings.lr:g} (--lr; retrain --coco-lr, compare --lrs)."
+                )
             optimizer.step()
             average.update()
             losses.append(loss.item())
@@ -138,31 +176,65 @@ def _train(settings: TrainSettings, items: tuple[list[Item], list[Item]] | None,
                 outcomes = run(average.network, validation)
                 ap50, ap = average_precision(outcomes)
                 seen = (step + 1) * settings.batch_size
-                curve.append({"step": step + 1, "pictures_seen": seen, "loss": round(float(np.mean(losses)), 5), "ap50": ap50, "ap50_95": ap})
+                curve.append(
+                    {
+                        "step": step + 1,
+                        "pictures_seen": seen,
+                        "loss": round(float(np.mean(losses)), 5),
+                        "ap50": ap50,
+                        "ap50_95": ap,
+                    }
+                )
                 losses.clear()
                 note(step + 1, ap50=ap50, ap50_95=ap)
                 if best is None or (ap or 0) >= (best["ap50_95"] or 0):
                     threshold = choose_threshold(outcomes, [run(average.network, some) for some in negatives])
                     best = {"step": step + 1, "ap50": ap50, "ap50_95": ap, "threshold": threshold}
                     metrics = {"val_ap50": ap50, "val_ap50_95": ap, "best_step": step + 1}
-                    checkpoint.save(settings.out, average.network, about | {"threshold": threshold, "metrics": metrics})
+                    checkpoint.save(
+                        settings.out, average.network, about | {"threshold": threshold, "metrics": metrics}
+                    )
                 write_atomic(settings.out.with_suffix(".csv"), _csv(curve))
-            if measured or (ranks.world == 1 and time.monotonic() - saved_s > SAVE_EVERY_S):  # together at the same step, whatever each one's clock says
+            if measured or (
+                ranks.world == 1 and time.monotonic() - saved_s > SAVE_EVERY_S
+            ):  # together at the same step, whatever each one's clock says
                 drawn = ranks.gather(batches.state())
                 if ranks.first:
                     spent_s = before_s + time.monotonic() - started
-                    _save(resume_path, settings, steps, step + 1, curve, best, losses, spent_s, model, average, optimizer, drawn)
+                    _save(
+                        resume_path,
+                        settings,
+                        steps,
+                        step + 1,
+                        curve,
+                        best,
+                        losses,
+                        spent_s,
+                        model,
+                        average,
+                        optimizer,
+                        drawn,
+                    )
                 saved_s = time.monotonic()
             advance(best, curve)
     if not ranks.first:
         return None
-    threshold = _settle_threshold(settings.out, validation, negatives, device) if negatives else best.get("threshold")
+    threshold = (
+        _settle_threshold(settings.out, validation, negatives, device) if negatives else best.get("threshold")
+    )
     resume_path.unlink(missing_ok=True)
     if threshold == THRESHOLDS[-1]:
-        log.warning("Its threshold is %g, the highest there is: it takes things for Vectors. Add --backgrounds, or more of them.", THRESHOLDS[-1])
+        log.warning(
+            "Its threshold is %g, the highest there is: it takes things for Vectors. Add --backgrounds, or more of them.",
+            THRESHOLDS[-1],
+        )
     return {
-        "model": str(settings.out), "steps": steps, "pictures_seen": steps * settings.batch_size,
-        "ap50": best["ap50"], "ap50_95": best["ap50_95"], "seconds": round(before_s + time.monotonic() - started, 1),
+        "model": str(settings.out),
+        "steps": steps,
+        "pictures_seen": steps * settings.batch_size,
+        "ap50": best["ap50"],
+        "ap50_95": best["ap50_95"],
+        "seconds": round(before_s + time.monotonic() - started, 1),
     }
 
 
@@ -203,7 +275,9 @@ def make_optimizer(model: nn.Module, lr: float) -> torch.optim.AdamW:
     """AdamW; biases and BatchNorm (vectors) are not decayed."""
     matrices = [p for p in model.parameters() if p.ndim > 1]
     vectors = [p for p in model.parameters() if p.ndim <= 1]
-    return torch.optim.AdamW([{"params": matrices, "weight_decay": WEIGHT_DECAY}, {"params": vectors, "weight_decay": 0.0}], lr=lr)
+    return torch.optim.AdamW(
+        [{"params": matrices, "weight_decay": WEIGHT_DECAY}, {"params": vectors, "weight_decay": 0.0}], lr=lr
+    )
 
 
 @torch.inference_mode()
@@ -214,10 +288,23 @@ def run(model: VectorSSD, pictures: Pictures, batch_size: int = 16) -> list[Outc
     scale = np.float32([*KEPT_WH, *KEPT_WH])
     for at in range(0, len(pictures), batch_size):
         pixels = pictures.pixels[at : at + batch_size].to(device).float().div_(255)
-        resized = nn.functional.interpolate(pixels, size=model.size_wh[::-1], mode="bilinear")  # as the detector's resize: no anti-aliasing
-        scores, boxes = model.scores_and_boxes(model.raw(resized.contiguous(memory_format=torch.channels_last)))
-        for truth, (box, score) in zip(pictures.boxes[at : at + batch_size], model.select(scores, boxes, 0.01), strict=True):
-            outcomes.append(Outcome(KEPT_WH, (truth * scale).astype(np.float32), box.cpu().numpy() * scale, score.cpu().numpy()))
+        resized = nn.functional.interpolate(
+            pixels, size=model.size_wh[::-1], mode="bilinear"
+        )  # as the detector's resize: no anti-aliasing
+        scores, boxes = model.scores_and_boxes(
+            model.raw(resized.contiguous(memory_format=torch.channels_last))
+        )
+        for truth, (box, score) in zip(
+            pictures.boxes[at : at + batch_size], model.select(scores, boxes, 0.01), strict=True
+        ):
+            outcomes.append(
+                Outcome(
+                    KEPT_WH,
+                    (truth * scale).astype(np.float32),
+                    box.cpu().numpy() * scale,
+                    score.cpu().numpy(),
+                )
+            )
     return outcomes
 
 
@@ -226,7 +313,9 @@ def run_views(model: VectorSSD, pictures: Pictures) -> list[Outcome]:
     return [outcome for view in views(pictures) for outcome in run(model, view)]
 
 
-def _settle_threshold(path: Path, validation: Pictures, negatives: list[Pictures], device: torch.device) -> float:
+def _settle_threshold(
+    path: Path, validation: Pictures, negatives: list[Pictures], device: torch.device
+) -> float:
     """The threshold of the model that is kept, by all views of pictures without a Vector: too slow for every model that was the best for a while."""
     model, about = checkpoint.load(path)
     model = model.to(device, memory_format=torch.channels_last)
@@ -243,7 +332,11 @@ def check_settings(settings: TrainSettings, lr_option: str = "--lr") -> None:
     """
     if settings.out.suffix != checkpoint.SUFFIX:
         raise UsageError(f"--out {settings.out} must end in {checkpoint.SUFFIX}.")
-    if settings.seed < 0 or settings.evaluations < 1 or (settings.threads is not None and settings.threads < 1):
+    if (
+        settings.seed < 0
+        or settings.evaluations < 1
+        or (settings.threads is not None and settings.threads < 1)
+    ):
         raise UsageError("--seed must be 0 or more, --evaluations and --threads at least 1.")
     if settings.lr is not None and not (math.isfinite(settings.lr) and settings.lr > 0):
         raise UsageError(f"{lr_option} {settings.lr:g} is no learning rate; give a number above 0.")
@@ -255,21 +348,31 @@ def check_settings(settings: TrainSettings, lr_option: str = "--lr") -> None:
         raise UsageError("--pictures must be at least 1.")
     if settings.epochs is not None and settings.steps is not None:
         raise UsageError("Give --epochs or --steps, not both.")
-    if (settings.epochs is not None and not 0 < settings.epochs < math.inf) or (settings.steps is not None and settings.steps < 1):
+    if (settings.epochs is not None and not 0 < settings.epochs < math.inf) or (
+        settings.steps is not None and settings.steps < 1
+    ):
         raise UsageError("--epochs and --steps must be positive.")
     if settings.batch_size < 2:
-        raise UsageError(f"--batch-size {settings.batch_size} is too small; BatchNorm asks for at least 2 pictures.")
+        raise UsageError(
+            f"--batch-size {settings.batch_size} is too small; BatchNorm asks for at least 2 pictures."
+        )
 
 
 def _check_place(settings: TrainSettings, resume_path: Path) -> None:
     if resume_path.exists() and not settings.resume and not settings.overwrite:
-        raise UserError(f"A stopped training of {settings.out} can go on: add --resume, or --overwrite to start again.")
+        raise UserError(
+            f"A stopped training of {settings.out} can go on: add --resume, or --overwrite to start again."
+        )
     if settings.resume and not settings.overwrite and finished(settings.out):
-        raise UserError(f"The training of {settings.out} is finished, nothing is left to resume; --overwrite trains it again from the start.")
+        raise UserError(
+            f"The training of {settings.out} is finished, nothing is left to resume; --overwrite trains it again from the start."
+        )
     if not (settings.resume and resume_path.exists()):
         refuse_existing(settings.out, settings.overwrite)
         refuse_unwritable(settings.out)
-        refuse_existing(settings.out.with_suffix(".csv"), settings.overwrite)  # of a training that was renamed, or no curve at all
+        refuse_existing(
+            settings.out.with_suffix(".csv"), settings.overwrite
+        )  # of a training that was renamed, or no curve at all
 
 
 @contextmanager
@@ -286,7 +389,9 @@ def _alone(out: Path) -> Iterator[None]:
 
 def _start(settings: TrainSettings, training: Pictures) -> VectorSSD:
     """The first weights; COCO's BatchNorm is measured on training pictures."""
-    some = training.pixels[torch.linspace(0, len(training) - 1, min(48, len(training))).long()].float().div_(255)
+    some = (
+        training.pixels[torch.linspace(0, len(training) - 1, min(48, len(training))).long()].float().div_(255)
+    )
     model = build(settings.arch, settings.init, settings.seed, settings.coco, pictures=some)
     for layer in model.modules():
         if isinstance(layer, nn.BatchNorm2d):
@@ -304,31 +409,65 @@ def _learned_from(init: str, items: list[Item]) -> list[str]:
 
 def _identity(settings: TrainSettings, steps: int) -> str:
     """What must be the same for a training to go on."""
-    own = [settings.init, settings.arch, settings.seed, steps, settings.batch_size, settings.lr, settings.ema, settings.pictures, settings.evaluations]
-    return json.dumps([*own, digest(settings.data), str(settings.backgrounds), settings.background_share, str(settings.negatives)])
+    own = [
+        settings.init,
+        settings.arch,
+        settings.seed,
+        steps,
+        settings.batch_size,
+        settings.lr,
+        settings.ema,
+        settings.pictures,
+        settings.evaluations,
+    ]
+    return json.dumps(
+        [
+            *own,
+            digest(settings.data),
+            str(settings.backgrounds),
+            settings.background_share,
+            str(settings.negatives),
+        ]
+    )
 
 
-def _save(path: Path, settings, steps, step, curve, best, losses, spent_s, model, average, optimizer, drawn) -> None:
+def _save(
+    path: Path, settings, steps, step, curve, best, losses, spent_s, model, average, optimizer, drawn
+) -> None:
     buffer = io.BytesIO()
     state = {
-        "identity": _identity(settings, steps), "step": step, "curve": curve, "best": best, "losses": losses, "seconds": spent_s,
-        "model": model.state_dict(), "average": average.state(), "optimizer": optimizer.state_dict(), "batches": json.dumps(drawn),
+        "identity": _identity(settings, steps),
+        "step": step,
+        "curve": curve,
+        "best": best,
+        "losses": losses,
+        "seconds": spent_s,
+        "model": model.state_dict(),
+        "average": average.state(),
+        "optimizer": optimizer.state_dict(),
+        "batches": json.dumps(drawn),
     }
     torch.save(state, buffer)
     write_atomic(path, buffer.getvalue())
 
 
-def _restore(path: Path, settings, steps, model, average, optimizer, batches, ranks) -> tuple[int, list, dict | None, list, float]:
+def _restore(
+    path: Path, settings, steps, model, average, optimizer, batches, ranks
+) -> tuple[int, list, dict | None, list, float]:
     try:
         state = torch.load(path, weights_only=True, map_location="cpu")
         identity = state["identity"]
     except Exception as error:
         raise UserError(f"{path} cannot be read; remove it and start again with --overwrite.") from error
     if identity != _identity(settings, steps):
-        raise UserError(f"{path} belongs to a training with other settings or data; use the same ones, or --overwrite without --resume.")
+        raise UserError(
+            f"{path} belongs to a training with other settings or data; use the same ones, or --overwrite without --resume."
+        )
     drawn = json.loads(state["batches"])
     if len(drawn) != ranks.world:
-        raise UserError(f"{path} belongs to a training with {len(drawn)} processes; start as many, or --overwrite without --resume.")
+        raise UserError(
+            f"{path} belongs to a training with {len(drawn)} processes; start as many, or --overwrite without --resume."
+        )
     model.load_state_dict(state["model"])
     average.restore(state["average"])
     optimizer.load_state_dict(state["optimizer"])

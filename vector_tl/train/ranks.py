@@ -40,7 +40,9 @@ class Ranks:
             UsageError: it cannot be divided.
         """
         if batch_size % self.world or batch_size // self.world < 2:
-            raise UsageError(f"--batch-size {batch_size} cannot be shared by {self.world} processes, with at least 2 pictures for each.")
+            raise UsageError(
+                f"--batch-size {batch_size} cannot be shared by {self.world} processes, with at least 2 pictures for each."
+            )
         return batch_size // self.world
 
     def part(self, pictures: Pictures) -> Pictures:
@@ -50,7 +52,9 @@ class Ranks:
             UsageError: they are too few for every process to have one (in each of them, so that none waits for another).
         """
         if len(pictures) < self.world:
-            raise UsageError(f"{len(pictures)} training pictures cannot be shared by {self.world} processes; start fewer, or capture more pictures.")
+            raise UsageError(
+                f"{len(pictures)} training pictures cannot be shared by {self.world} processes; start fewer, or capture more pictures."
+            )
         return pictures.part(slice(self.rank, None, self.world))
 
     def parallel(self, network: VectorSSD) -> nn.Module:

@@ -3,7 +3,10 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-LR_TRAINED, LR_RANDOM = 8e-4, 6.4e-3  # random weights gain far more at a high rate: docs/training.md, "Transfer against scratch"
+LR_TRAINED, LR_RANDOM = (
+    8e-4,
+    6.4e-3,
+)  # random weights gain far more at a high rate: docs/training.md, "Transfer against scratch"
 
 
 @dataclass(frozen=True)
@@ -58,4 +61,8 @@ class TrainSettings:
 
     def with_rate(self) -> "TrainSettings":
         """The same with the learning rate that serves their start, where none was given."""
-        return self if self.lr is not None else replace(self, lr=LR_RANDOM if self.init == "scratch" else LR_TRAINED)
+        return (
+            self
+            if self.lr is not None
+            else replace(self, lr=LR_RANDOM if self.init == "scratch" else LR_TRAINED)
+        )

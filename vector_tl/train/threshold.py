@@ -40,5 +40,7 @@ def views(pictures: Pictures) -> Iterator[Pictures]:
         y, x = round(top * (height - h)), round(left * (width - w))
         part = pictures.pixels[:, :, y : y + h, x : x + w]
         if size < 1:
-            part = F.interpolate(part, size=(height, width), mode="bilinear")  # of bytes: thousands of pictures as floats would fill the memory
+            part = F.interpolate(
+                part, size=(height, width), mode="bilinear"
+            )  # of bytes: thousands of pictures as floats would fill the memory
         yield Pictures(part.flip(3) if mirrored else part, pictures.boxes)

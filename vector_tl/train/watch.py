@@ -20,7 +20,13 @@ class Progressing:
     """A bar on standard error with the latest AP and the time left; where that is no terminal, a line in the log for each evaluation."""
 
     def __init__(self, steps: int, first: int, shown: bool):
-        columns = (TextColumn("training"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[note]}"), TimeRemainingColumn())
+        columns = (
+            TextColumn("training"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[note]}"),
+            TimeRemainingColumn(),
+        )
         console = Console(stderr=True)
         self._steps, self._first, self._done, self._began_s = steps, first, first, time.monotonic()
         self._lines = shown and not console.is_terminal
@@ -36,11 +42,19 @@ class Progressing:
 
     def _advance(self, best: dict | None, curve: list[dict]) -> None:
         self._done += 1
-        note = f"AP50 {curve[-1]['ap50'] or 0:.3f}  AP50-95 {curve[-1]['ap50_95'] or 0:.3f}  best {best['ap50_95'] or 0:.3f}" if curve else "first AP to come"
+        note = (
+            f"AP50 {curve[-1]['ap50'] or 0:.3f}  AP50-95 {curve[-1]['ap50_95'] or 0:.3f}  best {best['ap50_95'] or 0:.3f}"
+            if curve
+            else "first AP to come"
+        )
         self._bar.update(self._task, advance=1, note=note)
         if self._lines and curve and curve[-1]["step"] == self._done:
-            left_s = (time.monotonic() - self._began_s) / (self._done - self._first) * (self._steps - self._done)
-            log.info("step %d of %d  %s  %s left", self._done, self._steps, note, timedelta(seconds=round(left_s)))
+            left_s = (
+                (time.monotonic() - self._began_s) / (self._done - self._first) * (self._steps - self._done)
+            )
+            log.info(
+                "step %d of %d  %s  %s left", self._done, self._steps, note, timedelta(seconds=round(left_s))
+            )
 
 
 @contextmanager
@@ -63,15 +77,21 @@ def board(folder: Path | None, first: int, replace: bool) -> Iterator[Callable[.
     try:
         for events in folder.glob("events.out.tfevents.*") if not first else ():  # begun again
             if not replace:
-                raise UserError(f"{folder} holds the figures of another training; choose another --tensorboard, or add --overwrite.")
+                raise UserError(
+                    f"{folder} holds the figures of another training; choose another --tensorboard, or add --overwrite."
+                )
             events.unlink()
         folder.mkdir(parents=True, exist_ok=True)
         writer = EventsWriter(str(folder / "events"))
         if first:
-            writer.write_event(Event(step=first + 1, wall_time=time.time(), session_log=SessionLog(status=SessionLog.START)))
+            writer.write_event(
+                Event(step=first + 1, wall_time=time.time(), session_log=SessionLog(status=SessionLog.START))
+            )
         writer.flush()
     except OSError as error:
-        raise UserError(f"--tensorboard {folder.parent} cannot be written to ({error}); choose another folder.") from error
+        raise UserError(
+            f"--tensorboard {folder.parent} cannot be written to ({error}); choose another folder."
+        ) from error
     flushed_s, broken = time.monotonic(), False
 
     def note(step: int, **figures: float | None) -> None:
@@ -100,4 +120,8 @@ def board(folder: Path | None, first: int, replace: bool) -> Iterator[Callable[.
 
 
 def _warn(folder: Path, error: OSError) -> None:
-    log.warning("TensorBoard's figures can no longer be written to %s (%s); the training goes on without them.", folder, error.strerror or error)
+    log.warning(
+        "TensorBoard's figures can no longer be written to %s (%s); the training goes on without them.",
+        folder,
+        error.strerror or error,
+    )

@@ -13,7 +13,7 @@ import numpy as np
 from vector_tl.files import write_atomic
 
 matplotlib.use("Agg")
-from matplotlib import pyplot as plt  # noqa: E402  (after the back end is chosen)
+from matplotlib import pyplot as plt
 
 WHITE = "#ffffff"
 STYLE = """
@@ -35,18 +35,25 @@ def write_page(path: Path, title: str, body: Iterable[str], heading: str | None 
     """Write a page of HTML parts; the heading is the title unless it is given."""
     head = f"<meta charset=utf-8><meta name=viewport content='width=device-width'><title>{html.escape(title)}</title><style>{STYLE}</style>"
     parts = "\n".join(part for part in body if part)
-    write_atomic(path, f"<!doctype html><html lang=en>{head}<body><h1>{html.escape(heading or title)}</h1>{parts}</body></html>")
+    write_atomic(
+        path,
+        f"<!doctype html><html lang=en>{head}<body><h1>{html.escape(heading or title)}</h1>{parts}</body></html>",
+    )
 
 
 def section(title: str, content: str, note: str = "") -> str:
     """A heading, what is below it, and a word on how to read it."""
-    return f"<h2>{html.escape(title)}</h2>{content}" + (f"<p class=soft>{html.escape(note)}</p>" if note else "")
+    return f"<h2>{html.escape(title)}</h2>{content}" + (
+        f"<p class=soft>{html.escape(note)}</p>" if note else ""
+    )
 
 
 def table(rows: Sequence[Sequence]) -> str:
     """The first row is the head."""
     head = "".join(f"<th>{html.escape(str(cell))}</th>" for cell in rows[0])
-    body = "".join("<tr>" + "".join(f"<td>{html.escape(str(cell))}</td>" for cell in row) + "</tr>" for row in rows[1:])
+    body = "".join(
+        "<tr>" + "".join(f"<td>{html.escape(str(cell))}</td>" for cell in row) + "</tr>" for row in rows[1:]
+    )
     return f"<div class=scroll><table><tr>{head}</tr>{body}</table></div>"
 
 
@@ -60,15 +67,24 @@ def plot(figure, axes, caption: str = "") -> str:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None})
     plt.close(figure)
-    says, below = html.escape(caption or axes.get_title()), f"<figcaption>{html.escape(caption)}</figcaption>" if caption else ""
+    says, below = (
+        html.escape(caption or axes.get_title()),
+        f"<figcaption>{html.escape(caption)}</figcaption>" if caption else "",
+    )
     return f"<figure><img alt='{says}' src='data:image/svg+xml;base64,{base64.b64encode(buffer.getvalue()).decode()}'>{below}</figure>"
 
 
-def picture(picture_rgb: np.ndarray, boxes: Iterable[tuple[np.ndarray, str]], caption: str, width_px: int = 384) -> str:
+def picture(
+    picture_rgb: np.ndarray, boxes: Iterable[tuple[np.ndarray, str]], caption: str, width_px: int = 384
+) -> str:
     """A picture uint8 (H, W, 3) with boxes (N, 4) xyxy in its pixels, each kind in a colour such as #0b8a7a, and a caption."""
     height, width = picture_rgb.shape[:2]
     scale = width_px / width
-    small = cv2.resize(picture_rgb, (width_px, max(1, round(height * scale))), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    small = cv2.resize(
+        picture_rgb,
+        (width_px, max(1, round(height * scale))),
+        interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR,
+    )
     for some, color in boxes:
         paint = tuple(int(color[i : i + 2], 16) for i in (1, 3, 5))
         for x1, y1, x2, y2 in (np.asarray(some).reshape(-1, 4) * scale).round().astype(int).tolist():

@@ -14,12 +14,12 @@ import time
 
 import numpy as np
 import pytest
-from support.small_world import Boxes, SmallDetector, SmallWorld
 
+from support.small_world import Boxes, SmallDetector, SmallWorld
 from vector_tl.errors import UsageError, UserError
 from vector_tl.find.live.board import Live
-from vector_tl.find.live.second_detector import second_detector
 from vector_tl.find.live.keys import action, keys
+from vector_tl.find.live.second_detector import second_detector
 from vector_tl.find.loop import find
 from vector_tl.find.settings import FindSettings
 from vector_tl.robot.fake import FakeVector
@@ -54,7 +54,9 @@ class Run:
             connection.request(method, f"/{token or self.token}/{path}", headers=headers)
             answer = connection.getresponse()
             data = answer.read()
-            return answer.status, json.loads(data) if "json" in answer.headers.get("content-type", "") else data
+            return answer.status, json.loads(data) if "json" in answer.headers.get(
+                "content-type", ""
+            ) else data
 
     def parts(self):
         """(news, jpeg) of the stream until it ends."""
@@ -115,7 +117,11 @@ def test_pause_holds_and_start_goes_on_to_the_end(start):
     assert run.world.finder == pytest.approx(where, abs=0.5) and run.thread.is_alive()
     assert run.ask("POST", "start")[1]["run"] == "running"
     run.thread.join(15)
-    assert run.result["found"] and run.result["time_to_found_s"] < 15 and abs(run.result["distance_mm"] - 150) < 40
+    assert (
+        run.result["found"]
+        and run.result["time_to_found_s"] < 15
+        and abs(run.result["distance_mm"] - 150) < 40
+    )
 
 
 def test_it_waits_for_its_first_start(start):
@@ -136,13 +142,20 @@ def test_the_stream_tells_pictures_boxes_figures_and_the_log(start):
     last = seen[-1]
     assert last["ended"] == "found and reached" and last["mode"] == "done" and len(jpegs - {b""}) == 1
     assert last["boxes"] and last["size_wh"] == [64, 36] and last["wheels_mmps"] == [0, 0]
-    assert abs(last["target"]["distance_mm"] - 150) < 40 and last["latency_ms"]["p50"] > 0 and "detect" in last["stages_ms"]
+    assert (
+        abs(last["target"]["distance_mm"] - 150) < 40
+        and last["latency_ms"]["p50"] > 0
+        and "detect" in last["stages_ms"]
+    )
     assert [line for _, line in lines if "approaching" in line] and len({t for t, _ in lines}) > 2
     assert len(lines) == len({json.dumps(line) for line in lines}), "each line is told once"
     assert any(news["run"] == "running" and max(news.get("wanted_mmps", [0])) > 0 for news in seen)
 
 
-@pytest.mark.parametrize("wrong", [{"token": "x" * 32}, {"Origin": "http://evil.example"}, {"Origin": "null"}, {"Host": "evil.example"}])
+@pytest.mark.parametrize(
+    "wrong",
+    [{"token": "x" * 32}, {"Origin": "http://evil.example"}, {"Origin": "null"}, {"Host": "evil.example"}],
+)
 def test_strangers_are_refused_and_stop_nothing(start, wrong):
     run = start(page_start="wait")
     for method, path in (("GET", ""), ("GET", "stream"), ("POST", "stop"), ("POST", "start")):
@@ -155,7 +168,12 @@ def test_the_page_has_all_its_parts_and_runs_nothing_of_others(start):
     run = start(page_start="wait")
     for name, word in (("", b"STOP"), ("live.js", b"stream"), ("live.css", b"--stop")):
         status, data = run.ask("GET", name)
-        assert status == 200 and word in data and b"http://" not in data.replace(b"http://www.w3.org/2000/svg", b"") and b"https://" not in data
+        assert (
+            status == 200
+            and word in data
+            and b"http://" not in data.replace(b"http://www.w3.org/2000/svg", b"")
+            and b"https://" not in data
+        )
 
 
 def test_a_page_that_stalls_does_not_slow_the_loop(start):
@@ -163,7 +181,9 @@ def test_a_page_that_stalls_does_not_slow_the_loop(start):
     stalled = []
     for _ in range(3):
         stalled.append(socket.create_connection(("127.0.0.1", run.port)))
-        stalled[-1].sendall(f"GET /{run.token}/stream HTTP/1.1\r\nHost: 127.0.0.1:{run.port}\r\n\r\n".encode())
+        stalled[-1].sendall(
+            f"GET /{run.token}/stream HTTP/1.1\r\nHost: 127.0.0.1:{run.port}\r\n\r\n".encode()
+        )
     frames = run.world._frame
     time.sleep(1.0)
     assert run.world._frame - frames > 40  # a hundred and less the loop's own work, on a busy computer
@@ -197,7 +217,9 @@ def test_a_stop_during_a_drive_has_the_last_word():
     robot.next_frame()
     assert live.robot.drive(50, 50) and robot.commands[-1][1:] == (50, 50)
     drive = robot.drive
-    robot.drive = lambda left, right: (live.press("stop"), drive(left, right))[1]  # pressed after the switch was asked
+    robot.drive = lambda left, right: (live.press("stop"), drive(left, right))[
+        1
+    ]  # pressed after the switch was asked
     assert not live.robot.drive(60, 60)
     assert robot.commands[-1][1:] == (0.0, 0.0)
     robot.drive = drive
@@ -267,8 +289,15 @@ def test_a_second_detector_looks_on_and_delays_nobody():
         while live.also is None:
             assert time.monotonic() < end_s
             time.sleep(0.01)
-    assert live.also.name == "slow" and live.also.scores[0] == np.float32(0.7) and np.median(loop.frame_to_command_ms) < 50
-    with pytest.raises(UserError, match="nothing_of_this_name"), second_detector(live, "nothing_of_this_name"):
+    assert (
+        live.also.name == "slow"
+        and live.also.scores[0] == np.float32(0.7)
+        and np.median(loop.frame_to_command_ms) < 50
+    )
+    with (
+        pytest.raises(UserError, match="nothing_of_this_name"),
+        second_detector(live, "nothing_of_this_name"),
+    ):
         pass
 
 
@@ -283,13 +312,22 @@ def test_the_port_is_told_when_it_is_taken():
     assert not [command for command in world.commands if command[1:] != (0.0, 0.0)]
 
 
-@pytest.mark.parametrize("wrong", [{"also": "scratch"}, {"page_port": 80}, {"page_start": "wait"}, {"page": True, "page_port": 70000}])
+@pytest.mark.parametrize(
+    "wrong",
+    [{"also": "scratch"}, {"page_port": 80}, {"page_start": "wait"}, {"page": True, "page_port": 70000}],
+)
 def test_settings_of_the_page_that_make_no_sense(wrong):
     with pytest.raises(UsageError):
         FindSettings(**wrong).check()
 
 
 def test_a_robot_with_a_page_waits_and_the_simulator_does_not():
-    assert FindSettings(robot="00e20100", page=True).waits_for_start() and not FindSettings(page=True).waits_for_start()
-    assert FindSettings(page=True, page_start="wait").waits_for_start() and not FindSettings(robot="00e20100", page=True, page_start="now").waits_for_start()
+    assert (
+        FindSettings(robot="00e20100", page=True).waits_for_start()
+        and not FindSettings(page=True).waits_for_start()
+    )
+    assert (
+        FindSettings(page=True, page_start="wait").waits_for_start()
+        and not FindSettings(robot="00e20100", page=True, page_start="now").waits_for_start()
+    )
     assert not FindSettings(robot="00e20100").waits_for_start()

@@ -1,13 +1,11 @@
 """The live view's page in a browser: it shows the run, its keys stop the robot, and it says so when nobody answers any more."""
 
 import contextlib
-import sys
-from pathlib import Path
 
 import pytest
 from test_live_board import Run
 
-from support import chromium  # noqa: E402
+from support import chromium
 
 pytestmark = pytest.mark.skipif(chromium.CHROMIUM is None, reason="there is no Chromium on this machine")
 TEXT = "document.querySelector('{}').textContent"
@@ -23,20 +21,28 @@ def test_a_person_starts_pauses_and_stops_it(capsys, monkeypatch):
         assert not run.drives()
         page.click("#start")
         run.wait(run.drives)
-        page.wait("document.querySelectorAll('#boxes .first').length === 1 && document.querySelector('#no-picture').hidden")
-        page.wait("document.querySelector('#log').children.length >= 2 && document.querySelector('#stages').children.length >= 5")
+        page.wait(
+            "document.querySelectorAll('#boxes .first').length === 1 && document.querySelector('#no-picture').hidden"
+        )
+        page.wait(
+            "document.querySelector('#log').children.length >= 2 && document.querySelector('#stages').children.length >= 5"
+        )
         page.key("p")
         page.wait(TEXT.format("#run") + " === 'paused' && " + TEXT.format("#start") + ".startsWith('Go on')")
         after = len(run.world.commands)
         monkeypatch.setattr("vector_tl.find.live.server.LOOK_S", 2.5)  # the server falls silent
-        page.wait("!document.querySelector('#trouble').hidden && " + TEXT.format("#run") + " === 'connection lost'")
+        page.wait(
+            "!document.querySelector('#trouble').hidden && " + TEXT.format("#run") + " === 'connection lost'"
+        )
         monkeypatch.undo()
         page.wait("document.querySelector('#trouble').hidden && " + TEXT.format("#run") + " === 'paused'", 20)
         page.run("document.querySelector('#start').focus()")
         page.key(" ")  # a stop wherever the focus is, not a press of the button
         page.wait(TEXT.format("#run") + ".startsWith('over: stopped by a person')")
         run.thread.join(10)
-        assert not run.thread.is_alive() and all(command[1:] == (0.0, 0.0) for command in run.world.commands[after:])
+        assert not run.thread.is_alive() and all(
+            command[1:] == (0.0, 0.0) for command in run.world.commands[after:]
+        )
         assert page.run("['start', 'pause', 'stop'].every((id) => document.getElementById(id).disabled)")
         page.wait(TEXT.format("#said") + ".startsWith('Stopped')")
     finally:

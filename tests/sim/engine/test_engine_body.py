@@ -8,15 +8,13 @@ from anki_vector.messaging import protocol
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vector_tl.sim.engine import animations
-from vector_tl.sim.engine import navigation
-from vector_tl.sim.engine import routine
-from vector_tl.sim.world import footprint as fp
-from vector_tl.sim.world.body import CHARGE_S, EMPTY_VOLTS, FULL_VOLTS, LOW_VOLTS, RUN_S, Battery, Joint
+from vector_tl.sim.engine import animations, navigation, routine
 from vector_tl.sim.render.eye import Eye
 from vector_tl.sim.render.plain_camera import PlainCamera
-from vector_tl.sim.settings import SimSettings
 from vector_tl.sim.server.simulator import Simulator
+from vector_tl.sim.settings import SimSettings
+from vector_tl.sim.world import footprint as fp
+from vector_tl.sim.world.body import CHARGE_S, EMPTY_VOLTS, FULL_VOLTS, LOW_VOLTS, RUN_S, Battery, Joint
 
 TABLE = 44
 HERE = (0.0, 0.0)
@@ -48,7 +46,16 @@ def test_a_routine_goes_on_in_the_worlds_time_however_large_the_steps(simulator)
     poses = []
     for step_ms in (5, 4000):
         simulator.enter(TABLE)
-        heard = ended(robot, routine.only(routine.drive(60, 80), routine.turn(1.0, 2.0), routine.wait(200), routine.head(0.3), routine.drive(-20, 80)))
+        heard = ended(
+            robot,
+            routine.only(
+                routine.drive(60, 80),
+                routine.turn(1.0, 2.0),
+                routine.wait(200),
+                routine.head(0.3),
+                routine.drive(-20, 80),
+            ),
+        )
         for _ in range(4000 // step_ms):
             advance(simulator, step_ms)
         assert heard == ["reached"] and not robot.routines
@@ -59,7 +66,11 @@ def test_a_routine_goes_on_in_the_worlds_time_however_large_the_steps(simulator)
 def test_a_routine_is_cancelled_by_itself_by_wheels_and_by_loss_of_control(simulator):
     robot = simulator.robots[0]
     steps = (routine.wait(100), routine.drive(200, 50), routine.drive(200, 50))
-    for interrupt in (lambda running: running.cancel(), lambda running: robot.body.drive(10, 10), lambda running: robot.control.take("a test")):
+    for interrupt in (
+        lambda running: running.cancel(),
+        lambda running: robot.body.drive(10, 10),
+        lambda running: robot.control.take("a test"),
+    ):
         heard = []
         running = robot.perform(routine.only(*steps), heard.append)
         advance(simulator, 500)
@@ -122,7 +133,11 @@ def test_it_drives_off_its_charger_and_back_onto_it(simulator):
     body.drive(60, 60)
     advance(simulator, 1000)
     assert not body.on_charger
-    assert [entry["state"] for entry in simulator.journal.since(0) if entry["kind"] == "charger"] == ["on", "off", "on"]
+    assert [entry["state"] for entry in simulator.journal.since(0) if entry["kind"] == "charger"] == [
+        "on",
+        "off",
+        "on",
+    ]
 
 
 def test_the_battery_runs_down_and_is_charged():
@@ -131,7 +146,11 @@ def test_the_battery_runs_down_and_is_charged():
     for minute in range(1, 61):
         battery.update(minute * 60_000, charging=False)
         volts.append(battery.volts)
-    assert volts == sorted(volts, reverse=True) and volts[-1] == EMPTY_VOLTS < LOW_VOLTS and battery.charger_s > 0
+    assert (
+        volts == sorted(volts, reverse=True)
+        and volts[-1] == EMPTY_VOLTS < LOW_VOLTS
+        and battery.charger_s > 0
+    )
     battery.update(60 * 60_000 + int(1000 * CHARGE_S), charging=True)
     assert battery.volts == FULL_VOLTS and battery.full and battery.charger_s == 0
     battery.update(60 * 60_000 + int(1000 * (CHARGE_S + RUN_S)), charging=False)
@@ -147,7 +166,14 @@ def test_a_world_begins_with_a_charged_battery(simulator):
 
 
 blocks = st.builds(
-    fp.Footprint, st.floats(-250, 250), st.floats(-250, 250), st.floats(-3, 3), st.floats(5, 60), st.floats(5, 60), st.booleans())
+    fp.Footprint,
+    st.floats(-250, 250),
+    st.floats(-250, 250),
+    st.floats(-3, 3),
+    st.floats(5, 60),
+    st.floats(5, 60),
+    st.booleans(),
+)
 
 
 @settings(max_examples=60, deadline=None)
@@ -161,8 +187,14 @@ def test_a_way_keeps_off_everything_and_is_not_shorter_than_straight(things, x, 
     assert sum(map(math.dist, points, points[1:])) >= math.dist(HERE, (x, y)) - 1e-6
     for a, b in zip(points, points[1:], strict=False):
         for share in (0.0, 0.3, 0.6, 1.0):
-            spot = fp.Footprint(a[0] + share * (b[0] - a[0]), a[1] + share * (b[1] - a[1]), 0.0, 1.0, 1.0, round=True)
-            assert all(fp.gap_mm(spot, thing) > 0 or navigation.free_mm((spot.x_mm, spot.y_mm), (spot.x_mm, spot.y_mm), thing) > 1 for thing in things)
+            spot = fp.Footprint(
+                a[0] + share * (b[0] - a[0]), a[1] + share * (b[1] - a[1]), 0.0, 1.0, 1.0, round=True
+            )
+            assert all(
+                fp.gap_mm(spot, thing) > 0
+                or navigation.free_mm((spot.x_mm, spot.y_mm), (spot.x_mm, spot.y_mm), thing) > 1
+                for thing in things
+            )
 
 
 def test_ways_round_a_wall_and_no_way_into_a_thing():
@@ -174,7 +206,11 @@ def test_ways_round_a_wall_and_no_way_into_a_thing():
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.tuples(st.floats(-200, 200), st.floats(-200, 200)), st.tuples(st.floats(-200, 200), st.floats(-200, 200)), blocks)
+@given(
+    st.tuples(st.floats(-200, 200), st.floats(-200, 200)),
+    st.tuples(st.floats(-200, 200), st.floats(-200, 200)),
+    blocks,
+)
 def test_the_free_room_along_a_stretch_is_the_least_of_its_points(a, b, block):
     points = [(a[0] + k / 400 * (b[0] - a[0]), a[1] + k / 400 * (b[1] - a[1])) for k in range(401)]
     least = min(navigation.free_mm(point, point, block) for point in points)
@@ -184,7 +220,12 @@ def test_the_free_room_along_a_stretch_is_the_least_of_its_points(a, b, block):
 def test_it_goes_to_a_pose_round_an_object_of_its_map(simulator):
     robot, body = simulator.robots[0], simulator.robots[0].body
     robot.map.add_object(fp.Footprint(100.0, 0.0, 0.0, 5.0, 50.0))
-    heard = ended(robot, navigation.go_to(lambda: body.odometry, (200.0, 0.0, 0.5), list(robot.map.objects.values()), 100.0, 2.0))
+    heard = ended(
+        robot,
+        navigation.go_to(
+            lambda: body.odometry, (200.0, 0.0, 0.5), list(robot.map.objects.values()), 100.0, 2.0
+        ),
+    )
     sides = []
     for _ in range(200):
         advance(simulator, 100)
@@ -216,11 +257,18 @@ def test_the_map_is_what_the_sdk_can_read_and_knows_ways_and_edges(simulator):
     assert made.size >= 800
     assert made.get_content(x / 2, 0.0) == Content.ClearOfCliff.value
     assert made.get_content(0.0, -200.0) == Content.ObstacleCube.value
-    assert any(made.get_content(x + ahead, side) == Content.Cliff.value for ahead in (10, 20, 30) for side in (-14, 14))
+    assert any(
+        made.get_content(x + ahead, side) == Content.Cliff.value
+        for ahead in (10, 20, 30)
+        for side in (-14, 14)
+    )
     assert made.get_content(-300.0, 300.0) == Content.Unknown.value
     simulator.enter(TABLE)
     advance(simulator, 100)
-    assert grid(robot).get_content(x / 2, 0.0) in (Content.Unknown, Content.Unknown.value)  # the SDK's word for outside of the map
+    assert grid(robot).get_content(x / 2, 0.0) in (
+        Content.Unknown,
+        Content.Unknown.value,
+    )  # the SDK's word for outside of the map
 
 
 def test_senses_have_noise_that_the_same_moment_repeats(simulator):
@@ -234,21 +282,28 @@ def test_senses_have_noise_that_the_same_moment_repeats(simulator):
     assert 9750 < sum(z) / len(z) < 9870 and max(z) - min(z) > 20
     assert max(abs(state.gyro.z) for state in states) < 0.02
     raw = [state.touch_data.raw_touch_value for state in states]
-    assert 4400 < min(raw) < max(raw) < 4600 and not any(state.touch_data.is_being_touched for state in states)
+    assert 4400 < min(raw) < max(raw) < 4600 and not any(
+        state.touch_data.is_being_touched for state in states
+    )
     simulator.fault({"fault": "touched", "ms": 200})
     assert robot.state().touch_data.is_being_touched and robot.state().touch_data.raw_touch_value > 5000
     advance(simulator, 300)
     assert not robot.state().touch_data.is_being_touched
 
 
-@pytest.mark.parametrize(("seen_mm", "unobstructed", "found"), [(None, True, False), (10.0, False, False), (200.0, False, True), (1100.0, False, True)])
+@pytest.mark.parametrize(
+    ("seen_mm", "unobstructed", "found"),
+    [(None, True, False), (10.0, False, False), (200.0, False, True), (1100.0, False, True)],
+)
 def test_the_range_sensor_tells_what_it_knows(seen_mm, unobstructed, found):
     from vector_tl.sim.engine.sensors import proximity
 
     reads = [proximity(seen_mm, noise, False) for noise in (-2.0, 0.0, 2.0)]
     assert all((read.unobstructed, read.found_object) == (unobstructed, found) for read in reads)
     if seen_mm:
-        assert reads[0].distance_mm < seen_mm < reads[2].distance_mm and reads[1].distance_mm == round(seen_mm)
+        assert reads[0].distance_mm < seen_mm < reads[2].distance_mm and reads[1].distance_mm == round(
+            seen_mm
+        )
         assert 0 < reads[0].signal_quality <= 1
 
 
@@ -283,7 +338,9 @@ def test_hands_take_control_and_give_it_back(simulator):
     robot.control.request(claim, protocol.ControlRequest.DEFAULT)
     advance(simulator, 300)
     state = robot.state()
-    assert robot.control.holder is None and state.status & protocol.RobotStatus.Value("ROBOT_STATUS_IS_PICKED_UP")
+    assert robot.control.holder is None and state.status & protocol.RobotStatus.Value(
+        "ROBOT_STATUS_IS_PICKED_UP"
+    )
     advance(simulator, 200)
     assert robot.control.holder is claim
 

@@ -4,27 +4,41 @@ from dataclasses import fields
 from pathlib import Path
 
 from vector_tl.sim.engine.faults import DEFAULT_MS, FAULTS, numbers_of
-from vector_tl.sim.settings import SimSettings
 from vector_tl.sim.gateway.unsupported import UNSUPPORTED, RpcSettings, rpcs
+from vector_tl.sim.settings import SimSettings
 
 TEXT = (Path(__file__).parents[3] / "docs" / "simulator.md").read_text()
 
 
 def test_what_is_not_simulated_stands_there_with_its_reason():
-    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in TEXT.splitlines() if line.startswith("|") and "the simulated world" in line]
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in TEXT.splitlines()
+        if line.startswith("|") and "the simulated world" in line
+    ]
     told = {name: why for names, why in rows for name in names.split(", ")}
     assert told == UNSUPPORTED
     answers = rpcs(RpcSettings())
-    assert f"{len(answers) - len(UNSUPPORTED)} calls of the protocol are answered, {len(UNSUPPORTED)} say UNIMPLEMENTED" in TEXT
+    assert (
+        f"{len(answers) - len(UNSUPPORTED)} calls of the protocol are answered, {len(UNSUPPORTED)} say UNIMPLEMENTED"
+        in TEXT
+    )
 
 
 def test_every_fault_stands_in_the_table_with_what_it_does_and_its_numbers():
-    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in TEXT.splitlines() if line.startswith("|")]
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in TEXT.splitlines()
+        if line.startswith("|")
+    ]
     table = rows[rows.index(["fault", "what happens", "its numbers (default)"]) + 2 :][: len(FAULTS)]
     assert [(name, does) for name, does, _ in table] == [(name, does) for name, (does, _) in FAULTS.items()]
     for name, _, told in table:
         defaults = {"ms": DEFAULT_MS.get(name)} | FAULTS[name][1]
-        numbers = [number if defaults.get(number) is None else f"{number} ({defaults[number]:g})" for number in numbers_of(name)]
+        numbers = [
+            number if defaults.get(number) is None else f"{number} ({defaults[number]:g})"
+            for number in numbers_of(name)
+        ]
         assert told == (", ".join(numbers) or "-")
 
 

@@ -12,8 +12,8 @@ from anki_vector.messaging import protocol
 from anki_vector.messaging.external_interface_pb2_grpc import ExternalInterfaceServicer
 from anki_vector.util import degrees, distance_mm, speed_mmps
 from PIL import Image
-from support.simulation import DEFAULT, OVERRIDE, RESERVE, TABLE, ControlStream, drive, in_control, wait_for
 
+from support.simulation import DEFAULT, OVERRIDE, RESERVE, TABLE, ControlStream, drive, in_control, wait_for
 from vector_tl.sim.gateway.behaviours import NO_NUMBER, Behaviours
 from vector_tl.sim.gateway.memories import Memories
 from vector_tl.sim.gateway.protocol import ANSWERED, VectorServicer
@@ -37,11 +37,18 @@ def test_the_sdk_connects_drives_and_sees(sdk):
     robot.motors.set_wheel_motors(60, 60)
     wait_for(lambda: sim.me()["x_mm"] != start["x_mm"])
     robot.motors.set_wheel_motors(0, 0)
-    assert robot.behavior.set_head_angle(degrees(20)).result.code == protocol.ActionResult.ACTION_RESULT_SUCCESS
+    assert (
+        robot.behavior.set_head_angle(degrees(20)).result.code == protocol.ActionResult.ACTION_RESULT_SUCCESS
+    )
     assert sim.me()["head_angle_rad"] == pytest.approx(degrees(20).radians)
     assert robot.behavior.set_lift_height(0.5).result.code == protocol.ActionResult.ACTION_RESULT_SUCCESS
-    assert robot.behavior.drive_straight(distance_mm(-20), speed_mmps(100)).result.code == protocol.ActionResult.ACTION_RESULT_SUCCESS
-    assert robot.behavior.turn_in_place(degrees(30)).result.code == protocol.ActionResult.ACTION_RESULT_SUCCESS
+    assert (
+        robot.behavior.drive_straight(distance_mm(-20), speed_mmps(100)).result.code
+        == protocol.ActionResult.ACTION_RESULT_SUCCESS
+    )
+    assert (
+        robot.behavior.turn_in_place(degrees(30)).result.code == protocol.ActionResult.ACTION_RESULT_SUCCESS
+    )
     wait_for(lambda: robot.head_angle_rad == pytest.approx(degrees(20).radians))
     wheels = [(entry["left_mmps"], entry["right_mmps"]) for entry in sim.log("wheels")]
     assert wheels == [(60.0, 60.0), (0.0, 0.0)]
@@ -59,8 +66,10 @@ def test_the_sdk_connects_drives_and_sees(sdk):
 def test_the_sdk_camera_feed_flows(sdk):
     sim, robot = sdk
     seen = set()
-    robot.events.subscribe(lambda name, event, message: seen.add(message.image.image_id) if hasattr(message, "image") else None,
-                           anki_vector.events.Events.new_camera_image)
+    robot.events.subscribe(
+        lambda name, event, message: seen.add(message.image.image_id) if hasattr(message, "image") else None,
+        anki_vector.events.Events.new_camera_image,
+    )
     robot.camera.init_camera_feed()
     wait_for(lambda: len(seen) >= 10)
     assert sim.get(f"/truth?image_id={max(seen)}")["size_wh"] == [640, 360]
@@ -136,32 +145,45 @@ def test_numbers_that_are_none_move_nothing_and_break_nothing(simulate):
         before = sim.me()
         for rpc, fields in MOTOR_CALLS.items():
             for number, (field, value) in enumerate(itertools.product(fields, NO_NUMBERS), 1):
-                call = getattr(stub, rpc).future(getattr(protocol, rpc + "Request")(**{field: value}), timeout=5)
+                call = getattr(stub, rpc).future(
+                    getattr(protocol, rpc + "Request")(**{field: value}), timeout=5
+                )
                 if rpc == "SayText":
                     wait_for(lambda number=number: len(sim.log("say")) == number)
                     sim.post("/step", ms=1000)
                 answer = call.result()
                 if hasattr(answer, "result"):
                     assert answer.result.code == protocol.ActionResult.NOT_STARTED, (rpc, field, value)
-        absolute = stub.TurnInPlace(protocol.TurnInPlaceRequest(angle_rad=float("inf"), is_absolute=1), timeout=5)
+        absolute = stub.TurnInPlace(
+            protocol.TurnInPlaceRequest(angle_rad=float("inf"), is_absolute=1), timeout=5
+        )
         assert absolute.result.code == protocol.ActionResult.NOT_STARTED
-        nowhere = protocol.CreateFixedCustomObjectRequest(pose=protocol.PoseStruct(x=float("nan")), x_size_mm=10, y_size_mm=10)
+        nowhere = protocol.CreateFixedCustomObjectRequest(
+            pose=protocol.PoseStruct(x=float("nan")), x_size_mm=10, y_size_mm=10
+        )
         assert stub.CreateFixedCustomObject(nowhere, timeout=2).object_id == 0
         assert next(stub.NavMapFeed(protocol.NavMapFeedRequest(), timeout=2)).quad_infos
         sim.post("/step", ms=1000)
         assert sim.me() == before
         assert sim.get("/scene")["log"] and {entry["reason"] for entry in sim.log("ignored")} == {NO_NUMBER}
         assert {(entry["left_mmps"], entry["right_mmps"]) for entry in sim.log("wheels")} == {(0.0, 0.0)}
-        head = stub.SetHeadAngle.future(protocol.SetHeadAngleRequest(angle_rad=0.0, id_tag=2000001), timeout=5)  # the head still obeys
+        head = stub.SetHeadAngle.future(
+            protocol.SetHeadAngleRequest(angle_rad=0.0, id_tag=2000001), timeout=5
+        )  # the head still obeys
         wait_for(lambda: sim.log("action")[-1]["id_tag"] == 2000001)
         sim.post("/step", ms=1000)
-        assert head.result().result.code == protocol.ActionResult.ACTION_RESULT_SUCCESS and sim.me()["head_angle_rad"] == 0.0
+        assert (
+            head.result().result.code == protocol.ActionResult.ACTION_RESULT_SUCCESS
+            and sim.me()["head_angle_rad"] == 0.0
+        )
 
 
 def test_actions_are_logged_with_their_numbers_and_how_they_ended(simulate):
     sim = simulate(lockstep=True, world=TABLE)
     with sim.stub() as stub:
-        stub.DriveStraight(protocol.DriveStraightRequest(dist_mm=10, id_tag=2000001), timeout=2)  # nobody has control
+        stub.DriveStraight(
+            protocol.DriveStraightRequest(dist_mm=10, id_tag=2000001), timeout=2
+        )  # nobody has control
         in_control(stub)
         for rpc, request in (
             ("DriveStraight", protocol.DriveStraightRequest(dist_mm=-20, speed_mmps=50, id_tag=2000002)),
@@ -182,9 +204,16 @@ def test_actions_are_logged_with_their_numbers_and_how_they_ended(simulate):
     none, drive_, turn, head, lift, go, _ = sim.log("action")
     assert (none["dist_mm"], drive_["dist_mm"], drive_["speed_mmps"]) == (10.0, -20.0, 50.0)
     assert (turn["angle_rad"], turn["speed_radps"]) == (0.5, 2.0) and head["angle_rad"] == 0.25
-    assert (lift["height_mm"], lift["duration_s"]) == (60.0, 0.5) and (go["x_mm"], go["y_mm"], go["heading_rad"]) == (10.0, 0.0, 0.0)
+    assert (lift["height_mm"], lift["duration_s"]) == (60.0, 0.5) and (
+        go["x_mm"],
+        go["y_mm"],
+        go["heading_rad"],
+    ) == (10.0, 0.0, 0.0)
     assert [(entry["id_tag"], entry["ended"]) for entry in sim.log("action_end")] == [
-        (2000001, "not started"), *((tag, "reached") for tag in range(2000002, 2000007)), (2000007, "cancelled")]
+        (2000001, "not started"),
+        *((tag, "reached") for tag in range(2000002, 2000007)),
+        (2000007, "cancelled"),
+    ]
     assert [(entry["rpc"], entry["speed_radps"]) for entry in sim.log("joint")] == [("MoveLift", 0.5)]
 
 
@@ -226,15 +255,23 @@ def test_actions_are_superseded_and_cancelled(simulate):
     sim = simulate()
     with sim.stub() as stub:
         in_control(stub)
-        turn = stub.TurnInPlace.future(protocol.TurnInPlaceRequest(angle_rad=3, speed_rad_per_sec=0.5, id_tag=2000001))
+        turn = stub.TurnInPlace.future(
+            protocol.TurnInPlaceRequest(angle_rad=3, speed_rad_per_sec=0.5, id_tag=2000001)
+        )
         wait_for(lambda: sim.me()["right_mmps"] > 0)
         stub.CancelActionByIdTag(protocol.CancelActionByIdTagRequest(id_tag=2000001))
-        assert turn.result(timeout=2).result.code == protocol.ActionResult.ACTION_RESULT_CANCELLED_WHILE_RUNNING
-        head = stub.SetHeadAngle.future(protocol.SetHeadAngleRequest(angle_rad=0.7, max_speed_rad_per_sec=0.1, id_tag=2000002))
+        assert (
+            turn.result(timeout=2).result.code == protocol.ActionResult.ACTION_RESULT_CANCELLED_WHILE_RUNNING
+        )
+        head = stub.SetHeadAngle.future(
+            protocol.SetHeadAngleRequest(angle_rad=0.7, max_speed_rad_per_sec=0.1, id_tag=2000002)
+        )
         time.sleep(0.1)
         up = stub.SetHeadAngle(protocol.SetHeadAngleRequest(angle_rad=-0.3, id_tag=2000003), timeout=3)
         assert up.result.code == protocol.ActionResult.ACTION_RESULT_SUCCESS
-        assert head.result(timeout=2).result.code == protocol.ActionResult.ACTION_RESULT_CANCELLED_WHILE_RUNNING
+        assert (
+            head.result(timeout=2).result.code == protocol.ActionResult.ACTION_RESULT_CANCELLED_WHILE_RUNNING
+        )
         speech = stub.SayText.future(protocol.SayTextRequest(text="a long story " * 20))
         time.sleep(0.1)
         stub.CancelBehavior(protocol.CancelBehaviorRequest())
@@ -265,7 +302,9 @@ def test_image_streaming_can_be_switched(simulate):
     with sim.stub() as stub:
 
         def enabled():
-            return stub.IsImageStreamingEnabled(protocol.IsImageStreamingEnabledRequest(), timeout=2).is_image_streaming_enabled
+            return stub.IsImageStreamingEnabled(
+                protocol.IsImageStreamingEnabledRequest(), timeout=2
+            ).is_image_streaming_enabled
 
         assert not enabled()
         feed = stub.CameraFeed(protocol.CameraFeedRequest(), timeout=10)
@@ -273,7 +312,9 @@ def test_image_streaming_can_be_switched(simulate):
         assert enabled()
         stub.EnableImageStreaming(protocol.EnableImageStreamingRequest(enable=False))
         assert not enabled()
-        stub.EnableImageStreaming(protocol.EnableImageStreamingRequest(enable=True, enable_high_resolution=True))
+        stub.EnableImageStreaming(
+            protocol.EnableImageStreamingRequest(enable=True, enable_high_resolution=True)
+        )
         assert any(Image.open(io.BytesIO(next(feed).data)).size == (1280, 720) for _ in range(5))
         feed.cancel()
         wait_for(lambda: not enabled())
@@ -302,7 +343,9 @@ def trial(sim) -> list:
             drive(stub, 40 + 5 * index, 60 - 3 * index)
             if index == 6:
                 sim.post("/world", seed=9)
-            newest = sim.post("/step", **({"ms": 120} if index % 2 else {"frames": 2}))["image_ids"][sim.serial]
+            newest = sim.post("/step", **({"ms": 120} if index % 2 else {"frames": 2}))["image_ids"][
+                sim.serial
+            ]
             while not seen or seen[-1][0] < newest:
                 frame = next(feed)
                 seen.append((frame.image_id, frame.frame_time_stamp, hashlib.sha256(frame.data).hexdigest()))
@@ -331,12 +374,19 @@ def test_in_lockstep_only_steps_move_time(simulate):
 def test_in_lockstep_the_state_after_a_step_names_its_newest_frame(simulate):
     sim = simulate(lockstep=True)
     with sim.stub() as stub:
-        feed, events = stub.CameraFeed(protocol.CameraFeedRequest(), timeout=10), stub.EventStream(protocol.EventRequest(), timeout=10)
+        feed, events = (
+            stub.CameraFeed(protocol.CameraFeedRequest(), timeout=10),
+            stub.EventStream(protocol.EventRequest(), timeout=10),
+        )
         wait_for(lambda: sim.get("/log")["streams"] == {"camera": 1, "events": 1, "control": 0})
         for _ in range(3):
             sim.post("/step", frames=1)
             frame = next(feed)
-            state = next(e.event.robot_state for e in events if e.event.robot_state.last_image_time_stamp >= frame.frame_time_stamp)
+            state = next(
+                e.event.robot_state
+                for e in events
+                if e.event.robot_state.last_image_time_stamp >= frame.frame_time_stamp
+            )
             assert state.last_image_time_stamp == frame.frame_time_stamp
         feed.cancel()
         events.cancel()
@@ -361,7 +411,9 @@ def test_every_call_of_the_protocol_is_answered_or_in_the_table_of_reasons():
     calls = {name for name in vars(ExternalInterfaceServicer) if name[0].isupper()}
     assert ANSWERED | UNSUPPORTED.keys() == calls and not ANSWERED & UNSUPPORTED.keys()
     assert len(ANSWERED) >= 50 and all(UNSUPPORTED.values())
-    own = {name for kind in (VectorServicer, Behaviours, Memories) for name in vars(kind) if name[0].isupper()}
+    own = {
+        name for kind in (VectorServicer, Behaviours, Memories) for name in vars(kind) if name[0].isupper()
+    }
     assert own == ANSWERED  # no method with a name that the protocol does not have
     assert list(rpcs(RpcSettings())) == [*sorted(ANSWERED), *sorted(UNSUPPORTED)]
 

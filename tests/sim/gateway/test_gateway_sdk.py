@@ -20,8 +20,8 @@ from anki_vector.objects import CustomObjectMarkers, CustomObjectTypes
 from anki_vector.user_intent import UserIntent, UserIntentEvent
 from anki_vector.util import Pose, degrees, distance_mm, speed_mmps
 from PIL import Image
-from support.simulation import wait_for
 
+from support.simulation import wait_for
 from vector_tl.sim.engine.virtual import VirtualVector
 
 SUCCESS, COMPLETE = protocol.ActionResult.ACTION_RESULT_SUCCESS, 1
@@ -63,16 +63,28 @@ def test_face_voice_and_animations(meet, tmp_path):
     kinds = {entry["kind"]: entry for entry in meet.sim.log()}
     assert kinds["screen"]["mean_rgb"] == [255, 0, 0] and kinds["screen"]["duration_ms"] == 500
     assert kinds["eye_color"]["hue"] == pytest.approx(0.83)
-    assert kinds["audio"]["lasts_ms"] == 500 and kinds["volume"]["level"] == protocol.MasterVolumeLevel.Value("VOLUME_HIGH")
-    assert [entry["name"] for entry in meet.sim.log("animation")] == ["anim_pounce_success_02", "GreetAfterLongTime"]
+    assert kinds["audio"]["lasts_ms"] == 500 and kinds["volume"]["level"] == protocol.MasterVolumeLevel.Value(
+        "VOLUME_HIGH"
+    )
+    assert [entry["name"] for entry in meet.sim.log("animation")] == [
+        "anim_pounce_success_02",
+        "GreetAfterLongTime",
+    ]
 
 
 def test_camera_settings_single_pictures_and_photos(meet):
     robot = meet()
     config = robot.camera.config
-    assert (config.min_gain, config.max_gain) == pytest.approx((0.1, 4.0)) and config.max_exposure_time_ms == 67
+    assert (config.min_gain, config.max_gain) == pytest.approx(
+        (0.1, 4.0)
+    ) and config.max_exposure_time_ms == 67
     robot.camera.set_manual_exposure(20, 1.5)
-    wait_for(lambda: (robot.camera.is_auto_exposure_enabled, robot.camera.exposure_ms, robot.camera.gain) == (False, 20, 1.5))
+    wait_for(
+        lambda: (
+            (robot.camera.is_auto_exposure_enabled, robot.camera.exposure_ms, robot.camera.gain)
+            == (False, 20, 1.5)
+        )
+    )
 
     def brightness():
         return np.asarray(robot.camera.capture_single_image().raw_image).mean()
@@ -97,10 +109,15 @@ def test_camera_settings_single_pictures_and_photos(meet):
 def test_single_pictures_suffer_from_the_cameras_faults(meet):
     """A call for one picture waits while the camera stalls, and gets what the camera gives."""
     with meet.sim.stub() as stub:
+
         def ask(timeout=5.0):
             return stub.CaptureSingleImage(protocol.CaptureSingleImageRequest(), timeout=timeout).data
 
-        for fault, begins, ends in (("camera_truncate", True, False), ("camera_corrupt", False, False), ("camera_drop", True, True)):
+        for fault, begins, ends in (
+            ("camera_truncate", True, False),
+            ("camera_corrupt", False, False),
+            ("camera_drop", True, True),
+        ):
             meet.sim.post("/fault", fault=fault)
             assert (ask().startswith(b"\xff\xd8"), ask().endswith(b"\xff\xd9")) == (begins, ends)
             meet.sim.post("/fault", fault="clear")
@@ -111,7 +128,10 @@ def test_single_pictures_suffer_from_the_cameras_faults(meet):
         assert ask().endswith(b"\xff\xd9")
 
 
-@pytest.mark.parametrize(("hue", "saturation", "rgb"), [(0.0, 1.0, (1, 0, 0)), (1 / 3, 1.0, (0, 1, 0)), (0.5, 0.0, (1, 1, 1)), (float("nan"), 9.0, (1, 0, 0))])
+@pytest.mark.parametrize(
+    ("hue", "saturation", "rgb"),
+    [(0.0, 1.0, (1, 0, 0)), (1 / 3, 1.0, (0, 1, 0)), (0.5, 0.0, (1, 1, 1)), (float("nan"), 9.0, (1, 0, 0))],
+)
 def test_eyes_take_the_colour_that_is_asked_for(hue, saturation, rgb):
     robot = SimpleNamespace(index=1, world=SimpleNamespace(eyes_rgb={}))
     VirtualVector.set_eye_color(robot, hue, saturation)
@@ -122,17 +142,27 @@ def test_objects_a_map_and_a_way_round(meet, monkeypatch):
     # what the SDK takes for it was asyncio's own up to Python 3.7; without it no program with a map gets through its disconnect, whichever the robot
     monkeypatch.setattr(anki_vector.nav_map, "CancelledError", asyncio.CancelledError)
     robot = meet(enable_nav_map_feed=True)
-    cube = robot.world.define_custom_cube(CustomObjectTypes.CustomType00, CustomObjectMarkers.Circles2, 44.0, 50.0, 50.0, True)
-    wall = robot.world.create_custom_fixed_object(Pose(100, 0, 0, angle_z=degrees(0)), 10, 60, 100, relative_to_robot=True)
+    cube = robot.world.define_custom_cube(
+        CustomObjectTypes.CustomType00, CustomObjectMarkers.Circles2, 44.0, 50.0, 50.0, True
+    )
+    wall = robot.world.create_custom_fixed_object(
+        Pose(100, 0, 0, angle_z=degrees(0)), 10, 60, 100, relative_to_robot=True
+    )
     assert cube is not None and wall.object_id == 1
     with pytest.raises(VectorUnimplementedException):
         robot.behavior.pickup_object(wall)
     start = meet.sim.me()
-    assert robot.behavior.go_to_pose(Pose(200, 0, 0, angle_z=degrees(0)), relative_to_robot=True).result.code == SUCCESS
+    assert (
+        robot.behavior.go_to_pose(Pose(200, 0, 0, angle_z=degrees(0)), relative_to_robot=True).result.code
+        == SUCCESS
+    )
     end = meet.sim.me()
     assert math.dist((start["x_mm"], start["y_mm"]), (end["x_mm"], end["y_mm"])) == pytest.approx(200, abs=8)
     wait_for(lambda: robot.nav_map.latest_nav_map.contains_point(100, 0))
-    assert robot.nav_map.latest_nav_map.get_content(100, 0) == anki_vector.nav_map.NavNodeContentTypes.ObstacleCube.value
+    assert (
+        robot.nav_map.latest_nav_map.get_content(100, 0)
+        == anki_vector.nav_map.NavNodeContentTypes.ObstacleCube.value
+    )
     robot.world.delete_custom_objects()
     assert not robot.world.connect_cube().success and robot.world.connected_light_cube is None
 
@@ -162,7 +192,9 @@ def test_words_touch_and_cancelling(meet):
     robot, heard = meet(anki_vector.AsyncRobot, behavior_control_level=None), []
     word = threading.Event()
     robot.events.subscribe(lambda robot, kind, event: word.set(), Events.wake_word)
-    robot.events.subscribe(lambda robot, kind, event: heard.append(UserIntent(event).intent_event), Events.user_intent)
+    robot.events.subscribe(
+        lambda robot, kind, event: heard.append(UserIntent(event).intent_event), Events.user_intent
+    )
     meet.sim.post("/fault", fault="voice_command")  # ignored: nobody has control
     meet.sim.post("/fault", fault="wake_word")
     assert word.wait(2)

@@ -8,8 +8,8 @@ import pytest
 
 from vector_tl.capture.run import capture
 from vector_tl.capture.settings import CaptureSettings
-from vector_tl.errors import UserError
 from vector_tl.data.dataset import load_dataset
+from vector_tl.errors import UserError
 from vector_tl.sim.render.backdrop import BackdropCamera, Plate
 from vector_tl.sim.world.room import make_room
 from vector_tl.sim.world.scene import CameraMotion, VectorPose
@@ -40,7 +40,9 @@ def camera(tmp_path_factory):
 
 def shoot(camera, *vectors, seed=0):
     shot = camera.shoot(vectors, 0, CameraMotion(), np.random.default_rng(seed))
-    return shot, cv2.cvtColor(cv2.imdecode(np.frombuffer(shot.jpeg, np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB).astype(int)
+    return shot, cv2.cvtColor(
+        cv2.imdecode(np.frombuffer(shot.jpeg, np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB
+    ).astype(int)
 
 
 def test_the_photograph_stays_and_the_vector_stands_in_its_box(camera, caplog):
@@ -55,8 +57,12 @@ def test_the_photograph_stays_and_the_vector_stands_in_its_box(camera, caplog):
     rows, columns = np.nonzero(changed[:330])
     assert x1 - 3 <= columns.min() and columns.max() <= x2 + 3 and y1 - 3 <= rows.min()
     assert changed[y1:y2, x1:x2].mean() > 0.4
-    assert np.abs(picture[: y1 - 10] - (150, 120, 90))[:, 200:].max() < 12, "far from it the wall is as it was"
-    assert {"broken.jpg", "tiny.png"} <= {word for record in caplog.records for word in record.getMessage().replace("/", " ").split()} or not caplog.records
+    assert np.abs(picture[: y1 - 10] - (150, 120, 90))[:, 200:].max() < 12, (
+        "far from it the wall is as it was"
+    )
+    assert {"broken.jpg", "tiny.png"} <= {
+        word for record in caplog.records for word in record.getMessage().replace("/", " ").split()
+    } or not caplog.records
     assert shot.background == "a.png"
     assert shoot(camera, VIEWER, FAR)[0].jpeg == shot.jpeg, "the same for the same seed"
 
@@ -83,13 +89,24 @@ def test_a_capture_before_photographs_is_labelled_and_says_which(tmp_path):
     (tmp_path / "kitchen").mkdir()
     photograph(tmp_path / "kitchen" / "a.png")
     photograph(tmp_path / "kitchen" / "b.jpg", (800, 600))
-    settings = CaptureSettings(data=tmp_path / "data", count=4, pictures_per_session=2, backgrounds=tmp_path / "kitchen", negative_share=0.0)
+    settings = CaptureSettings(
+        data=tmp_path / "data",
+        count=4,
+        pictures_per_session=2,
+        backgrounds=tmp_path / "kitchen",
+        negative_share=0.0,
+    )
     result = capture(settings)
     assert result["kept"] == 4
     data = load_dataset(tmp_path / "data", "all")
-    assert {item.session for item in data.items} == {"room-kitchen-0-000", "room-kitchen-0-001"} and all(len(item.boxes_norm) for item in data.items)
+    assert {item.session for item in data.items} == {"room-kitchen-0-000", "room-kitchen-0-001"} and all(
+        len(item.boxes_norm) for item in data.items
+    )
     about = [json.loads(path.read_text()) for path in sorted((tmp_path / "data" / "sessions").glob("*.json"))]
-    assert [{shot["background"] for shot in one["shots"]} for one in about] == [{"a.png"}, {"b.jpg"}] and about[0]["backgrounds"] == "kitchen"
+    assert [{shot["background"] for shot in one["shots"]} for one in about] == [
+        {"a.png"},
+        {"b.jpg"},
+    ] and about[0]["backgrounds"] == "kitchen"
 
 
 def test_the_head_stands_as_it_did_for_the_photograph(tmp_path):
@@ -101,11 +118,15 @@ def test_the_head_stands_as_it_did_for_the_photograph(tmp_path):
         photograph(folder / "images" / "mine" / "a.png")
         if head_rad is not None:
             (folder / "sessions").mkdir()
-            (folder / "sessions" / "mine.json").write_text(json.dumps({"shots": [{"name": "a", "head_rad": head_rad}]}))
+            (folder / "sessions" / "mine.json").write_text(
+                json.dumps({"shots": [{"name": "a", "head_rad": head_rad}]})
+            )
         camera = BackdropCamera(folder)
         camera.enter(make_room(1))
         shot, _ = shoot(camera, VectorPose(0, 0, 0, head_angle_rad=-0.3), FAR)
         lower_edges.append(shot.boxes[0].xyxy[3])
         camera.close()
     assert lower_edges[0] == lower_edges[1]
-    assert 60 < lower_edges[2] - lower_edges[1] < 100  # 353 px to the radian in the middle; the lens rises with the head too
+    assert (
+        60 < lower_edges[2] - lower_edges[1] < 100
+    )  # 353 px to the radian in the middle; the lens rises with the head too

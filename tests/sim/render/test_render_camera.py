@@ -10,12 +10,19 @@ from vector_tl.robot.sim_features import FEATURES
 from vector_tl.sim.render import textures
 from vector_tl.sim.render.camera import VectorCamera, rolled
 from vector_tl.sim.render.decor import furnish
-from vector_tl.sim.render.mesh import CAMERA_MM, RIB_PITCH_MM, camera_matrix, part_matrices, pitch_about, vector_parts
+from vector_tl.sim.render.mesh import (
+    CAMERA_MM,
+    RIB_PITCH_MM,
+    camera_matrix,
+    part_matrices,
+    pitch_about,
+    vector_parts,
+)
 from vector_tl.sim.render.renderer import OWN_BODY, indexed, near_first
-from vector_tl.sim.world.room import make_room
-from vector_tl.sim.world.scene import CameraMotion, Exposure, VectorPose
 from vector_tl.sim.render.shapes import Material, box, ellipsoid, lathe, moved
 from vector_tl.sim.render.things import KINDS, thing
+from vector_tl.sim.world.room import make_room
+from vector_tl.sim.world.scene import CameraMotion, Exposure, VectorPose
 from vector_tl.sim.world.world import World
 
 STILL = CameraMotion()
@@ -32,7 +39,9 @@ def camera():
 def shoot(camera, distance_mm, bearing_deg=0.0, heading_deg=0.0, viewer=None, seed=0):
     bearing = math.radians(bearing_deg)
     viewer = viewer or VectorPose(-100, 0, 0)
-    target = VectorPose(-100 + distance_mm * math.cos(bearing), distance_mm * math.sin(bearing), math.radians(heading_deg))
+    target = VectorPose(
+        -100 + distance_mm * math.cos(bearing), distance_mm * math.sin(bearing), math.radians(heading_deg)
+    )
     return camera.shoot((viewer, target), 0, STILL, np.random.default_rng(seed))
 
 
@@ -77,12 +86,16 @@ def test_own_treads_hide_what_is_below(camera):
     """The box ends where the viewer's own body begins: pixels of its id never count as the target's."""
     low = shoot(camera, 110, 35, viewer=VectorPose(-100, 0, 0, head_angle_rad=math.radians(-15)))
     assert low.boxes and low.boxes[0].visible_px > 0
-    _, ids = camera._lens.warp(*camera._renderer.render((VectorPose(-100, 0, 0, head_angle_rad=-0.26), VectorPose(0, 60, 0)), 0))
+    _, ids = camera._lens.warp(
+        *camera._renderer.render((VectorPose(-100, 0, 0, head_angle_rad=-0.26), VectorPose(0, 60, 0)), 0)
+    )
     assert (ids == 200).sum() > 500
 
 
 def test_head_up_moves_things_down(camera):
-    level, up = (shoot(camera, 300, viewer=VectorPose(-100, 0, 0, head_angle_rad=a)).boxes[0].xyxy for a in (0.0, 0.2))
+    level, up = (
+        shoot(camera, 300, viewer=VectorPose(-100, 0, 0, head_angle_rad=a)).boxes[0].xyxy for a in (0.0, 0.2)
+    )
     assert up[1] > level[1] + 30
 
 
@@ -96,12 +109,21 @@ def test_an_exposure_set_by_hand_is_as_bright_as_it_says_and_smears_for_as_long(
             return cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_GRAYSCALE).astype(float)
 
         auto = picture(None).mean()
-        dark, middle, bright = (picture(Exposure(ms, gain)).mean() for ms, gain in ((1, 0.2), (12, 0.5), (67, 4.0)))
+        dark, middle, bright = (
+            picture(Exposure(ms, gain)).mean() for ms, gain in ((1, 0.2), (12, 0.5), (67, 4.0))
+        )
         assert dark < 30 < bright and dark < middle < bright and bright > 200
-        assert picture(Exposure(20, 1.5)).mean() == pytest.approx(picture(Exposure(30, 1.0)).mean(), abs=1), "what counts is the product"
-        assert abs(picture(None).mean() - auto) > 1, "the exposure control goes on from what was set, and takes its time"
+        assert picture(Exposure(20, 1.5)).mean() == pytest.approx(picture(Exposure(30, 1.0)).mean(), abs=1), (
+            "what counts is the product"
+        )
+        assert abs(picture(None).mean() - auto) > 1, (
+            "the exposure control goes on from what was set, and takes its time"
+        )
         turning = CameraMotion(turn_radps=2.0)
-        short, long = (np.quantile(np.abs(np.diff(picture(Exposure(ms, 20 / ms), turning), axis=1)), 0.995) for ms in (5, 60))
+        short, long = (
+            np.quantile(np.abs(np.diff(picture(Exposure(ms, 20 / ms), turning), axis=1)), 0.995)
+            for ms in (5, 60)
+        )
         assert long < 0.7 * short, "edges are smeared"
     finally:
         camera.close()
@@ -109,7 +131,9 @@ def test_an_exposure_set_by_hand_is_as_bright_as_it_says_and_smears_for_as_long(
 
 def test_the_lift_blocks_the_view_half_way_up(camera):
     def own_share(lift_mm):
-        _, ids = camera._lens.warp(*camera._renderer.render((VectorPose(-100, 0, 0, lift_height_mm=lift_mm),), 0))
+        _, ids = camera._lens.warp(
+            *camera._renderer.render((VectorPose(-100, 0, 0, lift_height_mm=lift_mm),), 0)
+        )
         return (ids == OWN_BODY).mean()
 
     assert own_share(68) > own_share(32) + 0.2 and own_share(68) > own_share(92) + 0.2
@@ -140,11 +164,16 @@ def test_a_glossy_floor_shows_the_robot_upside_down():
         camera = VectorCamera(without=without)
         try:
             camera.enter(make_room(12))
-            (light, ids), (bare, _) = (camera._renderer.render(vectors, 0) for vectors in ((viewer, target), (viewer, VectorPose(150, 1500, 0))))
+            (light, ids), (bare, _) = (
+                camera._renderer.render(vectors, 0)
+                for vectors in ((viewer, target), (viewer, VectorPose(150, 1500, 0)))
+            )
         finally:
             camera.close()
         rows, columns = np.nonzero(ids == 2)
-        patch = np.s_[rows.max() + 3 : rows.max() + 3 + (rows.max() - rows.min()) // 2, columns.min() : columns.max()]
+        patch = np.s_[
+            rows.max() + 3 : rows.max() + 3 + (rows.max() - rows.min()) // 2, columns.min() : columns.max()
+        ]
         floor = ids[patch] == 0
         return np.abs(light[patch] - bare[patch])[floor].mean(axis=-1)
 
@@ -155,7 +184,9 @@ def test_a_glossy_floor_shows_the_robot_upside_down():
 def test_the_nearest_vectors_have_contact_shadows_however_many_there_are(camera):
     viewer = VectorPose(-100, 0, 0)
     far = tuple(VectorPose(-900, 200 * k, 0) for k in range(-2, 3))
-    (alone, ids), (crowded, _) = (camera._renderer.render((viewer, *others, VectorPose(100, 0, 1.0)), 0) for others in ((), far))
+    (alone, ids), (crowded, _) = (
+        camera._renderer.render((viewer, *others, VectorPose(100, 0, 1.0)), 0) for others in ((), far)
+    )
     assert np.abs(alone - crowded)[ids == 0].max() < 0.2 * alone[ids == 0].mean()
 
 
@@ -200,7 +231,9 @@ CAN = lathe(np.array([[0, 0], [10, 0], [10, 30], [0, 30]]), Material())
 
 @pytest.mark.parametrize("shape", [box((10, 20, 30), Material()), CAN, ellipsoid((10, 20, 15), Material())])
 def test_shapes_stand_on_the_ground_with_unit_normals(shape):
-    assert shape[:, 2].min() == pytest.approx(0, abs=1e-4) and shape[:, 2].max() == pytest.approx(30, abs=1e-3)
+    assert shape[:, 2].min() == pytest.approx(0, abs=1e-4) and shape[:, 2].max() == pytest.approx(
+        30, abs=1e-3
+    )
     assert np.allclose(np.linalg.norm(shape[:, 3:6], axis=1), 1, atol=1e-4)
 
 
@@ -242,7 +275,10 @@ def test_what_is_left_out_changes_the_picture_and_not_its_boxes(feature):
 
 
 def test_without_a_mirror_image_the_floor_under_it_is_plain():
-    assert furnish(make_room(12)).ground_gloss > 0.15 and furnish(make_room(12), without=("mirrors",)).ground_gloss == 0
+    assert (
+        furnish(make_room(12)).ground_gloss > 0.15
+        and furnish(make_room(12), without=("mirrors",)).ground_gloss == 0
+    )
     assert (furnish(make_room(12), without=("light",)).surroundings[:, 13] == 0).all()
 
 
@@ -253,21 +289,31 @@ def test_a_rolling_shutter_leans_upright_things_over_with_their_ids():
     for turn in (2.0, -2.0):
         _, leaned = rolled(light, ids, CameraMotion(turn_radps=turn), 5.0)
         columns = leaned.argmax(axis=1)
-        assert columns[89] - columns[0] == pytest.approx(2 * 5 * math.copysign(1, turn), abs=1), "a camera that turns left sees later rows further right"
+        assert columns[89] - columns[0] == pytest.approx(2 * 5 * math.copysign(1, turn), abs=1), (
+            "a camera that turns left sees later rows further right"
+        )
         assert columns[45] == 80
     same, _ = rolled(light, ids, CameraMotion(), 5.0)
     assert same is light
 
 
 def test_ribs_run_with_the_treads_and_come_round():
-    still, half, round_ = (part_matrices(VectorPose(0, 0, 0, left_tread_mm=mm)) for mm in (0.0, RIB_PITCH_MM / 2, RIB_PITCH_MM))
+    still, half, round_ = (
+        part_matrices(VectorPose(0, 0, 0, left_tread_mm=mm)) for mm in (0.0, RIB_PITCH_MM / 2, RIB_PITCH_MM)
+    )
     assert set(still) == set(round_) != set(half)
-    low = {name: rows[rows[:, 2] < 0.5][:, 0].max() for name, rows in vector_parts().items() if name.startswith("left_ribs")}
+    low = {
+        name: rows[rows[:, 2] < 0.5][:, 0].max()
+        for name, rows in vector_parts().items()
+        if name.startswith("left_ribs")
+    }
     assert len(set(np.round(list(low.values()), 3))) > 1
 
 
 def test_vertices_are_stored_once_and_triangles_sorted_by_distance():
-    rows = np.concatenate([moved(box((5, 5, 5), Material()), (x, 0, 0)) for x in (300, 100)]).astype(np.float32)
+    rows = np.concatenate([moved(box((5, 5, 5), Material()), (x, 0, 0)) for x in (300, 100)]).astype(
+        np.float32
+    )
     distinct, index = indexed(rows)
     np.testing.assert_array_equal(distinct[index], rows)
     assert len(distinct) < len(rows)

@@ -12,7 +12,15 @@ from vector_tl.sim.render.lens import Lens, Sensor, SensorLook, boxes_from_ids, 
 
 LENS = Lens()
 QUIET = SensorLook(
-    noise=0.0, bloom_near=0.0, bloom_far=0.0, vignette=0.0, circle_px=1000.0, edge_blur=0.0, contrast=0.0, black_level=0.0, saturation=1.0
+    noise=0.0,
+    bloom_near=0.0,
+    bloom_far=0.0,
+    vignette=0.0,
+    circle_px=1000.0,
+    edge_blur=0.0,
+    contrast=0.0,
+    black_level=0.0,
+    saturation=1.0,
 )
 
 
@@ -21,7 +29,12 @@ def flat(level: float, size_wh=(640, 360)) -> np.ndarray:
 
 
 @given(
-    x=st.floats(-700, 1300), y=st.floats(-400, 800), k1=st.floats(0, 0.5), k2=st.floats(0, 0.2), focal=st.floats(200, 500), cx=st.floats(280, 360)
+    x=st.floats(-700, 1300),
+    y=st.floats(-400, 800),
+    k1=st.floats(0, 0.5),
+    k2=st.floats(0, 0.2),
+    focal=st.floats(200, 500),
+    cx=st.floats(280, 360),
 )
 @settings(max_examples=200, deadline=None)
 def test_distort_undoes_undistort(x, y, k1, k2, focal, cx):
@@ -46,7 +59,11 @@ def test_default_lens_sees_ninety_degrees_across():
 @pytest.mark.parametrize("center", [None, (310.0, 190.0)])
 def test_render_is_just_large_enough(scale, center):
     lens = Lens(center=center, render_scale=scale)
-    corners = np.abs(lens.undistort([[0, 0], [640, 0], [0, 360], [640, 360]])).max(axis=0) * lens.render_focal_px * 2
+    corners = (
+        np.abs(lens.undistort([[0, 0], [640, 0], [0, 360], [640, 360]])).max(axis=0)
+        * lens.render_focal_px
+        * 2
+    )
     spare = np.array(lens.render_size_wh) - corners
     assert (spare >= 0).all() and (spare <= 6).all()
 
@@ -67,7 +84,9 @@ def test_warp_puts_a_point_where_distort_says(scale):
         assert np.allclose([found_x, found_y], lens.distort(tangent), atol=0.6)
 
 
-@pytest.mark.parametrize("arguments", [{"k": (-0.1, 0.0)}, {"size_wh": (0, 360)}, {"focal_px": 0}, {"render_scale": -1}])
+@pytest.mark.parametrize(
+    "arguments", [{"k": (-0.1, 0.0)}, {"size_wh": (0, 360)}, {"focal_px": 0}, {"render_scale": -1}]
+)
 def test_lens_refuses_nonsense(arguments):
     with pytest.raises(ValueError):
         Lens(**arguments)
@@ -99,7 +118,10 @@ def test_exposure_control_lags_by_its_time_constant():
 
 
 def test_bias_gives_dark_and_blown_out_pictures():
-    means = [Sensor(SensorLook(**{**QUIET.__dict__, "exposure_bias_ev": bias})).expose(flat(0.2), 0.1).mean() for bias in (-4.0, 0.0, 2.0)]
+    means = [
+        Sensor(SensorLook(**{**QUIET.__dict__, "exposure_bias_ev": bias})).expose(flat(0.2), 0.1).mean()
+        for bias in (-4.0, 0.0, 2.0)
+    ]
     assert means[0] < 40 and 100 < means[1] < 130 and means[2] > 200
 
 
@@ -126,7 +148,9 @@ def test_bloom_veils_and_vignette_darkens():
     light = flat(0.02)
     light[:120] = 5.0
     plain, veiled = (
-        Sensor(SensorLook(**{**QUIET.__dict__, "bloom_far": far, "vignette": 0.5, "circle_px": circle})).expose(light, 0.1).astype(int)
+        Sensor(SensorLook(**{**QUIET.__dict__, "bloom_far": far, "vignette": 0.5, "circle_px": circle}))
+        .expose(light, 0.1)
+        .astype(int)
         for far, circle in ((0.0, 1000.0), (0.15, 340.0))
     )
     assert veiled[140, 320].mean() > plain[140, 320].mean() + 20
@@ -138,15 +162,21 @@ def test_same_seed_same_picture_and_noise_is_as_strong_as_asked():
     for seed in range(3):
         look = SensorLook.draw(np.random.default_rng(seed))
         assert look == SensorLook.draw(np.random.default_rng(seed))
-        first, second = (Sensor(look).expose(flat(0.2), 0.1, (3, 1), np.random.default_rng(7)) for _ in range(2))
+        first, second = (
+            Sensor(look).expose(flat(0.2), 0.1, (3, 1), np.random.default_rng(7)) for _ in range(2)
+        )
         assert np.array_equal(first, second)
-    noisy = Sensor(SensorLook(**{**QUIET.__dict__, "noise": 4.0})).expose(flat(0.25), 0.1, rng=np.random.default_rng(1))
+    noisy = Sensor(SensorLook(**{**QUIET.__dict__, "noise": 4.0})).expose(
+        flat(0.25), 0.1, rng=np.random.default_rng(1)
+    )
     assert noisy[..., 1].std() == pytest.approx(4.0, rel=0.3)
 
 
 @pytest.mark.parametrize("size_wh", [(320, 180), (640, 360), (1280, 720), (50, 40)])
 def test_other_picture_sizes(size_wh):
-    picture = Sensor(SensorLook.draw(np.random.default_rng(3)), size_wh).expose(flat(0.3, size_wh), 0.1, rng=np.random.default_rng(0))
+    picture = Sensor(SensorLook.draw(np.random.default_rng(3)), size_wh).expose(
+        flat(0.3, size_wh), 0.1, rng=np.random.default_rng(0)
+    )
     assert picture.shape == (size_wh[1], size_wh[0], 3) and picture.dtype == np.uint8
 
 
@@ -164,7 +194,10 @@ def test_boxes_from_ids():
     ids[110:120, 50:60] = 1  # the viewer's own tread hides a corner
     ids[0, 639] = 3
     boxes = boxes_from_ids(ids, (1, 2, 3, 4), 1)
-    assert [(box.vector, box.xyxy, box.visible_px) for box in boxes] == [(1, (50, 100, 90, 120), 700), (2, (639, 0, 640, 1), 1)]
+    assert [(box.vector, box.xyxy, box.visible_px) for box in boxes] == [
+        (1, (50, 100, 90, 120), 700),
+        (2, (639, 0, 640, 1), 1),
+    ]
 
 
 @given(st.integers(0, 63), st.integers(0, 35), st.integers(0, 63), st.integers(0, 35))

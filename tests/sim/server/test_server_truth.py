@@ -18,13 +18,13 @@ import pytest
 from anki_vector.messaging import protocol
 from hypothesis import given
 from hypothesis import strategies as st
-from support.simulation import ControlStream, drive, in_control, launch, wait_for
 
+from support.simulation import ControlStream, drive, in_control, launch, wait_for
 from vector_tl.errors import UsageError, UserError
 from vector_tl.robot.simulator import TruthClient
-from vector_tl.sim.gateway.certificates import SdkHome, make_identity
 from vector_tl.sim.engine.faults import FAULTS, Fault, Lateness
 from vector_tl.sim.engine.journal import LOG_ENTRIES, TRUTHS_PER_ROBOT, Journal
+from vector_tl.sim.gateway.certificates import SdkHome, make_identity
 from vector_tl.sim.server.server import run
 from vector_tl.sim.settings import SimSettings
 
@@ -42,39 +42,42 @@ def test_the_door_is_the_users_alone_and_needs_its_token(simulate):
     assert sim.http("/log")[0] == 200
 
 
-@pytest.mark.parametrize(("path", "body", "says"), [
-    ("/fault", {"fault": "nonsense"}, "nonsense"),
-    ("/fault", {"fault": "camera_stall", "ms": -1}, "ms"),
-    ("/fault", {"fault": "cliff", "colour": 1}, "colour"),
-    ("/fault", {"fault": "cliff", "serial": "0"}, "no robot"),
-    ("/fault", {"fault": "cliff", "serial": ["0"]}, "no robot"),
-    ("/fault", {"fault": ["x"]}, "no fault"),
-    ("/fault", {"fault": {}}, "no fault"),
-    ("/fault", {"fault": "clear", "name": ["cliff"]}, "no fault"),
-    ("/fault", {"fault": "clear", "name": "hiccup"}, "no fault"),
-    ("/fault", {"fault": "clear", "ms": 5}, "clear takes no ms"),
-    ("/fault", {"fault": "cliff", "count": 3}, "cliff takes no count"),
-    ("/fault", {"fault": "camera_stall", "count": 1.5}, "whole number"),
-    ("/fault", {"fault": "camera_stall", "count": 0}, "from 1"),
-    ("/fault", {"fault": "kill", "ms": 5}, "kill takes no ms"),
-    ("/fault", {"fault": "abort_camera", "ms": 5}, "abort_camera takes no ms"),
-    ("/fault", {"fault": "camera_stall", "ms": math.nan}, "ms"),
-    ("/step", {}, "either"),
-    ("/step", {"ms": "soon"}, "number"),
-    ("/step", {"frames": 0}, "frames"),
-    ("/step", {"frames": True}, "frames"),
-    ("/step", [5], "JSON object"),
-    ("/place", {"vectors": 5}, "list"),
-    ("/place", {"vectors": [5]}, "list"),
-    ("/place", {"vectors": {"vector": 0}}, "list"),
-    ("/place", {"vectors": [{"vector": True}]}, "no Vector True"),
-    ("/place", {"vectors": [{"vector": 0, "x_mm": 10**400, "y_mm": 0, "heading_rad": 0}]}, "x_mm"),
-    ("/place", {"vectors": [{"vector": 7}]}, "no Vector 7"),
-    ("/place", {"vectors": [{"vector": 0, "x_mm": 0, "y_mm": None, "heading_rad": 0}]}, "y_mm"),
-    ("/world", {"seed": -1}, "seed"),
-    ("/truth?serial=nobody", None, "no robot"),
-    ("/log?since_ms=x", None, "since_ms"),
-])
+@pytest.mark.parametrize(
+    ("path", "body", "says"),
+    [
+        ("/fault", {"fault": "nonsense"}, "nonsense"),
+        ("/fault", {"fault": "camera_stall", "ms": -1}, "ms"),
+        ("/fault", {"fault": "cliff", "colour": 1}, "colour"),
+        ("/fault", {"fault": "cliff", "serial": "0"}, "no robot"),
+        ("/fault", {"fault": "cliff", "serial": ["0"]}, "no robot"),
+        ("/fault", {"fault": ["x"]}, "no fault"),
+        ("/fault", {"fault": {}}, "no fault"),
+        ("/fault", {"fault": "clear", "name": ["cliff"]}, "no fault"),
+        ("/fault", {"fault": "clear", "name": "hiccup"}, "no fault"),
+        ("/fault", {"fault": "clear", "ms": 5}, "clear takes no ms"),
+        ("/fault", {"fault": "cliff", "count": 3}, "cliff takes no count"),
+        ("/fault", {"fault": "camera_stall", "count": 1.5}, "whole number"),
+        ("/fault", {"fault": "camera_stall", "count": 0}, "from 1"),
+        ("/fault", {"fault": "kill", "ms": 5}, "kill takes no ms"),
+        ("/fault", {"fault": "abort_camera", "ms": 5}, "abort_camera takes no ms"),
+        ("/fault", {"fault": "camera_stall", "ms": math.nan}, "ms"),
+        ("/step", {}, "either"),
+        ("/step", {"ms": "soon"}, "number"),
+        ("/step", {"frames": 0}, "frames"),
+        ("/step", {"frames": True}, "frames"),
+        ("/step", [5], "JSON object"),
+        ("/place", {"vectors": 5}, "list"),
+        ("/place", {"vectors": [5]}, "list"),
+        ("/place", {"vectors": {"vector": 0}}, "list"),
+        ("/place", {"vectors": [{"vector": True}]}, "no Vector True"),
+        ("/place", {"vectors": [{"vector": 0, "x_mm": 10**400, "y_mm": 0, "heading_rad": 0}]}, "x_mm"),
+        ("/place", {"vectors": [{"vector": 7}]}, "no Vector 7"),
+        ("/place", {"vectors": [{"vector": 0, "x_mm": 0, "y_mm": None, "heading_rad": 0}]}, "y_mm"),
+        ("/world", {"seed": -1}, "seed"),
+        ("/truth?serial=nobody", None, "no robot"),
+        ("/log?since_ms=x", None, "since_ms"),
+    ],
+)
 def test_bad_requests_are_answered_with_a_sentence(lockstep_sim, path, body, says):
     status, answer = lockstep_sim.http(path, body)
     assert status == 400
@@ -86,10 +89,17 @@ def lockstep_sim(simulate):
     return simulate(lockstep=True, world=3)
 
 
-@pytest.mark.parametrize(("path", "status"), [
-    ("/truth?image_id=%C2%B2", 404), ("/truth?image_id=" + "9" * 5000, 404), ("/truth?image_id=-1", 404), ("/nowhere", 404), ("/fault", 405),
-    ("/scene?since_ms=" + "9" * 5000, 500),
-])
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/truth?image_id=%C2%B2", 404),
+        ("/truth?image_id=" + "9" * 5000, 404),
+        ("/truth?image_id=-1", 404),
+        ("/nowhere", 404),
+        ("/fault", 405),
+        ("/scene?since_ms=" + "9" * 5000, 500),
+    ],
+)
 def test_every_refusal_is_json(lockstep_sim, path, status):
     answer = lockstep_sim.http(path)
     assert answer[0] == status and isinstance(answer[1]["error"], str)
@@ -99,19 +109,48 @@ def test_every_refusal_is_json(lockstep_sim, path, status):
 def test_truth_of_a_picture_and_of_now(lockstep_sim):
     sim = lockstep_sim
     truth = sim.get("/truth")
-    assert truth["boxes"] is None and truth["viewer"] == 0 and [v["role"] for v in truth["vectors"]] == ["robot", "target"]
+    assert (
+        truth["boxes"] is None
+        and truth["viewer"] == 0
+        and [v["role"] for v in truth["vectors"]] == ["robot", "target"]
+    )
     target = truth["vectors"][1]
-    x, y, heading = truth["vectors"][0]["x_mm"], truth["vectors"][0]["y_mm"], truth["vectors"][0]["heading_rad"]
-    assert truth["distance_mm"] == pytest.approx(((target["x_mm"] - x) ** 2 + (target["y_mm"] - y) ** 2) ** 0.5)
+    x, y, heading = (
+        truth["vectors"][0]["x_mm"],
+        truth["vectors"][0]["y_mm"],
+        truth["vectors"][0]["heading_rad"],
+    )
+    assert truth["distance_mm"] == pytest.approx(
+        ((target["x_mm"] - x) ** 2 + (target["y_mm"] - y) ** 2) ** 0.5
+    )
     assert sim.http("/truth?image_id=1")[0] == 404
-    assert sim.http("/place", {"vectors": [{"vector": 1, "x_mm": x + 5, "y_mm": y, "heading_rad": 0}]})[0] == 409
-    sim.post("/place", vectors=[{"vector": 0, "x_mm": x, "y_mm": y, "heading_rad": heading + 1.0, "head_angle_rad": 0.2, "lift_height_mm": 60}])
+    assert (
+        sim.http("/place", {"vectors": [{"vector": 1, "x_mm": x + 5, "y_mm": y, "heading_rad": 0}]})[0] == 409
+    )
+    sim.post(
+        "/place",
+        vectors=[
+            {
+                "vector": 0,
+                "x_mm": x,
+                "y_mm": y,
+                "heading_rad": heading + 1.0,
+                "head_angle_rad": 0.2,
+                "lift_height_mm": 60,
+            }
+        ],
+    )
     assert sim.me()["head_angle_rad"] == 0.2
     turned = sim.get("/truth")["bearing_deg"]
-    assert math.remainder(truth["bearing_deg"] - turned, 360) == pytest.approx(math.degrees(1.0))  # what is ahead goes to the right
+    assert math.remainder(truth["bearing_deg"] - turned, 360) == pytest.approx(
+        math.degrees(1.0)
+    )  # what is ahead goes to the right
     with sim.stub() as stub:
         image = stub.CaptureSingleImage(protocol.CaptureSingleImageRequest(), timeout=5)
-    assert sim.get(f"/truth?image_id={image.image_id}&serial={sim.serial}")["vectors"] == sim.get("/truth")["vectors"]
+    assert (
+        sim.get(f"/truth?image_id={image.image_id}&serial={sim.serial}")["vectors"]
+        == sim.get("/truth")["vectors"]
+    )
 
 
 def test_another_world_goes_on_in_time(lockstep_sim):
@@ -128,6 +167,7 @@ def test_another_world_goes_on_in_time(lockstep_sim):
 def test_the_pictures_of_a_room_do_not_depend_on_what_was_before(lockstep_sim):
     sim = lockstep_sim
     with sim.stub() as stub:
+
         def picture():
             return stub.CaptureSingleImage(protocol.CaptureSingleImageRequest(), timeout=5).data
 
@@ -173,7 +213,13 @@ def test_camera_faults(lockstep_sim):
         sim.post("/fault", fault="camera_latency", latency_ms=200, ms=1000)
         sim.post("/fault", fault="clear", name="camera_latency")
     assert [name for name, state in faults(sim) if state == "begin"] == [
-        "camera_stall", "camera_drop", "camera_corrupt", "camera_truncate", "camera_repeat", "camera_latency"]
+        "camera_stall",
+        "camera_drop",
+        "camera_corrupt",
+        "camera_truncate",
+        "camera_repeat",
+        "camera_latency",
+    ]
     assert len(faults(sim)) == 12  # each has ended too
 
 
@@ -264,18 +310,28 @@ def test_photos_never_share_a_number(simulate):
         sim.post("/fault", fault="take_photo")
         wait_for(lambda: len(sim.log("photo")) == 3)
         infos = stub.PhotosInfo(protocol.PhotosInfoRequest(), timeout=2).photo_infos
-        assert [info.photo_id for info in infos] == [2, 3] == [entry["photo_id"] for entry in sim.log("photo")][1:]
+        assert (
+            [info.photo_id for info in infos]
+            == [2, 3]
+            == [entry["photo_id"] for entry in sim.log("photo")][1:]
+        )
         assert stub.Photo(protocol.PhotoRequest(photo_id=2), timeout=2).image == first
 
 
 @given(st.lists(st.integers(0, 400), max_size=30), st.integers(0, 300), st.integers(0, 300))
 def test_what_is_late_keeps_its_order_and_is_late_enough(gaps_ms, latency_ms, jitter_ms):
-    late, fault = Lateness(0, 0), Fault.parse({"fault": "event_latency", "latency_ms": latency_ms, "jitter_ms": jitter_ms})
+    late, fault = (
+        Lateness(0, 0),
+        Fault.parse({"fault": "event_latency", "latency_ms": latency_ms, "jitter_ms": jitter_ms}),
+    )
     now_ms, last_ms = 0, 0.0
     for gap_ms in gaps_ms:
         now_ms += gap_ms
         arrives_ms = now_ms + late.after_ms(fault, now_ms)
-        assert arrives_ms >= last_ms and latency_ms - 1e-6 <= arrives_ms - now_ms <= latency_ms + jitter_ms + 1e-6
+        assert (
+            arrives_ms >= last_ms
+            and latency_ms - 1e-6 <= arrives_ms - now_ms <= latency_ms + jitter_ms + 1e-6
+        )
         last_ms = arrives_ms
 
 
@@ -344,7 +400,9 @@ def test_cliff_and_hand(lockstep_sim):
     sim = lockstep_sim
     with sim.stub() as stub:
         in_control(stub)
-        states = stub.EventStream(protocol.EventRequest(white_list=protocol.FilterList(list=["robot_state"])), timeout=10)
+        states = stub.EventStream(
+            protocol.EventRequest(white_list=protocol.FilterList(list=["robot_state"])), timeout=10
+        )
         drive(stub, 30, 30)
         sim.post("/step", ms=100)
         sim.post("/fault", fault="cliff", ms=200)
@@ -425,7 +483,10 @@ def test_event_stall_restart_and_freeze(simulate):
         events.cancel()
         sim.post("/fault", fault="restart", ms=100)
         wait_for(lambda: ("restart", "end") in faults(sim))
-        assert stub.BatteryState(protocol.BatteryStateRequest(), timeout=5, wait_for_ready=True).battery_volts > 0
+        assert (
+            stub.BatteryState(protocol.BatteryStateRequest(), timeout=5, wait_for_ready=True).battery_volts
+            > 0
+        )
         t_ms = sim.post("/fault", fault="freeze", ms=600)["t_ms"]
         time.sleep(0.1)
         with pytest.raises(grpc.RpcError) as error:
@@ -480,17 +541,30 @@ def test_the_settings_of_a_robot_are_never_overwritten(tmp_path, text):
 
 
 @pytest.mark.parametrize(
-    "settings", [{"robots": 0}, {"robots": 5}, {"targets": -1}, {"camera_fps": 0.0}, {"camera_fps": float("nan")}, {"world": -1}, {"port": 70000}])
+    "settings",
+    [
+        {"robots": 0},
+        {"robots": 5},
+        {"targets": -1},
+        {"camera_fps": 0.0},
+        {"camera_fps": float("nan")},
+        {"world": -1},
+        {"port": 70000},
+    ],
+)
 def test_settings_out_of_range_are_refused(tmp_path, settings):
     with pytest.raises(UserError, match="must be from"):
         run(SimSettings(home=tmp_path, **settings))
 
 
-@pytest.mark.parametrize(("settings", "says"), [
-    ({"camera": "plain", "without": ("mirrors",)}, "--without"),
-    ({"camera": "plain", "backgrounds": Path(".")}, "--backgrounds"),
-    ({"without": ("mirrors",), "backgrounds": Path(".")}, "one of them"),
-])
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"camera": "plain", "without": ("mirrors",)}, "--without"),
+        ({"camera": "plain", "backgrounds": Path(".")}, "--backgrounds"),
+        ({"without": ("mirrors",), "backgrounds": Path(".")}, "one of them"),
+    ],
+)
 def test_settings_that_would_do_nothing_are_refused(tmp_path, monkeypatch, settings, says):
     monkeypatch.setattr("vector_tl.sim.server.serving.serve", lambda *_: pytest.fail("it started"))
     with pytest.raises(UsageError, match=says):
@@ -506,9 +580,17 @@ def test_a_second_simulator_with_the_same_home_is_refused_and_the_first_goes_on(
     assert simulate("same").serial == sim.serial
 
 
-@pytest.mark.parametrize("door", [
-    {"pid": 2**22 + 1, "port": 1}, {"pid": os.getppid(), "port": 1}, {"pid": 10**30, "port": 10**30}, {"pid": None, "port": None}, {}, [],
-])
+@pytest.mark.parametrize(
+    "door",
+    [
+        {"pid": 2**22 + 1, "port": 1},
+        {"pid": os.getppid(), "port": 1},
+        {"pid": 10**30, "port": 10**30},
+        {"pid": None, "port": None},
+        {},
+        [],
+    ],
+)
 def test_what_a_killed_simulator_left_behind_is_taken_over(tmp_path, door):
     (tmp_path / "truth.json").write_text(json.dumps(door))
     home = SdkHome(tmp_path)
@@ -522,7 +604,9 @@ def test_only_what_is_still_ones_own_is_taken_away(tmp_path):
     home.write([(make_identity(0), 4000)], {"port": 4001})
     home.door.write_text('{"port": 5001}')
     home.remove()
-    assert [path.name for path in tmp_path.iterdir()] == ["truth.json"] and home.door.read_text() == '{"port": 5001}'
+    assert [path.name for path in tmp_path.iterdir()] == [
+        "truth.json"
+    ] and home.door.read_text() == '{"port": 5001}'
 
 
 @pytest.mark.parametrize("home", ["file", "file/below", "~nobody-of-that-name/sim"])
@@ -555,7 +639,9 @@ def test_serials_are_always_the_same_and_keys_never():
     one, two, again = make_identity(0), make_identity(1), make_identity(0)
     assert (one.serial, two.serial) == ("00e20100", "00e20101") and one.name == again.name != two.name
     assert one.guid != again.guid and one.key != again.key
-    text = subprocess.run(["openssl", "x509", "-noout", "-subject"], input=one.certificate, capture_output=True).stdout.decode()
+    text = subprocess.run(
+        ["openssl", "x509", "-noout", "-subject"], input=one.certificate, capture_output=True
+    ).stdout.decode()
     assert not text or one.name in text
 
 
@@ -573,12 +659,29 @@ def test_the_journal_does_not_grow_for_ever():
 def test_the_journal_never_holds_what_json_cannot():
     journal = Journal(lambda: 5)
     journal.add("wheels", left_mmps=math.nan, mean_rgb=[1, math.inf], ms=None, text="nan", count=3)
-    assert journal.since(0) == [{"t_ms": 5, "kind": "wheels", "left_mmps": None, "mean_rgb": [1, None], "ms": None, "text": "nan", "count": 3}]
+    assert journal.since(0) == [
+        {
+            "t_ms": 5,
+            "kind": "wheels",
+            "left_mmps": None,
+            "mean_rgb": [1, None],
+            "ms": None,
+            "text": "nan",
+            "count": 3,
+        }
+    ]
 
 
-@pytest.mark.parametrize(("answer", "says"), [
-    (b'{"error": "no room"}', "no room"), (b"Internal Server Error", "500"), (b"[1]", "500"), (b'{"what": 1}', "500"), (b"", "500"),
-])
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        (b'{"error": "no room"}', "no room"),
+        (b"Internal Server Error", "500"),
+        (b"[1]", "500"),
+        (b'{"what": 1}', "500"),
+        (b"", "500"),
+    ],
+)
 def test_an_error_of_the_truth_channel_is_always_a_sentence(tmp_path, answer, says):
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):

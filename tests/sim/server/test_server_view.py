@@ -4,16 +4,14 @@ import base64
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+
+from support.chromium import CHROMIUM, Chromium
 from support.simulation import drive, in_control, wait_for
-
 from vector_tl.sim.server.view import without_repeats
-
-from support.chromium import CHROMIUM, Chromium  # noqa: E402
 
 
 def test_the_log_for_people_has_no_calls_and_no_repeats():
@@ -31,12 +29,16 @@ def test_what_the_page_is_told(simulate):
     assert [robot["serial"] for robot in scene["robots"]] == [serial for serial, _ in sim.ready]
     assert [vector["role"] for vector in scene["vectors"]] == ["robot", "robot", "target"]
     assert {"camera_stall", "kill"} <= set(scene["faults"]) and scene["faults"]["kill"]["momentary"]
-    assert [scene["faults"][name]["lasts"] for name in ("camera_stall", "restart", "kill", "abort_camera")] == [True, True, False, False]
+    assert [
+        scene["faults"][name]["lasts"] for name in ("camera_stall", "restart", "kill", "abort_camera")
+    ] == [True, True, False, False]
     assert len(scene["room"]["obstacles"]) > 0
     sim.post("/fault", fault="cliff", serial=sim.ready[1][0])
     assert [robot["faults"] for robot in sim.get("/scene")["robots"]] == [[], ["cliff"]]
     picture = sim.get(f"/picture?serial={sim.ready[1][0]}")
-    assert cv2.imdecode(np.frombuffer(base64.b64decode(picture["jpeg"]), np.uint8), cv2.IMREAD_COLOR).shape == (360, 640, 3)
+    assert cv2.imdecode(
+        np.frombuffer(base64.b64decode(picture["jpeg"]), np.uint8), cv2.IMREAD_COLOR
+    ).shape == (360, 640, 3)
     assert picture["size_wh"] == [640, 360] and not picture["streamed"]
     for path in ("/view", "/scene", "/picture"):
         assert sim.http(path, token="wrong")[0] == 401
@@ -47,7 +49,11 @@ def test_a_fault_from_the_command_line(simulate):
     sim = simulate(world=3)
 
     def command(*words):
-        return subprocess.run([sys.executable, "-m", "vector_tl", "sim", "fault", *words, "--home", str(sim.home), "--json"], capture_output=True, text=True)
+        return subprocess.run(
+            [sys.executable, "-m", "vector_tl", "sim", "fault", *words, "--home", str(sim.home), "--json"],
+            capture_output=True,
+            text=True,
+        )
 
     done = command("picked_up", "--ms", "60000")
     assert done.returncode == 0 and json.loads(done.stdout)["fault"] == "picked_up", done.stderr
@@ -57,7 +63,11 @@ def test_a_fault_from_the_command_line(simulate):
     assert command("clear").returncode == 0
     assert sim.get("/scene")["robots"][0]["faults"] == []
     assert command("voice_command", "--intent", "5").returncode == 0
-    assert [entry["intent"] for entry in sim.log("fault") if entry["fault"] == "voice_command" and entry["state"] == "begin"] == [5]
+    assert [
+        entry["intent"]
+        for entry in sim.log("fault")
+        if entry["fault"] == "voice_command" and entry["state"] == "begin"
+    ] == [5]
     assert "takes no count" in command("cliff", "--count", "3").stderr
     wrong = command("hiccup")
     assert wrong.returncode == 1 and "camera_stall" in wrong.stderr
@@ -79,13 +89,19 @@ def test_a_person_sees_and_acts_on_the_page(simulate):
             page.wait("document.querySelector('[data-fault=low_battery]').ariaPressed == 'true'")
             before = sim.get("/truth")["vectors"][1]
             page.run("document.querySelectorAll('.vector')[1].focus()")
-            page.run("document.querySelector('#map').dispatchEvent(new KeyboardEvent('keydown', {key: '+', bubbles: true}))")
+            page.run(
+                "document.querySelector('#map').dispatchEvent(new KeyboardEvent('keydown', {key: '+', bubbles: true}))"
+            )
             wait_for(lambda: sim.get("/truth")["vectors"][1]["heading_rad"] != before["heading_rad"])
-            page.run("document.querySelector('#seed').value = 7, document.querySelector('#go button').click()")
+            page.run(
+                "document.querySelector('#seed').value = 7, document.querySelector('#go button').click()"
+            )
             wait_for(lambda: sim.get("/truth")["world"] == 7)
             page.wait("document.querySelector('#world').textContent.startsWith('room 7')")
             page.size(400, 900)
-            assert page.run("document.documentElement.scrollWidth <= innerWidth"), "nothing sticks out on a phone"
+            assert page.run("document.documentElement.scrollWidth <= innerWidth"), (
+                "nothing sticks out on a phone"
+            )
             sim.process.kill()
             page.wait("!document.querySelector('#trouble').hidden")
     finally:

@@ -9,7 +9,16 @@ from hypothesis import strategies as st
 from vector_tl.sim.world import footprint as fp
 from vector_tl.sim.world import starts
 from vector_tl.sim.world import world as world_module
-from vector_tl.sim.world.body import HEAD_RANGE_RAD, LIFT_RANGE_MM, SLIP_FORWARD, SLIP_TURN, Motion, arc, lift_angle_rad, lift_height_mm
+from vector_tl.sim.world.body import (
+    HEAD_RANGE_RAD,
+    LIFT_RANGE_MM,
+    SLIP_FORWARD,
+    SLIP_TURN,
+    Motion,
+    arc,
+    lift_angle_rad,
+    lift_height_mm,
+)
 from vector_tl.sim.world.scene import Obstacle, Room
 from vector_tl.sim.world.world import World
 
@@ -22,9 +31,15 @@ def world_in(monkeypatch, poses, surface="floor", obstacles=(), half=1000.0, rob
     """A world in a made room with everybody where the test wants them."""
     room = Room(seed=0, surface=surface, half_x_mm=half, half_y_mm=half, obstacles=tuple(obstacles))
     monkeypatch.setattr(world_module, "make_room", lambda seed: room)
-    monkeypatch.setattr(world_module, "start_poses", lambda room, count, standing=(), salt=0: [(pose, 0.0) for pose in poses][:count])
+    monkeypatch.setattr(
+        world_module,
+        "start_poses",
+        lambda room, count, standing=(), salt=0: [(pose, 0.0) for pose in poses][:count],
+    )
     events = []
-    world = World(0, robots, len(poses) - robots, lambda kind, vector, **details: events.append((kind, vector, details)))
+    world = World(
+        0, robots, len(poses) - robots, lambda kind, vector, **details: events.append((kind, vector, details))
+    )
     world.events = events
     return world
 
@@ -53,11 +68,16 @@ def test_wheels_make_the_circle_that_their_speeds_and_track_give(monkeypatch):
     world.advance(200)  # up to speed
     assert body.turn_radps == pytest.approx((100 - 60) / 48.0 * (1 - SLIP_TURN))
     assert body.forward_mmps == pytest.approx(80.0 * (1 - SLIP_FORWARD))
-    assert math.hypot(body.x_mm, body.y_mm) == pytest.approx(math.hypot(*body.odometry[:2]) * (1 - SLIP_FORWARD))  # encoders count what slips
+    assert math.hypot(body.x_mm, body.y_mm) == pytest.approx(
+        math.hypot(*body.odometry[:2]) * (1 - SLIP_FORWARD)
+    )  # encoders count what slips
     assert body.odometry[2] == pytest.approx(body.heading_rad)  # the gyro does not
 
 
-@pytest.mark.parametrize(("left", "right", "expected"), [(500, 500, 220), (-500, -500, -220), (0, 0, 0), (float("nan"), float("inf"), 0)])
+@pytest.mark.parametrize(
+    ("left", "right", "expected"),
+    [(500, 500, 220), (-500, -500, -220), (0, 0, 0), (float("nan"), float("inf"), 0)],
+)
 def test_speeds_are_limited(monkeypatch, left, right, expected):
     world = world_in(monkeypatch, [(0.0, 0.0, 0.0)])
     world.bodies[0].drive(left, right)
@@ -79,7 +99,9 @@ def test_wheels_need_time_to_speed_up_and_to_stop(monkeypatch):
     assert body.left_mmps == 0
 
 
-@pytest.mark.parametrize("turn, length", [(False, 150.0), (False, -80.0), (True, math.pi / 2), (True, -3.0), (True, 0.02)])
+@pytest.mark.parametrize(
+    "turn, length", [(False, 150.0), (False, -80.0), (True, math.pi / 2), (True, -3.0), (True, 0.02)]
+)
 def test_motions_of_given_length_arrive(monkeypatch, turn, length):
     world = world_in(monkeypatch, [(0.0, 0.0, 0.5)])
     heard = []
@@ -87,7 +109,11 @@ def test_motions_of_given_length_arrive(monkeypatch, turn, length):
     world.advance(6000)
     body = world.bodies[0]
     assert heard == ["reached"]
-    got = math.remainder(body.heading_rad - 0.5, math.tau) if turn else math.copysign(math.hypot(body.x_mm, body.y_mm), length)
+    got = (
+        math.remainder(body.heading_rad - 0.5, math.tau)
+        if turn
+        else math.copysign(math.hypot(body.x_mm, body.y_mm), length)
+    )
     assert got == pytest.approx(length if turn else length * (1 - SLIP_FORWARD), abs=0.02 if turn else 1.5)
     assert body.left_mmps == body.right_mmps == 0
 
@@ -110,7 +136,10 @@ def test_lift_height_and_angle_are_inverse(height):
     assert lift_height_mm(lift_angle_rad(height)) == pytest.approx(height)
 
 
-@pytest.mark.parametrize("goal, expected", [(0.3, 0.3), (-0.2, -0.2), (2.0, HEAD_RANGE_RAD[1]), (-2.0, HEAD_RANGE_RAD[0]), (0.0, 0.0)])
+@pytest.mark.parametrize(
+    "goal, expected",
+    [(0.3, 0.3), (-0.2, -0.2), (2.0, HEAD_RANGE_RAD[1]), (-2.0, HEAD_RANGE_RAD[0]), (0.0, 0.0)],
+)
 def test_the_head_reaches_its_goal_within_its_range(monkeypatch, goal, expected):
     world = world_in(monkeypatch, [(0.0, 0.0, 0.0)])
     heard = []
@@ -137,7 +166,11 @@ def test_a_joint_stays_where_it_is_for_a_number_that_is_none(monkeypatch, number
     head = world.bodies[0].head
     head.put(0.25)
     heard = []
-    for command in (lambda: head.move(number), lambda: head.go_to(number, number, number, heard.append), lambda: head.go_to(0.25, 1.0, number)):
+    for command in (
+        lambda: head.move(number),
+        lambda: head.go_to(number, number, number, heard.append),
+        lambda: head.go_to(0.25, 1.0, number),
+    ):
         command()
         world.advance(world.t_ms + 500)
         assert head.angle_rad == 0.25 and not head.moving
@@ -189,7 +222,10 @@ def test_nobody_ever_enters_anything(commands, seed):
     assert fp.gap_mm(me, other) >= -1e-6
     assert all(fp.gap_mm(me, fp.of_obstacle(thing)) >= -1e-6 for thing in world.room.obstacles)
     if world.room.surface == "floor":
-        assert all(abs(x) <= world.room.half_x_mm + 1e-6 and abs(y) <= world.room.half_y_mm + 1e-6 for x, y in me.corners())
+        assert all(
+            abs(x) <= world.room.half_x_mm + 1e-6 and abs(y) <= world.room.half_y_mm + 1e-6
+            for x, y in me.corners()
+        )
 
 
 @pytest.mark.parametrize("speed", [40, 220, -40, -150])
@@ -234,7 +270,9 @@ def test_a_hand_lifts_and_sets_down(monkeypatch):
     assert (body.x_mm, body.off_treads, body.origin_id) == (0.0, False, 2)
 
 
-@pytest.mark.parametrize("spot, stays", [((0.0, 0.0, 0.0), False), ((80.0, 0.0, 1.0), False), ((400.0, 0.0, 0.0), True)])
+@pytest.mark.parametrize(
+    "spot, stays", [((0.0, 0.0, 0.0), False), ((80.0, 0.0, 1.0), False), ((400.0, 0.0, 0.0), True)]
+)
 def test_a_hand_sets_it_down_elsewhere_where_somebody_came_to_stand(monkeypatch, spot, stays):
     world = world_in(monkeypatch, [(0.0, 0.0, 0.0), (600.0, 0.0, 0.0)])
     monkeypatch.setattr(world_module, "start_poses", starts.start_poses)
@@ -256,9 +294,13 @@ def test_a_hand_sets_down_at_an_edge_only_what_stands_there(monkeypatch):
         assert (world.bodies[0].x_mm == x_mm) == stays and world._stands(0)
 
 
-@pytest.mark.parametrize("pose, why", [((990, 0, 0), "ground"), ((300, 0, 0), "obstacle 0"), ((-795, 790, 1), "Vector 1")])
+@pytest.mark.parametrize(
+    "pose, why", [((990, 0, 0), "ground"), ((300, 0, 0), "obstacle 0"), ((-795, 790, 1), "Vector 1")]
+)
 def test_a_hand_cannot_put_it_where_something_is(monkeypatch, pose, why):
-    thing = Obstacle(x_mm=300, y_mm=0, heading_rad=0, half_x_mm=30, half_y_mm=30, height_mm=50, kind="box", round=True)
+    thing = Obstacle(
+        x_mm=300, y_mm=0, heading_rad=0, half_x_mm=30, half_y_mm=30, height_mm=50, kind="box", round=True
+    )
     world = world_in(monkeypatch, [(0.0, 0.0, 0.0), FAR_AWAY[0]], obstacles=[thing])
     assert why in world.place({0: pose})
     assert (world.bodies[0].x_mm, world.bodies[0].y_mm) == (0.0, 0.0)

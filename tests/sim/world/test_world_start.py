@@ -23,7 +23,9 @@ def points_of(shape: fp.Footprint) -> np.ndarray:
     """Many points of a footprint, (n, 2)."""
     if shape.round:
         a = np.linspace(0, math.tau, 90)
-        return np.stack([shape.x_mm + shape.half_x_mm * np.cos(a), shape.y_mm + shape.half_x_mm * np.sin(a)], 1)
+        return np.stack(
+            [shape.x_mm + shape.half_x_mm * np.cos(a), shape.y_mm + shape.half_x_mm * np.sin(a)], 1
+        )
     corners = np.array(shape.corners())
     t = np.linspace(0, 1, 40)[:, None]
     return np.concatenate([corners[i] * (1 - t) + corners[(i + 1) % 4] * t for i in range(4)])
@@ -41,7 +43,9 @@ def test_the_gap_is_symmetric_and_never_more_than_the_distance(a, b):
 def test_a_ray_ends_on_the_rim(shape, x, y, heading):
     length = fp.ray_mm(shape, x, y, heading)
     if math.isfinite(length):
-        end = fp.Footprint(x + length * math.cos(heading), y + length * math.sin(heading), 0.0, 1e-9, 1e-9, round=True)
+        end = fp.Footprint(
+            x + length * math.cos(heading), y + length * math.sin(heading), 0.0, 1e-9, 1e-9, round=True
+        )
         assert fp.gap_mm(shape, end) == pytest.approx(0, abs=1e-4)
 
 

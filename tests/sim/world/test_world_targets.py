@@ -3,8 +3,8 @@
 import math
 
 import pytest
-from support.simulation import drive, in_control, simulate, wait_for  # noqa: F401
 
+from support.simulation import drive, in_control, simulate, wait_for  # noqa: F401
 from vector_tl.robot.open import open_robot
 from vector_tl.robot.simulator import SimulatorProcess
 from vector_tl.sim.world.targets import Manoeuvre, Mover
@@ -21,7 +21,9 @@ def chase(world: World) -> None:
     """The robot drives towards the first target."""
     me, other = world.bodies[0], world.bodies[1]
     off = math.remainder(math.atan2(other.y_mm - me.y_mm, other.x_mm - me.x_mm) - me.heading_rad, math.tau)
-    speed = min(110.0, max(0.0, math.dist((me.x_mm, me.y_mm), (other.x_mm, other.y_mm)) - 150)) * max(0.0, 1 - abs(off))
+    speed = min(110.0, max(0.0, math.dist((me.x_mm, me.y_mm), (other.x_mm, other.y_mm)) - 150)) * max(
+        0.0, 1 - abs(off)
+    )
     me.drive(speed - 48 * off, speed + 48 * off)
 
 
@@ -131,14 +133,25 @@ def test_four_robots_each_with_serial_and_port_each_drivable(simulate):  # noqa:
 
             def turned(before=before, serial=serial, index=index):
                 now = simulation.get(f"/truth?serial={serial}")["vectors"]
-                return now if abs(math.remainder(now[index]["heading_rad"] - before[index]["heading_rad"], math.tau)) > 0.2 else None
+                return (
+                    now
+                    if abs(math.remainder(now[index]["heading_rad"] - before[index]["heading_rad"], math.tau))
+                    > 0.2
+                    else None
+                )
 
             after = wait_for(turned)
             drive(stub, 0, 0)
             control.release()
-        still = [(b["x_mm"], b["y_mm"]) == (a["x_mm"], a["y_mm"]) for i, (b, a) in enumerate(zip(before, after, strict=True)) if i != index]
+        still = [
+            (b["x_mm"], b["y_mm"]) == (a["x_mm"], a["y_mm"])
+            for i, (b, a) in enumerate(zip(before, after, strict=True))
+            if i != index
+        ]
         assert all(still), "the others do not move with it"
-    assert {entry["serial"] for entry in simulation.log("wheels")} == {serial for serial, _ in simulation.ready}
+    assert {entry["serial"] for entry in simulation.log("wheels")} == {
+        serial for serial, _ in simulation.ready
+    }
 
 
 def test_four_robots_through_the_sdk_at_once():
@@ -149,7 +162,10 @@ def test_four_robots_through_the_sdk_at_once():
                 opened = open_robot(serial, home=simulator.home)
                 links.append((opened, opened.__enter__()))
             for _, robot in links:
-                assert robot.next_frame(timeout_s=5.0).jpeg[:2] == b"\xff\xd8" and robot.truth.truth(serial=robot.serial)["viewer"] is not None
+                assert (
+                    robot.next_frame(timeout_s=5.0).jpeg[:2] == b"\xff\xd8"
+                    and robot.truth.truth(serial=robot.serial)["viewer"] is not None
+                )
             assert len({robot.truth.truth(serial=robot.serial)["viewer"] for _, robot in links}) == 4
         finally:
             for opened, _ in reversed(links):

@@ -20,7 +20,12 @@ from vector_tl.find.track import Target
 from vector_tl.robot.base import Frame, Robot, RobotState
 
 ACTIONS = ("start", "pause", "stop")
-SAID = {"waiting": "waiting for a person's start", "running": "let go by a person", "paused": "paused by a person", "stopped": "stopped by a person"}
+SAID = {
+    "waiting": "waiting for a person's start",
+    "running": "let go by a person",
+    "paused": "paused by a person",
+    "stopped": "stopped by a person",
+}
 LOG_LINES = 200
 STALE_S = 0.35  # what is decided on an older picture is decided late
 RATE_OVER = 30  # frames
@@ -153,7 +158,11 @@ class Live:
     def fps(self) -> float | None:
         """Turns of the loop a second, lately."""
         times_s = list(self._times_s)
-        return (len(times_s) - 1) / (times_s[-1] - times_s[0]) if len(times_s) > 1 and times_s[-1] > times_s[0] else None
+        return (
+            (len(times_s) - 1) / (times_s[-1] - times_s[0])
+            if len(times_s) > 1 and times_s[-1] > times_s[0]
+            else None
+        )
 
     def now_s(self) -> float:
         return self._robot.now_s()
@@ -242,4 +251,6 @@ def attended(live: Live) -> Iterator[None]:
             raise
         finally:
             done = live.shown is not None and live.shown.command.done
-            live.end("stopped by a person" if live.stopped else "found and reached" if done else "its time is up")
+            live.end(
+                "stopped by a person" if live.stopped else "found and reached" if done else "its time is up"
+            )

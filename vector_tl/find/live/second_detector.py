@@ -17,7 +17,9 @@ LOOK_S, END_S = 0.01, 10.0
 
 
 @contextlib.contextmanager
-def second_detector(live: Live, model: str, device: str = "auto", load: Callable | None = None) -> Iterator[None]:
+def second_detector(
+    live: Live, model: str, device: str = "auto", load: Callable | None = None
+) -> Iterator[None]:
     """Let `model` look on in a thread until the block ends.
 
     Args:
@@ -29,7 +31,9 @@ def second_detector(live: Live, model: str, device: str = "auto", load: Callable
     if load is None:
         from vector_tl.detect.engine import load
     loaded, ended = Future(), threading.Event()
-    thread = threading.Thread(target=_work, args=(live, load, model, device, loaded, ended), name="second detector", daemon=True)
+    thread = threading.Thread(
+        target=_work, args=(live, load, model, device, loaded, ended), name="second detector", daemon=True
+    )
     thread.start()
     try:
         loaded.result()  # before anything moves
@@ -39,7 +43,9 @@ def second_detector(live: Live, model: str, device: str = "auto", load: Callable
         thread.join(END_S)
 
 
-def _work(live: Live, load: Callable, model: str, device: str, loaded: Future, ended: threading.Event) -> None:
+def _work(
+    live: Live, load: Callable, model: str, device: str, loaded: Future, ended: threading.Event
+) -> None:
     with contextlib.suppress(OSError, AttributeError):  # Linux knows priorities of threads
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
     try:
@@ -54,7 +60,11 @@ def _work(live: Live, load: Callable, model: str, device: str, loaded: Future, e
         if shown is None or shown.frame.image_id == last_id:
             continue
         begun_s, last_id = time.perf_counter(), shown.frame.image_id
-        picture = cv2.imdecode(np.frombuffer(shown.frame.jpeg, np.uint8), cv2.IMREAD_COLOR) if shown.frame.jpeg else None
+        picture = (
+            cv2.imdecode(np.frombuffer(shown.frame.jpeg, np.uint8), cv2.IMREAD_COLOR)
+            if shown.frame.jpeg
+            else None
+        )
         if picture is not None:
             seen = detector(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), threshold=live.settings.threshold)
             took_s = time.perf_counter() - begun_s

@@ -56,7 +56,9 @@ def served(live: Live, port: int = 0) -> Iterator[str]:
         door.bind(("127.0.0.1", port))
     except OSError as error:
         door.close()
-        raise UserError(f"Port {port} of 127.0.0.1 cannot be had ({error.strerror}); choose another with --page-port, or leave it out.") from None
+        raise UserError(
+            f"Port {port} of 127.0.0.1 cannot be had ({error.strerror}); choose another with --page-port, or leave it out."
+        ) from None
     door.listen()
     port, token = door.getsockname()[1], secrets.token_urlsafe(24)
     url = f"http://127.0.0.1:{port}/{token}/"
@@ -115,7 +117,11 @@ def live_app(live: Live, reporter: Reporter) -> Starlette:
         await run_in_threadpool(live.press, action)  # until the robot has confirmed
         return JSONResponse({"run": live.state, "ended": live.ended})
 
-    routes = [Route("/", page), *(Route(f"/{name}", part) for name in ("live.css", "live.js")), Route("/stream", stream)]
+    routes = [
+        Route("/", page),
+        *(Route(f"/{name}", part) for name in ("live.css", "live.js")),
+        Route("/stream", stream),
+    ]
     return Starlette(routes=[*routes, *(Route(f"/{action}", press, methods=["POST"]) for action in ACTIONS)])
 
 
@@ -137,7 +143,9 @@ async def _parts(live: Live, reporter: Reporter, streams: set) -> AsyncIterator[
             jpeg, image_id = (shown.frame.jpeg, shown.frame.image_id) if new else (b"", image_id)
             news = reporter.news() | {"log": [[round(t_s, 2), line] for _, t_s, line in lines]}
             data = json.dumps(news, allow_nan=False).encode()
-            yield struct.pack(">II", len(data), len(jpeg)) + data + jpeg  # waits for a slow reader; the loop does not
+            yield (
+                struct.pack(">II", len(data), len(jpeg)) + data + jpeg
+            )  # waits for a slow reader; the loop does not
             await asyncio.sleep(LOOK_S)
     finally:
         streams.discard(me)
@@ -163,7 +171,13 @@ def guarded(app, token: str, port: int):
 
         async def send_guarded(message):
             if message["type"] == "http.response.start":
-                message = {**message, "headers": [*message.get("headers", []), *((k.lower().encode(), v.encode()) for k, v in HEADERS.items())]}
+                message = {
+                    **message,
+                    "headers": [
+                        *message.get("headers", []),
+                        *((k.lower().encode(), v.encode()) for k, v in HEADERS.items()),
+                    ],
+                }
             await send(message)
 
         if why_not is not None:

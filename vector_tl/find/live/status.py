@@ -60,18 +60,30 @@ class Reporter:
             return
         if answer is not None:
             level = LEVELS.get(answer.battery_level, "unknown")
-            self.battery = {"volts": _rounded(answer.battery_volts, 2), "level": level, "charging": bool(answer.is_charging)}
+            self.battery = {
+                "volts": _rounded(answer.battery_volts, 2),
+                "level": level,
+                "charging": bool(answer.is_charging),
+            }
 
     def _latencies(self) -> dict:
         if time.monotonic() - self._summary_s > SUMMARY_S:
             self._summary_s = time.monotonic()
-            stages = {stage: percentiles_ms(laps[-LATELY:]) for stage, laps in list(self._live.laps_ms.items())}
-            self._summary = {"latency_ms": percentiles_ms(self._live.commands_ms[-LATELY:]), "stages_ms": stages}
+            stages = {
+                stage: percentiles_ms(laps[-LATELY:]) for stage, laps in list(self._live.laps_ms.items())
+            }
+            self._summary = {
+                "latency_ms": percentiles_ms(self._live.commands_ms[-LATELY:]),
+                "stages_ms": stages,
+            }
         return self._summary
 
 
 def _boxes(boxes_xyxy, scores) -> list[dict]:
-    return [{"xyxy": [round(float(side), 1) for side in box], "score": round(float(score), 2)} for box, score in zip(boxes_xyxy, scores, strict=True)]
+    return [
+        {"xyxy": [round(float(side), 1) for side in box], "score": round(float(score), 2)}
+        for box, score in zip(boxes_xyxy, scores, strict=True)
+    ]
 
 
 def _degrees(angle_rad: float) -> float | None:

@@ -17,20 +17,49 @@ HEAD_RAD, LIFT_RAD, TURN_RAD = 0.25, 0.4, 0.12  # how far a gesture goes at most
 TURNS = {"anim_turn_left_01": math.pi / 2, "anim_turn_right_01": -math.pi / 2}
 
 ANIMATIONS = (
-    "anim_blackjack_victorwin_01", "anim_eyecontact_giggle_01_head_angle_20", "anim_eyepose_determined", "anim_eyepose_furious",
-    "anim_eyepose_happy", "anim_eyepose_sad_up", "anim_eyepose_squint", "anim_feedback_shutup_01",
-    "anim_fistbump_success_01", "anim_fistbump_success_02", "anim_greeting_hello_01", "anim_greeting_hello_02", "anim_knowledgegraph_success_01",
-    "anim_movement_comehere_reaction_01", "anim_pounce_success_01", "anim_pounce_success_02", "anim_reacttocliff_edge_01",
-    "anim_reacttoface_unidentified_01", "anim_rtpickup_loop_09", "anim_rtpickup_loop_10", "anim_turn_left_01", "anim_turn_right_01",
-    "anim_volume_stage_03", "anim_volume_stage_05", "anim_wakeword_groggyeyes_listenloop_01", "anim_wheelie_01",
+    "anim_blackjack_victorwin_01",
+    "anim_eyecontact_giggle_01_head_angle_20",
+    "anim_eyepose_determined",
+    "anim_eyepose_furious",
+    "anim_eyepose_happy",
+    "anim_eyepose_sad_up",
+    "anim_eyepose_squint",
+    "anim_feedback_shutup_01",
+    "anim_fistbump_success_01",
+    "anim_fistbump_success_02",
+    "anim_greeting_hello_01",
+    "anim_greeting_hello_02",
+    "anim_knowledgegraph_success_01",
+    "anim_movement_comehere_reaction_01",
+    "anim_pounce_success_01",
+    "anim_pounce_success_02",
+    "anim_reacttocliff_edge_01",
+    "anim_reacttoface_unidentified_01",
+    "anim_rtpickup_loop_09",
+    "anim_rtpickup_loop_10",
+    "anim_turn_left_01",
+    "anim_turn_right_01",
+    "anim_volume_stage_03",
+    "anim_volume_stage_05",
+    "anim_wakeword_groggyeyes_listenloop_01",
+    "anim_wheelie_01",
 )
 TRIGGERS = (
-    "DanceBeat", "FistBumpSuccess", "GreetAfterLongTime", "GreetingHello", "PounceSuccess", "ReactToCliff", "ReactToGoodBye", "ReactToGoodMorning",
+    "DanceBeat",
+    "FistBumpSuccess",
+    "GreetAfterLongTime",
+    "GreetingHello",
+    "PounceSuccess",
+    "ReactToCliff",
+    "ReactToGoodBye",
+    "ReactToGoodMorning",
     "WheelieSuccess",
 )
 
 
-def play(robot, name: str, loops: int, head: bool = True, lift: bool = True, body: bool = True) -> routine.Steps:
+def play(
+    robot, name: str, loops: int, head: bool = True, lift: bool = True, body: bool = True
+) -> routine.Steps:
     """The gesture of an animation, `loops` times; a track that is not to be used keeps still. Head and lift end where they were."""
     for _ in range(max(loops, 1)):
         start_ms = robot.world.t_ms
@@ -46,7 +75,9 @@ def play(robot, name: str, loops: int, head: bool = True, lift: bool = True, bod
             if head:
                 yield routine.head(float(np.clip(head_rad + HEAD_RAD * draws[0], low, high)), 4.0)
             if lift:
-                yield routine.lift(float(np.clip(lift_rad + LIFT_RAD * abs(draws[1]), lift_low, lift_high)), 6.0)
+                yield routine.lift(
+                    float(np.clip(lift_rad + LIFT_RAD * abs(draws[1]), lift_low, lift_high)), 6.0
+                )
             if turns:
                 yield routine.turn(TURN_RAD * float(draws[2]), 2.0)
                 yield routine.turn(-TURN_RAD * float(draws[2]), 2.0)

@@ -35,7 +35,11 @@ class Control:
     RESERVE_CONTROL keeps the robot from moving by itself and stands in nobody's way.
     """
 
-    def __init__(self, changed: Callable[..., None], deliver: Callable[[Outbox, protocol.BehaviorControlResponse], None] = Outbox.put):
+    def __init__(
+        self,
+        changed: Callable[..., None],
+        deliver: Callable[[Outbox, protocol.BehaviorControlResponse], None] = Outbox.put,
+    ):
         self._changed, self._deliver = changed, deliver
         self.claims: list[Claim] = []
         self.holder: Claim | None = None

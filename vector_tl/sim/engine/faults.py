@@ -15,12 +15,27 @@ FAULTS: dict[str, tuple[str, dict[str, float]]] = {
     "camera_repeat": ("the last frame again and again", {}),
     "camera_corrupt": ("frames of noise instead of JPEG", {}),
     "camera_truncate": ("frames that break off half-way", {}),
-    "camera_latency": ("frames late, by up to `jitter_ms` more, in their order", {"latency_ms": 300, "jitter_ms": 0}),
+    "camera_latency": (
+        "frames late, by up to `jitter_ms` more, in their order",
+        {"latency_ms": 300, "jitter_ms": 0},
+    ),
     "event_stall": ("no robot_state or other events", {}),
-    "event_latency": ("robot_state and other events late, by up to `jitter_ms` more, in their order", {"latency_ms": 300, "jitter_ms": 0}),
-    "control_latency": ("control granted and lost late, by up to `jitter_ms` more, in their order", {"latency_ms": 300, "jitter_ms": 0}),
-    "map_latency": ("maps of the nav map feed late, by up to `jitter_ms` more, in their order", {"latency_ms": 300, "jitter_ms": 0}),
-    "rpc_latency": ("answers late (wall time), by up to `jitter_ms` more", {"latency_ms": 200, "jitter_ms": 0}),
+    "event_latency": (
+        "robot_state and other events late, by up to `jitter_ms` more, in their order",
+        {"latency_ms": 300, "jitter_ms": 0},
+    ),
+    "control_latency": (
+        "control granted and lost late, by up to `jitter_ms` more, in their order",
+        {"latency_ms": 300, "jitter_ms": 0},
+    ),
+    "map_latency": (
+        "maps of the nav map feed late, by up to `jitter_ms` more, in their order",
+        {"latency_ms": 300, "jitter_ms": 0},
+    ),
+    "rpc_latency": (
+        "answers late (wall time), by up to `jitter_ms` more",
+        {"latency_ms": 200, "jitter_ms": 0},
+    ),
     "rpc_stall": ("no answers to calls", {}),
     "control_lost": ("the robot's own behaviour takes control and keeps it for as long", {}),
     "abort_camera": ("camera streams break off", {}),
@@ -32,7 +47,10 @@ FAULTS: dict[str, tuple[str, dict[str, float]]] = {
     "low_battery": ("the battery is almost empty", {}),
     "touched": ("a hand lies on its back", {}),
     "wake_word": ("somebody says: Hey Vector", {}),
-    "voice_command": ("somebody gives a voice command, `intent` as the SDK's UserIntentEvent counts them", {"intent": 39}),
+    "voice_command": (
+        "somebody gives a voice command, `intent` as the SDK's UserIntentEvent counts them",
+        {"intent": 39},
+    ),
     "take_photo": ("somebody has it take a photo", {}),
     "on_charger": ("a hand puts it onto its charger, which is where it woke up", {}),
     "restart": ("the robot's server goes away for `ms` and comes back on the same port", {}),
@@ -41,7 +59,15 @@ FAULTS: dict[str, tuple[str, dict[str, float]]] = {
 }
 MOMENTARY = {"abort_camera", "abort_events", "abort_control", "abort_streams", "freeze", "kill", "restart"}
 WITHOUT_MS = MOMENTARY - {"freeze", "restart"}  # over as soon as they have begun
-DEFAULT_MS = {"control_lost": 1000.0, "freeze": 1000.0, "restart": 500.0, "wake_word": 1000.0, "voice_command": 0.0, "take_photo": 0.0, "on_charger": 0.0}
+DEFAULT_MS = {
+    "control_lost": 1000.0,
+    "freeze": 1000.0,
+    "restart": 500.0,
+    "wake_word": 1000.0,
+    "voice_command": 0.0,
+    "take_photo": 0.0,
+    "on_charger": 0.0,
+}
 
 
 @dataclass(frozen=True)
@@ -65,13 +91,24 @@ class Fault:
         taken = numbers_of(name)
         wrong = set(body) - {"fault", "serial", *taken}
         if wrong:
-            raise UserError(f"{name} takes no {', '.join(sorted(wrong))}; it takes {', '.join(['serial', *taken])}.")
+            raise UserError(
+                f"{name} takes no {', '.join(sorted(wrong))}; it takes {', '.join(['serial', *taken])}."
+            )
         for key in body.keys() & {*taken}:
-            if isinstance(body[key], bool) or not isinstance(body[key], int | float) or not 0 <= body[key] < 1e9:
+            if (
+                isinstance(body[key], bool)
+                or not isinstance(body[key], int | float)
+                or not 0 <= body[key] < 1e9
+            ):
                 raise UserError(f"{key} of {name} must be a number from 0 on, not {body[key]!r}.")
         if "count" in body and (not isinstance(body["count"], int) or body["count"] < 1):
             raise UserError(f"count of {name} must be a whole number from 1 on, not {body['count']!r}.")
-        return cls(name, body.get("ms", DEFAULT_MS.get(name)), body.get("count"), {key: body.get(key, value) for key, value in known.items()})
+        return cls(
+            name,
+            body.get("ms", DEFAULT_MS.get(name)),
+            body.get("count"),
+            {key: body.get(key, value) for key, value in known.items()},
+        )
 
 
 def known_name(name) -> str:
@@ -101,7 +138,9 @@ class Lateness:
 
     def after_ms(self, fault: Fault | None, now_ms: float) -> float:
         """How long from now; without a fault only as long as what was sent before it is under way."""
-        late_ms = fault.numbers["latency_ms"] + self._rng.random() * fault.numbers["jitter_ms"] if fault else 0.0
+        late_ms = (
+            fault.numbers["latency_ms"] + self._rng.random() * fault.numbers["jitter_ms"] if fault else 0.0
+        )
         self._last_ms = max(now_ms + late_ms, self._last_ms)
         return self._last_ms - now_ms
 
@@ -140,7 +179,9 @@ class CameraFaults:
         self._rng = np.random.default_rng([seed, 3])
         self._last: tuple[int, int, bytes] | None = None
 
-    def passed(self, active: dict[str, Fault], picture: tuple[int, int, bytes]) -> tuple[int, int, bytes] | None:
+    def passed(
+        self, active: dict[str, Fault], picture: tuple[int, int, bytes]
+    ) -> tuple[int, int, bytes] | None:
         """The frame (image id, time, JPEG) as it leaves, or None when it does not."""
         image_id, t_ms, jpeg = picture
         if "camera_stall" in active:

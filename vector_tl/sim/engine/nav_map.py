@@ -15,7 +15,14 @@ LEAST_DEPTH, MOST_DEPTH = 5, 8  # 800 mm to 6.4 m square
 SEEN_MM = 400.0  # the range sensor is believed so far
 UNKNOWN, CLEAR, DRIVEN, KNOWN_OBJECT, OBSTACLE, CLIFF = (
     protocol.NavNodeContentType.Value("NAV_NODE_" + name)
-    for name in ("UNKNOWN", "CLEAR_OF_OBSTACLE", "CLEAR_OF_CLIFF", "OBSTACLE_CUBE", "OBSTACLE_PROXIMITY", "CLIFF")
+    for name in (
+        "UNKNOWN",
+        "CLEAR_OF_OBSTACLE",
+        "CLEAR_OF_CLIFF",
+        "OBSTACLE_CUBE",
+        "OBSTACLE_PROXIMITY",
+        "CLIFF",
+    )
 )
 Cell = tuple[int, int]
 
@@ -35,7 +42,14 @@ class NavMap:
         self.objects[number] = shape
         return number
 
-    def note(self, origin_id: int, pose: tuple[float, float, float], range_mm: float | None, range_from_mm: float, cliffs: Iterable[tuple]) -> None:
+    def note(
+        self,
+        origin_id: int,
+        pose: tuple[float, float, float],
+        range_mm: float | None,
+        range_from_mm: float,
+        cliffs: Iterable[tuple],
+    ) -> None:
         """Take in a moment.
 
         Args:
@@ -53,7 +67,9 @@ class NavMap:
         c, s = math.cos(heading), math.sin(heading)
 
         def cell(forward: float, left: float) -> Cell:
-            return math.floor((x + c * forward - s * left) / CELL_MM), math.floor((y + s * forward + c * left) / CELL_MM)
+            return math.floor((x + c * forward - s * left) / CELL_MM), math.floor(
+                (y + s * forward + c * left) / CELL_MM
+            )
 
         cells = self._cells
         end = min(SEEN_MM, math.inf if range_mm is None else range_mm)
@@ -76,15 +92,28 @@ class NavMap:
             reach = math.ceil(shape.reach_mm / CELL_MM)
             i, j = math.floor(shape.x_mm / CELL_MM), math.floor(shape.y_mm / CELL_MM)
             for where in ((i + a, j + b) for a in range(-reach, reach + 1) for b in range(-reach, reach + 1)):
-                spot = fp.Footprint((where[0] + 0.5) * CELL_MM, (where[1] + 0.5) * CELL_MM, 0.0, CELL_MM / 2, CELL_MM / 2)
+                spot = fp.Footprint(
+                    (where[0] + 0.5) * CELL_MM, (where[1] + 0.5) * CELL_MM, 0.0, CELL_MM / 2, CELL_MM / 2
+                )
                 if fp.gap_mm(spot, shape) < 0:
                     cells[where] = KNOWN_OBJECT
         reach = max((max(i + 1, -i, j + 1, -j) for i, j in cells), default=1)
         depth = min(max(math.ceil(math.log2(2 * reach)), LEAST_DEPTH), MOST_DEPTH)
         half = 2 ** (depth - 1)
-        cells = {where: content for where, content in cells.items() if -half <= min(where) and max(where) < half}
-        quads = [protocol.NavMapQuadInfo(content=content, depth=at) for content, at in _quads(cells, -half, -half, depth)]
-        info = protocol.NavMapInfo(root_depth=depth, root_size_mm=2 * half * CELL_MM, root_center_x=0.0, root_center_y=0.0, root_center_z=0.0)
+        cells = {
+            where: content for where, content in cells.items() if -half <= min(where) and max(where) < half
+        }
+        quads = [
+            protocol.NavMapQuadInfo(content=content, depth=at)
+            for content, at in _quads(cells, -half, -half, depth)
+        ]
+        info = protocol.NavMapInfo(
+            root_depth=depth,
+            root_size_mm=2 * half * CELL_MM,
+            root_center_x=0.0,
+            root_center_y=0.0,
+            root_center_z=0.0,
+        )
         return protocol.NavMapFeedResponse(origin_id=self._origin_id, map_info=info, quad_infos=quads)
 
 
@@ -98,8 +127,16 @@ def _quads(cells: dict[Cell, int], i0: int, j0: int, depth: int) -> list[tuple[i
     half = size // 2
     leaves = []
     for i, j in ((i0 + half, j0 + half), (i0 + half, j0), (i0, j0 + half), (i0, j0)):
-        inside = {where: content for where, content in cells.items() if i <= where[0] < i + half and j <= where[1] < j + half}
+        inside = {
+            where: content
+            for where, content in cells.items()
+            if i <= where[0] < i + half and j <= where[1] < j + half
+        }
         leaves += _quads(inside, i, j, depth - 1)
-    if len(leaves) == 4 and len({content for content, _ in leaves}) == 1 and all(at == depth - 1 for _, at in leaves):
+    if (
+        len(leaves) == 4
+        and len({content for content, _ in leaves}) == 1
+        and all(at == depth - 1 for _, at in leaves)
+    ):
         return [(leaves[0][0], depth)]
     return leaves

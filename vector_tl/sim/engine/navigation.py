@@ -5,8 +5,8 @@ import itertools
 import math
 from collections.abc import Callable
 
-from vector_tl.sim.world import footprint as fp
 from vector_tl.sim.engine import routine
+from vector_tl.sim.world import footprint as fp
 
 Point = tuple[float, float]
 CLEAR_MM = 70.0  # kept from what is in the way: a Vector that turns on the spot reaches 66 mm
@@ -24,7 +24,11 @@ def route(start: Point, goal: Point, blocks: list[fp.Footprint]) -> list[Point] 
     clear = min(CLEAR_MM, room - 1.0)
     if clear < LEAST_CLEAR_MM:
         return None
-    points = [start, goal, *itertools.chain.from_iterable(_round(block, clear + CORNER_MM) for block in blocks)]
+    points = [
+        start,
+        goal,
+        *itertools.chain.from_iterable(_round(block, clear + CORNER_MM) for block in blocks),
+    ]
     best, before, queue = {0: 0.0}, {}, [(0.0, 0)]
     while queue:
         length, here = heapq.heappop(queue)
@@ -48,7 +52,9 @@ def _round(block: fp.Footprint, out_mm: float) -> list[Point]:
         reach = (block.half_x_mm + out_mm) / math.cos(math.pi / ROUND_CORNERS)
         angles = (math.tau * number / ROUND_CORNERS for number in range(ROUND_CORNERS))
         return [(block.x_mm + reach * math.cos(a), block.y_mm + reach * math.sin(a)) for a in angles]
-    wide = fp.Footprint(block.x_mm, block.y_mm, block.heading_rad, block.half_x_mm + out_mm, block.half_y_mm + out_mm)
+    wide = fp.Footprint(
+        block.x_mm, block.y_mm, block.heading_rad, block.half_x_mm + out_mm, block.half_y_mm + out_mm
+    )
     return list(wide.corners())
 
 
@@ -92,7 +98,11 @@ def _off(point: Point, a: Point, b: Point) -> float:
 
 
 def go_to(
-    pose: Callable[[], tuple[float, float, float]], goal: tuple[float, float, float], blocks: list[fp.Footprint], mmps: float, radps: float
+    pose: Callable[[], tuple[float, float, float]],
+    goal: tuple[float, float, float],
+    blocks: list[fp.Footprint],
+    mmps: float,
+    radps: float,
 ) -> routine.Steps:
     """Drive to a pose, round `blocks`. `pose` tells where it is, in the same frame as all the rest."""
     way = route(pose()[:2], goal[:2], blocks)

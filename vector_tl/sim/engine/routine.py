@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from vector_tl.sim.engine.virtual import VirtualVector
 
 Cancel = Callable[[], None]
-Step = Callable[["VirtualVector", Done], Cancel]  # begins something, calls back once with how it ended; returns how to end it before
+Step = Callable[
+    ["VirtualVector", Done], Cancel
+]  # begins something, calls back once with how it ended; returns how to end it before
 Steps = Generator[Step, str, str | None]  # returns how it ended as a whole, None is "reached"
 ACCEL_MMPS2, ACCEL_RADPS2 = 200.0, 10.0
 
@@ -93,8 +95,14 @@ def _motion(turns: bool, left: float, speed: float, accel: float, least: float) 
     return begin
 
 
-def joint(which: Callable[["VirtualVector"], Joint], rad: float, radps: float = ACCEL_RADPS2, radps2: float = ACCEL_RADPS2) -> Step:
+def joint(
+    which: Callable[["VirtualVector"], Joint],
+    rad: float,
+    radps: float = ACCEL_RADPS2,
+    radps2: float = ACCEL_RADPS2,
+) -> Step:
     """Head or lift to an angle."""
+
     def begin(robot, done):
         part = which(robot)
         part.go_to(rad, radps, radps2, done)

@@ -9,17 +9,17 @@ from functools import partial
 from anki_vector.messaging import protocol
 
 from vector_tl.errors import UserError
-from vector_tl.sim.world.body import Battery, Body, Done
-from vector_tl.sim.gateway.certificates import Identity
 from vector_tl.sim.engine.control import Claim, Control
-from vector_tl.sim.render.eye import HIGH_SIZE_WH, SIZE_WH, Eye, View
 from vector_tl.sim.engine.faults import CameraFaults, Fault, LateStream
 from vector_tl.sim.engine.journal import Journal
 from vector_tl.sim.engine.nav_map import NavMap
 from vector_tl.sim.engine.outbox import Outbox
 from vector_tl.sim.engine.routine import Routine, Steps, drive, wait
-from vector_tl.sim.world.scene import Exposure
 from vector_tl.sim.engine.sensors import robot_state
+from vector_tl.sim.gateway.certificates import Identity
+from vector_tl.sim.render.eye import HIGH_SIZE_WH, SIZE_WH, Eye, View
+from vector_tl.sim.world.body import Battery, Body, Done
+from vector_tl.sim.world.scene import Exposure
 from vector_tl.sim.world.world import CLIFF_SENSORS_MM, RANGE_X_MM, World
 
 STALL_POLL_S = 0.02
@@ -32,7 +32,16 @@ EDGE_PAUSE_MS, EDGE_BACK_MM, EDGE_MMPS, EDGE_REACTION_MS = 200, 50.0, 80.0, 600
 class VirtualVector:
     """State that the protocol's answers are made of."""
 
-    def __init__(self, index: int, identity: Identity, world: World, eye: Eye, journal: Journal, truth: Callable[..., dict], lockstep: bool):
+    def __init__(
+        self,
+        index: int,
+        identity: Identity,
+        world: World,
+        eye: Eye,
+        journal: Journal,
+        truth: Callable[..., dict],
+        lockstep: bool,
+    ):
         self.index, self.identity, self.serial = index, identity, identity.serial
         self.world, self.eye, self.journal, self._truth = world, eye, journal, truth
         self.lockstep = lockstep
@@ -51,11 +60,19 @@ class VirtualVector:
         self.volume = 3
         self.image_id = self.sent_image_id = self.last_image_ms = self._last_view_ms = 0
         self.shown: tuple[int, bytes] | None = None  # the newest frame that left it, for a person to look at
-        self.images_elsewhere = 0  # taken in earlier rooms: a room's pictures do not depend on what was before it
-        self.auto_exposure, self.exposure = True, Exposure(30, 1.0)  # the latter counts when the former is off
+        self.images_elsewhere = (
+            0  # taken in earlier rooms: a room's pictures do not depend on what was before it
+        )
+        self.auto_exposure, self.exposure = (
+            True,
+            Exposure(30, 1.0),
+        )  # the latter counts when the former is off
         self.faults: dict[str, Fault] = {}
         self._camera_faults = CameraFaults(index)
-        self._late = {stream: LateStream(world, index, number) for number, stream in enumerate(("camera", "event", "control", "map"))}
+        self._late = {
+            stream: LateStream(world, index, number)
+            for number, stream in enumerate(("camera", "event", "control", "map"))
+        }
         self.unstalled = asyncio.Event()
         self.unstalled.set()
 
@@ -68,7 +85,9 @@ class VirtualVector:
 
     def set_eye_color(self, hue: float, saturation: float) -> None:
         """As a program asks for: both 0 to 1, at full brightness (the SDK's colour wheel: 0 is red, .33 green, .67 blue)."""
-        red_green_blue = colorsys.hsv_to_rgb(*(min(max(value, 0.0), 1.0) if math.isfinite(value) else 0.0 for value in (hue, saturation)), 1.0)
+        red_green_blue = colorsys.hsv_to_rgb(
+            *(min(max(value, 0.0), 1.0) if math.isfinite(value) else 0.0 for value in (hue, saturation)), 1.0
+        )
         self.world.eyes_rgb[self.index] = tuple(value * value for value in red_green_blue)  # linear light
 
     # -- pictures -----------------------------------------------------------------------------------------------------
@@ -79,9 +98,14 @@ class VirtualVector:
         size_wh = HIGH_SIZE_WH if high_resolution else SIZE_WH
         world = self.world
         view = View(
-            room=world.room, vectors=tuple(world.pose(i) for i in range(world.count)), viewer=self.index,
-            motion=world.camera_motion(self.index), seed=(world.seed, self.index, self.image_id - self.images_elsewhere),
-            dt_s=max(world.t_ms - self._last_view_ms, 1) / 1000, size_wh=size_wh, exposure=None if self.auto_exposure else self.exposure,
+            room=world.room,
+            vectors=tuple(world.pose(i) for i in range(world.count)),
+            viewer=self.index,
+            motion=world.camera_motion(self.index),
+            seed=(world.seed, self.index, self.image_id - self.images_elsewhere),
+            dt_s=max(world.t_ms - self._last_view_ms, 1) / 1000,
+            size_wh=size_wh,
+            exposure=None if self.auto_exposure else self.exposure,
         )
         self._last_view_ms = world.t_ms
         return self.image_id, world.t_ms, view, self._truth(self)
@@ -90,8 +114,16 @@ class VirtualVector:
         """Draw a picture and keep the truth about it. Returns image id, time, JPEG."""
         image_id, t_ms, view, truth = job
         shot = await self.eye.shoot(view)
-        boxes = [{"vector": box.vector, "xyxy": list(map(float, box.xyxy)), "visible_px": int(box.visible_px)} for box in shot.boxes]
-        seen = {"image_id": image_id, "size_wh": list(view.size_wh), "boxes": boxes, "background": shot.background}
+        boxes = [
+            {"vector": box.vector, "xyxy": list(map(float, box.xyxy)), "visible_px": int(box.visible_px)}
+            for box in shot.boxes
+        ]
+        seen = {
+            "image_id": image_id,
+            "size_wh": list(view.size_wh),
+            "boxes": boxes,
+            "background": shot.background,
+        }
         self.journal.keep_truth(self.serial, image_id, truth | seen)
         return image_id, t_ms, shot.jpeg
 
@@ -110,9 +142,13 @@ class VirtualVector:
         self._count_down()
         if picture is None:
             return
-        message = protocol.CameraFeedResponse(frame_time_stamp=picture[1], image_id=picture[0], image_encoding=JPEG_COLOR, data=picture[2])
+        message = protocol.CameraFeedResponse(
+            frame_time_stamp=picture[1], image_id=picture[0], image_encoding=JPEG_COLOR, data=picture[2]
+        )
         taken_ms = picture[1] if self.lockstep else None  # there a frame is drawn at the step's end
-        self._late["camera"].send(self.faults.get("camera_latency"), lambda: self._send_frame(message), taken_ms)
+        self._late["camera"].send(
+            self.faults.get("camera_latency"), lambda: self._send_frame(message), taken_ms
+        )
 
     def _send_frame(self, message) -> None:
         self.sent_image_id = message.image_id
@@ -122,7 +158,11 @@ class VirtualVector:
 
     def _count_down(self) -> None:
         """A fault for `count` frames is over after so many."""
-        for fault in [fault for name, fault in self.faults.items() if name.startswith("camera_") and fault.count is not None]:
+        for fault in [
+            fault
+            for name, fault in self.faults.items()
+            if name.startswith("camera_") and fault.count is not None
+        ]:
             if fault.count <= 1:
                 self.end_fault(fault.name)
             else:
@@ -135,7 +175,8 @@ class VirtualVector:
         if "event_stall" in self.faults:
             return
         message = protocol.EventResponse(
-            status=protocol.ResponseStatus(code=protocol.ResponseStatus.OK), event=protocol.Event(**event))
+            status=protocol.ResponseStatus(code=protocol.ResponseStatus.OK), event=protocol.Event(**event)
+        )
         kind = next(iter(event))
         for outbox in [to] if to else [outbox for outbox, wants in self.events.items() if wants(kind)]:
             self._deliver("event", outbox, message)
@@ -178,6 +219,7 @@ class VirtualVector:
 
     def perform(self, steps: Steps, done: Done = lambda how: None, animates: bool = False) -> Routine:
         """Begin a routine; `done` hears how it ended."""
+
         def over(how: str) -> None:
             self.routines.discard(running)
             done(how)
@@ -198,8 +240,13 @@ class VirtualVector:
     @property
     def _reacts(self) -> bool:
         """Whether edges and hands take control from the client: not from one of the highest priority. In lockstep, where a client that steers
-        the wheels could not hear of it at a certain moment, only from those that gave a motion of certain length."""
-        return self.control.holder is not None and not self.control.overrides_reactions and not (self.lockstep and self.steered)
+        the wheels could not hear of it at a certain moment, only from those that gave a motion of certain length.
+        """
+        return (
+            self.control.holder is not None
+            and not self.control.overrides_reactions
+            and not (self.lockstep and self.steered)
+        )
 
     def noticed(self, kind: str, details: dict) -> None:
         """What befell it in the world, and its own reaction to that."""
@@ -275,16 +322,24 @@ class VirtualVector:
             self.world.lift_up(self.index, False)
             self.control.give_back("picked up")
         elif name == "wake_word" and self.control.holder is None:
-            self.send_event(wake_word=protocol.WakeWord(wake_word_end=protocol.WakeWordEnd(intent_heard=False)))
+            self.send_event(
+                wake_word=protocol.WakeWord(wake_word_end=protocol.WakeWordEnd(intent_heard=False))
+            )
 
     def _hear(self, fault: Fault) -> None:
         """The wake word reaches programs without control, a voice command those that have it, as on the robot."""
         if (fault.name == "wake_word") != (self.control.holder is None):
-            self.log("ignored", rpc=fault.name, reason="a client has control" if self.control.holder else "no client has control")
+            self.log(
+                "ignored",
+                rpc=fault.name,
+                reason="a client has control" if self.control.holder else "no client has control",
+            )
         elif fault.name == "wake_word":
             self.send_event(wake_word=protocol.WakeWord(wake_word_begin=protocol.WakeWordBegin()))
         else:
-            self.send_event(user_intent=protocol.UserIntent(intent_id=int(fault.numbers["intent"]), json_data="{}"))
+            self.send_event(
+                user_intent=protocol.UserIntent(intent_id=int(fault.numbers["intent"]), json_data="{}")
+            )
 
     def _put_on_charger(self) -> None:
         why_not = self.world.place({self.index: self.body.charger})
@@ -295,7 +350,12 @@ class VirtualVector:
 
     def abort(self, streams: str) -> None:
         """Break off the open streams of a kind: camera, events, control or streams (all)."""
-        for kind, outboxes in (("camera", self.cameras), ("events", self.events), ("map", self.maps), ("control", [c.outbox for c in self.control.claims])):
+        for kind, outboxes in (
+            ("camera", self.cameras),
+            ("events", self.events),
+            ("map", self.maps),
+            ("control", [c.outbox for c in self.control.claims]),
+        ):
             if streams in (kind, "streams"):
                 for outbox in list(outboxes):
                     outbox.end(aborted=True)
@@ -320,7 +380,9 @@ class VirtualVector:
         first = not self.events
         self.events[outbox] = wants
         self.log("stream", stream="events", state="open")
-        answer = protocol.ConnectionResponse(status=protocol.ResponseStatus(code=protocol.ResponseStatus.OK), is_primary=first)
+        answer = protocol.ConnectionResponse(
+            status=protocol.ResponseStatus(code=protocol.ResponseStatus.OK), is_primary=first
+        )
         self.send_event(to=outbox, connection_response=answer)
         self.send_event(to=outbox, robot_state=self.state())  # at once: in lockstep time may stand still
         return outbox

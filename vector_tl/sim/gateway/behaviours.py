@@ -5,18 +5,24 @@ import math
 
 from anki_vector.messaging import protocol
 
-from vector_tl.sim.engine import animations
-from vector_tl.sim.engine import navigation
-from vector_tl.sim.engine import routine
-from vector_tl.sim.world.body import HEAD_RANGE_RAD, LIFT_RANGE_MM, Done, Joint, lift_angle_rad, or_zero
+from vector_tl.sim.engine import animations, navigation, routine
 from vector_tl.sim.engine.routine import Routine, Steps
 from vector_tl.sim.gateway.streams import OK
+from vector_tl.sim.world.body import HEAD_RANGE_RAD, LIFT_RANGE_MM, Done, Joint, lift_angle_rad, or_zero
 
 _ACTION = protocol.ActionResult
-ACTION = {"reached": _ACTION.ACTION_RESULT_SUCCESS, "cancelled": _ACTION.ACTION_RESULT_CANCELLED_WHILE_RUNNING,
-          "stalled": _ACTION.MOTOR_STOPPED_MAKING_PROGRESS, "not started": _ACTION.NOT_STARTED,
-          "no way": _ACTION.PATH_PLANNING_FAILED_ABORT, "on charger": _ACTION.SHOULDNT_DRIVE_ON_CHARGER}
-COMPLETE, WONT_ACTIVATE = protocol.BehaviorResults.Value("BEHAVIOR_COMPLETE_STATE"), protocol.BehaviorResults.Value("BEHAVIOR_WONT_ACTIVATE_STATE")
+ACTION = {
+    "reached": _ACTION.ACTION_RESULT_SUCCESS,
+    "cancelled": _ACTION.ACTION_RESULT_CANCELLED_WHILE_RUNNING,
+    "stalled": _ACTION.MOTOR_STOPPED_MAKING_PROGRESS,
+    "not started": _ACTION.NOT_STARTED,
+    "no way": _ACTION.PATH_PLANNING_FAILED_ABORT,
+    "on charger": _ACTION.SHOULDNT_DRIVE_ON_CHARGER,
+}
+COMPLETE, WONT_ACTIVATE = (
+    protocol.BehaviorResults.Value("BEHAVIOR_COMPLETE_STATE"),
+    protocol.BehaviorResults.Value("BEHAVIOR_WONT_ACTIVATE_STATE"),
+)
 GO_TO_MMPS, GO_TO_RADPS = 100.0, 2.0
 LOOK_TURNS, LOOK_RADPS, LOOK_PAUSE_MS = 8, 1.5, 300
 LOOK_HEAD_RAD = (0.0, 0.35)
@@ -40,7 +46,12 @@ class Behaviours:
         return True
 
     async def _perform(
-        self, what: str, steps: Steps, tag: int | None = None, animates: bool = False, ended: Done = lambda how: None
+        self,
+        what: str,
+        steps: Steps,
+        tag: int | None = None,
+        animates: bool = False,
+        ended: Done = lambda how: None,
     ) -> str:
         """Let a routine run and wait, in the world's time, until it is over: how it ended. `ended` hears that too, also when nobody waits any more."""
         if not self._in_control(what):
@@ -51,7 +62,9 @@ class Behaviours:
 
         def is_over(how: str) -> None:
             ended(how)
-            self._by_tag = {tag: other for tag, other in self._by_tag.items() if not other.over}  # who cuts a call off may still cancel by its tag
+            self._by_tag = {
+                tag: other for tag, other in self._by_tag.items() if not other.over
+            }  # who cuts a call off may still cancel by its tag
             if not over.done():
                 over.set_result(how)
 
@@ -124,34 +137,66 @@ class Behaviours:
     async def SetHeadAngle(self, request, context):
         low, high = HEAD_RANGE_RAD
         angle = min(max(request.angle_rad, low), high)
-        step = routine.head(angle, _speed(request, self.robot.body.head.angle_rad, angle), request.accel_rad_per_sec2)
-        return await self._act(protocol.SetHeadAngleResponse, request, routine.only(step), angle_rad=request.angle_rad, **_pace(request))
+        step = routine.head(
+            angle, _speed(request, self.robot.body.head.angle_rad, angle), request.accel_rad_per_sec2
+        )
+        return await self._act(
+            protocol.SetHeadAngleResponse,
+            request,
+            routine.only(step),
+            angle_rad=request.angle_rad,
+            **_pace(request),
+        )
 
     async def SetLiftHeight(self, request, context):
         low, high = LIFT_RANGE_MM
         angle = lift_angle_rad(min(max(request.height_mm, low), high))
-        step = routine.lift(angle, _speed(request, self.robot.body.lift.angle_rad, angle), request.accel_rad_per_sec2)
-        return await self._act(protocol.SetLiftHeightResponse, request, routine.only(step), height_mm=request.height_mm, **_pace(request))
+        step = routine.lift(
+            angle, _speed(request, self.robot.body.lift.angle_rad, angle), request.accel_rad_per_sec2
+        )
+        return await self._act(
+            protocol.SetLiftHeightResponse,
+            request,
+            routine.only(step),
+            height_mm=request.height_mm,
+            **_pace(request),
+        )
 
     async def DriveStraight(self, request, context):
         mmps = abs(request.speed_mmps) or GO_TO_MMPS
         steps = self._driven(routine.only(routine.drive(request.dist_mm, mmps)))
-        return await self._act(protocol.DriveStraightResponse, request, steps, dist_mm=request.dist_mm, speed_mmps=mmps)
+        return await self._act(
+            protocol.DriveStraightResponse, request, steps, dist_mm=request.dist_mm, speed_mmps=mmps
+        )
 
     async def TurnInPlace(self, request, context):
-        radps, radps2 = abs(request.speed_rad_per_sec) or GO_TO_RADPS, abs(request.accel_rad_per_sec2) or routine.ACCEL_RADPS2
+        radps, radps2 = (
+            abs(request.speed_rad_per_sec) or GO_TO_RADPS,
+            abs(request.accel_rad_per_sec2) or routine.ACCEL_RADPS2,
+        )
         angle = request.angle_rad
         if request.is_absolute and math.isfinite(angle):
             angle = math.remainder(angle - self.robot.body.odometry[2], math.tau)
         steps = self._driven(routine.only(routine.turn(angle, radps, radps2)))
-        return await self._act(protocol.TurnInPlaceResponse, request, steps, angle_rad=angle, speed_radps=radps, accel_radps2=radps2)
+        return await self._act(
+            protocol.TurnInPlaceResponse,
+            request,
+            steps,
+            angle_rad=angle,
+            speed_radps=radps,
+            accel_radps2=radps2,
+        )
 
     async def GoToPose(self, request, context):
         body = self.robot.body
         x_mm, y_mm, rad = request.x_mm, request.y_mm, request.rad
         mmps = request.motion_prof.speed_mmps or GO_TO_MMPS
         radps = request.motion_prof.point_turn_speed_rad_per_sec or GO_TO_RADPS
-        steps = self._driven(navigation.go_to(lambda: body.odometry, (x_mm, y_mm, rad), list(self.robot.map.objects.values()), mmps, radps))
+        steps = self._driven(
+            navigation.go_to(
+                lambda: body.odometry, (x_mm, y_mm, rad), list(self.robot.map.objects.values()), mmps, radps
+            )
+        )
         numbers = {"x_mm": x_mm, "y_mm": y_mm, "heading_rad": rad, "speed_mmps": mmps, "turn_radps": radps}
         return await self._act(protocol.GoToPoseResponse, request, steps, **numbers)
 
@@ -175,10 +220,14 @@ class Behaviours:
         return protocol.CancelBehaviorResponse(status=OK)
 
     async def DriveOffCharger(self, request, context):
-        return await self._behave(protocol.DriveOffChargerResponse, "DriveOffCharger", navigation.off_charger(self.robot))
+        return await self._behave(
+            protocol.DriveOffChargerResponse, "DriveOffCharger", navigation.off_charger(self.robot)
+        )
 
     async def DriveOnCharger(self, request, context):
-        return await self._behave(protocol.DriveOnChargerResponse, "DriveOnCharger", navigation.on_charger(self.robot))
+        return await self._behave(
+            protocol.DriveOnChargerResponse, "DriveOnCharger", navigation.on_charger(self.robot)
+        )
 
     async def LookAroundInPlace(self, request, context):
         def steps():
@@ -187,7 +236,9 @@ class Behaviours:
                 yield routine.head(LOOK_HEAD_RAD[number % 2], 2.0)
                 yield routine.wait(LOOK_PAUSE_MS)
 
-        return await self._behave(protocol.LookAroundInPlaceResponse, "LookAroundInPlace", self._driven(steps()))
+        return await self._behave(
+            protocol.LookAroundInPlaceResponse, "LookAroundInPlace", self._driven(steps())
+        )
 
     async def SayText(self, request, context):
         self.robot.log("say", text=request.text)
@@ -206,12 +257,25 @@ class Behaviours:
         done = False
         if name in known:
             self.robot.log("animation", name=name, loops=max(request.loops, 1))
-            tracks = {"head": not request.ignore_head_track, "lift": not request.ignore_lift_track, "body": not request.ignore_body_track}
-            done = await self._perform("animation", animations.play(self.robot, name, request.loops, **tracks), animates=True) == "reached"
-        return protocol.PlayAnimationResponse(status=OK, result=COMPLETE if done else WONT_ACTIVATE, animation=protocol.Animation(name=name))
+            tracks = {
+                "head": not request.ignore_head_track,
+                "lift": not request.ignore_lift_track,
+                "body": not request.ignore_body_track,
+            }
+            done = (
+                await self._perform(
+                    "animation", animations.play(self.robot, name, request.loops, **tracks), animates=True
+                )
+                == "reached"
+            )
+        return protocol.PlayAnimationResponse(
+            status=OK, result=COMPLETE if done else WONT_ACTIVATE, animation=protocol.Animation(name=name)
+        )
 
     async def ListAnimations(self, request, context):
-        return protocol.ListAnimationsResponse(status=OK, animation_names=[protocol.Animation(name=name) for name in animations.ANIMATIONS])
+        return protocol.ListAnimationsResponse(
+            status=OK, animation_names=[protocol.Animation(name=name) for name in animations.ANIMATIONS]
+        )
 
     async def ListAnimationTriggers(self, request, context):
         triggers = [protocol.AnimationTrigger(name=name) for name in animations.TRIGGERS]
@@ -238,12 +302,20 @@ class Behaviours:
     async def ExternalAudioStreamPlayback(self, requests, context):
         """Take in the sound, and answer when it has been played: as long after its begin as it lasts."""
         rate_hz, size_bytes, begun_ms = 0, 0, 0
-        failure = protocol.ExternalAudioStreamResponse(audio_stream_playback_failyer=protocol.ExternalAudioStreamPlaybackFailure())
+        failure = protocol.ExternalAudioStreamResponse(
+            audio_stream_playback_failyer=protocol.ExternalAudioStreamPlaybackFailure()
+        )
         async for request in requests:
             kind = request.WhichOneof("audio_request_type")
             if kind == "audio_stream_prepare":
-                rate_hz, size_bytes, begun_ms = request.audio_stream_prepare.audio_frame_rate, 0, self.robot.world.t_ms
-                if not AUDIO_RATES_HZ[0] <= rate_hz <= AUDIO_RATES_HZ[1] or not self._in_control("ExternalAudioStreamPlayback"):
+                rate_hz, size_bytes, begun_ms = (
+                    request.audio_stream_prepare.audio_frame_rate,
+                    0,
+                    self.robot.world.t_ms,
+                )
+                if not AUDIO_RATES_HZ[0] <= rate_hz <= AUDIO_RATES_HZ[1] or not self._in_control(
+                    "ExternalAudioStreamPlayback"
+                ):
                     yield failure
                     return
             elif kind == "audio_stream_chunk":
@@ -256,14 +328,20 @@ class Behaviours:
                 self.robot.log("audio", rate_hz=rate_hz, lasts_ms=round(lasts_ms))
                 left_ms = max(begun_ms + lasts_ms - self.robot.world.t_ms, 0.0)
                 how = await self._perform("audio", routine.only(routine.wait(left_ms)))
-                played = protocol.ExternalAudioStreamResponse(audio_stream_playback_complete=protocol.ExternalAudioStreamPlaybackComplete())
+                played = protocol.ExternalAudioStreamResponse(
+                    audio_stream_playback_complete=protocol.ExternalAudioStreamPlaybackComplete()
+                )
                 yield played if how == "reached" else failure
                 return
 
 
 def _pace(request) -> dict[str, float]:
     """How fast a joint is asked to move, for the log."""
-    return {"speed_radps": request.max_speed_rad_per_sec, "accel_radps2": request.accel_rad_per_sec2, "duration_s": request.duration_sec}
+    return {
+        "speed_radps": request.max_speed_rad_per_sec,
+        "accel_radps2": request.accel_rad_per_sec2,
+        "duration_s": request.duration_sec,
+    }
 
 
 def _speed(request, here_rad: float, there_rad: float) -> float:
@@ -277,4 +355,7 @@ def _mean_rgb(face_data: bytes) -> list[int]:
     """The mean colour (0 to 255) of a picture in RGB 565, high byte first."""
     pixels = [high << 8 | low for high, low in zip(face_data[::2], face_data[1::2], strict=True)]
     channels = ((11, 31), (5, 63), (0, 31))
-    return [round(255 * sum(pixel >> shift & top for pixel in pixels) / top / len(pixels)) for shift, top in channels]
+    return [
+        round(255 * sum(pixel >> shift & top for pixel in pixels) / top / len(pixels))
+        for shift, top in channels
+    ]

@@ -21,6 +21,7 @@ from vector_tl.files import write_atomic
 
 CONNECT_S = 1.0  # to a port of the same computer
 
+
 @dataclass(frozen=True)
 class Identity:
     """A virtual robot's serial, name, token and key pair (PEM)."""
@@ -34,20 +35,33 @@ class Identity:
 
 def make_identity(index: int) -> Identity:
     """Robot number `index`: always the same serial and name, each time a new key and token."""
-    serial, name = f"{0x00E20100 + index:08x}", f"Vector-{'ABCDEFGHJKLMNPQRSTUVWXYZ'[index % 24]}{1 + index}S{1 + index}"
+    serial, name = (
+        f"{0x00E20100 + index:08x}",
+        f"Vector-{'ABCDEFGHJKLMNPQRSTUVWXYZ'[index % 24]}{1 + index}S{1 + index}",
+    )
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = datetime.datetime.now(datetime.UTC)
     certificate = (
-        x509.CertificateBuilder().subject_name(subject).issuer_name(subject).public_key(key.public_key()).serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1)).not_valid_after(now + datetime.timedelta(days=30))
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=30))
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .sign(key, hashes.SHA256())
     )
     return Identity(
-        serial, name, secrets.token_urlsafe(16), certificate.public_bytes(serialization.Encoding.PEM),
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()),
+        serial,
+        name,
+        secrets.token_urlsafe(16),
+        certificate.public_bytes(serialization.Encoding.PEM),
+        key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        ),
     )
 
 
@@ -69,20 +83,28 @@ class SdkHome:
         try:
             self.home.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise UserError(f"{self.home} cannot be the simulator's folder ({error.strerror}); choose another one with --home.") from None
+            raise UserError(
+                f"{self.home} cannot be the simulator's folder ({error.strerror}); choose another one with --home."
+            ) from None
 
     def _refuse_a_real_one(self) -> None:
         own = {Path(place).resolve() for place in (Path.home(), pwd.getpwuid(os.getuid()).pw_dir)}
         if self.home.resolve() in own or self.folder.resolve() in {place / ".anki_vector" for place in own}:
-            raise UserError(f"{self.home} is your own home, whose robot settings the simulator must not touch; choose another folder with --home.")
+            raise UserError(
+                f"{self.home} is your own home, whose robot settings the simulator must not touch; choose another folder with --home."
+            )
         ini = configparser.ConfigParser(strict=False, interpolation=None)
         try:
             ini.read(self.ini)
         except (OSError, UnicodeDecodeError, configparser.Error):
-            raise UserError(f"{self.ini} was not written by the simulator, so it stays as it is; choose another folder with --home.") from None
+            raise UserError(
+                f"{self.ini} was not written by the simulator, so it stays as it is; choose another folder with --home."
+            ) from None
         real = [name for name in ini.sections() if ini.get(name, "ip", fallback="") != "127.0.0.1"]
         if real:
-            raise UserError(f"{self.ini} holds the settings of a robot ({real[0]}), so it stays as it is; choose another folder with --home.")
+            raise UserError(
+                f"{self.ini} holds the settings of a robot ({real[0]}), so it stays as it is; choose another folder with --home."
+            )
 
     def _refuse_a_running_one(self) -> None:
         try:
@@ -90,8 +112,12 @@ class SdkHome:
             pid, port = int(door["pid"]), int(door["port"])
         except (OSError, ValueError, KeyError, TypeError):
             return  # nobody's, or no simulator's
-        if pid != os.getpid() and _alive(pid) and _accepts(port):  # what a killed one left behind is taken over
-            raise UserError(f"A simulator (process {pid}) runs with the home {self.home} already; end it, or choose another folder with --home.")
+        if (
+            pid != os.getpid() and _alive(pid) and _accepts(port)
+        ):  # what a killed one left behind is taken over
+            raise UserError(
+                f"A simulator (process {pid}) runs with the home {self.home} already; end it, or choose another folder with --home."
+            )
 
     def write(self, robots: list[tuple[Identity, int]], truth: dict) -> None:
         """Write certificates, sdk_config.ini (a section per robot) and truth.json (readable by the user alone).
@@ -104,7 +130,13 @@ class SdkHome:
         for robot, port in robots:
             certificate = (self.folder / f"{robot.name}-{robot.serial}.cert").resolve()
             self._write(certificate, robot.certificate)
-            ini[robot.serial] = {"cert": str(certificate), "ip": "127.0.0.1", "name": robot.name, "guid": robot.guid, "port": str(port)}
+            ini[robot.serial] = {
+                "cert": str(certificate),
+                "ip": "127.0.0.1",
+                "name": robot.name,
+                "guid": robot.guid,
+                "port": str(port),
+            }
         self._write(self.ini, _ini_text(ini))
         self._write(self.door, json.dumps(truth) + "\n")
 
@@ -127,7 +159,9 @@ def _expanded(home: Path) -> Path:
     try:
         return home.expanduser()
     except RuntimeError:
-        raise UserError(f"There is no user whose home {home} could be; write the folder of --home in full.") from None
+        raise UserError(
+            f"There is no user whose home {home} could be; write the folder of --home in full."
+        ) from None
 
 
 def _alive(pid: int) -> bool:
@@ -150,4 +184,7 @@ def _accepts(port: int) -> bool:
 
 
 def _ini_text(ini: configparser.ConfigParser) -> str:
-    return "".join(f"[{name}]\n" + "".join(f"{key} = {value}\n" for key, value in ini[name].items()) + "\n" for name in ini.sections())
+    return "".join(
+        f"[{name}]\n" + "".join(f"{key} = {value}\n" for key, value in ini[name].items()) + "\n"
+        for name in ini.sections()
+    )

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import grpc
 
-from vector_tl.sim.gateway.unsupported import UNSUPPORTED
 from vector_tl.sim.engine.virtual import VirtualVector
+from vector_tl.sim.gateway.unsupported import UNSUPPORTED
 
 OPEN_TO_ALL = {"UserAuthentication"}
 NOT_LOGGED = {"DriveWheels"}  # has an entry of its own, with the speeds
@@ -24,7 +24,10 @@ class Gate(grpc.aio.ServerInterceptor):
         if handler is None:
             return None
         rpc = details.method.rsplit("/", 1)[-1]
-        allowed = rpc in OPEN_TO_ALL or dict(details.invocation_metadata).get("authorization") == f"Bearer {self._robot.identity.guid}"
+        allowed = (
+            rpc in OPEN_TO_ALL
+            or dict(details.invocation_metadata).get("authorization") == f"Bearer {self._robot.identity.guid}"
+        )
 
         async def enter(context) -> None:
             if not allowed:
@@ -33,11 +36,15 @@ class Gate(grpc.aio.ServerInterceptor):
             await self._robot.unstalled.wait()
             late = self._robot.faults.get("rpc_latency")
             if late:
-                await asyncio.sleep((late.numbers["latency_ms"] + random.random() * late.numbers["jitter_ms"]) / 1000)
+                await asyncio.sleep(
+                    (late.numbers["latency_ms"] + random.random() * late.numbers["jitter_ms"]) / 1000
+                )
             self._sync()
             if rpc in UNSUPPORTED:
                 self._robot.log("unimplemented", rpc=rpc)
-                await context.abort(grpc.StatusCode.UNIMPLEMENTED, f"{rpc} is not simulated: {UNSUPPORTED[rpc]}")
+                await context.abort(
+                    grpc.StatusCode.UNIMPLEMENTED, f"{rpc} is not simulated: {UNSUPPORTED[rpc]}"
+                )
             if rpc not in NOT_LOGGED:
                 self._robot.log("call", rpc=rpc)
 
@@ -73,7 +80,12 @@ def _wrapped(handler, enter):
 class _Handler(grpc.RpcMethodHandler):
     def __init__(self, like, behaviour):
         self.request_streaming, self.response_streaming = like.request_streaming, like.response_streaming
-        self.request_deserializer, self.response_serializer = like.request_deserializer, like.response_serializer
-        kind = ("stream_" if self.request_streaming else "unary_") + ("stream" if self.response_streaming else "unary")
+        self.request_deserializer, self.response_serializer = (
+            like.request_deserializer,
+            like.response_serializer,
+        )
+        kind = ("stream_" if self.request_streaming else "unary_") + (
+            "stream" if self.response_streaming else "unary"
+        )
         self.unary_unary = self.unary_stream = self.stream_unary = self.stream_stream = None
         setattr(self, kind, behaviour)

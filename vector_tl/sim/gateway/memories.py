@@ -6,9 +6,9 @@ import math
 from anki_vector.messaging import protocol
 from PIL import Image
 
-from vector_tl.sim.world import footprint as fp
 from vector_tl.sim.engine.outbox import Outbox
 from vector_tl.sim.gateway.streams import OK, until_ended
+from vector_tl.sim.world import footprint as fp
 
 THUMBNAIL_WH = (320, 180)
 MOST_MAPS_PER_S = 10.0
@@ -22,7 +22,10 @@ class Memories:
     # -- photos -------------------------------------------------------------------------------------------------------
 
     async def PhotosInfo(self, request, context):
-        infos = [protocol.PhotoInfo(photo_id=number, timestamp_utc=utc_s) for number, (utc_s, _) in self.robot.photos.items()]
+        infos = [
+            protocol.PhotoInfo(photo_id=number, timestamp_utc=utc_s)
+            for number, (utc_s, _) in self.robot.photos.items()
+        ]
         return protocol.PhotosInfoResponse(status=OK, photo_infos=infos)
 
     async def Photo(self, request, context):
@@ -38,7 +41,9 @@ class Memories:
         return protocol.ThumbnailResponse(status=OK, success=True, image=small.getvalue())
 
     async def DeletePhoto(self, request, context):
-        return protocol.DeletePhotoResponse(status=OK, success=self.robot.photos.pop(request.photo_id, None) is not None)
+        return protocol.DeletePhotoResponse(
+            status=OK, success=self.robot.photos.pop(request.photo_id, None) is not None
+        )
 
     # -- cubes --------------------------------------------------------------------------------------------------------
 

@@ -5,12 +5,12 @@ import math
 
 from anki_vector.messaging import external_interface_pb2_grpc, protocol
 
-from vector_tl.sim.gateway.behaviours import Behaviours
-from vector_tl.sim.world.body import EMPTY_VOLTS, LOW_VOLTS
-from vector_tl.sim.gateway.memories import Memories
-from vector_tl.sim.world.scene import Exposure
-from vector_tl.sim.gateway.streams import OK, until_ended
 from vector_tl.sim.engine.virtual import JPEG_COLOR, VirtualVector
+from vector_tl.sim.gateway.behaviours import Behaviours
+from vector_tl.sim.gateway.memories import Memories
+from vector_tl.sim.gateway.streams import OK, until_ended
+from vector_tl.sim.world.body import EMPTY_VOLTS, LOW_VOLTS
+from vector_tl.sim.world.scene import Exposure
 
 EXPOSURE_MS, GAIN = (1, 67), (0.1, 4.0)  # that can be set by hand
 
@@ -25,14 +25,19 @@ class VectorServicer(Behaviours, Memories, external_interface_pb2_grpc.ExternalI
     # -- connecting ---------------------------------------------------------------------------------------------------
 
     async def ProtocolVersion(self, request, context):
-        return protocol.ProtocolVersionResponse(result=protocol.ProtocolVersionResponse.SUCCESS, host_version=5)
+        return protocol.ProtocolVersionResponse(
+            result=protocol.ProtocolVersionResponse.SUCCESS, host_version=5
+        )
 
     async def SDKInitialization(self, request, context):
         return protocol.SDKInitializationResponse(status=OK)
 
     async def UserAuthentication(self, request, context):
         return protocol.UserAuthenticationResponse(
-            status=OK, code=protocol.UserAuthenticationResponse.AUTHORIZED, client_token_guid=self.robot.identity.guid.encode())
+            status=OK,
+            code=protocol.UserAuthenticationResponse.AUTHORIZED,
+            client_token_guid=self.robot.identity.guid.encode(),
+        )
 
     async def BehaviorControl(self, requests, context):
         claim = self.robot.open_control()
@@ -45,7 +50,9 @@ class VectorServicer(Behaviours, Memories, external_interface_pb2_grpc.ExternalI
                     self.robot.control.release(claim)
 
         listener = asyncio.create_task(listen())
-        listener.add_done_callback(lambda task: claim.outbox.end(aborted=False))  # the client has closed its side
+        listener.add_done_callback(
+            lambda task: claim.outbox.end(aborted=False)
+        )  # the client has closed its side
         try:
             async for answer in until_ended(claim.outbox, context):
                 yield answer
@@ -81,19 +88,34 @@ class VectorServicer(Behaviours, Memories, external_interface_pb2_grpc.ExternalI
         volts = EMPTY_VOLTS if empty else battery.volts
         level = "LOW" if volts < LOW_VOLTS else "FULL" if battery.full else "NOMINAL"
         return protocol.BatteryStateResponse(
-            status=OK, battery_level=protocol.BatteryLevel.Value("BATTERY_LEVEL_" + level), battery_volts=volts,
-            is_charging=robot.body.on_charger and not battery.full, is_on_charger_platform=robot.body.on_charger,
-            suggested_charger_sec=600.0 if empty else battery.charger_s)
+            status=OK,
+            battery_level=protocol.BatteryLevel.Value("BATTERY_LEVEL_" + level),
+            battery_volts=volts,
+            is_charging=robot.body.on_charger and not battery.full,
+            is_on_charger_platform=robot.body.on_charger,
+            suggested_charger_sec=600.0 if empty else battery.charger_s,
+        )
 
     async def VersionState(self, request, context):
-        return protocol.VersionStateResponse(status=OK, os_version="2.0.1.6076ep-simulated", engine_build_id="vector_tl")
+        return protocol.VersionStateResponse(
+            status=OK, os_version="2.0.1.6076ep-simulated", engine_build_id="vector_tl"
+        )
 
     # -- camera -------------------------------------------------------------------------------------------------------
 
     async def GetCameraConfig(self, request, context):
         return protocol.CameraConfigResponse(
-            focal_length_x=353.0, focal_length_y=353.0, center_x=320.0, center_y=180.0, fov_x=90.0, fov_y=50.0,
-            min_camera_exposure_time_ms=EXPOSURE_MS[0], max_camera_exposure_time_ms=EXPOSURE_MS[1], min_camera_gain=GAIN[0], max_camera_gain=GAIN[1])
+            focal_length_x=353.0,
+            focal_length_y=353.0,
+            center_x=320.0,
+            center_y=180.0,
+            fov_x=90.0,
+            fov_y=50.0,
+            min_camera_exposure_time_ms=EXPOSURE_MS[0],
+            max_camera_exposure_time_ms=EXPOSURE_MS[1],
+            min_camera_gain=GAIN[0],
+            max_camera_gain=GAIN[1],
+        )
 
     async def CameraFeed(self, request, context):
         outbox = self.robot.open_camera()
@@ -107,24 +129,40 @@ class VectorServicer(Behaviours, Memories, external_interface_pb2_grpc.ExternalI
         return protocol.IsImageStreamingEnabledResponse(is_image_streaming_enabled=self.robot.streaming)
 
     async def EnableImageStreaming(self, request, context):
-        self.robot.streaming, self.robot.high_resolution = request.enable, request.enable and request.enable_high_resolution
+        self.robot.streaming, self.robot.high_resolution = (
+            request.enable,
+            request.enable and request.enable_high_resolution,
+        )
         return protocol.EnableImageStreamingResponse(status=OK)
 
     async def CaptureSingleImage(self, request, context):
         image_id, t_ms, jpeg = await self.robot.shoot_single(request.enable_high_resolution)
-        return protocol.CaptureSingleImageResponse(status=OK, frame_time_stamp=t_ms, image_id=image_id, image_encoding=JPEG_COLOR, data=jpeg)
+        return protocol.CaptureSingleImageResponse(
+            status=OK, frame_time_stamp=t_ms, image_id=image_id, image_encoding=JPEG_COLOR, data=jpeg
+        )
 
     async def SetCameraSettings(self, request, context):
         robot = self.robot
         robot.auto_exposure = request.enable_auto_exposure
         if not robot.auto_exposure:
             gain = request.gain if math.isfinite(request.gain) else 1.0
-            robot.exposure = Exposure(min(max(request.exposure_ms, EXPOSURE_MS[0]), EXPOSURE_MS[1]), min(max(gain, GAIN[0]), GAIN[1]))
+            robot.exposure = Exposure(
+                min(max(request.exposure_ms, EXPOSURE_MS[0]), EXPOSURE_MS[1]),
+                min(max(gain, GAIN[0]), GAIN[1]),
+            )
         told = {"exposure_ms": robot.exposure.shutter_ms, "gain": robot.exposure.gain}
         robot.log("camera_settings", auto_exposure=robot.auto_exposure, **told)
-        robot.send_event(camera_settings_update=protocol.CameraSettingsUpdate(auto_exposure_enabled=robot.auto_exposure, **told))
+        robot.send_event(
+            camera_settings_update=protocol.CameraSettingsUpdate(
+                auto_exposure_enabled=robot.auto_exposure, **told
+            )
+        )
         return protocol.SetCameraSettingsResponse(status=OK)
 
 
 _BASE = external_interface_pb2_grpc.ExternalInterfaceServicer
-ANSWERED = frozenset(name for name in vars(_BASE) if name[0].isupper() and getattr(VectorServicer, name) is not getattr(_BASE, name))
+ANSWERED = frozenset(
+    name
+    for name in vars(_BASE)
+    if name[0].isupper() and getattr(VectorServicer, name) is not getattr(_BASE, name)
+)

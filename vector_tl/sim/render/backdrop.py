@@ -24,8 +24,8 @@ from vector_tl.sim.render.camera import out_of_focus
 from vector_tl.sim.render.decor import Decor
 from vector_tl.sim.render.lens import Lens, Sensor, SensorLook, boxes_from_ids, encode
 from vector_tl.sim.render.renderer import OWN_BODY, Renderer
-from vector_tl.sim.world.scene import CameraMotion, Exposure, Room, Shot, VectorPose
 from vector_tl.sim.render.shapes import Material, join, quad
+from vector_tl.sim.world.scene import CameraMotion, Exposure, Room, Shot, VectorPose
 
 log = logging.getLogger(__name__)
 OWN_SIZES_WH = {(640, 360), (1280, 720)}  # of the robot's own pictures
@@ -42,16 +42,24 @@ def photographs(folder: Path) -> list[Path]:
     Raises:
         UserError: there are none.
     """
-    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES) if folder.is_dir() else []
+    found = (
+        sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+        if folder.is_dir()
+        else []
+    )
     if not found:
-        raise UserError(f"--backgrounds {folder} has no pictures ({', '.join(SUFFIXES)}); take some with vector-tl capture --negatives.")
+        raise UserError(
+            f"--backgrounds {folder} has no pictures ({', '.join(SUFFIXES)}); take some with vector-tl capture --negatives."
+        )
     return found
 
 
 def head_angle_rad(photograph: Path) -> float:
     """The head's angle when a robot captured the picture, up positive; 0, a level head, for what no session's file tells of."""
     try:
-        about = json.loads((photograph.parent.parent.parent / "sessions" / f"{photograph.parent.name}.json").read_text())
+        about = json.loads(
+            (photograph.parent.parent.parent / "sessions" / f"{photograph.parent.name}.json").read_text()
+        )
         return float(next(shot["head_rad"] for shot in about["shots"] if shot["name"] == photograph.stem))
     except (OSError, ValueError, KeyError, TypeError, StopIteration):
         return 0.0
@@ -65,7 +73,9 @@ class Plate:
         self.own = (width, height) in OWN_SIZES_WH
         scale = max(size_wh[0] / width, size_wh[1] / height)
         filled_wh = math.ceil(width * scale), math.ceil(height * scale)
-        resized = cv2.resize(picture_rgb, filled_wh, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+        resized = cv2.resize(
+            picture_rgb, filled_wh, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        )
         left, top = (resized.shape[1] - size_wh[0]) // 2, (resized.shape[0] - size_wh[1]) // 2
         self.picture = resized[top : top + size_wh[1], left : left + size_wh[0]]
         self.light = np.square(self.picture.astype(np.float32) / 255)
@@ -84,16 +94,17 @@ class Plate:
         luma = upper.mean(axis=2)
         bright = luma >= np.quantile(luma, 0.9)
         across = np.broadcast_to(np.linspace(-1, 1, luma.shape[1]), luma.shape)
-        return float(across[bright].mean()), np.clip(upper[bright].mean(axis=0) - upper.reshape(-1, 3).mean(axis=0), 0, None)
+        return float(across[bright].mean()), np.clip(
+            upper[bright].mean(axis=0) - upper.reshape(-1, 3).mean(axis=0), 0, None
+        )
 
 
 class BackdropCamera:
     """The cameras of all robots in front of photographs; the room's seed chooses which. It owns an OpenGL context: make and use it in one thread."""
 
     def __init__(self, folder: Path, size_wh: tuple[int, int] = (640, 360)):
-        """
-        Raises:
-            UserError: no picture in `folder`.
+        """Raises:
+        UserError: no picture in `folder`.
         """
         self.size_wh = size_wh
         self._photographs = photographs(folder)
@@ -116,7 +127,11 @@ class BackdropCamera:
             picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
             if picture is not None and min(picture.shape[:2]) >= LEAST_PX:
                 break
-            log.warning("%s is left out: %s", path, "it cannot be read" if picture is None else f"a side has less than {LEAST_PX} pixels")
+            log.warning(
+                "%s is left out: %s",
+                path,
+                "it cannot be read" if picture is None else f"a side has less than {LEAST_PX} pixels",
+            )
             self._photographs.remove(path)
         self.name, self._plate = path.name, Plate(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), self.size_wh)
         self._head_rad = head_angle_rad(path)
@@ -133,35 +148,50 @@ class BackdropCamera:
     ) -> Shot:
         """The photograph with all Vectors but `vectors[viewer]` in it, and their exact boxes. The robot's own pictures are exposed already."""
         self._turn_lamp(vectors[viewer].heading_rad)
-        vectors = tuple(replace(pose, head_angle_rad=self._head_rad) if index == viewer else pose for index, pose in enumerate(vectors))
+        vectors = tuple(
+            replace(pose, head_angle_rad=self._head_rad) if index == viewer else pose
+            for index, pose in enumerate(vectors)
+        )
         drawn, ids = self._lens.warp(*self._renderer.render(vectors, viewer))
         bare, _ = self._lens.warp(*self._renderer.render((vectors[viewer],), 0))
         names = tuple(OWN_BODY if index == viewer else index + 1 for index in range(len(vectors)))
         boxes = boxes_from_ids(ids, names, OWN_BODY)
         ratio = np.clip((drawn + 0.004) / (bare + 0.004), *SHADOW_RATIO)
-        behind = self._plate.light * cv2.GaussianBlur(np.where((ids == 0)[..., None], ratio, 1.0).astype(np.float32), (0, 0), 1.0)
+        behind = self._plate.light * cv2.GaussianBlur(
+            np.where((ids == 0)[..., None], ratio, 1.0).astype(np.float32), (0, 0), 1.0
+        )
         own_body = ids == OWN_BODY
         cover = cv2.GaussianBlur(((ids > 0) & ~own_body).astype(np.float32), (0, 0), SOFT_PX)[..., None]
         light = cover * drawn + (1 - cover) * behind
         if self._plate.own:  # its own body is in its own pictures already
-            levels = 255 * np.sqrt(np.clip(light, 0, 1)) + rng.normal(0, self._plate.noise, light.shape) * cover
+            levels = (
+                255 * np.sqrt(np.clip(light, 0, 1)) + rng.normal(0, self._plate.noise, light.shape) * cover
+            )
             return Shot(encode(np.clip(levels, 0, 255).astype(np.uint8), 80), boxes, self.name)
         near = own_body[..., None].astype(np.float32)
-        light = light * (1 - out_of_focus(near, self.size_wh[0])) + out_of_focus(drawn * near, self.size_wh[0])
+        light = light * (1 - out_of_focus(near, self.size_wh[0])) + out_of_focus(
+            drawn * near, self.size_wh[0]
+        )
         sensor = self._sensor(viewer)
-        rgb = sensor.expose(light, dt_s, (0.0, 0.0), rng, exposure)  # a photograph stands still: so do the Vectors in it
+        rgb = sensor.expose(
+            light, dt_s, (0.0, 0.0), rng, exposure
+        )  # a photograph stands still: so do the Vectors in it
         return Shot(encode(rgb, sensor.look.quality), boxes, self.name)
 
     def _turn_lamp(self, heading_rad: float) -> None:
         """The photograph is what lies before the viewer, so its light comes from where the viewer looks."""
         across, _ = self._plate.lamp()
         azimuth, height = heading_rad - across * math.radians(45), math.radians(45)
-        self._renderer.light_from((math.cos(azimuth) * math.cos(height), math.sin(azimuth) * math.cos(height), math.sin(height)))
+        self._renderer.light_from(
+            (math.cos(azimuth) * math.cos(height), math.sin(azimuth) * math.cos(height), math.sin(height))
+        )
 
     def _sensor(self, viewer: int) -> Sensor:
         if viewer not in self._sensors:
             look = SensorLook.draw(np.random.default_rng([self._room.seed, 3, viewer]))
-            self._sensors[viewer] = Sensor(replace(look, saturation=1.0), self.size_wh)  # its colours are a camera's already
+            self._sensors[viewer] = Sensor(
+                replace(look, saturation=1.0), self.size_wh
+            )  # its colours are a camera's already
         return self._sensors[viewer]
 
     def close(self) -> None:
@@ -177,12 +207,17 @@ def surround(room: Room, plate: Plate) -> Decor:
     glow = Material((1.0, 1.0, 1.0), 1.0, 0.0, emission=1.0, layer=0)
     half = ROOM_MM
     corners = [(-half, -half), (half, -half), (half, half), (-half, half)]
-    walls = [quad((*a, 0), (b[0] - a[0], b[1] - a[1], 0), (0, 0, HIGH_MM), glow) for a, b in zip(corners, corners[1:] + corners[:1], strict=True)]
+    walls = [
+        quad((*a, 0), (b[0] - a[0], b[1] - a[1], 0), (0, 0, HIGH_MM), glow)
+        for a, b in zip(corners, corners[1:] + corners[:1], strict=True)
+    ]
     mean = plate.light.reshape(-1, 3).mean(axis=0)
     ceiling = Material(tuple(np.clip(mean, 0.02, 1)), 1.0, 0.0, emission=1.0)
     walls.append(quad((-half, -half, HIGH_MM), (2 * half, 0, 0), (0, 2 * half, 0), ceiling))
     gloss = float(rng.choice([0.0, rng.uniform(0.15, 0.7)]))
-    floor = Material(tuple(np.clip(plate.floor_color(), 0.02, 0.9)), float(np.clip(1 - gloss, 0.1, 1.0)), 0.04)
+    floor = Material(
+        tuple(np.clip(plate.floor_color(), 0.02, 0.9)), float(np.clip(1 - gloss, 0.1, 1.0)), 0.04
+    )
     _, lamp = plate.lamp()
     return Decor(
         ground=quad((-half, -half, 0), (2 * half, 0, 0), (0, 2 * half, 0), floor),

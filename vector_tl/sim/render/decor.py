@@ -10,9 +10,9 @@ import numpy as np
 from vector_tl.sim.render import textures
 from vector_tl.sim.render.furniture import furnish_around
 from vector_tl.sim.render.mesh import EYE_SHAPES
-from vector_tl.sim.world.scene import Obstacle, Room
 from vector_tl.sim.render.shapes import Material, box, grid, join, lathe, moved, quad, tube
 from vector_tl.sim.render.things import KINDS, finish, leaning_sheet, thing
+from vector_tl.sim.world.scene import Obstacle, Room
 
 ROUGHNESS, EMISSION = 11, 13  # columns of a vertex row
 GRID_MM = 20.0  # of the ground's grid: a thing's contact shadow is some of these wide
@@ -44,7 +44,9 @@ class _Shelf:
         if self.photos and self.rng.random() < 0.35:
             picture = cv2.imread(str(self.photos[self.rng.integers(len(self.photos))]))
             if picture is not None:
-                linear_root = np.power(cv2.resize(picture, (textures.SIZE,) * 2)[..., ::-1] / 255.0, 1.1)  # sRGB to the square root of light
+                linear_root = np.power(
+                    cv2.resize(picture, (textures.SIZE,) * 2)[..., ::-1] / 255.0, 1.1
+                )  # sRGB to the square root of light
                 self.layers.append((linear_root * 255).astype(np.uint8))
                 return len(self.layers) - 1
         draw = choices[self.rng.integers(len(choices))]
@@ -64,22 +66,36 @@ def furnish(room: Room, photos: list[Path] | None = None, without: tuple[str, ..
     lamp_color = np.array([1 + warm, 1.0, 1 - warm]) * rng.choice([0.0, rng.uniform(0.3, 2.5)], p=[0.2, 0.8])
     azimuth, height = rng.uniform(-math.pi, math.pi), math.radians(rng.uniform(25, 80))
     parts = _walls(room, rng, shelf, backlit, layers)
-    parts += [_plain_box(o) for o in room.obstacles] if "distractors" in without else _clutter(room, rng, layers) + _litter(room, rng, layers)
+    parts += (
+        [_plain_box(o) for o in room.obstacles]
+        if "distractors" in without
+        else _clutter(room, rng, layers) + _litter(room, rng, layers)
+    )
     decor = Decor(
         ground=ground,
         surroundings=join(parts),
         textures=shelf.layers,
-        to_lamp=(math.cos(azimuth) * math.cos(height), math.sin(azimuth) * math.cos(height), math.sin(height)),
+        to_lamp=(
+            math.cos(azimuth) * math.cos(height),
+            math.sin(azimuth) * math.cos(height),
+            math.sin(height),
+        ),
         lamp_color=tuple(lamp_color),
         ambient_color=tuple(rng.uniform(0.08, 0.6) * np.array([1 - warm / 2, 1.0, 1 + warm / 2])),
         ground_gloss=gloss,
-        paint=(float(rng.choice([rng.uniform(0.5, 1.2), rng.uniform(1.0, 2.0)])), rng.uniform(0.8, 1.5), float(rng.uniform(0.5, 3.0))),
+        paint=(
+            float(rng.choice([rng.uniform(0.5, 1.2), rng.uniform(1.0, 2.0)])),
+            rng.uniform(0.8, 1.5),
+            float(rng.uniform(0.5, 3.0)),
+        ),
         eye_tint=_eye_tint(rng),
         eye_shape=str(rng.choice(list(EYE_SHAPES), p=(0.55, 0.2, 0.15, 0.1))),
     )
     if "light" in without:
         decor.surroundings[:, EMISSION] = 0.0
-        decor = replace(decor, to_lamp=(0.3, 0.2, 0.93), lamp_color=(1.0, 1.0, 1.0), ambient_color=(0.4, 0.4, 0.4))
+        decor = replace(
+            decor, to_lamp=(0.3, 0.2, 0.93), lamp_color=(1.0, 1.0, 1.0), ambient_color=(0.4, 0.4, 0.4)
+        )
     if "mirrors" in without:
         decor.ground[:, ROUGHNESS] = 1.0
         decor = replace(decor, ground_gloss=0.0)
@@ -101,17 +117,26 @@ def _litter(room: Room, rng: np.random.Generator, layers: list[int]) -> list[np.
             radius, thick = rng.uniform(10, 60), rng.uniform(0.5, 3.0)
             rows = lathe(np.array([[radius, 0], [radius, thick], [0, thick]]), finish(rng, layers))
         elif kind < 0.8:
-            rows = tube(np.linspace((-70, 0, 3.5), (70, 0, 3.5), 3), rng.uniform(2.5, 4.0), finish(rng, []), 6)
+            rows = tube(
+                np.linspace((-70, 0, 3.5), (70, 0, 3.5), 3), rng.uniform(2.5, 4.0), finish(rng, []), 6
+            )
         else:
             at = np.linspace(-1, 1, 24)
             bend = rng.uniform(30, 150) * np.sin(at * rng.uniform(1, 5) + rng.uniform(0, 6))
-            rows = tube(np.column_stack([at * rng.uniform(100, 500), bend, np.full(24, 2.0)]), rng.uniform(1.2, 2.5), finish(rng, []), 5)
+            rows = tube(
+                np.column_stack([at * rng.uniform(100, 500), bend, np.full(24, 2.0)]),
+                rng.uniform(1.2, 2.5),
+                finish(rng, []),
+                5,
+            )
         parts.append(moved(rows, (x_mm, y_mm, 0), heading))
     return parts
 
 
 def _plain_box(obstacle: Obstacle) -> np.ndarray:
-    rows = box((obstacle.half_x_mm, obstacle.half_y_mm, obstacle.height_mm), Material((0.4, 0.35, 0.3), 0.8, 0.04))
+    rows = box(
+        (obstacle.half_x_mm, obstacle.half_y_mm, obstacle.height_mm), Material((0.4, 0.35, 0.3), 0.8, 0.04)
+    )
     return moved(rows, (obstacle.x_mm, obstacle.y_mm, 0), obstacle.heading_rad)
 
 
@@ -150,7 +175,9 @@ def shaded_ground(room: Room, material: Material, pattern_mm: float) -> np.ndarr
     return rows
 
 
-def _walls(room: Room, rng: np.random.Generator, shelf: _Shelf, backlit: bool, layers: list[int]) -> list[np.ndarray]:
+def _walls(
+    room: Room, rng: np.random.Generator, shelf: _Shelf, backlit: bool, layers: list[int]
+) -> list[np.ndarray]:
     """Four walls with hangings and windows, a ceiling, furniture, and around the ground that is driven on the room's floor."""
     floor = 0.0 if room.surface == "floor" else -720.0
     away = rng.uniform(200, 1200) if room.surface == "floor" else rng.uniform(600, 2500)
@@ -159,7 +186,15 @@ def _walls(room: Room, rng: np.random.Generator, shelf: _Shelf, backlit: bool, l
     parts = [quad((-hx, -hy, top), (2 * hx, 0, 0), (0, 2 * hy, 0), Material((0.8, 0.8, 0.8), 0.9, 0.02))]
     parts += furnish_around(room, floor, (hx, hy), rng, layers)
     if room.surface == "floor":
-        parts.append(quad((-hx, -hy, -1.5), (2 * hx, 0, 0), (0, 2 * hy, 0), Material((0.6, 0.6, 0.6), 0.9, 0.03, layer=shelf.add(textures.FLOORS)), (4, 4)))
+        parts.append(
+            quad(
+                (-hx, -hy, -1.5),
+                (2 * hx, 0, 0),
+                (0, 2 * hy, 0),
+                Material((0.6, 0.6, 0.6), 0.9, 0.03, layer=shelf.add(textures.FLOORS)),
+                (4, 4),
+            )
+        )
     else:
         below = Material((0.7, 0.7, 0.7), rng.uniform(0.3, 1), 0.04, layer=shelf.add(textures.FLOORS))
         parts.append(quad((-hx, -hy, floor), (2 * hx, 0, 0), (0, 2 * hy, 0), below, (4, 4)))
@@ -170,7 +205,11 @@ def _walls(room: Room, rng: np.random.Generator, shelf: _Shelf, backlit: bool, l
     outdoors = shelf.add((textures.outdoors,))
     for side in range(4):
         a, b = np.array([*corners[side], floor]), np.array([*corners[(side + 1) % 4], floor])
-        along, up, inward = b - a, np.array([0, 0, top - floor]), np.array([a[1] - b[1], b[0] - a[0], 0]) / np.linalg.norm(b - a)
+        along, up, inward = (
+            b - a,
+            np.array([0, 0, top - floor]),
+            np.array([a[1] - b[1], b[0] - a[0], 0]) / np.linalg.norm(b - a),
+        )
         length = float(np.linalg.norm(along))
         glow = rng.uniform(2.0, 20.0) if backlit and side in sides and rng.random() < 0.7 else 0.0
         lit = Material(wall.color, wall.roughness, wall.reflectance, glow, wall.layer)
@@ -183,16 +222,45 @@ def _walls(room: Room, rng: np.random.Generator, shelf: _Shelf, backlit: bool, l
                 low = 0.0
             width = min(width, length - x)
             if side in sides and rng.random() < 0.5:
-                panel = Material((1, 1, 1), 0.2, 0.04, rng.uniform(3.0, 25.0) if backlit else rng.uniform(1.5, 5.0), outdoors)
+                panel = Material(
+                    (1, 1, 1),
+                    0.2,
+                    0.04,
+                    rng.uniform(3.0, 25.0) if backlit else rng.uniform(1.5, 5.0),
+                    outdoors,
+                )
             else:
-                panel = Material(tuple(rng.uniform(0.3, 1.0, 1).repeat(3)), rng.uniform(0.3, 1), 0.04, layer=int(rng.choice(hangings)))
+                panel = Material(
+                    tuple(rng.uniform(0.3, 1.0, 1).repeat(3)),
+                    rng.uniform(0.3, 1),
+                    0.04,
+                    layer=int(rng.choice(hangings)),
+                )
             origin = a + along / length * x + inward * rng.uniform(5, 40) + (0, 0, low)
             if rng.random() < 0.75:
-                parts.append(quad(origin, along / length * width, (0, 0, min(tall, top - floor - low)), panel, (max(1, round(width / 600)), 1)))
+                parts.append(
+                    quad(
+                        origin,
+                        along / length * width,
+                        (0, 0, min(tall, top - floor - low)),
+                        panel,
+                        (max(1, round(width / 600)), 1),
+                    )
+                )
             x += width * rng.uniform(1.0, 1.8)
     for _ in range(rng.integers(0, 3)):  # lamps in the ceiling
-        center, half = np.array([rng.uniform(-hx, hx) * 0.7, rng.uniform(-hy, hy) * 0.7, top - 10]), rng.uniform(60, 350)
-        parts.append(quad(center - (half, half, 0), (2 * half, 0, 0), (0, 2 * half, 0), Material((1, 0.95, 0.85), 0.5, 0.0, rng.uniform(4, 20))))
+        center, half = (
+            np.array([rng.uniform(-hx, hx) * 0.7, rng.uniform(-hy, hy) * 0.7, top - 10]),
+            rng.uniform(60, 350),
+        )
+        parts.append(
+            quad(
+                center - (half, half, 0),
+                (2 * half, 0, 0),
+                (0, 2 * half, 0),
+                Material((1, 0.95, 0.85), 0.5, 0.0, rng.uniform(4, 20)),
+            )
+        )
     return parts
 
 
@@ -204,19 +272,30 @@ def _table_edge(room: Room, rng: np.random.Generator) -> list[np.ndarray]:
     line = rng.random() < 0.4
     kerb = rng.uniform(6, 40) if rng.random() < 0.4 else 0.0
     pale = Material(tuple(rng.uniform(0.5, 0.9, 1).repeat(3)), 0.5, 0.04)
-    for (x, y), (u, v) in zip(((-hx, -hy), (hx, -hy), (hx, hy), (-hx, hy)), ((2 * hx, 0), (0, 2 * hy), (-2 * hx, 0), (0, -2 * hy)), strict=True):
+    for (x, y), (u, v) in zip(
+        ((-hx, -hy), (hx, -hy), (hx, hy), (-hx, hy)),
+        ((2 * hx, 0), (0, 2 * hy), (-2 * hx, 0), (0, -2 * hy)),
+        strict=True,
+    ):
         parts.append(quad((x, y, -30), (u, v, 0), (0, 0, 30 + kerb), material))
         inward = np.array([-v, u, 0]) / math.hypot(u, v)
         if line:
             border = rng.uniform(40, 90)
-            parts.append(quad(np.array([x, y, 0.4]) + inward * border, (u, v, 0), inward * rng.uniform(3, 9), pale))
+            parts.append(
+                quad(np.array([x, y, 0.4]) + inward * border, (u, v, 0), inward * rng.uniform(3, 9), pale)
+            )
     return parts
 
 
 def _clutter(room: Room, rng: np.random.Generator, layers: list[int]) -> list[np.ndarray]:
     """The obstacles themselves, and behind a table's edge things on chairs and sideboards at the level of the eye."""
     parts = [
-        moved(thing(o.kind, o.half_x_mm, o.half_y_mm, o.height_mm, rng, layers), (o.x_mm, o.y_mm, 0), o.heading_rad) for o in room.obstacles
+        moved(
+            thing(o.kind, o.half_x_mm, o.half_y_mm, o.height_mm, rng, layers),
+            (o.x_mm, o.y_mm, 0),
+            o.heading_rad,
+        )
+        for o in room.obstacles
     ]
     if room.surface == "table":
         for _ in range(rng.integers(0, 9)):
@@ -225,8 +304,21 @@ def _clutter(room: Room, rng: np.random.Generator, layers: list[int]) -> list[np
             half, grow = rng.uniform(*widths), rng.uniform(1, 2.5)
             angle = rng.uniform(-math.pi, math.pi)
             reach = math.hypot(room.half_x_mm, room.half_y_mm) + half * grow + rng.uniform(50, 500)
-            rows = thing(kind, half * grow, half * grow * rng.uniform(0.5, 1), rng.uniform(*heights) * grow, rng, layers)
-            parts.append(moved(rows, (reach * math.cos(angle), reach * math.sin(angle), rng.uniform(-300, 60)), rng.uniform(-math.pi, math.pi)))
+            rows = thing(
+                kind,
+                half * grow,
+                half * grow * rng.uniform(0.5, 1),
+                rng.uniform(*heights) * grow,
+                rng,
+                layers,
+            )
+            parts.append(
+                moved(
+                    rows,
+                    (reach * math.cos(angle), reach * math.sin(angle), rng.uniform(-300, 60)),
+                    rng.uniform(-math.pi, math.pi),
+                )
+            )
     for _ in range(rng.integers(0, 3)):
         sheet = leaning_sheet(rng.uniform(40, 250), rng.uniform(40, 250), finish(rng, layers))
         x, y = rng.choice([-1, 1], 2) * rng.uniform(0.75, 0.98, 2) * (room.half_x_mm, room.half_y_mm)

@@ -21,7 +21,13 @@ class Camera(Protocol):
     def enter(self, room: Room) -> None: ...
 
     def shoot(
-        self, vectors: tuple[VectorPose, ...], viewer: int, motion: CameraMotion, rng: np.random.Generator, dt_s: float, exposure: Exposure | None
+        self,
+        vectors: tuple[VectorPose, ...],
+        viewer: int,
+        motion: CameraMotion,
+        rng: np.random.Generator,
+        dt_s: float,
+        exposure: Exposure | None,
     ) -> Shot: ...
 
 
@@ -105,4 +111,6 @@ class Eye:
 
     def _shoot(self, view: View) -> Shot:
         camera = self._camera(view.size_wh, view.room)
-        return camera.shoot(view.vectors, view.viewer, view.motion, np.random.default_rng(view.seed), view.dt_s, view.exposure)
+        return camera.shoot(
+            view.vectors, view.viewer, view.motion, np.random.default_rng(view.seed), view.dt_s, view.exposure
+        )

@@ -7,21 +7,34 @@ import math
 
 import numpy as np
 
-from vector_tl.sim.world.scene import Room
 from vector_tl.sim.render.shapes import Material, box, join, lathe, moved, quad, tube
 from vector_tl.sim.render.things import KINDS, block, finish, thing
+from vector_tl.sim.world.scene import Room
 
 
-def furnish_around(room: Room, floor_mm: float, half_wh_mm: tuple[float, float], rng: np.random.Generator, layers: list[int]) -> list[np.ndarray]:
+def furnish_around(
+    room: Room, floor_mm: float, half_wh_mm: tuple[float, float], rng: np.random.Generator, layers: list[int]
+) -> list[np.ndarray]:
     """Pieces between the ground's border and the walls at +-`half_wh_mm`, standing on z = `floor_mm`, facing inwards."""
     parts = []
     for _ in range(rng.integers(3, 12)):
         piece, depth = PIECES[rng.integers(len(PIECES))](rng, layers)
         side, along = rng.integers(4), rng.uniform(-1, 1)
-        reach_x, reach_y = max(half_wh_mm[0] - depth, room.half_x_mm + depth), max(half_wh_mm[1] - depth, room.half_y_mm + depth)
+        reach_x, reach_y = (
+            max(half_wh_mm[0] - depth, room.half_x_mm + depth),
+            max(half_wh_mm[1] - depth, room.half_y_mm + depth),
+        )
         gap = rng.uniform(0.0, 1.0)
-        x_mm, y_mm = room.half_x_mm + depth + gap * (reach_x - room.half_x_mm - depth), room.half_y_mm + depth + gap * (reach_y - room.half_y_mm - depth)
-        center = [(x_mm, along * reach_y), (along * reach_x, y_mm), (-x_mm, along * reach_y), (along * reach_x, -y_mm)][side]
+        x_mm, y_mm = (
+            room.half_x_mm + depth + gap * (reach_x - room.half_x_mm - depth),
+            room.half_y_mm + depth + gap * (reach_y - room.half_y_mm - depth),
+        )
+        center = [
+            (x_mm, along * reach_y),
+            (along * reach_x, y_mm),
+            (-x_mm, along * reach_y),
+            (along * reach_x, -y_mm),
+        ][side]
         heading = side * math.pi / 2 + math.pi + rng.choice([0.0, rng.normal(0, 0.5)])
         parts.append(moved(piece, (*center, floor_mm), heading))
     return parts
@@ -38,7 +51,12 @@ def _dresser(rng, layers):
             width, tall = 2 * half / columns, height / rows
             y, z = -half + column * width + 0.06 * width, row * tall + 0.08 * tall
             parts.append(quad((depth + 4, y, z), (0, 0.88 * width, 0), (0, 0, 0.84 * tall), front))
-            parts.append(moved(box((5, 12, 12), Material((0.02, 0.02, 0.02), 0.3, 0.2)), (depth + 6, y + 0.44 * width, z + 0.42 * tall)))
+            parts.append(
+                moved(
+                    box((5, 12, 12), Material((0.02, 0.02, 0.02), 0.3, 0.2)),
+                    (depth + 6, y + 0.44 * width, z + 0.42 * tall),
+                )
+            )
     return join(parts + _on_top(depth, half, height, rng, layers)), depth
 
 
@@ -49,7 +67,13 @@ def _on_top(depth, half, height, rng, layers):
         widths, heights = KINDS[kind]
         size = rng.uniform(*widths) * rng.uniform(1, 2)
         rows = thing(kind, size, size * 0.7, rng.uniform(*heights) * rng.uniform(1, 1.8), rng, layers)
-        parts.append(moved(rows, (rng.uniform(-0.5, 0.5) * depth, rng.uniform(-0.8, 0.8) * half, height), rng.uniform(-math.pi, math.pi)))
+        parts.append(
+            moved(
+                rows,
+                (rng.uniform(-0.5, 0.5) * depth, rng.uniform(-0.8, 0.8) * half, height),
+                rng.uniform(-math.pi, math.pi),
+            )
+        )
     return parts
 
 
@@ -60,24 +84,55 @@ def _chair(rng, layers):
     if rng.random() < 0.5:  # arms
         material, seat = finish(rng, []), rng.uniform(600, 700)
         for side in (-1, 1):
-            path = np.array([(-half, side * half, seat), (0, side * half * 1.05, seat + 40), (half * 0.8, side * half, seat), (half * 0.8, side * half, 0)])
+            path = np.array(
+                [
+                    (-half, side * half, seat),
+                    (0, side * half * 1.05, seat + 40),
+                    (half * 0.8, side * half, seat),
+                    (half * 0.8, side * half, 0),
+                ]
+            )
             rows.append(tube(path, rng.uniform(10, 25), material, 6))
     if rng.random() < 0.5:  # a cushion or coat
-        rows.append(moved(block(half * 0.8, half * 0.8, rng.uniform(60, 350), 3, finish(rng, layers)), (0, 0, 430)))
+        rows.append(
+            moved(block(half * 0.8, half * 0.8, rng.uniform(60, 350), 3, finish(rng, layers)), (0, 0, 430))
+        )
     return moved(join(rows), heading_rad=rng.uniform(-math.pi, math.pi)), half * 1.4
 
 
 def _bed(rng, layers):
     half, depth, height = rng.uniform(450, 800), rng.uniform(600, 1000), rng.uniform(250, 500)
-    parts = [box((depth, half, height * 0.6), finish(rng, layers)), moved(block(depth, half, height * 0.7, 6, finish(rng, layers)), (0, 0, height * 0.5))]
+    parts = [
+        box((depth, half, height * 0.6), finish(rng, layers)),
+        moved(block(depth, half, height * 0.7, 6, finish(rng, layers)), (0, 0, height * 0.5)),
+    ]
     for _ in range(rng.integers(1, 5)):
-        pillow = block(rng.uniform(100, 250), rng.uniform(150, 300), rng.uniform(90, 200), 2.6, finish(rng, layers))
-        parts.append(moved(pillow, (rng.uniform(-0.9, 0.9) * depth, rng.uniform(-0.7, 0.7) * half, height * 1.1), rng.uniform(0, 3)))
+        pillow = block(
+            rng.uniform(100, 250), rng.uniform(150, 300), rng.uniform(90, 200), 2.6, finish(rng, layers)
+        )
+        parts.append(
+            moved(
+                pillow,
+                (rng.uniform(-0.9, 0.9) * depth, rng.uniform(-0.7, 0.7) * half, height * 1.1),
+                rng.uniform(0, 3),
+            )
+        )
     rail, head = finish(rng, []), rng.uniform(600, 1100)
     if rng.random() < 0.5:
         for y in np.linspace(-half, half, int(rng.integers(3, 9))):
-            parts.append(tube(np.array([(-depth, y, 0), (-depth, y, head * 0.6), (-depth, y, head)]), rng.uniform(8, 25), rail, 6))
-        parts.append(tube(np.array([(-depth, -half, head), (-depth, 0, head * 1.1), (-depth, half, head)]), 20, rail, 6))
+            parts.append(
+                tube(
+                    np.array([(-depth, y, 0), (-depth, y, head * 0.6), (-depth, y, head)]),
+                    rng.uniform(8, 25),
+                    rail,
+                    6,
+                )
+            )
+        parts.append(
+            tube(
+                np.array([(-depth, -half, head), (-depth, 0, head * 1.1), (-depth, half, head)]), 20, rail, 6
+            )
+        )
     else:
         parts.append(moved(box((25, half, head), finish(rng, layers)), (-depth, 0, 0)))
     return join(parts), depth * 1.05
@@ -87,7 +142,11 @@ def _desk(rng, layers):
     half, depth, height = rng.uniform(400, 800), rng.uniform(200, 350), rng.uniform(550, 800)
     top, leg = finish(rng, layers), finish(rng, [])
     parts = [moved(box((depth, half, 30), top), (0, 0, height))]
-    parts += [moved(box((20, 20, height), leg), (x * depth * 0.9, y * half * 0.95, 0)) for x in (-1, 1) for y in (-1, 1)]
+    parts += [
+        moved(box((20, 20, height), leg), (x * depth * 0.9, y * half * 0.95, 0))
+        for x in (-1, 1)
+        for y in (-1, 1)
+    ]
     return join(parts + _on_top(depth, half, height + 30, rng, layers)), depth
 
 
@@ -103,7 +162,12 @@ def _shelf(rng, layers):
         while row < rows and y < half - 60:
             width, tall = rng.uniform(15, 110), rng.uniform(0.3, 0.85) * height / rows
             if rng.random() < 0.8:
-                parts.append(moved(box((depth * rng.uniform(0.4, 0.9), width / 2, tall), finish(rng, layers)), (0, y + width / 2, z + 15)))
+                parts.append(
+                    moved(
+                        box((depth * rng.uniform(0.4, 0.9), width / 2, tall), finish(rng, layers)),
+                        (0, y + width / 2, z + 15),
+                    )
+                )
             y += width * rng.uniform(1.02, 1.6)
     return join(parts), depth
 
@@ -111,8 +175,16 @@ def _shelf(rng, layers):
 def _lamp(rng, layers):
     height, radius = rng.uniform(400, 1600), rng.uniform(80, 220)
     glow = rng.uniform(1.0, 8.0) if rng.random() < 0.6 else 0.0
-    shade = lathe(np.array([[radius, height * 0.75], [radius * rng.uniform(0.4, 1), height]]), Material((0.9, 0.8, 0.6), 0.8, 0.03, glow), 16)
-    foot = lathe(np.array([[0, 0], [radius * 0.8, 0], [radius * 0.7, 25], [15, 40], [12, height * 0.8]]), finish(rng, []), 12)
+    shade = lathe(
+        np.array([[radius, height * 0.75], [radius * rng.uniform(0.4, 1), height]]),
+        Material((0.9, 0.8, 0.6), 0.8, 0.03, glow),
+        16,
+    )
+    foot = lathe(
+        np.array([[0, 0], [radius * 0.8, 0], [radius * 0.7, 25], [15, 40], [12, height * 0.8]]),
+        finish(rng, []),
+        12,
+    )
     return join([shade, foot]), radius
 
 
@@ -120,8 +192,16 @@ def _heap(rng, layers):
     """Bags, clothes, blankets, toys on the floor."""
     parts = []
     for _ in range(rng.integers(2, 7)):
-        rows = block(rng.uniform(60, 350), rng.uniform(60, 250), rng.uniform(60, 450), rng.uniform(2.2, 5), finish(rng, layers))
-        parts.append(moved(rows, (rng.uniform(-200, 200), rng.uniform(-350, 350), 0), rng.uniform(0, math.pi)))
+        rows = block(
+            rng.uniform(60, 350),
+            rng.uniform(60, 250),
+            rng.uniform(60, 450),
+            rng.uniform(2.2, 5),
+            finish(rng, layers),
+        )
+        parts.append(
+            moved(rows, (rng.uniform(-200, 200), rng.uniform(-350, 350), 0), rng.uniform(0, math.pi))
+        )
     return join(parts), 350.0
 
 

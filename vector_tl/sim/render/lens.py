@@ -42,7 +42,9 @@ class Lens:
             ValueError: a negative coefficient (the model would fold over), or a size, focal length or scale that is not positive.
         """
         if min(*k, 0) < 0 or min(*size_wh, focal_px, render_scale) <= 0:
-            raise ValueError(f"size {size_wh}, focal_px {focal_px} and render_scale {render_scale} must be positive and k {k} not negative")
+            raise ValueError(
+                f"size {size_wh}, focal_px {focal_px} and render_scale {render_scale} must be positive and k {k} not negative"
+            )
         width, height = size_wh
         self.size_wh = (width, height)
         self.focal_px = float(focal_px)
@@ -57,7 +59,9 @@ class Lens:
         self.render_size_wh = (int(2 * half[0]), int(2 * half[1]))
         source = (tangents * self.render_focal_px + half - 0.5).astype(np.float32)
         self._linear_maps = cv2.convertMaps(source[..., 0], source[..., 1], cv2.CV_16SC2)
-        self._nearest_map = cv2.convertMaps(source[..., 0], source[..., 1], cv2.CV_16SC2, nninterpolation=True)[0]
+        self._nearest_map = cv2.convertMaps(
+            source[..., 0], source[..., 1], cv2.CV_16SC2, nninterpolation=True
+        )[0]
 
     def undistort(self, points_px: np.ndarray) -> np.ndarray:
         """Picture points (..., 2) to ray tangents (..., 2): right / ahead and down / ahead."""
@@ -85,9 +89,13 @@ class Lens:
         """
         expected = self.render_size_wh[::-1]
         if linear_rgb.shape[:2] != expected or ids.shape != expected:
-            raise ValueError(f"render is {linear_rgb.shape[:2]} and ids {ids.shape}, the lens needs {expected}")
+            raise ValueError(
+                f"render is {linear_rgb.shape[:2]} and ids {ids.shape}, the lens needs {expected}"
+            )
         picture = cv2.remap(linear_rgb, *self._linear_maps, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        return picture, cv2.remap(ids, self._nearest_map, None, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE)
+        return picture, cv2.remap(
+            ids, self._nearest_map, None, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE
+        )
 
 
 @dataclass(frozen=True)
@@ -154,8 +162,13 @@ class SensorLook:
         if rng.random() >= 0.5:
             return look
         return replace(  # harsh, as real stills against a window are: blacks without detail, large blown-out areas, coarse noise
-            look, crush=rng.uniform(0.02, 0.12), contrast=rng.uniform(0.6, 0.95), black_level=rng.uniform(0.0, 0.01), noise=rng.uniform(3.0, 8.0),
-            target=rng.uniform(0.45, 0.66), bloom_far=rng.uniform(0.0, 0.03),
+            look,
+            crush=rng.uniform(0.02, 0.12),
+            contrast=rng.uniform(0.6, 0.95),
+            black_level=rng.uniform(0.0, 0.01),
+            noise=rng.uniform(3.0, 8.0),
+            target=rng.uniform(0.45, 0.66),
+            bloom_far=rng.uniform(0.0, 0.03),
         )
 
 
@@ -213,7 +226,9 @@ class Sensor:
         elif self.gain is None:
             self.gain = self._wanted_gain(small)
         else:
-            self.gain *= (self._wanted_gain(small) / self.gain) ** (1 - math.exp(-max(dt_s, 0.0) / self.look.lag_s))
+            self.gain *= (self._wanted_gain(small) / self.gain) ** (
+                1 - math.exp(-max(dt_s, 0.0) / self.look.lag_s)
+            )
 
         light = cv2.multiply(self._bloomed(_motion_blur(linear_rgb, *motion_px), small), self._shade)
         light = cv2.transform(light, self._colour * self.gain)
@@ -221,15 +236,21 @@ class Sensor:
         cv2.sqrt(light, light)
         codes = cv2.convertScaleAbs(light, alpha=255 / CODE_WHITE)  # saturates at 255
         if self._edge_weights is not None:
-            codes = cv2.blendLinear(codes, cv2.GaussianBlur(codes, (0, 0), BLUR_SIGMA_PX * self._scale), *self._edge_weights)
+            codes = cv2.blendLinear(
+                codes, cv2.GaussianBlur(codes, (0, 0), BLUR_SIGMA_PX * self._scale), *self._edge_weights
+            )
         if rng is not None:
-            strength = self.look.noise / CODE_WHITE / NOISE_SIGMA * min(self.gain, 8.0) ** 0.25  # amplified light is noisier
+            strength = (
+                self.look.noise / CODE_WHITE / NOISE_SIGMA * min(self.gain, 8.0) ** 0.25
+            )  # amplified light is noisier
             codes = cv2.addWeighted(codes, 1.0, self._noise_tile(rng), strength, -128 * strength)
         return cv2.LUT(codes, self._curve)
 
     def _reduced(self, linear_rgb: np.ndarray) -> np.ndarray:
         width, height = self.size_wh
-        return cv2.resize(linear_rgb, (max(1, width // SHRINK), max(1, height // SHRINK)), interpolation=cv2.INTER_AREA)
+        return cv2.resize(
+            linear_rgb, (max(1, width // SHRINK), max(1, height // SHRINK)), interpolation=cv2.INTER_AREA
+        )
 
     def _wanted_gain(self, small: np.ndarray) -> float:
         """The gain that gives the picture the mean brightness wanted, as it would come out, white clipped; then the session's bias."""
@@ -237,12 +258,18 @@ class Sensor:
         low, high = 1 / 64, self.look.max_gain
         for _ in range(12):  # bisection in the logarithm
             gain = math.sqrt(low * high)
-            low, high = (gain, high) if np.sqrt(np.minimum(light * gain, 1.0)) @ self._metering < self.look.target else (low, gain)
+            low, high = (
+                (gain, high)
+                if np.sqrt(np.minimum(light * gain, 1.0)) @ self._metering < self.look.target
+                else (low, gain)
+            )
         return gain * 2.0**self.look.exposure_bias_ev
 
     def _bloomed(self, light: np.ndarray, small: np.ndarray) -> np.ndarray:
         near, far = self.look.bloom_near, self.look.bloom_far
-        spread = near * cv2.GaussianBlur(small, (0, 0), 1.0 * self._scale) + far * cv2.GaussianBlur(small, (0, 0), 5.0 * self._scale)
+        spread = near * cv2.GaussianBlur(small, (0, 0), 1.0 * self._scale) + far * cv2.GaussianBlur(
+            small, (0, 0), 5.0 * self._scale
+        )
         spread = cv2.resize(spread, self.size_wh, interpolation=cv2.INTER_LINEAR)
         return cv2.addWeighted(light, 1 - near - far, spread, 1.0, 0.0)
 
@@ -254,7 +281,9 @@ class Sensor:
 
 def encode(rgb: np.ndarray, quality: int) -> bytes:
     """The JPEG bytes (4:2:0) of an RGB picture, uint8 (H, W, 3)."""
-    done, data = cv2.imencode(".jpg", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])
+    done, data = cv2.imencode(
+        ".jpg", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality]
+    )
     if not done:
         raise ValueError(f"OpenCV cannot encode a picture of shape {rgb.shape}")
     return data.tobytes()
@@ -278,7 +307,11 @@ def boxes_from_ids(ids: np.ndarray, vector_ids: tuple[int, ...], own_id: int) ->
         mask = (ids == vector_id).view(np.uint8)
         x, y, width, height = cv2.boundingRect(mask)
         if width:
-            boxes.append(TrueBox(vector, (float(x), float(y), float(x + width), float(y + height)), cv2.countNonZero(mask)))
+            boxes.append(
+                TrueBox(
+                    vector, (float(x), float(y), float(x + width), float(y + height)), cv2.countNonZero(mask)
+                )
+            )
     return tuple(boxes)
 
 
@@ -291,7 +324,9 @@ def _motion_blur(light: np.ndarray, dx_px: float, dy_px: float) -> np.ndarray:
     shifts = [(round(dx_px / 2**n), round(dy_px / 2**n)) for n in range(1, passes + 1)]
     reach_x, reach_y = (sum(abs(shift[axis]) for shift in shifts) for axis in (0, 1))
     half_x, half_y = reach_x // 2, reach_y // 2
-    light = cv2.copyMakeBorder(light, half_y, reach_y - half_y, half_x, reach_x - half_x, cv2.BORDER_REPLICATE)
+    light = cv2.copyMakeBorder(
+        light, half_y, reach_y - half_y, half_x, reach_x - half_x, cv2.BORDER_REPLICATE
+    )
     for x, y in shifts:
         rows, columns = light.shape[0] - abs(y), light.shape[1] - abs(x)
         first = light[max(y, 0) :, max(x, 0) :][:rows, :columns]
@@ -300,7 +335,9 @@ def _motion_blur(light: np.ndarray, dx_px: float, dy_px: float) -> np.ndarray:
     return light
 
 
-def _from_center_px(size_wh: tuple[int, int], shift_px: tuple[float, float] = (0.0, 0.0)) -> tuple[np.ndarray, np.ndarray]:
+def _from_center_px(
+    size_wh: tuple[int, int], shift_px: tuple[float, float] = (0.0, 0.0)
+) -> tuple[np.ndarray, np.ndarray]:
     """Coordinates (H, W) right and down of the (shifted) middle, in pixels of a 640 wide picture."""
     width, height = size_wh
     y, x = np.mgrid[0:height, 0:width].astype(np.float32) + 0.5
@@ -335,7 +372,9 @@ def _edge_weights(look: SensorLook, size_wh: tuple[int, int]) -> tuple[np.ndarra
 def _tone_curve(look: SensorLook) -> np.ndarray:
     """Sensor code to grey level, uint8 (256,): a soft shoulder below white, an S curve for contrast, and the black level."""
     signal = np.arange(256) / 255 * CODE_WHITE
-    soft = np.where(signal < 0.8, signal, 0.8 + 0.2 * (1 - np.exp(-(signal - 0.8) / 0.2)) / (1 - math.exp(-1.25)))  # white at signal 1.05
+    soft = np.where(
+        signal < 0.8, signal, 0.8 + 0.2 * (1 - np.exp(-(signal - 0.8) / 0.2)) / (1 - math.exp(-1.25))
+    )  # white at signal 1.05
     soft = np.clip((soft - look.crush) / (1 - look.crush), 0, 1)
     curved = soft + look.contrast * soft * (1 - soft) * (2 * soft - 1)
     return np.round(255 * (look.black_level + (1 - look.black_level) * curved)).astype(np.uint8)

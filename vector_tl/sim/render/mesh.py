@@ -14,8 +14,8 @@ import numpy as np
 import trimesh
 
 from vector_tl.errors import UserError
-from vector_tl.sim.world.scene import VectorPose
 from vector_tl.sim.render.shapes import Material, box, join, rounded_patch, vertices
+from vector_tl.sim.world.scene import VectorPose
 
 BODY = Material((0.012, 0.012, 0.013), 0.27, 0.05)
 ARM = Material((0.050, 0.050, 0.052), 0.45, 0.045)
@@ -26,18 +26,33 @@ WHEEL_DARK = Material((0.010, 0.010, 0.010), 0.5, 0.04)
 FACE = Material((0.004, 0.004, 0.004), 0.08, 0.06)
 PATCH = Material((0.62, 0.53, 0.36), 0.35, 0.05)
 PATCH_RIM = Material((0.02, 0.018, 0.015), 0.4, 0.05)
-EYE = Material((0.10, 0.62, 1.0), 0.5, 0.0, emission=2.0)  # times the room's brightness, which the camera exposes for
+EYE = Material(
+    (0.10, 0.62, 1.0), 0.5, 0.0, emission=2.0
+)  # times the room's brightness, which the camera exposes for
 RANGE_LED = Material((0.75, 0.55, 1.0), 0.5, 0.0, emission=3.0)
 BACK_LED = Material((0.2, 0.9, 0.4), 0.5, 0.0, emission=0.8)
 
 # mesh group -> (moving part, material); groups not named here are inner or see-through sheets that are not drawn
 GROUPS = {
-    "body_geo": ("body", BODY), "trackBase_L_geo": ("body", TREAD), "trackBase_R_geo": ("body", TREAD),
-    "tracks_L_geo": ("body", TREAD), "tracks_R_geo": ("body", TREAD),
-    "wheel_FL_geo": ("body", WHEEL), "wheel_FR_geo": ("body", WHEEL), "wheel_BL_geo": ("body", WHEEL), "wheel_BR_geo": ("body", WHEEL),
-    "head_geo": ("head", BODY), "screenEdge_geo": ("head", FACE), "backScreen_mat": ("head", FACE), "front_Screen_geo": ("head", FACE), "visor": ("head", FACE),
-    "uprArm_L_geo": ("upper_arm", ARM), "uprArm_geo": ("upper_arm", ARM),
-    "lwrArm_L_geo": ("lower_arm", ARM), "lwrArm_R_geo": ("lower_arm", ARM), "fork_geo": ("fork", FORK),
+    "body_geo": ("body", BODY),
+    "trackBase_L_geo": ("body", TREAD),
+    "trackBase_R_geo": ("body", TREAD),
+    "tracks_L_geo": ("body", TREAD),
+    "tracks_R_geo": ("body", TREAD),
+    "wheel_FL_geo": ("body", WHEEL),
+    "wheel_FR_geo": ("body", WHEEL),
+    "wheel_BL_geo": ("body", WHEEL),
+    "wheel_BR_geo": ("body", WHEEL),
+    "head_geo": ("head", BODY),
+    "screenEdge_geo": ("head", FACE),
+    "backScreen_mat": ("head", FACE),
+    "front_Screen_geo": ("head", FACE),
+    "visor": ("head", FACE),
+    "uprArm_L_geo": ("upper_arm", ARM),
+    "uprArm_geo": ("upper_arm", ARM),
+    "lwrArm_L_geo": ("lower_arm", ARM),
+    "lwrArm_R_geo": ("lower_arm", ARM),
+    "fork_geo": ("fork", FORK),
 }
 RIB_PITCH_MM, RIB_PHASES = 4.2, 4  # the treads' ribs are drawn at so many places between one and the next
 RIBS = {side: tuple(f"{side}_ribs_{phase}" for phase in range(RIB_PHASES)) for side in ("left", "right")}
@@ -127,7 +142,12 @@ def vector_parts(details: bool = True) -> dict[str, np.ndarray]:
 
 def _eye(shape: str, side: int) -> np.ndarray:
     """The left (1) or right (-1) eye on its screen: moods move the lids, here cut off below (happy) or above (tired)."""
-    corner, low, high = {"square": (4.0, -1.0, 1.0), "round": (2.4, -1.0, 1.0), "tired": (4.0, -1.0, 0.25), "happy": (2.6, -0.2, 1.0)}[shape]
+    corner, low, high = {
+        "square": (4.0, -1.0, 1.0),
+        "round": (2.4, -1.0, 1.0),
+        "tired": (4.0, -1.0, 0.25),
+        "happy": (2.6, -0.2, 1.0),
+    }[shape]
     rows = rounded_patch((9.35, side * 5.6, EYE_HEIGHT_MM), (0, 3.9, 0), (0, 0, 4.3), corner, EYE)
     rows[:, 2] = rows[:, 2].clip(EYE_HEIGHT_MM + 4.3 * low, EYE_HEIGHT_MM + 4.3 * high)
     return rows
@@ -140,7 +160,9 @@ def _add_details(parts: dict[str, list[np.ndarray]], outlines: dict[str, np.ndar
         parts["body"] += _wheel_faces(side)
         for phase, name in enumerate(RIBS["left" if side > 0 else "right"]):
             parts[name] += _tread_ribs(outlines["tracks_L_geo"], side, phase / RIB_PHASES * RIB_PITCH_MM)
-    parts["head"].append(rounded_patch((9.0, 0, 39.5), (0, 1.8, 0), (0, 0, 1.8), 2.0, Material((0.02, 0.02, 0.03), 0.05, 0.3)))
+    parts["head"].append(
+        rounded_patch((9.0, 0, 39.5), (0, 1.8, 0), (0, 0, 1.8), 2.0, Material((0.02, 0.02, 0.03), 0.05, 0.3))
+    )
     parts["body"].append(rounded_patch((15.6, 0, 14.0), (0, 1.6, 0), (0, 0, 1.6), 2.0, RANGE_LED))
     back = outlines["body_geo"]
     for x in (-30.0, -36.0, -42.0):  # the backpack's lights lie on the ridge of the body
@@ -153,12 +175,18 @@ def _sdk_mesh() -> dict[str, trimesh.Trimesh]:
     try:
         import anki_vector
     except ImportError as error:
-        raise UserError("The simulator draws Vector from the SDK's own mesh; install the SDK: pip install wirepod_vector_sdk==0.8.1") from error
+        raise UserError(
+            "The simulator draws Vector from the SDK's own mesh; install the SDK: pip install wirepod_vector_sdk==0.8.1"
+        ) from error
     path = Path(anki_vector.__file__).parent / "opengl" / "assets" / "vector.obj"
     if not path.exists():
-        raise UserError(f"The SDK's mesh {path.name} is missing; install the SDK again: pip install --force-reinstall wirepod_vector_sdk==0.8.1")
+        raise UserError(
+            f"The SDK's mesh {path.name} is missing; install the SDK again: pip install --force-reinstall wirepod_vector_sdk==0.8.1"
+        )
     meshes = {}
-    for name, mesh in trimesh.load(path, process=False, split_groups=True, group_material=True).geometry.items():
+    for name, mesh in trimesh.load(
+        path, process=False, split_groups=True, group_material=True
+    ).geometry.items():
         group, material = name.rsplit("_", 1)
         meshes["visor" if material == "anisotropic1SG" else group.removesuffix("_ScreenOp")] = mesh
     return meshes
@@ -177,7 +205,13 @@ def _wheel_faces(side: int) -> list[np.ndarray]:
     rows = []
     for x, z, radius in ((3.0, 14.0, 11.5), (-44.4, 10.5, 8.0)):
         rows.append(rounded_patch((x, side * 27.9, z), (radius, 0, 0), (0, 0, side * -radius), 2.0, WHEEL))
-        triangle = np.array([(math.cos(a), 0, math.sin(a)) for a in (math.pi / 2, math.pi * 7 / 6, math.pi * 11 / 6)]) * radius * 0.62
+        triangle = (
+            np.array(
+                [(math.cos(a), 0, math.sin(a)) for a in (math.pi / 2, math.pi * 7 / 6, math.pi * 11 / 6)]
+            )
+            * radius
+            * 0.62
+        )
         position = triangle + np.array([x, side * 28.1, z])
         rows.append(vertices(position, np.tile([0, side, 0], (3, 1)), np.zeros((3, 2)), WHEEL_DARK))
     return rows
@@ -185,7 +219,9 @@ def _wheel_faces(side: int) -> list[np.ndarray]:
 
 def _tread_ribs(track: np.ndarray, side: int, run_mm: float) -> list[np.ndarray]:
     """Ribs across the tread, evenly along the convex outline of the left track, mirrored for the right one; forward driving runs them backwards below."""
-    hull = cv2.convexHull(track[:, [0, 2]].astype(np.float32))[:, 0]  # (P, 2) in x, z; forward below, backward above
+    hull = cv2.convexHull(track[:, [0, 2]].astype(np.float32))[
+        :, 0
+    ]  # (P, 2) in x, z; forward below, backward above
     closed = np.vstack([hull, hull[:1]])
     length = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(closed, axis=0), axis=1))])
     rows = []
@@ -196,7 +232,9 @@ def _tread_ribs(track: np.ndarray, side: int, run_mm: float) -> list[np.ndarray]
         outward = np.array([along[1], -along[0]])
         outward *= np.sign(outward @ (point - hull.mean(axis=0)))
         rib = box((1.1, 5.6, 1.6), TREAD)
-        stand = np.array([[along[0], 0, along[1]], [0, 1, 0], [outward[0], 0, outward[1]]], np.float32)  # images of local x, y, z
+        stand = np.array(
+            [[along[0], 0, along[1]], [0, 1, 0], [outward[0], 0, outward[1]]], np.float32
+        )  # images of local x, y, z
         rib[:, 0:3] = (rib[:, 0:3] - (0, 0, 0.6)) @ stand + (point[0], side * 22.0, point[1])
         rib[:, 3:6] = rib[:, 3:6] @ stand
         rows.append(rib)

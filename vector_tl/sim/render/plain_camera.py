@@ -5,8 +5,8 @@ import math
 import cv2
 import numpy as np
 
-from vector_tl.sim.world import footprint as fp
 from vector_tl.sim.render.lens import UNIT_GAIN_MS
+from vector_tl.sim.world import footprint as fp
 from vector_tl.sim.world.scene import CameraMotion, Exposure, Room, Shot, TrueBox, VectorPose
 
 NECK_MM, LENS_MM = (-11.0, 47.5), (18.0, -7.5)  # x, z of the head's pivot, and of the lens from there
@@ -38,11 +38,17 @@ class PlainCamera:
         eye = vectors[viewer]
         horizon = round(height / 2 + self._scale * math.tan(eye.head_angle_rad))
         picture = np.full((height, width, 3), (205, 200, 190), np.uint8)
-        picture[max(horizon, 0):] = (120, 140, 150)
+        picture[max(horizon, 0) :] = (120, 140, 150)
         owner = np.full((height, width), -1, np.int16)
         things = [(fp.of_obstacle(o), 0.0, o.height_mm, -1, (90, 110, 140)) for o in self._room.obstacles]
-        things += [(fp.of_vector(v.x_mm, v.y_mm, v.heading_rad), v.z_mm, HEIGHT_MM, i, (30, 28, 28)) for i, v in enumerate(vectors) if i != viewer]
-        for shape, z, tall, index, colour in sorted(things, key=lambda t: -math.dist((t[0].x_mm, t[0].y_mm), (eye.x_mm, eye.y_mm))):
+        things += [
+            (fp.of_vector(v.x_mm, v.y_mm, v.heading_rad), v.z_mm, HEIGHT_MM, i, (30, 28, 28))
+            for i, v in enumerate(vectors)
+            if i != viewer
+        ]
+        for shape, z, tall, index, colour in sorted(
+            things, key=lambda t: -math.dist((t[0].x_mm, t[0].y_mm), (eye.x_mm, eye.y_mm))
+        ):
             hull = self._outline(eye, shape, z, tall)
             if hull is not None:
                 cv2.fillConvexPoly(picture, hull, colour)
@@ -60,7 +66,9 @@ class PlainCamera:
         picture = np.clip(brightness * picture + noise, 0, 255).astype(np.uint8)
         return Shot(cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 80])[1].tobytes(), tuple(boxes))
 
-    def _outline(self, eye: VectorPose, shape: fp.Footprint, z_mm: float, tall_mm: float) -> np.ndarray | None:
+    def _outline(
+        self, eye: VectorPose, shape: fp.Footprint, z_mm: float, tall_mm: float
+    ) -> np.ndarray | None:
         """The convex outline of a box in the picture, (n, 1, 2) int32, or None when it is behind the lens."""
         ch, sh = math.cos(eye.head_angle_rad), math.sin(eye.head_angle_rad)
         lens_x = NECK_MM[0] + ch * LENS_MM[0] - sh * LENS_MM[1]
@@ -73,7 +81,12 @@ class PlainCamera:
             for up in (z_mm - lens_z - eye.z_mm, z_mm + tall_mm - lens_z - eye.z_mm):
                 depth, rise = ch * ahead + sh * up, -sh * ahead + ch * up
                 if depth > NEAR_MM:
-                    points.append((self.size_wh[0] / 2 - self._scale * left / depth, self.size_wh[1] / 2 - self._scale * rise / depth))
+                    points.append(
+                        (
+                            self.size_wh[0] / 2 - self._scale * left / depth,
+                            self.size_wh[1] / 2 - self._scale * rise / depth,
+                        )
+                    )
         if len(points) < 3:
             return None
         return cv2.convexHull(np.clip(np.array(points), -20000, 20000).astype(np.int32))

@@ -14,9 +14,15 @@ import numpy as np
 from vector_tl.errors import UserError
 from vector_tl.sim.render.decor import Decor
 from vector_tl.sim.render.mesh import camera_matrix, part_matrices, vector_parts
-from vector_tl.sim.world.scene import VectorPose
-from vector_tl.sim.render.shaders import SCENE_KINDS, SCENE_VERTEX, SHADOW_FRAGMENT, SHADOW_VERTEX, scene_fragment
+from vector_tl.sim.render.shaders import (
+    SCENE_KINDS,
+    SCENE_VERTEX,
+    SHADOW_FRAGMENT,
+    SHADOW_VERTEX,
+    scene_fragment,
+)
 from vector_tl.sim.render.textures import SIZE
+from vector_tl.sim.world.scene import VectorPose
 
 OWN_BODY = 200  # instance id of the viewer itself; the other Vectors have their index + 1
 MAX_FOOTPRINTS = 4  # as in the shader
@@ -44,12 +50,14 @@ def projection(tan_half_wh: tuple[float, float], near_mm: float = 4.0, far_mm: f
     """OpenGL clip matrix (4, 4) for a camera that looks along +x with y left and z up."""
     to_gl = np.array([[0, -1, 0, 0], [0, 0, 1, 0], [-1, 0, 0, 0], [0, 0, 0, 1]])
     depth = near_mm - far_mm
-    frustum = np.array([
-        [1 / tan_half_wh[0], 0, 0, 0],
-        [0, 1 / tan_half_wh[1], 0, 0],
-        [0, 0, (far_mm + near_mm) / depth, 2 * far_mm * near_mm / depth],
-        [0, 0, -1, 0],
-    ])
+    frustum = np.array(
+        [
+            [1 / tan_half_wh[0], 0, 0, 0],
+            [0, 1 / tan_half_wh[1], 0, 0],
+            [0, 0, (far_mm + near_mm) / depth, 2 * far_mm * near_mm / depth],
+            [0, 0, -1, 0],
+        ]
+    )
     return frustum @ to_gl
 
 
@@ -74,11 +82,16 @@ class Renderer:
         self._shadow_map.repeat_x = self._shadow_map.repeat_y = False
         # Each with a colour of one byte that nobody looks at: only such framebuffers can be copied.
         self._shadow_target, self._room_shadow = (
-            gl.framebuffer([gl.texture((_SHADOW_SIZE,) * 2, 1)], depth) for depth in (self._shadow_map, gl.depth_texture((_SHADOW_SIZE,) * 2))
+            gl.framebuffer([gl.texture((_SHADOW_SIZE,) * 2, 1)], depth)
+            for depth in (self._shadow_map, gl.depth_texture((_SHADOW_SIZE,) * 2))
         )
         self._cube = gl.texture_cube((_CUBE_SIZE,) * 2, 4, dtype="f2")
-        self._cube_target = gl.framebuffer([gl.texture((_CUBE_SIZE,) * 2, 4, dtype="f2")], gl.depth_renderbuffer((_CUBE_SIZE,) * 2))
-        self._robot = {name: self._upload("VECTOR", rows) for name, rows in vector_parts(details).items() if len(rows)}
+        self._cube_target = gl.framebuffer(
+            [gl.texture((_CUBE_SIZE,) * 2, 4, dtype="f2")], gl.depth_renderbuffer((_CUBE_SIZE,) * 2)
+        )
+        self._robot = {
+            name: self._upload("VECTOR", rows) for name, rows in vector_parts(details).items() if len(rows)
+        }
         self._room: list = []
         self._textures = None
         self.decor: Decor | None = None
@@ -98,7 +111,9 @@ class Renderer:
         buffer, order = self.gl.buffer(distinct.tobytes()), self.gl.buffer(index.tobytes())
         return (
             buffer,
-            self.gl.vertex_array(self._scene[kind], [(buffer, *_LAYOUT)], order, skip_errors=True),  # no kind reads every attribute
+            self.gl.vertex_array(
+                self._scene[kind], [(buffer, *_LAYOUT)], order, skip_errors=True
+            ),  # no kind reads every attribute
             self.gl.vertex_array(self._shadow, [(buffer, "3f 48x", "in_position")], order),
             order,
         )
@@ -111,12 +126,22 @@ class Renderer:
         if self._textures is not None:
             self._textures.release()
         self.decor = decor
-        self._room = [self._upload("ROOM", near_first(decor.surroundings)), self._upload("GROUND", decor.ground)]
+        self._room = [
+            self._upload("ROOM", near_first(decor.surroundings)),
+            self._upload("GROUND", decor.ground),
+        ]
         texels = np.stack(decor.textures)[:, ::-1]  # OpenGL's first row is the lowest
-        self._textures = self.gl.texture_array((SIZE, SIZE, len(texels)), 3, np.ascontiguousarray(texels).tobytes())
+        self._textures = self.gl.texture_array(
+            (SIZE, SIZE, len(texels)), 3, np.ascontiguousarray(texels).tobytes()
+        )
         self._textures.build_mipmaps()
         self._textures.anisotropy = 1.0
-        self._set(**{name: [float(v) for v in getattr(decor, name)] for name in ("to_lamp", "lamp_color", "ambient_color", "eye_tint")})
+        self._set(
+            **{
+                name: [float(v) for v in getattr(decor, name)]
+                for name in ("to_lamp", "lamp_color", "ambient_color", "eye_tint")
+            }
+        )
         self._draw_room_shadow()
         self._bake()
 
@@ -141,7 +166,9 @@ class Renderer:
         self._picture.clear(0, 0, 0, 0)
         self._draw(view, eye, parts, viewer, eyes_rgb)
         width, height = self.size_wh
-        pixels = np.frombuffer(self._picture.read(components=4, dtype="f4"), np.float32).reshape(height, width, 4)
+        pixels = np.frombuffer(self._picture.read(components=4, dtype="f4"), np.float32).reshape(
+            height, width, 4
+        )
         pixels = cv2.flip(pixels, 0)  # OpenGL's first row is the lowest
         return cv2.cvtColor(pixels, cv2.COLOR_RGBA2RGB), cv2.extractChannel(pixels, 3).astype(np.uint8)
 
@@ -154,7 +181,12 @@ class Renderer:
     def _draw(self, view_projection, eye, vectors, viewer, eyes_rgb=(), mirrored=False, size=None):
         """`vectors`: the matrices of each one's parts. The mirror image is of half the size and has no ground in it."""
         width, height = size or self.size_wh
-        self._set(picture_size=(float(width), float(height)), view_projection=_columns(view_projection), eye=eye, above_ground_only=float(mirrored))
+        self._set(
+            picture_size=(float(width), float(height)),
+            view_projection=_columns(view_projection),
+            eye=eye,
+            above_ground_only=float(mirrored),
+        )
         for unit, texture in enumerate((self._textures, self._cube, self._shadow_map, self._mirror_texture)):
             texture.use(unit)
         vector = self._scene["VECTOR"]
@@ -166,7 +198,9 @@ class Renderer:
                 drawn = self._robot.get(self.decor.eye_shape if name == "eyes" else name)
                 if drawn is not None:  # without details there are no ribs
                     vector["model"].write(_columns(matrix))
-                    vector["eye_tint"] = (name == "eyes" and eyes_rgb[index]) or self.decor.eye_tint  # the latter that of its small lights, too
+                    vector["eye_tint"] = (
+                        name == "eyes" and eyes_rgb[index]
+                    ) or self.decor.eye_tint  # the latter that of its small lights, too
                     drawn[1].render()
         if not mirrored:
             self._room[1][1].render()
@@ -206,15 +240,26 @@ class Renderer:
         """Contact shadows are drawn below so many Vectors that stand on the ground; those nearest to `near_mm`, where there are more."""
         standing = [pose for pose in vectors if pose.z_mm < 15]
         if len(standing) > MAX_FOOTPRINTS:
-            standing = sorted(standing, key=lambda pose: math.dist((pose.x_mm, pose.y_mm), near_mm))[:MAX_FOOTPRINTS]
-        rows = [(pose.x_mm, pose.y_mm, math.cos(pose.heading_rad), math.sin(pose.heading_rad)) for pose in standing]
-        self._set(footprints=rows + [(0.0, 0.0, 1.0, 0.0)] * (MAX_FOOTPRINTS - len(rows)), footprint_count=len(rows))
+            standing = sorted(standing, key=lambda pose: math.dist((pose.x_mm, pose.y_mm), near_mm))[
+                :MAX_FOOTPRINTS
+            ]
+        rows = [
+            (pose.x_mm, pose.y_mm, math.cos(pose.heading_rad), math.sin(pose.heading_rad))
+            for pose in standing
+        ]
+        self._set(
+            footprints=rows + [(0.0, 0.0, 1.0, 0.0)] * (MAX_FOOTPRINTS - len(rows)), footprint_count=len(rows)
+        )
 
     def _bake(self) -> None:
         """The room as seen from its middle, six ways; twice, so that light bounces once off every wall."""
         directions = [  # (forward, up) of OpenGL's cube faces
-            ((1, 0, 0), (0, -1, 0)), ((-1, 0, 0), (0, -1, 0)), ((0, 1, 0), (0, 0, 1)),
-            ((0, -1, 0), (0, 0, -1)), ((0, 0, 1), (0, -1, 0)), ((0, 0, -1), (0, -1, 0)),
+            ((1, 0, 0), (0, -1, 0)),
+            ((-1, 0, 0), (0, -1, 0)),
+            ((0, 1, 0), (0, 0, 1)),
+            ((0, -1, 0), (0, 0, -1)),
+            ((0, 0, 1), (0, -1, 0)),
+            ((0, 0, -1), (0, -1, 0)),
         ]
         ambient = np.zeros((_CUBE_SIZE, _CUBE_SIZE, 4), np.float16)
         ambient[..., :3] = self.decor.ambient_color
@@ -238,9 +283,18 @@ class Renderer:
                 faces.append(self._cube_target.read(components=4, dtype="f2"))
             for face, pixels in enumerate(faces):
                 # cube faces are stored top row first
-                self._cube.write(face, np.frombuffer(pixels, np.float16).reshape(_CUBE_SIZE, -1)[::-1].tobytes())
+                self._cube.write(
+                    face, np.frombuffer(pixels, np.float16).reshape(_CUBE_SIZE, -1)[::-1].tobytes()
+                )
             self._cube.build_mipmaps()
-        brightness = float(np.mean([np.frombuffer(f, np.float16).reshape(-1, 4)[:, :3].astype(np.float32).clip(0, 4).mean() for f in faces[:4]]))
+        brightness = float(
+            np.mean(
+                [
+                    np.frombuffer(f, np.float16).reshape(-1, 4)[:, :3].astype(np.float32).clip(0, 4).mean()
+                    for f in faces[:4]
+                ]
+            )
+        )
         self._set(paint=(*self.decor.paint[:2], self.decor.paint[2] * brightness))
 
     def close(self) -> None:
@@ -257,7 +311,11 @@ def near_first(rows: np.ndarray) -> np.ndarray:
 
 def indexed(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The distinct ones of vertex rows (N, 15) in the order of their first use (M, 15), and which one stands where (N,) uint32."""
-    _, first, which = np.unique(rows.view(np.dtype((np.void, rows.itemsize * rows.shape[1]))).ravel(), return_index=True, return_inverse=True)
+    _, first, which = np.unique(
+        rows.view(np.dtype((np.void, rows.itemsize * rows.shape[1]))).ravel(),
+        return_index=True,
+        return_inverse=True,
+    )
     by_use = np.argsort(first)
     rank = np.empty_like(by_use)
     rank[by_use] = np.arange(len(by_use))
@@ -266,5 +324,3 @@ def indexed(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _columns(matrix: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(matrix.T, "f4")
-
-

@@ -100,6 +100,7 @@ def scene_fragment(kind: str) -> str:
     """The scene's fragment shader for one of `SCENE_KINDS`. On a CPU a pixel pays for both ways of a branch, so each kind has a program of its own."""
     return _SCENE_FRAGMENT.replace("#version 330", f"#version 330\n#define {kind}")
 
+
 SHADOW_VERTEX = """
 #version 330
 uniform mat4 model, shadow_matrix;

@@ -36,7 +36,9 @@ def join(parts: list[np.ndarray]) -> np.ndarray:
     return np.concatenate(parts) if parts else np.empty((0, VERTEX_FLOATS), np.float32)
 
 
-def moved(rows: np.ndarray, offset_mm=(0.0, 0.0, 0.0), heading_rad: float = 0.0, scale=(1.0, 1.0, 1.0)) -> np.ndarray:
+def moved(
+    rows: np.ndarray, offset_mm=(0.0, 0.0, 0.0), heading_rad: float = 0.0, scale=(1.0, 1.0, 1.0)
+) -> np.ndarray:
     """A copy of `rows` scaled, then turned about z, then shifted."""
     out, scale = rows.copy(), np.asarray(scale, np.float32)
     c, s = np.cos(heading_rad), np.sin(heading_rad)
@@ -53,7 +55,12 @@ def quad(origin, edge_u, edge_v, material: Material, repeat=(1.0, 1.0)) -> np.nd
     corners = np.array([(0, 0), (1, 0), (1, 1), (0, 0), (1, 1), (0, 1)], np.float32)
     normal = np.cross(edge_u, edge_v)
     normal = np.tile(normal / np.linalg.norm(normal), (6, 1))
-    return vertices(origin + corners[:, :1] * edge_u + corners[:, 1:] * edge_v, normal, corners * np.asarray(repeat), material)
+    return vertices(
+        origin + corners[:, :1] * edge_u + corners[:, 1:] * edge_v,
+        normal,
+        corners * np.asarray(repeat),
+        material,
+    )
 
 
 def box(half_mm, material: Material, repeat=(1.0, 1.0)) -> np.ndarray:
@@ -61,13 +68,15 @@ def box(half_mm, material: Material, repeat=(1.0, 1.0)) -> np.ndarray:
     hx, hy, height = half_mm
     x, y, z = (2 * hx, 0, 0), (0, 2 * hy, 0), (0, 0, height)
     down = [np.negative(v) for v in (x, y)]
-    return join([
-        quad((-hx, -hy, 0), x, z, material, repeat),
-        quad((hx, -hy, 0), y, z, material, repeat),
-        quad((hx, hy, 0), down[0], z, material, repeat),
-        quad((-hx, hy, 0), down[1], z, material, repeat),
-        quad((-hx, -hy, height), x, y, material, repeat),
-    ])
+    return join(
+        [
+            quad((-hx, -hy, 0), x, z, material, repeat),
+            quad((hx, -hy, 0), y, z, material, repeat),
+            quad((hx, hy, 0), down[0], z, material, repeat),
+            quad((-hx, hy, 0), down[1], z, material, repeat),
+            quad((-hx, -hy, height), x, y, material, repeat),
+        ]
+    )
 
 
 def grid(position: np.ndarray, material: Material, repeat=(1.0, 1.0)) -> np.ndarray:
@@ -75,12 +84,27 @@ def grid(position: np.ndarray, material: Material, repeat=(1.0, 1.0)) -> np.ndar
     rows, columns = position.shape[:2]
     normal = np.cross(np.gradient(position, axis=0), np.gradient(position, axis=1))
     length = np.linalg.norm(normal, axis=2, keepdims=True)
-    outward = position - position.mean(axis=(0, 1))  # at a pole the lattice is a single point, without a direction of its own
-    normal = np.where(length > 1e-6, normal / np.maximum(length, 1e-6), outward / np.maximum(np.linalg.norm(outward, axis=2, keepdims=True), 1e-6))
+    outward = position - position.mean(
+        axis=(0, 1)
+    )  # at a pole the lattice is a single point, without a direction of its own
+    normal = np.where(
+        length > 1e-6,
+        normal / np.maximum(length, 1e-6),
+        outward / np.maximum(np.linalg.norm(outward, axis=2, keepdims=True), 1e-6),
+    )
     v, u = np.meshgrid(np.linspace(0, repeat[1], rows), np.linspace(0, repeat[0], columns), indexing="ij")
     r, c = (a.ravel() for a in np.meshgrid(np.arange(rows - 1), np.arange(columns - 1), indexing="ij"))
-    corners = np.stack([r * columns + c, r * columns + c + 1, (r + 1) * columns + c + 1,
-                        r * columns + c, (r + 1) * columns + c + 1, (r + 1) * columns + c], axis=1).ravel()
+    corners = np.stack(
+        [
+            r * columns + c,
+            r * columns + c + 1,
+            (r + 1) * columns + c + 1,
+            r * columns + c,
+            (r + 1) * columns + c + 1,
+            (r + 1) * columns + c,
+        ],
+        axis=1,
+    ).ravel()
     uv = np.stack([u, v], axis=2).reshape(-1, 2)
     return vertices(position.reshape(-1, 3)[corners], normal.reshape(-1, 3)[corners], uv[corners], material)
 
@@ -89,11 +113,14 @@ def lathe(profile_mm: np.ndarray, material: Material, sides: int = 24, repeat=(1
     """A surface of revolution about z from a profile (P, 2) of (radius, height), bottom to top."""
     angle = np.linspace(0, 2 * np.pi, sides + 1)
     profile = np.asarray(profile_mm, np.float32)
-    position = np.stack([
-        profile[None, :, 0] * np.cos(angle)[:, None],
-        profile[None, :, 0] * np.sin(angle)[:, None],
-        np.broadcast_to(profile[None, :, 1], (sides + 1, len(profile))),
-    ], axis=2)
+    position = np.stack(
+        [
+            profile[None, :, 0] * np.cos(angle)[:, None],
+            profile[None, :, 0] * np.sin(angle)[:, None],
+            np.broadcast_to(profile[None, :, 1], (sides + 1, len(profile))),
+        ],
+        axis=2,
+    )
     return grid(position, material, repeat)
 
 
@@ -114,11 +141,15 @@ def tube(path_mm: np.ndarray, radius_mm: float, material: Material, sides: int =
     side /= np.maximum(np.linalg.norm(side, axis=1, keepdims=True), 1e-9)
     up = np.cross(side, along)
     angle = np.linspace(0, 2 * np.pi, sides + 1)
-    ring = path[None] + radius_mm * (np.cos(angle)[:, None, None] * side[None] + np.sin(angle)[:, None, None] * up[None])
+    ring = path[None] + radius_mm * (
+        np.cos(angle)[:, None, None] * side[None] + np.sin(angle)[:, None, None] * up[None]
+    )
     return grid(ring, material)
 
 
-def rounded_patch(center_mm, edge_u, edge_v, corner: float, material: Material, points: int = 24) -> np.ndarray:
+def rounded_patch(
+    center_mm, edge_u, edge_v, corner: float, material: Material, points: int = 24
+) -> np.ndarray:
     """A flat superellipse about `center_mm` with half edges `edge_u`, `edge_v`; `corner` 2 is an ellipse, 5 a rounded square."""
     angle = np.linspace(0, 2 * np.pi, points + 1)
     c, s = np.cos(angle), np.sin(angle)

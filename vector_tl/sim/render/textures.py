@@ -16,16 +16,22 @@ def clouds(rng: np.random.Generator, octaves: int = 5, first: int = 2, fade: flo
     total, weight = np.zeros((SIZE, SIZE), np.float32), 1.0
     for octave in range(octaves):
         cells = min(first << octave, SIZE)
-        total += weight * cv2.resize(rng.random((cells, cells), dtype=np.float32), (SIZE, SIZE), interpolation=cv2.INTER_CUBIC)
+        total += weight * cv2.resize(
+            rng.random((cells, cells), dtype=np.float32), (SIZE, SIZE), interpolation=cv2.INTER_CUBIC
+        )
         weight *= fade
     low, high = total.min(), total.max()
     return (total - low) / (high - low)
 
 
-def tone(rng: np.random.Generator, low: float = 0.05, high: float = 0.95, colorful: float = 0.12) -> np.ndarray:
+def tone(
+    rng: np.random.Generator, low: float = 0.05, high: float = 0.95, colorful: float = 0.12
+) -> np.ndarray:
     """A random colour (3,) in texel units: a grey level with some hue, as in homes far more often warm or cool than green or magenta."""
     warm, green = rng.normal(0.3, 1.0) * colorful, rng.normal(0, 0.4) * colorful
-    return np.clip(rng.uniform(low, high) * (1 + np.array([warm - green / 2, green, -warm - green / 2])), 0.01, 1).astype(np.float32)
+    return np.clip(
+        rng.uniform(low, high) * (1 + np.array([warm - green / 2, green, -warm - green / 2])), 0.01, 1
+    ).astype(np.float32)
 
 
 def _mix(a: np.ndarray, b: np.ndarray, amount: np.ndarray) -> np.ndarray:
@@ -50,7 +56,9 @@ def wood(rng):
     x, y = _axes()
     warp = clouds(rng, 4, 2)
     grain = 0.5 + 0.5 * np.sin((y * rng.uniform(8, 30) + warp * rng.uniform(2, 6)) * 2 * np.pi)
-    streaks = cv2.resize(rng.random((SIZE, 12), dtype=np.float32), (SIZE, SIZE), interpolation=cv2.INTER_LINEAR)
+    streaks = cv2.resize(
+        rng.random((SIZE, 12), dtype=np.float32), (SIZE, SIZE), interpolation=cv2.INTER_LINEAR
+    )
     light = np.array([0.80, 0.62, 0.42]) * rng.uniform(0.35, 1.15)
     picture = _mix(light, light * rng.uniform(0.5, 0.85), 0.55 * grain + 0.45 * streaks)
     if rng.random() < 0.5:  # planks
@@ -81,7 +89,16 @@ def mat(rng):
     if rng.random() < 0.5:
         text = "".join(rng.choice(list("ABCDEFGHKLMORSTUVXYZ0123456789"), rng.integers(2, 7)))
         where = (int(rng.integers(0, 250)), int(rng.integers(100, 480)))
-        cv2.putText(ink, text, where, cv2.FONT_HERSHEY_DUPLEX, float(rng.uniform(1, 4)), 255, int(rng.integers(2, 6)), cv2.LINE_AA)
+        cv2.putText(
+            ink,
+            text,
+            where,
+            cv2.FONT_HERSHEY_DUPLEX,
+            float(rng.uniform(1, 4)),
+            255,
+            int(rng.integers(2, 6)),
+            cv2.LINE_AA,
+        )
     return _texels(_mix(picture, tone(rng, 0.4, 1.0, 0.1), ink / 255.0))
 
 
@@ -109,7 +126,9 @@ def bricks(rng):
     shifted = x * columns + 0.5 * (r % 2)
     shade = rng.uniform(0.7, 1.15, (rows, columns + 1))[r, shifted.astype(int)]
     gap = ((y * rows) % 1 < 0.1) | (shifted % 1 < 0.06)
-    wall = _mix(tone(rng, 0.25, 0.8, 0.25) * shade[..., None], tone(rng, 0.4, 0.9, 0.05), gap.astype(np.float32))
+    wall = _mix(
+        tone(rng, 0.25, 0.8, 0.25) * shade[..., None], tone(rng, 0.4, 0.9, 0.05), gap.astype(np.float32)
+    )
     return _texels(wall * (0.85 + 0.2 * clouds(rng)[..., None]))
 
 
@@ -155,25 +174,44 @@ def books(rng):
         while x < SIZE - 40:
             width, height = int(rng.integers(8, 34)), int(SIZE / shelves * rng.uniform(0.55, 0.9))
             if rng.random() < 0.9:
-                cv2.rectangle(picture, (x, bottom - height), (x + width - 2, bottom), [float(v) for v in tone(rng, 0.05, 0.9, 0.4)], -1)
+                cv2.rectangle(
+                    picture,
+                    (x, bottom - height),
+                    (x + width - 2, bottom),
+                    [float(v) for v in tone(rng, 0.05, 0.9, 0.4)],
+                    -1,
+                )
                 mid = bottom - int(height * rng.uniform(0.3, 0.8))
-                cv2.rectangle(picture, (x + 2, mid), (x + width - 4, mid + int(rng.integers(3, 14))), [float(v) for v in tone(rng, 0.3, 1)], -1)
+                cv2.rectangle(
+                    picture,
+                    (x + 2, mid),
+                    (x + width - 4, mid + int(rng.integers(3, 14))),
+                    [float(v) for v in tone(rng, 0.3, 1)],
+                    -1,
+                )
             x += width
     return _texels(picture)
 
 
 def painting(rng):
     """A framed picture, poster or screen: clouds of two colours with a few shapes."""
-    picture = np.ascontiguousarray(_mix(tone(rng, 0.05, 1.0, 0.4), tone(rng, 0.05, 1.0, 0.4), clouds(rng, 4, 2)))
+    picture = np.ascontiguousarray(
+        _mix(tone(rng, 0.05, 1.0, 0.4), tone(rng, 0.05, 1.0, 0.4), clouds(rng, 4, 2))
+    )
     for _ in range(rng.integers(0, 9)):
-        color, center = [float(v) for v in tone(rng, 0.05, 1, 0.5)], tuple(int(v) for v in rng.integers(0, SIZE, 2))
+        color, center = (
+            [float(v) for v in tone(rng, 0.05, 1, 0.5)],
+            tuple(int(v) for v in rng.integers(0, SIZE, 2)),
+        )
         if rng.random() < 0.5:
             cv2.circle(picture, center, int(rng.integers(10, 120)), color, -1, cv2.LINE_AA)
         else:
             cv2.rectangle(picture, center, tuple(int(v) for v in rng.integers(0, SIZE, 2)), color, -1)
     border = int(rng.integers(0, 40))
     if border:
-        cv2.rectangle(picture, (0, 0), (SIZE - 1, SIZE - 1), [float(v) for v in tone(rng, 0.02, 0.9, 0.15)], 2 * border)
+        cv2.rectangle(
+            picture, (0, 0), (SIZE - 1, SIZE - 1), [float(v) for v in tone(rng, 0.02, 0.9, 0.15)], 2 * border
+        )
     return _texels(picture)
 
 
@@ -181,12 +219,20 @@ def outdoors(rng):
     """What a window shows: bright sky above blurred green or houses, behind the frame's bars."""
     _, y = _axes()
     sky, land = np.array([0.92, 0.96, 1.0]), tone(rng, 0.25, 0.8, 0.3)
-    picture = _mix(sky, land, np.clip((y - rng.uniform(0.3, 0.9) + 0.35 * (clouds(rng, 4, 3) - 0.5)) * 8, 0, 1))
+    picture = _mix(
+        sky, land, np.clip((y - rng.uniform(0.3, 0.9) + 0.35 * (clouds(rng, 4, 3) - 0.5)) * 8, 0, 1)
+    )
     picture *= (0.85 + 0.3 * clouds(rng, 6, 4))[..., None]
     picture = np.ascontiguousarray(picture, np.float32)
     frame, bars = [float(v) for v in tone(rng, 0.1, 0.7, 0.1)], int(rng.integers(0, 3))
     for k in range(1, bars + 1):
-        cv2.line(picture, (SIZE * k // (bars + 1), 0), (SIZE * k // (bars + 1), SIZE), frame, int(rng.integers(6, 22)))
+        cv2.line(
+            picture,
+            (SIZE * k // (bars + 1), 0),
+            (SIZE * k // (bars + 1), SIZE),
+            frame,
+            int(rng.integers(6, 22)),
+        )
     if rng.random() < 0.5:
         cv2.line(picture, (0, SIZE // 2), (SIZE, SIZE // 2), frame, int(rng.integers(6, 22)))
     if rng.random() < 0.25:  # blinds
@@ -200,13 +246,16 @@ def door(rng):
     picture = np.ascontiguousarray(color * (0.95 + 0.08 * clouds(rng)[..., None]), np.float32)
     for k in range(int(rng.integers(1, 4))):
         top = 30 + k * 160
-        cv2.rectangle(picture, (90, top), (420, top + 130), [float(v) for v in color * 0.7], int(rng.integers(3, 10)))
+        cv2.rectangle(
+            picture, (90, top), (420, top + 130), [float(v) for v in color * 0.7], int(rng.integers(3, 10))
+        )
     cv2.circle(picture, (470, 270), 16, [float(v) for v in tone(rng, 0.1, 0.9)], -1, cv2.LINE_AA)
     return _texels(picture)
 
 
 def blotches(rng):
     """Anything: clouds of a few colours and of every scale, for things that fit no other word."""
+
     def some() -> np.ndarray:
         return clouds(rng, int(rng.integers(3, 8)), int(rng.integers(2, 6)), rng.uniform(0.5, 0.9))
 
@@ -221,7 +270,9 @@ def shelves(rng):
     rows = int(rng.integers(2, 6))
     for row in range(rows):
         bottom, x = (row + 1) * SIZE // rows - 8, int(rng.integers(0, 20))
-        cv2.line(picture, (0, bottom + 4), (SIZE, bottom + 4), [float(v) for v in tone(rng, 0.1, 0.9, 0.1)], 8)
+        cv2.line(
+            picture, (0, bottom + 4), (SIZE, bottom + 4), [float(v) for v in tone(rng, 0.1, 0.9, 0.1)], 8
+        )
         while x < SIZE:
             width, height = int(rng.integers(15, 110)), int(SIZE / rows * rng.uniform(0.25, 0.85))
             color = [float(v) for v in tone(rng, 0.03, 0.95, 0.5)]
@@ -230,13 +281,32 @@ def shelves(rng):
                 cv2.ellipse(picture, middle, (width // 2, height // 2), 0, 0, 360, color, -1, cv2.LINE_AA)
             elif rng.random() < 0.8:
                 cv2.rectangle(picture, (x, bottom - height), (x + width, bottom), color, -1)
-                cv2.rectangle(picture, (x + 4, bottom - height // 2), (x + width - 4, bottom - height // 4), [float(v) for v in tone(rng, 0.1, 1, 0.4)], -1)
+                cv2.rectangle(
+                    picture,
+                    (x + 4, bottom - height // 2),
+                    (x + width - 4, bottom - height // 4),
+                    [float(v) for v in tone(rng, 0.1, 1, 0.4)],
+                    -1,
+                )
             x += int(width * rng.uniform(1.0, 1.4))
     return _texels(picture * (0.9 + 0.15 * clouds(rng)[..., None]))
 
 
 Texture = Callable[[np.random.Generator], np.ndarray]
 FLOORS: tuple[Texture, ...] = (wood, wood, stone, stone, mat, mat, mat, fabric, tiles, plaster)
-WALLS: tuple[Texture, ...] = (plaster, plaster, plaster, plaster, plaster, plaster, stripes, lattice, bricks, wood, tiles, dots)
+WALLS: tuple[Texture, ...] = (
+    plaster,
+    plaster,
+    plaster,
+    plaster,
+    plaster,
+    plaster,
+    stripes,
+    lattice,
+    bricks,
+    wood,
+    tiles,
+    dots,
+)
 HANGINGS: tuple[Texture, ...] = (painting, folds, folds, books, door, lattice, shelves, shelves)
 THINGS: tuple[Texture, ...] = (plaster, wood, fabric, stripes, dots, painting, blotches, stone, lattice)

@@ -2,7 +2,18 @@
 
 import numpy as np
 
-from vector_tl.sim.render.shapes import Material, box, ellipsoid, grid, join, lathe, moved, quad, rounded_patch, tube
+from vector_tl.sim.render.shapes import (
+    Material,
+    box,
+    ellipsoid,
+    grid,
+    join,
+    lathe,
+    moved,
+    quad,
+    rounded_patch,
+    tube,
+)
 from vector_tl.sim.render.textures import tone
 
 # kind -> (half width range, height range) in mm; the footprint is the rectangle or disc that the world collides with
@@ -27,16 +38,29 @@ def finish(rng: np.random.Generator, layers: list[int]) -> Material:
     """A random surface: dark and glossy in every third case, plain or textured otherwise."""
     case = rng.random()
     if case < 0.35:
-        return Material(tuple(rng.uniform(0.004, 0.05) * (1 + rng.normal(0, 0.1, 3)).clip(0.3, 2)), rng.uniform(0.08, 0.6), rng.uniform(0.04, 0.08))
+        return Material(
+            tuple(rng.uniform(0.004, 0.05) * (1 + rng.normal(0, 0.1, 3)).clip(0.3, 2)),
+            rng.uniform(0.08, 0.6),
+            rng.uniform(0.04, 0.08),
+        )
     if case < 0.42:  # bare metal
         return Material((0.05, 0.05, 0.05), rng.uniform(0.1, 0.35), rng.uniform(0.5, 0.9))
     if case < 0.7 and layers:
         return Material((1.0, 1.0, 1.0), rng.uniform(0.2, 0.9), 0.04, layer=int(rng.choice(layers)))
-    color = np.square(tone(rng, 0.2, 0.95, 0.15 if rng.random() < 0.7 else 0.6))  # linear; most things are dull
+    color = np.square(
+        tone(rng, 0.2, 0.95, 0.15 if rng.random() < 0.7 else 0.6)
+    )  # linear; most things are dull
     return Material(tuple(float(v) for v in color), rng.uniform(0.1, 0.9), 0.04)
 
 
-def thing(kind: str, half_x_mm: float, half_y_mm: float, height_mm: float, rng: np.random.Generator, layers: list[int]) -> np.ndarray:
+def thing(
+    kind: str,
+    half_x_mm: float,
+    half_y_mm: float,
+    height_mm: float,
+    rng: np.random.Generator,
+    layers: list[int],
+) -> np.ndarray:
     """Vertex rows (N, 15) of one thing standing at the origin within its footprint."""
     return SHAPES[kind](half_x_mm, half_y_mm, height_mm, rng, layers)
 
@@ -57,7 +81,13 @@ def _box(hx, hy, height, rng, layers):
 def _bottle(hx, hy, height, rng, layers):
     neck = rng.uniform(0.25, 0.45)
     body = lathe(_profile(rng, hx, height, (1, 1, 1, rng.uniform(0.9, 1), neck, neck)), finish(rng, layers))
-    cap = moved(lathe(np.array([[hx * neck * 1.15, 0], [hx * neck * 1.15, height * 0.06], [0, height * 0.06]]), finish(rng, [])), (0, 0, height * 0.98))
+    cap = moved(
+        lathe(
+            np.array([[hx * neck * 1.15, 0], [hx * neck * 1.15, height * 0.06], [0, height * 0.06]]),
+            finish(rng, []),
+        ),
+        (0, 0, height * 0.98),
+    )
     label = lathe(np.array([[hx * 1.02, height * 0.2], [hx * 1.02, height * 0.5]]), finish(rng, layers))
     return join([body, cap] + ([label] if rng.random() < 0.6 else []))
 
@@ -65,12 +95,18 @@ def _bottle(hx, hy, height, rng, layers):
 def _vase(hx, hy, height, rng, layers):
     pot = height * rng.uniform(0.4, 0.75)
     parts = [lathe(_profile(rng, hx, pot, tuple(rng.uniform(0.35, 1.0, 5))), finish(rng, layers))]
-    flower = Material(tuple(np.clip(rng.uniform(0.2, 0.9) * (1 + rng.normal(0, 0.6, 3)), 0.02, 0.95)), 0.8, 0.03)
+    flower = Material(
+        tuple(np.clip(rng.uniform(0.2, 0.9) * (1 + rng.normal(0, 0.6, 3)), 0.02, 0.95)), 0.8, 0.03
+    )
     leaf = Material((0.05, rng.uniform(0.1, 0.3), 0.04), 0.7, 0.03)
     for _ in range(rng.integers(3, 10)):
         top = np.array([rng.normal(0, hx * 0.6), rng.normal(0, hx * 0.6), height * rng.uniform(0.75, 1.1)])
         parts.append(tube(np.linspace((0, 0, pot * 0.8), top, 4), 2.0, leaf, 5))
-        parts.append(moved(ellipsoid((hx * 0.22, hx * 0.22, hx * 0.18), flower if rng.random() < 0.7 else leaf, 8), top))
+        parts.append(
+            moved(
+                ellipsoid((hx * 0.22, hx * 0.22, hx * 0.18), flower if rng.random() < 0.7 else leaf, 8), top
+            )
+        )
     return join(parts)
 
 
@@ -80,10 +116,32 @@ def _kettle(hx, hy, height, rng, layers):
     parts = [lathe(_profile(rng, hx * 0.85, pot, (0.95, 1, 0.98, 0.8, 0.55, 0.1)), material)]
     arc = np.linspace(0, np.pi, 12)
     if rng.random() < 0.5:  # handle above
-        parts.append(tube(np.column_stack([hx * 0.6 * np.cos(arc), 0 * arc, pot * 0.7 + (height - pot * 0.7) * np.sin(arc)]), hx * 0.08, dark))
+        parts.append(
+            tube(
+                np.column_stack(
+                    [hx * 0.6 * np.cos(arc), 0 * arc, pot * 0.7 + (height - pot * 0.7) * np.sin(arc)]
+                ),
+                hx * 0.08,
+                dark,
+            )
+        )
     else:  # handle behind
-        parts.append(tube(np.column_stack([-hx * 0.7 - hx * 0.3 * np.sin(arc), 0 * arc, pot * (0.5 + 0.35 * np.cos(arc))]), hx * 0.09, dark))
-    parts.append(tube(np.array([(hx * 0.6, 0, pot * 0.45), (hx * 0.85, 0, pot * 0.6), (hx * 1.0, 0, pot * 0.85)]), hx * 0.12, material))
+        parts.append(
+            tube(
+                np.column_stack(
+                    [-hx * 0.7 - hx * 0.3 * np.sin(arc), 0 * arc, pot * (0.5 + 0.35 * np.cos(arc))]
+                ),
+                hx * 0.09,
+                dark,
+            )
+        )
+    parts.append(
+        tube(
+            np.array([(hx * 0.6, 0, pot * 0.45), (hx * 0.85, 0, pot * 0.6), (hx * 1.0, 0, pot * 0.85)]),
+            hx * 0.12,
+            material,
+        )
+    )
     parts.append(moved(ellipsoid((hx * 0.12, hx * 0.12, hx * 0.1), dark, 8), (0, 0, pot)))
     return join(parts)
 
@@ -91,8 +149,24 @@ def _kettle(hx, hy, height, rng, layers):
 def _mug(hx, hy, height, rng, layers):
     material = finish(rng, layers)
     radius, arc = hx * 0.75, np.linspace(-np.pi / 2, np.pi / 2, 9)
-    wall = lathe(np.array([[0, 0], [radius, 0], [radius, height], [radius * 0.9, height], [radius * 0.85, height * 0.1], [0, height * 0.1]]), material)
-    handle = tube(np.column_stack([radius + hx * 0.3 * np.cos(arc), 0 * arc, height * (0.5 + 0.28 * np.sin(arc))]), hx * 0.08, material)
+    wall = lathe(
+        np.array(
+            [
+                [0, 0],
+                [radius, 0],
+                [radius, height],
+                [radius * 0.9, height],
+                [radius * 0.85, height * 0.1],
+                [0, height * 0.1],
+            ]
+        ),
+        material,
+    )
+    handle = tube(
+        np.column_stack([radius + hx * 0.3 * np.cos(arc), 0 * arc, height * (0.5 + 0.28 * np.sin(arc))]),
+        hx * 0.08,
+        material,
+    )
     return join([wall, handle])
 
 
@@ -111,7 +185,11 @@ def _bag(hx, hy, height, rng, layers):
     rows = block(hx, hy, height * 0.8, rng.uniform(2.5, 5), finish(rng, layers))
     rows[:, 0:3] *= 1 + 0.04 * np.sin(rows[:, 0:3][:, [1, 2, 0]] / 17 + rng.uniform(0, 6, 3))
     arc = np.linspace(0, np.pi, 12)
-    strap = tube(np.column_stack([hx * 0.6 * np.cos(arc), 0 * arc, height * (0.72 + 0.28 * np.sin(arc))]), 4, finish(rng, []))
+    strap = tube(
+        np.column_stack([hx * 0.6 * np.cos(arc), 0 * arc, height * (0.72 + 0.28 * np.sin(arc))]),
+        4,
+        finish(rng, []),
+    )
     return join([rows, strap])
 
 
@@ -120,7 +198,9 @@ def _gadget(hx, hy, height, rng, layers):
     dark = Material(tuple(rng.uniform(0.004, 0.04, 1).repeat(3)), rng.uniform(0.1, 0.5), 0.05)
     parts = [block(hx, hy, height, rng.uniform(3, 8), dark)]
     for _ in range(rng.integers(0, 4)):
-        glow = Material(tuple(np.clip(rng.uniform(0.1, 1.0, 3), 0, 1)), 0.5, 0.0, emission=rng.uniform(0.5, 4))
+        glow = Material(
+            tuple(np.clip(rng.uniform(0.1, 1.0, 3), 0, 1)), 0.5, 0.0, emission=rng.uniform(0.5, 4)
+        )
         half = rng.uniform(1, 6)
         center = (hx * 1.01, rng.uniform(-0.7, 0.7) * hy, rng.uniform(0.2, 0.85) * height)
         parts.append(rounded_patch(center, (0, half * rng.uniform(1, 3), 0), (0, 0, half), 4.0, glow))
@@ -128,7 +208,15 @@ def _gadget(hx, hy, height, rng, layers):
         grey = Material((0.05, 0.05, 0.05), 0.5, 0.04)
         for x in (-0.6, 0.6):
             for side in (1, -1):
-                parts.append(rounded_patch((x * hx, side * hy * 1.03, height * 0.25), (height * 0.22, 0, 0), (0, 0, side * -height * 0.22), 2.0, grey))
+                parts.append(
+                    rounded_patch(
+                        (x * hx, side * hy * 1.03, height * 0.25),
+                        (height * 0.22, 0, 0),
+                        (0, 0, side * -height * 0.22),
+                        2.0,
+                        grey,
+                    )
+                )
     return join(parts)
 
 
@@ -137,14 +225,20 @@ def _rack(hx, hy, height, rng, layers):
     wire = Material((0.03, 0.03, 0.03) if rng.random() < 0.6 else (0.4, 0.4, 0.4), 0.3, 0.3)
     parts = []
     for y in np.linspace(-hy, hy, int(rng.integers(4, 8))):
-        parts.append(tube(np.array([(-hx, y, 0), (-hx, y, height), (hx, y, height), (hx, y, 0)]), 2.5, wire, 5))
+        parts.append(
+            tube(np.array([(-hx, y, 0), (-hx, y, height), (hx, y, height), (hx, y, 0)]), 2.5, wire, 5)
+        )
         if rng.random() < 0.6:
-            plate = lathe(np.array([[0, 0], [height * 0.45, 4], [height * 0.45, 6], [0, 2]]), finish(rng, layers), 16)
+            plate = lathe(
+                np.array([[0, 0], [height * 0.45, 4], [height * 0.45, 6], [0, 2]]), finish(rng, layers), 16
+            )
             plate[:, [1, 2]], plate[:, [4, 5]] = plate[:, [2, 1]], plate[:, [5, 4]]
             parts.append(moved(plate, (rng.uniform(-0.4, 0.4) * hx, y, height * 0.5)))
     for z in (0.05, 1.0):
         for x in (-hx, hx):
-            parts.append(tube(np.array([(x, -hy, z * height), (x, 0, z * height), (x, hy, z * height)]), 3, wire, 5))
+            parts.append(
+                tube(np.array([(x, -hy, z * height), (x, 0, z * height), (x, hy, z * height)]), 3, wire, 5)
+            )
     return join(parts)
 
 
@@ -152,7 +246,11 @@ def _chair(hx, hy, height, rng, layers):
     material = finish(rng, layers)
     seat = height * rng.uniform(0.4, 0.6)
     leg = hx * rng.uniform(0.06, 0.14)
-    parts = [moved(box((leg, leg, seat), material), (x, y, 0)) for x in (-hx + leg, hx - leg) for y in (-hy + leg, hy - leg)]
+    parts = [
+        moved(box((leg, leg, seat), material), (x, y, 0))
+        for x in (-hx + leg, hx - leg)
+        for y in (-hy + leg, hy - leg)
+    ]
     parts.append(moved(box((hx, hy, height * 0.05), material), (0, 0, seat)))
     parts.append(moved(box((leg, hy, height - seat), material), (-hx + leg, 0, seat)))
     return join(parts)
@@ -161,19 +259,27 @@ def _chair(hx, hy, height, rng, layers):
 def _shoe(hx, hy, height, rng, layers):
     upper, sole = finish(rng, layers), finish(rng, [])
     half = hy * 0.8
-    parts = [block(hx, half, height * 0.22, 4, sole), moved(block(hx * 0.95, half * 0.9, height * 0.5, 3, upper), (0, 0, height * 0.15))]
+    parts = [
+        block(hx, half, height * 0.22, 4, sole),
+        moved(block(hx * 0.95, half * 0.9, height * 0.5, 3, upper), (0, 0, height * 0.15)),
+    ]
     parts.append(moved(block(hx * 0.45, half * 0.85, height * 0.7, 3, upper), (-hx * 0.45, 0, height * 0.3)))
     return join(parts)
 
 
 def block(hx, hy, height, corner, material):
     """A block with rounded edges; `corner` 2 is an ellipsoid, large values a box."""
+
     def power(value):
         return np.sign(value) * np.abs(value) ** (2 / corner)
 
     up, round_ = np.meshgrid(np.linspace(-np.pi / 2, np.pi / 2, 11), np.linspace(0, 2 * np.pi, 25))
     around = power(np.cos(up))
-    position = [hx * around * power(np.cos(round_)), hy * around * power(np.sin(round_)), height / 2 * (power(np.sin(up)) + 1)]
+    position = [
+        hx * around * power(np.cos(round_)),
+        hy * around * power(np.sin(round_)),
+        height / 2 * (power(np.sin(up)) + 1),
+    ]
     return grid(np.stack(position, axis=2), material)
 
 
@@ -183,6 +289,16 @@ def leaning_sheet(width_mm: float, height_mm: float, material: Material) -> np.n
 
 
 SHAPES = {
-    "box": _box, "bottle": _bottle, "vase": _vase, "kettle": _kettle, "mug": _mug, "bowl": _bowl, "ball": _ball,
-    "bag": _bag, "gadget": _gadget, "rack": _rack, "chair": _chair, "shoe": _shoe,
+    "box": _box,
+    "bottle": _bottle,
+    "vase": _vase,
+    "kettle": _kettle,
+    "mug": _mug,
+    "bowl": _bowl,
+    "ball": _ball,
+    "bag": _bag,
+    "gadget": _gadget,
+    "rack": _rack,
+    "chair": _chair,
+    "shoe": _shoe,
 }

@@ -17,18 +17,27 @@ def run(settings: SimSettings, camera_factory=None) -> None:
         UserError: no SDK, no EGL, a port in use, a home that must not be touched or is another simulator's.
     """
     for name, value, low, high in (
-        ("robots", settings.robots, 1, 4), ("targets", settings.targets, 0, 8), ("camera-fps", settings.camera_fps, 0.5, 120.0),
-        ("port", settings.port, 0, 65535 - settings.robots), ("world", settings.world, 0, 2**63 - 1),
+        ("robots", settings.robots, 1, 4),
+        ("targets", settings.targets, 0, 8),
+        ("camera-fps", settings.camera_fps, 0.5, 120.0),
+        ("port", settings.port, 0, 65535 - settings.robots),
+        ("world", settings.world, 0, 2**63 - 1),
     ):
         if not low <= value <= high:
             raise UsageError(f"--{name} must be from {low} to {high}, not {value}.")
     given = [f"--{name}" for name in ("without", "backgrounds") if getattr(settings, name)]
     if settings.camera == "plain" and given:
-        raise UsageError(f"The plain camera draws flat boxes and knows no {' or '.join(given)}; leave out --camera plain, or {' and '.join(given)}.")
+        raise UsageError(
+            f"The plain camera draws flat boxes and knows no {' or '.join(given)}; leave out --camera plain, or {' and '.join(given)}."
+        )
     if len(given) == 2:
-        raise UsageError("--without leaves something out of drawn rooms, which --backgrounds puts photographs in the place of; leave out one of them.")
+        raise UsageError(
+            "--without leaves something out of drawn rooms, which --backgrounds puts photographs in the place of; leave out one of them."
+        )
     try:
         from vector_tl.sim.server.serving import serve
     except ModuleNotFoundError as error:
-        raise UserError(f"The simulator needs the package {error.name.partition('.')[0]}, which is not installed; run scripts/setup.") from error
+        raise UserError(
+            f"The simulator needs the package {error.name.partition('.')[0]}, which is not installed; run scripts/setup."
+        ) from error
     asyncio.run(serve(settings, camera_factory))

@@ -12,14 +12,14 @@ import grpc
 from anki_vector.messaging import external_interface_pb2_grpc
 
 from vector_tl.errors import UserError
+from vector_tl.sim.engine.virtual import VirtualVector
 from vector_tl.sim.gateway.certificates import SdkHome
-from vector_tl.sim.render.eye import CameraFactory, Eye, factory_for
 from vector_tl.sim.gateway.gate import Gate
 from vector_tl.sim.gateway.protocol import VectorServicer
-from vector_tl.sim.settings import SimSettings
+from vector_tl.sim.render.eye import CameraFactory, Eye, factory_for
 from vector_tl.sim.server.simulator import Simulator
 from vector_tl.sim.server.truth import TruthServer, truth_app
-from vector_tl.sim.engine.virtual import VirtualVector
+from vector_tl.sim.settings import SimSettings
 
 GIL_SLICE_S = 0.001  # the drawing thread gives way so soon to whoever answers calls
 
@@ -83,7 +83,9 @@ class RobotServers:
         Raises:
             UserError: the port is in use.
         """
-        server = grpc.aio.server(interceptors=[Gate(robot, self._simulator.sync)], options=[("grpc.so_reuseport", 0)])
+        server = grpc.aio.server(
+            interceptors=[Gate(robot, self._simulator.sync)], options=[("grpc.so_reuseport", 0)]
+        )
         external_interface_pb2_grpc.add_ExternalInterfaceServicer_to_server(VectorServicer(robot), server)
         wanted = self._ports.get(robot.serial) or (self._first_port and self._first_port + robot.index)
         _refuse_taken(wanted)

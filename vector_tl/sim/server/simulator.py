@@ -9,20 +9,22 @@ import subprocess
 import time
 
 from vector_tl.errors import UserError
-from vector_tl.sim.world.body import Battery
-from vector_tl.sim.gateway.certificates import make_identity
-from vector_tl.sim.render.eye import Eye
 from vector_tl.sim.engine.faults import MOMENTARY, Fault, known_name
 from vector_tl.sim.engine.journal import Journal
-from vector_tl.sim.settings import SimSettings
 from vector_tl.sim.engine.virtual import VirtualVector
+from vector_tl.sim.gateway.certificates import make_identity
+from vector_tl.sim.render.eye import Eye
+from vector_tl.sim.settings import SimSettings
+from vector_tl.sim.world.body import Battery
 from vector_tl.sim.world.world import STEP_MS, World
 
 STATES_PER_S = 30.0
 MOST_CATCH_UP_MS = 250  # after the process stood still, the world goes on from where it was
 DRAIN_S = 1.0
 KEEP_ALIVE_S = 1.0  # a stream on which nothing happens says so: a client whose reader waits for something could not even end
-STATES_REPEAT_S = 0.1  # the SDK wants to see a state before it counts itself connected, also while time stands still
+STATES_REPEAT_S = (
+    0.1  # the SDK wants to see a state before it counts itself connected, also while time stands still
+)
 
 
 class Beat:
@@ -44,10 +46,15 @@ class Simulator:
 
     def __init__(self, settings: SimSettings, eye: Eye):
         self.settings, self.eye = settings, eye
-        self.world = World(settings.world, settings.robots, settings.targets, self._report, settings.target_motion)
+        self.world = World(
+            settings.world, settings.robots, settings.targets, self._report, settings.target_motion
+        )
         self.journal = Journal(lambda: self.world.t_ms)
         self.robots = [
-            VirtualVector(i, make_identity(i), self.world, eye, self.journal, self.truth_now, settings.lockstep) for i in range(settings.robots)
+            VirtualVector(
+                i, make_identity(i), self.world, eye, self.journal, self.truth_now, settings.lockstep
+            )
+            for i in range(settings.robots)
         ]
         self.restart = None  # set by the server: async (robot, ms) -> None
         self._restarting: set[str] = set()  # serials
@@ -78,7 +85,9 @@ class Simulator:
                 self._frames.pass_on()
                 for robot in self.robots:
                     if robot.shooting and not self.settings.lockstep:
-                        robot.missed_frame = True  # the camera is still busy; it takes this one as soon as it is free
+                        robot.missed_frame = (
+                            True  # the camera is still busy; it takes this one as soon as it is free
+                        )
                     elif robot.cameras and robot.streaming:
                         robot.shooting = not self.settings.lockstep
                         due.append((robot, robot.view(robot.high_resolution)))
@@ -148,11 +157,18 @@ class Simulator:
     async def _drain(self) -> None:
         """Wait until the open streams have taken what was sent, so that nothing piles up."""
         until = time.monotonic() + DRAIN_S
-        while any(len(outbox) for robot in self.robots for outbox in (*robot.cameras, *robot.events)) and time.monotonic() < until:
+        while (
+            any(len(outbox) for robot in self.robots for outbox in (*robot.cameras, *robot.events))
+            and time.monotonic() < until
+        ):
             await asyncio.sleep(0.0005)
 
     def clock(self) -> dict:
-        return {"t_ms": self.world.t_ms, "lockstep": self.settings.lockstep, "image_ids": {robot.serial: robot.sent_image_id for robot in self.robots}}
+        return {
+            "t_ms": self.world.t_ms,
+            "lockstep": self.settings.lockstep,
+            "image_ids": {robot.serial: robot.sent_image_id for robot in self.robots},
+        }
 
     def spawn(self, coroutine) -> None:
         task = asyncio.create_task(coroutine)
@@ -162,7 +178,9 @@ class Simulator:
     def _done(self, task: asyncio.Task) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception():
-            logging.getLogger(__name__).error("the simulator could not go on with what it did beside: %r", task.exception())
+            logging.getLogger(__name__).error(
+                "the simulator could not go on with what it did beside: %r", task.exception()
+            )
             self.journal.add("error", what=repr(task.exception()))
 
     # -- truth --------------------------------------------------------------------------------------------------------
@@ -171,15 +189,33 @@ class Simulator:
         """The world as it is, without a picture."""
         world, nearest = self.world, self.world.nearest(robot.index)
         vectors = [
-            {"vector": i, "x_mm": b.x_mm, "y_mm": b.y_mm, "heading_rad": b.heading_rad, "role": "robot" if i < world.robots else "target",
-             "serial": self.robots[i].serial if i < world.robots else None, "head_angle_rad": b.head.angle_rad,
-             "left_mmps": b.left_mmps, "right_mmps": b.right_mmps}
+            {
+                "vector": i,
+                "x_mm": b.x_mm,
+                "y_mm": b.y_mm,
+                "heading_rad": b.heading_rad,
+                "role": "robot" if i < world.robots else "target",
+                "serial": self.robots[i].serial if i < world.robots else None,
+                "head_angle_rad": b.head.angle_rad,
+                "left_mmps": b.left_mmps,
+                "right_mmps": b.right_mmps,
+            }
             for i, b in enumerate(world.bodies)
         ]
         return {
-            "image_id": None, "serial": robot.serial, "t_ms": world.t_ms, "size_wh": None, "boxes": None, "vectors": vectors, "viewer": robot.index,
-            "distance_mm": nearest and nearest[0], "bearing_deg": nearest and nearest[1],
-            "collisions": robot.body.collisions, "falls": robot.body.falls, "world": world.seed, "surface": world.room.surface,
+            "image_id": None,
+            "serial": robot.serial,
+            "t_ms": world.t_ms,
+            "size_wh": None,
+            "boxes": None,
+            "vectors": vectors,
+            "viewer": robot.index,
+            "distance_mm": nearest and nearest[0],
+            "bearing_deg": nearest and nearest[1],
+            "collisions": robot.body.collisions,
+            "falls": robot.body.falls,
+            "world": world.seed,
+            "surface": world.room.surface,
         }
 
     def robot(self, serial: str | None) -> VirtualVector:
@@ -191,7 +227,9 @@ class Simulator:
         for robot in self.robots:
             if serial in (None, robot.serial):
                 return robot
-        raise UserError(f"There is no robot {serial}; there are {', '.join(robot.serial for robot in self.robots)}.")
+        raise UserError(
+            f"There is no robot {serial}; there are {', '.join(robot.serial for robot in self.robots)}."
+        )
 
     # -- hands and faults ---------------------------------------------------------------------------------------------
 
@@ -238,7 +276,9 @@ class Simulator:
                 self._restarting.add(robot.serial)
                 self.spawn(self._restart(robot, fault.ms))
         if fault.name in ("freeze", "kill"):
-            asyncio.get_running_loop().call_later(0.02, _freeze if fault.name == "freeze" else _kill, fault.ms)  # after the answer
+            asyncio.get_running_loop().call_later(
+                0.02, _freeze if fault.name == "freeze" else _kill, fault.ms
+            )  # after the answer
         return {"t_ms": self.world.t_ms}
 
     async def _restart(self, robot: VirtualVector, ms: float) -> None:
@@ -250,7 +290,9 @@ class Simulator:
 
 def _freeze(ms: float) -> None:
     """Stand still, and be woken by a process of its own."""
-    subprocess.Popen(["/bin/sh", "-c", f"sleep {ms / 1000:.3f}; kill -CONT {os.getpid()}"], start_new_session=True)
+    subprocess.Popen(
+        ["/bin/sh", "-c", f"sleep {ms / 1000:.3f}; kill -CONT {os.getpid()}"], start_new_session=True
+    )
     os.kill(os.getpid(), signal.SIGSTOP)
 
 

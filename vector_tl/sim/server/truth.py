@@ -12,9 +12,9 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from vector_tl.errors import UserError
-from vector_tl.sim.world.body import LIFT_RANGE_MM, lift_angle_rad
 from vector_tl.sim.server.simulator import Simulator
 from vector_tl.sim.server.view import view_routes
+from vector_tl.sim.world.body import LIFT_RANGE_MM, lift_angle_rad
 
 MOST_STEP_MS = 600_000
 MOST_DIGITS = 18  # of a picture's number
@@ -30,7 +30,11 @@ def truth_app(simulator: Simulator, token: str) -> Starlette:
         simulator.sync()
         if image_id is None:
             return JSONResponse(simulator.truth_now(robot))
-        known = simulator.journal.truth(robot.serial, int(image_id)) if image_id.isdecimal() and len(image_id) <= MOST_DIGITS else None
+        known = (
+            simulator.journal.truth(robot.serial, int(image_id))
+            if image_id.isdecimal() and len(image_id) <= MOST_DIGITS
+            else None
+        )
         if known is None:
             return JSONResponse({"error": f"Nothing is known of picture {image_id} of {robot.serial}."}, 404)
         return JSONResponse(known)
@@ -42,8 +46,11 @@ def truth_app(simulator: Simulator, token: str) -> Starlette:
         except ValueError:
             raise UserError(f"since_ms must be a number, not {since_ms!r}.") from None
         robots = simulator.robots
-        streams = {"camera": sum(len(r.cameras) for r in robots), "events": sum(len(r.events) for r in robots),
-                   "control": sum(len(r.control.claims) for r in robots)}
+        streams = {
+            "camera": sum(len(r.cameras) for r in robots),
+            "events": sum(len(r.events) for r in robots),
+            "control": sum(len(r.control.claims) for r in robots),
+        }
         return JSONResponse({"t_ms": simulator.world.t_ms, "entries": entries, "streams": streams})
 
     async def fault(request: Request) -> JSONResponse:
@@ -69,13 +76,18 @@ def truth_app(simulator: Simulator, token: str) -> Starlette:
         for entry in vectors:
             index = entry.get("vector")
             if not _whole(index) or not 0 <= index < simulator.world.count:
-                raise UserError(f"There is no Vector {index!r}; there are {simulator.world.count}, counted from 0.")
+                raise UserError(
+                    f"There is no Vector {index!r}; there are {simulator.world.count}, counted from 0."
+                )
             poses[index] = tuple(_number(entry.get(key), key) for key in ("x_mm", "y_mm", "heading_rad"))
             body = simulator.world.bodies[index]
             if "head_angle_rad" in entry:
                 joints.append((body.head, _number(entry["head_angle_rad"], "head_angle_rad")))
             if "lift_height_mm" in entry:
-                height_mm = min(max(_number(entry["lift_height_mm"], "lift_height_mm"), LIFT_RANGE_MM[0]), LIFT_RANGE_MM[1])
+                height_mm = min(
+                    max(_number(entry["lift_height_mm"], "lift_height_mm"), LIFT_RANGE_MM[0]),
+                    LIFT_RANGE_MM[1],
+                )
                 joints.append((body.lift, lift_angle_rad(height_mm)))
         simulator.sync()
         why_not = simulator.world.place(poses)
@@ -98,7 +110,9 @@ def truth_app(simulator: Simulator, token: str) -> Starlette:
         return JSONResponse({"error": str(error)}, 400)
 
     async def no_such_page(request: Request, error: HTTPException) -> JSONResponse:
-        return JSONResponse({"error": f"{request.method} {request.url.path}: {error.detail}."}, error.status_code)
+        return JSONResponse(
+            {"error": f"{request.method} {request.url.path}: {error.detail}."}, error.status_code
+        )
 
     async def own_mistake(request: Request, error: Exception) -> JSONResponse:
         """The last resort: whoever asks hears what went wrong, as JSON."""
@@ -106,15 +120,24 @@ def truth_app(simulator: Simulator, token: str) -> Starlette:
         return JSONResponse({"error": f"The simulator could not answer {request.url.path}: {error!r}."}, 500)
 
     routes = [Route("/truth", truth), Route("/log", log), *view_routes(simulator)]
-    routes += [Route(f"/{endpoint.__name__}", endpoint, methods=["POST"]) for endpoint in (fault, step, place, world)]
-    app = Starlette(routes=routes, exception_handlers={UserError: bad_request, HTTPException: no_such_page, Exception: own_mistake})
+    routes += [
+        Route(f"/{endpoint.__name__}", endpoint, methods=["POST"]) for endpoint in (fault, step, place, world)
+    ]
+    app = Starlette(
+        routes=routes,
+        exception_handlers={UserError: bad_request, HTTPException: no_such_page, Exception: own_mistake},
+    )
 
     async def behind_token(scope, receive, send):
         if scope["type"] == "http":
             request = Request(scope, receive)
-            given = request.headers.get("authorization", "").removeprefix("Bearer ") or request.query_params.get("token", "")
+            given = request.headers.get("authorization", "").removeprefix(
+                "Bearer "
+            ) or request.query_params.get("token", "")
             if not hmac.compare_digest(given.encode(), token.encode()):
-                await JSONResponse({"error": "The token of truth.json is missing or wrong."}, 401)(scope, receive, send)
+                await JSONResponse({"error": "The token of truth.json is missing or wrong."}, 401)(
+                    scope, receive, send
+                )
                 return
         await app(scope, receive, send)
 
@@ -125,7 +148,11 @@ class TruthServer(uvicorn.Server):
     """uvicorn in the simulator's own loop, which sees to the signals itself."""
 
     def __init__(self, app):
-        super().__init__(uvicorn.Config(app, log_level="critical", access_log=False, lifespan="off", timeout_graceful_shutdown=1))
+        super().__init__(
+            uvicorn.Config(
+                app, log_level="critical", access_log=False, lifespan="off", timeout_graceful_shutdown=1
+            )
+        )
         self.socket = socket.socket()
         self.socket.bind(("127.0.0.1", 0))
         self.socket.listen()  # connections wait from here on, before the loop gets to them

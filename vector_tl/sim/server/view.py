@@ -26,7 +26,12 @@ def view_routes(simulator: Simulator) -> list[Route]:
 
     async def view(request: Request) -> HTMLResponse:
         text = (PAGE / "view.html").read_text()
-        return HTMLResponse(text.replace("/*css*/", (PAGE / "view.css").read_text()).replace("/*js*/", (PAGE / "view.js").read_text()), headers=HEADERS)
+        return HTMLResponse(
+            text.replace("/*css*/", (PAGE / "view.css").read_text()).replace(
+                "/*js*/", (PAGE / "view.js").read_text()
+            ),
+            headers=HEADERS,
+        )
 
     async def scene(request: Request) -> JSONResponse:
         simulator.sync()

@@ -14,7 +14,10 @@ HEAD_RANGE_RAD = (math.radians(-22.0), math.radians(45.0))
 LIFT_RANGE_MM = (32.0, 92.0)
 LIFT_ARM_MM, LIFT_PIVOT_MM = 66.0, 45.0  # height of the fork = pivot + arm * sin(angle)
 STALL_MS = 1000  # a motion without progress for so long gives up
-SLIP_FORWARD, SLIP_TURN = 0.01, 0.03  # share of what the treads run that is lost on the ground; more in turns, where they scrub. Assumptions
+SLIP_FORWARD, SLIP_TURN = (
+    0.01,
+    0.03,
+)  # share of what the treads run that is lost on the ground; more in turns, where they scrub. Assumptions
 CHARGER_CONTACT_MM = 12.0  # so near to where it stands on its charger the contacts touch
 FULL_VOLTS, NOMINAL_VOLTS, LOW_VOLTS, EMPTY_VOLTS = 4.15, 3.95, 3.65, 3.5
 RUN_S, CHARGE_S = 45 * 60, 30 * 60  # from full to empty, and back
@@ -48,7 +51,9 @@ class Joint:
     def moving(self) -> bool:
         return self.speed_radps != 0.0 or self._goal_rad is not None
 
-    def go_to(self, angle_rad: float, speed_radps: float, accel_radps2: float, done: Done | None = None) -> None:
+    def go_to(
+        self, angle_rad: float, speed_radps: float, accel_radps2: float, done: Done | None = None
+    ) -> None:
         """Move to an angle; `done` hears "reached" when there, "cancelled" when something else came first.
 
         An angle that is none (NaN or infinite) is where it is; a speed or acceleration that is none, or 0, is 10.
@@ -56,7 +61,11 @@ class Joint:
         self.end()
         goal_rad = angle_rad if math.isfinite(angle_rad) else self.angle_rad
         self._goal_rad = min(max(goal_rad, self.low_rad), self.high_rad)
-        self._wanted_radps, self._accel_radps2, self._done = abs(or_zero(speed_radps)) or 10.0, abs(or_zero(accel_radps2)) or 10.0, done
+        self._wanted_radps, self._accel_radps2, self._done = (
+            abs(or_zero(speed_radps)) or 10.0,
+            abs(or_zero(accel_radps2)) or 10.0,
+            done,
+        )
 
     def move(self, speed_radps: float) -> None:
         """Move at a speed (0 for one that is none) until told otherwise or the range ends."""
@@ -80,7 +89,9 @@ class Joint:
         wanted = self._wanted_radps
         if goal is not None:
             left = goal - self.angle_rad
-            wanted = math.copysign(min(wanted, math.sqrt(2 * self._accel_radps2 * abs(left))), left)  # v^2 = 2 a s
+            wanted = math.copysign(
+                min(wanted, math.sqrt(2 * self._accel_radps2 * abs(left))), left
+            )  # v^2 = 2 a s
         elif wanted == 0.0 and self.speed_radps == 0.0:
             return
         change = self._accel_radps2 * dt_s
@@ -91,7 +102,9 @@ class Joint:
             self.end("reached")
         elif not self.low_rad <= angle <= self.high_rad:
             self.angle_rad, self.speed_radps = min(max(angle, self.low_rad), self.high_rad), 0.0
-            if goal is None and self._wanted_radps * (angle - self.angle_rad) > 0:  # it asks for more of what ends here; to turn back is another matter
+            if (
+                goal is None and self._wanted_radps * (angle - self.angle_rad) > 0
+            ):  # it asks for more of what ends here; to turn back is another matter
                 self._wanted_radps = 0.0
         else:
             self.angle_rad = angle
@@ -129,7 +142,11 @@ class Battery:
     @property
     def charger_s(self) -> float:
         """How long it should charge: 0 unless it is low."""
-        return (NOMINAL_VOLTS - self.volts) / (FULL_VOLTS - EMPTY_VOLTS) * CHARGE_S if self.volts < LOW_VOLTS else 0.0
+        return (
+            (NOMINAL_VOLTS - self.volts) / (FULL_VOLTS - EMPTY_VOLTS) * CHARGE_S
+            if self.volts < LOW_VOLTS
+            else 0.0
+        )
 
 
 class Body:
@@ -137,7 +154,11 @@ class Body:
 
     def __init__(self, x_mm: float, y_mm: float, heading_rad: float, head_rad: float = 0.0):
         self.x_mm, self.y_mm, self.heading_rad, self.z_mm = x_mm, y_mm, heading_rad, 0.0
-        self.charger = (x_mm, y_mm, heading_rad)  # where it stands on its charger, which has its place where the robot woke up
+        self.charger = (
+            x_mm,
+            y_mm,
+            heading_rad,
+        )  # where it stands on its charger, which has its place where the robot woke up
         self.on_charger = False
         self.left_mmps = self.right_mmps = 0.0  # as they turn
         self.wanted_mmps = (0.0, 0.0)
@@ -153,15 +174,21 @@ class Body:
         self.falling = False
         self.cliffs = (False, False)  # front, back
         self.forced_cliff = False
-        self.cliff_stop = True  # the firmware stops at cliffs, unless the SDK holds control above physical reactions
+        self.cliff_stop = (
+            True  # the firmware stops at cliffs, unless the SDK holds control above physical reactions
+        )
         self.collisions = self.falls = 0
         self.touching: set = set()
 
-    def drive(self, left_mmps: float, right_mmps: float, left_mmps2: float = 0.0, right_mmps2: float = 0.0) -> None:
+    def drive(
+        self, left_mmps: float, right_mmps: float, left_mmps2: float = 0.0, right_mmps2: float = 0.0
+    ) -> None:
         """Wheel speeds from now on. Acceleration 0 is the most there is."""
         self.end_motion()
         self.wanted_mmps = (_limited(left_mmps), _limited(right_mmps))
-        self._accel_mmps2 = tuple(min(abs(or_zero(a)), WHEEL_ACCEL_MMPS2) or WHEEL_ACCEL_MMPS2 for a in (left_mmps2, right_mmps2))
+        self._accel_mmps2 = tuple(
+            min(abs(or_zero(a)), WHEEL_ACCEL_MMPS2) or WHEEL_ACCEL_MMPS2 for a in (left_mmps2, right_mmps2)
+        )
 
     def run(self, motion: Motion) -> None:
         """Start a drive of given length in place of what the wheels did."""
@@ -196,8 +223,12 @@ class Body:
         braking = self.cliff_stop and self.blocked_by_cliff(*wanted)
         if braking:
             wanted = (0.0, 0.0)
-        self.left_mmps = _towards(self.left_mmps, wanted[0], self._accel_mmps2[0] * dt_s * (2 if braking else 1))
-        self.right_mmps = _towards(self.right_mmps, wanted[1], self._accel_mmps2[1] * dt_s * (2 if braking else 1))
+        self.left_mmps = _towards(
+            self.left_mmps, wanted[0], self._accel_mmps2[0] * dt_s * (2 if braking else 1)
+        )
+        self.right_mmps = _towards(
+            self.right_mmps, wanted[1], self._accel_mmps2[1] * dt_s * (2 if braking else 1)
+        )
         left, right = self.left_mmps * dt_s, self.right_mmps * dt_s
         self.left_tread_mm += left
         self.right_tread_mm += right
@@ -216,7 +247,11 @@ class Body:
         self.x_mm, self.y_mm, self.heading_rad = arc(self.x_mm, self.y_mm, self.heading_rad, *got)
         self.odometry = arc(*self.odometry, ran_mm, got[1])  # encoders for the way, the gyro for the heading
         forward = got[0] / dt_s
-        self.accel_mmps2, self.forward_mmps, self.turn_radps = (forward - self.forward_mmps) / dt_s, forward, got[1] / dt_s
+        self.accel_mmps2, self.forward_mmps, self.turn_radps = (
+            (forward - self.forward_mmps) / dt_s,
+            forward,
+            got[1] / dt_s,
+        )
         if self.on_charger and math.dist((self.x_mm, self.y_mm), self.charger[:2]) > CHARGER_CONTACT_MM:
             self.on_charger = False
         motion = self.motion
@@ -247,7 +282,11 @@ def arc(x: float, y: float, heading: float, forward: float, turn: float) -> tupl
     """Where a pose gets to along a circular arc of length `forward` that turns by `turn` (exact)."""
     half = turn / 2
     chord = forward * (math.sin(half) / half if abs(half) > 1e-9 else 1.0)
-    return x + chord * math.cos(heading + half), y + chord * math.sin(heading + half), math.remainder(heading + turn, math.tau)
+    return (
+        x + chord * math.cos(heading + half),
+        y + chord * math.sin(heading + half),
+        math.remainder(heading + turn, math.tau),
+    )
 
 
 def _limited(speed_mmps: float) -> float:

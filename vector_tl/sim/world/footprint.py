@@ -5,7 +5,11 @@ from dataclasses import dataclass
 
 from vector_tl.sim.world.scene import Obstacle
 
-REACH_BEHIND_MM, REACH_BEFORE_MM, HALF_WIDTH_MM = 59.0, 39.0, 29.0  # a Vector round its origin, the front axle
+REACH_BEHIND_MM, REACH_BEFORE_MM, HALF_WIDTH_MM = (
+    59.0,
+    39.0,
+    29.0,
+)  # a Vector round its origin, the front axle
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +33,12 @@ class Footprint:
         c, s = math.cos(self.heading_rad), math.sin(self.heading_rad)
         return tuple(
             (self.x_mm + c * u - s * v, self.y_mm + s * u + c * v)
-            for u, v in ((self.half_x_mm, self.half_y_mm), (-self.half_x_mm, self.half_y_mm),
-                         (-self.half_x_mm, -self.half_y_mm), (self.half_x_mm, -self.half_y_mm))
+            for u, v in (
+                (self.half_x_mm, self.half_y_mm),
+                (-self.half_x_mm, self.half_y_mm),
+                (-self.half_x_mm, -self.half_y_mm),
+                (self.half_x_mm, -self.half_y_mm),
+            )
         )
 
 
@@ -38,14 +46,24 @@ def of_vector(x_mm: float, y_mm: float, heading_rad: float) -> Footprint:
     """The footprint of a Vector whose origin is at x, y."""
     middle = (REACH_BEFORE_MM - REACH_BEHIND_MM) / 2
     return Footprint(
-        x_mm + middle * math.cos(heading_rad), y_mm + middle * math.sin(heading_rad), heading_rad,
-        (REACH_BEFORE_MM + REACH_BEHIND_MM) / 2, HALF_WIDTH_MM,
+        x_mm + middle * math.cos(heading_rad),
+        y_mm + middle * math.sin(heading_rad),
+        heading_rad,
+        (REACH_BEFORE_MM + REACH_BEHIND_MM) / 2,
+        HALF_WIDTH_MM,
     )
 
 
 def of_obstacle(obstacle: Obstacle) -> Footprint:
     """The footprint of a thing in the room."""
-    return Footprint(obstacle.x_mm, obstacle.y_mm, obstacle.heading_rad, obstacle.half_x_mm, obstacle.half_y_mm, obstacle.round)
+    return Footprint(
+        obstacle.x_mm,
+        obstacle.y_mm,
+        obstacle.heading_rad,
+        obstacle.half_x_mm,
+        obstacle.half_y_mm,
+        obstacle.round,
+    )
 
 
 def gap_mm(a: Footprint, b: Footprint) -> float:

@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 
-from vector_tl.sim.world.scene import Obstacle, Room
 from vector_tl.sim.render.things import KINDS, ROUND
+from vector_tl.sim.world.scene import Obstacle, Room
 
 
 def make_room(seed: int) -> Room:
@@ -25,12 +25,25 @@ def make_room(seed: int) -> Room:
         half = rng.uniform(*widths)
         angle, reach = rng.uniform(-math.pi, math.pi), rng.uniform(0.6, 0.95)
         obstacle = Obstacle(
-            x_mm=float((half_x - half) * reach * math.cos(angle)), y_mm=float((half_y - half) * reach * math.sin(angle)),
+            x_mm=float((half_x - half) * reach * math.cos(angle)),
+            y_mm=float((half_y - half) * reach * math.sin(angle)),
             heading_rad=float(rng.uniform(-math.pi, math.pi)),
-            half_x_mm=float(half), half_y_mm=float(half if kind in ROUND else half * rng.uniform(0.45, 1.0)), height_mm=float(rng.uniform(*heights)),
-            kind=kind, round=kind in ROUND,
+            half_x_mm=float(half),
+            half_y_mm=float(half if kind in ROUND else half * rng.uniform(0.45, 1.0)),
+            height_mm=float(rng.uniform(*heights)),
+            kind=kind,
+            round=kind in ROUND,
         )
-        apart = all(math.hypot(obstacle.x_mm - o.x_mm, obstacle.y_mm - o.y_mm) > 1.5 * (half + o.half_x_mm) for o in obstacles)
+        apart = all(
+            math.hypot(obstacle.x_mm - o.x_mm, obstacle.y_mm - o.y_mm) > 1.5 * (half + o.half_x_mm)
+            for o in obstacles
+        )
         if apart and math.hypot(obstacle.x_mm, obstacle.y_mm) > 200 + half:
             obstacles.append(obstacle)
-    return Room(seed=seed, surface="table" if table else "floor", half_x_mm=float(half_x), half_y_mm=float(half_y), obstacles=tuple(obstacles))
+    return Room(
+        seed=seed,
+        surface="table" if table else "floor",
+        half_x_mm=float(half_x),
+        half_y_mm=float(half_y),
+        obstacles=tuple(obstacles),
+    )

@@ -17,7 +17,9 @@ class VectorPose:
     left_tread_mm: float = 0.0  # how far each tread has run: moves its ribs
     right_tread_mm: float = 0.0
     eyes_open: float = 1.0  # 0 shut, 1 open, above: wide
-    eye_rgb: tuple[float, float, float] | None = None  # linear light, as a program has set it; None: the colour that the room's seed gave it
+    eye_rgb: tuple[float, float, float] | None = (
+        None  # linear light, as a program has set it; None: the colour that the room's seed gave it
+    )
 
 
 @dataclass(frozen=True)

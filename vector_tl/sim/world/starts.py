@@ -10,7 +10,12 @@ from vector_tl.sim.world.scene import Room
 
 Pose = tuple[float, float, float]
 APART_MM = (250.0, 700.0)  # of the others from the first, so that to find one is a real task
-WISHES = ((45.0, APART_MM, True), (25.0, APART_MM, True), (15.0, (200.0, 1200.0), False), (4.0, (110.0, 4000.0), False))  # margin, apart, open way
+WISHES = (
+    (45.0, APART_MM, True),
+    (25.0, APART_MM, True),
+    (15.0, (200.0, 1200.0), False),
+    (4.0, (110.0, 4000.0), False),
+)  # margin, apart, open way
 TRIES = 4000
 
 
@@ -32,10 +37,17 @@ def start_poses(room: Room, count: int, standing: list[Pose] = (), salt: int = 0
     for margin_mm, apart_mm, open_way in WISHES:
         poses: list[Pose] = []
         for _ in range(TRIES):
-            pose = (rng.uniform(-room.half_x_mm, room.half_x_mm), rng.uniform(-room.half_y_mm, room.half_y_mm), rng.uniform(-math.pi, math.pi))
+            pose = (
+                rng.uniform(-room.half_x_mm, room.half_x_mm),
+                rng.uniform(-room.half_y_mm, room.half_y_mm),
+                rng.uniform(-math.pi, math.pi),
+            )
             if not _free(room, things, pose, margin_mm):
                 continue
-            if any(math.dist(pose[:2], other[:2]) < apart_mm[0] * (1.0 if poses and other is poses[0] else 0.7) for other in [*standing, *poses]):
+            if any(
+                math.dist(pose[:2], other[:2]) < apart_mm[0] * (1.0 if poses and other is poses[0] else 0.7)
+                for other in [*standing, *poses]
+            ):
                 continue
             if poses and math.dist(pose[:2], poses[0][:2]) > apart_mm[1]:
                 continue
@@ -47,17 +59,24 @@ def start_poses(room: Room, count: int, standing: list[Pose] = (), salt: int = 0
                 heads[0] = 0.0
                 return list(zip(poses, map(float, heads)))
         rng = np.random.default_rng([room.seed, 2, salt, int(margin_mm)])
-    raise UserError(f"The room of world seed {room.seed} has no free place for {count} Vectors; use fewer robots and targets or another seed.")
+    raise UserError(
+        f"The room of world seed {room.seed} has no free place for {count} Vectors; use fewer robots and targets or another seed."
+    )
 
 
 def _free(room: Room, things: list[fp.Footprint], pose: Pose, margin_mm: float) -> bool:
     shape = fp.of_vector(*pose)
-    inside = all(abs(x) <= room.half_x_mm - margin_mm and abs(y) <= room.half_y_mm - margin_mm for x, y in shape.corners())
+    inside = all(
+        abs(x) <= room.half_x_mm - margin_mm and abs(y) <= room.half_y_mm - margin_mm
+        for x, y in shape.corners()
+    )
     return inside and all(fp.gap_mm(shape, thing) >= margin_mm for thing in things)
 
 
 def _open(things: list[fp.Footprint], a: Pose, b: Pose) -> bool:
     """Whether a Vector's width of ground is free between two poses."""
     length = math.dist(a[:2], b[:2])
-    way = fp.Footprint((a[0] + b[0]) / 2, (a[1] + b[1]) / 2, math.atan2(b[1] - a[1], b[0] - a[0]), length / 2, 45.0)
+    way = fp.Footprint(
+        (a[0] + b[0]) / 2, (a[1] + b[1]) / 2, math.atan2(b[1] - a[1], b[0] - a[0]), length / 2, 45.0
+    )
     return all(fp.gap_mm(way, thing) >= 0 for thing in things)

@@ -24,7 +24,9 @@ TRIES = 12
 ALARM_MM, CALM_MM = 300.0, 420.0  # a robot nearer than this is fled from, until it is so far away
 
 Pose = tuple[float, float, float]
-Clearance = Callable[[Pose], tuple[float, float]]  # free mm round a pose: to edges, walls and things; to other Vectors
+Clearance = Callable[
+    [Pose], tuple[float, float]
+]  # free mm round a pose: to edges, walls and things; to other Vectors
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,11 @@ class Manoeuvre:
 
     def after(self, pose: Pose, s: float) -> Pose:
         """Where it leads to within `s` seconds."""
-        return arc(*pose, (self.left_mmps + self.right_mmps) / 2 * s, (self.right_mmps - self.left_mmps) / TRACK_MM * s)
+        return arc(
+            *pose,
+            (self.left_mmps + self.right_mmps) / 2 * s,
+            (self.right_mmps - self.left_mmps) / TRACK_MM * s,
+        )
 
 
 class Mover:
@@ -71,7 +77,9 @@ class Mover:
             self._now = self._away(t_ms, pose, clearance, robots)
         elif t_ms >= self._now.until_ms or not _clear(self._now, pose, clearance):
             drawn = (self._draw(t_ms) for _ in range(TRIES))
-            self._now = next((one for one in drawn if _clear(one, pose, clearance)), Manoeuvre(0.0, 0.0, t_ms + 300))
+            self._now = next(
+                (one for one in drawn if _clear(one, pose, clearance)), Manoeuvre(0.0, 0.0, t_ms + 300)
+            )
         wanted = (self._now.left_mmps, self._now.right_mmps)
         if body.wanted_mmps != wanted:
             body.drive(*wanted, ACCEL_MMPS2, ACCEL_MMPS2)
@@ -113,10 +121,16 @@ class Mover:
 
         def gain(way: Manoeuvre) -> float:
             spot = way.left_mmps + way.right_mmps == 0
-            there = arc(*way.after(pose, (2 if spot else 1) * AHEAD_S), top * AHEAD_S, 0.0)  # a turn pays by where it then lets it drive
+            there = arc(
+                *way.after(pose, (2 if spot else 1) * AHEAD_S), top * AHEAD_S, 0.0
+            )  # a turn pays by where it then lets it drive
             if not all(free >= least for free, least in zip(clearance(there), TURN_MARGINS_MM, strict=True)):
                 return -math.inf
-            bonus = 10.0 if (way.left_mmps, way.right_mmps) == (self._now.left_mmps, self._now.right_mmps) else 0.0  # no dithering
+            bonus = (
+                10.0
+                if (way.left_mmps, way.right_mmps) == (self._now.left_mmps, self._now.right_mmps)
+                else 0.0
+            )  # no dithering
             return min(math.dist(there[:2], robot[:2]) for robot in robots) + bonus
 
         here = min(math.dist(pose[:2], robot[:2]) for robot in robots)
@@ -131,4 +145,8 @@ def _clear(manoeuvre: Manoeuvre, pose: Pose, clearance: Clearance) -> bool:
     margins = DRIVE_MARGINS_MM if manoeuvre.left_mmps + manoeuvre.right_mmps else TURN_MARGINS_MM
     least = [min(margin, free) for margin, free in zip(margins, clearance(pose), strict=True)]
     steps = range(1, round(AHEAD_S / STEP_S) + 1)
-    return all(free >= kept for step in steps for free, kept in zip(clearance(manoeuvre.after(pose, step * STEP_S)), least, strict=True))
+    return all(
+        free >= kept
+        for step in steps
+        for free, kept in zip(clearance(manoeuvre.after(pose, step * STEP_S)), least, strict=True)
+    )

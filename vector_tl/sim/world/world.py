@@ -17,7 +17,12 @@ from vector_tl.sim.world.targets import THINK_MS, Mover
 
 STEP_MS = 5
 CONTACT_ENDS_MM = 3.0  # a contact is over, and may be counted again, once so far apart
-CLIFF_SENSORS_MM = ((18.0, 14.0), (18.0, -14.0), (-42.0, 14.0), (-42.0, -14.0))  # x, y under the body: front pair, back pair
+CLIFF_SENSORS_MM = (
+    (18.0, 14.0),
+    (18.0, -14.0),
+    (-42.0, 14.0),
+    (-42.0, -14.0),
+)  # x, y under the body: front pair, back pair
 BALANCE_X_MM = -18.0  # it falls once this point is over the edge
 FALL_MS, PICK_UP_MS = 400, 1500
 HAND_SALT = 1_000_000  # places where a hand sets a Vector down are drawn apart from those after falls
@@ -34,7 +39,12 @@ class World:
     """A room and the Vectors in it. `report(kind, vector, **details)` hears of collisions, falls and cliff stops."""
 
     def __init__(
-        self, seed: int, robots: int, targets: int, report: Report = lambda kind, vector, **details: None, target_motion: str = "stand"
+        self,
+        seed: int,
+        robots: int,
+        targets: int,
+        report: Report = lambda kind, vector, **details: None,
+        target_motion: str = "stand",
     ):
         self.t_ms = 0
         self.robots, self.count = robots, robots + targets
@@ -42,7 +52,9 @@ class World:
         self._timers: list = []
         self._order = itertools.count()
         self.bodies: list[Body] = []
-        self.eyes_rgb: dict[int, tuple[float, float, float]] = {}  # of those whose colour a program has set, linear light
+        self.eyes_rgb: dict[
+            int, tuple[float, float, float]
+        ] = {}  # of those whose colour a program has set, linear light
         self.enter(seed)
 
     def enter(self, seed: int) -> None:
@@ -77,7 +89,9 @@ class World:
         """Let the targets that move by themselves choose their ways."""
         robots = [(body.x_mm, body.y_mm, body.heading_rad) for body in self.bodies[: self.robots]]
         for index, mover in self._movers.items():
-            mover.think(self.t_ms, self.bodies[index], lambda pose, index=index: self._clearance(index, pose), robots)
+            mover.think(
+                self.t_ms, self.bodies[index], lambda pose, index=index: self._clearance(index, pose), robots
+            )
 
     def _clearance(self, index: int, pose: tuple[float, float, float]) -> tuple[float, float]:
         """How much is free round a Vector at that pose: to edges, walls and things; to other Vectors (mm)."""
@@ -99,7 +113,11 @@ class World:
                 body.z_mm -= 9.81 * FALL_MS / 2 * dt_s  # the mean speed of a fall of FALL_MS
             return
         got = self._allowed(index, asked) if asked != (0.0, 0.0) else asked
-        if asked == got == (0.0, 0.0) and body.motion is None and body.forward_mmps == body.turn_radps == body.accel_mmps2 == 0.0:
+        if (
+            asked == got == (0.0, 0.0)
+            and body.motion is None
+            and body.forward_mmps == body.turn_radps == body.accel_mmps2 == 0.0
+        ):
             self._sense_cliffs(index)
             return
         body.moved(dt_s, asked, got)
@@ -111,7 +129,9 @@ class World:
         """As much of the step as nothing stands in the way of: all, only the turn, only the way, or nothing."""
         body = self.bodies[index]
         here = fp.of_vector(body.x_mm, body.y_mm, body.heading_rad)
-        near = [(key, shape) for key, shape in self._others(index) if fp.gap_mm(here, shape) < CONTACT_ENDS_MM + 2]
+        near = [
+            (key, shape) for key, shape in self._others(index) if fp.gap_mm(here, shape) < CONTACT_ENDS_MM + 2
+        ]
         gaps = {key: fp.gap_mm(here, shape) for key, shape in near}
         if self.room.surface == "floor":
             gaps |= self._wall_gaps(here)
@@ -123,7 +143,9 @@ class World:
             after = {key: fp.gap_mm(there, shape) for key, shape in near}
             if self.room.surface == "floor":
                 after |= self._wall_gaps(there)
-            hit = {key for key, gap in after.items() if gap < 0 and gap <= gaps.get(key, math.inf)}  # getting out of an overlap is free
+            hit = {
+                key for key, gap in after.items() if gap < 0 and gap <= gaps.get(key, math.inf)
+            }  # getting out of an overlap is free
             if move == asked:
                 first_hit = hit
             if not hit:
@@ -215,7 +237,7 @@ class World:
 
     def _free_place(self, index: int, salt: int) -> tuple[float, float, float]:
         others = [(b.x_mm, b.y_mm, b.heading_rad) for number, b in enumerate(self.bodies) if number != index]
-        (pose, _), = start_poses(self.room, 1, standing=others, salt=salt)
+        ((pose, _),) = start_poses(self.room, 1, standing=others, salt=salt)
         return pose
 
     def place(self, poses: dict[int, tuple[float, float, float]]) -> str | None:
@@ -241,9 +263,16 @@ class World:
         """What the camera draws of a Vector."""
         body = self.bodies[index]
         return VectorPose(
-            x_mm=body.x_mm, y_mm=body.y_mm, heading_rad=body.heading_rad, z_mm=body.z_mm, head_angle_rad=body.head.angle_rad,
-            lift_height_mm=lift_height_mm(body.lift.angle_rad), left_tread_mm=body.left_tread_mm, right_tread_mm=body.right_tread_mm,
-            eyes_open=self._eyes_open(index), eye_rgb=self.eyes_rgb.get(index),
+            x_mm=body.x_mm,
+            y_mm=body.y_mm,
+            heading_rad=body.heading_rad,
+            z_mm=body.z_mm,
+            head_angle_rad=body.head.angle_rad,
+            lift_height_mm=lift_height_mm(body.lift.angle_rad),
+            left_tread_mm=body.left_tread_mm,
+            right_tread_mm=body.right_tread_mm,
+            eyes_open=self._eyes_open(index),
+            eye_rgb=self.eyes_rgb.get(index),
         )
 
     def _eyes_open(self, index: int) -> float:
@@ -255,21 +284,29 @@ class World:
 
     def camera_motion(self, index: int) -> CameraMotion:
         body = self.bodies[index]
-        return CameraMotion(forward_mmps=body.forward_mmps, turn_radps=body.turn_radps, head_radps=body.head.speed_radps)
+        return CameraMotion(
+            forward_mmps=body.forward_mmps, turn_radps=body.turn_radps, head_radps=body.head.speed_radps
+        )
 
     def range_mm(self, index: int) -> float | None:
         """What the time-of-flight sensor measures: the nearest thing in its cone, None beyond its reach."""
         body = self.bodies[index]
         x, y = self._point(body, RANGE_X_MM, 0.0)
-        shapes = [shape for (kind, number), shape in self._others(index)
-                  if kind == "vector" or self.room.obstacles[number].height_mm > SENSOR_HEIGHT_MM]
+        shapes = [
+            shape
+            for (kind, number), shape in self._others(index)
+            if kind == "vector" or self.room.obstacles[number].height_mm > SENSOR_HEIGHT_MM
+        ]
         nearest = RANGE_MAX_MM
         for angle in RANGE_CONE_RAD:
             heading = body.heading_rad + angle
             for shape in shapes:
                 nearest = min(nearest, fp.ray_mm(shape, x, y, heading))
             if self.room.surface == "floor":
-                for at, step, half in ((x, math.cos(heading), self.room.half_x_mm), (y, math.sin(heading), self.room.half_y_mm)):
+                for at, step, half in (
+                    (x, math.cos(heading), self.room.half_x_mm),
+                    (y, math.sin(heading), self.room.half_y_mm),
+                ):
                     if abs(step) > 1e-9:
                         nearest = min(nearest, max((math.copysign(half, step) - at) / step, 0.0))
         return None if nearest >= RANGE_MAX_MM else nearest
@@ -277,10 +314,13 @@ class World:
     def nearest(self, index: int) -> tuple[float, float] | None:
         """Distance (mm, origin to origin) and bearing (degrees, left positive in this Vector's frame) of the nearest other one."""
         me = self.bodies[index]
-        others = [(math.hypot(b.x_mm - me.x_mm, b.y_mm - me.y_mm), b) for i, b in enumerate(self.bodies) if i != index]
+        others = [
+            (math.hypot(b.x_mm - me.x_mm, b.y_mm - me.y_mm), b)
+            for i, b in enumerate(self.bodies)
+            if i != index
+        ]
         if not others:
             return None
         distance, other = min(others, key=lambda pair: pair[0])
         bearing = math.atan2(other.y_mm - me.y_mm, other.x_mm - me.x_mm) - me.heading_rad
         return distance, math.degrees(math.remainder(bearing, math.tau))
-
