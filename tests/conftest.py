@@ -12,9 +12,9 @@ SHARED = Path(os.environ.get("VECTOR_TL_SHARED") or Path(__file__).parents[2] / 
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder with COCO weights and real pictures beside the repository; tests that need it are skipped without it."""
+    """The folder with COCO weights and real images beside the repository; tests that need it are skipped without it."""
     if not (SHARED / "real_stills").is_dir():
         pytest.skip(
-            f"no {SHARED}: real pictures and COCO weights are not here (VECTOR_TL_SHARED names their folder)"
+            f"no {SHARED}: real images and COCO weights are not here (VECTOR_TL_SHARED names their folder)"
         )
     return SHARED

@@ -51,10 +51,10 @@ def test_wrong_usage_exits_2_without_output(arguments):
 
 
 CASES = {
-    "missing model": (["detect", "nosuch", "picture.jpg"], 1, "nosuch"),
-    "corrupt model": (["detect", "broken.safetensors", "picture.jpg"], 1, "broken.safetensors"),
-    "foreign safetensors": (["detect", "foreign.safetensors", "picture.jpg"], 1, "foreign.safetensors"),
-    "no data set": (["evaluate", "x", "--data", "nowhere"], 1, "nowhere"),
+    "missing model": (["detect", "nosuch", "image.jpg"], 1, "nosuch"),
+    "corrupt model": (["detect", "broken.safetensors", "image.jpg"], 1, "broken.safetensors"),
+    "foreign safetensors": (["detect", "foreign.safetensors", "image.jpg"], 1, "foreign.safetensors"),
+    "no dataset": (["evaluate", "x", "--data", "nowhere"], 1, "nowhere"),
     "broken label": (["evaluate", "x", "--data", "bad"], 1, "line 2"),
     "existing model": (
         ["train", "--data", "bad", "--out", "foreign.safetensors", "--init", "scratch"],
@@ -84,7 +84,7 @@ def test_bad_input_gives_one_sentence(name, tmp_path, monkeypatch):
 
     (tmp_path / "broken.safetensors").write_bytes(b"\x10\0\0\0\0\0\0\0not a header at all")
     save_file({"weight": torch.zeros(1)}, tmp_path / "foreign.safetensors")
-    (tmp_path / "picture.jpg").write_bytes(b"no picture")
+    (tmp_path / "image.jpg").write_bytes(b"no image")
     (tmp_path / "bad/images/s").mkdir(parents=True)
     (tmp_path / "bad/labels/s").mkdir(parents=True)
     (tmp_path / "bad/images/s/a.jpg").write_bytes(b"\xff\xd8\xff")

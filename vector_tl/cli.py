@@ -58,12 +58,12 @@ COMMANDS = {
         "vector_tl.sim.gateway.unsupported:rpcs",
     ),
     "capture": Command(
-        "Take pictures from a robot's camera",
+        "Take images from a robot's camera",
         "vector_tl.capture.settings:CaptureSettings",
         "vector_tl.capture.run:capture",
     ),
     "label import": Command(
-        "Take in pictures, videos and data sets",
+        "Take in images, videos and datasets",
         "vector_tl.labels.settings:ImportSettings",
         "vector_tl.labels.importing:import_data",
     ),
@@ -73,7 +73,7 @@ COMMANDS = {
         "vector_tl.labels.exporting:export_data",
     ),
     "label check": Command(
-        "Look for what is wrong with a data set",
+        "Look for what is wrong with a dataset",
         "vector_tl.labels.settings:CheckSettings",
         "vector_tl.labels.check:check",
     ),
@@ -111,12 +111,12 @@ COMMANDS = {
         stopped=GOES_ON,
     ),
     "evaluate": Command(
-        "Measure a model on labelled pictures",
+        "Measure a model on labelled images",
         "vector_tl.evaluate.settings:EvaluateSettings",
         "vector_tl.evaluate.evaluate:evaluate",
     ),
     "detect": Command(
-        "Find Vectors in pictures, videos, recordings",
+        "Find Vectors in images, videos, recordings",
         "vector_tl.detect.settings:DetectSettings",
         "vector_tl.detect.run:detect",
     ),

@@ -1,11 +1,11 @@
-"""What each part of the simulator's pictures is worth: one short training without it, judged on real pictures; resumable.
+"""What each part of the simulator's images is worth: one short training without it, judged on real images; resumable.
 
     .venv/bin/python scripts/trials/ablation.py runs/ablation --stills STILLS --rooms ROOMS [--photographs PHOTOGRAPHS] [--seeds 0 1]
     .venv/bin/python scripts/trials/ablation.py runs/ablation --table
 
 Every variant is the standard capture (same seeds, same rooms, same places of everybody) with one thing left out, and the same training from COCO.
-STILLS is a data set of real pictures with Vectors, ROOMS one of real pictures without (its first 54 count); neither is trained on nor chooses anything.
-PHOTOGRAPHS, pictures without a Vector, give one variant more: the standard pictures, and those trained on beside them.
+STILLS is a dataset of real images with Vectors, ROOMS one of real images without (its first 54 count); neither is trained on nor chooses anything.
+PHOTOGRAPHS, images without a Vector, give one variant more: the standard images, and those trained on beside them.
 Each row of RUNS/ablation.jsonl is a training; one that is there is not run again.
 """
 
@@ -20,7 +20,7 @@ import tyro
 
 from vector_tl.capture.run import capture
 from vector_tl.capture.settings import CaptureSettings
-from vector_tl.data.dataset import DataSet, load_dataset
+from vector_tl.data.dataset import Dataset, load_dataset
 from vector_tl.detect.engine import load
 from vector_tl.evaluate.evaluate import outcomes
 from vector_tl.evaluate.metrics import Outcome, average_precision, false_alarms, iou_matrix
@@ -38,17 +38,17 @@ class Ablation:
     """Train without one thing after another, or (--table) show what came of it."""
 
     runs: tyro.conf.Positional[Path]
-    """Folder for pictures, models and results."""
+    """Folder for images, models and results."""
     stills: Path | None = None
-    """Data set of real pictures with Vectors."""
+    """Dataset of real images with Vectors."""
     rooms: Path | None = None
-    """Data set of real pictures without."""
+    """Dataset of real images without."""
     photographs: Path | None = None
     """Folder of photographs without a Vector, for the variant that trains on them, too."""
     seeds: tuple[int, ...] = (0,)
     """Seeds of the trainings."""
     count: int = 685
-    """Pictures of a capture."""
+    """Images of a capture."""
     steps: int = 160
     """Batches of 16 of a training."""
     name: str = ""
@@ -89,7 +89,7 @@ def run(settings: Ablation) -> None:
                     resume=True,
                 )
                 train(replace(schedule, backgrounds=photographs))
-            row = {"variant": name, "seed": seed, "pictures_seen": settings.steps * 16} | judge(
+            row = {"variant": name, "seed": seed, "images_seen": settings.steps * 16} | judge(
                 out, stills, rooms
             )
             with results.open("a") as file:
@@ -97,8 +97,8 @@ def run(settings: Ablation) -> None:
             print(row, flush=True)
 
 
-def judge(model: Path, stills: DataSet, rooms: DataSet) -> dict:
-    """The figures of a model on real pictures."""
+def judge(model: Path, stills: Dataset, rooms: Dataset) -> dict:
+    """The figures of a model on real images."""
     detector = load(str(model), "cpu")
     with_vector, without = outcomes(detector, stills), outcomes(detector, rooms)
     ap50, ap50_95 = average_precision(with_vector)
@@ -124,7 +124,7 @@ def table(rows: list[dict]) -> str:
     for row in rows:
         groups[row["variant"]].append(row)
     lines = [
-        "| variant | seeds | stills AP50 | AP50-95 | mean IoU | false boxes on stills, in rooms at score .7 |",
+        "| variant | seeds | stills AP50 | AP50-95 | mean IoU | false positives on stills, in rooms at score .7 |",
         "|---|---|---|---|---|---|",
     ]
     for variant, group in groups.items():

@@ -1,8 +1,8 @@
-"""What training shows the network: a sheet of augmented pictures with their boxes, to look at.
+"""What training shows the network: a sheet of augmented images with their boxes, to look at.
 
     .venv/bin/python scripts/trials/augmentation_sheet.py SHEET.png [--data data] [--seed 0]
 
-First comes one picture, drawn again and again with one thing at a time, which is named below it; then batches as they are trained on.
+First comes one image, drawn again and again with one thing at a time, which is named below it; then batches as they are trained on.
 """
 
 from collections.abc import Callable
@@ -27,7 +27,7 @@ from vector_tl.train.augment import (
     smeared,
     soft,
 )
-from vector_tl.train.batches import Batches, Pictures, keep
+from vector_tl.train.batches import Batches, Images, keep
 
 SIZE_WH, COLUMNS, BATCHES = (300, 300), 8, 6
 DRAWS = 24
@@ -37,19 +37,19 @@ WHOLE = np.array([0.0, 0.0, 1.0, 1.0])
 
 @dataclass(frozen=True)
 class Sheet:
-    """Draw augmented pictures."""
+    """Draw augmented images."""
 
     sheet: tyro.conf.Positional[Path]
     """PNG to write."""
     data: Path = Path("data")
-    """Data set."""
+    """Dataset."""
     seed: int = 0
     """Of the draws."""
 
 
-def one_at_a_time(pictures: Pictures, seed: int) -> list[np.ndarray]:
-    """A tile for each thing that can happen to a picture, alone: geometry, then light, blur, noise and JPEG, each as strong as it gets in `DRAWS` draws."""
-    boxes = pictures.boxes[0]
+def one_at_a_time(images: Images, seed: int) -> list[np.ndarray]:
+    """A tile for each thing that can happen to an image, alone: geometry, then light, blur, noise and JPEG, each as strong as it gets in `DRAWS` draws."""
+    boxes = images.boxes[0]
     around = np.clip(np.concatenate([boxes[0, :2] - 0.15, boxes[0, 2:] + 0.15]), 0, 1)
     geometry = {
         "as it is": (WHOLE, False),
@@ -59,9 +59,9 @@ def one_at_a_time(pictures: Pictures, seed: int) -> list[np.ndarray]:
     }
     tiles = []
     for name, (window, mirrored) in geometry.items():
-        batch = cut(pictures.pixels[:1], window[None], np.array([mirrored]), SIZE_WH, torch.full((1, 3), 0.5))
+        batch = cut(images.pixels[:1], window[None], np.array([mirrored]), SIZE_WH, torch.full((1, 3), 0.5))
         tiles.append(drawn(batch[0], boxes_in_window(boxes, window, mirrored, SIZE_WH), name))
-    plain = cut(pictures.pixels[:1], WHOLE[None], np.array([False]), SIZE_WH, torch.full((1, 3), 0.5))
+    plain = cut(images.pixels[:1], WHOLE[None], np.array([False]), SIZE_WH, torch.full((1, 3), 0.5))
     light = {
         change.__name__.replace("_", " "): strongest(change, plain, seed)
         for change in LIGHT
@@ -82,14 +82,14 @@ def one_at_a_time(pictures: Pictures, seed: int) -> list[np.ndarray]:
 def strongest(
     change: Callable[[torch.Tensor, np.random.Generator], torch.Tensor], plain: torch.Tensor, seed: int
 ) -> torch.Tensor:
-    """Of several draws the one that changes the picture most; many leave it as it is."""
+    """Of several draws the one that changes the image most; many leave it as it is."""
     made = [change(plain, np.random.default_rng([seed, k])).clamp(0, 1) for k in range(DRAWS)]
     return max(made, key=lambda batch: float((batch - plain).abs().mean()))
 
 
-def drawn(picture: torch.Tensor, boxes: np.ndarray, caption: str) -> np.ndarray:
-    """A tile, uint8 (h + CAPTION_PX, w, 3), of a picture (3, h, w) in 0..1 with words below it."""
-    pixels = (picture.clamp(0, 1).permute(1, 2, 0).numpy() * 255).round().astype(np.uint8)
+def drawn(image: torch.Tensor, boxes: np.ndarray, caption: str) -> np.ndarray:
+    """A tile, uint8 (h + CAPTION_PX, w, 3), of an image (3, h, w) in 0..1 with words below it."""
+    pixels = (image.clamp(0, 1).permute(1, 2, 0).numpy() * 255).round().astype(np.uint8)
     tile = np.vstack([pixels, np.full((CAPTION_PX, pixels.shape[1], 3), 32, np.uint8)])
     for x1, y1, x2, y2 in boxes.round().astype(int).tolist():
         cv2.rectangle(tile, (x1, y1), (x2, y2), GREEN, 2)
@@ -113,8 +113,8 @@ def batches_of(items: list[Item], seed: int, rng: np.random.Generator) -> list[n
     for number in range(BATCHES):
         pixels, targets = batches.next()
         tiles += [
-            drawn(picture, target["boxes"].numpy(), f"batch {number + 1}")
-            for picture, target in zip(pixels, targets, strict=True)
+            drawn(image, target["boxes"].numpy(), f"batch {number + 1}")
+            for image, target in zip(pixels, targets, strict=True)
         ]
     return tiles
 

@@ -2,7 +2,7 @@
 
     .venv/bin/python scripts/trials/average_models.py OUT MODEL MODEL [...] --data data [--weights 3 1] [--backgrounds PHOTOGRAPHS] [--negatives ROOMS]
 
-Fine-tuned from the same weights, networks lie in one valley: their mean is as good on pictures like those that they were trained on, and less sure of itself
+Fine-tuned from the same weights, networks lie in one valley: their mean is as good on images like those that they were trained on, and less sure of itself
 on strange ones ("model soups", Wortsman et al., 2022, arXiv:2203.05482). The threshold is chosen as `vector-tl train` does: on the val sessions of DATA, every
 tenth of the PHOTOGRAPHS without a Vector, which a training with that folder leaves out, and all of ROOMS.
 """
@@ -34,13 +34,13 @@ class AverageModels:
     models: tyro.conf.Positional[tuple[str, ...]]
     """Model files, or names in models/, all of one network."""
     data: Path = Path("data")
-    """Data set; its val sessions help choose the threshold."""
+    """Dataset; its val sessions help choose the threshold."""
     weights: tuple[float, ...] = ()
     """How much each model counts; all the same without."""
     backgrounds: Path | None = None
-    """Folder of pictures without a Vector that the models were trained with."""
+    """Folder of images without a Vector that the models were trained with."""
     negatives: Path | None = None
-    """Folder of pictures without a Vector that no model was trained with."""
+    """Folder of images without a Vector that no model was trained with."""
 
 
 def main(asked: AverageModels) -> dict:

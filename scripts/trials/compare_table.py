@@ -16,8 +16,8 @@ from vector_tl.experiments.compare import late_loss
 from vector_tl.experiments.compare_figures import area, reached
 from vector_tl.files import write_atomic
 
-LEFT_OUT = ("sessions",)  # of every test picture: as long as all the rest
-HEAD = "| kind | arm | pictures | seen | seed | AP50, test | AP50-95, test | area under curve | seen to AP50 .8 | AP50-95, stills | false boxes in 53 rooms |"
+LEFT_OUT = ("sessions",)  # of every test image: as long as all the rest
+HEAD = "| kind | arm | images | seen | seed | AP50, test | AP50-95, test | area under curve | seen to AP50 .8 | AP50-95, stills | false positives in 53 rooms |"
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Table:
 
 
 def collect(out: Path) -> list[dict]:
-    """What every finished training of a comparison told, its curve as (pictures seen, AP50, AP50-95) and its late loss.
+    """What every finished training of a comparison told, its curve as (images seen, AP50, AP50-95) and its late loss.
 
     Raises:
         UserError: none is finished.
@@ -42,7 +42,7 @@ def collect(out: Path) -> list[dict]:
     for result in results:
         result["loss"] = late_loss(result["curve"])  # by which a rate may be chosen
         result["curve"] = [
-            [p["pictures_seen"], *(p[k] if p[k] is None else round(p[k], 4) for k in ("ap50", "ap50_95"))]
+            [p["images_seen"], *(p[k] if p[k] is None else round(p[k], 4) for k in ("ap50", "ap50_95"))]
             for p in result["curve"]
         ]
     return [{key: value for key, value in result.items() if key not in LEFT_OUT} for result in results]
@@ -50,14 +50,14 @@ def collect(out: Path) -> list[dict]:
 
 def line(row: dict) -> str:
     """A row of the table."""
-    curve = [{"pictures_seen": seen, "ap50": ap50, "ap50_95": ap} for seen, ap50, ap in row["curve"]]
+    curve = [{"images_seen": seen, "ap50": ap50, "ap50_95": ap} for seen, ap50, ap in row["curve"]]
     test, real, alarms = row["test"], row.get("real"), row.get("false_alarms")
     figures = (test["ap50"], test["ap50_95"], area(curve))
     seen = reached(curve, 0.8)
     cells = [
         row["kind"],
         row["arm"],
-        row["pictures"],
+        row["images"],
         f"{row['seen']:,}",
         row["seed"],
         *("-" if v is None else f"{v:.3f}" for v in figures),

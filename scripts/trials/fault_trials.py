@@ -88,7 +88,7 @@ class Blind:
     def __init__(self):
         self.name, self.sleep_s, self.error = "blind", 0.0, None
 
-    def __call__(self, picture: np.ndarray, threshold: float | None = None) -> Detections:
+    def __call__(self, image: np.ndarray, threshold: float | None = None) -> Detections:
         if self.error:
             raise self.error
         if self.sleep_s:

@@ -87,7 +87,7 @@ class Pid:
 
 
 class JetBot:
-    """Wheels = speed -+ gain x offset (-.5 to .5 of the picture's width); a Vector's 220 mm/s stand for a JetBot's full speed."""
+    """Wheels = speed -+ gain x offset (-.5 to .5 of the image's width); a Vector's 220 mm/s stand for a JetBot's full speed."""
 
     def wheels(self, offset: float, distance_mm: float) -> tuple[float, float]:
         return 220 * (0.4 + 0.8 * offset) * 0.5, 220 * (0.4 - 0.8 * offset) * 0.5
@@ -117,14 +117,14 @@ def run_law(law: str, robot, detector, threshold: float) -> dict:
         except NoFreshFrame:
             continue
         last_id, frames = frame.image_id, frames + 1
-        picture = cv2.cvtColor(
+        image = cv2.cvtColor(
             cv2.imdecode(np.frombuffer(frame.jpeg, np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB
         )
-        boxes = detector(picture, threshold=threshold).boxes_xyxy
+        boxes = detector(image, threshold=threshold).boxes_xyxy
         if len(boxes) == 0:
             robot.drive(-TURN_MMPS, TURN_MMPS)
             continue
-        middle = (boxes[:, 0] + boxes[:, 2]) / 2 / picture.shape[1] - 0.5
+        middle = (boxes[:, 0] + boxes[:, 2]) / 2 / image.shape[1] - 0.5
         nearest = int(np.argmin(np.abs(middle)))
         height = boxes[nearest, 3] - boxes[nearest, 1]
         distance = robot.intrinsics.focal_xy_px[1] * 66.6 / max(height, 1.0) + LENS_MM

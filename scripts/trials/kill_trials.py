@@ -41,12 +41,12 @@ def command(data: Path, two: bool, count: int) -> list[str]:
         "--json",
     ]
     return start + (
-        ["--target", "sim", "--novelty", "0.01", "--seed", "4"] if two else ["--pictures-per-session", "6"]
+        ["--target", "sim", "--novelty", "0.01", "--seed", "4"] if two else ["--images-per-session", "6"]
     )
 
 
 def finished(data: Path) -> dict[str, bytes]:
-    """Pictures and labels that a capture has written."""
+    """Images and labels that a capture has written."""
     return {
         str(path.relative_to(data)): path.read_bytes()
         for path in sorted(data.glob("*/*/*"))
@@ -79,7 +79,7 @@ def look(data: Path, before: dict[str, bytes], two: bool) -> list[str]:
         if path.stem not in shots or len(boxes) != len(shots[path.stem]["xyxy"]):
             wrong.append(f"{path.name} is half-written")
         if not dataset.image_path(data, path.parent.name, path.stem).exists():
-            wrong.append(f"{path.name} has no picture")
+            wrong.append(f"{path.name} has no image")
     return wrong
 
 
@@ -108,7 +108,7 @@ def trial(data: Path, two: bool, kills: int, most_s: float, rng: random.Random) 
     )
     wrong += look(data, before, two) + ([] if ended.returncode == 0 else [ended.stderr.strip()[-300:]])
     return {"kills": kills, "kills_after_new_files": grown, "parts_seen_after_kills": parts, "parts_at_the_end": sum(1 for _ in data.rglob("*.part")),
-            "pictures": len(list(data.glob("images/*/*.jpg"))), "labels": len(list(data.glob("labels/*/*.txt"))), "wrong": wrong}  # fmt: skip
+            "images": len(list(data.glob("images/*/*.jpg"))), "labels": len(list(data.glob("labels/*/*.txt"))), "wrong": wrong}  # fmt: skip
 
 
 def main() -> int:
@@ -119,7 +119,7 @@ def main() -> int:
         "--most-s",
         type=float,
         default=12.0,
-        help="kill so long after the start at most; the first 3 or so pass before there are pictures",
+        help="kill so long after the start at most; the first 3 or so pass before there are images",
     )
     arguments = parser.parse_args()
     rng, started_s = random.Random(arguments.seed), time.monotonic()
@@ -132,7 +132,7 @@ def main() -> int:
         }
         whole = Path(folder) / "whole"
         subprocess.run(
-            command(whole, False, result["simulated"]["pictures"]),
+            command(whole, False, result["simulated"]["images"]),
             capture_output=True,
             timeout=END_S,
             check=True,

@@ -2,7 +2,7 @@
 
     .venv/bin/python scripts/trials/model_figures.py MODEL [MODEL ...] --data data [--stills STILLS] [--rooms ROOMS --from-room 54]
 
-DATA is a data set whose test sessions count, STILLS one of real pictures with Vectors, ROOMS one of real pictures without, from the given one on: what chose
+DATA is a dataset whose test sessions count, STILLS one of real images with Vectors, ROOMS one of real images without, from the given one on: what chose
 a threshold does not count.
 """
 
@@ -24,11 +24,11 @@ class Figures:
     models: tyro.conf.Positional[tuple[str, ...]]
     """Model files, or names in models/."""
     data: Path = Path("data")
-    """Data set; its test sessions count."""
+    """Dataset; its test sessions count."""
     stills: Path | None = None
-    """Data set of real pictures with Vectors."""
+    """Dataset of real images with Vectors."""
     rooms: Path | None = None
-    """Data set of real pictures without."""
+    """Dataset of real images without."""
     from_room: int = 54
     """The first of them that counts."""
 
@@ -49,13 +49,13 @@ def columns(settings: Figures, model: str) -> dict[str, str]:
     if settings.stills:
         real = measure(outcomes(detector, load_dataset(settings.stills, "all")), detector.threshold)
         told["10 real photographs: AP50, AP50-95"] = f"{real['ap50']:.2f}, {real['ap50_95']:.3f}"
-        told["the same: found, false boxes at the threshold"] = (
+        told["the same: found, false positives at the threshold"] = (
             f"{round(real['recall'] * real['boxes'])} of {real['boxes']}, {round(real['false_alarms_per_image'] * real['images'])}"
         )
     if settings.rooms:
         rooms = load_dataset(settings.rooms, "all")
         rooms = replace(rooms, items=rooms.items[settings.from_room :])
-        told[f"{len(rooms)} real rooms without a Vector: false boxes"] = str(
+        told[f"{len(rooms)} real rooms without a Vector: false positives"] = str(
             false_alarms(outcomes(detector, rooms), detector.threshold)
         )
     return told

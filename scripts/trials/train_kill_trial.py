@@ -37,16 +37,16 @@ class KillTrial:
     seed: int = 0
     """Of the moments."""
     data: Path = Path("data")
-    """Data set."""
-    pictures: int = 48
-    """Of its training pictures."""
+    """Dataset."""
+    images: int = 48
+    """Of its training images."""
 
 
 def command(settings: KillTrial, out: Path) -> list[str]:
     """A training of about a minute."""
     return [
         sys.executable, "-m", "vector_tl", "train", "--data", str(settings.data), "--init", "scratch", "--out", str(out), "--steps", str(STEPS),
-        "--batch-size", str(BATCH), "--evaluations", str(EVALUATIONS), "--pictures", str(settings.pictures), "--device", "cpu", "--threads", "1",
+        "--batch-size", str(BATCH), "--evaluations", str(EVALUATIONS), "--images", str(settings.images), "--device", "cpu", "--threads", "1",
         "--resume", "--overwrite",
     ]  # fmt: skip
 

@@ -2,7 +2,7 @@
 
     .venv/bin/python scripts/trials/train_reference.py [--data data] [--steps 160] [--seed 0]
 
-The reference has its own augmentation and reads pictures again in every epoch; network, loss, batch, rate and schedule are the same. Prints one JSON object.
+The reference has its own augmentation and reads images again in every epoch; network, loss, batch, rate and schedule are the same. Prints one JSON object.
 """
 
 import json
@@ -31,7 +31,7 @@ class Both:
     """Train both forms."""
 
     data: Path = Path("data")
-    """Data set."""
+    """Dataset."""
     steps: int = 160
     """Batches of 16."""
     seed: int = 0
@@ -71,9 +71,9 @@ def main(asked: Both) -> dict:
         reference.close()
         told["reference_s"] = round(time.monotonic() - begin_s, 1)
     for split in ("val", "test"):
-        pictures = keep(splits[split])
+        images = keep(splits[split])
         for name, network in (("loop", loop), ("reference", reference.network)):
-            ap50, ap50_95 = average_precision(run(network, pictures))
+            ap50, ap50_95 = average_precision(run(network, images))
             told[f"{name}_{split}"] = {"ap50": round(ap50, 3), "ap50_95": round(ap50_95, 3)}
     return told
 

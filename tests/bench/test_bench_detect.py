@@ -13,10 +13,10 @@ def test_rows(tmp_path):
         BenchSettings(what="detect", model=str(tmp_path / "m.safetensors"), device="cpu", seconds=0.1)
     )
     rows = {row["what"]: row for row in told["rows"]}
-    assert {"picture_to_boxes_ms", "jpeg_to_boxes_ms", "network_torch_ms"} <= rows.keys() and "CPU" in told[
+    assert {"image_to_boxes_ms", "jpeg_to_boxes_ms", "network_torch_ms"} <= rows.keys() and "CPU" in told[
         "device"
     ]
-    assert all(row["value"] > 0 for row in told["rows"]) and rows["picture_to_boxes_ms"]["ratio"] > 0
+    assert all(row["value"] > 0 for row in told["rows"]) and rows["image_to_boxes_ms"]["ratio"] > 0
     assert (
         rows["network_operations_gflop"]["value"] > 0.5
     )  # ssdlite320: 0.58 GMACs by torchvision's own table, two operations each

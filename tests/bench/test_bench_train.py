@@ -8,7 +8,7 @@ import torch
 from torchvision.transforms import v2
 
 from vector_tl.bench import train as train_bench
-from vector_tl.bench.reference import Pictures, Reference
+from vector_tl.bench.reference import Images, Reference
 from vector_tl.bench.run import BenchSettings, bench
 from vector_tl.errors import UserError
 from vector_tl.nets import checkpoint
@@ -25,14 +25,14 @@ def test_rows(tmp_path, monkeypatch):
     )
     rows = {row["what"]: row for row in told["rows"]}
     assert {
-        "pictures_per_s",
-        "pictures_per_s_of_peak",
+        "images_per_s",
+        "images_per_s_of_peak",
         "batch_ms",
         "forward_ms",
         "backward_ms",
         "update_ms",
     } <= rows.keys() and "CPU" in told["device"]
-    assert rows["pictures_per_s"]["ratio"] > 0 and 0 < rows["pictures_per_s_of_peak"]["ratio"] < 1.5
+    assert rows["images_per_s"]["ratio"] > 0 and 0 < rows["images_per_s_of_peak"]["ratio"] < 1.5
     assert (
         rows["memory_while_training_mib"]["value"] > 100
         and rows["memory_while_training_mib"]["baseline_value"] > 100
@@ -41,7 +41,7 @@ def test_rows(tmp_path, monkeypatch):
 
 
 def test_both_arms_are_trained_side_by_side(tmp_path):
-    seconds = train_bench.both_arms_s(tmp_path, torch.device("cpu"), pictures=12, epochs=0.5, batch_size=4)
+    seconds = train_bench.both_arms_s(tmp_path, torch.device("cpu"), images=12, epochs=0.5, batch_size=4)
     assert [checkpoint.read_metadata(tmp_path / f"{seed}.safetensors")["steps"] for seed in range(2)] == [
         2,
         2,
@@ -51,24 +51,24 @@ def test_both_arms_are_trained_side_by_side(tmp_path):
 
 def test_a_training_that_fails_is_no_time(tmp_path):
     with pytest.raises(UserError, match="failed"):
-        train_bench.both_arms_s(tmp_path, torch.device("cuda:9"), pictures=12, epochs=0.5, batch_size=4)
+        train_bench.both_arms_s(tmp_path, torch.device("cuda:9"), images=12, epochs=0.5, batch_size=4)
 
 
-def test_the_plain_form_keeps_boxes_on_the_picture_and_learns(monkeypatch):
+def test_the_plain_form_keeps_boxes_on_the_image_and_learns(monkeypatch):
     examples = train_bench.made_examples(8)
-    pictures = Pictures(examples[:8])
+    images = Images(examples[:8])
     for index in range(8):
-        picture, target = pictures[index]
-        assert picture.dtype == torch.float32 and picture.min() >= 0 and picture.max() <= 1
+        image, target = images[index]
+        assert image.dtype == torch.float32 and image.min() >= 0 and image.max() <= 1
         boxes = target["boxes"].numpy().reshape(-1, 4)
         assert (
             (boxes >= 0).all()
-            and (boxes <= np.tile([picture.shape[2], picture.shape[1]], 2)).all()
+            and (boxes <= np.tile([image.shape[2], image.shape[1]], 2)).all()
             and len(target["labels"]) == len(boxes)
         )
     monkeypatch.setattr(
-        v2, "Compose", lambda transforms: lambda picture, target: (picture.float() / 255, target)
-    )  # the same pictures again and again
+        v2, "Compose", lambda transforms: lambda image, target: (image.float() / 255, target)
+    )  # the same images again and again
     reference = Reference(
         build(ARCHS[0], "scratch", seed=0), examples[:1], 4, 2e-3, torch.device("cpu"), workers=0
     )

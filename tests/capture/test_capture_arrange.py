@@ -1,4 +1,4 @@
-"""Arrangements for simulated pictures."""
+"""Arrangements for simulated images."""
 
 import math
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vector_tl.capture.choose import Chooser, picture_hash
+from vector_tl.capture.choose import Chooser, image_hash
 from vector_tl.capture.sessions import sharpness
 from vector_tl.data.coverage import (
     BINS,
@@ -33,11 +33,11 @@ def shot(xyxy=((300, 100, 380, 170),), facing=0.0, brightness=100.0, sharp=50.0,
 
 
 def scene(x=300, y=180, radius=50, blur=0, noise=0) -> np.ndarray:
-    picture = np.tile(np.linspace(60, 180, 640, dtype=np.uint8), (360, 1))
-    cv2.circle(picture, (x, y), radius, 15, -1)
-    picture = cv2.GaussianBlur(picture, (0, 0), blur) if blur else picture
+    image = np.tile(np.linspace(60, 180, 640, dtype=np.uint8), (360, 1))
+    cv2.circle(image, (x, y), radius, 15, -1)
+    image = cv2.GaussianBlur(image, (0, 0), blur) if blur else image
     return np.clip(
-        picture + np.random.default_rng(noise).normal(0, 6, picture.shape) * bool(noise), 0, 255
+        image + np.random.default_rng(noise).normal(0, 6, image.shape) * bool(noise), 0, 255
     ).astype(np.uint8)
 
 
@@ -53,7 +53,7 @@ def test_news_is_a_vector_that_moved_and_not_noise():
     )  # news beside every one that was kept, not the last one only
     chooser.forget("b")
     assert chooser.news(scene(x=380, noise=3)) > 0.03
-    assert picture_hash(np.zeros((360, 640), np.uint8)).shape == picture_hash(scene()).shape
+    assert image_hash(np.zeros((360, 640), np.uint8)).shape == image_hash(scene()).shape
 
 
 def test_sharp_enough_is_relative_to_the_session():

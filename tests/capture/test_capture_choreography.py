@@ -109,7 +109,7 @@ def test_ways_past_edges(start, edge, goal, passes):
 
 
 def test_two_virtual_robots(tmp_path):
-    """The target drives about in the real simulator, over the genuine SDK, while the other one takes labelled pictures."""
+    """The target drives about in the real simulator, over the genuine SDK, while the other one takes labelled images."""
     pytest.importorskip("anki_vector", reason="the SDK is not installed")
     settings = CaptureSettings(
         robot="sim", target="sim", camera="plain", data=tmp_path, count=12, seconds=25, novelty=0.02, seed=0
@@ -128,15 +128,15 @@ def test_two_virtual_robots(tmp_path):
 
 
 def test_remake_says_what_held(tmp_path):
-    """Clones without pictures: the same bytes; drawn a little differently: tolerance; a label or a picture that is not what it was: an error."""
+    """Clones without images: the same bytes; drawn a little differently: tolerance; a label or an image that is not what it was: an error."""
     pytest.importorskip("anki_vector", reason="the SDK is not installed")
     settings = CaptureSettings(
-        robot="sim", camera="plain", data=tmp_path, count=4, pictures_per_session=4, negative_share=0.0
+        robot="sim", camera="plain", data=tmp_path, count=4, images_per_session=4, negative_share=0.0
     )
     capture(settings)
-    pictures = sorted((tmp_path / "images").rglob("*.jpg"))
-    before = [path.read_bytes() for path in pictures]
-    pictures[0].unlink()
+    images = sorted((tmp_path / "images").rglob("*.jpg"))
+    before = [path.read_bytes() for path in images]
+    images[0].unlink()
     path = tmp_path / "sessions/sim-0-000.json"
     about = json.loads(path.read_text())
     about["shots"][1]["sha256"] = "0" * 64  # as if another machine had taken it
@@ -148,8 +148,8 @@ def test_remake_says_what_held(tmp_path):
         1,
         1,
     ) and "error" not in result
-    assert [picture.read_bytes() for picture in pictures] == before
-    pictures[2].write_bytes(before[2][:-500])
+    assert [image.read_bytes() for image in images] == before
+    images[2].write_bytes(before[2][:-500])
     label = tmp_path / "labels/sim-0-000/sim-0-000-003.txt"
     label.write_text("0 0.5 0.5 0.1 0.1\n")
     result = capture(replace(settings, remake=True))

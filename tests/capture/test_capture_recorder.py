@@ -29,9 +29,9 @@ SERIAL = "00e20100"
 
 
 def jpeg_of(number: int) -> bytes:
-    picture = np.full((360, 640, 3), 90, np.uint8)
-    cv2.rectangle(picture, (60 + number * 41 % 500, 100), (130 + number * 41 % 500, 190), (250, 250, 250), -1)
-    return cv2.imencode(".jpg", picture)[1].tobytes()
+    image = np.full((360, 640, 3), 90, np.uint8)
+    cv2.rectangle(image, (60 + number * 41 % 500, 100), (130 + number * 41 % 500, 190), (250, 250, 250), -1)
+    return cv2.imencode(".jpg", image)[1].tobytes()
 
 
 def shot_of(frame: Frame, xyxy=None) -> dict:
@@ -117,13 +117,13 @@ def test_killed_between_any_two_steps(tmp_path, monkeypatch, die_at):
     again = open_recorder(tmp_path)
     for name, content in kept.items():
         assert dataset.image_path(tmp_path, again.session, name).read_bytes() == content
-    pictures = {path.stem for path in (tmp_path / "images").rglob("*.jpg")}
+    images = {path.stem for path in (tmp_path / "images").rglob("*.jpg")}
     assert (
         {shot["name"] for shot in again.shots}
-        == pictures
+        == images
         == {path.stem for path in (tmp_path / "labels").rglob("*.txt")}
     )
-    everything = pictures | {path.stem for path in (tmp_path / "bin").rglob("*.jpg")}
+    everything = images | {path.stem for path in (tmp_path / "bin").rglob("*.jpg")}
     again.keep(*taken(50), labelled=False)
     assert again.shots[-1]["name"] not in everything
 
@@ -193,9 +193,9 @@ class Scripted(Live):
             self.press(KEYS[key])
 
 
-def watched(folder, keys=None, pictures=jpeg_of, **more) -> tuple[dict, Scripted, FakeVector]:
+def watched(folder, keys=None, images=jpeg_of, **more) -> tuple[dict, Scripted, FakeVector]:
     frames = iter(range(10_000))
-    robot = FakeVector(serial=SERIAL, render=lambda pose, head: pictures(next(frames)))
+    robot = FakeVector(serial=SERIAL, render=lambda pose, head: images(next(frames)))
     live = Scripted(keys or {})
     return watch(settings_for(folder, **more), robot, live), live, robot
 
@@ -204,7 +204,7 @@ def test_keys_keep_drop_undo_pause_quit_and_drive(tmp_path):
     result, live, robot = watched(
         tmp_path,
         {3: "p", 6: "k", 8: " ", 12: "x", 14: "u", 16: "w", 20: "r", 25: "q"},
-        pictures=lambda n: jpeg_of(n // 5),
+        images=lambda n: jpeg_of(n // 5),
         count=100,
     )
     assert live.words[4:6] == ["paused", "paused"] and "kept" in live.words[6:8]
@@ -234,7 +234,7 @@ def test_a_model_tells_places_and_refuses_negatives_with_a_vector(tmp_path):
         name = "eager"
         boxes = [(100.0, 100.0, 160.0, 160.0)]
 
-        def __call__(self, picture):
+        def __call__(self, image):
             return type("Found", (), {"boxes_xyxy": np.array(self.boxes, np.float32).reshape(-1, 4)})
 
     frames = iter(range(999))
@@ -253,7 +253,7 @@ def test_a_model_tells_places_and_refuses_negatives_with_a_vector(tmp_path):
 
 
 def test_dumping_is_not_choosing(tmp_path):
-    result, live, _ = watched(tmp_path, {60: "q"}, pictures=lambda n: jpeg_of(n // 20), count=100)
+    result, live, _ = watched(tmp_path, {60: "q"}, images=lambda n: jpeg_of(n // 20), count=100)
     assert result["kept"] == 4 and live.words.count("nothing new") > 50
     assert result["hint"] == "" and result["coverage"]["distance"]["unknown"] == 4
 

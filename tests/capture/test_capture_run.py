@@ -40,8 +40,8 @@ class SmallWorld:
         if self.fail_after is not None and self.image_id > self.fail_after:
             raise KeyboardInterrupt
         shade = 40 + (self.image_id - self.images_elsewhere) * 7 % 150
-        picture = np.full((360, 640, 3), shade, np.uint8)
-        jpeg = cv2.imencode(".jpg", picture)[1].tobytes()
+        image = np.full((360, 640, 3), shade, np.uint8)
+        jpeg = cv2.imencode(".jpg", image)[1].tobytes()
         self.truths[self.image_id] = {
             "size_wh": [640, 360],
             "boxes": self._boxes(),
@@ -101,7 +101,7 @@ class SmallWorld:
 
 
 def settings_for(folder, **kwargs) -> CaptureSettings:
-    return CaptureSettings(**{"data": folder, "count": 40, "pictures_per_session": 12} | kwargs)
+    return CaptureSettings(**{"data": folder, "count": 40, "images_per_session": 12} | kwargs)
 
 
 def run(settings, world=None) -> SmallWorld:
@@ -186,7 +186,7 @@ def test_interrupted_and_resumed_loses_nothing(tmp_path, frames):
     }
 
 
-def test_a_picture_whose_label_was_not_written_yet_is_taken_again(tmp_path):
+def test_a_image_whose_label_was_not_written_yet_is_taken_again(tmp_path):
     settings = settings_for(tmp_path, count=6)
     with pytest.raises(KeyboardInterrupt):
         run(settings, SmallWorld(fail_after=8))
@@ -200,7 +200,7 @@ def test_a_picture_whose_label_was_not_written_yet_is_taken_again(tmp_path):
     )
 
 
-def test_a_clone_without_pictures_gets_them_again_and_they_must_agree(tmp_path):
+def test_a_clone_without_images_gets_them_again_and_they_must_agree(tmp_path):
     settings = settings_for(tmp_path, count=6)
     run(settings)
     labels = dataset.digest(tmp_path)
@@ -252,7 +252,7 @@ def test_broken_provenance_is_named(tmp_path):
     "wrong",
     [
         {"count": 0},
-        {"pictures_per_session": 0},
+        {"images_per_session": 0},
         {"negative_share": 1.5},
         {"moving": -0.1},
         {"seed": -1},
@@ -274,9 +274,9 @@ class Camera(SmallWorld):
         kind = self.image_id % 4
         if kind == 3 or (self.fail_after and self.image_id > self.fail_after):
             raise NoFreshFrame("none") if kind == 3 else KeyboardInterrupt
-        picture = np.full((360, 640, 3), 40, np.uint8)
-        cv2.circle(picture, (60 + 37 * (self.image_id // 4) % 560, 180), 60, (250, 250, 250), -1)
-        jpeg = b"\xff\xd8 broken" if kind == 2 else cv2.imencode(".jpg", picture)[1].tobytes()
+        image = np.full((360, 640, 3), 40, np.uint8)
+        cv2.circle(image, (60 + 37 * (self.image_id // 4) % 560, 180), 60, (250, 250, 250), -1)
+        jpeg = b"\xff\xd8 broken" if kind == 2 else cv2.imencode(".jpg", image)[1].tobytes()
         return Frame(self.image_id, self.image_id * 66, 0.0, jpeg)
 
 
@@ -296,10 +296,10 @@ def test_a_robot_gives_an_unlabelled_session_of_new_frames(tmp_path, count, fail
 
 @pytest.fixture(scope="module")
 def simulated(tmp_path_factory):
-    """What the real simulator (plain camera), its sockets and the genuine SDK make of 14 pictures."""
+    """What the real simulator (plain camera), its sockets and the genuine SDK make of 14 images."""
     pytest.importorskip("anki_vector", reason="the SDK is not installed")
     folder = tmp_path_factory.mktemp("simulated")
-    settings = settings_for(folder, count=14, pictures_per_session=7, camera="plain", negative_share=0.3)
+    settings = settings_for(folder, count=14, images_per_session=7, camera="plain", negative_share=0.3)
     return settings, capture(settings)
 
 
@@ -310,7 +310,7 @@ def test_capture_through_the_sdk(simulated):
     data = dataset.load_dataset(settings.data, "all")
     assert len(data) == 14 and sum(len(item.boxes_norm) == 0 for item in data.items) == 4
     for item in data.items:
-        assert item.picture().shape == (360, 640, 3)
+        assert item.image().shape == (360, 640, 3)
     shots = [
         shot
         for session in ("sim-0-000", "sim-0-001")

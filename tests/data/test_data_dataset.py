@@ -1,4 +1,4 @@
-"""The data set on disk: what is read, what is refused, what is written."""
+"""The dataset on disk: what is read, what is refused, what is written."""
 
 import json
 from pathlib import Path
@@ -16,7 +16,7 @@ from vector_tl.errors import UsageError, UserError
 SHARED = Path(__file__).resolve().parents[2] / "../shared"
 
 
-def picture(width=32, height=18, suffix=".jpg"):
+def image(width=32, height=18, suffix=".jpg"):
     return cv2.imencode(suffix, np.full((height, width, 3), 90, np.uint8))[1].tobytes()
 
 
@@ -25,7 +25,7 @@ def folder(tmp_path):
     for session, names in {"a": "01", "b": "01"}.items():
         for name in names:
             boxes = np.array([[4, 2, 20, 12]]) if name == "0" else np.zeros((0, 4))
-            dataset.write_item(tmp_path, session, name, picture(), boxes, (32, 18))
+            dataset.write_item(tmp_path, session, name, image(), boxes, (32, 18))
     return tmp_path
 
 
@@ -42,7 +42,7 @@ def test_what_is_written_is_read(folder):
         read.items[1].boxes_xyxy((32, 18)).shape == (0, 4)
         and read.items[1].boxes_xyxy((32, 18)).dtype == np.float32
     )
-    assert read.items[0].picture().shape == (18, 32, 3) and read.unlabelled == 0
+    assert read.items[0].image().shape == (18, 32, 3) and read.unlabelled == 0
 
 
 def test_splits_divide_by_session(folder):
@@ -63,10 +63,10 @@ def test_broken_splits(folder, text):
         dataset.load_dataset(folder)
 
 
-def test_unlabelled_pictures_are_counted_and_left_out(folder, caplog):
-    dataset.write_item(folder, "a", "9", picture(), None, (32, 18))
+def test_unlabelled_images_are_counted_and_left_out(folder, caplog):
+    dataset.write_item(folder, "a", "9", image(), None, (32, 18))
     read = dataset.load_dataset(folder)
-    assert len(read) == 4 and read.unlabelled == 1 and "1 of 5 pictures" in caplog.text
+    assert len(read) == 4 and read.unlabelled == 1 and "1 of 5 images" in caplog.text
 
 
 def test_nothing_there(tmp_path):
@@ -78,7 +78,7 @@ def test_nothing_there(tmp_path):
         make()
         with pytest.raises(UserError, match="images"):
             dataset.load_dataset(tmp_path)
-    dataset.write_item(tmp_path, "a", "0", picture(), None, (32, 18))
+    dataset.write_item(tmp_path, "a", "0", image(), None, (32, 18))
     with pytest.raises(UserError, match="labelled"):
         dataset.load_dataset(tmp_path)
 
@@ -86,11 +86,11 @@ def test_nothing_there(tmp_path):
 @pytest.mark.parametrize("suffix", [".png", ".bmp", ".webp", ".tiff"])
 def test_format_is_told_by_content(folder, suffix):
     path = dataset.write_item(
-        folder, "c", "odd", picture(20, 10, suffix), np.zeros((0, 4)), (20, 10), suffix=".jpg"
+        folder, "c", "odd", image(20, 10, suffix), np.zeros((0, 4)), (20, 10), suffix=".jpg"
     )
-    assert dataset.read_picture(path).shape == (10, 20, 3)
-    path.rename(path.with_suffix(".picture"))
-    assert ("c", "odd") in dataset.list_pictures(folder)
+    assert dataset.read_image(path).shape == (10, 20, 3)
+    path.rename(path.with_suffix(".image"))
+    assert ("c", "odd") in dataset.list_images(folder)
 
 
 def test_colours_are_rgb(tmp_path):
@@ -100,12 +100,12 @@ def test_colours_are_rgb(tmp_path):
 
 
 @pytest.mark.parametrize("data", [b"", b"\xff\xd8\xff\xe0 no more", b"text", b"\x89PNG\r\n\x1a\n"])
-def test_unreadable_pictures(folder, data):
+def test_unreadable_images(folder, data):
     assert dataset.decode(data) is None
     path = folder / "images" / "a" / "broken.jpg"
     path.write_bytes(data)
     with pytest.raises(UserError, match=r"broken\.jpg"):
-        dataset.read_picture(path)
+        dataset.read_image(path)
 
 
 BROKEN = [
@@ -156,7 +156,7 @@ def test_label_round_trip(shapes):
 def test_nothing_is_overwritten(folder):
     before = {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()}
     for call in (
-        lambda: dataset.write_item(folder, "a", "0", picture(8, 8), np.zeros((0, 4)), (8, 8)),
+        lambda: dataset.write_item(folder, "a", "0", image(8, 8), np.zeros((0, 4)), (8, 8)),
         lambda: dataset.write_label(folder, "a", "0", np.zeros((0, 4)), (8, 8)),
     ):
         with pytest.raises(UserError, match="exists"):
@@ -167,20 +167,20 @@ def test_nothing_is_overwritten(folder):
 @pytest.mark.parametrize("name", ["", "..", "a/b", "../x", ".hidden", "a\\b"])
 def test_names_stay_in_their_folder(tmp_path, name):
     with pytest.raises(UserError, match="name"):
-        dataset.write_item(tmp_path, name, "0", picture(), None, (32, 18))
+        dataset.write_item(tmp_path, name, "0", image(), None, (32, 18))
     with pytest.raises(UserError, match="name"):
         dataset.label_path(tmp_path, "a", name)
 
 
-def test_two_pictures_for_one_label(folder):
-    (folder / "images" / "a" / "0.png").write_bytes(picture(suffix=".png"))
+def test_two_images_for_one_label(folder):
+    (folder / "images" / "a" / "0.png").write_bytes(image(suffix=".png"))
     with pytest.raises(UserError, match="share one label"):
         dataset.load_dataset(folder)
 
 
 def test_digest_follows_labels_and_splits_only(folder, tmp_path):
     first = dataset.digest(folder)
-    dataset.write_item(folder, "a", "9", picture(), None, (32, 18))
+    dataset.write_item(folder, "a", "9", image(), None, (32, 18))
     label = dataset.label_path(folder, "a", "0")
     label.write_bytes(label.read_bytes().replace(b"\n", b"\r\n"))
     assert dataset.digest(folder) == first == dataset.load_dataset(folder).digest
@@ -218,9 +218,9 @@ def test_supervision_opens_what_is_written(folder):
     assert len(found["1"]) == 0
 
 
-@pytest.mark.parametrize(("name", "pictures", "boxes"), [("real_stills", 10, 10), ("real_negatives", 107, 0)])
-def test_shared_folders(name, pictures, boxes):
+@pytest.mark.parametrize(("name", "images", "boxes"), [("real_stills", 10, 10), ("real_negatives", 107, 0)])
+def test_shared_folders(name, images, boxes):
     if not (SHARED / name).is_dir():
         pytest.skip(f"../shared/{name} is not here")
     read = dataset.load_dataset(SHARED / name)
-    assert (len(read), sum(len(i.boxes_norm) for i in read.items)) == (pictures, boxes)
+    assert (len(read), sum(len(i.boxes_norm) for i in read.items)) == (images, boxes)

@@ -38,18 +38,18 @@ def write_recording(path: Path, jpegs: list[bytes]) -> None:
             writer.frame(Frame(jpeg=jpeg, image_id=i + 7, robot_time_ms=i * 66, received_s=i * 0.066))
 
 
-def is_red_over_blue(picture: np.ndarray) -> bool:
-    (r1, _, b1), (r2, _, b2) = picture[5, 30], picture[40, 30]
-    return picture.dtype == np.uint8 and min(r1, b2) > 150 and max(b1, r2) < 90
+def is_red_over_blue(image: np.ndarray) -> bool:
+    (r1, _, b1), (r2, _, b2) = image[5, 30], image[40, 30]
+    return image.dtype == np.uint8 and min(r1, b2) > 150 and max(b1, r2) < 90
 
 
 @pytest.mark.parametrize("name", ["a.jpg", "a.png", "a", "a.mp4", "a.txt"])
 @pytest.mark.parametrize("form", [".jpg", ".png", ".bmp"])
-def test_a_picture_under_any_name(name, form, tmp_path):
+def test_a_image_under_any_name(name, form, tmp_path):
     (tmp_path / name).write_bytes(encoded(form))
     (source,) = read_inputs((tmp_path / name,))
     assert (source.frame, source.error) == (0, None)
-    assert is_red_over_blue(source.picture)
+    assert is_red_over_blue(source.image)
 
 
 @pytest.mark.parametrize("name", ["film.mp4", "film.jpg", "film"])
@@ -57,15 +57,15 @@ def test_a_video_under_any_name(name, tmp_path):
     write_video(tmp_path / name)
     sources = list(read_inputs((tmp_path / name,)))
     assert [s.frame for s in sources] == [0, 1, 2]
-    assert all(s.error is None and is_red_over_blue(s.picture) for s in sources)
+    assert all(s.error is None and is_red_over_blue(s.image) for s in sources)
 
 
 def test_a_phones_video_stands_upright(tmp_path):
     """Stored lying, with a quarter turn counterclockwise (90) noted: red, above as stored, is left when shown."""
     write_video(tmp_path / "film.mp4", turned_deg=90)
-    picture = next(iter(read_inputs((tmp_path / "film.mp4",)))).picture
-    assert picture.shape == (64, 48, 3)
-    assert picture[30, 5, 0] > 150 and picture[30, 40, 2] > 150
+    image = next(iter(read_inputs((tmp_path / "film.mp4",)))).image
+    assert image.shape == (64, 48, 3)
+    assert image[30, 5, 0] > 150 and image[30, 40, 2] > 150
 
 
 @pytest.mark.parametrize("name", ["run.mcap", "run.mp4"])
@@ -81,8 +81,8 @@ def test_a_recording_cut_off_or_empty_is_told_after_its_frames(tmp_path):
     data = (tmp_path / "run.mcap").read_bytes()
     (tmp_path / "cut.mcap").write_bytes(data[: data.rindex(b"image_id")])
     *frames, last = read_inputs((tmp_path / "cut.mcap",))
-    assert all(s.picture is not None for s in frames)
-    assert last.picture is None and "cut off" in last.error
+    assert all(s.image is not None for s in frames)
+    assert last.image is None and "cut off" in last.error
     write_recording(tmp_path / "empty.mcap", [])
     (source,) = read_inputs((tmp_path / "empty.mcap",))
     assert "without camera frames" in source.error
@@ -91,9 +91,9 @@ def test_a_recording_cut_off_or_empty_is_told_after_its_frames(tmp_path):
 @pytest.mark.parametrize(
     ("name", "data", "error"),
     [
-        ("cut.jpg", encoded()[:300], "damaged picture"),
-        ("cut.png", encoded(".png")[:60], "damaged picture"),
-        ("cut", encoded()[:300], "damaged picture"),
+        ("cut.jpg", encoded()[:300], "damaged image"),
+        ("cut.png", encoded(".png")[:60], "damaged image"),
+        ("cut", encoded()[:300], "damaged image"),
         ("empty.jpg", b"", "neither"),
         ("text.jpg", b"hello " * 90, "neither"),
         ("text.txt", b"hello " * 90, "neither"),  # FFmpeg would draw it as a terminal
@@ -106,7 +106,7 @@ def test_what_cannot_be_read_is_told_and_the_others_go_on(name, data, error, tmp
     (tmp_path / name).write_bytes(data)
     (tmp_path / "good").write_bytes(encoded())
     bad, good = read_inputs((tmp_path / name, tmp_path / "good"))
-    assert bad.picture is None and error in bad.error and bad.path == tmp_path / name
+    assert bad.image is None and error in bad.error and bad.path == tmp_path / name
     assert good.error is None
 
 
@@ -115,10 +115,10 @@ def test_a_damaged_video_gives_what_comes_before(tmp_path):
     data = (tmp_path / "film.mp4").read_bytes()
     (tmp_path / "film.mp4").write_bytes(data[: len(data) // 2])
     *_, last = read_inputs((tmp_path / "film.mp4",))
-    assert last.picture is None and last.error
+    assert last.image is None and last.error
 
 
-def test_a_folder_gives_its_pictures_in_order_and_passes_over_the_rest(tmp_path):
+def test_a_folder_gives_its_images_in_order_and_passes_over_the_rest(tmp_path):
     (tmp_path / "deep").mkdir()
     for name in ("b.jpg", "a.png", "deep/c"):
         (tmp_path / name).write_bytes(encoded())
@@ -131,10 +131,10 @@ def test_a_folder_gives_its_pictures_in_order_and_passes_over_the_rest(tmp_path)
 
 
 @pytest.mark.parametrize("content", [None, "labels.txt"])
-def test_a_folder_without_pictures(content, tmp_path):
+def test_a_folder_without_images(content, tmp_path):
     if content:
         (tmp_path / content).write_text("0 .5 .5 .1 .1")
-    with pytest.raises(UserError, match="holds no pictures"):
+    with pytest.raises(UserError, match="holds no images"):
         read_inputs((tmp_path,))
 
 

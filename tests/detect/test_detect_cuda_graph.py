@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torchvision.ops import box_iou
 
-from support.lively import lively, picture
+from support.lively import image, lively
 from vector_tl.detect import cuda_graph
-from vector_tl.detect.cuda_graph import CudaGraphEngine, PictureToBoxes
+from vector_tl.detect.cuda_graph import CudaGraphEngine, ImageToBoxes
 from vector_tl.detect.engine import Detector
 from vector_tl.detect.engines import TorchEngine, fold_batch_norm, make_engine
 from vector_tl.errors import UserError
@@ -28,7 +28,7 @@ MODEL = fold_batch_norm(build(ARCHS[0], "scratch").eval())
     st.integers(0, 2**32 - 1), st.integers(1, 60), st.floats(0.02, 0.6), st.sampled_from([0.0, 0.3, 0.9, 1.0])
 )
 def test_chooses_what_select_chooses(seed, count, spread, threshold):
-    """Crowds of boxes from all over the picture to one heap."""
+    """Crowds of boxes from all over the image to one heap."""
     rng = np.random.default_rng(seed)
     center, size = 0.5 + rng.normal(0, spread, (count, 2)), rng.uniform(0.02, 0.5, (count, 2))
     boxes = torch.from_numpy(
@@ -67,10 +67,10 @@ def test_a_chain_that_is_too_long_is_told(monkeypatch):
 def test_the_steps_find_what_pytorch_finds(arch, threshold):
     """Many boxes, some, none."""
     network = fold_batch_norm(lively(arch))
-    one = picture(*network.size_wh)
+    one = image(*network.size_wh)
     ((boxes, scores),) = TorchEngine(network, CPU)([one], threshold)
     with torch.inference_mode():
-        answer = PictureToBoxes(copy.deepcopy(network))(torch.from_numpy(one[None]), torch.tensor(threshold))[
+        answer = ImageToBoxes(copy.deepcopy(network))(torch.from_numpy(one[None]), torch.tensor(threshold))[
             0
         ].numpy()
     shown = torch.from_numpy(answer[answer[:, 5] > 0])
@@ -84,7 +84,7 @@ def test_the_steps_find_what_pytorch_finds(arch, threshold):
 
 def test_resizing_is_that_of_the_other_engines():
     """They round to whole grey levels, the graph does not."""
-    one = picture(640, 360)
+    one = image(640, 360)
     theirs = cv2.resize(one, MODEL.size_wh, interpolation=cv2.INTER_LINEAR)
     seen = []
 
@@ -97,19 +97,17 @@ def test_resizing_is_that_of_the_other_engines():
         def scores_and_boxes(self, raw):
             return torch.zeros(1, 500), torch.zeros(1, 500, 4)
 
-    PictureToBoxes(Looks())(torch.from_numpy(one[None]), torch.tensor(0.5))
+    ImageToBoxes(Looks())(torch.from_numpy(one[None]), torch.tensor(0.5))
     assert np.abs(seen[0][0].permute(1, 2, 0).numpy() * 255 - theirs).max() < 1.01
 
 
 def test_half_precision_leaves_the_anchors_alone():
     network = copy.deepcopy(MODEL)
-    steps = PictureToBoxes(network, torch.float16)
+    steps = ImageToBoxes(network, torch.float16)
     assert network.anchors_xyxy.dtype == torch.float32 and next(steps.parameters()).dtype == torch.float16
     with torch.inference_mode():
-        answer = steps(torch.from_numpy(picture(640, 360)[None]), torch.tensor(0.0))
-        exact = PictureToBoxes(copy.deepcopy(MODEL))(
-            torch.from_numpy(picture(640, 360)[None]), torch.tensor(0.0)
-        )
+        answer = steps(torch.from_numpy(image(640, 360)[None]), torch.tensor(0.0))
+        exact = ImageToBoxes(copy.deepcopy(MODEL))(torch.from_numpy(image(640, 360)[None]), torch.tensor(0.0))
     assert (answer[..., 4] - exact[..., 4]).abs().max() < cuda_graph.TOLERANCE
 
 
@@ -121,18 +119,18 @@ def test_needs_a_gpu():
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 @pytest.mark.parametrize("arch", ARCHS)
 def test_the_graph_on_a_gpu(arch):
-    """One picture and many, of the robot's size and of others, more than a batch holds."""
+    """One image and many, of the robot's size and of others, more than a batch holds."""
     device = torch.device("cuda")
     reference, fast = (
         Detector(lively(arch), "test", 0.3, device, "torch"),
         Detector(lively(arch), "test", 0.3, device, "cudagraph"),
     )
-    for pictures in (
-        [picture(640, 360)],
-        [picture(640, 360, seed) for seed in range(11)],
-        [picture(200, 90), picture(1, 1)],
+    for images in (
+        [image(640, 360)],
+        [image(640, 360, seed) for seed in range(11)],
+        [image(200, 90), image(1, 1)],
     ):
-        for theirs, ours in zip(reference.batch(pictures), fast.batch(pictures), strict=True):
+        for theirs, ours in zip(reference.batch(images), fast.batch(images), strict=True):
             assert abs(len(theirs) - len(ours)) <= 3
             assert np.allclose(theirs.scores[:1], ours.scores[:1], atol=cuda_graph.TOLERANCE)
             if len(theirs):

@@ -1,4 +1,4 @@
-"""Picture in, boxes out."""
+"""Image in, boxes out."""
 
 import copy
 import subprocess
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from support.lively import lively, picture
+from support.lively import image, lively
 from vector_tl.detect import engines
 from vector_tl.detect.engine import Detector, load, pick_device
 from vector_tl.detect.engines import fold_batch_norm
@@ -36,9 +36,9 @@ def test_folding_changes_no_output(network):
 
 def test_batch_is_the_same_as_one_by_one(network):
     detector = Detector(copy.deepcopy(network), "test", 0.05, CPU)
-    pictures = [picture(640, 360), picture(90, 200, 1), picture(*network.size_wh, 2)]
-    together = detector.batch(pictures)
-    for one, found in zip(pictures, together, strict=True):
+    images = [image(640, 360), image(90, 200, 1), image(*network.size_wh, 2)]
+    together = detector.batch(images)
+    for one, found in zip(images, together, strict=True):
         alone = detector(one)
         assert len(alone) == len(found)
         assert np.allclose(alone.boxes_xyxy, found.boxes_xyxy, atol=0.1)
@@ -46,10 +46,10 @@ def test_batch_is_the_same_as_one_by_one(network):
     assert detector.batch([]) == []
 
 
-def test_boxes_are_pixels_of_the_picture_best_first(network):
+def test_boxes_are_pixels_of_the_image_best_first(network):
     detector = Detector(copy.deepcopy(network), "test", 0.05, CPU)
     for width, height in ((640, 360), (61, 400), (1, 1)):
-        found = detector(picture(width, height), threshold=0.001)
+        found = detector(image(width, height), threshold=0.001)
         assert found.boxes_xyxy.dtype == found.scores.dtype == np.float32
         assert found.boxes_xyxy.shape == (len(found), 4) and found.scores.shape == (len(found),)
         assert (found.boxes_xyxy >= 0).all() and (found.boxes_xyxy <= [width, height, width, height]).all()
@@ -59,15 +59,15 @@ def test_boxes_are_pixels_of_the_picture_best_first(network):
 
 def test_threshold(network):
     detector = Detector(copy.deepcopy(network), "test", 0.999999, CPU)
-    nothing = detector(picture(64, 48))
+    nothing = detector(image(64, 48))
     assert nothing.boxes_xyxy.shape == (0, 4) and nothing.boxes_xyxy.dtype == np.float32
-    some = detector(picture(64, 48), threshold=0.01)
+    some = detector(image(64, 48), threshold=0.01)
     assert len(some) > 0 and some.scores.min() > 0.01
 
 
 def test_agrees_with_torchvisions_own_call(network):
     detector = Detector(copy.deepcopy(network), "test", 0.01, CPU)
-    one = picture(*network.size_wh)  # no resizing, in which the two differ
+    one = image(*network.size_wh)  # no resizing, in which the two differ
     with torch.inference_mode():
         (theirs,) = network([torch.from_numpy(one).permute(2, 0, 1).float() / 255])
     ours = detector(one, threshold=network.score_thresh)
@@ -78,18 +78,18 @@ def test_agrees_with_torchvisions_own_call(network):
 
 @pytest.mark.parametrize("threshold", [0.01, 0.3, 0.999999])
 def test_engines_find_the_same_boxes(network, threshold):
-    """Many boxes, some, none; pictures of several shapes."""
+    """Many boxes, some, none; images of several shapes."""
     pytest.importorskip("openvino")
     reference = Detector(copy.deepcopy(network), "test", threshold, CPU, "torch")
     fast = Detector(copy.deepcopy(network), "test", threshold, CPU, "openvino")
     assert (reference.engine, fast.engine) == ("torch (cpu)", "openvino (cpu)")
-    pictures = [
-        picture(640, 360),
-        picture(90, 200, 1),
-        picture(*network.size_wh, 2),
+    images = [
+        image(640, 360),
+        image(90, 200, 1),
+        image(*network.size_wh, 2),
         np.zeros((1, 1, 3), np.uint8),
     ]
-    for one, theirs, ours in zip(pictures, reference.batch(pictures), fast.batch(pictures), strict=True):
+    for one, theirs, ours in zip(images, reference.batch(images), fast.batch(images), strict=True):
         assert abs(len(theirs) - len(ours)) <= 1  # a score may lie on the threshold
         same = min(len(theirs), len(ours), 10)
         assert np.allclose(theirs.scores[:same], ours.scores[:same], atol=1e-3)
@@ -126,7 +126,7 @@ def test_load(tmp_path):
         "scratch",
         CPU,
     )
-    assert len(detector(picture(64, 48))) > 0
+    assert len(detector(image(64, 48))) > 0
     checkpoint.save(tmp_path / "without.safetensors", model, {"threshold": None})
     assert load(tmp_path / "without").threshold == 0.5
 

@@ -1,4 +1,4 @@
-"""`vector-tl detect`: one JSON-able dict for each picture."""
+"""`vector-tl detect`: one JSON-able dict for each image."""
 
 import json
 
@@ -22,7 +22,7 @@ def model(tmp_path_factory) -> str:
 
 @pytest.fixture
 def folder(tmp_path):
-    """Eleven pictures, more than a batch, the fourth of them broken."""
+    """Eleven images, more than a batch, the fourth of them broken."""
     for i in range(11):
         cv2.imwrite(
             str(tmp_path / f"{i:02}.png"),
@@ -32,7 +32,7 @@ def folder(tmp_path):
     return tmp_path
 
 
-def test_every_picture_in_order(model, folder):
+def test_every_image_in_order(model, folder):
     rows = list(detect(DetectSettings(model, (folder,), threshold=0.02)))
     assert [row["source"] for row in rows] == [str(folder / f"{i:02}.png") for i in range(11)]
     assert set(rows.pop(3)) == {"source", "error"}
@@ -59,7 +59,7 @@ def test_the_models_own_threshold_by_default(model, folder):
         (lambda model, folder: DetectSettings(model, (folder,), threshold=80), UsageError),
         (lambda model, folder: DetectSettings(model, (folder,), threshold=float("nan")), UsageError),
     ],
-    ids=["no input", "missing input", "missing model", "a picture as model", "percent", "no number"],
+    ids=["no input", "missing input", "missing model", "an image as model", "percent", "no number"],
 )
 def test_what_is_refused(settings, error, model, folder):
     with pytest.raises(error):

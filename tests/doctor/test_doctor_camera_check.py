@@ -14,13 +14,13 @@ from vector_tl.errors import UsageError
 from vector_tl.find.track import CameraClock
 from vector_tl.robot.base import Frame, Intrinsics
 
-PICTURE = cv2.imencode(".jpg", np.zeros((360, 640, 3), np.uint8))[1].tobytes()
+IMAGE = cv2.imencode(".jpg", np.zeros((360, 640, 3), np.uint8))[1].tobytes()
 
 
 class Still(SmallWorld):
-    """A finder that stands before one Vector, side on, with pictures of the right size."""
+    """A finder that stands before one Vector, side on, with images of the right size."""
 
-    jpeg = PICTURE
+    jpeg = IMAGE
 
     def next_frame(self, after_id=None, timeout_s=1.0):
         return replace(super().next_frame(after_id, timeout_s), jpeg=self.jpeg)
@@ -29,7 +29,7 @@ class Still(SmallWorld):
 def checked(world, distance_mm=None, seen_by: Intrinsics = ROBOT):
     """The checks by name, where the camera is truly as `seen_by`."""
 
-    def detector(_picture):
+    def detector(_image):
         boxes = [box_of(world.shot[0], world.shot[2][0], world.shot[1], seen_by)] if world.targets else []
         return Boxes(np.float32(boxes).reshape(-1, 4), np.ones(len(boxes), np.float32))
 
@@ -38,13 +38,13 @@ def checked(world, distance_mm=None, seen_by: Intrinsics = ROBOT):
 
 def test_a_camera_that_is_as_it_says():
     checks = checked(Still(targets=[[300.0, 0.0, math.pi / 2]]), 300)
-    assert list(checks) == ["camera pictures", "camera intrinsics", "camera arrival", "camera distance"]
+    assert list(checks) == ["camera images", "camera intrinsics", "camera arrival", "camera distance"]
     assert all(check.ok for check in checks.values()), checks
     assert (
-        "640 x 360" in checks["camera pictures"].detail
+        "640 x 360" in checks["camera images"].detail
         and "90 degrees across" in checks["camera intrinsics"].detail
     )
-    assert "15.0 pictures a second" in checks["camera arrival"].detail
+    assert "15.0 images a second" in checks["camera arrival"].detail
 
 
 @pytest.mark.parametrize("factor", [0.85, 1.2])
@@ -60,20 +60,20 @@ def test_a_focal_length_that_is_not_the_one_told_is_found_out(factor):
     )
 
 
-def test_odd_intrinsics_and_pictures_of_another_size():
+def test_odd_intrinsics_and_images_of_another_size():
     world = Still(intrinsics=Intrinsics(focal_xy_px=(500.0, 500.0), center_xy_px=(320.0, 60.0)))
     world.jpeg = cv2.imencode(".jpg", np.zeros((720, 1280, 3), np.uint8))[1].tobytes()
     checks = checked(world)
     assert (
-        not checks["camera pictures"].ok
-        and "1280 x 720" in checks["camera pictures"].detail
+        not checks["camera images"].ok
+        and "1280 x 720" in checks["camera images"].detail
         and not checks["camera intrinsics"].ok
     )
     world.jpeg = b"\xff\xd8nonsense"
-    assert "unreadable" in checked(world)["camera pictures"].detail
+    assert "unreadable" in checked(world)["camera images"].detail
 
 
-def test_no_pictures_and_nobody_before_it():
+def test_no_images_and_nobody_before_it():
     world = Still()
     world.no_frames = True
     (only,) = checked(world).values()
@@ -81,10 +81,10 @@ def test_no_pictures_and_nobody_before_it():
     assert "0 of 30" in checked(Still(), 300)["camera distance"].detail
 
 
-def test_few_and_late_pictures_are_told():
+def test_few_and_late_images_are_told():
     clock, frames = (
         CameraClock(),
-        [Frame(i, i * 100, i * 0.1 + (0.4 if i % 3 == 0 else 0.0), PICTURE) for i in range(1, 30)],
+        [Frame(i, i * 100, i * 0.1 + (0.4 if i % 3 == 0 else 0.0), IMAGE) for i in range(1, 30)],
     )
     for frame in frames:
         clock.note(frame.received_s, frame.robot_time_ms)

@@ -1,4 +1,4 @@
-"""The main job on the genuine SDK: find with the shipped model, on the simulator's rendered pictures."""
+"""The main job on the genuine SDK: find with the shipped model, on the simulator's rendered images."""
 
 import json
 import os

@@ -137,12 +137,12 @@ def test_sign_language_recognition_system(meet):
                 robot.camera.latest_image is not None and robot.camera.latest_image.image_id > seen
             )
         )
-        picture = robot.camera.latest_image.raw_image
-        grey = np.asarray(picture.convert("L"), np.float32) / 255
+        image = robot.camera.latest_image.raw_image
+        grey = np.asarray(image.convert("L"), np.float32) / 255
         top, left = (grey.shape[0] - 200) // 2, (grey.shape[1] - 200) // 2
         crop = grey[top : top + 200, left : left + 200]
-        assert crop.shape == (200, 200) and crop.std() > 0.01, "not an empty picture"
-        overlay.apply_overlay(picture)
+        assert crop.shape == (200, 200) and crop.std() > 0.01, "not an empty image"
+        overlay.apply_overlay(image)
         said.append(chr(97 + int(crop.mean() * 25)))
         robot.behavior.say_text(said[-1])
     assert [entry["text"] for entry in meet.sim.log("say")] == said

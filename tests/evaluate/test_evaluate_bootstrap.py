@@ -1,4 +1,4 @@
-"""AP under resampling: the same AP as COCO's when every picture counts once."""
+"""AP under resampling: the same AP as COCO's when every image counts once."""
 
 import numpy as np
 import pytest
@@ -7,9 +7,9 @@ from vector_tl.evaluate.bootstrap import draws, interval, match_all, showing_vec
 from vector_tl.evaluate.metrics import Outcome, average_precision
 
 
-def made(seed: int, pictures: int = 30) -> list[Outcome]:
+def made(seed: int, images: int = 30) -> list[Outcome]:
     rng, outcomes = np.random.default_rng(seed), []
-    for _ in range(pictures):
+    for _ in range(images):
         low = rng.uniform(0, 400, (rng.integers(0, 3), 2))
         boxes = np.concatenate([low, low + rng.uniform(90, 200, low.shape)], axis=1).astype(np.float32)
         near = boxes + rng.normal(0, 12, boxes.shape).astype(np.float32)
@@ -23,14 +23,14 @@ def made(seed: int, pictures: int = 30) -> list[Outcome]:
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_each_picture_once_is_cocos_ap(seed):
+def test_each_image_once_is_cocos_ap(seed):
     outcomes = made(seed)
     assert weighted_ap(match_all(outcomes), np.ones(len(outcomes))) == pytest.approx(
         average_precision(outcomes), abs=2e-6
     )
 
 
-def test_a_picture_that_counts_twice_is_there_twice():
+def test_a_image_that_counts_twice_is_there_twice():
     outcomes = made(3, 12)
     weights = np.array([0, 1, 2] * 4)
     repeated = [outcome for outcome, times in zip(outcomes, weights, strict=True) for _ in range(times)]

@@ -26,11 +26,11 @@ def outcome(boxes, predicted=(), scores=(), size_wh=(640, 360)):
     )
 
 
-def made_outcomes(seed, pictures=40):
-    """Pictures with 0 to 3 boxes; predictions that are near, doubled, nowhere near, or missing."""
+def made_outcomes(seed, images=40):
+    """Images with 0 to 3 boxes; predictions that are near, doubled, nowhere near, or missing."""
     rng = np.random.default_rng(seed)
     result = []
-    for _ in range(pictures):
+    for _ in range(images):
         corner, size = rng.uniform(0, 300, (rng.integers(0, 4), 2)), rng.uniform(5, 200, (1, 2))
         boxes = np.concatenate([corner, corner + size], axis=1)
         near = [
@@ -159,8 +159,8 @@ class DarkestCorner:
 
     name, arch, init, threshold = "dark", "none", "scratch", 0.5
 
-    def __call__(self, picture, threshold=None):
-        y, x = np.nonzero(picture[..., 0] < 50)
+    def __call__(self, image, threshold=None):
+        y, x = np.nonzero(image[..., 0] < 50)
         boxes = [[x.min(), y.min(), x.max() + 1, y.max() + 1]] if len(x) else NONE
         return SimpleNamespace(
             boxes_xyxy=np.float32(boxes).reshape(-1, 4), scores=np.full(min(len(x), 1), 0.9, np.float32)
@@ -169,12 +169,12 @@ class DarkestCorner:
 
 def made_folder(folder):
     for i in range(4):
-        picture = np.full((90, 160, 3), 200, np.uint8)
+        image = np.full((90, 160, 3), 200, np.uint8)
         if i:
-            picture[20:60, 30 * i : 30 * i + 25] = 10
+            image[20:60, 30 * i : 30 * i + 25] = 10
         boxes = np.array([[30 * i, 20, 30 * i + 25, 60]]) if i else NONE
         dataset.write_item(
-            folder, "made", str(i), cv2.imencode(".png", picture)[1].tobytes(), boxes, (160, 90), ".png"
+            folder, "made", str(i), cv2.imencode(".png", image)[1].tobytes(), boxes, (160, 90), ".png"
         )
     return folder
 
@@ -196,6 +196,6 @@ def test_bad_threshold(tmp_path, threshold):
         evaluate(EvaluateSettings("any", tmp_path, threshold=threshold))
 
 
-def test_folder_without_pictures(tmp_path):
+def test_folder_without_images(tmp_path):
     with pytest.raises(UserError, match="images"):
         evaluate(EvaluateSettings("any", tmp_path))

@@ -5,19 +5,19 @@ import numpy as np
 import pytest
 
 from vector_tl.data.coverage import BINS
-from vector_tl.data.dataset import DataSet, Item
+from vector_tl.data.dataset import Dataset, Item
 from vector_tl.errors import UsageError, UserError
 from vector_tl.evaluate.evaluate import describe, evaluate
 from vector_tl.evaluate.metrics import Outcome, measure
-from vector_tl.evaluate.report import Case, cases, next_pictures, write_report
+from vector_tl.evaluate.report import Case, cases, next_images, write_report
 from vector_tl.evaluate.settings import EvaluateSettings
 
 NEAR, FAR = [200, 100, 400, 300], [300, 180, 330, 210]  # 200 and 30 px high
 
 
 @pytest.fixture
-def pictures(tmp_path):
-    """Twenty pictures of two sessions, each with a near Vector or a far one."""
+def images(tmp_path):
+    """Twenty images of two sessions, each with a near Vector or a far one."""
     items = []
     for number in range(20):
         path = tmp_path / f"{number}.png"
@@ -30,11 +30,11 @@ def pictures(tmp_path):
                 np.array([NEAR if number % 2 else FAR]) / [640, 360, 640, 360],
             )
         )
-    return DataSet(tmp_path, "test", items, 0, "")
+    return Dataset(tmp_path, "test", items, 0, "")
 
 
 def outcomes(dataset, found_far=False):
-    """All near ones are found well, the far ones with a low score; session b has a false box in each picture."""
+    """All near ones are found well, the far ones with a low score; session b has a false positive in each image."""
     seen = []
     for number, item in enumerate(dataset.items):
         predicted, scores = [NEAR if number % 2 else FAR], [0.9 if number % 2 or found_far else 0.2]
@@ -52,8 +52,8 @@ def outcomes(dataset, found_far=False):
     return seen
 
 
-def test_cases_are_counted_where_they_belong(pictures):
-    vectors, alarms = cases(pictures, outcomes(pictures), 0.5)
+def test_cases_are_counted_where_they_belong(images):
+    vectors, alarms = cases(images, outcomes(images), 0.5)
     assert len(vectors) == 20 and len(alarms) == 10
     missed = [case for case in vectors if case.score <= 0.5]
     assert {case.bins["height"] for case in missed} == {"24 to 48 px"} and {
@@ -66,20 +66,20 @@ def test_cases_are_counted_where_they_belong(pictures):
     assert all(case.iou == pytest.approx(1.0) for case in vectors if case.score > 0.5)
 
 
-def test_advice_follows_from_the_figures(pictures):
-    vectors, alarms = cases(pictures, outcomes(pictures), 0.5)
-    advice = "\n".join(next_pictures(vectors, alarms, 0.5))
+def test_advice_follows_from_the_figures(images):
+    vectors, alarms = cases(images, outcomes(images), 0.5)
+    advice = "\n".join(next_images(vectors, alarms, 0.5))
     assert (
         "24 to 48 px high: 0% of 10 found, 50% of all" in advice
         and "in bright light" in advice
         and "surroundings of b" in advice
     )
     assert "192" not in advice and "surroundings of a" not in advice
-    vectors, alarms = cases(pictures, outcomes(pictures, found_far=True), 0.5)
-    assert [line for line in next_pictures(vectors, alarms, 0.5) if "surroundings" not in line] == []
+    vectors, alarms = cases(images, outcomes(images, found_far=True), 0.5)
+    assert [line for line in next_images(vectors, alarms, 0.5) if "surroundings" not in line] == []
 
 
-def vectors_of(pictures, scores):
+def vectors_of(images, scores):
     """A Vector for each score (-1: no box fits it), all of one kind."""
     box = np.float32([100, 100, 300, 300])
     bins = {
@@ -88,10 +88,10 @@ def vectors_of(pictures, scores):
         "brightness": next(iter(BINS["brightness"])),
         "session": "a",
     }
-    return [Case(pictures.items[0], None, box, bins, score, 1.0 if score > 0 else 0.0) for score in scores]
+    return [Case(images.items[0], None, box, bins, score, 1.0 if score > 0 else 0.0) for score in scores]
 
 
-HIDDEN = "so the threshold of 0.98 hides them, not the pictures"
+HIDDEN = "so the threshold of 0.98 hides them, not the images"
 ADVICE = {  # scores of the Vectors; what is said at threshold .98, and what is not
     "nothing is found": ([-1.0] * 21, ["more of everything: only 0 of 21 Vectors found"], ["hides"]),
     "half is found, the threshold hides the others": (
@@ -109,27 +109,27 @@ ADVICE = {  # scores of the Vectors; what is said at threshold .98, and what is 
 
 
 @pytest.mark.parametrize("name", list(ADVICE))
-def test_a_poor_model_is_not_said_to_stand_out_nowhere(name, pictures):
+def test_a_poor_model_is_not_said_to_stand_out_nowhere(name, images):
     scores, said, unsaid = ADVICE[name]
-    advice = "\n".join(next_pictures(vectors_of(pictures, scores), [], 0.98))
+    advice = "\n".join(next_images(vectors_of(images, scores), [], 0.98))
     assert all(words in advice for words in said) and not [words for words in unsaid if words in advice]
     assert (advice == "") == (not said)
 
 
-def test_page_shows_every_miss_and_false_box(pictures, tmp_path):
-    seen = outcomes(pictures)
+def test_page_shows_every_miss_and_false_box(images, tmp_path):
+    seen = outcomes(images)
     figures = {"model": "made", "arch": "none", "init": "scratch"} | measure(seen, 0.5)
-    told = write_report(tmp_path / "r.html", figures, pictures, seen)
+    told = write_report(tmp_path / "r.html", figures, images, seen)
     page = (tmp_path / "r.html").read_text()
     assert (told["misses"], told["false_boxes"], told["loose_boxes"]) == (10, 10, 0)
     assert (
         page.count("<img") == 20
         and "Missed: 10" in page
-        and "False boxes: 10" in page
+        and "False positives: 10" in page
         and "http" not in page.replace("http-equiv", "")
     )
     assert "a/000: 30 px high, score 0.20" in page
-    assert "10 missed, 10 false boxes" in describe(figures | told)
+    assert "10 missed, 10 false positives" in describe(figures | told)
 
 
 def test_a_report_is_not_overwritten(tmp_path):

@@ -45,19 +45,17 @@ from vector_tl.experiments.compare_figures import (
     signed,
     summary,
 )
-from vector_tl.experiments.compare_page import _by_picture, _rates, _seen
+from vector_tl.experiments.compare_page import _by_image, _rates, _seen
 from vector_tl.experiments.compare_settings import CompareSettings, command
 from vector_tl.experiments.compare_sheets import judge, worst_false_boxes, worst_misses
 from vector_tl.files import claimed
 from vector_tl.nets import checkpoint
 from vector_tl.nets.build import build
-from vector_tl.train.batches import Pictures
+from vector_tl.train.batches import Images
 
 
 def curve(*heights: float | None) -> list[dict]:
-    return [
-        {"pictures_seen": 100 * n, "loss": 1.0, "ap50": h, "ap50_95": h} for n, h in enumerate(heights, 1)
-    ]
+    return [{"images_seen": 100 * n, "loss": 1.0, "ap50": h, "ap50_95": h} for n, h in enumerate(heights, 1)]
 
 
 @pytest.fixture
@@ -65,13 +63,13 @@ def data(tmp_path):
     rng = np.random.default_rng(0)
     for session in "abcde":
         for i in range(4):
-            picture = rng.integers(0, 255, (36, 64, 3)).astype(np.uint8)
+            image = rng.integers(0, 255, (36, 64, 3)).astype(np.uint8)
             boxes = np.zeros((0, 4)) if i == 3 else np.array([[10, 5, 40, 30]])
             dataset.write_item(
                 tmp_path / "data",
                 session,
                 str(i),
-                cv2.imencode(".png", picture)[1].tobytes(),
+                cv2.imencode(".png", image)[1].tobytes(),
                 boxes,
                 (64, 36),
                 ".png",
@@ -93,7 +91,7 @@ def trained(monkeypatch):
                 settings.out.parent.name,
                 settings.init,
                 settings.steps,
-                settings.pictures,
+                settings.images,
                 settings.seed,
                 settings.lr,
                 len(items[0]),
@@ -106,7 +104,7 @@ def trained(monkeypatch):
         )
         with settings.out.with_suffix(".csv").open("w") as file:
             writer = csv.writer(file)
-            writer.writerow(["step", "pictures_seen", "loss", "ap50", "ap50_95"])
+            writer.writerow(["step", "images_seen", "loss", "ap50", "ap50_95"])
             writer.writerows([[1, 8, 2.0, 0.1, 0.05], [2, 16, 1.0, height, height]])
         return {"ap50": height, "ap50_95": height, "seconds": 0.1}
 
@@ -134,8 +132,8 @@ def test_both_arms_get_the_same_but_for_weights_and_rate(data, tmp_path, trained
     real = shutil.copytree(data, tmp_path / "real")
     told = compare(small(data, tmp_path, real=real, test_negatives=real / "images"))
     equal = {
-        (init, pictures, seed): (steps, lr)
-        for name, init, steps, pictures, seed, lr, _ in trained
+        (init, images, seed): (steps, lr)
+        for name, init, steps, images, seed, lr, _ in trained
         if name.startswith("equal")
     }
     assert len(equal) == 8 and {steps for steps, _ in equal.values()} == {4}
@@ -143,21 +141,21 @@ def test_both_arms_get_the_same_but_for_weights_and_rate(data, tmp_path, trained
         8e-4
     }  # each has the rate that served it best
     assert {lr for (init, *_), (_, lr) in equal.items() if init == "scratch"} == {1.6e-3}
-    assert {pictures for _, pictures, _ in equal} == {2, None}
+    assert {images for _, images, _ in equal} == {2, None}
     assert told["runs"] == len(trained) == 6 + 1 + 8 + 2 + 4 and len(told["answer"]) == 2
     page = (tmp_path / "out" / "index.html").read_text()
     assert all(sentence.split(":")[0] in page for sentence in told["answer"])
     assert (
         "src='http" not in page
         and "href='http" not in page
-        and "Real pictures" in page
+        and "Real images" in page
         and "The head start" in page
         and page.count("data:image/svg") == 2
     )
     assert (
-        "20 real pictures" in page
+        "20 real images" in page
         and "12 of 20" in page
-        and "8 test pictures with a miss" in page
+        and "8 test images with a miss" in page
         and "learning rate (chosen)" in page
     )
     assert (
@@ -301,7 +299,7 @@ def test_rates_beyond_an_edge_are_tried_and_divergence_is_no_end(
         if ap_of_rate[settings.lr] is None:
             raise Diverged("too high")
         settings.out.with_suffix(".csv").write_text(
-            f"pictures_seen,loss,ap50,ap50_95\n8,1.0,{ap_of_rate[settings.lr]},{ap_of_rate[settings.lr]}\n"
+            f"images_seen,loss,ap50,ap50_95\n8,1.0,{ap_of_rate[settings.lr]},{ap_of_rate[settings.lr]}\n"
         )
         return {"ap50": 0.5, "ap50_95": ap_of_rate[settings.lr], "seconds": 0.1}
 
@@ -334,7 +332,7 @@ def test_training_that_diverges_at_every_rate(data, tmp_path, monkeypatch):
     ([(2e-3, 0.0, None), (1e-3, 0.0, None)], 1e-3),
 ])  # fmt: skip
 def test_best_rate(trials, chosen):
-    curves = [[] if loss is None else [{"pictures_seen": 16, "loss": loss}] for _, _, loss in trials]
+    curves = [[] if loss is None else [{"images_seen": 16, "loss": loss}] for _, _, loss in trials]
     assert (
         best_rate(
             [
@@ -348,8 +346,7 @@ def test_best_rate(trials, chosen):
 
 def test_the_late_loss_is_of_more_than_one_batch():
     points = [
-        {"pictures_seen": seen, "loss": loss}
-        for seen, loss in ((100, 9.0), (300, 3.0), (390, 2.0), (400, 1.0))
+        {"images_seen": seen, "loss": loss} for seen, loss in ((100, 9.0), (300, 3.0), (390, 2.0), (400, 1.0))
     ]
     assert late_loss(points) == 1.5 and late_loss([]) is None
 
@@ -357,9 +354,9 @@ def test_the_late_loss_is_of_more_than_one_batch():
 @pytest.mark.parametrize("sizes, kept", [
     (("2", "all"), ("2", "all")), (("2", "8", "9", "all"), ("2", "all")), (("2", "8", "9"), ("2", "8")), (("all", "all"), ("all",)), (("9",), None),
 ])  # fmt: skip
-def test_more_pictures_than_there_are(sizes, kept):
+def test_more_images_than_there_are(sizes, kept):
     if kept is None:
-        with pytest.raises(UsageError, match="8 pictures"):
+        with pytest.raises(UsageError, match="8 images"):
             possible_sizes(sizes, 8)
     else:
         assert possible_sizes(sizes, 8) == kept
@@ -450,7 +447,7 @@ def test_area_and_levels():
         and not at_first(curve(0.4, 0.9), 0.5)
         and not at_first([], 0.5)
     )
-    rows = [{"pictures": 100, "ap50": 0.4}, {"pictures": 400, "ap50": 0.8}]
+    rows = [{"images": 100, "ap50": 0.4}, {"images": 400, "ap50": 0.8}]
     assert (
         needed(rows, 0.6) == pytest.approx(200)
         and needed(rows, 0.3) == 100
@@ -468,17 +465,17 @@ def test_area_and_levels():
 def test_what_a_level_takes(heights, seen, shown):
     told = seen_until([curve(*some) for some in heights], 0.5)
     assert told["seen"] == (None if seen is None else pytest.approx(seen)) and told["of"] == len(heights)
-    assert _seen({"pictures": 100, "seen_for_ap50": {"0.5": told}}, 0.5, own_share=1.0) == shown
+    assert _seen({"images": 100, "seen_for_ap50": {"0.5": told}}, 0.5, own_share=1.0) == shown
 
 
-def test_epochs_count_own_pictures_only(tmp_path):
+def test_epochs_count_own_images_only(tmp_path):
     alone, beside = (
         CompareSettings(data=tmp_path, out=tmp_path, backgrounds=folder) for folder in (None, tmp_path)
     )
     assert own_share(alone) == 1 and own_share(beside) == 14 / 16
     assert (
         _seen(
-            {"pictures": 100, "seen_for_ap50": {"0.5": seen_until([curve(0.4, 0.6)], 0.5)}},
+            {"images": 100, "seen_for_ap50": {"0.5": seen_until([curve(0.4, 0.6)], 0.5)}},
             0.5,
             own_share(beside),
         )
@@ -545,9 +542,9 @@ def test_too_few_test_sessions_have_no_interval(tmp_path, sessions, known):
         (tmp_path / "runs" / f"equal-{arm}-all-seed0").mkdir(parents=True)
         comparison._keep_outcomes(tmp_path / "runs" / f"equal-{arm}-all-seed0" / "test.npz", outcomes)
         results.append(run("equal", arm, 0, 0.5) | {"sessions": sessions, "test": measure(outcomes, 0.5)})
-    arm = summary(tmp_path, [result | {"pictures": 6, "seen": 100, "lr": 1e-3} for result in results])[
-        "arms"
-    ]["scratch"]
+    arm = summary(tmp_path, [result | {"images": 6, "seen": 100, "lr": 1e-3} for result in results])["arms"][
+        "scratch"
+    ]
     assert arm["low"] < arm["ap50_95"] < arm["high"] if known else arm["low"] is arm["high"] is None
     gap = difference(results, "equal", resampled(tmp_path, results))
     assert gap["ap50_95"] > 0.1 and (gap["low"] is not None) == (gap["high"] is not None) == known
@@ -561,7 +558,7 @@ def told(a: float, b: float, low: float | None, high: float | None, rising: bool
     }
     arms["coco"] |= {"long": transfer_long} if transfer_long else {}
     rows = {
-        name: [{"pictures": 70, "ap50_95": at_70}, {"pictures": 400, "ap50_95": ap}]
+        name: [{"images": 70, "ap50_95": at_70}, {"images": 400, "ap50_95": ap}]
         for name, at_70, ap in (("coco", few, a), ("scratch", 0.1, b))
     }
     gap = {
@@ -577,9 +574,9 @@ def told(a: float, b: float, low: float | None, high: float | None, rising: bool
 
 
 @pytest.mark.parametrize("figures, first, second", [
-    (told(0.8, 0.4, 0.3, 0.5, True), "Yes, transfer", "With 70 pictures transfer already does as well as scratch with 400; but scratch was still rising"),
-    (told(0.6, 0.59, -0.05, 0.07, False), "No difference can be told", "No smaller amount of pictures"),
-    (told(0.5, 0.7, -0.3, -0.1, False), "No, training from scratch is better here", "scratch had stopped gaining after 1,000 pictures seen."),
+    (told(0.8, 0.4, 0.3, 0.5, True), "Yes, transfer", "With 70 images transfer already does as well as scratch with 400; but scratch was still rising"),
+    (told(0.6, 0.59, -0.05, 0.07, False), "No difference can be told", "No smaller amount of images"),
+    (told(0.5, 0.7, -0.3, -0.1, False), "No, training from scratch is better here", "scratch had stopped gaining after 1,000 images seen."),
     (told(0.8, 0.4, 0.3, 0.5, False, {"ap50_95": 0.1, "low": -0.02, "high": 0.2}), "Yes", "no difference can be told (+0.10"),
     (told(0.8, 0.4, 0.3, 0.5, False, {"ap50_95": 0.002, "low": 0.0004, "high": 0.0042}), "Yes", "transfer ends hardly ahead (+0.002, 95 % interval +0.000 to"),
     (told(0.512, 0.5, 0.0012, 0.03, False, few=0.4), "Yes", "No smaller"),
@@ -595,11 +592,11 @@ def told(a: float, b: float, low: float | None, high: float | None, rising: bool
     (told(0.701, 0.704, -0.0052, -0.0004, False), "Training from scratch is better here, but hardly", "No smaller"),
     (told(0.0, 0.0, 0.0, 0.0, True, few=0.0), "Nothing can be told yet", "scratch has hardly begun, and so has transfer with any smaller"),
     (told(0.04, 0.01, 0.02, 0.04, True, few=0.03), "Nothing can be told yet", "scratch has hardly begun"),
-    (told(0.7, 0.01, 0.6, 0.8, True, few=0.6), "Yes", "With 70 pictures transfer already does as well"),
+    (told(0.7, 0.01, 0.6, 0.8, True, few=0.6), "Yes", "With 70 images transfer already does as well"),
     (told(0.7, 0.01, 0.6, 0.8, True, few=0.04), "Yes", "and so has transfer with any smaller amount"),
-    (told(0.5, 0.501, -0.03, -0.0001, False), "Training from scratch is better here, but hardly", "With 70 pictures transfer already does about as well"),
+    (told(0.5, 0.501, -0.03, -0.0001, False), "Training from scratch is better here, but hardly", "With 70 images transfer already does about as well"),
     (told(0.7, 0.5, 0.1, 0.3, False, few=0.48), "Yes", "No smaller"),
-    (told(0.52, 0.5, None, None, False, sessions=1, few=0.52), "So few test sessions (1)", "How many pictures either needs cannot be told"),
+    (told(0.52, 0.5, None, None, False, sessions=1, few=0.52), "So few test sessions (1)", "How many images either needs cannot be told"),
 ])  # fmt: skip
 def test_the_answer_follows_from_the_figures(figures, first, second):
     sentences = answer(figures)
@@ -638,8 +635,8 @@ def test_misses_and_false_boxes_are_two_sheets():
         "",
         "missed (0.40)",
         "missed, no box there",
-        "false box (0.70)",
-        "missed, no box there, false box (0.99)",
+        "false positive (0.70)",
+        "missed, no box there, false positive (0.99)",
     ]
 
 
@@ -655,23 +652,23 @@ def test_rooms_in_which_a_vector_is_seen_are_shown_the_surest_first(tmp_path):
     (tmp_path / "runs" / "equal-coco-all-seed0").mkdir(parents=True)
     comparison._keep_outcomes(tmp_path / "runs" / "equal-coco-all-seed0" / "rooms.npz", outcomes)
     results = [run("equal", "coco", 0, 0.5) | {"threshold": 0.6}]
-    rooms = Pictures(torch.zeros((30, 3, 36, 64), dtype=torch.uint8), [none] * 30)
+    rooms = Images(torch.zeros((30, 3, 36, 64), dtype=torch.uint8), [none] * 30)
     page = compare_sheets.real(tmp_path, results, comparison.Material({}, rooms=rooms))
     assert (
-        "a false box in 16 of 30" in page
+        "a false positive in 16 of 30" in page
         and page.count("<img") == 12
-        and page.index("room 5: false box (0.95)") < page.index("room 2: false box (0.80)")
+        and page.index("room 5: false positive (0.95)") < page.index("room 2: false positive (0.80)")
     )
     other = comparison.Material({}, rooms=rooms.part(slice(0, 3)))
-    assert compare_sheets.real(tmp_path, results, other) == ""  # the folder holds other pictures by now
+    assert compare_sheets.real(tmp_path, results, other) == ""  # the folder holds other images by now
 
 
 @pytest.mark.parametrize("gains, spread, says", [
     ([], None, "Neither arm"), ([0.1, 0.02], 0.05, "is higher (+0.06), by more than seeds differ (0.05)"),
     ([0.1, 0.02], 0.07, "no more than seeds differ (0.07)"), ([0.1], None, "as much as luck may bring"), ([-0.03], 0.01, "not higher (-0.03)"), ([0.001], None, "not higher (+0.00)"),
 ])  # fmt: skip
-def test_what_a_division_by_picture_says(gains, spread, says):
-    told = _by_picture(gains, spread)
+def test_what_a_division_by_image_says(gains, spread, says):
+    told = _by_image(gains, spread)
     assert (
         says in told
         and ("by heart may count" in told) == ("by more than" in says)
@@ -723,7 +720,7 @@ def test_another_experiment_that_began_meanwhile_is_not_mixed_with(data, tmp_pat
     settings, gather = small(data, tmp_path), comparison.gather
 
     def slow(asked):
-        """While its pictures are read, somebody starts with other settings in the same folder."""
+        """While its images are read, somebody starts with other settings in the same folder."""
         monkeypatch.setattr(comparison, "gather", gather)
         compare(replace(settings, seen=40, seeds=1, sizes=("all",), most_seen=0))
         return gather(asked)
@@ -772,11 +769,11 @@ def test_a_folder_with_the_files_of_something_else_is_left_alone(data, tmp_path,
 
 
 def test_without_the_word_all_the_answer_says_what_to_add():
-    rows = [{"pictures": 2, "ap50_95": 0.3}, {"pictures": 4, "ap50_95": 0.4}]
+    rows = [{"images": 2, "ap50_95": 0.3}, {"images": 4, "ap50_95": 0.4}]
     sentences = answer(
         {"arms": {}, "by_size": {"coco": rows, "scratch": rows}, "difference": None, "difference_long": None}
     )
-    assert "part of the pictures only" in sentences[0] and "word all" in sentences[1]
+    assert "part of the images only" in sentences[0] and "word all" in sentences[1]
 
 
 @pytest.mark.parametrize(

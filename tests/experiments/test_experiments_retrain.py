@@ -28,12 +28,12 @@ def data(tmp_path):
     rng = np.random.default_rng(0)
     for session in SPLITS:
         for i in range(3):
-            picture = rng.integers(0, 255, (36, 64, 3)).astype(np.uint8)
+            image = rng.integers(0, 255, (36, 64, 3)).astype(np.uint8)
             dataset.write_item(
                 tmp_path / "data",
                 session,
                 str(i),
-                cv2.imencode(".png", picture)[1].tobytes(),
+                cv2.imencode(".png", image)[1].tobytes(),
                 np.array([[10, 5, 40, 30]]),
                 (64, 36),
                 ".png",
@@ -152,7 +152,7 @@ def test_wrong_settings_do_not_lock_the_folder(change, word, settings, trained):
 
 def test_what_fails_before_its_first_model_does_not_lock_the_folder(settings, trained, monkeypatch):
     def fails(_asked):
-        raise UserError("photos holds no readable pictures.")
+        raise UserError("photos holds no readable images.")
 
     quick = room.train
     monkeypatch.setattr(room, "train", fails)
@@ -247,19 +247,19 @@ def looked(found: dict[str, list[bool]]) -> Looked:
     return Looked(items, outcomes, figures, 0.5)
 
 
-@pytest.mark.parametrize(("pictures", "told"), [
+@pytest.mark.parametrize(("images", "told"), [
     (1, "So few new test sessions do not allow to tell: AP50-95 +1.00 on 1 new test session; 5 are needed."),
     (4, "So few new test sessions do not allow to tell: AP50-95 +1.00 on 4 new test sessions; 5 are needed."),
     (5, "It is better on new sessions: AP50-95 +1.00 on 5 new test sessions (95 % interval +1.00 to +1.00)."),
 ])  # fmt: skip
-def test_few_sessions_tell_nothing(pictures, told):
+def test_few_sessions_tell_nothing(images, told):
     before, after = (
-        looked({"old": [], "new": [False] * pictures}),
-        looked({"old": [], "new": [True] * pictures}),
+        looked({"old": [], "new": [False] * images}),
+        looked({"old": [], "new": [True] * images}),
     )
     changes = {part: change(before, after, part) for part in ("old", "new")}
     assert answer({"before": before, "after": after, "coco": after}, changes)[0] == told
-    assert (changes["new"]["low"] is None) == (changes["new"]["high"] is None) == (pictures < 5)
+    assert (changes["new"]["low"] is None) == (changes["new"]["high"] is None) == (images < 5)
 
 
 def test_the_answer_follows_from_the_figures():
@@ -310,7 +310,7 @@ def test_new_sessions_without_a_vector_tell_of_false_boxes():
     before, after = seen(0.9), seen(0.1)
     changes = {part: change(before, after, part) for part in ("old", "new")}
     told = answer({"before": before, "after": after, "coco": after}, changes)
-    assert told[0] == "The 2 pictures of new test sessions show no Vector: 2 false boxes before, 0 after."
+    assert told[0] == "The 2 images of new test sessions show no Vector: 2 false positives before, 0 after."
     assert told[1].startswith("There is no old test session")
 
 

@@ -94,7 +94,7 @@ def test_cards_come_before_and_after_and_are_not_counted(tmp_path):
 
 def test_poster_and_gif(tmp_path):
     seen = Fixed(BOX)
-    picked = lambda picture, threshold=0.5: seen(picture) if number_of(picture) == 13 else none()(picture)  # noqa: E731
+    picked = lambda image, threshold=0.5: seen(image) if number_of(image) == 13 else none()(image)  # noqa: E731
     result = make(
         record(tmp_path / "run.mcap", TIMES),
         tmp_path / "film.mp4",
@@ -156,7 +156,7 @@ def test_hits_and_misses_from_labels(tmp_path):
             left["hits"],
             left["missed"],
             left["false_boxes"],
-            left["labelled_pictures"],
+            left["labelled_images"],
             left["recall"],
         ) == (0, 2, 0, 3, 0.0)
         assert (right["hits"], right["missed"], right["false_boxes"], right["recall"]) == (1, 1, 2, 0.5)
@@ -165,7 +165,7 @@ def test_hits_and_misses_from_labels(tmp_path):
     (beside / "000003.txt").write_text("0 0.46875 0.5 0.3125 0.33333\n")
     record(tmp_path / "clip.mcap", TIMES[:5])
     (model, _) = make(tmp_path / "clip.mcap", tmp_path / "film.mp4", Fixed(BOX), overwrite=True)["models"]
-    assert (model["labelled_pictures"], model["hits"], model["false_boxes"]) == (1, 1, 0)
+    assert (model["labelled_images"], model["hits"], model["false_boxes"]) == (1, 1, 0)
     (beside / "000003.txt").write_text("0 nonsense\n")
     with pytest.raises(UserError, match="000003.txt"):
         make(tmp_path / "clip.mcap", tmp_path / "film.mp4", overwrite=True)
@@ -237,7 +237,7 @@ def test_the_page_of_a_film(tmp_path):
 
 @pytest.mark.parametrize("word", ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>'])
 def test_nothing_on_a_page_is_taken_for_markup(tmp_path, word):
-    folder = tmp_path / "pictures"
+    folder = tmp_path / "images"
     folder.mkdir()
     cv2.imwrite(str(folder / "a.png"), numbered(1))
     result = make(
@@ -311,7 +311,7 @@ def test_the_first_sight_of_a_vector_is_one_that_is_there():
     tally.add(0.5, judge(elsewhere, np.float32([0.9]), box, (320, 240)))
     tally.add(1.0, judge(box, np.float32([0.9]), box, (320, 240)))
     assert tally.figures()["first_seen_s"] == 1.0 and tally.figures()["false_boxes"] == 1
-    assert _share(tally)[1] == "1 of 2 found, 1 false box, first after 1.0 s"
+    assert _share(tally)[1] == "1 of 2 found, 1 false positive, first after 1.0 s"
     unlabelled = Tally()
     unlabelled.add(0.5, judge(elsewhere, np.float32([0.9]), None, (320, 240)))
     assert unlabelled.figures()["first_seen_s"] == 0.5

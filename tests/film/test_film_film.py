@@ -29,7 +29,7 @@ class Fixed:
     init: str = "coco"
     name: str = "fixed"
 
-    def __call__(self, picture, threshold=0.5):
+    def __call__(self, image, threshold=0.5):
         self.scores = np.linspace(0.9, 0.6, len(self.boxes_xyxy), dtype=np.float32)
         return self
 
@@ -39,14 +39,14 @@ def none(init: str = "coco", name: str = "none") -> Fixed:
 
 
 def numbered(number: int, size_wh=(320, 180)) -> np.ndarray:
-    """A picture that carries its number as ten black or white blocks; (H, W, 3)."""
+    """An image that carries its number as ten black or white blocks; (H, W, 3)."""
     width, height = size_wh
-    picture = np.full((height, width, 3), 120, np.uint8)
+    image = np.full((height, width, 3), 120, np.uint8)
     for bit in range(10):
-        picture[height // 3 : 2 * height // 3, bit * width // 10 : (bit + 1) * width // 10] = 255 * (
+        image[height // 3 : 2 * height // 3, bit * width // 10 : (bit + 1) * width // 10] = 255 * (
             number >> bit & 1
         )
-    return picture
+    return image
 
 
 def number_of(shown: np.ndarray) -> int:
@@ -71,22 +71,22 @@ def make(source: Path, out: Path, left=None, right=None, **settings) -> dict:
     return film(FilmSettings(source, "l", "r", out, **settings), left or none("scratch"), right or none())
 
 
-def panes_of(path: Path, count: int = 2, shape: str = "wide", picture_wh=(320, 180)) -> list[tuple[int, ...]]:
+def panes_of(path: Path, count: int = 2, shape: str = "wide", image_wh=(320, 180)) -> list[tuple[int, ...]]:
     """The numbers that the panes of each frame of a film show."""
     with av.open(str(path)) as container:
         numbers = []
         for frame in container.decode(video=0):
-            picture = frame.to_ndarray(format="rgb24")
-            plan = plan_frame(picture_wh, count, shape, picture.shape[1])
-            numbers.append(tuple(number_of(within(cell.pane.of(picture), picture_wh)) for cell in plan.cells))
+            image = frame.to_ndarray(format="rgb24")
+            plan = plan_frame(image_wh, count, shape, image.shape[1])
+            numbers.append(tuple(number_of(within(cell.pane.of(image), image_wh)) for cell in plan.cells))
         return numbers
 
 
-def within(pane: np.ndarray, picture_wh: tuple[int, int]) -> np.ndarray:
-    """The picture in the middle of a pane that is wider or higher."""
+def within(pane: np.ndarray, image_wh: tuple[int, int]) -> np.ndarray:
+    """The image in the middle of a pane that is wider or higher."""
     height, width = pane.shape[:2]
-    scale = min(width / picture_wh[0], height / picture_wh[1])
-    x, y = round(width - scale * picture_wh[0]) // 2, round(height - scale * picture_wh[1]) // 2
+    scale = min(width / image_wh[0], height / image_wh[1])
+    x, y = round(width - scale * image_wh[0]) // 2, round(height - scale * image_wh[1]) // 2
     return pane[y : height - y, x : width - x]
 
 
@@ -116,7 +116,7 @@ def test_a_camera_that_stutters_loses_no_frame(tmp_path):
     result = make(record(tmp_path / "run.mcap", times), tmp_path / "film.mp4")
     pairs = panes_of(tmp_path / "film.mp4")
     shown = [pair for pair, before in zip(pairs, [None, *pairs]) if pair != before]
-    assert shown == [(index, index) for index in range(120)] and result["models"][0]["pictures"] == 120
+    assert shown == [(index, index) for index in range(120)] and result["models"][0]["images"] == 120
     assert result["seconds"] == pytest.approx(times[-1], abs=1.0)
 
 
@@ -158,12 +158,12 @@ def test_footage_of_each_kind(tmp_path):
     from_recording = make(
         record(tmp_path / "run.mcap", [index / 15 for index in range(12)]), tmp_path / "a.mp4"
     )
-    folder = tmp_path / "pictures" / "deeper"
+    folder = tmp_path / "images" / "deeper"
     folder.mkdir(parents=True)
     for index in range(12):
         cv2.imwrite(str(folder / f"p{index}.png"), numbered(index))
-    (folder / "notes.txt").write_text("no picture")
-    from_folder = make(tmp_path / "pictures", tmp_path / "b.mp4")
+    (folder / "notes.txt").write_text("no image")
+    from_folder = make(tmp_path / "images", tmp_path / "b.mp4")
     assert panes_of(tmp_path / "b.mp4") == [(index, index) for index in range(12)] and (
         from_folder["fps"],
         from_folder["seconds"],
@@ -190,7 +190,7 @@ def test_nothing_is_overwritten_and_nothing_left_behind(tmp_path):
     with pytest.raises(UserError, match="overwrite"):
         make(source, out)
 
-    def broken(picture, threshold=0.5):
+    def broken(image, threshold=0.5):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -271,22 +271,20 @@ def test_every_place_lies_in_the_frame_and_none_on_another(size_wh, count, shape
     assert taken.max() == 1
     seen = [Seen(np.array([[0, 0, *size_wh]], np.float32), np.array([0.9]))] * count
     stage = Stage(plan, THEMES["light"], [("x" * 90, "y" * 200)] * count, list(range(count)), 5)
-    picture = np.zeros((size_wh[1], size_wh[0], 3), np.uint8)
-    assert stage.draw(0, picture, seen, [Tally() for _ in seen], "a line " * 90, "1.0 s").shape == (
+    image = np.zeros((size_wh[1], size_wh[0], 3), np.uint8)
+    assert stage.draw(0, image, seen, [Tally() for _ in seen], "a line " * 90, "1.0 s").shape == (
         *taken.shape,
         3,
     )
 
 
 def test_boxes_are_drawn_where_they_are():
-    picture = np.zeros((180, 320, 3), np.uint8)
-    drawn = pane(
-        picture, np.array([[100, 60, 200, 120]], np.float32), np.array([0.9]), (640, 360), (255, 0, 0)
-    )
+    image = np.zeros((180, 320, 3), np.uint8)
+    drawn = pane(image, np.array([[100, 60, 200, 120]], np.float32), np.array([0.9]), (640, 360), (255, 0, 0))
     red = np.argwhere((drawn[..., 0] > 200) & (drawn[..., 1] < 60))
     low, high = red[red[:, 0] > 130].min(0), red.max(0)
     assert (low[1], high[1], high[0]) == pytest.approx((200, 399, 239), abs=3)
-    empty = pane(picture, np.zeros((0, 4), np.float32), np.zeros(0, np.float32), (640, 360), (255, 0, 0))
+    empty = pane(image, np.zeros((0, 4), np.float32), np.zeros(0, np.float32), (640, 360), (255, 0, 0))
     assert not empty[..., 0].any()
 
 

@@ -51,10 +51,10 @@ def run(model, tmp_path_factory) -> Path:
                 index * 0.066,
                 cv2.imencode(".jpg", cv2.resize(small, (640, 360)))[1].tobytes(),
             )
-            picture = cv2.cvtColor(
+            image = cv2.cvtColor(
                 cv2.imdecode(np.frombuffer(frame.jpeg, np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB
             )
-            found = detector(picture, threshold=THRESHOLD)
+            found = detector(image, threshold=THRESHOLD)
             writer.frame(frame)
             writer.detections(frame, found.boxes_xyxy, found.scores)
             if index < 6:
@@ -104,7 +104,7 @@ def test_a_recording_is_a_data_set(run, tmp_path):
         0,
         1,
     ] and recorded_dataset(path).unlabelled == 4
-    assert recorded_dataset(path).items[1].picture().shape == (360, 640, 3)
+    assert recorded_dataset(path).items[1].image().shape == (360, 640, 3)
     beside.mkdir()
     with pytest.raises(UserError, match="other.labels"):
         recorded_dataset(path)
@@ -134,7 +134,7 @@ def test_a_film_is_made_while_the_robot_runs(run, model, tmp_path):
 
 
 def test_what_a_full_row_leaves_out_is_counted(run, model, tmp_path, monkeypatch):
-    monkeypatch.setattr("vector_tl.film.live_film.MOST_WAITING", 3)
+    monkeypatch.setattr("vector_tl.film.live_film.MAX_WAITING", 3)
     live, frame = (
         LiveFilm(tmp_path / "live.mp4", str(model), None, THRESHOLD, fps=15),
         next(iter(read_recording(run))),

@@ -140,7 +140,7 @@ def test_flicker_does_not_stop_the_search():
 
 
 @pytest.mark.parametrize("distance_mm, low_deg, high_deg", [(120, -8, -2), (150, -6, -1), (800, -2, 1)])
-def test_the_head_keeps_the_whole_target_in_the_picture(distance_mm, low_deg, high_deg):
+def test_the_head_keeps_the_whole_target_in_the_image(distance_mm, low_deg, high_deg):
     _, command = decide(approaching(), View(1.0, HERE, target=target(distance_mm)))
     assert low_deg <= math.degrees(command.head_rad) <= high_deg
 

@@ -174,7 +174,7 @@ def test_lost_it_searches_on_the_side_where_it_was_lost(side):
 
 
 def carried(world: SmallWorld, side: int) -> tuple[float, float]:
-    """A hand puts the target beside the finder, first through the edge of the picture."""
+    """A hand puts the target beside the finder, first through the edge of the image."""
     x, y, heading = world.finder
     world.events.append(
         (6.25, lambda w: w.targets[0].__setitem__(slice(0, 2), around(w.finder, side * 1.9, 220)))

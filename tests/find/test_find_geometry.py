@@ -108,7 +108,7 @@ def test_what_cannot_be_a_vector_on_the_ground(box, why):
     assert locate(box, ROBOT, 0.0) is None, why
 
 
-def test_left_is_positive_and_picture_size_does_not_matter():
+def test_left_is_positive_and_image_size_does_not_matter():
     half = Intrinsics((320, 180), (176.5, 176.5), (160, 90))
     box = box_of((0, 0, 0), (300, 100, 1.0), 0.0)
     whole, small = locate(box, ROBOT, 0.0), locate(box / 2, half, 0.0)

@@ -17,7 +17,7 @@ from vector_tl.robot.recorded import RecordedRobot
 
 
 class Telling(SmallWorld):
-    """A small world that also knows what its pictures show."""
+    """A small world that also knows what its images show."""
 
     def truth(self, image_id=None, serial=None) -> dict:
         return super().truth(serial=serial) | (

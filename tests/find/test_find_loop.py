@@ -108,10 +108,10 @@ def test_however_it_ends_the_wheels_are_stopped_first(error, tmp_path):
     settings, world, detector = small(record=tmp_path / "run.mcap")
     order = []
 
-    def fail(_picture, threshold=None):
+    def fail(_image, threshold=None):
         if world.t_s > 2:
             raise error
-        return detector(_picture)
+        return detector(_image)
 
     stop = world.stop
     world.stop = lambda: (order.append(("stop", (tmp_path / "run.mcap").stat().st_size)), stop())
@@ -152,7 +152,7 @@ def test_a_signal_stops_the_wheels(number):
     assert ended.stdout.strip() == "wheels first", ended.stderr
 
 
-def test_a_frame_that_is_no_picture_is_left_out():
+def test_a_frame_that_is_no_image_is_left_out():
     settings, world, detector = small(seconds=4)
     original = world.next_frame
 
@@ -184,7 +184,7 @@ def test_a_hand_that_lifts_it_begins_a_new_search():
     assert all(command[1:] == (0, 0) for command in world.commands if 2.1 < command[0] < 4)
 
 
-def test_the_picture_reaches_the_detector_in_rgb():
+def test_the_image_reaches_the_detector_in_rgb():
     import cv2
 
     settings, world, detector = small(seconds=0.5)
@@ -195,7 +195,7 @@ def test_the_picture_reaches_the_detector_in_rgb():
     world.next_frame = lambda *a, **k: type(f := original(*a, **k))(
         f.image_id, f.robot_time_ms, f.received_s, jpeg
     )
-    find(settings, world, lambda picture, threshold=None: (seen.append(picture), detector(picture))[1], world)
+    find(settings, world, lambda image, threshold=None: (seen.append(image), detector(image))[1], world)
     assert seen[0][0, 0, 2] > 200 and seen[0][0, 0, 0] < 50
 
 

@@ -112,7 +112,7 @@ def test_history_interpolates_and_unwraps():
     assert history.at(0.0)[0].x_mm == 0 and history.at(9.0)[0].x_mm == 10
 
 
-def test_a_picture_that_was_long_under_way_is_placed_in_its_time():
+def test_a_image_that_was_long_under_way_is_placed_in_its_time():
     clock, rng = CameraClock(), np.random.default_rng(0)
     for number in range(
         1, 60

@@ -1,4 +1,4 @@
-"""What strangers' files may hold: each is refused or set aside with one sentence, and the data set stays as it was."""
+"""What strangers' files may hold: each is refused or set aside with one sentence, and the dataset stays as it was."""
 
 import errno
 import hashlib
@@ -50,7 +50,7 @@ def data(tmp_path):
 
 
 def refused(source: Path, data: Path, **options) -> str:
-    """The one sentence, whether the whole source was refused or its only picture was set aside."""
+    """The one sentence, whether the whole source was refused or its only image was set aside."""
     before = snapshot(data)
     with pytest.raises(UserError) as caught:
         import_data(ImportSettings(source=source, data=data, **options))
@@ -107,10 +107,10 @@ def box(value) -> list[dict]:
 
 
 COCO_TABLES = {
-    "another picture size": coco(images=[{"id": 1, "file_name": "p.jpg", "width": 640, "height": 360}]),
+    "another image size": coco(images=[{"id": 1, "file_name": "p.jpg", "width": 640, "height": 360}]),
     "negative size": coco(annotations=box([10, 10, -5, 5])),
     "three numbers": coco(annotations=box([1, 2, 3])), "words": coco(annotations=box(["a", 1, 2, 3])), "null": coco(annotations=box(None)),
-    "outside": coco(annotations=box([100, 100, 5, 5])), "no such picture": coco(annotations=[COCO["annotations"][0] | {"image_id": 9}]),
+    "outside": coco(annotations=box([100, 100, 5, 5])), "no such image": coco(annotations=[COCO["annotations"][0] | {"image_id": 9}]),
     "no such class": coco(annotations=[COCO["annotations"][0] | {"category_id": 9}]), "images are a number": coco(images=3),
     "a way out": coco(images=[{"id": 1, "file_name": "../../etc/passwd", "width": 64, "height": 36}]),
 }  # fmt: skip
@@ -124,7 +124,7 @@ def test_coco(data, tmp_path, table):
     if table["images"] != 3 and ".." in table["images"][0]["file_name"]:
         told = import_data(
             ImportSettings(source=tmp_path / "in", data=data)
-        )  # the picture that is there comes in, unlabelled
+        )  # the image that is there comes in, unlabelled
         assert told["boxes"] == 0 and "not there" in told["set_aside"][0]["why"]
     else:
         refused(tmp_path / "in", data)
@@ -147,7 +147,7 @@ BOMB = '<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a
 VOC_TEXTS = {
     "entities": BOMB, "a file of this computer": '<!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/passwd">]><annotation>&a;</annotation>',
     "not closed": "<annotation>",
-    "another root": "<html></html>", "another picture size": VOC.format(w=99, box=CORNERS.format(1, 9)),
+    "another root": "<html></html>", "another image size": VOC.format(w=99, box=CORNERS.format(1, 9)),
     "turned round": VOC.format(w=64, box=CORNERS.format(20, 9)),
     "words": VOC.format(w=64, box=CORNERS.format("a", 9)), "nan": VOC.format(w=64, box=CORNERS.format("nan", 9)),
     "corner missing": VOC.format(w=64, box="<xmin>1</xmin>"),
@@ -163,14 +163,14 @@ def test_voc(data, tmp_path, text):
     refused(tmp_path / "in", data)
 
 
-PICTURES = {
-    "broken off": jpeg(640, 360)[:9000], "header of 50,000 x 50,000": vast_png(), "text": b"no picture", "empty": b"", "only the first bytes": jpeg()[:20],
+IMAGES = {
+    "broken off": jpeg(640, 360)[:9000], "header of 50,000 x 50,000": vast_png(), "text": b"no image", "empty": b"", "only the first bytes": jpeg()[:20],
     "noise": bytes(range(256)) * 40,
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("content", PICTURES.values(), ids=PICTURES)
-def test_pictures(data, tmp_path, content):
+@pytest.mark.parametrize("content", IMAGES.values(), ids=IMAGES)
+def test_images(data, tmp_path, content):
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "p.jpg").write_bytes(content)
     (tmp_path / "in" / "p.txt").write_text("0 .5 .5 .1 .1")
@@ -183,7 +183,7 @@ def test_the_good_ones_come_in_and_the_bad_are_named(data, tmp_path):
         (tmp_path / "in" / f"{name}.jpg").write_bytes(content)
         (tmp_path / "in" / f"{name}.txt").write_text("0 .5 .5 .1 .1")
     told = import_data(ImportSettings(source=tmp_path / "in", data=data))
-    assert told["pictures"] == 1 and [aside["source"] for aside in told["set_aside"]] == ["bad.jpg"]
+    assert told["images"] == 1 and [aside["source"] for aside in told["set_aside"]] == ["bad.jpg"]
     assert not list(data.glob("*/in/bad*"))
 
 
@@ -208,7 +208,7 @@ def test_zip_that_leads_out(data, tmp_path, name):
 
 def test_zips(data, tmp_path, monkeypatch):
     assert "link" in refused(zipped(tmp_path / "l.zip", {}, link="/etc/passwd"), data)
-    assert "no pictures" in refused(zipped(tmp_path / "n.zip", {"readme.md": b"hello"}), data)
+    assert "no images" in refused(zipped(tmp_path / "n.zip", {"readme.md": b"hello"}), data)
     whole = zipped(tmp_path / "w.zip", {"p.jpg": jpeg()}).read_bytes()
     (tmp_path / "b.zip").write_bytes(whole[: len(whole) // 2])
     assert "not a whole zip" in refused(tmp_path / "b.zip", data)
@@ -220,7 +220,7 @@ def test_zips(data, tmp_path, monkeypatch):
     refused(tmp_path / "c.zip", data)
     zipped(tmp_path / "bomb.zip", {f"{i}.jpg": bytes(60_000_000) for i in range(2)})
     assert "would unpack" in refused(tmp_path / "bomb.zip", data)
-    monkeypatch.setattr(archive, "MOST_FILES", 3)
+    monkeypatch.setattr(archive, "MAX_FILES", 3)
     assert "would unpack" in refused(zipped(tmp_path / "m.zip", {f"{i}.jpg": b"" for i in range(4)}), data)
 
 
@@ -234,9 +234,9 @@ def test_a_zip_that_lies_about_its_size(data, tmp_path):
 def test_sources_that_are_none(data, tmp_path):
     assert "There is no" in refused(tmp_path / "nothing", data)
     (tmp_path / "empty").mkdir()
-    assert "no pictures" in refused(tmp_path / "empty", data)
+    assert "no images" in refused(tmp_path / "empty", data)
     (tmp_path / "x.bin").write_bytes(b"x")
-    assert "no folder, zip, video or picture" in refused(tmp_path / "x.bin", data)
+    assert "no folder, zip, video or image" in refused(tmp_path / "x.bin", data)
     (tmp_path / "x.mp4").write_bytes(b"no video")
     refused(tmp_path / "x.mp4", data)
 
@@ -301,19 +301,19 @@ def test_killed_in_the_middle_leaves_nothing_that_counts(data, tmp_path, monkeyp
     (tmp_path / "in" / "p.jpg").write_bytes(jpeg())
     monkeypatch.setattr(importing, "remove", lambda folder: None)  # nobody tidies up
     monkeypatch.setattr(importing, "_move_in", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
-    before = dataset.list_pictures(data)
+    before = dataset.list_images(data)
     with pytest.raises(KeyboardInterrupt):
         import_data(ImportSettings(source=tmp_path / "in", data=data))
-    assert dataset.list_pictures(data) == before and "error" not in check(CheckSettings(data=data))
+    assert dataset.list_images(data) == before and "error" not in check(CheckSettings(data=data))
 
 
 WRONG = {
-    "broken picture": lambda d: (d / "images/mine/b.jpg").write_bytes(jpeg()[:300]),
+    "broken image": lambda d: (d / "images/mine/b.jpg").write_bytes(jpeg()[:300]),
     "broken label": lambda d: (d / "labels/mine/a.txt").write_text("0 2 2 2 2"),
-    "label without picture": lambda d: (d / "labels/mine/z.txt").write_text(""),
+    "label without image": lambda d: (d / "labels/mine/z.txt").write_text(""),
     "tiny box": lambda d: (d / "labels/mine/a.txt").write_text("0 .5 .5 .001 .5"),
     "double box": lambda d: (d / "labels/mine/a.txt").write_text("0 .5 .5 .4 .4\n0 .5 .5 .41 .4"),
-    "session without pictures": lambda d: dataset.write_splits(d, {"mine": "train", "gone": "val"}),
+    "session without images": lambda d: dataset.write_splits(d, {"mine": "train", "gone": "val"}),
     "session without split": lambda d: dataset.write_item(
         d, "new", "n", jpeg(80, 40), np.zeros((0, 4)), (80, 40)
     ),
@@ -331,12 +331,12 @@ def test_check_finds_it(data, kind):
 
 def test_check_finds_near_doubles_across_splits(data):
     soft = cv2.resize(np.random.default_rng(1).integers(0, 255, (5, 9, 3)).astype(np.uint8), (320, 180))
-    for session, picture in (("one", soft), ("two", cv2.convertScaleAbs(soft, alpha=1.01))):
+    for session, image in (("one", soft), ("two", cv2.convertScaleAbs(soft, alpha=1.01))):
         dataset.write_item(
             data,
             session,
             "p",
-            cv2.imencode(".png", picture)[1].tobytes(),
+            cv2.imencode(".png", image)[1].tobytes(),
             np.zeros((0, 4)),
             (320, 180),
             ".png",

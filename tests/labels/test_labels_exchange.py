@@ -25,7 +25,7 @@ def jpeg(width: int, height: int, seed: int = 0) -> bytes:
 
 
 HARD = {
-    ("küche mit fenster", "bild 1 – ä"): ((64, 36), [[0, 0, 64, 36]]),  # the whole picture
+    ("küche mit fenster", "bild 1 – ä"): ((64, 36), [[0, 0, 64, 36]]),  # the whole image
     ("küche mit fenster", "no_vector"): ((64, 36), []),
     ("b", "edge"): ((640, 360), [[0, 0, 5, 5], [635, 355, 640, 360], [0.25, 100.125, 33.5, 359.75]]),
     ("b", "thin"): ((641, 359), [[100.3, 50.2, 101.4, 300.9]]),
@@ -33,10 +33,10 @@ HARD = {
 }
 
 
-def make(folder: Path, pictures=None) -> Path:
-    for (session, name), (size, boxes) in (pictures or HARD).items():
+def make(folder: Path, images=None) -> Path:
+    for (session, name), (size, boxes) in (images or HARD).items():
         dataset.write_item(folder, session, name, jpeg(*size), np.array(boxes, float).reshape(-1, 4), size)
-    if pictures is None:
+    if images is None:
         dataset.write_splits(folder, {"küche mit fenster": "train", "b": "val", "c": "test"})
     return folder
 
@@ -60,9 +60,9 @@ def test_round_trip(tmp_path, form, zipped):
     data = make(tmp_path / "data")
     out = tmp_path / ("out.zip" if zipped else "out")
     told = export_data(ExportSettings(out=out, data=data, format=form, decimals=True))
-    assert (told["pictures"], told["boxes"]) == (5, 7)
+    assert (told["images"], told["boxes"]) == (5, 7)
     back = import_data(ImportSettings(source=out, data=tmp_path / "back"))
-    assert back["form"] == form and back["set_aside"] == [] and back["pictures"] == 5
+    assert back["form"] == form and back["set_aside"] == [] and back["images"] == 5
     same(boxes_of(data), boxes_of(tmp_path / "back"), dict.fromkeys(HARD, 1e-6))
     assert dataset.read_splits(tmp_path / "back") == dataset.read_splits(data)
     for (session, name), _ in HARD.items():
@@ -165,12 +165,12 @@ def test_several_classes_to_one(tmp_path):
     assert told["boxes"] == 6 and told["classes_ignored"] == {"Vector-back": 3}
 
 
-def test_plain_pictures_are_not_labelled(tmp_path):
+def test_plain_images_are_not_labelled(tmp_path):
     (tmp_path / "in").mkdir()
     for i in range(3):
         (tmp_path / "in" / f"{i}.jpg").write_bytes(jpeg(64, 36, i))
     told = import_data(ImportSettings(source=tmp_path / "in", data=tmp_path / "data"))
-    assert (told["form"], told["unlabelled"], told["sessions"]) == ("pictures", 3, ["in"])
+    assert (told["form"], told["unlabelled"], told["sessions"]) == ("images", 3, ["in"])
     assert not (tmp_path / "data" / "labels").exists()
 
 
@@ -181,15 +181,15 @@ def test_frames_of_a_video_that_show_something_new(tmp_path):
         stream = container.add_stream("libx264", rate=10)
         stream.width, stream.height, stream.pix_fmt = 64, 36, "yuv420p"
         for i in range(20):
-            picture = cv2.resize(
+            image = cv2.resize(
                 np.random.default_rng(i // 5).integers(0, 255, (5, 8, 3)).astype(np.uint8), (64, 36)
             )
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
         container.mux(stream.encode())
     told = import_data(ImportSettings(source=tmp_path / "v.mp4", data=tmp_path / "data"))
-    assert told["form"] == "video" and told["pictures"] == 4
+    assert told["form"] == "video" and told["images"] == 4
     assert (
-        import_data(ImportSettings(source=tmp_path / "v.mp4", data=tmp_path / "all", novelty=0))["pictures"]
+        import_data(ImportSettings(source=tmp_path / "v.mp4", data=tmp_path / "all", novelty=0))["images"]
         == 20
     )
 

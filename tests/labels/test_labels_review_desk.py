@@ -116,7 +116,7 @@ def test_bin_and_back(desk, data):
         data / "bin" / "labels" / "t" / "labelled.txt"
     ).exists()
     assert not (data / "images" / "t" / "labelled.jpg").exists() and label(data, "labelled", "t") is None
-    assert [row["name"] for row in Queue(data).listed("bin", None)["pictures"]] == ["labelled"]
+    assert [row["name"] for row in Queue(data).listed("bin", None)["images"]] == ["labelled"]
     with pytest.raises(UserError, match="bring it back"):
         save(desk, "labelled", session="t")
     assert desk.scaled("t", "labelled", 640)[1] == "image/jpeg"
@@ -130,7 +130,7 @@ def test_bin_and_back(desk, data):
 def test_nothing_in_the_bin_is_written_over(desk, data):
     save(desk, action="bin")
     dataset.write_item(data, "s", "a", b"\xff\xd8\xff another", None, SIZE)
-    with pytest.raises(UserError, match="another picture"):
+    with pytest.raises(UserError, match="another image"):
         save(desk, action="bin")
     assert len(list((data / "bin" / "images" / "s").iterdir())) == 1
 
@@ -141,7 +141,7 @@ def test_keep_leaves_the_label_to_the_letter(data):
     desk = Desk(data)
     save(desk, "labelled", None, session="t", action="keep")
     assert dataset.label_path(data, "t", "labelled").read_bytes() == odd.encode()
-    assert Queue(data).listed("disagreement", None)["pictures"] == []  # it was looked at
+    assert Queue(data).listed("disagreement", None)["images"] == []  # it was looked at
     save(desk, "labelled", BOX, session="t")
     desk.undo("one")
     assert dataset.label_path(data, "t", "labelled").read_bytes() == odd.encode()
@@ -155,7 +155,7 @@ def test_keep_leaves_the_label_to_the_letter(data):
 )
 def test_a_box_that_would_vanish_is_refused(desk, data, boxes):
     before = tree(data)
-    with pytest.raises(UserError, match="outside the picture"):
+    with pytest.raises(UserError, match="outside the image"):
         save(desk, boxes=np.array(boxes))
     assert tree(data) == before
 
@@ -177,7 +177,7 @@ def test_a_decision_cut_off_by_a_crash_is_carried_out_once(data, monkeypatch, ac
         monkeypatch.setattr(desk, "_carry_out", killed)
     elif step == "after":
         monkeypatch.setattr(desk.journal, "done", killed)
-    elif action == "bin":  # the picture has not moved yet
+    elif action == "bin":  # the image has not moved yet
         monkeypatch.setattr(review.os, "replace", killed)
     else:  # the label is written, its suggestion not yet marked
         monkeypatch.setattr(review, "mark", killed)
@@ -252,32 +252,32 @@ def test_one_review_at_a_time(desk, data):
 def test_the_most_doubtful_come_first(data):
     queue = Queue(data)
     listed = queue.listed("all", None)
-    assert [row["name"] for row in listed["pictures"]] == ["b", "a", "labelled", "c d é"]
+    assert [row["name"] for row in listed["images"]] == ["b", "a", "labelled", "c d é"]
     assert listed["counts"] == {"unlabelled": 3, "suggested": 2, "disagreement": 1, "all": 4, "bin": 0}
-    assert [row["name"] for row in queue.listed("disagreement", None)["pictures"]] == ["labelled"]
-    assert [row["name"] for row in queue.listed("unlabelled", "t")["pictures"]] == []
+    assert [row["name"] for row in queue.listed("disagreement", None)["images"]] == ["labelled"]
+    assert [row["name"] for row in queue.listed("unlabelled", "t")["images"]] == []
     write_atomic(
         dataset.label_path(data, "s", "b"), "garbage\n"
     )  # seen although the queue has read the folder before
     listed = queue.listed("unlabelled", None)
-    assert [row["name"] for row in listed["pictures"]] == ["b", "a", "c d é"]
+    assert [row["name"] for row in listed["images"]] == ["b", "a", "c d é"]
 
 
-def test_a_broken_label_or_picture_is_shown_with_the_reason(desk, data):
+def test_a_broken_label_or_image_is_shown_with_the_reason(desk, data):
     write_atomic(dataset.label_path(data, "s", "b"), b"\xff\xfe\x00")
-    assert "not a text file" in desk.picture("s", "b")["problem"]
+    assert "not a text file" in desk.image("s", "b")["problem"]
     save(desk, "b")
-    assert desk.picture("s", "b")["problem"] is None
+    assert desk.image("s", "b")["problem"] is None
     desk.undo("one")
     assert dataset.label_path(data, "s", "b").read_bytes() == b"\xff\xfe\x00"
     dataset.image_path(data, "s", "a").write_bytes(b"\xff\xd8\xff")
-    shown = desk.picture("s", "a")
-    assert shown["size_wh"] is None and "not a readable picture" in shown["problem"]
+    shown = desk.image("s", "a")
+    assert shown["size_wh"] is None and "not a readable image" in shown["problem"]
     with pytest.raises(UserError):
         save(desk)
     save(desk, action="bin")
     with pytest.raises(NotThere):
-        desk.picture("s", "nowhere")
+        desk.image("s", "nowhere")
 
 
 def test_carry_gives_suggestions_and_undo_takes_them_back(desk, data):
@@ -285,7 +285,7 @@ def test_carry_gives_suggestions_and_undo_takes_them_back(desk, data):
     carried = desk.carry("s", "a")
     assert [at["name"] for at in carried["carried"]] == ["b", "c d é"] and carried[
         "frames"
-    ] == 2  # the pictures are the same
+    ] == 2  # the images are the same
     assert label(data, "b") is None
     desk.undo("one")
     assert [s.source for s in read_suggestions(data, "s", "b")[0]] == [MODEL]

@@ -23,18 +23,18 @@ SIZE = (640, 360)
 
 
 def make(folder: Path, count: int, seed: int = 0) -> dict[tuple[str, str], np.ndarray]:
-    """Unlabelled pictures with suggestions that are right, a bit off, wrong, missing, or too many. The truth: boxes (N, 4) in pixels."""
+    """Unlabelled images with suggestions that are right, a bit off, wrong, missing, or too many. The truth: boxes (N, 4) in pixels."""
     rng = np.random.default_rng(seed)
     truth = {}
     for index in range(count):
         x, y, w, h = rng.uniform(40, 300), rng.uniform(40, 150), rng.uniform(60, 200), rng.uniform(50, 140)
         box = np.round([x, y, x + w, y + h], 1)
         boxes = np.zeros((0, 4)) if index % 7 == 3 else box[None]
-        picture = np.full((360, 640, 3), 90 + index, np.uint8)
+        image = np.full((360, 640, 3), 90 + index, np.uint8)
         for x1, y1, x2, y2 in boxes.astype(int):
-            cv2.rectangle(picture, (x1, y1), (x2 - 1, y2 - 1), (200, 60, 40), -1)
+            cv2.rectangle(image, (x1, y1), (x2 - 1, y2 - 1), (200, 60, 40), -1)
         key = (f"room {index % 2}", f"{index:03d} ü")
-        dataset.write_item(folder, *key, cv2.imencode(".jpg", picture)[1].tobytes(), None, SIZE)
+        dataset.write_item(folder, *key, cv2.imencode(".jpg", image)[1].tobytes(), None, SIZE)
         off = (0, 0, 1.5, 12, 0, 30, 0)[index % 7]
         suggested = np.zeros((0, 4)) if index % 7 == 4 else box[None] + off * np.array([-1, 1, 1, 0.5])
         if index % 7 == 6:
@@ -151,7 +151,7 @@ def test_bodies_that_are_none(served):
     assert ask(server, "decide")[0] == 405
 
 
-def test_large_pictures_are_served_as_wide_as_asked(served, tmp_path):
+def test_large_images_are_served_as_wide_as_asked(served, tmp_path):
     server, _ = served
     dataset.write_item(
         tmp_path / "data",
@@ -187,7 +187,7 @@ in_browser = pytest.mark.skipif(chromium.CHROMIUM is None, reason="no Chromium h
 def test_decisions_by_keyboard_and_mouse_survive_a_kill(tmp_path):
     truth = make(tmp_path / "data", 18)
     result = trial(tmp_path / "data", truth, 16)
-    assert result["pictures"] == 16
+    assert result["images"] == 16
     assert all(
         result["ways"][way]
         for way in ("accepted", "adjusted", "rejected", "drawn", "undone", "binned", "skipped")
@@ -211,7 +211,7 @@ def test_two_tabs_cannot_lose_each_others_work(tmp_path):
         two.page.wait(
             "!desk.busy && document.getElementById('message').textContent.includes('changed elsewhere')"
         )
-        assert two.key() == key and two.page.run("desk.picture.labelled && desk.source") == "label"
+        assert two.key() == key and two.page.run("desk.image.labelled && desk.source") == "label"
         two.page.key("m")  # what was drawn here is not lost either
         assert [10, 10, 60, 60] in two.boxes().round(0).tolist()
         assert dataset.label_path(tmp_path / "data", *key).read_text() == saved

@@ -1,4 +1,4 @@
-"""Sessions divided by their pictures, each split with its share of pictures without a Vector, and never moved later."""
+"""Sessions divided by their images, each split with its share of images without a Vector, and never moved later."""
 
 from collections import Counter
 
@@ -14,20 +14,20 @@ from vector_tl.labels.splits import divide, split
 
 
 def make(folder, sessions: dict[str, tuple[int, int]]) -> None:
-    """Sessions with (pictures, of them without a Vector); the pictures are empty files."""
-    for session, (pictures, negatives) in sessions.items():
-        for i in range(pictures):
+    """Sessions with (images, of them without a Vector); the images are empty files."""
+    for session, (images, negatives) in sessions.items():
+        for i in range(images):
             boxes = np.zeros((0, 4)) if i < negatives else np.array([[1, 1, 9, 9]])
             dataset.write_item(folder, session, str(i), b"", boxes, (64, 36))
 
 
-def test_shares_in_pictures_and_negatives(tmp_path):
+def test_shares_in_images_and_negatives(tmp_path):
     rng = np.random.default_rng(0)
     make(tmp_path, {f"s{i:02d}": (n := int(rng.integers(4, 20)), n if i % 6 == 0 else 0) for i in range(40)})
     told = split(SplitSettings(data=tmp_path))["splits"]
-    total = sum(part["pictures"] for part in told.values())
+    total = sum(part["images"] for part in told.values())
     for name, share in (("train", 0.70), ("val", 0.15), ("test", 0.15)):
-        assert told[name]["pictures"] / total == pytest.approx(share, abs=0.05)
+        assert told[name]["images"] / total == pytest.approx(share, abs=0.05)
         assert told[name]["negatives"] > 0
 
 
@@ -53,13 +53,13 @@ def test_new_sessions_change_nothing_for_the_old_ones(tmp_path):
     st.integers(0, 5),
 )
 def test_nobody_is_left_out_and_no_split_stays_empty(sessions, seed):
-    pictures, negatives = (
+    images, negatives = (
         Counter({s: n for s, (n, _) in sessions.items()}),
         Counter({s: min(n, e) for s, (n, e) in sessions.items()}),
     )
-    chosen = divide(list(sessions), {}, pictures, negatives, (70.0, 15.0, 15.0), seed)
+    chosen = divide(list(sessions), {}, images, negatives, (70.0, 15.0, 15.0), seed)
     assert chosen.keys() == sessions.keys() and set(chosen.values()) == {"train", "val", "test"}
-    assert chosen == divide(list(sessions)[::-1], {}, pictures, negatives, (70.0, 15.0, 15.0), seed)
+    assert chosen == divide(list(sessions)[::-1], {}, images, negatives, (70.0, 15.0, 15.0), seed)
 
 
 def test_wrong_use(tmp_path):

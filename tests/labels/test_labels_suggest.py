@@ -28,7 +28,7 @@ from vector_tl.labels.suggestions import (
 
 
 def scene(x: float, y: float, size: float = 40, seed: int = 3) -> np.ndarray:
-    """A picture (180, 320, 3) with a mottled square at x, y on mottled ground."""
+    """An image (180, 320, 3) with a mottled square at x, y on mottled ground."""
     rng = np.random.default_rng(seed)
     ground = cv2.resize(
         rng.integers(60, 120, (18, 32, 3), np.uint8), (320, 180), interpolation=cv2.INTER_CUBIC
@@ -126,12 +126,12 @@ class KnownDetector:
 
     name, threshold = "known", 0.6
 
-    def batch(self, pictures, threshold):
+    def batch(self, images, threshold):
         assert threshold <= 0.05
         scores = np.float32([0.9, 0.4, 0.1])
         return [
             Detections(np.float32([[10, 10, 60, 60], [100, 100, 130, 130], [0, 0, 9, 9]]), scores)
-            for _ in pictures
+            for _ in images
         ]
 
 
@@ -144,10 +144,10 @@ def known_model(monkeypatch, tmp_path):
 
 
 def test_by_model_suggestions_lie_apart_from_labels(data, known_model):
-    (data / "images" / "s" / "broken.jpg").write_bytes(b"\xff\xd8\xff no picture")
+    (data / "images" / "s" / "broken.jpg").write_bytes(b"\xff\xd8\xff no image")
     labels_before = dataset.digest(data)
     result = suggest(SuggestSettings(data=data, model=known_model))
-    assert (result["pictures"], result["boxes"], result["answered"], result["unreadable"]) == (6, 6, 0, 1)
+    assert (result["images"], result["boxes"], result["answered"], result["unreadable"]) == (6, 6, 0, 1)
     assert dataset.digest(data) == labels_before
     (found,), size_wh = read_suggestions(data, "s", "003")
     assert (
@@ -158,7 +158,7 @@ def test_by_model_suggestions_lie_apart_from_labels(data, known_model):
     assert found.doubt == pytest.approx(0.4 / 0.6, abs=1e-3)
     mark(data, "s", "003", [found.id], decided=True)
     again = suggest(SuggestSettings(data=data, model=known_model, session="s"))
-    assert (again["pictures"], again["answered"]) == (5, 1)
+    assert (again["images"], again["answered"]) == (5, 1)
     assert json.loads(suggestions_path(data, "s", "003").read_text())["suggestions"][0]["decided"]
 
 
@@ -196,10 +196,10 @@ def test_nothing_to_carry(boxes, frames):
     assert list(carry(scene(50, 60), np.asarray(boxes, np.float64), frames)) == []
 
 
-def test_carrying_stops_at_labelled_pictures(data):
+def test_carrying_stops_at_labelled_images(data):
     dataset.write_label(data, "s", "004", np.zeros((0, 4)), (320, 180))
     result = suggest(SuggestSettings(data=data, carry=10))
-    assert (result["pictures"], result["model"]) == (3, None)
+    assert (result["images"], result["model"]) == (3, None)
     (found,), _ = read_suggestions(data, "s", "003")
     assert found.source == CARRIED and found.by == "000" and not found.decided
     assert read_suggestions(data, "s", "004")[0] == read_suggestions(data, "s", "005")[0] == []

@@ -12,7 +12,7 @@ from vector_tl.errors import UsageError, UserError
 from vector_tl.nets import checkpoint
 from vector_tl.nets.build import ARCHS, build
 from vector_tl.nets.state_dict import load_same_shapes, take_over
-from vector_tl.nets.tflite import find_weights, made_pictures
+from vector_tl.nets.tflite import find_weights, made_images
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def test_scratch_is_scratch(arch, offline):
 
 
 @pytest.mark.parametrize("arch", ARCHS)
-def test_torchvisions_own_call_gives_pixels_of_the_picture(arch):
+def test_torchvisions_own_call_gives_pixels_of_the_image(arch):
     model = build(arch, "scratch").eval()
     with torch.inference_mode():
         (found,) = model([torch.rand(3, 90, 160)])
@@ -78,17 +78,17 @@ def test_torchvisions_own_call_gives_pixels_of_the_picture(arch):
 def test_a_few_steps_from_scratch_lower_the_loss():
     torch.manual_seed(0)
     model = build(ARCHS[0], "scratch").train()
-    pictures, target = (
+    images, target = (
         torch.rand(2, 3, 300, 300) * 0.2,
         {"boxes": torch.tensor([[90.0, 90, 200, 190]]), "labels": torch.tensor([1])},
     )
-    pictures[0, :, 90:190, 90:200] += 0.7
+    images[0, :, 90:190, 90:200] += 0.7
     optimizer = torch.optim.AdamW(model.parameters(), 1e-3)
     losses = []
     for _ in range(6):
         loss = sum(
             model.compute_loss(
-                [target, {"boxes": torch.zeros(0, 4), "labels": torch.zeros(0).long()}], model.raw(pictures)
+                [target, {"boxes": torch.zeros(0, 4), "labels": torch.zeros(0).long()}], model.raw(images)
             ).values()
         )
         optimizer.zero_grad()
@@ -149,11 +149,11 @@ def test_another_file_is_not_taken_for_the_weights(tmp_path, monkeypatch):
         find_weights()
 
 
-def test_made_pictures_are_the_same_every_time():
-    pictures = made_pictures(3)
-    assert pictures.shape == (3, 3, 300, 300)
-    assert pictures.min() >= 0 and pictures.max() <= 1 and pictures.std() > 0.1
-    assert torch.equal(pictures, made_pictures(3))
+def test_made_images_are_the_same_every_time():
+    images = made_images(3)
+    assert images.shape == (3, 3, 300, 300)
+    assert images.min() >= 0 and images.max() <= 1 and images.std() > 0.1
+    assert torch.equal(images, made_images(3))
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The loss: which anchors count, and that pictures without boxes do."""
+"""The loss: which anchors count, and that images without boxes do."""
 
 import pytest
 import torch
@@ -26,13 +26,13 @@ def outputs(batch: int, anchors: int, classes: int = 1, logit: float = 0.0) -> d
 
 
 def matched(model, boxes):
-    """Of boxes (n, 4) in one picture: the anchors (P,) that stand for one, which one (P,), and the mask of the doubtful."""
+    """Of boxes (n, 4) in one image: the anchors (P,) that stand for one, which one (P,), and the mask of the doubtful."""
     positive, ignored, box = model._match(boxes[None], torch.ones(1, len(boxes), dtype=torch.bool))
     anchor = torch.nonzero(positive[0]).squeeze(1)
     return anchor, box[0, anchor], ignored[0]
 
 
-def test_torchvision_learns_nothing_from_a_picture_without_boxes():
+def test_torchvision_learns_nothing_from_a_image_without_boxes():
     """The reason for a loss of our own. If this fails, torchvision has changed and the reason may be gone."""
     raw, anchors = outputs(1, 1917, classes=2), MODEL.anchors_xyxy * 300
     losses = SSD.compute_loss(MODEL, [NO_BOXES], raw, [anchors], [torch.full((1917,), -1)])
@@ -51,7 +51,7 @@ def test_here_it_counts(arch):
     assert (raw["cls_logits"].grad >= 0).all()  # pushes scores down, nowhere up
 
 
-def test_beside_a_picture_with_a_box_it_counts_too():
+def test_beside_a_image_with_a_box_it_counts_too():
     target = one_box(60, 60, 180, 200)
     both = MODEL.compute_loss([target, NO_BOXES], outputs(2, 1917))["classification"]
     alone = MODEL.compute_loss([target], outputs(1, 1917))["classification"]
@@ -135,7 +135,7 @@ def test_encoding_and_decoding_are_inverse(boxes, arch):
 
 
 @pytest.mark.parametrize("arch", ARCHS)
-def test_pictures_do_not_change_each_others_loss(arch):
+def test_images_do_not_change_each_others_loss(arch):
     """However many boxes the others have: together the sums are those of each alone."""
     model, rng = MODELS[arch], torch.Generator().manual_seed(0)
     corner = torch.rand(6, 2, generator=rng) * 150

@@ -35,8 +35,8 @@ def photographs() -> np.ndarray:
     )
 
 
-def as_batch(pictures: np.ndarray) -> torch.Tensor:
-    return torch.from_numpy(np.ascontiguousarray(pictures)).permute(0, 3, 1, 2).float() / 255
+def as_batch(images: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).float() / 255
 
 
 @torch.inference_mode()
@@ -49,8 +49,8 @@ def test_every_clear_detection_of_the_reference_has_a_partner(network, photograp
     all_scores = outputs["cls_logits"].sigmoid()  # (B, A, 90)
     _, all_boxes = network.scores_and_boxes(outputs)
     ious = []
-    for picture, scores, boxes in zip(photographs, all_scores, all_boxes, strict=True):
-        reference.set_tensor(reference.get_input_details()[0]["index"], picture[None])
+    for image, scores, boxes in zip(photographs, all_scores, all_boxes, strict=True):
+        reference.set_tensor(reference.get_input_details()[0]["index"], image[None])
         reference.invoke()
         corners, classes, found = (
             torch.from_numpy(reference.get_tensor(o["index"])[0]) for o in reference.get_output_details()[:3]
@@ -95,7 +95,7 @@ def test_anchors_are_those_of_the_file(network):
 @pytest.mark.parametrize("as_folder", [False, True])
 def test_detector_start_keeps_the_box_head_and_begins_doubtful(as_folder, monkeypatch, network):
     monkeypatch.setenv("VECTOR_TL_COCO", str(WEIGHTS.parent if as_folder else WEIGHTS))
-    model = build("ssd300_mobilenet_v1", "coco", pictures=torch.rand(2, 3, 300, 300)).eval()
+    model = build("ssd300_mobilenet_v1", "coco", images=torch.rand(2, 3, 300, 300)).eval()
     assert (model.init, model.classes) == ("coco", ("vector",))
     for ours, whole in zip(
         model.head.regression_head.module_list, network.head.regression_head.module_list, strict=True

@@ -37,16 +37,14 @@ READ = """() => [...document.querySelectorAll('#player video')].map((video) => {
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
-    """A poll whose pictures carry their numbers as blocks, black or white, in the lower half."""
+    """A poll whose images carry their numbers as blocks, black or white, in the lower half."""
     place = tmp_path_factory.mktemp("poll")
     writer = RecordingWriter(place / "run.mcap")
     for index in range(FRAMES):
-        picture = np.full((180, 320, 3), 90, np.uint8)
+        image = np.full((180, 320, 3), 90, np.uint8)
         for bit in range(8):
-            picture[120:, bit * 40 : bit * 40 + 40] = 255 * (index >> bit & 1)
-        writer.frame(
-            Frame(index, index * 1000 // FPS, index / FPS, cv2.imencode(".jpg", picture)[1].tobytes())
-        )
+            image[120:, bit * 40 : bit * 40 + 40] = 255 * (index >> bit & 1)
+        writer.frame(Frame(index, index * 1000 // FPS, index / FPS, cv2.imencode(".jpg", image)[1].tobytes()))
     writer.close()
     poll(
         PollSettings(place / "run.mcap", *NAMES, place / "poll", no_serve=True, width=320),

@@ -35,7 +35,7 @@ class Fixed:
     threshold: float = 0.9
     arch: str = "ssd"
 
-    def __call__(self, picture, threshold):
+    def __call__(self, image, threshold):
         self.asked = threshold
         self.scores = np.linspace(0.9, 0.6, len(self.boxes_xyxy), dtype=np.float32)
         return self
@@ -48,11 +48,11 @@ def blind() -> tuple[Fixed, Fixed]:
     )
 
 
-def pictures(folder: Path, count: int = 8) -> Path:
+def images(folder: Path, count: int = 8) -> Path:
     folder.mkdir()
     for index in range(count):
-        picture = np.full((180, 320, 3), 20 + 25 * index, np.uint8)
-        cv2.imwrite(str(folder / f"p{index}.png"), picture)
+        image = np.full((180, 320, 3), 20 + 25 * index, np.uint8)
+        cv2.imwrite(str(folder / f"p{index}.png"), image)
     return folder
 
 
@@ -61,7 +61,7 @@ def made(tmp_path_factory) -> Path:
     """A poll's folder, made once; tests that vote copy its facts with `fresh`."""
     folder = tmp_path_factory.mktemp("poll")
     poll(
-        PollSettings(pictures(folder / "in"), *NAMES, folder / "poll", no_serve=True, width=320, fps=10),
+        PollSettings(images(folder / "in"), *NAMES, folder / "poll", no_serve=True, width=320, fps=10),
         *blind(),
     )
     return folder / "poll"
@@ -141,7 +141,7 @@ def betraying(data: bytes) -> list[str]:
 def test_one_threshold_for_both_and_a_folder_of_its_own(tmp_path):
     both = blind()
     said = poll(
-        PollSettings(pictures(tmp_path / "in", 2), *NAMES, tmp_path / "poll", threshold=0.35, no_serve=True),
+        PollSettings(images(tmp_path / "in", 2), *NAMES, tmp_path / "poll", threshold=0.35, no_serve=True),
         *both,
     )
     assert [model.asked for model in both] == [0.35, 0.35] and said["votes"] == 0 and said["closes"] is None
@@ -156,11 +156,11 @@ def test_one_threshold_for_both_and_a_folder_of_its_own(tmp_path):
 
 
 def test_a_poll_that_fails_leaves_nothing(tmp_path):
-    def broken(picture, threshold):
+    def broken(image, threshold):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        poll(PollSettings(pictures(tmp_path / "in", 2), *NAMES, tmp_path / "poll"), broken, broken)
+        poll(PollSettings(images(tmp_path / "in", 2), *NAMES, tmp_path / "poll"), broken, broken)
     assert [path.name for path in tmp_path.iterdir()] == ["in"]
 
 

@@ -38,7 +38,7 @@ class Fixed:
             np.float32([score]),
         )
 
-    def __call__(self, picture, threshold):
+    def __call__(self, image, threshold):
         return self
 
 

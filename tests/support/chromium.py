@@ -200,6 +200,6 @@ class Page:
         self.mouse("mouseReleased", *end, modifiers=modifiers)
         self.drags += 1
 
-    def picture(self, path: Path) -> None:
+    def image(self, path: Path) -> None:
         """What the tab shows, as PNG."""
         path.write_bytes(base64.b64decode(self.ask("Page.captureScreenshot", format="png")["data"]))

@@ -1,4 +1,4 @@
-"""Made pictures, and networks whose random weights find something in them."""
+"""Made images, and networks whose random weights find something in them."""
 
 import cv2
 import numpy as np
@@ -7,7 +7,7 @@ import torch
 from vector_tl.nets.build import build
 
 
-def picture(width: int, height: int, seed: int = 0) -> np.ndarray:
+def image(width: int, height: int, seed: int = 0) -> np.ndarray:
     noise = np.random.default_rng(seed).integers(0, 256, (12, 20, 3), dtype=np.uint8)
     return cv2.resize(noise, (width, height), interpolation=cv2.INTER_CUBIC)
 

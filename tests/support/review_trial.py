@@ -1,7 +1,7 @@
 """A scripted person at the review page, in headless Chromium: what is decided must be on disk, whatever happens to the server.
 
-By hand, with a labelled data set (its labels are the truth the script goes by): python tests/support/review_trial.py DATA MODEL 50 [THRESHOLD]
-It goes through copies of the pictures, with the model's suggestions and without, and prints what that took.
+By hand, with a labelled dataset (its labels are the truth the script goes by): python tests/support/review_trial.py DATA MODEL 50 [THRESHOLD]
+It goes through copies of the images, with the model's suggestions and without, and prints what that took.
 """
 
 import json
@@ -58,13 +58,13 @@ class Person:
 
     def ready(self) -> None:
         self.page.wait(
-            "typeof desk === 'object' && !desk.busy && (desk.picture || !document.getElementById('end').hidden)"
+            "typeof desk === 'object' && !desk.busy && (desk.image || !document.getElementById('end').hidden)"
         )
 
     def key(self) -> tuple[str, str] | None:
         return (
             tuple(found)
-            if (found := self.page.run("desk.picture && [desk.picture.session, desk.picture.name]"))
+            if (found := self.page.run("desk.image && [desk.image.session, desk.image.name]"))
             else None
         )
 
@@ -128,7 +128,7 @@ class Person:
                 )
 
     def decide(self) -> None:
-        """One picture, by keyboard or (every fourth) by mouse."""
+        """One image, by keyboard or (every fourth) by mouse."""
         key, way, mouse = self.key(), self.prepare(), self.count % 4 == 3
         self.expected[key] = self.boxes() if len(self.truth[key]) else np.zeros((0, 4))
         empty = not len(self.truth[key])
@@ -144,7 +144,7 @@ class Person:
 
 
 def best_without_one(shown: np.ndarray, true: np.ndarray) -> np.ndarray:
-    """The true box (4,) that is missing among those shown, if all others fit; else empty."""
+    """The ground-truth box (4,) that is missing among those shown, if all others fit; else empty."""
     rest = [(agreement(shown, np.delete(true, i, 0)), true[i]) for i in range(len(true))]
     fit, missing = max(rest, key=lambda pair: pair[0])
     return missing if fit >= GOOD_IOU else np.zeros(0)
@@ -155,22 +155,22 @@ def check(data: Path, expected: dict[tuple[str, str], np.ndarray]) -> None:
     for key, boxes in expected.items():
         text = dataset.read_labels(dataset.label_path(data, *key))
         assert text is not None, f"{key}: the label is lost"
-        height, width = dataset.read_picture(dataset.image_path(data, *key)).shape[:2]
+        height, width = dataset.read_image(dataset.image_path(data, *key)).shape[:2]
         assert (
             text.shape == boxes.shape
             and np.abs(text * [width, height, width, height] - boxes).max(initial=0) < 0.01
         ), (key, text, boxes)
 
 
-def trial(data: Path, truth: dict[tuple[str, str], np.ndarray], pictures: int) -> dict:
-    """Go through `pictures` of them; the server is killed in the middle, while a decision is on its way, and started again."""
+def trial(data: Path, truth: dict[tuple[str, str], np.ndarray], images: int) -> dict:
+    """Go through `images` of them; the server is killed in the middle, while a decision is on its way, and started again."""
     server, browser = Server(data), Chromium()
     try:
         person = Person(browser.open(server.url), truth)
         page = person.page
         person.ready()
         started_s = time.monotonic()
-        while person.count < pictures // 2:
+        while person.count < images // 2:
             person.decide()
             person.settle()
             if person.count == 3:  # undone, and decided again
@@ -201,7 +201,7 @@ def trial(data: Path, truth: dict[tuple[str, str], np.ndarray], pictures: int) -
         arrived = dataset.label_path(data, *cut_off).exists()
         if arrived:
             check(data, person.expected)
-        else:  # the page never had an answer: the picture is asked again
+        else:  # the page never had an answer: the image is asked again
             del person.expected[cut_off]
             person.count -= 1
         page.key("z")  # undo after a restart: the last decision that arrived
@@ -211,8 +211,8 @@ def trial(data: Path, truth: dict[tuple[str, str], np.ndarray], pictures: int) -
         del person.expected[undone]
         person.count -= 1
         person.ways["undone"] += 1
-        while person.count < pictures and person.key():
-            if person.count == pictures - 2 and not person.ways["binned"]:
+        while person.count < images and person.key():
+            if person.count == images - 2 and not person.ways["binned"]:
                 binned = person.key()
                 page.key("x")
                 person.settle()
@@ -233,8 +233,8 @@ def trial(data: Path, truth: dict[tuple[str, str], np.ndarray], pictures: int) -
         good = [agreement(boxes, truth[key]) for key, boxes in person.expected.items()]
         actions = {kind: getattr(page, kind) for kind in ("keys", "clicks", "drags")}
         return {
-            "pictures": len(person.expected), "cut_off_arrived": arrived, "ways": person.ways, "actions": actions,
-            "actions_per_picture": round(sum(actions.values()) / len(person.expected), 2), "least_agreement": round(min(good), 3),
+            "images": len(person.expected), "cut_off_arrived": arrived, "ways": person.ways, "actions": actions,
+            "actions_per_image": round(sum(actions.values()) / len(person.expected), 2), "least_agreement": round(min(good), 3),
             "script_s": round(seconds, 1),
         }  # fmt: skip
     finally:
@@ -242,12 +242,12 @@ def trial(data: Path, truth: dict[tuple[str, str], np.ndarray], pictures: int) -
         server.end(signal.SIGKILL)
 
 
-def main(data: Path, model: str, pictures: int, threshold: float | None = None) -> None:
+def main(data: Path, model: str, images: int, threshold: float | None = None) -> None:
     from vector_tl.labels.review_settings import SuggestSettings
     from vector_tl.labels.suggest import suggest
 
     truth = {
-        (i.session, i.name): i.boxes_xyxy(i.picture().shape[1::-1])
+        (i.session, i.name): i.boxes_xyxy(i.image().shape[1::-1])
         for i in dataset.load_dataset(data, "all").items
     }
     for arm in ("with suggestions", "without"):
@@ -256,7 +256,7 @@ def main(data: Path, model: str, pictures: int, threshold: float | None = None) 
             shutil.copytree(data / "images", copy / "images")
             if arm == "with suggestions":
                 print(json.dumps(suggest(SuggestSettings(data=copy, model=model, threshold=threshold))))
-            print(arm, json.dumps(trial(copy, truth, pictures)), flush=True)
+            print(arm, json.dumps(trial(copy, truth, images)), flush=True)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ POINTS_MM = np.array(
 
 
 def box_of(finder_xyh, target_xyh, head_rad: float, intrinsics: Intrinsics = ROBOT) -> np.ndarray | None:
-    """The box (4,) of a target in the finder's picture, clipped; None when it is not in it."""
+    """The box (4,) of a target in the finder's image, clipped; None when it is not in it."""
     x, y, heading = target_xyh
     c, s = math.cos(heading), math.sin(heading)
     world = np.stack(
@@ -197,7 +197,7 @@ class SmallDetector:
     def __post_init__(self):
         self.rng = np.random.default_rng(self.seed)
 
-    def __call__(self, picture_rgb: np.ndarray, threshold: float | None = None) -> Boxes:
+    def __call__(self, image_rgb: np.ndarray, threshold: float | None = None) -> Boxes:
         finder, head, targets = self.world.shot
         boxes = []
         for target in targets:

@@ -1,4 +1,4 @@
-"""Augmentation: boxes follow the pictures, and everything follows from the seed."""
+"""Augmentation: boxes follow the images, and everything follows from the seed."""
 
 import importlib.util
 from pathlib import Path
@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vector_tl.train.augment import (
-    LEAST_VISIBLE,
     LIGHT,
-    MOST_LOST,
+    MAX_LOST,
+    MIN_VISIBLE,
     boxes_in_window,
     compress,
     cut,
@@ -22,7 +22,7 @@ from vector_tl.train.augment import (
     visible_share,
     white_balance,
 )
-from vector_tl.train.batches import Batches, Pictures
+from vector_tl.train.batches import Batches, Images
 
 BOX = st.tuples(st.floats(0, 0.7), st.floats(0, 0.7), st.floats(0.05, 0.3), st.floats(0.05, 0.3)).map(
     lambda b: [b[0], b[1], b[0] + b[2], b[1] + b[3]]
@@ -36,18 +36,18 @@ def test_windows_never_leave_a_box_half_cut(boxes, seed):
     window = draw_window(boxes, np.random.default_rng(seed))
     share = visible_share(boxes, window)
     assert (window[2:] > window[:2]).all()
-    assert ((share >= LEAST_VISIBLE - 1e-9) | (share <= MOST_LOST)).all()
-    assert len(boxes) == 0 or (share >= LEAST_VISIBLE - 1e-9).any()
+    assert ((share >= MIN_VISIBLE - 1e-9) | (share <= MAX_LOST)).all()
+    assert len(boxes) == 0 or (share >= MIN_VISIBLE - 1e-9).any()
 
 
 @pytest.mark.parametrize("mirrored", [False, True])
 @pytest.mark.parametrize("window", [[0, 0, 1, 1], [0.1, 0.05, 0.9, 0.8], [-0.5, -0.2, 1.2, 1.3]])
 def test_boxes_lie_on_what_they_mark(window, mirrored):
-    picture = torch.full((1, 3, 180, 320), 255, dtype=torch.uint8)
-    picture[:, :, 60:120, 100:220] = 0
+    image = torch.full((1, 3, 180, 320), 255, dtype=torch.uint8)
+    image[:, :, 60:120, 100:220] = 0
     box = np.array([[100 / 320, 60 / 180, 220 / 320, 120 / 180]])
     window = np.array(window, float)
-    seen = cut(picture, window[None], np.array([mirrored]), (300, 300), torch.ones(1, 3))[0, 0]  # (h, w)
+    seen = cut(image, window[None], np.array([mirrored]), (300, 300), torch.ones(1, 3))[0, 0]  # (h, w)
     y, x = torch.nonzero(seen < 0.5, as_tuple=True)
     drawn = [x.min(), y.min(), x.max() + 1, y.max() + 1]
     np.testing.assert_allclose(
@@ -55,7 +55,7 @@ def test_boxes_lie_on_what_they_mark(window, mirrored):
     )
 
 
-def test_outside_the_picture_is_fill():
+def test_outside_the_image_is_fill():
     seen = cut(
         torch.zeros(1, 3, 20, 20, dtype=torch.uint8),
         np.array([[0.0, 0, 2, 2]]),
@@ -117,15 +117,15 @@ def test_each_change_of_light_does_something_to_some_and_harms_no_input(change):
     )
 
 
-def pictures(count, value):
-    return Pictures(
+def images(count, value):
+    return Images(
         torch.full((count, 3, 36, 64), value, dtype=torch.uint8), [np.array([[0.2, 0.2, 0.8, 0.8]])] * count
     )
 
 
 def test_batches_follow_from_the_seed_and_go_on_where_they_were():
     def fresh(seed):
-        return Batches(pictures(5, 90), None, 4, (32, 32), seed, torch.device("cpu"))
+        return Batches(images(5, 90), None, 4, (32, 32), seed, torch.device("cpu"))
 
     one, other, third = fresh(1), fresh(1), fresh(2)
     first, _ = one.next()
@@ -134,15 +134,15 @@ def test_batches_follow_from_the_seed_and_go_on_where_they_were():
     assert torch.equal(one.next()[0], third.next()[0])
 
 
-def test_one_picture_in_eight_is_a_background():
-    empty = Pictures(torch.zeros((3, 3, 36, 64), dtype=torch.uint8), [np.zeros((0, 4))] * 3)
-    _, targets = Batches(pictures(20, 90), empty, 16, (32, 32), 0, torch.device("cpu")).next()
+def test_one_image_in_eight_is_a_background():
+    empty = Images(torch.zeros((3, 3, 36, 64), dtype=torch.uint8), [np.zeros((0, 4))] * 3)
+    _, targets = Batches(images(20, 90), empty, 16, (32, 32), 0, torch.device("cpu")).next()
     assert [len(t["boxes"]) for t in targets] == [1] * 14 + [0] * 2
     assert all(t["boxes"].shape[1] == 4 and t["labels"].tolist() == [1] * len(t["boxes"]) for t in targets)
 
 
-def test_every_picture_is_dealt_once_before_any_comes_again():
-    numbered = Pictures(
+def test_every_image_is_dealt_once_before_any_comes_again():
+    numbered = Images(
         torch.arange(8, dtype=torch.uint8).repeat_interleave(3 * 4 * 4).view(8, 3, 4, 4),
         [np.zeros((0, 4))] * 8,
     )
@@ -156,17 +156,17 @@ def test_every_picture_is_dealt_once_before_any_comes_again():
 def test_jpeg_is_that_of_a_library(quality):
     """To a few levels, as libraries round differently and spread chroma in their own ways; sizes need no multiple of 16."""
     noise = np.random.default_rng(quality).integers(0, 256, (13, 19, 3), dtype=np.uint8)
-    pictures = [
+    images = [
         cv2.resize(noise, (150, 101), interpolation=cv2.INTER_CUBIC),
         cv2.resize(noise[::-1], (150, 101), interpolation=cv2.INTER_LINEAR),
     ]
-    batch = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).float() / 255
+    batch = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float() / 255
     ours = compress(batch, np.full(2, float(quality)))
-    for picture, mine in zip(pictures, ours.permute(0, 2, 3, 1).numpy() * 255, strict=True):
+    for image, mine in zip(images, ours.permute(0, 2, 3, 1).numpy() * 255, strict=True):
         theirs = cv2.imdecode(
-            cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])[1], cv2.IMREAD_COLOR
+            cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])[1], cv2.IMREAD_COLOR
         )[..., ::-1]
-        lost = np.abs(theirs.astype(float) - picture).mean()
+        lost = np.abs(theirs.astype(float) - image).mean()
         assert np.abs(mine - theirs).mean() < 0.35 * lost + 0.6
     assert (compress(batch, np.array([15.0, 95.0])) - batch).abs().mean(dim=(1, 2, 3))[0] > 2 * (
         compress(batch, np.array([95.0, 95.0])) - batch
@@ -181,7 +181,7 @@ def test_the_sheet_shows_each_change_alone():
     spec.loader.exec_module(sheet)
     captions = []
     sheet.drawn, draw = (
-        lambda picture, boxes, caption: captions.append(caption) or draw(picture, boxes, caption),
+        lambda image, boxes, caption: captions.append(caption) or draw(image, boxes, caption),
         sheet.drawn,
     )
     noise = np.random.default_rng(0).integers(40, 216, (90, 160, 3), dtype=np.uint8)
@@ -190,7 +190,7 @@ def test_the_sheet_shows_each_change_alone():
     ]
     first, *tiles = [
         tile.astype(float)
-        for tile in sheet.one_at_a_time(Pictures(pixels, [np.array([[0.3, 0.3, 0.6, 0.7]])]), 0)
+        for tile in sheet.one_at_a_time(Images(pixels, [np.array([[0.3, 0.3, 0.6, 0.7]])]), 0)
     ]
     changes = [
         "gamma",

@@ -1,4 +1,4 @@
-"""The trainer end to end on made pictures: dark boxes on noise."""
+"""The trainer end to end on made images: dark boxes on noise."""
 
 import csv
 import errno
@@ -22,26 +22,26 @@ from vector_tl.nets import checkpoint
 from vector_tl.nets.build import build
 from vector_tl.train import loop
 from vector_tl.train.average import Average, mean_of
-from vector_tl.train.batches import own_pictures
+from vector_tl.train.batches import own_images
 from vector_tl.train.loop import finished, lr_share, train
 from vector_tl.train.settings import TrainSettings
 
 
-def made_data(folder, pictures=12):
+def made_data(folder, images=12):
     rng = np.random.default_rng(0)
-    for session, count in (("one", pictures), ("two", 4)):
+    for session, count in (("one", images), ("two", 4)):
         for i in range(count):
-            picture = rng.integers(120, 200, (90, 160, 3)).astype(np.uint8)
+            image = rng.integers(120, 200, (90, 160, 3)).astype(np.uint8)
             x, y, w, h = rng.integers(0, 80), rng.integers(0, 30), rng.integers(40, 70), rng.integers(35, 55)
             empty = i % 5 == 4
             if not empty:
-                picture[y : y + h, x : x + w] = 15
+                image[y : y + h, x : x + w] = 15
             boxes = np.zeros((0, 4)) if empty else np.array([[x, y, x + w, y + h]])
             dataset.write_item(
                 folder,
                 session,
                 f"{i:02d}",
-                cv2.imencode(".png", picture)[1].tobytes(),
+                cv2.imencode(".png", image)[1].tobytes(),
                 boxes,
                 (160, 90),
                 ".png",
@@ -82,8 +82,8 @@ def weights(path):
 
 def test_a_run_and_what_it_leaves(settings, capsys):
     result = train(settings)
-    assert list(result) == ["model", "steps", "pictures_seen", "ap50", "ap50_95", "seconds"]
-    assert (result["model"], result["steps"], result["pictures_seen"]) == (str(settings.out), 3, 12)
+    assert list(result) == ["model", "steps", "images_seen", "ap50", "ap50_95", "seconds"]
+    assert (result["model"], result["steps"], result["images_seen"]) == (str(settings.out), 3, 12)
     _, metadata = checkpoint.load(settings.out)
     assert (
         metadata["init"] == "scratch"
@@ -131,7 +131,7 @@ def test_a_killed_run_goes_on_to_the_same_weights(ema, settings, tmp_path, monke
 
 
 @pytest.mark.parametrize("change", [
-    {"evaluations": 2}, {"background_share": 0.25}, {"negatives": Path("photos")}, {"backgrounds": Path("photos")}, {"pictures": 3}, {"seed": 1}, {"lr": 1e-4},
+    {"evaluations": 2}, {"background_share": 0.25}, {"negatives": Path("photos")}, {"backgrounds": Path("photos")}, {"images": 3}, {"seed": 1}, {"lr": 1e-4},
     {"ema": 0.9}, {"batch_size": 8}, {"arch": "ssdlite320_mobilenet_v3_large"}, {"init": "coco"},
 ])  # fmt: skip
 def test_what_changes_the_curve_is_not_gone_on_with(change, settings):
@@ -307,7 +307,7 @@ def test_without_a_decay_the_model_itself_is_kept(settings, tmp_path):
     assert any(not torch.equal(one[name], other[name]) for name in one)
 
 
-def test_both_arms_see_the_same_pictures(settings, tmp_path, monkeypatch):
+def test_both_arms_see_the_same_images(settings, tmp_path, monkeypatch):
     seen = []
     compute_loss = loop.VectorSSD.compute_loss
 
@@ -371,7 +371,7 @@ def test_backgrounds_and_negatives(settings, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match="empty"):
         train(replace(settings, out=tmp_path / "b.safetensors", backgrounds=tmp_path / "empty"))
-    with pytest.raises(UsageError, match="--background-share 0.9 leaves no picture"):
+    with pytest.raises(UsageError, match="--background-share 0.9 leaves no image"):
         train(
             replace(
                 settings,
@@ -383,12 +383,12 @@ def test_backgrounds_and_negatives(settings, tmp_path):
 
 
 def test_the_threshold_is_settled_by_all_views(settings, tmp_path, monkeypatch):
-    """A false box that only a nearer look shows raises the threshold of the model that is kept, and nothing else of it changes; killed in between, it goes on."""
+    """A false positive that only a nearer look shows raises the threshold of the model that is kept, and nothing else of it changes; killed in between, it goes on."""
     (tmp_path / "photos").mkdir()
     cv2.imwrite(str(tmp_path / "photos" / "0.png"), np.full((30, 30, 3), 90, np.uint8))
     asked, kept = replace(settings, negatives=tmp_path / "photos"), []
 
-    def box_of_93(model, pictures):
+    def box_of_93(model, images):
         kept.append(checkpoint.load(asked.out))
         if len(kept) == 1:
             raise KeyboardInterrupt
@@ -409,9 +409,9 @@ def test_the_threshold_is_settled_by_all_views(settings, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("batch_size", "share", "own"), [(16, 0.0, 16), (16, 0.125, 14), (16, 0.01, 15), (4, 0.5, 2), (2, 0.5, 1)]
 )
-def test_a_pass_is_over_the_data_sets_own_pictures(batch_size, share, own, settings, tmp_path, monkeypatch):
-    """12 pictures: `--epochs` counts what is trained on of them, not of the backgrounds beside them."""
-    assert own_pictures(batch_size, share) == own
+def test_a_pass_is_over_the_data_sets_own_images(batch_size, share, own, settings, tmp_path, monkeypatch):
+    """12 images: `--epochs` counts what is trained on of them, not of the backgrounds beside them."""
+    assert own_images(batch_size, share) == own
     (tmp_path / "photos").mkdir()
     cv2.imwrite(str(tmp_path / "photos" / "0.png"), np.full((30, 30, 3), 90, np.uint8))
     monkeypatch.setattr(loop, "lr_share", lambda step, steps: pytest.fail(str(steps)))
@@ -438,8 +438,8 @@ def test_learning_rate_rises_and_falls():
     assert lr_share(0, 1) == 1.0
 
 
-def test_ap_rises_on_made_pictures(tmp_path):
-    """Not a proof of quality, only that learning learns: after 112 pictures COCO's network knows dark boxes on noise."""
+def test_ap_rises_on_made_images(tmp_path):
+    """Not a proof of quality, only that learning learns: after 112 images COCO's network knows dark boxes on noise."""
     coco = Path(os.environ.get("VECTOR_TL_COCO", Path(__file__).resolve().parents[2] / "../shared/coco"))
     if not coco.exists():
         pytest.skip("the COCO weights are not here; name them with VECTOR_TL_COCO")
@@ -480,11 +480,11 @@ def test_a_table_of_somebody_else_is_left_alone(settings):
     assert not finished(settings.out)
 
 
-def test_pictures_without_any_vector_teach_nothing(settings, tmp_path):
+def test_images_without_any_vector_teach_nothing(settings, tmp_path):
     data = made_data(tmp_path / "none")
     for label in (data / "labels" / "one").glob("*.txt"):
         label.write_text("")
-    with pytest.raises(UserError, match="None of the 12 pictures to train on shows a Vector"):
+    with pytest.raises(UserError, match="None of the 12 images to train on shows a Vector"):
         train(replace(settings, data=data))
     assert not settings.out.exists()
 

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 
 from vector_tl.nets.checkpoint import load
-from vector_tl.nets.tflite import made_pictures
+from vector_tl.nets.tflite import made_images
 from vector_tl.train import precision
 
 CPU = torch.device("cpu")
@@ -13,10 +13,10 @@ CPU = torch.device("cpu")
 def one_step() -> tuple[dict[str, torch.Tensor], torch.Tensor]:
     """Raw outputs and the gradient of all weights, of a network that is trained further."""
     network = load("best")[0].train()
-    pictures = F.interpolate(made_pictures(8), size=network.size_wh[::-1])
+    images = F.interpolate(made_images(8), size=network.size_wh[::-1])
     target = {"boxes": torch.tensor([[60.0, 60, 150, 180]]), "labels": torch.tensor([1])}
     with precision.mixed(CPU):
-        outputs = network.raw(pictures)
+        outputs = network.raw(images)
     sum(network.compute_loss([target] * 8, outputs).values()).backward()
     return outputs, torch.cat([p.grad.flatten() for p in network.parameters()])
 

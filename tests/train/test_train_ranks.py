@@ -14,7 +14,7 @@ import torch
 from vector_tl.data import dataset
 from vector_tl.errors import UsageError
 from vector_tl.nets import checkpoint
-from vector_tl.train.batches import Pictures
+from vector_tl.train.batches import Images
 from vector_tl.train.ranks import Ranks
 
 # what `vector-tl train` does, and beside it a line for each step: the sum of all weights, and the first numbers of the batch
@@ -49,11 +49,11 @@ def made_data(folder):
     rng = np.random.default_rng(0)
     for session in ("one", "two"):
         for i in range(8):
-            picture = rng.integers(90, 255, (90, 160, 3)).astype(np.uint8)
-            picture[20:60, 10 * i : 10 * i + 50] = 15
+            image = rng.integers(90, 255, (90, 160, 3)).astype(np.uint8)
+            image[20:60, 10 * i : 10 * i + 50] = 15
             box = np.array([[10 * i, 20, 10 * i + 50, 60]])
             dataset.write_item(
-                folder, session, f"{i}", cv2.imencode(".png", picture)[1].tobytes(), box, (160, 90), ".png"
+                folder, session, f"{i}", cv2.imencode(".png", image)[1].tobytes(), box, (160, 90), ".png"
             )
     dataset.write_splits(folder, {"one": "train", "two": "val"})
     return folder
@@ -96,9 +96,9 @@ def test_two_processes_train_one_model(tmp_path):
     done = start(tmp_path, "--steps", "4")
     assert done.returncode == 0, done.stderr[-2000:]
     told = json.loads(done.stdout)  # one answer, though both ran
-    assert (told["steps"], told["pictures_seen"]) == (4, 16) and checkpoint.load(tmp_path / "m.safetensors")[
-        1
-    ]["steps"] == 4
+    assert (told["steps"], told["images_seen"]) == (4, 16) and checkpoint.load(tmp_path / "m.safetensors")[1][
+        "steps"
+    ] == 4
     ranks = [(tmp_path / f"rank{rank}").read_text().split("\n")[:-1] for rank in (0, 1)]
     weights = [[line for line in lines if not line.startswith("batch")] for lines in ranks]
     assert weights[0] == weights[1] and len(set(weights[0])) == 4, (
@@ -139,15 +139,13 @@ def train_alone(tmp_path):
     return subprocess.run(command, capture_output=True, text=True, timeout=100)
 
 
-def test_fewer_pictures_than_processes_are_refused_by_each_of_them():
-    """Where only the one without a picture ended, the others would wait for it."""
-    pictures = Pictures(torch.zeros(2, 3, 4, 4, dtype=torch.uint8), [np.zeros((0, 4))] * 2)
-    assert [len(Ranks(rank, 2).part(pictures)) for rank in (0, 1)] == [1, 1] and len(
-        Ranks().part(pictures)
-    ) == 2
+def test_fewer_images_than_processes_are_refused_by_each_of_them():
+    """Where only the one without an image ended, the others would wait for it."""
+    images = Images(torch.zeros(2, 3, 4, 4, dtype=torch.uint8), [np.zeros((0, 4))] * 2)
+    assert [len(Ranks(rank, 2).part(images)) for rank in (0, 1)] == [1, 1] and len(Ranks().part(images)) == 2
     for rank in range(3):
-        with pytest.raises(UsageError, match="2 training pictures cannot be shared by 3 processes"):
-            Ranks(rank, 3).part(pictures)
+        with pytest.raises(UsageError, match="2 training images cannot be shared by 3 processes"):
+            Ranks(rank, 3).part(images)
 
 
 def test_a_batch_that_cannot_be_shared():

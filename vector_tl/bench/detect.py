@@ -1,4 +1,4 @@
-"""`vector-tl bench detect`: from a picture, or its JPEG, to boxes, beside torchvision's own eager call of the same network.
+"""`vector-tl bench detect`: from an image, or its JPEG, to boxes, beside torchvision's own eager call of the same network.
 
 A mark to compare with is what the network's operations would take at the speed of one large matrix product, and its bytes at the
 speed of one large copy, both measured in the same run: no way of running the same layers one by one can be faster than the slower of the two.
@@ -39,9 +39,9 @@ def rows(settings: BenchSettings) -> tuple[str, list[Row]]:
         except UserError:  # not on this device
             continue
     ours = Detector(load(settings.model)[0], settings.model, float(about.get("threshold") or 0.5), device)
-    picture = _picture()
-    jpeg = cv2.imencode(".jpg", picture)[1]
-    small = cv2.resize(picture, network.size_wh)[None]
+    image = _image()
+    jpeg = cv2.imencode(".jpg", image)[1]
+    small = cv2.resize(image, network.size_wh)[None]
     side, dtype = (
         MATRIX[device.type],
         torch.float16 if device.type == "cuda" else torch.float32,
@@ -53,8 +53,8 @@ def rows(settings: BenchSettings) -> tuple[str, list[Row]]:
         return cv2.cvtColor(cv2.imdecode(jpeg, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
 
     work = {
-        "eager": lambda: eager([torch.from_numpy(picture).to(device).permute(2, 0, 1).float() / 255]),
-        "ours": lambda: ours(picture),
+        "eager": lambda: eager([torch.from_numpy(image).to(device).permute(2, 0, 1).float() / 255]),
+        "ours": lambda: ours(image),
         "jpeg": lambda: ours(decoded()),
         "jpeg eager": lambda: eager([torch.from_numpy(decoded()).to(device).permute(2, 0, 1).float() / 255]),
         "decode": decoded,
@@ -66,7 +66,7 @@ def rows(settings: BenchSettings) -> tuple[str, list[Row]]:
             if isinstance(detector._engine, NetworkEngine)
         },
         **{
-            f"{name} detector": lambda detector=detector: detector(picture)
+            f"{name} detector": lambda detector=detector: detector(image)
             for name, detector in detectors.items()
         },
     }
@@ -78,10 +78,10 @@ def rows(settings: BenchSettings) -> tuple[str, list[Row]]:
     floor = 1000 * max(operations / speed, moved / copied)
     table = [
         Row(
-            "picture_to_boxes_ms",
+            "image_to_boxes_ms",
             median["ours"],
             "ms",
-            f"torchvision's eager model([picture]), {network.arch}",
+            f"torchvision's eager model([image]), {network.arch}",
             median["eager"],
         ),
         Row("jpeg_to_boxes_ms", median["jpeg"], "ms", "the same, JPEG decoded before", median["jpeg eager"]),
@@ -114,7 +114,7 @@ def rows(settings: BenchSettings) -> tuple[str, list[Row]]:
                 f"detector_{name}_ms",
                 median[f"{name} detector"],
                 "ms",
-                "torchvision's eager model([picture])",
+                "torchvision's eager model([image])",
                 median["eager"],
             )
         )
@@ -155,14 +155,14 @@ def p99(times: list[float]) -> float:
 
 
 def _operations(network, device: torch.device) -> int:
-    """Additions and multiplications of one picture."""
+    """Additions and multiplications of one image."""
     with FlopCounterMode(display=False) as counter, torch.inference_mode(False), torch.no_grad():
         network.raw(torch.rand(1, 3, *network.size_wh[::-1], device=device))
     return counter.get_total_flops()
 
 
 def _bytes(network, dtype: torch.dtype) -> int:
-    """What the convolutions of one picture read and write: weights, maps in and maps out, BatchNorm folded and ReLU for nothing."""
+    """What the convolutions of one image read and write: weights, maps in and maps out, BatchNorm folded and ReLU for nothing."""
     numbers = 0
 
     def count(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
@@ -180,7 +180,7 @@ def _bytes(network, dtype: torch.dtype) -> int:
     return numbers * dtype.itemsize
 
 
-def _picture() -> np.ndarray:
+def _image() -> np.ndarray:
     """(360, 640, 3) of soft noise: something to compress and to look at."""
     noise = np.random.default_rng(0).integers(0, 256, (18, 32, 3), dtype=np.uint8)
     return cv2.resize(noise, (640, 360), interpolation=cv2.INTER_CUBIC)

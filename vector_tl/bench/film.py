@@ -28,7 +28,7 @@ from vector_tl.robot.base import Frame
 
 FPS, SIZE_WH = 15, (640, 360)
 STAGES = ("decode", "detect", "draw", "encode")
-EAGER_PICTURES = 10
+EAGER_IMAGES = 10
 MIB = 2**20
 
 
@@ -56,7 +56,7 @@ def rows(settings: BenchSettings) -> tuple[str, list[Row]]:
         Row("film_processor_ms", 1000 * cpu_s / frames, "ms"),
     ]
     for stage in STAGES:
-        same = ("torchvision's eager model([picture]), twice", eager_ms) if stage == "detect" else ()
+        same = ("torchvision's eager model([image]), twice", eager_ms) if stage == "detect" else ()
         table.append(Row(f"stage_{stage}_ms", 1000 * stage_s[stage] / frames, "ms", *same))
     kept_mib = frames * 2 / 3 * SIZE_WH[0] * SIZE_WH[1] * 3 / MIB
     table.append(
@@ -64,7 +64,7 @@ def rows(settings: BenchSettings) -> tuple[str, list[Row]]:
             "memory_growth_mib",
             memory.growth_mib(),
             "MiB",
-            "the pictures of the film's last two thirds, kept",
+            "the images of the film's last two thirds, kept",
             kept_mib,
         )
     )
@@ -113,11 +113,11 @@ def _record(path: Path, frames: int) -> Path:
     with RecordingWriter(path) as writer:
         for index in range(frames):
             x = int((1 - np.cos(index / 90)) * 1.49 * SIZE_WH[0])
-            picture = cv2.add(
+            image = cv2.add(
                 room[:, x : x + SIZE_WH[0]],
                 drawn.integers(0, 12, (SIZE_WH[1], SIZE_WH[0], 3), dtype=np.uint8),
             )
-            jpeg = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 75])[1].tobytes()
+            jpeg = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 75])[1].tobytes()
             writer.frame(Frame(index, index * 1000 // FPS, index / FPS, jpeg))
     return path
 
@@ -132,7 +132,7 @@ def _one_after_another(source: Path, out: Path, detectors: list) -> dict[str, fl
         FilmWriter(out, footage.fps, plan.size_wh),
     )
     tallies, taken = [Tally(), Tally()], dict.fromkeys(STAGES, 0.0)
-    pictures = footage.pictures()
+    images = footage.images()
 
     def timed(name: str, work):
         begin_s = time.perf_counter()
@@ -144,11 +144,11 @@ def _one_after_another(source: Path, out: Path, detectors: list) -> dict[str, fl
         seen = [judge(f.boxes_xyxy, f.scores, None, SIZE_WH) for f in found]
         for tally, what in zip(tallies, seen, strict=True):
             tally.add(moment.t_s, what)
-        return stage.draw(index, moment.picture_rgb, seen, tallies, moment.line, f"{moment.t_s:.1f} s")
+        return stage.draw(index, moment.image_rgb, seen, tallies, moment.line, f"{moment.t_s:.1f} s")
 
     index = 0
-    while (moment := timed("decode", lambda: next(pictures, None))) is not None:
-        found = timed("detect", lambda: [detector(moment.picture_rgb) for detector in detectors])
+    while (moment := timed("decode", lambda: next(images, None))) is not None:
+        found = timed("detect", lambda: [detector(moment.image_rgb) for detector in detectors])
         frame = timed("draw", draw)
         timed("encode", partial(writer.write, frame))
         index += 1
@@ -166,9 +166,9 @@ def _eager_ms(settings: BenchSettings, source: Path) -> float:
     )
     device = next(network.parameters()).device
     taken = []
-    for moment, _ in zip(open_footage(source).pictures(), range(EAGER_PICTURES + 2)):
+    for moment, _ in zip(open_footage(source).images(), range(EAGER_IMAGES + 2)):
         begin_s = time.perf_counter()
         for _ in range(2):
-            network([torch.from_numpy(moment.picture_rgb).to(device).permute(2, 0, 1).float() / 255])
+            network([torch.from_numpy(moment.image_rgb).to(device).permute(2, 0, 1).float() / 255])
         taken.append(time.perf_counter() - begin_s)
     return 1000 * float(np.median(taken[2:]))

@@ -1,6 +1,6 @@
 """`vector-tl bench find`: from a JPEG's arrival to the wheel command sent, in the running loop, by stage.
 
-The baseline is the same loop with torchvision's own eager call of the same network, in a run just before. The simulator draws its pictures on the
+The baseline is the same loop with torchvision's own eager call of the same network, in a run just before. The simulator draws its images on the
 same processor meanwhile; a robot would leave that time to the loop.
 """
 
@@ -17,14 +17,14 @@ WORLD = 204
 
 
 class Eager:
-    """torchvision's `model([picture])` behind the call of a detector."""
+    """torchvision's `model([image])` behind the call of a detector."""
 
     def __init__(self, model: str):
         self.name, self._network = model, load_network(model)[0].eval()
 
     @torch.inference_mode()
-    def __call__(self, picture: np.ndarray, threshold: float = 0.5) -> Detections:
-        found = self._network([torch.from_numpy(picture).permute(2, 0, 1).float() / 255])[0]
+    def __call__(self, image: np.ndarray, threshold: float = 0.5) -> Detections:
+        found = self._network([torch.from_numpy(image).permute(2, 0, 1).float() / 255])[0]
         sure = found["scores"] > threshold
         return Detections(found["boxes"][sure].numpy(), found["scores"][sure].numpy())
 
@@ -35,7 +35,7 @@ def rows(settings: BenchSettings) -> tuple[str, list[Row]]:
     eager = find(asked, detector=Eager(settings.model))
     detector = load(settings.model, settings.device)
     ours = find(asked, detector=detector)
-    against = "torchvision's eager model([picture]) in the same loop"
+    against = "torchvision's eager model([image]) in the same loop"
     table = [
         Row("frame_to_command_ms", ours["latency_ms"]["p50"], "ms", against, eager["latency_ms"]["p50"]),
         Row("frame_to_command_p95_ms", ours["latency_ms"]["p95"], "ms", against, eager["latency_ms"]["p95"]),

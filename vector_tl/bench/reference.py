@@ -1,7 +1,7 @@
 """The plain form of the field, to measure against: torchvision's own reference training, for the same network, batch and machine.
 
-As in torchvision's references/detection: pictures decoded again in every epoch by DataLoader workers, transforms one picture at a time (the `ssd` preset:
-photometric distortion, zoom-out, IoU crop, flip), and the network called with a list of pictures, which its GeneralizedRCNNTransform resizes and batches.
+As in torchvision's references/detection: images decoded again in every epoch by DataLoader workers, transforms one image at a time (the `ssd` preset:
+photometric distortion, zoom-out, IoU crop, flip), and the network called with a list of images, which its GeneralizedRCNNTransform resizes and batches.
 """
 
 from collections.abc import Iterator
@@ -18,10 +18,10 @@ from vector_tl.nets.ssd import VectorSSD
 from vector_tl.train.loop import CLIP_NORM, make_optimizer
 
 Example = tuple[bytes, np.ndarray]
-"""A picture's JPEG and its boxes (N, 4) xyxy in 0..1."""
+"""An image's JPEG and its boxes (N, 4) xyxy in 0..1."""
 
 
-class Pictures(Dataset):
+class Images(Dataset):
     """Decoded and transformed one at a time, as often as they are asked for."""
 
     def __init__(self, examples: list[Example]):
@@ -36,15 +36,15 @@ class Pictures(Dataset):
 
     def __getitem__(self, index: int) -> tuple[Tensor, dict[str, Tensor]]:
         data, boxes = self.examples[index]
-        picture = decode(data)
-        height, width = picture.shape[:2]
+        image = decode(data)
+        height, width = image.shape[:2]
         pixels = tv_tensors.BoundingBoxes(
             torch.from_numpy(boxes * [width, height, width, height]).float(),
             format="XYXY",
             canvas_size=(height, width),
         )
         return self.transforms(
-            torch.from_numpy(picture).permute(2, 0, 1),
+            torch.from_numpy(image).permute(2, 0, 1),
             {"boxes": pixels, "labels": torch.ones(len(boxes), dtype=torch.int64)},
         )
 
@@ -67,24 +67,24 @@ class Reference:
         seed: int = 0,
     ):
         self.network, self.device = network.to(device), device
-        pictures, order = Pictures(examples), torch.Generator().manual_seed(seed)
-        endless = RandomSampler(pictures, replacement=True, num_samples=1 << 30, generator=order)
+        images, order = Images(examples), torch.Generator().manual_seed(seed)
+        endless = RandomSampler(images, replacement=True, num_samples=1 << 30, generator=order)
         torch.manual_seed(seed)
         self._batches: Iterator = iter(DataLoader(
-            pictures, batch_size, sampler=endless, num_workers=workers, collate_fn=_together, multiprocessing_context="spawn" if workers else None,
+            images, batch_size, sampler=endless, num_workers=workers, collate_fn=_together, multiprocessing_context="spawn" if workers else None,
             pin_memory=device.type == "cuda",
         ))  # fmt: skip
         self.optimizer = make_optimizer(self.network, lr)
 
     def step(self, lr_share: float = 1.0) -> float:
         """The loss of one more batch."""
-        pictures, targets = next(self._batches)
-        pictures = [picture.to(self.device) for picture in pictures]
+        images, targets = next(self._batches)
+        images = [image.to(self.device) for image in images]
         targets = [{key: value.to(self.device) for key, value in target.items()} for target in targets]
         self.network.train()
         for group in self.optimizer.param_groups:
             group["lr"] = group.setdefault("peak", group["lr"]) * lr_share
-        loss = sum(self.network(pictures, targets).values())
+        loss = sum(self.network(images, targets).values())
         self.optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), CLIP_NORM)

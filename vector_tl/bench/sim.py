@@ -1,4 +1,4 @@
-"""`vector-tl bench sim`: frames a second that a stock SDK client receives at --camera-fps 30, pictures drawn, and where the time goes.
+"""`vector-tl bench sim`: frames a second that a stock SDK client receives at --camera-fps 30, images drawn, and where the time goes.
 
 The baseline is the same with the plain camera, which draws next to nothing: what protocol, encryption and the SDK's own decoding leave.
 """
@@ -105,13 +105,13 @@ def stage_ms() -> tuple[dict[str, float], str]:
             light, ids = rolled(light, ids, motion, camera._lens.focal_px * READOUT_S)
             mark()
             smear_px = camera._lens.focal_px * SHUTTER_S
-            picture = sensor.expose(
+            image = sensor.expose(
                 light, 1 / FPS, (motion.turn_radps * smear_px, motion.head_radps * smear_px), rng
             )
             mark()
             boxes_from_ids(ids, (OWN_BODY, 2), OWN_BODY)
             mark()
-            encode(picture, sensor.look.quality)
+            encode(image, sensor.look.quality)
             mark()
             for stage, (before, after) in zip(times, zip(marks, marks[1:], strict=False), strict=True):
                 times[stage].append(1000 * (after - before))

@@ -1,4 +1,4 @@
-"""`vector-tl bench train`: pictures per second of the training loop, beside the plain form of the field (`reference.py`), and where the time goes."""
+"""`vector-tl bench train`: images per second of the training loop, beside the plain form of the field (`reference.py`), and where the time goes."""
 
 import multiprocessing
 import os
@@ -23,7 +23,7 @@ from vector_tl.data.dataset import write_item, write_splits
 from vector_tl.detect.engine import pick_device
 from vector_tl.errors import UserError
 from vector_tl.nets.checkpoint import load
-from vector_tl.train.batches import KEPT_WH, Batches, Pictures
+from vector_tl.train.batches import KEPT_WH, Batches, Images
 from vector_tl.train.loop import CLIP_NORM, make_optimizer
 from vector_tl.train.memory import keep_freed_memory
 from vector_tl.train.precision import has_bfloat16, mixed
@@ -32,16 +32,16 @@ from vector_tl.train.settings import LR_TRAINED
 BATCH, EXAMPLES, STANDARD = 16, 64, 685
 EPOCHS, LARGE_BATCH, GOAL_S = 60, 64, 60.0  # of both arms on a GPU
 MATRIX = {"cpu": 1536, "cuda": 8192}
-LEAST_ROUNDS, COUNTED = 2, 2
+MIN_ROUNDS, COUNTED = 2, 2
 PARTS = ("batch", "forward", "backward", "update")
 
 
 class Loop:
     """The steps of `vector-tl train`, one by one."""
 
-    def __init__(self, network: nn.Module, pictures: Pictures, batch_size: int, device: torch.device):
+    def __init__(self, network: nn.Module, images: Images, batch_size: int, device: torch.device):
         self.network, self.device = network.to(device, memory_format=torch.channels_last).train(), device
-        self.batches = Batches(pictures, None, batch_size, network.size_wh, 0, device)
+        self.batches = Batches(images, None, batch_size, network.size_wh, 0, device)
         self.optimizer = make_optimizer(network, 1e-4)
         self.taken_s: dict[str, list[float]] = {part: [] for part in PARTS}
 
@@ -101,9 +101,9 @@ def rows(settings: BenchSettings) -> tuple[str, list[Row]]:
     floor_s = operations / (2 * side**3 / median["matrix"])
     plain = f"torchvision's reference form, {workers} DataLoader workers"
     table = [
-        Row("pictures_per_s", BATCH / median["loop"], "1/s", plain, BATCH / median["reference"]),
+        Row("images_per_s", BATCH / median["loop"], "1/s", plain, BATCH / median["reference"]),
         Row(
-            "pictures_per_s_of_peak",
+            "images_per_s_of_peak",
             BATCH / median["loop"],
             "1/s",
             "its operations at the speed of a large matrix product",
@@ -117,7 +117,7 @@ def rows(settings: BenchSettings) -> tuple[str, list[Row]]:
             f"{plain}, without its workers",
             peaks["reference"],
         ),
-        Row("kept_pictures_mib", STANDARD * KEPT_WH[0] * KEPT_WH[1] * 3 / 2**20, "MiB"),
+        Row("kept_images_mib", STANDARD * KEPT_WH[0] * KEPT_WH[1] * 3 / 2**20, "MiB"),
     ]
     if device.type == "cuda":  # hours on a CPU
         with tempfile.TemporaryDirectory() as folder:
@@ -131,14 +131,14 @@ def rows(settings: BenchSettings) -> tuple[str, list[Row]]:
     return f"{where}; batches of {BATCH}", table
 
 
-def both_arms_s(folder: Path, device: torch.device, pictures: int, epochs: float, batch_size: int) -> float:
+def both_arms_s(folder: Path, device: torch.device, images: int, epochs: float, batch_size: int) -> float:
     """Seconds that two `vector-tl train` take side by side, start-up included; both from scratch, for the first weights change nothing of that.
 
     Raises:
         UserError: a training fails.
     """
     examples = made_examples(EXAMPLES)
-    for number in range(pictures):
+    for number in range(images):
         data, boxes = examples[number % len(examples)]
         write_item(
             folder,
@@ -193,7 +193,7 @@ def in_turn(
     """
     taken: dict[str, list[float]] = {name: [] for name in work}
     until_s, rounds = time.perf_counter() + seconds, 0
-    while rounds < LEAST_ROUNDS or time.perf_counter() < until_s:
+    while rounds < MIN_ROUNDS or time.perf_counter() < until_s:
         for name, do in work.items():
             uncounted = ahead.get(name, 1)
             for call in range(uncounted + COUNTED):
@@ -244,27 +244,27 @@ def _two_steps(form: str, model: str, workers: int, batch_size: int, count: int)
 
 
 def made_examples(count: int) -> list[Example]:
-    """Pictures of soft noise with a dark block, as JPEG, and its box."""
+    """Images of soft noise with a dark block, as JPEG, and its box."""
     rng, examples = np.random.default_rng(0), []
     for _ in range(count):
-        picture = cv2.resize(
+        image = cv2.resize(
             rng.integers(0, 256, (36, 64, 3), dtype=np.uint8), KEPT_WH, interpolation=cv2.INTER_CUBIC
         )
         x, y = rng.uniform(0, 0.6, 2)
         box = np.array([[x, y, x + rng.uniform(0.1, 0.4), y + rng.uniform(0.1, 0.4)]])
         x1, y1, x2, y2 = (box[0] * np.tile(KEPT_WH, 2)).astype(int)
-        picture[y1:y2, x1:x2] //= 8
-        examples.append((cv2.imencode(".jpg", picture)[1].tobytes(), box))
+        image[y1:y2, x1:x2] //= 8
+        examples.append((cv2.imencode(".jpg", image)[1].tobytes(), box))
     return examples
 
 
-def kept(examples: list[Example]) -> Pictures:
+def kept(examples: list[Example]) -> Images:
     """The same, decoded, as `vector-tl train` keeps them."""
     pixels = [
         cv2.cvtColor(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
         for data, _ in examples
     ]
-    return Pictures(
+    return Images(
         torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2).contiguous(), [box for _, box in examples]
     )
 

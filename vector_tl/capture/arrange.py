@@ -1,4 +1,4 @@
-"""Where a person's hand puts the Vectors for one simulated picture: varied distances, bearings, headings, head angles, and motion."""
+"""Where a person's hand puts the Vectors for one simulated image: varied distances, bearings, headings, head angles, and motion."""
 
 import math
 from dataclasses import dataclass
@@ -9,19 +9,19 @@ HALF_VIEW_RAD = math.radians(45)
 LENS_AHEAD_MM = 6.0  # of the origin
 DISTANCE_MM = (90.0, 900.0)
 HIDDEN_MM = (110.0, 350.0)  # of those out of view: near, so that small rooms have place for them
-HALF_LENGTH_MM = 30.0  # a Vector's half width: how far from its middle the picture's edge may cut it
+HALF_LENGTH_MM = 30.0  # a Vector's half width: how far from its middle the image's edge may cut it
 
 Pose = tuple[float, float, float]  # x_mm, y_mm, heading_rad
 
 
 @dataclass(frozen=True)
 class Arrangement:
-    """One picture to be taken. The first pose is the viewer's, the others the targets'."""
+    """One image to be taken. The first pose is the viewer's, the others the targets'."""
 
     poses: tuple[Pose, ...]
     head_rad: float
     lift_mm: float
-    wheels_mmps: tuple[float, float]  # left, right; zeros: the picture is taken standing
+    wheels_mmps: tuple[float, float]  # left, right; zeros: the image is taken standing
 
 
 def draw_distance_mm(share: float) -> float:
@@ -79,7 +79,7 @@ def arrange(
 
 
 def _bearing_in_view(rng: np.random.Generator, distance_mm: float) -> float:
-    """Mostly anywhere across the picture; in one of four cut by its left or right edge, down to a sliver."""
+    """Mostly anywhere across the image; in one of four cut by its left or right edge, down to a sliver."""
     if rng.random() < 0.75:
         return rng.uniform(-0.95, 0.95) * HALF_VIEW_RAD
     side = -1 if rng.random() < 0.5 else 1
@@ -102,5 +102,5 @@ def _wheels(rng: np.random.Generator) -> tuple[float, float]:
 
 
 def is_negative(number: int, share: float) -> bool:
-    """Whether picture `number` (from 0) is one without a Vector: evenly spread, so that any count has the share."""
+    """Whether image `number` (from 0) is one without a Vector: evenly spread, so that any count has the share."""
     return math.floor((number + 1) * share) > math.floor(number * share)

@@ -21,10 +21,10 @@ STAND_S, MOVE_S, ESCAPE_S, SETTLE_S = (
     12.0,
     2.5,
     0.8,
-)  # how long it stands for its picture, and how long anything else may take
+)  # how long it stands for its image, and how long anything else may take
 NEAR_MM = 90.0  # no further forward when the range sensor sees something so near
 ESCAPE_SPUN_MM = 20.0  # after a spin nobody knows at which end the edge is; so little is safe either way, as it balances 36 mm behind its front sensors
-MOST_ESCAPES = 4  # one after another; then a person is asked
+MAX_ESCAPES = 4  # one after another; then a person is asked
 EDGE_BERTH_MM, SAME_EDGE_MM = 130.0, 40.0  # goals keep so far from where there was an edge
 AHEAD_MM = 300.0
 NEAREST_MM, HALF_VIEW_RAD = 135.0, math.radians(34)  # goals: not nearer to the camera, and in its view
@@ -101,7 +101,7 @@ class Choreographer:
             self._start_anew(_camera_ahead(state))
         if state.cliff and self._phase != "escape":
             if (
-                self._escapes >= MOST_ESCAPES or self._phase == "stand"
+                self._escapes >= MAX_ESCAPES or self._phase == "stand"
             ):  # a stand comes after an escape that did not help
                 self._target.stop()
                 self.word = "at an edge: put it before the camera again"
@@ -247,7 +247,7 @@ class Choreographer:
         return Goal(x, y, self._rng.uniform(-math.pi, math.pi))
 
     def _wanted(self, coverage: Coverage, kind: str, names: dict) -> str:
-        """One of the bins that lack pictures, in two of three cases; else any."""
+        """One of the bins that lack images, in two of three cases; else any."""
         lacking = [name for name in coverage.lacking(kind) if name in names]
         return self._rng.choice(lacking if lacking and self._rng.random() < 0.67 else list(names))
 

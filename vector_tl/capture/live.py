@@ -1,4 +1,4 @@
-"""Between whoever takes pictures and whoever looks on: the newest frame and how things stand one way, keys the other way."""
+"""Between whoever takes images and whoever looks on: the newest frame and how things stand one way, keys the other way."""
 
 import queue
 import threading
@@ -33,7 +33,7 @@ class Status:
     hint: str = ""
     coverage: dict = field(default_factory=dict)  # kind -> bin -> count
     lacking: dict = field(default_factory=dict)  # kind -> bins
-    places: tuple = ()  # rows of counts: where in the picture the largest boxes had their middle
+    places: tuple = ()  # rows of counts: where in the image the largest boxes had their middle
 
 
 class Live:

@@ -23,7 +23,7 @@ from vector_tl.capture.live import Live
 PAGE = Path(__file__).parent / "page"
 PARTS = ("live.css", "live.js")
 END_S, LAST_LOOK_S = 2.0, 0.4  # the page still hears that it is over
-MOST_KEY_BYTES = 32
+MAX_KEY_BYTES = 32
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -86,7 +86,7 @@ def live_app(live: Live, token: str) -> Starlette:
         return Response(jpeg, 200 if jpeg else 404, HEADERS, "image/jpeg")
 
     async def press(request: Request) -> Response:
-        if int(request.headers.get("content-length") or MOST_KEY_BYTES + 1) > MOST_KEY_BYTES:
+        if int(request.headers.get("content-length") or MAX_KEY_BYTES + 1) > MAX_KEY_BYTES:
             return JSONResponse({"error": "That is no key."}, 400, HEADERS)
         action = (await request.body()).decode(errors="replace")
         if not live.press(action):

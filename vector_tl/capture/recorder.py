@@ -1,6 +1,6 @@
-"""One session of a robot's pictures while it is being taken: keep, drop, undo, and going on after a kill.
+"""One session of a robot's images while it is being taken: keep, drop, undo, and going on after a kill.
 
-The order of writing makes every moment safe: first the picture's line in the session's file, then the picture, then its label. What
+The order of writing makes every moment safe: first the image's line in the session's file, then the image, then its label. What
 a killed capture left between two of these is completed or taken back when the session goes on.
 """
 
@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from vector_tl.capture.sessions import (
-    has_picture,
+    has_image,
     provenance,
     read_all,
     read_session,
@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 
 class Recorder:
-    """Writes a session into a data set.
+    """Writes a session into a dataset.
 
     Attributes:
         session: its name.
@@ -43,12 +43,12 @@ class Recorder:
         self.folder, self.session, self.about = Path(folder), session, about
         self._history: list[tuple[str, dict]] = []  # ("kept" | "dropped", shot), newest last
         self._mend()
-        pictures = [
+        images = [
             path.stem
             for base in (self.folder, self.folder / "bin")
             for path in (base / "images" / session).glob(f"{session}-*.jpg")
         ]
-        numbers = [name.rpartition("-")[2] for name in [*pictures, *(shot["name"] for shot in self.shots)]]
+        numbers = [name.rpartition("-")[2] for name in [*images, *(shot["name"] for shot in self.shots)]]
         self._next = 1 + max((int(number) for number in numbers if number.isdecimal()), default=-1)
 
     @classmethod
@@ -87,16 +87,16 @@ class Recorder:
                 "not of this kind; choose another --session."
             )
         else:
-            log.info("session %s goes on with %d pictures", session, len(about["shots"]))
+            log.info("session %s goes on with %d images", session, len(about["shots"]))
         return cls(settings.data, session, about | {"whole": False})
 
     @property
     def shots(self) -> list[dict]:
-        """The lines of its pictures, oldest first."""
+        """The lines of its images, oldest first."""
         return self.about["shots"]
 
     def keep(self, frame: Frame, shot: dict, labelled: bool) -> str:
-        """Add a picture; its name. With `labelled` its boxes, shot["xyxy"], are its label.
+        """Add an image; its name. With `labelled` its boxes, shot["xyxy"], are its label.
 
         Raises:
             UserError: it cannot be written; the session is as it was.
@@ -119,7 +119,7 @@ class Recorder:
         return name
 
     def drop(self) -> dict | None:
-        """Put the newest picture into the bin; its line, None when there is none."""
+        """Put the newest image into the bin; its line, None when there is none."""
         if not self.shots:
             return None
         shot = self.shots[-1]
@@ -128,7 +128,7 @@ class Recorder:
         return shot
 
     def undo(self) -> tuple[str, dict] | None:
-        """Take back the last keep or drop of this run: ("kept" | "dropped", the picture's line), None when there is none."""
+        """Take back the last keep or drop of this run: ("kept" | "dropped", the image's line), None when there is none."""
         if not self._history:
             return None
         what, shot = self._history.pop()
@@ -140,7 +140,7 @@ class Recorder:
         return what, shot
 
     def finish(self, whole: bool, **facts) -> None:
-        """Write how it ended. A session without a picture leaves no file."""
+        """Write how it ended. A session without an image leaves no file."""
         self.about |= facts | {"whole": whole}
         if self.shots:
             self._write(self.shots)
@@ -161,7 +161,7 @@ class Recorder:
         self._move(shot["name"], self.folder, self.folder / "bin")
 
     def _move(self, name: str, here: Path, there: Path) -> None:
-        """A picture and its label, to the bin or back; the one that makes it count moves first."""
+        """An image and its label, to the bin or back; the one that makes it count moves first."""
         for path_of in (
             (dataset.label_path, dataset.image_path)
             if there != self.folder
@@ -173,9 +173,9 @@ class Recorder:
                 os.replace(source, goal)
 
     def _mend(self) -> None:
-        """Finish what a kill interrupted: a line without its picture goes, a picture without its line was being dropped, a missing label is written."""
+        """Finish what a kill interrupted: a line without its image goes, an image without its line was being dropped, a missing label is written."""
         sweep(self.folder, self.session)
-        there = [shot for shot in self.shots if has_picture(self.folder, self.session, shot["name"])]
+        there = [shot for shot in self.shots if has_image(self.folder, self.session, shot["name"])]
         if len(there) < len(self.shots):
             self._write(there)
         named = {shot["name"] for shot in there}

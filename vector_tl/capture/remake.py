@@ -1,4 +1,4 @@
-"""`vector-tl capture --remake`: make the pictures of all simulated sessions again, and say how well they agree with what is tracked of them."""
+"""`vector-tl capture --remake`: make the images of all simulated sessions again, and say how well they agree with what is tracked of them."""
 
 import hashlib
 import logging
@@ -7,22 +7,22 @@ from collections import Counter
 
 from vector_tl.capture.sessions import only_capture, read_all
 from vector_tl.capture.settings import CaptureSettings
-from vector_tl.capture.simulated import Picture, Plan
+from vector_tl.capture.simulated import Image, Plan
 from vector_tl.capture.studio import Difference, open_studio, take_session
 from vector_tl.capture.terminal import progress
 from vector_tl.data import dataset
 from vector_tl.errors import UserError
 
 log = logging.getLogger(__name__)
-NAMED = 5  # so many pictures are named in an error
+NAMED = 5  # so many images are named in an error
 
 
 def remake(settings: CaptureSettings) -> dict:
-    """Take every simulated session again, but for those in front of photographs: pictures that are missing are written, those there are left alone.
+    """Take every simulated session again, but for those in front of photographs: images that are missing are written, those there are left alone.
 
     Returns:
-        {"sessions", "pictures", "made", "same_bytes", "within_tolerance", "differ", "damaged", "held", "largest", "seconds"}: `held` is "digest" when
-        every picture came out byte for byte, "tolerance" when the same poses came out, boxes within 1 px and thumbnails within 2 grey levels,
+        {"sessions", "images", "made", "same_bytes", "within_tolerance", "differ", "damaged", "held", "largest", "seconds"}: `held` is "digest" when
+        every image came out byte for byte, "tolerance" when the same poses came out, boxes within 1 px and thumbnails within 2 grey levels,
         null (and "error") when one did not, or when the file of one is neither what was taken then nor what is taken now.
 
     Raises:
@@ -41,7 +41,7 @@ def remake(settings: CaptureSettings) -> dict:
             f"{folder}/sessions names no simulated session that is whole; take some with vector-tl capture --data {folder}."
         )
     check = Check(sum(len(about["shots"]) for about in sessions.values()))
-    with only_capture(folder), progress(check.pictures, 0) as advance:
+    with only_capture(folder), progress(check.images, 0) as advance:
         looks = {name: (about["camera"], tuple(about.get("without", ()))) for name, about in sessions.items()}
         for look in sorted(set(looks.values())):
             with open_studio(*look) as robot:
@@ -51,12 +51,12 @@ def remake(settings: CaptureSettings) -> dict:
                         had = {shot for shot in digests if dataset.image_path(folder, name, shot).exists()}
                         check.made += len(digests) - len(had)
 
-                        def kept(shot: dict, picture: Picture, name=name) -> None:
+                        def kept(shot: dict, image: Image, name=name) -> None:
                             advance()
                             check.file(
                                 shot,
                                 dataset.image_path(folder, name, shot["name"]).read_bytes(),
-                                picture.frame.jpeg,
+                                image.frame.jpeg,
                             )
 
                         take_session(
@@ -72,17 +72,17 @@ def remake(settings: CaptureSettings) -> dict:
 
 
 class Check:
-    """Counts how pictures agree."""
+    """Counts how images agree."""
 
-    def __init__(self, pictures: int):
-        self.pictures, self.made = pictures, 0
+    def __init__(self, images: int):
+        self.images, self.made = images, 0
         self.ways = Counter()
         self.differ: list[str] = []
         self.damaged: list[str] = []
         self.box_px = self.pose_mm = self.greys = 0.0
 
     def compared(self, name: str, difference: Difference) -> None:
-        """A picture was taken again, and differs so from what is known of it."""
+        """An image was taken again, and differs so from what is known of it."""
         if not difference.tolerable:
             self.differ.append(name)
             log.warning("%s: %s", name, difference)
@@ -92,7 +92,7 @@ class Check:
         self.greys = max(self.greys, difference.greys)
 
     def file(self, shot: dict, there: bytes, now: bytes) -> None:
-        """What is on disk must be the picture of then, or the one of now."""
+        """What is on disk must be the image of then, or the one of now."""
         if there != now and hashlib.sha256(there).hexdigest() != shot["sha256"]:
             self.damaged.append(shot["name"])
 
@@ -100,16 +100,16 @@ class Check:
         """Counts, and the word for them."""
         same, near = self.ways["same_bytes"], self.ways["within_tolerance"]
         bad = self.differ + self.damaged
-        held = None if bad or same + near < self.pictures else "tolerance" if near else "digest"
+        held = None if bad or same + near < self.images else "tolerance" if near else "digest"
         result = {
-            "pictures": self.pictures, "made": self.made - len(self.differ), "same_bytes": same, "within_tolerance": near, "differ": self.differ,
+            "images": self.images, "made": self.made - len(self.differ), "same_bytes": same, "within_tolerance": near, "differ": self.differ,
             "damaged": self.damaged, "held": held,
             "largest": {"box_px": round(self.box_px, 2), "pose_mm": round(self.pose_mm, 2), "thumbnail_greys": round(self.greys, 2)},
         }  # fmt: skip
         if held is None:
-            missing = self.pictures - same - near - len(self.differ)
+            missing = self.images - same - near - len(self.differ)
             said = [
-                f"{len(names)} pictures {what} ({', '.join(names[:NAMED])})"
+                f"{len(names)} images {what} ({', '.join(names[:NAMED])})"
                 for names, what in (
                     (self.differ, "come out otherwise than their labels say"),
                     (self.damaged, "are not what was taken; delete them and run this again"),
@@ -117,7 +117,7 @@ class Check:
                 if names
             ]
             result["error"] = (
-                "; ".join(said + ([f"{missing} pictures have no label to compare with"] if missing else []))
+                "; ".join(said + ([f"{missing} images have no label to compare with"] if missing else []))
                 + "."
             )
         return result

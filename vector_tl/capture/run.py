@@ -1,4 +1,4 @@
-"""`vector-tl capture`: pictures taken through the SDK, in sessions, into a data set."""
+"""`vector-tl capture`: images taken through the SDK, in sessions, into a dataset."""
 
 import math
 import time
@@ -29,12 +29,12 @@ NEXT_STATE_S = 0.3
 
 
 def capture(settings: CaptureSettings) -> dict:
-    """Take pictures until the data set has `settings.count` of this seed (simulator), or one session has them (robot).
+    """Take images until the dataset has `settings.count` of this seed (simulator), or one session has them (robot).
 
-    Every picture and label is a whole file at any moment. A capture that was stopped goes on where it was.
+    Every image and label is a whole file at any moment. A capture that was stopped goes on where it was.
 
     Returns:
-        {"sessions", "kept", "seen", "seconds", "coverage"}: with the simulator, the sessions and pictures of this seed that the data set now
+        {"sessions", "kept", "seen", "seconds", "coverage"}: with the simulator, the sessions and images of this seed that the dataset now
         has and the frames seen for them; the seconds are those of this run. With a robot also the session's name and the frame rates
         measured. With --remake see `remake`.
 
@@ -57,7 +57,7 @@ def capture(settings: CaptureSettings) -> dict:
 
 
 def capture_simulated(settings: CaptureSettings) -> dict:
-    """Take sessions in simulated rooms until there are enough pictures of this seed."""
+    """Take sessions in simulated rooms until there are enough images of this seed."""
     with only_capture(settings.data):
         plan, whole = next_plan(settings)
         if plan is not None:
@@ -70,7 +70,7 @@ def capture_simulated(settings: CaptureSettings) -> dict:
             ):
                 while plan is not None:
                     dataset.extend_splits(settings.data, [plan.session], settings.split_shares)
-                    take_session(settings.data, plan, robot, robot.truth, lambda shot, picture: advance())
+                    take_session(settings.data, plan, robot, robot.truth, lambda shot, image: advance())
                     plan, whole = next_plan(settings)
     coverage = Coverage(shot for about in whole for shot in about["shots"])
     Console(stderr=True).print(rich_table(coverage.table(), coverage.all_lacking()))

@@ -1,6 +1,6 @@
-"""A capture session's file: where its pictures come from, and a line for each of them.
+"""A capture session's file: where its images come from, and a line for each of them.
 
-The pictures' bytes are not in the repository, so a line also has what tells whether a picture was made again as it was: a digest,
+The images' bytes are not in the repository, so a line also has what tells whether an image was made again as it was: a digest,
 and a thumbnail of 16 x 9 greys for computers that draw a little differently.
 """
 
@@ -78,7 +78,7 @@ def read_all(folder: Path, prefix: str = "") -> dict[str, dict]:
 
 
 def provenance(robot: Robot) -> dict:
-    """What is the same for all pictures of a session."""
+    """What is the same for all images of a session."""
     return {
         "robot": robot.serial,
         "intrinsics": asdict(robot.intrinsics),
@@ -88,9 +88,9 @@ def provenance(robot: Robot) -> dict:
     }
 
 
-def describe(frame: Frame, picture_rgb: np.ndarray) -> dict:
-    """What a picture itself tells: its ids and times, how bright and sharp it is, and what it is known by later."""
-    grey = cv2.cvtColor(picture_rgb, cv2.COLOR_RGB2GRAY)
+def describe(frame: Frame, image_rgb: np.ndarray) -> dict:
+    """What an image itself tells: its ids and times, how bright and sharp it is, and what it is known by later."""
+    grey = cv2.cvtColor(image_rgb, cv2.COLOR_RGB2GRAY)
     return {
         "image_id": frame.image_id,
         "robot_time_ms": frame.robot_time_ms,
@@ -104,12 +104,12 @@ def describe(frame: Frame, picture_rgb: np.ndarray) -> dict:
 
 
 def sharpness(grey: np.ndarray) -> float:
-    """Variance of the Laplacian of a picture (H, W): small where everything is blurred, and where there is nothing to see."""
+    """Variance of the Laplacian of an image (H, W): small where everything is blurred, and where there is nothing to see."""
     return float(cv2.Laplacian(grey, cv2.CV_32F).var())
 
 
 def thumbnail(grey: np.ndarray) -> np.ndarray:
-    """The picture (H, W) as 16 x 9 mean greys, uint8 (9, 16)."""
+    """The image (H, W) as 16 x 9 mean greys, uint8 (9, 16)."""
     return cv2.resize(grey, THUMB_WH, interpolation=cv2.INTER_AREA)
 
 
@@ -121,10 +121,10 @@ def thumb_difference(one: str, other: str) -> float:
 
 @contextmanager
 def only_capture(folder: Path) -> Iterator[None]:
-    """Hold the data set while pictures are taken into it; the lock ends with the process, however that ends, and leaves no file.
+    """Hold the dataset while images are taken into it; the lock ends with the process, however that ends, and leaves no file.
 
     Raises:
-        UserError: another capture is taking pictures into it, or the folder cannot be written.
+        UserError: another capture is taking images into it, or the folder cannot be written.
     """
     sessions = Path(folder) / "sessions"
     try:
@@ -137,7 +137,7 @@ def only_capture(folder: Path) -> Iterator[None]:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise UserError(
-                f"Another capture is taking pictures into {folder}; end it first, or choose another --data."
+                f"Another capture is taking images into {folder}; end it first, or choose another --data."
             ) from None
         yield
     finally:
@@ -160,6 +160,6 @@ def sweep(folder: Path, session: str) -> None:
                 part.unlink()
 
 
-def has_picture(folder: Path, session: str, name: str) -> bool:
-    """Whether a picture is there, or was put into the bin by a person: it is not taken again then."""
+def has_image(folder: Path, session: str, name: str) -> bool:
+    """Whether an image is there, or was put into the bin by a person: it is not taken again then."""
     return any(dataset.image_path(place, session, name).exists() for place in (folder, Path(folder) / "bin"))

@@ -10,9 +10,9 @@ from vector_tl.robot.sim_features import Feature
 
 @dataclass(frozen=True)
 class CaptureSettings:
-    """Take pictures through the robot's SDK into a data set.
+    """Take images through the robot's SDK into a dataset.
 
-    The simulator's pictures come with labels; a robot's are left for you to label. What is there already is kept and counted, so an
+    The simulator's images come with labels; a robot's are left for you to label. What is there already is kept and counted, so an
     interrupted capture goes on where it stopped. Of a robot's frames those are kept that are sharp, new, and fill what is missing.
 
     Example: vector-tl capture --robot sim --count 685 --data data
@@ -21,49 +21,49 @@ class CaptureSettings:
     """
 
     robot: str = "sim"
-    """sim, or the serial of a robot in your sdk_config.ini: the one whose camera takes the pictures."""
+    """sim, or the serial of a robot in your sdk_config.ini: the one whose camera takes the images."""
     target: str | None = None
     """Serial of a second robot that drives about in view of the first; sim with --robot sim. Put it 30 cm before the camera, facing it."""
     count: int = 685
-    """Pictures wanted: with sim, of this seed in the data set; with a robot, in this session."""
+    """Images wanted: with sim, of this seed in the dataset; with a robot, in this session."""
     data: Path = Path("data")
-    """Folder of the data set; made when missing, extended when not."""
+    """Folder of the dataset; made when missing, extended when not."""
     seed: int = 0
-    """The same seed gives the same pictures; another one adds new rooms to the same data set (sim only)."""
+    """The same seed gives the same images; another one adds new rooms to the same dataset (sim only)."""
     session: str | None = None
     """With a robot: name of the session to take or to go on with; otherwise one that was cut short goes on, or a new one begins."""
     negatives: bool = False
-    """No Vector is in view in any of these pictures, and they are labelled so: your rooms, while nobody else's Vector is about."""
+    """No Vector is in view in any of these images, and they are labelled so: your rooms, while nobody else's Vector is about."""
     model: str | None = None
-    """With a robot: a model that looks for Vectors, so that distance and place in the picture are known while you take pictures."""
+    """With a robot: a model that looks for Vectors, so that distance and place in the image are known while you take images."""
     page: bool = False
     """With a robot: show the live view as a page too, on this machine only; its address is printed."""
     record: Path | None = None
     """Keep everything that the camera sees in this file, too (MCAP), with state and wheel commands."""
     seconds: float | None = None
-    """With a robot: stop after so long, however many pictures there are; Ctrl-C does so at once."""
+    """With a robot: stop after so long, however many images there are; Ctrl-C does so at once."""
     novelty: float = 0.06
-    """With a robot: the share of a picture's hash (0 to 1) in which it must differ from every one that was kept."""
+    """With a robot: the share of an image's hash (0 to 1) in which it must differ from every one that was kept."""
     reach_mm: float = 700.0
     """How far from the camera the target may drive; make it smaller than your table."""
-    pictures_per_session: int = 12
-    """Pictures taken in each simulated room."""
+    images_per_session: int = 12
+    """Images taken in each simulated room."""
     negative_share: float = 0.16
-    """Share of simulated pictures without a Vector in view (0 to 1)."""
+    """Share of simulated images without a Vector in view (0 to 1)."""
     moving: float = 0.25
-    """Share of simulated pictures taken while driving, with motion blur."""
+    """Share of simulated images taken while driving, with motion blur."""
     val: float = 0.15
     """Share of the sessions that go to split val."""
     test: float = 0.15
     """Share of the sessions that go to split test; the others train."""
     remake: bool = False
-    """Make the pictures of all simulated sessions (but those of --backgrounds) in the data set again and verify them; what is there stays as it is."""
+    """Make the images of all simulated sessions (but those of --backgrounds) in the dataset again and verify them; what is there stays as it is."""
     camera: Literal["rendered", "plain"] = "rendered"
     """The simulator's camera: rendered (needs EGL), or plain, flat boxes for a quick try."""
     backgrounds: Path | None = None
     """Put simulated Vectors in front of the photographs in this folder, such as those of capture --negatives in your own room: labelled at once."""
     without: tuple[Feature, ...] = ()
-    """What simulated pictures leave out, to see what it is worth: variety, distractors, light, mirrors, sensor, details."""
+    """What simulated images leave out, to see what it is worth: variety, distractors, light, mirrors, sensor, details."""
 
     @property
     def split_shares(self) -> tuple[float, float, float]:
@@ -72,9 +72,9 @@ class CaptureSettings:
 
     def check(self) -> None:
         """Raise `UsageError` for values that make no sense."""
-        if self.count < 1 or self.pictures_per_session < 1:
+        if self.count < 1 or self.images_per_session < 1:
             raise UsageError(
-                f"--count {self.count} and --pictures-per-session {self.pictures_per_session} must be at least 1."
+                f"--count {self.count} and --images-per-session {self.images_per_session} must be at least 1."
             )
         if not (0 <= self.negative_share <= 1 and 0 <= self.moving <= 1):
             raise UsageError(
@@ -90,7 +90,7 @@ class CaptureSettings:
             raise UsageError(f"--seconds must be above 0, not {self.seconds:g}.")
         if not 0 <= self.novelty <= 1:
             raise UsageError(
-                f"--novelty {self.novelty:g} is a share of a picture's hash; give a number from 0 to 1, such as 0.06."
+                f"--novelty {self.novelty:g} is a share of an image's hash; give a number from 0 to 1, such as 0.06."
             )
         if not 200 <= self.reach_mm <= 3000:
             raise UsageError(f"--reach-mm {self.reach_mm:g} must be from 200 to 3000.")

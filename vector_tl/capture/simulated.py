@@ -1,4 +1,4 @@
-"""Sessions in the simulator: a hand puts the Vectors somewhere, the robot's camera takes the picture, the truth channel labels it."""
+"""Sessions in the simulator: a hand puts the Vectors somewhere, the robot's camera takes the image, the truth channel labels it."""
 
 import math
 import re
@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from vector_tl.capture.arrange import Arrangement, Pose, arrange, draw_distance_mm, is_negative, spread
-from vector_tl.capture.sessions import has_picture, read_session
+from vector_tl.capture.sessions import has_image, read_session
 from vector_tl.capture.settings import CaptureSettings
 from vector_tl.data import dataset
 from vector_tl.errors import UserError
@@ -17,20 +17,20 @@ from vector_tl.robot.base import Frame, Robot
 from vector_tl.robot.simulator import SimulatorGone
 
 ARRANGEMENTS = (
-    150  # how many are tried for one picture; most impossible ones are refused without taking a frame
+    150  # how many are tried for one image; most impossible ones are refused without taking a frame
 )
 SAME_DISTANCE = (
     30  # of them are tried before another distance is drawn: else the rooms' walls would leave near ones only
 )
-FIRST_DISTANCE = 90  # and so many for the first one, which is spread evenly over all pictures: far ones are refused most often
+FIRST_DISTANCE = 90  # and so many for the first one, which is spread evenly over all images: far ones are refused most often
 MIN_SIDE_PX, MIN_VISIBLE_PX = (
     16,
     150,
-)  # a picture that shows less than that of a Vector is neither one with it nor one without
-MOST_INSIDE = 0.5  # nor is one where this share of a box lies in another: a Vector seen through the gaps of the one before it
+)  # an image that shows less than that of a Vector is neither one with it nor one without
+MAX_INSIDE = 0.5  # nor is one where this share of a box lies in another: a Vector seen through the gaps of the one before it
 CAMERA_FPS = 5.0  # a slow camera gives head and exposure control more time between frames, and each frame has to be rendered
-SETTLE_FRAMES = 3  # 1 to so many, drawn for each picture, until it is taken: the exposure control lags behind
-MOST_SETTLE_FRAMES = 8  # while head and lift are on their way
+SETTLE_FRAMES = 3  # 1 to so many, drawn for each image, until it is taken: the exposure control lags behind
+MAX_SETTLE_FRAMES = 8  # while head and lift are on their way
 HEAD_REACHED_RAD, LIFT_REACHED_MM = math.radians(1.5), 3.0
 
 
@@ -43,8 +43,8 @@ class Truth(Protocol):
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A picture with its true boxes, and where everybody was."""
+class Image:
+    """An image with its ground-truth boxes, and where everybody was."""
 
     frame: Frame
     boxes_xyxy: np.ndarray  # float32 (N, 4) pixels
@@ -54,13 +54,13 @@ class Picture:
 
 @dataclass(frozen=True)
 class Plan:
-    """A session to be taken, or to be finished: everything that its pictures depend on."""
+    """A session to be taken, or to be finished: everything that its images depend on."""
 
     session: str
     seed: int
     world: int
-    pictures: int
-    first: int  # how many pictures of this seed come before it
+    images: int
+    first: int  # how many images of this seed come before it
     negatives: float
     moving: float
     camera: str
@@ -75,7 +75,7 @@ class Plan:
 
     def facts(self) -> dict:
         """What the session's file says of it."""
-        facts = {"seed": self.seed, "world": self.world, "first": self.first, "planned": self.pictures, "negatives": self.negatives,
+        facts = {"seed": self.seed, "world": self.world, "first": self.first, "planned": self.images, "negatives": self.negatives,
                  "moving": self.moving, "camera": self.camera}  # fmt: skip
         return (
             facts
@@ -87,7 +87,7 @@ class Plan:
 def next_plan(settings: CaptureSettings) -> tuple[Plan | None, list[dict]]:
     """The first session of this seed that is not whole, None when `count` is reached, and the files of those that are.
 
-    A session is whole once its file says so and every picture of it is there (a clone of a repository has labels alone).
+    A session is whole once its file says so and every image of it is there (a clone of a repository has labels alone).
     """
     photographs = settings.backgrounds and re.sub(r"[^\w-]+", "-", settings.backgrounds.resolve().name)
     kind = "-no-".join([f"room-{photographs}" if photographs else "sim", *settings.without])
@@ -107,29 +107,29 @@ def next_plan(settings: CaptureSettings) -> tuple[Plan | None, list[dict]]:
     if kept >= settings.count:
         return None, whole
     left = settings.count - kept
-    pictures = math.ceil(
-        left / math.ceil(left / settings.pictures_per_session)
+    images = math.ceil(
+        left / math.ceil(left / settings.images_per_session)
     )  # sessions of about the same size
     world = settings.seed * 100_000 + len(whole)
     negatives = 1.0 if settings.negatives else settings.negative_share
-    return Plan(session, settings.seed, world, pictures, kept, negatives, settings.moving, settings.camera,
+    return Plan(session, settings.seed, world, images, kept, negatives, settings.moving, settings.camera,
                 settings.without, photographs), whole  # fmt: skip
 
 
 def _is_finished(folder: Path, session: str, name: str) -> bool:
-    return has_picture(folder, session, name) or not dataset.label_path(folder, session, name).exists()
+    return has_image(folder, session, name) or not dataset.label_path(folder, session, name).exists()
 
 
 class Photographer:
-    """Takes the pictures of one session. Each depends on nothing but the seed, the room and its number, so that any of them can be taken again."""
+    """Takes the images of one session. Each depends on nothing but the seed, the room and its number, so that any of them can be taken again."""
 
     def __init__(self, robot: Robot, truth: Truth):
         self.robot, self.truth = robot, truth
         self.seen = 0
         self._last_id: int | None = None
 
-    def take(self, plan: Plan, number: int, start: Pose, targets: int) -> Picture | None:
-        """Picture `number` of a session; None when no arrangement worked out in this room.
+    def take(self, plan: Plan, number: int, start: Pose, targets: int) -> Image | None:
+        """Image `number` of a session; None when no arrangement worked out in this room.
 
         Args:
             start: a place for the viewer that is known to be free.
@@ -150,7 +150,7 @@ class Photographer:
             truth = self.truth.truth(frame.image_id)
             boxes = clear_boxes(truth["boxes"])
             if boxes is not None and (len(boxes) == 0) == negative:
-                return Picture(frame, boxes, tuple(truth["size_wh"]), truth)
+                return Image(frame, boxes, tuple(truth["size_wh"]), truth)
         return None
 
     def _place(self, wanted: Arrangement) -> bool:
@@ -172,7 +172,7 @@ class Photographer:
         robot = self.robot
         robot.set_head(wanted.head_rad)
         robot.set_lift(wanted.lift_mm)
-        for count in range(1, MOST_SETTLE_FRAMES + 1):
+        for count in range(1, MAX_SETTLE_FRAMES + 1):
             frame = self._next_frame()
             state = robot.state()
             arrived = (
@@ -195,7 +195,7 @@ class Photographer:
 
 
 def clear_boxes(boxes: list[dict]) -> np.ndarray | None:
-    """The boxes (N, 4) of a picture's truth, None when one of them shows too little to be called a Vector or no Vector."""
+    """The boxes (N, 4) of an image's truth, None when one of them shows too little to be called a Vector or no Vector."""
     xyxy = np.array([box["xyxy"] for box in boxes], np.float32).reshape(-1, 4)
     sides = xyxy[:, 2:] - xyxy[:, :2]
     if (sides < MIN_SIDE_PX).any() or any(box["visible_px"] < MIN_VISIBLE_PX for box in boxes):
@@ -205,4 +205,4 @@ def clear_boxes(boxes: list[dict]) -> np.ndarray | None:
     )  # (N, N, 2)
     inside = np.clip(shared, 0, None).prod(axis=-1) / sides.prod(axis=-1)[:, None]
     np.fill_diagonal(inside, 0)
-    return None if (inside > MOST_INSIDE).any() else xyxy
+    return None if (inside > MAX_INSIDE).any() else xyxy

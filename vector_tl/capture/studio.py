@@ -1,4 +1,4 @@
-"""Taking the sessions of the simulator: each picture with its label and where everybody stood, and the same again on a clone."""
+"""Taking the sessions of the simulator: each image with its label and where everybody stood, and the same again on a clone."""
 
 import logging
 import math
@@ -11,14 +11,14 @@ import numpy as np
 
 from vector_tl.capture.sessions import (
     describe,
-    has_picture,
+    has_image,
     provenance,
     read_session,
     sweep,
     thumb_difference,
     write_session,
 )
-from vector_tl.capture.simulated import CAMERA_FPS, Photographer, Picture, Plan, Truth
+from vector_tl.capture.simulated import CAMERA_FPS, Image, Photographer, Plan, Truth
 from vector_tl.data import dataset
 from vector_tl.data.yolo import format_label
 from vector_tl.errors import UserError
@@ -26,13 +26,13 @@ from vector_tl.files import write_atomic
 from vector_tl.robot.base import Robot
 
 log = logging.getLogger(__name__)
-TARGETS = 2  # Vectors beside the viewer, so that some pictures show two
+TARGETS = 2  # Vectors beside the viewer, so that some images show two
 SAME_BOX_PX, SAME_POSE_MM, SAME_HEADING_RAD, SAME_GREYS = (
     1.0,
     0.5,
     0.002,
     2.0,
-)  # how far a picture may be off when it is taken again
+)  # how far an image may be off when it is taken again
 
 
 def open_studio(
@@ -54,7 +54,7 @@ def open_studio(
 
 @dataclass(frozen=True)
 class Difference:
-    """How a picture that was taken again differs from what its session and label say."""
+    """How an image that was taken again differs from what its session and label say."""
 
     same_bytes: bool
     box_px: float
@@ -64,7 +64,7 @@ class Difference:
 
     @property
     def tolerable(self) -> bool:
-        """Whether it is the same picture, drawn by another machine."""
+        """Whether it is the same image, drawn by another machine."""
         return (
             self.box_px <= SAME_BOX_PX
             and self.pose_mm <= SAME_POSE_MM
@@ -78,20 +78,20 @@ class Difference:
 
 def take_session(
     folder: Path, plan: Plan, robot: Robot, truth: Truth,
-    kept: Callable[[dict, Picture], None] = lambda shot, picture: None, compared: Callable[[str, Difference], None] = lambda name, difference: None,
+    kept: Callable[[dict, Image], None] = lambda shot, image: None, compared: Callable[[str, Difference], None] = lambda name, difference: None,
     strict: bool = True,
 ) -> None:  # fmt: skip
-    """Take a simulated session from its first picture on, and write what is not there yet.
+    """Take a simulated session from its first image on, and write what is not there yet.
 
-    A picture depends on those before it (exposure lags behind), so also those that are there are taken, and compared.
+    An image depends on those before it (exposure lags behind), so also those that are there are taken, and compared.
 
     Args:
-        kept: hears of each picture that belongs to the data set from now on, or did before.
-        compared: hears how a picture differs from what was known of it.
+        kept: hears of each image that belongs to the dataset from now on, or did before.
+        compared: hears how an image differs from what was known of it.
         strict: one that differs too much is an error; else it is passed over.
 
     Raises:
-        UserError: not one picture worked out in this room, or one comes out otherwise than its label and session say.
+        UserError: not one image worked out in this room, or one comes out otherwise than its label and session say.
     """
     sweep(folder, plan.session)
     before = read_session(folder, plan.session)
@@ -106,21 +106,17 @@ def take_session(
     start = tuple(vectors[0][key] for key in ("x_mm", "y_mm", "heading_rad"))
     photographer = Photographer(robot, truth)
     shots: dict[str, dict] = {}
-    for number in range(plan.pictures):
+    for number in range(plan.images):
         name = f"{plan.session}-{number:03d}"
-        picture = photographer.take(plan, number, start, targets=len(vectors) - 1)
-        if picture is None and name in known:
+        image = photographer.take(plan, number, start, targets=len(vectors) - 1)
+        if image is None and name in known:
             raise UserError(
-                f"Picture {name} cannot be taken again as it was; move session {plan.session} away to have it taken anew."
+                f"Image {name} cannot be taken again as it was; move session {plan.session} away to have it taken anew."
             )
-        if picture is None:
+        if image is None:
             log.warning("%s is left out: no arrangement works out in room %d", name, plan.world)
             continue
-        shot = (
-            {"name": name}
-            | describe(picture.frame, dataset.decode(picture.frame.jpeg))
-            | whereabouts(picture)
-        )
+        shot = {"name": name} | describe(image.frame, dataset.decode(image.frame.jpeg)) | whereabouts(image)
         label = dataset.read_labels(dataset.label_path(folder, plan.session, name))
         if name in known and label is not None:
             difference = compare(known[name], label, shot)
@@ -141,10 +137,10 @@ def take_session(
                 plan.session,
                 about | {"seen": photographer.seen, "shots": [merged[key] for key in sorted(merged)]},
             )
-        keep(folder, plan.session, name, picture, labelled=label is not None)
-        kept(shot, picture)
+        keep(folder, plan.session, name, image, labelled=label is not None)
+        kept(shot, image)
     if not shots:
-        raise UserError(f"Room {plan.world} leaves no place for a single picture; choose another --seed.")
+        raise UserError(f"Room {plan.world} leaves no place for a single image; choose another --seed.")
     if not about["whole"]:
         write_session(
             folder,
@@ -154,18 +150,16 @@ def take_session(
         )
 
 
-def keep(folder: Path, session: str, name: str, picture: Picture, labelled: bool) -> None:
-    """Write a picture and then its label. A labelled picture is left as it is; one without its label was not finished and is taken anew."""
-    if not labelled or not has_picture(folder, session, name):
-        write_atomic(dataset.image_path(folder, session, name), picture.frame.jpeg)
+def keep(folder: Path, session: str, name: str, image: Image, labelled: bool) -> None:
+    """Write an image and then its label. A labelled image is left as it is; one without its label was not finished and is taken anew."""
+    if not labelled or not has_image(folder, session, name):
+        write_atomic(dataset.image_path(folder, session, name), image.frame.jpeg)
     if not labelled:
-        write_atomic(
-            dataset.label_path(folder, session, name), format_label(picture.boxes_xyxy, picture.size_wh)
-        )
+        write_atomic(dataset.label_path(folder, session, name), format_label(image.boxes_xyxy, image.size_wh))
 
 
 def compare(known: dict, label: np.ndarray, shot: dict) -> Difference:
-    """What is known of a picture (its line in the session's file, and its label (N, 4) in 0..1) beside what was taken now."""
+    """What is known of an image (its line in the session's file, and its label (N, 4) in 0..1) beside what was taken now."""
     now = np.array(shot["xyxy"], np.float64).reshape(-1, 4)
     then = label * np.array([*shot["size_wh"], *shot["size_wh"]])
     box_px = float(np.abs(then - now).max(initial=0)) if then.shape == now.shape else math.inf
@@ -182,13 +176,13 @@ def compare(known: dict, label: np.ndarray, shot: dict) -> Difference:
     return Difference(same, box_px, float(np.abs(poses[:, :2]).max()), float(turn), greys)
 
 
-def whereabouts(picture: Picture) -> dict:
+def whereabouts(image: Image) -> dict:
     """Boxes, poses, and how the Vector stands that is in view, or the nearest one.
 
     `facing_deg` is 0 where it faces the camera, 180 where its back is seen, positive where its right side is.
     """
-    viewer, *others = picture.truth["vectors"]
-    in_view = {box["vector"] for box in picture.truth["boxes"]}
+    viewer, *others = image.truth["vectors"]
+    in_view = {box["vector"] for box in image.truth["boxes"]}
     near = min(
         (other for other in others if not in_view or other["vector"] in in_view),
         key=lambda other: math.dist((other["x_mm"], other["y_mm"]), (viewer["x_mm"], viewer["y_mm"])),
@@ -197,7 +191,7 @@ def whereabouts(picture: Picture) -> dict:
     direction = math.atan2(north, east)
     return (
         {
-            "xyxy": [[round(float(v), 1) for v in box] for box in picture.boxes_xyxy],
+            "xyxy": [[round(float(v), 1) for v in box] for box in image.boxes_xyxy],
             "distance_mm": round(math.hypot(east, north), 1),
             "bearing_deg": round(
                 math.degrees(math.remainder(direction - viewer["heading_rad"], math.tau)), 2
@@ -206,11 +200,11 @@ def whereabouts(picture: Picture) -> dict:
                 math.degrees(math.remainder(near["heading_rad"] - direction - math.pi, math.tau)), 2
             ),
         }
-        | ({"background": picture.truth["background"]} if picture.truth.get("background") else {})
+        | ({"background": image.truth["background"]} if image.truth.get("background") else {})
         | {
             "poses": [
                 [round(v["x_mm"], 1), round(v["y_mm"], 1), round(v["heading_rad"], 4)]
-                for v in picture.truth["vectors"]
+                for v in image.truth["vectors"]
             ],
         }
     )

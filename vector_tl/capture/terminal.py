@@ -26,12 +26,12 @@ HELP = "k keep  x drop  u undo  space pause  q quit   WASD or arrows drive  r/f 
 
 @contextlib.contextmanager
 def progress(total: int, done: int) -> Iterator[Callable[[], None]]:
-    """A bar on standard error; gives the function that moves it on by one picture."""
+    """A bar on standard error; gives the function that moves it on by one image."""
     columns = (
         TextColumn("capture"),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("pictures"),
+        TextColumn("images"),
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=Console(stderr=True)) as bar:
@@ -64,7 +64,7 @@ def terminal(live: Live) -> Iterator[None]:
 def rendered(status: Status) -> Group:
     """The view as rich draws it."""
     head = Text.assemble(
-        (f"{status.kept}/{status.goal} ", "bold"), f"pictures, {status.negatives} without a Vector, {status.seen} frames seen",
+        (f"{status.kept}/{status.goal} ", "bold"), f"images, {status.negatives} without a Vector, {status.seen} frames seen",
         f", camera {status.camera_fps:.1f} fps" if status.camera_fps else "", f"   {status.session}",
     )  # fmt: skip
     table = Table(show_header=False, box=None, pad_edge=False)
@@ -102,7 +102,7 @@ def _log(live: Live, ended: threading.Event, _console: Console) -> None:
     while not ended.wait(LOG_EVERY_S):
         status, _ = live.look()
         log.info(
-            "%d of %d pictures, %d frames seen%s",
+            "%d of %d images, %d frames seen%s",
             status.kept,
             status.goal,
             status.seen,

@@ -1,4 +1,4 @@
-"""Taking pictures of a Vector with a robot's camera: choosing frames, keys, and the live view."""
+"""Taking images of a Vector with a robot's camera: choosing frames, keys, and the live view."""
 
 import logging
 import time
@@ -15,7 +15,7 @@ from vector_tl.capture.live import Live, Status
 from vector_tl.capture.recorder import Recorder
 from vector_tl.capture.sessions import describe, read_all
 from vector_tl.capture.settings import CaptureSettings
-from vector_tl.capture.simulated import Picture, clear_boxes
+from vector_tl.capture.simulated import Image, clear_boxes
 from vector_tl.capture.studio import whereabouts
 from vector_tl.data import dataset
 from vector_tl.data.coverage import Coverage
@@ -23,7 +23,7 @@ from vector_tl.robot.base import Frame, NoFreshFrame, Robot
 
 log = logging.getLogger(__name__)
 SILENT_S = 10.0  # so long a robot's camera may send nothing
-GRID_WH = (8, 4)  # of the map of places in the picture
+GRID_WH = (8, 4)  # of the map of places in the image
 Look = Callable[[Frame, np.ndarray], dict]
 
 
@@ -93,10 +93,8 @@ class Watch:
         self.said = ""
         self.look, self.looks_by = self._looker(detector)
         for shot in self.recorder.shots:  # of a session that goes on
-            picture = dataset.read_picture(
-                dataset.image_path(settings.data, self.recorder.session, shot["name"])
-            )
-            self.chooser.keep(shot["name"], cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY))
+            image = dataset.read_image(dataset.image_path(settings.data, self.recorder.session, shot["name"]))
+            self.chooser.keep(shot["name"], cv2.cvtColor(image, cv2.COLOR_RGB2GRAY))
 
     def run(self) -> dict:
         settings, recorder = self.settings, self.recorder
@@ -141,15 +139,15 @@ class Watch:
 
     def _see(self, frame: Frame) -> None:
         """Judge a frame, do what the keys say, and show it all."""
-        picture = dataset.decode(frame.jpeg)
-        if picture is None:
+        image = dataset.decode(frame.jpeg)
+        if image is None:
             self._show(frame, None, "not readable")
             return
-        grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+        grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
         head_rad = round(
             float(self.robot.state().head_angle_rad), 4
-        )  # where the horizon is: what is put before such a picture later stands on its ground
-        shot = describe(frame, picture) | {"head_rad": head_rad} | self.look(frame, picture)
+        )  # where the horizon is: what is put before such an image later stands on its ground
+        shot = describe(frame, image) | {"head_rad": head_rad} | self.look(frame, image)
         for action in self.live.pressed():
             self._obey(action)
         word = self._unfit(shot) or ("paused" if self.paused else self.chooser.objection(grey, shot))
@@ -234,33 +232,33 @@ class Watch:
         self.robot_tells = truth is not None
         if truth is not None:
 
-            def by_truth(frame: Frame, picture: np.ndarray) -> dict:
+            def by_truth(frame: Frame, image: np.ndarray) -> dict:
                 told = truth.truth(frame.image_id, self.robot.serial)
                 boxes = clear_boxes(told["boxes"])
                 if boxes is None:
                     return {"xyxy": None}
-                return whereabouts(Picture(frame, boxes, tuple(told["size_wh"]), told)) | {
+                return whereabouts(Image(frame, boxes, tuple(told["size_wh"]), told)) | {
                     "xyxy_by": "simulator"
                 }
 
             return by_truth, "simulator"
         if detector is not None:
 
-            def by_model(frame: Frame, picture: np.ndarray) -> dict:
-                boxes = detector(picture).boxes_xyxy
+            def by_model(frame: Frame, image: np.ndarray) -> dict:
+                boxes = detector(image).boxes_xyxy
                 return {
                     "xyxy": [[round(float(v), 1) for v in box] for box in boxes],
                     "xyxy_by": detector.name,
                 }
 
             return by_model, detector.name
-        return lambda frame, picture: {
+        return lambda frame, image: {
             "xyxy": [] if self.settings.negatives else None
         }, "you" if self.settings.negatives else ""
 
 
 def _cells(shot: dict) -> list[tuple[int, int]]:
-    """In which cell of the map each box of a picture has its middle."""
+    """In which cell of the map each box of an image has its middle."""
     (width, height), boxes = shot["size_wh"], shot["xyxy"] or []
     columns, rows = GRID_WH
     return [

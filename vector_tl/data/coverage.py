@@ -1,4 +1,4 @@
-"""What a data set shows already and what it lacks: distance, place in the picture, heading, brightness, how many Vectors."""
+"""What a dataset shows already and what it lacks: distance, place in the image, heading, brightness, how many Vectors."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -6,7 +6,7 @@ from itertools import zip_longest
 
 from rich.table import Table
 
-EDGE_PX = 1.5  # a box that comes so near to the picture's edge is cut by it
+EDGE_PX = 1.5  # a box that comes so near to the image's edge is cut by it
 FOCAL_PX, TALL_MM = 353.0, 67.5  # of Vector's camera, and of a Vector: to tell a distance from a box
 BINS = {  # of each kind the bins in the order in which they are shown, with the words of a hint
     "distance": {
@@ -19,7 +19,7 @@ BINS = {  # of each kind the bins in the order in which they are shown, with the
         "left": "on the left",
         "middle": "in the middle",
         "right": "on the right",
-        "cut": "cut by the picture's edge",
+        "cut": "cut by the image's edge",
     },
     "heading": {
         "front": "from the front",
@@ -38,11 +38,11 @@ SHARES = {
     "place": {"cut": 0.1},
 }  # where fair is not the same for all bins
 HINTS, HINT_ORDER = 4, ("heading", "distance", "brightness", "vectors", "place")
-HINT_FROM = 8  # pictures; before that everything is missing
+HINT_FROM = 8  # images; before that everything is missing
 
 
 def bins_of(shot: dict) -> dict[str, str]:
-    """The bin of each kind that a picture falls into; `unknown` where nothing tells.
+    """The bin of each kind that an image falls into; `unknown` where nothing tells.
 
     Args:
         shot: as in a session's file: "xyxy" (boxes in pixels, None when nobody has looked), "size_wh", "brightness" (mean grey), and where
@@ -64,7 +64,7 @@ def bins_of(shot: dict) -> dict[str, str]:
 
 
 def place_of(xyxy: list[float], size_wh: tuple[int, int]) -> str:
-    """In which third of the picture a box has its middle, or `cut` when it touches the left, right or upper edge."""
+    """In which third of the image a box has its middle, or `cut` when it touches the left, right or upper edge."""
     if xyxy[0] < EDGE_PX or xyxy[2] > size_wh[0] - EDGE_PX or xyxy[1] < EDGE_PX:
         return "cut"
     return ("left", "middle", "right")[min(int(1.5 * (xyxy[0] + xyxy[2]) / size_wh[0]), 2)]
@@ -89,7 +89,7 @@ def _step(value: float, limits: tuple[float, ...], kind: str) -> str:
 
 
 class Coverage:
-    """Counts pictures by bin."""
+    """Counts images by bin."""
 
     def __init__(self, shots: Iterable[dict] = ()):
         self.total = 0
@@ -98,7 +98,7 @@ class Coverage:
             self.add(shot)
 
     def add(self, shot: dict, times: int = 1) -> None:
-        """Count a picture; `times` -1 takes it back."""
+        """Count an image; `times` -1 takes it back."""
         self.total += times
         for kind, name in bins_of(shot).items():
             self.counts[kind][name] += times
@@ -121,11 +121,11 @@ class Coverage:
         return sum(self.counts[kind][name] for name in BINS[kind])
 
     def lacks(self, shot: dict) -> bool:
-        """Whether a picture would fill what is missing."""
+        """Whether an image would fill what is missing."""
         return any(name in self.lacking(kind) for kind, name in bins_of(shot).items())
 
     def plenty(self, shot: dict) -> bool:
-        """Whether there are more than twice a fair share of pictures like it, in distance and in place."""
+        """Whether there are more than twice a fair share of images like it, in distance and in place."""
         like = [
             (kind, name)
             for kind, name in bins_of(shot).items()

@@ -1,6 +1,6 @@
-"""The data set on disk: pictures and YOLO labels in sessions, which never get divided between train, val and test.
+"""The dataset on disk: images and YOLO labels in sessions, which never get divided between train, val and test.
 
-images/<session>/<name>.jpg     pictures; any size, the format is told by content
+images/<session>/<name>.jpg     images; any size, the format is told by content
 labels/<session>/<name>.txt     a line `class cx cy w h` (0..1) for each box; empty: looked at, no Vector; no file: not labelled
 splits.json                     session -> train | val | test; without it every session is test
 sessions/<session>.json         where a session comes from (optional for reading)
@@ -30,30 +30,30 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Item:
-    """A picture of the data set; `boxes_norm` (N, 4) is xyxy in 0..1 of the picture, None when nobody has labelled it yet."""
+    """An image of the dataset; `boxes_norm` (N, 4) is xyxy in 0..1 of the image, None when nobody has labelled it yet."""
 
     session: str
     name: str
     image_path: Path
     boxes_norm: np.ndarray | None
 
-    def picture(self) -> np.ndarray:
-        """The picture (H, W, 3), RGB.
+    def image(self) -> np.ndarray:
+        """The image (H, W, 3), RGB.
 
         Raises:
-            UserError: the file cannot be read as a picture.
+            UserError: the file cannot be read as an image.
         """
-        return read_picture(self.image_path)
+        return read_image(self.image_path)
 
     def boxes_xyxy(self, size_wh: tuple[int, int]) -> np.ndarray:
-        """Boxes (N, 4) in pixels of a picture of `size_wh`, float32."""
+        """Boxes (N, 4) in pixels of an image of `size_wh`, float32."""
         boxes = np.zeros((0, 4)) if self.boxes_norm is None else self.boxes_norm
         return (boxes * np.array([*size_wh, *size_wh])).astype(np.float32)
 
 
 @dataclass(frozen=True)
-class DataSet:
-    """The labelled pictures of one split, and how many of its pictures nobody has labelled."""
+class Dataset:
+    """The labelled images of one split, and how many of its images nobody has labelled."""
 
     folder: Path
     split: str
@@ -65,22 +65,22 @@ class DataSet:
         return len(self.items)
 
 
-def load_dataset(folder: Path, split: str = DEFAULT_SPLIT) -> DataSet:
-    """The labelled pictures of `split`, in the order of sessions and names; pictures themselves are read later.
+def load_dataset(folder: Path, split: str = DEFAULT_SPLIT) -> Dataset:
+    """The labelled images of `split`, in the order of sessions and names; images themselves are read later.
 
     Args:
         split: train, val, test or all.
 
     Raises:
         UsageError: an unknown split.
-        UserError: no pictures or no labels there, or a broken label or splits file.
+        UserError: no images or no labels there, or a broken label or splits file.
     """
     folder = Path(folder)
     if split not in (*SPLITS, "all"):
         raise UsageError(f"There is no split {split!r}; choose train, val, test or all.")
-    pictures = list_pictures(folder)
+    images = list_images(folder)
     splits = read_splits(folder)
-    sessions = {session for session, _ in pictures}
+    sessions = {session for session, _ in images}
     if splits and (new := sessions - set(splits)):
         log.warning(
             "%d sessions are not in %s and count as %s, %s among them.",
@@ -90,7 +90,7 @@ def load_dataset(folder: Path, split: str = DEFAULT_SPLIT) -> DataSet:
             min(new),
         )
     chosen = {
-        key: path for key, path in pictures.items() if split in ("all", splits.get(key[0], DEFAULT_SPLIT))
+        key: path for key, path in images.items() if split in ("all", splits.get(key[0], DEFAULT_SPLIT))
     }
     if not chosen:
         there = sorted({splits.get(s, DEFAULT_SPLIT) for s in sessions})
@@ -104,21 +104,21 @@ def load_dataset(folder: Path, split: str = DEFAULT_SPLIT) -> DataSet:
     labelled = [item for item in items if item.boxes_norm is not None]
     if not labelled:
         raise UserError(
-            f"None of the {len(items)} pictures in split {split} of {folder} is labelled; label them with vector-tl label review --data {folder}."
+            f"None of the {len(items)} images in split {split} of {folder} is labelled; label them with vector-tl label review --data {folder}."
         )
     if unlabelled := len(items) - len(labelled):
         log.warning(
-            "%d of %d pictures in split %s of %s are not labelled and are left out.",
+            "%d of %d images in split %s of %s are not labelled and are left out.",
             unlabelled,
             len(items),
             split,
             folder,
         )
-    return DataSet(folder, split, labelled, unlabelled, digest(folder))
+    return Dataset(folder, split, labelled, unlabelled, digest(folder))
 
 
-def list_pictures(folder: Path) -> dict[tuple[str, str], Path]:
-    """All pictures of a data set, (session, name) -> path, sorted.
+def list_images(folder: Path) -> dict[tuple[str, str], Path]:
+    """All images of a dataset, (session, name) -> path, sorted.
 
     Raises:
         UserError: there are none, or two files share a name (and so a label).
@@ -126,29 +126,29 @@ def list_pictures(folder: Path) -> dict[tuple[str, str], Path]:
     images = Path(folder) / "images"
     if not images.is_dir():
         raise UserError(
-            f"{folder} is not a data set: it has no folder images/; make one with vector-tl capture --data {folder}."
+            f"{folder} is not a dataset: it has no folder images/; make one with vector-tl capture --data {folder}."
         )
     found: dict[tuple[str, str], Path] = {}
-    for path in sorted(p for p in images.glob("*/*") if is_picture_file(p)):
+    for path in sorted(p for p in images.glob("*/*") if is_image_file(p)):
         key = (path.parent.name, path.stem)
         if key in found:
             raise UserError(f"{found[key]} and {path} would share one label file; rename one of them.")
         found[key] = path
-    if stray := sum(is_picture_file(p) for p in images.iterdir()):
+    if stray := sum(is_image_file(p) for p in images.iterdir()):
         log.warning(
-            "%d pictures lie directly in %s and are left out; move them into a folder for their session.",
+            "%d images lie directly in %s and are left out; move them into a folder for their session.",
             stray,
             images,
         )
     if not found:
         raise UserError(
-            f"There are no pictures in {images}/<session>/; take some with vector-tl capture --data {folder}."
+            f"There are no images in {images}/<session>/; take some with vector-tl capture --data {folder}."
         )
     return found
 
 
-def is_picture_file(path: Path) -> bool:
-    """Whether a file is meant as a picture: by its content or at least by its suffix; hidden files are not."""
+def is_image_file(path: Path) -> bool:
+    """Whether a file is meant as an image: by its content or at least by its suffix; hidden files are not."""
     if path.name.startswith(".") or not path.is_file():
         return False
     if path.suffix.lower() in SUFFIXES:
@@ -159,42 +159,42 @@ def is_picture_file(path: Path) -> bool:
 
 
 def decode(data: bytes) -> np.ndarray | None:
-    """An encoded picture of any format to (H, W, 3) uint8 RGB; None when it cannot be read."""
+    """An encoded image of any format to (H, W, 3) uint8 RGB; None when it cannot be read."""
     try:
-        picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     except cv2.error:  # empty, or larger than OpenCV takes
         return None
-    return None if picture is None else cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
+    return None if image is None else cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
-def read_picture(path: Path) -> np.ndarray:
-    """The picture in a file, (H, W, 3) uint8 RGB.
+def read_image(path: Path) -> np.ndarray:
+    """The image in a file, (H, W, 3) uint8 RGB.
 
     Raises:
-        UserError: missing or not readable as a picture.
+        UserError: missing or not readable as an image.
     """
     try:
-        picture = decode(Path(path).read_bytes())
+        image = decode(Path(path).read_bytes())
     except OSError as error:
-        raise UserError(f"Cannot read the picture {path}: {error.strerror}.") from error
-    if picture is None:
-        raise UserError(f"{path} is not a readable picture; take it again or delete it.")
-    return picture
+        raise UserError(f"Cannot read the image {path}: {error.strerror}.") from error
+    if image is None:
+        raise UserError(f"{path} is not a readable image; take it again or delete it.")
+    return image
 
 
 def image_path(folder: Path, session: str, name: str, suffix: str = ".jpg") -> Path:
-    """Where a picture lies."""
+    """Where an image lies."""
     return Path(folder) / "images" / _plain(session) / (_plain(name) + suffix)
 
 
 def label_path(folder: Path, session: str, name: str) -> Path:
-    """Where a picture's label lies."""
+    """Where an image's label lies."""
     return Path(folder) / "labels" / _plain(session) / (_plain(name) + ".txt")
 
 
 def _plain(name: str) -> str:
     if not name or name.startswith(".") or "/" in name or "\\" in name:
-        raise UserError(f"{name!r} cannot name a session or picture; use letters, digits, - and _.")
+        raise UserError(f"{name!r} cannot name a session or image; use letters, digits, - and _.")
     return name
 
 
@@ -217,28 +217,28 @@ def write_item(
     folder: Path,
     session: str,
     name: str,
-    picture: bytes,
+    image: bytes,
     boxes_xyxy: np.ndarray | None,
     size_wh: tuple[int, int],
     suffix: str = ".jpg",
 ) -> Path:
-    """Add an encoded picture and its label; the picture comes first, so a crash leaves it unlabelled rather than wrongly labelled.
+    """Add an encoded image and its label; the image comes first, so a crash leaves it unlabelled rather than wrongly labelled.
 
     Args:
         boxes_xyxy: (N, 4) in pixels, (0, 4) for looked at and no Vector; None writes no label.
-        size_wh: of the picture.
+        size_wh: of the image.
 
     Raises:
-        UserError: picture or label is there already, or cannot be written.
+        UserError: image or label is there already, or cannot be written.
     """
-    image, label = image_path(folder, session, name, suffix), label_path(folder, session, name)
-    for path in (image, label):
-        if path.exists():
-            raise UserError(f"{path} exists already and is kept; choose another session.")
-    write_atomic(image, picture)
+    path, label = image_path(folder, session, name, suffix), label_path(folder, session, name)
+    for taken in (path, label):
+        if taken.exists():
+            raise UserError(f"{taken} exists already and is kept; choose another session.")
+    write_atomic(path, image)
     if boxes_xyxy is not None:
         write_atomic(label, format_label(boxes_xyxy, size_wh))
-    return image
+    return path
 
 
 def write_label(
@@ -249,10 +249,10 @@ def write_label(
     size_wh: tuple[int, int],
     overwrite: bool = False,
 ) -> Path:
-    """Write the label of a picture that is there; an existing one is replaced only with `overwrite`."""
+    """Write the label of an image that is there; an existing one is replaced only with `overwrite`."""
     path = label_path(folder, session, name)
     if path.exists() and not overwrite:
-        raise UserError(f"{path} exists already and is kept; delete it to label the picture anew.")
+        raise UserError(f"{path} exists already and is kept; delete it to label the image anew.")
     write_atomic(path, format_label(boxes_xyxy, size_wh))
     return path
 
@@ -327,7 +327,7 @@ def write_data_yaml(folder: Path) -> None:
 
 
 def digest(folder: Path) -> str:
-    """SHA-256 over all labels and splits, the same wherever the folder lies and whatever its line ends; pictures do not count."""
+    """SHA-256 over all labels and splits, the same wherever the folder lies and whatever its line ends; images do not count."""
     folder, total = Path(folder), hashlib.sha256()
     for path in sorted((folder / "labels").glob("*/*.txt")):
         data = path.read_bytes().replace(b"\r\n", b"\n")

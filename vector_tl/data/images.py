@@ -1,4 +1,4 @@
-"""A closer look at picture files: their true size before decoding, whether they are whole, and whether two show the same."""
+"""A closer look at image files: their true size before decoding, whether they are whole, and whether two show the same."""
 
 import io
 import warnings
@@ -9,36 +9,36 @@ from PIL import Image, UnidentifiedImageError
 
 from vector_tl.errors import UserError
 
-MOST_PIXELS = 64_000_000  # no camera of a robot or a telephone gives more; decoding would ask for gigabytes
+MAX_PIXELS = 64_000_000  # no camera of a robot or a telephone gives more; decoding would ask for gigabytes
 
 
-def picture_size(data: bytes, where: str) -> tuple[int, int]:
-    """(width, height) of an encoded picture, by its header, after all of it was decoded without complaint.
+def image_size(data: bytes, where: str) -> tuple[int, int]:
+    """(width, height) of an encoded image, by its header, after all of it was decoded without complaint.
 
     Raises:
-        UserError: no picture, too large, or broken off.
+        UserError: no image, too large, or broken off.
     """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(data)) as picture:
-                if picture.width * picture.height > MOST_PIXELS:
+            with Image.open(io.BytesIO(data)) as image:
+                if image.width * image.height > MAX_PIXELS:
                     raise UserError(
-                        f"{where} says that it is {picture.width} x {picture.height} pixels large, more than is taken; make it smaller."
+                        f"{where} says that it is {image.width} x {image.height} pixels large, more than is taken; make it smaller."
                     )
-                picture.load()
-                return picture.width, picture.height
+                image.load()
+                return image.width, image.height
     except UnidentifiedImageError as error:
-        raise UserError(f"{where} is not a picture.") from error
+        raise UserError(f"{where} is not an image.") from error
     except Image.DecompressionBombError as error:
         raise UserError(f"{where} says that it is larger than is taken; make it smaller.") from error
     except (OSError, SyntaxError, ValueError, EOFError) as error:
         raise UserError(f"{where} is broken ({error}); take it again.") from error
 
 
-def perceptual_hash(picture: np.ndarray) -> np.uint64:
+def perceptual_hash(image: np.ndarray) -> np.uint64:
     """64 bits that stay the same for the same view: whether each of 8 x 8 places is darker than its right neighbour (dHash, N. Krawetz 2013)."""
-    gray = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) if picture.ndim == 3 else picture
+    gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) if image.ndim == 3 else image
     small = cv2.resize(gray, (9, 8), interpolation=cv2.INTER_AREA).astype(int)
     return np.packbits((small[:, 1:] > small[:, :-1]).ravel()).view(np.uint64)[0]
 

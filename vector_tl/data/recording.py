@@ -92,7 +92,7 @@ class RecordingWriter:
         if not self._calibrated:
             self._calibrated = True
             self._add(CALIBRATION, frame.received_s, _calibration(self._intrinsics))
-        picture = {
+        image = {
             "frame_id": "camera",
             "format": "jpeg",
             "image_id": frame.image_id,
@@ -101,7 +101,7 @@ class RecordingWriter:
         self._add(
             CAMERA,
             frame.received_s,
-            picture | {"data": base64.b64encode(frame.jpeg).decode("ascii")},
+            image | {"data": base64.b64encode(frame.jpeg).decode("ascii")},
             sequence=frame.image_id,
         )
 
@@ -333,7 +333,7 @@ class Recording:
                 yield message
 
     def times_s(self) -> list[float]:
-        """When each frame was received, without decoding the pictures."""
+        """When each frame was received, without decoding the images."""
         return [t_s for _, t_s, _ in self.messages(only=CAMERA)]
 
 

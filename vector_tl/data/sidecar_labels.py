@@ -1,4 +1,4 @@
-"""What is really in a picture, where somebody has said so: YOLO labels of a data set, or in a folder beside a video or recording.
+"""What is really in an image, where somebody has said so: YOLO labels of a dataset, or in a folder beside a video or recording.
 
 DATA/images/<session>/<name>.jpg    DATA/labels/<session>/<name>.txt
 run.mcap, clip.mp4                  run.labels/000012.txt, clip.labels/000012.txt     of the frame with that index, counted from 0
@@ -11,8 +11,8 @@ import numpy as np
 from vector_tl.data.dataset import read_labels
 
 
-def label_of_picture(path: Path) -> np.ndarray | None:
-    """Boxes (N, 4) in 0..1 of a data set's picture; None when it has no label.
+def label_of_image(path: Path) -> np.ndarray | None:
+    """Boxes (N, 4) in 0..1 of a dataset's image; None when it has no label.
 
     Raises:
         UserError: a broken line in the label file.
@@ -35,9 +35,9 @@ def label_of_frame(folder: Path, index: int) -> np.ndarray | None:
     return read_labels(folder / f"{index:06d}.txt")
 
 
-def boxes_in_pixels(boxes_norm: np.ndarray | None, picture_rgb: np.ndarray) -> np.ndarray | None:
-    """The same in pixels of the picture (H, W, 3), float32."""
+def boxes_in_pixels(boxes_norm: np.ndarray | None, image_rgb: np.ndarray) -> np.ndarray | None:
+    """The same in pixels of the image (H, W, 3), float32."""
     if boxes_norm is None:
         return None
-    height, width = picture_rgb.shape[:2]
+    height, width = image_rgb.shape[:2]
     return (boxes_norm.reshape(-1, 4) * np.array([width, height, width, height])).astype(np.float32)

@@ -1,4 +1,4 @@
-"""A label file's text: YOLO lines `class cx cy w h`, all but the class in 0..1 of the picture."""
+"""A label file's text: YOLO lines `class cx cy w h`, all but the class in 0..1 of the image."""
 
 import math
 from pathlib import Path
@@ -8,11 +8,11 @@ import numpy as np
 from vector_tl.errors import UserError
 
 CLASS_NAMES = ("vector",)
-EDGE = 1e-3  # how far rounding may carry a box over the picture's edge
+EDGE = 1e-3  # how far rounding may carry a box over the image's edge
 
 
 def parse_label(data: bytes | str, path: Path) -> np.ndarray:
-    """Boxes (N, 4), xyxy in 0..1, clipped to the picture, float64.
+    """Boxes (N, 4), xyxy in 0..1, clipped to the image, float64.
 
     Args:
         data: the file's content.
@@ -24,7 +24,7 @@ def parse_label(data: bytes | str, path: Path) -> np.ndarray:
     try:
         text = data.decode("utf-8-sig") if isinstance(data, bytes) else data
     except UnicodeDecodeError as error:
-        raise UserError(f"{path} is not a text file; label the picture again.") from error
+        raise UserError(f"{path} is not a text file; label the image again.") from error
     boxes = [
         _parse_line(line, f"{path}, line {number}")
         for number, line in enumerate(text.splitlines(), 1)
@@ -50,18 +50,18 @@ def _parse_line(line: str, where: str) -> tuple[float, float, float, float]:
         raise UserError(f"{where}: class {index} is unknown; the only class is 0, {CLASS_NAMES[0]}.")
     if not all(math.isfinite(v) and 0 <= v <= 1 + EDGE for v in (cx, cy, w, h)) or w <= 0 or h <= 0:
         raise UserError(
-            f"{where}: {shown!r} is no box in shares of the picture, 0 to 1; correct the line or delete the file."
+            f"{where}: {shown!r} is no box in shares of the image, 0 to 1; correct the line or delete the file."
         )
     x1, y1, x2, y2 = max(cx - w / 2, 0.0), max(cy - h / 2, 0.0), min(cx + w / 2, 1.0), min(cy + h / 2, 1.0)
     if x1 >= x2 or y1 >= y2:
         raise UserError(
-            f"{where}: {shown!r} is a box outside the picture; correct the line or delete the file."
+            f"{where}: {shown!r} is a box outside the image; correct the line or delete the file."
         )
     return x1, y1, x2, y2
 
 
 def format_label(boxes_xyxy: np.ndarray, size_wh: tuple[int, int]) -> str:
-    """The label file's text for boxes (N, 4) in pixels of a picture of `size_wh`; they are clipped, and empty ones left out."""
+    """The label file's text for boxes (N, 4) in pixels of an image of `size_wh`; they are clipped, and empty ones left out."""
     lines = []
     size = np.array([*size_wh, *size_wh], np.float64)
     for x1, y1, x2, y2 in np.clip(np.asarray(boxes_xyxy, np.float64).reshape(-1, 4) / size, 0, 1):

@@ -1,4 +1,4 @@
-"""The whole way from a picture to its boxes as one CUDA graph: one call of the driver instead of several hundred launches.
+"""The whole way from an image to its boxes as one CUDA graph: one call of the driver instead of several hundred launches.
 
 A graph needs shapes that do not depend on what is seen, so the best boxes are chosen without leaving anything out: what is dropped is marked.
 The host lets all of them vote on the few that are shown.
@@ -17,20 +17,20 @@ from torchvision.ops import box_iou
 from vector_tl.nets.ssd import BEST_SCORES, MAX_BOXES, NESTED_SHARE, NMS_IOU, VectorSSD, share_inside, vote
 
 ROBOT_HW = (360, 640)
-"""What a robot's camera sends is uploaded as it is and resized on the device; other pictures are resized before."""
+"""What a robot's camera sends is uploaded as it is and resized on the device; other images are resized before."""
 BATCHES = (1, 8)
-"""Graphs are made for so many pictures at a time; a smaller batch is filled up."""
+"""Graphs are made for so many images at a time; a smaller batch is filled up."""
 ROUNDS = 24
 """Longest chain of boxes, each of which drops the next, that the graph follows; where that is not enough, it says so."""
 TOLERANCE = 0.02
-"""What half precision may change in a score or, as a share of the picture's side, in a box's corner."""
+"""What half precision may change in a score or, as a share of the image's side, in a box's corner."""
 
 
-class PictureToBoxes(nn.Module):
-    """Pictures (B, H, W, 3) uint8 RGB of any size to their best boxes; no shape depends on their content.
+class ImageToBoxes(nn.Module):
+    """Images (B, H, W, 3) uint8 RGB of any size to their best boxes; no shape depends on their content.
 
     `forward` gives (B, K, 6), best first: x0, y0, x1, y1 in 0..1, score, and 1 for a box to show, 0 for one that is dropped,
-    -1 for all boxes of a picture with a chain longer than `ROUNDS`.
+    -1 for all boxes of an image with a chain longer than `ROUNDS`.
     """
 
     def __init__(self, network: VectorSSD, dtype: torch.dtype = torch.float32):
@@ -39,8 +39,8 @@ class PictureToBoxes(nn.Module):
         for parameter in network.parameters():  # not .half(): anchors stay in single precision
             parameter.data = parameter.data.to(dtype)
 
-    def forward(self, pictures: Tensor, threshold: Tensor) -> Tensor:
-        pixels = pictures.permute(0, 3, 1, 2).to(self.dtype)  # channels last in memory
+    def forward(self, images: Tensor, threshold: Tensor) -> Tensor:
+        pixels = images.permute(0, 3, 1, 2).to(self.dtype)  # channels last in memory
         width, height = self.network.size_wh
         if pixels.shape[2:] != (height, width):
             pixels = F.interpolate(pixels, (height, width), mode="bilinear", align_corners=False)
@@ -82,35 +82,33 @@ class CudaGraphEngine:
         self.name = f"cuda graph ({torch.cuda.get_device_name(device)}, half precision)"
         self._device, self._size_wh, self._select = device, network.size_wh, network.select
         half = copy.deepcopy(network).to(device, memory_format=torch.channels_last)
-        self._steps = PictureToBoxes(half, torch.float16).eval()
+        self._steps = ImageToBoxes(half, torch.float16).eval()
         self._threshold = torch.zeros((), device=device)
         self._graphs: dict[tuple[int, int, int], _Replayed] = {}
         self._compare(network.to(device, memory_format=torch.channels_last))
 
-    def __call__(
-        self, pictures: Sequence[np.ndarray], threshold: float
-    ) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Boxes (n, 4) in 0..1 of each picture and their scores (n,), best first."""
+    def __call__(self, images: Sequence[np.ndarray], threshold: float) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Boxes (n, 4) in 0..1 of each image and their scores (n,), best first."""
         answers = []
-        same = all(picture.shape[:2] == ROBOT_HW for picture in pictures)
+        same = all(image.shape[:2] == ROBOT_HW for image in images)
         ready = (
-            pictures
+            images
             if same
-            else [cv2.resize(picture, self._size_wh, interpolation=cv2.INTER_LINEAR) for picture in pictures]
+            else [cv2.resize(image, self._size_wh, interpolation=cv2.INTER_LINEAR) for image in images]
         )
-        most = BATCHES[0] if len(pictures) <= BATCHES[0] else BATCHES[-1]
+        most = BATCHES[0] if len(images) <= BATCHES[0] else BATCHES[-1]
         for at in range(0, len(ready), most):
             some = ready[at : at + most]
             answers += list(self._run(some, most, threshold)[: len(some)])
         return [self._shown(answer, threshold) for answer in answers]
 
     @torch.inference_mode()
-    def _run(self, pictures: Sequence[np.ndarray], batch: int, threshold: float) -> np.ndarray:
-        shape = (batch, *pictures[0].shape[:2])
+    def _run(self, images: Sequence[np.ndarray], batch: int, threshold: float) -> np.ndarray:
+        shape = (batch, *images[0].shape[:2])
         if shape not in self._graphs:
             self._graphs[shape] = _Replayed(self._steps, shape, self._threshold)
         self._threshold.fill_(threshold)
-        return self._graphs[shape](pictures)
+        return self._graphs[shape](images)
 
     def _shown(self, answer: np.ndarray, threshold: float) -> tuple[np.ndarray, np.ndarray]:
         """From (K, 6) the boxes and scores to show."""
@@ -123,12 +121,12 @@ class CudaGraphEngine:
 
     @torch.inference_mode()
     def _compare(self, reference: VectorSSD) -> None:
-        """Against PyTorch in single precision, on a picture of soft noise: all scores, and the corners of what scores best."""
+        """Against PyTorch in single precision, on an image of soft noise: all scores, and the corners of what scores best."""
         noise = np.random.default_rng(0).integers(0, 256, (18, 32, 3), dtype=np.uint8)
-        picture = cv2.resize(noise, ROBOT_HW[::-1], interpolation=cv2.INTER_CUBIC)
-        answer = torch.from_numpy(self._run([picture], 1, 0.0)[0])
-        exact = PictureToBoxes(reference)(
-            torch.from_numpy(picture[None]).to(self._device), torch.zeros((), device=self._device)
+        image = cv2.resize(noise, ROBOT_HW[::-1], interpolation=cv2.INTER_CUBIC)
+        answer = torch.from_numpy(self._run([image], 1, 0.0)[0])
+        exact = ImageToBoxes(reference)(
+            torch.from_numpy(image[None]).to(self._device), torch.zeros((), device=self._device)
         )[0].cpu()
         near = (
             (exact[:, None, :4] - answer[None, :20, :4]).abs().amax(dim=2).amin(dim=0)
@@ -141,7 +139,7 @@ class CudaGraphEngine:
 class _Replayed:
     """One graph: pinned bytes up, the steps, pinned numbers down."""
 
-    def __init__(self, steps: PictureToBoxes, shape: tuple[int, int, int], threshold: Tensor):
+    def __init__(self, steps: ImageToBoxes, shape: tuple[int, int, int], threshold: Tensor):
         self._host = torch.empty((*shape, 3), dtype=torch.uint8).pin_memory()
         self._pixels = torch.zeros((*shape, 3), dtype=torch.uint8, device=threshold.device)
         aside = torch.cuda.Stream(threshold.device)
@@ -156,10 +154,10 @@ class _Replayed:
             self._pixels.copy_(self._host, non_blocking=True)
             self._answer.copy_(steps(self._pixels, threshold), non_blocking=True)
 
-    def __call__(self, pictures: Sequence[np.ndarray]) -> np.ndarray:
-        """(B, K, 6), as `PictureToBoxes` gives it; pictures that are missing leave the last ones in their place."""
-        for place, picture in zip(self._host.numpy(), pictures, strict=False):
-            np.copyto(place, picture)
+    def __call__(self, images: Sequence[np.ndarray]) -> np.ndarray:
+        """(B, K, 6), as `ImageToBoxes` gives it; images that are missing leave the last ones in their place."""
+        for place, image in zip(self._host.numpy(), images, strict=False):
+            np.copyto(place, image)
         self._graph.replay()
         torch.cuda.current_stream(self._pixels.device).synchronize()
         return self._answer.numpy().copy()

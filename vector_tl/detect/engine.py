@@ -1,4 +1,4 @@
-"""A detector: picture in, boxes out."""
+"""A detector: image in, boxes out."""
 
 import re
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ DEFAULT_THRESHOLD = 0.5
 
 @dataclass(frozen=True)
 class Detections:
-    """Boxes float32 (N, 4) xyxy in pixels of the picture, clipped to it, and scores float32 (N,), best first."""
+    """Boxes float32 (N, 4) xyxy in pixels of the image, clipped to it, and scores float32 (N,), best first."""
 
     boxes_xyxy: np.ndarray
     scores: np.ndarray
@@ -51,7 +51,7 @@ def pick_device(device: str = "auto") -> torch.device:
 
 
 class Detector:
-    """A network ready to look at pictures. Calls are not thread-safe; give each thread its own.
+    """A network ready to look at images. Calls are not thread-safe; give each thread its own.
 
     Attributes:
         engine: what runs the network, in words.
@@ -66,18 +66,18 @@ class Detector:
         self.engine = self._engine.name
         self(np.zeros((360, 640, 3), np.uint8))  # the first call prepares kernels: not on a robot's time
 
-    def __call__(self, picture: np.ndarray, threshold: float | None = None) -> Detections:
-        """Vectors in one picture, uint8 (H, W, 3) RGB, above `threshold` (the model's own when None)."""
-        return self.batch([picture], threshold)[0]
+    def __call__(self, image: np.ndarray, threshold: float | None = None) -> Detections:
+        """Vectors in one image, uint8 (H, W, 3) RGB, above `threshold` (the model's own when None)."""
+        return self.batch([image], threshold)[0]
 
-    def batch(self, pictures: Sequence[np.ndarray], threshold: float | None = None) -> list[Detections]:
-        """Vectors in each of several pictures, which may differ in size."""
-        if not pictures:
+    def batch(self, images: Sequence[np.ndarray], threshold: float | None = None) -> list[Detections]:
+        """Vectors in each of several images, which may differ in size."""
+        if not images:
             return []
         found = []
-        chosen = self._engine(pictures, self.threshold if threshold is None else threshold)
-        for picture, (boxes, scores) in zip(pictures, chosen, strict=True):
-            height, width = picture.shape[:2]
+        chosen = self._engine(images, self.threshold if threshold is None else threshold)
+        for image, (boxes, scores) in zip(images, chosen, strict=True):
+            height, width = image.shape[:2]
             found.append(
                 Detections(
                     (boxes * np.float32([width, height, width, height])).astype(np.float32),

@@ -27,10 +27,8 @@ class Engine(Protocol):
 
     name: str
 
-    def __call__(
-        self, pictures: Sequence[np.ndarray], threshold: float
-    ) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Of pictures of any sizes, uint8 (H, W, 3) RGB, the boxes (n, 4) xyxy in 0..1 and their scores (n,), float32, best first."""
+    def __call__(self, images: Sequence[np.ndarray], threshold: float) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Of images of any sizes, uint8 (H, W, 3) RGB, the boxes (n, 4) xyxy in 0..1 and their scores (n,), float32, best first."""
 
 
 class NetworkEngine(ABC):
@@ -40,18 +38,16 @@ class NetworkEngine(ABC):
         self._size_wh, self._select = network.size_wh, network.select
 
     @abstractmethod
-    def scores_and_boxes(self, pictures: np.ndarray) -> tuple[Tensor, Tensor]:
-        """Of pictures of the network's own size, uint8 (B, h, w, 3) RGB, scores (B, A) and boxes_xyxy (B, A, 4) in 0..1."""
+    def scores_and_boxes(self, images: np.ndarray) -> tuple[Tensor, Tensor]:
+        """Of images of the network's own size, uint8 (B, h, w, 3) RGB, scores (B, A) and boxes_xyxy (B, A, 4) in 0..1."""
 
     @torch.inference_mode()
-    def __call__(
-        self, pictures: Sequence[np.ndarray], threshold: float
-    ) -> list[tuple[np.ndarray, np.ndarray]]:
+    def __call__(self, images: Sequence[np.ndarray], threshold: float) -> list[tuple[np.ndarray, np.ndarray]]:
         size = self._size_wh
         resized = np.stack(
             [
                 p if (p.shape[1], p.shape[0]) == size else cv2.resize(p, size, interpolation=cv2.INTER_LINEAR)
-                for p in pictures
+                for p in images
             ]
         )
         return [
@@ -69,15 +65,15 @@ class TorchEngine(NetworkEngine):
         self._network, self._device = network.to(device, memory_format=torch.channels_last), device
 
     @torch.inference_mode()
-    def scores_and_boxes(self, pictures: np.ndarray) -> tuple[Tensor, Tensor]:
+    def scores_and_boxes(self, images: np.ndarray) -> tuple[Tensor, Tensor]:
         pixels = (
-            torch.from_numpy(pictures).to(self._device).permute(0, 3, 1, 2)
+            torch.from_numpy(images).to(self._device).permute(0, 3, 1, 2)
         )  # (B, 3, h, w), channels last in memory
         return self._network.scores_and_boxes(self._network.raw(pixels.float().div_(255)))
 
 
 class OpenVinoEngine(NetworkEngine):
-    """OpenVINO on the CPU in single precision, one picture at a time: batches gain nothing there.
+    """OpenVINO on the CPU in single precision, one image at a time: batches gain nothing there.
 
     Where a processor has bfloat16, OpenVINO would use it, for half the time again; scores then move by up to 0.1, so it is told not to.
     """
@@ -111,10 +107,10 @@ class OpenVinoEngine(NetworkEngine):
         }
         self._request = _openvino_core().compile_model(model, "CPU", options).create_infer_request()
 
-    def scores_and_boxes(self, pictures: np.ndarray) -> tuple[Tensor, Tensor]:
+    def scores_and_boxes(self, images: np.ndarray) -> tuple[Tensor, Tensor]:
         scores, boxes = [], []
-        for picture in pictures:
-            answer = self._request.infer([picture[None]])
+        for image in images:
+            answer = self._request.infer([image[None]])
             scores.append(torch.from_numpy(answer[0].copy()))
             boxes.append(torch.from_numpy(answer[1].copy()))
         return torch.cat(scores), torch.cat(boxes)
@@ -139,8 +135,8 @@ class _FromBytes(nn.Module):
         super().__init__()
         self.network = network
 
-    def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
-        return self.network.scores_and_boxes(self.network.raw(pictures.permute(0, 3, 1, 2).float() / 255))
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        return self.network.scores_and_boxes(self.network.raw(images.permute(0, 3, 1, 2).float() / 255))
 
 
 def make_engine(network: VectorSSD, device: torch.device, engine: str = "auto") -> Engine:

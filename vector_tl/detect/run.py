@@ -1,4 +1,4 @@
-"""`vector-tl detect`: boxes for every picture of the inputs."""
+"""`vector-tl detect`: boxes for every image of the inputs."""
 
 import logging
 from collections.abc import Iterator
@@ -13,13 +13,13 @@ log = logging.getLogger(__name__)
 
 
 def detect(settings: DetectSettings) -> Iterator[dict]:
-    """For each picture `{"source", "frame", "size_wh", "boxes"}`, or `{"source", "error"}` for one that cannot be read.
+    """For each image `{"source", "frame", "size_wh", "boxes"}`, or `{"source", "error"}` for one that cannot be read.
 
     Raises:
         UserError: no such model or input; UsageError: no input at all, or a threshold outside 0..1.
     """
     if not settings.inputs:
-        raise UsageError("Name at least one picture, folder, video or recording.")
+        raise UsageError("Name at least one image, folder, video or recording.")
     if settings.threshold is not None and not 0 <= settings.threshold <= 1:  # NaN too
         raise UsageError(f"--threshold {settings.threshold} is no score; give a number from 0 to 1.")
     sources = read_inputs(settings.inputs)
@@ -28,10 +28,10 @@ def detect(settings: DetectSettings) -> Iterator[dict]:
     waiting: list[Source] = []
 
     def flush() -> Iterator[dict]:
-        readable = [s.picture for s in waiting if s.picture is not None]
+        readable = [s.image for s in waiting if s.image is not None]
         found = iter(detector.batch(readable, settings.threshold))
         for source in waiting:
-            if source.picture is None:
+            if source.image is None:
                 yield {"source": str(source.path), "error": source.error}
                 continue
             detections = next(found)
@@ -42,7 +42,7 @@ def detect(settings: DetectSettings) -> Iterator[dict]:
             yield {
                 "source": str(source.path),
                 "frame": source.frame,
-                "size_wh": [source.picture.shape[1], source.picture.shape[0]],
+                "size_wh": [source.image.shape[1], source.image.shape[0]],
                 "boxes": boxes,
             }
         waiting.clear()

@@ -9,7 +9,7 @@ from tyro.conf import Positional, arg
 
 @dataclass(frozen=True)
 class DetectSettings:
-    """Find Vectors in pictures, folders, videos or recordings.
+    """Find Vectors in images, folders, videos or recordings.
 
     Example: vector-tl detect transfer holiday.jpg videos/ --json
     """
@@ -17,7 +17,7 @@ class DetectSettings:
     model: Positional[Annotated[str, arg(metavar="MODEL")]]
     """A model file, or a name in models/."""
     inputs: Positional[Annotated[tuple[Path, ...], arg(metavar="INPUT...")]]
-    """Pictures, folders of pictures, videos or recordings."""
+    """Images, folders of images, videos or recordings."""
     threshold: float | None = None
     """Score above which a box is told; the model's own when not given."""
     device: str = "auto"

@@ -1,6 +1,6 @@
 """`vector-tl doctor --camera`: whether what a robot says of its camera fits what is seen through it.
 
-Distances come from sizes in the picture by the focal length. With another Vector put at a known distance, the one is checked against the other.
+Distances come from sizes in the image by the focal length. With another Vector put at a known distance, the one is checked against the other.
 """
 
 import math
@@ -21,11 +21,11 @@ NOMINAL = Intrinsics()
 FOCAL_SHARE, CENTER_SHARE = (
     0.15,
     0.08,
-)  # of the nominal focal length, and of the picture's width: what one camera differs from another
+)  # of the nominal focal length, and of the image's width: what one camera differs from another
 LATE_S = 0.25
 BORDER_PX = 3.0
 CORRECT_SHARE = 0.08  # one Vector's unknown heading alone moves its height by some hundredths
-LEAST_BOXES = 5
+MIN_BOXES = 5
 STOP_MM = 150.0
 
 
@@ -48,9 +48,9 @@ def camera_checks(link, distance_mm: float | None, model: str, detector=None) ->
             clock.note(frame.received_s, frame.robot_time_ms)
             frames.append(frame)
     except UserError as error:
-        yield Check("camera pictures", False, str(error), RESTART)
+        yield Check("camera images", False, str(error), RESTART)
         return
-    yield pictures(frames, link.intrinsics)
+    yield images(frames, link.intrinsics)
     yield intrinsics(link.intrinsics)
     yield arrival(frames, clock)
     if distance_mm is not None:
@@ -61,12 +61,12 @@ def camera_checks(link, distance_mm: float | None, model: str, detector=None) ->
         yield sizes(frames, link.intrinsics, link.state(), detector, distance_mm)
 
 
-def pictures(frames: list[Frame], told: Intrinsics) -> Check:
-    """Pictures that can be read, of the size that the intrinsics are of."""
+def images(frames: list[Frame], told: Intrinsics) -> Check:
+    """Images that can be read, of the size that the intrinsics are of."""
     sizes = {_decode(frame).shape[1::-1] if _decode(frame) is not None else None for frame in frames}
     words = ", ".join(sorted("unreadable" if size is None else f"{size[0]} x {size[1]}" for size in sizes))
-    remedy = f"the focal length told is for {told.size_wh[0]} x {told.size_wh[1]}: with other pictures distances are wrong; {RESTART}"
-    return Check("camera pictures", sizes == {told.size_wh}, f"{words} pixels", remedy)
+    remedy = f"the focal length told is for {told.size_wh[0]} x {told.size_wh[1]}: with other images distances are wrong; {RESTART}"
+    return Check("camera images", sizes == {told.size_wh}, f"{words} pixels", remedy)
 
 
 def intrinsics(told: Intrinsics) -> Check:
@@ -87,26 +87,26 @@ def intrinsics(told: Intrinsics) -> Check:
 
 
 def arrival(frames: list[Frame], clock: CameraClock) -> Check:
-    """How often pictures come, and how late beside the quickest news."""
+    """How often images come, and how late beside the quickest news."""
     seconds = frames[-1].received_s - frames[0].received_s
     fps = (len(frames) - 1) / seconds if seconds > 0 else 0.0
     lags_s = [clock.lag_s(frame.received_s, frame.robot_time_ms) for frame in frames]
     p50, p95 = np.percentile(lags_s, (50, 95))
-    detail = f"{fps:.1f} pictures a second, {p50 * 1000:.0f} ms under way in the median and {p95 * 1000:.0f} ms at most but for one in twenty"
+    detail = f"{fps:.1f} images a second, {p50 * 1000:.0f} ms under way in the median and {p95 * 1000:.0f} ms at most but for one in twenty"
     return Check("camera arrival", bool(fps >= FEW_FPS and p95 <= LATE_S), detail, SHORT_OF_FRAMES)
 
 
 def sizes(frames: list[Frame], told: Intrinsics, state, detector, distance_mm: float) -> Check:
-    """The distance by the other Vector's height in the picture, against the measured one."""
+    """The distance by the other Vector's height in the image, against the measured one."""
     name, found = "camera distance", []
     for frame in frames:
-        picture = _decode(frame)
-        boxes = detector(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)).boxes_xyxy if picture is not None else []
+        image = _decode(frame)
+        boxes = detector(cv2.cvtColor(image, cv2.COLOR_BGR2RGB)).boxes_xyxy if image is not None else []
         if len(boxes):
             found.append(distance_by_height_mm(boxes[0], told, state.head_angle_rad, state.pitch_rad))
     found = [reach for reach in found if reach is not None]
-    if len(found) < min(LEAST_BOXES, len(frames)):
-        seen = f"a whole Vector was seen in {len(found)} of {len(frames)} pictures"
+    if len(found) < min(MIN_BOXES, len(frames)):
+        seen = f"a whole Vector was seen in {len(found)} of {len(frames)} images"
         remedy = "put the other Vector before it on the same table, in the middle of its view, 200 to 500 mm away, side on, in good light"
         return Check(name, False, seen, remedy)
     seen_mm = float(np.median(found))
@@ -114,7 +114,7 @@ def sizes(frames: list[Frame], told: Intrinsics, state, detector, distance_mm: f
         camera_position_mm(state.head_angle_rad, state.pitch_rad)[0] + HEIGHT_NEARER_MM
     )  # not in proportion to the size
     factor = (distance_mm - ahead_mm) / (seen_mm - ahead_mm)
-    detail = f"{seen_mm:.0f} mm by its height in {len(found)} pictures, measured {distance_mm:.0f} mm: correction factor {factor:.2f}"
+    detail = f"{seen_mm:.0f} mm by its height in {len(found)} images, measured {distance_mm:.0f} mm: correction factor {factor:.2f}"
     fits = abs(factor - 1) <= CORRECT_SHARE
     stop_mm = ahead_mm + (STOP_MM - ahead_mm) / factor
     remedy = "measure again, from front axle to front axle, lift down, head level, side on; if it stays so, its focal length is about "
@@ -125,7 +125,7 @@ def sizes(frames: list[Frame], told: Intrinsics, state, detector, distance_mm: f
 def distance_by_height_mm(
     box_xyxy, told: Intrinsics, head_angle_rad: float, pitch_rad: float = 0.0
 ) -> float | None:
-    """Origin to origin, by the height of a box alone; None when its upper or lower edge may be cut by the picture's."""
+    """Origin to origin, by the height of a box alone; None when its upper or lower edge may be cut by the image's."""
     x1, y1, x2, y2 = (float(side) for side in box_xyxy)
     if y1 <= BORDER_PX or y2 >= told.size_wh[1] - BORDER_PX:
         return None
@@ -137,7 +137,7 @@ def distance_by_height_mm(
 
 
 def _view_angles(ends_px: np.ndarray, told: Intrinsics) -> tuple[float, float]:
-    """Angles between the rays through the left and right, and the upper and lower ends of the picture."""
+    """Angles between the rays through the left and right, and the upper and lower ends of the image."""
     tangents = np.arctan(Lens().undistort(ends_px, told))  # (4, 2)
     return tangents[1, 0] - tangents[0, 0], tangents[3, 1] - tangents[2, 1]
 

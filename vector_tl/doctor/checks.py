@@ -44,7 +44,7 @@ class DoctorSettings:
     robot: str | None = None
     """Serial of a robot in sdk_config.ini, or sim."""
     camera: bool = False
-    """With --robot: check its camera, too: pictures, focal length, field of view, rate and delay. It must stand still."""
+    """With --robot: check its camera, too: images, focal length, field of view, rate and delay. It must stand still."""
     distance_mm: float | None = None
     """With --camera: another Vector stands so far before it, front axle to front axle (200 to 500 is good); tells how far off its distances are."""
     model: str = "transfer"
@@ -347,7 +347,7 @@ def put_before(link, distance_mm: float) -> None:
             link.truth.place(
                 [ours, {"vector": other["vector"], **theirs, "heading_rad": heading_rad + math.tau / 4}]
             )
-            time.sleep(1.0)  # until pictures show it
+            time.sleep(1.0)  # until images show it
             return
 
 
@@ -394,7 +394,7 @@ def certificate(section: dict) -> Check:
 
 
 def camera(link) -> Check:
-    """Pictures come, and often enough to steer by."""
+    """Images come, and often enough to steer by."""
     try:
         frame, begun_s, frames = link.next_frame(None, 5.0), time.monotonic(), 0
         size_kb = len(frame.jpeg) / 1000
@@ -406,7 +406,7 @@ def camera(link) -> Check:
     return Check(
         "camera",
         fps >= FEW_FPS,
-        f"{fps:.1f} pictures a second of {size_kb:.0f} kB",
+        f"{fps:.1f} images a second of {size_kb:.0f} kB",
         f"fewer than {FEW_FPS:g} a second: {SHORT_OF_FRAMES}",
     )
 

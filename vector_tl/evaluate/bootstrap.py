@@ -1,6 +1,6 @@
 """How far chance alone moves an AP: COCO's average precision over sessions drawn again and again, with replacement.
 
-Pictures of one session look alike, so whole sessions are drawn, not pictures (cluster bootstrap; Efron and Tibshirani, 1993, chapter 8).
+Images of one session look alike, so whole sessions are drawn, not images (cluster bootstrap; Efron and Tibshirani, 1993, chapter 8).
 """
 
 from collections.abc import Sequence
@@ -18,16 +18,16 @@ FEWEST_SESSIONS = 5  # that four of them all point one way happens by chance in 
 
 @dataclass(frozen=True)
 class Matched:
-    """All predictions of some pictures, best first: picture (M,), right at each IoU (10, M); and the true boxes of each picture (N,)."""
+    """All predictions of some images, best first: image (M,), right at each IoU (10, M); and the ground-truth boxes of each image (N,)."""
 
-    picture: np.ndarray
+    image: np.ndarray
     right: np.ndarray
     boxes: np.ndarray
 
 
 def match_all(outcomes: Sequence[Outcome]) -> Matched:
-    """Match once what every resampling then counts: as COCO does, best score first, each taking the free true box that it covers best."""
-    scores, pictures, right = [], [], []
+    """Match once what every resampling then counts: as COCO does, best score first, each taking the free ground-truth box that it covers best."""
+    scores, images, right = [], [], []
     for number, outcome in enumerate(outcomes):
         order = [
             i for i in np.argsort(-outcome.scores, kind="stable")[:MAX_BOXES] if outcome.scores[i] > AP_SCORE
@@ -42,25 +42,25 @@ def match_all(outcomes: Sequence[Outcome]) -> Matched:
                 if free[best] >= least - 1e-10:
                     taken[best] = hits[level, row] = True
         scores.append(outcome.scores[order])
-        pictures.append(np.full(len(order), number))
+        images.append(np.full(len(order), number))
         right.append(hits)
     if not outcomes:
         return Matched(np.zeros(0, int), np.zeros((len(IOUS), 0), bool), np.zeros(0, int))
     score = np.concatenate(scores)
     order = np.argsort(-score, kind="stable")
     return Matched(
-        np.concatenate(pictures)[order],
+        np.concatenate(images)[order],
         np.concatenate(right, axis=1)[:, order],
         np.array([len(o.boxes_xyxy) for o in outcomes]),
     )
 
 
 def weighted_ap(matched: Matched, weights: np.ndarray) -> tuple[float | None, float | None]:
-    """AP50 and AP50-95 where picture i counts `weights[i]` times (N,); None without any true box."""
+    """AP50 and AP50-95 where image i counts `weights[i]` times (N,); None without any ground-truth box."""
     total = float((matched.boxes * weights).sum())
     if total == 0:
         return None, None
-    weight = weights[matched.picture]
+    weight = weights[matched.image]
     hits = np.cumsum(matched.right * weight, axis=1)  # (10, M)
     shown = np.maximum(np.cumsum(weight), 1e-12)
     precision = np.maximum.accumulate((hits / shown)[:, ::-1], axis=1)[:, ::-1]
@@ -73,7 +73,7 @@ def weighted_ap(matched: Matched, weights: np.ndarray) -> tuple[float | None, fl
 
 
 def draws(sessions: Sequence[str], count: int = 1000, seed: int = 0) -> np.ndarray:
-    """How often each picture is drawn, (count, N): as many sessions as there are, with replacement."""
+    """How often each image is drawn, (count, N): as many sessions as there are, with replacement."""
     names, index = np.unique(np.asarray(sessions), return_inverse=True)
     rng = np.random.default_rng(seed)
     return np.stack(
@@ -85,7 +85,7 @@ def draws(sessions: Sequence[str], count: int = 1000, seed: int = 0) -> np.ndarr
 
 
 def showing_vectors(sessions: Sequence[str], matched: Matched) -> int:
-    """How many sessions have a true box: by those an AP is told."""
+    """How many sessions have a ground-truth box: by those an AP is told."""
     return len({session for session, boxes in zip(sessions, matched.boxes, strict=True) if boxes})
 
 

@@ -1,4 +1,4 @@
-"""`vector-tl evaluate`: a model against labelled pictures."""
+"""`vector-tl evaluate`: a model against labelled images."""
 
 import sys
 from pathlib import Path
@@ -8,7 +8,7 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
-from vector_tl.data.dataset import DataSet, load_dataset
+from vector_tl.data.dataset import Dataset, load_dataset
 from vector_tl.errors import UsageError
 from vector_tl.evaluate.metrics import AP_SCORE, Outcome, measure
 from vector_tl.evaluate.settings import EvaluateSettings
@@ -30,11 +30,11 @@ class Detector(Protocol):
     init: str
     threshold: float
 
-    def __call__(self, picture: np.ndarray, threshold: float | None = None) -> Detections: ...
+    def __call__(self, image: np.ndarray, threshold: float | None = None) -> Detections: ...
 
 
 def evaluate(settings: EvaluateSettings) -> dict:
-    """Measure a model on one split of a data set; unlabelled pictures are left out, and their number is logged.
+    """Measure a model on one split of a dataset; unlabelled images are left out, and their number is logged.
 
     Returns:
         {"model", "arch", "init", "images", "boxes", "ap50", "ap50_95", "threshold", "precision", "recall", "false_alarms_per_image",
@@ -64,8 +64,8 @@ def evaluate(settings: EvaluateSettings) -> dict:
     return figures | write_report(settings.report, figures, dataset, seen)
 
 
-def _recorded(data: Path) -> DataSet | None:
-    """The frames of a recording, all of them whatever the split; None for a data set's folder."""
+def _recorded(data: Path) -> Dataset | None:
+    """The frames of a recording, all of them whatever the split; None for a dataset's folder."""
     if not data.is_file():
         return None
     from vector_tl.evaluate.recorded import recorded_dataset
@@ -73,7 +73,7 @@ def _recorded(data: Path) -> DataSet | None:
     return recorded_dataset(data)
 
 
-def evaluate_detector(detector: Detector, dataset: DataSet, threshold: float | None = None) -> dict:
+def evaluate_detector(detector: Detector, dataset: Dataset, threshold: float | None = None) -> dict:
     """The figures of `evaluate` for a detector at hand, at its own threshold unless another is given."""
     return _figures(detector, outcomes(detector, dataset), threshold)
 
@@ -83,16 +83,16 @@ def _figures(detector: Detector, seen: list[Outcome], threshold: float | None) -
     return {"model": detector.name, "arch": detector.arch, "init": detector.init} | figures
 
 
-def outcomes(detector: Detector, dataset: DataSet) -> list[Outcome]:
-    """What the detector says on every picture, with all boxes that AP needs, beside the truth."""
+def outcomes(detector: Detector, dataset: Dataset) -> list[Outcome]:
+    """What the detector says on every image, with all boxes that AP needs, beside the truth."""
     console = Console(stderr=True)
     result = []
     for item in track(
         dataset.items, "evaluate", console=console, disable=not sys.stderr.isatty(), transient=True
     ):
-        picture = item.picture()
-        size_wh = (picture.shape[1], picture.shape[0])
-        found = detector(picture, threshold=AP_SCORE)
+        image = item.image()
+        size_wh = (image.shape[1], image.shape[0])
+        found = detector(image, threshold=AP_SCORE)
         finite = np.isfinite(found.boxes_xyxy).all(axis=1) & np.isfinite(found.scores)
         result.append(
             Outcome(size_wh, item.boxes_xyxy(size_wh), found.boxes_xyxy[finite], found.scores[finite])
@@ -107,10 +107,10 @@ def describe(figures: dict) -> str:
         return "-" if value is None else f"{value:.3f}"
 
     lines = [
-        f"{figures['model']} ({figures['arch']} from {figures['init']}) on {figures['images']} pictures with {figures['boxes']} Vectors",
+        f"{figures['model']} ({figures['arch']} from {figures['init']}) on {figures['images']} images with {figures['boxes']} Vectors",
         f"AP50 {show(figures['ap50'])}   AP50-95 {show(figures['ap50_95'])}",
         f"above score {figures['threshold']:.2f}: precision {show(figures['precision'])}   recall {show(figures['recall'])}",
-        f"false boxes per picture {show(figures['false_alarms_per_image'])}",
+        f"false positives per image {show(figures['false_alarms_per_image'])}",
     ]
     for row in figures["recall_by_height_px"]:
         until = "and more" if row["max"] is None else f"to {row['max']:g}"
@@ -119,7 +119,7 @@ def describe(figures: dict) -> str:
         )
     if "report" in figures:
         lines.append(
-            f"{figures['misses']} missed, {figures['false_boxes']} false boxes, {figures['loose_boxes']} loose ones: {figures['report']}"
+            f"{figures['misses']} missed, {figures['false_boxes']} false positives, {figures['loose_boxes']} loose ones: {figures['report']}"
         )
         lines += [f"  to capture next: {line}" for line in figures["capture_next"]]
     return "\n".join(lines)

@@ -10,14 +10,14 @@ from faster_coco_eval import COCO, COCOeval_faster
 
 MATCH_IOU = 0.5
 AP_SCORE = 0.01  # AP uses all boxes above this score
-MAX_BOXES = 100  # of a picture, as COCO counts
+MAX_BOXES = 100  # of an image, as COCO counts
 HEIGHT_EDGES_PX = (0, 24, 48, 96, 192, math.inf)
-HEIGHT_LINES = 360  # heights are those in a picture of so many lines, the robot's own
+HEIGHT_LINES = 360  # heights are those in an image of so many lines, the robot's own
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """A picture's true boxes (N, 4) and those predicted (M, 4) with scores (M,), best first; all in pixels of that picture."""
+    """An image's ground-truth boxes (N, 4) and those predicted (M, 4) with scores (M,), best first; all in pixels of that image."""
 
     size_wh: tuple[int, int]
     boxes_xyxy: np.ndarray
@@ -26,7 +26,7 @@ class Outcome:
 
 
 def average_precision(outcomes: Sequence[Outcome]) -> tuple[float | None, float | None]:
-    """COCO's AP at IoU .5 and its mean over IoU .5 to .95; None where no picture has a box."""
+    """COCO's AP at IoU .5 and its mean over IoU .5 to .95; None where no image has a box."""
     truths, predictions = [], []
     for image_id, outcome in enumerate(outcomes, 1):
         for x1, y1, x2, y2 in outcome.boxes_xyxy.astype(float).tolist():
@@ -77,12 +77,12 @@ def iou_matrix(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def match(outcome: Outcome) -> tuple[np.ndarray, np.ndarray]:
-    """Greedy matching, best score first: each prediction takes the free true box it covers best, if by IoU >= .5.
+    """Greedy matching, best score first: each prediction takes the free ground-truth box it covers best, if by IoU >= .5.
 
     A threshold only cuts the end of the list, so one matching serves every threshold.
 
     Returns:
-        For each true box the score of its match, -1 where it has none (N,); for each prediction whether it has a match (M,).
+        For each ground-truth box the score of its match, -1 where it has none (N,); for each prediction whether it has a match (M,).
     """
     iou = iou_matrix(outcome.predicted_xyxy, outcome.boxes_xyxy)  # (M, N)
     found_at, hit = np.full(len(outcome.boxes_xyxy), -1.0), np.zeros(len(outcome.scores), bool)
@@ -109,7 +109,7 @@ def measure(outcomes: Sequence[Outcome], threshold: float) -> dict:
     matches = [match(outcome) for outcome in outcomes]
     found = np.concatenate(
         [found_at > threshold for found_at, _ in matches] or [np.zeros(0, bool)]
-    )  # one for each true box
+    )  # one for each ground-truth box
     hits = np.concatenate(
         [hit[o.scores > threshold] for (_, hit), o in zip(matches, outcomes, strict=True)]
         or [np.zeros(0, bool)]

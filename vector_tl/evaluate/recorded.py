@@ -1,4 +1,4 @@
-"""A recording as a data set: its frames, with the simulator's truth that is kept in it, or labels in the folder beside it."""
+"""A recording as a dataset: its frames, with the simulator's truth that is kept in it, or labels in the folder beside it."""
 
 import logging
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vector_tl.data.dataset import DataSet, Item, decode
+from vector_tl.data.dataset import Dataset, Item, decode
 from vector_tl.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -18,19 +18,19 @@ class RecordedItem(Item):
 
     jpeg: bytes = b""
 
-    def picture(self) -> np.ndarray:
-        """The picture (H, W, 3), RGB.
+    def image(self) -> np.ndarray:
+        """The image (H, W, 3), RGB.
 
         Raises:
             UserError: the frame is damaged.
         """
-        picture = decode(self.jpeg)
-        if picture is None:
+        image = decode(self.jpeg)
+        if image is None:
             raise UserError(f"Frame {self.name} of {self.image_path} is damaged; leave it without a label.")
-        return picture
+        return image
 
 
-def recorded_dataset(path: Path) -> DataSet:
+def recorded_dataset(path: Path) -> Dataset:
     """The frames of a recording of which it is known what they show; the others are counted as unlabelled. What is damaged is told of.
 
     Raises:
@@ -63,12 +63,12 @@ def recorded_dataset(path: Path) -> DataSet:
             len(items) + unlabelled,
             path,
         )
-    return DataSet(path, "all", items, unlabelled, "")
+    return Dataset(path, "all", items, unlabelled, "")
 
 
-def _norm(boxes_xyxy: np.ndarray, picture: np.ndarray | None) -> np.ndarray | None:
-    """Boxes (N, 4) in 0..1; None for a picture that cannot be read."""
-    if picture is None:
+def _norm(boxes_xyxy: np.ndarray, image: np.ndarray | None) -> np.ndarray | None:
+    """Boxes (N, 4) in 0..1; None for an image that cannot be read."""
+    if image is None:
         return None
-    height, width = picture.shape[:2]
+    height, width = image.shape[:2]
     return boxes_xyxy / np.array([width, height, width, height], np.float64)

@@ -9,7 +9,7 @@ from tyro.conf import Positional, arg
 
 @dataclass(frozen=True)
 class EvaluateSettings:
-    """Measure a model on labelled pictures: AP, precision, recall by size, false alarms.
+    """Measure a model on labelled images: AP, precision, recall by size, false alarms.
 
     Example: vector-tl evaluate transfer --data data --split test --json
     """
@@ -17,7 +17,7 @@ class EvaluateSettings:
     model: Positional[Annotated[str, arg(metavar="MODEL")]]
     """A model file, or a name in models/."""
     data: Path = Path("data")
-    """Folder of the data set, or a recording: a simulated one holds its truth, others take labels from NAME.labels/000012.txt beside NAME.mcap."""
+    """Folder of the dataset, or a recording: a simulated one holds its truth, others take labels from NAME.labels/000012.txt beside NAME.mcap."""
     split: str = "test"
     """train, val, test or all."""
     threshold: float | None = None
@@ -25,6 +25,6 @@ class EvaluateSettings:
     device: str = "auto"
     """cpu, cuda or auto."""
     report: Path | None = None
-    """Also write a page (.html): misses, false boxes and loose boxes as pictures, by size, place, brightness and session, and what to capture next."""
+    """Also write a page (.html): misses, false positives and loose boxes as images, by size, place, brightness and session, and what to capture next."""
     overwrite: bool = False
     """Replace --report if it is there already."""

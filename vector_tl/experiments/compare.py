@@ -1,6 +1,6 @@
 """`vector-tl compare`: what COCO's weights are worth, like for like.
 
-Both arms are the same network with the same pictures, seeds, schedule and augmentation; only the first weights differ, and the learning rate, which each
+Both arms are the same network with the same images, seeds, schedule and augmentation; only the first weights differ, and the learning rate, which each
 arm gets by its own AP on the val sessions. Every training is a folder with its result; one that is finished is not run again, one that was broken off
 goes on. Several processes with the same settings share the work: each takes what no other one is at.
 """
@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from vector_tl.data.dataset import Item, digest, is_picture_file, load_dataset
+from vector_tl.data.dataset import Item, digest, is_image_file, load_dataset
 from vector_tl.detect.engine import pick_device
 from vector_tl.errors import Diverged, UsageError, UserError
 from vector_tl.evaluate.metrics import Outcome, false_alarms, measure
@@ -25,7 +25,7 @@ from vector_tl.experiments.compare_settings import CompareSettings, changed, not
 from vector_tl.files import claimed, refuse_foreign, write_atomic
 from vector_tl.nets import checkpoint, mobilenet_v1
 from vector_tl.nets.tflite import find_weights
-from vector_tl.train.batches import Pictures, keep, keep_folder, own_pictures
+from vector_tl.train.batches import Images, keep, keep_folder, own_images
 from vector_tl.train.loop import run as look_at
 from vector_tl.train.loop import train
 from vector_tl.train.settings import TrainSettings
@@ -40,7 +40,7 @@ STILL_RISING = 0.01  # a gain in AP50-95 on the val sessions, in the last quarte
 
 @dataclass(frozen=True)
 class Run:
-    """One training. `kind`: lr (to choose the rate), equal (the same for both), long (until it stops gaining), random (split by picture)."""
+    """One training. `kind`: lr (to choose the rate), equal (the same for both), long (until it stops gaining), random (split by image)."""
 
     kind: str
     arm: str
@@ -59,19 +59,19 @@ class Run:
 
 @dataclass(frozen=True)
 class Material:
-    """What is trained on and measured: the data set's pictures by split, and what else is only looked at, where it was given."""
+    """What is trained on and measured: the dataset's images by split, and what else is only looked at, where it was given."""
 
     splits: dict[str, list[Item]]
     real_items: tuple[Item, ...] = ()
-    real: Pictures | None = None
-    rooms: Pictures | None = None
+    real: Images | None = None
+    rooms: Images | None = None
 
 
 def compare(settings: CompareSettings) -> dict:
     """Run what is missing, then write results.json and index.html.
 
     Returns:
-        {"page", "runs", "answer": [two sentences], "transfer": {...}, "scratch": {...}} with the figures of both arms on all pictures.
+        {"page", "runs", "answer": [two sentences], "transfer": {...}, "scratch": {...}} with the figures of both arms on all images.
 
     Raises:
         UsageError: settings that make no sense.
@@ -107,7 +107,7 @@ def gather(settings: CompareSettings) -> Material:
     for split, items in splits.items():
         if not items:
             raise UserError(
-                f"{settings.data} has no labelled {split} pictures; divide its sessions with vector-tl label split."
+                f"{settings.data} has no labelled {split} images; divide its sessions with vector-tl label split."
             )
         if not any(len(item.boxes_norm) for item in items):
             raise UserError(
@@ -124,12 +124,12 @@ def gather(settings: CompareSettings) -> Material:
 
 
 def _check_trainings(settings: CompareSettings) -> None:
-    """Raise `UserError` for what would stop a training: no such device, no pictures in a folder, no COCO weights."""
+    """Raise `UserError` for what would stop a training: no such device, no images in a folder, no COCO weights."""
     pick_device(settings.device)
     for option, path in (("--backgrounds", settings.backgrounds), ("--negatives", settings.negatives)):
-        if path is not None and not any(is_picture_file(file) for file in path.rglob("*")):
+        if path is not None and not any(is_image_file(file) for file in path.rglob("*")):
             raise UserError(
-                f"{option} {path} holds no pictures; name a folder of photographs without a Vector."
+                f"{option} {path} holds no images; name a folder of photographs without a Vector."
             )
     runs = plan(settings, dict.fromkeys(ARMS, settings.lrs[0]))
     if settings.arch == mobilenet_v1.ARCH and not all(
@@ -138,21 +138,21 @@ def _check_trainings(settings: CompareSettings) -> None:
         find_weights(settings.coco)
 
 
-def possible_sizes(sizes: Sequence[str], pictures: int) -> tuple[str, ...]:
-    """Those amounts of pictures that there are, and none twice: more than there are would be the training on all of them again.
+def possible_sizes(sizes: Sequence[str], images: int) -> tuple[str, ...]:
+    """Those amounts of images that there are, and none twice: more than there are would be the training on all of them again.
 
     Raises:
         UsageError: there is none.
     """
     kept = tuple(
-        size for size in dict.fromkeys(sizes) if size == "all" or int(size) < pictures + ("all" not in sizes)
+        size for size in dict.fromkeys(sizes) if size == "all" or int(size) < images + ("all" not in sizes)
     )
     if not kept:
         raise UsageError(
-            f"--sizes {' '.join(sizes)}: there are {pictures} pictures to train on; name fewer, or the word all."
+            f"--sizes {' '.join(sizes)}: there are {images} images to train on; name fewer, or the word all."
         )
     if left_out := [size for size in dict.fromkeys(sizes) if size not in kept]:
-        log.warning("--sizes %s left out: there are %d pictures to train on.", " ".join(left_out), pictures)
+        log.warning("--sizes %s left out: there are %d images to train on.", " ".join(left_out), images)
     return kept
 
 
@@ -219,7 +219,7 @@ def late_loss(curve: list[dict]) -> float | None:
     late = [
         point["loss"]
         for point in curve
-        if point["pictures_seen"] > 0.75 * curve[-1]["pictures_seen"] and point["loss"] is not None
+        if point["images_seen"] > 0.75 * curve[-1]["images_seen"] and point["loss"] is not None
     ]
     return float(np.mean(late)) if late else None
 
@@ -277,9 +277,9 @@ def _trained(
     """
     size = None if run.size == "all" else min(int(run.size), len(training))
     steps = max(1, run.seen // settings.batch_size)
-    about = {"pictures": size or len(training), "steps": steps}
+    about = {"images": size or len(training), "steps": steps}
     asked = TrainSettings(
-        data=settings.data, out=folder / "model.safetensors", init=run.arm, arch=settings.arch, steps=steps, pictures=size, seed=run.seed,
+        data=settings.data, out=folder / "model.safetensors", init=run.arm, arch=settings.arch, steps=steps, images=size, seed=run.seed,
         device=settings.device, resume=True, overwrite=True, coco=settings.coco,
         backgrounds=settings.backgrounds and settings.backgrounds.resolve(),  # a training goes on only with the same paths
         negatives=settings.negatives and settings.negatives.resolve(),
@@ -317,7 +317,7 @@ def _trained(
 
 
 def _measured(network, threshold: float, folder: Path, test: list[Item], material: Material) -> dict:
-    """Figures on the test sessions, real pictures and rooms; what was found there is kept in the folder."""
+    """Figures on the test sessions, real images and rooms; what was found there is kept in the folder."""
     outcomes = look_at(network, keep(test))
     _keep_outcomes(folder / "test.npz", outcomes)
     result = {
@@ -337,15 +337,15 @@ def _measured(network, threshold: float, folder: Path, test: list[Item], materia
 
 
 def own_share(settings: CompareSettings) -> float:
-    """Share of a batch that are training pictures, not backgrounds beside them, as `Batches` fills it."""
+    """Share of a batch that are training images, not backgrounds beside them, as `Batches` fills it."""
     return (
-        own_pictures(settings.batch_size, TrainSettings.background_share if settings.backgrounds else 0.0)
+        own_images(settings.batch_size, TrainSettings.background_share if settings.backgrounds else 0.0)
         / settings.batch_size
     )
 
 
 def shuffled(splits: dict[str, list[Item]]) -> tuple[list[Item], list[Item], list[Item]]:
-    """The same pictures divided by picture, not by session, in the same numbers: what most reports of the field do."""
+    """The same images divided by image, not by session, in the same numbers: what most reports of the field do."""
     everything = [item for items in splits.values() for item in items]
     order = np.random.default_rng(685).permutation(len(everything))
     first, second = len(splits["train"]), len(splits["train"]) + len(splits["val"])
@@ -363,8 +363,8 @@ def still_rising(curve: list[dict]) -> bool:
     """Whether the last quarter of a training still brought `STILL_RISING` of AP50-95 on the val sessions; one that has hardly begun is no plateau."""
     if max((point["ap50_95"] or 0.0 for point in curve), default=0.0) < HARDLY_BEGUN:
         return True
-    until = 0.75 * curve[-1]["pictures_seen"]
-    before = [point["ap50_95"] or 0.0 for point in curve if point["pictures_seen"] <= until]
+    until = 0.75 * curve[-1]["images_seen"]
+    before = [point["ap50_95"] or 0.0 for point in curve if point["images_seen"] <= until]
     return max(point["ap50_95"] or 0.0 for point in curve) - max(before, default=0.0) >= STILL_RISING
 
 
@@ -396,7 +396,7 @@ def _curve(path: Path) -> list[dict]:
     with path.open() as file:
         return [
             {
-                "pictures_seen": int(row["pictures_seen"]),
+                "images_seen": int(row["images_seen"]),
                 **{key: float(row[key]) if row[key] else None for key in ("loss", "ap50", "ap50_95")},
             }
             for row in csv.DictReader(file)

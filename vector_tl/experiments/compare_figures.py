@@ -25,14 +25,14 @@ class Drawn:
 
 
 def summary(out: Path, results: list[dict]) -> dict:
-    """The figures of both arms on all pictures, their difference with its interval, what is needed for each level, and the answer."""
+    """The figures of both arms on all images, their difference with its interval, what is needed for each level, and the answer."""
     arms, drawn = {}, resampled(out, results)
     for arm in ARMS:
         equal = runs_of(results, "equal", arm, "all")
         if equal:
             low, high = _interval([drawn.of[folder(r)] for r in equal], drawn.sessions)
             arms[arm] = {
-                "seeds": len(equal), "pictures": equal[0]["pictures"], "seen": equal[0]["seen"],
+                "seeds": len(equal), "images": equal[0]["images"], "seen": equal[0]["seen"],
                 "ap50": mean(r["test"]["ap50"] for r in equal), "ap50_95": mean(r["test"]["ap50_95"] for r in equal), "low": low, "high": high,
                 "ap50_95_by_seed": [r["test"]["ap50_95"] for r in equal], "area_under_curve": mean(area(r["curve"]) for r in equal),
                 "lr": equal[0]["lr"], "still_rising": any(still_rising(r["curve"]) for r in equal),
@@ -56,17 +56,17 @@ def summary(out: Path, results: list[dict]) -> dict:
 
 
 def by_size(results: list[dict]) -> dict[str, list[dict]]:
-    """For each arm the figures over the amount of pictures, smallest first."""
+    """For each arm the figures over the amount of images, smallest first."""
     table = {}
     for arm in ARMS:
-        sizes = sorted({r["pictures"] for r in results if r["kind"] == "equal" and r["arm"] == arm})
+        sizes = sorted({r["images"] for r in results if r["kind"] == "equal" and r["arm"] == arm})
         some = {
-            size: [r for r in results if r["kind"] == "equal" and r["arm"] == arm and r["pictures"] == size]
+            size: [r for r in results if r["kind"] == "equal" and r["arm"] == arm and r["images"] == size]
             for size in sizes
         }
         table[arm] = [
             {
-                "pictures": size, "seeds": len(runs), "ap50": mean(r["test"]["ap50"] for r in runs), "ap50_95": mean(r["test"]["ap50_95"] for r in runs),
+                "images": size, "seeds": len(runs), "ap50": mean(r["test"]["ap50"] for r in runs), "ap50_95": mean(r["test"]["ap50_95"] for r in runs),
                 "lowest": min(r["test"]["ap50_95"] or 0 for r in runs), "highest": max(r["test"]["ap50_95"] or 0 for r in runs),
             }
             for size, runs in some.items()
@@ -75,7 +75,7 @@ def by_size(results: list[dict]) -> dict[str, list[dict]]:
 
 
 def resampled(out: Path, results: list[dict]) -> Drawn:
-    """What the trainings on all pictures find in the test sessions drawn again and again, all in the same draws.
+    """What the trainings on all images find in the test sessions drawn again and again, all in the same draws.
 
     Raises:
         UserError: what one of them found there is no longer in its folder.
@@ -136,7 +136,7 @@ def head_start(results: list[dict]) -> dict | None:
     Of scratch the longest training counts; of transfer the one of equal steps, or the longer one where the other never got there.
 
     Returns:
-        {"seeds", "ap50_95": scratch's best, "scratch_seen": pictures seen until then, "transfer_seen": until transfer reaches it, "share": of the one
+        {"seeds", "ap50_95": scratch's best, "scratch_seen": images seen until then, "transfer_seen": until transfer reaches it, "share": of the one
         in the other, "at_most": transfer was there when first measured}; means over the seeds that both have, transfer_seen and share None where one
         never reached it. None without such a seed, and where scratch has hardly begun: to be ahead of nothing is no head start.
     """
@@ -158,7 +158,7 @@ def head_start(results: list[dict]) -> dict | None:
             rows.append(
                 (
                     height,
-                    best["pictures_seen"],
+                    best["images_seen"],
                     reached(there, height, "ap50_95"),
                     at_first(there, height, "ap50_95"),
                 )
@@ -185,7 +185,7 @@ def answer(told: dict) -> list[str]:
     gap = told["difference"]
     if gap is None and not told["arms"] and any(told["by_size"].values()):
         return [
-            "Both were trained on a part of the pictures only: not enough to tell.",
+            "Both were trained on a part of the images only: not enough to tell.",
             "Add the word all to --sizes and run vector-tl compare again.",
         ]
     if gap is None:
@@ -195,7 +195,7 @@ def answer(told: dict) -> list[str]:
         ]
     digits = _digits(gap)
     both = (
-        f"after {told['arms']['coco']['seen']:,} pictures seen, AP50-95 on sessions that neither had seen is "
+        f"after {told['arms']['coco']['seen']:,} images seen, AP50-95 on sessions that neither had seen is "
         f"{gap['coco']:.{digits}f} from COCO and {gap['scratch']:.{digits}f} from scratch"
     )
     return [
@@ -226,9 +226,9 @@ def _verdict(gap: dict) -> str:
 
 
 def _second(told: dict) -> str:
-    share = _fewer_pictures(told)
+    share = _fewer_images(told)
     long = told["arms"]["scratch"].get("long") or told["arms"]["scratch"]
-    seen = f"{long['seen']:,} pictures seen"
+    seen = f"{long['seen']:,} images seen"
     if long["still_rising"]:
         return f"{share}; but scratch was still rising after {seen} ({long['ap50_95'] or 0:.2f} there), so nothing is said about where it would end."
     gap = told["difference_long"]
@@ -245,26 +245,26 @@ def _second(told: dict) -> str:
     return f"{until} {f'transfer ends {hardly}{end}' if end else 'no difference can be told'} ({figures} AP50-95)."
 
 
-def _fewer_pictures(told: dict) -> str:
-    """Whether transfer needs fewer pictures than scratch, as the beginning of a sentence."""
+def _fewer_images(told: dict) -> str:
+    """Whether transfer needs fewer images than scratch, as the beginning of a sentence."""
     arms, whole = told["arms"]["scratch"], told["by_size"]["scratch"][-1]
     if len(told["by_size"]["coco"]) < 2:
-        return "How many pictures either needs was not tried"
+        return "How many images either needs was not tried"
     if (told["difference"] or {}).get("low") is None:
-        return "How many pictures either needs cannot be told by so few test sessions"
+        return "How many images either needs cannot be told by so few test sessions"
     best = max(whole["ap50_95"] or 0.0, arms.get("long", {}).get("ap50_95") or 0.0)
     level = max(best - HARDLY, HARDLY_BEGUN)  # as good as nothing is not good
     fewer = [
         row
         for row in told["by_size"]["coco"]
-        if (row["ap50_95"] or 0.0) >= level and row["pictures"] < whole["pictures"]
+        if (row["ap50_95"] or 0.0) >= level and row["images"] < whole["images"]
     ]
     if fewer:
         about = "about " * (abs(fewer[0]["ap50_95"] - best) < HARDLY)
-        return f"With {fewer[0]['pictures']} pictures transfer already does {about}as well as scratch with {whole['pictures']}"
+        return f"With {fewer[0]['images']} images transfer already does {about}as well as scratch with {whole['images']}"
     if best < HARDLY_BEGUN:
-        return f"With {whole['pictures']} pictures scratch has hardly begun, and so has transfer with any smaller amount that was tried"
-    return f"No smaller amount of pictures that was tried brings transfer to what scratch reaches with {whole['pictures']}"
+        return f"With {whole['images']} images scratch has hardly begun, and so has transfer with any smaller amount that was tried"
+    return f"No smaller amount of images that was tried brings transfer to what scratch reaches with {whole['images']}"
 
 
 def _hardly(gap: dict) -> bool:
@@ -290,22 +290,22 @@ def signed(value: float, digits: int = 2) -> str:
 
 
 def area(curve: list[dict]) -> float | None:
-    """Mean height of a learning curve (AP50-95 on the val sessions over pictures seen, from 0 at the start)."""
+    """Mean height of a learning curve (AP50-95 on the val sessions over images seen, from 0 at the start)."""
     if not curve:
         return None
-    seen = np.array([0, *[p["pictures_seen"] for p in curve]], float)
+    seen = np.array([0, *[p["images_seen"] for p in curve]], float)
     height = np.array([0.0, *[p["ap50_95"] or 0.0 for p in curve]])
     return float(np.trapezoid(height, seen) / seen[-1]) if seen[-1] else None
 
 
 def reached(curve: list[dict], level: float, what: str = "ap50") -> float | None:
-    """Pictures seen until AP50 (or `what`) on the val sessions first reached a level, between points by a straight line; None: never.
+    """Images seen until AP50 (or `what`) on the val sessions first reached a level, between points by a straight line; None: never.
 
     Where it was there already when first measured, that point: it was so soon or sooner (`at_first`).
     """
     before = None
     for point in curve:
-        here = (point["pictures_seen"], point[what] or 0.0)
+        here = (point["images_seen"], point[what] or 0.0)
         if here[1] >= level:
             return (
                 float(here[0])
@@ -325,7 +325,7 @@ def seen_until(curves: list[list[dict]], level: float) -> dict:
     """How soon trainings reach an AP50 on the val sessions.
 
     Returns:
-        {"seen": mean pictures of the trainings that reached it, None where none did, "reached": how many those are, "of": all,
+        {"seen": mean images of the trainings that reached it, None where none did, "reached": how many those are, "of": all,
         "at_most": one was there when first measured}
     """
     there = [curve for curve in curves if reached(curve, level) is not None]
@@ -339,14 +339,14 @@ def seen_until(curves: list[list[dict]], level: float) -> dict:
 
 
 def needed(rows: list[dict], level: float) -> float | None:
-    """Training pictures for a mean AP50 of `level` on the test sessions, between amounts by a straight line in their logarithm; None: never."""
+    """Training images for a mean AP50 of `level` on the test sessions, between amounts by a straight line in their logarithm; None: never."""
     for smaller, larger in zip([None, *rows], rows, strict=False):
         if (larger["ap50"] or 0) >= level:
             if smaller is None or (smaller["ap50"] or 0) >= level:
-                return larger["pictures"]
+                return larger["images"]
             along = (level - (smaller["ap50"] or 0)) / ((larger["ap50"] or 0) - (smaller["ap50"] or 0))
             return math.exp(
-                math.log(smaller["pictures"]) + along * math.log(larger["pictures"] / smaller["pictures"])
+                math.log(smaller["images"]) + along * math.log(larger["images"] / smaller["images"])
             )
     return None
 

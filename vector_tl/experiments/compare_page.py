@@ -1,4 +1,4 @@
-"""The page of a comparison: the answer, figures, curves, pictures. One file, nothing loaded from elsewhere."""
+"""The page of a comparison: the answer, figures, curves, images. One file, nothing loaded from elsewhere."""
 
 import html
 import json
@@ -58,7 +58,7 @@ def _table(told: dict, results: list[dict]) -> str:
     note = (
         "Mean over seeds; in brackets the 95 % interval over sessions and seeds, both drawn again and again."
     )
-    return pages.section("Both on all pictures", pages.table(rows), note)
+    return pages.section("Both on all images", pages.table(rows), note)
 
 
 def _chosen(results: list[dict]) -> str:
@@ -84,7 +84,7 @@ def _rates(told: dict, results: list[dict]) -> str:
             )
         )
     note = (
-        f"AP50-95 on the val sessions after {max(r['seen'] for r in trials.values()):,} pictures seen, in brackets the training loss of the last quarter. "
+        f"AP50-95 on the val sessions after {max(r['seen'] for r in trials.values()):,} images seen, in brackets the training loss of the last quarter. "
         f"The best AP chooses; of an arm that stays below {HARDLY_BEGUN:g} everywhere the lowest loss: such an AP is chance."
     )
     for arm in ARMS:
@@ -120,7 +120,7 @@ def _plots(results: list[dict], told: dict) -> str:
             curves = [r["curve"] for r in runs_of(results, kind, arm, "all") if r["curve"]]
             if not curves:
                 continue
-            seen = [point["pictures_seen"] for point in curves[0]]
+            seen = [point["images_seen"] for point in curves[0]]
             heights = np.array(
                 [[point["ap50_95"] or 0.0 for point in curve] for curve in curves if len(curve) == len(seen)]
             )
@@ -130,17 +130,17 @@ def _plots(results: list[dict], told: dict) -> str:
                 seen, heights.min(axis=0), heights.max(axis=0), color=COLORS[arm], alpha=0.2, linewidth=0
             )
     axes.set(
-        xlabel="pictures seen in training",
+        xlabel="images seen in training",
         ylabel="AP50-95, validation sessions",
         xlim=(0, None),
         ylim=(0, 1),
         title="Which learns faster",
     )
-    shown = [pages.plot(figure, axes, "Learning curves on all pictures; bands: lowest to highest seed")]
+    shown = [pages.plot(figure, axes, "Learning curves on all images; bands: lowest to highest seed")]
     figure, axes = plt.subplots(figsize=(6, 4))
     for arm, rows in told["by_size"].items():
         if rows:
-            x = [row["pictures"] for row in rows]
+            x = [row["images"] for row in rows]
             axes.plot(x, [row["ap50_95"] or 0 for row in rows], "o-", color=COLORS[arm], label=NAMES[arm])
             axes.fill_between(
                 x,
@@ -151,17 +151,17 @@ def _plots(results: list[dict], told: dict) -> str:
                 linewidth=0,
             )
     axes.set(
-        xlabel="training pictures",
+        xlabel="training images",
         ylabel="AP50-95, held-out sessions",
         xscale="log",
         ylim=(0, 1),
-        title="Which needs fewer pictures",
+        title="Which needs fewer images",
     )
-    ticks = sorted({row["pictures"] for rows in told["by_size"].values() for row in rows})
+    ticks = sorted({row["images"] for rows in told["by_size"].values() for row in rows})
     axes.set_xticks(ticks, [str(tick) for tick in ticks])
     axes.minorticks_off()
     shown.append(
-        pages.plot(figure, axes, "The same number of pictures seen by all; bands: lowest to highest seed")
+        pages.plot(figure, axes, "The same number of images seen by all; bands: lowest to highest seed")
     )
     return f"<h2>Curves</h2><div class=plots>{''.join(shown)}</div>"
 
@@ -170,32 +170,28 @@ def _needed(told: dict, own_share: float) -> str:
     rows = [
         (
             "AP50 of",
-            *(
-                f"{NAMES[arm]}: {what}"
-                for arm in told["arms"]
-                for what in ("training pictures", "pictures seen")
-            ),
+            *(f"{NAMES[arm]}: {what}" for arm in told["arms"] for what in ("training images", "images seen")),
         )
     ]
     for level in LEVELS:
         cells = []
         for arm, figures in told["arms"].items():
-            pictures, rows_of_arm = needed(told["by_size"][arm], level), told["by_size"][arm]
+            images, rows_of_arm = needed(told["by_size"][arm], level), told["by_size"][arm]
             fewest = (
-                "at most " if rows_of_arm and pictures == rows_of_arm[0]["pictures"] else ""
+                "at most " if rows_of_arm and images == rows_of_arm[0]["images"] else ""
             )  # fewer were not tried
-            cells += [fewest + _count(pictures), _seen(figures, level, own_share)]
+            cells += [fewest + _count(images), _seen(figures, level, own_share)]
         rows.append((f"{level:g}", *cells))
     note = (
-        "Training pictures: by the test sessions, after the same number seen. Pictures seen: by the val sessions, training on all pictures, mean of the "
+        "Training images: by the test sessions, after the same number seen. Images seen: by the val sessions, training on all images, mean of the "
         "seeds that got there; of the longer training where no seed of the other did. At most: it was there when first measured. Epochs count what was "
-        "seen of the training pictures, not the backgrounds beside them."
+        "seen of the training images, not the backgrounds beside them."
     )
     return pages.section("What it takes", pages.table(rows), note)
 
 
 def _seen(figures: dict, level: float, own_share: float) -> str:
-    """Pictures seen until a level, such as `2 of 3 seeds: at most 1,234 (2.6 epochs)`."""
+    """Images seen until a level, such as `2 of 3 seeds: at most 1,234 (2.6 epochs)`."""
     told = next(
         (
             s
@@ -207,9 +203,7 @@ def _seen(figures: dict, level: float, own_share: float) -> str:
     if told is None:
         return "not reached"
     seeds = f"{told['reached']} of {told['of']} seeds: " if told["reached"] < told["of"] else ""
-    epochs = (
-        f" ({told['seen'] * own_share / figures['pictures']:.1f} epochs)" if "pictures" in figures else ""
-    )
+    epochs = f" ({told['seen'] * own_share / figures['images']:.1f} epochs)" if "images" in figures else ""
     return seeds + "at most " * told["at_most"] + _count(told["seen"]) + epochs
 
 
@@ -220,9 +214,9 @@ def _ahead(told: dict) -> str:
     most = "at most " * start["at_most"]
     share = "-" if start["share"] is None else f"{most}{start['share']:.1%}"
     rows = [
-        ("by AP50-95 on the val sessions, all pictures", ""), ("best that training from scratch ever reached", _show(start["ap50_95"])),
-        ("pictures it had seen by then", _count(start["scratch_seen"])),
-        ("pictures that transfer had seen when it was there", most * (start["transfer_seen"] is not None) + _count(start["transfer_seen"])), ("share", share),
+        ("by AP50-95 on the val sessions, all images", ""), ("best that training from scratch ever reached", _show(start["ap50_95"])),
+        ("images it had seen by then", _count(start["scratch_seen"])),
+        ("images that transfer had seen when it was there", most * (start["transfer_seen"] is not None) + _count(start["transfer_seen"])), ("share", share),
     ]  # fmt: skip
     return pages.section(
         "The head start", pages.table(rows), f"Mean over {start['seeds']} seed{'s' * (start['seeds'] > 1)}."
@@ -230,7 +224,7 @@ def _ahead(told: dict) -> str:
 
 
 def _random(results: list[dict]) -> str:
-    rows, gains, spreads = [("", "held-out sessions", "split by picture")], [], []
+    rows, gains, spreads = [("", "held-out sessions", "split by image")], [], []
     for arm in ARMS:
         random, seeds = runs_of(results, "random", arm, "all"), runs_of(results, "equal", arm, "all")
         equal = [r for r in seeds if r["seed"] == 0]
@@ -246,23 +240,25 @@ def _random(results: list[dict]) -> str:
     if len(rows) == 1:
         return ""
     return pages.section(
-        "Why sessions are held out", pages.table(rows), _by_picture(gains, max(spreads, default=None))
+        "Why sessions are held out", pages.table(rows), _by_image(gains, max(spreads, default=None))
     )
 
 
-def _by_picture(gains: list[float], spread: float | None) -> str:
-    """What the gain in AP50-95 of each arm that learned something says of a division by picture, beside how far seeds differ, where there are several."""
+def _by_image(gains: list[float], spread: float | None) -> str:
+    """What the gain in AP50-95 of each arm that learned something says of a division by image, beside how far seeds differ, where there are several."""
     gain = mean(gains)
     if gain is None:
         return "Seed 0. Neither arm has learned enough for a difference to show."
-    chance = "The test pictures are others, so chance is in it."
+    chance = "The test images are others, so chance is in it."
     if gain >= HARDLY and spread is not None and gain > spread:
-        why = f"by more than seeds differ ({spread:.2f}): pictures of one session look alike, and what was learned by heart may count, too"
-        return f"Seed 0. Divided by picture AP50-95 is higher ({signed(gain)}), {why}. {chance}"
+        why = f"by more than seeds differ ({spread:.2f}): images of one session look alike, and what was learned by heart may count, too"
+        return f"Seed 0. Divided by image AP50-95 is higher ({signed(gain)}), {why}. {chance}"
     if gain >= HARDLY:
         within = "as much as" if spread is None else f"no more than seeds differ ({spread:.2f}), so"
-        return f"Seed 0. Divided by picture AP50-95 is higher ({signed(gain)}), {within} luck may bring. {chance}"
-    return f"Seed 0. Divided by picture AP50-95 is not higher ({signed(gain)}): no sign of learning by heart. {chance}"
+        return (
+            f"Seed 0. Divided by image AP50-95 is higher ({signed(gain)}), {within} luck may bring. {chance}"
+        )
+    return f"Seed 0. Divided by image AP50-95 is not higher ({signed(gain)}): no sign of learning by heart. {chance}"
 
 
 def _heights(results: list[dict]) -> str:
@@ -275,7 +271,7 @@ def _heights(results: list[dict]) -> str:
                 f"{b['min']:g}{'+' if b['max'] is None else ' to ' + format(b['max'], 'g')} px ({b['boxes']})"
                 for b in by_height[0]
             ]
-            rows = rows or [("height in a 360-line picture (boxes)", *edges)]
+            rows = rows or [("height in a 360-line image (boxes)", *edges)]
             rows.append(
                 (NAMES[arm], *(_show(mean(h[i]["recall"] for h in by_height)) for i in range(len(edges))))
             )
@@ -285,7 +281,7 @@ def _heights(results: list[dict]) -> str:
 
 
 def _real(told: dict) -> str:
-    rows = [("", "AP50", "AP50-95", "found", "false boxes", "false boxes in rooms without a Vector")]
+    rows = [("", "AP50", "AP50-95", "found", "false positives", "false positives in rooms without a Vector")]
     for arm, figures in told["arms"].items():
         real, alarms = figures.get("real"), figures.get("false_alarms")
         if real or alarms:
@@ -303,7 +299,7 @@ def _real(told: dict) -> str:
                 (NAMES[arm], *shown, f"{alarms['boxes']:.1f} in {alarms['images']}" if alarms else "-")
             )
     note = "Mean over seeds, at each model's own threshold; they were not trained on and chose nothing."
-    return pages.section("Real pictures", pages.table(rows), note) if len(rows) > 1 else ""
+    return pages.section("Real images", pages.table(rows), note) if len(rows) > 1 else ""
 
 
 def _how(settings: CompareSettings, results: list[dict]) -> str:
@@ -315,7 +311,7 @@ def _how(settings: CompareSettings, results: list[dict]) -> str:
     )
     return (
         f"<h2>How it was made</h2><p class=soft>{len(results)} trainings, {hours:.1f} hours, vector_tl {__version__}, {html.escape(settings.arch)}. "
-        f"Both arms: same network, pictures, order, augmentation and schedule; the first weights differ{rate}. "
+        f"Both arms: same network, images, order, augmentation and schedule; the first weights differ{rate}. "
         f"Again: <code>{html.escape(command(settings))}</code></p>"
     )
 

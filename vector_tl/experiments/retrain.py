@@ -33,7 +33,7 @@ from vector_tl.experiments.retrain_settings import RetrainSettings
 from vector_tl.files import refuse_foreign, write_atomic
 from vector_tl.nets import checkpoint, mobilenet_v1
 from vector_tl.nets.tflite import find_weights
-from vector_tl.train.batches import KEPT_WH, keep, own_pictures
+from vector_tl.train.batches import KEPT_WH, keep, own_images
 from vector_tl.train.loop import check_settings, finished, run, train
 from vector_tl.train.settings import TrainSettings
 from vector_tl.web import report as pages
@@ -42,7 +42,7 @@ log = logging.getLogger(__name__)
 NAMES = {"before": "as it was", "after": "gone on with", "coco": "from COCO, on everything"}
 COLORS = {"before": "#5d6872", "after": "#0b8a7a", "coco": "#2f6fb2"}
 DRAWS = 1000
-SHOWN, LEAST_CHANGE = 12, 0.1  # pictures
+SHOWN, MIN_CHANGE = 12, 0.1  # images
 
 
 def retrain(settings: RetrainSettings) -> dict:
@@ -67,7 +67,7 @@ def retrain(settings: RetrainSettings) -> dict:
     if network.arch == mobilenet_v1.ARCH and not finished(wanted["coco"].out):
         find_weights(settings.coco)  # rather now than after the first training
     _claim(settings, new)
-    own = own_pictures(settings.batch_size, wanted["after"].background_share if settings.backgrounds else 0.0)
+    own = own_images(settings.batch_size, wanted["after"].background_share if settings.backgrounds else 0.0)
     steps = max(1, round(settings.epochs * len(splits["train"]) / own))
     for name, asked in wanted.items():
         if not finished(asked.out):
@@ -138,7 +138,7 @@ def new_sessions(settings: RetrainSettings, about: dict, splits: dict[str, list[
 
 
 def never_seen(test: list[Item], about: dict) -> list[Item]:
-    """Those test pictures whose sessions the model had not learned from before they were moved to the test split: by those it would look too good."""
+    """Those test images whose sessions the model had not learned from before they were moved to the test split: by those it would look too good."""
     known = {item.session for item in test} & set(about.get("learned_from", ()))
     if known:
         log.warning(
@@ -151,7 +151,7 @@ def never_seen(test: list[Item], about: dict) -> list[Item]:
 
 @dataclass(frozen=True)
 class Looked:
-    """A model on the test pictures: by part ("old", "new") its pictures, outcomes and figures (None where a part has no pictures)."""
+    """A model on the test images: by part ("old", "new") its images, outcomes and figures (None where a part has no images)."""
 
     items: dict[str, list[Item]]
     outcomes: dict[str, list[Outcome]]
@@ -160,7 +160,7 @@ class Looked:
 
 
 def look(path: Path, test: list[Item], new: set[str], device: torch.device) -> Looked:
-    """Run a model on all test pictures."""
+    """Run a model on all test images."""
     network, about = checkpoint.load(path)
     threshold = about.get("threshold") or 0.5
     seen = run(network.to(device, memory_format=torch.channels_last), keep(test)) if test else []
@@ -196,7 +196,7 @@ def change(before: Looked, after: Looked, part: str) -> dict | None:
 
 
 def answer(told: dict[str, Looked], changes: dict[str, dict | None]) -> list[str]:
-    """What the new pictures brought, what was forgotten, and which of the two ways was better: sentences that follow from the figures."""
+    """What the new images brought, what was forgotten, and which of the two ways was better: sentences that follow from the figures."""
     sentences = []
     words = {
         "new": ("It is better on new sessions", "It is worse on new sessions"),
@@ -244,8 +244,8 @@ def _without_vectors(told: dict[str, Looked], part: str) -> str:
     before, after = told["before"].figures[part], told["after"].figures[part]
     if before is None:
         return f"There is no {part} test session, so nothing is said about {part} ones."
-    pictures = f"{before['images']} picture{'s' * (before['images'] != 1)}"
-    return f"The {pictures} of {part} test sessions show no Vector: {before['false_boxes']} false boxes before, {after['false_boxes']} after."
+    images = f"{before['images']} image{'s' * (before['images'] != 1)}"
+    return f"The {images} of {part} test sessions show no Vector: {before['false_boxes']} false positives before, {after['false_boxes']} after."
 
 
 def write(settings: RetrainSettings, result: dict, told: dict[str, Looked]) -> None:
@@ -256,7 +256,7 @@ def write(settings: RetrainSettings, result: dict, told: dict[str, Looked]) -> N
             *(
                 f"{name}, {part} sessions"
                 for part in ("old", "new")
-                for name in ("AP50-95", "AP50", "found", "false boxes")
+                for name in ("AP50-95", "AP50", "found", "false positives")
             ),
         )
     ]
@@ -291,7 +291,7 @@ def write(settings: RetrainSettings, result: dict, told: dict[str, Looked]) -> N
     )
     pages.write_page(settings.out / "index.html", f"Retrained: {Path(settings.model).stem}", [
         f"<p class=answer>{' '.join(result['answer'])}</p>",
-        pages.section("Before, after, and from COCO", pages.table(rows), "Held-out sessions; found and false boxes at each model's own threshold."),
+        pages.section("Before, after, and from COCO", pages.table(rows), "Held-out sessions; found and false positives at each model's own threshold."),
         *(_changed(told, part) for part in ("new", "old")),
         pages.section("How it was made", "", how),
     ])  # fmt: skip
@@ -299,7 +299,7 @@ def write(settings: RetrainSettings, result: dict, told: dict[str, Looked]) -> N
 
 
 def _changed(told: dict[str, Looked], part: str) -> str:
-    """The pictures on which before and after differ most."""
+    """The images on which before and after differ most."""
     before, after = told["before"], told["after"]
     ranked = []
     for item, one, other in zip(before.items[part], before.outcomes[part], after.outcomes[part], strict=True):
@@ -308,7 +308,7 @@ def _changed(told: dict[str, Looked], part: str) -> str:
     ranked.sort(key=lambda row: -row[0])
     shown = []
     for size, gap, item, one, other in ranked[:SHOWN]:
-        if size < LEAST_CHANGE:
+        if size < MIN_CHANGE:
             break
         boxes = [(one.boxes_xyxy, pages.WHITE)] + [
             (looked.predicted_xyxy[looked.scores > threshold], COLORS[name])
@@ -317,10 +317,10 @@ def _changed(told: dict[str, Looked], part: str) -> str:
                 ("after", other, after.threshold),
             )
         ]
-        picture = cv2.resize(item.picture(), KEPT_WH, interpolation=cv2.INTER_AREA)
+        image = cv2.resize(item.image(), KEPT_WH, interpolation=cv2.INTER_AREA)
         shown.append(
-            pages.picture(
-                picture,
+            pages.image(
+                image,
                 boxes,
                 f"{item.session}/{item.name}: {'better' if gap > 0 else 'worse'} by {size:.2f}",
             )
@@ -332,7 +332,7 @@ def _changed(told: dict[str, Looked], part: str) -> str:
 
 
 def _fit(outcome: Outcome) -> float:
-    """How well a picture is done: for each Vector the score of its box, less the scores of boxes on none."""
+    """How well an image is done: for each Vector the score of its box, less the scores of boxes on none."""
     found_at, hit = match(outcome)
     return float(np.clip(found_at, 0, None).sum() - outcome.scores[~hit].sum())
 

@@ -17,25 +17,25 @@ class RetrainSettings:
     model: Positional[Annotated[str, arg(metavar="MODEL")]]
     """The own model to go on from: a file, or a name in models/."""
     data: Path
-    """Data set folder with old and new sessions."""
+    """Dataset folder with old and new sessions."""
     out: Path
     """Folder for after.safetensors, coco.safetensors, results.json and index.html. What is finished there is not trained again."""
     new: tuple[str, ...] = ()
     """Names of the new sessions; when not given, those that were not there when the model was trained."""
     epochs: float = 10
-    """Passes over all training pictures, for both."""
+    """Passes over all training images, for both."""
     lr: float = 4e-4
     """Peak learning rate from the model: lower than from COCO, so that less is forgotten."""
     coco_lr: float = 8e-4
     """Peak learning rate from COCO."""
     batch_size: int = 16
-    """Pictures in a batch."""
+    """Images in a batch."""
     seed: int = 0
     """Of order and augmentation."""
     backgrounds: Path | None = None
-    """Photographs without a Vector, trained on beside the data set."""
+    """Photographs without a Vector, trained on beside the dataset."""
     negatives: Path | None = None
-    """Pictures without a Vector that choose the thresholds."""
+    """Images without a Vector that choose the thresholds."""
     coco: Path | None = None
     """TensorFlow's COCO weights: detect.tflite or its folder."""
     device: str = "auto"

@@ -1,4 +1,4 @@
-"""Work that runs ahead in threads of its own: pictures are decoded and looked at while the one before is drawn."""
+"""Work that runs ahead in threads of its own: images are decoded and looked at while the one before is drawn."""
 
 import queue
 import threading
@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 T = TypeVar("T")
-AHEAD = 4  # pictures that wait for the next step at most: memory stays as it is however long a film is
+AHEAD = 4  # images that wait for the next step at most: memory stays as it is however long a film is
 LOOK_S = 0.1
 
 
@@ -48,8 +48,8 @@ def ahead(source: Iterable[T], most: int = AHEAD) -> Iterator[T]:
         thread.join()
 
 
-def look(moments: Iterable[T], detectors: list, picture_of, **asked) -> Iterator[tuple[T, list]]:
-    """Each moment with what every detector sees in `picture_of(moment)`, in order.
+def look(moments: Iterable[T], detectors: list, image_of, **asked) -> Iterator[tuple[T, list]]:
+    """Each moment with what every detector sees in `image_of(moment)`, in order.
 
     Each detector has a thread of its own (the same one given twice has one), so they work at the same time, and while others draw and encode.
     """
@@ -57,9 +57,9 @@ def look(moments: Iterable[T], detectors: list, picture_of, **asked) -> Iterator
     pending: deque[tuple[T, list[Future]]] = deque()
     try:
         for moment in moments:
-            picture = picture_of(moment)
+            image = image_of(moment)
             pending.append(
-                (moment, [pools[id(detector)].submit(detector, picture, **asked) for detector in detectors])
+                (moment, [pools[id(detector)].submit(detector, image, **asked) for detector in detectors])
             )
             if len(pending) > AHEAD:
                 first, futures = pending.popleft()

@@ -57,7 +57,7 @@ def end_card(
     tallies: list[Tally],
     foot: str,
 ) -> np.ndarray:
-    """The card after a film: the figures of each detector, of the true boxes found where labels tell, else of the frames in which it saw one."""
+    """The card after a film: the figures of each detector, of the ground-truth boxes found where labels tell, else of the frames in which it saw one."""
     card, unit = _blank(size_wh, theme)
     width, height = size_wh
     edge = round(80 * unit)
@@ -106,10 +106,10 @@ def _share(tally: Tally) -> tuple[float | None, str]:
         there = tally.hits + tally.missed
         return figures[
             "recall"
-        ], f"{tally.hits} of {there} found, {tally.false} false box{'es' * (tally.false != 1)}{first}"
+        ], f"{tally.hits} of {there} found, {tally.false} false positive{'es' * (tally.false != 1)}{first}"
     return (
-        tally.seen / tally.pictures if tally.pictures else None
-    ), f"{tally.seen} of {tally.pictures} frames{first}"
+        tally.seen / tally.images if tally.images else None
+    ), f"{tally.seen} of {tally.images} frames{first}"
 
 
 def _blank(size_wh: tuple[int, int], theme: Theme) -> tuple[np.ndarray, float]:

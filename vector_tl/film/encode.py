@@ -16,20 +16,20 @@ from vector_tl.errors import UserError
 from vector_tl.files import write_atomic
 
 BT709 = 1  # the same number names its primaries, transfer and matrix
-KEY_FRAME_S = 2  # each begins a closed group of pictures
-MOST_MBPS = 8.0  # at 1280x720, more for larger films; sites for posts take 10 and more
+KEY_FRAME_S = 2  # each begins a closed group of images
+MAX_MBPS = 8.0  # at 1280x720, more for larger films; sites for posts take 10 and more
 WAITING_FRAMES = 6
 GIF_BYTES, GIF_S = 8_000_000, 20.0
 GIF_TRIES = ((640, 10), (560, 10), (480, 8), (400, 8), (320, 6), (240, 5))  # width, frames a second
 
 
 class FilmWriter:
-    """H.264 in MP4, yuv420p, closed groups of pictures, index at the front; under a name of its own until it is whole."""
+    """H.264 in MP4, yuv420p, closed groups of images, index at the front; under a name of its own until it is whole."""
 
     def __init__(self, path: Path, fps: Fraction, size_wh: tuple[int, int]):
         self.path, self.frames, self._tick = Path(path), 0, 1 / fps
         self._part = None
-        mbps = MOST_MBPS * max(1.0, size_wh[0] * size_wh[1] / (1280 * 720))
+        mbps = MAX_MBPS * max(1.0, size_wh[0] * size_wh[1] / (1280 * 720))
         options = {
             "crf": "21",
             "preset": "veryfast",
@@ -55,9 +55,9 @@ class FilmWriter:
         context = self._stream.codec_context
         context.color_primaries = context.color_trc = context.colorspace = BT709
 
-    def write(self, picture_rgb: np.ndarray) -> None:
+    def write(self, image_rgb: np.ndarray) -> None:
         """Add one frame (H, W, 3) of the film's size."""
-        frame = av.VideoFrame.from_ndarray(picture_rgb, format="rgb24").reformat(
+        frame = av.VideoFrame.from_ndarray(image_rgb, format="rgb24").reformat(
             format="yuv420p", dst_colorspace=Colorspace.ITU709
         )
         frame.pts, frame.time_base = self.frames, self._tick
@@ -105,11 +105,11 @@ class EncodingThread:
         self._thread = threading.Thread(target=self._work, name=f"encode {writer.path.name}", daemon=True)
         self._thread.start()
 
-    def write(self, picture_rgb: np.ndarray, times: int = 1) -> None:
-        """Add one frame, `times` times; the picture belongs to the film from now on."""
+    def write(self, image_rgb: np.ndarray, times: int = 1) -> None:
+        """Add one frame, `times` times; the image belongs to the film from now on."""
         if self._error is not None:
             raise self._error
-        self._waiting.put((picture_rgb, times))
+        self._waiting.put((image_rgb, times))
 
     def close(self) -> int:
         """Finish the film. Returns how many frames it has."""
@@ -139,12 +139,12 @@ class EncodingThread:
                     self._error = error
 
 
-def write_still(path: Path, picture_rgb: np.ndarray) -> None:
-    """A picture as PNG or JPEG, by the path's suffix."""
+def write_still(path: Path, image_rgb: np.ndarray) -> None:
+    """An image as PNG or JPEG, by the path's suffix."""
     options = [cv2.IMWRITE_JPEG_QUALITY, 92] if path.suffix.lower() != ".png" else []
     write_atomic(
         path,
-        cv2.imencode(path.suffix.lower(), cv2.cvtColor(picture_rgb, cv2.COLOR_RGB2BGR), options)[1].tobytes(),
+        cv2.imencode(path.suffix.lower(), cv2.cvtColor(image_rgb, cv2.COLOR_RGB2BGR), options)[1].tobytes(),
     )
 
 

@@ -20,7 +20,7 @@ def film(settings: FilmSettings, left=None, right=None, also: tuple = ()) -> dic
 
     Args:
         settings: what `vector-tl film` was told.
-        left: the left detector, picture (H, W, 3) uint8 RGB -> `boxes_xyxy` and `scores`; loaded by `settings.left` when not given. `right`
+        left: the left detector, image (H, W, 3) uint8 RGB -> `boxes_xyxy` and `scores`; loaded by `settings.left` when not given. `right`
             and `also` likewise.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Pictures with times, from whatever there is: a recording, a video, a folder of pictures, a picture."""
+"""Images with times, from whatever there is: a recording, a video, a folder of images, an image."""
 
 import logging
 import re
@@ -15,64 +15,62 @@ from vector_tl.data.dataset import decode
 from vector_tl.data.inputs import open_video, upright
 from vector_tl.data.recording import is_recording, read_recording
 from vector_tl.data.schemas import CAMERA
-from vector_tl.data.sidecar_labels import boxes_in_pixels, label_of_frame, label_of_picture, labels_beside
+from vector_tl.data.sidecar_labels import boxes_in_pixels, label_of_frame, label_of_image, labels_beside
 from vector_tl.errors import UserError
 
 log = logging.getLogger("vector_tl.film")
-PICTURES_FPS = Fraction(2)
+IMAGES_FPS = Fraction(2)
 LONGEST_PAUSE_S = 10.0  # a longer gap between two frames is shortened to this
 
 
 @dataclass(frozen=True)
 class Shown:
-    """One picture of the footage: when, what, and a line about it."""
+    """One image of the footage: when, what, and a line about it."""
 
     t_s: float
-    picture_rgb: np.ndarray  # (H, W, 3) uint8
+    image_rgb: np.ndarray  # (H, W, 3) uint8
     line: str = ""
     truth_xyxy: np.ndarray | None = None  # (N, 4) in pixels, None where nobody has said what is there
 
 
 @dataclass(frozen=True)
 class Footage:
-    """What a film is made of. `pictures()` begins again at each call."""
+    """What a film is made of. `images()` begins again at each call."""
 
     source: Path
     fps: Fraction  # its own
-    pictures: Callable[[], Iterator[Shown]]
+    images: Callable[[], Iterator[Shown]]
     seconds: float | None = None  # how long it will be, as far as is known before
-    kind: str = "video"  # recording, video, folder or picture
+    kind: str = "video"  # recording, video, folder or image
 
 
 def open_footage(source: Path) -> Footage:
-    """Open a recording, video, folder or picture; which it is, its content tells.
+    """Open a recording, video, folder or image; which it is, its content tells.
 
     Raises:
         UserError: there is no such thing, or nothing in it can be shown.
     """
     source = Path(source)
     if not source.exists():
-        raise UserError(
-            f"There is no {source}; give a recording, a video, a folder of pictures or a picture."
-        )
+        raise UserError(f"There is no {source}; give a recording, a video, a folder of images or an image.")
     if source.is_dir():
         return _folder(source)
     if is_recording(source):
         return _recording(source)
-    picture = decode(source.read_bytes()) if source.stat().st_size < 200 * 2**20 else None
-    if picture is not None:
-        truth = boxes_in_pixels(label_of_picture(source), picture)
+    image = decode(source.read_bytes()) if source.stat().st_size < 200 * 2**20 else None
+    if image is not None:
+        truth = boxes_in_pixels(label_of_image(source), image)
         return Footage(
             source,
-            PICTURES_FPS,
-            lambda: iter([Shown(0.0, picture, source.name, truth)]),
-            float(1 / PICTURES_FPS),
-            "picture",
+            IMAGES_FPS,
+            lambda: iter([Shown(0.0, image, source.name, truth)]),
+            float(1 / IMAGES_FPS),
+            "image",
         )
     return _video(source)
 
 
-def own_fps(times_s: list[float], default: Fraction = PICTURES_FPS) -> Fraction:
+def own_fps(times_s: list[float], default: Fraction = IMAGES_FPS) -> Fraction:
     """The constant rate behind time stamps that jitter and have gaps: gaps count as a whole number of frames."""
     gaps = np.diff(np.asarray(times_s, float))
     gaps = gaps[gaps > 1e-4]
@@ -101,14 +99,14 @@ def camera_times_s(rows: list[tuple[float, float]]) -> list[float]:
 
 
 class Pacer:
-    """Gives each picture its place among the frames of a film with a constant rate.
+    """Gives each image its place among the frames of a film with a constant rate.
 
-    At the footage's own rate a picture that comes up to one frame early or late keeps its place in the row, so none is lost or doubled by jitter.
-    Real gaps are kept (the picture before stands longer), up to `LONGEST_PAUSE_S`.
+    At the footage's own rate an image that comes up to one frame early or late keeps its place in the row, so none is lost or doubled by jitter.
+    Real gaps are kept (the image before stands longer), up to `LONGEST_PAUSE_S`.
 
     Args:
         fps: the film's rate.
-        every: leave no picture out: those that come in a burst are shown one by one, a little late. For the footage's own rate.
+        every: leave no image out: those that come in a burst are shown one by one, a little late. For the footage's own rate.
     """
 
     def __init__(self, fps: Fraction, every: bool = False):
@@ -116,7 +114,7 @@ class Pacer:
         self._slot = self._start_s = self._last_s = None
 
     def slot(self, t_s: float) -> int | None:
-        """The film frame at which the picture of time `t_s` appears, or None when it is left out."""
+        """The film frame at which the image of time `t_s` appears, or None when it is left out."""
         if self._slot is None:
             self._slot, self._start_s, self._last_s = 0, t_s, t_s
             return 0
@@ -140,27 +138,27 @@ def _recording(path: Path) -> Footage:
     if not times_s:
         raise UserError(f"{path} holds no camera frames; record again with: vector-tl find --record FILE")
 
-    def pictures() -> Iterator[Shown]:
+    def images() -> Iterator[Shown]:
         line = ""
         for frame in recording:
-            picture = decode(frame.jpeg)
+            image = decode(frame.jpeg)
             line = frame.events[-1] if frame.events else line
-            if picture is None:
+            if image is None:
                 log.warning("%s: frame %d cannot be read and is left out", path, frame.index)
                 continue
             truth = (
                 frame.truth_xyxy
                 if labels is None
-                else boxes_in_pixels(label_of_frame(labels, frame.index), picture)
+                else boxes_in_pixels(label_of_frame(labels, frame.index), image)
             )
-            yield Shown(times_s[frame.index], picture, line, truth)
+            yield Shown(times_s[frame.index], image, line, truth)
         if recording.note:
             log.warning("%s", recording.note)
 
     fps, labels = own_fps(times_s), labels_beside(path)
     pacer = Pacer(fps, every=True)
     last = max((slot for slot in map(pacer.slot, times_s) if slot is not None), default=0)
-    return Footage(path, fps, pictures, (last + 1) / float(fps), "recording")
+    return Footage(path, fps, images, (last + 1) / float(fps), "recording")
 
 
 def _video(path: Path) -> Footage:
@@ -178,10 +176,10 @@ def _video(path: Path) -> Footage:
             next(container.decode(video=0))
     except (av.FFmpegError, ValueError, StopIteration, OSError) as error:
         raise UserError(
-            f"{path} is no recording, picture or video that can be read; convert it, for instance to MP4."
+            f"{path} is no recording, image or video that can be read; convert it, for instance to MP4."
         ) from error
 
-    def pictures() -> Iterator[Shown]:
+    def images() -> Iterator[Shown]:
         with open_video(path) as container:
             frames = container.decode(video=0)
             index = 0
@@ -196,17 +194,17 @@ def _video(path: Path) -> Footage:
                     )
                     return
                 t_s = frame.time if frame.time is not None else index / float(rate or 25)
-                picture = upright(frame)
+                image = upright(frame)
                 yield Shown(
                     t_s,
-                    picture,
+                    image,
                     "",
-                    None if labels is None else boxes_in_pixels(label_of_frame(labels, index), picture),
+                    None if labels is None else boxes_in_pixels(label_of_frame(labels, index), image),
                 )
                 index += 1
 
     labels = labels_beside(path)
-    return Footage(path, Fraction(rate or 25), pictures, seconds)
+    return Footage(path, Fraction(rate or 25), images, seconds)
 
 
 def _folder(folder: Path) -> Footage:
@@ -215,26 +213,26 @@ def _folder(folder: Path) -> Footage:
     )
     readable = [path for path in names if cv2.haveImageReader(str(path))]
     if not readable:
-        raise UserError(f"There is no picture in {folder}; give a folder of JPEG or PNG files.")
+        raise UserError(f"There is no image in {folder}; give a folder of JPEG or PNG files.")
 
-    def pictures() -> Iterator[Shown]:
+    def images() -> Iterator[Shown]:
         for index, path in enumerate(readable):
-            picture = decode(path.read_bytes())
-            if picture is None:
+            image = decode(path.read_bytes())
+            if image is None:
                 log.warning("%s cannot be read and is left out", path)
                 continue
             yield Shown(
-                float(index / PICTURES_FPS),
-                picture,
+                float(index / IMAGES_FPS),
+                image,
                 path.name,
-                boxes_in_pixels(label_of_picture(path), picture),
+                boxes_in_pixels(label_of_image(path), image),
             )
 
-    return Footage(folder, PICTURES_FPS, pictures, float(len(readable) / PICTURES_FPS), "folder")
+    return Footage(folder, IMAGES_FPS, images, float(len(readable) / IMAGES_FPS), "folder")
 
 
 def _natural(path: Path) -> list:
-    """picture2 before picture10."""
+    """image2 before image10."""
     return [
         (0, int(part), "") if part.isdigit() else (1, 0, part)
         for part in re.split(r"(\d+)", str(path).lower())

@@ -29,7 +29,7 @@ from vector_tl.film.tally import Seen, Tally
 from vector_tl.robot.base import Frame
 
 log = logging.getLogger("vector_tl.film")
-MOST_WAITING = 600  # frames: 40 s at 15 a second, some 15 MB; the other model takes a while to load
+MAX_WAITING = 600  # frames: 40 s at 15 a second, some 15 MB; the other model takes a while to load
 END_WAIT_S = 120.0
 NICE = 10
 EXPECTED_S = 30.0  # of a run; a longer one makes the strip narrower
@@ -76,7 +76,7 @@ class LiveFilm:
             "fps": fps,
             "device": device,
         }
-        self._waiting: queue.Queue = queue.Queue(MOST_WAITING)
+        self._waiting: queue.Queue = queue.Queue(MAX_WAITING)
         # a session of its own: Ctrl-C is for the finder, the film is finished when its pipe ends, however that comes
         self._process = subprocess.Popen(
             [sys.executable, "-m", "vector_tl.film.live_film", json.dumps(told)],
@@ -156,22 +156,22 @@ def shoot(told: dict, pipe) -> dict:
     try:
         while (moment := _next(pipe)) is not None:
             t_s, jpeg, boxes_xyxy, scores, line = moment
-            picture, slot = decode(jpeg), pacer.slot(t_s)
-            if picture is None or slot is None:
+            image, slot = decode(jpeg), pacer.slot(t_s)
+            if image is None or slot is None:
                 continue
             if stage is None:
-                plan = plan_frame((picture.shape[1], picture.shape[0]))
+                plan = plan_frame((image.shape[1], image.shape[0]))
                 stage, writer = (
                     Stage(plan, theme, names, colors, round(EXPECTED_S * fps)),
                     FilmWriter(Path(told["path"]), fps, plan.size_wh),
                 )
             for _ in range(slot - at if waiting is not None else 0):
                 writer.write(waiting)
-            found = left(picture, threshold=told["threshold"])
+            found = left(image, threshold=told["threshold"])
             seen, at = [Seen(found.boxes_xyxy, found.scores), Seen(boxes_xyxy, scores)], slot
             for tally, what in zip(tallies, seen, strict=True):
                 tally.add(float(slot / fps), what)
-            waiting = stage.draw(slot, picture, seen, tallies, line, f"{float(slot / fps):.1f} s")
+            waiting = stage.draw(slot, image, seen, tallies, line, f"{float(slot / fps):.1f} s")
         if writer is None:
             raise UserError("no frame came")
         writer.write(waiting)

@@ -1,4 +1,4 @@
-"""What is drawn on pictures: boxes with scores, hits and misses, text. Pictures are (H, W, 3) uint8 RGB."""
+"""What is drawn on images: boxes with scores, hits and misses, text. Images are (H, W, 3) uint8 RGB."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -20,15 +20,15 @@ class Layout:
     pane_wh: tuple[int, int]
 
 
-def layout(picture_wh: tuple[int, int], width: int = 1280) -> Layout:
-    """Panes for a film `width` wide whose first picture has `picture_wh`; tall pictures are limited to square panes."""
+def layout(image_wh: tuple[int, int], width: int = 1280) -> Layout:
+    """Panes for a film `width` wide whose first image has `image_wh`; tall images are limited to square panes."""
     pane_width = even(width / 2)
-    pane_height = min(pane_width * picture_wh[1] / picture_wh[0], pane_width)
+    pane_height = min(pane_width * image_wh[1] / image_wh[0], pane_width)
     return Layout((pane_width, max(even(pane_height), 16)))
 
 
 def pane(
-    picture_rgb: np.ndarray,
+    image_rgb: np.ndarray,
     boxes_xyxy: np.ndarray,
     scores: np.ndarray,
     pane_wh: tuple[int, int],
@@ -37,25 +37,25 @@ def pane(
     missed_xyxy: np.ndarray | None = None,
     paper: Color = DARK,
 ) -> np.ndarray:
-    """The picture fitted into a pane (bars where the shapes differ), with what a detector saw.
+    """The image fitted into a pane (bars where the shapes differ), with what a detector saw.
 
     Args:
-        boxes_xyxy: (N, 4) in the picture's pixels, and `scores` (N,).
+        boxes_xyxy: (N, 4) in the image's pixels, and `scores` (N,).
         hits: (N,) whether each box is a true one, None where nothing is known; false ones are marked.
-        missed_xyxy: (M, 4), the true boxes that were not found, drawn with dashes.
+        missed_xyxy: (M, 4), the ground-truth boxes that were not found, drawn with dashes.
         paper: the colour of the bars.
     """
-    height, width = picture_rgb.shape[:2]
+    height, width = image_rgb.shape[:2]
     scale = min(pane_wh[0] / width, pane_wh[1] / height)
     inner_wh = max(round(width * scale), 1), max(round(height * scale), 1)
     left, top = (pane_wh[0] - inner_wh[0]) // 2, (pane_wh[1] - inner_wh[1]) // 2
     fitted = (
-        cv2.resize(picture_rgb, inner_wh, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+        cv2.resize(image_rgb, inner_wh, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
         if scale != 1
-        else picture_rgb
+        else image_rgb
     )
     if inner_wh == tuple(pane_wh):
-        canvas = fitted.copy() if fitted is picture_rgb else fitted
+        canvas = fitted.copy() if fitted is image_rgb else fitted
     else:
         canvas = np.full((pane_wh[1], pane_wh[0], 3), paper, np.uint8)
         canvas[top : top + inner_wh[1], left : left + inner_wh[0]] = fitted
@@ -100,7 +100,7 @@ def _dashed(canvas: np.ndarray, corners: tuple[int, int, int, int], thick: int) 
 
 
 def tag(canvas: np.ndarray, words: str, x: int, y: int, color: Color, size: int) -> None:
-    """A filled label over a box's top left corner, moved inside where the picture ends."""
+    """A filled label over a box's top left corner, moved inside where the image ends."""
     glyphs = _glyphs(words, size)
     height, width = glyphs.shape[0] + 6, glyphs.shape[1] + 10
     y = y - height if y >= height else y

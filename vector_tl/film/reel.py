@@ -1,4 +1,4 @@
-"""One film in the making: pictures are decoded in one thread, each detector looks in its own, frames are drawn here, each film is encoded in its own."""
+"""One film in the making: images are decoded in one thread, each detector looks in its own, frames are drawn here, each film is encoded in its own."""
 
 import sys
 import time
@@ -45,10 +45,10 @@ class Reel:
         self._waiting: list[np.ndarray] = []
 
     def shoot(self) -> None:
-        """Look at every picture and write the films, each whole or not at all.
+        """Look at every image and write the films, each whole or not at all.
 
         Raises:
-            UserError: no picture can be read, or a film cannot be written.
+            UserError: no image can be read, or a film cannot be written.
         """
         asked = {} if self.settings.threshold is None else {"threshold": self.settings.threshold}
         started_s = told_s = time.monotonic()
@@ -56,12 +56,12 @@ class Reel:
         with ExitStack() as cleaning:
             moments = cleaning.enter_context(closing(ahead(self._placed())))
             looked = cleaning.enter_context(
-                closing(look(moments, self.detectors, lambda placed: placed[1].picture_rgb, **asked))
+                closing(look(moments, self.detectors, lambda placed: placed[1].image_rgb, **asked))
             )
             for (slot, moment), found in looked:
                 if not self._stages:
                     self._set_up(moment, cleaning)
-                self._write(slot - at)  # the picture before stands until this one comes
+                self._write(slot - at)  # the image before stands until this one comes
                 at = slot
                 self._show(slot, moment, found)
                 if time.monotonic() - told_s > TELL_S:
@@ -72,7 +72,7 @@ class Reel:
                         flush=True,
                     )
             if not self._stages:
-                raise UserError(f"No picture in {self.footage.source} can be read; nothing was written.")
+                raise UserError(f"No image in {self.footage.source} can be read; nothing was written.")
             self._write(1)
             self.frames = at + 1
             if self.settings.cards:
@@ -102,17 +102,17 @@ class Reel:
         return result
 
     def _placed(self) -> Iterator[tuple[int, Shown]]:
-        """The pictures that are shown, each with its place among the film's frames."""
+        """The images that are shown, each with its place among the film's frames."""
         pacer = Pacer(self.fps, every=not self.settings.fps)
-        for moment in self.footage.pictures():
+        for moment in self.footage.images():
             slot = pacer.slot(moment.t_s)
             if slot is not None:
                 yield slot, moment
 
     def _set_up(self, first: Shown, cleaning: ExitStack) -> None:
-        """Plan frames by the first picture, and begin the films."""
+        """Plan frames by the first image, and begin the films."""
         settings, everyone = self.settings, list(range(len(self.detectors)))
-        height, width = first.picture_rgb.shape[:2]
+        height, width = first.image_rgb.shape[:2]
         expected = round((self.footage.seconds or 60.0) * self.fps)
         casts = [(settings.out, everyone)] + [
             (path, [index]) for index, path in enumerate(settings.singles_paths)
@@ -141,7 +141,7 @@ class Reel:
 
     def _show(self, slot: int, moment: Shown, found: list) -> None:
         """Count what was found, and draw the frame of each film."""
-        size_wh = (moment.picture_rgb.shape[1], moment.picture_rgb.shape[0])
+        size_wh = (moment.image_rgb.shape[1], moment.image_rgb.shape[0])
         t_s = float(slot / self.fps)
         seen = [judge(f.boxes_xyxy, f.scores, moment.truth_xyxy, size_wh) for f in found]
         for tally, what in zip(self.tallies, seen, strict=True):
@@ -152,20 +152,20 @@ class Reel:
         ):
             mine, tallies = [seen[i] for i in cast], [self.tallies[i] for i in cast]
             self._waiting.append(
-                stage.draw(slot, moment.picture_rgb, mine, tallies, moment.line, f"{t_s:.1f} s")
+                stage.draw(slot, moment.image_rgb, mine, tallies, moment.line, f"{t_s:.1f} s")
             )
         worth = _telling(seen, size_wh)
         if worth > self._poster_worth:
             self._poster_worth, self.poster = worth, self._waiting[0]
 
     def _write(self, times: int) -> None:
-        for writer, picture in zip(self._writers, self._waiting):
-            writer.write(picture, times)
+        for writer, image in zip(self._writers, self._waiting):
+            writer.write(image, times)
 
     def _end_cards(self) -> None:
-        pictures = self.tallies[0].pictures
+        images = self.tallies[0].images
         casts = [list(range(len(self.detectors))), *([index] for index in range(len(self.detectors)))]
-        foot = f"{pictures} frames, the same for {'both' if len(self.detectors) == 2 else 'all'}"
+        foot = f"{images} frames, the same for {'both' if len(self.detectors) == 2 else 'all'}"
         for stage, writer, cast in zip(self._stages, self._writers, casts, strict=False):
             names, colors = [self.names[i] for i in cast], [self._theme.colors[i] for i in cast]
             card = end_card(

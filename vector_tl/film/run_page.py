@@ -193,11 +193,11 @@ def _films(page: RunPage, names: list[str]) -> str:
 
 def _figures(page: RunPage) -> str:
     words = {
-        "pictures": "frames", "seen_in": "saw a Vector in", "first_seen_s": "first after, s", "hits": "hits", "missed": "missed",
-        "false_boxes": "false boxes", "recall": "found of those there",
+        "images": "frames", "seen_in": "saw a Vector in", "first_seen_s": "first after, s", "hits": "hits", "missed": "missed",
+        "false_boxes": "false positives", "recall": "found of those there",
     }  # fmt: skip
     parts = ["<h2>Figures</h2>"]
-    if page.models and "pictures" in page.models[0]:
+    if page.models and "images" in page.models[0]:
         shown = [key for key in words if any(model.get(key) is not None for model in page.models)]
         head = "".join(f"<th scope=col>{words[key]}</th>" for key in shown)
         rows = "".join(

@@ -5,7 +5,7 @@ import math
 from collections.abc import Sequence
 
 WIDTH, HEIGHT = 1000, 100  # of the drawing; the page stretches it
-MOST_POINTS = 1500
+MAX_POINTS = 1500
 MODE_COLORS = ("var(--b)", "var(--a)", "var(--c)", "var(--d)", "var(--soft)")
 
 
@@ -17,7 +17,7 @@ def bars_html(
     for index, (t_s, value) in enumerate(zip(times_s, values, strict=True)):
         until = times_s[index + 1] if index + 1 < len(times_s) else seconds
         points.append((t_s, until, value))
-    step = math.ceil(len(points) / MOST_POINTS) if points else 1
+    step = math.ceil(len(points) / MAX_POINTS) if points else 1
     drawn, y = [f"M0 {HEIGHT}"], HEIGHT
     for group in (points[start : start + step] for start in range(0, len(points), step)):
         height = HEIGHT * (1 - max(value for _, _, value in group))
@@ -65,7 +65,7 @@ def curves_html(
 
     drawn = f'<line class=zero x1="0" x2="{WIDTH}" y1="{y(0):.1f}" y2="{y(0):.1f}"/>'
     for _, points, color, truth in curves:
-        step = math.ceil(len(points) / MOST_POINTS)
+        step = math.ceil(len(points) / MAX_POINTS)
         for run in _unbroken(points[::step], seconds):
             path = " ".join(f"{WIDTH * t_s / seconds:.2f},{y(value):.1f}" for t_s, value in run)
             drawn += f'<polyline {"class=truth " if truth else ""}style="--color:{color}" points="{path}"/>'

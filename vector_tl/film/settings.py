@@ -19,7 +19,7 @@ class FilmSettings:
     """
 
     input: tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="INPUT")]]
-    """A recording, a video, a folder of pictures or a picture. Where labels lie beside, hits and misses are marked."""
+    """A recording, a video, a folder of images or an image. Where labels lie beside, hits and misses are marked."""
     left: str
     """The model on the left: a checkpoint's path, or a name in models/."""
     right: str
@@ -31,7 +31,7 @@ class FilmSettings:
     overwrite: bool = False
     """Replace an existing film, and what is made beside it."""
     fps: float | None = None
-    """Frames a second of the film: the input's own when not given (2 for pictures). Some sites want 23 or more: --fps 30."""
+    """Frames a second of the film: the input's own when not given (2 for images). Some sites want 23 or more: --fps 30."""
     threshold: float | None = None
     """Show boxes from this score on: each model's own threshold when not given."""
     device: str = "auto"
@@ -49,7 +49,7 @@ class FilmSettings:
     singles: bool = False
     """Also each model alone: OUT-left.mp4, OUT-right.mp4, OUT-also1.mp4."""
     poster: Path | None = None
-    """Also the most telling frame as a picture, FILE.png or FILE.jpg."""
+    """Also the most telling frame as an image, FILE.png or FILE.jpg."""
     gif: Path | None = None
     """Also a GIF below 8 MB, of the last 20 s."""
     report: Path | None = None

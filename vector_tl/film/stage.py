@@ -1,4 +1,4 @@
-"""Where things stand on a film frame, and what it looks like: a caption, the picture and a strip over time for each detector."""
+"""Where things stand on a film frame, and what it looks like: a caption, the image and a strip over time for each detector."""
 
 from dataclasses import dataclass
 
@@ -8,10 +8,10 @@ import numpy as np
 from vector_tl.film.overlay import DARK, LIGHT, Color, even, pane, text, wrapped
 from vector_tl.film.tally import Seen, Tally
 
-MOST_DETECTORS = 4
+MAX_DETECTORS = 4
 FOOT_UNITS, PAD_UNITS = 56, 18  # of 1280 to the width of a wide film, of 1080 to that of a square one
-LEAST_WORDS_UNITS = 190  # for caption, strip and counts above and below a picture
-STACKED_SHARE = 0.66  # of the width for the pictures of a film with one below the other
+MIN_WORDS_UNITS = 190  # for caption, strip and counts above and below an image
+STACKED_SHARE = 0.66  # of the width for the images of a film with one below the other
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Rect:
     h: int
 
     def of(self, canvas: np.ndarray) -> np.ndarray:
-        """That part of a picture, to be drawn on."""
+        """That part of an image, to be drawn on."""
         return canvas[self.y : self.y + self.h, self.x : self.x + self.w]
 
 
@@ -84,9 +84,9 @@ class Plan:
 
 
 def plan_frame(
-    picture_wh: tuple[int, int], count: int = 2, shape: str = "wide", width: int | None = None
+    image_wh: tuple[int, int], count: int = 2, shape: str = "wide", width: int | None = None
 ) -> Plan:
-    """The places for `count` detectors on pictures of `picture_wh`, side by side on a wide frame, one below the other on a square one."""
+    """The places for `count` detectors on images of `image_wh`, side by side on a wide frame, one below the other on a square one."""
     width = even(width or DEFAULT_WIDTH[shape])
     height = even(width * SHAPES[shape][1] / SHAPES[shape][0])
     unit = width / DEFAULT_WIDTH[shape]
@@ -94,7 +94,7 @@ def plan_frame(
     columns = 2 if count == 4 else count if shape == "wide" else 1
     rows = -(-count // columns)
     cell_w, cell_h = width // columns, (height - foot) // rows
-    aspect = picture_wh[1] / picture_wh[0]
+    aspect = image_wh[1] / image_wh[0]
     cells = []
     for index in range(count):
         x, y = index % columns * cell_w, index // columns * cell_h
@@ -104,8 +104,8 @@ def plan_frame(
 
 
 def _cell(x: int, y: int, width: int, height: int, aspect: float, unit: float, pad: int) -> Cell:
-    """Caption, picture, strip, counts from top to bottom."""
-    least = LEAST_WORDS_UNITS * unit if height > 450 * unit else height * 0.36
+    """Caption, image, strip, counts from top to bottom."""
+    least = MIN_WORDS_UNITS * unit if height > 450 * unit else height * 0.36
     pane_h = max(even(min(width * aspect, height - least)), 16)
     spare = height - pane_h
     words = min(spare, round(264 * unit))
@@ -123,7 +123,7 @@ def _cell(x: int, y: int, width: int, height: int, aspect: float, unit: float, p
 
 
 def _stacked(x: int, y: int, width: int, height: int, aspect: float, unit: float, pad: int) -> Cell:
-    """The picture at the left, words at its right, the strip below both."""
+    """The image at the left, words at its right, the strip below both."""
     strip_h = round(min(54 * unit, height * 0.15))
     pane_w, pane_h = even(width * STACKED_SHARE), height - strip_h - 2 * pad
     pane_h = max(even(min(pane_h, pane_w * aspect)), 16)
@@ -218,7 +218,7 @@ class Stage:
     def draw(
         self,
         moment: int,
-        picture_rgb: np.ndarray,
+        image_rgb: np.ndarray,
         seen: list[Seen],
         tallies: list[Tally],
         line: str,
@@ -231,7 +231,7 @@ class Stage:
         ):
             wh = cell.pane.w, cell.pane.h
             cell.pane.of(frame)[:] = pane(
-                picture_rgb,
+                image_rgb,
                 what.boxes_xyxy,
                 what.scores,
                 wh,
@@ -243,7 +243,7 @@ class Stage:
             strip.tell(moment, what)
             strip.show(cell.strip.of(frame), moment)
             self._counts(frame, cell.counts, tally)
-        for cell in self.plan.cells[1:]:  # pictures side by side are told apart
+        for cell in self.plan.cells[1:]:  # images side by side are told apart
             if cell.pane.x:
                 cell.pane.of(frame)[:, :2] = self.theme.paper
         foot, theme, size = self.plan.foot, self.theme, round(24 * self.plan.unit)

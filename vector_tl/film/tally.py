@@ -12,11 +12,11 @@ NO_BOXES = np.zeros((0, 4), np.float32)
 
 @dataclass(frozen=True)
 class Seen:
-    """What a detector saw in one picture, beside what is there where that is known."""
+    """What a detector saw in one image, beside what is there where that is known."""
 
     boxes_xyxy: np.ndarray  # (N, 4)
     scores: np.ndarray  # (N,)
-    hits: np.ndarray | None = None  # (N,) bool; None: nothing is known of this picture
+    hits: np.ndarray | None = None  # (N,) bool; None: nothing is known of this image
     missed_xyxy: np.ndarray = field(default_factory=lambda: NO_BOXES)  # (M, 4)
 
     @property
@@ -28,7 +28,7 @@ class Seen:
 def judge(
     boxes_xyxy: np.ndarray, scores: np.ndarray, truth_xyxy: np.ndarray | None, size_wh: tuple[int, int]
 ) -> Seen:
-    """Tell hits from false boxes as `vector-tl evaluate` does: greedily, the best first, at IoU >= .5."""
+    """Tell hits from false positives as `vector-tl evaluate` does: greedily, the best first, at IoU >= .5."""
     if truth_xyxy is None:
         return Seen(boxes_xyxy, scores)
     found_at, hits = match(Outcome(size_wh, truth_xyxy, boxes_xyxy, scores))
@@ -36,18 +36,18 @@ def judge(
 
 
 class Tally:
-    """Counts of one detector over the pictures of a film; a few bytes for each."""
+    """Counts of one detector over the images of a film; a few bytes for each."""
 
     def __init__(self):
-        self.pictures = self.seen = self.labelled = self.hits = self.missed = self.false = 0
+        self.images = self.seen = self.labelled = self.hits = self.missed = self.false = 0
         self.first_s: float | None = (
             None  # when it first saw a Vector; where it is known what is there, one that is there
         )
         self.times_s, self.best = array("d"), array("f")
 
     def add(self, t_s: float, seen: Seen) -> None:
-        """Count a picture, shown at `t_s` of the film."""
-        self.pictures += 1
+        """Count an image, shown at `t_s` of the film."""
+        self.images += 1
         self.times_s.append(t_s)
         self.best.append(seen.best)
         if len(seen.scores):
@@ -65,14 +65,14 @@ class Tally:
         known = self.labelled > 0
         there = self.hits + self.missed
         return {
-            "pictures": self.pictures, "seen_in": self.seen, "first_seen_s": None if self.first_s is None else round(self.first_s, 3),
-            "labelled_pictures": self.labelled, "hits": self.hits if known else None, "missed": self.missed if known else None,
+            "images": self.images, "seen_in": self.seen, "first_seen_s": None if self.first_s is None else round(self.first_s, 3),
+            "labelled_images": self.labelled, "hits": self.hits if known else None, "missed": self.missed if known else None,
             "false_boxes": self.false if known else None, "recall": round(self.hits / there, 4) if there else None,
         }  # fmt: skip
 
     def words(self) -> str:
-        """The line under a picture."""
-        return f"saw a Vector in {self.seen} of {self.pictures} frames"
+        """The line under an image."""
+        return f"saw a Vector in {self.seen} of {self.images} frames"
 
     def words_judged(self) -> str:
         """A second line, where labels tell; else nothing."""

@@ -525,7 +525,7 @@ def _freshness(view: View) -> float:
 
 
 def _head(view: View, law: Law) -> float:
-    """The head angle that keeps the whole target in the picture: its middle in the middle; level while there is none."""
+    """The head angle that keeps the whole target in the image: its middle in the middle; level while there is none."""
     if view.target is None:
         return 0.0
     reach = max(view.target.distance_mm - 45.0, 30.0)

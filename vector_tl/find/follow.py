@@ -42,7 +42,7 @@ class Following:
         if self._asker:
             self._asker.ask(frame)
         elif self.client is not None:
-            with suppress(UserError):  # it knows nothing of a picture that was sent twice
+            with suppress(UserError):  # it knows nothing of an image that was sent twice
                 told = self.client.truth(image_id=frame.image_id, serial=self.serial)
                 self._take(frame, told["distance_mm"])
 

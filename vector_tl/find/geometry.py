@@ -1,4 +1,4 @@
-"""From a box in the picture to where the other Vector stands: bearing and distance, origin to origin, with their uncertainties.
+"""From a box in the image to where the other Vector stands: bearing and distance, origin to origin, with their uncertainties.
 
 A Vector's origin is its front axle on the ground; x forward, y left, z up. The camera sits in the head and turns with it about the head's pivot.
 Two measures of distance are fused. The box's height against the robot's own is good when it is far; the ground plane, the ray through the box's lower
@@ -20,10 +20,10 @@ LENS_FROM_PIVOT_XZ_MM = (18.0, -7.5)  # at head angle 0: the lens is at x 7, z 4
 # extents of the SDK's mesh (39 mm before the origin, 59 behind, 29 beside), projected through the lens below.
 HEIGHT_NEARER_MM, GROUND_NEARER_MM, TOP_NEARER_MM, HEADING_SIGMA_MM = 27.0, 37.0, 10.0, 11.0
 APPARENT_WIDTH_MM, APPARENT_WIDTH_SIGMA_MM = 95.0, 16.0
-PIXEL_SIGMA = 2.0  # of a box's edge, in a 360-line picture
+PIXEL_SIGMA = 2.0  # of a box's edge, in a 360-line image
 RELATIVE_SIGMA = 0.04  # of a box's height: what detectors add on top
 TILT_SIGMA_RAD = math.radians(1.0)  # of head angle, body pitch and the camera's seat together
-BORDER_PX = 3.0  # an edge so near the picture's border counts as cut, in a 360-line picture
+BORDER_PX = 3.0  # an edge so near the image's border counts as cut, in a 360-line image
 
 
 @dataclass(frozen=True)
@@ -99,8 +99,8 @@ def locate(
     """Where the Vector in a box stands.
 
     Args:
-        box_xyxy: (4,) pixels of the picture that `intrinsics` describes.
-        head_angle_rad: up-positive, when the picture was taken; `pitch_rad` likewise, of the body.
+        box_xyxy: (4,) pixels of the image that `intrinsics` describes.
+        head_angle_rad: up-positive, when the image was taken; `pitch_rad` likewise, of the body.
 
     Returns:
         None when the box is empty, or cannot be a Vector on the ground that the finder stands on (its height and its foot contradict each other).
@@ -157,7 +157,7 @@ def locate(
         by_width = APPARENT_WIDTH_MM / (2 * math.tan(wide / 2))
         estimates.append((by_width, by_width * APPARENT_WIDTH_SIGMA_MM / APPARENT_WIDTH_MM))
     if not estimates:
-        estimates.append((80.0, 30.0))  # cut on all sides: it fills the picture
+        estimates.append((80.0, 30.0))  # cut on all sides: it fills the image
     weights = np.array([1 / max(sigma, 1.0) ** 2 for _, sigma in estimates])
     reach = float(np.dot(weights, [distance for distance, _ in estimates]) / weights.sum())
     sigma = math.hypot(float(weights.sum()) ** -0.5, HEADING_SIGMA_MM)

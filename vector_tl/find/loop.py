@@ -2,7 +2,7 @@
 
     vector-tl find --robot sim --model transfer --record run.mcap
 
-The robot comes behind the `Robot` protocol, the detector is anything that turns a picture into boxes and scores, so both can be given by tests.
+The robot comes behind the `Robot` protocol, the detector is anything that turns an image into boxes and scores, so both can be given by tests.
 """
 
 import logging
@@ -29,7 +29,7 @@ from vector_tl.robot.signals import wheels_first
 log = logging.getLogger("vector_tl.find")
 CAMERA_DELAY_S = 0.03  # from the shutter to a frame's arrival
 NO_FRAMES_S = 10.0  # without any frame for so long, the run has failed
-HEAD_STEP_RAD = math.radians(2.0)  # smaller wishes do not move the head: each move blurs pictures
+HEAD_STEP_RAD = math.radians(2.0)  # smaller wishes do not move the head: each move blurs images
 
 
 def find(settings: FindSettings, robot: Robot | None = None, detector=None, truth=None) -> dict:
@@ -38,7 +38,7 @@ def find(settings: FindSettings, robot: Robot | None = None, detector=None, trut
     Args:
         settings: what `vector-tl find` was told.
         robot: an open robot; opened (and closed) by `settings.robot` when not given.
-        detector: picture (H, W, 3) uint8 RGB -> something with `boxes_xyxy` (N, 4) and `scores` (N,); loaded by `settings.model` when not given.
+        detector: image (H, W, 3) uint8 RGB -> something with `boxes_xyxy` (N, 4) and `scores` (N,); loaded by `settings.model` when not given.
         truth: the simulator's truth, with `truth(serial=)` as `GET /truth` answers; of the simulator that this call starts when not given.
 
     Returns:
@@ -229,14 +229,14 @@ class Run:
             self.writer.frame(frame)
             self.stages.lap("record")
         data = np.frombuffer(frame.jpeg, np.uint8)
-        picture = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
+        image = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
         self.stages.lap("decode")
-        if picture is None:
+        if image is None:
             self._note(f"frame {frame.image_id} cannot be read and is left out")
             boxes, scores = np.zeros((0, 4), np.float32), np.zeros(0, np.float32)
         else:
             detections = self.detector(
-                cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), threshold=self.settings.threshold
+                cv2.cvtColor(image, cv2.COLOR_BGR2RGB), threshold=self.settings.threshold
             )
             boxes, scores = detections.boxes_xyxy, detections.scores
         self.stages.lap("detect")
@@ -283,7 +283,7 @@ class Run:
                 self.memory.reached,
                 lost=before.mode in ("approach", "hold") and self.memory.mode == "search",
             )
-        size_wh = picture.shape[1::-1] if picture is not None else self.robot.intrinsics.size_wh
+        size_wh = image.shape[1::-1] if image is not None else self.robot.intrinsics.size_wh
         self.live.post(Shown(frame, size_wh, boxes, scores, state, command, sent, self.target, now_s, lag_s))
         return command
 

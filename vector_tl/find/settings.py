@@ -41,7 +41,7 @@ class FindSettings:
     top_mmps: float = 110.0
     """Fastest it drives; a Vector itself can do 220. For a first drive: 40."""
     threshold: float = 0.6
-    """Score from which the finder looks twice. The model's own is for single pictures; here a false box must also stand on the ground at its size, twice."""
+    """Score from which the finder looks twice. The model's own is for single images; here a false positive must also stand on the ground at its size, twice."""
     device: str = "auto"
     """Where the detector runs: auto, cpu or cuda."""
     camera_fps: float = 15.0

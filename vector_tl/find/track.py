@@ -17,7 +17,7 @@ HOLD_S = 0.5  # a track that was not seen for so long is lost
 GATE_SIGMA = 3.5  # a sighting farther from the prediction belongs to somebody else
 ACCELERATION_MMPS2 = 40.0  # how briskly a target is expected to change its speed
 START_SPEED_MMPS = 30.0
-MOST_LAG_S = 5.0  # no picture is under way for longer
+MAX_LAG_S = 5.0  # no image is under way for longer
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Target:
     distance_sigma_mm: float
     x_mm: float  # in the odometry's frame
     y_mm: float
-    age_s: float  # since a picture came that showed it
+    age_s: float  # since an image came that showed it
     hits: int
     vx_mmps: float = 0.0  # its own speed, in the same frame
     vy_mmps: float = 0.0
@@ -101,13 +101,13 @@ class Tracker:
         self._target, self._candidates = None, []
 
     def update(self, t_s: float, pose: Pose, sightings: list[Sighting], lag_s: float = 0.0) -> None:
-        """Take in what one picture showed.
+        """Take in what one image showed.
 
         Args:
-            t_s: when the picture was taken; not before the previous call's.
+            t_s: when the image was taken; not before the previous call's.
             pose: the finder's pose at that time.
             sightings: one for each box.
-            lag_s: how long the picture was under way; news that are always late are no reason to lose a target.
+            lag_s: how long the image was under way; news that are always late are no reason to lose a target.
         """
         self._lag_s = lag_s
         if self._target is not None and t_s - self._target.seen_s > HOLD_S:
@@ -186,7 +186,7 @@ def _point(pose: Pose, sighting: Sighting) -> tuple[np.ndarray, np.ndarray]:
 
 
 class PoseHistory:
-    """Where the finder was at the times of the last second or so, to place a picture that was taken a moment ago."""
+    """Where the finder was at the times of the last second or so, to place an image that was taken a moment ago."""
 
     def __init__(self, keep: int = 60):
         self._keep = keep
@@ -214,9 +214,9 @@ class PoseHistory:
 
 
 class CameraClock:
-    """When pictures were taken, by the link's clock: the robot stamps them with its own, and states tell its newest stamp with little delay.
+    """When images were taken, by the link's clock: the robot stamps them with its own, and states tell its newest stamp with little delay.
 
-    The two clocks differ by what was the least time from a stamp to its arrival lately; what a picture took longer, it was late.
+    The two clocks differ by what was the least time from a stamp to its arrival lately; what an image took longer, it was late.
     """
 
     def __init__(self, keep_s: float = 10.0):
@@ -225,10 +225,10 @@ class CameraClock:
         self._newest_ms = 0
 
     def note(self, received_s: float, stamp_ms: int) -> None:
-        """A state or a frame came that knows a picture's stamp; 0: no picture yet."""
+        """A state or a frame came that knows an image's stamp; 0: no image yet."""
         if stamp_ms > 0:
             if (
-                stamp_ms < self._newest_ms - 1000 * MOST_LAG_S
+                stamp_ms < self._newest_ms - 1000 * MAX_LAG_S
             ):  # the robot has restarted, and its clock with it
                 self._gaps, self._newest_ms = [], 0
             self._newest_ms = max(self._newest_ms, stamp_ms)
@@ -236,7 +236,7 @@ class CameraClock:
             self._gaps.append((received_s, received_s - stamp_ms / 1000))
 
     def lag_s(self, received_s: float, stamp_ms: int) -> float:
-        """How much later than the quickest news a picture of this stamp came, in seconds."""
+        """How much later than the quickest news an image of this stamp came, in seconds."""
         if not self._gaps or stamp_ms <= 0:
             return 0.0
         return max(0.0, received_s - stamp_ms / 1000 - min(gap for _, gap in self._gaps))

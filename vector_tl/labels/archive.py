@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from vector_tl.errors import UserError
 
-MOST_FILES, MOST_BYTES, MOST_RATIO = 200_000, 20_000_000_000, 200
+MAX_FILES, MAX_BYTES, MAX_RATIO = 200_000, 20_000_000_000, 200
 
 
 def unpack(path: Path, into: Path) -> Path:
@@ -22,12 +22,12 @@ def unpack(path: Path, into: Path) -> Path:
             entries = archive.infolist()
             total = sum(entry.file_size for entry in entries)
             if (
-                len(entries) > MOST_FILES
-                or total > MOST_BYTES
-                or (total > 100_000_000 and total > MOST_RATIO * path.stat().st_size)
+                len(entries) > MAX_FILES
+                or total > MAX_BYTES
+                or (total > 100_000_000 and total > MAX_RATIO * path.stat().st_size)
             ):
                 raise UserError(
-                    f"{path} would unpack to {len(entries)} files and {total / 1e9:.1f} GB, which no set of pictures needs; it is not unpacked."
+                    f"{path} would unpack to {len(entries)} files and {total / 1e9:.1f} GB, which no set of images needs; it is not unpacked."
                 )
             for entry in entries:
                 name = PurePosixPath(entry.filename.replace("\\", "/"))
@@ -63,7 +63,7 @@ def unpack(path: Path, into: Path) -> Path:
 
 
 def pack(folder: Path, out: Path) -> None:
-    """All files of a folder as a zip, whole or not at all; pictures are stored as they are."""
+    """All files of a folder as a zip, whole or not at all; images are stored as they are."""
     part = out.with_name(f".{out.name}.part")
     try:
         with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:

@@ -1,4 +1,4 @@
-"""`vector-tl label check`: what is wrong with a data set, and what is in it."""
+"""`vector-tl label check`: what is wrong with a dataset, and what is in it."""
 
 import hashlib
 import sys
@@ -12,14 +12,14 @@ from rich.progress import track
 
 from vector_tl.data import dataset
 from vector_tl.data.dataset import DEFAULT_SPLIT, SPLITS
-from vector_tl.data.images import bits_apart, perceptual_hash, picture_size
+from vector_tl.data.images import bits_apart, image_size, perceptual_hash
 from vector_tl.errors import UserError
 from vector_tl.files import refuse_existing
 from vector_tl.labels.settings import CheckSettings
 
-LEAST_SIDE_PX = 3.0  # in a picture of 360 lines: less is no Vector that anyone could see
+MIN_SIDE_PX = 3.0  # in an image of 360 lines: less is no Vector that anyone could see
 SAME_BOX_IOU = 0.9
-NEAR_BITS, NEAR_GRAY = 3, 6.0  # of 64 bits of the hash, and mean difference of small grey pictures
+NEAR_BITS, NEAR_GRAY = 3, 6.0  # of 64 bits of the hash, and mean difference of small grey images
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class Looked:
-    """A picture that could be read, as the report shows it."""
+    """An image that could be read, as the report shows it."""
 
     session: str
     name: str
@@ -47,14 +47,14 @@ class Looked:
 
 
 def check(settings: CheckSettings) -> dict:
-    """Look at every picture and label.
+    """Look at every image and label.
 
     Returns:
-        {"pictures", "labelled", "boxes", "negatives", "sessions", "splits": {split: {...}}, "problems": [{"kind", "where", "what"}], "report"}, and
+        {"images", "labelled", "boxes", "negatives", "sessions", "splits": {split: {...}}, "problems": [{"kind", "where", "what"}], "report"}, and
         "error" when there are problems, so that the command fails.
 
     Raises:
-        UserError: no data set there, or the report cannot be written.
+        UserError: no dataset there, or the report cannot be written.
     """
     if settings.report:
         refuse_existing(settings.report, settings.overwrite)
@@ -77,16 +77,16 @@ def check(settings: CheckSettings) -> dict:
 
 
 def look(folder: Path) -> tuple[list[Looked], list[Problem]]:
-    """Every readable picture, and every problem."""
+    """Every readable image, and every problem."""
     problems: list[Problem] = []
-    pictures, splits = dataset.list_pictures(folder), dataset.read_splits(folder)
-    sessions = {session for session, _ in pictures}
+    images, splits = dataset.list_images(folder), dataset.read_splits(folder)
+    sessions = {session for session, _ in images}
     for session in sorted(set(splits) - sessions):
         problems.append(
             Problem(
-                "session without pictures",
+                "session without images",
                 session,
-                f"splits.json names the session {session}, which has no pictures.",
+                f"splits.json names the session {session}, which has no images.",
             )
         )
     if splits:
@@ -99,17 +99,17 @@ def look(folder: Path) -> tuple[list[Looked], list[Problem]]:
                 )
             )
     for label in sorted((folder / "labels").glob("*/*.txt")):
-        if (label.parent.name, label.stem) not in pictures:
+        if (label.parent.name, label.stem) not in images:
             problems.append(
                 Problem(
-                    "label without picture",
+                    "label without image",
                     str(label.relative_to(folder)),
-                    "There is a label, but no picture of that name.",
+                    "There is a label, but no image of that name.",
                 )
             )
     looked = []
     for (session, name), path in track(
-        pictures.items(),
+        images.items(),
         "check",
         console=Console(stderr=True),
         disable=not sys.stderr.isatty(),
@@ -136,36 +136,34 @@ def _look_at(
         )
         boxes = None
     try:
-        size = picture_size(path.read_bytes(), where)
-        picture = dataset.read_picture(path)
+        size = image_size(path.read_bytes(), where)
+        image = dataset.read_image(path)
     except (UserError, OSError) as error:
-        problems.append(Problem("broken picture", where, str(error)))
+        problems.append(Problem("broken image", where, str(error)))
         return None
     if boxes is not None and len(boxes):
         sides = (boxes[:, 2:] - boxes[:, :2]) * np.array(size) * 360 / size[1]
-        if sides.min() < LEAST_SIDE_PX:
+        if sides.min() < MIN_SIDE_PX:
             problems.append(
                 Problem(
                     "tiny box",
                     where,
-                    f"A box is {sides.min():.1f} px wide or high in a picture of 360 lines.",
+                    f"A box is {sides.min():.1f} px wide or high in an image of 360 lines.",
                 )
             )
         from vector_tl.evaluate.metrics import iou_matrix
 
         if (np.triu(iou_matrix(boxes, boxes), 1) > SAME_BOX_IOU).any():
             problems.append(Problem("double box", where, "Two boxes lie on the same place."))
-    gray = picture.mean(axis=2)
+    gray = image.mean(axis=2)
     small = np.asarray(
         gray[:: max(1, gray.shape[0] // 36), :: max(1, gray.shape[1] // 64)][:36, :64], np.float32
     )
-    return Looked(
-        session, name, split, path, size, boxes, float(gray.mean()), perceptual_hash(picture), small
-    )
+    return Looked(session, name, split, path, size, boxes, float(gray.mean()), perceptual_hash(image), small)
 
 
 def doubles(looked: list[Looked]) -> list[Problem]:
-    """The same or nearly the same picture in two splits: a test that asks for what was trained on. The same file twice anywhere."""
+    """The same or nearly the same image in two splits: a test that asks for what was trained on. The same file twice anywhere."""
     problems, seen = [], defaultdict(list)
     for one in looked:
         seen[hashlib.sha256(one.path.read_bytes()).hexdigest()].append(one)
@@ -191,7 +189,7 @@ def doubles(looked: list[Looked]) -> list[Problem]:
 
 
 def figures(looked: list[Looked]) -> dict:
-    """What is in the data set, in all and in each split."""
+    """What is in the dataset, in all and in each split."""
 
     def told(some: list[Looked]) -> dict:
         labelled = [one for one in some if one.boxes_norm is not None]
@@ -199,7 +197,7 @@ def figures(looked: list[Looked]) -> dict:
             [(one.boxes_norm[:, 3] - one.boxes_norm[:, 1]) * 360 for one in labelled] or [np.zeros(0)]
         )
         return {
-            "sessions": len({one.session for one in some}), "pictures": len(some), "labelled": len(labelled), "boxes": len(heights),
+            "sessions": len({one.session for one in some}), "images": len(some), "labelled": len(labelled), "boxes": len(heights),
             "negatives": sum(len(one.boxes_norm) == 0 for one in labelled),
             "median_height_px": float(np.median(heights)) if len(heights) else None,
             "mean_brightness": float(np.mean([one.brightness for one in some])) if some else None,

@@ -7,19 +7,19 @@ from pathlib import Path
 import numpy as np
 from matplotlib import pyplot as plt
 
-from vector_tl.data.dataset import SPLITS, read_picture
+from vector_tl.data.dataset import SPLITS, read_image
 from vector_tl.web import report as pages
 
 COLORS = {"train": "#2f6fb2", "val": "#d9730d", "test": "#0b8a7a"}
 BOX_COLOR = "#14c8aa"
-SHEET = 24  # pictures of a split that are shown
+SHEET = 24  # images of a split that are shown
 
 
 def write_page(path: Path, folder: Path, looked: list, problems: list, told: dict) -> None:
     """Write the page.
 
     Args:
-        looked: the pictures, as `check.look` gives them.
+        looked: the images, as `check.look` gives them.
         problems: what is wrong.
         told: the figures of `check.figures`.
     """
@@ -35,12 +35,12 @@ def write_page(path: Path, folder: Path, looked: list, problems: list, told: dic
         _plots(looked),
         *(_sheet(split, looked) for split in SPLITS),
     ]
-    pages.write_page(path, f"The data set {Path(folder).resolve().name}", sections)
+    pages.write_page(path, f"The dataset {Path(folder).resolve().name}", sections)
 
 
 def _table(told: dict) -> str:
     names = {
-        "sessions": "sessions", "pictures": "pictures", "labelled": "labelled", "boxes": "Vectors", "negatives": "pictures without a Vector",
+        "sessions": "sessions", "images": "images", "labelled": "labelled", "boxes": "Vectors", "negatives": "images without a Vector",
         "median_height_px": "median height, px of 360", "mean_brightness": "mean brightness, 0 to 255",
     }  # fmt: skip
     columns = {"all": told, **told["splits"]}
@@ -105,8 +105,8 @@ def _plots(looked: list) -> str:
     axes.set(
         xlim=(0, 1),
         ylim=(1, 0),
-        xlabel="across the picture",
-        ylabel="down the picture",
+        xlabel="across the image",
+        ylabel="down the image",
         title="Places of their middles",
     )
     shown.append(pages.plot(figure, axes))
@@ -120,13 +120,13 @@ def _plots(looked: list) -> str:
             color=COLORS[split],
             label=split,
         )
-    axes.set(xlabel="mean grey level of a picture", ylabel="pictures", title="Brightness")
+    axes.set(xlabel="mean grey level of an image", ylabel="images", title="Brightness")
     shown.append(pages.plot(figure, axes))
     return f"<h2>What is in it</h2><div class='plots small'>{''.join(shown)}</div>"
 
 
 def _sheet(split: str, looked: list) -> str:
-    """Pictures from as many sessions as possible."""
+    """Images from as many sessions as possible."""
     some = [one for one in looked if one.split == split]
     if not some:
         return ""
@@ -136,12 +136,12 @@ def _sheet(split: str, looked: list) -> str:
         turn[one.session] += 1
         ranked.append((turn[one.session], one.session, one.name, one))
     chosen = [row[3] for row in sorted(ranked, key=lambda row: row[:3])[:SHEET]]
-    return f"<h2>{split}</h2><p class=soft>{len(chosen)} of {len(some)} pictures</p>{pages.sheet(map(_figure, chosen))}"
+    return f"<h2>{split}</h2><p class=soft>{len(chosen)} of {len(some)} images</p>{pages.sheet(map(_figure, chosen))}"
 
 
 def _figure(one) -> str:
-    picture = read_picture(one.path)
-    size = picture.shape[1::-1] * 2
+    image = read_image(one.path)
+    size = image.shape[1::-1] * 2
     boxes = () if one.boxes_norm is None else ((one.boxes_norm * size, BOX_COLOR),)
     what = "not labelled" if one.boxes_norm is None else "" if len(one.boxes_norm) else "no Vector"
-    return pages.picture(picture, boxes, f"{one.session}/{one.name} {what}".strip(), 320)
+    return pages.image(image, boxes, f"{one.session}/{one.name} {what}".strip(), 320)

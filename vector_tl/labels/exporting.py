@@ -1,4 +1,4 @@
-"""`vector-tl label export`: the labelled pictures as YOLO, COCO or Pascal VOC, each picture's session kept in its file name."""
+"""`vector-tl label export`: the labelled images as YOLO, COCO or Pascal VOC, each image's session kept in its file name."""
 
 import json
 import shutil
@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 import numpy as np
 
 from vector_tl.data.dataset import DEFAULT_SPLIT, Item, load_dataset, read_splits
-from vector_tl.data.images import picture_size
+from vector_tl.data.images import image_size
 from vector_tl.data.yolo import format_label
 from vector_tl.errors import UserError
 from vector_tl.files import refuse_existing
@@ -19,13 +19,13 @@ from vector_tl.labels.settings import ExportSettings
 
 
 def export_data(settings: ExportSettings) -> dict:
-    """Write all labelled pictures, divided as the sessions are.
+    """Write all labelled images, divided as the sessions are.
 
     Returns:
-        {"out", "format", "pictures", "boxes", "unlabelled"}; unlabelled pictures are left out.
+        {"out", "format", "images", "boxes", "unlabelled"}; unlabelled images are left out.
 
     Raises:
-        UserError: OUT is there already, a picture is broken, or it cannot be written; nothing is left half-written.
+        UserError: OUT is there already, an image is broken, or it cannot be written; nothing is left half-written.
     """
     refuse_existing(settings.out, settings.overwrite)
     everything, splits = load_dataset(settings.data, "all"), read_splits(settings.data)
@@ -41,7 +41,7 @@ def export_data(settings: ExportSettings) -> dict:
         for item in everything.items:
             split = splits.get(item.session, DEFAULT_SPLIT)
             data = item.image_path.read_bytes()
-            size = picture_size(data, str(item.image_path))
+            size = image_size(data, str(item.image_path))
             corners = item.boxes_norm * np.array(
                 [*size, *size]
             )  # in double precision: nothing is lost on the way
@@ -69,7 +69,7 @@ def export_data(settings: ExportSettings) -> dict:
     return {
         "out": str(settings.out),
         "format": settings.format,
-        "pictures": len(everything),
+        "images": len(everything),
         "boxes": boxes,
         "unlabelled": everything.unlabelled,
     }

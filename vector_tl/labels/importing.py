@@ -1,4 +1,4 @@
-"""`vector-tl label import`: everything is read and judged in a folder beside the data set; only what is good moves in, a session at a time."""
+"""`vector-tl label import`: everything is read and judged in a folder beside the dataset; only what is good moves in, a session at a time."""
 
 import logging
 import os
@@ -30,24 +30,24 @@ JOINT = "__"  # between session and name, in the file names that `label export` 
 
 @dataclass
 class Staged:
-    """A data set that is being made, and what happened on the way."""
+    """A dataset that is being made, and what happened on the way."""
 
     folder: Path
     sessions: dict[str, str | None] = field(default_factory=dict)  # name -> the source's own split
-    pictures: int = 0
+    images: int = 0
     boxes: int = 0
     unlabelled: int = 0
     set_aside: list[dict] = field(default_factory=list)
 
 
 def import_data(settings: ImportSettings) -> dict:
-    """Take a source into the data set.
+    """Take a source into the dataset.
 
     Returns:
-        {"form", "sessions", "pictures", "boxes", "unlabelled", "set_aside": [{"source", "why"}], "classes_ignored": {name: boxes}}
+        {"form", "sessions", "images", "boxes", "unlabelled", "set_aside": [{"source", "why"}], "classes_ignored": {name: boxes}}
 
     Raises:
-        UserError: nothing can be taken, or a session of that name is there already; the data set is then as it was.
+        UserError: nothing can be taken, or a session of that name is there already; the dataset is then as it was.
     """
     settings.check()
     source, data = settings.source, settings.data
@@ -63,7 +63,7 @@ def import_data(settings: ImportSettings) -> dict:
             found, "import", console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True
         ):
             _stage(staged, item, name, _root(settings, work))
-        if not staged.pictures:
+        if not staged.images:
             why = f" ({staged.set_aside[0]['why']})" if staged.set_aside else ""
             raise UserError(f"Nothing of {source} could be taken{why}.")
         for session in staged.sessions:
@@ -85,7 +85,7 @@ def import_data(settings: ImportSettings) -> dict:
             ", ".join(f"{name} ({count})" for name, count in classes.ignored.items()),
         )
     return {
-        "form": form, "sessions": sorted(staged.sessions), "pictures": staged.pictures, "boxes": staged.boxes, "unlabelled": staged.unlabelled,
+        "form": form, "sessions": sorted(staged.sessions), "images": staged.images, "boxes": staged.boxes, "unlabelled": staged.unlabelled,
         "set_aside": staged.set_aside, "classes_ignored": classes.ignored,
     }  # fmt: skip
 
@@ -106,11 +106,11 @@ def _open(settings: ImportSettings, work: Path, classes: Classes) -> tuple[str, 
         return read_source(unpack(source, work / "unpacked"), classes)
     if source.suffix.lower() in VIDEOS:
         return "video", _frames(source, settings.novelty)
-    if dataset.is_picture_file(source):
+    if dataset.is_image_file(source):
         (work / "one").mkdir()
         shutil.copyfile(source, work / "one" / source.name)
         return read_source(work / "one", classes)
-    raise UserError(f"{source} is no folder, zip, video or picture.")
+    raise UserError(f"{source} is no folder, zip, video or image.")
 
 
 def _root(settings: ImportSettings, work: Path) -> Path:
@@ -123,15 +123,15 @@ def _frames(path: Path, novelty: int) -> Iterator[Found]:
 
     kept: list[np.uint64] = []
     for source in read_inputs((path,)):
-        if source.picture is None:
+        if source.image is None:
             yield Found(path, why=source.error)
             continue
-        bits = perceptual_hash(source.picture)
+        bits = perceptual_hash(source.image)
         if kept and int(bits_apart(np.array(kept[-50:]), bits).min()) < novelty:
             continue
         kept.append(bits)
-        height, width = source.picture.shape[:2]
-        jpeg = cv2.imencode(".jpg", source.picture[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95])[1].tobytes()
+        height, width = source.image.shape[:2]
+        jpeg = cv2.imencode(".jpg", source.image[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95])[1].tobytes()
         yield Found(Path(f"frame-{source.frame:06d}.jpg"), jpeg, (width, height))
 
 
@@ -172,7 +172,7 @@ def _stage(staged: Staged, item: Found, session: str, root: Path) -> None:
         return
     if item.split or session not in staged.sessions:
         staged.sessions[session] = item.split
-    staged.pictures += 1
+    staged.images += 1
     staged.boxes += 0 if item.boxes_xyxy is None else len(item.boxes_xyxy)
     staged.unlabelled += item.boxes_xyxy is None
 
@@ -193,7 +193,7 @@ def _writable(data: Path) -> None:
 
 
 def _move_in(staged: Staged, data: Path) -> None:
-    """Labels and provenance first, pictures last: a crash in between leaves labels without pictures, never pictures without their labels."""
+    """Labels and provenance first, images last: a crash in between leaves labels without images, never images without their labels."""
     for session in staged.sessions:
         for kind, suffix in (("images", ""), ("labels", ""), ("sessions", ".json")):
             if (data / kind / f"{session}{suffix}").exists():

@@ -1,6 +1,6 @@
 """The review's journal: a line of JSON for every decision, on the disk before anything is changed, so that none is lost or done twice.
 
-A decision's line says how the picture was before and is after it; a second line, `{"done": n}`, follows once the change is made
+A decision's line says how the image was before and is after it; a second line, `{"done": n}`, follows once the change is made
 (`{"cancelled": n}` if it cannot be). Lines are only ever added. The last decision without its second line was cut off by a crash, and is
 carried out at the next start.
 """

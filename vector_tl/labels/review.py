@@ -1,7 +1,7 @@
-"""The work behind the review page: what a picture's label is now, a decision on it, and the way back.
+"""The work behind the review page: what an image's label is now, a decision on it, and the way back.
 
-A decision names the version of the picture's state that the person saw; if the state has changed since, nothing is done (`Conflict`).
-Pictures put aside move to `bin/`, which has the same form as the data set, and can come back.
+A decision names the version of the image's state that the person saw; if the state has changed since, nothing is done (`Conflict`).
+Images put aside move to `bin/`, which has the same form as the dataset, and can come back.
 """
 
 import glob
@@ -37,22 +37,22 @@ from vector_tl.labels.suggestions import (
 
 ACTIONS = ("save", "keep", "bin", "restore")
 CARRY_FRAMES = 10  # how far a box is carried at the press of a key
-MOST_BOXES = 100
-MOST_FILE_BYTES = 64 << 20
+MAX_BOXES = 100
+MAX_FILE_BYTES = 64 << 20
 log = logging.getLogger(__name__)
 
 
 class Conflict(UserError):
-    """The picture is no longer as the person saw it; nothing was done."""
+    """The image is no longer as the person saw it; nothing was done."""
 
 
 class NotThere(UserError):
-    """There is no such picture."""
+    """There is no such image."""
 
 
 @dataclass(frozen=True)
 class State:
-    """A picture's label as it is on disk, to the letter (None: not labelled), and whether the picture is in the bin."""
+    """An image's label as it is on disk, to the letter (None: not labelled), and whether the image is in the bin."""
 
     label: str | None
     binned: bool
@@ -74,16 +74,16 @@ class Effort:
 
 
 class Desk:
-    """The pictures of a data set on a person's desk. Safe to use from several threads."""
+    """The images of a dataset on a person's desk. Safe to use from several threads."""
 
     def __init__(self, folder: Path):
         """Take up work where it was left; a decision that a crash cut off is carried out now.
 
         Raises:
-            UserError: no pictures there, or another review is at work on them.
+            UserError: no images there, or another review is at work on them.
         """
         self.folder, self.bin = Path(folder), Path(folder) / "bin"
-        dataset.list_pictures(self.folder)
+        dataset.list_images(self.folder)
         self._lock = threading.RLock()
         self.journal = Journal(self.folder / "review" / "journal.jsonl")
         self._first_of_this_run = max(self.journal.decisions, default=0) + 1
@@ -91,7 +91,7 @@ class Desk:
             self._recover(cut_off)
 
     def _recover(self, entry: dict) -> None:
-        key = tuple(entry["picture"])
+        key = tuple(entry["image"])
         before, after = State(**entry["before"]), State(**entry["after"])
         with suppress(NotThere):
             if self.state(*key) in (before, after):  # else somebody has changed it by hand since
@@ -109,14 +109,14 @@ class Desk:
         log.info("The decision on %s/%s that was cut off is carried out.", *key)
 
     def state(self, session: str, name: str) -> State:
-        """How a picture stands on disk now.
+        """How an image stands on disk now.
 
         Raises:
-            NotThere: it is neither in the data set nor in the bin.
+            NotThere: it is neither in the dataset nor in the bin.
         """
         binned = _find(self.folder, session, name) is None
         if binned and _find(self.bin, session, name) is None:
-            raise NotThere(f"There is no picture {session}/{name} any more.")
+            raise NotThere(f"There is no image {session}/{name} any more.")
         try:
             label = (
                 dataset.label_path(self.bin if binned else self.folder, session, name)
@@ -127,19 +127,19 @@ class Desk:
             label = None
         return State(label, binned)
 
-    def image(self, session: str, name: str) -> Path:
-        """Where a picture lies now.
+    def image_path(self, session: str, name: str) -> Path:
+        """Where an image lies now.
 
         Raises:
             NotThere: nowhere.
         """
         found = _find(self.folder, session, name) or _find(self.bin, session, name)
         if found is None:
-            raise NotThere(f"There is no picture {session}/{name} any more.")
+            raise NotThere(f"There is no image {session}/{name} any more.")
         return found
 
-    def picture(self, session: str, name: str) -> dict:
-        """All that the page needs to show a picture: its state, boxes in pixels, and suggestions."""
+    def item(self, session: str, name: str) -> dict:
+        """All that the page needs to show an image: its state, boxes in pixels, and suggestions."""
         with self._lock:
             state = self.state(session, name)
             problem, size_wh, boxes = None, None, []
@@ -198,7 +198,7 @@ class Desk:
                 after = State(format_label(boxes_xyxy, self.size_wh(session, name)), False)
                 if after.label.count("\n") != len(boxes_xyxy):
                     raise UserError(
-                        f"A box of {name} lies outside the picture or is too small to be one; correct it."
+                        f"A box of {name} lies outside the image or is too small to be one; correct it."
                     )
             elif action in ("bin", "restore"):
                 after = State(before.label, action == "bin")
@@ -218,7 +218,7 @@ class Desk:
         """Take back the last decision of this tab, or else the last one from before this server's start.
 
         Raises:
-            Conflict: the picture was changed after that decision.
+            Conflict: the image was changed after that decision.
             UserError: there is nothing to take back.
         """
         with self._lock:
@@ -232,7 +232,7 @@ class Desk:
                     break
             else:
                 raise UserError("There is nothing to undo.")
-            key, before, after = tuple(entry["picture"]), State(**entry["before"]), State(**entry["after"])
+            key, before, after = tuple(entry["image"]), State(**entry["before"]), State(**entry["after"])
             if self.state(*key) != after:
                 raise Conflict(f"{key[1]} was changed after this decision; it is shown as it is now.")
             self._write(
@@ -244,26 +244,24 @@ class Desk:
             return {"session": key[0], "name": key[1], "undone": entry["action"]}
 
     def carry(self, session: str, name: str, count: int = CARRY_FRAMES) -> dict:
-        """Carry the boxes of a labelled picture to the next frames of its session, up to the next labelled one, as suggestions."""
+        """Carry the boxes of a labelled image to the next frames of its session, up to the next labelled one, as suggestions."""
         boxes_norm = dataset.read_labels(dataset.label_path(self.folder, session, name))
         if boxes_norm is None or not len(boxes_norm):
             raise UserError(f"{name} has no box to carry on.")
-        pictures = {
-            key: path for key, path in dataset.list_pictures(self.folder).items() if key[0] == session
-        }
+        images = {key: path for key, path in dataset.list_images(self.folder).items() if key[0] == session}
         following: dict[tuple[str, str], Path] = {}
-        for key in [key for key in pictures if key[1] > name][:count]:
+        for key in [key for key in images if key[1] > name][:count]:
             if dataset.label_path(self.folder, *key).exists():
                 break
-            following[key] = pictures[key]
+            following[key] = images[key]
         carried = []
-        for key, new, size_wh in carried_suggestions(name, pictures[session, name], boxes_norm, following):
+        for key, new, size_wh in carried_suggestions(name, images[session, name], boxes_norm, following):
             if put_suggestion(self.folder, *key, new, size_wh):
                 carried.append({"session": session, "name": key[1], "confidence": round(1 - new.doubt, 3)})
         return {"carried": carried, "frames": len(following)}
 
     def pace(self) -> dict:
-        """Seconds and actions per picture, over all decisions that were not undone and came from the page."""
+        """Seconds and actions per image, over all decisions that were not undone and came from the page."""
         with self._lock:
             undone = self.journal.undone()
             made = [
@@ -284,28 +282,28 @@ class Desk:
         }
 
     def size_wh(self, session: str, name: str) -> tuple[int, int]:
-        """Width and height of a picture.
+        """Width and height of an image.
 
         Raises:
             UserError: it is not readable.
         """
-        path = self.image(session, name)
-        if path.stat().st_size > MOST_FILE_BYTES:
-            raise UserError(f"{path} is larger than {MOST_FILE_BYTES >> 20} MiB; make it smaller.")
+        path = self.image_path(session, name)
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise UserError(f"{path} is larger than {MAX_FILE_BYTES >> 20} MiB; make it smaller.")
         return _size_wh(path, path.stat().st_mtime_ns)
 
     def scaled(self, session: str, name: str, width_px: int) -> tuple[bytes, str]:
-        """An encoded picture no wider than `width_px` and its media type; one that is small enough already as it is on disk."""
-        path = self.image(session, name)
+        """An encoded image no wider than `width_px` and its media type; one that is small enough already as it is on disk."""
+        path = self.image_path(session, name)
         if self.size_wh(session, name)[0] <= width_px and (kind := _media_type(data := path.read_bytes())):
             return data, kind
-        picture = dataset.read_picture(path)
-        height, width = picture.shape[:2]
+        image = dataset.read_image(path)
+        height, width = image.shape[:2]
         if width > width_px:
-            picture = cv2.resize(
-                picture, (width_px, max(round(height * width_px / width), 1)), interpolation=cv2.INTER_AREA
+            image = cv2.resize(
+                image, (width_px, max(round(height * width_px / width), 1)), interpolation=cv2.INTER_AREA
             )
-        return cv2.imencode(".jpg", picture[:, :, ::-1], (cv2.IMWRITE_JPEG_QUALITY, 92))[
+        return cv2.imencode(".jpg", image[:, :, ::-1], (cv2.IMWRITE_JPEG_QUALITY, 92))[
             1
         ].tobytes(), "image/jpeg"
 
@@ -325,7 +323,7 @@ class Desk:
             _refuse_taken(self.bin if after.binned else self.folder, *key)
         when = datetime.now(UTC).isoformat(timespec="milliseconds")
         number = self.journal.add(
-            {"time": when, "picture": list(key), "before": asdict(before), "after": asdict(after)} | entry
+            {"time": when, "image": list(key), "before": asdict(before), "after": asdict(after)} | entry
         )
         try:
             self._carry_out(key, before, after, entry)
@@ -370,7 +368,7 @@ def _raw(label: str) -> bytes:
 
 @lru_cache(4096)
 def _size_wh(path: Path, _mtime_ns: int) -> tuple[int, int]:
-    height, width = dataset.read_picture(path).shape[:2]
+    height, width = dataset.read_image(path).shape[:2]
     return width, height
 
 
@@ -378,14 +376,14 @@ def _find(root: Path, session: str, name: str) -> Path | None:
     folder = dataset.image_path(root, session, name).parent
     with suppress(OSError):
         for entry in os.scandir(folder):
-            if Path(entry.name).stem == name and dataset.is_picture_file(Path(entry.path)):
+            if Path(entry.name).stem == name and dataset.is_image_file(Path(entry.path)):
                 return Path(entry.path)
     return None
 
 
 def _refuse_taken(root: Path, session: str, name: str) -> None:
     if _find(root, session, name) is not None or dataset.label_path(root, session, name).exists():
-        raise UserError(f"{root} has another picture or label {session}/{name}; move that one away first.")
+        raise UserError(f"{root} has another image or label {session}/{name}; move that one away first.")
 
 
 def _media_type(data: bytes) -> str | None:

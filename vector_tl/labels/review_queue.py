@@ -1,4 +1,4 @@
-"""Which pictures a person is asked about, and in which order: the most doubtful first."""
+"""Which images a person is asked about, and in which order: the most doubtful first."""
 
 import logging
 from collections.abc import Callable
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Row:
-    """A picture in the queue; `doubt` 0 (sure) to 1; `differs` is how far model and label are apart, None where one of them is missing."""
+    """An image in the queue; `doubt` 0 (sure) to 1; `differs` is how far model and label are apart, None where one of them is missing."""
 
     session: str
     name: str
@@ -40,18 +40,18 @@ class Row:
 
 
 class Queue:
-    """The pictures of a data set with what is known of each; files are read again only when they have changed."""
+    """The images of a dataset with what is known of each; files are read again only when they have changed."""
 
     def __init__(self, folder: Path):
         self.folder = Path(folder)
         self._known: dict[Path, tuple[tuple, object]] = {}
 
     def listed(self, which: str, session: str | None) -> dict:
-        """{"pictures": rows of filter `which`, most doubtful first, "counts": of each filter in this session, "sessions": all of them}."""
-        rows = [self._row(*key) for key in _pictures(self.folder)]
+        """{"images": rows of filter `which`, most doubtful first, "counts": of each filter in this session, "sessions": all of them}."""
+        rows = [self._row(*key) for key in _images(self.folder)]
         binned = [
             Row(*key, labelled=False, suggested=False, doubt=0.0, differs=None)
-            for key in _pictures(self.folder / "bin")
+            for key in _images(self.folder / "bin")
         ]
         of_session = [row for row in rows if session in (None, row.session)]
         in_bin = [row for row in binned if session in (None, row.session)]
@@ -63,7 +63,7 @@ class Queue:
             "bin": len(in_bin)
         }
         return {
-            "pictures": [
+            "images": [
                 {"session": r.session, "name": r.name, "doubt": round(r.differs if which == "disagreement" else r.doubt, 4)} for r in doubtful
             ],
             "counts": counts,
@@ -130,7 +130,7 @@ def agreement(a: np.ndarray, b: np.ndarray) -> float:
     return worst
 
 
-def _pictures(folder: Path) -> list[tuple[str, str]]:
+def _images(folder: Path) -> list[tuple[str, str]]:
     with suppress(UserError):  # none there: all in the bin, or none in it
-        return list(dataset.list_pictures(folder))
+        return list(dataset.list_images(folder))
     return []

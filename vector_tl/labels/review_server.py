@@ -21,15 +21,15 @@ from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Route
 
 from vector_tl.errors import UserError
-from vector_tl.labels.review import ACTIONS, CARRY_FRAMES, MOST_BOXES, Conflict, Desk, Effort, NotThere
+from vector_tl.labels.review import ACTIONS, CARRY_FRAMES, MAX_BOXES, Conflict, Desk, Effort, NotThere
 from vector_tl.labels.review_queue import FILTERS, Queue
 from vector_tl.labels.review_settings import ReviewSettings
-from vector_tl.labels.suggest import chosen_pictures
+from vector_tl.labels.suggest import chosen_images
 
 PAGE = Path(__file__).parent / "page"
-MOST_BODY_BYTES = 64 << 10
+MAX_BODY_BYTES = 64 << 10
 WIDTHS_PX = (64, 4096)
-MOST_ACTIVE_S = 24 * 3600.0
+MAX_ACTIVE_S = 24 * 3600.0
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -42,14 +42,14 @@ def review(settings: ReviewSettings) -> dict:
     """Serve the page until Ctrl-C or SIGTERM; its address goes to standard error.
 
     Returns:
-        {"decisions", "seconds_median", "actions_suggested", "actions_unsuggested"} of all reviews of this data set so far.
+        {"decisions", "seconds_median", "actions_suggested", "actions_unsuggested"} of all reviews of this dataset so far.
 
     Raises:
         UsageError: a setting out of its range.
-        UserError: no pictures there, no such session, another review at work, or the port is taken.
+        UserError: no images there, no such session, another review at work, or the port is taken.
     """
     settings.check()
-    chosen_pictures(settings.data, settings.session)
+    chosen_images(settings.data, settings.session)
     desk = Desk(settings.data)
     try:
         server = ReviewServer(desk, settings)
@@ -107,7 +107,7 @@ class ReviewServer(uvicorn.Server):
 
 
 def review_app(desk: Desk, settings: ReviewSettings) -> Starlette:
-    """The page and what it asks: GET queue, picture, image; POST decide, undo, carry."""
+    """The page and what it asks: GET queue, item, image; POST decide, undo, carry."""
     queue = Queue(settings.data)
 
     def listed(request: Request) -> Response:
@@ -129,8 +129,8 @@ def review_app(desk: Desk, settings: ReviewSettings) -> Starlette:
             }
         )
 
-    def picture(request: Request) -> Response:
-        return JSONResponse(desk.picture(*_key(request.query_params)))
+    def item(request: Request) -> Response:
+        return JSONResponse(desk.item(*_key(request.query_params)))
 
     def image(request: Request) -> Response:
         width = request.query_params.get("width", "")
@@ -184,7 +184,7 @@ def review_app(desk: Desk, settings: ReviewSettings) -> Starlette:
     ]
     routes += [
         Route(f"/{name}", work)
-        for name, work in (("start", start), ("queue", listed), ("picture", picture), ("image", image))
+        for name, work in (("start", start), ("queue", listed), ("item", item), ("image", image))
     ]
     routes += [Route(f"/{work.__name__}", work, methods=["POST"]) for work in (decide, undo, carry)]
     return Starlette(
@@ -247,8 +247,8 @@ async def _body(request: Request) -> dict:
     data = b""
     async for part in request.stream():
         data += part
-        if len(data) > MOST_BODY_BYTES:
-            raise UserError(f"A request may hold {MOST_BODY_BYTES} bytes, no more.")
+        if len(data) > MAX_BODY_BYTES:
+            raise UserError(f"A request may hold {MAX_BODY_BYTES} bytes, no more.")
     try:
         body = json.loads(data)
     except (ValueError, RecursionError):
@@ -271,8 +271,8 @@ def _text(given, key: str) -> str:
 
 def _boxes(given) -> np.ndarray:
     """Boxes (N, 4) in pixels as the page sends them."""
-    if not isinstance(given, list) or len(given) > MOST_BOXES:
-        raise UserError(f"boxes must be a list of up to {MOST_BOXES}.")
+    if not isinstance(given, list) or len(given) > MAX_BOXES:
+        raise UserError(f"boxes must be a list of up to {MAX_BOXES}.")
     for box in given:
         if (
             not isinstance(box, list)
@@ -291,7 +291,7 @@ def _effort(given) -> Effort:
     counts = {key: given.get(key, 0) for key in ("keys", "clicks", "drags")}
     if (
         not _is_number(active_s)
-        or not 0 <= active_s <= MOST_ACTIVE_S
+        or not 0 <= active_s <= MAX_ACTIVE_S
         or not all(type(v) is int and 0 <= v <= 100_000 for v in counts.values())
     ):
         raise UserError("effort must be seconds and counts from 0 on.")

@@ -9,17 +9,17 @@ from vector_tl.errors import UsageError
 
 @dataclass(frozen=True)
 class SuggestSettings:
-    """Suggest boxes for pictures: from a model, or from labels carried through the frames beside them. They are labels only once you accept them.
+    """Suggest boxes for images: from a model, or from labels carried through the frames beside them. They are labels only once you accept them.
 
     Example: vector-tl label suggest --data data --model transfer
     """
 
     data: Path = Path("data")
-    """Folder of the data set."""
+    """Folder of the dataset."""
     model: str | None = None
     """A model file, or a name in models/."""
     carry: int | None = None
-    """Carry the boxes of labelled pictures to so many unlabelled frames before and after each, in the order of names."""
+    """Carry the boxes of labelled images to so many unlabelled frames before and after each, in the order of names."""
     session: str | None = None
     """Only this session."""
     threshold: float | None = None
@@ -41,17 +41,17 @@ class SuggestSettings:
 
 @dataclass(frozen=True)
 class ReviewSettings:
-    """Look through pictures in the browser and accept, correct or draw their boxes by keyboard and mouse; ? shows the keys.
+    """Look through images in the browser and accept, correct or draw their boxes by keyboard and mouse; ? shows the keys.
 
-    Every decision is on disk before the next picture shows, and can be undone later, also after a restart. End it with Ctrl-C.
+    Every decision is on disk before the next image shows, and can be undone later, also after a restart. End it with Ctrl-C.
 
     Example: vector-tl label review --data data --filter suggested
     """
 
     data: Path = Path("data")
-    """Folder of the data set."""
+    """Folder of the dataset."""
     filter: Literal["all", "unlabelled", "suggested", "disagreement", "bin"] = "unlabelled"
-    """Which pictures to show first: those without a label, with a suggestion waiting, where model and label disagree, in the bin, or all."""
+    """Which images to show first: those without a label, with a suggestion waiting, where model and label disagree, in the bin, or all."""
     session: str | None = None
     """Only this session."""
     port: int = 0

@@ -11,15 +11,15 @@ from vector_tl.errors import UsageError
 
 @dataclass(frozen=True)
 class ImportSettings:
-    """Take pictures into a data set: a folder or zip of pictures, a video, or a labelled data set in YOLO, COCO or Pascal VOC form.
+    """Take images into a dataset: a folder or zip of images, a video, or a labelled dataset in YOLO, COCO or Pascal VOC form.
 
     Example: vector-tl label import vector.v3.yolov8.zip --data data --session roboflow
     """
 
     source: Positional[Annotated[Path, arg(metavar="SOURCE")]]
-    """A folder, a zip, a video, or a picture."""
+    """A folder, a zip, a video, or an image."""
     data: Path = Path("data")
-    """Data set folder."""
+    """Dataset folder."""
     session: str | None = None
     """Name of the new session, or the beginning of their names; the source's own name when not given."""
     classes: tuple[str, ...] = ()
@@ -35,7 +35,7 @@ class ImportSettings:
 
 @dataclass(frozen=True)
 class ExportSettings:
-    """Write the labelled pictures of a data set as YOLO, COCO or Pascal VOC, for other tools.
+    """Write the labelled images of a dataset as YOLO, COCO or Pascal VOC, for other tools.
 
     Example: vector-tl label export vectors.zip --data data --format coco
     """
@@ -43,9 +43,9 @@ class ExportSettings:
     out: Positional[Annotated[Path, arg(metavar="OUT")]]
     """A new folder, or a .zip."""
     data: Path = Path("data")
-    """Data set folder."""
+    """Dataset folder."""
     format: Literal["yolo", "coco", "voc"] = "yolo"
-    """yolo, coco (a JSON for each split, as Roboflow writes it) or voc (an XML for each picture)."""
+    """yolo, coco (a JSON for each split, as Roboflow writes it) or voc (an XML for each image)."""
     decimals: bool = False
     """Pascal VOC with fractions of pixels; few readers take them."""
     overwrite: bool = False
@@ -54,13 +54,13 @@ class ExportSettings:
 
 @dataclass(frozen=True)
 class CheckSettings:
-    """Look for what is wrong with a data set, and tell what is in it.
+    """Look for what is wrong with a dataset, and tell what is in it.
 
     Example: vector-tl label check --data data --report runs/check.html
     """
 
     data: Path = Path("data")
-    """Data set folder."""
+    """Dataset folder."""
     report: Path | None = None
     """Write a page with plots and contact sheets."""
     overwrite: bool = False
@@ -75,9 +75,9 @@ class SplitSettings:
     """
 
     data: Path = Path("data")
-    """Data set folder."""
+    """Dataset folder."""
     shares: tuple[float, float, float] = (70.0, 15.0, 15.0)
-    """Parts of train, val and test, in pictures."""
+    """Parts of train, val and test, in images."""
     seed: int = 0
     """Of the order in which new sessions are given their split."""
     again: bool = False

@@ -1,4 +1,4 @@
-"""Labelled data sets of others: YOLO (as Roboflow exports it), COCO and Pascal VOC, read one picture at a time."""
+"""Labelled datasets of others: YOLO (as Roboflow exports it), COCO and Pascal VOC, read one image at a time."""
 
 import json
 import math
@@ -11,8 +11,8 @@ from xml.etree import ElementTree
 import numpy as np
 import yaml
 
-from vector_tl.data.dataset import is_picture_file
-from vector_tl.data.images import picture_size
+from vector_tl.data.dataset import is_image_file
+from vector_tl.data.images import image_size
 from vector_tl.errors import UserError
 
 SPLIT_NAMES = {
@@ -23,12 +23,12 @@ SPLIT_NAMES = {
     "validation": "val",
     "test": "test",
 }
-EDGE_PX = 1.0  # how far rounding may carry a box over the picture's edge
+EDGE_PX = 1.0  # how far rounding may carry a box over the image's edge
 
 
 @dataclass(frozen=True)
 class Found:
-    """A picture of a source: boxes_xyxy (N, 4) in its pixels, None when it is not labelled; `why`: it is set aside for that."""
+    """An image of a source: boxes_xyxy (N, 4) in its pixels, None when it is not labelled; `why`: it is set aside for that."""
 
     path: Path
     data: bytes = b""
@@ -70,7 +70,7 @@ class Classes:
 
 
 def read_source(folder: Path, classes: Classes) -> tuple[str, Iterator[Found]]:
-    """The form of the data set in a folder (yolo, coco, voc or pictures), told by its content, and its pictures.
+    """The form of the dataset in a folder (yolo, coco, voc or images), told by its content, and its images.
 
     Raises:
         UserError: labels of a form that cannot be read, or classes that say nothing.
@@ -78,19 +78,19 @@ def read_source(folder: Path, classes: Classes) -> tuple[str, Iterator[Found]]:
     files = sorted(
         path for path in folder.rglob("*") if path.is_file() and not _hidden(path.relative_to(folder))
     )
-    pictures = [path for path in files if is_picture_file(path)]
-    if not pictures:
-        raise UserError(f"{folder} holds no pictures.")
+    images = [path for path in files if is_image_file(path)]
+    if not images:
+        raise UserError(f"{folder} holds no images.")
     if coco := [path for path in files if path.suffix.lower() == ".json" and _is_coco(path)]:
-        return "coco", _coco(coco, pictures, folder, classes)
+        return "coco", _coco(coco, images, folder, classes)
     if xml := [path for path in files if path.suffix.lower() == ".xml"]:
-        return "voc", _voc(xml, pictures, folder, classes)
+        return "voc", _voc(xml, images, folder, classes)
     texts = {path for path in files if path.suffix.lower() == ".txt"}
-    labelled = {picture: label for picture in pictures if (label := _yolo_label(picture, folder)) in texts}
+    labelled = {image: label for image in images if (label := _yolo_label(image, folder)) in texts}
     yamls = [path for path in files if path.suffix.lower() in (".yaml", ".yml")]
     if labelled or yamls:
-        return "yolo", _yolo(labelled, yamls, pictures, folder, classes)
-    return "pictures", (_load(path, folder, None) for path in pictures)
+        return "yolo", _yolo(labelled, yamls, images, folder, classes)
+    return "images", (_load(path, folder, None) for path in images)
 
 
 def _hidden(path: Path) -> bool:
@@ -104,14 +104,14 @@ def _load(
     size_said: tuple[int, int] | None = None,
     share: bool = False,
 ) -> Found:
-    """The picture with its boxes, or why it is set aside. `share`: boxes are in 0..1 of it."""
+    """The image with its boxes, or why it is set aside. `share`: boxes are in 0..1 of it."""
     where = path.relative_to(folder)
     try:
         data = path.read_bytes()
-        size = picture_size(data, str(where))
+        size = image_size(data, str(where))
         if size_said is not None and size_said != size and all(size_said):
             raise UserError(
-                f"{where} is {size[0]} x {size[1]}, but its label is for a picture of {size_said[0]} x {size_said[1]}."
+                f"{where} is {size[0]} x {size[1]}, but its label is for an image of {size_said[0]} x {size_said[1]}."
             )
         if boxes is not None:
             boxes = checked(boxes * np.array([*size, *size]) if share else boxes, size, str(where))
@@ -123,10 +123,10 @@ def _load(
 
 
 def checked(boxes: np.ndarray, size_wh: tuple[int, int], where: str) -> np.ndarray:
-    """Boxes (N, 4) clipped to the picture, exact doubles left out.
+    """Boxes (N, 4) clipped to the image, exact doubles left out.
 
     Raises:
-        UserError: numbers that are none, or a box without area or outside the picture.
+        UserError: numbers that are none, or a box without area or outside the image.
     """
     boxes = np.asarray(boxes, np.float64).reshape(-1, 4)
     edge = np.array([*size_wh, *size_wh], np.float64)
@@ -135,15 +135,15 @@ def checked(boxes: np.ndarray, size_wh: tuple[int, int], where: str) -> np.ndarr
     if ((boxes[:, 2:] - boxes[:, :2]) <= 0).any():
         raise UserError(f"{where} has a box without width or height.")
     if (boxes < -EDGE_PX).any() or (boxes > edge + EDGE_PX).any():
-        raise UserError(f"{where} has a box outside the picture.")
+        raise UserError(f"{where} has a box outside the image.")
     clipped = np.clip(boxes, 0, edge)
     if ((clipped[:, 2:] - clipped[:, :2]) <= 0).any():
-        raise UserError(f"{where} has a box outside the picture.")
+        raise UserError(f"{where} has a box outside the image.")
     return np.array(list(dict.fromkeys(map(tuple, clipped.tolist()))), np.float64).reshape(-1, 4)
 
 
 def split_of(path: Path, folder: Path) -> str | None:
-    """The source's own split, by the names of the folders that a picture lies in."""
+    """The source's own split, by the names of the folders that an image lies in."""
     return next(
         (
             SPLIT_NAMES[part.lower()]
@@ -157,31 +157,31 @@ def split_of(path: Path, folder: Path) -> str | None:
 # -- YOLO ---------------------------------------------------------------------------------------------------------------
 
 
-def _yolo_label(picture: Path, folder: Path) -> Path:
-    """labels/ instead of the last images/ in the path, else beside the picture."""
-    parts = list(picture.relative_to(folder).parts)
+def _yolo_label(image: Path, folder: Path) -> Path:
+    """labels/ instead of the last images/ in the path, else beside the image."""
+    parts = list(image.relative_to(folder).parts)
     if "images" in parts[:-1]:
         parts[len(parts) - 2 - parts[-2::-1].index("images")] = "labels"
     return folder.joinpath(*parts).with_suffix(".txt")
 
 
 def _yolo(
-    labelled: dict[Path, Path], yamls: list[Path], pictures: list[Path], folder: Path, classes: Classes
+    labelled: dict[Path, Path], yamls: list[Path], images: list[Path], folder: Path, classes: Classes
 ) -> Iterator[Found]:
     names = _yolo_names(yamls)
     chosen = classes.choose(list(names.values()), folder) if names else None
 
     def items() -> Iterator[Found]:
-        for picture in pictures:
-            if picture not in labelled:
-                yield _load(picture, folder, None)
+        for image in images:
+            if image not in labelled:
+                yield _load(image, folder, None)
                 continue
             try:
-                boxes = _yolo_boxes(labelled[picture], folder, names, chosen, classes)
+                boxes = _yolo_boxes(labelled[image], folder, names, chosen, classes)
             except UserError as error:
-                yield Found(picture, why=str(error))
+                yield Found(image, why=str(error))
                 continue
-            yield _load(picture, folder, boxes, share=True)
+            yield _load(image, folder, boxes, share=True)
 
     return items()
 
@@ -223,7 +223,7 @@ def _yolo_boxes(
         if names and index not in names or index < 0:
             raise UserError(f"{where}: there is no class {index}.")
         if not all(math.isfinite(value) and -0.01 <= value <= 1.01 for value in values):
-            raise UserError(f"{where}: {line.strip()[:60]!r} is not in shares of the picture, 0 to 1.")
+            raise UserError(f"{where}: {line.strip()[:60]!r} is not in shares of the image, 0 to 1.")
         if names and names[index] not in chosen:
             classes.ignore(names[index])
             continue
@@ -250,17 +250,17 @@ def _is_coco(path: Path) -> bool:
     return '"annotations"' in start or '"images"' in start
 
 
-def _coco(files: list[Path], pictures: list[Path], folder: Path, classes: Classes) -> Iterator[Found]:
+def _coco(files: list[Path], images: list[Path], folder: Path, classes: Classes) -> Iterator[Found]:
     by_name: dict[str, list[Path]] = {}
-    for picture in pictures:
-        by_name.setdefault(picture.name, []).append(picture)
+    for image in images:
+        by_name.setdefault(image.name, []).append(image)
     tables = [(path, *_coco_table(path, folder, classes)) for path in files]
 
     def items() -> Iterator[Found]:
         told = set()
-        for path, images, boxes in tables:
-            for image in images:
-                name = Path(str(image.get("file_name", "")).replace("\\", "/"))
+        for path, listed, boxes in tables:
+            for entry in listed:
+                name = Path(str(entry.get("file_name", "")).replace("\\", "/"))
                 near = [
                     p for p in by_name.get(name.name, []) if p.is_relative_to(path.parent)
                 ] or by_name.get(name.name, [])
@@ -274,9 +274,9 @@ def _coco(files: list[Path], pictures: list[Path], folder: Path, classes: Classe
                 told.add(fits[0])
                 try:
                     own = np.array(
-                        [[x, y, x + w, y + h] for x, y, w, h in boxes.get(image["id"], [])], np.float64
+                        [[x, y, x + w, y + h] for x, y, w, h in boxes.get(entry["id"], [])], np.float64
                     ).reshape(-1, 4)
-                    size = (int(image.get("width") or 0), int(image.get("height") or 0))
+                    size = (int(entry.get("width") or 0), int(entry.get("height") or 0))
                 except (TypeError, ValueError, KeyError):
                     yield Found(
                         fits[0],
@@ -284,9 +284,9 @@ def _coco(files: list[Path], pictures: list[Path], folder: Path, classes: Classe
                     )
                     continue
                 yield _load(fits[0], folder, own, size)
-        for picture in pictures:
-            if picture not in told:
-                yield _load(picture, folder, None)
+        for image in images:
+            if image not in told:
+                yield _load(image, folder, None)
 
     return items()
 
@@ -304,7 +304,7 @@ def _coco_table(path: Path, folder: Path, classes: Classes) -> tuple[list[dict],
         for annotation in annotations:
             if annotation["image_id"] not in known:
                 raise UserError(
-                    f"{where} has a box for the picture {annotation['image_id']!r}, which it does not list."
+                    f"{where} has a box for the image {annotation['image_id']!r}, which it does not list."
                 )
             name = names.get(annotation["category_id"])
             if chosen is not None and name not in chosen:
@@ -329,7 +329,7 @@ def _coco_table(path: Path, folder: Path, classes: Classes) -> tuple[list[dict],
 # -- Pascal VOC -----------------------------------------------------------------------------------------------------------
 
 
-def _voc(files: list[Path], pictures: list[Path], folder: Path, classes: Classes) -> Iterator[Found]:
+def _voc(files: list[Path], images: list[Path], folder: Path, classes: Classes) -> Iterator[Found]:
     trees: dict[Path, ElementTree.Element | UserError] = {}
     for path in files:
         try:
@@ -348,14 +348,14 @@ def _voc(files: list[Path], pictures: list[Path], folder: Path, classes: Classes
 
     def items() -> Iterator[Found]:
         by_stem: dict[str, list[Path]] = {}
-        for picture in pictures:
-            by_stem.setdefault(picture.stem, []).append(picture)
+        for image in images:
+            by_stem.setdefault(image.stem, []).append(image)
         told = set()
         for path, tree in trees.items():
             near = by_stem.get(path.stem, [])
             fits = [p for p in near if p.parent == path.parent] or near
             if not fits:
-                yield Found(path, why=f"{path.relative_to(folder)} has no picture.")
+                yield Found(path, why=f"{path.relative_to(folder)} has no image.")
                 continue
             told.add(fits[0])
             if isinstance(tree, UserError):
@@ -367,9 +367,9 @@ def _voc(files: list[Path], pictures: list[Path], folder: Path, classes: Classes
                 yield Found(fits[0], why=f"{path.relative_to(folder)} has a box that is not four numbers.")
                 continue
             yield _load(fits[0], folder, boxes, size)
-        for picture in pictures:
-            if picture not in told:
-                yield _load(picture, folder, None)
+        for image in images:
+            if image not in told:
+                yield _load(image, folder, None)
 
     return items()
 

@@ -1,4 +1,4 @@
-"""`vector-tl label split`: sessions into train, val and test, each with its share of pictures and of pictures without a Vector."""
+"""`vector-tl label split`: sessions into train, val and test, each with its share of images and of images without a Vector."""
 
 import random
 from collections import Counter
@@ -13,24 +13,24 @@ def split(settings: SplitSettings) -> dict:
     """Give every new session a split; those that have one keep it, unless all are to be divided anew.
 
     Returns:
-        {"sessions", "new", "splits": {train|val|test: {"sessions", "pictures", "negatives"}}}
+        {"sessions", "new", "splits": {train|val|test: {"sessions", "images", "negatives"}}}
 
     Raises:
-        UserError: no pictures, a broken label, or fewer sessions than splits with a share.
+        UserError: no images, a broken label, or fewer sessions than splits with a share.
     """
     settings.check()
-    pictures, negatives = count(settings.data)
+    images, negatives = count(settings.data)
     before = {} if settings.again else dataset.read_splits(settings.data)
     wanted = sum(share > 0 for share in settings.shares)
-    if len(pictures) < wanted:
+    if len(images) < wanted:
         raise UserError(
-            f"{settings.data} has {len(pictures)} sessions, too few for {wanted} splits; take more, or give a split the share 0."
+            f"{settings.data} has {len(images)} sessions, too few for {wanted} splits; take more, or give a split the share 0."
         )
-    new = sorted(session for session in pictures if session not in before)
+    new = sorted(session for session in images if session not in before)
     splits = before | divide(
         new,
-        {s: v for s, v in before.items() if s in pictures},
-        pictures,
+        {s: v for s, v in before.items() if s in images},
+        images,
         negatives,
         settings.shares,
         settings.seed,
@@ -38,48 +38,48 @@ def split(settings: SplitSettings) -> dict:
     dataset.write_splits(settings.data, splits)
     told = {
         name: {
-            "sessions": sum(splits[session] == name for session in pictures),
-            "pictures": sum(pictures[session] for session in pictures if splits[session] == name),
-            "negatives": sum(negatives[session] for session in pictures if splits[session] == name),
+            "sessions": sum(splits[session] == name for session in images),
+            "images": sum(images[session] for session in images if splits[session] == name),
+            "negatives": sum(negatives[session] for session in images if splits[session] == name),
         }
         for name in SPLITS
     }
-    return {"sessions": len(pictures), "new": len(new), "splits": told}
+    return {"sessions": len(images), "new": len(new), "splits": told}
 
 
 def count(folder) -> tuple[Counter, Counter]:
-    """Pictures, and pictures without a Vector, of each session."""
-    pictures, negatives = Counter(), Counter()
-    for session, name in dataset.list_pictures(folder):
+    """Images, and images without a Vector, of each session."""
+    images, negatives = Counter(), Counter()
+    for session, name in dataset.list_images(folder):
         boxes = dataset.read_labels(dataset.label_path(folder, session, name))
-        pictures[session] += 1
+        images[session] += 1
         negatives[session] += boxes is not None and len(boxes) == 0
-    return pictures, negatives
+    return images, negatives
 
 
 def divide(
     new: list[str],
     before: dict[str, str],
-    pictures: Counter,
+    images: Counter,
     negatives: Counter,
     shares: tuple[float, float, float],
     seed: int,
 ) -> dict[str, str]:
-    """A split for each new session: in an order drawn by seed, large ones first, each goes where most is lacking of pictures and of negatives."""
+    """A split for each new session: in an order drawn by seed, large ones first, each goes where most is lacking of images and of negatives."""
     order = sorted(new)
     random.Random(seed).shuffle(order)
-    order.sort(key=lambda session: -pictures[session])
-    total, empty = sum(pictures.values()), max(1, sum(negatives.values()))
+    order.sort(key=lambda session: -images[session])
+    total, empty = sum(images.values()), max(1, sum(negatives.values()))
     parts = {name: share / sum(shares) for name, share in zip(SPLITS, shares, strict=True)}
     have = {
-        name: [sum(c[s] for s, v in before.items() if v == name) for c in (pictures, negatives)]
+        name: [sum(c[s] for s, v in before.items() if v == name) for c in (images, negatives)]
         for name in SPLITS
     }
     chosen: dict[str, str] = {}
     for session in order:
 
         def lack(name: str, session: str = session) -> float:
-            """In shares of the whole; pictures without a Vector count where this session brings some."""
+            """In shares of the whole; images without a Vector count where this session brings some."""
             lacking = parts[name] - have[name][0] / total
             return lacking + (parts[name] - have[name][1] / empty if negatives[session] else 0.0)
 
@@ -88,6 +88,6 @@ def divide(
         candidates = without if left <= len(without) else [name for name in SPLITS if parts[name] > 0]
         best = max(candidates, key=lack)
         chosen[session] = best
-        have[best][0] += pictures[session]
+        have[best][0] += images[session]
         have[best][1] += negatives[session]
     return chosen

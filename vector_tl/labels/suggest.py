@@ -1,4 +1,4 @@
-"""`vector-tl label suggest`: boxes from a model, or carried from labelled pictures, for a person to decide on."""
+"""`vector-tl label suggest`: boxes from a model, or carried from labelled images, for a person to decide on."""
 
 import hashlib
 import logging
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 class Tally:
     """What a run came to."""
 
-    pictures: int = 0
+    images: int = 0
     boxes: int = 0
     answered: int = 0
     unreadable: list[str] = field(default_factory=list)
@@ -33,7 +33,7 @@ class Tally:
     def put(self, folder: Path, key: tuple[str, str], new: Suggestion, size_wh: tuple[int, int]) -> None:
         """Write a suggestion and count it."""
         if put_suggestion(folder, *key, new, size_wh):
-            self.pictures += 1
+            self.images += 1
             self.boxes += len(new.boxes_xyxy)
         else:
             self.answered += 1
@@ -43,8 +43,8 @@ def suggest(settings: SuggestSettings) -> dict:
     """Write suggestions beside the labels; a run again replaces only its own undecided ones.
 
     Returns:
-        {"model", "digest", "pictures", "boxes", "answered", "unreadable", "seconds"}: pictures with a suggestion (also one that says there is no
-        Vector), its boxes, and pictures left alone because a person has answered the same suggestion before.
+        {"model", "digest", "images", "boxes", "answered", "unreadable", "seconds"}: images with a suggestion (also one that says there is no
+        Vector), its boxes, and images left alone because a person has answered the same suggestion before.
 
     Raises:
         UsageError: a setting out of its range.
@@ -52,47 +52,47 @@ def suggest(settings: SuggestSettings) -> dict:
     """
     settings.check()
     started_s = time.monotonic()
-    pictures = chosen_pictures(settings.data, settings.session)
+    images = chosen_images(settings.data, settings.session)
     tally, digest = Tally(), None
     if settings.model is not None:
-        digest = _suggest_by_model(settings, pictures, tally)
+        digest = _suggest_by_model(settings, images, tally)
     if settings.carry is not None:
-        _suggest_by_carrying(settings, pictures, tally)
+        _suggest_by_carrying(settings, images, tally)
     for path in tally.unreadable:
-        log.warning("%s cannot be read as a picture and is left out.", path)
+        log.warning("%s cannot be read as an image and is left out.", path)
     return {
-        "model": settings.model, "digest": digest, "pictures": tally.pictures, "boxes": tally.boxes, "answered": tally.answered,
+        "model": settings.model, "digest": digest, "images": tally.images, "boxes": tally.boxes, "answered": tally.answered,
         "unreadable": len(tally.unreadable), "seconds": round(time.monotonic() - started_s, 1),
     }  # fmt: skip
 
 
-def chosen_pictures(folder: Path, session: str | None) -> dict[tuple[str, str], Path]:
-    """All pictures of a data set or of one session, (session, name) -> path, sorted.
+def chosen_images(folder: Path, session: str | None) -> dict[tuple[str, str], Path]:
+    """All images of a dataset or of one session, (session, name) -> path, sorted.
 
     Raises:
         UserError: no such session.
     """
-    pictures = dataset.list_pictures(folder)
-    chosen = {key: path for key, path in pictures.items() if session in (None, key[0])}
+    images = dataset.list_images(folder)
+    chosen = {key: path for key, path in images.items() if session in (None, key[0])}
     if not chosen:
-        there = sorted({s for s, _ in pictures})
+        there = sorted({s for s, _ in images})
         raise UserError(
             f"There is no session {session!r} in {folder}; there is {', '.join(there[:8])}{' and more' if len(there) > 8 else ''}."
         )
     return chosen
 
 
-def _suggest_by_model(settings: SuggestSettings, pictures: dict[tuple[str, str], Path], tally: Tally) -> str:
+def _suggest_by_model(settings: SuggestSettings, images: dict[tuple[str, str], Path], tally: Tally) -> str:
     from vector_tl.detect.engine import load  # torch is slow to import, and carrying does without
     from vector_tl.nets.checkpoint import resolve
 
     detector = load(settings.model, settings.device)
     digest = hashlib.sha256(resolve(settings.model).read_bytes()).hexdigest()
     threshold = detector.threshold if settings.threshold is None else settings.threshold
-    for batch in _batches(pictures, tally):
-        found = detector.batch([picture for _, picture in batch], min(FLOOR, threshold))
-        for (key, picture), detections in zip(batch, found, strict=True):
-            height, width = picture.shape[:2]
+    for batch in _batches(images, tally):
+        found = detector.batch([image for _, image in batch], min(FLOOR, threshold))
+        for (key, image), detections in zip(batch, found, strict=True):
+            height, width = image.shape[:2]
             noted = detections.scores >= min(WEAK, threshold)
             unsure = doubt(detections.scores.tolist(), threshold)
             boxes_xyxy = np.clip(detections.boxes_xyxy[noted], 0, [width, height, width, height])
@@ -108,12 +108,12 @@ def _suggest_by_model(settings: SuggestSettings, pictures: dict[tuple[str, str],
 
 
 def _batches(
-    pictures: dict[tuple[str, str], Path], tally: Tally
+    images: dict[tuple[str, str], Path], tally: Tally
 ) -> Iterator[list[tuple[tuple[str, str], np.ndarray]]]:
     batch = []
-    for key, path in pictures.items():
+    for key, path in images.items():
         try:
-            batch.append((key, dataset.read_picture(path)))
+            batch.append((key, dataset.read_image(path)))
         except UserError:
             tally.unreadable.append(str(path))
         if len(batch) == BATCH:
@@ -124,10 +124,10 @@ def _batches(
 
 
 def _suggest_by_carrying(
-    settings: SuggestSettings, pictures: dict[tuple[str, str], Path], tally: Tally
+    settings: SuggestSettings, images: dict[tuple[str, str], Path], tally: Tally
 ) -> None:
-    """From each labelled picture to the unlabelled ones on both sides, up to the next labelled one; the surer of two wins."""
-    keys = list(pictures)
+    """From each labelled image to the unlabelled ones on both sides, up to the next labelled one; the surer of two wins."""
+    keys = list(images)
     labels = {key: dataset.read_labels(dataset.label_path(settings.data, *key)) for key in keys}
     best: dict[tuple[str, str], tuple[float, tuple]] = {}
     for index, key in enumerate(keys):
@@ -136,7 +136,7 @@ def _suggest_by_carrying(
         for way in (keys[index + 1 :], keys[:index][::-1]):
             following = _until_labelled(way, key[0], labels, settings.carry)
             for other, new, size_wh in carried_suggestions(
-                key[1], pictures[key], labels[key], {k: pictures[k] for k in following}
+                key[1], images[key], labels[key], {k: images[k] for k in following}
             ):
                 sure = 1 - new.doubt
                 if sure > best.get(other, (0.0, ()))[0]:
@@ -159,10 +159,10 @@ def _until_labelled(
 def carried_suggestions(
     name: str, path: Path, boxes_norm: np.ndarray, following: dict[tuple[str, str], Path]
 ) -> Iterator[tuple[tuple[str, str], Suggestion, tuple[int, int]]]:
-    """Boxes (N, 4, in 0..1) of picture `name` carried through `following`: (key, suggestion, size_wh) for as many as they are found in."""
-    first = dataset.read_picture(path)
+    """Boxes (N, 4, in 0..1) of image `name` carried through `following`: (key, suggestion, size_wh) for as many as they are found in."""
+    first = dataset.read_image(path)
     height, width = first.shape[:2]
-    frames = (dataset.read_picture(path) for path in following.values())
+    frames = (dataset.read_image(path) for path in following.values())
     for key, at in zip(
         following, carry(first, boxes_norm * [width, height, width, height], frames), strict=False
     ):

@@ -1,4 +1,4 @@
-"""A drawn box carried through the frames beside its picture.
+"""A drawn box carried through the frames beside its image.
 
 Median flow (Kalal, Mikolajczyk, Matas, "Forward-Backward Error", ICPR 2010) follows a grid of points from frame to frame and trusts those
 that come back when followed backwards; where too few do, the box's appearance is searched for in the whole frame. How well the
@@ -34,7 +34,7 @@ class Carried:
 
 
 def carry(first: np.ndarray, boxes_xyxy: np.ndarray, frames: Iterable[np.ndarray]) -> Iterator[Carried]:
-    """Follow boxes (N, 4) of the picture `first` through `frames` (RGB, of the same size); ends once none is left."""
+    """Follow boxes (N, 4) of the image `first` through `frames` (RGB, of the same size); ends once none is left."""
     scale = min(WORK_WIDTH_PX / first.shape[1], 1.0)
     before = _gray(first, scale)
     followed = [(np.asarray(box, np.float64) * scale, 1.0) for box in np.asarray(boxes_xyxy).reshape(-1, 4)]
@@ -146,6 +146,6 @@ def _fit(a: np.ndarray | None, b: np.ndarray | None) -> float:
     return fit if 0 <= fit <= 1 else 0.0  # a patch without any contrast gives no number
 
 
-def _gray(picture: np.ndarray, scale: float) -> np.ndarray:
-    gray = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+def _gray(image: np.ndarray, scale: float) -> np.ndarray:
+    gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     return gray if scale == 1 else cv2.resize(gray, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)

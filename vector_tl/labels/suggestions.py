@@ -2,8 +2,8 @@
 
     suggestions/<session>/<name>.json    {"size_wh", "suggestions": [{"id", "source", "by", "digest", "threshold", "doubt", "decided", "boxes"}]}
 
-Each model, and each picture that boxes were carried from, has one suggestion for a picture. It is decided once a person has decided on
-the picture while it was there; decided ones stay, so that nothing a person has answered is asked again.
+Each model, and each image that boxes were carried from, has one suggestion for an image. It is decided once a person has decided on
+the image while it was there; decided ones stay, so that nothing a person has answered is asked again.
 """
 
 import fcntl
@@ -25,16 +25,16 @@ MODEL, CARRIED = "model", "carried"
 
 @dataclass(frozen=True)
 class Suggestion:
-    """Boxes for one picture from one source.
+    """Boxes for one image from one source.
 
     Attributes:
         source: `model` or `carried`.
-        by: the model's name, or the name of the picture the boxes were carried from.
+        by: the model's name, or the name of the image the boxes were carried from.
         digest: SHA-256 of the model's file; empty for carried ones.
         threshold: score above which a box was suggested.
         doubt: 0 (sure) to 1 (could be either way).
-        boxes: ((x1, y1, x2, y2, score), ...) in pixels of the picture, also weak ones with scores below the threshold.
-        decided: a person has decided on the picture since.
+        boxes: ((x1, y1, x2, y2, score), ...) in pixels of the image, also weak ones with scores below the threshold.
+        decided: a person has decided on the image since.
     """
 
     source: str
@@ -52,7 +52,7 @@ class Suggestion:
 
     @property
     def boxes_xyxy(self) -> np.ndarray:
-        """The boxes suggested, without the weak ones: (N, 4) in pixels; none: no Vector in the picture."""
+        """The boxes suggested, without the weak ones: (N, 4) in pixels; none: no Vector in the image."""
         return np.array([box[:4] for box in self.boxes if box[4] >= self.threshold], np.float64).reshape(
             -1, 4
         )
@@ -84,13 +84,13 @@ def doubt(scores: Sequence[float], threshold: float) -> float:
 
 
 def suggestions_path(folder: Path, session: str, name: str) -> Path:
-    """Where a picture's suggestions lie."""
+    """Where an image's suggestions lie."""
     label = label_path(folder, session, name)  # refuses names that are none
     return Path(folder) / "suggestions" / label.parent.name / (label.stem + ".json")
 
 
 def read_suggestions(folder: Path, session: str, name: str) -> tuple[list[Suggestion], tuple[int, int]]:
-    """The suggestions for a picture, oldest first, and the picture's width and height; ([], (1, 1)) where there are none.
+    """The suggestions for an image, oldest first, and the image's width and height; ([], (1, 1)) where there are none.
 
     Raises:
         UserError: the file is not of its form.
@@ -143,7 +143,7 @@ def put_suggestion(folder: Path, session: str, name: str, new: Suggestion, size_
 
 
 def drop_carried(folder: Path, session: str, name: str, by: str) -> None:
-    """Take back an undecided suggestion that was carried from picture `by`."""
+    """Take back an undecided suggestion that was carried from image `by`."""
     with locked(folder):
         before, size_wh = read_suggestions(folder, session, name)
         kept = [s for s in before if s.decided or s.source != CARRIED or s.by != by]
@@ -152,7 +152,7 @@ def drop_carried(folder: Path, session: str, name: str, by: str) -> None:
 
 
 def mark(folder: Path, session: str, name: str, ids: Sequence[str], decided: bool) -> None:
-    """Note on the suggestions named that the picture was decided on, or no longer is."""
+    """Note on the suggestions named that the image was decided on, or no longer is."""
     if not ids:
         return
     with locked(folder):

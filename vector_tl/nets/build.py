@@ -21,7 +21,7 @@ def build(
     seed: int = 0,
     coco: Path | None = None,
     classes: tuple[str, ...] = VECTOR,
-    pictures: Tensor | None = None,
+    images: Tensor | None = None,
 ) -> VectorSSD:
     """A network ready to train.
 
@@ -32,7 +32,7 @@ def build(
         seed: of all random weights; the fresh class head is the same from either start.
         coco: where TensorFlow's weights are, for `ssd300_mobilenet_v1`.
         classes: `VECTOR`, or COCO's 90 (`tflite.COCO_CLASSES`) to check the port.
-        pictures: (B, 3, h, w) in 0..1 to measure the re-inserted BatchNorm on.
+        images: (B, 3, h, w) in 0..1 to measure the re-inserted BatchNorm on.
 
     Raises:
         UsageError: an unknown `arch`.
@@ -49,7 +49,7 @@ def build(
         if arch == mobilenet_v1.ARCH:
             from vector_tl.nets.tflite import find_weights, load_coco
 
-            load_coco(model, find_weights(coco), pictures)
+            load_coco(model, find_weights(coco), images)
         else:
             mobilenet_v3.load_coco(model)
         model.init = "coco"

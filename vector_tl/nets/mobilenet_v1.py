@@ -75,7 +75,7 @@ def _same_padding(size: int, kernel: int = 3, stride: int = 2) -> tuple[int, int
 
 
 class Backbone(nn.Module):
-    """Pictures (B, 3, 300, 300) to six feature maps, 19 x 19 to 1 x 1."""
+    """Images (B, 3, 300, 300) to six feature maps, 19 x 19 to 1 x 1."""
 
     def __init__(self):
         super().__init__()

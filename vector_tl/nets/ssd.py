@@ -1,4 +1,4 @@
-"""What both networks share: torchvision's SSD with sigmoid scores, a loss in which pictures without boxes count, and the choice of boxes."""
+"""What both networks share: torchvision's SSD with sigmoid scores, a loss in which images without boxes count, and the choice of boxes."""
 
 import torch
 import torch.nn.functional as F
@@ -8,10 +8,10 @@ from torchvision.models.detection.ssd import SSD
 from torchvision.ops import box_iou, generalized_box_iou_loss, nms
 
 POSITIVE_IOU, IGNORED_IOU = 0.5, 0.4
-NEGATIVES_PER_POSITIVE, LEAST_NEGATIVES = 3, 24
+NEGATIVES_PER_POSITIVE, MIN_NEGATIVES = 3, 24
 GIOU_WEIGHT = 2.0  # as in DETR (Carion et al., 2020, arXiv:2005.12872)
 NMS_IOU, NESTED_SHARE = 0.5, 0.7
-BEST_SCORES, MAX_BOXES = 400, 100  # boxes of a picture that are looked at, and that are shown
+BEST_SCORES, MAX_BOXES = 400, 100  # boxes of an image that are looked at, and that are shown
 VOTE_SPREAD, VOTE_POWER = (
     0.05,
     4,
@@ -21,7 +21,7 @@ VOTE_SPREAD, VOTE_POWER = (
 class VectorSSD(SSD):
     """An SSD whose classes are independent yes-or-no questions (no background class).
 
-    `model([picture])` is torchvision's own call; `raw`, `compute_loss`, `scores_and_boxes` and `select` are its parts in batches.
+    `model([image])` is torchvision's own call; `raw`, `compute_loss`, `scores_and_boxes` and `select` are its parts in batches.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class VectorSSD(SSD):
         self.register_buffer("anchors_xyxy", corners, persistent=False)
 
     def raw(self, batch: Tensor) -> dict[str, Tensor]:
-        """Network outputs for pictures (B, 3, h, w), RGB 0..1, already of the network's size.
+        """Network outputs for images (B, 3, h, w), RGB 0..1, already of the network's size.
 
         Returns:
             `bbox_regression` (B, A, 4) and `cls_logits` (B, A, K).
@@ -70,7 +70,7 @@ class VectorSSD(SSD):
             return self.head([feature.to(own) for feature in features.values()])
 
     def scores_and_boxes(self, head_outputs: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-        """Scores (B, A) of the best class and boxes_xyxy (B, A, 4) in 0..1 of the picture, clipped."""
+        """Scores (B, A) of the best class and boxes_xyxy (B, A, 4) in 0..1 of the image, clipped."""
         scores = head_outputs["cls_logits"].float().amax(dim=2).sigmoid()
         return scores, self._decode(head_outputs["bbox_regression"].float()).clamp(0, 1)
 
@@ -91,15 +91,15 @@ class VectorSSD(SSD):
     def select(
         self, scores: Tensor, boxes: Tensor, score_threshold: float, max_boxes: int = MAX_BOXES
     ) -> list[tuple[Tensor, Tensor]]:
-        """The boxes to show for each picture, best first: (n, 4) in 0..1 and their scores (n,).
+        """The boxes to show for each image, best first: (n, 4) in 0..1 and their scores (n,).
 
         A box is dropped when it overlaps a better one by IoU, and also when most of its own area lies inside a better one
         (a head inside its robot), which IoU alone forgives. What is left is drawn where its neighbours see it, too (`vote`).
         """
         chosen = []
-        for picture_scores, picture_boxes in zip(scores, boxes, strict=True):
-            s, order = picture_scores.topk(min(BEST_SCORES, len(picture_scores)))
-            b = picture_boxes[order]
+        for image_scores, image_boxes in zip(scores, boxes, strict=True):
+            s, order = image_scores.topk(min(BEST_SCORES, len(image_scores)))
+            b = image_boxes[order]
             candidates = int((s > score_threshold).sum())
             kept = nms(b[:candidates], s[:candidates], NMS_IOU)
             kept = kept[_not_nested(b[kept])][:max_boxes]
@@ -113,14 +113,14 @@ class VectorSSD(SSD):
         anchors=None,
         matched_idxs=None,
     ) -> dict[str, Tensor]:
-        """Detection loss of a batch; pictures without boxes add their hardest negatives.
+        """Detection loss of a batch; images without boxes add their hardest negatives.
 
-        torchvision's own loss takes 3 negatives per positive of each picture, so a picture without boxes teaches nothing.
-        Here each picture gives its hardest max(3 x positives, 24) negatives, and the sum is divided by max(positives, pictures).
+        torchvision's own loss takes 3 negatives per positive of each image, so an image without boxes teaches nothing.
+        Here each image gives its hardest max(3 x positives, 24) negatives, and the sum is divided by max(positives, images).
         Boxes cost the smooth L1 of their codes, and twice what their generalized IoU lacks to 1 (Rezatofighi et al., 2019, arXiv:1902.09630).
 
         Args:
-            targets: for each picture `boxes` (n, 4) in pixels of the network's input and `labels` (n,) counted from 1.
+            targets: for each image `boxes` (n, 4) in pixels of the network's input and `labels` (n,) counted from 1.
             head_outputs: as from `raw`.
             anchors, matched_idxs: what torchvision passes; matching is done here instead.
         """
@@ -141,7 +141,7 @@ class VectorSSD(SSD):
             dim=2
         )  # (B, A)
         free = ~(positive | ignored)  # may serve as a negative
-        count = (NEGATIVES_PER_POSITIVE * positive.sum(dim=1)).clamp(min=LEAST_NEGATIVES)  # (B,)
+        count = (NEGATIVES_PER_POSITIVE * positive.sum(dim=1)).clamp(min=MIN_NEGATIVES)  # (B,)
         hardest = class_loss.detach().masked_fill(~free, -1.0).sort(dim=1, descending=True).indices
         rank = torch.arange(logits.shape[1], device=logits.device).expand_as(free)
         taken = torch.zeros_like(free).scatter_(1, hardest, rank < count[:, None]) & free
@@ -152,7 +152,7 @@ class VectorSSD(SSD):
         }
 
     def _padded(self, targets: list[dict[str, Tensor]], device: torch.device) -> tuple[Tensor, Tensor]:
-        """Boxes (B, n, 4) in 0..1 and labels (B, n), 0 where a picture has fewer than n >= 1: every picture alike, so that a GPU never waits."""
+        """Boxes (B, n, 4) in 0..1 and labels (B, n), 0 where an image has fewer than n >= 1: every image alike, so that a GPU never waits."""
         most = max(1, *(len(target["boxes"]) for target in targets))
         boxes, labels = (
             torch.zeros(len(targets), most, 4, device=device),
@@ -182,7 +182,7 @@ class VectorSSD(SSD):
         return best_iou >= POSITIVE_IOU, (best_iou >= IGNORED_IOU) & (best_iou < POSITIVE_IOU), best_box
 
     def postprocess_detections(self, head_outputs, image_anchors, image_shapes):
-        """Torchvision's hook behind `model([picture])`: boxes in pixels of the resized picture, with class labels from 1."""
+        """Torchvision's hook behind `model([image])`: boxes in pixels of the resized image, with class labels from 1."""
         scores, boxes = self.scores_and_boxes(head_outputs)
         best = head_outputs["cls_logits"].argmax(dim=2)
         detections = []

@@ -15,7 +15,7 @@ WRAPPINGS = ("model", "state_dict")  # where training scripts keep it in a check
 DISTRIBUTED = "module."  # what DistributedDataParallel puts before each name
 CLASS_HEAD = ".classification_head."  # other classes: always begun anew
 NAMED = 12  # names of tensors that are said at most
-LEAST_SHARE = 0.5  # of the weights outside of the class head; with fewer it is another network
+MIN_SHARE = 0.5  # of the weights outside of the class head; with fewer it is another network
 
 
 def take_over(model: nn.Module, path: Path) -> tuple[list[str], list[str], list[str]]:
@@ -31,7 +31,7 @@ def take_over(model: nn.Module, path: Path) -> tuple[list[str], list[str], list[
     taken, fresh = load_same_shapes(model, state)
     left_out = sorted(set(state) - set(taken))
     body = [name for name in (*taken, *fresh) if CLASS_HEAD not in name]
-    if len(taken) < LEAST_SHARE * len(body):
+    if len(taken) < MIN_SHARE * len(body):
         raise UserError(
             f"{path} holds weights of another network: only {len(taken)} of {len(body)} fit; choose another file or --arch."
         )

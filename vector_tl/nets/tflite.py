@@ -99,12 +99,12 @@ def _dequantised(model, tensor) -> np.ndarray:
 
 
 @torch.no_grad()
-def load_coco(model: VectorSSD, path: Path, pictures: Tensor | None = None) -> None:
+def load_coco(model: VectorSSD, path: Path, images: Tensor | None = None) -> None:
     """Fill `model` with the file's weights; its class head only when the model has COCO's 90 classes.
 
     The file has BatchNorm folded into its convolutions. It is put back without changing any output: running statistics are
-    measured on `pictures` (B, 3, h, w) in 0..1, resized (made ones when None), gamma = sqrt(var + eps), beta = folded bias + mean.
-    Statistics like those of the pictures to be trained on make the first training steps gentle.
+    measured on `images` (B, 3, h, w) in 0..1, resized (made ones when None), gamma = sqrt(var + eps), beta = folded bias + mean.
+    Statistics like those of the images to be trained on make the first training steps gentle.
     """
     convolutions = read_convolutions(path)
     blocks = model.backbone.blocks()
@@ -123,12 +123,10 @@ def load_coco(model: VectorSSD, path: Path, pictures: Tensor | None = None) -> N
                 weight.view(-1, 91, *weight.shape[1:])[:, 1:].reshape(conv.weight.shape)
             )  # without background
             conv.bias.copy_(bias.view(-1, 91)[:, 1:].reshape(-1))
-    _insert_batch_norm(
-        model, [bias for _, bias in convolutions], made_pictures() if pictures is None else pictures
-    )
+    _insert_batch_norm(model, [bias for _, bias in convolutions], made_images() if images is None else images)
 
 
-def _insert_batch_norm(model: VectorSSD, biases: list[np.ndarray], pictures: Tensor) -> None:
+def _insert_batch_norm(model: VectorSSD, biases: list[np.ndarray], images: Tensor) -> None:
     folded = {
         block.conv: (block.norm, torch.from_numpy(bias.copy()))
         for block, bias in zip(model.backbone.blocks(), biases, strict=False)
@@ -137,7 +135,7 @@ def _insert_batch_norm(model: VectorSSD, biases: list[np.ndarray], pictures: Ten
     def measure(conv, _, output):
         norm, bias = folded[conv]
         variance, mean = torch.var_mean(output.double(), dim=(0, 2, 3), correction=0)
-        variance = variance.clamp(min=1e-4)  # maps of a single pixel vary little over few pictures
+        variance = variance.clamp(min=1e-4)  # maps of a single pixel vary little over few images
         norm.running_mean.copy_(mean)
         norm.running_var.copy_(variance)
         norm.weight.copy_((norm.running_var.double() + norm.eps).sqrt())
@@ -145,22 +143,22 @@ def _insert_batch_norm(model: VectorSSD, biases: list[np.ndarray], pictures: Ten
 
     hooks = [conv.register_forward_hook(measure) for conv in folded]
     was_training = model.training
-    model.eval().raw(F.interpolate(pictures, size=model.size_wh[::-1], mode="bilinear"))
+    model.eval().raw(F.interpolate(images, size=model.size_wh[::-1], mode="bilinear"))
     model.train(was_training)
     for hook in hooks:
         hook.remove()
 
 
-def made_pictures(count: int = 24, seed: int = 0) -> Tensor:
-    """Pictures (count, 3, 300, 300) with the 1/f spectrum of photographs, where no real ones are at hand."""
+def made_images(count: int = 24, seed: int = 0) -> Tensor:
+    """Images (count, 3, 300, 300) with the 1/f spectrum of photographs, where no real ones are at hand."""
     rng = np.random.default_rng(seed)
     frequency = np.hypot(*np.meshgrid(np.fft.fftfreq(300), np.fft.rfftfreq(300), indexing="ij"))
     frequency[0, 0] = 1.0
-    pictures = []
+    images = []
     for _ in range(count):
         noise = np.fft.rfft2(rng.standard_normal((3, 300, 300)))
         waves = np.fft.irfft2(noise / frequency**1.1, s=(300, 300))
         waves = (waves - waves.mean(axis=(1, 2), keepdims=True)) / waves.std(axis=(1, 2), keepdims=True)
         grey = waves[:1] * 0.85 + waves * 0.3
-        pictures.append(np.clip(rng.uniform(0.25, 0.65) + rng.uniform(0.12, 0.3) * grey, 0, 1))
-    return torch.from_numpy(np.stack(pictures).astype(np.float32))
+        images.append(np.clip(rng.uniform(0.25, 0.65) + rng.uniform(0.12, 0.3) * grey, 0, 1))
+    return torch.from_numpy(np.stack(images).astype(np.float32))

@@ -34,8 +34,8 @@ def render(
     """Write both films into `folder`.
 
     Args:
-        source: a recording, a video, a folder of pictures.
-        detectors: two, each picture (H, W, 3) uint8 RGB and threshold -> `boxes_xyxy`, `scores`.
+        source: a recording, a video, a folder of images.
+        detectors: two, each image (H, W, 3) uint8 RGB and threshold -> `boxes_xyxy`, `scores`.
         threshold: the score from which on boxes are drawn, for both.
         fps: frames a second; the source's own when None.
         width: of each film in pixels.
@@ -52,22 +52,22 @@ def render(
     pacer, told, started = Pacer(rate), time.monotonic(), time.monotonic()
     writers, waiting, size_wh, at = [], [], None, 0
     with ExitStack() as cleaning:
-        for moment in footage.pictures():
+        for moment in footage.images():
             slot = pacer.slot(moment.t_s)
             if slot is None:
                 continue
             if not writers:
-                height, wide = moment.picture_rgb.shape[:2]
+                height, wide = moment.image_rgb.shape[:2]
                 size_wh = layout((wide, height), 2 * width).pane_wh
                 for name in names:
                     writers.append(FilmWriter(folder / name, rate, size_wh))
                     cleaning.callback(writers[-1].abandon)
-            for _ in range(slot - at if waiting else 0):  # the picture before stands until this one comes
+            for _ in range(slot - at if waiting else 0):  # the image before stands until this one comes
                 _write(writers, waiting)
             at, waiting = slot, []
             for detector in detectors:
-                found = detector(moment.picture_rgb, threshold=threshold)
-                waiting.append(pane(moment.picture_rgb, found.boxes_xyxy, found.scores, size_wh, YELLOW))
+                found = detector(moment.image_rgb, threshold=threshold)
+                waiting.append(pane(moment.image_rgb, found.boxes_xyxy, found.scores, size_wh, YELLOW))
             if time.monotonic() - told > 5:
                 told = time.monotonic()
                 print(
@@ -76,7 +76,7 @@ def render(
                     flush=True,
                 )
         if not writers:
-            raise UserError(f"No picture in {source} can be read; no poll was made.")
+            raise UserError(f"No image in {source} can be read; no poll was made.")
         _write(writers, waiting)
         frames = [writer.close() for writer in writers]
         cleaning.pop_all()
@@ -93,7 +93,7 @@ def render(
 
 
 def strip(path: Path) -> None:
-    """Rewrite a film's container without tags, times and the encoder's own words; the pictures stay as they are."""
+    """Rewrite a film's container without tags, times and the encoder's own words; the images stay as they are."""
     bare = path.with_name(f".{path.name}.part")
     try:
         options = {"movflags": "+faststart", "fflags": "+bitexact"}
@@ -117,6 +117,6 @@ def strip(path: Path) -> None:
         bare.unlink(missing_ok=True)
 
 
-def _write(writers: list[FilmWriter], pictures: list[np.ndarray]) -> None:
-    for writer, picture in zip(writers, pictures, strict=True):
-        writer.write(picture)
+def _write(writers: list[FilmWriter], images: list[np.ndarray]) -> None:
+    for writer, image in zip(writers, images, strict=True):
+        writer.write(image)

@@ -23,7 +23,7 @@ def poll(settings: PollSettings, left=None, right=None) -> dict:
 
     Args:
         settings: what `vector-tl poll` was told.
-        left: one detector, picture (H, W, 3) uint8 RGB and threshold -> `boxes_xyxy`, `scores`; loaded by `settings.left` when not given. `right` likewise.
+        left: one detector, image (H, W, 3) uint8 RGB and threshold -> `boxes_xyxy`, `scores`; loaded by `settings.left` when not given. `right` likewise.
 
     Returns:
         The JSON of `vector-tl poll --json`.
@@ -59,7 +59,7 @@ def make(settings: PollSettings, left=None, right=None) -> Poll:
         raise UserError(f"{folder} {what}: vector-tl poll {folder}")
     if is_poll(settings.input):
         raise UserError(
-            f"{settings.input} is a poll, not something to make one of; give a recording, a video or a folder of pictures."
+            f"{settings.input} is a poll, not something to make one of; give a recording, a video or a folder of images."
         )
     open_footage(settings.input)  # what cannot be shown is told before models are loaded
     if left is None or right is None:

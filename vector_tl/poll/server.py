@@ -26,9 +26,9 @@ from vector_tl.errors import UserError
 from vector_tl.poll.page import ASSETS, PAGE, POLICY, page_html, result_data, shown
 from vector_tl.poll.votes import LONGEST_WHY, Poll, Refused
 
-MOST_BYTES = 12 * LONGEST_WHY + 512  # of a vote; an escaped character has up to 12 bytes
+MAX_BYTES = 12 * LONGEST_WHY + 512  # of a vote; an escaped character has up to 12 bytes
 SLOWEST_S = 10.0  # for a vote to arrive
-MOST_CONNECTIONS = 2000
+MAX_CONNECTIONS = 2000
 _KEEP_S = 400 * 24 * 3600
 _HEADERS = {
     "Content-Security-Policy": POLICY + "; frame-ancestors 'none'",
@@ -208,16 +208,16 @@ async def _body(request: Request) -> dict:
     """The JSON object of a request, read no further than a vote is long."""
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         raise Refused(415, "A vote is sent as application/json.")
-    too_long = Refused(413, f"A vote has at most {MOST_BYTES} bytes.")
+    too_long = Refused(413, f"A vote has at most {MAX_BYTES} bytes.")
     length = request.headers.get("content-length", "")
-    if len(length) > 9 or (length.isdigit() and int(length) > MOST_BYTES):
+    if len(length) > 9 or (length.isdigit() and int(length) > MAX_BYTES):
         raise too_long
     raw = b""
     try:
         async with asyncio.timeout(SLOWEST_S):
             async for part in request.stream():
                 raw += part
-                if len(raw) > MOST_BYTES:
+                if len(raw) > MAX_BYTES:
                     raise too_long
         body = json.loads(raw)
     except (TimeoutError, ClientDisconnect):
@@ -236,7 +236,7 @@ class PollServer(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app, log_level="critical", access_log=False, lifespan="off", server_header=False, proxy_headers=False, ws="none",
-                timeout_keep_alive=10, timeout_graceful_shutdown=2, limit_concurrency=MOST_CONNECTIONS,
+                timeout_keep_alive=10, timeout_graceful_shutdown=2, limit_concurrency=MAX_CONNECTIONS,
             )
         )  # fmt: skip
         self._socket = bound

@@ -25,7 +25,7 @@ class PollSettings:
     """
 
     input: tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="INPUT")]]
-    """A recording, a video or a folder of pictures to make a poll of (with --left, --right and --out); or the folder of a poll."""
+    """A recording, a video or a folder of images to make a poll of (with --left, --right and --out); or the folder of a poll."""
     left: str | None = None
     """One model: a checkpoint's path, or a name in models/. Which side a voter sees it on is drawn for each."""
     right: str | None = None

@@ -21,7 +21,7 @@ class NoFreshFrame(UserError):
 
 @dataclass(frozen=True)
 class Frame:
-    """One camera picture exactly as received."""
+    """One camera image exactly as received."""
 
     image_id: int
     robot_time_ms: int  # the robot's own time stamp
@@ -48,12 +48,12 @@ class RobotState:
     on_charger: bool = False
     being_held: bool = False
     pitch_rad: float = 0.0
-    image_time_ms: int = 0  # time stamp of the last picture that the robot took
+    image_time_ms: int = 0  # time stamp of the last image that the robot took
 
 
 @dataclass(frozen=True)
 class Intrinsics:
-    """Pinhole intrinsics as the robot reports them, in pixels of its picture."""
+    """Pinhole intrinsics as the robot reports them, in pixels of its image."""
 
     size_wh: tuple[int, int] = (640, 360)
     focal_xy_px: tuple[float, float] = (353.0, 353.0)

@@ -55,7 +55,7 @@ class TruthAsker:
 
     def _work(self) -> None:
         while (frame := self._wanted.get()) is not None:
-            with suppress(UserError):  # a simulator that is gone, or that forgot the picture
+            with suppress(UserError):  # a simulator that is gone, or that forgot the image
                 self._answers.append(
                     (frame, self._client.truth(image_id=frame.image_id, serial=self._serial))
                 )

@@ -1,4 +1,4 @@
-"""What can be left out of the simulator's pictures, so that a training can show what it is worth.
+"""What can be left out of the simulator's images, so that a training can show what it is worth.
 
 The world stays the same: who stands where, what can be bumped into, and so the labels.
 """

@@ -42,7 +42,7 @@ class TruthClient:
         self._url, self._token = f"http://127.0.0.1:{door['port']}", door["token"]
 
     def truth(self, image_id: int | None = None, serial: str | None = None) -> dict:
-        """Exact boxes of a picture, or (without `image_id`) where everybody is now."""
+        """Exact boxes of an image, or (without `image_id`) where everybody is now."""
         asked = {"image_id": image_id, "serial": serial}
         query = "&".join(f"{key}={value}" for key, value in asked.items() if value is not None)
         return self._ask(f"/truth?{query}")

@@ -1,6 +1,6 @@
 """Augmentation of whole batches, on the device that trains.
 
-Geometry is one resampling a picture: a window (smaller than the picture: a crop; larger: zoomed out on a plain ground), maybe
+Geometry is one resampling an image: a window (smaller than the image: a crop; larger: zoomed out on a plain ground), maybe
 mirrored. Light follows in a few passes over the batch.
 """
 
@@ -12,11 +12,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 CROP_SHARE, ZOOM_OUT_SHARE = 0.5, 0.3
-LEAST_VISIBLE, MOST_LOST = (
+MIN_VISIBLE, MAX_LOST = (
     0.6,
     0.05,
 )  # a box keeps at least this share in a crop, or it is out but for that one
-LEAST_SIDE_PX = 5.0
+MIN_SIDE_PX = 5.0
 REACH_PX = 4  # of the kernels of blur to either side
 JPEG_SHARE, JPEG_QUALITY = 0.25, (15, 80)
 # ITU-T T.81, annex K: steps of luma and chroma at quality 50
@@ -29,7 +29,7 @@ TO_YCC = [[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -
 
 
 def draw_window(boxes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A window x1 y1 x2 y2 in 0..1 of the picture (beyond it when zoomed out) for true boxes (N, 4) in the same units."""
+    """A window x1 y1 x2 y2 in 0..1 of the image (beyond it when zoomed out) for ground-truth boxes (N, 4) in the same units."""
     case = rng.random()
     if case < ZOOM_OUT_SHARE:
         size = rng.uniform(1.0, 2.2) * np.exp(rng.uniform(-0.15, 0.15, 2) * [1, -1])
@@ -46,8 +46,8 @@ def draw_window(boxes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
             corner = rng.random(2) * (1 - size)
             window = np.concatenate([corner, corner + size])
             share = visible_share(boxes, window)
-            if ((share >= LEAST_VISIBLE) | (share <= MOST_LOST)).all() and (
-                len(boxes) == 0 or (share >= LEAST_VISIBLE).any()
+            if ((share >= MIN_VISIBLE) | (share <= MAX_LOST)).all() and (
+                len(boxes) == 0 or (share >= MIN_VISIBLE).any()
             ):
                 return window
     return np.array([0.0, 0.0, 1.0, 1.0])
@@ -64,44 +64,44 @@ def boxes_in_window(
     boxes: np.ndarray, window: np.ndarray, mirrored: bool, size_wh: tuple[int, int]
 ) -> np.ndarray:
     """Boxes (M, 4) float32 in pixels of the window drawn at `size_wh`; those cut off or too small are left out."""
-    kept = boxes[visible_share(boxes, window) > MOST_LOST]
+    kept = boxes[visible_share(boxes, window) > MAX_LOST]
     inside = np.clip((kept - np.tile(window[:2], 2)) / np.tile(window[2:] - window[:2], 2), 0, 1)
     if mirrored:
         inside[:, [0, 2]] = 1 - inside[:, [2, 0]]
     pixels = inside * [*size_wh, *size_wh]
-    return pixels[((pixels[:, 2:] - pixels[:, :2]) >= LEAST_SIDE_PX).all(axis=1)].astype(np.float32)
+    return pixels[((pixels[:, 2:] - pixels[:, :2]) >= MIN_SIDE_PX).all(axis=1)].astype(np.float32)
 
 
 def cut(
-    pictures: Tensor, windows: np.ndarray, mirrored: np.ndarray, size_wh: tuple[int, int], fill: Tensor
+    images: Tensor, windows: np.ndarray, mirrored: np.ndarray, size_wh: tuple[int, int], fill: Tensor
 ) -> Tensor:
-    """Resample `windows` (B, 4) of uint8 pictures (B, 3, H, W) to float (B, 3, h, w) in 0..1; outside the picture is `fill` (B, 3)."""
+    """Resample `windows` (B, 4) of uint8 images (B, 3, H, W) to float (B, 3, h, w) in 0..1; outside the image is `fill` (B, 3)."""
     w, h = size_wh
-    windows = torch.as_tensor(windows, dtype=torch.float32, device=pictures.device)
-    x = (torch.arange(w, device=pictures.device) + 0.5) / w
-    y = (torch.arange(h, device=pictures.device) + 0.5) / h
-    x = torch.where(torch.as_tensor(mirrored, device=pictures.device)[:, None], 1 - x, x)  # (B, w)
+    windows = torch.as_tensor(windows, dtype=torch.float32, device=images.device)
+    x = (torch.arange(w, device=images.device) + 0.5) / w
+    y = (torch.arange(h, device=images.device) + 0.5) / h
+    x = torch.where(torch.as_tensor(mirrored, device=images.device)[:, None], 1 - x, x)  # (B, w)
     x = windows[:, :1] + x * (windows[:, 2:3] - windows[:, :1])
     y = windows[:, 1:2] + y * (windows[:, 3:] - windows[:, 1:2])  # (B, h)
     where = (
         torch.stack([x[:, None, :].expand(-1, h, -1), y[:, :, None].expand(-1, -1, w)], dim=3) * 2 - 1
     )  # (B, h, w, 2)
     batch = F.grid_sample(
-        pictures.float().div_(255), where, mode="bilinear", padding_mode="border", align_corners=False
+        images.float().div_(255), where, mode="bilinear", padding_mode="border", align_corners=False
     )
     outside = ((x < 0) | (x > 1))[:, None, :] | ((y < 0) | (y > 1))[:, :, None]  # (B, h, w)
     return torch.where(outside[:, None], fill[:, :, None, None], batch)
 
 
 def relight(batch: Tensor, rng: np.random.Generator) -> Tensor:
-    """All of `LIGHT` in turn, drawn for each picture (B, 3, h, w)."""
+    """All of `LIGHT` in turn, drawn for each image (B, 3, h, w)."""
     for change in LIGHT:
         batch = change(batch, rng)
     return batch
 
 
 def gamma(batch: Tensor, rng: np.random.Generator) -> Tensor:
-    """Darker or brighter middle tones, for half of the pictures."""
+    """Darker or brighter middle tones, for half of the images."""
     return batch.clamp(1e-4, 1) ** _drawn(batch, rng, 0.5, 0.6, 1.7, 1.0)
 
 
@@ -112,14 +112,14 @@ def saturation(batch: Tensor, rng: np.random.Generator) -> Tensor:
 
 
 def white_balance(batch: Tensor, rng: np.random.Generator) -> Tensor:
-    """Red, green and blue stronger or weaker, in all pictures."""
+    """Red, green and blue stronger or weaker, in all images."""
     return batch * torch.as_tensor(
         np.exp(rng.normal(0, 0.08, (len(batch), 3, 1, 1))), dtype=torch.float32, device=batch.device
     )
 
 
 def contrast(batch: Tensor, rng: np.random.Generator) -> Tensor:
-    """Nearer to the picture's mean or further from it."""
+    """Nearer to the image's mean or further from it."""
     mean = batch.mean(dim=(1, 2, 3), keepdim=True)
     return mean + (batch - mean) * _drawn(batch, rng, 0.6, 0.55, 1.8, 1.0)
 
@@ -130,7 +130,7 @@ def brightness(batch: Tensor, rng: np.random.Generator) -> Tensor:
 
 
 def blur(batch: Tensor, rng: np.random.Generator) -> Tensor:
-    """A quarter of the pictures soft, a tenth smeared by motion: one small kernel for each picture."""
+    """A quarter of the images soft, a tenth smeared by motion: one small kernel for each image."""
     kernels = np.zeros((len(batch), 2 * REACH_PX + 1, 2 * REACH_PX + 1), np.float32)
     for kernel in kernels:
         case = rng.random()
@@ -144,7 +144,7 @@ def blur(batch: Tensor, rng: np.random.Generator) -> Tensor:
 
 
 def noise(batch: Tensor, rng: np.random.Generator) -> Tensor:
-    """Grain, for half of the pictures; what left 0..1 is cut off."""
+    """Grain, for half of the images; what left 0..1 is cut off."""
     grains = torch.Generator(batch.device).manual_seed(
         int(rng.integers(2**63))
     )  # millions of numbers: drawn where they are needed
@@ -153,7 +153,7 @@ def noise(batch: Tensor, rng: np.random.Generator) -> Tensor:
 
 
 def jpeg(batch: Tensor, rng: np.random.Generator) -> Tensor:
-    """What a strong compression leaves, for a quarter of the pictures."""
+    """What a strong compression leaves, for a quarter of the images."""
     chosen = np.flatnonzero(rng.random(len(batch)) < JPEG_SHARE)
     qualities = rng.uniform(*JPEG_QUALITY, len(chosen))
     if len(chosen):
@@ -177,13 +177,13 @@ LIGHT = (
 def _drawn(
     batch: Tensor, rng: np.random.Generator, share: float, low: float, high: float, neutral: float
 ) -> Tensor:
-    """For each picture (B, 1, 1, 1) a number from `low` to `high`, or for all but a `share` of them the one that changes nothing."""
+    """For each image (B, 1, 1, 1) a number from `low` to `high`, or for all but a `share` of them the one that changes nothing."""
     values = np.where(rng.random(len(batch)) < share, rng.uniform(low, high, len(batch)), neutral)
     return torch.as_tensor(values, dtype=torch.float32, device=batch.device).view(-1, 1, 1, 1)
 
 
 def soft(sigma_px: float) -> np.ndarray:
-    """The kernel (k, k) of a picture that is not in focus."""
+    """The kernel (k, k) of an image that is not in focus."""
     line = np.exp(-0.5 * (np.arange(-REACH_PX, REACH_PX + 1) / sigma_px) ** 2)
     return _summing_to_one(np.outer(line, line))
 
@@ -202,7 +202,7 @@ def _summing_to_one(kernel: np.ndarray) -> np.ndarray:
 
 
 def convolve(batch: Tensor, kernels: np.ndarray) -> Tensor:
-    """Each picture (B, 3, h, w) with its own kernel (B, k, k), all of odd k; those with weight in the middle alone stay as they are."""
+    """Each image (B, 3, h, w) with its own kernel (B, k, k), all of odd k; those with weight in the middle alone stay as they are."""
     reach = kernels.shape[1] // 2
     changed = np.flatnonzero(kernels[:, reach, reach] < 1)
     if len(changed) == 0:
@@ -218,7 +218,7 @@ def convolve(batch: Tensor, kernels: np.ndarray) -> Tensor:
 
 
 def compress(batch: Tensor, qualities: np.ndarray) -> Tensor:
-    """Pictures (B, 3, h, w) in 0..1 as JPEG of the qualities (B,), 1 to 100, would leave them: 4:2:0, the usual tables (ITU-T T.81), no bytes made."""
+    """Images (B, 3, h, w) in 0..1 as JPEG of the qualities (B,), 1 to 100, would leave them: 4:2:0, the usual tables (ITU-T T.81), no bytes made."""
     device, (h, w) = batch.device, batch.shape[2:]
     to_ycc = torch.tensor(TO_YCC, device=device)
     padded = F.pad(batch * 255, (0, -w % 16, 0, -h % 16), mode="replicate")

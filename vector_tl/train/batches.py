@@ -1,4 +1,4 @@
-"""Pictures decoded once and kept as bytes, and the endless sequence of augmented batches made of them."""
+"""Images decoded once and kept as bytes, and the endless sequence of augmented batches made of them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ from vector_tl.train.augment import boxes_in_window, cut, draw_window, relight
 KEPT_WH = (
     640,
     360,
-)  # pictures are kept at the robot's own size; other shapes are stretched to it, as the network does anyway
+)  # images are kept at the robot's own size; other shapes are stretched to it, as the network does anyway
 
 
 @dataclass(frozen=True)
-class Pictures:
-    """`pixels` uint8 (N, 3, H, W) and for each picture its true boxes (n, 4) xyxy in 0..1."""
+class Images:
+    """`pixels` uint8 (N, 3, H, W) and for each image its ground-truth boxes (n, 4) xyxy in 0..1."""
 
     pixels: Tensor
     boxes: list[np.ndarray]
@@ -29,55 +29,53 @@ class Pictures:
     def __len__(self) -> int:
         return len(self.boxes)
 
-    def part(self, which: slice | list[int]) -> "Pictures":
-        """Some of the pictures."""
-        return Pictures(
+    def part(self, which: slice | list[int]) -> "Images":
+        """Some of the images."""
+        return Images(
             self.pixels[which],
             self.boxes[which] if isinstance(which, slice) else [self.boxes[i] for i in which],
         )
 
-    def on(self, device: torch.device) -> "Pictures":
+    def on(self, device: torch.device) -> "Images":
         """The same with their pixels there: 0.7 MB each, so that no batch has to travel."""
-        return Pictures(self.pixels.to(device), self.boxes)
+        return Images(self.pixels.to(device), self.boxes)
 
 
-def keep(items: list[Item]) -> Pictures:
-    """Decode the pictures of a data set.
+def keep(items: list[Item]) -> Images:
+    """Decode the images of a dataset.
 
     Raises:
         UserError: one cannot be read.
     """
-    return Pictures(
-        _stack([item.picture() for item in items]), [item.boxes_norm.astype(np.float64) for item in items]
+    return Images(
+        _stack([item.image() for item in items]), [item.boxes_norm.astype(np.float64) for item in items]
     )
 
 
-def keep_folder(folder: Path) -> Pictures:
-    """Decode all pictures below a folder, as pictures without a Vector.
+def keep_folder(folder: Path) -> Images:
+    """Decode all images below a folder, as images without a Vector.
 
     Raises:
         UserError: there is none.
     """
     paths = sorted(p for p in Path(folder).rglob("*") if p.is_file())
-    pictures = [picture for path in paths if (picture := decode(path.read_bytes())) is not None]
-    if not pictures:
-        raise UserError(
-            f"{folder} holds no readable pictures; name a folder of photographs without a Vector."
-        )
-    return Pictures(_stack(pictures), [np.zeros((0, 4))] * len(pictures))
+    images = [image for path in paths if (image := decode(path.read_bytes())) is not None]
+    if not images:
+        raise UserError(f"{folder} holds no readable images; name a folder of photographs without a Vector.")
+    return Images(_stack(images), [np.zeros((0, 4))] * len(images))
 
 
-def _stack(pictures: list[np.ndarray]) -> Tensor:
-    out = torch.empty((len(pictures), 3, KEPT_WH[1], KEPT_WH[0]), dtype=torch.uint8)
-    for i, picture in enumerate(pictures):
-        if (picture.shape[1], picture.shape[0]) != KEPT_WH:
-            picture = cv2.resize(picture, KEPT_WH, interpolation=cv2.INTER_AREA)
-        out[i] = torch.from_numpy(picture).permute(2, 0, 1)
+def _stack(images: list[np.ndarray]) -> Tensor:
+    out = torch.empty((len(images), 3, KEPT_WH[1], KEPT_WH[0]), dtype=torch.uint8)
+    for i, image in enumerate(images):
+        if (image.shape[1], image.shape[0]) != KEPT_WH:
+            image = cv2.resize(image, KEPT_WH, interpolation=cv2.INTER_AREA)
+        out[i] = torch.from_numpy(image).permute(2, 0, 1)
     return out
 
 
-def own_pictures(batch_size: int, background_share: float) -> int:
-    """How many pictures of a batch come from the data set; the others, at least one unless the share is 0, are backgrounds.
+def own_images(batch_size: int, background_share: float) -> int:
+    """How many images of a batch come from the dataset; the others, at least one unless the share is 0, are backgrounds.
 
     Raises:
         UsageError: none.
@@ -85,7 +83,7 @@ def own_pictures(batch_size: int, background_share: float) -> int:
     own = batch_size - (max(1, round(batch_size * background_share)) if background_share else 0)
     if own < 1:
         raise UsageError(
-            f"--background-share {background_share:g} leaves no picture of the data set in a batch of {batch_size}; give a smaller one."
+            f"--background-share {background_share:g} leaves no image of the dataset in a batch of {batch_size}; give a smaller one."
         )
     return own
 
@@ -95,8 +93,8 @@ class Batches:
 
     def __init__(
         self,
-        pictures: Pictures,
-        backgrounds: Pictures | None,
+        images: Images,
+        backgrounds: Images | None,
         batch_size: int,
         size_wh: tuple[int, int],
         seed: int,
@@ -104,11 +102,9 @@ class Batches:
         background_share: float = 0.125,
         rank: int = 0,
     ):
-        self.pictures, self.backgrounds = pictures.on(device), backgrounds and backgrounds.on(device)
+        self.images, self.backgrounds = images.on(device), backgrounds and backgrounds.on(device)
         self.size_wh, self.device = size_wh, device
-        self.extra = batch_size - own_pictures(
-            batch_size, background_share if backgrounds is not None else 0.0
-        )
+        self.extra = batch_size - own_images(batch_size, background_share if backgrounds is not None else 0.0)
         self.batch_size = batch_size
         self.rng = np.random.default_rng([seed, 11, rank] if rank else [seed, 11])
         self._order = np.zeros(0, np.int64)
@@ -127,14 +123,14 @@ class Batches:
             yield self.next()
 
     def next(self) -> tuple[Tensor, list[dict[str, Tensor]]]:
-        """Pictures (B, 3, h, w) in 0..1 and their targets: `boxes` (n, 4) in pixels, `labels` (n,) of ones."""
+        """Images (B, 3, h, w) in 0..1 and their targets: `boxes` (n, 4) in pixels, `labels` (n,) of ones."""
         own = self.batch_size - self.extra
         while len(self._order) < own:
-            self._order = np.concatenate([self._order, self.rng.permutation(len(self.pictures))])
+            self._order = np.concatenate([self._order, self.rng.permutation(len(self.images))])
         chosen, self._order = self._order[:own], self._order[own:]
         pixels, boxes = (
-            [self.pictures.pixels[torch.from_numpy(chosen).to(self.device)]],
-            [self.pictures.boxes[i] for i in chosen],
+            [self.images.pixels[torch.from_numpy(chosen).to(self.device)]],
+            [self.images.boxes[i] for i in chosen],
         )
         if self.backgrounds is not None:
             more = self.rng.integers(len(self.backgrounds), size=self.extra)

@@ -26,7 +26,7 @@ from vector_tl.nets import checkpoint, state_dict
 from vector_tl.nets.build import build
 from vector_tl.nets.ssd import VectorSSD
 from vector_tl.train.average import Average
-from vector_tl.train.batches import KEPT_WH, Batches, Pictures, keep, keep_folder, own_pictures
+from vector_tl.train.batches import KEPT_WH, Batches, Images, keep, keep_folder, own_images
 from vector_tl.train.memory import keep_freed_memory
 from vector_tl.train.precision import mixed
 from vector_tl.train.ranks import Ranks, join
@@ -45,10 +45,10 @@ def train(settings: TrainSettings, items: tuple[list[Item], list[Item]] | None =
 
     Args:
         settings: what `vector-tl train` was told.
-        items: pictures to train on and to validate with, instead of the train and val sessions of `settings.data`.
+        items: images to train on and to validate with, instead of the train and val sessions of `settings.data`.
 
     Returns:
-        {"model", "steps", "pictures_seen", "ap50", "ap50_95", "seconds"}; the APs are those of the model kept, on the val sessions. None from
+        {"model", "steps", "images_seen", "ap50", "ap50_95", "seconds"}; the APs are those of the model kept, on the val sessions. None from
         all but the first of several processes.
 
     Raises:
@@ -87,10 +87,10 @@ def _train(
         load_dataset(settings.data, "train").items,
         load_dataset(settings.data, "val").items,
     )
-    training, validation = keep(draw(train_items, settings.pictures, settings.seed)), keep(val_items)
+    training, validation = keep(draw(train_items, settings.images, settings.seed)), keep(val_items)
     if not any(len(boxes) for boxes in training.boxes):
         raise UserError(
-            f"None of the {len(training)} pictures to train on shows a Vector; label some, or divide the sessions with vector-tl label split."
+            f"None of the {len(training)} images to train on shows a Vector; label some, or divide the sessions with vector-tl label split."
         )
     if not any(len(boxes) for boxes in validation.boxes) and ranks.first:
         log.warning(
@@ -105,7 +105,7 @@ def _train(
         backgrounds = backgrounds.part([i for i in range(len(backgrounds)) if i % HELD_OUT])
     negatives = held_out + ([keep_folder(settings.negatives)] if settings.negatives else [])
     share = ranks.share(settings.batch_size)
-    own_of_a_batch = ranks.world * own_pictures(share, settings.background_share if backgrounds else 0.0)
+    own_of_a_batch = ranks.world * own_images(share, settings.background_share if backgrounds else 0.0)
     steps = settings.steps or math.ceil((settings.epochs or 20) * len(training) / own_of_a_batch)
 
     model = _start(settings, training).to(device, memory_format=torch.channels_last)
@@ -133,8 +133,8 @@ def _train(
         "learned_from": _learned_from(
             settings.init, [*train_items, *val_items]
         ),  # trained on or chosen by: no test of it, whatever their split later on
-        "train_pictures": len(training),
-        "val_pictures": len(validation),
+        "train_images": len(training),
+        "val_images": len(validation),
         "backgrounds": len(backgrounds) if backgrounds else 0,
         "sessions": sorted(
             read_splits(settings.data)
@@ -179,7 +179,7 @@ def _train(
                 curve.append(
                     {
                         "step": step + 1,
-                        "pictures_seen": seen,
+                        "images_seen": seen,
                         "loss": round(float(np.mean(losses)), 5),
                         "ap50": ap50,
                         "ap50_95": ap,
@@ -231,7 +231,7 @@ def _train(
     return {
         "model": str(settings.out),
         "steps": steps,
-        "pictures_seen": steps * settings.batch_size,
+        "images_seen": steps * settings.batch_size,
         "ap50": best["ap50"],
         "ap50_95": best["ap50_95"],
         "seconds": round(before_s + time.monotonic() - started, 1),
@@ -249,7 +249,7 @@ def finished(out: Path) -> bool:
 
 
 def draw(items: list[Item], count: int | None, seed: int) -> list[Item]:
-    """`count` of the pictures, or all, in their order; by the same seed a smaller draw is part of a larger one.
+    """`count` of the images, or all, in their order; by the same seed a smaller draw is part of a larger one.
 
     Raises:
         UsageError: there are not so many.
@@ -257,7 +257,7 @@ def draw(items: list[Item], count: int | None, seed: int) -> list[Item]:
     if count is None:
         return items
     if count > len(items):
-        raise UsageError(f"--pictures {count} is more than the {len(items)} pictures of the train sessions.")
+        raise UsageError(f"--images {count} is more than the {len(items)} images of the train sessions.")
     chosen = set(np.random.default_rng([seed, 685]).permutation(len(items))[:count].tolist())
     return [item for number, item in enumerate(items) if number in chosen]
 
@@ -281,13 +281,13 @@ def make_optimizer(model: nn.Module, lr: float) -> torch.optim.AdamW:
 
 
 @torch.inference_mode()
-def run(model: VectorSSD, pictures: Pictures, batch_size: int = 16) -> list[Outcome]:
-    """What the network finds from score .01 on every picture, beside the truth, in pixels of `KEPT_WH`."""
+def run(model: VectorSSD, images: Images, batch_size: int = 16) -> list[Outcome]:
+    """What the network finds from score .01 on every image, beside the truth, in pixels of `KEPT_WH`."""
     model.eval()
     device, outcomes = next(model.parameters()).device, []
     scale = np.float32([*KEPT_WH, *KEPT_WH])
-    for at in range(0, len(pictures), batch_size):
-        pixels = pictures.pixels[at : at + batch_size].to(device).float().div_(255)
+    for at in range(0, len(images), batch_size):
+        pixels = images.pixels[at : at + batch_size].to(device).float().div_(255)
         resized = nn.functional.interpolate(
             pixels, size=model.size_wh[::-1], mode="bilinear"
         )  # as the detector's resize: no anti-aliasing
@@ -295,7 +295,7 @@ def run(model: VectorSSD, pictures: Pictures, batch_size: int = 16) -> list[Outc
             model.raw(resized.contiguous(memory_format=torch.channels_last))
         )
         for truth, (box, score) in zip(
-            pictures.boxes[at : at + batch_size], model.select(scores, boxes, 0.01), strict=True
+            images.boxes[at : at + batch_size], model.select(scores, boxes, 0.01), strict=True
         ):
             outcomes.append(
                 Outcome(
@@ -308,15 +308,13 @@ def run(model: VectorSSD, pictures: Pictures, batch_size: int = 16) -> list[Outc
     return outcomes
 
 
-def run_views(model: VectorSSD, pictures: Pictures) -> list[Outcome]:
-    """The same for all views of pictures without a Vector."""
-    return [outcome for view in views(pictures) for outcome in run(model, view)]
+def run_views(model: VectorSSD, images: Images) -> list[Outcome]:
+    """The same for all views of images without a Vector."""
+    return [outcome for view in views(images) for outcome in run(model, view)]
 
 
-def _settle_threshold(
-    path: Path, validation: Pictures, negatives: list[Pictures], device: torch.device
-) -> float:
-    """The threshold of the model that is kept, by all views of pictures without a Vector: too slow for every model that was the best for a while."""
+def _settle_threshold(path: Path, validation: Images, negatives: list[Images], device: torch.device) -> float:
+    """The threshold of the model that is kept, by all views of images without a Vector: too slow for every model that was the best for a while."""
     model, about = checkpoint.load(path)
     model = model.to(device, memory_format=torch.channels_last)
     threshold = choose_threshold(run(model, validation), [run_views(model, some) for some in negatives])
@@ -344,8 +342,8 @@ def check_settings(settings: TrainSettings, lr_option: str = "--lr") -> None:
         raise UsageError(f"--ema {settings.ema:g} must be 0 or more and below 1.")
     if not 0 < settings.background_share < 1:
         raise UsageError(f"--background-share {settings.background_share:g} must lie between 0 and 1.")
-    if settings.pictures is not None and settings.pictures < 1:
-        raise UsageError("--pictures must be at least 1.")
+    if settings.images is not None and settings.images < 1:
+        raise UsageError("--images must be at least 1.")
     if settings.epochs is not None and settings.steps is not None:
         raise UsageError("Give --epochs or --steps, not both.")
     if (settings.epochs is not None and not 0 < settings.epochs < math.inf) or (
@@ -354,7 +352,7 @@ def check_settings(settings: TrainSettings, lr_option: str = "--lr") -> None:
         raise UsageError("--epochs and --steps must be positive.")
     if settings.batch_size < 2:
         raise UsageError(
-            f"--batch-size {settings.batch_size} is too small; BatchNorm asks for at least 2 pictures."
+            f"--batch-size {settings.batch_size} is too small; BatchNorm asks for at least 2 images."
         )
 
 
@@ -387,12 +385,12 @@ def _alone(out: Path) -> Iterator[None]:
             path.unlink(missing_ok=True)
 
 
-def _start(settings: TrainSettings, training: Pictures) -> VectorSSD:
-    """The first weights; COCO's BatchNorm is measured on training pictures."""
+def _start(settings: TrainSettings, training: Images) -> VectorSSD:
+    """The first weights; COCO's BatchNorm is measured on training images."""
     some = (
         training.pixels[torch.linspace(0, len(training) - 1, min(48, len(training))).long()].float().div_(255)
     )
-    model = build(settings.arch, settings.init, settings.seed, settings.coco, pictures=some)
+    model = build(settings.arch, settings.init, settings.seed, settings.coco, images=some)
     for layer in model.modules():
         if isinstance(layer, nn.BatchNorm2d):
             layer.momentum = BATCH_NORM_MOMENTUM
@@ -417,7 +415,7 @@ def _identity(settings: TrainSettings, steps: int) -> str:
         settings.batch_size,
         settings.lr,
         settings.ema,
-        settings.pictures,
+        settings.images,
         settings.evaluations,
     ]
     return json.dumps(

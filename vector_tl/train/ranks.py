@@ -1,4 +1,4 @@
-"""Several processes under torchrun, one for each GPU or (gloo) on CPUs: each trains on its share of the pictures and of every batch.
+"""Several processes under torchrun, one for each GPU or (gloo) on CPUs: each trains on its share of the images and of every batch.
 
     torchrun --nproc-per-node 2 -m vector_tl train --data data --out models/mine.safetensors
 
@@ -18,7 +18,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from vector_tl.errors import UsageError
 from vector_tl.nets.ssd import VectorSSD
-from vector_tl.train.batches import Pictures
+from vector_tl.train.batches import Images
 
 
 @dataclass(frozen=True)
@@ -41,21 +41,21 @@ class Ranks:
         """
         if batch_size % self.world or batch_size // self.world < 2:
             raise UsageError(
-                f"--batch-size {batch_size} cannot be shared by {self.world} processes, with at least 2 pictures for each."
+                f"--batch-size {batch_size} cannot be shared by {self.world} processes, with at least 2 images for each."
             )
         return batch_size // self.world
 
-    def part(self, pictures: Pictures) -> Pictures:
+    def part(self, images: Images) -> Images:
         """Those that this process trains on.
 
         Raises:
             UsageError: they are too few for every process to have one (in each of them, so that none waits for another).
         """
-        if len(pictures) < self.world:
+        if len(images) < self.world:
             raise UsageError(
-                f"{len(pictures)} training pictures cannot be shared by {self.world} processes; start fewer, or capture more pictures."
+                f"{len(images)} training images cannot be shared by {self.world} processes; start fewer, or capture more images."
             )
-        return pictures.part(slice(self.rank, None, self.world))
+        return images.part(slice(self.rank, None, self.world))
 
     def parallel(self, network: VectorSSD) -> nn.Module:
         """What gives the raw outputs of a batch, and in backward the gradients of all."""

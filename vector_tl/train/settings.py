@@ -11,13 +11,13 @@ LR_TRAINED, LR_RANDOM = (
 
 @dataclass(frozen=True)
 class TrainSettings:
-    """Train a detector on the train sessions of a data set, keeping the best by AP50-95 on its val sessions.
+    """Train a detector on the train sessions of a dataset, keeping the best by AP50-95 on its val sessions.
 
     Example: vector-tl train --data data --init coco --out models/mine.safetensors --epochs 20
     """
 
     data: Path
-    """Data set folder."""
+    """Dataset folder."""
     out: Path
     """Model file to write; beside it a .csv of the learning curve."""
     init: str = "coco"
@@ -25,13 +25,13 @@ class TrainSettings:
     arch: str = "ssd300_mobilenet_v1"
     """ssd300_mobilenet_v1 or ssdlite320_mobilenet_v3_large."""
     epochs: float | None = None
-    """Passes over the training pictures, backgrounds not counted (20 when neither --epochs nor --steps is given)."""
+    """Passes over the training images, backgrounds not counted (20 when neither --epochs nor --steps is given)."""
     steps: int | None = None
     """Batches to train on, instead of --epochs."""
-    pictures: int | None = None
-    """Train on only so many of the training pictures, drawn by --seed; a smaller draw is part of a larger one."""
+    images: int | None = None
+    """Train on only so many of the training images, drawn by --seed; a smaller draw is part of a larger one."""
     seed: int = 0
-    """Of random weights, order of pictures, and augmentation: same seed, same curve on the same machine's CPU."""
+    """Of random weights, order of images, and augmentation: same seed, same curve on the same machine's CPU."""
     device: str = "auto"
     """cpu, cuda or auto."""
     resume: bool = False
@@ -41,15 +41,15 @@ class TrainSettings:
     coco: Path | None = None
     """TensorFlow's COCO weights: detect.tflite or its folder."""
     backgrounds: Path | None = None
-    """Folder of photographs without a Vector, trained on beside the data set; every tenth only helps choose the threshold."""
+    """Folder of photographs without a Vector, trained on beside the dataset; every tenth only helps choose the threshold."""
     background_share: float = 0.125
     """Share of a batch that comes from --backgrounds."""
     negatives: Path | None = None
-    """Folder of pictures without a Vector that are not trained on: the threshold is raised until hardly any gives a false alarm."""
+    """Folder of images without a Vector that are not trained on: the threshold is raised until hardly any gives a false alarm."""
     tensorboard: Path | None = None
     """Folder for TensorBoard: loss, learning rate and AP go to a run below it, named after --out."""
     batch_size: int = 16
-    """Pictures in a batch."""
+    """Images in a batch."""
     lr: float | None = None
     """Peak learning rate of AdamW for a batch of 16; scaled with the batch's size. When not given, .0064 from scratch, .0008 from trained weights."""
     ema: float = 0.0

@@ -1,4 +1,4 @@
-"""Pages for people, each one file that loads nothing from elsewhere: style, tables, plots, pictures with boxes."""
+"""Pages for people, each one file that loads nothing from elsewhere: style, tables, plots, images with boxes."""
 
 import base64
 import html
@@ -74,14 +74,14 @@ def plot(figure, axes, caption: str = "") -> str:
     return f"<figure><img alt='{says}' src='data:image/svg+xml;base64,{base64.b64encode(buffer.getvalue()).decode()}'>{below}</figure>"
 
 
-def picture(
-    picture_rgb: np.ndarray, boxes: Iterable[tuple[np.ndarray, str]], caption: str, width_px: int = 384
+def image(
+    image_rgb: np.ndarray, boxes: Iterable[tuple[np.ndarray, str]], caption: str, width_px: int = 384
 ) -> str:
-    """A picture uint8 (H, W, 3) with boxes (N, 4) xyxy in its pixels, each kind in a colour such as #0b8a7a, and a caption."""
-    height, width = picture_rgb.shape[:2]
+    """An image uint8 (H, W, 3) with boxes (N, 4) xyxy in its pixels, each kind in a colour such as #0b8a7a, and a caption."""
+    height, width = image_rgb.shape[:2]
     scale = width_px / width
     small = cv2.resize(
-        picture_rgb,
+        image_rgb,
         (width_px, max(1, round(height * scale))),
         interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR,
     )
@@ -95,5 +95,5 @@ def picture(
 
 
 def sheet(figures: Iterable[str]) -> str:
-    """Pictures side by side."""
+    """Images side by side."""
     return f"<div class=sheet>{''.join(figures)}</div>"

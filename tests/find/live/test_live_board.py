@@ -132,7 +132,7 @@ def test_it_waits_for_its_first_start(start):
     run.wait(run.drives)
 
 
-def test_the_stream_tells_pictures_boxes_figures_and_the_log(start):
+def test_the_stream_tells_images_boxes_figures_and_the_log(start):
     run = start()
     seen, lines, jpegs = [], [], set()
     for news, jpeg in run.parts():
@@ -274,7 +274,7 @@ def test_a_second_detector_looks_on_and_delays_nobody():
     class Slow:
         name = "slow"
 
-        def __call__(self, picture, threshold=None):
+        def __call__(self, image, threshold=None):
             time.sleep(0.2)
             return Boxes(np.float32([[1, 2, 3, 4]]), np.float32([0.7]))
 

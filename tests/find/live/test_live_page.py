@@ -22,7 +22,7 @@ def test_a_person_starts_pauses_and_stops_it(capsys, monkeypatch):
         page.click("#start")
         run.wait(run.drives)
         page.wait(
-            "document.querySelectorAll('#boxes .first').length === 1 && document.querySelector('#no-picture').hidden"
+            "document.querySelectorAll('#boxes .first').length === 1 && document.querySelector('#no-image').hidden"
         )
         page.wait(
             "document.querySelector('#log').children.length >= 2 && document.querySelector('#stages').children.length >= 5"

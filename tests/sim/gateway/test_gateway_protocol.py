@@ -52,8 +52,8 @@ def test_the_sdk_connects_drives_and_sees(sdk):
     wait_for(lambda: robot.head_angle_rad == pytest.approx(degrees(20).radians))
     wheels = [(entry["left_mmps"], entry["right_mmps"]) for entry in sim.log("wheels")]
     assert wheels == [(60.0, 60.0), (0.0, 0.0)]
-    picture = robot.camera.capture_single_image()
-    assert picture.raw_image.size == (640, 360)
+    image = robot.camera.capture_single_image()
+    assert image.raw_image.size == (640, 360)
     assert robot.camera.config.focal_length.x == 353.0
     assert robot.get_battery_state().battery_level == protocol.BatteryLevel.Value("BATTERY_LEVEL_NOMINAL")
     assert robot.get_version_state().os_version
@@ -333,7 +333,7 @@ def test_two_robots_are_two_addresses_in_one_world(simulate):
 
 
 def trial(sim) -> list:
-    """Drive about in lockstep; every picture's bytes and every pose."""
+    """Drive about in lockstep; every image's bytes and every pose."""
     with sim.stub() as stub:
         in_control(stub)
         feed = stub.CameraFeed(protocol.CameraFeedRequest(), timeout=20)

@@ -72,7 +72,7 @@ def test_face_voice_and_animations(meet, tmp_path):
     ]
 
 
-def test_camera_settings_single_pictures_and_photos(meet):
+def test_camera_settings_single_images_and_photos(meet):
     robot = meet()
     config = robot.camera.config
     assert (config.min_gain, config.max_gain) == pytest.approx(
@@ -106,8 +106,8 @@ def test_camera_settings_single_pictures_and_photos(meet):
     assert Image.open(io.BytesIO(robot.photos.get_thumbnail(info.photo_id).image)).size == (320, 180)
 
 
-def test_single_pictures_suffer_from_the_cameras_faults(meet):
-    """A call for one picture waits while the camera stalls, and gets what the camera gives."""
+def test_single_images_suffer_from_the_cameras_faults(meet):
+    """A call for one image waits while the camera stalls, and gets what the camera gives."""
     with meet.sim.stub() as stub:
 
         def ask(timeout=5.0):

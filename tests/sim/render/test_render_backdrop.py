@@ -20,10 +20,10 @@ VIEWER, FAR = VectorPose(0, 0, 0), VectorPose(220, 20, 2.0)
 def photograph(path, size_wh=(640, 360), color=(150, 120, 90)):
     """A wall above a floor, with a bright window on the left."""
     width, height = size_wh
-    picture = np.empty((height, width, 3), np.uint8)
-    picture[: height // 2], picture[height // 2 :] = color, tuple(c // 2 for c in color)
-    picture[: height // 3, : width // 4] = 255
-    cv2.imwrite(str(path), picture[..., ::-1])
+    image = np.empty((height, width, 3), np.uint8)
+    image[: height // 2], image[height // 2 :] = color, tuple(c // 2 for c in color)
+    image[: height // 3, : width // 4] = 255
+    cv2.imwrite(str(path), image[..., ::-1])
     return path
 
 
@@ -31,7 +31,7 @@ def photograph(path, size_wh=(640, 360), color=(150, 120, 90)):
 def camera(tmp_path_factory):
     folder = tmp_path_factory.mktemp("photographs")
     photograph(folder / "a.png")
-    (folder / "broken.jpg").write_bytes(b"no picture")
+    (folder / "broken.jpg").write_bytes(b"no image")
     photograph(folder / "tiny.png", (64, 36))
     camera = BackdropCamera(folder)
     yield camera
@@ -50,16 +50,14 @@ def test_the_photograph_stays_and_the_vector_stands_in_its_box(camera, caplog):
         camera.enter(make_room(seed))
         assert camera.name == "a.png", "what cannot be read or is too small is left out"
     _, empty = shoot(camera, VIEWER)
-    shot, picture = shoot(camera, VIEWER, FAR)
+    shot, image = shoot(camera, VIEWER, FAR)
     (box,) = shot.boxes
     x1, y1, x2, y2 = map(int, box.xyxy)
-    changed = np.abs(picture - empty).max(axis=2) > 40
+    changed = np.abs(image - empty).max(axis=2) > 40
     rows, columns = np.nonzero(changed[:330])
     assert x1 - 3 <= columns.min() and columns.max() <= x2 + 3 and y1 - 3 <= rows.min()
     assert changed[y1:y2, x1:x2].mean() > 0.4
-    assert np.abs(picture[: y1 - 10] - (150, 120, 90))[:, 200:].max() < 12, (
-        "far from it the wall is as it was"
-    )
+    assert np.abs(image[: y1 - 10] - (150, 120, 90))[:, 200:].max() < 12, "far from it the wall is as it was"
     assert {"broken.jpg", "tiny.png"} <= {
         word for record in caplog.records for word in record.getMessage().replace("/", " ").split()
     } or not caplog.records
@@ -76,9 +74,9 @@ def test_light_comes_from_where_the_photograph_is_bright(tmp_path):
 
 
 def test_no_photographs_is_said(tmp_path):
-    with pytest.raises(UserError, match="no pictures"):
+    with pytest.raises(UserError, match="no images"):
         BackdropCamera(tmp_path)
-    (tmp_path / "a.jpg").write_bytes(b"no picture")
+    (tmp_path / "a.jpg").write_bytes(b"no image")
     camera = BackdropCamera(tmp_path)
     with pytest.raises(UserError, match="None of the photographs"):
         camera.enter(make_room(0))
@@ -92,7 +90,7 @@ def test_a_capture_before_photographs_is_labelled_and_says_which(tmp_path):
     settings = CaptureSettings(
         data=tmp_path / "data",
         count=4,
-        pictures_per_session=2,
+        images_per_session=2,
         backgrounds=tmp_path / "kitchen",
         negative_share=0.0,
     )

@@ -45,7 +45,7 @@ def shoot(camera, distance_mm, bearing_deg=0.0, heading_deg=0.0, viewer=None, se
     return camera.shoot((viewer, target), 0, STILL, np.random.default_rng(seed))
 
 
-def test_picture_is_what_a_vector_sends(camera):
+def test_image_is_what_a_vector_sends(camera):
     shot = shoot(camera, 200)
     assert cv2.imdecode(np.frombuffer(shot.jpeg, np.uint8), cv2.IMREAD_COLOR).shape == (360, 640, 3)
     assert 5_000 < len(shot.jpeg) < 80_000
@@ -62,7 +62,7 @@ def test_box_height_follows_the_pinhole(camera, distance_mm):
     assert abs((x1 + x2) / 2 - 320) < 45
 
 
-def test_target_to_the_left_is_left_in_the_picture(camera):
+def test_target_to_the_left_is_left_in_the_image(camera):
     left, right = shoot(camera, 300, 20).boxes[0].xyxy, shoot(camera, 300, -20).boxes[0].xyxy
     assert left[2] < 320 < right[0]
 
@@ -72,14 +72,14 @@ def test_target_behind_is_not_boxed(camera):
 
 
 def test_same_call_gives_same_bytes():
-    pictures = []
+    images = []
     for _ in range(2):
         camera = VectorCamera()
         camera.enter(make_room(8))
-        pictures.append([shoot(camera, 180, seed=s).jpeg for s in (1, 2)])
+        images.append([shoot(camera, 180, seed=s).jpeg for s in (1, 2)])
         camera.close()
-    assert pictures[0] == pictures[1]
-    assert pictures[0][0] != pictures[0][1]
+    assert images[0] == images[1]
+    assert images[0][0] != images[0][1]
 
 
 def test_own_treads_hide_what_is_below(camera):
@@ -104,24 +104,24 @@ def test_an_exposure_set_by_hand_is_as_bright_as_it_says_and_smears_for_as_long(
     try:
         camera.enter(make_room(3))
 
-        def picture(exposure, motion=STILL):
+        def image(exposure, motion=STILL):
             jpeg = camera.shoot(vectors, 0, motion, np.random.default_rng(0), exposure=exposure).jpeg
             return cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_GRAYSCALE).astype(float)
 
-        auto = picture(None).mean()
+        auto = image(None).mean()
         dark, middle, bright = (
-            picture(Exposure(ms, gain)).mean() for ms, gain in ((1, 0.2), (12, 0.5), (67, 4.0))
+            image(Exposure(ms, gain)).mean() for ms, gain in ((1, 0.2), (12, 0.5), (67, 4.0))
         )
         assert dark < 30 < bright and dark < middle < bright and bright > 200
-        assert picture(Exposure(20, 1.5)).mean() == pytest.approx(picture(Exposure(30, 1.0)).mean(), abs=1), (
+        assert image(Exposure(20, 1.5)).mean() == pytest.approx(image(Exposure(30, 1.0)).mean(), abs=1), (
             "what counts is the product"
         )
-        assert abs(picture(None).mean() - auto) > 1, (
+        assert abs(image(None).mean() - auto) > 1, (
             "the exposure control goes on from what was set, and takes its time"
         )
         turning = CameraMotion(turn_radps=2.0)
         short, long = (
-            np.quantile(np.abs(np.diff(picture(Exposure(ms, 20 / ms), turning), axis=1)), 0.995)
+            np.quantile(np.abs(np.diff(image(Exposure(ms, 20 / ms), turning), axis=1)), 0.995)
             for ms in (5, 60)
         )
         assert long < 0.7 * short, "edges are smeared"
@@ -261,7 +261,7 @@ def test_middle_of_every_room_is_free():
 
 
 @pytest.mark.parametrize("feature", FEATURES)
-def test_what_is_left_out_changes_the_picture_and_not_its_boxes(feature):
+def test_what_is_left_out_changes_the_image_and_not_its_boxes(feature):
     shots = []
     for without in ((), (feature,)):
         camera = VectorCamera(without=without)

@@ -77,9 +77,9 @@ def test_warp_puts_a_point_where_distort_says(scale):
     rows, columns = np.mgrid[0:height, 0:width] + 0.5
     near = np.hypot(columns - x, rows - y) < 6
     light = np.repeat(near[..., None], 3, axis=2).astype(np.float32)
-    picture, ids = lens.warp(light, near.astype(np.uint8) * 7)
-    assert picture.shape == (360, 640, 3) and set(np.unique(ids)) == {0, 7}
-    for mask in (picture[..., 0] > 0.5, ids == 7):
+    image, ids = lens.warp(light, near.astype(np.uint8) * 7)
+    assert image.shape == (360, 640, 3) and set(np.unique(ids)) == {0, 7}
+    for mask in (image[..., 0] > 0.5, ids == 7):
         found_y, found_x = (np.mean(axis) + 0.5 for axis in np.nonzero(mask))
         assert np.allclose([found_x, found_y], lens.distort(tangent), atol=0.6)
 
@@ -117,7 +117,7 @@ def test_exposure_control_lags_by_its_time_constant():
     assert sensor.gain == pytest.approx(before / 4, rel=0.01)
 
 
-def test_bias_gives_dark_and_blown_out_pictures():
+def test_bias_gives_dark_and_blown_out_images():
     means = [
         Sensor(SensorLook(**{**QUIET.__dict__, "exposure_bias_ev": bias})).expose(flat(0.2), 0.1).mean()
         for bias in (-4.0, 0.0, 2.0)
@@ -126,8 +126,8 @@ def test_bias_gives_dark_and_blown_out_pictures():
 
 
 def test_light_that_is_missing_stays_dark():
-    picture = Sensor(QUIET).expose(flat(0.0), 0.1)
-    assert picture.max() == 0
+    image = Sensor(QUIET).expose(flat(0.0), 0.1)
+    assert image.max() == 0
 
 
 @pytest.mark.parametrize("motion", [(0, 0), (0.4, 0), (9, 0), (-9, 0), (0, 7), (5, -6)])
@@ -136,9 +136,9 @@ def test_motion_blur_spreads_along_the_motion_and_stays_in_place(motion):
     light[170:190, 310:330] = 0.05
     sensor = Sensor(QUIET)
     sensor.gain = 1.0
-    picture = sensor.expose(light, 0.0, motion)
-    rows, columns = np.nonzero(picture[..., 1])
-    assert picture.shape == (360, 640, 3)
+    image = sensor.expose(light, 0.0, motion)
+    rows, columns = np.nonzero(image[..., 1])
+    assert image.shape == (360, 640, 3)
     assert np.ptp(columns) + 1 == pytest.approx(20 + (abs(motion[0]) if abs(motion[0]) >= 1 else 0), abs=2)
     assert np.ptp(rows) + 1 == pytest.approx(20 + (abs(motion[1]) if abs(motion[1]) >= 1 else 0), abs=2)
     assert columns.mean() == pytest.approx(319.5, abs=1) and rows.mean() == pytest.approx(179.5, abs=1)
@@ -158,7 +158,7 @@ def test_bloom_veils_and_vignette_darkens():
     assert veiled[-1, 0].max() == 0 and veiled[0, -1].max() == 0
 
 
-def test_same_seed_same_picture_and_noise_is_as_strong_as_asked():
+def test_same_seed_same_image_and_noise_is_as_strong_as_asked():
     for seed in range(3):
         look = SensorLook.draw(np.random.default_rng(seed))
         assert look == SensorLook.draw(np.random.default_rng(seed))
@@ -173,11 +173,11 @@ def test_same_seed_same_picture_and_noise_is_as_strong_as_asked():
 
 
 @pytest.mark.parametrize("size_wh", [(320, 180), (640, 360), (1280, 720), (50, 40)])
-def test_other_picture_sizes(size_wh):
-    picture = Sensor(SensorLook.draw(np.random.default_rng(3)), size_wh).expose(
+def test_other_image_sizes(size_wh):
+    image = Sensor(SensorLook.draw(np.random.default_rng(3)), size_wh).expose(
         flat(0.3, size_wh), 0.1, rng=np.random.default_rng(0)
     )
-    assert picture.shape == (size_wh[1], size_wh[0], 3) and picture.dtype == np.uint8
+    assert image.shape == (size_wh[1], size_wh[0], 3) and image.dtype == np.uint8
 
 
 def test_encode_keeps_red_red():

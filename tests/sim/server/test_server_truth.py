@@ -106,7 +106,7 @@ def test_every_refusal_is_json(lockstep_sim, path, status):
     assert lockstep_sim.get("/truth")
 
 
-def test_truth_of_a_picture_and_of_now(lockstep_sim):
+def test_truth_of_a_image_and_of_now(lockstep_sim):
     sim = lockstep_sim
     truth = sim.get("/truth")
     assert (
@@ -164,20 +164,20 @@ def test_another_world_goes_on_in_time(lockstep_sim):
     assert faults(sim)[-1] == ("picked_up", "end")
 
 
-def test_the_pictures_of_a_room_do_not_depend_on_what_was_before(lockstep_sim):
+def test_the_images_of_a_room_do_not_depend_on_what_was_before(lockstep_sim):
     sim = lockstep_sim
     with sim.stub() as stub:
 
-        def picture():
+        def image():
             return stub.CaptureSingleImage(protocol.CaptureSingleImageRequest(), timeout=5).data
 
         sim.post("/world", seed=5)
-        first = [picture(), picture()]
+        first = [image(), image()]
         sim.post("/step", ms=700)
         sim.post("/world", seed=6)
-        other = picture()
+        other = image()
         sim.post("/world", seed=5)
-        assert [picture(), picture()] == first and other not in first and first[0] != first[1]
+        assert [image(), image()] == first and other not in first and first[0] != first[1]
 
 
 def frames_of(sim, stub, count):

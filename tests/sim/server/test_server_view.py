@@ -35,14 +35,16 @@ def test_what_the_page_is_told(simulate):
     assert len(scene["room"]["obstacles"]) > 0
     sim.post("/fault", fault="cliff", serial=sim.ready[1][0])
     assert [robot["faults"] for robot in sim.get("/scene")["robots"]] == [[], ["cliff"]]
-    picture = sim.get(f"/picture?serial={sim.ready[1][0]}")
-    assert cv2.imdecode(
-        np.frombuffer(base64.b64decode(picture["jpeg"]), np.uint8), cv2.IMREAD_COLOR
-    ).shape == (360, 640, 3)
-    assert picture["size_wh"] == [640, 360] and not picture["streamed"]
-    for path in ("/view", "/scene", "/picture"):
+    image = sim.get(f"/image?serial={sim.ready[1][0]}")
+    assert cv2.imdecode(np.frombuffer(base64.b64decode(image["jpeg"]), np.uint8), cv2.IMREAD_COLOR).shape == (
+        360,
+        640,
+        3,
+    )
+    assert image["size_wh"] == [640, 360] and not image["streamed"]
+    for path in ("/view", "/scene", "/image"):
         assert sim.http(path, token="wrong")[0] == 401
-    assert sim.http("/scene?since_ms=x")[0] == 400 and sim.http("/picture?serial=nobody")[0] == 400
+    assert sim.http("/scene?since_ms=x")[0] == 400 and sim.http("/image?serial=nobody")[0] == 400
 
 
 def test_a_fault_from_the_command_line(simulate):

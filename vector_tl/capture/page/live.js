@@ -1,5 +1,5 @@
 "use strict";
-// Asks the capture for its status and its newest picture, and sends keys. Everything shown comes from the status.
+// Asks the capture for its status and its newest image, and sends keys. Everything shown comes from the status.
 
 const KEYS = {
   k: "keep", x: "drop", u: "undo", p: "pause", " ": "pause", q: "quit",
@@ -88,7 +88,7 @@ function showPlaces(rows) {
   at("places").setAttribute("aria-label", `Boxes by place, ${rows.length} rows from top to bottom: ${rows.map((row) => row.join(" ")).join("; ")}`);
 }
 
-async function showPicture(id) {
+async function showImage(id) {
   const answer = await fetch("camera");
   if (!answer.ok) return;
   const next = URL.createObjectURL(await answer.blob());
@@ -104,7 +104,7 @@ async function look() {
   try {
     const status = await (await fetch("status")).json();
     showStatus(status);
-    if (status.image_id !== shownId && status.image_id >= 0) await showPicture(status.image_id);
+    if (status.image_id !== shownId && status.image_id >= 0) await showImage(status.image_id);
     if (status.over) {
       at("word").textContent = "The capture has ended; this page can be closed.";
       for (const button of document.querySelectorAll("button")) button.disabled = true;

@@ -1,6 +1,6 @@
 """Between the loop and whoever looks on: what the loop does now, one way; start, pause and stop, the other way.
 
-The loop posts references to what it has at hand anyway; whoever looks on makes text and pictures of them, in threads of their own. A person's word goes
+The loop posts references to what it has at hand anyway; whoever looks on makes text and images of them, in threads of their own. A person's word goes
 past the loop: pause and stop close the switch before the wheels and stop them, whatever the loop is at.
 """
 
@@ -27,7 +27,7 @@ SAID = {
     "stopped": "stopped by a person",
 }
 LOG_LINES = 200
-STALE_S = 0.35  # what is decided on an older picture is decided late
+STALE_S = 0.35  # what is decided on an older image is decided late
 RATE_OVER = 30  # frames
 
 
@@ -36,7 +36,7 @@ class Shown:
     """One turn of the loop."""
 
     frame: Frame
-    size_wh: tuple[int, int]  # of the picture
+    size_wh: tuple[int, int]  # of the image
     boxes_xyxy: np.ndarray  # (N, 4)
     scores: np.ndarray  # (N,)
     state: RobotState
@@ -44,7 +44,7 @@ class Shown:
     sent: bool  # whether the wheels were granted
     target: Target | None
     now_s: float  # by the link's clock, when it was decided
-    lag_s: float  # how long the picture was under way
+    lag_s: float  # how long the image was under way
 
 
 @dataclass(frozen=True)

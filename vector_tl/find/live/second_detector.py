@@ -60,13 +60,13 @@ def _work(
         if shown is None or shown.frame.image_id == last_id:
             continue
         begun_s, last_id = time.perf_counter(), shown.frame.image_id
-        picture = (
+        image = (
             cv2.imdecode(np.frombuffer(shown.frame.jpeg, np.uint8), cv2.IMREAD_COLOR)
             if shown.frame.jpeg
             else None
         )
-        if picture is not None:
-            seen = detector(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), threshold=live.settings.threshold)
+        if image is not None:
+            seen = detector(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), threshold=live.settings.threshold)
             took_s = time.perf_counter() - begun_s
             live.also = Also(name, last_id, seen.boxes_xyxy, seen.scores, took_s * 1000)
             ended.wait(took_s)  # half of a core at most

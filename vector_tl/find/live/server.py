@@ -33,7 +33,7 @@ from vector_tl.find.live.status import Reporter
 PAGE = Path(__file__).parent / "page"
 LOOK_S, BEAT_S, BATTERY_S, END_S = 0.03, 0.25, 15.0, 3.0
 LAST_S = 0.15  # for the state that tells the wheels' last speed
-MOST_STREAMS = 6
+MAX_STREAMS = 6
 SEND_BUFFER_BYTES = 64 << 10  # what a page that reads slowly is behind at most
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; "
@@ -107,8 +107,8 @@ def live_app(live: Live, reporter: Reporter) -> Starlette:
         return FileResponse(PAGE / Path(request.url.path).name)
 
     async def stream(request: Request) -> Response:
-        if len(streams) >= MOST_STREAMS:
-            return JSONResponse({"error": f"There are {MOST_STREAMS} pages open already; close one."}, 503)
+        if len(streams) >= MAX_STREAMS:
+            return JSONResponse({"error": f"There are {MAX_STREAMS} pages open already; close one."}, 503)
         return StreamingResponse(_parts(live, reporter, streams), media_type="application/octet-stream")
 
     async def press(request: Request) -> Response:

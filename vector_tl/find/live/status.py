@@ -21,7 +21,7 @@ class Reporter:
         self.battery: dict | None = None
 
     def news(self) -> dict:
-        """Everything but the picture and the log."""
+        """Everything but the image and the log."""
         live, shown, settings = self._live, self._live.shown, self._live.settings
         now_s = live.now_s()
         told = {

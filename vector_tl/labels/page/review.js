@@ -1,4 +1,4 @@
-// The queue of pictures and the decisions on them.
+// The queue of images and the decisions on them.
 "use strict";
 
 const IDLE_S = 10; // a pause longer than this counts as so much
@@ -8,9 +8,9 @@ const tab = sessionStorage.tab ??= crypto.randomUUID();
 
 const desk = {
   queue: [], at: 0, done: 0, skipped: 0, counts: {}, carryFrames: 0,
-  picture: null, // as the server gave it
+  image: null, // as the server gave it
   source: "", // where the boxes shown come from: "label", a suggestion's id, or "" for nothing
-  trail: [], // what undo would take back, newest last: "decision", or the key of a skipped picture
+  trail: [], // what undo would take back, newest last: "decision", or the key of a skipped image
   busy: false,
   retry: null, // what to do again once the server answers
 };
@@ -33,10 +33,10 @@ async function ask(path, body) {
 }
 
 const query = (values) => "?" + new URLSearchParams(values);
-const keyOf = (picture) => ({ session: picture.session, name: picture.name });
+const keyOf = (image) => ({ session: image.session, name: image.name });
 const same = (a, b) => a && b && a.session === b.session && a.name === b.name;
 
-// One thing at a time: keys pressed meanwhile are not for the next picture, which nobody has seen yet.
+// One thing at a time: keys pressed meanwhile are not for the next image, which nobody has seen yet.
 async function alone(work) {
   if (desk.busy) return;
   desk.busy = true;
@@ -46,10 +46,10 @@ async function alone(work) {
     desk.retry = null;
   } catch (error) {
     if (error.status === undefined) console.error(error);
-    if (error.status === 409 && desk.picture) {
+    if (error.status === 409 && desk.image) {
       const mine = stage.dirty ? stage.boxes : [];
       await show(true).catch(() => {});
-      if (mine.length && desk.picture) keepMine(mine);
+      if (mine.length && desk.image) keepMine(mine);
       say(error.message);
     } else if (error.status === 400) say(error.message);
     else {
@@ -68,7 +68,7 @@ async function loadQueue() {
   const [filter, session] = [$("filter").value, $("session").value];
   history.replaceState(null, "", "#" + new URLSearchParams({ filter, session, order: $("order").value }));
   const answer = await ask("queue" + query({ filter, session }));
-  desk.queue = answer.pictures;
+  desk.queue = answer.images;
   if ($("order").value === "name") desk.queue.sort((a, b) => (a.session + "/" + a.name < b.session + "/" + b.name ? -1 : 1));
   desk.at = desk.done = desk.skipped = 0;
   desk.counts = answer.counts;
@@ -83,41 +83,41 @@ function fillSessions(sessions, chosen) {
   $("session").value = sessions.includes(chosen) ? chosen : "";
 }
 
-function outdated(picture) {
+function outdated(image) {
   const filter = $("filter").value;
-  if (filter === "bin") return !picture.binned;
-  if (picture.binned) return true;
-  if (filter === "unlabelled") return picture.labelled && !picture.problem;
-  if (filter === "suggested") return picture.labelled || picture.suggestions.every((s) => s.decided);
+  if (filter === "bin") return !image.binned;
+  if (image.binned) return true;
+  if (filter === "unlabelled") return image.labelled && !image.problem;
+  if (filter === "suggested") return image.labelled || image.suggestions.every((s) => s.decided);
   return false;
 }
 
-// Show the picture the queue stands at; those that somebody has decided on in the meantime drop out.
+// Show the image the queue stands at; those that somebody has decided on in the meantime drop out.
 async function show(even = false) {
   while (desk.at < desk.queue.length) {
     const key = keyOf(desk.queue[desk.at]);
-    let picture, bitmap = null;
+    let image, bitmap = null;
     try {
-      picture = await ask("picture" + query(key));
-      if (!even && outdated(picture)) {
+      image = await ask("item" + query(key));
+      if (!even && outdated(image)) {
         desk.queue.splice(desk.at, 1);
         continue;
       }
-      bitmap = picture.size_wh && await loadBitmap(key, picture.size_wh);
+      bitmap = image.size_wh && await loadBitmap(key, image.size_wh);
     } catch (error) {
-      if (error.status !== 404 || !error.message.startsWith("There is no picture")) throw error;
+      if (error.status !== 404 || !error.message.startsWith("There is no image")) throw error;
       desk.queue.splice(desk.at, 1);
       continue;
     }
     $("end").hidden = true;
-    desk.picture = picture;
-    stage.show(bitmap, picture.size_wh ?? [1, 1]);
+    desk.image = image;
+    stage.show(bitmap, image.size_wh ?? [1, 1]);
     takeBoxes(sources()[0] ?? "");
     Object.assign(effort, { active_s: 0, keys: 0, clicks: 0, drags: 0, last: performance.now() });
     prefetch();
     return;
   }
-  desk.picture = null;
+  desk.image = null;
   stage.clear();
   stage.draw();
   describe();
@@ -130,7 +130,7 @@ function countFilters() {
   for (const option of $("filter").options) option.textContent = `${FILTER_NAMES[option.value]} (${desk.counts[option.value]})`;
 }
 
-const bitmaps = new Map(); // address -> promise of a bitmap, for the picture shown and the next one
+const bitmaps = new Map(); // address -> promise of a bitmap, for the image shown and the next one
 
 function loadBitmap(key, size) {
   const wanted = $("stage").clientWidth * (window.devicePixelRatio || 1) * Math.max(stage.zoomed, 1);
@@ -138,7 +138,7 @@ function loadBitmap(key, size) {
   const address = "image" + query({ ...key, width: Math.max(64, width) });
   if (!bitmaps.has(address)) {
     bitmaps.set(address, fetch(address).then(async (response) => {
-      if (!response.ok) throw new Error("no picture");
+      if (!response.ok) throw new Error("no image");
       return createImageBitmap(await response.blob());
     }).catch(() => { bitmaps.delete(address); return null; }));
     if (bitmaps.size > 6) bitmaps.delete(bitmaps.keys().next().value);
@@ -151,12 +151,12 @@ function prefetch() {
   if (next) loadBitmap(keyOf(next));
 }
 
-// More of a large picture once one looks closer.
+// More of a large image once one looks closer.
 async function sharpen() {
-  const picture = desk.picture;
-  if (!picture?.size_wh || !stage.bitmap || stage.bitmap.width >= picture.size_wh[0]) return;
-  const bitmap = await loadBitmap(keyOf(picture), picture.size_wh);
-  if (bitmap && desk.picture === picture && bitmap.width > stage.bitmap.width) {
+  const image = desk.image;
+  if (!image?.size_wh || !stage.bitmap || stage.bitmap.width >= image.size_wh[0]) return;
+  const bitmap = await loadBitmap(keyOf(image), image.size_wh);
+  if (bitmap && desk.image === image && bitmap.width > stage.bitmap.width) {
     stage.bitmap = bitmap;
     stage.draw();
   }
@@ -167,28 +167,28 @@ async function sharpen() {
 const WEAK = " with weak ones"; // after a suggestion's id: its weak boxes too
 
 function sources() {
-  const { picture } = desk;
-  const surest = picture.suggestions.toSorted((a, b) => a.doubt - b.doubt);
+  const { image } = desk;
+  const surest = image.suggestions.toSorted((a, b) => a.doubt - b.doubt);
   const waiting = surest.filter((s) => !s.decided), decided = surest.filter((s) => s.decided);
   const each = (suggestions) => suggestions.flatMap((s) => (s.weak.length ? [s.id, s.id + WEAK] : [s.id]));
-  return [...(picture.labelled ? ["label"] : []), ...each(waiting), ...(picture.labelled ? each(decided) : [])];
+  return [...(image.labelled ? ["label"] : []), ...each(waiting), ...(image.labelled ? each(decided) : [])];
 }
 
-const suggestionOf = (source) => desk.picture.suggestions.find((s) => s.id === source.replace(WEAK, ""));
+const suggestionOf = (source) => desk.image.suggestions.find((s) => s.id === source.replace(WEAK, ""));
 
 function takeBoxes(source) {
-  const { picture } = desk;
+  const { image } = desk;
   desk.source = source;
   const suggestion = suggestionOf(source);
-  const other = source === "label" ? picture.suggestions.findLast((s) => !s.decided) : null;
+  const other = source === "label" ? image.suggestions.findLast((s) => !s.decided) : null;
   const weak = source.endsWith(WEAK), ghosts = other ? other.boxes : suggestion && !weak ? suggestion.weak : [];
-  const boxes = suggestion ? [...suggestion.boxes, ...(weak ? suggestion.weak : [])] : source === "label" ? picture.boxes.map((xyxy) => ({ xyxy })) : [];
+  const boxes = suggestion ? [...suggestion.boxes, ...(weak ? suggestion.weak : [])] : source === "label" ? image.boxes.map((xyxy) => ({ xyxy })) : [];
   stage.load(boxes, ghosts.map((box) => ({ xyxy: box.xyxy, tag: `${(other ?? suggestion).by} ${box.score?.toFixed(2) ?? ""}` })));
 }
 
 // What was drawn here and met with another tab's decision stays at hand, as other boxes.
 function keepMine(boxes) {
-  desk.picture.suggestions.push({ id: "mine", source: "mine", by: "yours", decided: false, doubt: 0, boxes, weak: [] });
+  desk.image.suggestions.push({ id: "mine", source: "mine", by: "yours", decided: false, doubt: 0, boxes, weak: [] });
   takeBoxes(sources()[0]);
 }
 
@@ -203,8 +203,8 @@ function nameOf(source) {
 // ---- decisions
 
 async function decide(action) {
-  const { picture } = desk;
-  if (!picture) return;
+  const { image } = desk;
+  if (!image) return;
   let boxes = null;
   if (action === "none") stage.removeAll();
   if (action === "none" || action === "accept") {
@@ -212,7 +212,7 @@ async function decide(action) {
       say("Draw a box around the Vector, or press N if there is none.");
       return;
     }
-    if (desk.source === "label" && !stage.dirty && !picture.problem) action = "keep";
+    if (desk.source === "label" && !stage.dirty && !image.problem) action = "keep";
     else {
       action = "save";
       boxes = stage.boxes.map((box) => box.xyxy);
@@ -220,7 +220,7 @@ async function decide(action) {
   }
   tick();
   const { active_s, keys, clicks, drags } = effort;
-  const answer = await ask("decide", { ...keyOf(picture), version: picture.version, action, boxes, tab, effort: { active_s, keys, clicks, drags } });
+  const answer = await ask("decide", { ...keyOf(image), version: image.version, action, boxes, tab, effort: { active_s, keys, clicks, drags } });
   desk.trail.push("decision");
   desk.done += 1;
   showPace(answer.pace);
@@ -231,9 +231,9 @@ async function decide(action) {
 const acts = {
   accept: () => alone(async () => { if (await decide("accept")) await show(); }),
   none: () => alone(async () => { if (await decide("none")) await show(); }),
-  bin: () => alone(async () => { if (await decide(desk.picture?.binned ? "restore" : "bin")) await show(); }),
+  bin: () => alone(async () => { if (await decide(desk.image?.binned ? "restore" : "bin")) await show(); }),
   carry: () => alone(async () => {
-    const from = desk.picture && keyOf(desk.picture);
+    const from = desk.image && keyOf(desk.image);
     if (!from || !stage.boxes.length) { say("Draw a box first; then it can be carried on."); return; }
     if (!await decide("accept")) return;
     say("Carrying on…");
@@ -248,8 +248,8 @@ const acts = {
       : `Carried to ${carried.length} of the next ${frames} frames; sure ${sure[0]}${carried.length > 1 ? " to " + sure.at(-1) : ""}.`);
   }),
   skip: () => alone(async () => {
-    if (!desk.picture) return;
-    desk.trail.push(keyOf(desk.picture));
+    if (!desk.image) return;
+    desk.trail.push(keyOf(desk.image));
     desk.at += 1;
     desk.skipped += 1;
     await show();
@@ -260,11 +260,11 @@ const acts = {
     await show(true);
   }),
   undo: () => { if (!stage.revert()) alone(takeBack); },
-  redraw: () => { if (desk.picture) { stage.removeAll(); say("Drag a box around each Vector."); } },
+  redraw: () => { if (desk.image) { stage.removeAll(); say("Drag a box around each Vector."); } },
   other: () => {
-    if (!desk.picture) return;
+    if (!desk.image) return;
     const all = sources();
-    if (all.length < 2) { say(all.length ? "There are no other boxes for this picture." : "Nothing is suggested for this picture."); return; }
+    if (all.length < 2) { say(all.length ? "There are no other boxes for this image." : "Nothing is suggested for this image."); return; }
     takeBoxes(all[(all.indexOf(desk.source) + 1) % all.length]);
     say(`Boxes: ${nameOf(desk.source)}`);
   },
@@ -297,20 +297,20 @@ async function takeBack() {
 // ---- words on the page
 
 function describe() {
-  const { picture } = desk;
+  const { image } = desk;
   $("progress").textContent = desk.queue.length || desk.done ? `${desk.done} done, ${Math.max(desk.queue.length - desk.at, 0)} to go` : "";
-  for (const button of document.querySelectorAll("#acts button")) button.disabled = !picture && button.dataset.act !== "undo";
-  if (!picture) {
+  for (const button of document.querySelectorAll("#acts button")) button.disabled = !image && button.dataset.act !== "undo";
+  if (!image) {
     $("about").replaceChildren();
     $("boxes").replaceChildren();
     $("accept-text").textContent = "Accept";
     return;
   }
-  const state = picture.binned ? "in the bin" : picture.labelled ? (picture.boxes.length ? "labelled" : "labelled: no Vector") : "not labelled yet";
-  const lines = [["h2", picture.name], ["p", `${picture.session} · ${picture.size_wh?.join(" × ") ?? "?"}`], ["p", state]];
+  const state = image.binned ? "in the bin" : image.labelled ? (image.boxes.length ? "labelled" : "labelled: no Vector") : "not labelled yet";
+  const lines = [["h2", image.name], ["p", `${image.session} · ${image.size_wh?.join(" × ") ?? "?"}`], ["p", state]];
   if (stage.dirty) lines.push(["p", "Boxes changed, not saved yet", "warn"]);
   else if (desk.source && desk.source !== "label") lines.push(["p", `${desk.source === "mine" ? "Boxes" : "Suggested"} ${nameOf(desk.source)}${stage.boxes.length ? "" : ": no Vector"}`, "warn"]);
-  if (picture.problem) lines.push(["p", picture.problem, "warn"]);
+  if (image.problem) lines.push(["p", image.problem, "warn"]);
   $("about").replaceChildren(...lines.map(([tag, text, kind]) => Object.assign(document.createElement(tag), { textContent: text, className: kind ?? "" })));
   $("boxes").replaceChildren(...stage.boxes.map((box, index) => {
     const [x1, y1, x2, y2] = box.xyxy, item = document.createElement("li"), button = document.createElement("button");
@@ -321,16 +321,16 @@ function describe() {
     return item;
   }));
   $("accept-text").textContent = desk.source === "label" && !stage.dirty ? "Keep label" : stage.boxes.length ? "Accept" : desk.source || stage.dirty ? "Accept: no Vector" : "Accept";
-  $("bin-text").textContent = picture.binned ? "Restore" : "To the bin";
-  for (const act of ["accept", "none", "redraw", "carry", "other"]) document.querySelector(`#acts [data-act=${act}]`).disabled = picture.binned;
+  $("bin-text").textContent = image.binned ? "Restore" : "To the bin";
+  for (const act of ["accept", "none", "redraw", "carry", "other"]) document.querySelector(`#acts [data-act=${act}]`).disabled = image.binned;
   document.querySelector("#acts [data-act=other]").disabled ||= sources().length < 2;
 }
 
 function showPace(pace) {
   const { seconds_median: seconds, actions_suggested: suggested, actions_unsuggested: unsuggested } = pace;
-  const parts = seconds === null ? [] : [`${seconds.toFixed(1)} s a picture (median)`];
+  const parts = seconds === null ? [] : [`${seconds.toFixed(1)} s an image (median)`];
   const each = [[suggested, "with suggestion"], [unsuggested, "without"]].filter(([count]) => count !== null);
-  if (each.length) parts.push(`actions a picture: ${each.map(([count, name]) => `${count.toFixed(1)} ${name}`).join(", ")}`);
+  if (each.length) parts.push(`actions an image: ${each.map(([count, name]) => `${count.toFixed(1)} ${name}`).join(", ")}`);
   $("pace").replaceChildren(...parts.map((text) => Object.assign(document.createElement("div"), { textContent: text })));
 }
 

@@ -1,9 +1,9 @@
-// The picture with its boxes: drawing, dragging, zoom. Knows nothing of the server.
+// The image with its boxes: drawing, dragging, zoom. Knows nothing of the server.
 "use strict";
 
 const HANDLES = [[0, 0], [.5, 0], [1, 0], [1, .5], [1, 1], [.5, 1], [0, 1], [0, .5]];
 const CURSORS = ["nwse-resize", "ns-resize", "nesw-resize", "ew-resize", "nwse-resize", "ns-resize", "nesw-resize", "ew-resize"];
-const LEAST_PX = 3; // of the picture: a box is at least so wide and high
+const MIN_PX = 3; // of the image: a box is at least so wide and high
 
 class BoxStage {
   constructor(canvas, changed) {
@@ -99,8 +99,8 @@ class BoxStage {
     this.change("nudge", () => {
       const box = this.boxes[this.selected], [x1, y1, x2, y2] = box.xyxy;
       if (corner === "both") box.xyxy = this.kept(x1 + dx, y1 + dy, x2 - x1, y2 - y1);
-      else box.xyxy = this.clipped(corner === "first" ? [Math.min(x1 + dx, x2 - LEAST_PX), Math.min(y1 + dy, y2 - LEAST_PX), x2, y2]
-        : [x1, y1, Math.max(x2 + dx, x1 + LEAST_PX), Math.max(y2 + dy, y1 + LEAST_PX)]);
+      else box.xyxy = this.clipped(corner === "first" ? [Math.min(x1 + dx, x2 - MIN_PX), Math.min(y1 + dy, y2 - MIN_PX), x2, y2]
+        : [x1, y1, Math.max(x2 + dx, x1 + MIN_PX), Math.max(y2 + dy, y1 + MIN_PX)]);
     });
   }
 
@@ -115,7 +115,7 @@ class BoxStage {
     return [within(Math.min(x1, x2), w), within(Math.min(y1, y2), h), within(Math.max(x1, x2), w), within(Math.max(y1, y2), h)];
   }
 
-  // ---- view: picture pixels <-> css pixels of the canvas
+  // ---- view: image pixels <-> css pixels of the canvas
 
   get view() {
     const { clientWidth: w, clientHeight: h } = this.canvas;
@@ -128,7 +128,7 @@ class BoxStage {
     return [event.clientX - rect.left, event.clientY - rect.top];
   }
 
-  toPicture([x, y]) {
+  toImage([x, y]) {
     const view = this.view;
     return [(x - view.x) / view.scale, (y - view.y) / view.scale];
   }
@@ -141,7 +141,7 @@ class BoxStage {
   }
 
   zoom(factor, at = this.focus) {
-    const fixed = this.toPicture(at);
+    const fixed = this.toImage(at);
     this.zoomed = Math.min(Math.max(this.zoomed * factor, 1), 16);
     if (this.zoomed === 1) this.shift = [0, 0];
     else {
@@ -186,7 +186,7 @@ class BoxStage {
     }
     if (event.button !== 0) return;
     const hit = event.shiftKey ? {} : this.under(point, event.pointerType === "touch");
-    const start = this.toPicture(point);
+    const start = this.toImage(point);
     if (hit.index === undefined) this.drag = { kind: "new", from: point, start };
     else {
       this.drag = { kind: hit.handle === undefined ? "move" : "size", from: point, start, index: hit.index, handle: hit.handle, xyxy: [...this.boxes[hit.index].xyxy] };
@@ -207,7 +207,7 @@ class BoxStage {
       return;
     }
     if (!drag.begun && Math.hypot(point[0] - drag.from[0], point[1] - drag.from[1]) < 3) return; // a click, so far
-    const [x, y] = this.toPicture(point).map((v) => Math.round(v * 10) / 10);
+    const [x, y] = this.toImage(point).map((v) => Math.round(v * 10) / 10);
     if (!drag.begun) {
       drag.begun = true;
       this.remember(drag.kind);
@@ -236,7 +236,7 @@ class BoxStage {
     if (!drag || drag.kind === "pan") return;
     if (drag.begun) {
       const [x1, y1, x2, y2] = this.boxes[drag.index].xyxy;
-      if (x2 - x1 < LEAST_PX || y2 - y1 < LEAST_PX) this.revert();
+      if (x2 - x1 < MIN_PX || y2 - y1 < MIN_PX) this.revert();
       else { this.draw(); this.changed(); }
     } else if (drag.kind === "new") this.select(-1);
   }

@@ -38,14 +38,14 @@ document.addEventListener("keydown", (event) => {
   const undo = (event.ctrlKey || event.metaKey) && key === "z";
   if (!undo && !ARROWS[key] && (event.ctrlKey || event.metaKey || event.altKey)) return; // the browser's own
   const act = undo ? acts.undo : acts[KEYS[key]];
-  if (act) { if (!event.repeat) act(); } // a key held down is not an answer to several pictures
+  if (act) { if (!event.repeat) act(); } // a key held down is not an answer to several images
   else if (key === "Enter") { if (!event.repeat) (desk.retry ? acts.retry : acts.accept)(); }
   else if (ARROWS[key]) {
     const by = event.ctrlKey || event.metaKey ? 10 : 1, [dx, dy] = ARROWS[key];
     stage.nudge(dx * by, dy * by, event.shiftKey ? "last" : event.altKey ? "first" : "both");
   } else if (key === "Delete" || key === "Backspace") stage.remove();
   else if (key === "Escape") stage.revert(true);
-  else if (key === "d") { if (desk.picture) stage.addInMiddle(); }
+  else if (key === "d") { if (desk.image) stage.addInMiddle(); }
   else if (key === "b") { if (stage.boxes.length) stage.select((stage.selected + 1) % stage.boxes.length); }
   else if (key === "+" || key === "=") { stage.zoom(1.4); sharpen(); }
   else if (key === "-") stage.zoom(1 / 1.4);
@@ -65,7 +65,7 @@ document.addEventListener("click", (event) => {
   if (act !== "help") $("stage").focus({ preventScroll: true });
 });
 for (const id of ["filter", "session", "order"]) $(id).addEventListener("change", () => { alone(loadQueue); $("stage").focus(); });
-window.addEventListener("beforeunload", (event) => { if (desk.picture && stage.dirty) event.preventDefault(); });
+window.addEventListener("beforeunload", (event) => { if (desk.image && stage.dirty) event.preventDefault(); });
 
 alone(async () => {
   const start = await ask("start"), asked = new URLSearchParams(location.hash.slice(1));

@@ -1,9 +1,9 @@
-// Two films under one control. The first leads; the second is kept within a fraction of a picture of it.
+// Two films under one control. The first leads; the second is kept within a fraction of an image of it.
 "use strict";
 
 const FAR_S = 0.3; // apart by more: jump; by less: run a little faster or slower
 const NEAR_S = 0.015;
-const MOST_BYTES = 64e6; // films up to here are fetched whole, so that they can be searched on any host
+const MAX_BYTES = 64e6; // films up to here are fetched whole, so that they can be searched on any host
 
 function pairPlayer(sources, fps) {
   const videos = [...document.querySelectorAll("#player video")];
@@ -127,6 +127,6 @@ async function load(video, source) {
 
 async function whole(source) {
   const answer = await fetch(source);
-  if (!answer.ok || Number(answer.headers.get("content-length")) > MOST_BYTES) throw new Error("not whole");
+  if (!answer.ok || Number(answer.headers.get("content-length")) > MAX_BYTES) throw new Error("not whole");
   return URL.createObjectURL(new Blob([await answer.arrayBuffer()], { type: "video/mp4" }));
 }

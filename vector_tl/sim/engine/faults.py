@@ -180,17 +180,17 @@ class CameraFaults:
         self._last: tuple[int, int, bytes] | None = None
 
     def passed(
-        self, active: dict[str, Fault], picture: tuple[int, int, bytes]
+        self, active: dict[str, Fault], image: tuple[int, int, bytes]
     ) -> tuple[int, int, bytes] | None:
         """The frame (image id, time, JPEG) as it leaves, or None when it does not."""
-        image_id, t_ms, jpeg = picture
+        image_id, t_ms, jpeg = image
         if "camera_stall" in active:
             return None
         if "camera_drop" in active and self._rng.random() < active["camera_drop"].numbers["share"]:
             return None
         if "camera_repeat" in active and self._last:
             return self._last
-        self._last = picture
+        self._last = image
         if "camera_corrupt" in active:
             jpeg = self._rng.bytes(len(jpeg))
         if "camera_truncate" in active:

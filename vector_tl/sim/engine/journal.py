@@ -1,4 +1,4 @@
-"""What happened when, and what was to be seen in which picture."""
+"""What happened when, and what was to be seen in which image."""
 
 import math
 from collections import OrderedDict, deque
@@ -9,7 +9,7 @@ TRUTHS_PER_ROBOT = 2_000
 
 
 class Journal:
-    """The simulator's log and the truth about the newest pictures, both of bounded size."""
+    """The simulator's log and the truth about the newest images, both of bounded size."""
 
     def __init__(self, now_ms: Callable[[], int]):
         self._now_ms = now_ms
@@ -34,7 +34,7 @@ class Journal:
             truths.popitem(last=False)
 
     def truth(self, serial: str, image_id: int) -> dict | None:
-        """The truth about a picture, None when it is unknown or too old."""
+        """The truth about an image, None when it is unknown or too old."""
         return self._truths.get(serial, {}).get(image_id)
 
 

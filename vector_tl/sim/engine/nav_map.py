@@ -11,7 +11,7 @@ from anki_vector.messaging import protocol
 from vector_tl.sim.world import footprint as fp
 
 CELL_MM = 25.0
-LEAST_DEPTH, MOST_DEPTH = 5, 8  # 800 mm to 6.4 m square
+MIN_DEPTH, MAX_DEPTH = 5, 8  # 800 mm to 6.4 m square
 SEEN_MM = 400.0  # the range sensor is believed so far
 UNKNOWN, CLEAR, DRIVEN, KNOWN_OBJECT, OBSTACLE, CLIFF = (
     protocol.NavNodeContentType.Value("NAV_NODE_" + name)
@@ -98,7 +98,7 @@ class NavMap:
                 if fp.gap_mm(spot, shape) < 0:
                     cells[where] = KNOWN_OBJECT
         reach = max((max(i + 1, -i, j + 1, -j) for i, j in cells), default=1)
-        depth = min(max(math.ceil(math.log2(2 * reach)), LEAST_DEPTH), MOST_DEPTH)
+        depth = min(max(math.ceil(math.log2(2 * reach)), MIN_DEPTH), MAX_DEPTH)
         half = 2 ** (depth - 1)
         cells = {
             where: content for where, content in cells.items() if -half <= min(where) and max(where) < half

@@ -10,7 +10,7 @@ from vector_tl.sim.world import footprint as fp
 
 Point = tuple[float, float]
 CLEAR_MM = 70.0  # kept from what is in the way: a Vector that turns on the spot reaches 66 mm
-LEAST_CLEAR_MM = 5.0
+MIN_CLEAR_MM = 5.0
 CORNER_MM = 2.0  # corners to drive round lie so much farther out
 ROUND_CORNERS = 8
 CHARGER_BEFORE_MM = 110.0  # from here it backs onto the charger
@@ -22,7 +22,7 @@ def route(start: Point, goal: Point, blocks: list[fp.Footprint]) -> list[Point] 
     """The shortest way along the corners of what is in the way (visibility graph, Dijkstra): its points after `start`, None without one."""
     room = min((free_mm(end, end, block) for block in blocks for end in (start, goal)), default=math.inf)
     clear = min(CLEAR_MM, room - 1.0)
-    if clear < LEAST_CLEAR_MM:
+    if clear < MIN_CLEAR_MM:
         return None
     points = [
         start,

@@ -61,7 +61,7 @@ class VirtualVector:
         self.image_id = self.sent_image_id = self.last_image_ms = self._last_view_ms = 0
         self.shown: tuple[int, bytes] | None = None  # the newest frame that left it, for a person to look at
         self.images_elsewhere = (
-            0  # taken in earlier rooms: a room's pictures do not depend on what was before it
+            0  # taken in earlier rooms: a room's images do not depend on what was before it
         )
         self.auto_exposure, self.exposure = (
             True,
@@ -90,10 +90,10 @@ class VirtualVector:
         )
         self.world.eyes_rgb[self.index] = tuple(value * value for value in red_green_blue)  # linear light
 
-    # -- pictures -----------------------------------------------------------------------------------------------------
+    # -- images -----------------------------------------------------------------------------------------------------
 
     def view(self, high_resolution: bool = False) -> tuple[int, int, View, dict]:
-        """Take the next image id and all that the picture of this moment depends on: id, time, view, truth without boxes."""
+        """Take the next image id and all that the image of this moment depends on: id, time, view, truth without boxes."""
         self.image_id += 1
         size_wh = HIGH_SIZE_WH if high_resolution else SIZE_WH
         world = self.world
@@ -111,7 +111,7 @@ class VirtualVector:
         return self.image_id, world.t_ms, view, self._truth(self)
 
     async def shoot(self, job: tuple[int, int, View, dict]) -> tuple[int, int, bytes]:
-        """Draw a picture and keep the truth about it. Returns image id, time, JPEG."""
+        """Draw an image and keep the truth about it. Returns image id, time, JPEG."""
         image_id, t_ms, view, truth = job
         shot = await self.eye.shoot(view)
         boxes = [
@@ -128,24 +128,24 @@ class VirtualVector:
         return image_id, t_ms, shot.jpeg
 
     async def shoot_single(self, high_resolution: bool) -> tuple[int, int, bytes]:
-        """The picture that a call asks for; while the camera stalls there is none, so the call waits."""
+        """The image that a call asks for; while the camera stalls there is none, so the call waits."""
         while "camera_stall" in self.faults:
             await asyncio.sleep(STALL_POLL_S)
-        picture = await self.shoot(self.view(high_resolution))
-        return self._camera_faults.passed(self.faults, picture) or picture  # a call's picture is not dropped
+        image = await self.shoot(self.view(high_resolution))
+        return self._camera_faults.passed(self.faults, image) or image  # a call's image is not dropped
 
     async def shoot_for_streams(self, job: tuple[int, int, View, dict]) -> None:
         """Draw a due frame and hand it to the open camera streams."""
-        picture = await self.shoot(job)
-        self.last_image_ms = picture[1]
-        picture = self._camera_faults.passed(self.faults, picture)
+        image = await self.shoot(job)
+        self.last_image_ms = image[1]
+        image = self._camera_faults.passed(self.faults, image)
         self._count_down()
-        if picture is None:
+        if image is None:
             return
         message = protocol.CameraFeedResponse(
-            frame_time_stamp=picture[1], image_id=picture[0], image_encoding=JPEG_COLOR, data=picture[2]
+            frame_time_stamp=image[1], image_id=image[0], image_encoding=JPEG_COLOR, data=image[2]
         )
-        taken_ms = picture[1] if self.lockstep else None  # there a frame is drawn at the step's end
+        taken_ms = image[1] if self.lockstep else None  # there a frame is drawn at the step's end
         self._late["camera"].send(
             self.faults.get("camera_latency"), lambda: self._send_frame(message), taken_ms
         )

@@ -352,7 +352,7 @@ def _speed(request, here_rad: float, there_rad: float) -> float:
 
 
 def _mean_rgb(face_data: bytes) -> list[int]:
-    """The mean colour (0 to 255) of a picture in RGB 565, high byte first."""
+    """The mean colour (0 to 255) of an image in RGB 565, high byte first."""
     pixels = [high << 8 | low for high, low in zip(face_data[::2], face_data[1::2], strict=True)]
     channels = ((11, 31), (5, 63), (0, 31))
     return [

@@ -11,8 +11,8 @@ from vector_tl.sim.gateway.streams import OK, until_ended
 from vector_tl.sim.world import footprint as fp
 
 THUMBNAIL_WH = (320, 180)
-MOST_MAPS_PER_S = 10.0
-MOST_OBJECTS = 100
+MAX_MAPS_PER_S = 10.0
+MAX_OBJECTS = 100
 FORGET_OBJECTS = protocol.CustomObjectDeletionMode.Value("DELETION_MASK_FIXED_CUSTOM_OBJECTS")
 
 
@@ -68,7 +68,7 @@ class Memories:
         """An object that is only in its map: it drives round it."""
         pose, objects = request.pose, self.robot.map.objects
         numbers = (pose.x, pose.y, pose.q0, pose.q3, request.x_size_mm, request.y_size_mm)
-        if len(objects) >= MOST_OBJECTS or not all(map(math.isfinite, numbers)):
+        if len(objects) >= MAX_OBJECTS or not all(map(math.isfinite, numbers)):
             return protocol.CreateFixedCustomObjectResponse(status=OK, object_id=0)
         heading = 2 * math.atan2(pose.q3, pose.q0)
         shape = fp.Footprint(pose.x, pose.y, heading, request.x_size_mm / 2, request.y_size_mm / 2)
@@ -85,7 +85,7 @@ class Memories:
 
     async def NavMapFeed(self, request, context):
         robot, outbox = self.robot, Outbox(1)
-        period_ms = 1000 / min(request.frequency if request.frequency > 0 else 1.0, MOST_MAPS_PER_S)
+        period_ms = 1000 / min(request.frequency if request.frequency > 0 else 1.0, MAX_MAPS_PER_S)
 
         def send():
             if outbox in robot.maps:

@@ -1,10 +1,10 @@
-"""`--backgrounds`: Vectors in front of photographs, so that one's own room gives labelled pictures without labelling any.
+"""`--backgrounds`: Vectors in front of photographs, so that one's own room gives labelled images without labelling any.
 
 A photograph is the far plate. The Vectors are drawn by the usual renderer in an empty room whose walls glow with that photograph: its colours are what
 lights them and what they mirror. What they change on the ground (contact shadow, cast shadow, mirror image) is the ratio of two drawings, with and
 without them, and is multiplied into the photograph (differential rendering: Debevec, Rendering synthetic objects into real scenes, SIGGRAPH 1998).
 
-The robot's own pictures (640 x 360 or 1280 x 720) have been through its lens and sensor: they stay as they are, and what is drawn gets their noise.
+The robot's own images (640 x 360 or 1280 x 720) have been through its lens and sensor: they stay as they are, and what is drawn gets their noise.
 Other photographs go through lens shading and sensor like a drawn room. What a robot captured is looked at with the head as it was then, as its session's
 file tells; of other photographs the horizon is taken to lie in the middle, as with a level head.
 """
@@ -28,16 +28,16 @@ from vector_tl.sim.render.shapes import Material, join, quad
 from vector_tl.sim.world.scene import CameraMotion, Exposure, Room, Shot, VectorPose
 
 log = logging.getLogger(__name__)
-OWN_SIZES_WH = {(640, 360), (1280, 720)}  # of the robot's own pictures
+OWN_SIZES_WH = {(640, 360), (1280, 720)}  # of the robot's own images
 SUFFIXES = (".jpg", ".jpeg", ".png")
-LEAST_PX = 240  # a smaller side shows nothing of a room
+MIN_PX = 240  # a smaller side shows nothing of a room
 ROOM_MM, HIGH_MM = 2500.0, 2200.0
 SHADOW_RATIO = (0.08, 1.6)  # what a Vector may make of the light on the ground
 SOFT_PX = 0.6  # of a Vector's outline
 
 
 def photographs(folder: Path) -> list[Path]:
-    """The pictures in a folder and its subfolders, in order.
+    """The images in a folder and its subfolders, in order.
 
     Raises:
         UserError: there are none.
@@ -49,13 +49,13 @@ def photographs(folder: Path) -> list[Path]:
     )
     if not found:
         raise UserError(
-            f"--backgrounds {folder} has no pictures ({', '.join(SUFFIXES)}); take some with vector-tl capture --negatives."
+            f"--backgrounds {folder} has no images ({', '.join(SUFFIXES)}); take some with vector-tl capture --negatives."
         )
     return found
 
 
 def head_angle_rad(photograph: Path) -> float:
-    """The head's angle when a robot captured the picture, up positive; 0, a level head, for what no session's file tells of."""
+    """The head's angle when a robot captured the image, up positive; 0, a level head, for what no session's file tells of."""
     try:
         about = json.loads(
             (photograph.parent.parent.parent / "sessions" / f"{photograph.parent.name}.json").read_text()
@@ -66,20 +66,20 @@ def head_angle_rad(photograph: Path) -> float:
 
 
 class Plate:
-    """A photograph as what lies behind: `light` (H, W, 3) float32, `own` for the robot's own pictures, `noise` as their standard deviation in grey levels."""
+    """A photograph as what lies behind: `light` (H, W, 3) float32, `own` for the robot's own images, `noise` as their standard deviation in grey levels."""
 
-    def __init__(self, picture_rgb: np.ndarray, size_wh: tuple[int, int]):
-        height, width = picture_rgb.shape[:2]
+    def __init__(self, image_rgb: np.ndarray, size_wh: tuple[int, int]):
+        height, width = image_rgb.shape[:2]
         self.own = (width, height) in OWN_SIZES_WH
         scale = max(size_wh[0] / width, size_wh[1] / height)
         filled_wh = math.ceil(width * scale), math.ceil(height * scale)
         resized = cv2.resize(
-            picture_rgb, filled_wh, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+            image_rgb, filled_wh, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
         )
         left, top = (resized.shape[1] - size_wh[0]) // 2, (resized.shape[0] - size_wh[1]) // 2
-        self.picture = resized[top : top + size_wh[1], left : left + size_wh[0]]
-        self.light = np.square(self.picture.astype(np.float32) / 255)
-        grey = cv2.cvtColor(self.picture, cv2.COLOR_RGB2GRAY)
+        self.image = resized[top : top + size_wh[1], left : left + size_wh[0]]
+        self.light = np.square(self.image.astype(np.float32) / 255)
+        grey = cv2.cvtColor(self.image, cv2.COLOR_RGB2GRAY)
         rough = grey.astype(np.float32) - cv2.medianBlur(grey, 3)
         self.noise = float(1.48 * np.median(np.abs(rough - np.median(rough))) + 1.0)
 
@@ -104,7 +104,7 @@ class BackdropCamera:
 
     def __init__(self, folder: Path, size_wh: tuple[int, int] = (640, 360)):
         """Raises:
-        UserError: no picture in `folder`.
+        UserError: no image in `folder`.
         """
         self.size_wh = size_wh
         self._photographs = photographs(folder)
@@ -124,16 +124,16 @@ class BackdropCamera:
             if not self._photographs:
                 raise UserError("None of the photographs in --backgrounds can be read, or all are too small.")
             path = self._photographs[room.seed % len(self._photographs)]
-            picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
-            if picture is not None and min(picture.shape[:2]) >= LEAST_PX:
+            image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+            if image is not None and min(image.shape[:2]) >= MIN_PX:
                 break
             log.warning(
                 "%s is left out: %s",
                 path,
-                "it cannot be read" if picture is None else f"a side has less than {LEAST_PX} pixels",
+                "it cannot be read" if image is None else f"a side has less than {MIN_PX} pixels",
             )
             self._photographs.remove(path)
-        self.name, self._plate = path.name, Plate(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), self.size_wh)
+        self.name, self._plate = path.name, Plate(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), self.size_wh)
         self._head_rad = head_angle_rad(path)
         self._renderer.enter(surround(room, self._plate))
 
@@ -146,7 +146,7 @@ class BackdropCamera:
         dt_s: float = 1 / 15,
         exposure: Exposure | None = None,
     ) -> Shot:
-        """The photograph with all Vectors but `vectors[viewer]` in it, and their exact boxes. The robot's own pictures are exposed already."""
+        """The photograph with all Vectors but `vectors[viewer]` in it, and their exact boxes. The robot's own images are exposed already."""
         self._turn_lamp(vectors[viewer].heading_rad)
         vectors = tuple(
             replace(pose, head_angle_rad=self._head_rad) if index == viewer else pose
@@ -163,7 +163,7 @@ class BackdropCamera:
         own_body = ids == OWN_BODY
         cover = cv2.GaussianBlur(((ids > 0) & ~own_body).astype(np.float32), (0, 0), SOFT_PX)[..., None]
         light = cover * drawn + (1 - cover) * behind
-        if self._plate.own:  # its own body is in its own pictures already
+        if self._plate.own:  # its own body is in its own images already
             levels = (
                 255 * np.sqrt(np.clip(light, 0, 1)) + rng.normal(0, self._plate.noise, light.shape) * cover
             )
@@ -202,7 +202,7 @@ class BackdropCamera:
 def surround(room: Room, plate: Plate) -> Decor:
     """An empty room whose walls glow with the photograph, on a ground of its floor's colour; as glossy as the room's seed says."""
     rng = np.random.default_rng([room.seed, 4])
-    texture = cv2.resize(plate.picture, (textures.SIZE,) * 2, interpolation=cv2.INTER_AREA)
+    texture = cv2.resize(plate.image, (textures.SIZE,) * 2, interpolation=cv2.INTER_AREA)
     dark = Material((0.0, 0.0, 0.0), 1.0, 0.0, 0.0)
     glow = Material((1.0, 1.0, 1.0), 1.0, 0.0, emission=1.0, layer=0)
     half = ROOM_MM

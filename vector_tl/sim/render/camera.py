@@ -10,13 +10,15 @@ from vector_tl.sim.render.lens import Lens, Sensor, SensorLook, boxes_from_ids, 
 from vector_tl.sim.render.renderer import OWN_BODY, Renderer
 from vector_tl.sim.world.scene import CameraMotion, Exposure, Room, Shot, VectorPose
 
-RENDER_SCALE = 0.85  # of the resolution in the picture's middle: as soft as the robot's own pictures, and a quarter faster
+RENDER_SCALE = (
+    0.85  # of the resolution in the image's middle: as soft as the robot's own images, and a quarter faster
+)
 SHUTTER_S = (
-    0.012  # how long the shutter is open, unless a program sets it; motion smears the picture for that long
+    0.012  # how long the shutter is open, unless a program sets it; motion smears the image for that long
 )
 READOUT_S = 0.02  # from the first row to the last: a turning camera leans upright things over (a guess: small rolling shutters take 10 to 30 ms)
 
-NEAR_BLUR_PX = 5  # half the width of the blur on what is too near for the lens, in a picture 640 wide
+NEAR_BLUR_PX = 5  # half the width of the blur on what is too near for the lens, in an image 640 wide
 
 PLAIN_LOOK = SensorLook(
     vignette=0.0,
@@ -65,7 +67,7 @@ class VectorCamera:
         dt_s: float = 1 / 15,
         exposure: Exposure | None = None,
     ) -> Shot:
-        """The picture that `vectors[viewer]` takes now, `dt_s` after its last one, with the exact boxes of all others."""
+        """The image that `vectors[viewer]` takes now, `dt_s` after its last one, with the exact boxes of all others."""
         sensor = self._sensor(viewer)
         linear, ids = self._lens.warp(*self._renderer.render(vectors, viewer))
         plain = "sensor" in self._without
@@ -101,7 +103,7 @@ class VectorCamera:
 
 
 def out_of_focus(values: np.ndarray, width_px: int) -> np.ndarray:
-    """Values (H, W, C) of a picture `width_px` wide as they would be a few centimetres before the lens."""
+    """Values (H, W, C) of an image `width_px` wide as they would be a few centimetres before the lens."""
     size = (2 * (NEAR_BLUR_PX * width_px // 640) + 1,) * 2
     return cv2.blur(cv2.blur(values, size), size).reshape(values.shape)
 
@@ -127,10 +129,10 @@ def soften(light: np.ndarray, near: np.ndarray) -> None:
 def rolled(
     light: np.ndarray, ids: np.ndarray, motion: CameraMotion, reach_px: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """A picture (H, W, 3) and its ids (H, W) as a rolling shutter reads them: row by row, while the camera turns and its head moves.
+    """An image (H, W, 3) and its ids (H, W) as a rolling shutter reads them: row by row, while the camera turns and its head moves.
 
     Args:
-        reach_px: how far the picture moves during the readout for a turn of 1 rad/s, in the small-angle approximation.
+        reach_px: how far the image moves during the readout for a turn of 1 rad/s, in the small-angle approximation.
     """
     height = len(ids)
     across, down = (

@@ -42,10 +42,10 @@ class _Shelf:
 
     def add(self, choices) -> int:
         if self.photos and self.rng.random() < 0.35:
-            picture = cv2.imread(str(self.photos[self.rng.integers(len(self.photos))]))
-            if picture is not None:
+            image = cv2.imread(str(self.photos[self.rng.integers(len(self.photos))]))
+            if image is not None:
                 linear_root = np.power(
-                    cv2.resize(picture, (textures.SIZE,) * 2)[..., ::-1] / 255.0, 1.1
+                    cv2.resize(image, (textures.SIZE,) * 2)[..., ::-1] / 255.0, 1.1
                 )  # sRGB to the square root of light
                 self.layers.append((linear_root * 255).astype(np.uint8))
                 return len(self.layers) - 1

@@ -1,4 +1,4 @@
-"""The pictures: one thread holds the cameras (a GL context belongs to its thread), everybody else asks and waits."""
+"""The images: one thread holds the cameras (a GL context belongs to its thread), everybody else asks and waits."""
 
 import asyncio
 from collections.abc import Callable
@@ -51,20 +51,20 @@ def factory_for(kind: str, without: tuple[str, ...] = (), backgrounds: Path | No
 
 @dataclass(frozen=True)
 class View:
-    """Everything that a picture depends on."""
+    """Everything that an image depends on."""
 
     room: Room
     vectors: tuple[VectorPose, ...]
     viewer: int
     motion: CameraMotion
     seed: tuple[int, ...]
-    dt_s: float  # since this viewer's last picture
+    dt_s: float  # since this viewer's last image
     size_wh: tuple[int, int] = SIZE_WH
     exposure: Exposure | None = None  # None: automatic
 
 
 class Eye:
-    """Draws views one after another in its own thread, so that nothing else waits for a picture but who asked for it."""
+    """Draws views one after another in its own thread, so that nothing else waits for an image but who asked for it."""
 
     def __init__(self, factory: CameraFactory):
         self._factory = factory

@@ -1,7 +1,7 @@
 """The simulated camera behind the renderer: wide-angle lens, sensor, exposure control and JPEG, in numpy and OpenCV.
 
-`Lens` bends a pinhole render into the wide picture, `Sensor` turns its light into the bytes a small cheap camera would give, and `SensorLook`
-holds what differs from robot to robot and room to room. Light is linear: 1.0 is white at gain 1. Lengths scale with the picture, 640 x 360 being 1.
+`Lens` bends a pinhole render into the wide image, `Sensor` turns its light into the bytes a small cheap camera would give, and `SensorLook`
+holds what differs from robot to robot and room to room. Light is linear: 1.0 is white at gain 1. Lengths scale with the image, 640 x 360 being 1.
 """
 
 import math
@@ -16,16 +16,16 @@ from vector_tl.sim.world.scene import Exposure, TrueBox
 CODE_WHITE = 1.3  # sensor code 255 stands for this much signal (square root of light); noise above white is then clipped away, as on a sensor
 NOISE_SIGMA = 24.0  # of the stored noise, in codes
 UNIT_GAIN_MS = 30.0  # a shutter time that is as bright as gain 1 of ours; a guess: the robot's own default before it has measured
-SHRINK = 8  # metering and bloom look at the picture reduced by this factor
+SHRINK = 8  # metering and bloom look at the image reduced by this factor
 BLUR_SIGMA_PX = 1.5  # of the blur that is mixed in towards the edge
 
 
 class Lens:
     """Radial wide-angle distortion: u = d (1 + k1 d^2 + k2 d^4).
 
-    d is the distance from `center` in the picture over `focal_px`, u the tangent of the ray's angle to the optical axis (the inverse
+    d is the distance from `center` in the image over `focal_px`, u the tangent of the ray's angle to the optical axis (the inverse
     radial model; the default focal and coefficients give Vector's 90 degrees across). Pixel coordinates have their origin at the
-    picture's top left corner, so the first pixel's middle is (0.5, 0.5).
+    image's top left corner, so the first pixel's middle is (0.5, 0.5).
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class Lens:
         k: tuple[float, float] = (0.10, 0.03),
         render_scale: float = 1.0,
     ):
-        """Precompute the maps. `render_scale` 1 renders as finely as the picture's middle; less is faster and softer.
+        """Precompute the maps. `render_scale` 1 renders as finely as the image's middle; less is faster and softer.
 
         Raises:
             ValueError: a negative coefficient (the model would fold over), or a size, focal length or scale that is not positive.
@@ -64,13 +64,13 @@ class Lens:
         )[0]
 
     def undistort(self, points_px: np.ndarray) -> np.ndarray:
-        """Picture points (..., 2) to ray tangents (..., 2): right / ahead and down / ahead."""
+        """Image points (..., 2) to ray tangents (..., 2): right / ahead and down / ahead."""
         d = (np.asarray(points_px, float) - self.center) / self.focal_px
         r2 = (d * d).sum(axis=-1, keepdims=True)
         return d * (1 + self.k[0] * r2 + self.k[1] * r2 * r2)
 
     def distort(self, tangents: np.ndarray) -> np.ndarray:
-        """Ray tangents (..., 2) to picture points (..., 2), also beyond the picture: the inverse of `undistort`, by Newton's method."""
+        """Ray tangents (..., 2) to image points (..., 2), also beyond the image: the inverse of `undistort`, by Newton's method."""
         tangents = np.asarray(tangents, float)
         k1, k2 = self.k
         u = np.linalg.norm(tangents, axis=-1, keepdims=True)
@@ -82,7 +82,7 @@ class Lens:
         return tangents * shrink * self.focal_px + self.center
 
     def warp(self, linear_rgb: np.ndarray, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Bend a render to the picture: colour (h, w, 3) between pixels, instance ids (h, w) never mixed.
+        """Bend a render to the image: colour (h, w, 3) between pixels, instance ids (h, w) never mixed.
 
         Raises:
             ValueError: the render is not of `render_size_wh`.
@@ -92,8 +92,8 @@ class Lens:
             raise ValueError(
                 f"render is {linear_rgb.shape[:2]} and ids {ids.shape}, the lens needs {expected}"
             )
-        picture = cv2.remap(linear_rgb, *self._linear_maps, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        return picture, cv2.remap(
+        image = cv2.remap(linear_rgb, *self._linear_maps, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        return image, cv2.remap(
             ids, self._nearest_map, None, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE
         )
 
@@ -102,14 +102,14 @@ class Lens:
 class SensorLook:
     """What differs from camera to camera and from room to room."""
 
-    vignette: float = 0.3  # light falls by exp(-vignette r^2), r = 1 at the picture's left and right edge
+    vignette: float = 0.3  # light falls by exp(-vignette r^2), r = 1 at the image's left and right edge
     shift_px: tuple[float, float] = (0.0, 0.0)  # of the vignette and the image circle
     circle_px: float = 400.0  # radius of the image circle; the corners beyond are black
     circle_soft_px: float = 30.0
     bloom_near: float = 0.05  # share of light that spreads over about 8 px
     bloom_far: float = 0.05  # share that spreads over about 40 px: the veil of a backlight
     white_balance: tuple[float, float, float] = (1.0, 1.0, 1.0)  # gains of red, green, blue
-    mixed_light: float = 0.0  # how much warmer (+) the picture becomes from one side to the other
+    mixed_light: float = 0.0  # how much warmer (+) the image becomes from one side to the other
     mixed_light_angle_rad: float = 0.0
     saturation: float = 0.7
     noise: float = 4.0  # sigma in grey levels of a mid grey, at gain 1
@@ -121,13 +121,13 @@ class SensorLook:
     quality: int = 65  # JPEG
     target: float = 0.45  # mean brightness the exposure control works for
     lag_s: float = 0.4  # its time constant
-    center_metering: float = 0.0  # share of the exposure that the picture's middle decides: a black robot there blows the background out
+    center_metering: float = 0.0  # share of the exposure that the image's middle decides: a black robot there blows the background out
     exposure_bias_ev: float = 0.0  # how far it misses that
     max_gain: float = 16.0
 
     @classmethod
     def draw(cls, rng: np.random.Generator) -> "SensorLook":
-        """Draw one: mostly a usable picture, sometimes (about 1 in 7) nearly dark or blown out. The ranges enclose what real stills show."""
+        """Draw one: mostly a usable image, sometimes (about 1 in 7) nearly dark or blown out. The ranges enclose what real stills show."""
         kind = rng.random()
         if kind < 0.07:
             bias = rng.uniform(-4.5, -1.5)  # little but the eyes
@@ -173,7 +173,7 @@ class SensorLook:
 
 
 class Sensor:
-    """One camera's sensor: exposes pictures of linear light with an exposure control that lags behind.
+    """One camera's sensor: exposes images of linear light with an exposure control that lags behind.
 
     The order is that of the light: motion, lens flare (bloom), vignette, colour filter, noise, tone curve.
     `gain` is the state; it is the same for the same calls.
@@ -182,7 +182,7 @@ class Sensor:
     def __init__(self, look: SensorLook, size_wh: tuple[int, int] = (640, 360)):
         self.look = look
         self.size_wh = size_wh
-        self.gain: float | None = None  # None until the first picture, whose light it settles on
+        self.gain: float | None = None  # None until the first image, whose light it settles on
         self._scale = size_wh[0] / 640
         self._shade = _shade(look, size_wh)
         self._metering = _metering(look, (max(1, size_wh[0] // SHRINK), max(1, size_wh[1] // SHRINK)))
@@ -208,13 +208,13 @@ class Sensor:
         rng: np.random.Generator | None = None,
         exposure: Exposure | None = None,
     ) -> np.ndarray:
-        """Take one picture.
+        """Take one image.
 
         Args:
             linear_rgb: float32 (H, W, 3) light, after the lens.
-            dt_s: time since the last picture: how far the exposure control may have moved.
-            motion_px: how far (right, down) the picture moves while the shutter is open.
-            rng: places the noise; None takes a picture without noise.
+            dt_s: time since the last image: how far the exposure control may have moved.
+            motion_px: how far (right, down) the image moves while the shutter is open.
+            rng: places the noise; None takes an image without noise.
             exposure: set by hand; None leaves it to the exposure control, which goes on from what was set.
 
         Returns:
@@ -253,7 +253,7 @@ class Sensor:
         )
 
     def _wanted_gain(self, small: np.ndarray) -> float:
-        """The gain that gives the picture the mean brightness wanted, as it would come out, white clipped; then the session's bias."""
+        """The gain that gives the image the mean brightness wanted, as it would come out, white clipped; then the session's bias."""
         light = (small @ np.array([0.299, 0.587, 0.114], np.float32)).ravel()
         low, high = 1 / 64, self.look.max_gain
         for _ in range(12):  # bisection in the logarithm
@@ -280,12 +280,12 @@ class Sensor:
 
 
 def encode(rgb: np.ndarray, quality: int) -> bytes:
-    """The JPEG bytes (4:2:0) of an RGB picture, uint8 (H, W, 3)."""
+    """The JPEG bytes (4:2:0) of an RGB image, uint8 (H, W, 3)."""
     done, data = cv2.imencode(
         ".jpg", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality]
     )
     if not done:
-        raise ValueError(f"OpenCV cannot encode a picture of shape {rgb.shape}")
+        raise ValueError(f"OpenCV cannot encode an image of shape {rgb.shape}")
     return data.tobytes()
 
 
@@ -338,7 +338,7 @@ def _motion_blur(light: np.ndarray, dx_px: float, dy_px: float) -> np.ndarray:
 def _from_center_px(
     size_wh: tuple[int, int], shift_px: tuple[float, float] = (0.0, 0.0)
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Coordinates (H, W) right and down of the (shifted) middle, in pixels of a 640 wide picture."""
+    """Coordinates (H, W) right and down of the (shifted) middle, in pixels of a 640 wide image."""
     width, height = size_wh
     y, x = np.mgrid[0:height, 0:width].astype(np.float32) + 0.5
     return (x - width / 2) * (640 / width) - shift_px[0], (y - height / 2) * (640 / width) - shift_px[1]
@@ -382,7 +382,7 @@ def _tone_curve(look: SensorLook) -> np.ndarray:
 
 @lru_cache(maxsize=4)
 def _noise_bank(size_wh: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """Unit noise larger than a picture, from which tiles are cut: luma (h, w), slightly correlated, and chroma (h, w, 3), in blotches."""
+    """Unit noise larger than an image, from which tiles are cut: luma (h, w), slightly correlated, and chroma (h, w, 3), in blotches."""
     rng = np.random.default_rng(2018)
     rows, columns = size_wh[1] + 96, size_wh[0] + 160
     luma = cv2.GaussianBlur(rng.standard_normal((rows, columns), np.float32), (0, 0), 0.6)

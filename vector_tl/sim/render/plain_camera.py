@@ -37,8 +37,8 @@ class PlainCamera:
         width, height = self.size_wh
         eye = vectors[viewer]
         horizon = round(height / 2 + self._scale * math.tan(eye.head_angle_rad))
-        picture = np.full((height, width, 3), (205, 200, 190), np.uint8)
-        picture[max(horizon, 0) :] = (120, 140, 150)
+        image = np.full((height, width, 3), (205, 200, 190), np.uint8)
+        image[max(horizon, 0) :] = (120, 140, 150)
         owner = np.full((height, width), -1, np.int16)
         things = [(fp.of_obstacle(o), 0.0, o.height_mm, -1, (90, 110, 140)) for o in self._room.obstacles]
         things += [
@@ -51,7 +51,7 @@ class PlainCamera:
         ):
             hull = self._outline(eye, shape, z, tall)
             if hull is not None:
-                cv2.fillConvexPoly(picture, hull, colour)
+                cv2.fillConvexPoly(image, hull, colour)
                 cv2.fillConvexPoly(owner, hull, index)
         boxes = []
         for index in range(len(vectors)):
@@ -60,16 +60,16 @@ class PlainCamera:
                 box = (float(xs.min()), float(ys.min()), float(xs.max() + 1), float(ys.max() + 1))
                 boxes.append(TrueBox(index, box, len(xs)))
                 eyes = (int((box[0] + box[2]) / 2), int(box[1] + (box[3] - box[1]) * 0.35))
-                cv2.circle(picture, eyes, max(1, int((box[3] - box[1]) * 0.1)), (255, 220, 40), -1)
+                cv2.circle(image, eyes, max(1, int((box[3] - box[1]) * 0.1)), (255, 220, 40), -1)
         noise = rng.integers(-4, 5, (height, width, 1), dtype=np.int16)
         brightness = math.sqrt(exposure.gain * exposure.shutter_ms / UNIT_GAIN_MS) if exposure else 1.0
-        picture = np.clip(brightness * picture + noise, 0, 255).astype(np.uint8)
-        return Shot(cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 80])[1].tobytes(), tuple(boxes))
+        image = np.clip(brightness * image + noise, 0, 255).astype(np.uint8)
+        return Shot(cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 80])[1].tobytes(), tuple(boxes))
 
     def _outline(
         self, eye: VectorPose, shape: fp.Footprint, z_mm: float, tall_mm: float
     ) -> np.ndarray | None:
-        """The convex outline of a box in the picture, (n, 1, 2) int32, or None when it is behind the lens."""
+        """The convex outline of a box in the image, (n, 1, 2) int32, or None when it is behind the lens."""
         ch, sh = math.cos(eye.head_angle_rad), math.sin(eye.head_angle_rad)
         lens_x = NECK_MM[0] + ch * LENS_MM[0] - sh * LENS_MM[1]
         lens_z = NECK_MM[1] + sh * LENS_MM[0] + ch * LENS_MM[1]

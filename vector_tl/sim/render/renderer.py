@@ -62,7 +62,7 @@ def projection(tan_half_wh: tuple[float, float], near_mm: float = 4.0, far_mm: f
 
 
 class Renderer:
-    """Pictures of `size_wh` pixels with the pinhole focal length `focal_px`, its axis in the picture's middle."""
+    """Images of `size_wh` pixels with the pinhole focal length `focal_px`, its axis in the image's middle."""
 
     def __init__(self, size_wh: tuple[int, int], focal_px: float, details: bool = True):
         self.size_wh = size_wh
@@ -72,8 +72,8 @@ class Renderer:
         gl.enable_direct(_CLIP_DISTANCE_0)
         self._scene = {kind: gl.program(SCENE_VERTEX, scene_fragment(kind)) for kind in SCENE_KINDS}
         self._shadow = gl.program(SHADOW_VERTEX, SHADOW_FRAGMENT)
-        self._set(textures=0, environment=1, shadow_map=2, mirror_picture=3, model=_columns(np.eye(4)))
-        self._picture = gl.framebuffer([gl.texture(size_wh, 4, dtype="f2")], gl.depth_renderbuffer(size_wh))
+        self._set(textures=0, environment=1, shadow_map=2, mirror_image=3, model=_columns(np.eye(4)))
+        self._image = gl.framebuffer([gl.texture(size_wh, 4, dtype="f2")], gl.depth_renderbuffer(size_wh))
         half = (size_wh[0] // 2, size_wh[1] // 2)
         self._mirror_texture = gl.texture(half, 4, dtype="f2")
         self._mirror = gl.framebuffer([self._mirror_texture], gl.depth_renderbuffer(half))
@@ -162,11 +162,11 @@ class Renderer:
             self._mirror.clear(*self.decor.ambient_color, 0)
             self._draw(view @ _FLIP_GROUND, eye * (1, 1, -1), parts, viewer, eyes_rgb, mirrored=True)
             self._mirror_texture.build_mipmaps()
-        self._picture.use()
-        self._picture.clear(0, 0, 0, 0)
+        self._image.use()
+        self._image.clear(0, 0, 0, 0)
         self._draw(view, eye, parts, viewer, eyes_rgb)
         width, height = self.size_wh
-        pixels = np.frombuffer(self._picture.read(components=4, dtype="f4"), np.float32).reshape(
+        pixels = np.frombuffer(self._image.read(components=4, dtype="f4"), np.float32).reshape(
             height, width, 4
         )
         pixels = cv2.flip(pixels, 0)  # OpenGL's first row is the lowest
@@ -182,7 +182,7 @@ class Renderer:
         """`vectors`: the matrices of each one's parts. The mirror image is of half the size and has no ground in it."""
         width, height = size or self.size_wh
         self._set(
-            picture_size=(float(width), float(height)),
+            image_size=(float(width), float(height)),
             view_projection=_columns(view_projection),
             eye=eye,
             above_ground_only=float(mirrored),

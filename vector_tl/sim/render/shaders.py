@@ -23,14 +23,14 @@ _SCENE_FRAGMENT = """
 uniform sampler2DArray textures;
 uniform samplerCube environment;
 uniform sampler2DShadow shadow_map;
-uniform sampler2D mirror_picture;      // the scene mirrored in the ground, seen from the same camera
+uniform sampler2D mirror_image;      // the scene mirrored in the ground, seen from the same camera
 uniform vec3 eye, to_lamp, lamp_color, ambient_color, paint, eye_tint;
-uniform vec2 picture_size;
+uniform vec2 image_size;
 uniform vec4 footprints[4];            // x, y, cos, sin of every robot; contact shadows
 uniform int footprint_count;
 uniform float instance;
 in vec3 position, normal, color; in vec2 uv; in vec4 surface; in vec3 shadow_position;
-out vec4 picture;
+out vec4 image;
 
 #ifdef GROUND
 float contact_shadow() {               // how much of the sky a robot hides from a point of the ground
@@ -69,7 +69,7 @@ void main() {
     vec3 light = albedo * irradiance;
 #ifdef GROUND
     light *= contact_shadow();
-    vec3 reflected = textureLod(mirror_picture, gl_FragCoord.xy / picture_size, roughness * 4.0).rgb;
+    vec3 reflected = textureLod(mirror_image, gl_FragCoord.xy / image_size, roughness * 4.0).rgb;
 #else
     vec3 reflected = textureLod(environment, reflect(-to_eye, n), roughness * 5.0).rgb;
 #endif
@@ -89,7 +89,7 @@ void main() {
 #ifdef VECTOR
     if (instance > 199.5) light *= 0.22;   // the viewer's own body stands in the shade of its head
 #endif
-    picture = vec4(light + albedo * emission, instance);
+    image = vec4(light + albedo * emission, instance);
 }
 """
 

@@ -60,13 +60,13 @@ def wood(rng):
         rng.random((SIZE, 12), dtype=np.float32), (SIZE, SIZE), interpolation=cv2.INTER_LINEAR
     )
     light = np.array([0.80, 0.62, 0.42]) * rng.uniform(0.35, 1.15)
-    picture = _mix(light, light * rng.uniform(0.5, 0.85), 0.55 * grain + 0.45 * streaks)
+    image = _mix(light, light * rng.uniform(0.5, 0.85), 0.55 * grain + 0.45 * streaks)
     if rng.random() < 0.5:  # planks
         planks = rng.integers(3, 8)
         row = np.minimum((y * planks).astype(int), planks - 1)
-        picture *= rng.uniform(0.8, 1.1, planks)[row][..., None]
-        picture *= np.where((y * planks) % 1 < 0.02, 0.5, 1.0)[..., None]
-    return _texels(picture)
+        image *= rng.uniform(0.8, 1.1, planks)[row][..., None]
+        image *= np.where((y * planks) % 1 < 0.02, 0.5, 1.0)[..., None]
+    return _texels(image)
 
 
 def stone(rng):
@@ -80,7 +80,7 @@ def stone(rng):
 def mat(rng):
     """A dark, nearly plain mat, sometimes with pale lines or letters printed on it."""
     base = tone(rng, 0.08, 0.38, 0.08)
-    picture = base * (0.9 + 0.2 * clouds(rng, 6, 4)[..., None] + rng.normal(0, 0.02, (SIZE, SIZE, 1)))
+    image = base * (0.9 + 0.2 * clouds(rng, 6, 4)[..., None] + rng.normal(0, 0.02, (SIZE, SIZE, 1)))
     ink = np.zeros((SIZE, SIZE), np.uint8)
     if rng.random() < 0.6:
         for _ in range(rng.integers(1, 4)):
@@ -99,7 +99,7 @@ def mat(rng):
             int(rng.integers(2, 6)),
             cv2.LINE_AA,
         )
-    return _texels(_mix(picture, tone(rng, 0.4, 1.0, 0.1), ink / 255.0))
+    return _texels(_mix(image, tone(rng, 0.4, 1.0, 0.1), ink / 255.0))
 
 
 def fabric(rng):
@@ -114,9 +114,9 @@ def tiles(rng):
     cells = rng.uniform(0.88, 1.08, (count, count, 1)) * tone(rng, 0.15, 0.95, 0.15)
     if rng.random() < 0.3:
         cells[(np.add.outer(np.arange(count), np.arange(count)) % 2) == 1] = tone(rng)
-    picture = cells[(y * count).astype(int), (x * count).astype(int)] * (0.93 + 0.1 * clouds(rng)[..., None])
+    image = cells[(y * count).astype(int), (x * count).astype(int)] * (0.93 + 0.1 * clouds(rng)[..., None])
     gap = (np.minimum((x * count) % 1, (y * count) % 1) < joint).astype(np.float32)
-    return _texels(_mix(picture, tone(rng, 0.2, 0.8, 0.05), gap))
+    return _texels(_mix(image, tone(rng, 0.2, 0.8, 0.05), gap))
 
 
 def bricks(rng):
@@ -166,8 +166,8 @@ def folds(rng):
 
 
 def books(rng):
-    picture = np.empty((SIZE, SIZE, 3), np.float32)
-    picture[:] = tone(rng, 0.05, 0.6, 0.1)
+    image = np.empty((SIZE, SIZE, 3), np.float32)
+    image[:] = tone(rng, 0.05, 0.6, 0.1)
     shelves = int(rng.integers(2, 5))
     for shelf in range(shelves):
         bottom, x = (shelf + 1) * SIZE // shelves - 10, 4
@@ -175,7 +175,7 @@ def books(rng):
             width, height = int(rng.integers(8, 34)), int(SIZE / shelves * rng.uniform(0.55, 0.9))
             if rng.random() < 0.9:
                 cv2.rectangle(
-                    picture,
+                    image,
                     (x, bottom - height),
                     (x + width - 2, bottom),
                     [float(v) for v in tone(rng, 0.05, 0.9, 0.4)],
@@ -183,19 +183,19 @@ def books(rng):
                 )
                 mid = bottom - int(height * rng.uniform(0.3, 0.8))
                 cv2.rectangle(
-                    picture,
+                    image,
                     (x + 2, mid),
                     (x + width - 4, mid + int(rng.integers(3, 14))),
                     [float(v) for v in tone(rng, 0.3, 1)],
                     -1,
                 )
             x += width
-    return _texels(picture)
+    return _texels(image)
 
 
 def painting(rng):
-    """A framed picture, poster or screen: clouds of two colours with a few shapes."""
-    picture = np.ascontiguousarray(
+    """A framed image, poster or screen: clouds of two colours with a few shapes."""
+    image = np.ascontiguousarray(
         _mix(tone(rng, 0.05, 1.0, 0.4), tone(rng, 0.05, 1.0, 0.4), clouds(rng, 4, 2))
     )
     for _ in range(rng.integers(0, 9)):
@@ -204,53 +204,51 @@ def painting(rng):
             tuple(int(v) for v in rng.integers(0, SIZE, 2)),
         )
         if rng.random() < 0.5:
-            cv2.circle(picture, center, int(rng.integers(10, 120)), color, -1, cv2.LINE_AA)
+            cv2.circle(image, center, int(rng.integers(10, 120)), color, -1, cv2.LINE_AA)
         else:
-            cv2.rectangle(picture, center, tuple(int(v) for v in rng.integers(0, SIZE, 2)), color, -1)
+            cv2.rectangle(image, center, tuple(int(v) for v in rng.integers(0, SIZE, 2)), color, -1)
     border = int(rng.integers(0, 40))
     if border:
         cv2.rectangle(
-            picture, (0, 0), (SIZE - 1, SIZE - 1), [float(v) for v in tone(rng, 0.02, 0.9, 0.15)], 2 * border
+            image, (0, 0), (SIZE - 1, SIZE - 1), [float(v) for v in tone(rng, 0.02, 0.9, 0.15)], 2 * border
         )
-    return _texels(picture)
+    return _texels(image)
 
 
 def outdoors(rng):
     """What a window shows: bright sky above blurred green or houses, behind the frame's bars."""
     _, y = _axes()
     sky, land = np.array([0.92, 0.96, 1.0]), tone(rng, 0.25, 0.8, 0.3)
-    picture = _mix(
-        sky, land, np.clip((y - rng.uniform(0.3, 0.9) + 0.35 * (clouds(rng, 4, 3) - 0.5)) * 8, 0, 1)
-    )
-    picture *= (0.85 + 0.3 * clouds(rng, 6, 4))[..., None]
-    picture = np.ascontiguousarray(picture, np.float32)
+    image = _mix(sky, land, np.clip((y - rng.uniform(0.3, 0.9) + 0.35 * (clouds(rng, 4, 3) - 0.5)) * 8, 0, 1))
+    image *= (0.85 + 0.3 * clouds(rng, 6, 4))[..., None]
+    image = np.ascontiguousarray(image, np.float32)
     frame, bars = [float(v) for v in tone(rng, 0.1, 0.7, 0.1)], int(rng.integers(0, 3))
     for k in range(1, bars + 1):
         cv2.line(
-            picture,
+            image,
             (SIZE * k // (bars + 1), 0),
             (SIZE * k // (bars + 1), SIZE),
             frame,
             int(rng.integers(6, 22)),
         )
     if rng.random() < 0.5:
-        cv2.line(picture, (0, SIZE // 2), (SIZE, SIZE // 2), frame, int(rng.integers(6, 22)))
+        cv2.line(image, (0, SIZE // 2), (SIZE, SIZE // 2), frame, int(rng.integers(6, 22)))
     if rng.random() < 0.25:  # blinds
-        picture *= np.where((y * rng.integers(12, 40)) % 1 < rng.uniform(0.3, 0.7), 1.0, 0.55)[..., None]
-    cv2.rectangle(picture, (0, 0), (SIZE - 1, SIZE - 1), frame, int(rng.integers(10, 40)))
-    return _texels(picture)
+        image *= np.where((y * rng.integers(12, 40)) % 1 < rng.uniform(0.3, 0.7), 1.0, 0.55)[..., None]
+    cv2.rectangle(image, (0, 0), (SIZE - 1, SIZE - 1), frame, int(rng.integers(10, 40)))
+    return _texels(image)
 
 
 def door(rng):
     color = tone(rng, 0.2, 0.98, 0.15)
-    picture = np.ascontiguousarray(color * (0.95 + 0.08 * clouds(rng)[..., None]), np.float32)
+    image = np.ascontiguousarray(color * (0.95 + 0.08 * clouds(rng)[..., None]), np.float32)
     for k in range(int(rng.integers(1, 4))):
         top = 30 + k * 160
         cv2.rectangle(
-            picture, (90, top), (420, top + 130), [float(v) for v in color * 0.7], int(rng.integers(3, 10))
+            image, (90, top), (420, top + 130), [float(v) for v in color * 0.7], int(rng.integers(3, 10))
         )
-    cv2.circle(picture, (470, 270), 16, [float(v) for v in tone(rng, 0.1, 0.9)], -1, cv2.LINE_AA)
-    return _texels(picture)
+    cv2.circle(image, (470, 270), 16, [float(v) for v in tone(rng, 0.1, 0.9)], -1, cv2.LINE_AA)
+    return _texels(image)
 
 
 def blotches(rng):
@@ -259,37 +257,35 @@ def blotches(rng):
     def some() -> np.ndarray:
         return clouds(rng, int(rng.integers(3, 8)), int(rng.integers(2, 6)), rng.uniform(0.5, 0.9))
 
-    picture = _mix(tone(rng, colorful=0.3), tone(rng, colorful=0.3), some())
-    return _texels(_mix(picture, tone(rng, colorful=0.5), np.clip(some() * 3 - rng.uniform(1, 2), 0, 1)))
+    image = _mix(tone(rng, colorful=0.3), tone(rng, colorful=0.3), some())
+    return _texels(_mix(image, tone(rng, colorful=0.5), np.clip(some() * 3 - rng.uniform(1, 2), 0, 1)))
 
 
 def shelves(rng):
     """Shelves or racks with a jumble of boxes, jars and bags of every colour."""
-    picture = np.empty((SIZE, SIZE, 3), np.float32)
-    picture[:] = tone(rng, 0.05, 0.8, 0.1)
+    image = np.empty((SIZE, SIZE, 3), np.float32)
+    image[:] = tone(rng, 0.05, 0.8, 0.1)
     rows = int(rng.integers(2, 6))
     for row in range(rows):
         bottom, x = (row + 1) * SIZE // rows - 8, int(rng.integers(0, 20))
-        cv2.line(
-            picture, (0, bottom + 4), (SIZE, bottom + 4), [float(v) for v in tone(rng, 0.1, 0.9, 0.1)], 8
-        )
+        cv2.line(image, (0, bottom + 4), (SIZE, bottom + 4), [float(v) for v in tone(rng, 0.1, 0.9, 0.1)], 8)
         while x < SIZE:
             width, height = int(rng.integers(15, 110)), int(SIZE / rows * rng.uniform(0.25, 0.85))
             color = [float(v) for v in tone(rng, 0.03, 0.95, 0.5)]
             if rng.random() < 0.3:
                 middle = (x + width // 2, bottom - height // 2)
-                cv2.ellipse(picture, middle, (width // 2, height // 2), 0, 0, 360, color, -1, cv2.LINE_AA)
+                cv2.ellipse(image, middle, (width // 2, height // 2), 0, 0, 360, color, -1, cv2.LINE_AA)
             elif rng.random() < 0.8:
-                cv2.rectangle(picture, (x, bottom - height), (x + width, bottom), color, -1)
+                cv2.rectangle(image, (x, bottom - height), (x + width, bottom), color, -1)
                 cv2.rectangle(
-                    picture,
+                    image,
                     (x + 4, bottom - height // 2),
                     (x + width - 4, bottom - height // 4),
                     [float(v) for v in tone(rng, 0.1, 1, 0.4)],
                     -1,
                 )
             x += int(width * rng.uniform(1.0, 1.4))
-    return _texels(picture * (0.9 + 0.15 * clouds(rng)[..., None]))
+    return _texels(image * (0.9 + 0.15 * clouds(rng)[..., None]))
 
 
 Texture = Callable[[np.random.Generator], np.ndarray]

@@ -19,7 +19,7 @@ from vector_tl.sim.world.body import Battery
 from vector_tl.sim.world.world import STEP_MS, World
 
 STATES_PER_S = 30.0
-MOST_CATCH_UP_MS = 250  # after the process stood still, the world goes on from where it was
+MAX_CATCH_UP_MS = 250  # after the process stood still, the world goes on from where it was
 DRAIN_S = 1.0
 KEEP_ALIVE_S = 1.0  # a stream on which nothing happens says so: a client whose reader waits for something could not even end
 STATES_REPEAT_S = (
@@ -99,9 +99,9 @@ class Simulator:
         if self.settings.lockstep:
             return
         now_ms = (time.monotonic() - self._start_s) * 1000
-        if now_ms - self.world.t_ms > MOST_CATCH_UP_MS:
-            self._start_s += (now_ms - self.world.t_ms - MOST_CATCH_UP_MS) / 1000
-            now_ms = self.world.t_ms + MOST_CATCH_UP_MS
+        if now_ms - self.world.t_ms > MAX_CATCH_UP_MS:
+            self._start_s += (now_ms - self.world.t_ms - MAX_CATCH_UP_MS) / 1000
+            now_ms = self.world.t_ms + MAX_CATCH_UP_MS
         for robot, job in self._move_on(now_ms):
             self.spawn(self._shoot(robot, job))
 
@@ -186,7 +186,7 @@ class Simulator:
     # -- truth --------------------------------------------------------------------------------------------------------
 
     def truth_now(self, robot: VirtualVector) -> dict:
-        """The world as it is, without a picture."""
+        """The world as it is, without an image."""
         world, nearest = self.world, self.world.nearest(robot.index)
         vectors = [
             {

@@ -16,8 +16,8 @@ from vector_tl.sim.server.simulator import Simulator
 from vector_tl.sim.server.view import view_routes
 from vector_tl.sim.world.body import LIFT_RANGE_MM, lift_angle_rad
 
-MOST_STEP_MS = 600_000
-MOST_DIGITS = 18  # of a picture's number
+MAX_STEP_MS = 600_000
+MAX_DIGITS = 18  # of an image's number
 MOST = 1e9  # mm, ms or rad
 
 
@@ -32,11 +32,11 @@ def truth_app(simulator: Simulator, token: str) -> Starlette:
             return JSONResponse(simulator.truth_now(robot))
         known = (
             simulator.journal.truth(robot.serial, int(image_id))
-            if image_id.isdecimal() and len(image_id) <= MOST_DIGITS
+            if image_id.isdecimal() and len(image_id) <= MAX_DIGITS
             else None
         )
         if known is None:
-            return JSONResponse({"error": f"Nothing is known of picture {image_id} of {robot.serial}."}, 404)
+            return JSONResponse({"error": f"Nothing is known of image {image_id} of {robot.serial}."}, 404)
         return JSONResponse(known)
 
     async def log(request: Request) -> JSONResponse:
@@ -62,8 +62,8 @@ def truth_app(simulator: Simulator, token: str) -> Starlette:
         ms, frames = body.get("ms"), body.get("frames")
         if (ms is None) == (frames is None):
             raise UserError('Say either {"ms": how long} or {"frames": how many}.')
-        if ms is not None and not 0 <= _number(ms, "ms") <= MOST_STEP_MS:
-            raise UserError(f"ms must be from 0 to {MOST_STEP_MS}, not {ms}.")
+        if ms is not None and not 0 <= _number(ms, "ms") <= MAX_STEP_MS:
+            raise UserError(f"ms must be from 0 to {MAX_STEP_MS}, not {ms}.")
         if frames is not None and (not _whole(frames) or not 1 <= frames <= 10_000):
             raise UserError(f"frames must be a whole number from 1 to 10000, not {frames!r}.")
         return JSONResponse(await simulator.step(ms, frames))

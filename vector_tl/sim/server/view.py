@@ -22,7 +22,7 @@ HEADERS = {
 
 
 def view_routes(simulator: Simulator) -> list[Route]:
-    """GET /view, /scene, /picture; they go behind the truth channel's token. Pages act through its POST endpoints."""
+    """GET /view, /scene, /image; they go behind the truth channel's token. Pages act through its POST endpoints."""
 
     async def view(request: Request) -> HTMLResponse:
         text = (PAGE / "view.html").read_text()
@@ -40,7 +40,7 @@ def view_routes(simulator: Simulator) -> list[Route]:
             raise UserError(f"since_ms must be a whole number, not {since_ms!r}.")
         return JSONResponse(describe(simulator, int(since_ms)))
 
-    async def picture(request: Request) -> Response:
+    async def image(request: Request) -> Response:
         """The newest frame as it was sent; where nobody streams and time runs by itself, one drawn for the page."""
         robot = simulator.robot(request.query_params.get("serial"))
         if not robot.cameras and not simulator.settings.lockstep and not robot.shooting:
@@ -59,7 +59,7 @@ def view_routes(simulator: Simulator) -> list[Route]:
             "streamed": bool(robot.cameras),
         })  # fmt: skip
 
-    return [Route("/view", view), Route("/scene", scene), Route("/picture", picture)]
+    return [Route("/view", view), Route("/scene", scene), Route("/image", image)]
 
 
 def describe(simulator: Simulator, since_ms: float = 0.0) -> dict:

@@ -41,7 +41,7 @@ class Exposure:
 
 @dataclass(frozen=True)
 class TrueBox:
-    """The visible extent of one Vector in one picture, from the instance mask after lens and own treads."""
+    """The visible extent of one Vector in one image, from the instance mask after lens and own treads."""
 
     vector: int  # index among the world's Vectors
     xyxy: tuple[float, float, float, float]
@@ -50,7 +50,7 @@ class TrueBox:
 
 @dataclass(frozen=True)
 class Shot:
-    """One picture as the robot would send it, with the truth about it."""
+    """One image as the robot would send it, with the truth about it."""
 
     jpeg: bytes
     boxes: tuple[TrueBox, ...]

@@ -1,10 +1,10 @@
-// The page only reads: the newest picture with its boxes as one part of a stream; and it says start, pause, stop.
+// The page only reads: the newest image with its boxes as one part of a stream; and it says start, pause, stop.
 const $ = (id) => document.getElementById(id);
 const SILENT_MS = 1500; // the server says something four times a second
 const ANSWER_MS = 3000;
 const SLOW_MS = 800;
 const AGAIN_MS = 1000;
-const MOST_LINES = 200;
+const MAX_LINES = 200;
 const RUNS = { waiting: "waiting for Start", running: "running", paused: "paused", stopped: "stopped" };
 const FLAGS = { picked_up: "picked up", falling: "falling", being_held: "being held", cliff: "at an edge", on_charger: "on its charger" };
 const SVG = "http://www.w3.org/2000/svg";
@@ -79,12 +79,12 @@ async function draw() {
     const { told, jpeg } = newest;
     newest = null;
     try {
-      const picture = await createImageBitmap(new Blob([jpeg], { type: "image/jpeg" }));
+      const image = await createImageBitmap(new Blob([jpeg], { type: "image/jpeg" }));
       const canvas = $("camera");
-      if (canvas.width !== picture.width || canvas.height !== picture.height) [canvas.width, canvas.height] = [picture.width, picture.height];
-      canvas.getContext("2d").drawImage(picture, 0, 0);
-      picture.close();
-    } catch { /* no picture: the boxes of it are none, either */ }
+      if (canvas.width !== image.width || canvas.height !== image.height) [canvas.width, canvas.height] = [image.width, image.height];
+      canvas.getContext("2d").drawImage(image, 0, 0);
+      image.close();
+    } catch { /* no image: the boxes of it are none, either */ }
     $("boxes").setAttribute("viewBox", `0 0 ${told.size_wh[0]} ${told.size_wh[1]}`);
     $("boxes").replaceChildren(...rects(told.boxes, "first", told.size_wh), ...rects(told.also?.boxes ?? [], "second", told.size_wh));
     const count = told.boxes.length;
@@ -144,7 +144,7 @@ function figures(told) {
   row("battery", battery ? `${battery.volts} V, ${battery.level}${battery.charging ? ", charging" : ""}` : "not known", battery?.level === "low");
   row("rate", told.fps === null ? "–" : `${told.fps} frames/s`);
   if (told.frame_age_ms !== undefined) {
-    row("picture, state old", `${Math.max(0, told.frame_age_ms)} ms, ${Math.max(0, told.state_age_ms)} ms`, told.frame_age_ms > 350);
+    row("image, state old", `${Math.max(0, told.frame_age_ms)} ms, ${Math.max(0, told.state_age_ms)} ms`, told.frame_age_ms > 350);
     row("under way (lag)", `${told.lag_ms} ms`);
   }
   row("dropped, stale frames", `${told.dropped}, ${told.stale}`);
@@ -203,7 +203,7 @@ function write(lines) {
     return item;
   });
   $("log").prepend(...items.reverse());
-  while ($("log").children.length > MOST_LINES) $("log").lastChild.remove();
+  while ($("log").children.length > MAX_LINES) $("log").lastChild.remove();
 }
 
 function set(element, text) {
@@ -220,7 +220,7 @@ function buttons() {
 
 const connected = () => performance.now() - heardMs < SILENT_MS;
 
-// What changes by the passing of time: the connection, and pictures that do not come.
+// What changes by the passing of time: the connection, and images that do not come.
 function look() {
   const silentMs = performance.now() - heardMs;
   const lost = !connected() && !over;
@@ -232,8 +232,8 @@ function look() {
   run.className = over ? "over" : lost ? "lost" : news?.run ?? "";
   const ageMs = (news?.frame_age_ms ?? Infinity) + silentMs;
   const old = !over && ageMs > 700;
-  $("no-picture").hidden = !old;
-  if (old) set($("no-picture"), news?.frame_age_ms === undefined ? "waiting for a picture" : `no new picture for ${(ageMs / 1000).toFixed(1)} s`);
+  $("no-image").hidden = !old;
+  if (old) set($("no-image"), news?.frame_age_ms === undefined ? "waiting for an image" : `no new image for ${(ageMs / 1000).toFixed(1)} s`);
   buttons();
 }
 

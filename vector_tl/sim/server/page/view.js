@@ -1,8 +1,8 @@
 "use strict";
-// Asks for the scene and the pictures, and tells the simulator what the person does. All acts are POSTs of the truth channel.
+// Asks for the scene and the images, and tells the simulator what the person does. All acts are POSTs of the truth channel.
 
 const TOKEN = new URLSearchParams(location.search).get("token") || "";
-const SCENE_MS = 150, PICTURE_MS = 100, DRAWN_MS = 250, RETRY_MS = 1000, TRAIL = 60, TURN_RAD = Math.PI / 12, MOVE_MM = 20;
+const SCENE_MS = 150, IMAGE_MS = 100, DRAWN_MS = 250, RETRY_MS = 1000, TRAIL = 60, TURN_RAD = Math.PI / 12, MOVE_MM = 20;
 const SVG = "http://www.w3.org/2000/svg";
 const at = (id) => document.getElementById(id);
 const trails = new Map(), lines = new Set(), cameras = new Map();
@@ -122,16 +122,16 @@ function camera(robot) {
 
 async function look(serial) {
   const shown = cameras.get(serial);
-  let pause = PICTURE_MS;
+  let pause = IMAGE_MS;
   try {
-    const answer = document.hidden ? null : await ask(`picture?serial=${serial}&after=${shown.id}`);
+    const answer = document.hidden ? null : await ask(`image?serial=${serial}&after=${shown.id}`);
     if (answer && answer.status === 200) {
-      const picture = await answer.json();
-      shown.id = picture.image_id;
-      shown.image.src = `data:image/jpeg;base64,${picture.jpeg}`;
-      if (picture.size_wh) shown.boxes.setAttribute("viewBox", `0 0 ${picture.size_wh[0]} ${picture.size_wh[1]}`);
-      shown.boxes.replaceChildren(...picture.boxes.map(({ xyxy: [x1, y1, x2, y2] }) => svg("rect", { x: x1, y: y1, width: x2 - x1, height: y2 - y1 })));
-      if (!picture.streamed) pause = DRAWN_MS;
+      const image = await answer.json();
+      shown.id = image.image_id;
+      shown.image.src = `data:image/jpeg;base64,${image.jpeg}`;
+      if (image.size_wh) shown.boxes.setAttribute("viewBox", `0 0 ${image.size_wh[0]} ${image.size_wh[1]}`);
+      shown.boxes.replaceChildren(...image.boxes.map(({ xyxy: [x1, y1, x2, y2] }) => svg("rect", { x: x1, y: y1, width: x2 - x1, height: y2 - y1 })));
+      if (!image.streamed) pause = DRAWN_MS;
     }
   } catch {
     pause = RETRY_MS;
@@ -158,7 +158,7 @@ function drawState() {
     cell(row, robot ? (robot.controlled ? "a program" : "itself") : "");
     if (robot) {
       camera(robot).words.replaceChildren(Object.assign(document.createElement("b"), { textContent: robot.serial }),
-        Object.assign(document.createElement("span"), { textContent: robot.streams ? `streamed to ${robot.streams}` : scene.lockstep ? "nobody streams: no picture in lockstep" : "nobody streams: drawn for this page" }));
+        Object.assign(document.createElement("span"), { textContent: robot.streams ? `streamed to ${robot.streams}` : scene.lockstep ? "nobody streams: no image in lockstep" : "nobody streams: drawn for this page" }));
     }
   }
   at("state").replaceChildren(table);

@@ -1,8 +1,8 @@
-"""Pictures of simulated rooms without a Vector, from as high as a person would carry the robot.
+"""Images of simulated rooms without a Vector, from as high as a person would carry the robot.
 
-    .venv/bin/python scripts/trials/room_pictures.py FOLDER COUNT [--model MODEL]
+    .venv/bin/python scripts/trials/room_images.py FOLDER COUNT [--model MODEL]
 
-They are for `vector-tl train --backgrounds`: chairs, dressers and beds in the middle of the picture are what a detector that
+They are for `vector-tl train --backgrounds`: chairs, dressers and beds in the middle of the image are what a detector that
 was only trained at the height of the ground takes for a Vector. With --model only those are kept that this model falls for
 (hard negatives: Felzenszwalb et al., Object detection with discriminatively trained part-based models, 2010), some 1 in 10.
 What is in FOLDER already is kept, and a second run goes on behind it.
@@ -25,26 +25,26 @@ from vector_tl.sim.render.camera import VectorCamera
 from vector_tl.sim.world.room import make_room
 from vector_tl.sim.world.scene import CameraMotion, VectorPose
 
-PICTURES_PER_ROOM = 3
+IMAGES_PER_ROOM = 3
 
 
 @dataclass(frozen=True)
-class RoomPictures:
-    """Write pictures of rooms without a Vector, three of each room."""
+class RoomImages:
+    """Write images of rooms without a Vector, three of each room."""
 
     folder: tyro.conf.Positional[Path]
     """Where they go, named after room and view."""
     count: tyro.conf.Positional[int]
     """How many shall lie there."""
     model: str | None = None
-    """Keep only pictures in which this model sees a Vector."""
+    """Keep only images in which this model sees a Vector."""
     least_score: float = 0.1
     """From which score on it sees one."""
     first_room: int = 900_000
     """The first room's number."""
 
 
-def main(asked: RoomPictures) -> None:
+def main(asked: RoomImages) -> None:
     """Write what is missing.
 
     Raises:
@@ -58,7 +58,7 @@ def main(asked: RoomPictures) -> None:
             break
         rng, room = np.random.default_rng([number, 77]), make_room(number + asked.first_room)
         camera.enter(room)
-        for view in range(PICTURES_PER_ROOM):
+        for view in range(IMAGES_PER_ROOM):
             z_mm = float(rng.uniform(200, 1500)) if room.surface == "floor" else float(rng.uniform(0, 700))
             heading = rng.uniform(-math.pi, math.pi)
             x_mm, y_mm = rng.uniform(-0.9, 0.9) * room.half_x_mm, rng.uniform(-0.9, 0.9) * room.half_y_mm
@@ -73,6 +73,6 @@ def main(asked: RoomPictures) -> None:
 
 if __name__ == "__main__":
     try:
-        main(tyro.cli(RoomPictures))
+        main(tyro.cli(RoomImages))
     except UserError as error:
         sys.exit(str(error))

@@ -1,9 +1,9 @@
-"""Simulated pictures beside real ones: a table of statistics, and a sheet to look at.
+"""Simulated images beside real ones: a table of statistics, and a sheet to look at.
 
-    .venv/bin/python scripts/trials/picture_statistics.py DATA [MORE_DATA ...] [--pictures 500] [--sheet SHEET.png --rooms 48]
+    .venv/bin/python scripts/trials/image_statistics.py DATA [MORE_DATA ...] [--images 500] [--sheet SHEET.png --rooms 48]
 
-Each DATA is a data set's folder; its labelled pictures count, `--pictures` of them spread over its sessions. Noise is the standard deviation of what a
-median filter over 3 x 3 pixels takes away, where the picture is flat; the other figures are of grey levels 0 to 255 in 640 x 360.
+Each DATA is a dataset's folder; its labelled images count, `--images` of them spread over its sessions. Noise is the standard deviation of what a
+median filter over 3 x 3 pixels takes away, where the image is flat; the other figures are of grey levels 0 to 255 in 640 x 360.
 """
 
 from collections.abc import Iterator
@@ -24,14 +24,14 @@ TILE_WH, COLUMNS = (320, 180), 8
 
 @dataclass(frozen=True)
 class Statistics:
-    """Compare pictures by figures, and by eye."""
+    """Compare images by figures, and by eye."""
 
     data: tyro.conf.Positional[tuple[Path, ...]]
-    """Folders of data sets."""
-    pictures: int = 500
+    """Folders of datasets."""
+    images: int = 500
     """At most so many of each."""
     sheet: Path | None = None
-    """Write a sheet of the first data set's sessions (one picture each), with boxes, and below it two rows of each other data set."""
+    """Write a sheet of the first dataset's sessions (one image each), with boxes, and below it two rows of each other dataset."""
     rooms: int = 48
     """Sessions on the sheet."""
 
@@ -44,14 +44,14 @@ def spread(items: list[Item], count: int) -> list[Item]:
     ]
 
 
-def figures(picture_rgb: np.ndarray) -> dict[str, float]:
-    """Of one picture."""
-    picture = (
-        cv2.resize(picture_rgb, SIZE_WH, interpolation=cv2.INTER_AREA)
-        if picture_rgb.shape[:2] != SIZE_WH[::-1]
-        else picture_rgb
+def figures(image_rgb: np.ndarray) -> dict[str, float]:
+    """Of one image."""
+    image = (
+        cv2.resize(image_rgb, SIZE_WH, interpolation=cv2.INTER_AREA)
+        if image_rgb.shape[:2] != SIZE_WH[::-1]
+        else image_rgb
     )
-    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     smooth = cv2.medianBlur(grey, 3)
     flat = (
         (np.abs(cv2.Laplacian(cv2.GaussianBlur(grey, (0, 0), 3).astype(np.float32), cv2.CV_32F)) < 0.5)
@@ -61,17 +61,17 @@ def figures(picture_rgb: np.ndarray) -> dict[str, float]:
     rough = (grey.astype(float) - smooth)[flat]
     return {
         "mean": grey.mean(), "contrast": grey.std(), "black, %": 100 * (grey < BLACK).mean(), "white, %": 100 * (grey > WHITE).mean(),
-        "noise": rough.std() if rough.size > 500 else np.nan, "saturation": cv2.cvtColor(picture, cv2.COLOR_RGB2HSV)[..., 1].mean(),
-        "blue - red": float(picture[..., 2].mean() - picture[..., 0].mean()),
+        "noise": rough.std() if rough.size > 500 else np.nan, "saturation": cv2.cvtColor(image, cv2.COLOR_RGB2HSV)[..., 1].mean(),
+        "blue - red": float(image[..., 2].mean() - image[..., 0].mean()),
     }  # fmt: skip
 
 
 def table(sets: dict[str, list[Item]]) -> Iterator[str]:
-    """Markdown: means and, in brackets, the 10th to the 90th percentile over the pictures."""
+    """Markdown: means and, in brackets, the 10th to the 90th percentile over the images."""
     for number, (name, items) in enumerate(sets.items()):
-        rows = [figures(item.picture()) for item in items]
+        rows = [figures(item.image()) for item in items]
         if number == 0:
-            yield f"| pictures | number | {' | '.join(rows[0])} |"
+            yield f"| images | number | {' | '.join(rows[0])} |"
             yield "|---" * (len(rows[0]) + 2) + "|"
         cells = []
         for key in rows[0]:
@@ -82,7 +82,7 @@ def table(sets: dict[str, list[Item]]) -> Iterator[str]:
 
 
 def one_a_session(items: list[Item]) -> list[Item]:
-    """A picture of each session, with a Vector in it where there is one."""
+    """An image of each session, with a Vector in it where there is one."""
     sessions: dict[str, Item] = {}
     for item in sorted(items, key=lambda item: len(item.boxes_norm) == 0):
         sessions.setdefault(item.session, item)
@@ -90,10 +90,10 @@ def one_a_session(items: list[Item]) -> list[Item]:
 
 
 def sheet(items: list[Item]) -> np.ndarray:
-    """The pictures with their boxes, in rows."""
+    """The images with their boxes, in rows."""
     tiles = []
     for item in items:
-        tile = cv2.resize(item.picture(), TILE_WH, interpolation=cv2.INTER_AREA)
+        tile = cv2.resize(item.image(), TILE_WH, interpolation=cv2.INTER_AREA)
         for x1, y1, x2, y2 in item.boxes_xyxy(TILE_WH).round().astype(int).tolist():
             cv2.rectangle(tile, (x1, y1), (x2, y2), (94, 224, 127), 1)
         tiles.append(tile)
@@ -104,11 +104,11 @@ def sheet(items: list[Item]) -> np.ndarray:
 if __name__ == "__main__":
     asked = tyro.cli(Statistics)
     loaded = {folder.name: load_dataset(folder, "all").items for folder in asked.data}
-    print("\n".join(table({name: spread(items, asked.pictures) for name, items in loaded.items()})))
+    print("\n".join(table({name: spread(items, asked.images) for name, items in loaded.items()})))
     if asked.sheet is not None:
         first, *others = loaded.values()
         rows = [sheet(spread(one_a_session(first), asked.rooms))]
         for items in others:
             rows += [np.full((12, rows[0].shape[1], 3), 255, np.uint8), sheet(spread(items, 2 * COLUMNS))]
-        picture = np.vstack(rows)
-        write_atomic(asked.sheet, cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))[1].tobytes())
+        image = np.vstack(rows)
+        write_atomic(asked.sheet, cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1].tobytes())
