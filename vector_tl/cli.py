@@ -141,6 +141,13 @@ COMMANDS = {
 }
 
 
+# Options that had another name before; the old one still works in this version, with a line of warning.
+RENAMED_OPTIONS: dict[str, dict[str, str]] = {
+    "capture": {"--pictures-per-session": "--images-per-session"},
+    "train": {"--pictures": "--images"},
+}
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run one command; its exit code."""
     argv = list(sys.argv[1:] if argv is None else argv)
@@ -181,6 +188,7 @@ def parse(name: str, argv: list[str]) -> tuple[object, bool]:
     """The settings of a command and whether `--json` was given; tyro ends the program (2) on wrong usage, (0) on --help."""
     import tyro
 
+    argv = _with_new_names(name, argv)
     kind = _import(COMMANDS[name].settings)
     json_flag = Annotated[
         bool, tyro.conf.arg(help="Print one JSON object on standard output and nothing else there.")
@@ -196,6 +204,17 @@ def parse(name: str, argv: list[str]) -> tuple[object, bool]:
         config=(tyro.conf.FlagCreatePairsOff,),
     )
     return kind(**{field.name: getattr(given, field.name) for field in dataclasses.fields(kind)}), given.json
+
+
+def _with_new_names(name: str, argv: list[str]) -> list[str]:
+    renamed, now = RENAMED_OPTIONS.get(name, {}), []
+    for word in argv:
+        option, equals, value = word.partition("=")
+        if new := renamed.get(option):
+            print(f"vector-tl {name}: {option} is called {new} now.", file=sys.stderr)
+            word = new + equals + value
+        now.append(word)
+    return now
 
 
 def overview(names: Iterable[str] = COMMANDS) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import signal
 import subprocess
 import sys
@@ -148,7 +149,9 @@ except SystemExit as ended:
 def test_a_signal_stops_the_wheels(number):
     """In a process of its own: what other tests have loaded here may not bear signals."""
     command = [sys.executable, "-c", ENDED_BY_A_SIGNAL, str(int(number))]
-    ended = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, timeout=60)
+    paths = os.pathsep.join(str(path) for path in (Path(__file__).parent, Path(__file__).parents[1]))
+    env = os.environ | {"PYTHONPATH": os.pathsep.join([paths, os.environ.get("PYTHONPATH", "")])}
+    ended = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60)
     assert ended.stdout.strip() == "wheels first", ended.stderr
 
 

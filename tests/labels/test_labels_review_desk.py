@@ -265,19 +265,19 @@ def test_the_most_doubtful_come_first(data):
 
 def test_a_broken_label_or_image_is_shown_with_the_reason(desk, data):
     write_atomic(dataset.label_path(data, "s", "b"), b"\xff\xfe\x00")
-    assert "not a text file" in desk.image("s", "b")["problem"]
+    assert "not a text file" in desk.item("s", "b")["problem"]
     save(desk, "b")
-    assert desk.image("s", "b")["problem"] is None
+    assert desk.item("s", "b")["problem"] is None
     desk.undo("one")
     assert dataset.label_path(data, "s", "b").read_bytes() == b"\xff\xfe\x00"
     dataset.image_path(data, "s", "a").write_bytes(b"\xff\xd8\xff")
-    shown = desk.image("s", "a")
+    shown = desk.item("s", "a")
     assert shown["size_wh"] is None and "not a readable image" in shown["problem"]
     with pytest.raises(UserError):
         save(desk)
     save(desk, action="bin")
     with pytest.raises(NotThere):
-        desk.image("s", "nowhere")
+        desk.item("s", "nowhere")
 
 
 def test_carry_gives_suggestions_and_undo_takes_them_back(desk, data):
