@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vector_tl.errors import UsageError, UserError
-from vector_tl.poll.page import export, page_html, result_data, take_votes, votes_csv
+from vector_tl.poll.publish import export, page_html, result_data, take_votes, votes_csv
 from vector_tl.poll.run import poll
 from vector_tl.poll.settings import PollSettings
 from vector_tl.poll.votes import FILE, LONGEST_WHY, Poll, Refused, clean, result, wilson

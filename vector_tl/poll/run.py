@@ -11,7 +11,7 @@ from pathlib import Path
 
 from vector_tl.errors import UserError
 from vector_tl.files import refuse_existing, write_atomic
-from vector_tl.poll.page import export, take_votes, votes_csv
+from vector_tl.poll.publish import export, take_votes, votes_csv
 from vector_tl.poll.settings import HOURS, PollSettings
 from vector_tl.poll.votes import Poll, is_poll, result, stamp
 

@@ -23,7 +23,7 @@ from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Redire
 from starlette.routing import Route
 
 from vector_tl.errors import UserError
-from vector_tl.poll.page import ASSETS, PAGE, POLICY, page_html, result_data, shown
+from vector_tl.poll.publish import ASSETS, PAGE, POLICY, page_html, result_data, shown
 from vector_tl.poll.votes import LONGEST_WHY, Poll, Refused
 
 MAX_BYTES = 12 * LONGEST_WHY + 512  # of a vote; an escaped character has up to 12 bytes
