@@ -20,7 +20,8 @@ from vector_tl.find.follow import Following
 from vector_tl.find.geometry import locate
 from vector_tl.find.keep import Keeper
 from vector_tl.find.latency import StageClock, percentiles_ms
-from vector_tl.find.live.board import SAID, Live, Shown, attended
+from vector_tl.find.live.attend import attended
+from vector_tl.find.live.board import SAID, Live, Shown
 from vector_tl.find.settings import FindSettings
 from vector_tl.find.track import CameraClock, Pose, PoseHistory, Tracker
 from vector_tl.robot.base import LOW_BATTERY, Frame, NoFreshFrame, Robot, RobotState

@@ -4,11 +4,9 @@ The loop posts references to what it has at hand anyway; whoever looks on makes 
 past the loop: pause and stop close the switch before the wheels and stop them, whatever the loop is at.
 """
 
-import contextlib
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -226,31 +224,3 @@ class Switched:
         if self._lift_mm is not None:
             self._lift_mm, height_mm = None, self._lift_mm
             self._robot.set_lift(height_mm)
-
-
-@contextlib.contextmanager
-def attended(live: Live) -> Iterator[None]:
-    """Within the block, keys in the terminal and, where asked for, the page and the second detector are at work."""
-    from vector_tl.find.live.keys import keys
-
-    settings = live.settings
-    with contextlib.ExitStack() as stack:
-        if settings.also is not None:
-            from vector_tl.find.live.second_detector import second_detector
-
-            stack.enter_context(second_detector(live, settings.also, settings.device))
-        if settings.page:
-            from vector_tl.find.live.server import served
-
-            stack.enter_context(served(live, settings.page_port))
-        stack.enter_context(keys(live))
-        try:
-            yield
-        except BaseException as error:
-            live.end(str(error) or type(error).__name__)
-            raise
-        finally:
-            done = live.shown is not None and live.shown.command.done
-            live.end(
-                "stopped by a person" if live.stopped else "found and reached" if done else "its time is up"
-            )

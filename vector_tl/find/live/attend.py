@@ -1,0 +1,33 @@
+"""Who looks on while a run lasts: keys in the terminal, the page, a second detector."""
+
+import contextlib
+from collections.abc import Iterator
+
+from vector_tl.find.live.board import Live
+from vector_tl.find.live.keys import keys
+
+
+@contextlib.contextmanager
+def attended(live: Live) -> Iterator[None]:
+    """Within the block, keys in the terminal and, where asked for, the page and the second detector are at work."""
+    settings = live.settings
+    with contextlib.ExitStack() as stack:
+        if settings.also is not None:
+            from vector_tl.find.live.second_detector import second_detector  # brings OpenCV and a model
+
+            stack.enter_context(second_detector(live, settings.also, settings.device))
+        if settings.page:
+            from vector_tl.find.live.server import served  # brings Starlette and uvicorn
+
+            stack.enter_context(served(live, settings.page_port))
+        stack.enter_context(keys(live))
+        try:
+            yield
+        except BaseException as error:
+            live.end(str(error) or type(error).__name__)
+            raise
+        finally:
+            done = live.shown is not None and live.shown.command.done
+            live.end(
+                "stopped by a person" if live.stopped else "found and reached" if done else "its time is up"
+            )
