@@ -20,8 +20,8 @@ from vector_tl.sim.render.mesh import (
 )
 from vector_tl.sim.render.renderer import OWN_BODY, indexed, near_first
 from vector_tl.sim.render.shapes import Material, box, ellipsoid, lathe, moved
-from vector_tl.sim.render.things import KINDS, thing
-from vector_tl.sim.world.room import make_room
+from vector_tl.sim.render.things import thing
+from vector_tl.sim.world.room import KINDS, make_room
 from vector_tl.sim.world.scene import CameraMotion, Exposure, VectorPose
 from vector_tl.sim.world.world import World
 

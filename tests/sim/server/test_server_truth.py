@@ -23,8 +23,9 @@ from support.simulation import ControlStream, drive, in_control, launch, wait_fo
 from vector_tl.errors import UsageError, UserError
 from vector_tl.robot.simulator import TruthClient
 from vector_tl.sim.engine.faults import FAULTS, Fault, Lateness
+from vector_tl.sim.engine.identity import make_identity
 from vector_tl.sim.engine.journal import LOG_ENTRIES, TRUTHS_PER_ROBOT, Journal
-from vector_tl.sim.gateway.certificates import SdkHome, make_identity
+from vector_tl.sim.server.sdk_home import SdkHome
 from vector_tl.sim.server.server import run
 from vector_tl.sim.settings import SimSettings
 

@@ -58,7 +58,7 @@ TRIGGERS = (
 
 
 def play(
-    robot, name: str, loops: int, head: bool = True, lift: bool = True, body: bool = True
+    robot: routine.Performer, name: str, loops: int, head: bool = True, lift: bool = True, body: bool = True
 ) -> routine.Steps:
     """The gesture of an animation, `loops` times; a track that is not to be used keeps still. Head and lift end where they were."""
     for _ in range(max(loops, 1)):

@@ -123,7 +123,7 @@ def go_to(
     return how
 
 
-def off_charger(robot) -> routine.Steps:
+def off_charger(robot: routine.Performer) -> routine.Steps:
     """Off its charger, straight on; nothing to do for who is off it."""
     body = robot.body
     if not body.on_charger:
@@ -135,7 +135,7 @@ def off_charger(robot) -> routine.Steps:
     return None
 
 
-def on_charger(robot) -> routine.Steps:
+def on_charger(robot: routine.Performer) -> routine.Steps:
     """To the place before its charger, and back onto the contacts. It sees the charger and what stands about, so it does not err by its odometry."""
     body, world = robot.body, robot.world
     if body.on_charger:

@@ -9,16 +9,28 @@ Only callbacks of the world move it on, so that it is the same in real time and 
 
 import math
 from collections.abc import Callable, Generator
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
-from vector_tl.sim.world.body import Done, Joint, Motion
+from vector_tl.sim.world.body import Body, Done, Joint, Motion
+from vector_tl.sim.world.world import World
 
-if TYPE_CHECKING:
-    from vector_tl.sim.engine.virtual import VirtualVector
+
+class Performer(Protocol):
+    """Who performs a routine: a robot with a body in a world, and a log."""
+
+    world: World
+
+    @property
+    def body(self) -> Body:
+        """Its body in the world that it is in now."""
+
+    def log(self, kind: str, **details: Any) -> None:
+        """Log something that happens to it."""
+
 
 Cancel = Callable[[], None]
 Step = Callable[
-    ["VirtualVector", Done], Cancel
+    [Performer, Done], Cancel
 ]  # begins something, calls back once with how it ended; returns how to end it before
 Steps = Generator[Step, str, str | None]  # returns how it ended as a whole, None is "reached"
 ACCEL_MMPS2, ACCEL_RADPS2 = 200.0, 10.0
@@ -27,7 +39,7 @@ ACCEL_MMPS2, ACCEL_RADPS2 = 200.0, 10.0
 class Routine:
     """A running generator of steps. `done` hears "reached", "cancelled", "stalled", or what else the generator returns."""
 
-    def __init__(self, robot: "VirtualVector", steps: Steps, done: Done, animates: bool = False):
+    def __init__(self, robot: Performer, steps: Steps, done: Done, animates: bool = False):
         self._robot, self._steps, self._done = robot, steps, done
         self._cancel: Cancel | None = None
         self.animates, self.over = animates, False
@@ -96,7 +108,7 @@ def _motion(turns: bool, left: float, speed: float, accel: float, least: float) 
 
 
 def joint(
-    which: Callable[["VirtualVector"], Joint],
+    which: Callable[[Performer], Joint],
     rad: float,
     radps: float = ACCEL_RADPS2,
     radps2: float = ACCEL_RADPS2,

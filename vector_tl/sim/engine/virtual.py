@@ -11,12 +11,12 @@ from anki_vector.messaging import protocol
 from vector_tl.errors import UserError
 from vector_tl.sim.engine.control import Claim, Control
 from vector_tl.sim.engine.faults import CameraFaults, Fault, LateStream
+from vector_tl.sim.engine.identity import Identity
 from vector_tl.sim.engine.journal import Journal
 from vector_tl.sim.engine.nav_map import NavMap
 from vector_tl.sim.engine.outbox import Outbox
 from vector_tl.sim.engine.routine import Routine, Steps, drive, wait
 from vector_tl.sim.engine.sensors import robot_state
-from vector_tl.sim.gateway.certificates import Identity
 from vector_tl.sim.render.eye import HIGH_SIZE_WH, SIZE_WH, Eye, View
 from vector_tl.sim.world.body import Battery, Body, Done
 from vector_tl.sim.world.scene import Exposure

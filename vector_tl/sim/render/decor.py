@@ -11,7 +11,8 @@ from vector_tl.sim.render import textures
 from vector_tl.sim.render.furniture import furnish_around
 from vector_tl.sim.render.mesh import EYE_SHAPES
 from vector_tl.sim.render.shapes import Material, box, grid, join, lathe, moved, quad, tube
-from vector_tl.sim.render.things import KINDS, finish, leaning_sheet, thing
+from vector_tl.sim.render.things import finish, leaning_sheet, thing
+from vector_tl.sim.world.room import KINDS
 from vector_tl.sim.world.scene import Obstacle, Room
 
 ROUGHNESS, EMISSION = 11, 13  # columns of a vertex row

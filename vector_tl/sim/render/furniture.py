@@ -8,7 +8,8 @@ import math
 import numpy as np
 
 from vector_tl.sim.render.shapes import Material, box, join, lathe, moved, quad, tube
-from vector_tl.sim.render.things import KINDS, block, finish, thing
+from vector_tl.sim.render.things import block, finish, thing
+from vector_tl.sim.world.room import KINDS
 from vector_tl.sim.world.scene import Room
 
 

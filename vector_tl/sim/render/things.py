@@ -16,23 +16,6 @@ from vector_tl.sim.render.shapes import (
 )
 from vector_tl.sim.render.textures import tone
 
-# kind -> (half width range, height range) in mm; the footprint is the rectangle or disc that the world collides with
-KINDS = {
-    "box": ((20, 80), (20, 200)),
-    "bottle": ((18, 42), (120, 300)),
-    "vase": ((25, 60), (90, 240)),
-    "kettle": ((50, 95), (110, 230)),
-    "mug": ((30, 48), (70, 120)),
-    "bowl": ((45, 110), (35, 90)),
-    "ball": ((18, 60), (36, 120)),
-    "bag": ((45, 110), (60, 230)),
-    "gadget": ((20, 75), (18, 120)),
-    "rack": ((55, 120), (60, 160)),
-    "chair": ((60, 120), (180, 400)),
-    "shoe": ((55, 120), (50, 110)),
-}
-ROUND = {"bottle", "vase", "kettle", "mug", "bowl", "ball"}
-
 
 def finish(rng: np.random.Generator, layers: list[int]) -> Material:
     """A random surface: dark and glossy in every third case, plain or textured otherwise."""

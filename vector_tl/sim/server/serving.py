@@ -13,10 +13,10 @@ from anki_vector.messaging import external_interface_pb2_grpc
 
 from vector_tl.errors import UserError
 from vector_tl.sim.engine.virtual import VirtualVector
-from vector_tl.sim.gateway.certificates import SdkHome
 from vector_tl.sim.gateway.gate import Gate
 from vector_tl.sim.gateway.protocol import VectorServicer
 from vector_tl.sim.render.eye import CameraFactory, Eye, factory_for
+from vector_tl.sim.server.sdk_home import SdkHome
 from vector_tl.sim.server.simulator import Simulator
 from vector_tl.sim.server.truth import TruthServer, truth_app
 from vector_tl.sim.settings import SimSettings

@@ -10,9 +10,9 @@ import time
 
 from vector_tl.errors import UserError
 from vector_tl.sim.engine.faults import MOMENTARY, Fault, known_name
+from vector_tl.sim.engine.identity import make_identity
 from vector_tl.sim.engine.journal import Journal
 from vector_tl.sim.engine.virtual import VirtualVector
-from vector_tl.sim.gateway.certificates import make_identity
 from vector_tl.sim.render.eye import Eye
 from vector_tl.sim.settings import SimSettings
 from vector_tl.sim.world.body import Battery

@@ -4,8 +4,24 @@ import math
 
 import numpy as np
 
-from vector_tl.sim.render.things import KINDS, ROUND
 from vector_tl.sim.world.scene import Obstacle, Room
+
+# kind -> (half width range, height range) in mm; the footprint is the rectangle or disc that the world collides with
+KINDS = {
+    "box": ((20, 80), (20, 200)),
+    "bottle": ((18, 42), (120, 300)),
+    "vase": ((25, 60), (90, 240)),
+    "kettle": ((50, 95), (110, 230)),
+    "mug": ((30, 48), (70, 120)),
+    "bowl": ((45, 110), (35, 90)),
+    "ball": ((18, 60), (36, 120)),
+    "bag": ((45, 110), (60, 230)),
+    "gadget": ((20, 75), (18, 120)),
+    "rack": ((55, 120), (60, 160)),
+    "chair": ((60, 120), (180, 400)),
+    "shoe": ((55, 120), (50, 110)),
+}
+ROUND = {"bottle", "vase", "kettle", "mug", "bowl", "ball"}
 
 
 def make_room(seed: int) -> Room:
