@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 
-from vector_tl.doctor.checks import FEW_FPS, RESTART, SHORT_OF_FRAMES, Check
+from vector_tl.doctor.check import FEW_FPS, RESTART, SHORT_OF_FRAMES, Check
 from vector_tl.errors import UserError
 from vector_tl.find.geometry import HEIGHT_MM, HEIGHT_NEARER_MM, Lens, camera_position_mm, rays
 from vector_tl.find.track import CameraClock

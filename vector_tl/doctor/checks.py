@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from vector_tl.doctor.check import CONFIGURE, FEW_FPS, RESTART, SHORT_OF_FRAMES, Check
 from vector_tl.errors import UsageError, UserError
 
 PACKAGES = (
@@ -23,15 +24,6 @@ PACKAGES = (
     "av", "mcap", "safetensors", "tflite", "faster-coco-eval", "rich", "tyro",
 )  # fmt: skip
 SETUP = "run scripts/setup"
-CONFIGURE = (
-    ".venv/bin/python -m anki_vector.configure, with wire-pod running and the robot awake: it asks for the serial (underside of the robot), its name and "
-    "address (on the charger, press its button twice; lift up and down for the address), and wire-pod's address"
-)
-RESTART = "restart the robot (on its charger, hold its button until the lights go out)"
-FEW_FPS, SHORT_OF_FRAMES = (
-    4.0,
-    "bring the robot nearer to the access point, and the computer on cable or 5 GHz",
-)
 
 
 @dataclass(frozen=True)
@@ -56,17 +48,6 @@ class DoctorSettings:
             raise UsageError("--camera needs a robot: add --robot SERIAL or --robot sim.")
         if self.distance_mm is not None and not (self.camera and 100 <= self.distance_mm <= 1500):
             raise UsageError("--distance-mm goes with --camera, and is from 100 to 1500.")
-
-
-@dataclass(frozen=True)
-class Check:
-    """One line of the report. What is `optional` may fail without the doctor's exit code becoming 1."""
-
-    name: str
-    ok: bool
-    detail: str
-    remedy: str | None = None
-    optional: bool = False
 
 
 def doctor(settings: DoctorSettings) -> dict:
@@ -188,7 +169,7 @@ def opencv() -> Check:
 def egl() -> Check:
     """The simulator can draw. Tried in a process of its own, as a broken driver crashes the one that asks."""
     ok, said = _in_process(
-        "from vector_tl.sim.render.renderer import open_context; print(open_context().info['GL_RENDERER'])"
+        "import moderngl; print(moderngl.create_context(standalone=True, backend='egl').info['GL_RENDERER'])"
     )
     return Check(
         "egl (simulator)", ok, said, "Debian, Ubuntu: apt-get install libegl1 libgl1 libgl1-mesa-dri"
