@@ -20,10 +20,11 @@ import tyro
 
 from vector_tl.capture.run import capture
 from vector_tl.capture.settings import CaptureSettings
+from vector_tl.data.boxes import iou_matrix
 from vector_tl.data.dataset import Dataset, load_dataset
 from vector_tl.detect.engine import load
 from vector_tl.evaluate.evaluate import outcomes
-from vector_tl.evaluate.metrics import Outcome, average_precision, false_alarms, iou_matrix
+from vector_tl.evaluate.metrics import Outcome, average_precision, false_alarms
 from vector_tl.robot.sim_features import FEATURES
 from vector_tl.train.loop import finished, train
 from vector_tl.train.settings import TrainSettings

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from vector_tl.data import dataset
 from vector_tl.errors import UsageError, UserError
 from vector_tl.evaluate.evaluate import describe, evaluate, evaluate_detector
-from vector_tl.evaluate.metrics import Outcome, average_precision, iou_matrix, match, measure
+from vector_tl.evaluate.metrics import Outcome, average_precision, match, measure
 from vector_tl.evaluate.settings import EvaluateSettings
 
 NONE = np.zeros((0, 4), np.float32)
@@ -146,12 +146,6 @@ def test_a_threshold_only_cuts_the_list(truth, guess, threshold):
     cut = outcome(corners(truth), corners(guess)[above], scores[above])
     assert ((match(whole)[0] > threshold) == (match(cut)[0] > 0)).all()
     assert (match(whole)[1][above] == match(cut)[1]).all()
-
-
-def test_iou_matrix():
-    iou = iou_matrix([[0, 0, 10, 10]], [[0, 0, 10, 10], [5, 0, 15, 10], [20, 20, 30, 30]])
-    assert iou[0].tolist() == pytest.approx([1, 1 / 3, 0])
-    assert iou_matrix(NONE, NONE).shape == (0, 0) and iou_matrix(NONE, np.ones((2, 4))).shape == (0, 2)
 
 
 class DarkestCorner:

@@ -10,6 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from vector_tl.data.boxes import share_inside
 from vector_tl.train.augment import (
     LIGHT,
     MAX_LOST,
@@ -19,7 +20,6 @@ from vector_tl.train.augment import (
     cut,
     draw_window,
     relight,
-    visible_share,
     white_balance,
 )
 from vector_tl.train.batches import Batches, Images
@@ -34,7 +34,7 @@ BOX = st.tuples(st.floats(0, 0.7), st.floats(0, 0.7), st.floats(0.05, 0.3), st.f
 def test_windows_never_leave_a_box_half_cut(boxes, seed):
     boxes = np.array(boxes).reshape(-1, 4)
     window = draw_window(boxes, np.random.default_rng(seed))
-    share = visible_share(boxes, window)
+    share = share_inside(boxes, window)[:, 0]
     assert (window[2:] > window[:2]).all()
     assert ((share >= MIN_VISIBLE - 1e-9) | (share <= MAX_LOST)).all()
     assert len(boxes) == 0 or (share >= MIN_VISIBLE - 1e-9).any()

@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader, Dataset, RandomSampler
 from torchvision import tv_tensors
 from torchvision.transforms import v2
 
+from vector_tl.data.boxes import to_pixels
 from vector_tl.data.dataset import decode
 from vector_tl.nets.ssd import VectorSSD
 from vector_tl.train.loop import CLIP_NORM, make_optimizer
@@ -39,7 +40,7 @@ class Images(Dataset):
         image = decode(data)
         height, width = image.shape[:2]
         pixels = tv_tensors.BoundingBoxes(
-            torch.from_numpy(boxes * [width, height, width, height]).float(),
+            torch.from_numpy(to_pixels(boxes, (width, height))).float(),
             format="XYXY",
             canvas_size=(height, width),
         )

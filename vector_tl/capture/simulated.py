@@ -12,6 +12,7 @@ from vector_tl.capture.arrange import Arrangement, Pose, arrange, draw_distance_
 from vector_tl.capture.sessions import has_image, read_session
 from vector_tl.capture.settings import CaptureSettings
 from vector_tl.data import dataset
+from vector_tl.data.boxes import share_inside, sides
 from vector_tl.errors import UserError
 from vector_tl.robot.base import Frame, Robot
 from vector_tl.robot.simulator import SimulatorGone
@@ -197,12 +198,8 @@ class Photographer:
 def clear_boxes(boxes: list[dict]) -> np.ndarray | None:
     """The boxes (N, 4) of an image's truth, None when one of them shows too little to be called a Vector or no Vector."""
     xyxy = np.array([box["xyxy"] for box in boxes], np.float32).reshape(-1, 4)
-    sides = xyxy[:, 2:] - xyxy[:, :2]
-    if (sides < MIN_SIDE_PX).any() or any(box["visible_px"] < MIN_VISIBLE_PX for box in boxes):
+    if (sides(xyxy) < MIN_SIDE_PX).any() or any(box["visible_px"] < MIN_VISIBLE_PX for box in boxes):
         return None
-    shared = np.minimum(xyxy[:, None, 2:], xyxy[None, :, 2:]) - np.maximum(
-        xyxy[:, None, :2], xyxy[None, :, :2]
-    )  # (N, N, 2)
-    inside = np.clip(shared, 0, None).prod(axis=-1) / sides.prod(axis=-1)[:, None]
+    inside = share_inside(xyxy, xyxy)  # (N, N)
     np.fill_diagonal(inside, 0)
     return None if (inside > MAX_INSIDE).any() else xyxy

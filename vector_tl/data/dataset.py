@@ -16,6 +16,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from vector_tl.data.boxes import to_pixels
 from vector_tl.data.yolo import format_label, parse_label
 from vector_tl.errors import UsageError, UserError
 from vector_tl.files import write_atomic
@@ -47,8 +48,7 @@ class Item:
 
     def boxes_xyxy(self, size_wh: tuple[int, int]) -> np.ndarray:
         """Boxes (N, 4) in pixels of an image of `size_wh`, float32."""
-        boxes = np.zeros((0, 4)) if self.boxes_norm is None else self.boxes_norm
-        return (boxes * np.array([*size_wh, *size_wh])).astype(np.float32)
+        return to_pixels([] if self.boxes_norm is None else self.boxes_norm, size_wh).astype(np.float32)
 
 
 @dataclass(frozen=True)

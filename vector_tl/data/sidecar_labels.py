@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from vector_tl.data.boxes import to_pixels
 from vector_tl.data.dataset import read_labels
 
 
@@ -39,5 +40,4 @@ def boxes_in_pixels(boxes_norm: np.ndarray | None, image_rgb: np.ndarray) -> np.
     """The same in pixels of the image (H, W, 3), float32."""
     if boxes_norm is None:
         return None
-    height, width = image_rgb.shape[:2]
-    return (boxes_norm.reshape(-1, 4) * np.array([width, height, width, height])).astype(np.float32)
+    return to_pixels(boxes_norm, image_rgb.shape[1::-1]).astype(np.float32)

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtr, stdtrit
 
-from vector_tl.evaluate.metrics import AP_SCORE, MAX_BOXES, Outcome, iou_matrix
+from vector_tl.data.boxes import iou_matrix
+from vector_tl.evaluate.metrics import AP_SCORE, MAX_BOXES, Outcome
 
 IOUS = np.linspace(0.5, 0.95, 10)
 RECALLS = np.linspace(0.0, 1.0, 101)

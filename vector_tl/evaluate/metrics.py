@@ -8,6 +8,8 @@ from itertools import pairwise
 import numpy as np
 from faster_coco_eval import COCO, COCOeval_faster
 
+from vector_tl.data.boxes import iou_matrix, to_xywh
+
 MATCH_IOU = 0.5
 AP_SCORE = 0.01  # AP uses all boxes above this score
 MAX_BOXES = 100  # of an image, as COCO counts
@@ -29,8 +31,7 @@ def average_precision(outcomes: Sequence[Outcome]) -> tuple[float | None, float 
     """COCO's AP at IoU .5 and its mean over IoU .5 to .95; None where no image has a box."""
     truths, predictions = [], []
     for image_id, outcome in enumerate(outcomes, 1):
-        for x1, y1, x2, y2 in outcome.boxes_xyxy.astype(float).tolist():
-            box = [x1, y1, x2 - x1, y2 - y1]
+        for box in to_xywh(outcome.boxes_xyxy).tolist():
             truths.append(
                 {
                     "id": len(truths) + 1,
@@ -41,18 +42,9 @@ def average_precision(outcomes: Sequence[Outcome]) -> tuple[float | None, float 
                     "iscrowd": 0,
                 }
             )
-        for (x1, y1, x2, y2), score in zip(
-            outcome.predicted_xyxy.astype(float).tolist(), outcome.scores.tolist(), strict=True
-        ):
+        for box, score in zip(to_xywh(outcome.predicted_xyxy).tolist(), outcome.scores.tolist(), strict=True):
             if score > AP_SCORE:
-                predictions.append(
-                    {
-                        "image_id": image_id,
-                        "category_id": 1,
-                        "bbox": [x1, y1, x2 - x1, y2 - y1],
-                        "score": score,
-                    }
-                )
+                predictions.append({"image_id": image_id, "category_id": 1, "bbox": box, "score": score})
     if not truths:
         return None, None
     if not predictions:
@@ -65,15 +57,6 @@ def average_precision(outcomes: Sequence[Outcome]) -> tuple[float | None, float 
     coco.accumulate()
     coco.summarize()
     return float(coco.stats[1]), float(coco.stats[0])
-
-
-def iou_matrix(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Intersection over union of boxes (N, 4) and (M, 4), xyxy: (N, M)."""
-    a, b = np.asarray(a, np.float64).reshape(-1, 4), np.asarray(b, np.float64).reshape(-1, 4)
-    low, high = np.maximum(a[:, None, :2], b[None, :, :2]), np.minimum(a[:, None, 2:], b[None, :, 2:])
-    shared = np.clip(high - low, 0, None).prod(axis=2)  # (N, M)
-    area_a, area_b = (a[:, 2:] - a[:, :2]).prod(axis=1), (b[:, 2:] - b[:, :2]).prod(axis=1)
-    return shared / np.maximum(area_a[:, None] + area_b[None] - shared, 1e-12)
 
 
 def match(outcome: Outcome) -> tuple[np.ndarray, np.ndarray]:

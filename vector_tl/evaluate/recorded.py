@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from vector_tl.data.boxes import to_norm
 from vector_tl.data.dataset import Dataset, Item, decode
 from vector_tl.errors import UserError
 
@@ -70,5 +71,4 @@ def _norm(boxes_xyxy: np.ndarray, image: np.ndarray | None) -> np.ndarray | None
     """Boxes (N, 4) in 0..1; None for an image that cannot be read."""
     if image is None:
         return None
-    height, width = image.shape[:2]
-    return boxes_xyxy / np.array([width, height, width, height], np.float64)
+    return to_norm(boxes_xyxy, image.shape[1::-1])

@@ -8,9 +8,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from vector_tl.data.boxes import iou_matrix
 from vector_tl.data.coverage import BINS, GREYS, place_of
 from vector_tl.data.dataset import Dataset, Item
-from vector_tl.evaluate.metrics import HEIGHT_EDGES_PX, HEIGHT_LINES, MATCH_IOU, Outcome, iou_matrix, match
+from vector_tl.evaluate.metrics import HEIGHT_EDGES_PX, HEIGHT_LINES, MATCH_IOU, Outcome, match
 from vector_tl.web import report as pages
 
 SHOWN = 24  # images of a sheet

@@ -8,6 +8,7 @@ from fractions import Fraction
 
 import numpy as np
 
+from vector_tl.data.boxes import areas
 from vector_tl.errors import UserError
 from vector_tl.film.ahead import ahead, look
 from vector_tl.film.cards import END_S, TITLE_S, end_card, title_card
@@ -201,5 +202,5 @@ def model_line(detector, threshold: float | None) -> str:
 def _telling(seen: list[Seen], size_wh: tuple[int, int]) -> float:
     """How much a frame tells: how far the detectors' best scores are apart, and how large the Vector is that one of them sees."""
     scores = [what.best for what in seen]
-    areas = [float((box[2] - box[0]) * (box[3] - box[1])) for what in seen for box in what.boxes_xyxy]
-    return max(scores) - min(scores) + 0.5 * (max(areas, default=0.0) / (size_wh[0] * size_wh[1])) ** 0.5
+    largest = max(float(areas(what.boxes_xyxy).max(initial=0.0)) for what in seen)
+    return max(scores) - min(scores) + 0.5 * (largest / (size_wh[0] * size_wh[1])) ** 0.5

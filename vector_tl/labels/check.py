@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import track
 
 from vector_tl.data import dataset
+from vector_tl.data.boxes import iou_matrix, sides
 from vector_tl.data.dataset import DEFAULT_SPLIT, SPLITS
 from vector_tl.data.images import bits_apart, image_size, perceptual_hash
 from vector_tl.errors import UserError
@@ -142,17 +143,15 @@ def _look_at(
         problems.append(Problem("broken image", where, str(error)))
         return None
     if boxes is not None and len(boxes):
-        sides = (boxes[:, 2:] - boxes[:, :2]) * np.array(size) * 360 / size[1]
-        if sides.min() < MIN_SIDE_PX:
+        smallest_px = (sides(boxes) * size).min() * 360 / size[1]
+        if smallest_px < MIN_SIDE_PX:
             problems.append(
                 Problem(
                     "tiny box",
                     where,
-                    f"A box is {sides.min():.1f} px wide or high in an image of 360 lines.",
+                    f"A box is {smallest_px:.1f} px wide or high in an image of 360 lines.",
                 )
             )
-        from vector_tl.evaluate.metrics import iou_matrix
-
         if (np.triu(iou_matrix(boxes, boxes), 1) > SAME_BOX_IOU).any():
             problems.append(Problem("double box", where, "Two boxes lie on the same place."))
     gray = image.mean(axis=2)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib import pyplot as plt
 
+from vector_tl.data.boxes import to_cxcywh
 from vector_tl.data.dataset import SPLITS, read_image
 from vector_tl.web import report as pages
 
@@ -92,11 +93,7 @@ def _plots(looked: list) -> str:
     figure, axes = plt.subplots(figsize=(4.5, 3.4))
     for split, some in by_split.items():
         middles = np.concatenate(
-            [
-                (one.boxes_norm[:, :2] + one.boxes_norm[:, 2:]) / 2
-                for one in some
-                if one.boxes_norm is not None
-            ]
+            [to_cxcywh(one.boxes_norm)[:, :2] for one in some if one.boxes_norm is not None]
             or [np.zeros((0, 2))]
         )
         axes.scatter(

@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 
+from vector_tl.data.boxes import to_pixels, to_xywh
 from vector_tl.data.dataset import DEFAULT_SPLIT, Item, load_dataset, read_splits
 from vector_tl.data.images import image_size
 from vector_tl.data.yolo import format_label
@@ -42,9 +43,7 @@ def export_data(settings: ExportSettings) -> dict:
             split = splits.get(item.session, DEFAULT_SPLIT)
             data = item.image_path.read_bytes()
             size = image_size(data, str(item.image_path))
-            corners = item.boxes_norm * np.array(
-                [*size, *size]
-            )  # in double precision: nothing is lost on the way
+            corners = to_pixels(item.boxes_norm, size)  # in double precision: nothing is lost on the way
             WRITERS[settings.format](new, split, item, data, size, corners, tables, settings.decimals)
             boxes += len(corners)
         for split, table in tables.items():
@@ -116,8 +115,7 @@ def _write_coco(
     table = tables.setdefault(split, empty)
     image_id = len(table["images"])
     table["images"].append({"id": image_id, "file_name": _file(item), "width": size[0], "height": size[1]})
-    for x1, y1, x2, y2 in corners.tolist():
-        box = [x1, y1, x2 - x1, y2 - y1]
+    for box in to_xywh(corners).tolist():
         number = len(table["annotations"])
         table["annotations"].append(
             {

@@ -21,6 +21,7 @@ import cv2
 import numpy as np
 
 from vector_tl.data import dataset
+from vector_tl.data.boxes import to_pixels
 from vector_tl.data.yolo import format_label, parse_label
 from vector_tl.errors import UserError
 from vector_tl.files import write_atomic
@@ -146,11 +147,8 @@ class Desk:
             try:
                 size_wh = self.size_wh(session, name)
                 if state.label is not None:
-                    boxes = (
-                        (parse_label(_raw(state.label), Path(name + ".txt")) * [*size_wh, *size_wh])
-                        .round(3)
-                        .tolist()
-                    )
+                    boxes_norm = parse_label(_raw(state.label), Path(name + ".txt"))
+                    boxes = to_pixels(boxes_norm, size_wh).round(3).tolist()
             except UserError as error:
                 problem = str(error)
             suggestions = [

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from vector_tl.data import dataset
+from vector_tl.data.boxes import iou_matrix, to_norm
 from vector_tl.data.yolo import parse_label
 from vector_tl.errors import UserError
 from vector_tl.labels.suggestions import MODEL, Suggestion, read_suggestions, suggestions_path
@@ -81,8 +82,7 @@ class Queue:
         models = [s for s in waiting if s.source == MODEL]
         differs = None
         if labelled and not broken and models:
-            norm = models[-1].boxes_xyxy / [*size_wh, *size_wh]
-            differs = 1 - agreement(boxes_norm, norm)
+            differs = 1 - agreement(boxes_norm, to_norm(models[-1].boxes_xyxy, size_wh))
         doubt = 1.0 if broken else max((s.doubt for s in waiting), default=0.0)
         return Row(session, name, labelled, bool(waiting), doubt, differs, broken)
 
@@ -119,10 +119,7 @@ def agreement(a: np.ndarray, b: np.ndarray) -> float:
         return 0.0
     if not len(a):
         return 1.0
-    low, high = np.maximum(a[:, None, :2], b[None, :, :2]), np.minimum(a[:, None, 2:], b[None, :, 2:])
-    shared = np.clip(high - low, 0, None).prod(axis=2)
-    areas = (a[:, 2:] - a[:, :2]).prod(axis=1)[:, None] + (b[:, 2:] - b[:, :2]).prod(axis=1)[None]
-    iou, worst = shared / np.maximum(areas - shared, 1e-12), 1.0
+    iou, worst = iou_matrix(a, b), 1.0
     for _ in range(len(a)):
         row, column = np.unravel_index(iou.argmax(), iou.shape)
         worst = min(worst, float(iou[row, column]))

@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 import numpy as np
 import yaml
 
+from vector_tl.data.boxes import as_boxes, clip_boxes, from_cxcywh, from_xywh, sides, to_pixels
 from vector_tl.data.dataset import is_image_file
 from vector_tl.data.images import image_size
 from vector_tl.errors import UserError
@@ -114,7 +115,7 @@ def _load(
                 f"{where} is {size[0]} x {size[1]}, but its label is for an image of {size_said[0]} x {size_said[1]}."
             )
         if boxes is not None:
-            boxes = checked(boxes * np.array([*size, *size]) if share else boxes, size, str(where))
+            boxes = checked(to_pixels(boxes, size) if share else boxes, size, str(where))
         return Found(path, data, size, boxes, split_of(path, folder))
     except OSError as error:
         return Found(path, why=f"{where} cannot be read: {error.strerror}.")
@@ -128,18 +129,15 @@ def checked(boxes: np.ndarray, size_wh: tuple[int, int], where: str) -> np.ndarr
     Raises:
         UserError: numbers that are none, or a box without area or outside the image.
     """
-    boxes = np.asarray(boxes, np.float64).reshape(-1, 4)
-    edge = np.array([*size_wh, *size_wh], np.float64)
+    boxes = as_boxes(boxes)
     if not np.isfinite(boxes).all():
         raise UserError(f"{where} has a box with a number that is none.")
-    if ((boxes[:, 2:] - boxes[:, :2]) <= 0).any():
+    if (sides(boxes) <= 0).any():
         raise UserError(f"{where} has a box without width or height.")
-    if (boxes < -EDGE_PX).any() or (boxes > edge + EDGE_PX).any():
+    clipped = clip_boxes(boxes, size_wh)
+    if (np.abs(clipped - boxes) > EDGE_PX).any() or (sides(clipped) <= 0).any():
         raise UserError(f"{where} has a box outside the image.")
-    clipped = np.clip(boxes, 0, edge)
-    if ((clipped[:, 2:] - clipped[:, :2]) <= 0).any():
-        raise UserError(f"{where} has a box outside the image.")
-    return np.array(list(dict.fromkeys(map(tuple, clipped.tolist()))), np.float64).reshape(-1, 4)
+    return as_boxes(list(dict.fromkeys(map(tuple, clipped.tolist()))))
 
 
 def split_of(path: Path, folder: Path) -> str | None:
@@ -231,11 +229,10 @@ def _yolo_boxes(
             classes.ignore(str(index))
             continue
         if len(values) == 4:
-            cx, cy, w, h = values
-            boxes.append([cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2])
+            boxes.append(from_cxcywh(values)[0])
         else:
             boxes.append([min(values[::2]), min(values[1::2]), max(values[::2]), max(values[1::2])])
-    return np.array(boxes, np.float64).reshape(-1, 4)
+    return as_boxes(boxes)
 
 
 # -- COCO ---------------------------------------------------------------------------------------------------------------
@@ -273,9 +270,7 @@ def _coco(files: list[Path], images: list[Path], folder: Path, classes: Classes)
                     continue
                 told.add(fits[0])
                 try:
-                    own = np.array(
-                        [[x, y, x + w, y + h] for x, y, w, h in boxes.get(entry["id"], [])], np.float64
-                    ).reshape(-1, 4)
+                    own = from_xywh([[x, y, w, h] for x, y, w, h in boxes.get(entry["id"], [])])
                     size = (int(entry.get("width") or 0), int(entry.get("height") or 0))
                 except (TypeError, ValueError, KeyError):
                     yield Found(

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from vector_tl.data import dataset
+from vector_tl.data.boxes import clip_boxes, to_pixels
 from vector_tl.errors import UserError
 from vector_tl.labels.review_settings import SuggestSettings
 from vector_tl.labels.suggest_carry import carry
@@ -95,7 +96,7 @@ def _suggest_by_model(settings: SuggestSettings, images: dict[tuple[str, str], P
             height, width = image.shape[:2]
             noted = detections.scores >= min(WEAK, threshold)
             unsure = doubt(detections.scores.tolist(), threshold)
-            boxes_xyxy = np.clip(detections.boxes_xyxy[noted], 0, [width, height, width, height])
+            boxes_xyxy = clip_boxes(detections.boxes_xyxy[noted], (width, height))
             tally.put(
                 settings.data,
                 key,
@@ -163,8 +164,7 @@ def carried_suggestions(
     first = dataset.read_image(path)
     height, width = first.shape[:2]
     frames = (dataset.read_image(path) for path in following.values())
-    for key, at in zip(
-        following, carry(first, boxes_norm * [width, height, width, height], frames), strict=False
-    ):
+    boxes_xyxy = to_pixels(boxes_norm, (width, height))
+    for key, at in zip(following, carry(first, boxes_xyxy, frames), strict=False):
         unsure = 1 - float(at.confidence.min())
         yield key, suggestion(CARRIED, name, "", 0.0, unsure, at.boxes_xyxy, at.confidence), (width, height)

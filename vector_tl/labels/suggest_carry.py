@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from vector_tl.data.boxes import clip_boxes
+
 GIVE_UP = 0.45  # a box less sure than this is carried no further
 GRID = 12  # points along each side of the box
 BACK_PX = 1.5  # a point must come back to so near to where it started
@@ -52,7 +54,7 @@ def carry(first: np.ndarray, boxes_xyxy: np.ndarray, frames: Iterable[np.ndarray
         if not followed:
             return
         height, width = frame.shape[:2]
-        boxes = np.clip(np.array([box for box, _ in followed]) / scale, 0, [width, height, width, height])
+        boxes = clip_boxes(np.array([box for box, _ in followed]) / scale, (width, height))
         yield Carried(boxes, np.array([sure for _, sure in followed]))
         before = now
 

@@ -11,6 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from vector_tl.data.boxes import share_inside, sides
+
 CROP_SHARE, ZOOM_OUT_SHARE = 0.5, 0.3
 MIN_VISIBLE, MAX_LOST = (
     0.6,
@@ -45,7 +47,7 @@ def draw_window(boxes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
             )
             corner = rng.random(2) * (1 - size)
             window = np.concatenate([corner, corner + size])
-            share = visible_share(boxes, window)
+            share = share_inside(boxes, window)[:, 0]
             if ((share >= MIN_VISIBLE) | (share <= MAX_LOST)).all() and (
                 len(boxes) == 0 or (share >= MIN_VISIBLE).any()
             ):
@@ -53,23 +55,16 @@ def draw_window(boxes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.array([0.0, 0.0, 1.0, 1.0])
 
 
-def visible_share(boxes: np.ndarray, window: np.ndarray) -> np.ndarray:
-    """What share (N,) of each box (N, 4) lies inside `window`."""
-    low, high = np.maximum(boxes[:, :2], window[:2]), np.minimum(boxes[:, 2:], window[2:])
-    area = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
-    return np.clip(high - low, 0, None).prod(axis=1) / np.maximum(area, 1e-12)
-
-
 def boxes_in_window(
     boxes: np.ndarray, window: np.ndarray, mirrored: bool, size_wh: tuple[int, int]
 ) -> np.ndarray:
     """Boxes (M, 4) float32 in pixels of the window drawn at `size_wh`; those cut off or too small are left out."""
-    kept = boxes[visible_share(boxes, window) > MAX_LOST]
+    kept = boxes[share_inside(boxes, window)[:, 0] > MAX_LOST]
     inside = np.clip((kept - np.tile(window[:2], 2)) / np.tile(window[2:] - window[:2], 2), 0, 1)
     if mirrored:
         inside[:, [0, 2]] = 1 - inside[:, [2, 0]]
     pixels = inside * [*size_wh, *size_wh]
-    return pixels[((pixels[:, 2:] - pixels[:, :2]) >= MIN_SIDE_PX).all(axis=1)].astype(np.float32)
+    return pixels[(sides(pixels) >= MIN_SIDE_PX).all(axis=1)].astype(np.float32)
 
 
 def cut(
