@@ -4,7 +4,8 @@ import json
 
 from vector_tl.bench.run import BenchSettings, Row, bench
 from vector_tl.nets import checkpoint
-from vector_tl.nets.build import ARCHS, build
+from vector_tl.nets.archs import ARCHS
+from vector_tl.nets.build import build
 
 
 def test_rows(tmp_path):

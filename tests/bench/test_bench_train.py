@@ -12,7 +12,8 @@ from vector_tl.bench.reference import Images, Reference
 from vector_tl.bench.run import BenchSettings, bench
 from vector_tl.errors import UserError
 from vector_tl.nets import checkpoint
-from vector_tl.nets.build import ARCHS, build
+from vector_tl.nets.archs import ARCHS
+from vector_tl.nets.build import build
 
 
 def test_rows(tmp_path, monkeypatch):

@@ -16,7 +16,8 @@ from vector_tl.detect.cuda_graph import CudaGraphEngine, ImageToBoxes
 from vector_tl.detect.engine import Detector
 from vector_tl.detect.engines import TorchEngine, fold_batch_norm, make_engine
 from vector_tl.errors import UserError
-from vector_tl.nets.build import ARCHS, build
+from vector_tl.nets.archs import ARCHS
+from vector_tl.nets.build import build
 from vector_tl.nets.ssd import vote
 
 CPU = torch.device("cpu")

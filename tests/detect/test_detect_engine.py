@@ -14,7 +14,8 @@ from vector_tl.detect.engine import Detector, load, pick_device
 from vector_tl.detect.engines import fold_batch_norm
 from vector_tl.errors import UsageError, UserError
 from vector_tl.nets import checkpoint
-from vector_tl.nets.build import ARCHS, build
+from vector_tl.nets.archs import ARCHS
+from vector_tl.nets.build import build
 
 CPU = torch.device("cpu")
 
@@ -159,7 +160,8 @@ def test_a_signal_is_heard_after_another_thread_dropped_the_detector():
 import gc, os, signal, threading
 import torch
 from vector_tl.detect.engines import OpenVinoEngine, fold_batch_norm
-from vector_tl.nets.build import ARCHS, build
+from vector_tl.nets.archs import ARCHS
+from vector_tl.nets.build import build
 
 signal.signal(signal.SIGINT, lambda *_: print("heard"))
 kept = [OpenVinoEngine(fold_batch_norm(build(ARCHS[0], "scratch").eval()))]

@@ -10,8 +10,9 @@ from torchvision.models.detection import ssdlite320_mobilenet_v3_large
 
 from vector_tl.errors import UsageError, UserError
 from vector_tl.nets import checkpoint
-from vector_tl.nets.build import ARCHS, build
-from vector_tl.nets.state_dict import load_same_shapes, take_over
+from vector_tl.nets.archs import ARCHS
+from vector_tl.nets.build import build
+from vector_tl.nets.state_dict import load_same_shapes, load_state_dict
 from vector_tl.nets.tflite import find_weights, made_images
 
 
@@ -160,7 +161,7 @@ def test_made_images_are_the_same_every_time():
     "wrapped",
     [lambda state: state, lambda state: {"model": {"module." + k: v for k, v in state.items()}, "epoch": 3}],
 )
-def test_a_state_dict_of_any_number_of_classes_is_a_start(wrapped, tmp_path, caplog):
+def test_a_state_dict_of_any_number_of_classes_gives_initial_weights(wrapped, tmp_path, caplog):
     torch.manual_seed(3)
     theirs = ssdlite320_mobilenet_v3_large(weights=None, weights_backbone=None, num_classes=6).state_dict()
     path = tmp_path / "theirs.pth"
@@ -172,19 +173,19 @@ def test_a_state_dict_of_any_number_of_classes_is_a_start(wrapped, tmp_path, cap
     body = [name for name in state if ".classification_head." not in name and name in theirs]
     assert len(body) > 300 and all(torch.equal(state[name], theirs[name]) for name in body)
     assert all(torch.equal(state[name], fresh[name]) for name in state if ".classification_head." in name)
-    assert ours.init == "theirs" and f"{len(body)} tensors taken over" in caplog.text
+    assert ours.init == "theirs" and f"{len(body)} tensors loaded" in caplog.text
     assert "left out: " in caplog.text and re.search(
-        r"begun anew: (\S+\.classification_head\.\S+, ){11}\S+ and \d+ more", caplog.text
+        r"random weights: (\S+\.classification_head\.\S+, ){11}\S+ and \d+ more", caplog.text
     )
-    taken, anew, left_out = take_over(ours, path)
+    copied, kept, left_out = load_state_dict(ours, path)
     assert (
-        len(taken) == len(body)
-        and set(taken).isdisjoint(anew)
+        len(copied) == len(body)
+        and set(copied).isdisjoint(kept)
         and all(".classification_head." in name for name in left_out)
     )
 
 
-def test_an_own_model_is_taken_over_whole_and_that_is_said(tmp_path, caplog):
+def test_an_own_model_is_loaded_whole_and_the_log_says_so(tmp_path, caplog):
     theirs = build(ARCHS[1], "scratch", seed=3)
     checkpoint.save(tmp_path / "mine.safetensors", theirs, {})
     with caplog.at_level("INFO", "vector_tl.nets"):
@@ -195,7 +196,7 @@ def test_an_own_model_is_taken_over_whole_and_that_is_said(tmp_path, caplog):
         if value.is_floating_point()
     )
     assert (
-        f"mine.safetensors: all {len(theirs.state_dict())} tensors taken over, the class head among them"
+        f"mine.safetensors: all {len(theirs.state_dict())} tensors loaded, the class head among them"
         in caplog.text
     )
 

@@ -9,7 +9,8 @@ from safetensors.torch import load_file, save_file
 
 from vector_tl.errors import UserError
 from vector_tl.nets import checkpoint
-from vector_tl.nets.build import ARCHS, build
+from vector_tl.nets.archs import ARCHS
+from vector_tl.nets.build import build
 
 FACTS = {"seed": 4, "threshold": 0.6, "data_digest": "abc", "metrics": {"ap50": None}}
 

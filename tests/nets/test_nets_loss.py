@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from torchvision.models.detection.ssd import SSD
 from torchvision.ops import generalized_box_iou
 
-from vector_tl.nets.build import ARCHS, build
+from vector_tl.nets.archs import ARCHS
+from vector_tl.nets.build import build
 
 NO_BOXES = {"boxes": torch.zeros(0, 4), "labels": torch.zeros(0, dtype=torch.int64)}
 MODELS = {arch: build(arch, "scratch") for arch in ARCHS}

@@ -91,7 +91,7 @@ class CompareSettings:
                     raise UsageError(
                         f"{option} {own} is part of {used} or holds it; what is only measured must neither be trained on nor choose."
                     )
-        from vector_tl.nets.build import ARCHS
+        from vector_tl.nets.archs import ARCHS
 
         if self.arch not in ARCHS:
             raise UsageError(f"There is no network {self.arch!r}; choose one of {', '.join(ARCHS)}.")

@@ -10,6 +10,7 @@ from safetensors.torch import save as serialise
 
 from vector_tl.errors import Diverged, UserError
 from vector_tl.files import write_atomic
+from vector_tl.nets.archs import ARCHS, VECTOR, make_network
 from vector_tl.nets.ssd import VectorSSD
 
 SUFFIX = ".safetensors"
@@ -84,14 +85,12 @@ def load(model: str | Path) -> tuple[VectorSSD, dict]:
     Raises:
         UserError: missing, corrupt, or not a model of this project.
     """
-    from vector_tl.nets.build import ARCHS, build
-
     path, metadata = resolve(model), read_metadata(model)
     if metadata["arch"] not in ARCHS:
         raise UserError(
             f"{path} holds the network {metadata['arch']!r}, which this version does not know; choose another model."
         )
-    network = build(metadata["arch"], "scratch", classes=tuple(metadata.get("classes", ("vector",))))
+    network = make_network(metadata["arch"], classes=tuple(metadata.get("classes", VECTOR)))
     try:
         network.load_state_dict(
             {k: v.float() if v.is_floating_point() else v for k, v in load_file(path).items()}

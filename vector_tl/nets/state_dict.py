@@ -1,4 +1,4 @@
-"""Weights from elsewhere: what torchvision's networks and training scripts leave behind, loaded as weights only (no code is run)."""
+"""Weights from elsewhere: state dicts of torchvision's networks and training scripts, loaded without running code."""
 
 import logging
 import pickle
@@ -11,81 +11,81 @@ from vector_tl.errors import UserError
 
 log = logging.getLogger(__name__)
 SUFFIXES = (".pt", ".pth")
-WRAPPINGS = ("model", "state_dict")  # where training scripts keep it in a checkpoint
-DISTRIBUTED = "module."  # what DistributedDataParallel puts before each name
-CLASS_HEAD = ".classification_head."  # other classes: always begun anew
-NAMED = 12  # names of tensors that are said at most
-MIN_SHARE = 0.5  # of the weights outside of the class head; with fewer it is another network
+WRAPPINGS = ("model", "state_dict")  # the keys under which training scripts keep it in a checkpoint
+DISTRIBUTED = "module."  # DistributedDataParallel's prefix of each name
+CLASS_HEAD = ".classification_head."  # other classes: always left at its random weights
+MAX_NAMES = 12  # of tensors in a line of the log
+MIN_SHARE = 0.5  # of the tensors outside of the class head; where fewer fit, it is another network
 
 
-def take_over(model: nn.Module, path: Path) -> tuple[list[str], list[str], list[str]]:
-    """Copy what fits from a state dict on disk into `model`, and say what that was.
+def load_state_dict(model: nn.Module, path: Path) -> tuple[list[str], list[str], list[str]]:
+    """Copy the tensors that fit from a state dict on disk into `model`, and log which.
 
     Returns:
-        The names taken over, those that stay as they were in `model`, and those of the file that are left out.
+        The names copied, those that keep the model's own weights, and those of the file that were left out.
 
     Raises:
         UserError: the file is missing, holds no weights, weights of another network, or values that are not finite.
     """
     state = _read(path)
-    taken, fresh = load_same_shapes(model, state)
-    left_out = sorted(set(state) - set(taken))
-    body = [name for name in (*taken, *fresh) if CLASS_HEAD not in name]
-    if len(taken) < MIN_SHARE * len(body):
+    copied, kept = load_same_shapes(model, state)
+    left_out = sorted(set(state) - set(copied))
+    body = [name for name in (*copied, *kept) if CLASS_HEAD not in name]
+    if len(copied) < MIN_SHARE * len(body):
         raise UserError(
-            f"{path} holds weights of another network: only {len(taken)} of {len(body)} fit; choose another file or --arch."
+            f"{path} holds weights of another network: only {len(copied)} of {len(body)} tensors fit; "
+            "choose another file or --arch."
         )
-    bad = [
-        name for name in taken if state[name].is_floating_point() and not torch.isfinite(state[name]).all()
-    ]
-    if bad:
-        raise UserError(
-            f"{path} holds values that are not finite numbers, in {bad[0]} first; choose another file."
-        )
-    head = sum(CLASS_HEAD in name for name in fresh)
+    for name in copied:
+        if state[name].is_floating_point() and not torch.isfinite(state[name]).all():
+            raise UserError(
+                f"{path} holds values that are not finite numbers, in {name} first; choose another file."
+            )
+    head = sum(CLASS_HEAD in name for name in kept)
     log.info(
-        "%s: %d tensors taken over, %d of the class head and %d others begun anew, %d left out",
+        "%s: %d tensors loaded; %d of the class head and %d others keep random weights; %d left out",
         path,
-        len(taken),
+        len(copied),
         head,
-        len(fresh) - head,
+        len(kept) - head,
         len(left_out),
     )
-    for what, names in (("begun anew", fresh), ("left out", left_out)):
+    for what, names in (("random weights", kept), ("left out", left_out)):
         if names:
-            log.info(
-                "%s: %s",
-                what,
-                ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else ""),
-            )
-    return taken, fresh, left_out
+            more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
+            log.info("%s: %s%s", what, ", ".join(names[:MAX_NAMES]), more)
+    return copied, kept, left_out
 
 
 def load_same_shapes(model: nn.Module, state: dict[str, Tensor]) -> tuple[list[str], list[str]]:
-    """Copy what fits of `state` but the class head; the names taken over and those left as they were."""
+    """Copy the tensors of `state` that fit, without the class head.
+
+    Returns:
+        The names copied, and those that keep the model's own weights.
+    """
     own = model.state_dict()
-    taken = {k: v for k, v in state.items() if k in own and own[k].shape == v.shape and CLASS_HEAD not in k}
-    model.load_state_dict(taken, strict=False)
-    return sorted(taken), sorted(set(own) - set(taken))
+    copied = {k: v for k, v in state.items() if k in own and own[k].shape == v.shape and CLASS_HEAD not in k}
+    model.load_state_dict(copied, strict=False)
+    return sorted(copied), sorted(set(own) - set(copied))
 
 
 def _read(path: Path) -> dict[str, Tensor]:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
-        raise UserError(f"There is no file {path} to begin with.") from error
+        raise UserError(f"There is no file {path} with initial weights.") from error
     except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
         raise UserError(
-            f"{path} cannot be read as weights only; save the state dict with torch.save(model.state_dict(), ...) and try again."
+            f"{path} cannot be read as weights only; "
+            "save the state dict with torch.save(model.state_dict(), ...) and try again."
         ) from error
     for wrapping in WRAPPINGS:
         if isinstance(state, dict) and isinstance(state.get(wrapping), dict):
             state = state[wrapping]
-    if (
-        not isinstance(state, dict)
-        or not state
-        or not all(isinstance(k, str) and isinstance(v, Tensor) for k, v in state.items())
-    ):
+    tensors = isinstance(state, dict) and all(
+        isinstance(k, str) and isinstance(v, Tensor) for k, v in state.items()
+    )
+    if not state or not tensors:
         raise UserError(
             f"{path} holds no state dict; save it with torch.save(model.state_dict(), ...) and try again."
         )
