@@ -6,7 +6,7 @@ from pathlib import Path
 LR_TRAINED, LR_RANDOM = (
     8e-4,
     6.4e-3,
-)  # random weights gain far more at a high rate: docs/training.md, "Transfer against scratch"
+)  # random weights gain far more at a high rate: docs/training.md, "Pretrained on COCO against from scratch"
 
 
 @dataclass(frozen=True)
