@@ -160,7 +160,7 @@ def in_this_process(simulator: SimulatorProcess, name: str) -> dict:
 
         def run() -> None:
             try:
-                find(FindSettings(seconds=60.0), robot, detector, simulator.truth)
+                find(FindSettings(seconds=60.0), robot, detector)
             except Exception as error:
                 told["error"] = f"{type(error).__name__}: {error}"
 
@@ -262,7 +262,7 @@ def random_faults(minutes: float) -> dict:
 
         def run() -> None:
             try:
-                find(FindSettings(seconds=minutes * 60 + 60), robot, detector, simulator.truth)
+                find(FindSettings(seconds=minutes * 60 + 60), robot, detector)
             except Exception as error:
                 told["error"] = f"{type(error).__name__}: {error}"
 

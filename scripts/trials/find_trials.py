@@ -148,7 +148,7 @@ def run_oracle(robot) -> dict:
         except NoFreshFrame:
             continue
         last_id, frames, state = frame.image_id, frames + 1, robot.state()
-        told = robot.truth.truth(serial=robot.serial)
+        told = robot.ground_truth().truth(serial=robot.serial)
         now_s, pose, bearing = (
             robot.now_s(),
             Pose(state.x_mm, state.y_mm, state.heading_rad),
@@ -176,7 +176,7 @@ def trial(settings: Trials, world: int, detector) -> dict:
     begun_s = time.monotonic()
     with open_robot("sim", world=world, lockstep=True, camera_fps=settings.fps) as robot:
         if settings.delay_ms:
-            robot.truth.fault("camera_latency", latency_ms=settings.delay_ms)
+            robot.ground_truth().fault("camera_latency", latency_ms=settings.delay_ms)
         if settings.law == "ours":
             told = find(
                 FindSettings(
@@ -184,7 +184,6 @@ def trial(settings: Trials, world: int, detector) -> dict:
                 ),
                 robot,
                 detector,
-                robot.truth,
             )
         else:
             told = (
@@ -193,7 +192,7 @@ def trial(settings: Trials, world: int, detector) -> dict:
                 else run_law(settings.law, robot, detector, settings.threshold)
             )
             robot.stop()
-            truth = robot.truth.truth(serial=robot.serial)
+            truth = robot.ground_truth().truth(serial=robot.serial)
             told |= {key: truth[key] for key in ("distance_mm", "bearing_deg", "collisions", "falls")}
     keys = ("found", "time_to_found_s", "distance_mm", "bearing_deg", "collisions", "falls", "frames")
     return {"wall_s": round(time.monotonic() - begun_s, 1)} | {key: told[key] for key in keys}
@@ -206,11 +205,11 @@ def follow_trial(settings: Trials, world: int, detector) -> dict:
         "sim", world=world, lockstep=True, camera_fps=settings.fps, target_motion=settings.motion
     ) as robot:
         if settings.delay_ms:
-            robot.truth.fault("camera_latency", latency_ms=settings.delay_ms)
+            robot.ground_truth().fault("camera_latency", latency_ms=settings.delay_ms)
         wanted = FindSettings(
             model=settings.model, seconds=SECONDS, lockstep=True, threshold=settings.threshold, follow=True
         )
-        told = find(wanted, robot, detector, robot.truth)
+        told = find(wanted, robot, detector)
     keys = (
         "found",
         "time_to_found_s",

@@ -146,7 +146,7 @@ def test_the_head_keeps_the_whole_target_in_the_image(distance_mm, low_deg, high
 
 
 def run(world: SmallWorld, seconds: float = 60, **detector) -> dict:
-    return find(FindSettings(lockstep=True, seconds=seconds), world, SmallDetector(world, **detector), world)
+    return find(FindSettings(lockstep=True, seconds=seconds), world, SmallDetector(world, **detector))
 
 
 STARTS = [

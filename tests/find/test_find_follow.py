@@ -149,7 +149,7 @@ def test_it_stays_with_a_target_that_drives(name, detector):
     world = DrivenWorld(targets=[list(start)])
     world.way = way
     result = find(
-        FindSettings(lockstep=True, seconds=40, follow=True), world, SmallDetector(world, **detector), world
+        FindSettings(lockstep=True, seconds=40, follow=True), world, SmallDetector(world, **detector)
     )
     assert result["found"] and result["followed_share"] >= 0.95 and result["collisions"] == 0, result
     assert (
@@ -162,7 +162,7 @@ def test_it_stays_with_a_target_that_drives(name, detector):
 def test_lost_it_searches_on_the_side_where_it_was_lost(side):
     world = DrivenWorld(targets=[[300.0, 0.0, 0.0]])
     world.events = [(6.0, lambda w: w.targets[0].__setitem__(slice(None), [*carried(w, side), 0.0]))]
-    result = find(FindSettings(lockstep=True, seconds=25, follow=True), world, SmallDetector(world), world)
+    result = find(FindSettings(lockstep=True, seconds=25, follow=True), world, SmallDetector(world))
     assert result["losses"] == 1 and 100 <= result["distance_mm"] <= 400 and abs(result["bearing_deg"]) < 15
     turned = [
         after[3] - before[3]
@@ -190,6 +190,7 @@ def around(finder, bearing_rad: float, distance_mm: float) -> tuple[float, float
 
 def test_on_a_robot_the_shares_are_null_and_without_follow_they_are_not_there():
     world = DrivenWorld(targets=[[300.0, 0.0, 0.0]])
+    world.ground_truth = lambda: None
     told = find(FindSettings(lockstep=True, seconds=8, follow=True), world, SmallDetector(world))
     assert (
         told["found"]
@@ -197,7 +198,7 @@ def test_on_a_robot_the_shares_are_null_and_without_follow_they_are_not_there():
         and told["losses"] == 0
     )
     world = DrivenWorld(targets=[[300.0, 0.0, 0.0]])
-    told = find(FindSettings(lockstep=True, seconds=20), world, SmallDetector(world), world)
+    told = find(FindSettings(lockstep=True, seconds=20), world, SmallDetector(world))
     assert told["found"] and not [key for key in told if key.startswith(("follow", "loss"))]
 
 

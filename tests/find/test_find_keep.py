@@ -32,7 +32,7 @@ def small(**settings) -> tuple[FindSettings, Telling, SmallDetector]:
 
 def test_a_recording_holds_estimates_truth_and_the_result(tmp_path):
     settings, world, detector = small(record=tmp_path / "run.mcap", no_report=True)
-    result = find(settings, world, detector, world)
+    result = find(settings, world, detector)
     assert "report" not in result and [path.name for path in tmp_path.iterdir()] == ["run.mcap"]
     recording = read_recording(tmp_path / "run.mcap")
     frames = list(recording)
@@ -57,7 +57,7 @@ def test_a_recording_holds_estimates_truth_and_the_result(tmp_path):
 )
 def test_the_page_of_a_run(tmp_path, named):
     settings, world, detector = small(**{name: tmp_path / value for name, value in named.items()})
-    result = find(settings, world, detector, world)
+    result = find(settings, world, detector)
     folder = tmp_path / named.get("report", "run-find")
     assert (
         result["report"] == str(folder / "index.html")
@@ -75,7 +75,7 @@ def test_the_page_of_a_run(tmp_path, named):
         assert word in page, word
     before = page
     with pytest.raises(UserError, match="overwrite"):
-        find(settings, world, detector, world)
+        find(settings, world, detector)
     assert (folder / "index.html").read_text() == before
 
 
@@ -89,7 +89,7 @@ def test_a_run_that_ends_early_leaves_its_page_too(tmp_path):
 
     world.next_frame = lost
     with pytest.raises(LinkLost):
-        find(settings, world, detector, world)
+        find(settings, world, detector)
     assert "A Vector looked for another one" in (tmp_path / "run-find" / "index.html").read_text()
     assert len(list(read_recording(tmp_path / "run.mcap"))) > 5
 
@@ -98,7 +98,7 @@ def test_a_slow_truth_keeps_nobody_waiting(tmp_path):
     settings, world, detector = small(record=tmp_path / "run.mcap", seconds=1.0, no_report=True)
     world.truth = lambda image_id=None, serial=None: time.sleep(5) if image_id is not None else {}
     begin_s = time.monotonic()
-    assert find(settings, world, detector, world)["frames"] > 10
+    assert find(settings, world, detector)["frames"] > 10
     assert time.monotonic() - begin_s < 4.5
     assert all(frame.truth_xyxy is None for frame in read_recording(tmp_path / "run.mcap"))
 
@@ -106,9 +106,7 @@ def test_a_slow_truth_keeps_nobody_waiting(tmp_path):
 def test_nothing_is_kept_unasked(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     settings, world, detector = small()
-    assert {"report", "live"}.isdisjoint(find(settings, world, detector, world)) and not list(
-        tmp_path.iterdir()
-    )
+    assert {"report", "live"}.isdisjoint(find(settings, world, detector)) and not list(tmp_path.iterdir())
 
 
 def test_a_live_film_needs_a_name_and_a_model(tmp_path):
@@ -116,13 +114,13 @@ def test_a_live_film_needs_a_name_and_a_model(tmp_path):
         FindSettings(live=Path("film.avi")).check()
     settings, world, detector = small(live=tmp_path / "film.mp4", live_left="no such model")
     with pytest.raises(UserError, match="no such model"):
-        find(settings, world, detector, world)
+        find(settings, world, detector)
     assert all(command[1:] == (0, 0) for command in world.commands)
 
 
 def test_a_robot_that_anybody_drives_is_recorded(tmp_path):
     robot = FakeVector(render=lambda pose, head: b"jpeg")
-    robot.truth = type(
+    truth = type(
         "Truth",
         (),
         {
@@ -133,6 +131,7 @@ def test_a_robot_that_anybody_drives_is_recorded(tmp_path):
             }
         },
     )()
+    robot.ground_truth = lambda: truth
     with (
         RecordingWriter(tmp_path / "run.mcap", {"truth": True}) as writer,
         RecordedRobot(robot, writer) as recorded,

@@ -37,7 +37,7 @@ def small(**settings) -> tuple[FindSettings, SmallWorld, SmallDetector]:
 def test_the_result_has_the_agreed_keys_and_is_json():
     settings, world, detector = small()
     world.stops.append(Stop(0.5, "no frame for 350 ms"))
-    result = find(settings, world, detector, world)
+    result = find(settings, world, detector)
     assert list(result) == KEYS and result["stops"] == [{"t_s": 0.5, "reason": "no frame for 350 ms"}]
     assert json.loads(json.dumps(result, allow_nan=False)) == result
     assert (
@@ -48,6 +48,7 @@ def test_the_result_has_the_agreed_keys_and_is_json():
 
 def test_on_a_robot_the_truth_is_null():
     settings, world, detector = small()
+    world.ground_truth = lambda: None
     result = find(settings, world, detector)
     assert (
         result["found"]
@@ -59,7 +60,7 @@ def test_on_a_robot_the_truth_is_null():
 def test_a_dry_run_never_moves_the_robot():
     settings, world, detector = small(dry_run=True, seconds=5)
     world.set_head = lambda angle_rad: pytest.fail("moved its head")
-    result = find(settings, world, detector, world)
+    result = find(settings, world, detector)
     assert (
         not result["found"]
         and result["frames"] > 50
@@ -70,7 +71,7 @@ def test_a_dry_run_never_moves_the_robot():
 
 def test_the_recording_holds_every_frame_and_decision(tmp_path):
     settings, world, detector = small(record=tmp_path / "run.mcap")
-    result = find(settings, world, detector, world)
+    result = find(settings, world, detector)
     recording = read_recording(tmp_path / "run.mcap")
     frames = list(recording)
     assert (
@@ -83,7 +84,7 @@ def test_the_recording_holds_every_frame_and_decision(tmp_path):
     )
     assert any("approaching" in line for frame in frames for line in frame.events)
     with pytest.raises(UserError, match="overwrite"):
-        find(settings, world, detector, world)
+        find(settings, world, detector)
 
 
 def test_missing_frames_stop_it_and_it_goes_on_when_they_come_again():
@@ -92,7 +93,7 @@ def test_missing_frames_stop_it_and_it_goes_on_when_they_come_again():
         (2.0, lambda w: setattr(w, "no_frames", True)),
         (5.0, lambda w: setattr(w, "no_frames", False)),
     ]
-    result = find(settings, world, detector, world)
+    result = find(settings, world, detector)
     assert result["found"] and not [command for command in world.commands if 2.1 < command[0] < 5.0]
 
 
@@ -101,7 +102,7 @@ def test_no_frames_at_all_is_an_error(monkeypatch):
     settings, world, detector = small()
     world.no_frames = True
     with pytest.raises(NoFreshFrame, match="No camera frame"):
-        find(settings, world, detector, world)
+        find(settings, world, detector)
 
 
 @pytest.mark.parametrize("error", [LinkLost("the link is gone"), KeyboardInterrupt(), RuntimeError("a bug")])
@@ -117,7 +118,7 @@ def test_however_it_ends_the_wheels_are_stopped_first(error, tmp_path):
     stop = world.stop
     world.stop = lambda: (order.append(("stop", (tmp_path / "run.mcap").stat().st_size)), stop())
     with pytest.raises(type(error)) as caught:
-        find(settings, world, fail, world)
+        find(settings, world, fail)
     assert world.commands[-1][1:] == (0.0, 0.0) and world.commands[-2][1:] != (0.0, 0.0)
     assert order[0][1] < (tmp_path / "run.mcap").stat().st_size, (
         "the recording is finished after the wheels stand"
@@ -137,7 +138,7 @@ number = int(sys.argv[1])
 world.events = [(2.0, lambda w: os.kill(os.getpid(), number))]
 before = signal.getsignal(number)
 try:
-    find(settings, world, detector, world)
+    find(settings, world, detector)
 except SystemExit as ended:
     assert ended.code == 128 + number and world.commands[-1][1:] == (0.0, 0.0) and world.t_s < 2.2
     assert signal.getsignal(number) == before
@@ -169,7 +170,7 @@ def test_a_frame_that_is_no_image_is_left_out():
         )
 
     world.next_frame = broken
-    result = find(settings, world, detector, world)
+    result = find(settings, world, detector)
     assert not result["found"] and result["frames"] > 50
 
 
@@ -182,7 +183,7 @@ def test_a_hand_that_lifts_it_begins_a_new_search():
             w.finder[:] = [-200.0, 300.0, math.pi]
 
     world.events = [(2.0, lambda w: lift(w, True)), (4.0, lambda w: lift(w, False))]
-    result = find(settings, world, detector, world)
+    result = find(settings, world, detector)
     assert result["found"] and abs(result["distance_mm"] - 150) <= 40
     assert all(command[1:] == (0, 0) for command in world.commands if 2.1 < command[0] < 4)
 
@@ -198,7 +199,7 @@ def test_the_image_reaches_the_detector_in_rgb():
     world.next_frame = lambda *a, **k: type(f := original(*a, **k))(
         f.image_id, f.robot_time_ms, f.received_s, jpeg
     )
-    find(settings, world, lambda image, threshold=None: (seen.append(image), detector(image))[1], world)
+    find(settings, world, lambda image, threshold=None: (seen.append(image), detector(image))[1])
     assert seen[0][0, 0, 2] > 200 and seen[0][0, 0, 0] < 50
 
 
@@ -206,7 +207,7 @@ def test_it_drives_no_faster_than_it_was_told():
     settings, world, detector = small(top_mmps=30, seconds=60)
     original, speeds = world.drive, []
     world.drive = lambda left, right: (speeds.append((left + right) / 2), original(left, right))[1]
-    result = find(settings, world, detector, world)
+    result = find(settings, world, detector)
     assert result["found"] and 25 < max(speeds) <= 30
 
 

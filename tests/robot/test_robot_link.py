@@ -322,7 +322,7 @@ def test_lockstep_repeats_itself():
                 robot.drive(20 + number, -40)
                 if number == 6:
                     robot.say("here")
-            return [*seen, robot.truth.truth()["vectors"]]
+            return [*seen, robot.ground_truth().truth()["vectors"]]
 
     assert journey() == journey()
 
@@ -341,20 +341,20 @@ def test_in_lockstep_the_guard_keeps_the_worlds_time(monkeypatch):
         assert [stop.reason for stop in robot.stops] == ["no command for 300 ms"]
         assert robot.state().left_wheel_mmps == 0
         robot.drive(20, -20)
-        robot.truth.fault("camera_stall", ms=500)
+        robot.ground_truth().fault("camera_stall", ms=500)
         since_ms = robot.now_s() * 1000
         for _ in range(7):
             with contextlib.suppress(NoFreshFrame):
                 robot.next_frame()
             robot.drive(20, -20)
-        log = robot.truth.log(since_ms)["entries"]
+        log = robot.ground_truth().log(since_ms)["entries"]
         assert (
             next(entry["t_ms"] for entry in log if entry["kind"] == "wheels" and entry["left_mmps"] == 0)
             - since_ms
             <= 500
         )
         assert robot.stops[-1].reason == "no frame for 350 ms"
-        robot.truth.fault("kill")
+        robot.ground_truth().fault("kill")
         begin_s = time.monotonic()
         with pytest.raises(LinkLost):
             for _ in range(3):

@@ -131,6 +131,12 @@ class SmallWorld:
     def close(self) -> None:
         self.stop()
 
+    def battery(self) -> None:
+        return None
+
+    def ground_truth(self) -> "SmallWorld":
+        return self
+
     def truth(self, image_id: int | None = None, serial: str | None = None) -> dict:
         """As the simulator's truth channel answers."""
         x, y, heading = self.finder

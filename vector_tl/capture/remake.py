@@ -63,7 +63,7 @@ def remake(settings: CaptureSettings) -> dict:
                             folder,
                             Plan.of(name, about),
                             robot,
-                            robot.truth,
+                            robot.ground_truth(),
                             kept,
                             check.compared,
                             strict=False,

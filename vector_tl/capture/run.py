@@ -70,7 +70,9 @@ def capture_simulated(settings: CaptureSettings) -> dict:
             ):
                 while plan is not None:
                     dataset.extend_splits(settings.data, [plan.session], settings.split_shares)
-                    take_session(settings.data, plan, robot, robot.truth, lambda shot, image: advance())
+                    take_session(
+                        settings.data, plan, robot, robot.ground_truth(), lambda shot, image: advance()
+                    )
                     plan, whole = next_plan(settings)
     coverage = Coverage(shot for about in whole for shot in about["shots"])
     Console(stderr=True).print(rich_table(coverage.table(), coverage.all_lacking()))
@@ -92,7 +94,7 @@ def capture_robot(settings: CaptureSettings) -> dict:
 
             detector = load(settings.model)
         robot, target = stack.enter_context(open_robots(settings))
-        hand = (lambda: put_down(robot, target)) if robot.truth is not None else None
+        hand = (lambda: put_down(robot, target)) if robot.ground_truth() is not None else None
         partner = Choreographer(target, settings.reach_mm, hand, settings.seed) if target else None
         if settings.page:
             from vector_tl.capture.page_server import served  # brings starlette and uvicorn
@@ -117,7 +119,7 @@ def recorded(robot: Robot, settings: CaptureSettings) -> Iterator[Robot]:
         "settings": asdict(settings),
         "serial": robot.serial,
         "vector_tl": __version__,
-        "truth": getattr(robot, "truth", None) is not None,
+        "truth": robot.ground_truth() is not None,
     }
     with (
         RecordingWriter(settings.record, about, robot.intrinsics) as writer,
@@ -171,7 +173,7 @@ def put_down(robot: Robot, target: Robot) -> tuple[float, float, float]:
             for key, f in (("x_mm", math.cos), ("y_mm", math.sin))
         )
         try:
-            robot.truth.place(
+            robot.ground_truth().place(
                 [
                     {
                         "vector": there["vector"],
@@ -198,5 +200,7 @@ def put_down(robot: Robot, target: Robot) -> tuple[float, float, float]:
 
 def vectors_of(robot: Robot, target: Robot) -> tuple[dict, dict]:
     """The truth about both."""
-    by_serial = {vector["serial"]: vector for vector in robot.truth.truth(serial=robot.serial)["vectors"]}
+    by_serial = {
+        vector["serial"]: vector for vector in robot.ground_truth().truth(serial=robot.serial)["vectors"]
+    }
     return by_serial[robot.serial], by_serial[target.serial]

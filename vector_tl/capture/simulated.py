@@ -4,7 +4,6 @@ import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
@@ -14,7 +13,7 @@ from vector_tl.capture.settings import CaptureSettings
 from vector_tl.data import dataset
 from vector_tl.data.boxes import share_inside, sides
 from vector_tl.errors import UserError
-from vector_tl.robot.base import Frame, Robot
+from vector_tl.robot.base import Frame, GroundTruth, Robot
 from vector_tl.robot.simulator import SimulatorGone
 
 ARRANGEMENTS = (
@@ -33,14 +32,6 @@ CAMERA_FPS = 5.0  # a slow camera gives head and exposure control more time betw
 SETTLE_FRAMES = 3  # 1 to so many, drawn for each image, until it is taken: the exposure control lags behind
 MAX_SETTLE_FRAMES = 8  # while head and lift are on their way
 HEAD_REACHED_RAD, LIFT_REACHED_MM = math.radians(1.5), 3.0
-
-
-class Truth(Protocol):
-    """What is asked of the simulator's truth channel."""
-
-    def truth(self, image_id: int | None = None) -> dict: ...
-
-    def place(self, vectors: list[dict]) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -124,7 +115,7 @@ def _is_finished(folder: Path, session: str, name: str) -> bool:
 class Photographer:
     """Takes the images of one session. Each depends on nothing but the seed, the room and its number, so that any of them can be taken again."""
 
-    def __init__(self, robot: Robot, truth: Truth):
+    def __init__(self, robot: Robot, truth: GroundTruth):
         self.robot, self.truth = robot, truth
         self.seen = 0
         self._last_id: int | None = None

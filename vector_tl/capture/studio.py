@@ -18,12 +18,12 @@ from vector_tl.capture.sessions import (
     thumb_difference,
     write_session,
 )
-from vector_tl.capture.simulated import CAMERA_FPS, Image, Photographer, Plan, Truth
+from vector_tl.capture.simulated import CAMERA_FPS, Image, Photographer, Plan
 from vector_tl.data import dataset
 from vector_tl.data.yolo import format_label
 from vector_tl.errors import UserError
 from vector_tl.files import write_atomic
-from vector_tl.robot.base import Robot
+from vector_tl.robot.base import GroundTruth, Robot
 
 log = logging.getLogger(__name__)
 TARGETS = 2  # Vectors beside the viewer, so that some images show two
@@ -77,7 +77,7 @@ class Difference:
 
 
 def take_session(
-    folder: Path, plan: Plan, robot: Robot, truth: Truth,
+    folder: Path, plan: Plan, robot: Robot, truth: GroundTruth,
     kept: Callable[[dict, Image], None] = lambda shot, image: None, compared: Callable[[str, Difference], None] = lambda name, difference: None,
     strict: bool = True,
 ) -> None:  # fmt: skip

@@ -228,7 +228,7 @@ class Watch:
 
     def _looker(self, detector) -> tuple[Look, str]:
         """What tells of boxes: the simulator's truth, a model, the person's word that there is none, or nothing."""
-        truth = getattr(self.robot, "truth", None)
+        truth = self.robot.ground_truth()
         self.robot_tells = truth is not None
         if truth is not None:
 

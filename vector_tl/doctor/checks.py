@@ -303,7 +303,7 @@ def robot(serial: str, home: Path, settings: DoctorSettings | None = None) -> It
             if settings is not None and settings.camera:
                 from vector_tl.doctor.camera_check import camera_checks
 
-                if link.truth is not None and settings.distance_mm is not None:
+                if link.ground_truth() is not None and settings.distance_mm is not None:
                     put_before(link, settings.distance_mm)
                 yield from camera_checks(link, settings.distance_mm, settings.model)
     except UserError as error:
@@ -314,7 +314,8 @@ def robot(serial: str, home: Path, settings: DoctorSettings | None = None) -> It
 
 def put_before(link, distance_mm: float) -> None:
     """In the simulator, do what a person would do: put the other Vector so far before it, side on, where there is room."""
-    truth = link.truth.truth(serial=link.serial)
+    simulator = link.ground_truth()
+    truth = simulator.truth(serial=link.serial)
     (other,) = [at for at in truth["vectors"] if at["vector"] != truth["viewer"]][:1]
     for x_mm, y_mm, heading_rad in (
         (x, y, turn * math.tau / 16) for x in (0, -200, 200) for y in (0, -150, 150) for turn in range(16)
@@ -325,7 +326,7 @@ def put_before(link, distance_mm: float) -> None:
             "y_mm": y_mm + distance_mm * math.sin(heading_rad),
         }
         with contextlib.suppress(UserError):
-            link.truth.place(
+            simulator.place(
                 [ours, {"vector": other["vector"], **theirs, "heading_rad": heading_rad + math.tau / 4}]
             )
             time.sleep(1.0)  # until images show it
@@ -395,12 +396,11 @@ def camera(link) -> Check:
 def battery(link) -> Check:
     """Charged enough to drive about."""
     try:
-        answer = link.battery()
+        charge = link.battery()
     except UserError as error:
         return Check("battery", False, str(error), SHORT_OF_FRAMES)
-    level = {1: "low", 2: "nominal", 3: "full"}.get(answer.battery_level, "unknown")
-    detail = f"{answer.battery_volts:.2f} V, {level}{', charging' if answer.is_charging else ''}"
-    return Check("battery", level != "low", detail, "let it charge before it is to drive")
+    detail = f"{charge.volts:.2f} V, {charge.level}{', charging' if charge.charging else ''}"
+    return Check("battery", charge.level != "low", detail, "let it charge before it is to drive")
 
 
 def _in_process(code: str) -> tuple[bool, str]:

@@ -39,9 +39,10 @@ class Keeper:
         self._film: LiveFilm | None = None
         self._truth: TruthAsker | None = None
 
-    def begin(self, robot: Robot, detector, truth) -> "Keeper":
+    def begin(self, robot: Robot, detector) -> "Keeper":
         """Open the files; to be closed when the wheels have been stopped."""
         settings, name = self.settings, getattr(detector, "name", self.settings.model)
+        truth = robot.ground_truth()
         if self.path is not None:
             about = {
                 "settings": asdict(settings),

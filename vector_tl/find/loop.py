@@ -33,14 +33,13 @@ NO_FRAMES_S = 10.0  # without any frame for so long, the run has failed
 HEAD_STEP_RAD = math.radians(2.0)  # smaller wishes do not move the head: each move blurs images
 
 
-def find(settings: FindSettings, robot: Robot | None = None, detector=None, truth=None) -> dict:
+def find(settings: FindSettings, robot: Robot | None = None, detector=None) -> dict:
     """Find the other Vector.
 
     Args:
         settings: what `vector-tl find` was told.
         robot: an open robot; opened (and closed) by `settings.robot` when not given.
         detector: image (H, W, 3) uint8 RGB -> something with `boxes_xyxy` (N, 4) and `scores` (N,); loaded by `settings.model` when not given.
-        truth: the simulator's truth, with `truth(serial=)` as `GET /truth` answers; of the simulator that this call starts when not given.
 
     Returns:
         The result, as the JSON of `vector-tl find --json`.
@@ -51,14 +50,14 @@ def find(settings: FindSettings, robot: Robot | None = None, detector=None, trut
     settings.check()
     keeper = Keeper(settings)
     try:
-        result = _find(settings, robot, detector, truth, keeper)
+        result = _find(settings, robot, detector, keeper)
     except UserError as error:
         keeper.report(getattr(error, "result", {}))
         raise
     return result | keeper.report(result)
 
 
-def _find(settings: FindSettings, robot: Robot | None, detector, truth, keeper: Keeper) -> dict:
+def _find(settings: FindSettings, robot: Robot | None, detector, keeper: Keeper) -> dict:
     if detector is None:
         from vector_tl.detect.engine import load
 
@@ -77,8 +76,8 @@ def _find(settings: FindSettings, robot: Robot | None, detector, truth, keeper: 
                     target_motion=settings.target_motion,
                 )
             )
-            truth = getattr(robot, "truth", None)
-        writer = stack.enter_context(keeper.begin(robot, detector, truth)) if keeper.keeps else None
+        truth = robot.ground_truth()
+        writer = stack.enter_context(keeper.begin(robot, detector)) if keeper.keeps else None
         live = Live(
             robot,
             settings,

@@ -4,7 +4,7 @@
 """
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from vector_tl.errors import UserError
 
@@ -68,6 +68,28 @@ class Stop:
     reason: str  # "no frame for 350 ms", "control lost", "cliff", ...
 
 
+@dataclass(frozen=True)
+class Battery:
+    """What the robot reports of its battery."""
+
+    volts: float
+    level: str  # "low", "nominal", "full" or "unknown"
+    charging: bool
+
+
+class GroundTruth(Protocol):
+    """What only a simulator knows or does; see `vector_tl/sim/server/truth.py` for the answers."""
+
+    def truth(self, image_id: int | None = None, serial: str | None = None) -> dict[str, Any]:
+        """Exact boxes of an image, or (without `image_id`) where every Vector is now, seen by the robot `serial`."""
+
+    def place(self, vectors: list[dict[str, Any]]) -> dict[str, Any]:
+        """Put Vectors somewhere else, as a person's hand would. Raises `UserError` where there is no room."""
+
+    def world(self, seed: int) -> dict[str, Any]:
+        """Move the same robots into another room."""
+
+
 class Robot(Protocol):
     """A guarded robot. Every method may be called from any thread and returns within a bounded time."""
 
@@ -106,5 +128,71 @@ class Robot(Protocol):
     def say(self, text: str) -> None:
         """Start saying `text`; a failure to speak is logged, never raised."""
 
+    def battery(self) -> Battery | None:
+        """Ask for the battery's charge, which takes up to some seconds; None on a robot without one (a fake).
+
+        Raises `LinkLost` when the robot does not answer.
+        """
+
+    def ground_truth(self) -> GroundTruth | None:
+        """Give access to the simulator's ground truth; None on a real robot."""
+
     def close(self) -> None:
         """Stop the wheels and end every stream and thread; safe to call twice."""
+
+
+class ForwardingRobot:
+    """A robot in front of another one, to which it passes everything on. Subclasses change some of it."""
+
+    def __init__(self, robot: Robot):
+        self._robot = robot
+        self.serial, self.intrinsics = robot.serial, robot.intrinsics
+
+    @property
+    def stops(self) -> list[Stop]:
+        """See `Robot.stops`."""
+        return self._robot.stops
+
+    def now_s(self) -> float:
+        """See `Robot.now_s`."""
+        return self._robot.now_s()
+
+    def next_frame(self, after_id: int | None = None, timeout_s: float = 1.0) -> Frame:
+        """See `Robot.next_frame`."""
+        return self._robot.next_frame(after_id, timeout_s)
+
+    def state(self) -> RobotState:
+        """See `Robot.state`."""
+        return self._robot.state()
+
+    def drive(self, left_mmps: float, right_mmps: float) -> bool:
+        """See `Robot.drive`."""
+        return self._robot.drive(left_mmps, right_mmps)
+
+    def stop(self) -> None:
+        """See `Robot.stop`."""
+        self._robot.stop()
+
+    def set_head(self, angle_rad: float) -> None:
+        """See `Robot.set_head`."""
+        self._robot.set_head(angle_rad)
+
+    def set_lift(self, height_mm: float) -> None:
+        """See `Robot.set_lift`."""
+        self._robot.set_lift(height_mm)
+
+    def say(self, text: str) -> None:
+        """See `Robot.say`."""
+        self._robot.say(text)
+
+    def battery(self) -> Battery | None:
+        """See `Robot.battery`."""
+        return self._robot.battery()
+
+    def ground_truth(self) -> GroundTruth | None:
+        """See `Robot.ground_truth`."""
+        return self._robot.ground_truth()
+
+    def close(self) -> None:
+        """See `Robot.close`."""
+        self._robot.close()

@@ -4,7 +4,16 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from vector_tl.robot.base import Frame, Intrinsics, LinkLost, NoFreshFrame, RobotState, Stop
+from vector_tl.robot.base import (
+    Battery,
+    Frame,
+    GroundTruth,
+    Intrinsics,
+    LinkLost,
+    NoFreshFrame,
+    RobotState,
+    Stop,
+)
 from vector_tl.robot.guard import STILL, Guard
 
 TRACK_MM = 48.0  # between the middles of the treads
@@ -102,6 +111,14 @@ class FakeVector:
     def say(self, text: str) -> None:
         """See `Robot.say`."""
         self.said.append(text)
+
+    def battery(self) -> Battery | None:
+        """See `Robot.battery`; it has none."""
+        return None
+
+    def ground_truth(self) -> GroundTruth | None:
+        """See `Robot.ground_truth`; there is no simulator behind it."""
+        return None
 
     def close(self) -> None:
         """See `Robot.close`."""

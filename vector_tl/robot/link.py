@@ -15,9 +15,10 @@ from concurrent.futures import wait as wait_for_all
 from pathlib import Path
 
 from vector_tl.errors import UserError
-from vector_tl.robot.base import Frame, Intrinsics, LinkLost, NoFreshFrame, RobotState, Stop
+from vector_tl.robot.base import Battery, Frame, Intrinsics, LinkLost, NoFreshFrame, RobotState, Stop
 from vector_tl.robot.guard import STILL, Guard, Limits
-from vector_tl.robot.session import CALL_S, Session
+from vector_tl.robot.session import CALL_S, Session, battery_of
+from vector_tl.robot.simulator import TruthClient
 
 log = logging.getLogger(__name__)
 WATCH_S = 0.02  # how often the watchdog looks
@@ -25,7 +26,7 @@ COMMAND_EVERY_S = 0.05
 DEAD_STATE_S, DEAD_FRAME_S = 1.0, 3.0  # silence after which the link counts as lost
 BACK_OFF_S = (0.2, 1.0, 2.0, 4.0, 8.0, 10.0)
 STOP_TRIES, STOP_S = 3, 2.0  # the second: until when a stop may arrive
-BATTERY_EVERY_S, BATTERY_LOW = 5.0, 1  # the second as in the SDK's BatteryLevel
+BATTERY_EVERY_S = 5.0
 LIMITS = Limits()
 JPEG_START = b"\xff\xd8"
 CONNECT_S, RECONNECT_TRY_S, FIRST_STATE_S, SPEECH_S = 8.0, 2.0, 2.0, 4.0
@@ -34,18 +35,20 @@ CONNECT_S, RECONNECT_TRY_S, FIRST_STATE_S, SPEECH_S = 8.0, 2.0, 2.0, 4.0
 class VectorLink:
     """A `Robot` (see `robot/base.py`) over the SDK. Use `open_robot`, which closes it again.
 
-    Attributes:
+    Args:
+        serial: the robot's, as in `sdk_config.ini`.
+        home: the folder with `.anki_vector`.
+        reconnect_s: how long to try for a lost link.
         truth: the simulator's truth channel, None on a robot.
 
     Raises:
         UserError: the robot cannot be connected to; the message says what to do.
     """
 
-    truth = None
     _command_s = CALL_S  # deadline of a wheel command
 
-    def __init__(self, serial: str, home: Path, reconnect_s: float = 30.0):
-        self.serial = serial
+    def __init__(self, serial: str, home: Path, reconnect_s: float = 30.0, truth: TruthClient | None = None):
+        self.serial, self._truth = serial, truth
         self._home, self._reconnect_s = Path(home), reconnect_s
         self._changed = (
             threading.Condition()
@@ -137,14 +140,21 @@ class VectorLink:
         """See `Robot.say`."""
         self._speech = self._begin(lambda session: session.say(text))
 
-    def battery(self):
-        """The SDK's `BatteryStateResponse`. Raises `LinkLost` when the robot does not tell."""
+    def battery(self) -> Battery:
+        """See `Robot.battery`."""
+        session = self._session
+        if session is None:
+            raise LinkLost(f"{self.serial} is not connected, so its battery's charge is not known.")
         try:
-            return self._session.beat().result(6.0)
-        except Exception as error:  # no session any more, or gRPC's many kinds
+            return battery_of(session.beat().result(6.0))
+        except Exception as error:  # gRPC's many kinds
             raise LinkLost(
-                f"{self.serial} does not tell its battery's state ({type(error).__name__})."
+                f"{self.serial} does not report its battery's charge ({type(error).__name__})."
             ) from error
+
+    def ground_truth(self) -> TruthClient | None:
+        """See `Robot.ground_truth`."""
+        return self._truth
 
     def close(self) -> None:
         """See `Robot.close`."""
@@ -319,9 +329,9 @@ class VectorLink:
 
     def _on_battery(self, answer: Future) -> None:
         if not answer.cancelled() and answer.exception() is None:
-            told = answer.result()
+            battery = battery_of(answer.result())
             with self._changed:
-                self._guard.battery_low = told.battery_level == BATTERY_LOW and not told.is_charging
+                self._guard.battery_low = battery.level == "low" and not battery.charging
 
     def _on_control(self, granted: bool) -> None:
         with self._changed:

@@ -33,7 +33,7 @@ class LockstepLink(VectorLink):
             None  # as they come; what `state` and `next_frame` tell changes with a step only
         )
         self._arrived_state: RobotState | None = None
-        super().__init__(serial, home, reconnect_s)
+        super().__init__(serial, home, reconnect_s, stepper)
 
     def now_s(self) -> float:
         """The world's time."""

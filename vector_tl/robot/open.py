@@ -36,8 +36,6 @@ def open_robot(
         lockstep: that simulator's world, or of a serial number the one that runs at `home`, moves by `next_frame` only.
         reconnect_s: how long to try for a lost link; 3 s for `sim`, 30 s for a serial number when None.
 
-    The link's `truth` is the simulator's truth channel, None on a robot.
-
     Raises:
         UserError: the simulator does not start, or the robot cannot be reached.
     """
@@ -73,8 +71,7 @@ def open_robot(
         link = (
             LockstepLink(serial, home, reconnect_s, truth)
             if lockstep
-            else VectorLink(serial, home, reconnect_s)
+            else VectorLink(serial, home, reconnect_s, truth)
         )
         stack.callback(link.close)
-        link.truth = truth
         yield link

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from vector_tl.errors import UserError
-from vector_tl.robot.base import Frame, Robot, RobotState
+from vector_tl.robot.base import ForwardingRobot, Frame, GroundTruth, Robot, RobotState
 
 END_S = 2.0
 
@@ -31,7 +31,7 @@ class Writer(Protocol):
 class TruthAsker:
     """Asks the simulator what is in each frame, in a thread of its own: an answer may be slow, and the robot's loop goes on."""
 
-    def __init__(self, truth, serial: str):
+    def __init__(self, truth: GroundTruth, serial: str):
         self._client, self._serial = truth, serial
         self._wanted: SimpleQueue[Frame | None] = SimpleQueue()
         self._answers: deque[tuple[Frame, dict]] = deque()
@@ -61,16 +61,14 @@ class TruthAsker:
                 )
 
 
-class RecordedRobot:
+class RecordedRobot(ForwardingRobot):
     """The robot itself, but for what is written down. To be used from one thread, as the robot's own loop is; `close` ends the writing only."""
 
     def __init__(self, robot: Robot, writer: Writer):
-        self._robot, self._writer = robot, writer
-        truth = getattr(robot, "truth", None)
+        super().__init__(robot)
+        self._writer = writer
+        truth = robot.ground_truth()
         self._asker = TruthAsker(truth, robot.serial) if truth is not None else None
-
-    def __getattr__(self, name: str):
-        return getattr(self._robot, name)
 
     def next_frame(self, after_id: int | None = None, timeout_s: float = 1.0) -> Frame:
         """See `Robot`; each frame and the state then are kept."""

@@ -17,13 +17,15 @@ import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from pathlib import Path
+from typing import Any
 
 from vector_tl.errors import UserError
-from vector_tl.robot.base import Intrinsics, RobotState
+from vector_tl.robot.base import Battery, Intrinsics, RobotState
 
 log = logging.getLogger(__name__)
 CALL_S = 0.3  # deadline of a wheel command
 PICKED_UP, FALLING, ON_CHARGER, CLIFF, HELD = 0x8, 0x20, 0x1000, 0x4000, 0x10000
+BATTERY_LEVELS = {1: "low", 2: "nominal", 3: "full"}  # as the SDK's BatteryLevel counts
 _home_lock = threading.Lock()
 _tags = itertools.count(2_000_001)  # the SDK's range for action tags
 
@@ -312,6 +314,13 @@ class Session:
         for own in (disconnecting, thread, getattr(robot.events, "_thread", None)):
             if own is not None and own is not threading.current_thread():
                 own.join(1.0)
+
+
+def battery_of(answer: Any) -> Battery:
+    """The battery in the SDK's `BatteryStateResponse`."""
+    return Battery(
+        answer.battery_volts, BATTERY_LEVELS.get(answer.battery_level, "unknown"), bool(answer.is_charging)
+    )
 
 
 def _make_robot(serial: str, home: Path):

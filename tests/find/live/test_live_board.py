@@ -45,7 +45,7 @@ class Run:
         self.port, self.token = int(match[1]), match[2]
 
     def _find(self):
-        self.result = find(self.settings, self.world, SmallDetector(self.world), self.world)
+        self.result = find(self.settings, self.world, SmallDetector(self.world))
 
     def ask(self, method, path, token=None, **headers):
         """Status and JSON (or bytes) of one request."""

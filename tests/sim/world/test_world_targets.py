@@ -117,7 +117,7 @@ def test_lockstep_over_the_sockets_is_the_same_each_time():
         with open_robot("sim", world=2002, lockstep=True, camera="plain", target_motion="wander") as robot:
             for _ in range(20):
                 frame = robot.next_frame()
-            seen.append((frame.jpeg, robot.truth.truth()["vectors"]))
+            seen.append((frame.jpeg, robot.ground_truth().truth()["vectors"]))
     assert seen[0] == seen[1] and seen[0][1][1]["role"] == "target"
 
 
@@ -164,9 +164,9 @@ def test_four_robots_through_the_sdk_at_once():
             for _, robot in links:
                 assert (
                     robot.next_frame(timeout_s=5.0).jpeg[:2] == b"\xff\xd8"
-                    and robot.truth.truth(serial=robot.serial)["viewer"] is not None
+                    and robot.ground_truth().truth(serial=robot.serial)["viewer"] is not None
                 )
-            assert len({robot.truth.truth(serial=robot.serial)["viewer"] for _, robot in links}) == 4
+            assert len({robot.ground_truth().truth(serial=robot.serial)["viewer"] for _, robot in links}) == 4
         finally:
             for opened, _ in reversed(links):
                 opened.__exit__(None, None, None)

@@ -15,7 +15,7 @@ from vector_tl.errors import UserError
 from vector_tl.find.behaviour import Command
 from vector_tl.find.settings import FindSettings
 from vector_tl.find.track import Target
-from vector_tl.robot.base import Frame, Robot, RobotState
+from vector_tl.robot.base import Battery, ForwardingRobot, Frame, Robot, RobotState
 
 ACTIONS = ("start", "pause", "stop")
 SAID = {
@@ -172,9 +172,9 @@ class Live:
         except UserError:
             return None
 
-    def battery(self):
-        """The SDK's `BatteryStateResponse`, or None of a robot that has none; may take seconds."""
-        return self._robot.battery() if hasattr(self._robot, "battery") else None
+    def battery(self) -> Battery | None:
+        """See `Robot.battery`."""
+        return self._robot.battery()
 
     def end(self, how: str) -> None:
         """The run is over."""
@@ -182,15 +182,13 @@ class Live:
             self.ended = self.ended or how
 
 
-class Switched:
+class Switched(ForwardingRobot):
     """The robot as the loop has it: what moves it passes only while the switch says `running`."""
 
     def __init__(self, robot: Robot, live: Live):
-        self._robot, self._live = robot, live
+        super().__init__(robot)
+        self._live = live
         self._lift_mm: float | None = None  # wished for before the start
-
-    def __getattr__(self, name: str):
-        return getattr(self._robot, name)
 
     def drive(self, left_mmps: float, right_mmps: float) -> bool:
         """See `Robot.drive`."""

@@ -2,6 +2,7 @@
 
 import math
 import time
+from dataclasses import asdict
 
 from vector_tl.find.latency import percentiles_ms
 from vector_tl.find.live.board import Live
@@ -9,7 +10,6 @@ from vector_tl.find.live.board import Live
 LATELY = 300  # turns of the loop that latencies are told of
 SUMMARY_S = 1.0
 FLAGS = ("picked_up", "falling", "being_held", "cliff", "on_charger")
-LEVELS = {1: "low", 2: "nominal", 3: "full"}
 
 
 class Reporter:
@@ -59,12 +59,7 @@ class Reporter:
         except Exception:  # a robot that does not tell now may tell later
             return
         if answer is not None:
-            level = LEVELS.get(answer.battery_level, "unknown")
-            self.battery = {
-                "volts": _rounded(answer.battery_volts, 2),
-                "level": level,
-                "charging": bool(answer.is_charging),
-            }
+            self.battery = asdict(answer) | {"volts": _rounded(answer.volts, 2)}
 
     def _latencies(self) -> dict:
         if time.monotonic() - self._summary_s > SUMMARY_S:
