@@ -1,0 +1,1 @@
+"""The simulator: a virtual Vector that the genuine SDK connects to."""

@@ -19,9 +19,10 @@ class SimSettings:
     robots: int = 1
     """Robots to connect to (1 to 4), each with its own serial and port."""
     targets: int = 1
-    """Vectors in the world that nobody drives (0 to 8)."""
+    """Vectors in the world that no program drives (0 to 8)."""
     target_motion: Literal["stand", "wander", "spin", "flee"] = "stand"
-    """What those do by themselves: drive about with pauses, turn on the spot, or keep away from the robots."""
+    """What the targets do by themselves: stand, drive about with pauses, turn on the spot, or keep away from
+    the robots."""
     world: int = 0
     """Seed of the room and of where everybody starts."""
     camera_fps: float = 15.0
@@ -31,10 +32,14 @@ class SimSettings:
     port: int = 0
     """Port of the first robot, the next ones follow; 0 takes any free ones."""
     view: bool = False
-    """Print the address of a page: the map from above, each robot's camera with the truth drawn over it, buttons for the faults."""
+    """Print the address of a page: the map from above, each robot's camera with the ground-truth boxes,
+    buttons for the faults."""
     camera: Literal["rendered", "plain"] = "rendered"
-    """rendered: the mesh through lens and sensor (needs EGL); plain: flat boxes, quick, for tests and machines without EGL."""
+    """rendered: the robot's mesh through lens and sensor (needs EGL). plain: flat boxes, quick, for tests and
+    computers without EGL."""
     backgrounds: Path | None = None
-    """Draw the Vectors in front of the photographs in this folder instead of in drawn rooms; the room's number chooses which."""
+    """Draw the Vectors in front of the photographs in this folder instead of in drawn rooms; the world's seed
+    chooses the photograph."""
     without: tuple[Feature, ...] = ()
-    """What the rendered camera leaves out, to see what it is worth: variety, distractors, light, mirrors, sensor, details."""
+    """What the rendered camera leaves out, to see what it is worth: variety, distractors, light, mirrors,
+    sensor, details."""

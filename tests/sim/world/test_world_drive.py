@@ -105,7 +105,9 @@ def test_wheels_need_time_to_speed_up_and_to_stop(monkeypatch):
 def test_motions_of_given_length_arrive(monkeypatch, turn, length):
     world = world_in(monkeypatch, [(0.0, 0.0, 0.5)])
     heard = []
-    world.bodies[0].run(Motion(turn, length, 2.0 if turn else 100.0, 10.0 if turn else 200.0, heard.append))
+    world.bodies[0].run_motion(
+        Motion(turn, length, 2.0 if turn else 100.0, 10.0 if turn else 200.0, heard.append)
+    )
     world.advance(6000)
     body = world.bodies[0]
     assert heard == ["reached"]
@@ -122,10 +124,10 @@ def test_a_motion_that_gets_nowhere_gives_up_and_a_new_command_cancels_one(monke
     wall = Obstacle(x_mm=100, y_mm=0, heading_rad=0, half_x_mm=20, half_y_mm=200, height_mm=100, kind="box")
     world = world_in(monkeypatch, [(0.0, 0.0, 0.0)], obstacles=[wall])
     heard = []
-    world.bodies[0].run(Motion(False, 300.0, 100.0, 200.0, heard.append))
+    world.bodies[0].run_motion(Motion(False, 300.0, 100.0, 200.0, heard.append))
     world.advance(5000)
     assert heard == ["stalled"]
-    world.bodies[0].run(Motion(False, -300.0, 100.0, 200.0, heard.append))
+    world.bodies[0].run_motion(Motion(False, -300.0, 100.0, 200.0, heard.append))
     world.advance(5200)
     world.bodies[0].drive(0, 0)
     assert heard == ["stalled", "cancelled"]

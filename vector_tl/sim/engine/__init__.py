@@ -1,0 +1,1 @@
+"""The virtual robot: behaviour control, actions, sensors, streams and faults."""

@@ -1,6 +1,7 @@
 """Animations that SDK programs commonly ask for, and how the body moves while one plays.
 
-The robot's own are drawn by artists and are not public; here each name stands for a gesture of its own, drawn from the name.
+The robot's own are drawn by artists and are not public; here each name stands for a gesture of its own, drawn
+from the name.
 """
 
 import math

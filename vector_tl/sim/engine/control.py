@@ -31,8 +31,8 @@ class Claim:
 class Control:
     """One robot's behaviour control. `changed(event, **details)` hears of every turn, `deliver(outbox, answer)` brings the clients their answers.
 
-    A request of the same or a higher priority takes control from its holder, a lower one waits until it is free.
-    RESERVE_CONTROL keeps the robot from moving by itself and stands in nobody's way.
+    A request of the same or a higher priority takes control from its holder, a lower one waits until it is
+    free. RESERVE_CONTROL keeps the robot from moving by itself and stands in nobody's way.
     """
 
     def __init__(

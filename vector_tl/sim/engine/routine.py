@@ -4,7 +4,8 @@ A routine is a generator that yields steps and hears of each how it ended:
 
     how = yield drive(100.0, 60.0)
 
-Only callbacks of the world move it on, so that it is the same in real time and in lockstep, however large the steps.
+Only callbacks of the world move it on, so that it is the same in real time and in lockstep, however large the
+steps.
 """
 
 import math
@@ -101,7 +102,7 @@ def _motion(turns: bool, left: float, speed: float, accel: float, least: float) 
         if abs(left) < least:
             done("reached")
         else:
-            robot.body.run(Motion(turns, left, speed, accel, done))
+            robot.body.run_motion(Motion(turns, left, speed, accel, done))
         return robot.body.end_motion
 
     return begin

@@ -90,7 +90,7 @@ class VirtualVector:
         )
         self.world.eyes_rgb[self.index] = tuple(value * value for value in red_green_blue)  # linear light
 
-    # -- images -----------------------------------------------------------------------------------------------------
+    # -- images ----------------------------------------------------------------------------------------------
 
     def view(self, high_resolution: bool = False) -> tuple[int, int, View, dict]:
         """Take the next image id and all that the image of this moment depends on: id, time, view, truth without boxes."""
@@ -168,7 +168,7 @@ class VirtualVector:
             else:
                 self.faults[fault.name] = Fault(fault.name, fault.ms, fault.count - 1, fault.numbers)
 
-    # -- events -------------------------------------------------------------------------------------------------------
+    # -- events ----------------------------------------------------------------------------------------------
 
     def send_event(self, to: Outbox | None = None, **event) -> None:
         """Send an event to one stream, or to all that want it."""
@@ -211,7 +211,7 @@ class VirtualVector:
         edges = [(x, y) for x, y in CLIFF_SENSORS_MM if body.cliffs[0 if x > 0 else 1]]
         self.map.note(body.origin_id, body.odometry, self.world.range_mm(self.index), RANGE_X_MM, edges)
 
-    # -- what it does by itself ---------------------------------------------------------------------------------------
+    # -- what it does by itself ------------------------------------------------------------------------------
 
     @property
     def animating(self) -> bool:
@@ -240,7 +240,8 @@ class VirtualVector:
     @property
     def _reacts(self) -> bool:
         """Whether edges and hands take control from the client: not from one of the highest priority. In lockstep, where a client that steers
-        the wheels could not hear of it at a certain moment, only from those that gave a motion of certain length.
+        the wheels could not hear of it at a certain moment, only from those that gave a motion of certain
+        length.
         """
         return (
             self.control.holder is not None
@@ -267,7 +268,7 @@ class VirtualVector:
         self.log("photo", photo_id=number)
         self.send_event(photo_taken=protocol.PhotoTaken(photo_id=number))
 
-    # -- control ------------------------------------------------------------------------------------------------------
+    # -- control ---------------------------------------------------------------------------------------------
 
     def _control_changed(self, event: str, **details) -> None:
         """After a loss the wheels go on as last told (what a real one does is not known); drives of given length are given up."""
@@ -276,7 +277,7 @@ class VirtualVector:
         if event == "lost" or (event in ("release", "client gone") and details["held"]):
             self.give_up()
 
-    # -- faults -------------------------------------------------------------------------------------------------------
+    # -- faults ----------------------------------------------------------------------------------------------
 
     def begin_fault(self, fault: Fault) -> None:
         """Let a lasting fault begin; it ends after its time, or when it is cleared.
@@ -360,7 +361,7 @@ class VirtualVector:
                 for outbox in list(outboxes):
                     outbox.end(aborted=True)
 
-    # -- streams ------------------------------------------------------------------------------------------------------
+    # -- streams ---------------------------------------------------------------------------------------------
 
     def open_camera(self) -> Outbox:
         outbox = Outbox(None if self.lockstep else 1)

@@ -1,0 +1,1 @@
+"""The robot's protocol over gRPC: what each call does and answers."""

@@ -94,7 +94,7 @@ class Behaviours:
         how = await self._perform(what, steps, animates=True)
         return response(status=OK, result=COMPLETE if how == "reached" else WONT_ACTIVATE)
 
-    # -- motors -------------------------------------------------------------------------------------------------------
+    # -- motors ----------------------------------------------------------------------------------------------
 
     async def DriveWheels(self, request, context):
         asked = request.left_wheel_mmps, request.right_wheel_mmps
@@ -132,7 +132,7 @@ class Behaviours:
             joint.move(speed_radps)
             self.robot.log("joint", rpc=rpc, speed_radps=speed_radps)
 
-    # -- actions ------------------------------------------------------------------------------------------------------
+    # -- actions ---------------------------------------------------------------------------------------------
 
     async def SetHeadAngle(self, request, context):
         low, high = HEAD_RANGE_RAD
@@ -212,7 +212,7 @@ class Behaviours:
             self._by_tag[request.id_tag].cancel()
         return protocol.CancelActionByIdTagResponse(status=OK)
 
-    # -- behaviours ---------------------------------------------------------------------------------------------------
+    # -- behaviours ------------------------------------------------------------------------------------------
 
     async def CancelBehavior(self, request, context):
         for running in [running for running in self.robot.routines if running.animates]:
@@ -281,7 +281,7 @@ class Behaviours:
         triggers = [protocol.AnimationTrigger(name=name) for name in animations.TRIGGERS]
         return protocol.ListAnimationTriggersResponse(status=OK, animation_trigger_names=triggers)
 
-    # -- face and voice -----------------------------------------------------------------------------------------------
+    # -- face and voice --------------------------------------------------------------------------------------
 
     async def DisplayFaceImageRGB(self, request, context):
         if len(request.face_data) == SCREEN_BYTES and self._in_control("DisplayFaceImageRGB"):

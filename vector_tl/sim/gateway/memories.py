@@ -19,7 +19,7 @@ FORGET_OBJECTS = protocol.CustomObjectDeletionMode.Value("DELETION_MASK_FIXED_CU
 class Memories:
     """Mixed into the servicer, whose `robot` it asks."""
 
-    # -- photos -------------------------------------------------------------------------------------------------------
+    # -- photos ----------------------------------------------------------------------------------------------
 
     async def PhotosInfo(self, request, context):
         infos = [
@@ -45,7 +45,7 @@ class Memories:
             status=OK, success=self.robot.photos.pop(request.photo_id, None) is not None
         )
 
-    # -- cubes --------------------------------------------------------------------------------------------------------
+    # -- cubes -----------------------------------------------------------------------------------------------
 
     async def CubesAvailable(self, request, context):
         """It hears none."""
@@ -58,7 +58,7 @@ class Memories:
     async def DisconnectCube(self, request, context):
         return protocol.DisconnectCubeResponse(status=OK)
 
-    # -- objects ------------------------------------------------------------------------------------------------------
+    # -- objects ---------------------------------------------------------------------------------------------
 
     async def DefineCustomObject(self, request, context):
         """It would know such an object by its markers, which nothing in the world carries."""
@@ -81,7 +81,7 @@ class Memories:
             self.robot.map.objects.clear()
         return protocol.DeleteCustomObjectsResponse(status=OK)
 
-    # -- map ----------------------------------------------------------------------------------------------------------
+    # -- map -------------------------------------------------------------------------------------------------
 
     async def NavMapFeed(self, request, context):
         robot, outbox = self.robot, Outbox(1)

@@ -22,7 +22,7 @@ class VectorServicer(Behaviours, Memories, external_interface_pb2_grpc.ExternalI
         self.robot = robot
         Behaviours.__init__(self)
 
-    # -- connecting ---------------------------------------------------------------------------------------------------
+    # -- connecting ------------------------------------------------------------------------------------------
 
     async def ProtocolVersion(self, request, context):
         return protocol.ProtocolVersionResponse(
@@ -101,7 +101,7 @@ class VectorServicer(Behaviours, Memories, external_interface_pb2_grpc.ExternalI
             status=OK, os_version="2.0.1.6076ep-simulated", engine_build_id="vector_tl"
         )
 
-    # -- camera -------------------------------------------------------------------------------------------------------
+    # -- camera ----------------------------------------------------------------------------------------------
 
     async def GetCameraConfig(self, request, context):
         return protocol.CameraConfigResponse(

@@ -1,0 +1,1 @@
+"""Cameras: the room and the Vectors in it as images, with their ground truth."""

@@ -1,12 +1,15 @@
 """`--backgrounds`: Vectors in front of photographs, so that one's own room gives labelled images without labelling any.
 
-A photograph is the far plate. The Vectors are drawn by the usual renderer in an empty room whose walls glow with that photograph: its colours are what
-lights them and what they mirror. What they change on the ground (contact shadow, cast shadow, mirror image) is the ratio of two drawings, with and
-without them, and is multiplied into the photograph (differential rendering: Debevec, Rendering synthetic objects into real scenes, SIGGRAPH 1998).
+A photograph is the far plate. The Vectors are drawn by the usual renderer in an empty room whose walls glow
+with that photograph: its colours are what lights them and what they mirror. What they change on the ground
+(contact shadow, cast shadow, mirror image) is the ratio of two drawings, with and without them, and is
+multiplied into the photograph (differential rendering: Debevec, Rendering synthetic objects into real scenes,
+SIGGRAPH 1998).
 
-The robot's own images (640 x 360 or 1280 x 720) have been through its lens and sensor: they stay as they are, and what is drawn gets their noise.
-Other photographs go through lens shading and sensor like a drawn room. What a robot captured is looked at with the head as it was then, as its session's
-file tells; of other photographs the horizon is taken to lie in the middle, as with a level head.
+The robot's own images (640 x 360 or 1280 x 720) have been through its lens and sensor: they stay as they are,
+and what is drawn gets their noise. Other photographs go through lens shading and sensor like a drawn room.
+What a robot captured is looked at with the head as it was then, as its session's file tells; of other
+photographs the horizon is taken to lie in the middle, as with a level head.
 """
 
 import json

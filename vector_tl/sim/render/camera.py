@@ -132,7 +132,8 @@ def rolled(
     """An image (H, W, 3) and its ids (H, W) as a rolling shutter reads them: row by row, while the camera turns and its head moves.
 
     Args:
-        reach_px: how far the image moves during the readout for a turn of 1 rad/s, in the small-angle approximation.
+        reach_px: how far the image moves during the readout for a turn of 1 rad/s, in the small-angle
+            approximation.
     """
     height = len(ids)
     across, down = (

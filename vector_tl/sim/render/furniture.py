@@ -1,6 +1,7 @@
 """Furniture around the ground that is driven on: dressers, chairs, beds, desks, shelves, lamps.
 
-To a detector that has only seen empty walls, a dark chair or a chest of drawers is a Vector; so rooms are full of them.
+To a detector that has only seen empty walls, a dark chair or a chest of drawers is a Vector; so rooms are
+full of them.
 """
 
 import math

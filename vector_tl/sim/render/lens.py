@@ -1,7 +1,8 @@
 """The simulated camera behind the renderer: wide-angle lens, sensor, exposure control and JPEG, in numpy and OpenCV.
 
-`Lens` bends a pinhole render into the wide image, `Sensor` turns its light into the bytes a small cheap camera would give, and `SensorLook`
-holds what differs from robot to robot and room to room. Light is linear: 1.0 is white at gain 1. Lengths scale with the image, 640 x 360 being 1.
+`Lens` bends a pinhole render into the wide image, `Sensor` turns its light into the bytes a small cheap
+camera would give, and `SensorLook` holds what differs from robot to robot and room to room. Light is linear:
+1.0 is white at gain 1. Lengths scale with the image, 640 x 360 being 1.
 """
 
 import math
@@ -11,7 +12,7 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-from vector_tl.sim.world.scene import Exposure, TrueBox
+from vector_tl.sim.world.scene import Exposure, VisibleBox
 
 CODE_WHITE = 1.3  # sensor code 255 stands for this much signal (square root of light); noise above white is then clipped away, as on a sensor
 NOISE_SIGMA = 24.0  # of the stored noise, in codes
@@ -23,9 +24,10 @@ BLUR_SIGMA_PX = 1.5  # of the blur that is mixed in towards the edge
 class Lens:
     """Radial wide-angle distortion: u = d (1 + k1 d^2 + k2 d^4).
 
-    d is the distance from `center` in the image over `focal_px`, u the tangent of the ray's angle to the optical axis (the inverse
-    radial model; the default focal and coefficients give Vector's 90 degrees across). Pixel coordinates have their origin at the
-    image's top left corner, so the first pixel's middle is (0.5, 0.5).
+    d is the distance from `center` in the image over `focal_px`, u the tangent of the ray's angle to the
+    optical axis (the inverse radial model; the default focal and coefficients give Vector's 90 degrees
+    across). Pixel coordinates have their origin at the image's top left corner, so the first pixel's middle
+    is (0.5, 0.5).
     """
 
     def __init__(
@@ -39,7 +41,8 @@ class Lens:
         """Precompute the maps. `render_scale` 1 renders as finely as the image's middle; less is faster and softer.
 
         Raises:
-            ValueError: a negative coefficient (the model would fold over), or a size, focal length or scale that is not positive.
+            ValueError: a negative coefficient (the model would fold over), or a size, focal length or scale
+                that is not positive.
         """
         if min(*k, 0) < 0 or min(*size_wh, focal_px, render_scale) <= 0:
             raise ValueError(
@@ -289,11 +292,12 @@ def encode(rgb: np.ndarray, quality: int) -> bytes:
     return data.tobytes()
 
 
-def boxes_from_ids(ids: np.ndarray, vector_ids: tuple[int, ...], own_id: int) -> tuple[TrueBox, ...]:
+def boxes_from_ids(ids: np.ndarray, vector_ids: tuple[int, ...], own_id: int) -> tuple[VisibleBox, ...]:
     """The visible extents of the other Vectors in an instance mask (H, W).
 
     Args:
-        ids: instance ids after the lens; what hides a Vector (also the viewer's own treads and lift) has its own id there.
+        ids: instance ids after the lens; what hides a Vector (also the viewer's own treads and lift) has its
+            own id there.
         vector_ids: the id of each of the world's Vectors, in their order.
         own_id: the viewer's own id, which gets no box.
 
@@ -308,7 +312,7 @@ def boxes_from_ids(ids: np.ndarray, vector_ids: tuple[int, ...], own_id: int) ->
         x, y, width, height = cv2.boundingRect(mask)
         if width:
             boxes.append(
-                TrueBox(
+                VisibleBox(
                     vector, (float(x), float(y), float(x + width), float(y + height)), cv2.countNonZero(mask)
                 )
             )

@@ -1,8 +1,8 @@
 """Vector's body: the mesh inside the installed SDK, read at run time, with the details that it lacks.
 
-The mesh's licence allows use with the SDK only, so nothing of it is stored here. Its units are centimetres (the header says
-millimetres); x forward, y left, z up, the origin on the ground under the front axle. Articulation follows the SDK's own
-viewer (`anki_vector/opengl/opengl_vector.py`).
+The mesh's licence allows use with the SDK only, so nothing of it is stored here. Its units are centimetres
+(the header says millimetres); x forward, y left, z up, the origin on the ground under the front axle.
+Articulation follows the SDK's own viewer (`anki_vector/opengl/opengl_vector.py`).
 """
 
 import math
@@ -32,7 +32,8 @@ EYE = Material(
 RANGE_LED = Material((0.75, 0.55, 1.0), 0.5, 0.0, emission=3.0)
 BACK_LED = Material((0.2, 0.9, 0.4), 0.5, 0.0, emission=0.8)
 
-# mesh group -> (moving part, material); groups not named here are inner or see-through sheets that are not drawn
+# mesh group -> (moving part, material); groups not named here are inner or see-through sheets that are not
+# drawn
 GROUPS = {
     "body_geo": ("body", BODY),
     "trackBase_L_geo": ("body", TREAD),

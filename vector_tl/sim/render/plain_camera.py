@@ -7,7 +7,7 @@ import numpy as np
 
 from vector_tl.sim.render.lens import UNIT_GAIN_MS
 from vector_tl.sim.world import footprint as fp
-from vector_tl.sim.world.scene import CameraMotion, Exposure, Room, Shot, TrueBox, VectorPose
+from vector_tl.sim.world.scene import CameraMotion, Exposure, Room, Shot, VectorPose, VisibleBox
 
 NECK_MM, LENS_MM = (-11.0, 47.5), (18.0, -7.5)  # x, z of the head's pivot, and of the lens from there
 FOCAL_PX, HEIGHT_MM, NEAR_MM = 353.0, 67.5, 15.0
@@ -58,7 +58,7 @@ class PlainCamera:
             ys, xs = np.nonzero(owner == index)
             if len(xs):
                 box = (float(xs.min()), float(ys.min()), float(xs.max() + 1), float(ys.max() + 1))
-                boxes.append(TrueBox(index, box, len(xs)))
+                boxes.append(VisibleBox(index, box, len(xs)))
                 eyes = (int((box[0] + box[2]) / 2), int(box[1] + (box[3] - box[1]) * 0.35))
                 cv2.circle(image, eyes, max(1, int((box[3] - box[1]) * 0.1)), (255, 220, 40), -1)
         noise = rng.integers(-4, 5, (height, width, 1), dtype=np.int16)

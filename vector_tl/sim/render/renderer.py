@@ -1,7 +1,8 @@
 """Draws a room with Vectors in it as a pinhole camera sees them: linear light and, in the same pass, who is where.
 
-One scene shader (image-based light, one lamp with shadows, contact shadows, the ground's mirror image) over OpenGL 3.3
-without a window (EGL), so that it runs on a GPU or, through Mesa's llvmpipe, on any CPU. A renderer belongs to one thread.
+One scene shader (image-based light, one lamp with shadows, contact shadows, the ground's mirror image) over
+OpenGL 3.3 without a window (EGL), so that it runs on a GPU or, through Mesa's llvmpipe, on any CPU. A
+renderer belongs to one thread.
 """
 
 import math
@@ -149,7 +150,8 @@ class Renderer:
         """What `vectors[viewer]` sees.
 
         Returns:
-            linear light (H, W, 3) float32 and instance ids (H, W) uint8: 0 the room, index + 1 a Vector, `OWN_BODY` the viewer.
+            linear light (H, W, 3) float32 and instance ids (H, W) uint8: 0 the room, index + 1 a Vector,
+            `OWN_BODY` the viewer.
         """
         camera = camera_matrix(vectors[viewer])
         view = self._projection @ np.linalg.inv(camera)

@@ -1,7 +1,8 @@
 """Triangles of simple things, in the one vertex layout that the renderer draws.
 
-A vertex is 15 floats: position (3, mm), normal (3), texture coordinates (2), linear colour (3), roughness, reflectance at
-normal incidence, emission (times colour), texture layer (-1 for none). Three rows make a triangle.
+A vertex is 15 floats: position (3, mm), normal (3), texture coordinates (2), linear colour (3), roughness,
+reflectance at normal incidence, emission (times colour), texture layer (-1 for none). Three rows make a
+triangle.
 """
 
 from dataclasses import dataclass

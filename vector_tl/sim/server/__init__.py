@@ -1,0 +1,1 @@
+"""The simulator's process: clock, servers, truth channel and page."""

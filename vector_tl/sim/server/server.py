@@ -10,7 +10,8 @@ def run(settings: SimSettings, camera_factory=None) -> None:
     """Serve until SIGINT or SIGTERM; prints `ready SERIAL PORT` for each robot once it takes connections.
 
     Args:
-        camera_factory: a `vector_tl.sim.render.eye.CameraFactory` that draws in place of the camera that `settings.camera` names.
+        camera_factory: a `vector_tl.sim.render.eye.CameraFactory` that draws in place of the camera that
+            `settings.camera` names.
 
     Raises:
         UsageError: settings out of range, or some that do not go together.

@@ -70,7 +70,7 @@ class Simulator:
         if robot:
             robot.noticed(kind, details)
 
-    # -- time ---------------------------------------------------------------------------------------------------------
+    # -- time ------------------------------------------------------------------------------------------------
 
     def _move_on(self, t_ms: float) -> list[tuple[VirtualVector, tuple]]:
         """Move the world on to `t_ms`, send the states that fall due, and return the frames that do, not yet drawn."""
@@ -183,7 +183,7 @@ class Simulator:
             )
             self.journal.add("error", what=repr(task.exception()))
 
-    # -- truth --------------------------------------------------------------------------------------------------------
+    # -- truth -----------------------------------------------------------------------------------------------
 
     def truth_now(self, robot: VirtualVector) -> dict:
         """The world as it is, without an image."""
@@ -231,7 +231,7 @@ class Simulator:
             f"There is no robot {serial}; there are {', '.join(robot.serial for robot in self.robots)}."
         )
 
-    # -- hands and faults ---------------------------------------------------------------------------------------------
+    # -- hands and faults ------------------------------------------------------------------------------------
 
     def enter(self, seed: int) -> None:
         """The same robots wake up in another room."""

@@ -1,0 +1,1 @@
+"""The world: a room, the bodies in it, and how they move."""

@@ -7,6 +7,8 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from vector_tl.sim.world.scene import Pose
+
 TRACK_MM = 48.0  # between the treads' middle lines
 MAX_WHEEL_MMPS = 220.0
 WHEEL_ACCEL_MMPS2 = 1000.0  # what the motors can do; an assumption, as no figure is published
@@ -14,15 +16,14 @@ HEAD_RANGE_RAD = (math.radians(-22.0), math.radians(45.0))
 LIFT_RANGE_MM = (32.0, 92.0)
 LIFT_ARM_MM, LIFT_PIVOT_MM = 66.0, 45.0  # height of the fork = pivot + arm * sin(angle)
 STALL_MS = 1000  # a motion without progress for so long gives up
-SLIP_FORWARD, SLIP_TURN = (
-    0.01,
-    0.03,
-)  # share of what the treads run that is lost on the ground; more in turns, where they scrub. Assumptions
-CHARGER_CONTACT_MM = 12.0  # so near to where it stands on its charger the contacts touch
+# Share of the treads' way that is lost on the ground; more in turns, where they scrub. Assumptions.
+SLIP_FORWARD, SLIP_TURN = 0.01, 0.03
+CHARGER_CONTACT_MM = 12.0  # its contacts touch within this distance from its place on the charger
 FULL_VOLTS, NOMINAL_VOLTS, LOW_VOLTS, EMPTY_VOLTS = 4.15, 3.95, 3.65, 3.5
 RUN_S, CHARGE_S = 45 * 60, 30 * 60  # from full to empty, and back
 
-Done = Callable[[str], None]  # hears "reached", "cancelled" or "stalled"
+Contact = tuple[str, int | str]  # what it touches: ("obstacle" or "vector", number) or ("wall", side)
+Done = Callable[[str], None]  # is called with "reached", "cancelled" or "stalled"
 
 
 def lift_angle_rad(height_mm: float) -> float:
@@ -33,6 +34,9 @@ def lift_angle_rad(height_mm: float) -> float:
 def lift_height_mm(angle_rad: float) -> float:
     """Height of the fork at an angle of the lift's arm."""
     return LIFT_PIVOT_MM + LIFT_ARM_MM * math.sin(angle_rad)
+
+
+LIFT_RANGE_RAD = (lift_angle_rad(LIFT_RANGE_MM[0]), lift_angle_rad(LIFT_RANGE_MM[1]))
 
 
 class Joint:
@@ -49,26 +53,26 @@ class Joint:
 
     @property
     def moving(self) -> bool:
+        """Whether it moves or has a goal to move to."""
         return self.speed_radps != 0.0 or self._goal_rad is not None
 
     def go_to(
         self, angle_rad: float, speed_radps: float, accel_radps2: float, done: Done | None = None
     ) -> None:
-        """Move to an angle; `done` hears "reached" when there, "cancelled" when something else came first.
+        """Move to an angle; call `done` with "reached" there, or "cancelled" when something else came first.
 
-        An angle that is none (NaN or infinite) is where it is; a speed or acceleration that is none, or 0, is 10.
+        It stays where it is for an angle that is not finite; a speed or acceleration that is not finite, or
+        0, counts as 10.
         """
         self.end()
         goal_rad = angle_rad if math.isfinite(angle_rad) else self.angle_rad
         self._goal_rad = min(max(goal_rad, self.low_rad), self.high_rad)
-        self._wanted_radps, self._accel_radps2, self._done = (
-            abs(or_zero(speed_radps)) or 10.0,
-            abs(or_zero(accel_radps2)) or 10.0,
-            done,
-        )
+        self._wanted_radps = abs(or_zero(speed_radps)) or 10.0
+        self._accel_radps2 = abs(or_zero(accel_radps2)) or 10.0
+        self._done = done
 
     def move(self, speed_radps: float) -> None:
-        """Move at a speed (0 for one that is none) until told otherwise or the range ends."""
+        """Move at a speed (0 when it is not finite) until the next command or the end of the range."""
         self.end()
         self._wanted_radps, self._accel_radps2 = or_zero(speed_radps), 20.0
 
@@ -78,20 +82,20 @@ class Joint:
         self.angle_rad, self.speed_radps = min(max(angle_rad, self.low_rad), self.high_rad), 0.0
 
     def end(self, how: str = "cancelled") -> None:
-        """Give up the goal, and answer who asked for it."""
+        """Give up the goal, and call its `done` with how it ended."""
         self._goal_rad, self._wanted_radps = None, 0.0
         done, self._done = self._done, None
         if done:
             done(how)
 
     def step(self, dt_s: float) -> None:
+        """Let its motor work for `dt_s`."""
         goal = self._goal_rad
         wanted = self._wanted_radps
         if goal is not None:
             left = goal - self.angle_rad
-            wanted = math.copysign(
-                min(wanted, math.sqrt(2 * self._accel_radps2 * abs(left))), left
-            )  # v^2 = 2 a s
+            braking_radps = math.sqrt(2 * self._accel_radps2 * abs(left))  # v^2 = 2 a s
+            wanted = math.copysign(min(wanted, braking_radps), left)
         elif wanted == 0.0 and self.speed_radps == 0.0:
             return
         change = self._accel_radps2 * dt_s
@@ -102,17 +106,15 @@ class Joint:
             self.end("reached")
         elif not self.low_rad <= angle <= self.high_rad:
             self.angle_rad, self.speed_radps = min(max(angle, self.low_rad), self.high_rad), 0.0
-            if (
-                goal is None and self._wanted_radps * (angle - self.angle_rad) > 0
-            ):  # it asks for more of what ends here; to turn back is another matter
-                self._wanted_radps = 0.0
+            if goal is None and self._wanted_radps * (angle - self.angle_rad) > 0:
+                self._wanted_radps = 0.0  # a speed back into the range is kept
         else:
             self.angle_rad = angle
 
 
 @dataclass
 class Motion:
-    """A drive of given length: `straight` in mm or `turn` in radians."""
+    """A drive of given length: straight, in mm, or a turn on the spot, in radians."""
 
     turn: bool
     left: float  # still to go
@@ -123,80 +125,80 @@ class Motion:
 
 
 class Battery:
-    """Charge of one robot, by the world's time. Its voltage stands for it in a straight line (an assumption)."""
+    """Charge of one robot, by the world's time. Its voltage is linear in the charge (an assumption)."""
 
     def __init__(self, t_ms: int = 0):
         self.volts = NOMINAL_VOLTS
         self._at_ms = t_ms
 
     def update(self, t_ms: int, charging: bool) -> None:
-        """Let it run down, or up, until `t_ms`."""
+        """Let it discharge, or charge, until `t_ms`."""
         passed_s, self._at_ms = (t_ms - self._at_ms) / 1000, t_ms
         change = (FULL_VOLTS - EMPTY_VOLTS) * (passed_s / CHARGE_S if charging else -passed_s / RUN_S)
         self.volts = min(max(self.volts + change, EMPTY_VOLTS), FULL_VOLTS)
 
     @property
     def full(self) -> bool:
+        """Whether it needs no more charging."""
         return self.volts >= FULL_VOLTS - 0.01
 
     @property
     def charger_s(self) -> float:
         """How long it should charge: 0 unless it is low."""
-        return (
-            (NOMINAL_VOLTS - self.volts) / (FULL_VOLTS - EMPTY_VOLTS) * CHARGE_S
-            if self.volts < LOW_VOLTS
-            else 0.0
-        )
+        if self.volts >= LOW_VOLTS:
+            return 0.0
+        return (NOMINAL_VOLTS - self.volts) / (FULL_VOLTS - EMPTY_VOLTS) * CHARGE_S
 
 
 class Body:
-    """Pose, treads, head and lift of one Vector. The world moves it; what it asks for is `motors()`, what it gets is `moved()`."""
+    """Pose, treads, head and lift of one Vector.
+
+    The world moves it: `motors()` returns what it asks for, `moved()` takes what the world let it have.
+    """
 
     def __init__(self, x_mm: float, y_mm: float, heading_rad: float, head_rad: float = 0.0):
         self.x_mm, self.y_mm, self.heading_rad, self.z_mm = x_mm, y_mm, heading_rad, 0.0
-        self.charger = (
-            x_mm,
-            y_mm,
-            heading_rad,
-        )  # where it stands on its charger, which has its place where the robot woke up
+        self.charger: Pose = (x_mm, y_mm, heading_rad)  # its charger stands where the robot woke up
         self.on_charger = False
         self.left_mmps = self.right_mmps = 0.0  # as they turn
         self.wanted_mmps = (0.0, 0.0)
         self._accel_mmps2 = (WHEEL_ACCEL_MMPS2, WHEEL_ACCEL_MMPS2)
         self.left_tread_mm = self.right_tread_mm = 0.0
         self.head = Joint(*HEAD_RANGE_RAD, head_rad)
-        self.lift = Joint(*map(lift_angle_rad, LIFT_RANGE_MM), lift_angle_rad(LIFT_RANGE_MM[0]))
+        self.lift = Joint(*LIFT_RANGE_RAD, LIFT_RANGE_RAD[0])
         self.motion: Motion | None = None
         self.forward_mmps = self.turn_radps = self.accel_mmps2 = 0.0  # as it really moves
-        self.odometry = (0.0, 0.0, 0.0)  # x, y, heading since it woke up or was put down
+        self.odometry: Pose = (0.0, 0.0, 0.0)  # since it woke up or was put down
         self.origin_id = 1
         self.off_treads = False
         self.falling = False
         self.cliffs = (False, False)  # front, back
         self.forced_cliff = False
-        self.cliff_stop = (
-            True  # the firmware stops at cliffs, unless the SDK holds control above physical reactions
-        )
+        # The firmware stops at cliffs, unless the SDK holds control above physical reactions.
+        self.cliff_stop = True
         self.collisions = self.falls = 0
-        self.touching: set = set()
+        self.touching: set[Contact] = set()
+
+    @property
+    def pose(self) -> Pose:
+        """Where it is on the ground."""
+        return self.x_mm, self.y_mm, self.heading_rad
 
     def drive(
         self, left_mmps: float, right_mmps: float, left_mmps2: float = 0.0, right_mmps2: float = 0.0
     ) -> None:
-        """Wheel speeds from now on. Acceleration 0 is the most there is."""
+        """Wheel speeds from now on. Acceleration 0 means as fast as the motors can."""
         self.end_motion()
         self.wanted_mmps = (_limited(left_mmps), _limited(right_mmps))
-        self._accel_mmps2 = tuple(
-            min(abs(or_zero(a)), WHEEL_ACCEL_MMPS2) or WHEEL_ACCEL_MMPS2 for a in (left_mmps2, right_mmps2)
-        )
+        self._accel_mmps2 = (_acceleration(left_mmps2), _acceleration(right_mmps2))
 
-    def run(self, motion: Motion) -> None:
-        """Start a drive of given length in place of what the wheels did."""
+    def run_motion(self, motion: Motion) -> None:
+        """Start a drive of given length instead of what the wheels did."""
         self.drive(0.0, 0.0)
         self.motion = motion
 
     def end_motion(self, how: str = "cancelled") -> None:
-        """Give up the running drive, and answer who asked for it."""
+        """Give up the running drive, and call its `done` with how it ended."""
         motion, self.motion = self.motion, None
         if motion:
             self.wanted_mmps = (0.0, 0.0)
@@ -209,12 +211,16 @@ class Body:
         self.lift.end()
 
     def blocked_by_cliff(self, left_mmps: float, right_mmps: float) -> bool:
-        """True when these speeds lead on over an edge that the sensors see."""
+        """Whether these speeds lead over an edge that the sensors see."""
         forward = left_mmps + right_mmps
         return (self.cliffs[0] and forward > 1.0) or (self.cliffs[1] and forward < -1.0)
 
     def motors(self, dt_s: float) -> tuple[float, float]:
-        """Let the motors work for dt; returns how far the treads would take it, slip taken off: forward mm, left turn rad."""
+        """Let the motors work for `dt_s`.
+
+        Returns:
+            how far the treads would take it, less the slip: forward (mm), left turn (rad).
+        """
         self.head.step(dt_s)
         self.lift.step(dt_s)
         if self.motion:
@@ -223,12 +229,9 @@ class Body:
         braking = self.cliff_stop and self.blocked_by_cliff(*wanted)
         if braking:
             wanted = (0.0, 0.0)
-        self.left_mmps = _towards(
-            self.left_mmps, wanted[0], self._accel_mmps2[0] * dt_s * (2 if braking else 1)
-        )
-        self.right_mmps = _towards(
-            self.right_mmps, wanted[1], self._accel_mmps2[1] * dt_s * (2 if braking else 1)
-        )
+        dv = [accel * dt_s * (2 if braking else 1) for accel in self._accel_mmps2]
+        self.left_mmps = _towards(self.left_mmps, wanted[0], dv[0])
+        self.right_mmps = _towards(self.right_mmps, wanted[1], dv[1])
         left, right = self.left_mmps * dt_s, self.right_mmps * dt_s
         self.left_tread_mm += left
         self.right_tread_mm += right
@@ -242,17 +245,20 @@ class Body:
         self._accel_mmps2 = (min(max(motion.accel * per_speed, 1.0), WHEEL_ACCEL_MMPS2),) * 2
 
     def moved(self, dt_s: float, asked: tuple[float, float], got: tuple[float, float]) -> None:
-        """Book a step: `asked` is where the treads would have taken it, `got` how far the world let it (forward mm, turn rad)."""
+        """Take in a step of `dt_s`.
+
+        Args:
+            dt_s: how long it lasted.
+            asked: how far the treads would have taken it, as `motors` returned it.
+            got: how far the world let it move: forward (mm), left turn (rad).
+        """
         ran_mm = asked[0] / (1 - SLIP_FORWARD)  # what the encoders count
-        self.x_mm, self.y_mm, self.heading_rad = arc(self.x_mm, self.y_mm, self.heading_rad, *got)
+        self.x_mm, self.y_mm, self.heading_rad = arc(*self.pose, *got)
         self.odometry = arc(*self.odometry, ran_mm, got[1])  # encoders for the way, the gyro for the heading
         forward = got[0] / dt_s
-        self.accel_mmps2, self.forward_mmps, self.turn_radps = (
-            (forward - self.forward_mmps) / dt_s,
-            forward,
-            got[1] / dt_s,
-        )
-        if self.on_charger and math.dist((self.x_mm, self.y_mm), self.charger[:2]) > CHARGER_CONTACT_MM:
+        self.accel_mmps2 = (forward - self.forward_mmps) / dt_s
+        self.forward_mmps, self.turn_radps = forward, got[1] / dt_s
+        if self.on_charger and math.dist(self.pose[:2], self.charger[:2]) > CHARGER_CONTACT_MM:
             self.on_charger = False
         motion = self.motion
         if not motion:
@@ -267,7 +273,7 @@ class Body:
             self.end_motion("stalled")
 
     def put_down(self, x_mm: float, y_mm: float, heading_rad: float) -> None:
-        """A hand sets it down there: it no longer knows where it is, so its own coordinates start afresh."""
+        """A hand sets it down there: it no longer knows where it is, its own coordinates start again at 0."""
         self.end_motion()
         self.x_mm, self.y_mm, self.heading_rad, self.z_mm = x_mm, y_mm, heading_rad, 0.0
         self.left_mmps = self.right_mmps = self.forward_mmps = self.turn_radps = self.accel_mmps2 = 0.0
@@ -278,8 +284,8 @@ class Body:
         self.touching.clear()
 
 
-def arc(x: float, y: float, heading: float, forward: float, turn: float) -> tuple[float, float, float]:
-    """Where a pose gets to along a circular arc of length `forward` that turns by `turn` (exact)."""
+def arc(x: float, y: float, heading: float, forward: float, turn: float) -> Pose:
+    """The pose at the end of a circular arc, `forward` (mm) long, that turns left by `turn` (rad); exact."""
     half = turn / 2
     chord = forward * (math.sin(half) / half if abs(half) > 1e-9 else 1.0)
     return (
@@ -293,8 +299,12 @@ def _limited(speed_mmps: float) -> float:
     return min(max(or_zero(speed_mmps), -MAX_WHEEL_MMPS), MAX_WHEEL_MMPS)
 
 
+def _acceleration(asked_mmps2: float) -> float:
+    return min(abs(or_zero(asked_mmps2)), WHEEL_ACCEL_MMPS2) or WHEEL_ACCEL_MMPS2
+
+
 def or_zero(number: float) -> float:
-    """The number, 0 in place of NaN and infinity, which would stay in all that is reckoned from them."""
+    """The number, or 0 instead of NaN and infinity, which would spread to all that is computed from them."""
     return number if math.isfinite(number) else 0.0
 
 

@@ -5,11 +5,8 @@ from dataclasses import dataclass
 
 from vector_tl.sim.world.scene import Obstacle
 
-REACH_BEHIND_MM, REACH_BEFORE_MM, HALF_WIDTH_MM = (
-    59.0,
-    39.0,
-    29.0,
-)  # a Vector round its origin, the front axle
+# How far a Vector reaches around its origin, the front axle.
+REACH_BEHIND_MM, REACH_BEFORE_MM, HALF_WIDTH_MM = 59.0, 39.0, 29.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +22,7 @@ class Footprint:
 
     @property
     def reach_mm(self) -> float:
-        """Radius of the disc round the centre that holds all of it."""
+        """Radius of the disc around the centre that holds all of it."""
         return self.half_x_mm if self.round else math.hypot(self.half_x_mm, self.half_y_mm)
 
     def corners(self) -> tuple[tuple[float, float], ...]:
@@ -67,15 +64,13 @@ def of_obstacle(obstacle: Obstacle) -> Footprint:
 
 
 def gap_mm(a: Footprint, b: Footprint) -> float:
-    """How far apart two footprints are; negative is how deep they overlap. Never more than the true distance.
+    """How far apart two footprints are (mm), never more than they really are; negative where they overlap.
 
     Rectangles by the separating axis theorem: the largest gap along the four edge normals.
     """
     dx, dy = b.x_mm - a.x_mm, b.y_mm - a.y_mm
     bound = math.hypot(dx, dy) - a.reach_mm - b.reach_mm
-    if bound > 0:
-        return bound
-    if a.round and b.round:
+    if bound > 0 or (a.round and b.round):
         return bound
     if a.round:
         return _disc_gap_mm(b, a)
@@ -94,7 +89,7 @@ def gap_mm(a: Footprint, b: Footprint) -> float:
 
 
 def ray_mm(shape: Footprint, x_mm: float, y_mm: float, heading_rad: float) -> float:
-    """Distance along the ray from x, y to the footprint's rim; infinite when it misses or starts inside."""
+    """Distance (mm) along the ray from x, y to the footprint's rim; infinite if it misses."""
     if shape.round:
         px, py = x_mm - shape.x_mm, y_mm - shape.y_mm
         along = px * math.cos(heading_rad) + py * math.sin(heading_rad)

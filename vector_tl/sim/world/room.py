@@ -1,4 +1,4 @@
-"""Seeded rooms: what can be driven on and what stands in the way."""
+"""Seeded rooms: the ground to drive on and what stands in the way."""
 
 import math
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from vector_tl.sim.world.scene import Obstacle, Room
 
-# kind -> (half width range, height range) in mm; the footprint is the rectangle or disc that the world collides with
+# kind -> (range of half widths, range of heights) in mm
 KINDS = {
     "box": ((20, 80), (20, 200)),
     "bottle": ((18, 42), (120, 300)),
@@ -21,13 +21,14 @@ KINDS = {
     "chair": ((60, 120), (180, 400)),
     "shoe": ((55, 120), (50, 110)),
 }
-ROUND = {"bottle", "vase", "kettle", "mug", "bowl", "ball"}
+ROUND = {"bottle", "vase", "kettle", "mug", "bowl", "ball"}  # whose footprint is a disc, not a rectangle
 
 
 def make_room(seed: int) -> Room:
     """A room drawn from `seed`: the same seed gives the same room.
 
-    Obstacles keep to the outer part of the ground, so that robots always have some of it free around the middle.
+    Obstacles keep to the outer part of the ground, so that robots always have some of it free around the
+    middle.
     """
     rng = np.random.default_rng([seed, 1])
     table = rng.random() < 0.55

@@ -1,11 +1,20 @@
-"""Plain data between the world, which moves things, and the camera, which sees them."""
+"""Plain data between the world, which moves things, and the camera, which sees them.
 
-from dataclasses import dataclass, field
+Lengths in mm, angles in radians, left and up positive.
+"""
+
+from dataclasses import dataclass
+
+Pose = tuple[float, float, float]  # x (mm), y (mm), heading (rad) on the ground
+Rgb = tuple[float, float, float]  # linear light
 
 
 @dataclass(frozen=True)
 class VectorPose:
-    """Where a Vector is and how its parts stand. The origin is the front axle on the ground, x forward, y left, z up."""
+    """Where a Vector is and how its parts stand.
+
+    The origin is the front axle on the ground, x forward, y left, z up.
+    """
 
     x_mm: float
     y_mm: float
@@ -17,9 +26,7 @@ class VectorPose:
     left_tread_mm: float = 0.0  # how far each tread has run: moves its ribs
     right_tread_mm: float = 0.0
     eyes_open: float = 1.0  # 0 shut, 1 open, above: wide
-    eye_rgb: tuple[float, float, float] | None = (
-        None  # linear light, as a program has set it; None: the colour that the room's seed gave it
-    )
+    eye_rgb: Rgb | None = None  # as a program has set it; None: the colour that the room's seed gave it
 
 
 @dataclass(frozen=True)
@@ -33,33 +40,33 @@ class CameraMotion:
 
 @dataclass(frozen=True)
 class Exposure:
-    """What a program has set by hand, in the place of the automatic exposure."""
+    """What a program has set by hand, instead of the automatic exposure."""
 
     shutter_ms: float
     gain: float
 
 
 @dataclass(frozen=True)
-class TrueBox:
-    """The visible extent of one Vector in one image, from the instance mask after lens and own treads."""
+class VisibleBox:
+    """Ground truth: what of one Vector an image shows, after the lens and behind the viewer's own treads."""
 
     vector: int  # index among the world's Vectors
-    xyxy: tuple[float, float, float, float]
+    xyxy: tuple[float, float, float, float]  # pixels, x2 and y2 exclusive
     visible_px: int
 
 
 @dataclass(frozen=True)
 class Shot:
-    """One image as the robot would send it, with the truth about it."""
+    """One image as the robot would send it, with its ground truth."""
 
     jpeg: bytes
-    boxes: tuple[TrueBox, ...]
-    background: str | None = None  # the photograph behind it, where there is one
+    boxes: tuple[VisibleBox, ...]
+    background: str | None = None  # name of the photograph behind it, where there is one
 
 
 @dataclass(frozen=True)
 class Obstacle:
-    """A thing that stands in the way: its footprint is a rectangle (or, when `round`, a disc of radius half_x_mm)."""
+    """A thing in the way. Its footprint is a rectangle or, when `round`, a disc of radius `half_x_mm`."""
 
     x_mm: float
     y_mm: float
@@ -67,14 +74,13 @@ class Obstacle:
     half_x_mm: float
     half_y_mm: float
     height_mm: float
-    kind: str  # the renderer's shape name
+    kind: str  # what the renderer draws, one of `room.KINDS`
     round: bool = False
-    look: tuple = field(default=(), hash=False)  # the renderer's material choice
 
 
 @dataclass(frozen=True)
 class Room:
-    """A seeded room. The drivable ground is the rectangle |x| <= half_x_mm, |y| <= half_y_mm.
+    """A seeded room. The ground to drive on is the rectangle |x| <= half_x_mm, |y| <= half_y_mm.
 
     On a `table` its edges are cliffs; on a `floor` they are walls.
     """

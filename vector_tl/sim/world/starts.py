@@ -1,31 +1,36 @@
 """Where everybody stands when a world begins."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
 from vector_tl.errors import UserError
 from vector_tl.sim.world import footprint as fp
-from vector_tl.sim.world.scene import Room
+from vector_tl.sim.world.scene import Pose, Room
 
-Pose = tuple[float, float, float]
-APART_MM = (250.0, 700.0)  # of the others from the first, so that to find one is a real task
-WISHES = (
+APART_MM = (250.0, 700.0)  # of the others from the first, so that finding one is a real task
+WISHES = (  # margin around each, distances apart, whether the second has an open way to the first
     (45.0, APART_MM, True),
     (25.0, APART_MM, True),
     (15.0, (200.0, 1200.0), False),
     (4.0, (110.0, 4000.0), False),
-)  # margin, apart, open way
+)
 TRIES = 4000
 
 
-def start_poses(room: Room, count: int, standing: list[Pose] = (), salt: int = 0) -> list[tuple[Pose, float]]:
-    """Poses and head angles for `count` Vectors, on the ground, clear of the room's things and of each other, drawn from the room's seed.
+def start_poses(
+    room: Room, count: int, standing: Sequence[Pose] = (), salt: int = 0
+) -> list[tuple[Pose, float]]:
+    """Free poses and head angles (rad) for `count` Vectors, drawn from the room's seed.
 
-    The second has an open way to the first where the room allows one, so that who turns about sees it.
-    The wishes are dropped one after another when a room is too full for them.
+    They are on the ground, clear of the room's things and of each other. The second has an open way to the
+    first where the room allows one, so that a first Vector that turns about sees it. The wishes are dropped
+    one after another when a room is too full for them.
 
     Args:
+        room: the room.
+        count: how many Vectors need a place.
         standing: poses that are taken already.
         salt: another draw from the same seed.
 
@@ -38,9 +43,9 @@ def start_poses(room: Room, count: int, standing: list[Pose] = (), salt: int = 0
         poses: list[Pose] = []
         for _ in range(TRIES):
             pose = (
-                rng.uniform(-room.half_x_mm, room.half_x_mm),
-                rng.uniform(-room.half_y_mm, room.half_y_mm),
-                rng.uniform(-math.pi, math.pi),
+                float(rng.uniform(-room.half_x_mm, room.half_x_mm)),
+                float(rng.uniform(-room.half_y_mm, room.half_y_mm)),
+                float(rng.uniform(-math.pi, math.pi)),
             )
             if not _free(room, things, pose, margin_mm):
                 continue
@@ -53,14 +58,15 @@ def start_poses(room: Room, count: int, standing: list[Pose] = (), salt: int = 0
                 continue
             if open_way and len(poses) == 1 and not _open(things, poses[0], pose):
                 continue
-            poses.append(tuple(map(float, pose)))
+            poses.append(pose)
             if len(poses) == count:
                 heads = np.radians(rng.uniform(-8.0, 15.0, count))
                 heads[0] = 0.0
                 return list(zip(poses, map(float, heads)))
         rng = np.random.default_rng([room.seed, 2, salt, int(margin_mm)])
     raise UserError(
-        f"The room of world seed {room.seed} has no free place for {count} Vectors; use fewer robots and targets or another seed."
+        f"The room of world seed {room.seed} has no free place for {count} Vectors; "
+        "use fewer robots and targets or another seed."
     )
 
 
@@ -75,8 +81,11 @@ def _free(room: Room, things: list[fp.Footprint], pose: Pose, margin_mm: float) 
 
 def _open(things: list[fp.Footprint], a: Pose, b: Pose) -> bool:
     """Whether a Vector's width of ground is free between two poses."""
-    length = math.dist(a[:2], b[:2])
     way = fp.Footprint(
-        (a[0] + b[0]) / 2, (a[1] + b[1]) / 2, math.atan2(b[1] - a[1], b[0] - a[0]), length / 2, 45.0
+        (a[0] + b[0]) / 2,
+        (a[1] + b[1]) / 2,
+        math.atan2(b[1] - a[1], b[0] - a[0]),
+        math.dist(a[:2], b[:2]) / 2,
+        45.0,
     )
     return all(fp.gap_mm(way, thing) >= 0 for thing in things)

@@ -1,31 +1,29 @@
 """The world: Vectors drive in a room, bump into things, see edges and fall over them.
 
-Time moves in fixed steps of 5 ms on a grid that starts at 0, so that the same commands at the same times give the same world.
+Time moves in fixed steps of 5 ms on a grid that starts at 0, so that the same commands at the same times give
+the same world.
 """
 
 import heapq
 import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 
 from vector_tl.sim.world import footprint as fp
-from vector_tl.sim.world.body import Body, arc, lift_height_mm
+from vector_tl.sim.world.body import Body, Contact, arc, lift_height_mm
 from vector_tl.sim.world.room import make_room
-from vector_tl.sim.world.scene import CameraMotion, VectorPose
+from vector_tl.sim.world.scene import CameraMotion, Pose, Rgb, VectorPose
 from vector_tl.sim.world.starts import start_poses
 from vector_tl.sim.world.targets import THINK_MS, Mover
 
 STEP_MS = 5
 CONTACT_ENDS_MM = 3.0  # a contact is over, and may be counted again, once so far apart
-CLIFF_SENSORS_MM = (
-    (18.0, 14.0),
-    (18.0, -14.0),
-    (-42.0, 14.0),
-    (-42.0, -14.0),
-)  # x, y under the body: front pair, back pair
+# x, y under the body: front pair, back pair
+CLIFF_SENSORS_MM = ((18.0, 14.0), (18.0, -14.0), (-42.0, 14.0), (-42.0, -14.0))
 BALANCE_X_MM = -18.0  # it falls once this point is over the edge
 FALL_MS, PICK_UP_MS = 400, 1500
-HAND_SALT = 1_000_000  # places where a hand sets a Vector down are drawn apart from those after falls
+HAND_SALT = 1_000_000  # a hand's places for a Vector are drawn apart from those after falls
 TOUCH_MM = 1e-6  # less is no overlap
 MOOD_MS, EYE_MOODS = 2900, (1.0, 1.0, 0.55, 1.0, 1.18, 0.8)  # how far the eyes are open, one after another
 RANGE_X_MM, RANGE_MIN_MM, RANGE_MAX_MM = 20.0, 30.0, 1200.0  # time-of-flight sensor in the chest
@@ -36,7 +34,12 @@ Report = Callable[..., None]
 
 
 class World:
-    """A room and the Vectors in it. `report(kind, vector, **details)` hears of collisions, falls and cliff stops."""
+    """A room and the Vectors in it.
+
+    Calls `report(kind, vector, **details)` at each collision, fall and stop at a cliff. The first `robots`
+    Vectors are robots that programs drive, the next `targets` are not; `target_motion` is one of
+    `targets.MOTIONS`.
+    """
 
     def __init__(
         self,
@@ -49,12 +52,10 @@ class World:
         self.t_ms = 0
         self.robots, self.count = robots, robots + targets
         self.report, self._target_motion = report, target_motion
-        self._timers: list = []
+        self._timers: list[tuple[float, int, Callable[[], None]]] = []
         self._order = itertools.count()
         self.bodies: list[Body] = []
-        self.eyes_rgb: dict[
-            int, tuple[float, float, float]
-        ] = {}  # of those whose colour a program has set, linear light
+        self.eyes_rgb: dict[int, Rgb] = {}  # of those whose colour a program has set
         self.enter(seed)
 
     def enter(self, seed: int) -> None:
@@ -68,7 +69,7 @@ class World:
         moving = range(self.robots, self.count) if self._target_motion != "stand" else ()
         self._movers = {index: Mover(self._target_motion, seed, index) for index in moving}
 
-    # -- time ---------------------------------------------------------------------------------------------------------
+    # -- time ------------------------------------------------------------------------------------------------
 
     def advance(self, t_ms: float) -> None:
         """Move on to the last grid time that is not after `t_ms`."""
@@ -87,21 +88,19 @@ class World:
 
     def _think(self) -> None:
         """Let the targets that move by themselves choose their ways."""
-        robots = [(body.x_mm, body.y_mm, body.heading_rad) for body in self.bodies[: self.robots]]
+        robots = [body.pose for body in self.bodies[: self.robots]]
         for index, mover in self._movers.items():
-            mover.think(
-                self.t_ms, self.bodies[index], lambda pose, index=index: self._clearance(index, pose), robots
-            )
+            mover.think(self.t_ms, self.bodies[index], partial(self._clearance, index), robots)
 
-    def _clearance(self, index: int, pose: tuple[float, float, float]) -> tuple[float, float]:
-        """How much is free round a Vector at that pose: to edges, walls and things; to other Vectors (mm)."""
+    def _clearance(self, index: int, pose: Pose) -> tuple[float, float]:
+        """How much is free around a Vector at a pose (mm): to edges, walls and things; to other Vectors."""
         shape = fp.of_vector(*pose)
         gaps = {"obstacle": min(self._wall_gaps(shape).values()), "vector": math.inf}
         for (kind, _), other in self._others(index):
             gaps[kind] = min(gaps[kind], fp.gap_mm(shape, other))
         return gaps["obstacle"], gaps["vector"]
 
-    # -- moving -------------------------------------------------------------------------------------------------------
+    # -- moving ----------------------------------------------------------------------------------------------
 
     def _move(self, index: int) -> None:
         body, dt_s = self.bodies[index], STEP_MS / 1000
@@ -126,46 +125,47 @@ class World:
             self._fall(index)
 
     def _allowed(self, index: int, asked: tuple[float, float]) -> tuple[float, float]:
-        """As much of the step as nothing stands in the way of: all, only the turn, only the way, or nothing."""
+        """As much of a step as nothing blocks: all of it, only its turn, only its way, or nothing."""
         body = self.bodies[index]
-        here = fp.of_vector(body.x_mm, body.y_mm, body.heading_rad)
-        near = [
-            (key, shape) for key, shape in self._others(index) if fp.gap_mm(here, shape) < CONTACT_ENDS_MM + 2
-        ]
-        gaps = {key: fp.gap_mm(here, shape) for key, shape in near}
-        if self.room.surface == "floor":
-            gaps |= self._wall_gaps(here)
+        here = fp.of_vector(*body.pose)
+        near = {
+            key: shape for key, shape in self._others(index) if fp.gap_mm(here, shape) < CONTACT_ENDS_MM + 2
+        }
+        gaps = self._gaps(here, near)
         body.touching = {key for key in body.touching if gaps.get(key, math.inf) < CONTACT_ENDS_MM}
         if not gaps:
             return asked
-        for move in (asked, (0.0, asked[1]), (asked[0], 0.0)):
-            there = fp.of_vector(*arc(body.x_mm, body.y_mm, body.heading_rad, *move))
-            after = {key: fp.gap_mm(there, shape) for key, shape in near}
-            if self.room.surface == "floor":
-                after |= self._wall_gaps(there)
-            hit = {
-                key for key, gap in after.items() if gap < 0 and gap <= gaps.get(key, math.inf)
-            }  # getting out of an overlap is free
-            if move == asked:
-                first_hit = hit
-            if not hit:
-                break
-        else:
-            move = (0.0, 0.0)
-        for key in sorted(first_hit - body.touching, key=str):
+
+        def blocked_by(move: tuple[float, float]) -> set[Contact]:
+            after = self._gaps(fp.of_vector(*arc(*body.pose, *move)), near)
+            return {
+                key for key, gap in after.items() if gap < 0 and gap <= gaps[key]
+            }  # leaving an overlap is free
+
+        blocks = blocked_by(asked)
+        for key in sorted(blocks - body.touching, key=str):
             body.touching.add(key)
             body.collisions += 1
             self.report("collision", index, **{"with": f"{key[0]} {key[1]}"})
-        return move
+        if not blocks:
+            return asked
+        parts = ((0.0, asked[1]), (asked[0], 0.0))
+        return next((part for part in parts if not blocked_by(part)), (0.0, 0.0))
 
-    def _others(self, index: int):
+    def _others(self, index: int) -> Iterator[tuple[Contact, fp.Footprint]]:
+        """Everything that stands in the room but this Vector."""
         for number, shape in enumerate(self._things):
             yield ("obstacle", number), shape
         for number, other in enumerate(self.bodies):
             if number != index and not other.off_treads:
-                yield ("vector", number), fp.of_vector(other.x_mm, other.y_mm, other.heading_rad)
+                yield ("vector", number), fp.of_vector(*other.pose)
 
-    def _wall_gaps(self, shape: fp.Footprint) -> dict:
+    def _gaps(self, shape: fp.Footprint, near: dict[Contact, fp.Footprint]) -> dict[Contact, float]:
+        """How far a footprint is (mm) from those near it and, on a floor, from the walls."""
+        gaps = {key: fp.gap_mm(shape, other) for key, other in near.items()}
+        return gaps | self._wall_gaps(shape) if self.room.surface == "floor" else gaps
+
+    def _wall_gaps(self, shape: fp.Footprint) -> dict[Contact, float]:
         corners = shape.corners()
         room = self.room
         return {
@@ -195,17 +195,17 @@ class World:
             self.report("stop", index, reason="cliff")
 
     def _fall(self, index: int) -> None:
-        """Over the edge: it falls, a person picks it up and puts it back on a free place."""
+        """It falls over the edge; a person picks it up and puts it back on a free place."""
         body = self.bodies[index]
         body.falls += 1
         body.off_treads = body.falling = True
         body.stop()
         self.report("fall", index)
 
-        def landed():
+        def landed() -> None:
             body.falling, body.z_mm = False, 0.0
 
-        def put_back():
+        def put_back() -> None:
             if body in self.bodies and body.off_treads:
                 body.put_down(*self._free_place(index, salt=body.falls))
                 self.report("put back", index)
@@ -213,40 +213,45 @@ class World:
         self.after(FALL_MS, landed)
         self.after(FALL_MS + PICK_UP_MS, put_back)
 
-    # -- hands --------------------------------------------------------------------------------------------------------
+    # -- hands -----------------------------------------------------------------------------------------------
 
     def lift_up(self, index: int, up: bool) -> None:
-        """A hand picks a Vector up, or sets it down where it was; on a free place where that is taken, or no longer on the ground."""
+        """A hand picks a Vector up, or sets it down where it was.
+
+        It sets it down on a free place when its own is taken or not on the ground.
+        """
         body = self.bodies[index]
         if up and not body.off_treads:
             body.off_treads, body.z_mm = True, 60.0
             body.end_motion()
         elif not up and body.off_treads and not body.falling:
-            here = body.x_mm, body.y_mm, body.heading_rad
             free = self._stands(index)
-            body.put_down(*(here if free else self._free_place(index, salt=HAND_SALT + body.origin_id)))
+            body.put_down(*(body.pose if free else self._free_place(index, salt=HAND_SALT + body.origin_id)))
             if not free:
                 self.report("put elsewhere", index)
 
     def _stands(self, index: int) -> bool:
         """Whether a Vector could stand where it is held: balanced on the ground, in nothing and nobody."""
         body = self.bodies[index]
-        shape = fp.of_vector(body.x_mm, body.y_mm, body.heading_rad)
+        shape = fp.of_vector(*body.pose)
         on_ground = self._on_ground(*self._point(body, BALANCE_X_MM, 0.0))
         return on_ground and all(fp.gap_mm(shape, other) > -TOUCH_MM for _, other in self._others(index))
 
-    def _free_place(self, index: int, salt: int) -> tuple[float, float, float]:
-        others = [(b.x_mm, b.y_mm, b.heading_rad) for number, b in enumerate(self.bodies) if number != index]
+    def _free_place(self, index: int, salt: int) -> Pose:
+        others = [b.pose for number, b in enumerate(self.bodies) if number != index]
         ((pose, _),) = start_poses(self.room, 1, standing=others, salt=salt)
         return pose
 
-    def place(self, poses: dict[int, tuple[float, float, float]]) -> str | None:
+    def place(self, poses: dict[int, Pose]) -> str | None:
         """A hand puts Vectors elsewhere, all of them or none. Returns why not, or None when done."""
-        stand = {i: (b.x_mm, b.y_mm, b.heading_rad) for i, b in enumerate(self.bodies)} | poses
+        stand = {i: b.pose for i, b in enumerate(self.bodies)} | poses
         shapes = {i: fp.of_vector(*pose) for i, pose in stand.items()}
         for index in poses:
             if not all(self._on_ground(*corner) for corner in shapes[index].corners()):
-                return f"Vector {index} would not stand on the ground (|x| <= {self.room.half_x_mm:.0f}, |y| <= {self.room.half_y_mm:.0f} mm)"
+                return (
+                    f"Vector {index} would not stand on the ground "
+                    f"(|x| <= {self.room.half_x_mm:.0f}, |y| <= {self.room.half_y_mm:.0f} mm)"
+                )
             for number, thing in enumerate(self._things):
                 if fp.gap_mm(shapes[index], thing) < 0:
                     return f"Vector {index} would stand in obstacle {number}"
@@ -257,7 +262,7 @@ class World:
             self.bodies[index].put_down(x_mm, y_mm, math.remainder(heading_rad, math.tau))
         return None
 
-    # -- what is to be seen -------------------------------------------------------------------------------------------
+    # -- what cameras and sensors see ------------------------------------------------------------------------
 
     def pose(self, index: int) -> VectorPose:
         """What the camera draws of a Vector."""
@@ -276,27 +281,30 @@ class World:
         )
 
     def _eyes_open(self, index: int) -> float:
-        """Eyes shut for 150 ms about every four seconds, each Vector at its own times; between, its moods: normal, wide, half closed."""
+        """How far its eyes are open: shut for 150 ms about every four seconds, else as its mood is.
+
+        Each Vector blinks at its own times.
+        """
         t_ms = self.t_ms - self._entered_ms + 1370 * index
         since = t_ms % (3700 + 410 * index)
         mood = EYE_MOODS[(t_ms // MOOD_MS + self.seed + index) % len(EYE_MOODS)]
         return mood * abs(since - 75) / 75 if since < 150 else mood
 
     def camera_motion(self, index: int) -> CameraMotion:
+        """How a Vector's camera moves at this moment."""
         body = self.bodies[index]
-        return CameraMotion(
-            forward_mmps=body.forward_mmps, turn_radps=body.turn_radps, head_radps=body.head.speed_radps
-        )
+        return CameraMotion(body.forward_mmps, body.turn_radps, body.head.speed_radps)
 
     def range_mm(self, index: int) -> float | None:
-        """What the time-of-flight sensor measures: the nearest thing in its cone, None beyond its reach."""
+        """What the time-of-flight sensor measures: the nearest thing in its cone (mm), None beyond reach."""
         body = self.bodies[index]
         x, y = self._point(body, RANGE_X_MM, 0.0)
-        shapes = [
-            shape
-            for (kind, number), shape in self._others(index)
-            if kind == "vector" or self.room.obstacles[number].height_mm > SENSOR_HEIGHT_MM
-        ]
+        low = {
+            ("obstacle", number)
+            for number, thing in enumerate(self.room.obstacles)
+            if thing.height_mm <= SENSOR_HEIGHT_MM
+        }
+        shapes = [shape for key, shape in self._others(index) if key not in low]
         nearest = RANGE_MAX_MM
         for angle in RANGE_CONE_RAD:
             heading = body.heading_rad + angle
@@ -312,15 +320,15 @@ class World:
         return None if nearest >= RANGE_MAX_MM else nearest
 
     def nearest(self, index: int) -> tuple[float, float] | None:
-        """Distance (mm, origin to origin) and bearing (degrees, left positive in this Vector's frame) of the nearest other one."""
+        """Distance and bearing of the nearest other Vector, None when it is alone.
+
+        Returns:
+            distance in mm, origin to origin; bearing in degrees, left positive in this Vector's frame.
+        """
         me = self.bodies[index]
-        others = [
-            (math.hypot(b.x_mm - me.x_mm, b.y_mm - me.y_mm), b)
-            for i, b in enumerate(self.bodies)
-            if i != index
-        ]
-        if not others:
+        offsets = [(b.x_mm - me.x_mm, b.y_mm - me.y_mm) for i, b in enumerate(self.bodies) if i != index]
+        if not offsets:
             return None
-        distance, other = min(others, key=lambda pair: pair[0])
-        bearing = math.atan2(other.y_mm - me.y_mm, other.x_mm - me.x_mm) - me.heading_rad
-        return distance, math.degrees(math.remainder(bearing, math.tau))
+        dx, dy = min(offsets, key=lambda offset: math.hypot(*offset))
+        bearing = math.atan2(dy, dx) - me.heading_rad
+        return math.hypot(dx, dy), math.degrees(math.remainder(bearing, math.tau))
