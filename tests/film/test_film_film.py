@@ -12,9 +12,11 @@ import pytest
 
 from vector_tl.data.recording import RecordingWriter
 from vector_tl.errors import UsageError, UserError
-from vector_tl.film.film import captions_of, film
-from vector_tl.film.footage import LONGEST_PAUSE_S, Pacer, camera_times_s, open_footage, own_fps
-from vector_tl.film.overlay import layout, pane
+from vector_tl.film.film import film
+from vector_tl.film.footage import open_footage
+from vector_tl.film.overlay import pane, pane_size
+from vector_tl.film.pace import LONGEST_PAUSE_S, Pacer, camera_times_s, own_fps
+from vector_tl.film.reel import captions
 from vector_tl.film.settings import FilmSettings
 from vector_tl.film.stage import THEMES, Stage, plan_frame
 from vector_tl.film.tally import Seen, Tally
@@ -224,21 +226,21 @@ def test_settings_that_make_no_sense(wrong):
 
 
 @pytest.mark.parametrize(
-    "left, right, captions",
+    "left, right, words",
     [
         (none("scratch"), none("coco"), ("from scratch", "transfer")),
         (none("scratch"), none("models/other.safetensors"), ("from scratch", "transfer")),
         (none("coco", "a"), none("coco", "b"), ("transfer: a", "transfer: b")),
     ],
 )
-def test_captions(left, right, captions):
-    assert captions_of(left, right) == captions
+def test_captions(left, right, words):
+    assert captions([left, right]) == list(words)
 
 
 @pytest.mark.parametrize("size_wh", [(640, 360), (1024, 768), (500, 900), (33, 1000), (1000, 33)])
 @pytest.mark.parametrize("width", [1280, 641, 1920])
 def test_panes_of_a_pair_are_even(size_wh, width):
-    pane_wh = layout(size_wh, width).pane_wh
+    pane_wh = pane_size(size_wh, width / 2)
     assert (
         all(value % 2 == 0 for value in pane_wh)
         and abs(2 * pane_wh[0] - width) <= 3

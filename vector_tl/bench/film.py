@@ -7,6 +7,8 @@ import os
 import tempfile
 import threading
 import time
+from collections.abc import Callable, Iterator
+from fractions import Fraction
 from functools import partial
 from pathlib import Path
 
@@ -16,13 +18,11 @@ import torch
 
 from vector_tl.bench.run import BenchSettings, Row
 from vector_tl.data.recording import RecordingWriter
-from vector_tl.film.encode import FilmWriter
 from vector_tl.film.film import load_side_by_side
 from vector_tl.film.footage import open_footage
-from vector_tl.film.reel import Reel, model_line
+from vector_tl.film.loop import Films, Moment, make_films
+from vector_tl.film.reel import Reel, SideBySide, model_line
 from vector_tl.film.settings import FilmSettings
-from vector_tl.film.stage import THEMES, Stage, plan_frame
-from vector_tl.film.tally import Tally, judge
 from vector_tl.nets.checkpoint import load as load_network
 from vector_tl.robot.base import Frame
 
@@ -124,36 +124,61 @@ def _record(path: Path, frames: int) -> Path:
 
 def _one_after_another(source: Path, out: Path, detectors: list) -> dict[str, float]:
     """Seconds of each stage."""
-    footage = open_footage(source)
+    footage, watch = open_footage(source), Stopwatch()
     names = [("model", model_line(detector, None)) for detector in detectors]
-    plan = plan_frame(SIZE_WH)
-    stage, writer = (
-        Stage(plan, THEMES["dark"], names, [0, 1], round(footage.seconds * footage.fps)),
-        FilmWriter(out, footage.fps, plan.size_wh),
+    make_films(
+        watch.each("decode", footage.images()),
+        TimedFilms(footage.fps, watch),
+        [partial(watch.call, "detect", detector) for detector in detectors],
+        TimedView([(out, [0, 1])], names, watch, footage.seconds or 0.0),
     )
-    tallies, taken = [Tally(), Tally()], dict.fromkeys(STAGES, 0.0)
-    images = footage.images()
+    return watch.taken_s
 
-    def timed(name: str, work):
+
+class Stopwatch:
+    """Seconds of each stage."""
+
+    def __init__(self) -> None:
+        self.taken_s = dict.fromkeys(STAGES, 0.0)
+
+    def call(self, stage: str, work: Callable, *arguments):
+        """What `work(*arguments)` gives; its time is the stage's."""
         begin_s = time.perf_counter()
-        result = work()
-        taken[name] += time.perf_counter() - begin_s
+        result = work(*arguments)
+        self.taken_s[stage] += time.perf_counter() - begin_s
         return result
 
-    def draw():
-        seen = [judge(f.boxes_xyxy, f.scores, None, SIZE_WH) for f in found]
-        for tally, what in zip(tallies, seen, strict=True):
-            tally.add(moment.t_s, what)
-        return stage.draw(index, moment.image_rgb, seen, tallies, moment.line, f"{moment.t_s:.1f} s")
+    def each(self, stage: str, items: Iterator) -> Iterator:
+        """The items; the time until each of them is there is the stage's."""
+        while (item := self.call(stage, next, items, None)) is not None:
+            yield item
 
-    index = 0
-    while (moment := timed("decode", lambda: next(images, None))) is not None:
-        found = timed("detect", lambda: [detector(moment.image_rgb) for detector in detectors])
-        frame = timed("draw", draw)
-        timed("encode", partial(writer.write, frame))
-        index += 1
-    timed("encode", writer.close)
-    return taken
+
+class TimedFilms(Films):
+    """Films that are encoded in the caller's thread."""
+
+    def __init__(self, fps: Fraction, watch: Stopwatch):
+        super().__init__(fps, threads=False)
+        self._watch = watch
+
+    def write(self, images_rgb: list[np.ndarray], times: int = 1) -> None:
+        """Add one image to each film."""
+        self._watch.call("encode", super().write, images_rgb, times)
+
+    def __exit__(self, *raised) -> None:
+        self._watch.call("encode", super().__exit__, *raised)
+
+
+class TimedView(SideBySide):
+    """The view of `vector-tl film`."""
+
+    def __init__(self, casts: list, names: list, watch: Stopwatch, expected_s: float):
+        super().__init__(casts, names, expected_s=expected_s)
+        self._watch = watch
+
+    def draw(self, moment: Moment, found: list) -> list[np.ndarray]:
+        """The frame of a moment."""
+        return self._watch.call("draw", super().draw, moment, found)
 
 
 @torch.inference_mode()

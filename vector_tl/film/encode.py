@@ -55,14 +55,19 @@ class FilmWriter:
         context = self._stream.codec_context
         context.color_primaries = context.color_trc = context.colorspace = BT709
 
-    def write(self, image_rgb: np.ndarray) -> None:
-        """Add one frame (H, W, 3) of the film's size."""
-        frame = av.VideoFrame.from_ndarray(image_rgb, format="rgb24").reformat(
-            format="yuv420p", dst_colorspace=Colorspace.ITU709
-        )
-        frame.pts, frame.time_base = self.frames, self._tick
-        self.frames += 1
-        self._mux(frame)
+    def write(self, image_rgb: np.ndarray, times: int = 1) -> None:
+        """Add an image (H, W, 3) of the film's size for `times` frames.
+
+        Raises:
+            UserError: the disk does not take it.
+        """
+        for _ in range(times):
+            frame = av.VideoFrame.from_ndarray(image_rgb, format="rgb24").reformat(
+                format="yuv420p", dst_colorspace=Colorspace.ITU709
+            )
+            frame.pts, frame.time_base = self.frames, self._tick
+            self.frames += 1
+            self._mux(frame)
 
     def close(self) -> int:
         """Finish the film and give it its name. Returns how many frames it has."""
@@ -133,8 +138,7 @@ class EncodingThread:
         while (frame := self._waiting.get()) is not None:
             if self._error is None:
                 try:
-                    for _ in range(frame[1]):
-                        self.writer.write(frame[0])
+                    self.writer.write(*frame)
                 except BaseException as error:
                     self._error = error
 

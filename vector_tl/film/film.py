@@ -6,12 +6,11 @@ vector-tl film run.mcap --left scratch --right transfer --out run.mp4
 import logging
 
 from vector_tl.files import refuse_existing
-from vector_tl.film.encode import FilmWriter, write_gif, write_still
+from vector_tl.film.encode import write_gif, write_still
 from vector_tl.film.footage import open_footage
-from vector_tl.film.reel import Reel, captions
+from vector_tl.film.reel import Reel
 from vector_tl.film.settings import FilmSettings
 
-__all__ = ["FilmWriter", "captions_of", "film"]
 log = logging.getLogger("vector_tl.film")
 
 
@@ -41,12 +40,13 @@ def film(settings: FilmSettings, left=None, right=None, also: tuple = ()) -> dic
         if path is not None:
             refuse_existing(path, settings.overwrite)
     footage = open_footage(settings.input)
-    detectors = _detectors(settings, left, right, also)
+    given = [left, right, *(also or [None] * len(settings.also))]
+    detectors = detectors_for([settings.left, settings.right, *settings.also], given, settings.device)
     reel = Reel(settings, footage, detectors)
     reel.shoot()
     result = reel.result()
     if settings.poster is not None:
-        write_still(settings.poster, reel.poster)
+        write_still(settings.poster, reel.view.poster)
         result["poster"] = str(settings.poster)
     if settings.gif is not None:
         begin_s = result["cards_s"][0] if settings.cards else 0.0
@@ -60,23 +60,15 @@ def film(settings: FilmSettings, left=None, right=None, also: tuple = ()) -> dic
     return result
 
 
-def captions_of(left, right) -> tuple[str, str]:
-    """How two detectors are called on a film."""
-    first, second = captions([left, right])
-    return first, second
+def detectors_for(names: list[str], given: list, device: str) -> list:
+    """The detectors given, and in the places of those that are None the models of that name, each loaded once.
 
-
-def _detectors(settings: FilmSettings, left, right, also: tuple) -> list:
-    """Those given, and the others loaded by name; one model named twice is loaded once."""
-    given = [left, right, *(also or [None] * len(settings.also))]
-    wanted = [settings.left, settings.right, *settings.also]
-    missing = list(
-        dict.fromkeys(name for name, detector in zip(wanted, given, strict=True) if detector is None)
-    )
-    loaded = dict(zip(missing, load_side_by_side(missing, settings.device), strict=True)) if missing else {}
-    return [
-        loaded[name] if detector is None else detector for name, detector in zip(wanted, given, strict=True)
-    ]
+    Raises:
+        UserError: there is no such model, or it cannot be read.
+    """
+    missing = list(dict.fromkeys(name for name, own in zip(names, given, strict=True) if own is None))
+    loaded = dict(zip(missing, load_side_by_side(missing, device), strict=True)) if missing else {}
+    return [loaded[name] if own is None else own for name, own in zip(names, given, strict=True)]
 
 
 def load_side_by_side(names: list[str], device: str) -> list:

@@ -12,6 +12,7 @@ import queue
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
@@ -20,12 +21,11 @@ import numpy as np
 
 from vector_tl.data.dataset import decode
 from vector_tl.errors import UserError
-from vector_tl.film.cards import END_S, end_card
-from vector_tl.film.encode import FilmWriter
-from vector_tl.film.footage import Pacer
-from vector_tl.film.reel import captions, model_line
-from vector_tl.film.stage import THEMES, Stage, plan_frame
-from vector_tl.film.tally import Seen, Tally
+from vector_tl.film.cards import END_S
+from vector_tl.film.footage import FootageFrame
+from vector_tl.film.loop import Films, make_films
+from vector_tl.film.reel import SideBySide, captions, model_line
+from vector_tl.film.tally import Seen
 from vector_tl.robot.base import Frame
 
 log = logging.getLogger("vector_tl.film")
@@ -135,76 +135,47 @@ class LiveFilm:
 
 
 def shoot(told: dict, pipe) -> dict:
-    """The film's process: frames from the pipe until it ends. Returns {"film", "frames", "fps", "size_wh", "seconds", "cards_s"}."""
+    """The film's process: frames from the pipe until it ends.
+
+    Returns:
+        {"film", "frames", "fps", "size_wh", "seconds", "cards_s"}
+
+    Raises:
+        UserError: no frame came, the model cannot be read, or the film cannot be written.
+    """
     from vector_tl.detect.engine import load
 
-    left, mine = load(told["left"], told["device"]), type("Finder", (), told["right"])
+    left, finder = load(told["left"], told["device"]), type("Finder", (), told["right"])
     fps = Fraction(told["fps"]).limit_denominator(1001)
-    theme, colors = THEMES["dark"], [0, 1]
     names = [
         (caption, model_line(detector, told["threshold"]))
-        for caption, detector in zip(captions([left, mine]), (left, mine), strict=True)
+        for caption, detector in zip(captions([left, finder]), (left, finder), strict=True)
     ]
-    pacer, tallies, stage, writer, waiting, at = (
-        Pacer(fps, every=True),
-        [Tally(), Tally()],
-        None,
-        None,
-        None,
-        0,
+    view = SideBySide(
+        [(Path(told["path"]), [0, 1])], names, expected_s=EXPECTED_S, end_foot="made while the robot ran"
     )
-    try:
-        while (moment := _next(pipe)) is not None:
-            t_s, jpeg, boxes_xyxy, scores, line = moment
-            image, slot = decode(jpeg), pacer.slot(t_s)
-            if image is None or slot is None:
-                continue
-            if stage is None:
-                plan = plan_frame((image.shape[1], image.shape[0]))
-                stage, writer = (
-                    Stage(plan, theme, names, colors, round(EXPECTED_S * fps)),
-                    FilmWriter(Path(told["path"]), fps, plan.size_wh),
-                )
-            for _ in range(slot - at if waiting is not None else 0):
-                writer.write(waiting)
-            found = left(image, threshold=told["threshold"])
-            seen, at = [Seen(found.boxes_xyxy, found.scores), Seen(boxes_xyxy, scores)], slot
-            for tally, what in zip(tallies, seen, strict=True):
-                tally.add(float(slot / fps), what)
-            waiting = stage.draw(slot, image, seen, tallies, line, f"{float(slot / fps):.1f} s")
-        if writer is None:
-            raise UserError("no frame came")
-        writer.write(waiting)
-        card = end_card(
-            stage.plan.size_wh,
-            theme,
-            names,
-            [theme.colors[index] for index in colors],
-            tallies,
-            "made while the robot ran",
-        )
-        for _ in range(round(END_S * fps)):
-            writer.write(card)
-        writer.close()
-    except BaseException:
-        if writer is not None:
-            writer.abandon()
-        raise
-    told = {
+    frames = make_films(_frames(pipe), Films(fps), [left], view, threshold=told["threshold"])
+    if not frames:
+        raise UserError("no frame came")
+    return {
         "film": told["path"],
-        "frames": at + 1,
+        "frames": frames,
         "fps": round(float(fps), 3),
-        "size_wh": list(stage.plan.size_wh),
+        "size_wh": list(view.size_wh),
+        "seconds": round(float(frames / fps), 3),
+        "cards_s": [0, END_S],
     }
-    return told | {"seconds": round(float((at + 1) / fps), 3), "cards_s": [0, END_S]}
 
 
-def _next(pipe) -> tuple | None:
-    """The next moment; None at the end, and after what a killed finder left unfinished."""
-    try:
-        return pickle.load(pipe)
-    except (EOFError, pickle.UnpicklingError):
-        return None
+def _frames(pipe) -> Iterator[FootageFrame]:
+    """What comes through the pipe, with the finder's own detections; ends where a killed finder left off."""
+    while True:
+        try:
+            t_s, jpeg, boxes_xyxy, scores, line = pickle.load(pipe)
+        except (EOFError, pickle.UnpicklingError):
+            return
+        if (image := decode(jpeg)) is not None:
+            yield FootageFrame(t_s, image, line, found=(Seen(boxes_xyxy, scores),))
 
 
 def main() -> None:

@@ -1,6 +1,5 @@
 """What is drawn on images: boxes with scores, hits and misses, text. Images are (H, W, 3) uint8 RGB."""
 
-from dataclasses import dataclass
 from functools import lru_cache
 
 import cv2
@@ -13,18 +12,10 @@ LIGHT: Color = (236, 238, 241)
 RED: Color = (255, 92, 92)
 
 
-@dataclass(frozen=True)
-class Layout:
-    """Two panes of `pane_wh` side by side; all sizes are even, as H.264 needs."""
-
-    pane_wh: tuple[int, int]
-
-
-def layout(image_wh: tuple[int, int], width: int = 1280) -> Layout:
-    """Panes for a film `width` wide whose first image has `image_wh`; tall images are limited to square panes."""
-    pane_width = even(width / 2)
-    pane_height = min(pane_width * image_wh[1] / image_wh[0], pane_width)
-    return Layout((pane_width, max(even(pane_height), 16)))
+def pane_size(image_wh: tuple[int, int], width: int) -> tuple[int, int]:
+    """Width and height of a pane for images of `image_wh`: even, as H.264 needs, and no higher than wide."""
+    width = even(width)
+    return width, max(even(min(width * image_wh[1] / image_wh[0], width)), 16)
 
 
 def pane(

@@ -1,49 +1,148 @@
-"""One film in the making: images are decoded in one thread, each detector looks in its own, frames are drawn here, each film is encoded in its own."""
+"""What films of detectors show: all of them side by side, and each alone where asked for, between a title and an end card."""
 
-import sys
-import time
-from collections.abc import Iterator
-from contextlib import ExitStack, closing
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 
 from vector_tl.data.boxes import areas
 from vector_tl.errors import UserError
-from vector_tl.film.ahead import ahead, look
 from vector_tl.film.cards import END_S, TITLE_S, end_card, title_card
-from vector_tl.film.encode import EncodingThread, FilmWriter
-from vector_tl.film.footage import Footage, Pacer, Shown
+from vector_tl.film.footage import Footage, FootageFrame
+from vector_tl.film.loop import Films, Moment, make_films
 from vector_tl.film.settings import FilmSettings
 from vector_tl.film.stage import THEMES, Stage, plan_frame
 from vector_tl.film.tally import Seen, Tally, judge
 
-TELL_S = 5.0
+EXPECTED_S = 60.0  # of footage that does not say how long it is
+
+
+class SideBySide:
+    """A view of detectors for `make_films`; the first film shows all of them, the others show some.
+
+    Args:
+        casts: each film's path, and which of the detectors it shows.
+        names: caption and a line about it for each detector.
+        theme: one of `THEMES`.
+        shape: one of `SHAPES`.
+        width: of the first frame in pixels, None for that of the shape.
+        expected_s: how long the films will be, as far as is known.
+        title: the title card's; no such card when None.
+        title_foot: the line at the foot of the title card.
+        end_foot: the line at the foot of the end card; no such card when None. `{images}` in it becomes their number.
+
+    Attributes:
+        tallies: what each detector saw; complete when the films are.
+        size_wh: of the first film.
+        poster: the most telling frame (H, W, 3): the detectors differ most there, and the Vector is large.
+    """
+
+    def __init__(
+        self,
+        casts: list[tuple[Path, list[int]]],
+        names: list[tuple[str, str]],
+        theme: str = "dark",
+        shape: str = "wide",
+        width: int | None = None,
+        expected_s: float = EXPECTED_S,
+        title: str | None = None,
+        title_foot: str = "",
+        end_foot: str | None = None,
+    ):
+        self._casts, self._names, self._theme = casts, names, THEMES[theme]
+        self._shape, self._width, self._expected_s = shape, width, expected_s
+        self._title, self._title_foot, self._end_foot = title, title_foot, end_foot
+        self._stages: list[Stage] = []
+        self._poster_worth = -1.0
+        self.tallies = [Tally() for _ in names]
+        self.size_wh = (0, 0)
+        self.poster: np.ndarray | None = None
+
+    def begin(self, first: FootageFrame, films: Films) -> None:
+        """Plan frames by the first image, open the films and write the title cards."""
+        height, width = first.image_rgb.shape[:2]
+        expected = round(self._expected_s * films.fps)
+        for path, cast in self._casts:
+            plan = plan_frame((width, height), len(cast), self._shape, self._width)
+            self._stages.append(Stage(plan, self._theme, [self._names[i] for i in cast], cast, expected))
+            films.open(path, plan.size_wh)
+        self.size_wh = self._stages[0].plan.size_wh
+        if self._title is not None:
+            cards = [
+                title_card(stage.plan.size_wh, self._theme, self._title, *self._named(cast), self._title_foot)
+                for stage, (_, cast) in zip(self._stages, self._casts, strict=True)
+            ]
+            films.write(cards, films.frames_of(TITLE_S))
+
+    def draw(self, moment: Moment, found: list) -> list[np.ndarray]:
+        """Count what was found, and draw the frame of each film."""
+        image_rgb = moment.shown.image_rgb
+        size_wh = (image_rgb.shape[1], image_rgb.shape[0])
+        seen = [judge(f.boxes_xyxy, f.scores, moment.shown.truth_xyxy, size_wh) for f in found]
+        for tally, what in zip(self.tallies, seen, strict=True):
+            tally.add(moment.t_s, what)
+        frames = [
+            stage.draw(
+                moment.slot,
+                image_rgb,
+                [seen[i] for i in cast],
+                [self.tallies[i] for i in cast],
+                moment.shown.line,
+                f"{moment.t_s:.1f} s",
+            )
+            for stage, (_, cast) in zip(self._stages, self._casts, strict=True)
+        ]
+        worth = _telling(seen, size_wh)
+        if worth > self._poster_worth:
+            self._poster_worth, self.poster = worth, frames[0]
+        return frames
+
+    def end(self, films: Films) -> None:
+        """Write the end cards."""
+        if self._end_foot is None:
+            return
+        foot = self._end_foot.format(images=self.tallies[0].images)
+        cards = []
+        for stage, (_, cast) in zip(self._stages, self._casts, strict=True):
+            tallies = [self.tallies[i] for i in cast]
+            cards.append(end_card(stage.plan.size_wh, self._theme, *self._named(cast), tallies, foot))
+        films.write(cards, films.frames_of(END_S))
+
+    def _named(self, cast: list[int]) -> tuple[list[tuple[str, str]], list]:
+        return [self._names[i] for i in cast], [self._theme.colors[i] for i in cast]
 
 
 class Reel:
-    """The side by side, and each side alone where asked for.
+    """The films of `vector-tl film`.
 
     Attributes:
-        tallies: what each detector saw; complete after `shoot`.
-        poster: the most telling frame (H, W, 3): the detectors differ most there, and the Vector is large.
+        view: what they show, with the counts of each detector.
     """
 
     def __init__(self, settings: FilmSettings, footage: Footage, detectors: list):
         self.settings, self.footage, self.detectors = settings, footage, detectors
         self.fps = Fraction(settings.fps).limit_denominator(1001) if settings.fps else footage.fps
+        self.frames = 0
         self.captions = captions(detectors)
-        self.names = [
-            (caption, model_line(detector, settings.threshold))
-            for caption, detector in zip(self.captions, detectors, strict=True)
-        ]
-        self.tallies = [Tally() for _ in detectors]
-        self.frames, self.size_wh, self.poster = 0, (0, 0), None
-        self._poster_worth = -1.0
-        self._theme = THEMES[settings.theme]
-        self._stages: list[Stage] = []
-        self._writers: list[EncodingThread] = []
-        self._waiting: list[np.ndarray] = []
+        who = "both" if len(detectors) == 2 else "all"
+        lines = [model_line(detector, settings.threshold) for detector in detectors]
+        alone = [(path, [index]) for index, path in enumerate(settings.singles_paths)]
+        self.view = SideBySide(
+            [(settings.out, list(range(len(detectors)))), *alone],
+            list(zip(self.captions, lines, strict=True)),
+            settings.theme,
+            settings.shape,
+            settings.width,
+            footage.seconds or EXPECTED_S,
+            settings.title if settings.cards else None,
+            f"the same camera frames for {who}: {footage.source.name}",
+            f"{{images}} frames, the same for {who}" if settings.cards else None,
+        )
+
+    @property
+    def tallies(self) -> list[Tally]:
+        """What each detector saw; complete after `shoot`."""
+        return self.view.tallies
 
     def shoot(self) -> None:
         """Look at every image and write the films, each whole or not at all.
@@ -51,48 +150,31 @@ class Reel:
         Raises:
             UserError: no image can be read, or a film cannot be written.
         """
-        asked = {} if self.settings.threshold is None else {"threshold": self.settings.threshold}
-        started_s = told_s = time.monotonic()
-        at = 0
-        with ExitStack() as cleaning:
-            moments = cleaning.enter_context(closing(ahead(self._placed())))
-            looked = cleaning.enter_context(
-                closing(look(moments, self.detectors, lambda placed: placed[1].image_rgb, **asked))
-            )
-            for (slot, moment), found in looked:
-                if not self._stages:
-                    self._set_up(moment, cleaning)
-                self._write(slot - at)  # the image before stands until this one comes
-                at = slot
-                self._show(slot, moment, found)
-                if time.monotonic() - told_s > TELL_S:
-                    told_s = time.monotonic()
-                    print(
-                        f"film: {slot / float(self.fps):.0f} s done in {told_s - started_s:.0f} s",
-                        file=sys.stderr,
-                        flush=True,
-                    )
-            if not self._stages:
-                raise UserError(f"No image in {self.footage.source} can be read; nothing was written.")
-            self._write(1)
-            self.frames = at + 1
-            if self.settings.cards:
-                self._end_cards()
-            for writer in self._writers:
-                writer.close()
+        settings = self.settings
+        self.frames = make_films(
+            self.footage.images(),
+            Films(self.fps),
+            self.detectors,
+            self.view,
+            every=not settings.fps,
+            threshold=settings.threshold,
+            progress="film",
+        )
+        if not self.frames:
+            raise UserError(f"No image in {self.footage.source} can be read; nothing was written.")
 
     def result(self) -> dict:
         """The result, as the JSON of `vector-tl film --json`."""
-        settings, seconds = self.settings, round(self.frames / float(self.fps), 3)
+        settings, fps = self.settings, float(self.fps)
         result = {
             "film": str(settings.out),
             "frames": self.frames,
-            "fps": round(float(self.fps), 3),
-            "size_wh": list(self.size_wh),
-            "seconds": seconds,
+            "fps": round(fps, 3),
+            "size_wh": list(self.view.size_wh),
+            "seconds": round(self.frames / fps, 3),
         }
         if settings.cards:
-            result["cards_s"] = [round(self._card_frames(s) / float(self.fps), 3) for s in (TITLE_S, END_S)]
+            result["cards_s"] = [round(Films(self.fps).frames_of(s) / fps, 3) for s in (TITLE_S, END_S)]
         if settings.singles:
             result["singles"] = [str(path) for path in settings.singles_paths]
         sides = zip(settings.sides, self.detectors, self.captions, self.tallies, strict=True)
@@ -101,81 +183,6 @@ class Reel:
             for s, d, c, t in sides
         ]
         return result
-
-    def _placed(self) -> Iterator[tuple[int, Shown]]:
-        """The images that are shown, each with its place among the film's frames."""
-        pacer = Pacer(self.fps, every=not self.settings.fps)
-        for moment in self.footage.images():
-            slot = pacer.slot(moment.t_s)
-            if slot is not None:
-                yield slot, moment
-
-    def _set_up(self, first: Shown, cleaning: ExitStack) -> None:
-        """Plan frames by the first image, and begin the films."""
-        settings, everyone = self.settings, list(range(len(self.detectors)))
-        height, width = first.image_rgb.shape[:2]
-        expected = round((self.footage.seconds or 60.0) * self.fps)
-        casts = [(settings.out, everyone)] + [
-            (path, [index]) for index, path in enumerate(settings.singles_paths)
-        ]
-        for path, cast in casts:
-            plan = plan_frame((width, height), len(cast), settings.shape, settings.width)
-            self._stages.append(
-                Stage(plan, self._theme, [self.names[index] for index in cast], cast, expected)
-            )
-            writer = EncodingThread(FilmWriter(path, self.fps, plan.size_wh))
-            cleaning.push(lambda kind, *_, writer=writer: writer.abandon() if kind else None)
-            self._writers.append(writer)
-        self.size_wh = self._stages[0].plan.size_wh
-        if settings.cards:
-            foot = f"the same camera frames for {'both' if len(everyone) == 2 else 'all'}: {self.footage.source.name}"
-            for stage, writer, (_, cast) in zip(self._stages, self._writers, casts, strict=True):
-                card = title_card(
-                    stage.plan.size_wh,
-                    self._theme,
-                    settings.title,
-                    [self.names[i] for i in cast],
-                    [self._theme.colors[i] for i in cast],
-                    foot,
-                )
-                writer.write(card, self._card_frames(TITLE_S))
-
-    def _show(self, slot: int, moment: Shown, found: list) -> None:
-        """Count what was found, and draw the frame of each film."""
-        size_wh = (moment.image_rgb.shape[1], moment.image_rgb.shape[0])
-        t_s = float(slot / self.fps)
-        seen = [judge(f.boxes_xyxy, f.scores, moment.truth_xyxy, size_wh) for f in found]
-        for tally, what in zip(self.tallies, seen, strict=True):
-            tally.add(t_s, what)
-        self._waiting = []
-        for stage, cast in zip(
-            self._stages, [range(len(seen)), *([index] for index in range(len(seen)))], strict=False
-        ):
-            mine, tallies = [seen[i] for i in cast], [self.tallies[i] for i in cast]
-            self._waiting.append(
-                stage.draw(slot, moment.image_rgb, mine, tallies, moment.line, f"{t_s:.1f} s")
-            )
-        worth = _telling(seen, size_wh)
-        if worth > self._poster_worth:
-            self._poster_worth, self.poster = worth, self._waiting[0]
-
-    def _write(self, times: int) -> None:
-        for writer, image in zip(self._writers, self._waiting):
-            writer.write(image, times)
-
-    def _end_cards(self) -> None:
-        images = self.tallies[0].images
-        casts = [list(range(len(self.detectors))), *([index] for index in range(len(self.detectors)))]
-        foot = f"{images} frames, the same for {'both' if len(self.detectors) == 2 else 'all'}"
-        for stage, writer, cast in zip(self._stages, self._writers, casts, strict=False):
-            names, colors = [self.names[i] for i in cast], [self._theme.colors[i] for i in cast]
-            card = end_card(
-                stage.plan.size_wh, self._theme, names, colors, [self.tallies[i] for i in cast], foot
-            )
-            writer.write(card, self._card_frames(END_S))
-
-    def _card_frames(self, seconds: float) -> int:
-        return max(1, round(seconds * self.fps))
 
 
 def captions(detectors: list) -> list[str]:
@@ -200,7 +207,7 @@ def model_line(detector, threshold: float | None) -> str:
 
 
 def _telling(seen: list[Seen], size_wh: tuple[int, int]) -> float:
-    """How much a frame tells: how far the detectors' best scores are apart, and how large the Vector is that one of them sees."""
+    """How much a frame shows: how far the best scores are apart, and how large the Vector is that one of them sees."""
     scores = [what.best for what in seen]
     largest = max(float(areas(what.boxes_xyxy).max(initial=0.0)) for what in seen)
     return max(scores) - min(scores) + 0.5 * (largest / (size_wh[0] * size_wh[1])) ** 0.5

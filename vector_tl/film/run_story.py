@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from vector_tl.data.recording import read_recording
-from vector_tl.film.footage import LONGEST_PAUSE_S
+from vector_tl.film.pace import LONGEST_PAUSE_S
 
 Curve = tuple[
     str, list[tuple[float, float]], str, bool

@@ -5,9 +5,6 @@ No caption, name, title or end card; one colour, one threshold, one encoder; nam
 
 import os
 import secrets
-import sys
-import time
-from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
 
@@ -16,9 +13,9 @@ import numpy as np
 from av.bitstream import BitStreamFilterContext
 
 from vector_tl.errors import UserError
-from vector_tl.film.film import FilmWriter
-from vector_tl.film.footage import Pacer, open_footage
-from vector_tl.film.overlay import layout, pane
+from vector_tl.film.footage import FootageFrame, open_footage
+from vector_tl.film.loop import Films, Moment, make_films
+from vector_tl.film.overlay import pane, pane_size
 
 YELLOW = (255, 221, 64)  # of neither side of a captioned film
 
@@ -49,47 +46,49 @@ def render(
     footage = open_footage(source)
     rate = Fraction(fps).limit_denominator(1001) if fps else footage.fps
     names = [f"{secrets.token_hex(8)}.mp4" for _ in detectors]
-    pacer, told, started = Pacer(rate), time.monotonic(), time.monotonic()
-    writers, waiting, size_wh, at = [], [], None, 0
-    with ExitStack() as cleaning:
-        for moment in footage.images():
-            slot = pacer.slot(moment.t_s)
-            if slot is None:
-                continue
-            if not writers:
-                height, wide = moment.image_rgb.shape[:2]
-                size_wh = layout((wide, height), 2 * width).pane_wh
-                for name in names:
-                    writers.append(FilmWriter(folder / name, rate, size_wh))
-                    cleaning.callback(writers[-1].abandon)
-            for _ in range(slot - at if waiting else 0):  # the image before stands until this one comes
-                _write(writers, waiting)
-            at, waiting = slot, []
-            for detector in detectors:
-                found = detector(moment.image_rgb, threshold=threshold)
-                waiting.append(pane(moment.image_rgb, found.boxes_xyxy, found.scores, size_wh, YELLOW))
-            if time.monotonic() - told > 5:
-                told = time.monotonic()
-                print(
-                    f"poll: {slot / float(rate):.0f} s of the films done in {told - started:.0f} s",
-                    file=sys.stderr,
-                    flush=True,
-                )
-        if not writers:
-            raise UserError(f"No image in {source} can be read; no poll was made.")
-        _write(writers, waiting)
-        frames = [writer.close() for writer in writers]
-        cleaning.pop_all()
+    view = _Blind([folder / name for name in names], width)
+    frames = make_films(
+        footage.images(),
+        Films(rate),
+        list(detectors),
+        view,
+        every=False,
+        threshold=threshold,
+        progress="poll",
+    )
+    if not frames:
+        raise UserError(f"No image in {source} can be read; no poll was made.")
     for name in names:
         strip(folder / name)
     for name in names:  # when each was made would tell the order
         os.utime(folder / name, (0, 0))
     return names, {
-        "frames": frames[0],
+        "frames": frames,
         "fps": round(float(rate), 3),
-        "seconds": round(frames[0] / float(rate), 3),
-        "size_wh": list(size_wh),
+        "seconds": round(frames / float(rate), 3),
+        "size_wh": list(view.size_wh),
     }
+
+
+class _Blind:
+    """A view for `make_films`: a film for each detector that shows its boxes and nothing else."""
+
+    def __init__(self, paths: list[Path], width: int):
+        self._paths, self._width = paths, width
+        self.size_wh = (0, 0)
+
+    def begin(self, first: FootageFrame, films: Films) -> None:
+        height, width = first.image_rgb.shape[:2]
+        self.size_wh = pane_size((width, height), self._width)
+        for path in self._paths:
+            films.open(path, self.size_wh)
+
+    def draw(self, moment: Moment, found: list) -> list[np.ndarray]:
+        image_rgb = moment.shown.image_rgb
+        return [pane(image_rgb, f.boxes_xyxy, f.scores, self.size_wh, YELLOW) for f in found]
+
+    def end(self, films: Films) -> None:
+        pass
 
 
 def strip(path: Path) -> None:
@@ -115,8 +114,3 @@ def strip(path: Path) -> None:
         ) from error
     finally:
         bare.unlink(missing_ok=True)
-
-
-def _write(writers: list[FilmWriter], images: list[np.ndarray]) -> None:
-    for writer, image in zip(writers, images, strict=True):
-        writer.write(image)

@@ -45,8 +45,9 @@ def poll(settings: PollSettings, left=None, right=None) -> dict:
 
 def make(settings: PollSettings, left=None, right=None) -> Poll:
     """The new poll's folder, whole or not at all."""
-    from vector_tl.film.film import captions_of  # here: serving starts sooner without codecs
+    from vector_tl.film.film import detectors_for  # here: serving starts sooner without codecs
     from vector_tl.film.footage import open_footage
+    from vector_tl.film.reel import captions
     from vector_tl.poll.films import render
 
     folder = settings.out
@@ -62,11 +63,7 @@ def make(settings: PollSettings, left=None, right=None) -> Poll:
             f"{settings.input} is a poll, not something to make one of; give a recording, a video or a folder of images."
         )
     open_footage(settings.input)  # what cannot be shown is told before models are loaded
-    if left is None or right is None:
-        from vector_tl.detect.engine import load
-
-        left = left or load(settings.left, settings.device)
-        right = right or load(settings.right, settings.device)
+    detectors = detectors_for([settings.left, settings.right], [left, right], settings.device)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         part = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=folder.parent))
@@ -75,12 +72,12 @@ def make(settings: PollSettings, left=None, right=None) -> Poll:
     try:
         (part / "films").mkdir()
         names, facts = render(
-            settings.input, part / "films", (left, right), settings.threshold, settings.fps, settings.width
+            settings.input, part / "films", tuple(detectors), settings.threshold, settings.fps, settings.width
         )
         films = [
             {"file": name, "model": str(getattr(model, "name", "?")), "caption": caption}
             | {word: str(getattr(model, word, "")) for word in ("arch", "init")}
-            for name, model, caption in zip(names, (left, right), captions_of(left, right), strict=True)
+            for name, model, caption in zip(names, detectors, captions(detectors), strict=True)
         ]
         facts |= {
             "hours": settings.hours or HOURS,

@@ -1,0 +1,230 @@
+"""The one loop that makes films: it paces images, lets detectors look at them, draws, and encodes.
+
+Images are decoded in one thread, each detector looks in a thread of its own, frames are drawn in the caller's, and each
+film is encoded in its own.
+"""
+
+import queue
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+import numpy as np
+
+from vector_tl.film.encode import EncodingThread, FilmWriter
+from vector_tl.film.footage import FootageFrame
+from vector_tl.film.pace import Pacer
+
+T = TypeVar("T")
+AHEAD = 4  # images that wait for the next step at most: memory stays as it is however long a film is
+LOOK_S = 0.1
+PROGRESS_S = 5.0
+
+
+@dataclass(frozen=True)
+class Moment:
+    """An image and its place in the films."""
+
+    slot: int  # the number of the film frame at which it appears
+    t_s: float  # of the film
+    shown: FootageFrame
+
+
+class Films:
+    """The films that are written from the same images, each whole or not at all.
+
+    Args:
+        fps: frames a second, of all of them.
+        threads: encode each film in a thread of its own; also whether `make_films` works ahead in threads.
+    """
+
+    def __init__(self, fps: Fraction, threads: bool = True):
+        self.fps, self.threads = fps, threads
+        self._writers: list[FilmWriter | EncodingThread] = []
+
+    def open(self, path: Path, size_wh: tuple[int, int]) -> None:
+        """Begin one more film.
+
+        Raises:
+            UserError: it cannot be written.
+        """
+        writer = FilmWriter(path, self.fps, size_wh)
+        self._writers.append(EncodingThread(writer) if self.threads else writer)
+
+    def write(self, images_rgb: list[np.ndarray], times: int = 1) -> None:
+        """Add one image (H, W, 3) to each film, in the order in which they were opened, for `times` frames."""
+        for writer, image in zip(self._writers, images_rgb, strict=True):
+            writer.write(image, times)
+
+    def frames_of(self, seconds: float) -> int:
+        """How many frames last so long, at least one."""
+        return max(1, round(seconds * self.fps))
+
+    def __enter__(self) -> "Films":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_exc: object) -> None:
+        try:
+            for writer in self._writers if kind is None else ():
+                writer.close()
+        finally:
+            for writer in self._writers:
+                writer.abandon()  # leaves what is whole
+
+
+class View(Protocol):
+    """What films look like."""
+
+    def begin(self, first: FootageFrame, films: Films) -> None:
+        """Open the films, at a size that fits the first image, and write what comes before it."""
+
+    def draw(self, moment: Moment, found: list) -> list[np.ndarray]:
+        """The frame (H, W, 3) of each film at a moment, with what each detector found in its image."""
+
+    def end(self, films: Films) -> None:
+        """Write what comes after the last image."""
+
+
+def make_films(
+    shown: Iterable[FootageFrame],
+    films: Films,
+    detectors: list,
+    view: View,
+    *,
+    every: bool = True,
+    threshold: float | None = None,
+    progress: str = "",
+) -> int:
+    """Write films of images at their pace; an image stands until the next one comes.
+
+    Args:
+        shown: the images. They are read in a thread, somewhat ahead, if `films.threads`.
+        films: new ones; they are whole when this returns, and gone when it raises.
+        detectors: each image (H, W, 3) uint8 RGB and `threshold` -> `boxes_xyxy` (N, 4), `scores` (N,).
+        view: what the films look like.
+        every: leave no image out; for the images' own rate.
+        threshold: for all detectors; each one's own when None.
+        progress: the word before lines on standard error that say how far it is; no such lines when empty.
+
+    Returns:
+        The number of frames, without those of `view.begin` and `view.end`; 0 when there was no image, and no film then.
+
+    Raises:
+        UserError: a film cannot be written.
+    """
+    asked = {} if threshold is None else {"threshold": threshold}
+    started_s = reported_s = time.monotonic()
+    drawn: list[np.ndarray] = []
+    at = 0
+    with ExitStack() as stack:
+        moments = _placed(shown, Pacer(films.fps, every), films.fps)
+        if films.threads:
+            moments = stack.enter_context(closing(ahead(moments)))
+            looked = stack.enter_context(closing(look(moments, detectors, _image, **asked)))
+        else:
+            looked = (
+                (moment, [detector(_image(moment), **asked) for detector in detectors]) for moment in moments
+            )
+        stack.enter_context(films)
+        for moment, found in looked:
+            if drawn:
+                films.write(drawn, moment.slot - at)
+            else:
+                view.begin(moment.shown, films)
+            at, drawn = moment.slot, view.draw(moment, [*found, *moment.shown.found])
+            if progress and time.monotonic() - reported_s > PROGRESS_S:
+                reported_s = time.monotonic()
+                print(
+                    f"{progress}: {moment.t_s:.0f} s done in {reported_s - started_s:.0f} s",
+                    file=sys.stderr,
+                    flush=True,
+                )
+        if not drawn:
+            return 0
+        films.write(drawn)
+        view.end(films)
+    return at + 1
+
+
+def _placed(shown: Iterable[FootageFrame], pacer: Pacer, fps: Fraction) -> Iterator[Moment]:
+    """The images that are shown, each with its place among the frames."""
+    for image in shown:
+        if (slot := pacer.slot(image.t_s)) is not None:
+            yield Moment(slot, float(slot / fps), image)
+
+
+def _image(moment: Moment) -> np.ndarray:
+    return moment.shown.image_rgb
+
+
+def ahead(source: Iterable[T], at_most: int = AHEAD) -> Iterator[T]:
+    """The items of `source`, which runs in a thread up to `at_most` items ahead; what it raises is raised here."""
+    waiting: queue.Queue = queue.Queue(at_most)
+    ended = threading.Event()
+
+    def put(item: object) -> bool:
+        while not ended.is_set():
+            try:
+                waiting.put(item, timeout=LOOK_S)
+                return True
+            except queue.Full:
+                continue
+        return False
+
+    def work() -> None:
+        error = None
+        try:
+            for item in source:
+                if not put((item,)):
+                    return
+        except BaseException as raised:
+            error = raised
+        put(error)
+
+    thread = threading.Thread(target=work, name="decode", daemon=True)
+    thread.start()
+    try:
+        while isinstance(got := waiting.get(), tuple):
+            yield got[0]
+        if got is not None:
+            raise got
+    finally:
+        ended.set()
+        thread.join()
+
+
+def look(
+    moments: Iterable[T], detectors: list, image_of: Callable[[T], np.ndarray], **asked: float
+) -> Iterator[tuple[T, list]]:
+    """Each moment with what every detector finds in `image_of(moment)`, in order.
+
+    Each detector has a thread of its own (the same one given twice has one), so they work at the same time, and
+    while others draw and encode.
+    """
+    pools = {id(detector): ThreadPoolExecutor(1, thread_name_prefix="detect") for detector in detectors}
+    pending: deque[tuple[T, list[Future]]] = deque()
+    try:
+        for moment in moments:
+            image = image_of(moment)
+            futures = [pools[id(detector)].submit(detector, image, **asked) for detector in detectors]
+            pending.append((moment, futures))
+            if len(pending) > AHEAD:
+                yield _done(pending)
+        while pending:
+            yield _done(pending)
+    finally:
+        for pool in pools.values():
+            pool.shutdown(cancel_futures=True)
+
+
+def _done(pending: deque[tuple[T, list[Future]]]) -> tuple[T, list]:
+    moment, futures = pending.popleft()
+    return moment, [future.result() for future in futures]
