@@ -15,6 +15,7 @@ import torch
 import tyro
 
 from vector_tl.data.dataset import Item, load_dataset
+from vector_tl.data.images import encode_png
 from vector_tl.files import write_atomic
 from vector_tl.train.augment import (
     LIGHT,
@@ -132,4 +133,4 @@ if __name__ == "__main__":
     rng = np.random.default_rng(asked.seed)
     first = one_at_a_time(keep([with_box[rng.integers(len(with_box))]]), asked.seed)
     sheet = np.vstack([in_rows(first), in_rows(batches_of(items, asked.seed, rng))])
-    write_atomic(asked.sheet, cv2.imencode(".png", sheet[..., ::-1])[1].tobytes())
+    write_atomic(asked.sheet, encode_png(sheet))

@@ -25,10 +25,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-import cv2
 import numpy as np
 import tyro
 
+from vector_tl.data.images import decode_image
 from vector_tl.detect.engine import load
 from vector_tl.errors import UserError
 from vector_tl.find.behaviour import View, begin, decide
@@ -117,9 +117,7 @@ def run_law(law: str, robot, detector, threshold: float) -> dict:
         except NoFreshFrame:
             continue
         last_id, frames = frame.image_id, frames + 1
-        image = cv2.cvtColor(
-            cv2.imdecode(np.frombuffer(frame.jpeg, np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB
-        )
+        image = decode_image(frame.jpeg, "the frame")
         boxes = detector(image, threshold=threshold).boxes_xyxy
         if len(boxes) == 0:
             robot.drive(-TURN_MMPS, TURN_MMPS)

@@ -15,6 +15,7 @@ import numpy as np
 import tyro
 
 from vector_tl.data.dataset import Item, load_dataset
+from vector_tl.data.images import encode_png
 from vector_tl.files import write_atomic
 
 SIZE_WH = (640, 360)
@@ -111,4 +112,4 @@ if __name__ == "__main__":
         for items in others:
             rows += [np.full((12, rows[0].shape[1], 3), 255, np.uint8), sheet(spread(items, 2 * COLUMNS))]
         image = np.vstack(rows)
-        write_atomic(asked.sheet, cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1].tobytes())
+        write_atomic(asked.sheet, encode_png(image))

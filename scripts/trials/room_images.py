@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import tyro
 
-from vector_tl.data.dataset import decode
+from vector_tl.data.images import decode_image
 from vector_tl.detect.engine import load
 from vector_tl.errors import UserError
 from vector_tl.files import write_atomic
@@ -65,7 +65,7 @@ def main(asked: RoomImages) -> None:
             pitch, head = float(-rng.uniform(0, 0.35)), float(rng.uniform(-0.1, 0.1))
             viewer = VectorPose(x_mm, y_mm, heading, z_mm=z_mm, pitch_rad=pitch, head_angle_rad=head)
             jpeg = camera.shoot((viewer,), 0, CameraMotion(), rng, dt_s=5.0).jpeg
-            if detector is None or len(detector(decode(jpeg), asked.least_score)):
+            if detector is None or len(detector(decode_image(jpeg, "the image"), asked.least_score)):
                 write_atomic(asked.folder / f"{number}-{view}.jpg", jpeg)
                 have += 1
     camera.close()

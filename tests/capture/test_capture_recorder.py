@@ -21,6 +21,7 @@ from vector_tl.capture.terminal import parse_keys, rendered
 from vector_tl.capture.watch import watch
 from vector_tl.data import dataset
 from vector_tl.data.coverage import Coverage
+from vector_tl.data.images import decode_or_none
 from vector_tl.errors import UsageError, UserError
 from vector_tl.robot.base import Frame
 from vector_tl.robot.fake import FakeVector
@@ -35,7 +36,7 @@ def jpeg_of(number: int) -> bytes:
 
 
 def shot_of(frame: Frame, xyxy=None) -> dict:
-    return describe(frame, dataset.decode(frame.jpeg)) | {"xyxy": xyxy}
+    return describe(frame, decode_or_none(frame.jpeg)) | {"xyxy": xyxy}
 
 
 def taken(number: int, **more) -> tuple[Frame, dict]:

@@ -19,6 +19,7 @@ import numpy as np
 
 from support.chromium import Chromium, Page
 from vector_tl.data import dataset
+from vector_tl.data.images import read_image
 from vector_tl.labels.review_queue import agreement
 
 GOOD_IOU = 0.85  # a suggestion that fits so well is accepted as it is
@@ -155,7 +156,7 @@ def check(data: Path, expected: dict[tuple[str, str], np.ndarray]) -> None:
     for key, boxes in expected.items():
         text = dataset.read_labels(dataset.label_path(data, *key))
         assert text is not None, f"{key}: the label is lost"
-        height, width = dataset.read_image(dataset.image_path(data, *key)).shape[:2]
+        height, width = read_image(dataset.image_path(data, *key)).shape[:2]
         assert (
             text.shape == boxes.shape
             and np.abs(text * [width, height, width, height] - boxes).max(initial=0) < 0.01

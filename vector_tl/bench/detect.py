@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from vector_tl.bench.run import BenchSettings, Row
+from vector_tl.data.images import decode_image, encode_jpeg
 from vector_tl.detect.engine import Detector, pick_device
 from vector_tl.detect.engines import ENGINES, NetworkEngine, fold_batch_norm
 from vector_tl.errors import UserError
@@ -40,7 +41,7 @@ def rows(settings: BenchSettings) -> tuple[str, list[Row]]:
             continue
     ours = Detector(load(settings.model)[0], settings.model, float(about.get("threshold") or 0.5), device)
     image = _image()
-    jpeg = cv2.imencode(".jpg", image)[1]
+    jpeg = encode_jpeg(image)
     small = cv2.resize(image, network.size_wh)[None]
     side, dtype = (
         MATRIX[device.type],
@@ -50,7 +51,7 @@ def rows(settings: BenchSettings) -> tuple[str, list[Row]]:
     heap = torch.zeros(COPIED_BYTES, dtype=torch.uint8, device=device)
 
     def decoded() -> np.ndarray:
-        return cv2.cvtColor(cv2.imdecode(jpeg, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+        return decode_image(jpeg, "the image")
 
     work = {
         "eager": lambda: eager([torch.from_numpy(image).to(device).permute(2, 0, 1).float() / 255]),

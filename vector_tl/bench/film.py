@@ -17,6 +17,7 @@ import numpy as np
 import torch
 
 from vector_tl.bench.run import BenchSettings, Row
+from vector_tl.data.images import encode_jpeg
 from vector_tl.data.recording import RecordingWriter
 from vector_tl.film.film import load_side_by_side
 from vector_tl.film.footage import open_footage
@@ -117,7 +118,7 @@ def _record(path: Path, frames: int) -> Path:
                 room[:, x : x + SIZE_WH[0]],
                 drawn.integers(0, 12, (SIZE_WH[1], SIZE_WH[0], 3), dtype=np.uint8),
             )
-            jpeg = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 75])[1].tobytes()
+            jpeg = encode_jpeg(image, 75)
             writer.frame(Frame(index, index * 1000 // FPS, index / FPS, jpeg))
     return path
 

@@ -14,7 +14,7 @@ from torchvision import tv_tensors
 from torchvision.transforms import v2
 
 from vector_tl.data.boxes import to_pixels
-from vector_tl.data.dataset import decode
+from vector_tl.data.images import decode_image
 from vector_tl.nets.ssd import VectorSSD
 from vector_tl.train.loop import CLIP_NORM, make_optimizer
 
@@ -37,7 +37,7 @@ class Images(Dataset):
 
     def __getitem__(self, index: int) -> tuple[Tensor, dict[str, Tensor]]:
         data, boxes = self.examples[index]
-        image = decode(data)
+        image = decode_image(data, "the image")
         height, width = image.shape[:2]
         pixels = tv_tensors.BoundingBoxes(
             torch.from_numpy(to_pixels(boxes, (width, height))).float(),

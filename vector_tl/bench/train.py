@@ -20,6 +20,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from vector_tl.bench.reference import Example, Reference
 from vector_tl.bench.run import BenchSettings, Row
 from vector_tl.data.dataset import write_item, write_splits
+from vector_tl.data.images import decode_image, encode_jpeg
 from vector_tl.detect.engine import pick_device
 from vector_tl.errors import UserError
 from vector_tl.nets.checkpoint import load
@@ -254,16 +255,13 @@ def made_examples(count: int) -> list[Example]:
         box = np.array([[x, y, x + rng.uniform(0.1, 0.4), y + rng.uniform(0.1, 0.4)]])
         x1, y1, x2, y2 = (box[0] * np.tile(KEPT_WH, 2)).astype(int)
         image[y1:y2, x1:x2] //= 8
-        examples.append((cv2.imencode(".jpg", image)[1].tobytes(), box))
+        examples.append((encode_jpeg(image), box))
     return examples
 
 
 def kept(examples: list[Example]) -> Images:
     """The same, decoded, as `vector-tl train` keeps them."""
-    pixels = [
-        cv2.cvtColor(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
-        for data, _ in examples
-    ]
+    pixels = [decode_image(data, "the image") for data, _ in examples]
     return Images(
         torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2).contiguous(), [box for _, box in examples]
     )

@@ -20,6 +20,7 @@ from vector_tl.capture.sessions import (
 )
 from vector_tl.capture.simulated import CAMERA_FPS, Image, Photographer, Plan
 from vector_tl.data import dataset
+from vector_tl.data.images import decode_or_none
 from vector_tl.data.yolo import format_label
 from vector_tl.errors import UserError
 from vector_tl.files import write_atomic
@@ -116,7 +117,7 @@ def take_session(
         if image is None:
             log.warning("%s is left out: no arrangement works out in room %d", name, plan.world)
             continue
-        shot = {"name": name} | describe(image.frame, dataset.decode(image.frame.jpeg)) | whereabouts(image)
+        shot = {"name": name} | describe(image.frame, decode_or_none(image.frame.jpeg)) | whereabouts(image)
         label = dataset.read_labels(dataset.label_path(folder, plan.session, name))
         if name in known and label is not None:
             difference = compare(known[name], label, shot)

@@ -19,6 +19,7 @@ from vector_tl.capture.simulated import Image, clear_boxes
 from vector_tl.capture.studio import whereabouts
 from vector_tl.data import dataset
 from vector_tl.data.coverage import Coverage
+from vector_tl.data.images import decode_or_none, read_image
 from vector_tl.robot.base import Frame, NoFreshFrame, Robot
 
 log = logging.getLogger(__name__)
@@ -93,7 +94,7 @@ class Watch:
         self.said = ""
         self.look, self.looks_by = self._looker(detector)
         for shot in self.recorder.shots:  # of a session that goes on
-            image = dataset.read_image(dataset.image_path(settings.data, self.recorder.session, shot["name"]))
+            image = read_image(dataset.image_path(settings.data, self.recorder.session, shot["name"]))
             self.chooser.keep(shot["name"], cv2.cvtColor(image, cv2.COLOR_RGB2GRAY))
 
     def run(self) -> dict:
@@ -139,7 +140,7 @@ class Watch:
 
     def _see(self, frame: Frame) -> None:
         """Judge a frame, do what the keys say, and show it all."""
-        image = dataset.decode(frame.jpeg)
+        image = decode_or_none(frame.jpeg)
         if image is None:
             self._show(frame, None, "not readable")
             return

@@ -13,10 +13,10 @@ import logging
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from vector_tl.data.boxes import to_pixels
+from vector_tl.data.images import read_image
 from vector_tl.data.yolo import format_label, parse_label
 from vector_tl.errors import UsageError, UserError
 from vector_tl.files import write_atomic
@@ -156,30 +156,6 @@ def is_image_file(path: Path) -> bool:
     with path.open("rb") as file:
         start = file.read(12)
     return start.startswith(MAGIC) or (start[:4] == b"RIFF" and start[8:] == b"WEBP")
-
-
-def decode(data: bytes) -> np.ndarray | None:
-    """An encoded image of any format to (H, W, 3) uint8 RGB; None when it cannot be read."""
-    try:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-    except cv2.error:  # empty, or larger than OpenCV takes
-        return None
-    return None if image is None else cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
-
-
-def read_image(path: Path) -> np.ndarray:
-    """The image in a file, (H, W, 3) uint8 RGB.
-
-    Raises:
-        UserError: missing or not readable as an image.
-    """
-    try:
-        image = decode(Path(path).read_bytes())
-    except OSError as error:
-        raise UserError(f"Cannot read the image {path}: {error.strerror}.") from error
-    if image is None:
-        raise UserError(f"{path} is not a readable image; take it again or delete it.")
-    return image
 
 
 def image_path(folder: Path, session: str, name: str, suffix: str = ".jpg") -> Path:

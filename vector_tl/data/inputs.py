@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from vector_tl.data.dataset import decode
+from vector_tl.data.images import decode_or_none
 from vector_tl.errors import UserError
 
 MCAP_MAGIC = b"\x89MCAP0\r\n"
@@ -76,7 +76,7 @@ def _read_file(path: Path) -> Iterator[Source]:
         yield from _read_recording(path)
         return
     try:
-        image = decode(path.read_bytes()) if path.stat().st_size <= LARGEST_IMAGE_BYTES else None
+        image = decode_or_none(path.read_bytes()) if path.stat().st_size <= LARGEST_IMAGE_BYTES else None
     except OSError as error:
         yield Source(path, 0, None, f"cannot be opened: {error.strerror or error}")
         return
@@ -93,7 +93,7 @@ def _read_recording(path: Path) -> Iterator[Source]:
 
     recording, count = read_recording(path), 0
     for frame in recording:
-        image = decode(frame.jpeg)
+        image = decode_or_none(frame.jpeg)
         count += 1
         yield Source(
             path, frame.index, image, None if image is not None else f"frame {frame.index} is damaged"

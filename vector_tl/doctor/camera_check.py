@@ -7,9 +7,9 @@ import math
 import time
 from collections.abc import Iterator
 
-import cv2
 import numpy as np
 
+from vector_tl.data.images import decode_or_none
 from vector_tl.doctor.check import FEW_FPS, RESTART, SHORT_OF_FRAMES, Check
 from vector_tl.errors import UserError
 from vector_tl.find.geometry import HEIGHT_MM, HEIGHT_NEARER_MM, Lens, camera_position_mm, rays
@@ -63,7 +63,8 @@ def camera_checks(link, distance_mm: float | None, model: str, detector=None) ->
 
 def images(frames: list[Frame], told: Intrinsics) -> Check:
     """Images that can be read, of the size that the intrinsics are of."""
-    sizes = {_decode(frame).shape[1::-1] if _decode(frame) is not None else None for frame in frames}
+    decoded = [decode_or_none(frame.jpeg) for frame in frames]
+    sizes = {None if image is None else image.shape[1::-1] for image in decoded}
     words = ", ".join(sorted("unreadable" if size is None else f"{size[0]} x {size[1]}" for size in sizes))
     remedy = f"the focal length told is for {told.size_wh[0]} x {told.size_wh[1]}: with other images distances are wrong; {RESTART}"
     return Check("camera images", sizes == {told.size_wh}, f"{words} pixels", remedy)
@@ -100,8 +101,8 @@ def sizes(frames: list[Frame], told: Intrinsics, state, detector, distance_mm: f
     """The distance by the other Vector's height in the image, against the measured one."""
     name, found = "camera distance", []
     for frame in frames:
-        image = _decode(frame)
-        boxes = detector(cv2.cvtColor(image, cv2.COLOR_BGR2RGB)).boxes_xyxy if image is not None else []
+        image = decode_or_none(frame.jpeg)
+        boxes = detector(image).boxes_xyxy if image is not None else []
         if len(boxes):
             found.append(distance_by_height_mm(boxes[0], told, state.head_angle_rad, state.pitch_rad))
     found = [reach for reach in found if reach is not None]
@@ -140,7 +141,3 @@ def _view_angles(ends_px: np.ndarray, told: Intrinsics) -> tuple[float, float]:
     """Angles between the rays through the left and right, and the upper and lower ends of the image."""
     tangents = np.arctan(Lens().undistort(ends_px, told))  # (4, 2)
     return tangents[1, 0] - tangents[0, 0], tangents[3, 1] - tangents[2, 1]
-
-
-def _decode(frame: Frame) -> np.ndarray | None:
-    return cv2.imdecode(np.frombuffer(frame.jpeg, np.uint8), cv2.IMREAD_COLOR) if frame.jpeg else None

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from vector_tl.data.boxes import to_norm
-from vector_tl.data.dataset import Dataset, Item, decode
+from vector_tl.data.dataset import Dataset, Item
+from vector_tl.data.images import decode_image, decode_or_none
 from vector_tl.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -25,10 +26,7 @@ class RecordedItem(Item):
         Raises:
             UserError: the frame is damaged.
         """
-        image = decode(self.jpeg)
-        if image is None:
-            raise UserError(f"Frame {self.name} of {self.image_path} is damaged; leave it without a label.")
-        return image
+        return decode_image(self.jpeg, f"frame {self.name} of {self.image_path}")
 
 
 def recorded_dataset(path: Path) -> Dataset:
@@ -45,7 +43,9 @@ def recorded_dataset(path: Path) -> Dataset:
         if labels is not None:
             norm = label_of_frame(labels, frame.index)
         else:
-            norm = _norm(frame.truth_xyxy, decode(frame.jpeg)) if frame.truth_xyxy is not None else None
+            norm = (
+                _norm(frame.truth_xyxy, decode_or_none(frame.jpeg)) if frame.truth_xyxy is not None else None
+            )
         if norm is None:
             unlabelled += 1
             continue

@@ -8,10 +8,10 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
-import cv2
 import numpy as np
 from av.video.reformatter import Colorspace
 
+from vector_tl.data.images import encode_jpeg, encode_png
 from vector_tl.errors import UserError
 from vector_tl.files import write_atomic
 
@@ -145,11 +145,8 @@ class EncodingThread:
 
 def write_still(path: Path, image_rgb: np.ndarray) -> None:
     """An image as PNG or JPEG, by the path's suffix."""
-    options = [cv2.IMWRITE_JPEG_QUALITY, 92] if path.suffix.lower() != ".png" else []
-    write_atomic(
-        path,
-        cv2.imencode(path.suffix.lower(), cv2.cvtColor(image_rgb, cv2.COLOR_RGB2BGR), options)[1].tobytes(),
-    )
+    png = path.suffix.lower() == ".png"
+    write_atomic(path, encode_png(image_rgb) if png else encode_jpeg(image_rgb, 92))
 
 
 def write_gif(

@@ -11,7 +11,7 @@ import av
 import cv2
 import numpy as np
 
-from vector_tl.data.dataset import decode
+from vector_tl.data.images import decode_or_none
 from vector_tl.data.inputs import open_video, upright
 from vector_tl.data.recording import is_recording, read_recording
 from vector_tl.data.schemas import CAMERA
@@ -57,7 +57,7 @@ def open_footage(source: Path) -> Footage:
         return _folder(source)
     if is_recording(source):
         return _recording(source)
-    image = decode(source.read_bytes()) if source.stat().st_size < 200 * 2**20 else None
+    image = decode_or_none(source.read_bytes()) if source.stat().st_size < 200 * 2**20 else None
     if image is not None:
         truth = boxes_in_pixels(label_of_image(source), image)
         return Footage(
@@ -81,7 +81,7 @@ def _recording(path: Path) -> Footage:
     def images() -> Iterator[FootageFrame]:
         line = ""
         for frame in recording:
-            image = decode(frame.jpeg)
+            image = decode_or_none(frame.jpeg)
             line = frame.events[-1] if frame.events else line
             if image is None:
                 log.warning("%s: frame %d cannot be read and is left out", path, frame.index)
@@ -157,7 +157,7 @@ def _folder(folder: Path) -> Footage:
 
     def images() -> Iterator[FootageFrame]:
         for index, path in enumerate(readable):
-            image = decode(path.read_bytes())
+            image = decode_or_none(path.read_bytes())
             if image is None:
                 log.warning("%s cannot be read and is left out", path)
                 continue

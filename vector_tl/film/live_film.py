@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vector_tl.data.dataset import decode
+from vector_tl.data.images import decode_or_none
 from vector_tl.errors import UserError
 from vector_tl.film.cards import END_S
 from vector_tl.film.footage import FootageFrame
@@ -174,7 +174,7 @@ def _frames(pipe) -> Iterator[FootageFrame]:
             t_s, jpeg, boxes_xyxy, scores, line = pickle.load(pipe)
         except (EOFError, pickle.UnpicklingError):
             return
-        if (image := decode(jpeg)) is not None:
+        if (image := decode_or_none(jpeg)) is not None:
             yield FootageFrame(t_s, image, line, found=(Seen(boxes_xyxy, scores),))
 
 

@@ -11,9 +11,9 @@ import sys
 import time
 from contextlib import ExitStack
 
-import cv2
 import numpy as np
 
+from vector_tl.data.images import decode_or_none
 from vector_tl.errors import UserError
 from vector_tl.find.behaviour import HALF_TRACK_MM, Command, Law, View, again, begin, decide, following
 from vector_tl.find.follow import Following
@@ -228,16 +228,13 @@ class Run:
         if self.writer:
             self.writer.frame(frame)
             self.stages.lap("record")
-        data = np.frombuffer(frame.jpeg, np.uint8)
-        image = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
+        image = decode_or_none(frame.jpeg)
         self.stages.lap("decode")
         if image is None:
             self._note(f"frame {frame.image_id} cannot be read and is left out")
             boxes, scores = np.zeros((0, 4), np.float32), np.zeros(0, np.float32)
         else:
-            detections = self.detector(
-                cv2.cvtColor(image, cv2.COLOR_BGR2RGB), threshold=self.settings.threshold
-            )
+            detections = self.detector(image, threshold=self.settings.threshold)
             boxes, scores = detections.boxes_xyxy, detections.scores
         self.stages.lap("detect")
 

@@ -13,7 +13,7 @@ from rich.progress import track
 from vector_tl.data import dataset
 from vector_tl.data.boxes import iou_matrix, sides
 from vector_tl.data.dataset import DEFAULT_SPLIT, SPLITS
-from vector_tl.data.images import bits_apart, image_size, perceptual_hash
+from vector_tl.data.images import bits_apart, image_size, perceptual_hash, read_image
 from vector_tl.errors import UserError
 from vector_tl.files import refuse_existing
 from vector_tl.labels.settings import CheckSettings
@@ -138,7 +138,7 @@ def _look_at(
         boxes = None
     try:
         size = image_size(path.read_bytes(), where)
-        image = dataset.read_image(path)
+        image = read_image(path)
     except (UserError, OSError) as error:
         problems.append(Problem("broken image", where, str(error)))
         return None

@@ -8,7 +8,8 @@ import numpy as np
 from matplotlib import pyplot as plt
 
 from vector_tl.data.boxes import to_cxcywh
-from vector_tl.data.dataset import SPLITS, read_image
+from vector_tl.data.dataset import SPLITS
+from vector_tl.data.images import read_image
 from vector_tl.web import report as pages
 
 COLORS = {"train": "#2f6fb2", "val": "#d9730d", "test": "#0b8a7a"}

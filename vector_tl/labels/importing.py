@@ -10,14 +10,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import cv2
 import numpy as np
 from rich.console import Console
 from rich.progress import track
 
 from vector_tl import __version__
 from vector_tl.data import dataset
-from vector_tl.data.images import bits_apart, perceptual_hash
+from vector_tl.data.images import bits_apart, encode_jpeg, perceptual_hash
 from vector_tl.errors import UserError
 from vector_tl.labels.archive import remove, unpack
 from vector_tl.labels.settings import ImportSettings
@@ -131,7 +130,7 @@ def _frames(path: Path, novelty: int) -> Iterator[Found]:
             continue
         kept.append(bits)
         height, width = source.image.shape[:2]
-        jpeg = cv2.imencode(".jpg", source.image[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95])[1].tobytes()
+        jpeg = encode_jpeg(source.image)
         yield Found(Path(f"frame-{source.frame:06d}.jpg"), jpeg, (width, height))
 
 

@@ -22,6 +22,7 @@ import numpy as np
 
 from vector_tl.data import dataset
 from vector_tl.data.boxes import to_pixels
+from vector_tl.data.images import encode_jpeg, read_image
 from vector_tl.data.yolo import format_label, parse_label
 from vector_tl.errors import UserError
 from vector_tl.files import write_atomic
@@ -295,15 +296,13 @@ class Desk:
         path = self.image_path(session, name)
         if self.size_wh(session, name)[0] <= width_px and (kind := _media_type(data := path.read_bytes())):
             return data, kind
-        image = dataset.read_image(path)
+        image = read_image(path)
         height, width = image.shape[:2]
         if width > width_px:
             image = cv2.resize(
                 image, (width_px, max(round(height * width_px / width), 1)), interpolation=cv2.INTER_AREA
             )
-        return cv2.imencode(".jpg", image[:, :, ::-1], (cv2.IMWRITE_JPEG_QUALITY, 92))[
-            1
-        ].tobytes(), "image/jpeg"
+        return encode_jpeg(image, 92), "image/jpeg"
 
     def close(self) -> None:
         """Let another review begin."""
@@ -366,7 +365,7 @@ def _raw(label: str) -> bytes:
 
 @lru_cache(4096)
 def _size_wh(path: Path, _mtime_ns: int) -> tuple[int, int]:
-    height, width = dataset.read_image(path).shape[:2]
+    height, width = read_image(path).shape[:2]
     return width, height
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from vector_tl.data import dataset
 from vector_tl.data.boxes import clip_boxes, to_pixels
+from vector_tl.data.images import read_image
 from vector_tl.errors import UserError
 from vector_tl.labels.review_settings import SuggestSettings
 from vector_tl.labels.suggest_carry import carry
@@ -114,7 +115,7 @@ def _batches(
     batch = []
     for key, path in images.items():
         try:
-            batch.append((key, dataset.read_image(path)))
+            batch.append((key, read_image(path)))
         except UserError:
             tally.unreadable.append(str(path))
         if len(batch) == BATCH:
@@ -161,9 +162,9 @@ def carried_suggestions(
     name: str, path: Path, boxes_norm: np.ndarray, following: dict[tuple[str, str], Path]
 ) -> Iterator[tuple[tuple[str, str], Suggestion, tuple[int, int]]]:
     """Boxes (N, 4, in 0..1) of image `name` carried through `following`: (key, suggestion, size_wh) for as many as they are found in."""
-    first = dataset.read_image(path)
+    first = read_image(path)
     height, width = first.shape[:2]
-    frames = (dataset.read_image(path) for path in following.values())
+    frames = (read_image(path) for path in following.values())
     boxes_xyxy = to_pixels(boxes_norm, (width, height))
     for key, at in zip(following, carry(first, boxes_xyxy, frames), strict=False):
         unsure = 1 - float(at.confidence.min())

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vector_tl.data.dataset import Item, decode
+from vector_tl.data.dataset import Item
+from vector_tl.data.images import decode_or_none
 from vector_tl.errors import UsageError, UserError
 from vector_tl.train.augment import boxes_in_window, cut, draw_window, relight
 
@@ -59,7 +60,7 @@ def keep_folder(folder: Path) -> Images:
         UserError: there is none.
     """
     paths = sorted(p for p in Path(folder).rglob("*") if p.is_file())
-    images = [image for path in paths if (image := decode(path.read_bytes())) is not None]
+    images = [image for path in paths if (image := decode_or_none(path.read_bytes())) is not None]
     if not images:
         raise UserError(f"{folder} holds no readable images; name a folder of photographs without a Vector.")
     return Images(_stack(images), [np.zeros((0, 4))] * len(images))

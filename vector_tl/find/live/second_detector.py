@@ -7,9 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 
-import cv2
-import numpy as np
-
+from vector_tl.data.images import decode_or_none
 from vector_tl.find.live.board import Also, Live
 
 NICE = 10  # of the thread and of those it starts: on a busy computer the loop goes first
@@ -60,13 +58,9 @@ def _work(
         if shown is None or shown.frame.image_id == last_id:
             continue
         begun_s, last_id = time.perf_counter(), shown.frame.image_id
-        image = (
-            cv2.imdecode(np.frombuffer(shown.frame.jpeg, np.uint8), cv2.IMREAD_COLOR)
-            if shown.frame.jpeg
-            else None
-        )
+        image = decode_or_none(shown.frame.jpeg)
         if image is not None:
-            seen = detector(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), threshold=live.settings.threshold)
+            seen = detector(image, threshold=live.settings.threshold)
             took_s = time.perf_counter() - begun_s
             live.also = Also(name, last_id, seen.boxes_xyxy, seen.scores, took_s * 1000)
             ended.wait(took_s)  # half of a core at most

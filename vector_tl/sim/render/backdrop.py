@@ -21,11 +21,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from vector_tl.data.images import encode_jpeg, read_image
 from vector_tl.errors import UserError
 from vector_tl.sim.render import textures
 from vector_tl.sim.render.camera import out_of_focus
 from vector_tl.sim.render.decor import Decor
-from vector_tl.sim.render.lens import Lens, Sensor, SensorLook, boxes_from_ids, encode
+from vector_tl.sim.render.lens import Lens, Sensor, SensorLook, boxes_from_ids
 from vector_tl.sim.render.renderer import OWN_BODY, Renderer
 from vector_tl.sim.render.shapes import Material, join, quad
 from vector_tl.sim.world.scene import CameraMotion, Exposure, Room, Shot, VectorPose
@@ -127,16 +128,16 @@ class BackdropCamera:
             if not self._photographs:
                 raise UserError("None of the photographs in --backgrounds can be read, or all are too small.")
             path = self._photographs[room.seed % len(self._photographs)]
-            image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-            if image is not None and min(image.shape[:2]) >= MIN_PX:
-                break
-            log.warning(
-                "%s is left out: %s",
-                path,
-                "it cannot be read" if image is None else f"a side has less than {MIN_PX} pixels",
-            )
+            try:
+                image = read_image(path)
+                if min(image.shape[:2]) >= MIN_PX:
+                    break
+                why = f"a side has less than {MIN_PX} pixels"
+            except UserError as error:
+                why = str(error)
+            log.warning("%s is left out: %s", path, why)
             self._photographs.remove(path)
-        self.name, self._plate = path.name, Plate(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), self.size_wh)
+        self.name, self._plate = path.name, Plate(image, self.size_wh)
         self._head_rad = head_angle_rad(path)
         self._renderer.enter(surround(room, self._plate))
 
@@ -170,7 +171,7 @@ class BackdropCamera:
             levels = (
                 255 * np.sqrt(np.clip(light, 0, 1)) + rng.normal(0, self._plate.noise, light.shape) * cover
             )
-            return Shot(encode(np.clip(levels, 0, 255).astype(np.uint8), 80), boxes, self.name)
+            return Shot(encode_jpeg(np.clip(levels, 0, 255).astype(np.uint8), 80), boxes, self.name)
         near = own_body[..., None].astype(np.float32)
         light = light * (1 - out_of_focus(near, self.size_wh[0])) + out_of_focus(
             drawn * near, self.size_wh[0]
@@ -179,7 +180,7 @@ class BackdropCamera:
         rgb = sensor.expose(
             light, dt_s, (0.0, 0.0), rng, exposure
         )  # a photograph stands still: so do the Vectors in it
-        return Shot(encode(rgb, sensor.look.quality), boxes, self.name)
+        return Shot(encode_jpeg(rgb, sensor.look.quality), boxes, self.name)
 
     def _turn_lamp(self, heading_rad: float) -> None:
         """The photograph is what lies before the viewer, so its light comes from where the viewer looks."""

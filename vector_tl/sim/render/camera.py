@@ -5,8 +5,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from vector_tl.data.images import encode_jpeg
 from vector_tl.sim.render.decor import furnish
-from vector_tl.sim.render.lens import Lens, Sensor, SensorLook, boxes_from_ids, encode
+from vector_tl.sim.render.lens import Lens, Sensor, SensorLook, boxes_from_ids
 from vector_tl.sim.render.renderer import OWN_BODY, Renderer
 from vector_tl.sim.world.scene import CameraMotion, Exposure, Room, Shot, VectorPose
 
@@ -85,7 +86,7 @@ class VectorCamera:
             exposure,
         )
         names = tuple(OWN_BODY if index == viewer else index + 1 for index in range(len(vectors)))
-        return Shot(jpeg=encode(rgb, sensor.look.quality), boxes=boxes_from_ids(ids, names, OWN_BODY))
+        return Shot(jpeg=encode_jpeg(rgb, sensor.look.quality), boxes=boxes_from_ids(ids, names, OWN_BODY))
 
     def _sensor(self, viewer: int) -> Sensor:
         if viewer not in self._sensors:

@@ -7,6 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from vector_tl.data.images import decode_or_none
 from vector_tl.sim.render import textures
 from vector_tl.sim.render.furniture import furnish_around
 from vector_tl.sim.render.mesh import EYE_SHAPES
@@ -43,10 +44,10 @@ class _Shelf:
 
     def add(self, choices) -> int:
         if self.photos and self.rng.random() < 0.35:
-            image = cv2.imread(str(self.photos[self.rng.integers(len(self.photos))]))
+            image = decode_or_none(self.photos[self.rng.integers(len(self.photos))].read_bytes())
             if image is not None:
                 linear_root = np.power(
-                    cv2.resize(image, (textures.SIZE,) * 2)[..., ::-1] / 255.0, 1.1
+                    cv2.resize(image, (textures.SIZE,) * 2) / 255.0, 1.1
                 )  # sRGB to the square root of light
                 self.layers.append((linear_root * 255).astype(np.uint8))
                 return len(self.layers) - 1

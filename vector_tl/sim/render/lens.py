@@ -282,16 +282,6 @@ class Sensor:
         return self._noise[y : y + height, x : x + width]
 
 
-def encode(rgb: np.ndarray, quality: int) -> bytes:
-    """The JPEG bytes (4:2:0) of an RGB image, uint8 (H, W, 3)."""
-    done, data = cv2.imencode(
-        ".jpg", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality]
-    )
-    if not done:
-        raise ValueError(f"OpenCV cannot encode an image of shape {rgb.shape}")
-    return data.tobytes()
-
-
 def boxes_from_ids(ids: np.ndarray, vector_ids: tuple[int, ...], own_id: int) -> tuple[VisibleBox, ...]:
     """The visible extents of the other Vectors in an instance mask (H, W).
 

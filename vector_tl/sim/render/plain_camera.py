@@ -5,6 +5,7 @@ import math
 import cv2
 import numpy as np
 
+from vector_tl.data.images import encode_jpeg
 from vector_tl.sim.render.lens import UNIT_GAIN_MS
 from vector_tl.sim.world import footprint as fp
 from vector_tl.sim.world.scene import CameraMotion, Exposure, Room, Shot, VectorPose, VisibleBox
@@ -64,7 +65,7 @@ class PlainCamera:
         noise = rng.integers(-4, 5, (height, width, 1), dtype=np.int16)
         brightness = math.sqrt(exposure.gain * exposure.shutter_ms / UNIT_GAIN_MS) if exposure else 1.0
         image = np.clip(brightness * image + noise, 0, 255).astype(np.uint8)
-        return Shot(cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 80])[1].tobytes(), tuple(boxes))
+        return Shot(encode_jpeg(image[..., ::-1], 80), tuple(boxes))
 
     def _outline(
         self, eye: VectorPose, shape: fp.Footprint, z_mm: float, tall_mm: float
