@@ -25,7 +25,7 @@ from pathlib import Path
 import numpy as np
 import tyro
 
-from vector_tl.detect.engine import Detections
+from vector_tl.detect.interface import Detections
 from vector_tl.errors import UserError
 from vector_tl.find.loop import find
 from vector_tl.find.settings import FindSettings

@@ -653,13 +653,13 @@ def test_rooms_in_which_a_vector_is_seen_are_shown_the_surest_first(tmp_path):
     comparison._keep_outcomes(tmp_path / "runs" / "equal-coco-all-seed0" / "rooms.npz", outcomes)
     results = [run("equal", "coco", 0, 0.5) | {"threshold": 0.6}]
     rooms = Images(torch.zeros((30, 3, 36, 64), dtype=torch.uint8), [none] * 30)
-    page = compare_sheets.real(tmp_path, results, comparison.Material({}, rooms=rooms))
+    page = compare_sheets.real(tmp_path, results, comparison.ComparisonData({}, rooms=rooms))
     assert (
         "a false positive in 16 of 30" in page
         and page.count("<img") == 12
         and page.index("room 5: false positive (0.95)") < page.index("room 2: false positive (0.80)")
     )
-    other = comparison.Material({}, rooms=rooms.part(slice(0, 3)))
+    other = comparison.ComparisonData({}, rooms=rooms.part(slice(0, 3)))
     assert compare_sheets.real(tmp_path, results, other) == ""  # the folder holds other images by now
 
 

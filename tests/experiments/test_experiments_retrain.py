@@ -13,7 +13,7 @@ from vector_tl.data.dataset import Item
 from vector_tl.errors import UsageError, UserError
 from vector_tl.evaluate.metrics import Outcome
 from vector_tl.experiments import retrain as room
-from vector_tl.experiments.retrain import Looked, RetrainSettings, answer, change, retrain
+from vector_tl.experiments.retrain import ModelResult, RetrainSettings, answer, change, retrain
 from vector_tl.nets import checkpoint
 from vector_tl.nets.build import build
 from vector_tl.nets.tflite import find_weights
@@ -229,7 +229,7 @@ def test_what_a_model_had_learned_from_is_no_test_of_it(settings, trained, caplo
     assert told["before"]["old"] is None and "There is no old test session" in " ".join(told["answer"])
 
 
-def looked(found: dict[str, list[bool]]) -> Looked:
+def looked(found: dict[str, list[bool]]) -> ModelResult:
     """Five sessions a part; where `found` the box is right, elsewhere it is nowhere."""
     items, outcomes, figures = {}, {}, {}
     for part, flags in found.items():
@@ -244,7 +244,7 @@ def looked(found: dict[str, list[bool]]) -> Looked:
             for flag in flags
         ]
         figures[part] = room.measure(outcomes[part], 0.5) if flags else None
-    return Looked(items, outcomes, figures, 0.5)
+    return ModelResult(items, outcomes, figures, 0.5)
 
 
 @pytest.mark.parametrize(("images", "told"), [
@@ -298,12 +298,12 @@ def test_the_answer_follows_from_the_figures():
 def test_new_sessions_without_a_vector_tell_of_false_boxes():
     """Captured on purpose, with things that were taken for Vectors."""
 
-    def seen(score: float) -> Looked:
+    def seen(score: float) -> ModelResult:
         outcomes = [
             Outcome((640, 360), np.zeros((0, 4), np.float32), np.float32([BOX]), np.float32([score]))
         ] * 2
         figures = room.measure(outcomes, 0.5) | {"false_boxes": room.false_alarms(outcomes, 0.5)}
-        return Looked(
+        return ModelResult(
             {"old": [], "new": []}, {"old": [], "new": outcomes}, {"old": None, "new": figures}, 0.5
         )
 

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from support.small_world import SmallDetector, SmallWorld
-from vector_tl.find.behaviour import Law, Memory, Step, View, begin, decide
+from vector_tl.find.behaviour import Law, Memory, Observation, Step, begin, decide
 from vector_tl.find.loop import find
 from vector_tl.find.settings import FindSettings
 from vector_tl.find.track import Pose, Target
@@ -33,13 +33,13 @@ def approaching(last_s: float = 0.9, forward_mmps: float = 80.0) -> Memory:
 
 
 def test_it_is_a_pure_function():
-    memory, view = begin(0.0, HERE), View(0.5, HERE, target=target(400, 10))
+    memory, view = begin(0.0, HERE), Observation(0.5, HERE, target=target(400, 10))
     assert decide(memory, view) == decide(memory, view)
 
 
 @pytest.mark.parametrize("bearing_deg, turns", [(25, 1), (-25, -1), (0, 0), (60, 1)])
 def test_it_turns_to_the_target(bearing_deg, turns):
-    _, command = decide(approaching(), View(1.0, HERE, target=target(500, bearing_deg)))
+    _, command = decide(approaching(), Observation(1.0, HERE, target=target(500, bearing_deg)))
     assert (command.right_mmps > command.left_mmps) - (command.right_mmps < command.left_mmps) == turns
     forward = (command.left_mmps + command.right_mmps) / 2
     assert forward == pytest.approx(0, abs=1e-6) if abs(bearing_deg) > 30 else forward > 5
@@ -47,14 +47,16 @@ def test_it_turns_to_the_target(bearing_deg, turns):
 
 @pytest.mark.parametrize("distance_mm, sign", [(600, 1), (200, 1), (100, -1), (151, 0)])
 def test_it_drives_to_the_stop_distance(distance_mm, sign):
-    _, command = decide(approaching(forward_mmps=0.0), View(1.0, HERE, target=target(distance_mm)))
+    _, command = decide(approaching(forward_mmps=0.0), Observation(1.0, HERE, target=target(distance_mm)))
     forward = command.left_mmps + command.right_mmps
     assert (forward > 0) - (forward < 0) == sign
 
 
 def test_slower_when_near_when_frames_are_old_and_when_it_was_not_seen_lately():
     def speed(**view):
-        return decide(approaching(last_s=0.0, forward_mmps=110.0), View(1.0, HERE, **view))[1].left_mmps
+        return decide(approaching(last_s=0.0, forward_mmps=110.0), Observation(1.0, HERE, **view))[
+            1
+        ].left_mmps
 
     far = speed(target=target(600))
     assert far == pytest.approx(LAW.top_mmps) and speed(target=target(220)) < 0.75 * far
@@ -67,13 +69,13 @@ def test_slower_when_near_when_frames_are_old_and_when_it_was_not_seen_lately():
 
 @pytest.mark.parametrize("bearing_deg, side", [(20, "left"), (-20, "right")])
 def test_lost_means_stopped_first_and_then_searched_on_that_side(bearing_deg, side):
-    memory, _ = decide(approaching(), View(1.0, HERE, target=target(400, bearing_deg)))
-    memory, command = decide(memory, View(1.07, HERE))
+    memory, _ = decide(approaching(), Observation(1.0, HERE, target=target(400, bearing_deg)))
+    memory, command = decide(memory, Observation(1.07, HERE))
     assert (command.left_mmps, command.right_mmps, command.mode) == (0, 0, "search") and side in command.log
     t_s, turned = 1.07, None
     while turned is None:
         t_s += 1 / 15
-        memory, command = decide(memory, View(t_s, HERE))
+        memory, command = decide(memory, Observation(t_s, HERE))
         if command.left_mmps or command.right_mmps:
             turned = "left" if command.right_mmps > command.left_mmps else "right"
     assert turned == side and t_s - 1.07 >= LAW.look_s - 0.01
@@ -82,25 +84,25 @@ def test_lost_means_stopped_first_and_then_searched_on_that_side(bearing_deg, si
 @pytest.mark.parametrize("mode", ["search", "approach", "hold", "avoid"])
 def test_in_a_hand_the_wheels_stand_still_and_it_begins_again_after(mode):
     memory = Memory(mode=mode, plan=(Step("drive", 100.0),), last_s=0.9, forward_mmps=50)
-    memory, command = decide(memory, View(1.0, HERE, target=target(400), lifted=True))
+    memory, command = decide(memory, Observation(1.0, HERE, target=target(400), lifted=True))
     assert (command.left_mmps, command.right_mmps, command.mode) == (0, 0, "wait")
-    memory, command = decide(memory, View(1.1, HERE))
+    memory, command = decide(memory, Observation(1.1, HERE))
     assert command.mode == "search" and memory.plan[0].kind == "look"
 
 
 def test_an_edge_sends_it_back_and_away():
-    memory, command = decide(approaching(), View(1.0, HERE, target=target(400), cliff=True))
+    memory, command = decide(approaching(), Observation(1.0, HERE, target=target(400), cliff=True))
     assert (
         command.mode == "avoid" and command.left_mmps < 0 and command.right_mmps < 0 and "edge" in command.log
     )
-    memory, command = decide(memory, View(1.1, HERE, target=target(400), cliff=True))
+    memory, command = decide(memory, Observation(1.1, HERE, target=target(400), cliff=True))
     assert command.left_mmps < 0, "the target does not lure it over the edge"
 
 
 def test_something_before_the_target_is_gone_around():
-    _, command = decide(approaching(), View(1.0, HERE, target=target(500, 5), range_mm=80))
+    _, command = decide(approaching(), Observation(1.0, HERE, target=target(500, 5), range_mm=80))
     assert command.mode == "avoid" and "left" in command.log
-    _, command = decide(approaching(), View(1.0, HERE, target=target(190, 5), range_mm=100))
+    _, command = decide(approaching(), Observation(1.0, HERE, target=target(190, 5), range_mm=100))
     assert command.mode == "approach", "that is the target itself"
 
 
@@ -108,7 +110,7 @@ def test_pushing_without_coming_nearer_ends_in_a_detour():
     memory, t_s, modes = approaching(), 1.0, []
     for _ in range(40):
         t_s += 1 / 15
-        memory, command = decide(memory, View(t_s, HERE, target=target(400)))
+        memory, command = decide(memory, Observation(t_s, HERE, target=target(400)))
         modes.append(command.mode)
     assert "avoid" in modes and 10 < modes.index("avoid") < 30
 
@@ -117,7 +119,7 @@ def test_a_turn_that_is_held_is_tried_the_other_way():
     memory, t_s, ways, drove = begin(0.0, HERE), 0.0, [], False
     while t_s < 12:  # the heading never changes
         t_s += 1 / 15
-        memory, command = decide(memory, View(t_s, HERE))
+        memory, command = decide(memory, Observation(t_s, HERE))
         way = (command.right_mmps > command.left_mmps) - (command.right_mmps < command.left_mmps)
         ways += [way] if way and (not ways or ways[-1] != way) else []
         drove = drove or command.left_mmps * command.right_mmps > 0
@@ -126,7 +128,7 @@ def test_a_turn_that_is_held_is_tried_the_other_way():
 
 def test_a_candidate_stops_the_turn():
     memory = Memory(mode="search", plan=(Step("turn", 1.0), Step("look")), last_s=0.9, turn_radps=1.0)
-    _, command = decide(memory, View(1.0, HERE, candidate=True))
+    _, command = decide(memory, Observation(1.0, HERE, candidate=True))
     assert (command.left_mmps, command.right_mmps) == (0, 0) and "perhaps" in command.log
 
 
@@ -134,14 +136,14 @@ def test_flicker_does_not_stop_the_search():
     memory, heading, t_s = begin(0.0, HERE), 0.0, 0.0
     while t_s < 30 and heading < math.tau:  # something unconfirmed in every frame
         t_s += 1 / 15
-        memory, command = decide(memory, View(t_s, Pose(0, 0, heading), candidate=True))
+        memory, command = decide(memory, Observation(t_s, Pose(0, 0, heading), candidate=True))
         heading += (command.right_mmps - command.left_mmps) / 48 / 15
     assert heading >= math.tau
 
 
 @pytest.mark.parametrize("distance_mm, low_deg, high_deg", [(120, -8, -2), (150, -6, -1), (800, -2, 1)])
 def test_the_head_keeps_the_whole_target_in_the_image(distance_mm, low_deg, high_deg):
-    _, command = decide(approaching(), View(1.0, HERE, target=target(distance_mm)))
+    _, command = decide(approaching(), Observation(1.0, HERE, target=target(distance_mm)))
     assert low_deg <= math.degrees(command.head_rad) <= high_deg
 
 
@@ -216,11 +218,11 @@ def vanishing(
     memory: Memory, t_s: float, place: Target, lasts_s: float = 0.5
 ) -> tuple[Memory, float, str, str]:
     """A target that is seen for so long, then no more: memory, time, what was said when it came and when it was gone."""
-    memory, came = decide(memory, View(t_s, HERE, target=place))
+    memory, came = decide(memory, Observation(t_s, HERE, target=place))
     while t_s < 100 and lasts_s > 0:
         t_s, lasts_s = t_s + 0.1, lasts_s - 0.1
-        memory, _ = decide(memory, View(t_s, HERE, target=place))
-    memory, gone = decide(memory, View(t_s + 0.1, HERE))
+        memory, _ = decide(memory, Observation(t_s, HERE, target=place))
+    memory, gone = decide(memory, Observation(t_s + 0.1, HERE))
     return memory, t_s + 0.1, came.log or "", gone.log or ""
 
 
@@ -231,12 +233,12 @@ def test_what_vanishes_twice_is_left_alone_for_a_while():
     memory, t_s, came, gone = vanishing(memory, t_s + 1, target(540, 32))  # about the same place
     assert "approaching" in came and "leaving it alone for 15 s" in gone
     for later_s in (1.0, 5.0, 14.0):
-        still, command = decide(memory, View(t_s + later_s, HERE, target=vase))
+        still, command = decide(memory, Observation(t_s + later_s, HERE, target=vase))
         assert command.mode == "search" and still.mode == "search"
-    assert decide(memory, View(t_s + 1, HERE, target=target(500, -35)))[1].mode == "approach", (
+    assert decide(memory, Observation(t_s + 1, HERE, target=target(500, -35)))[1].mode == "approach", (
         "another one is another one"
     )
-    assert decide(memory, View(t_s + 16, HERE, target=vase))[1].mode == "approach", (
+    assert decide(memory, Observation(t_s + 16, HERE, target=vase))[1].mode == "approach", (
         "and it gets another chance"
     )
     memory, t_s, _, gone = vanishing(memory, t_s + 16, vase)

@@ -6,7 +6,7 @@ import pytest
 
 from support.small_world import SmallDetector, SmallWorld
 from vector_tl.errors import UsageError, UserError
-from vector_tl.find.behaviour import Law, Memory, Step, View, again, decide, following
+from vector_tl.find.behaviour import Law, Memory, Observation, Step, again, decide, following
 from vector_tl.find.follow import Following
 from vector_tl.find.loop import find
 from vector_tl.find.settings import FindSettings
@@ -40,7 +40,7 @@ def chasing(**fields) -> Memory:
 
 
 def forward(memory: Memory, law: Law = LAW, **view) -> float:
-    _, command = decide(memory, View(1.0, HERE, **view), law)
+    _, command = decide(memory, Observation(1.0, HERE, **view), law)
     return (command.left_mmps + command.right_mmps) / 2
 
 
@@ -61,7 +61,7 @@ def test_it_drives_along_with_one_that_drives_away_and_that_is_no_pushing():
     for _ in range(300):
         t_s += 1 / 15
         memory, command = decide(
-            memory, View(t_s, HERE, forward_mmps=60, target=target(175, vx_mmps=60)), LAW
+            memory, Observation(t_s, HERE, forward_mmps=60, target=target(175, vx_mmps=60)), LAW
         )
         assert command.mode == "approach"
 
@@ -70,7 +70,7 @@ def test_far_away_and_coming_no_nearer_is_pushing_all_the_same():
     memory, t_s, modes = chasing(), 1.0, set()
     while t_s < 8:
         t_s += 1 / 15
-        memory, command = decide(memory, View(t_s, HERE, target=target(400)), LAW)
+        memory, command = decide(memory, Observation(t_s, HERE, target=target(400)), LAW)
         modes.add(command.mode)
     assert "avoid" in modes
 
@@ -79,7 +79,9 @@ def test_it_backs_off_faster_than_who_only_finds_and_not_over_an_edge():
     near = target(90, vx_mmps=-60)
     speeds = [forward(chasing(forward_mmps=-60.0), law, target=near) for law in (LAW, Law())]
     assert -51 < speeds[0] < speeds[1] <= -30
-    memory, command = decide(chasing(forward_mmps=-50.0), View(1.0, HERE, target=near, cliff=True), LAW)
+    memory, command = decide(
+        chasing(forward_mmps=-50.0), Observation(1.0, HERE, target=near, cliff=True), LAW
+    )
     assert command.mode == "avoid" and command.left_mmps > 0 and "edge behind" in command.log
     assert memory.plan[0] == Step("drive", 15.0, firm=True), "also with the target's face before the sensor"
     assert forward(replaced(memory, 1.5), target=near) == 0, "for a while it stays"
@@ -92,7 +94,7 @@ def replaced(memory: Memory, edge_behind_s: float) -> Memory:
 
 def test_an_edge_before_it_does_not_turn_it_away_from_the_target():
     memory, command = decide(
-        chasing(forward_mmps=60.0), View(1.0, HERE, target=target(300, 20), cliff=True), LAW
+        chasing(forward_mmps=60.0), Observation(1.0, HERE, target=target(300, 20), cliff=True), LAW
     )
     assert (
         command.left_mmps < 0
@@ -105,7 +107,9 @@ def test_it_greets_once_and_never_ends():
     memory, t_s, said, done = chasing(reached=False), 1.0, [], []
     for index in range(150):
         t_s += 1 / 15
-        memory, command = decide(memory, View(t_s, HERE, target=target(150 if index % 50 else 300)), LAW)
+        memory, command = decide(
+            memory, Observation(t_s, HERE, target=target(150 if index % 50 else 300)), LAW
+        )
         said, done = said + [command.say] * bool(command.say), [*done, command.done]
     assert said == ["Hello, Vector!"] and not any(done) and command.reached
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.small_world import box_of
-from vector_tl.find.geometry import Lens, camera_position_mm, locate, rays
+from vector_tl.find.geometry import Distortion, camera_position_mm, locate, rays
 from vector_tl.robot.base import Intrinsics
 
 ROBOT = Intrinsics()
@@ -17,7 +17,7 @@ pixels = st.tuples(st.floats(0, 640), st.floats(0, 360))
 
 @given(pixels, st.floats(0, 0.3), st.floats(0, 0.2))
 def test_distort_is_the_inverse_of_undistort(pixel, k1, k2):
-    lens = Lens(k1, k2)
+    lens = Distortion(k1, k2)
     there = lens.undistort(np.array([pixel]), ROBOT)
     assert lens.distort(there, ROBOT)[0] == pytest.approx(pixel, abs=1e-6)
 
@@ -28,7 +28,7 @@ def test_the_lens_sees_ninety_degrees_across():
 
 
 def test_no_points_are_no_points():
-    assert Lens().undistort(np.zeros((0, 2)), ROBOT).shape == (0, 2) and Lens().distort(
+    assert Distortion().undistort(np.zeros((0, 2)), ROBOT).shape == (0, 2) and Distortion().distort(
         np.zeros((0, 2)), ROBOT
     ).shape == (0, 2)
 

@@ -11,7 +11,7 @@ from vector_tl.data import dataset
 from vector_tl.errors import UserError
 from vector_tl.files import write_atomic
 from vector_tl.labels import review
-from vector_tl.labels.journal import Journal
+from vector_tl.labels.journal import DecisionJournal
 from vector_tl.labels.review import Conflict, Desk, Effort, NotThere
 from vector_tl.labels.review_queue import Queue, agreement
 from vector_tl.labels.suggestions import MODEL, put_suggestion, read_suggestions, suggestion
@@ -221,7 +221,7 @@ def test_a_torn_line_is_passed_over(data):
     desk = Desk(data)
     save(desk, "b")
     desk.close()
-    journal = Journal(path)
+    journal = DecisionJournal(path)
     assert list(journal.decisions) == [1, 2] and journal.cut_off() is None
     journal.close()
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from vector_tl.data import dataset
-from vector_tl.detect.engine import Detections
+from vector_tl.detect.interface import Detections
 from vector_tl.errors import UsageError, UserError
 from vector_tl.labels.review_settings import SuggestSettings
 from vector_tl.labels.suggest import suggest

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
-from vector_tl.find.geometry import Lens, camera_position_mm
+from vector_tl.find.geometry import Distortion, camera_position_mm
 from vector_tl.robot.base import Frame, Intrinsics, NoFreshFrame, RobotState, Stop
 
 JPEG = cv2.imencode(".jpg", np.zeros((36, 64, 3), np.uint8))[1].tobytes()
@@ -44,7 +44,7 @@ def box_of(finder_xyh, target_xyh, head_rad: float, intrinsics: Intrinsics = ROB
     depth, rise = c * ahead + s * up, -s * ahead + c * up
     if (depth < 5).any():
         return None
-    pixels = Lens().distort(np.stack([-local[:, 1] / depth, -rise / depth], 1), intrinsics)
+    pixels = Distortion().distort(np.stack([-local[:, 1] / depth, -rise / depth], 1), intrinsics)
     width, height = intrinsics.size_wh
     box = np.clip([*pixels.min(0), *pixels.max(0)], 0, [width, height, width, height])
     return box.astype(np.float32) if box[2] - box[0] >= 4 and box[3] - box[1] >= 4 else None

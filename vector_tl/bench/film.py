@@ -43,7 +43,7 @@ def rows(settings: BenchSettings) -> tuple[str, list[Row]]:
         stage_s = _one_after_another(source, Path(place) / "plain.mp4", detectors)
         asked = FilmSettings(source, settings.model, settings.model, Path(place) / "film.mp4", no_report=True)
         reel = Reel(asked, open_footage(source), detectors)
-        memory = Memory()
+        memory = PeakMemory()
         begin_s, begin_cpu_s = time.perf_counter(), time.process_time()
         with memory:
             reel.shoot()
@@ -77,10 +77,10 @@ def rows(settings: BenchSettings) -> tuple[str, list[Row]]:
     return f"{where}; {detectors[0].engine}; {seconds:g} s at {FPS} frames a second", table
 
 
-class Memory:
+class PeakMemory:
     """Looks at the process's memory while a block runs."""
 
-    def __enter__(self) -> "Memory":
+    def __enter__(self) -> "PeakMemory":
         self._mib, self._ended = [], threading.Event()
         self._thread = threading.Thread(target=self._work, daemon=True)
         self._thread.start()

@@ -8,7 +8,8 @@ import numpy as np
 import torch
 
 from vector_tl.bench.run import BenchSettings, Row
-from vector_tl.detect.engine import Detections, load
+from vector_tl.detect.engine import load
+from vector_tl.detect.interface import Detections
 from vector_tl.find.loop import find
 from vector_tl.find.settings import FindSettings
 from vector_tl.nets.checkpoint import load as load_network

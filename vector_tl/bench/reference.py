@@ -22,7 +22,7 @@ Example = tuple[bytes, np.ndarray]
 """An image's JPEG and its boxes (N, 4) xyxy in 0..1."""
 
 
-class Images(Dataset):
+class ReferenceDataset(Dataset):
     """Decoded and transformed one at a time, as often as they are asked for."""
 
     def __init__(self, examples: list[Example]):
@@ -68,7 +68,7 @@ class Reference:
         seed: int = 0,
     ):
         self.network, self.device = network.to(device), device
-        images, order = Images(examples), torch.Generator().manual_seed(seed)
+        images, order = ReferenceDataset(examples), torch.Generator().manual_seed(seed)
         endless = RandomSampler(images, replacement=True, num_samples=1 << 30, generator=order)
         torch.manual_seed(seed)
         self._batches: Iterator = iter(DataLoader(

@@ -7,7 +7,7 @@ from collections import Counter
 
 from vector_tl.capture.sessions import only_capture, read_all
 from vector_tl.capture.settings import CaptureSettings
-from vector_tl.capture.simulated import Image, Plan
+from vector_tl.capture.simulated import Image, SessionPlan
 from vector_tl.capture.studio import Difference, open_studio, take_session
 from vector_tl.capture.terminal import progress
 from vector_tl.data import dataset
@@ -40,7 +40,7 @@ def remake(settings: CaptureSettings) -> dict:
         raise UserError(
             f"{folder}/sessions names no simulated session that is whole; take some with vector-tl capture --data {folder}."
         )
-    check = Check(sum(len(about["shots"]) for about in sessions.values()))
+    check = ImageComparison(sum(len(about["shots"]) for about in sessions.values()))
     with only_capture(folder), progress(check.images, 0) as advance:
         looks = {name: (about["camera"], tuple(about.get("without", ()))) for name, about in sessions.items()}
         for look in sorted(set(looks.values())):
@@ -61,7 +61,7 @@ def remake(settings: CaptureSettings) -> dict:
 
                         take_session(
                             folder,
-                            Plan.of(name, about),
+                            SessionPlan.of(name, about),
                             robot,
                             robot.ground_truth(),
                             kept,
@@ -71,7 +71,7 @@ def remake(settings: CaptureSettings) -> dict:
     return {"sessions": len(sessions)} | check.result() | {"seconds": round(time.monotonic() - started_s, 1)}
 
 
-class Check:
+class ImageComparison:
     """Counts how images agree."""
 
     def __init__(self, images: int):

@@ -45,7 +45,7 @@ class Image:
 
 
 @dataclass(frozen=True)
-class Plan:
+class SessionPlan:
     """A session to be taken, or to be finished: everything that its images depend on."""
 
     session: str
@@ -60,7 +60,7 @@ class Plan:
     backgrounds: str | None = None  # name of the folder of photographs
 
     @classmethod
-    def of(cls, session: str, about: dict) -> "Plan":
+    def of(cls, session: str, about: dict) -> "SessionPlan":
         """The plan that a session was taken by."""
         return cls(session, about["seed"], about["world"], about["planned"], about["first"], about["negatives"], about["moving"], about["camera"],
                    tuple(about.get("without", ())), about.get("backgrounds"))  # fmt: skip
@@ -76,7 +76,7 @@ class Plan:
         )
 
 
-def next_plan(settings: CaptureSettings) -> tuple[Plan | None, list[dict]]:
+def next_plan(settings: CaptureSettings) -> tuple[SessionPlan | None, list[dict]]:
     """The first session of this seed that is not whole, None when `count` is reached, and the files of those that are.
 
     A session is whole once its file says so and every image of it is there (a clone of a repository has labels alone).
@@ -93,7 +93,7 @@ def next_plan(settings: CaptureSettings) -> tuple[Plan | None, list[dict]]:
         if not about["whole"] or any(
             not _is_finished(settings.data, session, shot["name"]) for shot in about["shots"]
         ):
-            return Plan.of(session, about), whole
+            return SessionPlan.of(session, about), whole
         whole.append(about)
         kept += len(about["shots"])
     if kept >= settings.count:
@@ -104,7 +104,7 @@ def next_plan(settings: CaptureSettings) -> tuple[Plan | None, list[dict]]:
     )  # sessions of about the same size
     world = settings.seed * 100_000 + len(whole)
     negatives = 1.0 if settings.negatives else settings.negative_share
-    return Plan(session, settings.seed, world, images, kept, negatives, settings.moving, settings.camera,
+    return SessionPlan(session, settings.seed, world, images, kept, negatives, settings.moving, settings.camera,
                 settings.without, photographs), whole  # fmt: skip
 
 
@@ -120,7 +120,7 @@ class Photographer:
         self.seen = 0
         self._last_id: int | None = None
 
-    def take(self, plan: Plan, number: int, start: Pose, targets: int) -> Image | None:
+    def take(self, plan: SessionPlan, number: int, start: Pose, targets: int) -> Image | None:
         """Image `number` of a session; None when no arrangement worked out in this room.
 
         Args:

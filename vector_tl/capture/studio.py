@@ -18,7 +18,7 @@ from vector_tl.capture.sessions import (
     thumb_difference,
     write_session,
 )
-from vector_tl.capture.simulated import CAMERA_FPS, Image, Photographer, Plan
+from vector_tl.capture.simulated import CAMERA_FPS, Image, Photographer, SessionPlan
 from vector_tl.data import dataset
 from vector_tl.data.images import decode_or_none
 from vector_tl.data.yolo import format_label
@@ -78,7 +78,7 @@ class Difference:
 
 
 def take_session(
-    folder: Path, plan: Plan, robot: Robot, truth: GroundTruth,
+    folder: Path, plan: SessionPlan, robot: Robot, truth: GroundTruth,
     kept: Callable[[dict, Image], None] = lambda shot, image: None, compared: Callable[[str, Difference], None] = lambda name, difference: None,
     strict: bool = True,
 ) -> None:  # fmt: skip

@@ -2,30 +2,19 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from vector_tl.detect.engines import make_engine
+from vector_tl.detect.interface import Detections
 from vector_tl.errors import UsageError, UserError
 from vector_tl.nets.checkpoint import load as load_model
 from vector_tl.nets.checkpoint import resolve
 from vector_tl.nets.ssd import VectorSSD
 
 DEFAULT_THRESHOLD = 0.5
-
-
-@dataclass(frozen=True)
-class Detections:
-    """Boxes float32 (N, 4) xyxy in pixels of the image, clipped to it, and scores float32 (N,), best first."""
-
-    boxes_xyxy: np.ndarray
-    scores: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.scores)
 
 
 def pick_device(device: str = "auto") -> torch.device:

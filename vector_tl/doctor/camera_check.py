@@ -12,7 +12,7 @@ import numpy as np
 from vector_tl.data.images import decode_or_none
 from vector_tl.doctor.check import FEW_FPS, RESTART, SHORT_OF_FRAMES, Check
 from vector_tl.errors import UserError
-from vector_tl.find.geometry import HEIGHT_MM, HEIGHT_NEARER_MM, Lens, camera_position_mm, rays
+from vector_tl.find.geometry import HEIGHT_MM, HEIGHT_NEARER_MM, Distortion, camera_position_mm, rays
 from vector_tl.find.track import CameraClock
 from vector_tl.robot.base import Frame, Intrinsics
 
@@ -139,5 +139,5 @@ def distance_by_height_mm(
 
 def _view_angles(ends_px: np.ndarray, told: Intrinsics) -> tuple[float, float]:
     """Angles between the rays through the left and right, and the upper and lower ends of the image."""
-    tangents = np.arctan(Lens().undistort(ends_px, told))  # (4, 2)
+    tangents = np.arctan(Distortion().undistort(ends_px, told))  # (4, 2)
     return tangents[1, 0] - tangents[0, 0], tangents[3, 1] - tangents[2, 1]

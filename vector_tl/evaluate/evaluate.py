@@ -2,35 +2,17 @@
 
 import sys
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 from rich.console import Console
 from rich.progress import track
 
 from vector_tl.data.dataset import Dataset, load_dataset
+from vector_tl.detect.interface import ImageDetector
 from vector_tl.errors import UsageError
 from vector_tl.evaluate.metrics import AP_SCORE, Outcome, measure
 from vector_tl.evaluate.settings import EvaluateSettings
 from vector_tl.files import refuse_existing
-
-
-class Detections(Protocol):
-    """Boxes float32 (N, 4) in pixels and scores (N,), best first."""
-
-    boxes_xyxy: np.ndarray
-    scores: np.ndarray
-
-
-class Detector(Protocol):
-    """What is asked of a detector."""
-
-    name: str
-    arch: str
-    init: str
-    threshold: float
-
-    def __call__(self, image: np.ndarray, threshold: float | None = None) -> Detections: ...
 
 
 def evaluate(settings: EvaluateSettings) -> dict:
@@ -73,17 +55,17 @@ def _recorded(data: Path) -> Dataset | None:
     return recorded_dataset(data)
 
 
-def evaluate_detector(detector: Detector, dataset: Dataset, threshold: float | None = None) -> dict:
+def evaluate_detector(detector: ImageDetector, dataset: Dataset, threshold: float | None = None) -> dict:
     """The figures of `evaluate` for a detector at hand, at its own threshold unless another is given."""
     return _figures(detector, outcomes(detector, dataset), threshold)
 
 
-def _figures(detector: Detector, seen: list[Outcome], threshold: float | None) -> dict:
+def _figures(detector: ImageDetector, seen: list[Outcome], threshold: float | None) -> dict:
     figures = measure(seen, detector.threshold if threshold is None else threshold)
     return {"model": detector.name, "arch": detector.arch, "init": detector.init} | figures
 
 
-def outcomes(detector: Detector, dataset: Dataset) -> list[Outcome]:
+def outcomes(detector: ImageDetector, dataset: Dataset) -> list[Outcome]:
     """What the detector says on every image, with all boxes that AP needs, beside the truth."""
     console = Console(stderr=True)
     result = []

@@ -58,7 +58,7 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Material:
+class ComparisonData:
     """What is trained on and measured: the dataset's images by split, and what else is only looked at, where it was given."""
 
     splits: dict[str, list[Item]]
@@ -97,7 +97,7 @@ def compare(settings: CompareSettings) -> dict:
     return write_page(settings, finished(settings.out), material)
 
 
-def gather(settings: CompareSettings) -> Material:
+def gather(settings: CompareSettings) -> ComparisonData:
     """Everything that trainings need and are measured on, read before the first one: what is wrong with it must not show after hours.
 
     Raises:
@@ -118,7 +118,7 @@ def gather(settings: CompareSettings) -> Material:
         for path in (settings.real, settings.test_negatives)
     )
     real_items = tuple(load_dataset(real, "all").items) if real else ()
-    return Material(
+    return ComparisonData(
         splits, real_items, keep(list(real_items)) if real else None, keep_folder(rooms) if rooms else None
     )
 
@@ -178,7 +178,7 @@ def trial(settings: CompareSettings, arm: str, lr: float) -> Run:
     return Run("lr", arm, "all", 0, max(settings.batch_size, settings.seen // 4), lr)
 
 
-def choose_rates(settings: CompareSettings, material: Material) -> dict[str, float]:
+def choose_rates(settings: CompareSettings, material: ComparisonData) -> dict[str, float]:
     """For each arm the best learning rate; where it is the highest or lowest one, the next beyond is tried, too.
 
     Raises:
@@ -231,7 +231,7 @@ def _beyond(best: float, rates: list[float]) -> float | None:
     return 2 * best if best == max(rates) and 2 * best < 1 else None
 
 
-def share(runs: list[Run], settings: CompareSettings, material: Material) -> list[dict]:
+def share(runs: list[Run], settings: CompareSettings, material: ComparisonData) -> list[dict]:
     """The results of all of `runs`, in their order; another process may be at some of them, and is waited for."""
     results: dict[Run, dict] = {}
     while len(results) < len(runs):
@@ -250,7 +250,7 @@ def share(runs: list[Run], settings: CompareSettings, material: Material) -> lis
     return [results[run] for run in runs]
 
 
-def finish(run: Run, settings: CompareSettings, material: Material) -> dict:
+def finish(run: Run, settings: CompareSettings, material: ComparisonData) -> dict:
     """The result of a training; trained first, or gone on with, where it is not there yet."""
     folder = settings.out / "runs" / run.name
     if (folder / "result.json").exists():
@@ -316,7 +316,7 @@ def _trained(
     }
 
 
-def _measured(network, threshold: float, folder: Path, test: list[Item], material: Material) -> dict:
+def _measured(network, threshold: float, folder: Path, test: list[Item], material: ComparisonData) -> dict:
     """Figures on the test sessions, real images and rooms; what was found there is kept in the folder."""
     outcomes = look_at(network, keep(test))
     _keep_outcomes(folder / "test.npz", outcomes)

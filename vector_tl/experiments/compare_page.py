@@ -8,7 +8,7 @@ from matplotlib import pyplot as plt
 
 from vector_tl import __version__
 from vector_tl.experiments import compare_sheets
-from vector_tl.experiments.compare import ARMS, HARDLY_BEGUN, Material, late_loss, own_share
+from vector_tl.experiments.compare import ARMS, HARDLY_BEGUN, ComparisonData, late_loss, own_share
 from vector_tl.experiments.compare_figures import HARDLY, LEVELS, mean, needed, runs_of, signed, summary
 from vector_tl.experiments.compare_settings import CompareSettings, command
 from vector_tl.experiments.compare_sheets import COLORS, NAMES
@@ -16,7 +16,7 @@ from vector_tl.files import write_atomic
 from vector_tl.web import report as pages
 
 
-def write_page(settings: CompareSettings, results: list[dict], material: Material) -> dict:
+def write_page(settings: CompareSettings, results: list[dict], material: ComparisonData) -> dict:
     """Write results.json and index.html of what is finished; the figures as `vector-tl compare` tells them."""
     told = summary(settings.out, results)
     sections = [

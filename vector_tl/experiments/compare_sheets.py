@@ -9,7 +9,7 @@ import numpy as np
 
 from vector_tl.data.dataset import Item
 from vector_tl.evaluate.metrics import Outcome, match
-from vector_tl.experiments.compare import ARMS, Material, read_outcomes
+from vector_tl.experiments.compare import ARMS, ComparisonData, read_outcomes
 from vector_tl.experiments.compare_figures import folder, runs_of
 from vector_tl.train.batches import KEPT_WH, Images
 from vector_tl.web import report as pages
@@ -67,7 +67,7 @@ def worst_false_boxes(judged: Sequence[Judged]) -> list[Judged]:
     return sorted((one for one in judged if one.false), key=lambda one: -one.false[0])
 
 
-def worst(out: Path, results: list[dict], material: Material) -> str:
+def worst(out: Path, results: list[dict], material: ComparisonData) -> str:
     """Two sheets for each arm from the test sessions: misses and false positives."""
     items, parts = material.splits["test"], []
     for arm, threshold, outcomes in _kept(out, results, "test.npz", len(items)):
@@ -78,7 +78,7 @@ def worst(out: Path, results: list[dict], material: Material) -> str:
     return pages.section("The worst", "".join(parts), COLOURS + " In brackets: scores.") if parts else ""
 
 
-def real(out: Path, results: list[dict], material: Material) -> str:
+def real(out: Path, results: list[dict], material: ComparisonData) -> str:
     """For each arm the real images, the worst first, and the rooms in which it sees a Vector."""
     parts = []
     for arm, threshold, outcomes in _kept(out, results, "real.npz", len(material.real_items)):

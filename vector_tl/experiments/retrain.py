@@ -150,7 +150,7 @@ def never_seen(test: list[Item], about: dict) -> list[Item]:
 
 
 @dataclass(frozen=True)
-class Looked:
+class ModelResult:
     """A model on the test images: by part ("old", "new") its images, outcomes and figures (None where a part has no images)."""
 
     items: dict[str, list[Item]]
@@ -159,7 +159,7 @@ class Looked:
     threshold: float
 
 
-def look(path: Path, test: list[Item], new: set[str], device: torch.device) -> Looked:
+def look(path: Path, test: list[Item], new: set[str], device: torch.device) -> ModelResult:
     """Run a model on all test images."""
     network, about = checkpoint.load(path)
     threshold = about.get("threshold") or 0.5
@@ -173,10 +173,10 @@ def look(path: Path, test: list[Item], new: set[str], device: torch.device) -> L
             if chosen
             else None
         )
-    return Looked(items, outcomes, figures, threshold)
+    return ModelResult(items, outcomes, figures, threshold)
 
 
-def change(before: Looked, after: Looked, part: str) -> dict | None:
+def change(before: ModelResult, after: ModelResult, part: str) -> dict | None:
     """AP50-95 after less before, {"ap50_95", "low", "high", "sessions"}, with a 95 % interval over sessions that show a Vector, None where too few do.
 
     None where the part has no Vector.
@@ -195,7 +195,7 @@ def change(before: Looked, after: Looked, part: str) -> dict | None:
     return {"ap50_95": gap(np.ones(len(sessions))), "low": low, "high": high, "sessions": count}
 
 
-def answer(told: dict[str, Looked], changes: dict[str, dict | None]) -> list[str]:
+def answer(told: dict[str, ModelResult], changes: dict[str, dict | None]) -> list[str]:
     """What the new images brought, what was forgotten, and which of the two ways was better: sentences that follow from the figures."""
     sentences = []
     words = {
@@ -239,7 +239,7 @@ def answer(told: dict[str, Looked], changes: dict[str, dict | None]) -> list[str
     return sentences
 
 
-def _without_vectors(told: dict[str, Looked], part: str) -> str:
+def _without_vectors(told: dict[str, ModelResult], part: str) -> str:
     """What is to be said of test sessions that have no AP."""
     before, after = told["before"].figures[part], told["after"].figures[part]
     if before is None:
@@ -248,7 +248,7 @@ def _without_vectors(told: dict[str, Looked], part: str) -> str:
     return f"The {images} of {part} test sessions show no Vector: {before['false_boxes']} false positives before, {after['false_boxes']} after."
 
 
-def write(settings: RetrainSettings, result: dict, told: dict[str, Looked]) -> None:
+def write(settings: RetrainSettings, result: dict, told: dict[str, ModelResult]) -> None:
     """results.json and the page."""
     rows = [
         (
@@ -298,7 +298,7 @@ def write(settings: RetrainSettings, result: dict, told: dict[str, Looked]) -> N
     write_atomic(settings.out / "results.json", json.dumps(result, indent=1))
 
 
-def _changed(told: dict[str, Looked], part: str) -> str:
+def _changed(told: dict[str, ModelResult], part: str) -> str:
     """The images on which before and after differ most."""
     before, after = told["before"], told["after"]
     ranked = []

@@ -63,7 +63,7 @@ def following(law: Law) -> Law:
 
 
 @dataclass(frozen=True)
-class View:
+class Observation:
     """All that a decision may use, at one moment."""
 
     now_s: float
@@ -124,7 +124,7 @@ class Memory:
 
 
 @dataclass(frozen=True)
-class Command:
+class MotionCommand:
     """What the robot shall do now; `log` is a line for people when something changed."""
 
     left_mmps: float
@@ -153,7 +153,7 @@ def again(memory: Memory, now_s: float, pose: Pose) -> Memory:
     )
 
 
-def decide(memory: Memory, view: View, law: Law = Law()) -> tuple[Memory, Command]:
+def decide(memory: Memory, view: Observation, law: Law = Law()) -> tuple[Memory, MotionCommand]:
     """The next memory and command. Call it once for each frame, with the newest state."""
     before = memory
     if view.target is not None and memory.mode == "search" and _ignored(memory, view, law):
@@ -169,12 +169,12 @@ def decide(memory: Memory, view: View, law: Law = Law()) -> tuple[Memory, Comman
     if memory.mode == "done" or (memory.reached and not before.reached):
         said = "Hello, Vector!"
     left, right = forward - turn * HALF_TRACK_MM, forward + turn * HALF_TRACK_MM
-    return memory, Command(
+    return memory, MotionCommand(
         left, right, _head(view, law), memory.mode, log, said, memory.mode == "done", memory.reached
     )
 
 
-def _mode(memory: Memory, view: View, law: Law) -> tuple[Memory, str | None]:
+def _mode(memory: Memory, view: Observation, law: Law) -> tuple[Memory, str | None]:
     """Which mode it is in now, and a line when that has changed."""
     target = view.target
     if view.lifted:
@@ -261,7 +261,7 @@ def _mode(memory: Memory, view: View, law: Law) -> tuple[Memory, str | None]:
     return _pushing(memory, view, law, target)
 
 
-def _edge_while_following(memory: Memory, view: View) -> tuple[Memory, str]:
+def _edge_while_following(memory: Memory, view: Observation) -> tuple[Memory, str]:
     """Away from the edge by little, and the target stays in sight: a straight way between two places of a table leads over no edge."""
     memory = replace(memory, last_seen=(view.target.x_mm, view.target.y_mm))
     if memory.forward_mmps < 0:
@@ -274,7 +274,7 @@ def _edge_while_following(memory: Memory, view: View) -> tuple[Memory, str]:
     ), "an edge: back 40 mm and towards the target"
 
 
-def _pushing(memory: Memory, view: View, law: Law, target: Target) -> tuple[Memory, str | None]:
+def _pushing(memory: Memory, view: Observation, law: Law, target: Target) -> tuple[Memory, str | None]:
     """Whether the wheels turn and it comes no nearer: it pushes against something that no sensor sees."""
     pushed = memory.pushed_mm + max(memory.forward_mmps, 0.0) * min(view.now_s - memory.last_s, 0.5)
     with_it = (
@@ -294,7 +294,7 @@ def _pushing(memory: Memory, view: View, law: Law, target: Target) -> tuple[Memo
     ), "driving and coming no nearer: back and around it"
 
 
-def _doubt(memory: Memory, view: View, law: Law) -> tuple[Memory, Doubt]:
+def _doubt(memory: Memory, view: Observation, law: Law) -> tuple[Memory, Doubt]:
     """Note that what was last seen has vanished; from the second time on it is ignored for a while."""
     x, y = memory.last_seen
     old = _doubt_at(memory, view.pose, (x, y), law)
@@ -310,12 +310,12 @@ def _doubt_at(memory: Memory, pose: Pose, place: tuple[float, float], law: Law) 
     return min(near, key=lambda doubt: math.dist((doubt.x_mm, doubt.y_mm), place)) if near else None
 
 
-def _ignored(memory: Memory, view: View, law: Law) -> bool:
+def _ignored(memory: Memory, view: Observation, law: Law) -> bool:
     doubt = _doubt_at(memory, view.pose, (view.target.x_mm, view.target.y_mm), law)
     return doubt is not None and view.now_s < doubt.ignored_until_s
 
 
-def _enter(memory: Memory, view: View, mode: str, plan: tuple[Step, ...] = ()) -> Memory:
+def _enter(memory: Memory, view: Observation, mode: str, plan: tuple[Step, ...] = ()) -> Memory:
     if mode == "search":  # from the beginning
         memory = replace(memory, turned_rad=0.0, ranges=())
     memory = replace(
@@ -327,7 +327,7 @@ def _enter(memory: Memory, view: View, mode: str, plan: tuple[Step, ...] = ()) -
 # -- search and detours: plans of steps -------------------------------------------------------------------------------
 
 
-def _follow_plan(memory: Memory, view: View, law: Law) -> tuple[Memory, float, float, str | None]:
+def _follow_plan(memory: Memory, view: Observation, law: Law) -> tuple[Memory, float, float, str | None]:
     """One decision of the plan's first step: memory, forward speed, turning speed, log line."""
     log = None
     if not memory.plan:
@@ -380,7 +380,7 @@ def _follow_plan(memory: Memory, view: View, law: Law) -> tuple[Memory, float, f
     return memory, forward, turn, log
 
 
-def _next_search(memory: Memory, view: View, law: Law) -> tuple[Memory, str]:
+def _next_search(memory: Memory, view: Observation, law: Law) -> tuple[Memory, str]:
     """The next piece of the search: another step of the turn, or, after a full turn, a short drive where it is free."""
     if memory.turned_rad < math.tau - law.step_rad / 2:
         way = "left" if memory.side > 0 else "right"
@@ -399,7 +399,7 @@ def _next_search(memory: Memory, view: View, law: Law) -> tuple[Memory, str]:
     return _plan(memory, view, plan), f"nothing seen all around: driving {drive:.0f} mm where it is free"
 
 
-def _plan(memory: Memory, view: View, plan: tuple[Step, ...]) -> Memory:
+def _plan(memory: Memory, view: Observation, plan: tuple[Step, ...]) -> Memory:
     return replace(memory, plan=plan, step_since_s=view.now_s, step_pose=view.pose, step_frames=0)
 
 
@@ -414,20 +414,20 @@ def _freest(ranges: tuple[tuple[float, float], ...]) -> tuple[float, float]:
     return ranges[max(range(count), key=lambda i: width[i])]
 
 
-def _look(memory: Memory, view: View, law: Law, step: Step) -> tuple[float, float, bool]:
+def _look(memory: Memory, view: Observation, law: Law, step: Step) -> tuple[float, float, bool]:
     waited = view.now_s - memory.step_since_s - view.lag_s  # what comes first was taken before, in motion
     over = waited >= law.look_s and memory.step_frames > law.look_frames
     return 0.0, 0.0, over and (not view.candidate or waited > 3 * law.look_s)
 
 
-def _turn(memory: Memory, view: View, law: Law, step: Step) -> tuple[float, float, bool]:
+def _turn(memory: Memory, view: Observation, law: Law, step: Step) -> tuple[float, float, bool]:
     left = math.remainder(step.amount - view.pose.heading_rad, math.tau)
     ahead = left - view.turn_radps * law.dead_time_s
     over = abs(left) < math.radians(3) or view.now_s - memory.step_since_s > 3.0  # held, or stuck: go on
     return 0.0, 0.0 if over else _limit(4.0 * ahead, law.search_radps), over
 
 
-def _drive(memory: Memory, view: View, law: Law, step: Step) -> tuple[float, float, bool]:
+def _drive(memory: Memory, view: Observation, law: Law, step: Step) -> tuple[float, float, bool]:
     gone = math.dist((view.pose.x_mm, view.pose.y_mm), (memory.step_pose.x_mm, memory.step_pose.y_mm))
     wall = step.amount > 0 and not step.firm and view.range_mm is not None and view.range_mm < law.clear_mm
     over = wall or gone >= abs(step.amount) or view.now_s - memory.step_since_s > 2 + abs(step.amount) / 30
@@ -439,7 +439,7 @@ def _drive(memory: Memory, view: View, law: Law, step: Step) -> tuple[float, flo
     return 0.0 if over else speed, 0.0, over
 
 
-def _detour(view: View, side: float) -> tuple[Step, ...]:
+def _detour(view: Observation, side: float) -> tuple[Step, ...]:
     """Aside, past it, and towards the target's place again."""
     return (
         Step("turn", view.pose.heading_rad + side * math.radians(60)),
@@ -449,7 +449,7 @@ def _detour(view: View, side: float) -> tuple[Step, ...]:
     )
 
 
-def _towards_last(memory: Memory, view: View) -> tuple[Step, ...]:
+def _towards_last(memory: Memory, view: Observation) -> tuple[Step, ...]:
     """Look where it stands, then towards the place where the target was last seen."""
     if memory.last_seen is None or abs(
         math.remainder(_heading_to(view.pose, memory.last_seen) - view.pose.heading_rad, math.tau)
@@ -462,7 +462,7 @@ def _heading_to(pose: Pose, point: tuple[float, float]) -> float:
     return math.atan2(point[1] - pose.y_mm, point[0] - pose.x_mm)
 
 
-def _blocked(view: View, law: Law, distance_mm: float) -> bool:
+def _blocked(view: Observation, law: Law, distance_mm: float) -> bool:
     """Whether the range sensor sees something close that is nearer than any part of the target can be."""
     return (
         view.range_mm is not None
@@ -474,7 +474,7 @@ def _blocked(view: View, law: Law, distance_mm: float) -> bool:
 # -- approach ---------------------------------------------------------------------------------------------------------
 
 
-def _approach(view: View, law: Law, backing: bool = True) -> tuple[float, float]:
+def _approach(view: Observation, law: Law, backing: bool = True) -> tuple[float, float]:
     """Forward and turning speed: proportional to what will be left of distance and bearing once the command takes effect.
 
     Who follows adds the target's own speed, so that at the stop distance both drive alike.
@@ -506,7 +506,9 @@ def _approach(view: View, law: Law, backing: bool = True) -> tuple[float, float]
     return forward * fresh, turn * fresh
 
 
-def _smooth(memory: Memory, view: View, law: Law, forward: float, turn: float) -> tuple[Memory, float, float]:
+def _smooth(
+    memory: Memory, view: Observation, law: Law, forward: float, turn: float
+) -> tuple[Memory, float, float]:
     """Limit how fast speeds rise; slowing down and stopping is never delayed."""
     rise = law.accel_mmps2 * min(max(view.now_s - memory.last_s, 0.0), 0.2)
     forward = _rising(memory.forward_mmps, forward, rise)
@@ -519,12 +521,12 @@ def _rising(now: float, wanted: float, rise: float) -> float:
     return wanted if abs(wanted) <= abs(base) else _limit(wanted, abs(base) + rise)
 
 
-def _freshness(view: View) -> float:
+def _freshness(view: Observation) -> float:
     """1 while frames are fresh, down to 0 where the guard would stop the wheels (350 ms); slower as they are longer under way, 0 from a second on."""
     return min(max((0.35 - view.frame_age_s) / 0.2, 0.0), 1.0) * min(max(1.0 - view.lag_s, 0.0), 1.0)
 
 
-def _head(view: View, law: Law) -> float:
+def _head(view: Observation, law: Law) -> float:
     """The head angle that keeps the whole target in the image: its middle in the middle; level while there is none."""
     if view.target is None:
         return 0.0

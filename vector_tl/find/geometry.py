@@ -27,7 +27,7 @@ BORDER_PX = 3.0  # an edge so near the image's border counts as cut, in a 360-li
 
 
 @dataclass(frozen=True)
-class Lens:
+class Distortion:
     """Radial distortion u = d (1 + k1 d^2 + k2 d^4): d the distance from the centre in pixels over f, u the tangent of the ray's angle to the axis.
 
     No calibration of Vector's camera is published. These coefficients, with f = 353 px, give its 90 degrees across and about 55 down, and the curved
@@ -75,7 +75,7 @@ def camera_position_mm(head_angle_rad: float, pitch_rad: float = 0.0) -> tuple[f
 
 
 def rays(
-    points_px: np.ndarray, intrinsics: Intrinsics, tilt_rad: float, lens: Lens = Lens()
+    points_px: np.ndarray, intrinsics: Intrinsics, tilt_rad: float, lens: Distortion = Distortion()
 ) -> tuple[np.ndarray, np.ndarray]:
     """Pixels (N, 2) -> bearings (N,) in radians, left-positive, and slopes (N,): rise over horizontal distance, of the rays through them.
 
@@ -93,7 +93,7 @@ def locate(
     intrinsics: Intrinsics,
     head_angle_rad: float,
     pitch_rad: float = 0.0,
-    lens: Lens = Lens(),
+    lens: Distortion = Distortion(),
     score: float = 1.0,
 ) -> Sighting | None:
     """Where the Vector in a box stands.

@@ -15,13 +15,22 @@ import numpy as np
 
 from vector_tl.data.images import decode_or_none
 from vector_tl.errors import UserError
-from vector_tl.find.behaviour import HALF_TRACK_MM, Command, Law, View, again, begin, decide, following
+from vector_tl.find.behaviour import (
+    HALF_TRACK_MM,
+    Law,
+    MotionCommand,
+    Observation,
+    again,
+    begin,
+    decide,
+    following,
+)
 from vector_tl.find.follow import Following
 from vector_tl.find.geometry import locate
 from vector_tl.find.keep import Keeper
 from vector_tl.find.latency import StageClock, percentiles_ms
 from vector_tl.find.live.attend import attended
-from vector_tl.find.live.board import SAID, Live, Shown
+from vector_tl.find.live.board import SAID, Board, Snapshot
 from vector_tl.find.settings import FindSettings
 from vector_tl.find.track import CameraClock, Pose, PoseHistory, Tracker
 from vector_tl.robot.base import LOW_BATTERY, Frame, NoFreshFrame, Robot, RobotState
@@ -78,7 +87,7 @@ def _find(settings: FindSettings, robot: Robot | None, detector, keeper: Keeper)
             )
         truth = robot.ground_truth()
         writer = stack.enter_context(keeper.begin(robot, detector)) if keeper.keeps else None
-        live = Live(
+        live = Board(
             robot,
             settings,
             {
@@ -88,7 +97,7 @@ def _find(settings: FindSettings, robot: Robot | None, detector, keeper: Keeper)
             },
         )
         stack.enter_context(attended(live))
-        run = Run(
+        run = FindLoop(
             settings,
             live.robot,
             detector,
@@ -111,7 +120,7 @@ def _find(settings: FindSettings, robot: Robot | None, detector, keeper: Keeper)
         return result
 
 
-class Run:
+class FindLoop:
     """One run of the loop and what it counts."""
 
     def __init__(
@@ -120,7 +129,7 @@ class Run:
         robot: Robot,
         detector,
         writer: Keeper | None,
-        live: Live,
+        live: Board,
         followed: Following | None = None,
     ):
         self.settings, self.robot, self.detector, self.writer, self.live = (
@@ -219,7 +228,7 @@ class Run:
             "stops": [{"t_s": _rounded(stop.t_s), "reason": stop.reason} for stop in self.robot.stops],
         } | (self.followed.result() if self.followed else {})
 
-    def _turn_frame_into_command(self, frame: Frame) -> Command:
+    def _turn_frame_into_command(self, frame: Frame) -> MotionCommand:
         received_at = time.perf_counter() - (
             0.0 if self.settings.lockstep else max(0.0, self.robot.now_s() - frame.received_s)
         )
@@ -250,7 +259,7 @@ class Run:
         ]
         self.tracker.update(seen_s, then, [sighting for sighting in sightings if sighting is not None], lag_s)
         self.target = self.tracker.target(now_s, pose)
-        view = View(
+        view = Observation(
             now_s=now_s, pose=pose, range_mm=state.range_mm, target=self.target, candidate=self.tracker.candidate(now_s),
             forward_mmps=(state.left_wheel_mmps + state.right_wheel_mmps) / 2,
             turn_radps=(state.right_wheel_mmps - state.left_wheel_mmps) / (2 * HALF_TRACK_MM),
@@ -261,7 +270,7 @@ class Run:
             self.memory, command = decide(self.memory, view, self.law)
         else:  # a person holds it: look on, and begin anew when let go
             self.memory = again(self.memory, now_s, pose)
-            command = Command(0.0, 0.0, state.head_angle_rad, self.live.state)
+            command = MotionCommand(0.0, 0.0, state.head_angle_rad, self.live.state)
         self.stages.lap("decide")
 
         sent = self._act(command, received_at)
@@ -281,10 +290,12 @@ class Run:
                 lost=before.mode in ("approach", "hold") and self.memory.mode == "search",
             )
         size_wh = image.shape[1::-1] if image is not None else self.robot.intrinsics.size_wh
-        self.live.post(Shown(frame, size_wh, boxes, scores, state, command, sent, self.target, now_s, lag_s))
+        self.live.post(
+            Snapshot(frame, size_wh, boxes, scores, state, command, sent, self.target, now_s, lag_s)
+        )
         return command
 
-    def _act(self, command: Command, received_at: float) -> bool:
+    def _act(self, command: MotionCommand, received_at: float) -> bool:
         """Wheels first, then the rest. Returns whether the wheels were granted."""
         dry = self.settings.dry_run
         sent = not dry and self.robot.drive(command.left_mmps, command.right_mmps)
@@ -332,7 +343,7 @@ class Run:
         if self.writer:
             self.writer.event(t_s, line)
 
-    def _show(self, command: Command) -> None:
+    def _show(self, command: MotionCommand) -> None:
         """One progress line on standard error: rewritten in a terminal, every 5 s in a log."""
         terminal, now_s = sys.stderr.isatty(), time.monotonic()
         if now_s - self._line_s < (0.2 if terminal else 5.0):

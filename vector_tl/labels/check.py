@@ -33,7 +33,7 @@ class Problem:
 
 
 @dataclass(frozen=True)
-class Looked:
+class CheckedImage:
     """An image that could be read, as the report shows it."""
 
     session: str
@@ -77,7 +77,7 @@ def check(settings: CheckSettings) -> dict:
     return told
 
 
-def look(folder: Path) -> tuple[list[Looked], list[Problem]]:
+def look(folder: Path) -> tuple[list[CheckedImage], list[Problem]]:
     """Every readable image, and every problem."""
     problems: list[Problem] = []
     images, splits = dataset.list_images(folder), dataset.read_splits(folder)
@@ -125,7 +125,7 @@ def look(folder: Path) -> tuple[list[Looked], list[Problem]]:
 
 def _look_at(
     folder: Path, session: str, name: str, path: Path, split: str, problems: list[Problem]
-) -> Looked | None:
+) -> CheckedImage | None:
     where = str(path.relative_to(folder))
     try:
         boxes = dataset.read_labels(dataset.label_path(folder, session, name))
@@ -158,10 +158,12 @@ def _look_at(
     small = np.asarray(
         gray[:: max(1, gray.shape[0] // 36), :: max(1, gray.shape[1] // 64)][:36, :64], np.float32
     )
-    return Looked(session, name, split, path, size, boxes, float(gray.mean()), perceptual_hash(image), small)
+    return CheckedImage(
+        session, name, split, path, size, boxes, float(gray.mean()), perceptual_hash(image), small
+    )
 
 
-def doubles(looked: list[Looked]) -> list[Problem]:
+def doubles(looked: list[CheckedImage]) -> list[Problem]:
     """The same or nearly the same image in two splits: a test that asks for what was trained on. The same file twice anywhere."""
     problems, seen = [], defaultdict(list)
     for one in looked:
@@ -187,10 +189,10 @@ def doubles(looked: list[Looked]) -> list[Problem]:
     return problems
 
 
-def figures(looked: list[Looked]) -> dict:
+def figures(looked: list[CheckedImage]) -> dict:
     """What is in the dataset, in all and in each split."""
 
-    def told(some: list[Looked]) -> dict:
+    def told(some: list[CheckedImage]) -> dict:
         labelled = [one for one in some if one.boxes_norm is not None]
         heights = np.concatenate(
             [(one.boxes_norm[:, 3] - one.boxes_norm[:, 1]) * 360 for one in labelled] or [np.zeros(0)]

@@ -14,7 +14,7 @@ from pathlib import Path
 from vector_tl.errors import UserError
 
 
-class Journal:
+class DecisionJournal:
     """Decisions in the order they were made; one process at a time may hold a journal open.
 
     Attributes:

@@ -26,7 +26,7 @@ from vector_tl.data.images import encode_jpeg, read_image
 from vector_tl.data.yolo import format_label, parse_label
 from vector_tl.errors import UserError
 from vector_tl.files import write_atomic
-from vector_tl.labels.journal import Journal
+from vector_tl.labels.journal import DecisionJournal
 from vector_tl.labels.suggest import carried_suggestions
 from vector_tl.labels.suggestions import (
     Suggestion,
@@ -87,7 +87,7 @@ class Desk:
         self.folder, self.bin = Path(folder), Path(folder) / "bin"
         dataset.list_images(self.folder)
         self._lock = threading.RLock()
-        self.journal = Journal(self.folder / "review" / "journal.jsonl")
+        self.journal = DecisionJournal(self.folder / "review" / "journal.jsonl")
         self._first_of_this_run = max(self.journal.decisions, default=0) + 1
         if (cut_off := self.journal.cut_off()) is not None:
             self._recover(cut_off)

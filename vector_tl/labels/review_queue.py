@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Row:
+class QueuedImage:
     """An image in the queue; `doubt` 0 (sure) to 1; `differs` is how far model and label are apart, None where one of them is missing."""
 
     session: str
@@ -51,7 +51,7 @@ class Queue:
         """{"images": rows of filter `which`, most doubtful first, "counts": of each filter in this session, "sessions": all of them}."""
         rows = [self._row(*key) for key in _images(self.folder)]
         binned = [
-            Row(*key, labelled=False, suggested=False, doubt=0.0, differs=None)
+            QueuedImage(*key, labelled=False, suggested=False, doubt=0.0, differs=None)
             for key in _images(self.folder / "bin")
         ]
         of_session = [row for row in rows if session in (None, row.session)]
@@ -71,7 +71,7 @@ class Queue:
             "sessions": sorted({row.session for row in rows + binned}),
         }  # fmt: skip
 
-    def _row(self, session: str, name: str) -> Row:
+    def _row(self, session: str, name: str) -> QueuedImage:
         label = dataset.label_path(self.folder, session, name)
         boxes_norm = self._read(label, lambda: parse_label(label.read_bytes(), label))
         waiting, size_wh = self._read(
@@ -84,7 +84,7 @@ class Queue:
         if labelled and not broken and models:
             differs = 1 - agreement(boxes_norm, to_norm(models[-1].boxes_xyxy, size_wh))
         doubt = 1.0 if broken else max((s.doubt for s in waiting), default=0.0)
-        return Row(session, name, labelled, bool(waiting), doubt, differs, broken)
+        return QueuedImage(session, name, labelled, bool(waiting), doubt, differs, broken)
 
     def _waiting(self, session: str, name: str) -> tuple[list[Suggestion], tuple[int, int]] | None:
         try:

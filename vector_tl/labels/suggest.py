@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass
-class Tally:
+class SuggestionCounts:
     """What a run came to."""
 
     images: int = 0
@@ -55,7 +55,7 @@ def suggest(settings: SuggestSettings) -> dict:
     settings.check()
     started_s = time.monotonic()
     images = chosen_images(settings.data, settings.session)
-    tally, digest = Tally(), None
+    tally, digest = SuggestionCounts(), None
     if settings.model is not None:
         digest = _suggest_by_model(settings, images, tally)
     if settings.carry is not None:
@@ -84,7 +84,9 @@ def chosen_images(folder: Path, session: str | None) -> dict[tuple[str, str], Pa
     return chosen
 
 
-def _suggest_by_model(settings: SuggestSettings, images: dict[tuple[str, str], Path], tally: Tally) -> str:
+def _suggest_by_model(
+    settings: SuggestSettings, images: dict[tuple[str, str], Path], tally: SuggestionCounts
+) -> str:
     from vector_tl.detect.engine import load  # torch is slow to import, and carrying does without
     from vector_tl.nets.checkpoint import resolve
 
@@ -110,7 +112,7 @@ def _suggest_by_model(settings: SuggestSettings, images: dict[tuple[str, str], P
 
 
 def _batches(
-    images: dict[tuple[str, str], Path], tally: Tally
+    images: dict[tuple[str, str], Path], tally: SuggestionCounts
 ) -> Iterator[list[tuple[tuple[str, str], np.ndarray]]]:
     batch = []
     for key, path in images.items():
@@ -126,7 +128,7 @@ def _batches(
 
 
 def _suggest_by_carrying(
-    settings: SuggestSettings, images: dict[tuple[str, str], Path], tally: Tally
+    settings: SuggestSettings, images: dict[tuple[str, str], Path], tally: SuggestionCounts
 ) -> None:
     """From each labelled image to the unlabelled ones on both sides, up to the next labelled one; the surer of two wins."""
     keys = list(images)

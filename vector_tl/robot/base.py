@@ -69,7 +69,7 @@ class Stop:
 
 
 @dataclass(frozen=True)
-class Battery:
+class BatteryState:
     """What the robot reports of its battery."""
 
     volts: float
@@ -128,7 +128,7 @@ class Robot(Protocol):
     def say(self, text: str) -> None:
         """Start saying `text`; a failure to speak is logged, never raised."""
 
-    def battery(self) -> Battery | None:
+    def battery(self) -> BatteryState | None:
         """Ask for the battery's charge, which takes up to some seconds; None on a robot without one (a fake).
 
         Raises `LinkLost` when the robot does not answer.
@@ -185,7 +185,7 @@ class ForwardingRobot:
         """See `Robot.say`."""
         self._robot.say(text)
 
-    def battery(self) -> Battery | None:
+    def battery(self) -> BatteryState | None:
         """See `Robot.battery`."""
         return self._robot.battery()
 

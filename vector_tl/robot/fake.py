@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from vector_tl.robot.base import (
-    Battery,
+    BatteryState,
     Frame,
     GroundTruth,
     Intrinsics,
@@ -112,7 +112,7 @@ class FakeVector:
         """See `Robot.say`."""
         self.said.append(text)
 
-    def battery(self) -> Battery | None:
+    def battery(self) -> BatteryState | None:
         """See `Robot.battery`; it has none."""
         return None
 

@@ -15,7 +15,7 @@ from concurrent.futures import wait as wait_for_all
 from pathlib import Path
 
 from vector_tl.errors import UserError
-from vector_tl.robot.base import Battery, Frame, Intrinsics, LinkLost, NoFreshFrame, RobotState, Stop
+from vector_tl.robot.base import BatteryState, Frame, Intrinsics, LinkLost, NoFreshFrame, RobotState, Stop
 from vector_tl.robot.guard import STILL, Guard, Limits
 from vector_tl.robot.session import CALL_S, Session, battery_of
 from vector_tl.robot.simulator import TruthClient
@@ -140,7 +140,7 @@ class VectorLink:
         """See `Robot.say`."""
         self._speech = self._begin(lambda session: session.say(text))
 
-    def battery(self) -> Battery:
+    def battery(self) -> BatteryState:
         """See `Robot.battery`."""
         session = self._session
         if session is None:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from vector_tl.errors import UserError
-from vector_tl.robot.base import Battery, Intrinsics, RobotState
+from vector_tl.robot.base import BatteryState, Intrinsics, RobotState
 
 log = logging.getLogger(__name__)
 CALL_S = 0.3  # deadline of a wheel command
@@ -316,9 +316,9 @@ class Session:
                 own.join(1.0)
 
 
-def battery_of(answer: Any) -> Battery:
+def battery_of(answer: Any) -> BatteryState:
     """The battery in the SDK's `BatteryStateResponse`."""
-    return Battery(
+    return BatteryState(
         answer.battery_volts, BATTERY_LEVELS.get(answer.battery_level, "unknown"), bool(answer.is_charging)
     )
 

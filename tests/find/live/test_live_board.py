@@ -17,7 +17,7 @@ import pytest
 
 from support.small_world import Boxes, SmallDetector, SmallWorld
 from vector_tl.errors import UsageError, UserError
-from vector_tl.find.live.board import Live
+from vector_tl.find.live.board import Board
 from vector_tl.find.live.keys import action, keys
 from vector_tl.find.live.second_detector import second_detector
 from vector_tl.find.loop import find
@@ -207,8 +207,8 @@ def test_only_so_many_pages_at_once(start):
         stream.close()
 
 
-def live_of(robot, **settings) -> Live:
-    return Live(robot, FindSettings(page=True, **settings))
+def live_of(robot, **settings) -> Board:
+    return Board(robot, FindSettings(page=True, **settings))
 
 
 def test_a_stop_during_a_drive_has_the_last_word():
@@ -281,9 +281,9 @@ def test_a_second_detector_looks_on_and_delays_nobody():
     world = SmallWorld(targets=[[450.0, 80.0, 2.0]])
     live = live_of(world, seconds=10)
     with second_detector(live, "slow", load=lambda model, device: Slow()):
-        from vector_tl.find.loop import Run as Loop
+        from vector_tl.find.loop import FindLoop
 
-        loop = Loop(live.settings, live.robot, SmallDetector(world), None, live)
+        loop = FindLoop(live.settings, live.robot, SmallDetector(world), None, live)
         loop.go()
         end_s = time.monotonic() + 5
         while live.also is None:

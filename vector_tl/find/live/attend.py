@@ -3,12 +3,12 @@
 import contextlib
 from collections.abc import Iterator
 
-from vector_tl.find.live.board import Live
+from vector_tl.find.live.board import Board
 from vector_tl.find.live.keys import keys
 
 
 @contextlib.contextmanager
-def attended(live: Live) -> Iterator[None]:
+def attended(live: Board) -> Iterator[None]:
     """Within the block, keys in the terminal and, where asked for, the page and the second detector are at work."""
     settings = live.settings
     with contextlib.ExitStack() as stack:

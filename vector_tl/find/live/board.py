@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from vector_tl.errors import UserError
-from vector_tl.find.behaviour import Command
+from vector_tl.find.behaviour import MotionCommand
 from vector_tl.find.settings import FindSettings
 from vector_tl.find.track import Target
-from vector_tl.robot.base import Battery, ForwardingRobot, Frame, Robot, RobotState
+from vector_tl.robot.base import BatteryState, ForwardingRobot, Frame, Robot, RobotState
 
 ACTIONS = ("start", "pause", "stop")
 SAID = {
@@ -30,7 +30,7 @@ RATE_OVER = 30  # frames
 
 
 @dataclass(frozen=True)
-class Shown:
+class Snapshot:
     """One turn of the loop."""
 
     frame: Frame
@@ -38,7 +38,7 @@ class Shown:
     boxes_xyxy: np.ndarray  # (N, 4)
     scores: np.ndarray  # (N,)
     state: RobotState
-    command: Command
+    command: MotionCommand
     sent: bool  # whether the wheels were granted
     target: Target | None
     now_s: float  # by the link's clock, when it was decided
@@ -46,7 +46,7 @@ class Shown:
 
 
 @dataclass(frozen=True)
-class Also:
+class SecondDetections:
     """What the second detector, which never steers, saw last."""
 
     name: str
@@ -56,7 +56,7 @@ class Also:
     ms: float  # JPEG to boxes
 
 
-class Live:
+class Board:
     """A run's board and its switch.
 
     Attributes:
@@ -69,8 +69,8 @@ class Live:
         self.robot, self._robot = Switched(robot, self), robot
         self.settings, self.about = settings, about or {}
         self.state = "waiting" if settings.waits_for_start() else "running"
-        self.shown: Shown | None = None
-        self.also: Also | None = None
+        self.shown: Snapshot | None = None
+        self.also: SecondDetections | None = None
         self.ended: str | None = None
         self.dropped = self.stale = 0
         self.laps_ms: dict[str, list[float]] = {}
@@ -130,7 +130,7 @@ class Live:
         with self._lock:
             self._held_s, self._held_since_s = 0.0, self._robot.now_s()
 
-    def post(self, shown: Shown) -> None:
+    def post(self, shown: Snapshot) -> None:
         """Show this from now on. Costs the loop some microseconds."""
         image_id = shown.frame.image_id
         if self._last_id is not None and image_id > self._last_id:
@@ -172,7 +172,7 @@ class Live:
         except UserError:
             return None
 
-    def battery(self) -> Battery | None:
+    def battery(self) -> BatteryState | None:
         """See `Robot.battery`."""
         return self._robot.battery()
 
@@ -185,7 +185,7 @@ class Live:
 class Switched(ForwardingRobot):
     """The robot as the loop has it: what moves it passes only while the switch says `running`."""
 
-    def __init__(self, robot: Robot, live: Live):
+    def __init__(self, robot: Robot, live: Board):
         super().__init__(robot)
         self._live = live
         self._lift_mm: float | None = None  # wished for before the start

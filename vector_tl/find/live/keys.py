@@ -10,14 +10,14 @@ import threading
 import tty
 from collections.abc import Iterator
 
-from vector_tl.find.live.board import Live
+from vector_tl.find.live.board import Board
 
 HELP = "keys: Space or q stop at once, p pause, Enter go on"
 SEQUENCE = re.compile(rb"\x1b[\[O][0-9;]*[A-Za-z~]")  # what arrows and the like send; Escape alone is a key
 
 
 @contextlib.contextmanager
-def keys(live: Live) -> Iterator[None]:
+def keys(live: Board) -> Iterator[None]:
     """Take keys until the block ends, where standard input is a terminal and ours."""
     if sys.stdin is None or sys.stdin.closed or not sys.stdin.isatty() or not _in_front(sys.stdin.fileno()):
         yield
@@ -47,7 +47,7 @@ def action(data: bytes, state: str) -> str | None:
     return "start" if b"\n" in pressed or b"\r" in pressed else None
 
 
-def _read(live: Live, handle: int, ended: threading.Event) -> None:
+def _read(live: Board, handle: int, ended: threading.Event) -> None:
     while not ended.is_set():
         try:
             if not select.select([handle], [], [], 0.1)[0] or not _in_front(handle):

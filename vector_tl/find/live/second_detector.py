@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 
 from vector_tl.data.images import decode_or_none
-from vector_tl.find.live.board import Also, Live
+from vector_tl.find.live.board import Board, SecondDetections
 
 NICE = 10  # of the thread and of those it starts: on a busy computer the loop goes first
 LOOK_S, END_S = 0.01, 10.0
@@ -16,7 +16,7 @@ LOOK_S, END_S = 0.01, 10.0
 
 @contextlib.contextmanager
 def second_detector(
-    live: Live, model: str, device: str = "auto", load: Callable | None = None
+    live: Board, model: str, device: str = "auto", load: Callable | None = None
 ) -> Iterator[None]:
     """Let `model` look on in a thread until the block ends.
 
@@ -42,7 +42,7 @@ def second_detector(
 
 
 def _work(
-    live: Live, load: Callable, model: str, device: str, loaded: Future, ended: threading.Event
+    live: Board, load: Callable, model: str, device: str, loaded: Future, ended: threading.Event
 ) -> None:
     with contextlib.suppress(OSError, AttributeError):  # Linux knows priorities of threads
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
@@ -62,5 +62,5 @@ def _work(
         if image is not None:
             seen = detector(image, threshold=live.settings.threshold)
             took_s = time.perf_counter() - begun_s
-            live.also = Also(name, last_id, seen.boxes_xyxy, seen.scores, took_s * 1000)
+            live.also = SecondDetections(name, last_id, seen.boxes_xyxy, seen.scores, took_s * 1000)
             ended.wait(took_s)  # half of a core at most

@@ -27,7 +27,7 @@ from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Re
 from starlette.routing import Route
 
 from vector_tl.errors import UserError
-from vector_tl.find.live.board import ACTIONS, Live
+from vector_tl.find.live.board import ACTIONS, Board
 from vector_tl.find.live.status import Reporter
 
 PAGE = Path(__file__).parent / "page"
@@ -43,7 +43,7 @@ HEADERS = {
 
 
 @contextlib.contextmanager
-def served(live: Live, port: int = 0) -> Iterator[str]:
+def served(live: Board, port: int = 0) -> Iterator[str]:
     """Serve the page until the block ends; gives its address and prints it on standard error.
 
     Raises:
@@ -96,7 +96,7 @@ def _mind_battery(reporter: Reporter, ended: threading.Event) -> None:
         ended.wait(BATTERY_S)
 
 
-def live_app(live: Live, reporter: Reporter) -> Starlette:
+def live_app(live: Board, reporter: Reporter) -> Starlette:
     """What is served, without the guard before it."""
     streams = set()
 
@@ -125,7 +125,7 @@ def live_app(live: Live, reporter: Reporter) -> Starlette:
     return Starlette(routes=[*routes, *(Route(f"/{action}", press, methods=["POST"]) for action in ACTIONS)])
 
 
-async def _parts(live: Live, reporter: Reporter, streams: set) -> AsyncIterator[bytes]:
+async def _parts(live: Board, reporter: Reporter, streams: set) -> AsyncIterator[bytes]:
     """The newest news each time that there are some, and a beat where there are none; ends with the run."""
     me, seen, image_id, run, sent_s, over = object(), 0, None, None, 0.0, False
     streams.add(me)

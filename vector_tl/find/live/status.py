@@ -5,7 +5,7 @@ import time
 from dataclasses import asdict
 
 from vector_tl.find.latency import percentiles_ms
-from vector_tl.find.live.board import Live
+from vector_tl.find.live.board import Board
 
 LATELY = 300  # turns of the loop that latencies are told of
 SUMMARY_S = 1.0
@@ -15,7 +15,7 @@ FLAGS = ("picked_up", "falling", "being_held", "cliff", "on_charger")
 class Reporter:
     """Makes the page's news of a board; figures that cost time are made anew once a second."""
 
-    def __init__(self, live: Live):
+    def __init__(self, live: Board):
         self._live = live
         self._summary_s, self._summary = -math.inf, {}
         self.battery: dict | None = None
