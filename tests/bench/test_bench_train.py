@@ -8,7 +8,7 @@ import torch
 from torchvision.transforms import v2
 
 from vector_tl.bench import train as train_bench
-from vector_tl.bench.reference import Images, Reference
+from vector_tl.bench.reference import Reference, ReferenceDataset
 from vector_tl.bench.run import BenchSettings, bench
 from vector_tl.errors import UserError
 from vector_tl.nets import checkpoint
@@ -57,7 +57,7 @@ def test_a_training_that_fails_is_no_time(tmp_path):
 
 def test_the_plain_form_keeps_boxes_on_the_image_and_learns(monkeypatch):
     examples = train_bench.made_examples(8)
-    images = Images(examples[:8])
+    images = ReferenceDataset(examples[:8])
     for index in range(8):
         image, target = images[index]
         assert image.dtype == torch.float32 and image.min() >= 0 and image.max() <= 1
