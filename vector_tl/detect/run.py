@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterator
 
-from vector_tl.data.inputs import Source, read_inputs
+from vector_tl.data.media import Source, read_inputs
 from vector_tl.detect.engine import load
 from vector_tl.detect.settings import DetectSettings
 from vector_tl.errors import UsageError

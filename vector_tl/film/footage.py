@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from vector_tl.data.images import decode_or_none
-from vector_tl.data.inputs import open_video, upright
+from vector_tl.data.media import open_video, upright
 from vector_tl.data.recording import is_recording, read_recording
 from vector_tl.data.schemas import CAMERA
 from vector_tl.data.sidecar_labels import boxes_in_pixels, label_of_frame, label_of_image, labels_beside

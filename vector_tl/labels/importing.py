@@ -118,7 +118,7 @@ def _root(settings: ImportSettings, work: Path) -> Path:
 
 def _frames(path: Path, novelty: int) -> Iterator[Found]:
     """Frames of a video (or a recording) that show something new."""
-    from vector_tl.data.inputs import read_inputs
+    from vector_tl.data.media import read_inputs
 
     kept: list[np.uint64] = []
     for source in read_inputs((path,)):

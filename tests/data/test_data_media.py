@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from vector_tl.data.inputs import read_inputs
+from vector_tl.data.media import read_inputs
 from vector_tl.data.recording import RecordingWriter
 from vector_tl.errors import UserError
 from vector_tl.robot.base import Frame
