@@ -16,15 +16,13 @@ from pathlib import Path
 import numpy as np
 
 from vector_tl.data.boxes import to_pixels
-from vector_tl.data.images import read_image
+from vector_tl.data.images import is_image_file, read_image
 from vector_tl.data.yolo import format_label, parse_label
 from vector_tl.errors import UsageError, UserError
 from vector_tl.files import write_atomic
 
 SPLITS = ("train", "val", "test")
 DEFAULT_SPLIT = "test"
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff")
-MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"BM", b"GIF8", b"II*\0", b"MM\0*")
 YAML_HEADER = "# Written by vector-tl from splits.json; change the splits there.\n"
 log = logging.getLogger(__name__)
 
@@ -145,17 +143,6 @@ def list_images(folder: Path) -> dict[tuple[str, str], Path]:
             f"There are no images in {images}/<session>/; take some with vector-tl capture --data {folder}."
         )
     return found
-
-
-def is_image_file(path: Path) -> bool:
-    """Whether a file is meant as an image: by its content or at least by its suffix; hidden files are not."""
-    if path.name.startswith(".") or not path.is_file():
-        return False
-    if path.suffix.lower() in SUFFIXES:
-        return True
-    with path.open("rb") as file:
-        start = file.read(12)
-    return start.startswith(MAGIC) or (start[:4] == b"RIFF" and start[8:] == b"WEBP")
 
 
 def image_path(folder: Path, session: str, name: str, suffix: str = ".jpg") -> Path:

@@ -15,11 +15,19 @@ from PIL import Image, UnidentifiedImageError
 
 from vector_tl.errors import UserError
 
+SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
 MAX_PIXELS = 64_000_000  # no camera of a robot or a telephone gives more; decoding would ask for gigabytes
 MAX_FILE_BYTES = 200 * 2**20
 ORIENTATION, QUARTER_TURNS = 0x0112, (5, 6, 7, 8)  # EXIF's tag, and its values that swap width and height
 # What Pillow warns of is an error here, or no matter.
 warnings.filterwarnings("ignore", module=r"PIL\.")
+
+
+def is_image_file(path: Path) -> bool:
+    """Whether a file is meant as an image: by its content or at least by its suffix; hidden files are not."""
+    if path.name.startswith(".") or not path.is_file():
+        return False
+    return path.suffix.lower() in SUFFIXES or cv2.haveImageReader(str(path))
 
 
 def read_image(path: Path) -> np.ndarray:

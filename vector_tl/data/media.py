@@ -1,149 +1,203 @@
-"""Images out of whatever a person names: an image, a folder, a video or a recording, told apart by content."""
+"""One reader of recordings, videos, images and folders of them: frames in order, with times. Content tells which is which, not the name."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
+from typing import Literal
 
+import av
 import cv2
 import numpy as np
+from av.container import InputContainer
 
-from vector_tl.data.images import decode_or_none
+from vector_tl.data.boxes import to_pixels
+from vector_tl.data.images import decode_image, is_image_file, read_image
+from vector_tl.data.recording import RecordedFrame, is_recording, read_recording
+from vector_tl.data.sidecar_labels import label_of_frame, label_of_image, labels_beside
 from vector_tl.errors import UserError
 
-MCAP_MAGIC = b"\x89MCAP0\r\n"
-LARGEST_IMAGE_BYTES = 200 * 2**20
-IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
-FILM_SUFFIXES = {".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv", ".gif", ".mcap"}
+FILM_SUFFIXES = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv", ".mcap")
+MATROSKA_MAGIC = b"\x1a\x45\xdf\xa3"
+DEFAULT_FPS = Fraction(25)  # of a video that does not say how fast it is
 
 
 @dataclass(frozen=True)
-class Source:
-    """One image of an input: uint8 (H, W, 3) RGB, or why there is none."""
+class MediaFrame:
+    """One frame of a file: its image, or in `error` why there is none."""
 
     path: Path
-    frame: int
-    image: np.ndarray | None
-    error: str | None = None
+    index: int  # counted from 0; 0 for an image
+    image: np.ndarray | None = None  # (H, W, 3) uint8 RGB, upright
+    error: str | None = None  # a sentence that names the file
+    t_s: float = 0.0  # of a video by its own clock, of a recording when the frame was received
+    recorded: RecordedFrame | None = None  # of a recording
+
+    def truth_xyxy(self) -> np.ndarray | None:
+        """The ground-truth boxes (N, 4), float32 in pixels: labels beside the file, or what the recording holds; None without either.
+
+        Raises:
+            UserError: a broken line in a label file.
+        """
+        if self.image is None:
+            return None
+        labels = labels_beside(self.path)
+        if labels is None and self.recorded is not None:
+            return self.recorded.truth_xyxy
+        boxes_norm = label_of_image(self.path) if labels is None else label_of_frame(labels, self.index)
+        height, width = self.image.shape[:2]
+        return None if boxes_norm is None else to_pixels(boxes_norm, (width, height)).astype(np.float32)
 
 
-def read_inputs(inputs: tuple[Path, ...]) -> Iterator[Source]:
-    """All images of all inputs in order; what cannot be read comes as an error, and the others go on.
+@dataclass(frozen=True)
+class Media:
+    """A file that holds frames. `frames()` begins again at each call; what is damaged comes as a frame with an error."""
+
+    path: Path
+    kind: Literal["image", "video", "recording"]
+    frames: Callable[[], Iterator[MediaFrame]]
+    fps: Fraction | None = None  # of a video
+    seconds: float | None = None  # of a video that says how long it is
+
+
+def open_media(path: Path) -> Media:
+    """Open a recording, a video or an image.
 
     Raises:
-        UserError: an input does not exist, or a folder holds no image; before the first image is read.
+        UserError: there is no such file, or it is none of them, or damaged from the start.
     """
-    files = [file for path in inputs for file in _files(Path(path))]
-    return (source for file in files for source in _read_file(file))
-
-
-def _files(path: Path) -> list[Path]:
-    if path.is_dir():
-        files = sorted(
-            p for p in path.rglob("*") if p.is_file() and not p.name.startswith(".") and _is_footage(p)
-        )
-        if not files:
-            raise UserError(f"The folder {path} holds no images; name one that does.")
-        return files
+    path = Path(path)
     if not path.exists():
-        raise UserError(f"There is no {path}; name an image, folder, video or recording.")
-    return [path]
+        raise UserError(f"There is no {path}; name an image, a folder, a video or a recording.")
+    if is_recording(path):
+        return Media(path, "recording", lambda: _recording_frames(path))
+    if cv2.haveImageReader(str(path)):
+        frame = MediaFrame(path, 0, read_image(path))
+        return Media(path, "image", lambda: iter([frame]))
+    return _open_video(path)
 
 
-def _is_footage(path: Path) -> bool:
-    """Whether a file of a folder is to be looked at, and told of when it is damaged; its notes and label files are not."""
-    if path.suffix.lower() in IMAGE_SUFFIXES | FILM_SUFFIXES:
+def read_frames(inputs: tuple[Path, ...]) -> Iterator[MediaFrame]:
+    """All frames of all inputs in order; what cannot be read comes as a frame with an error, and the others go on.
+
+    Raises:
+        UserError: an input does not exist, or a folder holds no images; before the first frame is read.
+    """
+    files: list[Path] = []
+    for path in map(Path, inputs):
+        if not path.exists():
+            raise UserError(f"There is no {path}; name an image, a folder, a video or a recording.")
+        files += media_files(path) if path.is_dir() else [path]
+    return (frame for file in files for frame in _frames_or_error(file))
+
+
+def _frames_or_error(path: Path) -> Iterator[MediaFrame]:
+    try:
+        yield from open_media(path).frames()
+    except UserError as error:
+        yield MediaFrame(path, 0, error=str(error))
+
+
+def media_files(folder: Path) -> list[Path]:
+    """The images, videos and recordings below a folder, image2 before image10; notes, label files and hidden files are passed over.
+
+    Raises:
+        UserError: there are none.
+    """
+    visible = (path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
+    files = sorted(filter(_is_media, visible), key=_natural)
+    if not files:
+        raise UserError(f"The folder {folder} holds no images; name one that does.")
+    return files
+
+
+def _is_media(path: Path) -> bool:
+    """Whether a file is meant to be read, and to be reported when it is damaged: by its suffix or its content."""
+    if is_image_file(path) or path.suffix.lower() in FILM_SUFFIXES or is_recording(path):
         return True
-    head = _head(path)
-    films = (
-        head.startswith((MCAP_MAGIC, b"\x1a\x45\xdf\xa3"))
-        or head[4:8] == b"ftyp"
-        or (head[:4] == b"RIFF" and head[8:12] == b"AVI ")
-    )
-    return films or cv2.haveImageReader(str(path))
-
-
-def _head(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
-            return file.read(16)
+            head = file.read(12)
     except OSError:
-        return b""
+        return False
+    return head.startswith(MATROSKA_MAGIC) or head[4:8] == b"ftyp" or head[:4] + head[8:] == b"RIFFAVI "
 
 
-def _read_file(path: Path) -> Iterator[Source]:
-    if _head(path).startswith(MCAP_MAGIC):
-        yield from _read_recording(path)
-        return
-    try:
-        image = decode_or_none(path.read_bytes()) if path.stat().st_size <= LARGEST_IMAGE_BYTES else None
-    except OSError as error:
-        yield Source(path, 0, None, f"cannot be opened: {error.strerror or error}")
-        return
-    if image is not None:
-        yield Source(path, 0, image)
-    elif cv2.haveImageReader(str(path)):
-        yield Source(path, 0, None, "is a damaged image")
-    else:
-        yield from _read_video(path)
+def _natural(path: Path) -> list[tuple[int, int, str]]:
+    """Sorts image2 before image10."""
+    parts = re.split(r"(\d+)", str(path).lower())
+    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts if part]
 
 
-def _read_recording(path: Path) -> Iterator[Source]:
-    from vector_tl.data.recording import read_recording
-
-    recording, count = read_recording(path), 0
+def _recording_frames(path: Path) -> Iterator[MediaFrame]:
+    recording, index = read_recording(path), -1
     for frame in recording:
-        image = decode_or_none(frame.jpeg)
-        count += 1
-        yield Source(
-            path, frame.index, image, None if image is not None else f"frame {frame.index} is damaged"
-        )
-    if recording.note or not count:
-        yield Source(path, count, None, recording.note or "is a recording without camera frames")
+        index = frame.index
+        image, error = None, None
+        try:
+            image = decode_image(frame.jpeg, f"Frame {index} of {path}")
+        except UserError as damaged:
+            error = str(damaged)
+        yield MediaFrame(path, index, image, error, frame.t_s, frame)
+    if recording.note or index < 0:
+        note = recording.note or f"{path} is a recording without camera frames."
+        yield MediaFrame(path, index + 1, error=note)
 
 
-def _read_video(path: Path) -> Iterator[Source]:
-    import av
-
-    count = 0
+def _open_video(path: Path) -> Media:
     try:
-        with open_video(path) as container:
+        with _video(path) as container:
+            stream = container.streams.video[0]
+            fps = Fraction(stream.average_rate or stream.guessed_rate or DEFAULT_FPS)
+            length = stream.duration or container.duration
+            unit = stream.time_base if stream.duration else Fraction(1, av.time_base)
+            next(container.decode(video=0))
+    except StopIteration:
+        raise UserError(f"{path} is a video without images.") from None
+    except PermissionError as error:
+        raise UserError(f"Cannot read {path}: {error.strerror}.") from error
+    except (av.FFmpegError, ValueError, OSError) as error:
+        raise UserError(
+            f"{path} is neither an image nor a video nor a recording that can be read; convert it, for instance to JPEG or MP4."
+        ) from error
+    seconds = float(length * unit) if length and unit else None
+    return Media(path, "video", lambda: _video_frames(path, fps), fps, seconds)
+
+
+def _video_frames(path: Path, fps: Fraction) -> Iterator[MediaFrame]:
+    index = 0
+    try:
+        with _video(path) as container:
             for frame in container.decode(video=0):
-                yield Source(path, count, upright(frame))
-                count += 1
-        error = None if count else "is a video without images"
-    except (av.FFmpegError, ValueError, OSError):
-        error = (
-            f"is a damaged video after {count} frames"
-            if count
-            else "is neither a readable image nor a readable video"
-        )
-    if error:
-        yield Source(path, count, None, error)
+                t_s = frame.time if frame.time is not None else float(index / fps)
+                yield MediaFrame(path, index, _upright(frame), t_s=t_s)
+                index += 1
+    except (av.FFmpegError, ValueError, OSError) as error:
+        note = f"{path} is a damaged video after {index} frames ({error}); what comes before was read."
+        yield MediaFrame(path, index, error=note)
 
 
 @contextmanager
-def open_video(path: Path):
+def _video(path: Path) -> Iterator[InputContainer]:
     """PyAV's container of a video file, ready to decode.
 
     Raises:
         ValueError, OSError, av.FFmpegError: it is none.
     """
-    import av
-
     # a playlist posing as a video must not make FFmpeg reach for the network
     with av.open(str(path), options={"protocol_whitelist": "file"}) as container:
         kind = container.format.name
-        if (
-            not container.streams.video or kind in ("tty", "image2") or kind.endswith("_pipe")
-        ):  # text drawn as video; images that OpenCV refused
+        # text that FFmpeg would draw as a terminal, and images that OpenCV refused, are no videos
+        if not container.streams.video or kind in ("tty", "image2") or kind.endswith("_pipe"):
             raise ValueError(f"{path} is no video")
         container.streams.video[0].thread_type = "AUTO"
         yield container
 
 
-def upright(frame) -> np.ndarray:
-    """A video's frame as a player shows it, uint8 (H, W, 3): phones store every film lying and note the turn beside it."""
+def _upright(frame: av.VideoFrame) -> np.ndarray:
+    """A video's frame as a player shows it: phones store every film lying and note the turn beside it."""
     image = frame.to_ndarray(format="rgb24")
     quarters = round(frame.rotation / 90) % 4
     return np.ascontiguousarray(np.rot90(image, quarters)) if quarters else image

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from vector_tl.data.boxes import to_pixels
 from vector_tl.data.dataset import read_labels
 
 
@@ -34,10 +33,3 @@ def labels_beside(source: Path) -> Path | None:
 def label_of_frame(folder: Path, index: int) -> np.ndarray | None:
     """Boxes (N, 4) in 0..1 of a frame; None when it has no label."""
     return read_labels(folder / f"{index:06d}.txt")
-
-
-def boxes_in_pixels(boxes_norm: np.ndarray | None, image_rgb: np.ndarray) -> np.ndarray | None:
-    """The same in pixels of the image (H, W, 3), float32."""
-    if boxes_norm is None:
-        return None
-    return to_pixels(boxes_norm, image_rgb.shape[1::-1]).astype(np.float32)

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterator
 
-from vector_tl.data.media import Source, read_inputs
+from vector_tl.data.media import MediaFrame, read_frames
 from vector_tl.detect.engine import load
 from vector_tl.detect.settings import DetectSettings
 from vector_tl.errors import UsageError
@@ -22,17 +22,17 @@ def detect(settings: DetectSettings) -> Iterator[dict]:
         raise UsageError("Name at least one image, folder, video or recording.")
     if settings.threshold is not None and not 0 <= settings.threshold <= 1:  # NaN too
         raise UsageError(f"--threshold {settings.threshold} is no score; give a number from 0 to 1.")
-    sources = read_inputs(settings.inputs)
+    frames = read_frames(settings.inputs)
     detector = load(settings.model, settings.device, settings.engine)
     log.info("%s on %s", detector.name, detector.engine)
-    waiting: list[Source] = []
+    waiting: list[MediaFrame] = []
 
     def flush() -> Iterator[dict]:
-        readable = [s.image for s in waiting if s.image is not None]
+        readable = [frame.image for frame in waiting if frame.image is not None]
         found = iter(detector.batch(readable, settings.threshold))
-        for source in waiting:
-            if source.image is None:
-                yield {"source": str(source.path), "error": source.error}
+        for frame in waiting:
+            if frame.image is None:
+                yield {"source": str(frame.path), "error": frame.error}
                 continue
             detections = next(found)
             boxes = [
@@ -40,15 +40,15 @@ def detect(settings: DetectSettings) -> Iterator[dict]:
                 for box, score in zip(detections.boxes_xyxy, detections.scores, strict=True)
             ]
             yield {
-                "source": str(source.path),
-                "frame": source.frame,
-                "size_wh": [source.image.shape[1], source.image.shape[0]],
+                "source": str(frame.path),
+                "frame": frame.index,
+                "size_wh": [frame.image.shape[1], frame.image.shape[0]],
                 "boxes": boxes,
             }
         waiting.clear()
 
-    for source in sources:
-        waiting.append(source)
+    for frame in frames:
+        waiting.append(frame)
         if len(waiting) == BATCH:
             yield from flush()
     yield from flush()

@@ -17,7 +17,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from vector_tl.data.dataset import Item, digest, is_image_file, load_dataset
+from vector_tl.data.dataset import Item, digest, load_dataset
+from vector_tl.data.images import is_image_file
 from vector_tl.detect.engine import pick_device
 from vector_tl.errors import Diverged, UsageError, UserError
 from vector_tl.evaluate.metrics import Outcome, false_alarms, measure

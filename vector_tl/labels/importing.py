@@ -16,7 +16,8 @@ from rich.progress import track
 
 from vector_tl import __version__
 from vector_tl.data import dataset
-from vector_tl.data.images import bits_apart, encode_jpeg, perceptual_hash
+from vector_tl.data.images import bits_apart, encode_jpeg, is_image_file, perceptual_hash
+from vector_tl.data.media import read_frames
 from vector_tl.errors import UserError
 from vector_tl.labels.archive import remove, unpack
 from vector_tl.labels.settings import ImportSettings
@@ -105,7 +106,7 @@ def _open(settings: ImportSettings, work: Path, classes: Classes) -> tuple[str, 
         return read_source(unpack(source, work / "unpacked"), classes)
     if source.suffix.lower() in VIDEOS:
         return "video", _frames(source, settings.novelty)
-    if dataset.is_image_file(source):
+    if is_image_file(source):
         (work / "one").mkdir()
         shutil.copyfile(source, work / "one" / source.name)
         return read_source(work / "one", classes)
@@ -118,10 +119,8 @@ def _root(settings: ImportSettings, work: Path) -> Path:
 
 def _frames(path: Path, novelty: int) -> Iterator[Found]:
     """Frames of a video (or a recording) that show something new."""
-    from vector_tl.data.media import read_inputs
-
     kept: list[np.uint64] = []
-    for source in read_inputs((path,)):
+    for source in read_frames((path,)):
         if source.image is None:
             yield Found(path, why=source.error)
             continue
@@ -131,7 +130,7 @@ def _frames(path: Path, novelty: int) -> Iterator[Found]:
         kept.append(bits)
         height, width = source.image.shape[:2]
         jpeg = encode_jpeg(source.image)
-        yield Found(Path(f"frame-{source.frame:06d}.jpg"), jpeg, (width, height))
+        yield Found(Path(f"frame-{source.index:06d}.jpg"), jpeg, (width, height))
 
 
 def _stage(staged: Staged, item: Found, session: str, root: Path) -> None:

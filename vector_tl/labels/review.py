@@ -22,7 +22,7 @@ import numpy as np
 
 from vector_tl.data import dataset
 from vector_tl.data.boxes import to_pixels
-from vector_tl.data.images import encode_jpeg, read_image
+from vector_tl.data.images import encode_jpeg, is_image_file, read_image
 from vector_tl.data.yolo import format_label, parse_label
 from vector_tl.errors import UserError
 from vector_tl.files import write_atomic
@@ -373,7 +373,7 @@ def _find(root: Path, session: str, name: str) -> Path | None:
     folder = dataset.image_path(root, session, name).parent
     with suppress(OSError):
         for entry in os.scandir(folder):
-            if Path(entry.name).stem == name and dataset.is_image_file(Path(entry.path)):
+            if Path(entry.name).stem == name and is_image_file(Path(entry.path)):
                 return Path(entry.path)
     return None
 

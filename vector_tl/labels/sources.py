@@ -12,8 +12,7 @@ import numpy as np
 import yaml
 
 from vector_tl.data.boxes import as_boxes, clip_boxes, from_cxcywh, from_xywh, sides, to_pixels
-from vector_tl.data.dataset import is_image_file
-from vector_tl.data.images import image_size
+from vector_tl.data.images import image_size, is_image_file
 from vector_tl.errors import UserError
 
 SPLIT_NAMES = {
