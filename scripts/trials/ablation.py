@@ -24,9 +24,10 @@ from vector_tl.data.boxes import iou_matrix
 from vector_tl.data.dataset import Dataset, load_dataset
 from vector_tl.detect.engine import load
 from vector_tl.evaluate.evaluate import outcomes
-from vector_tl.evaluate.metrics import Outcome, average_precision, false_alarms
+from vector_tl.evaluate.metrics import Outcome, average_precision, count_false_positives
 from vector_tl.robot.sim_features import FEATURES
-from vector_tl.train.loop import finished, train
+from vector_tl.train.curve import finished
+from vector_tl.train.loop import train
 from vector_tl.train.settings import TrainSettings
 
 SCORE = 0.7
@@ -105,8 +106,8 @@ def judge(model: Path, stills: Dataset, rooms: Dataset) -> dict:
     ap50, ap50_95 = average_precision(with_vector)
     return {
         "ap50": ap50, "ap50_95": ap50_95, "iou": float(np.mean([best_iou(o) for o in with_vector])), "threshold": detector.threshold,
-        "false_on_stills": false_alarms(with_vector, SCORE), "false_in_rooms": false_alarms(without, SCORE),
-        "false_at_threshold": false_alarms(without, detector.threshold),
+        "false_on_stills": count_false_positives(with_vector, SCORE), "false_in_rooms": count_false_positives(without, SCORE),
+        "false_at_threshold": count_false_positives(without, detector.threshold),
     }  # fmt: skip
 
 

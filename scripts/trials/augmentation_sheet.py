@@ -28,7 +28,7 @@ from vector_tl.train.augment import (
     smeared,
     soft,
 )
-from vector_tl.train.batches import Batches, Images, keep
+from vector_tl.train.batches import Batches, Images, keep_images
 
 SIZE_WH, COLUMNS, BATCHES = (300, 300), 8, 6
 DRAWS = 24
@@ -103,7 +103,7 @@ def drawn(image: torch.Tensor, boxes: np.ndarray, caption: str) -> np.ndarray:
 def batches_of(items: list[Item], seed: int, rng: np.random.Generator) -> list[np.ndarray]:
     """Tiles of batches as they are trained on."""
     batches = Batches(
-        keep([items[i] for i in rng.permutation(len(items))[:64]]),
+        keep_images([items[i] for i in rng.permutation(len(items))[:64]]),
         None,
         COLUMNS,
         SIZE_WH,
@@ -131,6 +131,6 @@ if __name__ == "__main__":
     items = load_dataset(asked.data, "train").items
     with_box = [item for item in items if len(item.boxes_norm)]
     rng = np.random.default_rng(asked.seed)
-    first = one_at_a_time(keep([with_box[rng.integers(len(with_box))]]), asked.seed)
+    first = one_at_a_time(keep_images([with_box[rng.integers(len(with_box))]]), asked.seed)
     sheet = np.vstack([in_rows(first), in_rows(batches_of(items, asked.seed, rng))])
     write_atomic(asked.sheet, encode_png(sheet))

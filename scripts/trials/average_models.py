@@ -20,8 +20,9 @@ from vector_tl.evaluate.metrics import average_precision
 from vector_tl.files import refuse_existing
 from vector_tl.nets import checkpoint
 from vector_tl.train.average import mean_of
-from vector_tl.train.batches import keep, keep_folder
-from vector_tl.train.loop import HELD_OUT, run, run_views
+from vector_tl.train.batches import keep_folder, keep_images
+from vector_tl.train.inference import run_model, run_views
+from vector_tl.train.loop import HELD_OUT
 from vector_tl.train.threshold import choose_threshold
 
 
@@ -55,7 +56,7 @@ def main(asked: AverageModels) -> dict:
         mean = mean_of(networks, asked.weights or [1.0] * len(networks))
     except ValueError as error:
         raise UsageError(f"{error}; name models of one network, and as many --weights as models.") from error
-    validation = run(mean, keep(load_dataset(asked.data, "val").items))
+    validation = run_model(mean, keep_images(load_dataset(asked.data, "val").items))
     negatives = [keep_folder(asked.backgrounds).part(slice(0, None, HELD_OUT))] if asked.backgrounds else []
     negatives += [keep_folder(asked.negatives)] if asked.negatives else []
     threshold = choose_threshold(validation, [run_views(mean, some) for some in negatives])

@@ -14,7 +14,7 @@ import tyro
 from vector_tl.data.dataset import load_dataset
 from vector_tl.detect.engine import load
 from vector_tl.evaluate.evaluate import outcomes
-from vector_tl.evaluate.metrics import false_alarms, measure
+from vector_tl.evaluate.metrics import count_false_positives, measure
 
 
 @dataclass(frozen=True)
@@ -50,13 +50,13 @@ def columns(settings: Figures, model: str) -> dict[str, str]:
         real = measure(outcomes(detector, load_dataset(settings.stills, "all")), detector.threshold)
         told["10 real photographs: AP50, AP50-95"] = f"{real['ap50']:.2f}, {real['ap50_95']:.3f}"
         told["the same: found, false positives at the threshold"] = (
-            f"{round(real['recall'] * real['boxes'])} of {real['boxes']}, {round(real['false_alarms_per_image'] * real['images'])}"
+            f"{round(real['recall'] * real['boxes'])} of {real['boxes']}, {round(real['false_positives_per_image'] * real['images'])}"
         )
     if settings.rooms:
         rooms = load_dataset(settings.rooms, "all")
         rooms = replace(rooms, items=rooms.items[settings.from_room :])
         told[f"{len(rooms)} real rooms without a Vector: false positives"] = str(
-            false_alarms(outcomes(detector, rooms), detector.threshold)
+            count_false_positives(outcomes(detector, rooms), detector.threshold)
         )
     return told
 

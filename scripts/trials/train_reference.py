@@ -21,8 +21,9 @@ from vector_tl.data.dataset import load_dataset
 from vector_tl.errors import UserError
 from vector_tl.evaluate.metrics import average_precision
 from vector_tl.nets import checkpoint
-from vector_tl.train.batches import keep
-from vector_tl.train.loop import _start, lr_share, run, train
+from vector_tl.train.batches import keep_images
+from vector_tl.train.inference import run_model
+from vector_tl.train.loop import _start, lr_share, train
 from vector_tl.train.settings import TrainSettings
 
 
@@ -56,7 +57,7 @@ def main(asked: Both) -> dict:
         loop, told["loop_s"] = checkpoint.load(settings.out)[0], round(time.monotonic() - begin_s, 1)
         begin_s = time.monotonic()
         examples = [(item.image_path.read_bytes(), item.boxes_norm) for item in splits["train"]]
-        start = _start(settings, keep(splits["train"]))
+        start = _start(settings, keep_images(splits["train"]))
         reference = Reference(
             start,
             examples,
@@ -71,9 +72,9 @@ def main(asked: Both) -> dict:
         reference.close()
         told["reference_s"] = round(time.monotonic() - begin_s, 1)
     for split in ("val", "test"):
-        images = keep(splits[split])
+        images = keep_images(splits[split])
         for name, network in (("loop", loop), ("reference", reference.network)):
-            ap50, ap50_95 = average_precision(run(network, images))
+            ap50, ap50_95 = average_precision(run_model(network, images))
             told[f"{name}_{split}"] = {"ap50": round(ap50, 3), "ap50_95": round(ap50_95, 3)}
     return told
 

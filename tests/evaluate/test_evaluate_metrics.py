@@ -101,7 +101,7 @@ def test_figures_at_a_threshold():
     assert (
         figures["precision"] == pytest.approx(1 / 3)
         and figures["recall"] == 0.5
-        and figures["false_alarms_per_image"] == 1.0
+        and figures["false_positives_per_image"] == 1.0
     )
     assert [(r["min"], r["max"], r["boxes"], r["recall"]) for r in figures["recall_by_height_px"]] == [
         (0, 24, 1, 1.0), (24, 48, 0, None), (48, 96, 0, None), (96, 192, 0, None), (192, None, 1, 0.0),
@@ -121,7 +121,7 @@ def test_heights_are_scaled_to_360_lines(size_wh):
 def test_undefined_is_none():
     figures = measure([outcome(NONE)], 0.5)
     assert [figures[k] for k in ("ap50", "ap50_95", "precision", "recall")] == [None] * 4 and figures[
-        "false_alarms_per_image"
+        "false_positives_per_image"
     ] == 0.0
 
 
@@ -176,7 +176,7 @@ def made_folder(folder):
 def test_a_detector_on_a_folder(tmp_path, capsys):
     figures = evaluate_detector(DarkestCorner(), dataset.load_dataset(made_folder(tmp_path)))
     assert list(figures) == [
-        "model", "arch", "init", "images", "boxes", "ap50", "ap50_95", "threshold", "precision", "recall", "false_alarms_per_image", "recall_by_height_px",
+        "model", "arch", "init", "images", "boxes", "ap50", "ap50_95", "threshold", "precision", "recall", "false_positives_per_image", "recall_by_height_px",
     ]  # fmt: skip
     assert (figures["images"], figures["boxes"], figures["recall"], figures["threshold"]) == (4, 3, 1.0, 0.5)
     assert figures["ap50_95"] == pytest.approx(1.0)

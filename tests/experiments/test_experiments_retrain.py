@@ -302,7 +302,7 @@ def test_new_sessions_without_a_vector_tell_of_false_boxes():
         outcomes = [
             Outcome((640, 360), np.zeros((0, 4), np.float32), np.float32([BOX]), np.float32([score]))
         ] * 2
-        figures = room.measure(outcomes, 0.5) | {"false_boxes": room.false_alarms(outcomes, 0.5)}
+        figures = room.measure(outcomes, 0.5) | {"false_boxes": room.count_false_positives(outcomes, 0.5)}
         return ModelResult(
             {"old": [], "new": []}, {"old": [], "new": outcomes}, {"old": None, "new": figures}, 0.5
         )

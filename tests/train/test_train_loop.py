@@ -23,7 +23,8 @@ from vector_tl.nets.build import build
 from vector_tl.train import loop
 from vector_tl.train.average import Average, mean_of
 from vector_tl.train.batches import own_images
-from vector_tl.train.loop import finished, lr_share, train
+from vector_tl.train.curve import finished
+from vector_tl.train.loop import lr_share, train
 from vector_tl.train.settings import TrainSettings
 
 

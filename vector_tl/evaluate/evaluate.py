@@ -19,7 +19,7 @@ def evaluate(settings: EvaluateSettings) -> dict:
     """Measure a model on one split of a dataset; unlabelled images are left out, and their number is logged.
 
     Returns:
-        {"model", "arch", "init", "images", "boxes", "ap50", "ap50_95", "threshold", "precision", "recall", "false_alarms_per_image",
+        {"model", "arch", "init", "images", "boxes", "ap50", "ap50_95", "threshold", "precision", "recall", "false_positives_per_image",
         "recall_by_height_px": [{"min", "max", "boxes", "recall"}]}; what is undefined is None. With --report also {"report", "misses", "false_boxes",
         "loose_boxes", "capture_next"}.
 
@@ -92,7 +92,7 @@ def describe(figures: dict) -> str:
         f"{figures['model']} ({figures['arch']} from {figures['init']}) on {figures['images']} images with {figures['boxes']} Vectors",
         f"AP50 {show(figures['ap50'])}   AP50-95 {show(figures['ap50_95'])}",
         f"above score {figures['threshold']:.2f}: precision {show(figures['precision'])}   recall {show(figures['recall'])}",
-        f"false positives per image {show(figures['false_alarms_per_image'])}",
+        f"false positives per image {show(figures['false_positives_per_image'])}",
     ]
     for row in figures["recall_by_height_px"]:
         until = "and more" if row["max"] is None else f"to {row['max']:g}"

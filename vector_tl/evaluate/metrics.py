@@ -77,7 +77,7 @@ def match(outcome: Outcome) -> tuple[np.ndarray, np.ndarray]:
     return found_at, hit
 
 
-def false_alarms(outcomes: Sequence[Outcome], threshold: float) -> int:
+def count_false_positives(outcomes: Sequence[Outcome], threshold: float) -> int:
     """How many boxes above the threshold match no true one."""
     return sum(int((~match(o)[1] & (o.scores > threshold)).sum()) for o in outcomes)
 
@@ -86,7 +86,7 @@ def measure(outcomes: Sequence[Outcome], threshold: float) -> dict:
     """All figures of an evaluation; what is undefined is None.
 
     Returns:
-        {"images", "boxes", "ap50", "ap50_95", "threshold", "precision", "recall", "false_alarms_per_image", "recall_by_height_px"}
+        {"images", "boxes", "ap50", "ap50_95", "threshold", "precision", "recall", "false_positives_per_image", "recall_by_height_px"}
     """
     ap50, ap50_95 = average_precision(outcomes)
     matches = [match(outcome) for outcome in outcomes]
@@ -114,7 +114,7 @@ def measure(outcomes: Sequence[Outcome], threshold: float) -> dict:
         )
     return {
         "images": len(outcomes), "boxes": len(found), "ap50": ap50, "ap50_95": ap50_95, "threshold": threshold,
-        "precision": _share(hits), "recall": _share(found), "false_alarms_per_image": float((~hits).sum()) / len(outcomes) if outcomes else None,
+        "precision": _share(hits), "recall": _share(found), "false_positives_per_image": float((~hits).sum()) / len(outcomes) if outcomes else None,
         "recall_by_height_px": by_height,
     }  # fmt: skip
 

@@ -21,13 +21,14 @@ from vector_tl.data.dataset import Item, digest, load_dataset
 from vector_tl.data.images import is_image_file
 from vector_tl.detect.engine import pick_device
 from vector_tl.errors import Diverged, UsageError, UserError
-from vector_tl.evaluate.metrics import Outcome, false_alarms, measure
+from vector_tl.evaluate.metrics import Outcome, count_false_positives, measure
 from vector_tl.experiments.compare_settings import CompareSettings, changed, noted, recalled
 from vector_tl.files import claimed, refuse_foreign, write_atomic
 from vector_tl.nets import checkpoint, mobilenet_v1
 from vector_tl.nets.tflite import find_weights
-from vector_tl.train.batches import Images, keep, keep_folder, own_images
-from vector_tl.train.loop import run as look_at
+from vector_tl.train.batches import Images, keep_folder, keep_images, own_images
+from vector_tl.train.curve import read_curve
+from vector_tl.train.inference import run_model as look_at
 from vector_tl.train.loop import train
 from vector_tl.train.settings import TrainSettings
 
@@ -120,7 +121,10 @@ def gather(settings: CompareSettings) -> ComparisonData:
     )
     real_items = tuple(load_dataset(real, "all").items) if real else ()
     return ComparisonData(
-        splits, real_items, keep(list(real_items)) if real else None, keep_folder(rooms) if rooms else None
+        splits,
+        real_items,
+        keep_images(list(real_items)) if real else None,
+        keep_folder(rooms) if rooms else None,
     )
 
 
@@ -308,7 +312,7 @@ def _trained(
                 "diverged": True,
             }
         write_atomic(mark, json.dumps(told))
-    curve = _curve(asked.out.with_suffix(".csv"))
+    curve = read_curve(asked.out.with_suffix(".csv"))
     return about | {
         "seconds": told["seconds"],
         "val_ap50": told["ap50"],
@@ -319,7 +323,7 @@ def _trained(
 
 def _measured(network, threshold: float, folder: Path, test: list[Item], material: ComparisonData) -> dict:
     """Figures on the test sessions, real images and rooms; what was found there is kept in the folder."""
-    outcomes = look_at(network, keep(test))
+    outcomes = look_at(network, keep_images(test))
     _keep_outcomes(folder / "test.npz", outcomes)
     result = {
         "threshold": threshold,
@@ -333,7 +337,7 @@ def _measured(network, threshold: float, folder: Path, test: list[Item], materia
     if material.rooms:
         rooms = look_at(network, material.rooms)
         _keep_outcomes(folder / "rooms.npz", rooms)
-        result["false_alarms"] = {"images": len(rooms), "boxes": false_alarms(rooms, threshold)}
+        result["false_alarms"] = {"images": len(rooms), "boxes": count_false_positives(rooms, threshold)}
     return result
 
 
@@ -389,19 +393,6 @@ def _keep_outcomes(path: Path, outcomes: list[Outcome]) -> None:
     arrays = {name: np.concatenate(rows) for name, rows in parts.items()}
     counts = {f"{name}_n": np.array([len(row) for row in rows]) for name, rows in parts.items()}
     np.savez_compressed(path, size_wh=np.array(outcomes[0].size_wh), **arrays, **counts)
-
-
-def _curve(path: Path) -> list[dict]:
-    import csv
-
-    with path.open() as file:
-        return [
-            {
-                "images_seen": int(row["images_seen"]),
-                **{key: float(row[key]) if row[key] else None for key in ("loss", "ap50", "ap50_95")},
-            }
-            for row in csv.DictReader(file)
-        ]
 
 
 def _before(out: Path) -> dict[str, str]:

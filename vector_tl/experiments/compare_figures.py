@@ -385,7 +385,7 @@ def _real_figures(runs: list[dict]) -> dict | None:
         return None
     found = [round((r["recall"] or 0) * r["boxes"]) for r in real]
     return {"ap50": mean(r["ap50"] for r in real), "ap50_95": mean(r["ap50_95"] for r in real), "boxes": real[0]["boxes"], "found": float(np.mean(found)),
-            "false": float(np.mean([(r["false_alarms_per_image"] or 0) * r["images"] for r in real]))}  # fmt: skip
+            "false": float(np.mean([(r.get("false_positives_per_image", r.get("false_alarms_per_image")) or 0) * r["images"] for r in real]))}  # fmt: skip
 
 
 def _alarm_figures(runs: list[dict]) -> dict | None:

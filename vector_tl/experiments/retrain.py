@@ -27,14 +27,17 @@ from vector_tl.evaluate.bootstrap import (
     showing_vectors,
     weighted_ap,
 )
-from vector_tl.evaluate.metrics import Outcome, false_alarms, match, measure
+from vector_tl.evaluate.metrics import Outcome, count_false_positives, match, measure
 from vector_tl.experiments.compare_figures import HARDLY, signed
 from vector_tl.experiments.retrain_settings import RetrainSettings
 from vector_tl.files import refuse_foreign, write_atomic
 from vector_tl.nets import checkpoint, mobilenet_v1
 from vector_tl.nets.tflite import find_weights
-from vector_tl.train.batches import KEPT_WH, keep, own_images
-from vector_tl.train.loop import check_settings, finished, run, train
+from vector_tl.train.batches import KEPT_WH, keep_images, own_images
+from vector_tl.train.checks import check_settings
+from vector_tl.train.curve import finished
+from vector_tl.train.inference import run_model
+from vector_tl.train.loop import train
 from vector_tl.train.settings import TrainSettings
 from vector_tl.web import report as pages
 
@@ -163,13 +166,14 @@ def look(path: Path, test: list[Item], new: set[str], device: torch.device) -> M
     """Run a model on all test images."""
     network, about = checkpoint.load(path)
     threshold = about.get("threshold") or 0.5
-    seen = run(network.to(device, memory_format=torch.channels_last), keep(test)) if test else []
+    seen = run_model(network.to(device, memory_format=torch.channels_last), keep_images(test)) if test else []
     items, outcomes, figures = {}, {}, {}
     for part in ("old", "new"):
         chosen = [i for i, item in enumerate(test) if (item.session in new) == (part == "new")]
         items[part], outcomes[part] = [test[i] for i in chosen], [seen[i] for i in chosen]
         figures[part] = (
-            measure(outcomes[part], threshold) | {"false_boxes": false_alarms(outcomes[part], threshold)}
+            measure(outcomes[part], threshold)
+            | {"false_boxes": count_false_positives(outcomes[part], threshold)}
             if chosen
             else None
         )

@@ -42,7 +42,7 @@ class Images:
         return Images(self.pixels.to(device), self.boxes)
 
 
-def keep(items: list[Item]) -> Images:
+def keep_images(items: list[Item]) -> Images:
     """Decode the images of a dataset.
 
     Raises:

@@ -4,7 +4,6 @@ Recipe: AdamW with warm-up and cosine, all layers trained, gradients clipped, be
 weights differ between transfer and scratch, and the learning rate that serves them. Under torchrun several processes share the work (see `ranks.py`).
 """
 
-import csv
 import io
 import json
 import logging
@@ -20,18 +19,21 @@ from torch import nn
 
 from vector_tl.data.dataset import Item, digest, load_dataset, read_splits
 from vector_tl.errors import Diverged, UsageError, UserError
-from vector_tl.evaluate.metrics import Outcome, average_precision
-from vector_tl.files import claimed, refuse_existing, refuse_unwritable, sweep, write_atomic
+from vector_tl.evaluate.metrics import average_precision
+from vector_tl.files import claimed, sweep, write_atomic
 from vector_tl.nets import checkpoint, state_dict
 from vector_tl.nets.build import build
 from vector_tl.nets.ssd import VectorSSD
 from vector_tl.train.average import Average
-from vector_tl.train.batches import KEPT_WH, Batches, Images, keep, keep_folder, own_images
+from vector_tl.train.batches import Batches, Images, keep_folder, keep_images, own_images
+from vector_tl.train.checks import check_place, check_settings
+from vector_tl.train.curve import with_new_names, write_curve
+from vector_tl.train.inference import run_model, run_views
 from vector_tl.train.memory import keep_freed_memory
 from vector_tl.train.precision import mixed
 from vector_tl.train.ranks import Ranks, join
 from vector_tl.train.settings import TrainSettings
-from vector_tl.train.threshold import THRESHOLDS, choose_threshold, views
+from vector_tl.train.threshold import THRESHOLDS, choose_threshold
 from vector_tl.train.watch import Progressing, board
 
 log = logging.getLogger(__name__)
@@ -58,7 +60,7 @@ def train(settings: TrainSettings, items: tuple[list[Item], list[Item]] | None =
     resume_path = settings.out.with_suffix(".resume")
     check_settings(settings)
     settings = settings.with_rate()
-    _check_place(settings, resume_path)
+    check_place(settings, resume_path)
     from vector_tl.detect.engine import pick_device
 
     with (
@@ -87,7 +89,10 @@ def _train(
         load_dataset(settings.data, "train").items,
         load_dataset(settings.data, "val").items,
     )
-    training, validation = keep(draw(train_items, settings.images, settings.seed)), keep(val_items)
+    training, validation = (
+        keep_images(draw(train_items, settings.images, settings.seed)),
+        keep_images(val_items),
+    )
     if not any(len(boxes) for boxes in training.boxes):
         raise UserError(
             f"None of the {len(training)} images to train on shows a Vector; label some, or divide the sessions with vector-tl label split."
@@ -173,7 +178,7 @@ def _train(
 
             measured = (step + 1) % every == 0 or step + 1 == steps
             if measured and ranks.first:
-                outcomes = run(average.network, validation)
+                outcomes = run_model(average.network, validation)
                 ap50, ap = average_precision(outcomes)
                 seen = (step + 1) * settings.batch_size
                 curve.append(
@@ -188,13 +193,15 @@ def _train(
                 losses.clear()
                 note(step + 1, ap50=ap50, ap50_95=ap)
                 if best is None or (ap or 0) >= (best["ap50_95"] or 0):
-                    threshold = choose_threshold(outcomes, [run(average.network, some) for some in negatives])
+                    threshold = choose_threshold(
+                        outcomes, [run_model(average.network, some) for some in negatives]
+                    )
                     best = {"step": step + 1, "ap50": ap50, "ap50_95": ap, "threshold": threshold}
                     metrics = {"val_ap50": ap50, "val_ap50_95": ap, "best_step": step + 1}
                     checkpoint.save(
                         settings.out, average.network, about | {"threshold": threshold, "metrics": metrics}
                     )
-                write_atomic(settings.out.with_suffix(".csv"), _csv(curve))
+                write_curve(settings.out.with_suffix(".csv"), curve)
             if measured or (
                 ranks.world == 1 and time.monotonic() - saved_s > SAVE_EVERY_S
             ):  # together at the same step, whatever each one's clock says
@@ -238,16 +245,6 @@ def _train(
     }
 
 
-def finished(out: Path) -> bool:
-    """Whether a training went on to its last step: neither a model nor a missing .resume tells, for a full disk or a kill leaves the first best model alone."""
-    curve_path = out.with_suffix(".csv")
-    if not (out.exists() and curve_path.exists()) or out.with_suffix(".resume").exists():
-        return False
-    with curve_path.open() as file:
-        last = max((int(row.get("step") or 0) for row in csv.DictReader(file)), default=0)
-    return last == checkpoint.read_metadata(out).get("steps")
-
-
 def draw(items: list[Item], count: int | None, seed: int) -> list[Item]:
     """`count` of the images, or all, in their order; by the same seed a smaller draw is part of a larger one.
 
@@ -280,97 +277,13 @@ def make_optimizer(model: nn.Module, lr: float) -> torch.optim.AdamW:
     )
 
 
-@torch.inference_mode()
-def run(model: VectorSSD, images: Images, batch_size: int = 16) -> list[Outcome]:
-    """What the network finds from score .01 on every image, beside the truth, in pixels of `KEPT_WH`."""
-    model.eval()
-    device, outcomes = next(model.parameters()).device, []
-    scale = np.float32([*KEPT_WH, *KEPT_WH])
-    for at in range(0, len(images), batch_size):
-        pixels = images.pixels[at : at + batch_size].to(device).float().div_(255)
-        resized = nn.functional.interpolate(
-            pixels, size=model.size_wh[::-1], mode="bilinear"
-        )  # as the detector's resize: no anti-aliasing
-        scores, boxes = model.scores_and_boxes(
-            model.raw(resized.contiguous(memory_format=torch.channels_last))
-        )
-        for truth, (box, score) in zip(
-            images.boxes[at : at + batch_size], model.select(scores, boxes, 0.01), strict=True
-        ):
-            outcomes.append(
-                Outcome(
-                    KEPT_WH,
-                    (truth * scale).astype(np.float32),
-                    box.cpu().numpy() * scale,
-                    score.cpu().numpy(),
-                )
-            )
-    return outcomes
-
-
-def run_views(model: VectorSSD, images: Images) -> list[Outcome]:
-    """The same for all views of images without a Vector."""
-    return [outcome for view in views(images) for outcome in run(model, view)]
-
-
 def _settle_threshold(path: Path, validation: Images, negatives: list[Images], device: torch.device) -> float:
     """The threshold of the model that is kept, by all views of images without a Vector: too slow for every model that was the best for a while."""
     model, about = checkpoint.load(path)
     model = model.to(device, memory_format=torch.channels_last)
-    threshold = choose_threshold(run(model, validation), [run_views(model, some) for some in negatives])
+    threshold = choose_threshold(run_model(model, validation), [run_views(model, some) for some in negatives])
     checkpoint.save(path, model, about | {"threshold": threshold})
     return threshold
-
-
-def check_settings(settings: TrainSettings, lr_option: str = "--lr") -> None:
-    """What can be told of the settings before anything is read or written; `lr_option` is what the learning rate was given by.
-
-    Raises:
-        UsageError: they are no settings to train with.
-    """
-    if settings.out.suffix != checkpoint.SUFFIX:
-        raise UsageError(f"--out {settings.out} must end in {checkpoint.SUFFIX}.")
-    if (
-        settings.seed < 0
-        or settings.evaluations < 1
-        or (settings.threads is not None and settings.threads < 1)
-    ):
-        raise UsageError("--seed must be 0 or more, --evaluations and --threads at least 1.")
-    if settings.lr is not None and not (math.isfinite(settings.lr) and settings.lr > 0):
-        raise UsageError(f"{lr_option} {settings.lr:g} is no learning rate; give a number above 0.")
-    if not 0 <= settings.ema < 1:
-        raise UsageError(f"--ema {settings.ema:g} must be 0 or more and below 1.")
-    if not 0 < settings.background_share < 1:
-        raise UsageError(f"--background-share {settings.background_share:g} must lie between 0 and 1.")
-    if settings.images is not None and settings.images < 1:
-        raise UsageError("--images must be at least 1.")
-    if settings.epochs is not None and settings.steps is not None:
-        raise UsageError("Give --epochs or --steps, not both.")
-    if (settings.epochs is not None and not 0 < settings.epochs < math.inf) or (
-        settings.steps is not None and settings.steps < 1
-    ):
-        raise UsageError("--epochs and --steps must be positive.")
-    if settings.batch_size < 2:
-        raise UsageError(
-            f"--batch-size {settings.batch_size} is too small; BatchNorm asks for at least 2 images."
-        )
-
-
-def _check_place(settings: TrainSettings, resume_path: Path) -> None:
-    if resume_path.exists() and not settings.resume and not settings.overwrite:
-        raise UserError(
-            f"A stopped training of {settings.out} can go on: add --resume, or --overwrite to start again."
-        )
-    if settings.resume and not settings.overwrite and finished(settings.out):
-        raise UserError(
-            f"The training of {settings.out} is finished, nothing is left to resume; --overwrite trains it again from the start."
-        )
-    if not (settings.resume and resume_path.exists()):
-        refuse_existing(settings.out, settings.overwrite)
-        refuse_unwritable(settings.out)
-        refuse_existing(
-            settings.out.with_suffix(".csv"), settings.overwrite
-        )  # of a training that was renamed, or no curve at all
 
 
 @contextmanager
@@ -470,12 +383,10 @@ def _restore(
     average.restore(state["average"])
     optimizer.load_state_dict(state["optimizer"])
     batches.restore(drawn[ranks.rank])
-    return state["step"], state["curve"], state["best"], state["losses"], state["seconds"]
-
-
-def _csv(curve: list[dict]) -> str:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(curve[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(curve)
-    return text.getvalue()
+    return (
+        state["step"],
+        [with_new_names(row) for row in state["curve"]],
+        state["best"],
+        state["losses"],
+        state["seconds"],
+    )

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import torch.nn.functional as F
 
-from vector_tl.evaluate.metrics import Outcome, false_alarms
+from vector_tl.evaluate.metrics import Outcome, count_false_positives
 from vector_tl.train.batches import Images
 
 # renders alone ask for .16 to .28, which real images punish with false alarms
@@ -24,7 +24,10 @@ def choose_threshold(validation: list[Outcome], negatives: list[list[Outcome]]) 
     Counted on the val images and, where given, on sets of real images without a Vector, which ask for more than renders do.
     """
     for threshold in THRESHOLDS:
-        if all(false_alarms(some, threshold) <= ALARM_SHARE * len(some) for some in (validation, *negatives)):
+        if all(
+            count_false_positives(some, threshold) <= ALARM_SHARE * len(some)
+            for some in (validation, *negatives)
+        ):
             break
     return threshold
 
