@@ -5,6 +5,15 @@ class UserError(Exception):
     """The work cannot be done; the message says why and what to do next. The command ends with exit code 1."""
 
     exit_code = 1
+    status = 400  # of HTTP, where a page's server answers with the message
+
+
+class Refused(UserError):
+    """A request to a page's server that is not granted; `status` is that of HTTP."""
+
+    def __init__(self, status: int, message: str):
+        super().__init__(message)
+        self.status = status
 
 
 class Diverged(UserError):

@@ -11,13 +11,13 @@ import pytest
 import vector_tl.capture.recorder as recorder_module
 import vector_tl.capture.sessions as sessions_module
 from vector_tl import files
+from vector_tl.capture.board import KEYS, CaptureBoard, Status
 from vector_tl.capture.driving import Driver
-from vector_tl.capture.live import KEYS, Live, Status
 from vector_tl.capture.page_server import served
 from vector_tl.capture.recorder import Recorder
 from vector_tl.capture.sessions import describe, only_capture, read_session
 from vector_tl.capture.settings import CaptureSettings
-from vector_tl.capture.terminal import parse_keys, rendered
+from vector_tl.capture.terminal import rendered
 from vector_tl.capture.watch import watch
 from vector_tl.data import dataset
 from vector_tl.data.coverage import Coverage
@@ -180,7 +180,7 @@ def test_two_captures_into_one_data_set(tmp_path):
         pass
 
 
-class Scripted(Live):
+class Scripted(CaptureBoard):
     """Somebody who presses keys at given frames."""
 
     def __init__(self, keys: dict[int, str]):
@@ -273,21 +273,6 @@ def test_driving_stops_by_itself_and_before_things():
     assert "50 mm ahead" in driver.press("forward") and driver.press("back") == "back"
 
 
-@pytest.mark.parametrize(
-    ("text", "keys"),
-    [
-        ("kx", ["k", "x"]),
-        ("\x1b[A\x1bOD", ["up", "left"]),
-        ("K ", ["k", " "]),
-        ("\x1b", ["\x1b"]),
-        ("\x1b[5~", ["~"]),
-        ("", []),
-    ],
-)
-def test_keys_of_a_terminal(text, keys):
-    assert parse_keys(text) == keys
-
-
 def test_terminal_view_is_drawn():
     from rich.console import Console
 
@@ -315,8 +300,9 @@ def test_terminal_view_is_drawn():
     )
 
 
-def ask(url, data=None, host=None):
-    request = urllib.request.Request(url, data, {"Host": host} if host else {})
+def ask(url, body=None, host=None):
+    headers = {"Content-Type": "application/json"} | ({"Host": host} if host else {})
+    request = urllib.request.Request(url, None if body is None else json.dumps(body).encode(), headers)
     try:
         with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=5) as answer:
             return answer.status, answer.read()
@@ -324,24 +310,25 @@ def ask(url, data=None, host=None):
         return error.code, error.read()
 
 
-def test_page_is_behind_its_word_and_takes_keys(capsys):
-    live = Live()
+def test_page_is_behind_its_token_and_takes_keys(capsys):
+    live = CaptureBoard()
     with served(live) as url:
         assert url in capsys.readouterr().err and url.startswith("http://127.0.0.1:")
         assert ask(url)[0] == 200 and ask(url + "live.js")[0] == 200 and ask(url + "camera")[0] == 404
         live.post(Status(kept=7, hint="none from behind"), b"\xff\xd8jpeg")
         assert json.loads(ask(url + "status")[1])["kept"] == 7 and ask(url + "camera")[1] == b"\xff\xd8jpeg"
         assert (
-            ask(url + "press", b"keep")[0] == 200
-            and ask(url + "press", b"explode")[0] == 400
-            and ask(url + "press", b"k" * 99)[0] == 400
+            ask(url + "press", {"action": "keep"})[0] == 200
+            and ask(url + "press", {"action": "explode"})[0] == 400
+            and ask(url + "press", {"action": "k" * 70_000})[0] == 413
+            and ask(url + "press", ["keep"])[0] == 400
         )
         assert live.pressed() == ["keep"]
         root = url.rsplit("/", 2)[0]
         assert (
-            ask(root + "/")[0] == 404
-            and ask(root + "/wrong/status")[0] == 404
-            and ask(url + "status", host="evil.example")[0] == 400
+            ask(root + "/")[0] == 401
+            and ask(root + "/wrong/status")[0] == 401
+            and ask(url + "status", host="evil.example")[0] == 403
         )
         assert ask(url + "../run.py")[0] == 404
 

@@ -2,7 +2,6 @@
 
 import http.client
 import json
-import threading
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -16,9 +15,10 @@ from vector_tl.data import dataset
 from vector_tl.data.images import decode_or_none
 from vector_tl.errors import UserError
 from vector_tl.labels.review import Desk
-from vector_tl.labels.review_server import ReviewServer, review
+from vector_tl.labels.review_server import review, review_server
 from vector_tl.labels.review_settings import ReviewSettings
 from vector_tl.labels.suggestions import MODEL, put_suggestion, suggestion
+from vector_tl.web.server import LocalServer
 
 SIZE = (640, 360)
 
@@ -54,20 +54,14 @@ def make(folder: Path, count: int, seed: int = 0) -> dict[tuple[str, str], np.nd
 def served(tmp_path):
     make(tmp_path / "data", 2)
     desk = Desk(tmp_path / "data")
-    server = ReviewServer(desk, ReviewSettings(data=tmp_path / "data"))
-    server.capture_signals = lambda: __import__(
-        "contextlib"
-    ).nullcontext()  # only the main thread may have handlers
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [server.socket]})
-    thread.start()
-    yield server, desk
-    server.should_exit = True
-    thread.join(10)
+    server = review_server(desk, ReviewSettings(data=tmp_path / "data"))
+    with server.in_thread("review"):
+        yield server, desk
     desk.close()
 
 
 def ask(
-    server: ReviewServer, path: str, body: dict | bytes | None = None, **headers
+    server: LocalServer, path: str, body: dict | bytes | None = None, **headers
 ) -> tuple[int, bytes, dict]:
     where = urlsplit(server.url)
     connection = http.client.HTTPConnection(where.hostname, where.port, timeout=10)
@@ -90,7 +84,7 @@ def test_strangers_are_kept_out(served):
     assert ask(server, "queue", Origin=f"http://127.0.0.1:{port}")[0] == 200
     assert ask(server, "", Host=f"localhost:{port}")[0] == 200
     cases = [
-        ("/", {}, 404), ("/wrong/queue", {}, 404), ("/%ff/queue", {}, 404),
+        ("/", {}, 401), ("/wrong/queue", {}, 401), ("/%ff/queue", {}, 401),
         ("queue", {"Host": "evil.example"}, 403), ("", {"Host": f"127.0.0.1:{port + 1}"}, 403),
         ("queue", {"Origin": "http://evil.example"}, 403), ("queue", {"Origin": "null"}, 403), ("../queue", {}, 404), ("review.py", {}, 404),
         ("image?session=..&name=x&width=640", {}, 400), ("image?session=room%200&name=../x&width=640", {}, 400),
@@ -147,7 +141,7 @@ def test_bodies_that_are_none(served):
         == ask(server, "decide", b"[" * 60_000)[0]
         == 400
     )
-    assert ask(server, "decide", b"{" + b" " * 100_000)[0] == 400
+    assert ask(server, "decide", b"{" + b" " * 100_000)[0] == 413
     assert ask(server, "undo", b"{}", Content_Type="text/plain")[0] == 415
     assert ask(server, "decide")[0] == 405
 

@@ -117,7 +117,7 @@ def test_nothing_written_for_voters_names_a_model(made, tmp_path):
     names = export(opened, tmp_path / "out")
     opened.close()
     assert (
-        {"index.html", "poll.css", "poll.js", "poll_player.js", "README.txt"} < set(names)
+        {"index.html", "base.css", "poll.css", "poll.js", "README.txt"} < set(names)
         and len(names) == 7
         and "result.html" not in names
     )

@@ -184,7 +184,7 @@ def test_nothing_served_names_a_model(place):
     port, _, folder = place
     cookie, data = enter(port)
     send(port, cookie, {"side": "left", "why": "", "token": data["token"]})
-    paths = ["/", "/result", "/result.json", "/poll.css", "/poll.js", "/poll_player.js", "/nothing", "/poll.sqlite", "/../poll.sqlite", "/films/poll.sqlite",
+    paths = ["/", "/result", "/result.json", "/poll.css", "/poll.js", "/base.css", "/nothing", "/poll.sqlite", "/../poll.sqlite", "/films/poll.sqlite",
              "/films/..%2fpoll.sqlite", "/films/%2e%2e/poll.sqlite", "/films/", "/invitations.txt"]  # fmt: skip
     paths += [f"/films/{path.name}" for path in (folder / "films").iterdir()]
     for path in paths:
@@ -370,7 +370,7 @@ def test_closing_and_the_reveal(tmp_path):
             said["closed"] and {film["model"] for film in said["films"]} == set(NAMES) and said["votes"] == 1
         )
         page = ask(port, "GET", "/result")[2].decode()
-        assert page.count("<script") == 3 and "\\u003cscript" in page and all(name in page for name in NAMES)
+        assert page.count("<script") == 2 and "\\u003cscript" in page and all(name in page for name in NAMES)
         process.send_signal(signal.SIGTERM)
         out, _ = process.communicate(timeout=10)
         assert process.returncode == 0 and json.loads(out)["votes"] == 1 and json.loads(out)["closed"]

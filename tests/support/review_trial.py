@@ -23,6 +23,7 @@ from vector_tl.data.images import read_image
 from vector_tl.labels.review_queue import agreement
 
 GOOD_IOU = 0.85  # a suggestion that fits so well is accepted as it is
+SHARE = "import('./review_state.js').then(({desk, stage}) => !!Object.assign(window, {desk, stage}))"
 NEAR_PX = 2.0  # corners so near are set by arrow keys
 
 
@@ -58,9 +59,8 @@ class Person:
         self.count = 0
 
     def ready(self) -> None:
-        self.page.wait(
-            "typeof desk === 'object' && !desk.busy && (desk.image || !document.getElementById('end').hidden)"
-        )
+        self.page.wait(f"({SHARE})")
+        self.page.wait("!desk.busy && (desk.image || !document.getElementById('end').hidden)")
 
     def key(self) -> tuple[str, str] | None:
         return (

@@ -10,8 +10,8 @@ from pathlib import Path
 from rich.console import Console
 
 from vector_tl import __version__
+from vector_tl.capture.board import CaptureBoard
 from vector_tl.capture.choreography import Choreographer
-from vector_tl.capture.live import Live
 from vector_tl.capture.remake import remake
 from vector_tl.capture.sessions import only_capture
 from vector_tl.capture.settings import CaptureSettings
@@ -84,7 +84,7 @@ def capture_simulated(settings: CaptureSettings) -> dict:
 
 def capture_robot(settings: CaptureSettings) -> dict:
     """Take one session with a robot, or with two."""
-    live, detector = Live(), None
+    live, detector = CaptureBoard(), None
     with ExitStack() as stack:
         stack.enter_context(only_capture(settings.data))
         if settings.model is not None:

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
+from vector_tl.capture.board import CaptureBoard, Status
 from vector_tl.capture.choose import Chooser
 from vector_tl.capture.driving import Driver
-from vector_tl.capture.live import Live, Status
 from vector_tl.capture.recorder import Recorder
 from vector_tl.capture.sessions import describe, read_all
 from vector_tl.capture.settings import CaptureSettings
@@ -29,7 +29,7 @@ Look = Callable[[Frame, np.ndarray], dict]
 
 
 def watch(
-    settings: CaptureSettings, robot: Robot, live: Live | None = None, partner=None, detector=None
+    settings: CaptureSettings, robot: Robot, live: CaptureBoard | None = None, partner=None, detector=None
 ) -> dict:
     """Keep the welcome frames of a robot's camera in one session until there are enough, time is up, somebody quits, or Ctrl-C.
 
@@ -42,7 +42,7 @@ def watch(
         NoFreshFrame: the camera sends nothing.
         LinkLost: a robot is gone. What was kept stays; the session goes on with the next capture.
     """
-    return Watch(settings, robot, live or Live(), partner, detector).run()
+    return Watch(settings, robot, live or CaptureBoard(), partner, detector).run()
 
 
 @dataclass
@@ -72,7 +72,7 @@ class Rate:
 class Watch:
     """One run of `watch`."""
 
-    def __init__(self, settings: CaptureSettings, robot: Robot, live: Live, partner, detector):
+    def __init__(self, settings: CaptureSettings, robot: Robot, live: CaptureBoard, partner, detector):
         self.settings, self.robot, self.live, self.partner = settings, robot, live, partner
         self.recorder = Recorder.open(settings, robot)
         others = [

@@ -47,9 +47,13 @@ log = logging.getLogger(__name__)
 class Conflict(UserError):
     """The image is no longer as the person saw it; nothing was done."""
 
+    status = 409
+
 
 class NotThere(UserError):
     """There is no such image."""
+
+    status = 404
 
 
 @dataclass(frozen=True)

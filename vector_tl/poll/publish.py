@@ -13,29 +13,42 @@ from pathlib import Path
 from vector_tl.errors import UserError
 from vector_tl.files import write_atomic
 from vector_tl.poll.votes import LONGEST_WHY, SIDES, Poll, Refused, result, stamp
+from vector_tl.web.server import POLICY, SHARED
 
 PAGE = Path(__file__).parent / "page"
-ASSETS = {
-    "poll.css": "text/css; charset=utf-8",
-    "poll.js": "text/javascript; charset=utf-8",
-    "poll_player.js": "text/javascript; charset=utf-8",
-}
-POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self' blob:; connect-src 'self'; "
-    "form-action 'none'; base-uri 'none'"
-)
+MODULE, PLAIN = '<script type="module" src="poll.js">', '<script defer src="poll.js">'
+_IMPORT = re.compile(r'^import \{[^}]*\} from "\./([\w.]+)";\n', re.MULTILINE)
 _CODE = re.compile(r"VP1\.([\w\s>=-]{1,20000}?)\.([0-9a-f]{8})(?![0-9a-f])")
-_EXPORTED = ("index.html", "result.html", "README.txt", *ASSETS)
 
 
-def page_html(data: dict, meta_policy: bool = False) -> str:
-    """The page for `data` (its `mode` says which: vote, code, result or notice), which is escaped so that no text in it can end its block."""
+def page_html(data: dict, exported: bool = False) -> str:
+    """The page for `data`, which is escaped so that no text in it can end its block.
+
+    Args:
+        data: its `mode` says which page: vote, code, result or notice.
+        exported: for a host that sends no headers, or to be opened from a disk.
+    """
     block = json.dumps(data)
     for sign in "<>&":
         block = block.replace(sign, f"\\u{ord(sign):04x}")
     html = (PAGE / "poll.html").read_text(encoding="utf-8")
-    policy = f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">' if meta_policy else ""
-    return html.replace("<!-- policy -->", policy).replace("{{data}}", block)
+    if exported:
+        policy = f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
+        html = html.replace("<!-- policy -->", policy).replace(MODULE, PLAIN)
+    return html.replace("{{data}}", block)
+
+
+def plain_script(name: str = "poll.js", done: set[str] | None = None) -> str:
+    """A module and those that it imports as one plain script: a page opened from a disk may not load modules."""
+    done = {name} if done is None else done
+    path = next(folder / name for folder in (PAGE, SHARED) if (folder / name).exists())
+    text = path.read_text(encoding="utf-8")
+    parts = []
+    for other in _IMPORT.findall(text):
+        if other not in done:
+            done.add(other)
+            parts.append(plain_script(other, done))
+    return "".join(parts) + re.sub(r"^export ", "", _IMPORT.sub("", text), flags=re.MULTILINE)
 
 
 def shown(poll: Poll, **more) -> dict:
@@ -75,11 +88,12 @@ def export(poll: Poll, folder: Path, reveal: bool = False, overwrite: bool = Fal
         contact=poll.fact("contact"),
         invited=poll.fact("invitations") > 0,
     )
-    write_atomic(folder / "index.html", page_html(data, meta_policy=True))
+    write_atomic(folder / "index.html", page_html(data, exported=True))
     if poll.closed() or reveal:
-        write_atomic(folder / "result.html", page_html(result_data(poll, reveal), meta_policy=True))
-    for asset in ASSETS:
-        write_atomic(folder / asset, (PAGE / asset).read_bytes())
+        write_atomic(folder / "result.html", page_html(result_data(poll, reveal), exported=True))
+    for style in (SHARED / "base.css", PAGE / "poll.css"):
+        write_atomic(folder / style.name, style.read_bytes())
+    write_atomic(folder / "poll.js", '"use strict";\n' + plain_script())
     words = "Put this folder on any web host. A vote is a code that the voter sends back"
     write_atomic(
         folder / "README.txt",

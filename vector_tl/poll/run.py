@@ -132,7 +132,8 @@ def _asked(opened: Poll, settings: PollSettings) -> dict:
 
 
 def _serve(opened: Poll, settings: PollSettings) -> str:
-    from vector_tl.poll.server import PollServer, bind, poll_app
+    from vector_tl.poll.server import MAX_CONNECTIONS, poll_app
+    from vector_tl.web.server import PageServer, bind
 
     port = settings.port if settings.port is not None else opened.fact("port") or 0
     with bind(settings.host, port) as bound:
@@ -150,7 +151,8 @@ def _serve(opened: Poll, settings: PollSettings) -> str:
         )
         if invitations:
             log.info("a personal address for each voter is in %s", invitations)
-        PollServer(poll_app(opened, settings.host, settings.url), bound).serve_until_told()
+        app = poll_app(opened, settings.host, settings.url)
+        PageServer(app, bound, MAX_CONNECTIONS).run_until_signal()
     return address
 
 

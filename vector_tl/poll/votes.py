@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from vector_tl.errors import UserError
+from vector_tl.errors import Refused, UserError
 
 FILE = "poll.sqlite"
 SIDES = ("left", "right", "none")
@@ -28,14 +28,6 @@ CREATE TABLE votes (
     left_film TEXT NOT NULL, film TEXT, why TEXT NOT NULL, way TEXT NOT NULL
 );
 """
-
-
-class Refused(UserError):
-    """A vote that is not counted; the message tells the voter why. `status` is that of HTTP."""
-
-    def __init__(self, status: int, message: str):
-        super().__init__(message)
-        self.status = status
 
 
 class Poll:

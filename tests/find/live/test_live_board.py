@@ -23,6 +23,7 @@ from vector_tl.find.live.second_detector import second_detector
 from vector_tl.find.loop import find
 from vector_tl.find.settings import FindSettings
 from vector_tl.robot.fake import FakeVector
+from vector_tl.web.keys import parse_keys
 
 FRAME_S = 0.01  # of real time for each frame of the small world
 
@@ -159,14 +160,20 @@ def test_the_stream_tells_images_boxes_figures_and_the_log(start):
 def test_strangers_are_refused_and_stop_nothing(start, wrong):
     run = start(page_start="wait")
     for method, path in (("GET", ""), ("GET", "stream"), ("POST", "stop"), ("POST", "start")):
-        assert run.ask(method, path, **wrong)[0] == 403
+        assert run.ask(method, path, **wrong)[0] == (401 if "token" in wrong else 403)
     assert run.ask("GET", "stop")[0] == 405 and run.ask("GET", "other")[0] == 404
     assert run.thread.is_alive() and not run.drives()
 
 
 def test_the_page_has_all_its_parts_and_runs_nothing_of_others(start):
     run = start(page_start="wait")
-    for name, word in (("", b"STOP"), ("live.js", b"stream"), ("live.css", b"--stop")):
+    for name, word in (
+        ("", b"STOP"),
+        ("live.js", b"stream"),
+        ("dom.js", b"svg"),
+        ("live.css", b"#stop"),
+        ("base.css", b"--alarm"),
+    ):
         status, data = run.ask("GET", name)
         assert (
             status == 200
@@ -249,7 +256,7 @@ def test_what_is_not_the_wheels_waits_too():
     (b"x", "running", None), (b"\x1b[A", "running", None), (b"\x1bOB\x1b[3~", "running", None), (b"", "running", None),
 ])  # fmt: skip
 def test_what_keys_mean(data, state, meant):
-    assert action(data, state) == meant
+    assert action(parse_keys(data), state) == meant
 
 
 def test_a_key_in_the_terminal_stops(monkeypatch, capsys):

@@ -28,7 +28,9 @@ def test_a_person_starts_pauses_and_stops_it(capsys, monkeypatch):
             "document.querySelector('#log').children.length >= 2 && document.querySelector('#stages').children.length >= 5"
         )
         page.key("p")
-        page.wait(TEXT.format("#run") + " === 'paused' && " + TEXT.format("#start") + ".startsWith('Go on')")
+        page.wait(
+            TEXT.format("#run") + " === 'paused' && " + TEXT.format("#start") + ".startsWith('Continue')"
+        )
         after = len(run.world.commands)
         monkeypatch.setattr("vector_tl.find.live.server.LOOK_S", 2.5)  # the server falls silent
         page.wait(
@@ -38,7 +40,7 @@ def test_a_person_starts_pauses_and_stops_it(capsys, monkeypatch):
         page.wait("document.querySelector('#trouble').hidden && " + TEXT.format("#run") + " === 'paused'", 20)
         page.run("document.querySelector('#start').focus()")
         page.key(" ")  # a stop wherever the focus is, not a press of the button
-        page.wait(TEXT.format("#run") + ".startsWith('over: stopped by a person')")
+        page.wait(TEXT.format("#run") + ".startsWith('ended: stopped by a person')")
         run.thread.join(10)
         assert not run.thread.is_alive() and all(
             command[1:] == (0.0, 0.0) for command in run.world.commands[after:]

@@ -42,7 +42,7 @@ def test_what_the_page_is_told(simulate):
         3,
     )
     assert image["size_wh"] == [640, 360] and not image["streamed"]
-    for path in ("/view", "/scene", "/image"):
+    for path in ("/", "/scene", "/image"):
         assert sim.http(path, token="wrong")[0] == 401
     assert sim.http("/scene?since_ms=x")[0] == 400 and sim.http("/image?serial=nobody")[0] == 400
 
@@ -83,7 +83,7 @@ def test_a_person_sees_and_acts_on_the_page(simulate):
         with sim.stub() as stub:
             in_control(stub)
             drive(stub, 30, 30)
-            page = browser.open(f"{sim.door['url']}/view?token={sim.door['token']}", (1280, 1000))
+            page = browser.open(f"{sim.door['url']}/{sim.door['token']}/", (1280, 1000))
             page.wait("document.querySelector('figure img').naturalWidth == 640")
             page.wait("document.querySelector('#state').innerText.includes('30, 30')")
             page.run("document.querySelector('[data-fault=low_battery]').click()")

@@ -1,5 +1,5 @@
-// The film and the timelines go together: a line in each plot follows the film, a click or an arrow key in them moves it.
-"use strict";
+// A line in each plot follows the film; a click or an arrow key in a plot moves the film.
+
 const video = document.querySelector("video");
 const plots = [...document.querySelectorAll(".timelines .plot")];
 const box = document.querySelector(".timelines");
@@ -19,23 +19,37 @@ function seek(seconds) {
 }
 
 if (box && length > 0) {
-  let at = 0;
   box.classList.toggle("seek", true);
   for (const plot of plots) {
     const follow = (event) => {
       const place = plot.getBoundingClientRect();
-      seek(at = length * (event.clientX - place.left) / place.width);
+      seek((length * (event.clientX - place.left)) / place.width);
     };
-    plot.addEventListener("pointerdown", (event) => { plot.setPointerCapture(event.pointerId); follow(event); });
-    plot.addEventListener("pointermove", (event) => { if (event.buttons) follow(event); });
+    plot.addEventListener("pointerdown", (event) => {
+      plot.setPointerCapture(event.pointerId);
+      follow(event);
+    });
+    plot.addEventListener("pointermove", (event) => {
+      if (event.buttons) follow(event);
+    });
   }
   const slider = box.querySelector("input");
-  slider.addEventListener("input", () => seek(at = Number(slider.value)));
-  for (const button of document.querySelectorAll(".events button")) button.addEventListener("click", () => seek(at = Number(button.dataset.s)));
+  slider.addEventListener("input", () => seek(Number(slider.value)));
+  for (const button of document.querySelectorAll(".events button")) {
+    button.addEventListener("click", () => seek(Number(button.dataset.s)));
+  }
   if (video) {
-    const follow = () => { at = video.currentTime - before; slider.value = at; show(at); };
+    const follow = () => {
+      slider.value = video.currentTime - before;
+      show(video.currentTime - before);
+    };
     video.addEventListener("timeupdate", follow);
-    const step = () => { if (!video.paused) { follow(); requestAnimationFrame(step); } };
+    const step = () => {
+      if (!video.paused) {
+        follow();
+        requestAnimationFrame(step);
+      }
+    };
     video.addEventListener("play", step);
   }
   show(0);
@@ -47,7 +61,8 @@ for (const button of document.querySelectorAll("button.copy")) {
     try {
       await navigator.clipboard.writeText(words.textContent);
       button.textContent = "copied";
-    } catch { // no clipboard for a page from a file: mark it for Ctrl-C
+    } catch {
+      // no clipboard for a page from a file: mark it for Ctrl-C
       getSelection().selectAllChildren(words);
     }
   });

@@ -1,32 +1,51 @@
 // Two films under one control. The first leads; the second is kept within a fraction of an image of it.
-"use strict";
+import { byId } from "./dom.js";
+import { pageKey } from "./keys.js";
 
 const FAR_S = 0.3; // apart by more: jump; by less: run a little faster or slower
 const NEAR_S = 0.015;
 const MAX_BYTES = 64e6; // films up to here are fetched whole, so that they can be searched on any host
 
-function pairPlayer(sources, fps) {
+export function pairPlayer(sources, fps) {
   const videos = [...document.querySelectorAll("#player video")];
-  const [play, word, seek, time, speed] = ["play", "play-word", "seek", "time", "speed"].map((id) => document.getElementById(id));
-  let wanted = false, held = false, rate = 1, duration = 0, frames = 1;
+  const [play, word, seek, time, speed] = ["play", "play-word", "seek", "time", "speed"].map(byId);
+  let wanted = false; // whether the person wants to see them play
+  let held = false; // while one waits for data
+  let rate = 1;
+  let duration = 0;
+  let frames = 1;
 
-  Promise.all(videos.map((video, index) => load(video, sources[index]))).then(() => {
-    duration = Math.min(...videos.map((video) => video.duration));
-    frames = Math.max(Math.round(duration * fps), 1);
-    seek.max = duration;
-    play.disabled = seek.disabled = false;
-    show();
-  }, () => {
-    const trouble = document.getElementById("film-trouble");
-    trouble.textContent = "A film could not be loaded, or this browser does not play it (H.264). Load the page again, or try another browser.";
-    trouble.hidden = false;
-  });
+  Promise.all(videos.map((video, index) => load(video, sources[index]))).then(
+    () => {
+      duration = Math.min(...videos.map((video) => video.duration));
+      frames = Math.max(Math.round(duration * fps), 1);
+      seek.max = duration;
+      play.disabled = seek.disabled = false;
+      show();
+    },
+    () => {
+      const trouble = byId("film-trouble");
+      trouble.textContent =
+        "A film could not be loaded, or this browser does not play it (H.264). Load the page again, or try another browser.";
+      trouble.hidden = false;
+    },
+  );
 
-  function now() { return videos[0].currentTime; }
+  function moves() {
+    const second = Math.max(Math.round(fps), 1);
+    return { ArrowLeft: -second, ArrowRight: second, Home: -frames, End: frames, ",": -1, ".": 1 };
+  }
 
-  function frame(t_s = now()) { return Math.min(Math.max(Math.floor(t_s * fps + 0.001), 0), frames - 1); }
+  function now() {
+    return videos[0].currentTime;
+  }
 
-  function go(number) { // to the middle of a frame: at its edge one film might show this one and the other the next
+  function frame(t_s = now()) {
+    return Math.min(Math.max(Math.floor(t_s * fps + 0.001), 0), frames - 1);
+  }
+
+  function go(number) {
+    // to the middle of a frame: at its edge one film might show this one and the other the next
     for (const video of videos) video.currentTime = (Math.min(Math.max(number, 0), frames - 1) + 0.5) / fps;
     show();
   }
@@ -54,7 +73,8 @@ function pairPlayer(sources, fps) {
       return;
     }
     const ready = videos.every((video) => video.readyState >= 3 && !video.seeking);
-    if (!ready && !held) { // one waits for data: so does the other
+    if (!ready && !held) {
+      // one waits for data: so does the other
       held = true;
       for (const video of videos) video.pause();
     } else if (ready && held) {
@@ -86,13 +106,15 @@ function pairPlayer(sources, fps) {
 
   function toggle() {
     if (play.disabled) return;
-    if (wanted) stop(); else start();
+    if (wanted) stop();
+    else start();
   }
 
   play.addEventListener("click", toggle);
   for (const video of videos) {
     video.addEventListener("click", toggle);
-    video.addEventListener("pause", () => { // by the browser itself, as when a phone is put away
+    video.addEventListener("pause", () => {
+      // by the browser itself, as when a phone is put away
       if (wanted && !held && video.paused) stop();
     });
   }
@@ -104,13 +126,12 @@ function pairPlayer(sources, fps) {
     speed.setAttribute("aria-label", rate === 1 ? "Speed: normal" : "Speed: half");
   });
   document.addEventListener("keydown", (event) => {
-    if (play.disabled || event.ctrlKey || event.metaKey || event.altKey || event.target.closest("textarea, select, a, input[type=radio]")) return;
-    if (event.key === " " && event.target.closest("button")) return;
-    const second = Math.max(Math.round(fps), 1), moves = { ArrowLeft: -second, ArrowRight: second, Home: -frames, End: frames, ",": -1, ".": 1 };
-    if (event.key === " " || event.key === "k") toggle();
-    else if (event.key in moves) {
-      if (event.key === "," || event.key === ".") stop();
-      go(frame() + moves[event.key]);
+    const key = pageKey(event);
+    if (play.disabled || key === null) return;
+    if (key === " " || key === "k") toggle();
+    else if (key in moves()) {
+      if (key === "," || key === ".") stop();
+      go(frame() + moves()[key]);
     } else return;
     event.preventDefault();
   });

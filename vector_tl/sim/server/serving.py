@@ -3,23 +3,21 @@
 import asyncio
 import gc
 import os
-import secrets
 import signal
-import socket
 import sys
 
 import grpc
 from anki_vector.messaging import external_interface_pb2_grpc
 
-from vector_tl.errors import UserError
 from vector_tl.sim.engine.virtual import VirtualVector
 from vector_tl.sim.gateway.gate import Gate
 from vector_tl.sim.gateway.protocol import VectorServicer
 from vector_tl.sim.render.eye import CameraFactory, Eye, factory_for
 from vector_tl.sim.server.sdk_home import SdkHome
 from vector_tl.sim.server.simulator import Simulator
-from vector_tl.sim.server.truth import TruthServer, truth_app
+from vector_tl.sim.server.truth import truth_app
 from vector_tl.sim.settings import SimSettings
+from vector_tl.web.server import LOOPBACK, LocalServer, bind
 
 GIL_SLICE_S = 0.001  # the drawing thread gives way so soon to whoever answers calls
 
@@ -39,19 +37,23 @@ async def serve(settings: SimSettings, camera_factory: CameraFactory | None) -> 
         await eye.open(simulator.world.room)
         robots = RobotServers(simulator, settings.port)
         ports = [await robots.start(robot) for robot in simulator.robots]
-        token = secrets.token_urlsafe(24)
-        truth = TruthServer(truth_app(simulator, token))
+        truth = LocalServer(truth_app(simulator), "It stands in the truth.json of the simulator's home.")
         tasks.append(asyncio.create_task(truth.serve(sockets=[truth.socket])))
         tasks.append(asyncio.create_task(simulator.run()))
         home.write(
             [(robot.identity, port) for robot, port in zip(simulator.robots, ports)],
-            {"port": truth.port, "token": token, "url": f"http://127.0.0.1:{truth.port}", "pid": os.getpid()},
+            {
+                "port": truth.port,
+                "token": truth.token,
+                "url": f"http://{LOOPBACK}:{truth.port}",
+                "pid": os.getpid(),
+            },
         )
         gc.freeze()  # what lives from the start on needs no looking at: shorter collections, steadier answers
         for robot, port in zip(simulator.robots, ports):
             print(f"ready {robot.serial} {port}", flush=True)
         if settings.view:
-            print(f"view http://127.0.0.1:{truth.port}/view?token={token}", flush=True)
+            print(f"view {truth.url}", flush=True)
         await asyncio.wait([asyncio.create_task(ended.wait()), *tasks], return_when=asyncio.FIRST_COMPLETED)
         for task in tasks:
             if task.done() and not ended.is_set():
@@ -88,9 +90,9 @@ class RobotServers:
         )
         external_interface_pb2_grpc.add_ExternalInterfaceServicer_to_server(VectorServicer(robot), server)
         wanted = self._ports.get(robot.serial) or (self._first_port and self._first_port + robot.index)
-        _refuse_taken(wanted)
+        bind(port=wanted).close()  # gRPC would write lines of its own about a port in use
         credentials = grpc.ssl_server_credentials([(robot.identity.key, robot.identity.certificate)])
-        port = server.add_secure_port(f"127.0.0.1:{wanted}", credentials)
+        port = server.add_secure_port(f"{LOOPBACK}:{wanted}", credentials)
         await server.start()
         self._servers[robot.serial], self._ports[robot.serial] = server, port
         return port
@@ -105,16 +107,5 @@ class RobotServers:
         robot.log("fault", fault="restart", state="end")
 
     async def stop(self) -> None:
+        """End all servers and their connections."""
         await asyncio.gather(*(server.stop(None) for server in self._servers.values()))
-
-
-def _refuse_taken(port: int) -> None:
-    """Ask before gRPC does, which would write lines of its own."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError as error:
-            raise UserError(
-                f"Port {port} of 127.0.0.1 cannot be had ({error.strerror}); choose another with --port, or leave it out to take a free one."
-            ) from None

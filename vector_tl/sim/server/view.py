@@ -1,10 +1,10 @@
-"""`vector-tl sim --view`: what a person sees of the world, on a page: map, cameras with the truth drawn over them, faults, log."""
+"""`vector-tl sim --view`: the world on a page for people: map, cameras with ground truth, faults, log."""
 
 import base64
 from pathlib import Path
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from vector_tl.errors import UserError
@@ -13,25 +13,12 @@ from vector_tl.sim.server.simulator import Simulator
 
 PAGE = Path(__file__).parent / "page"
 LOG_LINES = 200
+OBSTACLE = ("x_mm", "y_mm", "heading_rad", "half_x_mm", "half_y_mm", "kind", "round")
 QUIET = {"call"}  # kinds of log entries that would drown the others
-HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'",
-    "Referrer-Policy": "no-referrer",  # the address holds the token
-    "Cache-Control": "no-store",
-}
 
 
 def view_routes(simulator: Simulator) -> list[Route]:
-    """GET /view, /scene, /image; they go behind the truth channel's token. Pages act through its POST endpoints."""
-
-    async def view(request: Request) -> HTMLResponse:
-        text = (PAGE / "view.html").read_text()
-        return HTMLResponse(
-            text.replace("/*css*/", (PAGE / "view.css").read_text()).replace(
-                "/*js*/", (PAGE / "view.js").read_text()
-            ),
-            headers=HEADERS,
-        )
+    """GET /scene, /image for the page, which acts through the POST endpoints of the truth channel."""
 
     async def scene(request: Request) -> JSONResponse:
         simulator.sync()
@@ -41,7 +28,7 @@ def view_routes(simulator: Simulator) -> list[Route]:
         return JSONResponse(describe(simulator, int(since_ms)))
 
     async def image(request: Request) -> Response:
-        """The newest frame as it was sent; where nobody streams and time runs by itself, one drawn for the page."""
+        """The newest frame as it was sent, or a preview where no program takes frames and time runs."""
         robot = simulator.robot(request.query_params.get("serial"))
         if not robot.cameras and not simulator.settings.lockstep and not robot.shooting:
             robot.shooting = True
@@ -54,39 +41,63 @@ def view_routes(simulator: Simulator) -> list[Route]:
             return Response(status_code=204)
         image_id, jpeg = robot.shown
         truth = simulator.journal.truth(robot.serial, image_id) or {}
-        return JSONResponse({
-            "image_id": image_id, "jpeg": base64.b64encode(jpeg).decode(), "boxes": truth.get("boxes") or [], "size_wh": truth.get("size_wh"),
-            "streamed": bool(robot.cameras),
-        })  # fmt: skip
+        return JSONResponse(
+            {
+                "image_id": image_id,
+                "jpeg": base64.b64encode(jpeg).decode(),
+                "boxes": truth.get("boxes") or [],
+                "size_wh": truth.get("size_wh"),
+                "streamed": bool(robot.cameras),
+            }
+        )
 
-    return [Route("/view", view), Route("/scene", scene), Route("/image", image)]
+    return [Route("/scene", scene), Route("/image", image)]
 
 
 def describe(simulator: Simulator, since_ms: float = 0.0) -> dict:
-    """The world for the page: room, everybody, the robots' state, the faults that there are and those that are on, and the log from `since_ms` on."""
+    """The world for the page: room, all Vectors, the robots' state, faults, and the log since `since_ms`."""
     world = simulator.world
     now = simulator.truth_now(simulator.robots[0])
     return {
-        "t_ms": world.t_ms, "lockstep": simulator.settings.lockstep, "seed": world.seed,
-        "room": {"surface": world.room.surface, "half_x_mm": world.room.half_x_mm, "half_y_mm": world.room.half_y_mm, "obstacles": [
-            {key: getattr(thing, key) for key in ("x_mm", "y_mm", "heading_rad", "half_x_mm", "half_y_mm", "kind", "round")}
-            for thing in world.room.obstacles
-        ]},
+        "t_ms": world.t_ms,
+        "lockstep": simulator.settings.lockstep,
+        "seed": world.seed,
+        "room": {
+            "surface": world.room.surface,
+            "half_x_mm": world.room.half_x_mm,
+            "half_y_mm": world.room.half_y_mm,
+            "obstacles": [{key: getattr(thing, key) for key in OBSTACLE} for thing in world.room.obstacles],
+        },
         "vectors": now["vectors"],
         "robots": [
-            {"serial": robot.serial, "vector": robot.index, "streams": len(robot.cameras), "controlled": robot.control.holder is not None,
-             "collisions": robot.body.collisions, "falls": robot.body.falls, "faults": sorted(robot.faults)}
+            {
+                "serial": robot.serial,
+                "vector": robot.index,
+                "streams": len(robot.cameras),
+                "controlled": robot.control.holder is not None,
+                "collisions": robot.body.collisions,
+                "falls": robot.body.falls,
+                "faults": sorted(robot.faults),
+            }
             for robot in simulator.robots
         ],
-        "faults": {name: {"does": does, "ms": DEFAULT_MS.get(name), "momentary": name in MOMENTARY, "lasts": name not in WITHOUT_MS}
-                   for name, (does, _) in FAULTS.items()},
+        "faults": {
+            name: {
+                "does": does,
+                "ms": DEFAULT_MS.get(name),
+                "momentary": name in MOMENTARY,
+                "lasts": name not in WITHOUT_MS,
+            }
+            for name, (does, _) in FAULTS.items()
+        },
         "log": without_repeats(simulator.journal.since(since_ms))[-LOG_LINES:],
-    }  # fmt: skip
+    }
 
 
 def without_repeats(entries: list[dict]) -> list[dict]:
-    """What a person wants to read of the log: no calls, and wheel commands only where a robot's speeds change."""
-    last, kept = {}, []
+    """The log for people: no calls, and wheel commands only where a robot's speeds change."""
+    kept = []
+    last: dict[str | None, tuple[float, float]] = {}  # serial -> left and right speed
     for entry in entries:
         if entry["kind"] == "wheels":
             speeds = entry["left_mmps"], entry["right_mmps"]

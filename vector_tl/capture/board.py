@@ -1,0 +1,86 @@
+"""Between a capture and whoever looks on: newest frame and status one way, keys the other way."""
+
+import queue
+import threading
+from dataclasses import dataclass, field
+
+KEYS = {
+    "k": "keep",
+    "x": "drop",
+    "u": "undo",
+    "p": "pause",
+    " ": "pause",
+    "q": "quit",
+    "w": "forward",
+    "s": "back",
+    "a": "left",
+    "d": "right",
+    "up": "forward",
+    "down": "back",
+    "left": "left",
+    "right": "right",
+    "r": "head up",
+    "f": "head down",
+}
+ACTIONS = frozenset(KEYS.values())
+
+
+@dataclass(frozen=True)
+class Status:
+    """How the capture stands."""
+
+    session: str = ""
+    kept: int = 0
+    goal: int = 0
+    seen: int = 0
+    camera_fps: float | None = None  # measured
+    negatives: int = 0
+    image_id: int = -1  # of the frame on show
+    size_wh: tuple[int, int] = (640, 360)
+    boxes_xyxy: tuple[tuple[float, float, float, float], ...] = ()  # (N, 4)
+    boxes_by: str = ""  # where they come from: the simulator, a model; empty when nothing looks for Vectors
+    word: str = ""  # what became of the frame: kept, not sharp, nothing new, paused
+    said: str = ""  # the answer to the last key
+    paused: bool = False
+    over: bool = False
+    hint: str = ""
+    coverage: dict[str, dict[str, int]] = field(default_factory=dict)  # kind -> bin -> count
+    lacking: dict[str, list[str]] = field(default_factory=dict)  # kind -> bins
+    places: tuple[
+        tuple[int, ...], ...
+    ] = ()  # rows of counts: where in the image the largest boxes' middles were
+
+
+class CaptureBoard:
+    """What one thread writes and others read. Keys come as actions, see `KEYS`."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._status, self._jpeg = Status(), b""
+        self._actions: queue.SimpleQueue[str] = queue.SimpleQueue()
+
+    def post(self, status: Status, jpeg: bytes | None = None) -> None:
+        """Show this from now on; without `jpeg`, the image stays."""
+        with self._lock:
+            self._status = status
+            if jpeg is not None:
+                self._jpeg = jpeg
+
+    def look(self) -> tuple[Status, bytes]:
+        """What is on show: the status and the image as JPEG, empty before the first."""
+        with self._lock:
+            return self._status, self._jpeg
+
+    def press(self, action: str) -> bool:
+        """Pass on that a person pressed a key; False for an action that does not exist."""
+        if action not in ACTIONS:
+            return False
+        self._actions.put(action)
+        return True
+
+    def pressed(self) -> list[str]:
+        """The actions since the last call, oldest first."""
+        actions = []
+        while not self._actions.empty():  # only the caller takes any away
+            actions.append(self._actions.get())
+        return actions
