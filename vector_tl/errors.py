@@ -2,7 +2,10 @@
 
 
 class UserError(Exception):
-    """The work cannot be done; the message says why and what to do next. The command ends with exit code 1."""
+    """The work cannot be done; the message says why and what to do next.
+
+    The command ends with exit code 1.
+    """
 
     exit_code = 1
     status = 400  # of HTTP, where a page's server answers with the message
@@ -17,10 +20,28 @@ class Refused(UserError):
 
 
 class Diverged(UserError):
-    """A training went to numbers that are not finite or do not fit the file: its learning rate is too high. Exit code 1."""
+    """A training became unstable (numbers not finite or too large): its learning rate is too high.
+
+    The command ends with exit code 1.
+    """
 
 
 class UsageError(UserError):
     """The request itself is wrong (a bad option or value). The command ends with exit code 2."""
 
     exit_code = 2
+
+
+def cannot_write(what: object, error: Exception) -> UserError:
+    """The error for a file, folder or whatever `what` says that the system did not let us write."""
+    reason = getattr(error, "strerror", None) or error
+    return UserError(f"Cannot write {what}: {reason}. Free some space or choose another place.")
+
+
+def refuse_outside(option: str, value: float | None, low: float, high: float) -> None:
+    """Raise `UsageError` when the value of an option, such as `--fps`, is below `low` or above `high`.
+
+    None passes.
+    """
+    if value is not None and not low <= value <= high:
+        raise UsageError(f"{option} must be from {low:g} to {high:g}, not {value:g}.")

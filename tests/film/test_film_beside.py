@@ -1,4 +1,4 @@
-"""What is made beside a film: each side alone, more than two, cards, poster, GIF, hits and misses, the page."""
+"""What is made beside a film: each side alone, more than two, cards, poster, GIF, labels, the page."""
 
 import io
 import json
@@ -21,7 +21,7 @@ from vector_tl.film.film import film
 from vector_tl.film.run_page import command_line
 from vector_tl.film.run_timelines import bars_html, curves_html, lane_html
 from vector_tl.film.settings import FilmSettings
-from vector_tl.film.stage import plan_frame
+from vector_tl.film.stage import frame_layout
 from vector_tl.film.tally import Tally, judge
 from vector_tl.find.settings import FindSettings
 from vector_tl.robot.base import Frame
@@ -104,7 +104,7 @@ def test_poster_and_gif(tmp_path):
         width=640,
     )
     poster = np.asarray(Image.open(tmp_path / "p.png"))
-    assert number_of(plan_frame((320, 180), 2, "wide", 640).cells[0].pane.of(poster)) == 13, (
+    assert number_of(frame_layout((320, 180), 2, "wide", 640).cells[0].pane.of(poster)) == 13, (
         "the frame in which they differ"
     )
     gif = Image.open(tmp_path / "g.gif")
@@ -114,10 +114,10 @@ def test_poster_and_gif(tmp_path):
         and result["gif"]["bytes"] == (tmp_path / "g.gif").stat().st_size
     )
     size = result["gif"]["bytes"]
-    smaller = write_gif(tmp_path / "film.mp4", tmp_path / "small.gif", most_bytes=size // 2)
+    smaller = write_gif(tmp_path / "film.mp4", tmp_path / "small.gif", max_bytes=size // 2)
     assert smaller["bytes"] <= size // 2 and smaller["size_wh"][0] < 640
     with pytest.raises(UserError, match="smallest"):
-        write_gif(tmp_path / "film.mp4", tmp_path / "no.gif", most_bytes=500)
+        write_gif(tmp_path / "film.mp4", tmp_path / "no.gif", max_bytes=500)
     assert not (tmp_path / "no.gif").exists()
 
 
@@ -143,7 +143,7 @@ def test_sites_for_posts_take_it(tmp_path):
     assert keys[0] == 0 and all(later - sooner <= 2 for sooner, later in zip(keys, keys[1:]))
 
 
-def test_hits_and_misses_from_labels(tmp_path):
+def test_true_and_false_positives_from_labels(tmp_path):
     images, labels = tmp_path / "set" / "images" / "s", tmp_path / "set" / "labels" / "s"
     images.mkdir(parents=True), labels.mkdir(parents=True)
     for index, label in enumerate(["0 0.46875 0.5 0.3125 0.33333\n", "0 0.1 0.1 0.1 0.1\n", "", None]):
@@ -153,26 +153,31 @@ def test_hits_and_misses_from_labels(tmp_path):
     for source in (tmp_path / "set", images):
         left, right = make(source, tmp_path / "film.mp4", none(), Fixed(BOX), overwrite=True)["models"]
         assert (
-            left["hits"],
-            left["missed"],
-            left["false_boxes"],
+            left["true_positives"],
+            left["false_negatives"],
+            left["false_positives"],
             left["labelled_images"],
             left["recall"],
         ) == (0, 2, 0, 3, 0.0)
-        assert (right["hits"], right["missed"], right["false_boxes"], right["recall"]) == (1, 1, 2, 0.5)
+        assert (
+            right["true_positives"],
+            right["false_negatives"],
+            right["false_positives"],
+            right["recall"],
+        ) == (1, 1, 2, 0.5)
     beside = tmp_path / "clip.labels"
     beside.mkdir()
     (beside / "000003.txt").write_text("0 0.46875 0.5 0.3125 0.33333\n")
     record(tmp_path / "clip.mcap", TIMES[:5])
     (model, _) = make(tmp_path / "clip.mcap", tmp_path / "film.mp4", Fixed(BOX), overwrite=True)["models"]
-    assert (model["labelled_images"], model["hits"], model["false_boxes"]) == (1, 1, 0)
+    assert (model["labelled_images"], model["true_positives"], model["false_positives"]) == (1, 1, 0)
     (beside / "000003.txt").write_text("0 nonsense\n")
     with pytest.raises(UserError, match="000003.txt"):
         make(tmp_path / "clip.mcap", tmp_path / "film.mp4", overwrite=True)
 
 
 @pytest.mark.parametrize(
-    "boxes, truth, hits, missed",
+    "boxes, truth, true, missed",
     [
         ([], [], [], 0),
         ([], [[0, 0, 9, 9]], [], 1),
@@ -181,7 +186,7 @@ def test_hits_and_misses_from_labels(tmp_path):
         ([[0, 0, 3, 3]], [[0, 0, 9, 9]], [False], 1),
     ],
 )
-def test_judgement(boxes, truth, hits, missed):
+def test_judgement(boxes, truth, true, missed):
     scores = np.linspace(0.9, 0.6, len(boxes), dtype=np.float32)
     seen = judge(
         np.array(boxes, np.float32).reshape(-1, 4),
@@ -189,13 +194,13 @@ def test_judgement(boxes, truth, hits, missed):
         np.array(truth, np.float32).reshape(-1, 4),
         (20, 20),
     )
-    assert seen.hits.tolist() == hits and len(seen.missed_xyxy) == missed
+    assert seen.true.tolist() == true and len(seen.missed_xyxy) == missed
     tally = Tally()
     tally.add(0.5, seen)
-    assert (tally.hits, tally.missed, tally.false) == (
-        sum(hits),
+    assert (tally.found, tally.missed, tally.false_alarms) == (
+        sum(true),
         missed,
-        len(hits) - sum(hits),
+        len(true) - sum(true),
     ) and json.dumps(tally.figures())
 
 
@@ -310,8 +315,8 @@ def test_the_first_sight_of_a_vector_is_one_that_is_there():
     tally = Tally()
     tally.add(0.5, judge(elsewhere, np.float32([0.9]), box, (320, 240)))
     tally.add(1.0, judge(box, np.float32([0.9]), box, (320, 240)))
-    assert tally.figures()["first_seen_s"] == 1.0 and tally.figures()["false_boxes"] == 1
-    assert _share(tally)[1] == "1 of 2 found, 1 false positive, first after 1.0 s"
+    assert tally.figures()["first_seen_s"] == 1.0 and tally.figures()["false_positives"] == 1
+    assert _share(tally)[1] == "1 of 2 found, 1 false alarm, first after 1.0 s"
     unlabelled = Tally()
     unlabelled.add(0.5, judge(elsewhere, np.float32([0.9]), None, (320, 240)))
     assert unlabelled.figures()["first_seen_s"] == 0.5

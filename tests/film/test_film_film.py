@@ -18,7 +18,7 @@ from vector_tl.film.overlay import pane, pane_size
 from vector_tl.film.pace import LONGEST_PAUSE_S, Pacer, camera_times_s, own_fps
 from vector_tl.film.reel import captions
 from vector_tl.film.settings import FilmSettings
-from vector_tl.film.stage import THEMES, Stage, plan_frame
+from vector_tl.film.stage import THEMES, Stage, frame_layout
 from vector_tl.film.tally import Seen, Tally
 from vector_tl.robot.base import Frame
 
@@ -79,8 +79,8 @@ def panes_of(path: Path, count: int = 2, shape: str = "wide", image_wh=(320, 180
         numbers = []
         for frame in container.decode(video=0):
             image = frame.to_ndarray(format="rgb24")
-            plan = plan_frame(image_wh, count, shape, image.shape[1])
-            numbers.append(tuple(number_of(within(cell.pane.of(image), image_wh)) for cell in plan.cells))
+            layout = frame_layout(image_wh, count, shape, image.shape[1])
+            numbers.append(tuple(number_of(within(cell.pane.of(image), image_wh)) for cell in layout.cells))
         return numbers
 
 
@@ -261,18 +261,18 @@ def test_panes_of_a_pair_are_even(size_wh, width):
     ],
 )
 def test_every_place_lies_in_the_frame_and_none_on_another(size_wh, count, shape, width):
-    plan = plan_frame(size_wh, count, shape, width)
-    assert all(value % 2 == 0 for value in plan.size_wh) and abs(plan.size_wh[0] - width) <= 1
-    assert plan.size_wh[0] / plan.size_wh[1] == pytest.approx(16 / 9 if shape == "wide" else 1, abs=0.02)
-    taken = np.zeros((plan.size_wh[1], plan.size_wh[0]), int)
-    for cell in plan.cells:
+    layout = frame_layout(size_wh, count, shape, width)
+    assert all(value % 2 == 0 for value in layout.size_wh) and abs(layout.size_wh[0] - width) <= 1
+    assert layout.size_wh[0] / layout.size_wh[1] == pytest.approx(16 / 9 if shape == "wide" else 1, abs=0.02)
+    taken = np.zeros((layout.size_wh[1], layout.size_wh[0]), int)
+    for cell in layout.cells:
         for place in (cell.caption, cell.pane, cell.strip, cell.counts):
             assert place.w > 0 and place.h > 0 and place.of(taken).shape == (place.h, place.w)
             place.of(taken)[:] += 1
-    plan.foot.of(taken)[:] += 1
+    layout.foot.of(taken)[:] += 1
     assert taken.max() == 1
     seen = [Seen(np.array([[0, 0, *size_wh]], np.float32), np.array([0.9]))] * count
-    stage = Stage(plan, THEMES["light"], [("x" * 90, "y" * 200)] * count, list(range(count)), 5)
+    stage = Stage(layout, THEMES["light"], [("x" * 90, "y" * 200)] * count, list(range(count)), 5)
     image = np.zeros((size_wh[1], size_wh[0], 3), np.uint8)
     assert stage.draw(0, image, seen, [Tally() for _ in seen], "a line " * 90, "1.0 s").shape == (
         *taken.shape,

@@ -5,7 +5,7 @@ import numpy as np
 
 from vector_tl.film.overlay import Color, text
 from vector_tl.film.stage import Theme
-from vector_tl.film.tally import Tally
+from vector_tl.film.tally import Tally, alarms
 
 TITLE_S, END_S = 2.5, 4.0
 
@@ -18,35 +18,27 @@ def title_card(
     colors: list[Color],
     foot: str,
 ) -> np.ndarray:
-    """The card before a film: a question, who is asked, and on what."""
-    card, unit = _blank(size_wh, theme)
-    width, height = size_wh
-    edge = round(80 * unit)
-    text(card, title, edge, round(height * 0.24), theme.ink, round(64 * unit), most_px=width - 2 * edge)
-    row = min(round(120 * unit), round(height * 0.46 / len(names)))
-    for index, (caption, about) in enumerate(names):
+    """The card (H, W, 3) before a film.
+
+    Args:
+        size_wh: of the film.
+        theme: its colours.
+        title: a question, in large letters.
+        names: caption and a line about it for each detector.
+        colors: the colour of each detector.
+        foot: a line about what they look at.
+    """
+    card = _Card(size_wh, theme)
+    height = size_wh[1]
+    card.write(title, round(height * 0.24), card.px(64), theme.ink)
+    row = min(card.px(120), round(height * 0.46 / len(names)))
+    for index, ((caption, about), color) in enumerate(zip(names, colors, strict=True)):
         middle = round(height * 0.4) + row * index + row // 2
-        _chip(card, edge, middle - round(12 * unit), round(30 * unit), colors[index])
-        text(
-            card,
-            caption,
-            edge + round(54 * unit),
-            middle - round(12 * unit),
-            theme.ink,
-            round(42 * unit),
-            most_px=width - 2 * edge,
-        )
-        text(
-            card,
-            about,
-            edge + round(54 * unit),
-            middle + round(28 * unit),
-            theme.soft,
-            round(25 * unit),
-            most_px=width - 2 * edge,
-        )
-    text(card, foot, edge, round(height * 0.92), theme.soft, round(26 * unit), most_px=width - 2 * edge)
-    return card
+        card.chip(middle - card.px(12), card.px(30), color)
+        card.write(caption, middle - card.px(12), card.px(42), theme.ink, indent=card.px(54))
+        card.write(about, middle + card.px(28), card.px(25), theme.soft, indent=card.px(54))
+    card.write(foot, round(height * 0.92), card.px(26), theme.soft)
+    return card.image_rgb
 
 
 def end_card(
@@ -57,65 +49,78 @@ def end_card(
     tallies: list[Tally],
     foot: str,
 ) -> np.ndarray:
-    """The card after a film: the figures of each detector, of the ground-truth boxes found where labels tell, else of the frames in which it saw one."""
-    card, unit = _blank(size_wh, theme)
+    """The card (H, W, 3) after a film: how many Vectors each detector found, as far as there are labels.
+
+    Without labels: in how many frames it reported one.
+
+    Args:
+        size_wh: of the film.
+        theme: its colours.
+        names: caption and a line about it for each detector.
+        colors: the colour of each detector.
+        tallies: the counts of each detector.
+        foot: a line about what they looked at.
+    """
+    card = _Card(size_wh, theme)
     width, height = size_wh
-    edge = round(80 * unit)
     judged = any(tally.labelled for tally in tallies)
-    heading = "How many of the Vectors it found" if judged else "In how many frames it saw a Vector"
-    text(card, heading, edge, round(height * 0.14), theme.ink, round(44 * unit), most_px=width - 2 * edge)
+    heading = "In how many frames it found the other robot"
+    if not judged:  # it may have taken something else for one
+        heading = "In how many frames it saw a Vector"
+    card.write(heading, round(height * 0.14), card.px(44), theme.ink)
     row = min(round(height * 0.28), round(height * 0.64 / len(names)))
-    for index, ((caption, _), tally) in enumerate(zip(names, tallies, strict=True)):
+    size = min(card.px(42), round(row * 0.24))
+    for index, ((caption, _), color, tally) in enumerate(zip(names, colors, tallies, strict=True)):
         top = round(height * 0.23) + row * index
-        size = min(round(42 * unit), round(row * 0.24))
-        share, words = _share(tally)
         first = top + round(row * 0.2)
-        _chip(card, edge, first, round(size * 0.72), colors[index])
-        text(card, caption, edge + round(size * 1.3), first, theme.ink, size, most_px=width // 2)
-        text(
-            card,
-            "-" if share is None else f"{100 * share:.0f} %",
-            width - edge,
-            first,
-            theme.ink,
-            round(size * 1.35),
-            "right",
-        )
-        bar_top, bar_h = top + round(row * 0.38), max(round(row * 0.16), 4)
-        card[bar_top : bar_top + bar_h, edge : width - edge] = theme.track
-        card[bar_top : bar_top + bar_h, edge : edge + round((share or 0) * (width - 2 * edge))] = colors[
-            index
-        ]
-        text(
-            card,
-            words,
-            edge,
-            top + round(row * 0.74),
-            theme.soft,
-            round(size * 0.68),
-            most_px=width - 2 * edge,
-        )
-    text(card, foot, edge, round(height * 0.93), theme.soft, round(25 * unit), most_px=width - 2 * edge)
-    return card
+        share, words = _share(tally)
+        card.chip(first, round(size * 0.72), color)
+        card.write(caption, first, size, theme.ink, indent=round(size * 1.3), max_px=width // 2)
+        percent = "-" if share is None else f"{100 * share:.0f} %"
+        text(card.image_rgb, percent, width - card.edge, first, theme.ink, round(size * 1.35), "right")
+        card.bar(top + round(row * 0.38), max(round(row * 0.16), 4), share or 0, color)
+        card.write(words, top + round(row * 0.74), round(size * 0.68), theme.soft)
+    card.write(foot, round(height * 0.93), card.px(25), theme.soft)
+    return card.image_rgb
 
 
 def _share(tally: Tally) -> tuple[float | None, str]:
-    figures = tally.figures()
-    first = "" if not tally.first_s else f", first after {tally.first_s:.1f} s"
+    """The share of a detector's bar, and the line below it."""
+    first = f", first after {tally.first_s:.1f} s" if tally.first_s else ""
     if tally.labelled:
-        there = tally.hits + tally.missed
-        return figures[
-            "recall"
-        ], f"{tally.hits} of {there} found, {tally.false} false positive{'es' * (tally.false != 1)}{first}"
-    return (
-        tally.seen / tally.images if tally.images else None
-    ), f"{tally.seen} of {tally.images} frames{first}"
+        there = tally.found + tally.missed
+        return tally.recall, f"{tally.found} of {there} found, {alarms(tally.false_alarms)}{first}"
+    share = tally.seen_in / tally.images if tally.images else None
+    return share, f"{tally.seen_in} of {tally.images} frames{first}"
 
 
-def _blank(size_wh: tuple[int, int], theme: Theme) -> tuple[np.ndarray, float]:
-    card = np.full((size_wh[1], size_wh[0], 3), theme.paper, np.uint8)
-    return card, size_wh[0] / (1280 if size_wh[0] > size_wh[1] else 1080)
+class _Card:
+    """A blank card with helpers that keep its margins."""
 
+    def __init__(self, size_wh: tuple[int, int], theme: Theme):
+        self.image_rgb = np.full((size_wh[1], size_wh[0], 3), theme.paper, np.uint8)
+        self._theme, self._width = theme, size_wh[0]
+        self._unit = size_wh[0] / (1280 if size_wh[0] > size_wh[1] else 1080)
+        self.edge = self.px(80)
 
-def _chip(card: np.ndarray, x: int, middle: int, size: int, color: Color) -> None:
-    cv2.rectangle(card, (x, middle - size // 2), (x + size, middle + size // 2), color, -1)
+    def px(self, units: float) -> int:
+        """Pixels of a length on a card 1280 wide, or a square one 1080 wide."""
+        return round(units * self._unit)
+
+    def write(
+        self, words: str, middle: int, size: int, ink: Color, indent: int = 0, max_px: int | None = None
+    ) -> None:
+        """A line of text, `indent` from the left margin."""
+        room_px = self._width - 2 * self.edge if max_px is None else max_px
+        text(self.image_rgb, words, self.edge + indent, middle, ink, size, max_px=room_px)
+
+    def chip(self, middle: int, size: int, color: Color) -> None:
+        """A filled square at the left margin."""
+        top_left = (self.edge, middle - size // 2)
+        cv2.rectangle(self.image_rgb, top_left, (self.edge + size, middle + size // 2), color, -1)
+
+    def bar(self, top: int, height: int, share: float, color: Color) -> None:
+        """A bar from margin to margin, filled by `share` (0 to 1)."""
+        full = self._width - 2 * self.edge
+        self.image_rgb[top : top + height, self.edge : self.edge + full] = self._theme.track
+        self.image_rgb[top : top + height, self.edge : self.edge + round(share * full)] = color

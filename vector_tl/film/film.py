@@ -18,15 +18,19 @@ def film(settings: FilmSettings, left=None, right=None, also: tuple = ()) -> dic
     """Write the film, and what else was asked for beside it.
 
     Args:
-        settings: what `vector-tl film` was told.
-        left: the left detector, image (H, W, 3) uint8 RGB -> `boxes_xyxy` and `scores`; loaded by `settings.left` when not given. `right`
-            and `also` likewise.
+        settings: the options of `vector-tl film`.
+        left: the left detector, image (H, W, 3) uint8 RGB and threshold -> `boxes_xyxy` (N, 4), `scores`
+            (N,); the model `settings.left` when None.
+        right: the right one, likewise.
+        also: the others, likewise.
 
     Returns:
-        The result, as the JSON of `vector-tl film --json`. `frames` and `seconds` are those of the footage, without cards.
+        The result, as the JSON of `vector-tl film --json`. `frames` and `seconds` are those of the footage,
+        without cards.
 
     Raises:
-        UserError: the input or a model cannot be read, a file exists or cannot be written. No part of a film is left behind then.
+        UserError: the input or a model cannot be read, a file exists or cannot be written. No part of a film
+            is left behind then.
     """
     settings.check()
     folder = settings.report_folder
@@ -61,7 +65,7 @@ def film(settings: FilmSettings, left=None, right=None, also: tuple = ()) -> dic
 
 
 def detectors_for(names: list[str], given: list, device: str) -> list:
-    """The detectors given, and in the places of those that are None the models of that name, each loaded once.
+    """The detectors given; where one is None, the model of that name, each loaded once.
 
     Raises:
         UserError: there is no such model, or it cannot be read.
@@ -72,8 +76,14 @@ def detectors_for(names: list[str], given: list, device: str) -> list:
 
 
 def load_side_by_side(names: list[str], device: str) -> list:
-    """Detectors that will work at the same time: each gets its share of the processor's cores, which takes less than all of them for each."""
-    import torch
+    """Detectors that will work at the same time.
+
+    Each gets its share of the processor's cores, which is faster than all of them for each.
+
+    Raises:
+        UserError: there is no such model, or it cannot be read.
+    """
+    import torch  # here: `--help` and errors of options come sooner without
 
     from vector_tl.detect.engine import load
 

@@ -1,7 +1,7 @@
 """A film that is made while the robot runs, in a process of its own that gives way to everything else.
 
-The finder hands over frames and its own boxes and goes on; another model looks at the same frames there. The row of waiting frames has an end:
-what does not fit is left out and counted.
+The finder hands over each frame with its own boxes and continues; another model looks at the same frames
+there. At most `MAX_WAITING` frames wait: what does not fit is left out and counted.
 """
 
 import json
@@ -16,16 +16,19 @@ from collections.abc import Iterator
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
 from vector_tl.data.images import decode_or_none
+from vector_tl.detect.engine import load
 from vector_tl.errors import UserError
 from vector_tl.film.cards import END_S
 from vector_tl.film.footage import FootageFrame
 from vector_tl.film.loop import Films, make_films
 from vector_tl.film.reel import SideBySide, captions, model_line
 from vector_tl.film.tally import Seen
+from vector_tl.nets.checkpoint import resolve
 from vector_tl.robot.base import Frame
 
 log = logging.getLogger("vector_tl.film")
@@ -42,9 +45,10 @@ class LiveFilm:
         path: the film.
         left: the other model.
         detector: the finder's own, for its caption.
-        threshold: boxes of the other model from this score on.
+        threshold: confidence threshold of the other model.
         fps: of the film.
-        patient: wait for a place in the row rather than leave frames out; only where the world waits, too.
+        device: where the other model runs: auto, cpu or cuda.
+        patient: wait rather than leave frames out; only where the world waits, too.
 
     Attributes:
         line: shown at the foot from now on.
@@ -64,32 +68,34 @@ class LiveFilm:
         device: str = "auto",
         patient: bool = False,
     ):
-        from vector_tl.nets.checkpoint import resolve
-
-        self.line, self.dropped, self.result, self._path, self._patient = "", 0, {}, path, patient
-        mine = {word: getattr(detector, word, None) for word in ("name", "arch", "init")}
-        told = {
+        self.line, self.dropped, self._path, self._patient = "", 0, path, patient
+        self.result: dict = {}
+        finder = {word: getattr(detector, word, None) for word in ("name", "arch", "init")}
+        asked = {
             "path": str(path),
             "left": str(resolve(left)),
-            "right": mine,
+            "right": finder,
             "threshold": threshold,
             "fps": fps,
             "device": device,
         }
         self._waiting: queue.Queue = queue.Queue(MAX_WAITING)
-        # a session of its own: Ctrl-C is for the finder, the film is finished when its pipe ends, however that comes
+        # A process group of its own: Ctrl-C is for the finder; the film is finished when its pipe ends,
+        # however that comes.
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "vector_tl.film.live_film", json.dumps(told)],
+            [sys.executable, "-m", "vector_tl.film.live_film", json.dumps(asked)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             start_new_session=True,
         )
         self._give_way(True)
-        self._thread = threading.Thread(target=self._hand_over, name="live film", daemon=True)
+        self._thread = threading.Thread(
+            target=self._hand_over, args=(self._process.stdin,), name="live film", daemon=True
+        )
         self._thread.start()
 
     def show(self, frame: Frame, boxes_xyxy: np.ndarray, scores: np.ndarray) -> None:
-        """A frame with the finder's boxes (N, 4) and scores (N,); returns at once unless `patient`."""
+        """Add a frame with the finder's boxes (N, 4) and scores (N,); returns at once unless `patient`."""
         moment = (frame.received_s, frame.jpeg, np.asarray(boxes_xyxy), np.asarray(scores), self.line)
         try:
             self._waiting.put(moment, block=self._patient and self._thread.is_alive(), timeout=END_WAIT_S)
@@ -97,7 +103,7 @@ class LiveFilm:
             self.dropped += 1
 
     def close(self) -> None:
-        """Let the film be finished; call it once the wheels stand still."""
+        """Finish the film; call it once the wheels stand still."""
         if self.result:
             return
         self._give_way(False)
@@ -116,25 +122,27 @@ class LiveFilm:
             log.warning("live film: %s", self.result["error"])
 
     def _give_way(self, yes: bool) -> None:
-        """While the robot runs, the film's process and all its threads have only what nobody else wants of the processor."""
+        """Let the film's process and its threads have only the processor time that nobody else wants.
+
+        With False, as much as any other again.
+        """
         with suppress(AttributeError, OSError):  # Linux knows this; elsewhere the process is merely nice
             policy = os.SCHED_IDLE if yes else os.SCHED_OTHER
             for task in os.listdir(f"/proc/{self._process.pid}/task"):
                 os.sched_setscheduler(int(task), policy, os.sched_param(0))
 
-    def _hand_over(self) -> None:
-        """Everything into the pipe, until there is no more."""
-        pipe = self._process.stdin
+    def _hand_over(self, pipe: BinaryIO) -> None:
+        """Write frames into the pipe until there are no more."""
         try:
             while (moment := self._waiting.get()) is not None:
                 pickle.dump(moment, pipe, protocol=pickle.HIGHEST_PROTOCOL)
             pipe.flush()
-        except (BrokenPipeError, OSError):  # it has said why, or was killed: what comes is passed over
+        except (BrokenPipeError, OSError):  # it has said why, or was killed: what comes is left out
             while self._waiting.get() is not None:
                 self.dropped += 1
 
 
-def shoot(told: dict, pipe) -> dict:
+def shoot(asked: dict, pipe: BinaryIO) -> dict:
     """The film's process: frames from the pipe until it ends.
 
     Returns:
@@ -143,22 +151,20 @@ def shoot(told: dict, pipe) -> dict:
     Raises:
         UserError: no frame came, the model cannot be read, or the film cannot be written.
     """
-    from vector_tl.detect.engine import load
-
-    left, finder = load(told["left"], told["device"]), type("Finder", (), told["right"])
-    fps = Fraction(told["fps"]).limit_denominator(1001)
+    left, finder = load(asked["left"], asked["device"]), type("Finder", (), asked["right"])
+    fps = Fraction(asked["fps"]).limit_denominator(1001)
     names = [
-        (caption, model_line(detector, told["threshold"]))
+        (caption, model_line(detector, asked["threshold"]))
         for caption, detector in zip(captions([left, finder]), (left, finder), strict=True)
     ]
     view = SideBySide(
-        [(Path(told["path"]), [0, 1])], names, expected_s=EXPECTED_S, end_foot="made while the robot ran"
+        [(Path(asked["path"]), [0, 1])], names, expected_s=EXPECTED_S, end_foot="made while the robot ran"
     )
-    frames = make_films(_frames(pipe), Films(fps), [left], view, threshold=told["threshold"])
+    frames = make_films(_frames(pipe), Films(fps), [left], view, threshold=asked["threshold"])
     if not frames:
         raise UserError("no frame came")
     return {
-        "film": told["path"],
+        "film": asked["path"],
         "frames": frames,
         "fps": round(float(fps), 3),
         "size_wh": list(view.size_wh),
@@ -167,7 +173,7 @@ def shoot(told: dict, pipe) -> dict:
     }
 
 
-def _frames(pipe) -> Iterator[FootageFrame]:
+def _frames(pipe: BinaryIO) -> Iterator[FootageFrame]:
     """What comes through the pipe, with the finder's own detections; ends where a killed finder left off."""
     while True:
         try:
@@ -179,7 +185,7 @@ def _frames(pipe) -> Iterator[FootageFrame]:
 
 
 def main() -> None:
-    """Make the film that the first argument tells of; what came of it goes to standard output."""
+    """Make the film that the first argument describes; the result goes to standard output as JSON."""
     if not hasattr(os, "SCHED_IDLE"):
         os.nice(NICE)
     try:

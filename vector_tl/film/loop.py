@@ -1,7 +1,7 @@
 """The one loop that makes films: it paces images, lets detectors look at them, draws, and encodes.
 
-Images are decoded in one thread, each detector looks in a thread of its own, frames are drawn in the caller's, and each
-film is encoded in its own.
+Images are decoded in one thread, each detector looks in a thread of its own, frames are drawn in the
+caller's, and each film is encoded in its own.
 """
 
 import queue
@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
@@ -60,7 +60,7 @@ class Films:
         self._writers.append(EncodingThread(writer) if self.threads else writer)
 
     def write(self, images_rgb: list[np.ndarray], times: int = 1) -> None:
-        """Add one image (H, W, 3) to each film, in the order in which they were opened, for `times` frames."""
+        """Add an image (H, W, 3) to each film, in the order of opening, for `times` frames."""
         for writer, image in zip(self._writers, images_rgb, strict=True):
             writer.write(image, times)
 
@@ -115,7 +115,8 @@ def make_films(
         progress: the word before lines on standard error that say how far it is; no such lines when empty.
 
     Returns:
-        The number of frames, without those of `view.begin` and `view.end`; 0 when there was no image, and no film then.
+        The number of frames, without those of `view.begin` and `view.end`; 0 when there was no image, and no
+        film then.
 
     Raises:
         UserError: a film cannot be written.
@@ -126,9 +127,10 @@ def make_films(
     at = 0
     with ExitStack() as stack:
         moments = _placed(shown, Pacer(films.fps, every), films.fps)
+        looked: Iterator[tuple[Moment, list]]
         if films.threads:
-            moments = stack.enter_context(closing(ahead(moments)))
-            looked = stack.enter_context(closing(look(moments, detectors, _image, **asked)))
+            soon = stack.enter_context(closing(ahead(moments)))
+            looked = stack.enter_context(closing(look(soon, detectors, _image, **asked)))
         else:
             looked = (
                 (moment, [detector(_image(moment), **asked) for detector in detectors]) for moment in moments
@@ -165,8 +167,11 @@ def _image(moment: Moment) -> np.ndarray:
     return moment.shown.image_rgb
 
 
-def ahead(source: Iterable[T], at_most: int = AHEAD) -> Iterator[T]:
-    """The items of `source`, which runs in a thread up to `at_most` items ahead; what it raises is raised here."""
+def ahead(source: Iterable[T], at_most: int = AHEAD) -> Generator[T, None, None]:
+    """The items of `source`, which runs in a thread up to `at_most` items ahead.
+
+    What it raises is raised here.
+    """
     waiting: queue.Queue = queue.Queue(at_most)
     ended = threading.Event()
 
@@ -203,11 +208,11 @@ def ahead(source: Iterable[T], at_most: int = AHEAD) -> Iterator[T]:
 
 def look(
     moments: Iterable[T], detectors: list, image_of: Callable[[T], np.ndarray], **asked: float
-) -> Iterator[tuple[T, list]]:
+) -> Generator[tuple[T, list], None, None]:
     """Each moment with what every detector finds in `image_of(moment)`, in order.
 
-    Each detector has a thread of its own (the same one given twice has one), so they work at the same time, and
-    while others draw and encode.
+    Each detector has a thread of its own (the same one given twice has one), so they work at the same time,
+    and while others draw and encode.
     """
     pools = {id(detector): ThreadPoolExecutor(1, thread_name_prefix="detect") for detector in detectors}
     pending: deque[tuple[T, list[Future]]] = deque()

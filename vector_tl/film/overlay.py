@@ -1,6 +1,10 @@
-"""What is drawn on images: boxes with scores, hits and misses, text. Images are (H, W, 3) uint8 RGB."""
+"""What is drawn on images: boxes with scores, misses and false alarms, text.
+
+Images are (H, W, 3) uint8 RGB.
+"""
 
 from functools import lru_cache
+from typing import cast
 
 import cv2
 import numpy as np
@@ -24,15 +28,19 @@ def pane(
     scores: np.ndarray,
     pane_wh: tuple[int, int],
     color: Color,
-    hits: np.ndarray | None = None,
+    true: np.ndarray | None = None,
     missed_xyxy: np.ndarray | None = None,
     paper: Color = DARK,
 ) -> np.ndarray:
     """The image fitted into a pane (bars where the shapes differ), with what a detector saw.
 
     Args:
-        boxes_xyxy: (N, 4) in the image's pixels, and `scores` (N,).
-        hits: (N,) whether each box is a true one, None where nothing is known; false ones are marked.
+        image_rgb: (H, W, 3) uint8.
+        boxes_xyxy: (N, 4) in the image's pixels.
+        scores: (N,).
+        pane_wh: size of the pane.
+        color: of the boxes; false alarms are red.
+        true: (N,) bool, whether each box is a true positive; None where there is no label.
         missed_xyxy: (M, 4), the ground-truth boxes that were not found, drawn with dashes.
         paper: the colour of the bars.
     """
@@ -58,18 +66,12 @@ def pane(
     order = np.argsort(scores, kind="stable")  # the best on top
     for index in order:
         x1, y1, x2, y2 = _placed(boxes_xyxy[index], scale, left, top)
-        false = hits is not None and not hits[index]
-        ink = RED if false else color
+        false_alarm = true is not None and not true[index]
+        ink = RED if false_alarm else color
         cv2.rectangle(canvas, (x1, y1), (x2 - 1, y2 - 1), DARK, thick + 2)
         cv2.rectangle(canvas, (x1, y1), (x2 - 1, y2 - 1), ink, thick)
-        tag(
-            canvas,
-            f"{scores[index]:.2f}" + (" false" if false else " hit" if hits is not None else ""),
-            x1,
-            y1,
-            ink,
-            size,
-        )
+        judged = " false alarm" if false_alarm else " found" if true is not None else ""
+        tag(canvas, f"{scores[index]:.2f}{judged}", x1, y1, ink, size)
     return canvas
 
 
@@ -91,7 +93,7 @@ def _dashed(canvas: np.ndarray, corners: tuple[int, int, int, int], thick: int) 
 
 
 def tag(canvas: np.ndarray, words: str, x: int, y: int, color: Color, size: int) -> None:
-    """A filled label over a box's top left corner, moved inside where the image ends."""
+    """Draw a filled label over a box's top left corner, moved inside where the image ends."""
     glyphs = _glyphs(words, size)
     height, width = glyphs.shape[0] + 6, glyphs.shape[1] + 10
     y = y - height if y >= height else y
@@ -109,27 +111,38 @@ def text(
     color: Color,
     size: int,
     align: str = "left",
-    most_px: int | None = None,
+    max_px: int | None = None,
 ) -> None:
-    """A line of text at `x` (its left end, right end or middle, as `align` says); smaller, and at last cut, where it is wider than `most_px`."""
+    """Draw a line of text, smaller and at last cut where it would be wider than `max_px`.
+
+    Args:
+        canvas: (H, W, 3), drawn on.
+        words: the text.
+        x: its left end, right end or middle, as `align` says.
+        y_middle: the middle of the line.
+        color: of the text.
+        size: of the font in pixels.
+        align: left, right or middle.
+        max_px: how wide it may be.
+    """
     if not words:
         return
     glyphs = _glyphs(words, size)
-    if most_px is not None and glyphs.shape[1] > most_px:
-        size = max(round(size * most_px / glyphs.shape[1]), round(size * 0.6), 10)
+    if max_px is not None and glyphs.shape[1] > max_px:
+        size = max(round(size * max_px / glyphs.shape[1]), round(size * 0.6), 10)
         glyphs, kept = _glyphs(words, size), words
-        while glyphs.shape[1] > most_px and kept:
-            kept = kept[: min(len(kept) - 1, int(len(kept) * most_px / glyphs.shape[1]))].rstrip()
+        while glyphs.shape[1] > max_px and kept:
+            kept = kept[: min(len(kept) - 1, int(len(kept) * max_px / glyphs.shape[1]))].rstrip()
             glyphs = _glyphs(kept + "...", size)
     x -= {"left": 0, "right": glyphs.shape[1], "middle": glyphs.shape[1] // 2}[align]
     _blend(canvas, glyphs, x, y_middle - glyphs.shape[0] // 2, color)
 
 
-def wrapped(words: str, size: int, most_px: int) -> list[str]:
-    """A text in lines of at most `most_px`; a single word may be longer."""
+def wrapped(words: str, size: int, max_px: int) -> list[str]:
+    """A text in lines of at most `max_px`; a single word may be longer."""
     lines: list[str] = []
     for word in words.split():
-        if lines and _glyphs(f"{lines[-1]} {word}", size).shape[1] <= most_px:
+        if lines and _glyphs(f"{lines[-1]} {word}", size).shape[1] <= max_px:
             lines[-1] += f" {word}"
         else:
             lines.append(word)
@@ -146,7 +159,7 @@ def _blend(canvas: np.ndarray, glyphs: np.ndarray, x: int, y: int, color: Color)
 @lru_cache(maxsize=512)
 def _glyphs(text: str, size: int) -> np.ndarray:
     """Text as coverage (H, W) float32 in 0..1; all lines of one size are equally high."""
-    font = ImageFont.load_default(max(size, 8))
+    font = cast(ImageFont.FreeTypeFont, ImageFont.load_default(max(size, 8)))  # as Pillow has FreeType
     ascent, descent = font.getmetrics()
     image = Image.new("L", (max(round(font.getlength(text)) + 2, 1), ascent + descent))
     ImageDraw.Draw(image).text((0, 0), text, fill=255, font=font)

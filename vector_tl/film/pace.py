@@ -9,7 +9,14 @@ LONGEST_PAUSE_S = 10.0  # a longer gap between two frames is shortened to this
 
 
 def own_fps(times_s: list[float], default: Fraction = IMAGES_FPS) -> Fraction:
-    """The constant rate behind time stamps that jitter and have gaps: gaps count as a whole number of frames."""
+    """The constant rate, in frames per second, behind time stamps that jitter and have gaps.
+
+    Gaps count as a whole number of frames.
+
+    Args:
+        times_s: when frames were taken.
+        default: what is given where the times do not say.
+    """
     gaps = np.diff(np.asarray(times_s, float))
     gaps = gaps[gaps > 1e-4]
     if not len(gaps):
@@ -23,9 +30,10 @@ def own_fps(times_s: list[float], default: Fraction = IMAGES_FPS) -> Fraction:
 
 
 def camera_times_s(rows: list[tuple[float, float]]) -> list[float]:
-    """When frames were taken, from pairs of receive time and the robot's own stamp, in seconds.
+    """When frames were taken, in seconds, from pairs of receive time and the robot's own time stamp.
 
-    The robot's stamps are the steadier ones, but only if they tell the same story: a robot that was started anew counts from 0 again.
+    The robot's stamps are the steadier ones; receive times are used where the two do not agree, as after a
+    restart of the robot, which counts from 0 again then.
     """
     if not rows:
         return []
@@ -39,17 +47,20 @@ def camera_times_s(rows: list[tuple[float, float]]) -> list[float]:
 class Pacer:
     """Gives each image its place among the frames of a film with a constant rate.
 
-    At the footage's own rate an image that comes up to one frame early or late keeps its place in the row, so none is lost or doubled by jitter.
-    Real gaps are kept (the image before stands longer), up to `LONGEST_PAUSE_S`.
+    At the footage's own rate an image that comes up to one frame early or late keeps its place in the row, so
+    none is lost or doubled by jitter. Real gaps are kept (the image before stands longer), up to
+    `LONGEST_PAUSE_S`.
 
     Args:
         fps: the film's rate.
-        every: leave no image out: those that come in a burst are shown one by one, a little late. For the footage's own rate.
+        every: leave no image out: those that come in a burst are shown one by one, a little late. For the
+            footage's own rate.
     """
 
     def __init__(self, fps: Fraction, every: bool = False):
         self._fps, self._every = float(fps), every
-        self._slot = self._start_s = self._last_s = None
+        self._slot: int | None = None
+        self._start_s = self._last_s = 0.0
 
     def slot(self, t_s: float) -> int | None:
         """The film frame at which the image of time `t_s` appears, or None when it is left out."""

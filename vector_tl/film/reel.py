@@ -1,4 +1,4 @@
-"""What films of detectors show: all of them side by side, and each alone where asked for, between a title and an end card."""
+"""What films of detectors show: all side by side, each alone if asked for, and cards."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -11,7 +11,7 @@ from vector_tl.film.cards import END_S, TITLE_S, end_card, title_card
 from vector_tl.film.footage import Footage, FootageFrame
 from vector_tl.film.loop import Films, Moment, make_films
 from vector_tl.film.settings import FilmSettings
-from vector_tl.film.stage import THEMES, Stage, plan_frame
+from vector_tl.film.stage import THEMES, Stage, frame_layout
 from vector_tl.film.tally import Seen, Tally, judge
 
 EXPECTED_S = 60.0  # of footage that does not say how long it is
@@ -29,12 +29,13 @@ class SideBySide:
         expected_s: how long the films will be, as far as is known.
         title: the title card's; no such card when None.
         title_foot: the line at the foot of the title card.
-        end_foot: the line at the foot of the end card; no such card when None. `{images}` in it becomes their number.
+        end_foot: the line at the foot of the end card; no such card when None. `{images}` in it becomes their
+            number.
 
     Attributes:
         tallies: what each detector saw; complete when the films are.
         size_wh: of the first film.
-        poster: the most telling frame (H, W, 3): the detectors differ most there, and the Vector is large.
+        poster: the frame (H, W, 3) that shows most: the detectors differ there, and the Vector is large.
     """
 
     def __init__(
@@ -56,20 +57,22 @@ class SideBySide:
         self._poster_worth = -1.0
         self.tallies = [Tally() for _ in names]
         self.size_wh = (0, 0)
-        self.poster: np.ndarray | None = None
+        self.poster = np.zeros((0, 0, 3), np.uint8)
 
     def begin(self, first: FootageFrame, films: Films) -> None:
         """Plan frames by the first image, open the films and write the title cards."""
         height, width = first.image_rgb.shape[:2]
         expected = round(self._expected_s * films.fps)
         for path, cast in self._casts:
-            plan = plan_frame((width, height), len(cast), self._shape, self._width)
-            self._stages.append(Stage(plan, self._theme, [self._names[i] for i in cast], cast, expected))
-            films.open(path, plan.size_wh)
-        self.size_wh = self._stages[0].plan.size_wh
+            layout = frame_layout((width, height), len(cast), self._shape, self._width)
+            self._stages.append(Stage(layout, self._theme, [self._names[i] for i in cast], cast, expected))
+            films.open(path, layout.size_wh)
+        self.size_wh = self._stages[0].layout.size_wh
         if self._title is not None:
             cards = [
-                title_card(stage.plan.size_wh, self._theme, self._title, *self._named(cast), self._title_foot)
+                title_card(
+                    stage.layout.size_wh, self._theme, self._title, *self._named(cast), self._title_foot
+                )
                 for stage, (_, cast) in zip(self._stages, self._casts, strict=True)
             ]
             films.write(cards, films.frames_of(TITLE_S))
@@ -92,7 +95,7 @@ class SideBySide:
             )
             for stage, (_, cast) in zip(self._stages, self._casts, strict=True)
         ]
-        worth = _telling(seen, size_wh)
+        worth = _worth_showing(seen, size_wh)
         if worth > self._poster_worth:
             self._poster_worth, self.poster = worth, frames[0]
         return frames
@@ -105,7 +108,7 @@ class SideBySide:
         cards = []
         for stage, (_, cast) in zip(self._stages, self._casts, strict=True):
             tallies = [self.tallies[i] for i in cast]
-            cards.append(end_card(stage.plan.size_wh, self._theme, *self._named(cast), tallies, foot))
+            cards.append(end_card(stage.layout.size_wh, self._theme, *self._named(cast), tallies, foot))
         films.write(cards, films.frames_of(END_S))
 
     def _named(self, cast: list[int]) -> tuple[list[tuple[str, str]], list]:
@@ -186,7 +189,10 @@ class Reel:
 
 
 def captions(detectors: list) -> list[str]:
-    """How detectors are called on a film: by what they began with; by name as well where that is the same."""
+    """How detectors are called on a film: by their initial weights.
+
+    By name as well where those are the same.
+    """
     words = [
         {"scratch": "from scratch", "coco": "transfer"}.get(str(getattr(detector, "init", "")), "transfer")
         for detector in detectors
@@ -199,15 +205,15 @@ def captions(detectors: list) -> list[str]:
 
 
 def model_line(detector, threshold: float | None) -> str:
-    """A line about a detector: its name, its network, from which score on its boxes are shown."""
+    """A line about a detector: its name, its network, its confidence threshold."""
     threshold = getattr(detector, "threshold", None) if threshold is None else threshold
     parts = [str(getattr(detector, "name", "?")), str(getattr(detector, "arch", ""))]
-    parts += [] if threshold is None else [f"boxes from score {threshold:.2f} on"]
+    parts += [] if threshold is None else [f"counts a box when at least {100 * threshold:.3g} % sure"]
     return ", ".join(part for part in parts if part)
 
 
-def _telling(seen: list[Seen], size_wh: tuple[int, int]) -> float:
-    """How much a frame shows: how far the best scores are apart, and how large the Vector is that one of them sees."""
+def _worth_showing(seen: list[Seen], size_wh: tuple[int, int]) -> float:
+    """How much a frame shows: how far the best scores are apart, and how large the largest box is."""
     scores = [what.best for what in seen]
     largest = max(float(areas(what.boxes_xyxy).max(initial=0.0)) for what in seen)
     return max(scores) - min(scores) + 0.5 * (largest / (size_wh[0] * size_wh[1])) ** 0.5

@@ -193,8 +193,8 @@ def _films(page: RunPage, names: list[str]) -> str:
 
 def _figures(page: RunPage) -> str:
     words = {
-        "images": "frames", "seen_in": "saw a Vector in", "first_seen_s": "first after, s", "hits": "hits", "missed": "missed",
-        "false_boxes": "false positives", "recall": "found of those there",
+        "images": "frames", "seen_in": "saw a Vector in", "first_seen_s": "first after, s", "true_positives": "found",
+        "false_negatives": "missed", "false_positives": "false alarms", "recall": "recall",
     }  # fmt: skip
     parts = ["<h2>Figures</h2>"]
     if page.models and "images" in page.models[0]:

@@ -1,4 +1,4 @@
-"""What `vector-tl film` can be told."""
+"""The options of `vector-tl film`."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,67 +6,68 @@ from typing import Annotated, Literal
 
 import tyro
 
-from vector_tl.errors import UsageError
+from vector_tl.errors import UsageError, refuse_outside
 
 STILLS = (".png", ".jpg", ".jpeg")
 
 
 @dataclass(frozen=True)
 class FilmSettings:
-    """Two detectors or more side by side on the same frames, as an MP4 that browsers play and sites for posts take.
+    """Film two models side by side on the same frames, as an MP4 that browsers and video sites play.
 
     Example: vector-tl film runs/first.mcap --left scratch --right transfer --out runs/first.mp4 --cards
     """
 
     input: tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="INPUT")]]
-    """A recording, a video, a folder of images or an image. Where labels lie beside, hits and misses are marked."""
+    """A recording, a video, a folder of images or an image. If it has labels, false alarms and misses are
+    marked."""
     left: str
-    """The model on the left: a checkpoint's path, or a name in models/."""
+    """The model on the left: a file, or a name in models/."""
     right: str
     """The model on the right."""
     out: Path
     """The film to write, FILE.mp4."""
     also: tuple[str, ...] = ()
-    """One or two more models beside them."""
+    """One or two more models, beside these."""
     overwrite: bool = False
-    """Replace an existing film, and what is made beside it."""
+    """Replace an existing film and the files beside it (poster, GIF, page)."""
     fps: float | None = None
-    """Frames a second of the film: the input's own when not given (2 for images). Some sites want 23 or more: --fps 30."""
+    """Frames per second of the film: the input's own when not given (2 for images). Some sites need --fps
+    30."""
     threshold: float | None = None
-    """Show boxes from this score on: each model's own threshold when not given."""
+    """Count a box when a model is at least this sure (0 to 1): each model's own threshold when not given."""
     device: str = "auto"
-    """Where the detectors run: auto, cpu or cuda."""
+    """Where the models run: auto, cpu or cuda (an NVIDIA GPU)."""
     theme: Literal["dark", "light"] = "dark"
-    """dark or light."""
+    """Colours: dark or light."""
     shape: Literal["wide", "square"] = "wide"
-    """wide (16:9, side by side) or square (one below the other)."""
+    """wide (16:9, models side by side) or square (one below the other)."""
     width: int | None = None
     """Width of the film in pixels: 1280 for wide, 1080 for square when not given."""
     cards: bool = False
-    """Begin with a title card, and end with a card with the figures. The result's `frames` and `seconds` are without them."""
+    """Add a title card before and a card with the figures after; `frames` and `seconds` of the result leave
+    them out."""
     title: str = "Who sees the other Vector?"
-    """What the title card asks."""
+    """The question on the title card."""
     singles: bool = False
-    """Also each model alone: OUT-left.mp4, OUT-right.mp4, OUT-also1.mp4."""
+    """Also make a film of each model alone: OUT-left.mp4, OUT-right.mp4, OUT-also1.mp4."""
     poster: Path | None = None
-    """Also the most telling frame as an image, FILE.png or FILE.jpg."""
+    """Also write one frame as an image, FILE.png or FILE.jpg: one in which the models differ most."""
     gif: Path | None = None
-    """Also a GIF below 8 MB, of the last 20 s."""
+    """Also write the last 20 s as a GIF, FILE.gif, of at most 8 MB."""
     report: Path | None = None
-    """The folder for the page of this run (index.html: film, figures, timelines): OUT-film beside OUT.mp4 when not given."""
+    """The folder for a web page of this film (index.html, with figures and timelines): OUT-film when not
+    given."""
     no_report: bool = False
-    """Leave no page."""
+    """Make no such page."""
 
     def check(self) -> None:
         """Raise `UsageError` for values that make no sense."""
         if self.out.suffix.lower() != ".mp4":
             raise UsageError(f"--out must name an .mp4 file, not {self.out}.")
-        if self.fps is not None and not 0.1 <= self.fps <= 120:
-            raise UsageError(f"--fps must be between 0.1 and 120, not {self.fps:g}.")
-        if self.threshold is not None and not 0 <= self.threshold <= 1:
-            raise UsageError(f"--threshold must be between 0 and 1, not {self.threshold:g}.")
-        if self.width is not None and not 320 <= self.width <= 3840:
-            raise UsageError(f"--width must be between 320 and 3840, not {self.width}.")
+        refuse_outside("--fps", self.fps, 0.1, 120)
+        refuse_outside("--threshold", self.threshold, 0, 1)
+        refuse_outside("--width", self.width, 320, 3840)
         if len(self.also) > 2:
             raise UsageError(f"--also takes one or two more models, not {len(self.also)}.")
         if self.poster is not None and self.poster.suffix.lower() not in STILLS:
@@ -88,5 +89,5 @@ class FilmSettings:
 
     @property
     def report_folder(self) -> Path | None:
-        """Where the page of the run goes."""
+        """The folder of the page, or None."""
         return None if self.no_report else self.report or self.out.with_name(f"{self.out.stem}-film")

@@ -1,6 +1,6 @@
-"""Where things stand on a film frame, and what it looks like: a caption, the image and a strip over time for each detector."""
+"""What a film frame looks like: a caption, the image, a strip over time and counts for each detector."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -73,7 +73,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Plan:
+class FrameLayout:
     """A frame's places; all sizes of the frame are even, as H.264 needs."""
 
     size_wh: tuple[int, int]
@@ -83,10 +83,13 @@ class Plan:
     pad: int
 
 
-def plan_frame(
+def frame_layout(
     image_wh: tuple[int, int], count: int = 2, shape: str = "wide", width: int | None = None
-) -> Plan:
-    """The places for `count` detectors on images of `image_wh`, side by side on a wide frame, one below the other on a square one."""
+) -> FrameLayout:
+    """The places for `count` detectors on images of `image_wh`.
+
+    They are side by side on a wide frame, one below the other on a square one.
+    """
     width = even(width or DEFAULT_WIDTH[shape])
     height = even(width * SHAPES[shape][1] / SHAPES[shape][0])
     unit = width / DEFAULT_WIDTH[shape]
@@ -100,13 +103,13 @@ def plan_frame(
         x, y = index % columns * cell_w, index // columns * cell_h
         make = _stacked if columns == 1 and count > 1 else _cell
         cells.append(make(x, y, cell_w, cell_h, aspect, unit, pad))
-    return Plan((width, height), tuple(cells), Rect(0, height - foot, width, foot), unit, pad)
+    return FrameLayout((width, height), tuple(cells), Rect(0, height - foot, width, foot), unit, pad)
 
 
 def _cell(x: int, y: int, width: int, height: int, aspect: float, unit: float, pad: int) -> Cell:
     """Caption, image, strip, counts from top to bottom."""
-    least = MIN_WORDS_UNITS * unit if height > 450 * unit else height * 0.36
-    pane_h = max(even(min(width * aspect, height - least)), 16)
+    words_h = MIN_WORDS_UNITS * unit if height > 450 * unit else height * 0.36
+    pane_h = max(even(min(width * aspect, height - words_h)), 16)
     spare = height - pane_h
     words = min(spare, round(264 * unit))
     top = y + (spare - words) // 2
@@ -138,55 +141,62 @@ def _stacked(x: int, y: int, width: int, height: int, aspect: float, unit: float
     )
 
 
+@dataclass(frozen=True)
+class Bar:
+    """What was seen from one moment to another."""
+
+    start: int
+    end: int  # exclusive
+    best: float  # score
+    missed: bool
+    false_alarm: bool
+
+
 class Strip:
-    """A bar for each moment, as high as the best score then; where labels tell, what was missed and what was false in another colour."""
+    """A bar for each moment, as high as the best score.
+
+    From labels, misses and false alarms in another colour.
+    """
 
     def __init__(self, size_wh: tuple[int, int], theme: Theme, color: Color, moments: int):
         self._wh, self._theme, self._color = size_wh, theme, color
         self._moments = max(moments, 1)
-        self._told: list[
-            tuple[int, int, float, bool, bool]
-        ] = []  # from, to, best score, missed one, false one
+        self._bars: list[Bar] = []
         self._canvas = np.full((size_wh[1], size_wh[0], 3), theme.track, np.uint8)
 
-    def tell(self, moment: int, seen: Seen) -> None:
-        """What was seen at a moment; a strip that turns out too short is drawn anew for twice the time."""
-        if self._told:  # what was seen before stands until now
-            before = self._told[-1]
-            self._told[-1] = (before[0], moment, *before[2:])
-        self._told.append(
-            (
-                moment,
-                moment + 1,
-                seen.best,
-                len(seen.missed_xyxy) > 0,
-                seen.hits is not None and not seen.hits.all(),
-            )
-        )
+    def add(self, moment: int, seen: Seen) -> None:
+        """Add what was seen at a moment.
+
+        A strip that turns out too short is drawn anew for twice the time.
+        """
+        if self._bars:  # what was seen before stands until now
+            self._bars[-1] = replace(self._bars[-1], end=moment)
+        missed, false_alarm = len(seen.missed_xyxy) > 0, seen.false_alarms > 0
+        self._bars.append(Bar(moment, moment + 1, seen.best, missed, false_alarm))
         if moment >= self._moments:
             self._moments = max(2 * self._moments, moment + 1)
             self._canvas[:] = self._theme.track
-            for row in self._told:
-                self._bar(*row)
+            self._draw(self._bars)
         else:
-            for row in self._told[-2:]:
-                self._bar(*row)
+            self._draw(self._bars[-2:])
 
     def show(self, canvas: np.ndarray, moment: int) -> None:
-        """Draw the strip with a line at the moment."""
+        """Draw the strip into `canvas` (H, W, 3), with a line at the moment."""
         canvas[:] = self._canvas
         x = min(self._columns(moment)[1], self._wh[0] - 2)
         canvas[:, max(x - 1, 0) : x + 2] = self._theme.ink
 
-    def _bar(self, start: int, end: int, best: float, missed: bool, false: bool) -> None:
-        first, last = self._columns(start)[0], self._columns(end - 1)[1]
+    def _draw(self, bars: list[Bar]) -> None:
         height = self._wh[1]
         lane = max(3, height // 9)  # for labels, at the foot
-        if best > 0:
-            top = round((height - lane) * (1 - best))
-            self._canvas[top : height - lane, first:last] = self._theme.bad if false else self._color
-        if missed:
-            self._canvas[height - lane + 1 :, first:last] = self._theme.bad
+        for bar in bars:
+            columns = slice(self._columns(bar.start)[0], self._columns(bar.end - 1)[1])
+            if bar.best > 0:
+                top = round((height - lane) * (1 - bar.best))
+                color = self._theme.bad if bar.false_alarm else self._color
+                self._canvas[top : height - lane, columns] = color
+            if bar.missed:
+                self._canvas[height - lane + 1 :, columns] = self._theme.bad
 
     def _columns(self, moment: int) -> tuple[int, int]:
         first = moment * self._wh[0] // self._moments
@@ -197,22 +207,24 @@ class Stage:
     """Draws the frames of one film.
 
     Args:
+        layout: where everything stands.
+        theme: the colours.
         names: caption and a line about it for each detector.
         colors: which of the theme's colours each detector has.
         moments: how many frames the film will have, as far as is known.
     """
 
     def __init__(
-        self, plan: Plan, theme: Theme, names: list[tuple[str, str]], colors: list[int], moments: int
+        self, layout: FrameLayout, theme: Theme, names: list[tuple[str, str]], colors: list[int], moments: int
     ):
-        self.plan, self.theme = plan, theme
+        self.layout, self.theme = layout, theme
         self._colors = [theme.colors[index] for index in colors]
         self._strips = [
             Strip((cell.strip.w, cell.strip.h), theme, color, moments)
-            for cell, color in zip(plan.cells, self._colors, strict=True)
+            for cell, color in zip(layout.cells, self._colors, strict=True)
         ]
-        self._base = np.full((plan.size_wh[1], plan.size_wh[0], 3), theme.paper, np.uint8)
-        for cell, color, (caption, about) in zip(plan.cells, self._colors, names, strict=True):
+        self._base = np.full((layout.size_wh[1], layout.size_wh[0], 3), theme.paper, np.uint8)
+        for cell, color, (caption, about) in zip(layout.cells, self._colors, names, strict=True):
             self._caption(cell.caption, color, caption, about)
 
     def draw(
@@ -227,7 +239,7 @@ class Stage:
         """The frame (H, W, 3) of a moment: a line about it at the foot, the clock at its right."""
         frame = self._base.copy()
         for cell, strip, color, what, tally in zip(
-            self.plan.cells, self._strips, self._colors, seen, tallies, strict=True
+            self.layout.cells, self._strips, self._colors, seen, tallies, strict=True
         ):
             wh = cell.pane.w, cell.pane.h
             cell.pane.of(frame)[:] = pane(
@@ -236,27 +248,33 @@ class Stage:
                 what.scores,
                 wh,
                 color,
-                what.hits,
+                what.true,
                 what.missed_xyxy,
                 self.theme.paper,
             )
-            strip.tell(moment, what)
+            strip.add(moment, what)
             strip.show(cell.strip.of(frame), moment)
             self._counts(frame, cell.counts, tally)
-        for cell in self.plan.cells[1:]:  # images side by side are told apart
+        for cell in self.layout.cells[1:]:  # a line between images side by side
             if cell.pane.x:
                 cell.pane.of(frame)[:, :2] = self.theme.paper
-        foot, theme, size = self.plan.foot, self.theme, round(24 * self.plan.unit)
+        foot, theme, size = self.layout.foot, self.theme, round(24 * self.layout.unit)
         middle = foot.y + foot.h // 2
         text(
-            frame, line, self.plan.pad, middle, theme.soft, size, most_px=foot.w - round(160 * self.plan.unit)
+            frame,
+            line,
+            self.layout.pad,
+            middle,
+            theme.soft,
+            size,
+            max_px=foot.w - round(160 * self.layout.unit),
         )
-        text(frame, clock, foot.w - self.plan.pad, middle, theme.soft, size, "right")
+        text(frame, clock, foot.w - self.layout.pad, middle, theme.soft, size, "right")
         return frame
 
     def _caption(self, place: Rect, color: Color, caption: str, about: str) -> None:
-        big = round(min(place.h * 0.46, place.w * 0.1, 46 * self.plan.unit))
-        small = round(min(place.h * 0.28, 24 * self.plan.unit))
+        big = round(min(place.h * 0.46, place.w * 0.1, 46 * self.layout.unit))
+        small = round(min(place.h * 0.28, 24 * self.layout.unit))
         chip = round(big * 0.62)
         lines = self._lines(about, small, place)
         first = (
@@ -275,7 +293,7 @@ class Stage:
             first,
             self.theme.ink,
             big,
-            most_px=place.w - 2 * chip,
+            max_px=place.w - 2 * chip,
         )
         for number, line in enumerate(lines):
             text(
@@ -285,17 +303,17 @@ class Stage:
                 first + round(1.0 * big) + number * round(1.25 * small),
                 self.theme.soft,
                 small,
-                most_px=place.w,
+                max_px=place.w,
             )
 
     def _counts(self, frame: np.ndarray, place: Rect, tally: Tally) -> None:
-        size = round(min(place.h * 0.42, 28 * self.plan.unit))
+        size = round(min(place.h * 0.42, 28 * self.layout.unit))
         small = round(size * 0.86)
         lines = [(line, size, self.theme.ink) for line in self._lines(tally.words(), size, place)]
         lines += [(line, small, self.theme.soft) for line in self._lines(tally.words_judged(), small, place)]
         y = place.y + (place.h - round(1.28 * sum(size for _, size, _ in lines))) // 2
         for line, high, ink in lines:
-            text(frame, line, place.x, y + round(0.64 * high), ink, high, most_px=place.w)
+            text(frame, line, place.x, y + round(0.64 * high), ink, high, max_px=place.w)
             y += round(1.28 * high)
 
     def _lines(self, words: str, size: int, place: Rect) -> list[str]:

@@ -1,4 +1,4 @@
-"""What each detector saw, frame by frame: what the strips, the end card and the page of a run are made of."""
+"""What each detector saw, image by image, for strips, the end card and the page of a run."""
 
 from array import array
 from dataclasses import dataclass, field
@@ -12,37 +12,48 @@ NO_BOXES = np.zeros((0, 4), np.float32)
 
 @dataclass(frozen=True)
 class Seen:
-    """What a detector saw in one image, beside what is there where that is known."""
+    """What a detector saw in one image, compared with its label where there is one."""
 
     boxes_xyxy: np.ndarray  # (N, 4)
     scores: np.ndarray  # (N,)
-    hits: np.ndarray | None = None  # (N,) bool; None: nothing is known of this image
-    missed_xyxy: np.ndarray = field(default_factory=lambda: NO_BOXES)  # (M, 4)
+    true: np.ndarray | None = None  # (N,) bool, whether each box is a true positive; None: no label
+    missed_xyxy: np.ndarray = field(default_factory=lambda: NO_BOXES)  # (M, 4), false negatives
 
     @property
     def best(self) -> float:
         """The best score; 0 where nothing was seen."""
         return float(self.scores.max(initial=0.0))
 
+    @property
+    def false_alarms(self) -> int:
+        """How many boxes are false positives by the label."""
+        return 0 if self.true is None else int((~self.true).sum())
+
 
 def judge(
     boxes_xyxy: np.ndarray, scores: np.ndarray, truth_xyxy: np.ndarray | None, size_wh: tuple[int, int]
 ) -> Seen:
-    """Tell hits from false positives as `vector-tl evaluate` does: greedily, the best first, at IoU >= .5."""
+    """Compare boxes with the ground truth as `vector-tl evaluate` does: greedily, best first, at IoU >= .5.
+
+    Args:
+        boxes_xyxy: (N, 4) in pixels.
+        scores: (N,).
+        truth_xyxy: (M, 4) in pixels, None without a label.
+        size_wh: of the image.
+    """
     if truth_xyxy is None:
         return Seen(boxes_xyxy, scores)
-    found_at, hits = match(Outcome(size_wh, truth_xyxy, boxes_xyxy, scores))
-    return Seen(boxes_xyxy, scores, hits, truth_xyxy[found_at < 0])
+    found_at, true = match(Outcome(size_wh, truth_xyxy, boxes_xyxy, scores))
+    return Seen(boxes_xyxy, scores, true, truth_xyxy[found_at < 0])
 
 
 class Tally:
     """Counts of one detector over the images of a film; a few bytes for each."""
 
-    def __init__(self):
-        self.images = self.seen = self.labelled = self.hits = self.missed = self.false = 0
-        self.first_s: float | None = (
-            None  # when it first saw a Vector; where it is known what is there, one that is there
-        )
+    def __init__(self) -> None:
+        self.images = self.seen_in = self.labelled = self.found = self.missed = self.false_alarms = 0
+        # When it first saw a Vector; in labelled images, one that is there.
+        self.first_s: float | None = None
         self.times_s, self.best = array("d"), array("f")
 
     def add(self, t_s: float, seen: Seen) -> None:
@@ -50,30 +61,46 @@ class Tally:
         self.images += 1
         self.times_s.append(t_s)
         self.best.append(seen.best)
-        if len(seen.scores):
-            self.seen += 1
-        if self.first_s is None and (len(seen.scores) if seen.hits is None else seen.hits.any()):
+        self.seen_in += len(seen.scores) > 0
+        if self.first_s is None and (len(seen.scores) if seen.true is None else seen.true.any()):
             self.first_s = t_s
-        if seen.hits is not None:
+        if seen.true is not None:
             self.labelled += 1
-            self.hits += int(seen.hits.sum())
-            self.false += int((~seen.hits).sum())
+            self.found += int(seen.true.sum())
+            self.false_alarms += seen.false_alarms
             self.missed += len(seen.missed_xyxy)
+
+    @property
+    def recall(self) -> float | None:
+        """The share of the labelled Vectors that it found; None without any."""
+        there = self.found + self.missed
+        return self.found / there if there else None
 
     def figures(self) -> dict:
         """The counts, JSON-able; those that need labels are None without."""
         known = self.labelled > 0
-        there = self.hits + self.missed
         return {
-            "images": self.images, "seen_in": self.seen, "first_seen_s": None if self.first_s is None else round(self.first_s, 3),
-            "labelled_images": self.labelled, "hits": self.hits if known else None, "missed": self.missed if known else None,
-            "false_boxes": self.false if known else None, "recall": round(self.hits / there, 4) if there else None,
-        }  # fmt: skip
+            "images": self.images,
+            "seen_in": self.seen_in,
+            "first_seen_s": None if self.first_s is None else round(self.first_s, 3),
+            "labelled_images": self.labelled,
+            "true_positives": self.found if known else None,
+            "false_negatives": self.missed if known else None,
+            "false_positives": self.false_alarms if known else None,
+            "recall": None if self.recall is None else round(self.recall, 4),
+        }
 
     def words(self) -> str:
         """The line under an image."""
-        return f"saw a Vector in {self.seen} of {self.images} frames"
+        return f"saw a Vector in {self.seen_in} of {self.images} frames"
 
     def words_judged(self) -> str:
-        """A second line, where labels tell; else nothing."""
-        return f"{self.hits} hits, {self.missed} missed, {self.false} false" if self.labelled else ""
+        """A second line, from labels; empty without."""
+        if not self.labelled:
+            return ""
+        return f"{self.found} found, {self.missed} missed, {alarms(self.false_alarms)}"
+
+
+def alarms(count: int) -> str:
+    """The words for so many false positives."""
+    return f"{count} false alarm{'s' * (count != 1)}"
