@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vector_tl.sim.engine import animations, navigation, routine
-from vector_tl.sim.render.eye import Eye
+from vector_tl.sim.render.cameras import CameraThread
 from vector_tl.sim.render.plain_camera import PlainCamera
 from vector_tl.sim.server.simulator import Simulator
 from vector_tl.sim.settings import SimSettings
@@ -23,12 +23,12 @@ HERE = (0.0, 0.0)
 @pytest.fixture
 def simulator(tmp_path):
     """A simulator without its server, and a client that has control."""
-    eye = Eye(PlainCamera)
-    made = Simulator(SimSettings(home=tmp_path, world=TABLE), eye)
+    cameras = CameraThread(PlainCamera)
+    made = Simulator(SimSettings(home=tmp_path, world=TABLE), cameras)
     robot = made.robots[0]
     robot.control.request(robot.control.open(), protocol.ControlRequest.DEFAULT)
     yield made
-    eye.close()
+    cameras.close()
 
 
 def advance(simulator, ms):

@@ -2,15 +2,16 @@
 
 import math
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vector_tl.data.images import decode_image, encode_jpeg
-from vector_tl.sim.render.lens import Lens, Sensor, SensorLook, boxes_from_ids
+from vector_tl.sim.render.lens import Sensor, SensorLook, WideAngleLens, boxes_from_ids
 
-LENS = Lens()
+LENS = WideAngleLens()
 QUIET = SensorLook(
     noise=0.0,
     bloom_near=0.0,
@@ -22,6 +23,19 @@ QUIET = SensorLook(
     black_level=0.0,
     saturation=1.0,
 )
+
+
+def distort(lens: WideAngleLens, tangents) -> np.ndarray:
+    """Ray tangents (..., 2) to image points (..., 2): the inverse of `undistort`, by Newton's method."""
+    tangents = np.asarray(tangents, float)
+    k1, k2 = lens.k
+    u = np.linalg.norm(tangents, axis=-1, keepdims=True)
+    d = u.copy()  # at or above the root of a convex rising function: every step comes down to it
+    for _ in range(30):
+        d2 = d * d
+        d -= (d * (1 + k1 * d2 + k2 * d2 * d2) - u) / (1 + 3 * k1 * d2 + 5 * k2 * d2 * d2)
+    shrink = np.divide(d, u, out=np.ones_like(d), where=u > 0)
+    return tangents * shrink * lens.focal_px + lens.center
 
 
 def flat(level: float, size_wh=(640, 360)) -> np.ndarray:
@@ -38,27 +52,30 @@ def flat(level: float, size_wh=(640, 360)) -> np.ndarray:
 )
 @settings(max_examples=200, deadline=None)
 def test_distort_undoes_undistort(x, y, k1, k2, focal, cx):
-    lens = Lens((64, 36), focal, (cx, 180.0), (k1, k2))
-    assert np.allclose(lens.distort(lens.undistort([[x, y]])), [[x, y]], atol=1e-6)
+    lens = WideAngleLens((64, 36), focal, (cx, 180.0), (k1, k2))
+    assert np.allclose(distort(lens, lens.undistort([[x, y]])), [[x, y]], atol=1e-6)
 
 
 @given(st.floats(-3, 3), st.floats(-3, 3))
 @settings(deadline=None)
 def test_undistort_undoes_distort(right, down):
-    assert np.allclose(LENS.undistort(LENS.distort([[right, down]])), [[right, down]], atol=1e-8)
+    assert np.allclose(LENS.undistort(distort(LENS, [[right, down]])), [[right, down]], atol=1e-8)
 
 
 def test_default_lens_sees_ninety_degrees_across():
     left, middle, right = LENS.undistort([[0, 180], [320, 180], [640, 180]])
     assert math.degrees(math.atan(right[0]) - math.atan(left[0])) == pytest.approx(90, abs=0.2)
     assert np.allclose(middle, 0)
-    assert LENS.undistort(np.zeros((0, 2))).shape == (0, 2) and LENS.distort(np.zeros((0, 2))).shape == (0, 2)
+    assert LENS.undistort(np.zeros((0, 2))).shape == (0, 2) and distort(LENS, np.zeros((0, 2))).shape == (
+        0,
+        2,
+    )
 
 
 @pytest.mark.parametrize("scale", [0.6, 1.0, 1.5])
 @pytest.mark.parametrize("center", [None, (310.0, 190.0)])
 def test_render_is_just_large_enough(scale, center):
-    lens = Lens(center=center, render_scale=scale)
+    lens = WideAngleLens(center=center, render_scale=scale)
     corners = (
         np.abs(lens.undistort([[0, 0], [640, 0], [0, 360], [640, 360]])).max(axis=0)
         * lens.render_focal_px
@@ -70,7 +87,7 @@ def test_render_is_just_large_enough(scale, center):
 
 @pytest.mark.parametrize("scale", [0.7, 1.0])
 def test_warp_puts_a_point_where_distort_says(scale):
-    lens = Lens(render_scale=scale)
+    lens = WideAngleLens(render_scale=scale)
     width, height = lens.render_size_wh
     tangent = np.array([0.55, -0.3])
     x, y = tangent * lens.render_focal_px + (width / 2, height / 2)
@@ -81,7 +98,7 @@ def test_warp_puts_a_point_where_distort_says(scale):
     assert image.shape == (360, 640, 3) and set(np.unique(ids)) == {0, 7}
     for mask in (image[..., 0] > 0.5, ids == 7):
         found_y, found_x = (np.mean(axis) + 0.5 for axis in np.nonzero(mask))
-        assert np.allclose([found_x, found_y], lens.distort(tangent), atol=0.6)
+        assert np.allclose([found_x, found_y], distort(lens, tangent), atol=0.6)
 
 
 @pytest.mark.parametrize(
@@ -89,7 +106,7 @@ def test_warp_puts_a_point_where_distort_says(scale):
 )
 def test_lens_refuses_nonsense(arguments):
     with pytest.raises(ValueError):
-        Lens(**arguments)
+        WideAngleLens(**arguments)
 
 
 def test_warp_refuses_another_size():

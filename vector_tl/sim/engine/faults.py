@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -172,18 +173,23 @@ class LateStream:
         self._world.after(max(left_ms, 0.0), arrive)
 
 
+class TakenImage(NamedTuple):
+    """An image that a robot has taken: its id, the world's time and the JPEG."""
+
+    image_id: int
+    t_ms: int
+    jpeg: bytes
+
+
 class CameraFaults:
     """What happens to one robot's frames on their way out."""
 
     def __init__(self, seed: int):
         self._rng = np.random.default_rng([seed, 3])
-        self._last: tuple[int, int, bytes] | None = None
+        self._last: TakenImage | None = None
 
-    def passed(
-        self, active: dict[str, Fault], image: tuple[int, int, bytes]
-    ) -> tuple[int, int, bytes] | None:
-        """The frame (image id, time, JPEG) as it leaves, or None when it does not."""
-        image_id, t_ms, jpeg = image
+    def passed(self, active: dict[str, Fault], image: TakenImage) -> TakenImage | None:
+        """The frame as it leaves the robot while these faults are on, or None when it does not."""
         if "camera_stall" in active:
             return None
         if "camera_drop" in active and self._rng.random() < active["camera_drop"].numbers["share"]:
@@ -191,8 +197,9 @@ class CameraFaults:
         if "camera_repeat" in active and self._last:
             return self._last
         self._last = image
+        jpeg = image.jpeg
         if "camera_corrupt" in active:
             jpeg = self._rng.bytes(len(jpeg))
         if "camera_truncate" in active:
             jpeg = jpeg[: len(jpeg) // 2]
-        return image_id, t_ms, jpeg
+        return image._replace(jpeg=jpeg)

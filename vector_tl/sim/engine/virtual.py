@@ -2,24 +2,25 @@
 
 import asyncio
 import colorsys
-import math
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
+from typing import Any, NamedTuple
 
 from anki_vector.messaging import protocol
 
 from vector_tl.errors import UserError
 from vector_tl.sim.engine.control import Claim, Control
-from vector_tl.sim.engine.faults import CameraFaults, Fault, LateStream
+from vector_tl.sim.engine.faults import CameraFaults, Fault, LateStream, TakenImage
 from vector_tl.sim.engine.identity import Identity
 from vector_tl.sim.engine.journal import Journal
 from vector_tl.sim.engine.nav_map import NavMap
 from vector_tl.sim.engine.outbox import Outbox
 from vector_tl.sim.engine.routine import Routine, Steps, drive, wait
 from vector_tl.sim.engine.sensors import robot_state
-from vector_tl.sim.render.eye import HIGH_SIZE_WH, SIZE_WH, Eye, View
-from vector_tl.sim.world.body import Battery, Body, Done
-from vector_tl.sim.world.scene import Exposure
+from vector_tl.sim.render.cameras import HIGH_SIZE_WH, SIZE_WH, CameraThread, ImageRequest
+from vector_tl.sim.world.body import Battery, Body, Done, or_zero
+from vector_tl.sim.world.scene import Exposure, Pose
 from vector_tl.sim.world.world import CLIFF_SENSORS_MM, RANGE_X_MM, World
 
 STALL_POLL_S = 0.02
@@ -29,21 +30,30 @@ PHOTO_EPOCH_S = 1_700_000_000  # what the robot's clock shows when the world beg
 EDGE_PAUSE_MS, EDGE_BACK_MM, EDGE_MMPS, EDGE_REACTION_MS = 200, 50.0, 80.0, 600
 
 
+class Due(NamedTuple):
+    """An image that is to be taken of this moment."""
+
+    image_id: int
+    t_ms: int
+    request: ImageRequest
+    truth: dict  # ground truth of this moment, without boxes
+
+
 class VirtualVector:
-    """State that the protocol's answers are made of."""
+    """The state of one virtual robot: what the answers of its gateway are made of."""
 
     def __init__(
         self,
         index: int,
         identity: Identity,
         world: World,
-        eye: Eye,
+        camera_thread: CameraThread,
         journal: Journal,
         truth: Callable[..., dict],
         lockstep: bool,
     ):
         self.index, self.identity, self.serial = index, identity, identity.serial
-        self.world, self.eye, self.journal, self._truth = world, eye, journal, truth
+        self.world, self.camera_thread, self.journal, self._truth = world, camera_thread, journal, truth
         self.lockstep = lockstep
         self.control = Control(self._control_changed, partial(self._deliver, "control"))
         self.cameras: set[Outbox] = set()
@@ -53,16 +63,16 @@ class VirtualVector:
         self.steered = True  # the client steers the wheels itself
         self.routines: set[Routine] = set()
         self.battery = Battery()
-        self.map, self._remembered = NavMap(), None
+        self.map = NavMap()
+        self._remembered: tuple[Body, int, Pose, tuple[bool, bool]] | None = None
         self.maps: set[Outbox] = set()
         self.photos: dict[int, tuple[int, bytes]] = {}  # id: time (Unix s), JPEG
         self._photos_taken = 0  # also those that were deleted: no id is given twice
         self.volume = 3
         self.image_id = self.sent_image_id = self.last_image_ms = self._last_view_ms = 0
-        self.shown: tuple[int, bytes] | None = None  # the newest frame that left it, for a person to look at
-        self.images_elsewhere = (
-            0  # taken in earlier rooms: a room's images do not depend on what was before it
-        )
+        self.shown: tuple[int, bytes] | None = None  # id and JPEG of the newest frame sent, for the page
+        # Images taken in earlier rooms: a room's images do not depend on what was before it.
+        self.images_elsewhere = 0
         self.auto_exposure, self.exposure = (
             True,
             Exposure(30, 1.0),
@@ -78,79 +88,82 @@ class VirtualVector:
 
     @property
     def body(self) -> Body:
+        """Its body in the room that it is in now."""
         return self.world.bodies[self.index]
 
-    def log(self, kind: str, **details) -> None:
+    def log(self, kind: str, **details: Any) -> None:
+        """Log something that happens to it."""
         self.journal.add(kind, self.serial, **details)
 
     def set_eye_color(self, hue: float, saturation: float) -> None:
-        """As a program asks for: both 0 to 1, at full brightness (the SDK's colour wheel: 0 is red, .33 green, .67 blue)."""
-        red_green_blue = colorsys.hsv_to_rgb(
-            *(min(max(value, 0.0), 1.0) if math.isfinite(value) else 0.0 for value in (hue, saturation)), 1.0
-        )
-        self.world.eyes_rgb[self.index] = tuple(value * value for value in red_green_blue)  # linear light
+        """Set the colour of the eyes, at full brightness.
+
+        Args:
+            hue: 0 to 1, on the SDK's colour wheel: 0 is red, .33 green, .67 blue.
+            saturation: 0 to 1.
+        """
+        hue, saturation = (min(max(or_zero(value), 0.0), 1.0) for value in (hue, saturation))
+        red, green, blue = colorsys.hsv_to_rgb(hue, saturation, 1.0)
+        self.world.eyes_rgb[self.index] = (red * red, green * green, blue * blue)  # linear light
 
     # -- images ----------------------------------------------------------------------------------------------
 
-    def view(self, high_resolution: bool = False) -> tuple[int, int, View, dict]:
-        """Take the next image id and all that the image of this moment depends on: id, time, view, truth without boxes."""
+    def view(self, high_resolution: bool = False) -> Due:
+        """The next image id and all that the image of this moment depends on."""
         self.image_id += 1
-        size_wh = HIGH_SIZE_WH if high_resolution else SIZE_WH
         world = self.world
-        view = View(
+        request = ImageRequest(
             room=world.room,
             vectors=tuple(world.pose(i) for i in range(world.count)),
             viewer=self.index,
             motion=world.camera_motion(self.index),
             seed=(world.seed, self.index, self.image_id - self.images_elsewhere),
             dt_s=max(world.t_ms - self._last_view_ms, 1) / 1000,
-            size_wh=size_wh,
+            size_wh=HIGH_SIZE_WH if high_resolution else SIZE_WH,
             exposure=None if self.auto_exposure else self.exposure,
         )
         self._last_view_ms = world.t_ms
-        return self.image_id, world.t_ms, view, self._truth(self)
+        return Due(self.image_id, world.t_ms, request, self._truth(self))
 
-    async def shoot(self, job: tuple[int, int, View, dict]) -> tuple[int, int, bytes]:
-        """Draw an image and keep the truth about it. Returns image id, time, JPEG."""
-        image_id, t_ms, view, truth = job
-        shot = await self.eye.shoot(view)
+    async def shoot(self, due: Due) -> TakenImage:
+        """Take an image and keep its ground truth."""
+        shot = await self.camera_thread.shoot(due.request)
         boxes = [
-            {"vector": box.vector, "xyxy": list(map(float, box.xyxy)), "visible_px": int(box.visible_px)}
-            for box in shot.boxes
+            {"vector": box.vector, "xyxy": list(box.xyxy), "visible_px": box.visible_px} for box in shot.boxes
         ]
         seen = {
-            "image_id": image_id,
-            "size_wh": list(view.size_wh),
+            "image_id": due.image_id,
+            "size_wh": list(due.request.size_wh),
             "boxes": boxes,
             "background": shot.background,
         }
-        self.journal.keep_truth(self.serial, image_id, truth | seen)
-        return image_id, t_ms, shot.jpeg
+        self.journal.keep_truth(self.serial, due.image_id, due.truth | seen)
+        return TakenImage(due.image_id, due.t_ms, shot.jpeg)
 
-    async def shoot_single(self, high_resolution: bool) -> tuple[int, int, bytes]:
+    async def shoot_single(self, high_resolution: bool) -> TakenImage:
         """The image that a call asks for; while the camera stalls there is none, so the call waits."""
         while "camera_stall" in self.faults:
             await asyncio.sleep(STALL_POLL_S)
         image = await self.shoot(self.view(high_resolution))
         return self._camera_faults.passed(self.faults, image) or image  # a call's image is not dropped
 
-    async def shoot_for_streams(self, job: tuple[int, int, View, dict]) -> None:
-        """Draw a due frame and hand it to the open camera streams."""
-        image = await self.shoot(job)
-        self.last_image_ms = image[1]
-        image = self._camera_faults.passed(self.faults, image)
+    async def shoot_for_streams(self, due: Due) -> None:
+        """Take a due frame and send it on the open camera streams."""
+        taken = await self.shoot(due)
+        self.last_image_ms = taken.t_ms
+        image = self._camera_faults.passed(self.faults, taken)
         self._count_down()
         if image is None:
             return
         message = protocol.CameraFeedResponse(
-            frame_time_stamp=image[1], image_id=image[0], image_encoding=JPEG_COLOR, data=image[2]
+            frame_time_stamp=image.t_ms, image_id=image.image_id, image_encoding=JPEG_COLOR, data=image.jpeg
         )
-        taken_ms = image[1] if self.lockstep else None  # there a frame is drawn at the step's end
+        taken_ms = image.t_ms if self.lockstep else None  # there a frame is drawn at the step's end
         self._late["camera"].send(
-            self.faults.get("camera_latency"), lambda: self._send_frame(message), taken_ms
+            self.faults.get("camera_latency"), partial(self._send_frame, message), taken_ms
         )
 
-    def _send_frame(self, message) -> None:
+    def _send_frame(self, message: protocol.CameraFeedResponse) -> None:
         self.sent_image_id = message.image_id
         self.shown = (message.image_id, message.data)
         for outbox in self.cameras:
@@ -158,20 +171,18 @@ class VirtualVector:
 
     def _count_down(self) -> None:
         """A fault for `count` frames is over after so many."""
-        for fault in [
-            fault
-            for name, fault in self.faults.items()
-            if name.startswith("camera_") and fault.count is not None
-        ]:
+        for name, fault in list(self.faults.items()):
+            if not name.startswith("camera_") or fault.count is None:
+                continue
             if fault.count <= 1:
-                self.end_fault(fault.name)
+                self.end_fault(name)
             else:
-                self.faults[fault.name] = Fault(fault.name, fault.ms, fault.count - 1, fault.numbers)
+                self.faults[name] = replace(fault, count=fault.count - 1)
 
     # -- events ----------------------------------------------------------------------------------------------
 
-    def send_event(self, to: Outbox | None = None, **event) -> None:
-        """Send an event to one stream, or to all that want it."""
+    def send_event(self, to: Outbox | None = None, **event: Any) -> None:
+        """Send an event, given by its name in the protocol, to one stream or to all that want it."""
         if "event_stall" in self.faults:
             return
         message = protocol.EventResponse(
@@ -185,7 +196,7 @@ class VirtualVector:
         """Send the map as it is now."""
         self._deliver("map", to, self.map.message())
 
-    def _deliver(self, stream: str, outbox: Outbox, message) -> None:
+    def _deliver(self, stream: str, outbox: Outbox, message: Any) -> None:
         """Put a message into an outbox, late while the stream's fault is on."""
         self._late[stream].send(self.faults.get(f"{stream}_latency"), partial(outbox.put, message))
 
@@ -194,6 +205,7 @@ class VirtualVector:
         return robot_state(self)
 
     def send_state(self) -> None:
+        """Send its state to the open event streams; also its battery and its map keep up with the world."""
         self.battery.update(self.world.t_ms, self.body.on_charger)
         self._remember()
         if self.events:
@@ -215,10 +227,11 @@ class VirtualVector:
 
     @property
     def animating(self) -> bool:
+        """Whether it plays an animation or performs a behaviour."""
         return any(running.animates for running in self.routines)
 
     def perform(self, steps: Steps, done: Done = lambda how: None, animates: bool = False) -> Routine:
-        """Begin a routine; `done` hears how it ended."""
+        """Begin a routine; `done` is called with how it ended."""
 
         def over(how: str) -> None:
             self.routines.discard(running)
@@ -230,7 +243,7 @@ class VirtualVector:
         return running
 
     def give_up(self) -> None:
-        """End all that it does by itself, and the motions of it."""
+        """End all that it does by itself, and the motions that belong to it."""
         for running in list(self.routines):
             running.cancel()
         self.body.end_motion()
@@ -239,9 +252,10 @@ class VirtualVector:
 
     @property
     def _reacts(self) -> bool:
-        """Whether edges and hands take control from the client: not from one of the highest priority. In lockstep, where a client that steers
-        the wheels could not hear of it at a certain moment, only from those that gave a motion of certain
-        length.
+        """Whether edges and hands take control from the client: not from one of the highest priority.
+
+        In lockstep they take it only from clients that asked for a motion of given length: one that steers
+        the wheels could not be notified of it at a definite moment.
         """
         return (
             self.control.holder is not None
@@ -249,8 +263,8 @@ class VirtualVector:
             and not (self.lockstep and self.steered)
         )
 
-    def noticed(self, kind: str, details: dict) -> None:
-        """What befell it in the world, and its own reaction to that."""
+    def notice(self, kind: str) -> None:
+        """React to what happened to it in the world: a stop at a cliff, a fall, the end of one."""
         if kind == "stop" and self._reacts:
             self.control.take("cliff")
             self.perform(_away_from_edge(self.body.cliffs[0]), lambda how: self.control.give_back("cliff"))
@@ -260,18 +274,21 @@ class VirtualVector:
             self.control.give_back("fall")
 
     async def take_photo(self) -> None:
-        """What it does when somebody asks for it."""
-        _, t_ms, jpeg = await self.shoot(self.view(True))
+        """Take a photo and remember it."""
+        image = await self.shoot(self.view(True))
         self._photos_taken += 1
         number = self._photos_taken
-        self.photos[number] = (PHOTO_EPOCH_S + t_ms // 1000, jpeg)
+        self.photos[number] = (PHOTO_EPOCH_S + image.t_ms // 1000, image.jpeg)
         self.log("photo", photo_id=number)
         self.send_event(photo_taken=protocol.PhotoTaken(photo_id=number))
 
     # -- control ---------------------------------------------------------------------------------------------
 
-    def _control_changed(self, event: str, **details) -> None:
-        """After a loss the wheels go on as last told (what a real one does is not known); drives of given length are given up."""
+    def _control_changed(self, event: str, **details: Any) -> None:
+        """Give up drives of given length after a loss; the wheels keep their last speeds.
+
+        What a real one's wheels do then is not known.
+        """
         self.log("control", event=event, **details)
         self.body.cliff_stop = not self.control.overrides_reactions
         if event == "lost" or (event in ("release", "client gone") and details["held"]):
@@ -280,7 +297,7 @@ class VirtualVector:
     # -- faults ----------------------------------------------------------------------------------------------
 
     def begin_fault(self, fault: Fault) -> None:
-        """Let a lasting fault begin; it ends after its time, or when it is cleared.
+        """Begin a lasting fault; it ends after its time, or when it is cleared.
 
         Raises:
             UserError: its charger is not free.
@@ -307,7 +324,7 @@ class VirtualVector:
             self.world.after(fault.ms, lambda: self.end_fault(fault.name, fault))
 
     def end_fault(self, name: str, only: Fault | None = None) -> None:
-        """End a fault; with `only`, if it is still that one."""
+        """End a fault; with `only`, when it is still that one."""
         fault = self.faults.get(name)
         if fault is None or (only is not None and fault is not only):
             return
@@ -330,11 +347,8 @@ class VirtualVector:
     def _hear(self, fault: Fault) -> None:
         """The wake word reaches programs without control, a voice command those that have it, as on the robot."""
         if (fault.name == "wake_word") != (self.control.holder is None):
-            self.log(
-                "ignored",
-                rpc=fault.name,
-                reason="a client has control" if self.control.holder else "no client has control",
-            )
+            who = "a client" if self.control.holder else "no client"
+            self.log("ignored", rpc=fault.name, reason=f"{who} has control")
         elif fault.name == "wake_word":
             self.send_event(wake_word=protocol.WakeWord(wake_word_begin=protocol.WakeWordBegin()))
         else:
@@ -364,6 +378,7 @@ class VirtualVector:
     # -- streams ---------------------------------------------------------------------------------------------
 
     def open_camera(self) -> Outbox:
+        """Open a camera stream: its outbox."""
         outbox = Outbox(None if self.lockstep else 1)
         self.cameras.add(outbox)
         self.streaming = True
@@ -371,12 +386,14 @@ class VirtualVector:
         return outbox
 
     def close_camera(self, outbox: Outbox) -> None:
+        """A client's camera stream has ended."""
         self.cameras.discard(outbox)
         if not self.cameras:
             self.streaming = self.high_resolution = False
         self.log("stream", stream="camera", state="closed")
 
     def open_events(self, wants: Callable[[str], bool]) -> Outbox:
+        """Open an event stream for the kinds of events that `wants` accepts: its outbox."""
         outbox = Outbox(None if self.lockstep else 16)
         first = not self.events
         self.events[outbox] = wants
@@ -389,20 +406,23 @@ class VirtualVector:
         return outbox
 
     def close_events(self, outbox: Outbox) -> None:
+        """A client's event stream has ended."""
         self.events.pop(outbox, None)
         self.log("stream", stream="events", state="closed")
 
     def open_control(self) -> Claim:
+        """Open a control stream."""
         self.log("stream", stream="control", state="open")
         return self.control.open()
 
     def close_control(self, claim: Claim) -> None:
+        """A client's control stream has ended."""
         self.log("stream", stream="control", state="closed")
         self.control.close(claim)
 
 
 def _away_from_edge(front: bool) -> Steps:
-    """Its reaction to an edge: a start, some way back from it, a moment to get over it."""
+    """Its reaction to an edge: a pause, some way back from it, another pause."""
     yield wait(EDGE_PAUSE_MS)
     yield drive(-EDGE_BACK_MM if front else EDGE_BACK_MM, EDGE_MMPS)
     yield wait(EDGE_REACTION_MS)

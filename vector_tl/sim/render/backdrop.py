@@ -1,15 +1,14 @@
-"""`--backgrounds`: Vectors in front of photographs, so that one's own room gives labelled images without labelling any.
+"""`--backgrounds`: Vectors in front of photographs: labelled images of your own room without labelling.
 
 A photograph is the far plate. The Vectors are drawn by the usual renderer in an empty room whose walls glow
-with that photograph: its colours are what lights them and what they mirror. What they change on the ground
-(contact shadow, cast shadow, mirror image) is the ratio of two drawings, with and without them, and is
-multiplied into the photograph (differential rendering: Debevec, Rendering synthetic objects into real scenes,
-SIGGRAPH 1998).
+with that photograph: its colours light them and are mirrored by them. What they change on the ground (contact
+shadow, cast shadow, mirror image) is the ratio of two renders, with and without them, and is multiplied into
+the photograph (differential rendering: Debevec, Rendering synthetic objects into real scenes, SIGGRAPH 1998).
 
 The robot's own images (640 x 360 or 1280 x 720) have been through its lens and sensor: they stay as they are,
 and what is drawn gets their noise. Other photographs go through lens shading and sensor like a drawn room.
-What a robot captured is looked at with the head as it was then, as its session's file tells; of other
-photographs the horizon is taken to lie in the middle, as with a level head.
+For what a robot captured, the head is as its session's file says; in other photographs the horizon is taken
+to lie in the middle, as with a level head.
 """
 
 import json
@@ -24,20 +23,21 @@ import numpy as np
 from vector_tl.data.images import encode_jpeg, read_image
 from vector_tl.errors import UserError
 from vector_tl.sim.render import textures
-from vector_tl.sim.render.camera import out_of_focus
-from vector_tl.sim.render.decor import Decor
-from vector_tl.sim.render.lens import Lens, Sensor, SensorLook, boxes_from_ids
-from vector_tl.sim.render.renderer import OWN_BODY, Renderer
-from vector_tl.sim.render.shapes import Material, join, quad
+from vector_tl.sim.render.camera import RenderedCamera, out_of_focus, visible_boxes
+from vector_tl.sim.render.decor import Decor, direction
+from vector_tl.sim.render.lens import SensorLook
+from vector_tl.sim.render.mesh import EYE_RGB
+from vector_tl.sim.render.renderer import OWN_BODY
+from vector_tl.sim.render.shapes import Material, join, level, quad, rgb, ring
 from vector_tl.sim.world.scene import CameraMotion, Exposure, Room, Shot, VectorPose
 
 log = logging.getLogger(__name__)
 OWN_SIZES_WH = {(640, 360), (1280, 720)}  # of the robot's own images
 SUFFIXES = (".jpg", ".jpeg", ".png")
 MIN_PX = 240  # a smaller side shows nothing of a room
-ROOM_MM, HIGH_MM = 2500.0, 2200.0
-SHADOW_RATIO = (0.08, 1.6)  # what a Vector may make of the light on the ground
-SOFT_PX = 0.6  # of a Vector's outline
+ROOM_MM, HIGH_MM = 2500.0, 2200.0  # half the width of the empty room, its height
+SHADOW_RATIO = (0.08, 1.6)  # by how much a Vector may change the light on the ground
+SOFT_PX = 0.6  # blur of a Vector's outline
 
 
 def photographs(folder: Path) -> list[Path]:
@@ -46,40 +46,42 @@ def photographs(folder: Path) -> list[Path]:
     Raises:
         UserError: there are none.
     """
-    found = (
-        sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
-        if folder.is_dir()
-        else []
-    )
+    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
     if not found:
         raise UserError(
-            f"--backgrounds {folder} has no images ({', '.join(SUFFIXES)}); take some with vector-tl capture --negatives."
+            f"--backgrounds {folder} has no images ({', '.join(SUFFIXES)}); "
+            "take some with vector-tl capture --negatives."
         )
     return found
 
 
 def head_angle_rad(photograph: Path) -> float:
-    """The head's angle when a robot captured the image, up positive; 0, a level head, for what no session's file tells of."""
+    """The head's angle when a robot captured the image, up positive; 0 (level) without a session's file."""
+    session = photograph.parent.parent.parent / "sessions" / f"{photograph.parent.name}.json"
     try:
-        about = json.loads(
-            (photograph.parent.parent.parent / "sessions" / f"{photograph.parent.name}.json").read_text()
-        )
+        about = json.loads(session.read_text())
         return float(next(shot["head_rad"] for shot in about["shots"] if shot["name"] == photograph.stem))
     except (OSError, ValueError, KeyError, TypeError, StopIteration):
         return 0.0
 
 
 class Plate:
-    """A photograph as what lies behind: `light` (H, W, 3) float32, `own` for the robot's own images, `noise` as their standard deviation in grey levels."""
+    """A photograph as what lies behind the Vectors.
+
+    Attributes:
+        image: uint8 (H, W, 3) RGB, cut to the camera's size.
+        light: float32 (H, W, 3), linear.
+        own: whether it is one of the robot's own images.
+        noise: standard deviation of its noise, in grey levels.
+    """
 
     def __init__(self, image_rgb: np.ndarray, size_wh: tuple[int, int]):
         height, width = image_rgb.shape[:2]
         self.own = (width, height) in OWN_SIZES_WH
         scale = max(size_wh[0] / width, size_wh[1] / height)
         filled_wh = math.ceil(width * scale), math.ceil(height * scale)
-        resized = cv2.resize(
-            image_rgb, filled_wh, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-        )
+        method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        resized = cv2.resize(image_rgb, filled_wh, interpolation=method)
         left, top = (resized.shape[1] - size_wh[0]) // 2, (resized.shape[0] - size_wh[1]) // 2
         self.image = resized[top : top + size_wh[1], left : left + size_wh[0]]
         self.light = np.square(self.image.astype(np.float32) / 255)
@@ -93,53 +95,52 @@ class Plate:
         return self.light[2 * height // 3 :, width // 4 : -width // 4].reshape(-1, 3).mean(axis=0)
 
     def lamp(self) -> tuple[float, np.ndarray]:
-        """Where the brightest tenth of its upper half lies, -1 (left) to 1 (right), and its light (3,) above the mean."""
+        """Where the brightest tenth of its upper half is, -1 left to 1 right; its light (3,) over the mean."""
         upper = self.light[: len(self.light) // 2]
         luma = upper.mean(axis=2)
         bright = luma >= np.quantile(luma, 0.9)
         across = np.broadcast_to(np.linspace(-1, 1, luma.shape[1]), luma.shape)
-        return float(across[bright].mean()), np.clip(
-            upper[bright].mean(axis=0) - upper.reshape(-1, 3).mean(axis=0), 0, None
-        )
+        above = upper[bright].mean(axis=0) - upper.reshape(-1, 3).mean(axis=0)
+        return float(across[bright].mean()), np.clip(above, 0, None)
 
 
-class BackdropCamera:
-    """The cameras of all robots in front of photographs; the room's seed chooses which. It owns an OpenGL context: make and use it in one thread."""
+class BackdropCamera(RenderedCamera):
+    """The cameras of all robots in front of photographs; the room's seed chooses the photograph."""
 
     def __init__(self, folder: Path, size_wh: tuple[int, int] = (640, 360)):
-        """Raises:
-        UserError: no image in `folder`.
-        """
-        self.size_wh = size_wh
-        self._photographs = photographs(folder)
-        self._lens = Lens(size_wh, focal_px=353.0 * size_wh[0] / 640, render_scale=0.85)
-        self._renderer = Renderer(self._lens.render_size_wh, self._lens.render_focal_px)
-        self._sensors: dict[int, Sensor] = {}
-
-    def enter(self, room: Room) -> None:
-        """Take the photograph of that number.
+        """Make the camera.
 
         Raises:
-            UserError: not one of the photographs can be read.
+            UserError: no image in `folder`.
         """
-        self._room = room
-        self._sensors.clear()
-        while True:
-            if not self._photographs:
-                raise UserError("None of the photographs in --backgrounds can be read, or all are too small.")
-            path = self._photographs[room.seed % len(self._photographs)]
+        self._photographs = photographs(folder)
+        super().__init__(size_wh)
+
+    def enter(self, room: Room) -> None:
+        """Take the photograph that belongs to the room's seed.
+
+        Raises:
+            UserError: none of the photographs can be read.
+        """
+        path, image = self._readable(room.seed)
+        self.name, self._plate = path.name, Plate(image, self.size_wh)
+        self._head_rad = head_angle_rad(path)
+        self._enter(room, surround(room, self._plate))
+
+    def _readable(self, number: int) -> tuple[Path, np.ndarray]:
+        """Photograph `number` and its RGB image; those that cannot be read are left out, with a warning."""
+        while self._photographs:
+            path = self._photographs[number % len(self._photographs)]
             try:
                 image = read_image(path)
                 if min(image.shape[:2]) >= MIN_PX:
-                    break
+                    return path, image
                 why = f"a side has less than {MIN_PX} pixels"
             except UserError as error:
                 why = str(error)
             log.warning("%s is left out: %s", path, why)
             self._photographs.remove(path)
-        self.name, self._plate = path.name, Plate(image, self.size_wh)
-        self._head_rad = head_angle_rad(path)
-        self._renderer.enter(surround(room, self._plate))
+        raise UserError("None of the photographs in --backgrounds can be read, or all are too small.")
 
     def shoot(
         self,
@@ -150,83 +151,68 @@ class BackdropCamera:
         dt_s: float = 1 / 15,
         exposure: Exposure | None = None,
     ) -> Shot:
-        """The photograph with all Vectors but `vectors[viewer]` in it, and their exact boxes. The robot's own images are exposed already."""
+        """The photograph with all Vectors but `vectors[viewer]` in it, as `Camera.shoot` says.
+
+        A photograph stands still, so the motion is not used. The robot's own images are exposed already.
+        """
         self._turn_lamp(vectors[viewer].heading_rad)
         vectors = tuple(
             replace(pose, head_angle_rad=self._head_rad) if index == viewer else pose
             for index, pose in enumerate(vectors)
         )
-        drawn, ids = self._lens.warp(*self._renderer.render(vectors, viewer))
-        bare, _ = self._lens.warp(*self._renderer.render((vectors[viewer],), 0))
-        names = tuple(OWN_BODY if index == viewer else index + 1 for index in range(len(vectors)))
-        boxes = boxes_from_ids(ids, names, OWN_BODY)
+        drawn, ids = self._render(vectors, viewer)
+        bare, _ = self._render((vectors[viewer],), 0)
+        boxes = visible_boxes(ids, len(vectors), viewer)
         ratio = np.clip((drawn + 0.004) / (bare + 0.004), *SHADOW_RATIO)
-        behind = self._plate.light * cv2.GaussianBlur(
-            np.where((ids == 0)[..., None], ratio, 1.0).astype(np.float32), (0, 0), 1.0
-        )
+        ground = np.where((ids == 0)[..., None], ratio, 1.0).astype(np.float32)
+        behind = self._plate.light * cv2.GaussianBlur(ground, (0, 0), 1.0)
         own_body = ids == OWN_BODY
         cover = cv2.GaussianBlur(((ids > 0) & ~own_body).astype(np.float32), (0, 0), SOFT_PX)[..., None]
         light = cover * drawn + (1 - cover) * behind
-        if self._plate.own:  # its own body is in its own images already
-            levels = (
-                255 * np.sqrt(np.clip(light, 0, 1)) + rng.normal(0, self._plate.noise, light.shape) * cover
-            )
+        if self._plate.own:  # the robot's body is in its own images already
+            noise = rng.normal(0, self._plate.noise, light.shape) * cover
+            levels = 255 * np.sqrt(np.clip(light, 0, 1)) + noise
             return Shot(encode_jpeg(np.clip(levels, 0, 255).astype(np.uint8), 80), boxes, self.name)
-        near = own_body[..., None].astype(np.float32)
-        light = light * (1 - out_of_focus(near, self.size_wh[0])) + out_of_focus(
-            drawn * near, self.size_wh[0]
-        )
+        near, width = own_body[..., None].astype(np.float32), self.size_wh[0]
+        light = light * (1 - out_of_focus(near, width)) + out_of_focus(drawn * near, width)
         sensor = self._sensor(viewer)
-        rgb = sensor.expose(
-            light, dt_s, (0.0, 0.0), rng, exposure
-        )  # a photograph stands still: so do the Vectors in it
+        rgb = sensor.expose(light, dt_s, (0.0, 0.0), rng, exposure)
         return Shot(encode_jpeg(rgb, sensor.look.quality), boxes, self.name)
 
     def _turn_lamp(self, heading_rad: float) -> None:
         """The photograph is what lies before the viewer, so its light comes from where the viewer looks."""
         across, _ = self._plate.lamp()
-        azimuth, height = heading_rad - across * math.radians(45), math.radians(45)
-        self._renderer.light_from(
-            (math.cos(azimuth) * math.cos(height), math.sin(azimuth) * math.cos(height), math.sin(height))
-        )
+        self._renderer.light_from(direction(heading_rad - across * math.radians(45), math.radians(45)))
 
-    def _sensor(self, viewer: int) -> Sensor:
-        if viewer not in self._sensors:
-            look = SensorLook.draw(np.random.default_rng([self._room.seed, 3, viewer]))
-            self._sensors[viewer] = Sensor(
-                replace(look, saturation=1.0), self.size_wh
-            )  # its colours are a camera's already
-        return self._sensors[viewer]
-
-    def close(self) -> None:
-        """Release the OpenGL context."""
-        self._renderer.close()
+    def _look(self, drawn: SensorLook) -> SensorLook:
+        return replace(drawn, saturation=1.0)  # the photograph's colours are a camera's already
 
 
 def surround(room: Room, plate: Plate) -> Decor:
-    """An empty room whose walls glow with the photograph, on a ground of its floor's colour; as glossy as the room's seed says."""
+    """An empty room whose walls glow with the photograph, on ground of its floor's colour.
+
+    The room's seed decides how glossy the ground is.
+    """
     rng = np.random.default_rng([room.seed, 4])
     texture = cv2.resize(plate.image, (textures.SIZE,) * 2, interpolation=cv2.INTER_AREA)
     dark = Material((0.0, 0.0, 0.0), 1.0, 0.0, 0.0)
     glow = Material((1.0, 1.0, 1.0), 1.0, 0.0, emission=1.0, layer=0)
-    half = ROOM_MM
-    corners = [(-half, -half), (half, -half), (half, half), (-half, half)]
-    walls = [
-        quad((*a, 0), (b[0] - a[0], b[1] - a[1], 0), (0, 0, HIGH_MM), glow)
-        for a, b in zip(corners, corners[1:] + corners[:1], strict=True)
-    ]
+    walls = [quad((*a, 0), (*edge, 0), (0, 0, HIGH_MM), glow) for a, edge in ring(ROOM_MM, ROOM_MM)]
     mean = plate.light.reshape(-1, 3).mean(axis=0)
-    ceiling = Material(tuple(np.clip(mean, 0.02, 1)), 1.0, 0.0, emission=1.0)
-    walls.append(quad((-half, -half, HIGH_MM), (2 * half, 0, 0), (0, 2 * half, 0), ceiling))
+    ceiling = Material(rgb(np.clip(mean, 0.02, 1)), 1.0, 0.0, emission=1.0)
     gloss = float(rng.choice([0.0, rng.uniform(0.15, 0.7)]))
-    floor = Material(
-        tuple(np.clip(plate.floor_color(), 0.02, 0.9)), float(np.clip(1 - gloss, 0.1, 1.0)), 0.04
-    )
+    floor = Material(rgb(np.clip(plate.floor_color(), 0.02, 0.9)), float(np.clip(1 - gloss, 0.1, 1.0)), 0.04)
     _, lamp = plate.lamp()
     return Decor(
-        ground=quad((-half, -half, 0), (2 * half, 0, 0), (0, 2 * half, 0), floor),
-        surroundings=join([*walls, quad((-half, -half, -5), (2 * half, 0, 0), (0, 2 * half, 0), dark)]),
+        ground=level(ROOM_MM, ROOM_MM, 0, floor),
+        surroundings=join(
+            [*walls, level(ROOM_MM, ROOM_MM, HIGH_MM, ceiling), level(ROOM_MM, ROOM_MM, -5, dark)]
+        ),
         textures=[texture],
-        to_lamp=(0.5, 0.0, 0.866), lamp_color=tuple(map(float, 1.5 * lamp)), ambient_color=tuple(map(float, 0.5 * mean)), ground_gloss=gloss,
-        paint=(float(rng.uniform(0.7, 1.6)), float(rng.uniform(0.8, 1.5)), float(rng.uniform(1.0, 3.0))), eye_tint=(0.10, 0.62, 1.0),
-    )  # fmt: skip
+        to_lamp=(0.5, 0.0, 0.866),
+        lamp_color=rgb(1.5 * lamp),
+        ambient_color=rgb(0.5 * mean),
+        ground_gloss=gloss,
+        paint=(float(rng.uniform(0.7, 1.6)), float(rng.uniform(0.8, 1.5)), float(rng.uniform(1.0, 3.0))),
+        eye_tint=EYE_RGB,
+    )

@@ -1,4 +1,4 @@
-"""Vector's simulated camera: room and robots in, the JPEG that the robot would send and the truth about it out."""
+"""Vector's simulated camera: room and robots in, the robot's JPEG and its ground truth out."""
 
 from pathlib import Path
 
@@ -6,20 +6,21 @@ import cv2
 import numpy as np
 
 from vector_tl.data.images import encode_jpeg
-from vector_tl.sim.render.decor import furnish
-from vector_tl.sim.render.lens import Lens, Sensor, SensorLook, boxes_from_ids
+from vector_tl.sim.render.decor import Decor, furnish
+from vector_tl.sim.render.lens import Sensor, SensorLook, WideAngleLens, boxes_from_ids
 from vector_tl.sim.render.renderer import OWN_BODY, Renderer
-from vector_tl.sim.world.scene import CameraMotion, Exposure, Room, Shot, VectorPose
+from vector_tl.sim.world.scene import CameraMotion, Exposure, Room, Shot, VectorPose, VisibleBox
 
-RENDER_SCALE = (
-    0.85  # of the resolution in the image's middle: as soft as the robot's own images, and a quarter faster
-)
-SHUTTER_S = (
-    0.012  # how long the shutter is open, unless a program sets it; motion smears the image for that long
-)
-READOUT_S = 0.02  # from the first row to the last: a turning camera leans upright things over (a guess: small rolling shutters take 10 to 30 ms)
-
-NEAR_BLUR_PX = 5  # half the width of the blur on what is too near for the lens, in an image 640 wide
+FOCAL_PX = 353.0  # in an image 640 wide
+# Of the resolution in the image's middle: as soft as the robot's own images, and a quarter faster.
+RENDER_SCALE = 0.85
+# How long the shutter is open, unless a program sets it; motion blurs the image for that long.
+SHUTTER_S = 0.012
+# From the first row to the last: a turning camera makes upright things lean (a guess: small rolling shutters
+# take 10 to 30 ms).
+READOUT_S = 0.02
+# Half the width of the blur on what is too near for the lens, in an image 640 wide.
+NEAR_BLUR_PX = 5
 
 PLAIN_LOOK = SensorLook(
     vignette=0.0,
@@ -33,8 +34,46 @@ PLAIN_LOOK = SensorLook(
 )
 
 
-class VectorCamera:
-    """The cameras of all robots of one room. It owns an OpenGL context: make and use it in one thread."""
+class RenderedCamera:
+    """What cameras with a renderer share: lens, renderer, and a sensor for each robot.
+
+    It owns an OpenGL context: make and use it in one thread.
+    """
+
+    def __init__(self, size_wh: tuple[int, int], details: bool = True):
+        self.size_wh = size_wh
+        self._lens = WideAngleLens(size_wh, FOCAL_PX * size_wh[0] / 640, render_scale=RENDER_SCALE)
+        self._renderer = Renderer(self._lens.render_size_wh, self._lens.render_focal_px, details)
+        self._sensors: dict[int, Sensor] = {}
+        self._room: Room  # from `_enter` on
+
+    def _enter(self, room: Room, decor: Decor) -> None:
+        self._room = room
+        self._sensors.clear()
+        self._renderer.enter(decor)
+
+    def _render(self, vectors: tuple[VectorPose, ...], viewer: int) -> tuple[np.ndarray, np.ndarray]:
+        """Linear light (H, W, 3) and instance ids (H, W) as `vectors[viewer]` sees them through the lens."""
+        return self._lens.warp(*self._renderer.render(vectors, viewer))
+
+    def _look(self, drawn: SensorLook) -> SensorLook:
+        """The look of a robot's sensor, from the one drawn for it."""
+        return drawn
+
+    def _sensor(self, viewer: int) -> Sensor:
+        """A robot's sensor; its look is drawn from the room's seed."""
+        if viewer not in self._sensors:
+            drawn = SensorLook.draw(np.random.default_rng([self._room.seed, 3, viewer]))
+            self._sensors[viewer] = Sensor(self._look(drawn), self.size_wh)
+        return self._sensors[viewer]
+
+    def close(self) -> None:
+        """Release the OpenGL context."""
+        self._renderer.close()
+
+
+class VectorCamera(RenderedCamera):
+    """The cameras of all robots in a drawn room."""
 
     def __init__(
         self,
@@ -42,22 +81,20 @@ class VectorCamera:
         photos: list[Path] | None = None,
         without: tuple[str, ...] = (),
     ):
-        """`photos` (without a Vector in them) serve as surfaces of rooms beside the drawn ones; `without` names what is left out."""
-        self.size_wh = size_wh
+        """Make the camera.
+
+        Args:
+            size_wh: width and height of the images (pixels).
+            photos: photographs without a Vector in them, surfaces of rooms beside the drawn ones.
+            without: what is left out, of `robot.sim_features.FEATURES`.
+        """
+        super().__init__(size_wh, details="details" not in without)
         self._photos = sorted(photos or [])
         self._without = without
-        self._lens = Lens(size_wh, focal_px=353.0 * size_wh[0] / 640, render_scale=RENDER_SCALE)
-        self._renderer = Renderer(
-            self._lens.render_size_wh, self._lens.render_focal_px, details="details" not in without
-        )
-        self._sensors: dict[int, Sensor] = {}
-        self._room: Room | None = None
 
     def enter(self, room: Room) -> None:
-        """Look at `room` from now on; every robot's camera gets a look of its own, drawn from the room's seed."""
-        self._room = room
-        self._sensors.clear()
-        self._renderer.enter(furnish(room, self._photos, self._without))
+        """Look at `room` from now on; its seed gives every robot's camera a look of its own."""
+        self._enter(room, furnish(room, self._photos, self._without))
 
     def shoot(
         self,
@@ -68,39 +105,27 @@ class VectorCamera:
         dt_s: float = 1 / 15,
         exposure: Exposure | None = None,
     ) -> Shot:
-        """The image that `vectors[viewer]` takes now, `dt_s` after its last one, with the exact boxes of all others."""
+        """Take one image, as `Camera.shoot` says."""
         sensor = self._sensor(viewer)
-        linear, ids = self._lens.warp(*self._renderer.render(vectors, viewer))
-        plain = "sensor" in self._without
-        if not plain:
-            soften(linear, ids == OWN_BODY)
-            linear, ids = rolled(linear, ids, motion, self._lens.focal_px * READOUT_S)
-        smear_px = (
-            0.0 if plain else self._lens.focal_px * (exposure.shutter_ms / 1000 if exposure else SHUTTER_S)
-        )
-        rgb = sensor.expose(
-            linear,
-            dt_s,
-            (motion.turn_radps * smear_px, motion.head_radps * smear_px),
-            None if plain else rng,
-            exposure,
-        )
-        names = tuple(OWN_BODY if index == viewer else index + 1 for index in range(len(vectors)))
-        return Shot(jpeg=encode_jpeg(rgb, sensor.look.quality), boxes=boxes_from_ids(ids, names, OWN_BODY))
+        light, ids = self._render(vectors, viewer)
+        if "sensor" in self._without:
+            rgb = sensor.expose(light, dt_s, exposure=exposure)
+        else:
+            soften(light, ids == OWN_BODY)
+            light, ids = rolled(light, ids, motion, self._lens.focal_px * READOUT_S)
+            smear_px = self._lens.focal_px * (exposure.shutter_ms / 1000 if exposure else SHUTTER_S)
+            motion_px = (motion.turn_radps * smear_px, motion.head_radps * smear_px)
+            rgb = sensor.expose(light, dt_s, motion_px, rng, exposure)
+        return Shot(encode_jpeg(rgb, sensor.look.quality), visible_boxes(ids, len(vectors), viewer))
 
-    def _sensor(self, viewer: int) -> Sensor:
-        if viewer not in self._sensors:
-            look = (
-                PLAIN_LOOK
-                if "sensor" in self._without
-                else SensorLook.draw(np.random.default_rng([self._room.seed, 3, viewer]))
-            )
-            self._sensors[viewer] = Sensor(look, self.size_wh)
-        return self._sensors[viewer]
+    def _look(self, drawn: SensorLook) -> SensorLook:
+        return PLAIN_LOOK if "sensor" in self._without else drawn
 
-    def close(self) -> None:
-        """Release the OpenGL context."""
-        self._renderer.close()
+
+def visible_boxes(ids: np.ndarray, count: int, viewer: int) -> tuple[VisibleBox, ...]:
+    """The boxes of all of `count` Vectors but the viewer, from the renderer's instance ids (H, W)."""
+    vector_ids = tuple(OWN_BODY if index == viewer else index + 1 for index in range(count))
+    return boxes_from_ids(ids, vector_ids, OWN_BODY)
 
 
 def out_of_focus(values: np.ndarray, width_px: int) -> np.ndarray:
@@ -110,7 +135,7 @@ def out_of_focus(values: np.ndarray, width_px: int) -> np.ndarray:
 
 
 def soften(light: np.ndarray, near: np.ndarray) -> None:
-    """Blur, in place, what stands a few centimetres before a lens that is focused on the room: the viewer's own treads and lift.
+    """Blur, in place, the viewer's own treads and lift: they are too near for a lens focused on the room.
 
     Args:
         light: (H, W, 3) float32.
@@ -119,32 +144,39 @@ def soften(light: np.ndarray, near: np.ndarray) -> None:
     x, y, width, height = cv2.boundingRect(near.view(np.uint8))
     if not width:
         return
-    reach = 3 * NEAR_BLUR_PX * near.shape[1] // 640
+    wide = near.shape[1]
+    reach = 3 * NEAR_BLUR_PX * wide // 640
     rows, columns = slice(max(0, y - reach), y + height + reach), slice(max(0, x - reach), x + width + reach)
-    part, wide = light[rows, columns], near.shape[1]
-    part += out_of_focus(near[rows, columns, None].astype(np.float32), wide) * (
-        out_of_focus(part, wide) - part
-    )
+    part = light[rows, columns]
+    amount = out_of_focus(near[rows, columns, None].astype(np.float32), wide)
+    part += amount * (out_of_focus(part, wide) - part)
 
 
 def rolled(
     light: np.ndarray, ids: np.ndarray, motion: CameraMotion, reach_px: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """An image (H, W, 3) and its ids (H, W) as a rolling shutter reads them: row by row, while the camera turns and its head moves.
+    """An image as a rolling shutter reads it: row by row, while the camera turns and its head moves.
 
     Args:
+        light: (H, W, 3) float32.
+        ids: instance ids (H, W).
+        motion: of the camera.
         reach_px: how far the image moves during the readout for a turn of 1 rad/s, in the small-angle
             approximation.
+
+    Returns:
+        light (H, W, 3) and ids (H, W).
     """
-    height = len(ids)
-    across, down = (
-        motion.turn_radps * reach_px,
-        motion.head_radps * reach_px,
-    )  # both move the scene against the camera: right, down
+    height, width = ids.shape
+    # Both move the scene against the camera: right, down.
+    across, down = motion.turn_radps * reach_px, motion.head_radps * reach_px
     if max(abs(across), abs(down)) < 0.5:
         return light, ids
     lean, stretch, middle = across / height, 1 + down / height, (height - 1) / 2
     shear = np.array([[1.0, lean, -lean * middle], [0.0, stretch, middle * (1 - stretch)]])
-    size_wh = ids.shape[::-1]
-    return (cv2.warpAffine(light, shear, size_wh, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE),
-            cv2.warpAffine(ids, shear, size_wh, flags=cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE))  # fmt: skip
+    return (
+        cv2.warpAffine(
+            light, shear, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        ),
+        cv2.warpAffine(ids, shear, (width, height), flags=cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE),
+    )

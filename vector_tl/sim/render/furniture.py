@@ -1,36 +1,35 @@
-"""Furniture around the ground that is driven on: dressers, chairs, beds, desks, shelves, lamps.
+"""Furniture around the ground to drive on: dressers, chairs, beds, desks, shelves, lamps.
 
-To a detector that has only seen empty walls, a dark chair or a chest of drawers is a Vector; so rooms are
-full of them.
+A detector that was trained on empty walls takes a dark chair or a chest of drawers for a Vector, so rooms are
+full of them. Each piece is drawn as vertex rows (N, 15) that stand on z = 0 and face +x, and half its depth
+(mm).
 """
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
 from vector_tl.sim.render.shapes import Material, box, join, lathe, moved, quad, tube
-from vector_tl.sim.render.things import block, finish, thing
-from vector_tl.sim.world.room import KINDS
+from vector_tl.sim.render.things import block, finish, random_kind, thing
 from vector_tl.sim.world.scene import Room
+
+Piece = tuple[np.ndarray, float]
 
 
 def furnish_around(
     room: Room, floor_mm: float, half_wh_mm: tuple[float, float], rng: np.random.Generator, layers: list[int]
 ) -> list[np.ndarray]:
-    """Pieces between the ground's border and the walls at +-`half_wh_mm`, standing on z = `floor_mm`, facing inwards."""
+    """Pieces on z = `floor_mm` between the ground and the walls at +-`half_wh_mm`, facing inwards."""
     parts = []
     for _ in range(rng.integers(3, 12)):
         piece, depth = PIECES[rng.integers(len(PIECES))](rng, layers)
         side, along = rng.integers(4), rng.uniform(-1, 1)
-        reach_x, reach_y = (
-            max(half_wh_mm[0] - depth, room.half_x_mm + depth),
-            max(half_wh_mm[1] - depth, room.half_y_mm + depth),
-        )
+        near_x, near_y = room.half_x_mm + depth, room.half_y_mm + depth
+        reach_x, reach_y = max(half_wh_mm[0] - depth, near_x), max(half_wh_mm[1] - depth, near_y)
         gap = rng.uniform(0.0, 1.0)
-        x_mm, y_mm = (
-            room.half_x_mm + depth + gap * (reach_x - room.half_x_mm - depth),
-            room.half_y_mm + depth + gap * (reach_y - room.half_y_mm - depth),
-        )
+        x_mm = near_x + gap * (reach_x - room.half_x_mm - depth)
+        y_mm = near_y + gap * (reach_y - room.half_y_mm - depth)
         center = [
             (x_mm, along * reach_y),
             (along * reach_x, y_mm),
@@ -42,8 +41,7 @@ def furnish_around(
     return parts
 
 
-def _dresser(rng, layers):
-    """Drawers on a body; its front looks along +x."""
+def _dresser(rng: np.random.Generator, layers: list[int]) -> Piece:
     depth, half, height = rng.uniform(180, 280), rng.uniform(250, 650), rng.uniform(450, 1400)
     body, front = finish(rng, layers), finish(rng, layers)
     parts = [box((depth, half, height), body)]
@@ -53,94 +51,64 @@ def _dresser(rng, layers):
             width, tall = 2 * half / columns, height / rows
             y, z = -half + column * width + 0.06 * width, row * tall + 0.08 * tall
             parts.append(quad((depth + 4, y, z), (0, 0.88 * width, 0), (0, 0, 0.84 * tall), front))
-            parts.append(
-                moved(
-                    box((5, 12, 12), Material((0.02, 0.02, 0.02), 0.3, 0.2)),
-                    (depth + 6, y + 0.44 * width, z + 0.42 * tall),
-                )
-            )
+            knob = box((5, 12, 12), Material((0.02, 0.02, 0.02), 0.3, 0.2))
+            parts.append(moved(knob, (depth + 6, y + 0.44 * width, z + 0.42 * tall)))
     return join(parts + _on_top(depth, half, height, rng, layers)), depth
 
 
-def _on_top(depth, half, height, rng, layers):
+def _on_top(
+    depth: float, half: float, height: float, rng: np.random.Generator, layers: list[int]
+) -> list[np.ndarray]:
+    """Things that stand on a piece of furniture."""
     parts = []
     for _ in range(rng.integers(0, 4)):
-        kind = str(rng.choice(list(KINDS)))
-        widths, heights = KINDS[kind]
-        size = rng.uniform(*widths) * rng.uniform(1, 2)
+        kind, size, heights = random_kind(rng)
+        size *= rng.uniform(1, 2)
         rows = thing(kind, size, size * 0.7, rng.uniform(*heights) * rng.uniform(1, 1.8), rng, layers)
-        parts.append(
-            moved(
-                rows,
-                (rng.uniform(-0.5, 0.5) * depth, rng.uniform(-0.8, 0.8) * half, height),
-                rng.uniform(-math.pi, math.pi),
-            )
-        )
+        place = (rng.uniform(-0.5, 0.5) * depth, rng.uniform(-0.8, 0.8) * half, height)
+        parts.append(moved(rows, place, rng.uniform(-math.pi, math.pi)))
     return parts
 
 
-def _chair(rng, layers):
+def _chair(rng: np.random.Generator, layers: list[int]) -> Piece:
     half = rng.uniform(180, 300)
-    rows = thing("chair", half, half * rng.uniform(0.8, 1.1), rng.uniform(750, 1100), rng, layers)
-    rows = [rows]
+    rows = [thing("chair", half, half * rng.uniform(0.8, 1.1), rng.uniform(750, 1100), rng, layers)]
     if rng.random() < 0.5:  # arms
         material, seat = finish(rng, []), rng.uniform(600, 700)
-        for side in (-1, 1):
-            path = np.array(
-                [
-                    (-half, side * half, seat),
-                    (0, side * half * 1.05, seat + 40),
-                    (half * 0.8, side * half, seat),
-                    (half * 0.8, side * half, 0),
-                ]
-            )
+        for y in (-half, half):
+            front = half * 0.8
+            path = [(-half, y, seat), (0, y * 1.05, seat + 40), (front, y, seat), (front, y, 0)]
             rows.append(tube(path, rng.uniform(10, 25), material, 6))
     if rng.random() < 0.5:  # a cushion or coat
-        rows.append(
-            moved(block(half * 0.8, half * 0.8, rng.uniform(60, 350), 3, finish(rng, layers)), (0, 0, 430))
-        )
+        cushion = block(half * 0.8, half * 0.8, rng.uniform(60, 350), 3, finish(rng, layers))
+        rows.append(moved(cushion, (0, 0, 430)))
     return moved(join(rows), heading_rad=rng.uniform(-math.pi, math.pi)), half * 1.4
 
 
-def _bed(rng, layers):
+def _bed(rng: np.random.Generator, layers: list[int]) -> Piece:
     half, depth, height = rng.uniform(450, 800), rng.uniform(600, 1000), rng.uniform(250, 500)
     parts = [
         box((depth, half, height * 0.6), finish(rng, layers)),
         moved(block(depth, half, height * 0.7, 6, finish(rng, layers)), (0, 0, height * 0.5)),
     ]
     for _ in range(rng.integers(1, 5)):
-        pillow = block(
-            rng.uniform(100, 250), rng.uniform(150, 300), rng.uniform(90, 200), 2.6, finish(rng, layers)
-        )
-        parts.append(
-            moved(
-                pillow,
-                (rng.uniform(-0.9, 0.9) * depth, rng.uniform(-0.7, 0.7) * half, height * 1.1),
-                rng.uniform(0, 3),
-            )
-        )
+        size = rng.uniform(100, 250), rng.uniform(150, 300), rng.uniform(90, 200)
+        pillow = block(*size, 2.6, finish(rng, layers))
+        place = (rng.uniform(-0.9, 0.9) * depth, rng.uniform(-0.7, 0.7) * half, height * 1.1)
+        parts.append(moved(pillow, place, rng.uniform(0, 3)))
     rail, head = finish(rng, []), rng.uniform(600, 1100)
     if rng.random() < 0.5:
         for y in np.linspace(-half, half, int(rng.integers(3, 9))):
-            parts.append(
-                tube(
-                    np.array([(-depth, y, 0), (-depth, y, head * 0.6), (-depth, y, head)]),
-                    rng.uniform(8, 25),
-                    rail,
-                    6,
-                )
-            )
-        parts.append(
-            tube(
-                np.array([(-depth, -half, head), (-depth, 0, head * 1.1), (-depth, half, head)]), 20, rail, 6
-            )
-        )
+            post = [(-depth, y, 0), (-depth, y, head * 0.6), (-depth, y, head)]
+            parts.append(tube(post, rng.uniform(8, 25), rail, 6))
+        bow = [(-depth, -half, head), (-depth, 0, head * 1.1), (-depth, half, head)]
+        parts.append(tube(bow, 20, rail, 6))
     else:
         parts.append(moved(box((25, half, head), finish(rng, layers)), (-depth, 0, 0)))
     return join(parts), depth * 1.05
 
 
-def _desk(rng, layers):
+def _desk(rng: np.random.Generator, layers: list[int]) -> Piece:
     half, depth, height = rng.uniform(400, 800), rng.uniform(200, 350), rng.uniform(550, 800)
     top, leg = finish(rng, layers), finish(rng, [])
     parts = [moved(box((depth, half, 30), top), (0, 0, height))]
@@ -152,7 +120,7 @@ def _desk(rng, layers):
     return join(parts + _on_top(depth, half, height + 30, rng, layers)), depth
 
 
-def _shelf(rng, layers):
+def _shelf(rng: np.random.Generator, layers: list[int]) -> Piece:
     depth, half, height = rng.uniform(120, 200), rng.uniform(250, 600), rng.uniform(900, 2100)
     wood, rows = finish(rng, layers), int(rng.integers(3, 7))
     parts = [moved(box((depth, 12, height), wood), (0, y, 0)) for y in (-half, half)]
@@ -164,47 +132,40 @@ def _shelf(rng, layers):
         while row < rows and y < half - 60:
             width, tall = rng.uniform(15, 110), rng.uniform(0.3, 0.85) * height / rows
             if rng.random() < 0.8:
-                parts.append(
-                    moved(
-                        box((depth * rng.uniform(0.4, 0.9), width / 2, tall), finish(rng, layers)),
-                        (0, y + width / 2, z + 15),
-                    )
-                )
+                book = box((depth * rng.uniform(0.4, 0.9), width / 2, tall), finish(rng, layers))
+                parts.append(moved(book, (0, y + width / 2, z + 15)))
             y += width * rng.uniform(1.02, 1.6)
     return join(parts), depth
 
 
-def _lamp(rng, layers):
+def _lamp(rng: np.random.Generator, layers: list[int]) -> Piece:
     height, radius = rng.uniform(400, 1600), rng.uniform(80, 220)
     glow = rng.uniform(1.0, 8.0) if rng.random() < 0.6 else 0.0
-    shade = lathe(
-        np.array([[radius, height * 0.75], [radius * rng.uniform(0.4, 1), height]]),
-        Material((0.9, 0.8, 0.6), 0.8, 0.03, glow),
-        16,
-    )
-    foot = lathe(
-        np.array([[0, 0], [radius * 0.8, 0], [radius * 0.7, 25], [15, 40], [12, height * 0.8]]),
-        finish(rng, []),
-        12,
-    )
-    return join([shade, foot]), radius
+    cone = [(radius, height * 0.75), (radius * rng.uniform(0.4, 1), height)]
+    shade = lathe(cone, Material((0.9, 0.8, 0.6), 0.8, 0.03, glow), 16)
+    stand = [(0, 0), (radius * 0.8, 0), (radius * 0.7, 25), (15, 40), (12, height * 0.8)]
+    return join([shade, lathe(stand, finish(rng, []), 12)]), radius
 
 
-def _heap(rng, layers):
+def _heap(rng: np.random.Generator, layers: list[int]) -> Piece:
     """Bags, clothes, blankets, toys on the floor."""
     parts = []
     for _ in range(rng.integers(2, 7)):
-        rows = block(
-            rng.uniform(60, 350),
-            rng.uniform(60, 250),
-            rng.uniform(60, 450),
-            rng.uniform(2.2, 5),
-            finish(rng, layers),
-        )
-        parts.append(
-            moved(rows, (rng.uniform(-200, 200), rng.uniform(-350, 350), 0), rng.uniform(0, math.pi))
-        )
+        size = rng.uniform(60, 350), rng.uniform(60, 250), rng.uniform(60, 450)
+        rows = block(*size, rng.uniform(2.2, 5), finish(rng, layers))
+        place = (rng.uniform(-200, 200), rng.uniform(-350, 350), 0)
+        parts.append(moved(rows, place, rng.uniform(0, math.pi)))
     return join(parts), 350.0
 
 
-PIECES = (_dresser, _dresser, _chair, _chair, _bed, _desk, _shelf, _lamp, _heap)
+PIECES: tuple[Callable[[np.random.Generator, list[int]], Piece], ...] = (
+    _dresser,
+    _dresser,
+    _chair,
+    _chair,
+    _bed,
+    _desk,
+    _shelf,
+    _lamp,
+    _heap,
+)

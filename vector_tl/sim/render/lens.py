@@ -1,8 +1,8 @@
-"""The simulated camera behind the renderer: wide-angle lens, sensor, exposure control and JPEG, in numpy and OpenCV.
+"""The simulated camera behind the renderer: wide-angle lens, sensor, exposure control and JPEG.
 
-`Lens` bends a pinhole render into the wide image, `Sensor` turns its light into the bytes a small cheap
-camera would give, and `SensorLook` holds what differs from robot to robot and room to room. Light is linear:
-1.0 is white at gain 1. Lengths scale with the image, 640 x 360 being 1.
+`WideAngleLens` bends a pinhole render into the wide image, `Sensor` turns its light into the image that a
+small cheap camera would give, and `SensorLook` holds what differs from robot to robot and room to room. Light
+is linear: 1.0 is white at gain 1. Lengths in pixels are those of a 640 x 360 image and scale with the image.
 """
 
 import math
@@ -14,18 +14,22 @@ import numpy as np
 
 from vector_tl.sim.world.scene import Exposure, VisibleBox
 
-CODE_WHITE = 1.3  # sensor code 255 stands for this much signal (square root of light); noise above white is then clipped away, as on a sensor
+# Sensor code 255 stands for this much signal (square root of light); noise above white is clipped, as on a
+# sensor.
+CODE_WHITE = 1.3
 NOISE_SIGMA = 24.0  # of the stored noise, in codes
-UNIT_GAIN_MS = 30.0  # a shutter time that is as bright as gain 1 of ours; a guess: the robot's own default before it has measured
+# A shutter time as bright as gain 1 here; a guess: the robot's own default before it has measured.
+UNIT_GAIN_MS = 30.0
+LUMA = np.array([0.299, 0.587, 0.114])  # weights of red, green, blue (ITU-R BT.601)
 SHRINK = 8  # metering and bloom look at the image reduced by this factor
 BLUR_SIGMA_PX = 1.5  # of the blur that is mixed in towards the edge
 
 
-class Lens:
+class WideAngleLens:
     """Radial wide-angle distortion: u = d (1 + k1 d^2 + k2 d^4).
 
     d is the distance from `center` in the image over `focal_px`, u the tangent of the ray's angle to the
-    optical axis (the inverse radial model; the default focal and coefficients give Vector's 90 degrees
+    optical axis (the inverse radial model; the default focal length and coefficients give Vector's 90 degrees
     across). Pixel coordinates have their origin at the image's top left corner, so the first pixel's middle
     is (0.5, 0.5).
     """
@@ -38,7 +42,9 @@ class Lens:
         k: tuple[float, float] = (0.10, 0.03),
         render_scale: float = 1.0,
     ):
-        """Precompute the maps. `render_scale` 1 renders as finely as the image's middle; less is faster and softer.
+        """Precompute the maps.
+
+        A `render_scale` of 1 renders as finely as the image's middle; less is faster and softer.
 
         Raises:
             ValueError: a negative coefficient (the model would fold over), or a size, focal length or scale
@@ -46,10 +52,10 @@ class Lens:
         """
         if min(*k, 0) < 0 or min(*size_wh, focal_px, render_scale) <= 0:
             raise ValueError(
-                f"size {size_wh}, focal_px {focal_px} and render_scale {render_scale} must be positive and k {k} not negative"
+                f"size {size_wh}, focal_px {focal_px} and render_scale {render_scale} must be positive "
+                f"and k {k} not negative"
             )
-        width, height = size_wh
-        self.size_wh = (width, height)
+        self.size_wh = width, height = size_wh
         self.focal_px = float(focal_px)
         self.center = (width / 2, height / 2) if center is None else center
         self.k = k
@@ -61,31 +67,21 @@ class Lens:
         half = np.ceil(reach + 1.0).astype(int)  # one pixel to interpolate with
         self.render_size_wh = (int(2 * half[0]), int(2 * half[1]))
         source = (tangents * self.render_focal_px + half - 0.5).astype(np.float32)
-        self._linear_maps = cv2.convertMaps(source[..., 0], source[..., 1], cv2.CV_16SC2)
-        self._nearest_map = cv2.convertMaps(
-            source[..., 0], source[..., 1], cv2.CV_16SC2, nninterpolation=True
-        )[0]
+        x, y = source[..., 0], source[..., 1]
+        self._linear_maps = cv2.convertMaps(x, y, cv2.CV_16SC2)
+        self._nearest_map = cv2.convertMaps(x, y, cv2.CV_16SC2, nninterpolation=True)[0]
 
     def undistort(self, points_px: np.ndarray) -> np.ndarray:
-        """Image points (..., 2) to ray tangents (..., 2): right / ahead and down / ahead."""
+        """Image points (..., 2) in pixels to ray tangents (..., 2): right / ahead and down / ahead."""
         d = (np.asarray(points_px, float) - self.center) / self.focal_px
         r2 = (d * d).sum(axis=-1, keepdims=True)
         return d * (1 + self.k[0] * r2 + self.k[1] * r2 * r2)
 
-    def distort(self, tangents: np.ndarray) -> np.ndarray:
-        """Ray tangents (..., 2) to image points (..., 2), also beyond the image: the inverse of `undistort`, by Newton's method."""
-        tangents = np.asarray(tangents, float)
-        k1, k2 = self.k
-        u = np.linalg.norm(tangents, axis=-1, keepdims=True)
-        d = u.copy()  # at or above the root of a convex rising function: every step comes down to it
-        for _ in range(30):
-            d2 = d * d
-            d -= (d * (1 + k1 * d2 + k2 * d2 * d2) - u) / (1 + 3 * k1 * d2 + 5 * k2 * d2 * d2)
-        shrink = np.divide(d, u, out=np.ones_like(d), where=u > 0)
-        return tangents * shrink * self.focal_px + self.center
-
     def warp(self, linear_rgb: np.ndarray, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Bend a render to the image: colour (h, w, 3) between pixels, instance ids (h, w) never mixed.
+        """Bend a render to the image: light (h, w, 3) is interpolated, instance ids (h, w) are never mixed.
+
+        Returns:
+            the same of the image's size: (H, W, 3), (H, W).
 
         Raises:
             ValueError: the render is not of `render_size_wh`.
@@ -95,9 +91,11 @@ class Lens:
             raise ValueError(
                 f"render is {linear_rgb.shape[:2]} and ids {ids.shape}, the lens needs {expected}"
             )
-        image = cv2.remap(linear_rgb, *self._linear_maps, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        return image, cv2.remap(
-            ids, self._nearest_map, None, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE
+        xy, fractions = self._linear_maps
+        none = np.empty(0, np.uint16)  # nearest neighbours need no fractions
+        return (
+            cv2.remap(linear_rgb, xy, fractions, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE),
+            cv2.remap(ids, self._nearest_map, none, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE),
         )
 
 
@@ -124,13 +122,17 @@ class SensorLook:
     quality: int = 65  # JPEG
     target: float = 0.45  # mean brightness the exposure control works for
     lag_s: float = 0.4  # its time constant
-    center_metering: float = 0.0  # share of the exposure that the image's middle decides: a black robot there blows the background out
-    exposure_bias_ev: float = 0.0  # how far it misses that
+    # Share of the exposure that the image's middle decides: a black robot there blows the background out.
+    center_metering: float = 0.0
+    exposure_bias_ev: float = 0.0  # how far the exposure control misses its target
     max_gain: float = 16.0
 
     @classmethod
     def draw(cls, rng: np.random.Generator) -> "SensorLook":
-        """Draw one: mostly a usable image, sometimes (about 1 in 7) nearly dark or blown out. The ranges enclose what real stills show."""
+        """Draw one: mostly for a usable image, sometimes (about 1 in 7) for one nearly dark or blown out.
+
+        The ranges enclose what real stills show.
+        """
         kind = rng.random()
         if kind < 0.07:
             bias = rng.uniform(-4.5, -1.5)  # little but the eyes
@@ -164,7 +166,9 @@ class SensorLook:
         )
         if rng.random() >= 0.5:
             return look
-        return replace(  # harsh, as real stills against a window are: blacks without detail, large blown-out areas, coarse noise
+        # Harsh, as real stills against a window are: blacks without detail, large blown-out areas, coarse
+        # noise.
+        return replace(
             look,
             crush=rng.uniform(0.02, 0.12),
             contrast=rng.uniform(0.6, 0.95),
@@ -179,20 +183,19 @@ class Sensor:
     """One camera's sensor: exposes images of linear light with an exposure control that lags behind.
 
     The order is that of the light: motion, lens flare (bloom), vignette, colour filter, noise, tone curve.
-    `gain` is the state; it is the same for the same calls.
+    Its only state is `gain`.
     """
 
     def __init__(self, look: SensorLook, size_wh: tuple[int, int] = (640, 360)):
-        self.look = look
-        self.size_wh = size_wh
+        self.look, self.size_wh = look, size_wh
         self.gain: float | None = None  # None until the first image, whose light it settles on
         self._scale = size_wh[0] / 640
         self._shade = _shade(look, size_wh)
-        self._metering = _metering(look, (max(1, size_wh[0] // SHRINK), max(1, size_wh[1] // SHRINK)))
+        self._small_wh = (max(1, size_wh[0] // SHRINK), max(1, size_wh[1] // SHRINK))
+        self._metering = _metering(look, self._small_wh)
         sharp, soft = _edge_weights(look, size_wh)
         self._edge_weights = (sharp, soft) if soft.max() > 0.02 else None
-        luma = np.array([0.299, 0.587, 0.114])
-        saturate = look.saturation * np.eye(3) + (1 - look.saturation) * np.tile(luma, (3, 1))
+        saturate = look.saturation * np.eye(3) + (1 - look.saturation) * np.tile(LUMA, (3, 1))
         self._colour = (saturate @ np.diag(look.white_balance)).astype(np.float32)
         self._curve = _tone_curve(look)
         luma_noise, chroma_noise = _noise_bank(size_wh)
@@ -218,7 +221,7 @@ class Sensor:
             dt_s: time since the last image: how far the exposure control may have moved.
             motion_px: how far (right, down) the image moves while the shutter is open.
             rng: places the noise; None takes an image without noise.
-            exposure: set by hand; None leaves it to the exposure control, which goes on from what was set.
+            exposure: set by hand; None leaves it to the exposure control, which continues from the last gain.
 
         Returns:
             uint8 (H, W, 3) RGB.
@@ -229,70 +232,60 @@ class Sensor:
         elif self.gain is None:
             self.gain = self._wanted_gain(small)
         else:
-            self.gain *= (self._wanted_gain(small) / self.gain) ** (
-                1 - math.exp(-max(dt_s, 0.0) / self.look.lag_s)
-            )
+            progress = 1 - math.exp(-max(dt_s, 0.0) / self.look.lag_s)
+            self.gain *= (self._wanted_gain(small) / self.gain) ** progress
 
         light = cv2.multiply(self._bloomed(_motion_blur(linear_rgb, *motion_px), small), self._shade)
         light = cv2.transform(light, self._colour * self.gain)
-        cv2.max(light, 0.0, light)  # colour correction can go below black
+        light = np.maximum(light, 0.0, out=light)  # colour correction can go below black
         cv2.sqrt(light, light)
         codes = cv2.convertScaleAbs(light, alpha=255 / CODE_WHITE)  # saturates at 255
         if self._edge_weights is not None:
-            codes = cv2.blendLinear(
-                codes, cv2.GaussianBlur(codes, (0, 0), BLUR_SIGMA_PX * self._scale), *self._edge_weights
-            )
+            blurred = cv2.GaussianBlur(codes, (0, 0), BLUR_SIGMA_PX * self._scale)
+            codes = cv2.blendLinear(codes, blurred, *self._edge_weights)
         if rng is not None:
-            strength = (
-                self.look.noise / CODE_WHITE / NOISE_SIGMA * min(self.gain, 8.0) ** 0.25
-            )  # amplified light is noisier
+            # Amplified light is noisier.
+            strength = self.look.noise / CODE_WHITE / NOISE_SIGMA * min(self.gain, 8.0) ** 0.25
             codes = cv2.addWeighted(codes, 1.0, self._noise_tile(rng), strength, -128 * strength)
         return cv2.LUT(codes, self._curve)
 
     def _reduced(self, linear_rgb: np.ndarray) -> np.ndarray:
-        width, height = self.size_wh
-        return cv2.resize(
-            linear_rgb, (max(1, width // SHRINK), max(1, height // SHRINK)), interpolation=cv2.INTER_AREA
-        )
+        return cv2.resize(linear_rgb, self._small_wh, interpolation=cv2.INTER_AREA)
 
     def _wanted_gain(self, small: np.ndarray) -> float:
-        """The gain that gives the image the mean brightness wanted, as it would come out, white clipped; then the session's bias."""
-        light = (small @ np.array([0.299, 0.587, 0.114], np.float32)).ravel()
+        """The gain for the target brightness, metered with white clipped; then the look's bias."""
+        light = (small @ LUMA.astype(np.float32)).ravel()
         low, high = 1 / 64, self.look.max_gain
         for _ in range(12):  # bisection in the logarithm
             gain = math.sqrt(low * high)
-            low, high = (
-                (gain, high)
-                if np.sqrt(np.minimum(light * gain, 1.0)) @ self._metering < self.look.target
-                else (low, gain)
-            )
+            too_dark = np.sqrt(np.minimum(light * gain, 1.0)) @ self._metering < self.look.target
+            low, high = (gain, high) if too_dark else (low, gain)
         return gain * 2.0**self.look.exposure_bias_ev
 
     def _bloomed(self, light: np.ndarray, small: np.ndarray) -> np.ndarray:
         near, far = self.look.bloom_near, self.look.bloom_far
-        spread = near * cv2.GaussianBlur(small, (0, 0), 1.0 * self._scale) + far * cv2.GaussianBlur(
-            small, (0, 0), 5.0 * self._scale
-        )
-        spread = cv2.resize(spread, self.size_wh, interpolation=cv2.INTER_LINEAR)
+        narrow, wide = (cv2.GaussianBlur(small, (0, 0), sigma * self._scale) for sigma in (1.0, 5.0))
+        spread = cv2.resize(near * narrow + far * wide, self.size_wh, interpolation=cv2.INTER_LINEAR)
         return cv2.addWeighted(light, 1 - near - far, spread, 1.0, 0.0)
 
     def _noise_tile(self, rng: np.random.Generator) -> np.ndarray:
         width, height = self.size_wh
-        y, x = rng.integers(0, np.array(self._noise.shape[:2]) - (height, width) + 1)
+        rows, columns = self._noise.shape[:2]
+        y, x = rng.integers(0, [rows - height + 1, columns - width + 1])
         return self._noise[y : y + height, x : x + width]
 
 
 def boxes_from_ids(ids: np.ndarray, vector_ids: tuple[int, ...], own_id: int) -> tuple[VisibleBox, ...]:
-    """The visible extents of the other Vectors in an instance mask (H, W).
+    """Ground truth: the visible extents of the other Vectors in an instance mask.
 
     Args:
-        ids: instance ids after the lens; what hides a Vector (also the viewer's own treads and lift) has its
-            own id there.
+        ids: instance ids (H, W) after the lens; what hides a Vector (also the viewer's own treads and lift)
+            has its own id there.
         vector_ids: the id of each of the world's Vectors, in their order.
         own_id: the viewer's own id, which gets no box.
 
     Returns:
-        One box for each Vector of which at least a pixel is seen; `vector` is its place in `vector_ids`.
+        one box for each Vector of which at least a pixel is visible; `vector` is its index in `vector_ids`.
     """
     boxes = []
     for vector, vector_id in enumerate(vector_ids):
@@ -301,26 +294,21 @@ def boxes_from_ids(ids: np.ndarray, vector_ids: tuple[int, ...], own_id: int) ->
         mask = (ids == vector_id).view(np.uint8)
         x, y, width, height = cv2.boundingRect(mask)
         if width:
-            boxes.append(
-                VisibleBox(
-                    vector, (float(x), float(y), float(x + width), float(y + height)), cv2.countNonZero(mask)
-                )
-            )
+            xyxy = (float(x), float(y), float(x + width), float(y + height))
+            boxes.append(VisibleBox(vector, xyxy, cv2.countNonZero(mask)))
     return tuple(boxes)
 
 
 def _motion_blur(light: np.ndarray, dx_px: float, dy_px: float) -> np.ndarray:
-    """Average along a line: halves of the way, each averaged with its shifted self, so 2^n taps cost n passes."""
+    """Average along a line: each pass averages the image with its shifted self, so 2^n taps cost n passes."""
     length = max(abs(dx_px), abs(dy_px))
     if length < 1:
         return light
     passes = max(1, math.ceil(math.log2(length + 1)))
     shifts = [(round(dx_px / 2**n), round(dy_px / 2**n)) for n in range(1, passes + 1)]
     reach_x, reach_y = (sum(abs(shift[axis]) for shift in shifts) for axis in (0, 1))
-    half_x, half_y = reach_x // 2, reach_y // 2
-    light = cv2.copyMakeBorder(
-        light, half_y, reach_y - half_y, half_x, reach_x - half_x, cv2.BORDER_REPLICATE
-    )
+    left, top = reach_x // 2, reach_y // 2
+    light = cv2.copyMakeBorder(light, top, reach_y - top, left, reach_x - left, cv2.BORDER_REPLICATE)
     for x, y in shifts:
         rows, columns = light.shape[0] - abs(y), light.shape[1] - abs(x)
         first = light[max(y, 0) :, max(x, 0) :][:rows, :columns]
@@ -339,7 +327,10 @@ def _from_center_px(
 
 
 def _shade(look: SensorLook, size_wh: tuple[int, int]) -> np.ndarray:
-    """What each pixel and channel loses, (H, W, 3): vignette, black corners, light that is warm on one side and cool on the other."""
+    """The share of light that each pixel and channel keeps, (H, W, 3).
+
+    Vignette, black corners, and light that is warm on one side and cool on the other.
+    """
     x, y = _from_center_px(size_wh, look.shift_px)
     radius = np.hypot(x, y)
     inside = np.clip((look.circle_px - radius) / look.circle_soft_px + 0.5, 0, 1)
@@ -350,7 +341,7 @@ def _shade(look: SensorLook, size_wh: tuple[int, int]) -> np.ndarray:
 
 
 def _metering(look: SensorLook, size_wh: tuple[int, int]) -> np.ndarray:
-    """How much each reduced pixel counts for the exposure, (h * w,), in all 1: the middle, where what matters stands, may count for more."""
+    """How much each reduced pixel counts for the exposure, (h * w,), sum 1; the middle may count for more."""
     x, y = _from_center_px(size_wh)
     middle = np.exp(-((x / 150) ** 2 + ((y - 30) / 100) ** 2))
     weights = (1 - look.center_metering) / middle.size + look.center_metering * middle / middle.sum()
@@ -364,11 +355,10 @@ def _edge_weights(look: SensorLook, size_wh: tuple[int, int]) -> tuple[np.ndarra
 
 
 def _tone_curve(look: SensorLook) -> np.ndarray:
-    """Sensor code to grey level, uint8 (256,): a soft shoulder below white, an S curve for contrast, and the black level."""
+    """Sensor code to grey level, uint8 (256,): a soft shoulder below white, an S curve, the black level."""
     signal = np.arange(256) / 255 * CODE_WHITE
-    soft = np.where(
-        signal < 0.8, signal, 0.8 + 0.2 * (1 - np.exp(-(signal - 0.8) / 0.2)) / (1 - math.exp(-1.25))
-    )  # white at signal 1.05
+    shoulder = 0.8 + 0.2 * (1 - np.exp(-(signal - 0.8) / 0.2)) / (1 - math.exp(-1.25))  # white at signal 1.05
+    soft = np.where(signal < 0.8, signal, shoulder)
     soft = np.clip((soft - look.crush) / (1 - look.crush), 0, 1)
     curved = soft + look.contrast * soft * (1 - soft) * (2 * soft - 1)
     return np.round(255 * (look.black_level + (1 - look.black_level) * curved)).astype(np.uint8)
@@ -376,10 +366,14 @@ def _tone_curve(look: SensorLook) -> np.ndarray:
 
 @lru_cache(maxsize=4)
 def _noise_bank(size_wh: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """Unit noise larger than an image, from which tiles are cut: luma (h, w), slightly correlated, and chroma (h, w, 3), in blotches."""
+    """Unit noise larger than an image, from which tiles are cut.
+
+    Returns:
+        luma (h, w), slightly correlated, and chroma (h, w, 3), in blotches.
+    """
     rng = np.random.default_rng(2018)
     rows, columns = size_wh[1] + 96, size_wh[0] + 160
     luma = cv2.GaussianBlur(rng.standard_normal((rows, columns), np.float32), (0, 0), 0.6)
     chroma = cv2.GaussianBlur(rng.standard_normal((rows, columns, 3), np.float32), (0, 0), 1.2)
-    chroma -= chroma @ np.array([0.299, 0.587, 0.114], np.float32)[:, None]
+    chroma = chroma - chroma @ LUMA.astype(np.float32)[:, None]
     return luma / luma.std(), chroma / chroma.std()

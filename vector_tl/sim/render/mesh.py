@@ -26,14 +26,12 @@ WHEEL_DARK = Material((0.010, 0.010, 0.010), 0.5, 0.04)
 FACE = Material((0.004, 0.004, 0.004), 0.08, 0.06)
 PATCH = Material((0.62, 0.53, 0.36), 0.35, 0.05)
 PATCH_RIM = Material((0.02, 0.018, 0.015), 0.4, 0.05)
-EYE = Material(
-    (0.10, 0.62, 1.0), 0.5, 0.0, emission=2.0
-)  # times the room's brightness, which the camera exposes for
+EYE_RGB = (0.10, 0.62, 1.0)
+EYE = Material(EYE_RGB, 0.5, 0.0, emission=2.0)  # times the room's brightness, which the camera exposes for
 RANGE_LED = Material((0.75, 0.55, 1.0), 0.5, 0.0, emission=3.0)
 BACK_LED = Material((0.2, 0.9, 0.4), 0.5, 0.0, emission=0.8)
 
-# mesh group -> (moving part, material); groups not named here are inner or see-through sheets that are not
-# drawn
+# mesh group -> (moving part, material); other groups are inner or see-through sheets that are not drawn
 GROUPS = {
     "body_geo": ("body", BODY),
     "trackBase_L_geo": ("body", TREAD),
@@ -55,7 +53,7 @@ GROUPS = {
     "lwrArm_R_geo": ("lower_arm", ARM),
     "fork_geo": ("fork", FORK),
 }
-RIB_PITCH_MM, RIB_PHASES = 4.2, 4  # the treads' ribs are drawn at so many places between one and the next
+RIB_PITCH_MM, RIB_PHASES = 4.2, 4  # phases: at how many places the treads' ribs are drawn within one pitch
 RIBS = {side: tuple(f"{side}_ribs_{phase}" for phase in range(RIB_PHASES)) for side in ("left", "right")}
 EYE_SHAPES = ("square", "round", "tired", "happy")
 PARTS = ("body", "head", "upper_arm", "lower_arm", "fork", *EYE_SHAPES, *RIBS["left"], *RIBS["right"])
@@ -66,7 +64,7 @@ RIGHT_ARM_SAG_RAD = math.radians(-2.9)  # the mesh's right arms sit 2.9 degrees 
 CAMERA_MM = (7.0, 0.0, 40.0)  # the lens at head angle 0, at the lower rim of the face
 
 
-def pitch_about(angle_rad: float, pivot_xz=(0.0, 0.0)) -> np.ndarray:
+def pitch_about(angle_rad: float, pivot_xz: tuple[float, float] = (0.0, 0.0)) -> np.ndarray:
     """A rotation (4, 4) about the y axis through `pivot_xz`, nose up for positive angles."""
     c, s = math.cos(angle_rad), math.sin(angle_rad)
     x, z = pivot_xz
@@ -81,7 +79,7 @@ def body_matrix(pose: VectorPose) -> np.ndarray:
 
 
 def part_matrices(pose: VectorPose) -> dict[str, np.ndarray]:
-    """World matrices (4, 4) of every moving part; `eyes` stands for whichever of `EYE_SHAPES` it has."""
+    """World matrices (4, 4) of every moving part; `eyes` stands for any of `EYE_SHAPES`."""
     base = body_matrix(pose)
     # lift height to arm angle: arms of 66 mm about a shoulder at 45 mm
     arm = math.asin(max(-1.0, min(1.0, (pose.lift_height_mm - 45.0) / 66.0))) + 0.1136
@@ -102,7 +100,7 @@ def part_matrices(pose: VectorPose) -> dict[str, np.ndarray]:
 
 
 def _phase(tread_mm: float) -> int:
-    """Which of the `RIBS` shows a tread that has run so far."""
+    """Which of the `RIBS` to draw for a tread that has run so far."""
     return int(tread_mm / RIB_PITCH_MM * RIB_PHASES) % RIB_PHASES
 
 
@@ -115,7 +113,9 @@ def camera_matrix(pose: VectorPose) -> np.ndarray:
 
 @cache
 def vector_parts(details: bool = True) -> dict[str, np.ndarray]:
-    """Vertex rows (N, 15) of every moving part, in the robot's frame at rest; without `details` what the mesh itself has, and eyes.
+    """Vertex rows (N, 15) of every moving part, in the robot's frame at rest.
+
+    Without `details` they are what the mesh itself has, and eyes.
 
     Raises:
         UserError: the SDK with its mesh is not installed.
@@ -142,7 +142,7 @@ def vector_parts(details: bool = True) -> dict[str, np.ndarray]:
 
 
 def _eye(shape: str, side: int) -> np.ndarray:
-    """The left (1) or right (-1) eye on its screen: moods move the lids, here cut off below (happy) or above (tired)."""
+    """The left (1) or right (-1) eye on its screen; the lids cut it off below (happy) or above (tired)."""
     corner, low, high = {
         "square": (4.0, -1.0, 1.0),
         "round": (2.4, -1.0, 1.0),
@@ -161,9 +161,8 @@ def _add_details(parts: dict[str, list[np.ndarray]], outlines: dict[str, np.ndar
         parts["body"] += _wheel_faces(side)
         for phase, name in enumerate(RIBS["left" if side > 0 else "right"]):
             parts[name] += _tread_ribs(outlines["tracks_L_geo"], side, phase / RIB_PHASES * RIB_PITCH_MM)
-    parts["head"].append(
-        rounded_patch((9.0, 0, 39.5), (0, 1.8, 0), (0, 0, 1.8), 2.0, Material((0.02, 0.02, 0.03), 0.05, 0.3))
-    )
+    lens = Material((0.02, 0.02, 0.03), 0.05, 0.3)
+    parts["head"].append(rounded_patch((9.0, 0, 39.5), (0, 1.8, 0), (0, 0, 1.8), 2.0, lens))
     parts["body"].append(rounded_patch((15.6, 0, 14.0), (0, 1.6, 0), (0, 0, 1.6), 2.0, RANGE_LED))
     back = outlines["body_geo"]
     for x in (-30.0, -36.0, -42.0):  # the backpack's lights lie on the ridge of the body
@@ -174,20 +173,21 @@ def _add_details(parts: dict[str, list[np.ndarray]], outlines: dict[str, np.ndar
 def _sdk_mesh() -> dict[str, trimesh.Trimesh]:
     """The SDK's mesh by group; the two sheets of the see-through visor come as `visor`."""
     try:
-        import anki_vector
+        import anki_vector  # here, so that its absence is an error that names the remedy
     except ImportError as error:
         raise UserError(
-            "The simulator draws Vector from the SDK's own mesh; install the SDK: pip install wirepod_vector_sdk==0.8.1"
+            "The simulator draws Vector from the SDK's own mesh; "
+            "install the SDK: pip install wirepod_vector_sdk==0.8.1"
         ) from error
     path = Path(anki_vector.__file__).parent / "opengl" / "assets" / "vector.obj"
     if not path.exists():
         raise UserError(
-            f"The SDK's mesh {path.name} is missing; install the SDK again: pip install --force-reinstall wirepod_vector_sdk==0.8.1"
+            f"The SDK's mesh {path.name} is missing; "
+            "install the SDK again: pip install --force-reinstall wirepod_vector_sdk==0.8.1"
         )
     meshes = {}
-    for name, mesh in trimesh.load(
-        path, process=False, split_groups=True, group_material=True
-    ).geometry.items():
+    scene = trimesh.load_scene(path, process=False, split_groups=True, group_material=True)
+    for name, mesh in scene.geometry.items():
         group, material = name.rsplit("_", 1)
         meshes["visor" if material == "anisotropic1SG" else group.removesuffix("_ScreenOp")] = mesh
     return meshes
@@ -206,23 +206,19 @@ def _wheel_faces(side: int) -> list[np.ndarray]:
     rows = []
     for x, z, radius in ((3.0, 14.0, 11.5), (-44.4, 10.5, 8.0)):
         rows.append(rounded_patch((x, side * 27.9, z), (radius, 0, 0), (0, 0, side * -radius), 2.0, WHEEL))
-        triangle = (
-            np.array(
-                [(math.cos(a), 0, math.sin(a)) for a in (math.pi / 2, math.pi * 7 / 6, math.pi * 11 / 6)]
-            )
-            * radius
-            * 0.62
-        )
+        angles = (math.pi / 2, math.pi * 7 / 6, math.pi * 11 / 6)
+        triangle = np.array([(math.cos(a), 0, math.sin(a)) for a in angles]) * radius * 0.62
         position = triangle + np.array([x, side * 28.1, z])
         rows.append(vertices(position, np.tile([0, side, 0], (3, 1)), np.zeros((3, 2)), WHEEL_DARK))
     return rows
 
 
 def _tread_ribs(track: np.ndarray, side: int, run_mm: float) -> list[np.ndarray]:
-    """Ribs across the tread, evenly along the convex outline of the left track, mirrored for the right one; forward driving runs them backwards below."""
-    hull = cv2.convexHull(track[:, [0, 2]].astype(np.float32))[
-        :, 0
-    ]  # (P, 2) in x, z; forward below, backward above
+    """Ribs across the tread, evenly along the convex outline of the left track, mirrored for the right one.
+
+    Driving forward runs them backwards below.
+    """
+    hull = cv2.convexHull(track[:, [0, 2]].astype(np.float32))[:, 0]  # (P, 2) in x, z; forward below
     closed = np.vstack([hull, hull[:1]])
     length = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(closed, axis=0), axis=1))])
     rows = []
@@ -233,9 +229,8 @@ def _tread_ribs(track: np.ndarray, side: int, run_mm: float) -> list[np.ndarray]
         outward = np.array([along[1], -along[0]])
         outward *= np.sign(outward @ (point - hull.mean(axis=0)))
         rib = box((1.1, 5.6, 1.6), TREAD)
-        stand = np.array(
-            [[along[0], 0, along[1]], [0, 1, 0], [outward[0], 0, outward[1]]], np.float32
-        )  # images of local x, y, z
+        # Rows: where the rib's own x, y and z point.
+        stand = np.array([[along[0], 0, along[1]], [0, 1, 0], [outward[0], 0, outward[1]]], np.float32)
         rib[:, 0:3] = (rib[:, 0:3] - (0, 0, 0.6)) @ stand + (point[0], side * 22.0, point[1])
         rib[:, 3:6] = rib[:, 3:6] @ stand
         rows.append(rib)

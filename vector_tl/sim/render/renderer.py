@@ -1,4 +1,4 @@
-"""Draws a room with Vectors in it as a pinhole camera sees them: linear light and, in the same pass, who is where.
+"""Draws a room with Vectors in it as a pinhole camera sees them: linear light and, in the same pass, ids.
 
 One scene shader (image-based light, one lamp with shadows, contact shadows, the ground's mirror image) over
 OpenGL 3.3 without a window (EGL), so that it runs on a GPU or, through Mesa's llvmpipe, on any CPU. A
@@ -6,7 +6,9 @@ renderer belongs to one thread.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any, NamedTuple
 
 import cv2
 import moderngl
@@ -23,7 +25,7 @@ from vector_tl.sim.render.shaders import (
     scene_fragment,
 )
 from vector_tl.sim.render.textures import SIZE
-from vector_tl.sim.world.scene import VectorPose
+from vector_tl.sim.world.scene import Rgb, VectorPose
 
 OWN_BODY = 200  # instance id of the viewer itself; the other Vectors have their index + 1
 MAX_FOOTPRINTS = 4  # as in the shader
@@ -31,6 +33,14 @@ _LAYOUT = ("3f 3f 2f 3f 4f", "in_position", "in_normal", "in_uv", "in_color", "i
 _SHADOW_SIZE, _CUBE_SIZE = 1024, 32
 _CLIP_DISTANCE_0 = 0x3000  # the ground cuts the mirror image off
 _FLIP_GROUND = np.diag([1.0, 1.0, -1.0, 1.0])
+_CUBE_FACES = (  # (forward, up) of OpenGL's cube faces
+    ((1, 0, 0), (0, -1, 0)),
+    ((-1, 0, 0), (0, -1, 0)),
+    ((0, 1, 0), (0, 0, 1)),
+    ((0, -1, 0), (0, 0, -1)),
+    ((0, 0, 1), (0, -1, 0)),
+    ((0, 0, -1), (0, -1, 0)),
+)
 
 
 def open_context() -> moderngl.Context:
@@ -40,10 +50,12 @@ def open_context() -> moderngl.Context:
         UserError: no EGL here; the message names the packages.
     """
     try:
-        return moderngl.create_context(standalone=True, backend="egl")
+        settings: dict[str, Any] = {"backend": "egl"}
+        return moderngl.create_context(standalone=True, **settings)
     except Exception as error:  # moderngl raises bare Exceptions, glcontext ImportErrors
         raise UserError(
-            f"The simulator cannot open EGL to draw ({error}); on Debian or Ubuntu install libegl1 libgl1 libgl1-mesa-dri and try again."
+            f"The simulator cannot open EGL to draw ({error}); "
+            "on Debian or Ubuntu install libegl1 libgl1 libgl1-mesa-dri and try again."
         ) from error
 
 
@@ -60,6 +72,19 @@ def projection(tan_half_wh: tuple[float, float], near_mm: float = 4.0, far_mm: f
         ]
     )
     return frustum @ to_gl
+
+
+class _Uploaded(NamedTuple):
+    """Triangles on the GPU."""
+
+    rows: moderngl.Buffer  # every distinct vertex, once
+    scene: moderngl.VertexArray  # draws them
+    shadow: moderngl.VertexArray  # draws their shadow
+    order: moderngl.Buffer  # which vertex stands where
+
+    def release(self) -> None:
+        for part in reversed(self):
+            part.release()
 
 
 class Renderer:
@@ -81,7 +106,7 @@ class Renderer:
         self._shadow_map = gl.depth_texture((_SHADOW_SIZE,) * 2)
         self._shadow_map.compare_func = "<="
         self._shadow_map.repeat_x = self._shadow_map.repeat_y = False
-        # Each with a colour of one byte that nobody looks at: only such framebuffers can be copied.
+        # Each has an unused colour of one byte: only such framebuffers can be copied.
         self._shadow_target, self._room_shadow = (
             gl.framebuffer([gl.texture((_SHADOW_SIZE,) * 2, 1)], depth)
             for depth in (self._shadow_map, gl.depth_texture((_SHADOW_SIZE,) * 2))
@@ -93,56 +118,45 @@ class Renderer:
         self._robot = {
             name: self._upload("VECTOR", rows) for name, rows in vector_parts(details).items() if len(rows)
         }
-        self._room: list = []
-        self._textures = None
-        self.decor: Decor | None = None
+        self._surroundings: _Uploaded | None = None
+        self._ground: _Uploaded | None = None
+        self._textures: moderngl.TextureArray | None = None
+        self.decor: Decor  # from `enter` on
 
-    def _set(self, **uniforms) -> None:
-        """Set uniforms by name, numbers or arrays of them (matrices by columns), in every scene program that has them."""
+    def _set(self, **uniforms: Any) -> None:
+        """Set uniforms, numbers or arrays (matrices by columns), in every scene program that has them."""
         for name, value in uniforms.items():
-            value = np.asarray(value)
-            data = value.astype("i4" if value.dtype.kind == "i" else "f4").tobytes()
+            array = np.asarray(value)
+            data = array.astype("i4" if array.dtype.kind == "i" else "f4").tobytes()
             for program in self._scene.values():
-                if (uniform := program.get(name, None)) is not None:
-                    uniform.write(data)
+                _write(program, name, data)
 
-    def _upload(self, kind: str, rows: np.ndarray):
-        """Triangles with every vertex stored, and shaded, once: buffers, what draws them, what draws their shadow."""
+    def _upload(self, kind: str, rows: np.ndarray) -> _Uploaded:
+        """Upload triangles, vertex rows (N, 15), with every vertex stored, and shaded, once."""
         distinct, index = indexed(np.ascontiguousarray(rows, "f4"))
         buffer, order = self.gl.buffer(distinct.tobytes()), self.gl.buffer(index.tobytes())
-        return (
+        return _Uploaded(
             buffer,
-            self.gl.vertex_array(
-                self._scene[kind], [(buffer, *_LAYOUT)], order, skip_errors=True
-            ),  # no kind reads every attribute
+            # No kind reads every attribute, so those that one does not know are skipped.
+            self.gl.vertex_array(self._scene[kind], [(buffer, *_LAYOUT)], order, skip_errors=True),
             self.gl.vertex_array(self._shadow, [(buffer, "3f 48x", "in_position")], order),
             order,
         )
 
     def enter(self, decor: Decor) -> None:
-        """Load a room and light it: its own light is baked into a small environment map for reflections and shade."""
-        for item in self._room:
-            for part in reversed(item):
-                part.release()
-        if self._textures is not None:
-            self._textures.release()
+        """Load a room and bake its light into a small environment map for reflections and shade."""
+        for old in (self._surroundings, self._ground, self._textures):
+            if old is not None:
+                old.release()
         self.decor = decor
-        self._room = [
-            self._upload("ROOM", near_first(decor.surroundings)),
-            self._upload("GROUND", decor.ground),
-        ]
-        texels = np.stack(decor.textures)[:, ::-1]  # OpenGL's first row is the lowest
-        self._textures = self.gl.texture_array(
-            (SIZE, SIZE, len(texels)), 3, np.ascontiguousarray(texels).tobytes()
-        )
+        self._surroundings = self._upload("ROOM", near_first(decor.surroundings))
+        self._ground = self._upload("GROUND", decor.ground)
+        texels = np.ascontiguousarray(np.stack(decor.textures)[:, ::-1])  # OpenGL's first row is the lowest
+        self._textures = self.gl.texture_array((SIZE, SIZE, len(texels)), 3, texels.tobytes())
         self._textures.build_mipmaps()
         self._textures.anisotropy = 1.0
-        self._set(
-            **{
-                name: [float(v) for v in getattr(decor, name)]
-                for name in ("to_lamp", "lamp_color", "ambient_color", "eye_tint")
-            }
-        )
+        self._set(to_lamp=decor.to_lamp, lamp_color=decor.lamp_color)
+        self._set(ambient_color=decor.ambient_color, eye_tint=decor.eye_tint)
         self._draw_room_shadow()
         self._bake()
 
@@ -150,7 +164,7 @@ class Renderer:
         """What `vectors[viewer]` sees.
 
         Returns:
-            linear light (H, W, 3) float32 and instance ids (H, W) uint8: 0 the room, index + 1 a Vector,
+            linear light (H, W, 3) float32, and instance ids (H, W) uint8: 0 the room, index + 1 a Vector,
             `OWN_BODY` the viewer.
         """
         camera = camera_matrix(vectors[viewer])
@@ -168,10 +182,8 @@ class Renderer:
         self._image.clear(0, 0, 0, 0)
         self._draw(view, eye, parts, viewer, eyes_rgb)
         width, height = self.size_wh
-        pixels = np.frombuffer(self._image.read(components=4, dtype="f4"), np.float32).reshape(
-            height, width, 4
-        )
-        pixels = cv2.flip(pixels, 0)  # OpenGL's first row is the lowest
+        lowest_first = np.frombuffer(self._image.read(components=4, dtype="f4"), np.float32)
+        pixels = cv2.flip(lowest_first.reshape(height, width, 4), 0)
         return cv2.cvtColor(pixels, cv2.COLOR_RGBA2RGB), cv2.extractChannel(pixels, 3).astype(np.uint8)
 
     def light_from(self, to_lamp: tuple[float, float, float]) -> None:
@@ -180,89 +192,101 @@ class Renderer:
         self._set(to_lamp=to_lamp)
         self._draw_room_shadow()
 
-    def _draw(self, view_projection, eye, vectors, viewer, eyes_rgb=(), mirrored=False, size=None):
-        """`vectors`: the matrices of each one's parts. The mirror image is of half the size and has no ground in it."""
-        width, height = size or self.size_wh
+    def _draw(
+        self,
+        view_projection: np.ndarray,
+        eye: np.ndarray,
+        vectors: Sequence[dict[str, np.ndarray]],
+        viewer: int,
+        eyes_rgb: Sequence[Rgb | None] = (),
+        mirrored: bool = False,
+        size_wh: tuple[int, int] | None = None,
+    ) -> None:
+        """Draw the scene into the framebuffer in use.
+
+        Args:
+            view_projection: world to clip coordinates (4, 4).
+            eye: where the camera is, (3,) mm.
+            vectors: the matrices (4, 4) of each Vector's parts.
+            viewer: index of the Vector whose camera it is; -1 for none.
+            eyes_rgb: colours of the Vectors' eyes; None for the room's.
+            mirrored: whether this is the ground's mirror image, which has no ground in it.
+            size_wh: of the image; the renderer's own when not given.
+        """
+        assert self._surroundings and self._ground and self._textures, "enter a room first"
         self._set(
-            image_size=(float(width), float(height)),
+            image_size=np.array(size_wh or self.size_wh, float),
             view_projection=_columns(view_projection),
             eye=eye,
             above_ground_only=float(mirrored),
         )
-        for unit, texture in enumerate((self._textures, self._cube, self._shadow_map, self._mirror_texture)):
-            texture.use(unit)
-        vector = self._scene["VECTOR"]
+        self._textures.use(0)
+        self._cube.use(1)
+        self._shadow_map.use(2)
+        self._mirror_texture.use(3)
+        program = self._scene["VECTOR"]
         for index, parts in enumerate(vectors):
-            vector["instance"] = float(OWN_BODY if index == viewer else index + 1)
+            program["instance"] = float(OWN_BODY if index == viewer else index + 1)
             for name, matrix in parts.items():
                 if index == viewer and name in ("head", "eyes"):
                     continue  # the camera sits inside the head
                 drawn = self._robot.get(self.decor.eye_shape if name == "eyes" else name)
                 if drawn is not None:  # without details there are no ribs
-                    vector["model"].write(_columns(matrix))
-                    vector["eye_tint"] = (
-                        name == "eyes" and eyes_rgb[index]
-                    ) or self.decor.eye_tint  # the latter that of its small lights, too
-                    drawn[1].render()
+                    _write(program, "model", _columns(matrix))
+                    own_rgb = eyes_rgb[index] if name == "eyes" else None
+                    program["eye_tint"] = own_rgb or self.decor.eye_tint  # also that of its small lights
+                    drawn.scene.render()
         if not mirrored:
-            self._room[1][1].render()
-        self._room[0][1].render()
+            self._ground.scene.render()
+        self._surroundings.scene.render()
 
     def _draw_room_shadow(self) -> None:
-        """What the room itself hides from its lamp; nothing of that changes until the next room."""
-        matrix = self._shadow_matrix()
-        self._set(shadow_matrix=_columns(matrix))
-        self._shadow["shadow_matrix"].write(_columns(matrix))
+        """What the room itself hides from its lamp; it stays the same until the next room."""
+        assert self._surroundings, "enter a room first"
+        matrix = _columns(self._shadow_matrix())
+        self._set(shadow_matrix=matrix)
+        _write(self._shadow, "shadow_matrix", matrix)
         self._room_shadow.use()
         self._room_shadow.clear()
-        self._shadow["model"].write(_columns(np.eye(4)))
-        self._room[0][2].render()
+        _write(self._shadow, "model", _columns(np.eye(4)))
+        self._surroundings.shadow.render()
 
-    def _draw_shadows(self, vectors) -> None:
+    def _draw_shadows(self, vectors: Sequence[dict[str, np.ndarray]]) -> None:
+        """The room's shadow and that of each Vector's parts, from their matrices (4, 4)."""
         self.gl.copy_framebuffer(self._shadow_target, self._room_shadow)
         self._shadow_target.use()
         for parts in vectors:
             for name, matrix in parts.items():
                 if name in self._robot:
-                    self._shadow["model"].write(_columns(matrix))
-                    self._robot[name][2].render()
+                    _write(self._shadow, "model", _columns(matrix))
+                    self._robot[name].shadow.render()
 
     def _shadow_matrix(self, reach_mm: float = 900.0) -> np.ndarray:
-        """The lamp's parallel view (4, 4) of the middle of the room; its near plane keeps ceiling and far walls out."""
+        """The lamp's parallel view (4, 4) of the room's middle; its near plane cuts ceiling and walls off."""
         forward = -np.asarray(self.decor.to_lamp)
         side = np.cross(forward, (0.0, 0.0, 1.0))
         side /= np.linalg.norm(side)
         axes = np.array([side, np.cross(side, forward), -forward])
-        scaled = axes / np.array([[reach_mm], [reach_mm], [-700.0]])
         matrix = np.eye(4)
-        matrix[:3, :3] = scaled
+        matrix[:3, :3] = axes / np.array([[reach_mm], [reach_mm], [-700.0]])
         return matrix
 
-    def _set_footprints(self, vectors, near_mm=(0.0, 0.0)) -> None:
-        """Contact shadows are drawn below so many Vectors that stand on the ground; those nearest to `near_mm`, where there are more."""
+    def _set_footprints(
+        self, vectors: Sequence[VectorPose], near_mm: tuple[float, float] = (0.0, 0.0)
+    ) -> None:
+        """Give contact shadows to Vectors on the ground: the `MAX_FOOTPRINTS` nearest to `near_mm` (x, y)."""
         standing = [pose for pose in vectors if pose.z_mm < 15]
         if len(standing) > MAX_FOOTPRINTS:
-            standing = sorted(standing, key=lambda pose: math.dist((pose.x_mm, pose.y_mm), near_mm))[
-                :MAX_FOOTPRINTS
-            ]
+            standing.sort(key=lambda pose: math.dist((pose.x_mm, pose.y_mm), near_mm))
         rows = [
             (pose.x_mm, pose.y_mm, math.cos(pose.heading_rad), math.sin(pose.heading_rad))
-            for pose in standing
+            for pose in standing[:MAX_FOOTPRINTS]
         ]
-        self._set(
-            footprints=rows + [(0.0, 0.0, 1.0, 0.0)] * (MAX_FOOTPRINTS - len(rows)), footprint_count=len(rows)
-        )
+        unused = [(0.0, 0.0, 1.0, 0.0)] * (MAX_FOOTPRINTS - len(rows))
+        self._set(footprints=rows + unused, footprint_count=len(rows))
 
     def _bake(self) -> None:
-        """The room as seen from its middle, six ways; twice, so that light bounces once off every wall."""
-        directions = [  # (forward, up) of OpenGL's cube faces
-            ((1, 0, 0), (0, -1, 0)),
-            ((-1, 0, 0), (0, -1, 0)),
-            ((0, 1, 0), (0, 0, 1)),
-            ((0, -1, 0), (0, 0, -1)),
-            ((0, 0, 1), (0, -1, 0)),
-            ((0, 0, -1), (0, -1, 0)),
-        ]
+        """Render the room from its middle, six ways; twice, so that light bounces once off every wall."""
         ambient = np.zeros((_CUBE_SIZE, _CUBE_SIZE, 4), np.float16)
         ambient[..., :3] = self.decor.ambient_color
         for face in range(6):
@@ -275,29 +299,22 @@ class Renderer:
         eye = np.array([0.0, 0.0, 90.0])
         for _ in range(2):
             faces = []
-            for forward, up in directions:
+            for forward, up in _CUBE_FACES:
                 self._cube_target.use()
                 self._cube_target.clear()
                 frame = np.eye(4)
                 frame[:3, :3] = np.column_stack([forward, np.cross(up, forward), up])
                 frame[:3, 3] = eye
-                self._draw(projection((1.0, 1.0)) @ np.linalg.inv(frame), eye, (), -1, size=(_CUBE_SIZE,) * 2)
-                faces.append(self._cube_target.read(components=4, dtype="f2"))
+                view = projection((1.0, 1.0)) @ np.linalg.inv(frame)
+                self._draw(view, eye, (), -1, size_wh=(_CUBE_SIZE, _CUBE_SIZE))
+                pixels = np.frombuffer(self._cube_target.read(components=4, dtype="f2"), np.float16)
+                faces.append(pixels.reshape(_CUBE_SIZE, _CUBE_SIZE, 4))
             for face, pixels in enumerate(faces):
-                # cube faces are stored top row first
-                self._cube.write(
-                    face, np.frombuffer(pixels, np.float16).reshape(_CUBE_SIZE, -1)[::-1].tobytes()
-                )
+                self._cube.write(face, pixels[::-1].tobytes())  # cube faces are stored top row first
             self._cube.build_mipmaps()
-        brightness = float(
-            np.mean(
-                [
-                    np.frombuffer(f, np.float16).reshape(-1, 4)[:, :3].astype(np.float32).clip(0, 4).mean()
-                    for f in faces[:4]
-                ]
-            )
-        )
-        self._set(paint=(*self.decor.paint[:2], self.decor.paint[2] * brightness))
+        walls = [pixels[..., :3].astype(np.float32).clip(0, 4).mean() for pixels in faces[:4]]
+        albedo, roughness, eye_light = self.decor.paint
+        self._set(paint=(albedo, roughness, eye_light * float(np.mean(walls))))
 
     def close(self) -> None:
         """Release the context and all that it holds."""
@@ -305,23 +322,31 @@ class Renderer:
 
 
 def near_first(rows: np.ndarray) -> np.ndarray:
-    """Triangles in the order of their distance from the room's middle: what they hide need not be shaded."""
+    """Vertex rows (N, 15), triangles near the room's middle first: what they hide need not be shaded."""
     triangles = rows.reshape(-1, 3, rows.shape[1])
     far_mm = np.linalg.norm(triangles[:, :, :3].mean(axis=1), axis=1)
     return triangles[np.argsort(far_mm, kind="stable")].reshape(rows.shape)
 
 
 def indexed(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The distinct ones of vertex rows (N, 15) in the order of their first use (M, 15), and which one stands where (N,) uint32."""
-    _, first, which = np.unique(
-        rows.view(np.dtype((np.void, rows.itemsize * rows.shape[1]))).ravel(),
-        return_index=True,
-        return_inverse=True,
-    )
+    """Vertex rows (N, 15) without repeats.
+
+    Returns:
+        the distinct rows (M, 15) in the order of their first use, and which one stands where, (N,) uint32.
+    """
+    as_bytes = rows.view(np.dtype((np.void, rows.itemsize * rows.shape[1]))).ravel()
+    _, first, which = np.unique(as_bytes, return_index=True, return_inverse=True)
     by_use = np.argsort(first)
     rank = np.empty_like(by_use)
     rank[by_use] = np.arange(len(by_use))
     return rows[first[by_use]], rank[which.ravel()].astype(np.uint32)
+
+
+def _write(program: moderngl.Program, name: str, data: bytes | np.ndarray) -> None:
+    """Set a uniform of a program, where it has one of that name."""
+    uniform = program.get(name, None)
+    if isinstance(uniform, moderngl.Uniform):
+        uniform.write(data)
 
 
 def _columns(matrix: np.ndarray) -> np.ndarray:

@@ -37,7 +37,8 @@ float contact_shadow() {               // how much of the sky a robot hides from
     float light = 1.0;
     for (int i = 0; i < footprint_count; i++) {
         vec2 d = position.xy - footprints[i].xy;
-        d = vec2(dot(d, footprints[i].zw), dot(d, vec2(-footprints[i].w, footprints[i].z))) - vec2(-18.0, 0.0);
+        vec2 left = vec2(-footprints[i].w, footprints[i].z);
+        d = vec2(dot(d, footprints[i].zw), dot(d, left)) - vec2(-18.0, 0.0);
         vec2 outside = abs(d) - vec2(36.0, 26.0);
         float distance = length(max(outside, 0.0)) + min(max(outside.x, outside.y), 0.0);
         light *= 1.0 - 0.85 * exp(-max(distance + 6.0, 0.0) / 14.0);
@@ -97,7 +98,10 @@ SCENE_KINDS = ("VECTOR", "GROUND", "ROOM")
 
 
 def scene_fragment(kind: str) -> str:
-    """The scene's fragment shader for one of `SCENE_KINDS`. On a CPU a pixel pays for both ways of a branch, so each kind has a program of its own."""
+    """The fragment shader of the scene for one of `SCENE_KINDS`.
+
+    On a CPU a pixel pays for both sides of a branch, so each kind has a program of its own.
+    """
     return _SCENE_FRAGMENT.replace("#version 330", f"#version 330\n#define {kind}")
 
 

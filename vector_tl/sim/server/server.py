@@ -10,7 +10,7 @@ def run(settings: SimSettings, camera_factory=None) -> None:
     """Serve until SIGINT or SIGTERM; prints `ready SERIAL PORT` for each robot once it takes connections.
 
     Args:
-        camera_factory: a `vector_tl.sim.render.eye.CameraFactory` that draws in place of the camera that
+        camera_factory: a `vector_tl.sim.render.cameras.CameraFactory` that draws in place of the camera that
             `settings.camera` names.
 
     Raises:

@@ -12,7 +12,7 @@ from anki_vector.messaging import external_interface_pb2_grpc
 from vector_tl.sim.engine.virtual import VirtualVector
 from vector_tl.sim.gateway.gate import Gate
 from vector_tl.sim.gateway.protocol import VectorServicer
-from vector_tl.sim.render.eye import CameraFactory, Eye, factory_for
+from vector_tl.sim.render.cameras import CameraFactory, CameraThread
 from vector_tl.sim.server.sdk_home import SdkHome
 from vector_tl.sim.server.simulator import Simulator
 from vector_tl.sim.server.truth import truth_app
@@ -26,15 +26,17 @@ async def serve(settings: SimSettings, camera_factory: CameraFactory | None) -> 
     """Serve until SIGINT or SIGTERM. See `vector_tl.sim.server.server.run`."""
     sys.setswitchinterval(GIL_SLICE_S)
     home = SdkHome(settings.home)
-    eye = Eye(camera_factory or factory_for(settings.camera, settings.without, settings.backgrounds))
+    cameras = CameraThread(
+        camera_factory or camera_factory(settings.camera, settings.without, settings.backgrounds)
+    )
     ended = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
     robots = truth = None
     tasks: list[asyncio.Task] = []
     try:
-        simulator = Simulator(settings, eye)
-        await eye.open(simulator.world.room)
+        simulator = Simulator(settings, cameras)
+        await cameras.open(simulator.world.room)
         robots = RobotServers(simulator, settings.port)
         ports = [await robots.start(robot) for robot in simulator.robots]
         truth = LocalServer(truth_app(simulator), "It stands in the truth.json of the simulator's home.")
@@ -67,7 +69,7 @@ async def serve(settings: SimSettings, camera_factory: CameraFactory | None) -> 
         for task in tasks[1:]:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        eye.close()
+        cameras.close()
 
 
 class RobotServers:

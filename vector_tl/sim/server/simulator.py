@@ -13,7 +13,7 @@ from vector_tl.sim.engine.faults import MOMENTARY, Fault, known_name
 from vector_tl.sim.engine.identity import make_identity
 from vector_tl.sim.engine.journal import Journal
 from vector_tl.sim.engine.virtual import VirtualVector
-from vector_tl.sim.render.eye import Eye
+from vector_tl.sim.render.cameras import CameraThread
 from vector_tl.sim.settings import SimSettings
 from vector_tl.sim.world.body import Battery
 from vector_tl.sim.world.world import STEP_MS, World
@@ -44,15 +44,21 @@ class Beat:
 class Simulator:
     """Moves the world and the robots in it. Everything here runs in the event loop's thread but for the drawing."""
 
-    def __init__(self, settings: SimSettings, eye: Eye):
-        self.settings, self.eye = settings, eye
+    def __init__(self, settings: SimSettings, camera_thread: CameraThread):
+        self.settings = settings
         self.world = World(
             settings.world, settings.robots, settings.targets, self._report, settings.target_motion
         )
         self.journal = Journal(lambda: self.world.t_ms)
         self.robots = [
             VirtualVector(
-                i, make_identity(i), self.world, eye, self.journal, self.truth_now, settings.lockstep
+                i,
+                make_identity(i),
+                self.world,
+                camera_thread,
+                self.journal,
+                self.truth_now,
+                settings.lockstep,
             )
             for i in range(settings.robots)
         ]
@@ -68,7 +74,7 @@ class Simulator:
         robot = self.robots[vector] if vector < len(self.robots) else None
         self.journal.add(kind, robot and robot.serial, vector=vector, **details)
         if robot:
-            robot.noticed(kind, details)
+            robot.notice(kind)
 
     # -- time ------------------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""The images: one thread holds the cameras (a GL context belongs to its thread), everybody else asks and waits."""
+"""Which cameras there are, and the thread that holds them (a GL context belongs to its thread)."""
 
 import asyncio
 from collections.abc import Callable
@@ -16,9 +16,10 @@ SIZE_WH, HIGH_SIZE_WH = (640, 360), (1280, 720)
 
 
 class Camera(Protocol):
-    """What draws: `VectorCamera`, or the plain one."""
+    """What takes images: `VectorCamera`, `BackdropCamera` or `PlainCamera`."""
 
-    def enter(self, room: Room) -> None: ...
+    def enter(self, room: Room) -> None:
+        """Look at `room` from now on."""
 
     def shoot(
         self,
@@ -28,14 +29,35 @@ class Camera(Protocol):
         rng: np.random.Generator,
         dt_s: float,
         exposure: Exposure | None,
-    ) -> Shot: ...
+    ) -> Shot:
+        """Take one image.
+
+        Args:
+            vectors: everybody in the room.
+            viewer: the index of the one whose camera takes the image.
+            motion: how that camera moves while its shutter is open.
+            rng: what the noise is drawn from.
+            dt_s: time since the viewer's last image.
+            exposure: set by hand; None for the automatic one.
+
+        Returns:
+            the image, with the exact boxes of all other Vectors in it.
+        """
+
+    def close(self) -> None:
+        """Release what it holds."""
 
 
-CameraFactory = Callable[[tuple[int, int]], Camera]
+CameraFactory = Callable[[tuple[int, int]], Camera]  # makes a camera for images of a size (width, height)
 
 
-def factory_for(kind: str, without: tuple[str, ...] = (), backgrounds: Path | None = None) -> CameraFactory:
-    """The factory behind --camera rendered | plain, --without and --backgrounds."""
+def camera_factory(
+    kind: str, without: tuple[str, ...] = (), backgrounds: Path | None = None
+) -> CameraFactory:
+    """The factory behind --camera rendered | plain, --without and --backgrounds.
+
+    The imports are here so that the plain camera needs no package of the renderer.
+    """
     if kind == "plain":
         from vector_tl.sim.render.plain_camera import PlainCamera
 
@@ -50,7 +72,7 @@ def factory_for(kind: str, without: tuple[str, ...] = (), backgrounds: Path | No
 
 
 @dataclass(frozen=True)
-class View:
+class ImageRequest:
     """Everything that an image depends on."""
 
     room: Room
@@ -63,8 +85,8 @@ class View:
     exposure: Exposure | None = None  # None: automatic
 
 
-class Eye:
-    """Draws views one after another in its own thread, so that nothing else waits for an image but who asked for it."""
+class CameraThread:
+    """Takes the images asked for, one after another, in a thread of its own, so that only the asker waits."""
 
     def __init__(self, factory: CameraFactory):
         self._factory = factory
@@ -73,7 +95,7 @@ class Eye:
         self._rooms: dict[tuple[int, int], Room] = {}
 
     async def open(self, room: Room) -> None:
-        """Make the camera and furnish the first room now, so that what is missing is known before anybody connects.
+        """Make the camera and furnish the first room now, so that errors come before anybody connects.
 
         Raises:
             UserError: it cannot be made (no EGL, no mesh).
@@ -88,18 +110,19 @@ class Eye:
                 "install EGL (Debian, Ubuntu: libegl1 libgl1 libgl1-mesa-dri) or use --camera plain."
             ) from error
 
-    async def shoot(self, view: View) -> Shot:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._shoot, view)
+    async def shoot(self, request: ImageRequest) -> Shot:
+        """Take the image asked for."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._shoot, request)
 
     def close(self) -> None:
-        def drop():
-            for camera in self._cameras.values():
-                if hasattr(camera, "close"):
-                    camera.close()
-            self._cameras.clear()
-
-        self._thread.submit(drop)
+        """Release the cameras, after the images that are still due, and end the thread."""
+        self._thread.submit(self._close_cameras)
         self._thread.shutdown(wait=True, cancel_futures=False)
+
+    def _close_cameras(self) -> None:
+        for camera in self._cameras.values():
+            camera.close()
+        self._cameras.clear()
 
     def _camera(self, size_wh: tuple[int, int], room: Room) -> Camera:
         if size_wh not in self._cameras:
@@ -109,8 +132,12 @@ class Eye:
             self._rooms[size_wh] = room
         return self._cameras[size_wh]
 
-    def _shoot(self, view: View) -> Shot:
-        camera = self._camera(view.size_wh, view.room)
-        return camera.shoot(
-            view.vectors, view.viewer, view.motion, np.random.default_rng(view.seed), view.dt_s, view.exposure
+    def _shoot(self, request: ImageRequest) -> Shot:
+        return self._camera(request.size_wh, request.room).shoot(
+            request.vectors,
+            request.viewer,
+            request.motion,
+            np.random.default_rng(request.seed),
+            request.dt_s,
+            request.exposure,
         )
