@@ -6,12 +6,8 @@ from vector_tl.errors import UsageError, UserError
 from vector_tl.sim.settings import SimSettings
 
 
-def run(settings: SimSettings, camera_factory=None) -> None:
+def run(settings: SimSettings) -> None:
     """Serve until SIGINT or SIGTERM; prints `ready SERIAL PORT` for each robot once it takes connections.
-
-    Args:
-        camera_factory: a `vector_tl.sim.render.cameras.CameraFactory` that draws in place of the camera that
-            `settings.camera` names.
 
     Raises:
         UsageError: settings out of range, or some that do not go together.
@@ -41,4 +37,4 @@ def run(settings: SimSettings, camera_factory=None) -> None:
         raise UserError(
             f"The simulator needs the package {error.name.partition('.')[0]}, which is not installed; run scripts/setup."
         ) from error
-    asyncio.run(serve(settings, camera_factory))
+    asyncio.run(serve(settings))

@@ -12,7 +12,7 @@ from anki_vector.messaging import external_interface_pb2_grpc
 from vector_tl.sim.engine.virtual import VirtualVector
 from vector_tl.sim.gateway.gate import Gate
 from vector_tl.sim.gateway.protocol import VectorServicer
-from vector_tl.sim.render.cameras import CameraFactory, CameraThread
+from vector_tl.sim.render.cameras import CameraThread, camera_factory
 from vector_tl.sim.server.sdk_home import SdkHome
 from vector_tl.sim.server.simulator import Simulator
 from vector_tl.sim.server.truth import truth_app
@@ -22,13 +22,11 @@ from vector_tl.web.server import LOOPBACK, LocalServer, bind
 GIL_SLICE_S = 0.001  # the drawing thread gives way so soon to whoever answers calls
 
 
-async def serve(settings: SimSettings, camera_factory: CameraFactory | None) -> None:
+async def serve(settings: SimSettings) -> None:
     """Serve until SIGINT or SIGTERM. See `vector_tl.sim.server.server.run`."""
     sys.setswitchinterval(GIL_SLICE_S)
     home = SdkHome(settings.home)
-    cameras = CameraThread(
-        camera_factory or camera_factory(settings.camera, settings.without, settings.backgrounds)
-    )
+    cameras = CameraThread(camera_factory(settings.camera, settings.without, settings.backgrounds))
     ended = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
