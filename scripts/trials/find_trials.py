@@ -31,8 +31,9 @@ import tyro
 from vector_tl.data.images import decode_image
 from vector_tl.detect.engine import load
 from vector_tl.errors import UserError
-from vector_tl.find.behaviour import View, begin, decide
+from vector_tl.find.behaviour import decide
 from vector_tl.find.loop import find
+from vector_tl.find.memory import Observation, begin
 from vector_tl.find.settings import FindSettings
 from vector_tl.find.track import Pose, Target
 from vector_tl.robot.base import NoFreshFrame
@@ -161,7 +162,7 @@ def run_oracle(robot) -> dict:
             (state.right_wheel_mmps - state.left_wheel_mmps) / 48,
         )
         memory, command = decide(
-            memory, View(now_s, pose, forward, turn, state.range_mm, target, cliff=state.cliff)
+            memory, Observation(now_s, pose, forward, turn, state.range_mm, target, cliff=state.cliff)
         )
         robot.drive(command.left_mmps, command.right_mmps)
         if command.done:

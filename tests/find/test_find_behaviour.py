@@ -5,8 +5,9 @@ import math
 import pytest
 
 from support.small_world import SmallDetector, SmallWorld
-from vector_tl.find.behaviour import Law, Memory, Observation, Step, begin, decide
+from vector_tl.find.behaviour import decide
 from vector_tl.find.loop import find
+from vector_tl.find.memory import Law, Memory, Observation, Step, begin
 from vector_tl.find.settings import FindSettings
 from vector_tl.find.track import Pose, Target
 

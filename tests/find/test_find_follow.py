@@ -6,9 +6,10 @@ import pytest
 
 from support.small_world import SmallDetector, SmallWorld
 from vector_tl.errors import UsageError, UserError
-from vector_tl.find.behaviour import Law, Memory, Observation, Step, again, decide, following
+from vector_tl.find.behaviour import decide
 from vector_tl.find.follow import Following
 from vector_tl.find.loop import find
+from vector_tl.find.memory import Law, Memory, Observation, Step, again, following
 from vector_tl.find.settings import FindSettings
 from vector_tl.find.track import Pose, Target
 from vector_tl.robot.base import Frame

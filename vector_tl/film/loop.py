@@ -80,7 +80,7 @@ class Films:
                 writer.abandon()  # leaves what is whole
 
 
-class View(Protocol):
+class FilmView(Protocol):
     """What films look like."""
 
     def begin(self, first: FootageFrame, films: Films) -> None:
@@ -97,7 +97,7 @@ def make_films(
     shown: Iterable[FootageFrame],
     films: Films,
     detectors: list,
-    view: View,
+    view: FilmView,
     *,
     every: bool = True,
     threshold: float | None = None,

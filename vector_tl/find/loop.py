@@ -15,22 +15,15 @@ import numpy as np
 
 from vector_tl.data.images import decode_or_none
 from vector_tl.errors import UserError
-from vector_tl.find.behaviour import (
-    HALF_TRACK_MM,
-    Law,
-    MotionCommand,
-    Observation,
-    again,
-    begin,
-    decide,
-    following,
-)
+from vector_tl.find.actuation import HALF_TRACK_MM
+from vector_tl.find.behaviour import decide
 from vector_tl.find.follow import Following
 from vector_tl.find.geometry import locate
 from vector_tl.find.keep import Keeper
 from vector_tl.find.latency import StageClock, percentiles_ms
 from vector_tl.find.live.attend import attended
 from vector_tl.find.live.board import SAID, Board, Snapshot
+from vector_tl.find.memory import Law, MotionCommand, Observation, again, begin, following
 from vector_tl.find.settings import FindSettings
 from vector_tl.find.track import CameraClock, Pose, PoseHistory, Tracker
 from vector_tl.robot.base import LOW_BATTERY, Frame, NoFreshFrame, Robot, RobotState

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vector_tl.errors import UserError
-from vector_tl.find.behaviour import MotionCommand
+from vector_tl.find.memory import MotionCommand
 from vector_tl.find.settings import FindSettings
 from vector_tl.find.track import Target
 from vector_tl.robot.base import BatteryState, ForwardingRobot, Frame, Robot, RobotState
