@@ -23,8 +23,24 @@ def run(*arguments, cwd=None, env=None):
 
 def test_version_and_overview():
     assert run("--version").stdout == f"vector-tl {__version__}\n"
-    done = run("--help")
-    assert done.returncode == 0 and all(name in done.stdout for name in cli.COMMANDS)
+    for words in (["--help"], ["help"]):
+        done = run(*words)
+        assert done.returncode == 0 and all(name in done.stdout for name in cli.COMMANDS)
+    assert "vector-tl film" in run("help", "film").stdout
+
+
+def test_an_options_old_name_still_works_with_a_line_of_warning(capsys):
+    for command, renamed in cli.RENAMED_OPTIONS.items():
+        for old, new in renamed.items():
+            assert cli._with_new_names(command, [old, "3", f"{old}=4", "--other"]) == [
+                new,
+                "3",
+                f"{new}=4",
+                "--other",
+            ]
+            assert capsys.readouterr().err.count(f"vector-tl {command}: {old} is now called {new}") == 2
+    settings, _ = cli.parse("train", ["--data", "d", "--out", "o", "--pictures", "7"])  # old name
+    assert settings.images == 7
 
 
 @pytest.mark.parametrize("name", list(cli.COMMANDS))
@@ -37,8 +53,11 @@ def test_help_shows_an_example(name, capsys):
 
 def test_help_is_quick_to_load():
     """No torch, no SDK, no OpenGL before there is work for them."""
-    code = "import importlib, sys; from vector_tl import cli; cli.overview(); [cli._import(c.settings) for c in cli.COMMANDS.values()]; "
-    code += "print([m for m in ('torch', 'anki_vector', 'moderngl', 'cv2', 'starlette') if m in sys.modules])"
+    code = (
+        "import sys; from vector_tl import cli; cli.overview(); "
+        "[cli._import(c.settings) for c in cli.COMMANDS.values()]; "
+        "print([m for m in ('torch', 'anki_vector', 'moderngl', 'cv2', 'starlette') if m in sys.modules])"
+    )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
 
 
@@ -122,8 +141,14 @@ def test_a_library_that_prints_does_not_spoil_json(capfd):
 
 def test_reader_that_has_seen_enough(tmp_path):
     """As in `vector-tl detect ... --json | head -1`."""
-    code = "from vector_tl import cli; cli._import = lambda _: (lambda _: ({'source': str(i), 'error': 'x'} for i in range(9999))); "
-    code += "import sys\nwith cli._quiet_stdout() as out: code = cli._work('x', cli.Command('', '', ''), None, True, out)\nsys.exit(code)"
+    code = """
+import sys
+from vector_tl import cli
+cli._import = lambda _: (lambda _: ({'source': str(i), 'error': 'x'} for i in range(9999)))
+with cli._quiet_stdout() as out:
+    code = cli._work('x', cli.Command('', '', ''), None, True, out)
+sys.exit(code)
+"""
     with subprocess.Popen(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
@@ -174,10 +199,15 @@ def test_failure_of_any_kind_is_one_json_object_and_one_sentence(name, debug, mo
     assert ("Traceback" in captured.err) == (name == "a bug" and debug == "1")
 
 
-@pytest.mark.parametrize(("name", "words"), [
-    ("train", "stopped; the same command with --resume goes on."), ("compare", "the same command goes on"), ("retrain", "the same command goes on"),
-    ("find", "stopped."),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("train", "stopped; the same command with --resume continues."),
+        ("compare", "the same command continues"),
+        ("retrain", "the same command continues"),
+        ("find", "stopped."),
+    ],
+)
 def test_ctrl_c_says_how_to_go_on(name, words, monkeypatch, capfd):
     def stopped(_settings):
         raise KeyboardInterrupt

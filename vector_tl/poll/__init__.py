@@ -1,0 +1,1 @@
+"""The blind vote on which of two models people like better."""
