@@ -234,7 +234,7 @@ function shareOf(film) {
 function counts({ votes, decided, no_difference, chose_left, chose_right }) {
   return (
     `${plural(votes, "vote")}, of which ${decided} for a side and ${no_difference} “no difference”. ` +
-    `Shares are of those for a side (Wilson interval: where the share of all people lies, 95 % sure). ` +
+    `Shares count the votes for a side; the interval (Wilson's) holds the share among all people with 95 % confidence. ` +
     `${chose_left} chose the film on their left, ${chose_right} the one on their right.`
   );
 }

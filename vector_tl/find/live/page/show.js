@@ -103,10 +103,10 @@ function figures(news) {
   row("frame rate", news.fps === null ? "–" : `${news.fps} frames/s`);
   if (news.frame_age_ms !== undefined) {
     row("frame age", `${Math.max(0, news.frame_age_ms)} ms`, news.frame_age_ms > OLD_MS);
-    row("age of the robot's state", `${Math.max(0, news.state_age_ms)} ms`);
+    row("state age", `${Math.max(0, news.state_age_ms)} ms`);
     row("link delay", `${news.link_delay_ms} ms`);
   }
-  row("frames dropped, decided late", `${news.dropped}, ${news.stale}`);
+  row("dropped, late frames", `${news.dropped}, ${news.stale}`);
   row("last stop by the guard", news.stops.at(-1)?.reason ?? "none");
   return rows;
 }

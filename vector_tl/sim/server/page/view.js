@@ -71,7 +71,7 @@ async function lookThrough(serial) {
 function showState() {
   const table = make("table");
   const addRow = (kind, texts) => table.insertRow().append(...texts.map((text) => make(kind, String(text))));
-  addRow("th", ["Vector", "wheels, mm/s", "head", "bumps", "falls", "controlled by"]);
+  addRow("th", ["Vector", "wheels, mm/s", "head", "bumps", "falls", "control"]);
   for (const vector of scene.vectors) {
     const robot = scene.robots.find((one) => one.vector === vector.vector);
     const wheels = `${vector.left_mmps.toFixed(0)}, ${vector.right_mmps.toFixed(0)}`;

@@ -1,0 +1,198 @@
+"""The server of all pages: who is let in, what a request may hold, and that it starts and ends in order."""
+
+import http.client
+import json
+import logging
+import socket
+import threading
+
+import pytest
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from vector_tl.errors import Refused, UserError
+from vector_tl.web.server import (
+    SHARED,
+    LocalServer,
+    PageServer,
+    Streams,
+    bind,
+    guarded,
+    page_app,
+    read_json,
+    stream_part,
+    these_names,
+)
+
+
+@pytest.fixture
+def page(tmp_path):
+    """A folder with a page of its own style."""
+    (tmp_path / "own.html").write_text("<h1>hello</h1>")
+    (tmp_path / "own.css").write_text("h1 { color: red; }")
+    (tmp_path / "secret.txt").write_text("nobody asks for it")
+    return tmp_path
+
+
+def app(page):
+    async def echo(request: Request) -> Response:
+        return JSONResponse(await read_json(request, max_bytes=100))
+
+    async def fails(request: Request) -> Response:
+        raise {"user": UserError("do this"), "refused": Refused(409, "not now")}.get(
+            request.query_params.get("how", ""), ValueError("a secret")
+        )
+
+    routes = [Route("/echo", echo, methods=["POST"]), Route("/fails", fails)]
+    return page_app(routes, page, "own.html")
+
+
+@pytest.fixture
+def local(page):
+    server = LocalServer(app(page), "Open the address that was printed.")
+    with server.in_thread("page"):
+        yield server
+    assert "page" not in [thread.name for thread in threading.enumerate()]
+
+
+def ask(port, path, body=None, **headers):
+    """Status, headers and content of one answer; headers that are None are left out."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    given = {"Content-Type": "application/json"} if body is not None else {}
+    given |= {name.replace("_", "-"): value for name, value in headers.items()}
+    connection.request(
+        "GET" if body is None else "POST",
+        path,
+        body,
+        {name: value for name, value in given.items() if value is not None},
+    )
+    answer = connection.getresponse()
+    content = answer.read()
+    connection.close()
+    return answer.status, {name.lower(): value for name, value in answer.getheaders()}, content
+
+
+def test_the_page_and_its_files(local):
+    for name, kind, word in (
+        ("", "text/html", b"hello"),
+        ("own.css", "text/css", b"red"),
+        ("base.css", "text/css", b"--accent"),
+        ("dom.js", "text/javascript", b"export"),
+    ):
+        status, headers, content = ask(local.port, f"/{local.token}/{name}")
+        assert status == 200 and headers["content-type"].startswith(kind) and word in content
+        assert headers["referrer-policy"] == "no-referrer" and headers["cache-control"] == "no-store"
+        assert "unsafe" not in headers["content-security-policy"] and "server" not in headers
+    assert ask(local.port, f"/{local.token}")[0] == 307  # without its slash
+    for name in ("secret.txt", "own.html", "nothing", "..", "%2e%2e/secret.txt"):
+        assert ask(local.port, f"/{local.token}/{name}")[0] == 404
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "status"),
+    [
+        ("/{token}/", {}, 200),
+        ("/", {"Authorization": "Bearer {token}"}, 200),
+        ("/?token={token}", {}, 200),
+        ("/?token={token}", {"Authorization": "Bearer wrong"}, 401),
+        ("/", {}, 401),
+        ("/%ff/", {}, 401),
+        ("/{token}x/", {}, 401),
+        ("/{token}/", {"Host": "localhost:{port}"}, 200),
+        ("/{token}/", {"Host": "evil.example"}, 403),
+        ("/{token}/", {"Host": "127.0.0.1:1"}, 403),
+        ("/{token}/", {"Origin": "http://127.0.0.1:{port}"}, 200),
+        ("/{token}/", {"Origin": "http://evil.example"}, 403),
+        ("/{token}/", {"Origin": "null"}, 403),
+    ],
+)
+def test_who_is_let_in(local, path, headers, status):
+    facts = {"token": local.token, "port": local.port}
+    given = {name: value.format(**facts) for name, value in headers.items()}
+    assert ask(local.port, path.format(**facts), **given)[0] == status
+
+
+def test_refusals_are_for_who_reads_them(local):
+    status, headers, content = ask(local.port, "/", Accept="text/html,*/*")
+    assert status == 401 and headers["content-type"].startswith("text/plain") and b"was printed" in content
+    assert "was printed" in json.loads(ask(local.port, "/")[2])["error"]
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status"),
+    [
+        (b'{"a": 1}', {}, 200),
+        (b'{"a": 1}', {"Content_Type": "application/json; charset=utf-8"}, 200),
+        (b'{"a": 1}', {"Content_Type": "text/plain"}, 415),
+        (b"[]", {}, 400),
+        (b"\xff", {}, 400),
+        (b"[" * 90, {}, 400),
+        (b"{" + b" " * 100 + b"}", {}, 413),
+        (b"x" * 200_000, {}, 413),
+    ],
+)
+def test_bodies(local, body, headers, status):
+    answered, _, content = ask(local.port, f"/{local.token}/echo", body, **headers)
+    assert answered == status
+    assert json.loads(content) == {"a": 1} if status == 200 else json.loads(content)["error"]
+
+
+def test_errors_are_json_and_hide_what_is_not_for_the_person(local, caplog):
+    for how, status, said in (("user", 400, "do this"), ("refused", 409, "not now")):
+        answered, _, content = ask(local.port, f"/{local.token}/fails?how={how}")
+        assert (answered, json.loads(content)) == (status, {"error": said})
+    with caplog.at_level(logging.ERROR, "vector_tl.web.server"):
+        answered, headers, content = ask(local.port, f"/{local.token}/fails")
+    assert answered == 500 and b"secret" not in content and "a secret" in caplog.text
+    assert headers["x-content-type-options"] == "nosniff"
+    assert ask(local.port, f"/{local.token}/echo")[0] == 405
+
+
+def test_a_page_for_others_checks_names_and_origin(page):
+    check = these_names({"localhost"}, "https://page.example.org")
+    server = PageServer(guarded(app(page), check, "same-origin"), bind())
+    port = server.socket.getsockname()[1]
+    with server.in_thread("page"):
+        status, headers, _ = ask(port, "/")
+        assert status == 200 and headers["referrer-policy"] == "same-origin"
+        assert ask(port, "/", Host="192.168.1.20")[0] == ask(port, "/", Host="page.example.org")[0] == 200
+        assert ask(port, "/", Host="evil.example")[0] == ask(port, "/", Host="a@127.0.0.1")[0] == 421
+        ours, public = f"http://127.0.0.1:{port}", "https://page.example.org"
+        for origin, status in ((ours, 200), (public, 200), (None, 403), ("null", 403), (ours + "0", 403)):
+            assert ask(port, "/echo", b"{}", Origin=origin)[0] == status
+
+
+def test_a_taken_port_names_the_option():
+    with bind() as taken:
+        taken.listen()
+        with pytest.raises(UserError, match=r"Port \d+ of 127\.0\.0\.1.*--page-port"):
+            bind(port=taken.getsockname()[1], option="--page-port")
+    with pytest.raises(UserError, match="no.such.host"):
+        bind("no.such.host.invalid")
+
+
+def test_connections_wait_for_the_server(page):
+    server = LocalServer(app(page), "")
+    with socket.create_connection(("127.0.0.1", server.port)) as early:
+        early.sendall(f"GET /{server.token}/ HTTP/1.0\r\nHost: 127.0.0.1:{server.port}\r\n\r\n".encode())
+        with server.in_thread("page"):
+            assert b"200" in early.recv(100)
+
+
+def test_parts_of_a_stream_and_how_many_at_once():
+    part = stream_part({"a": 1}, b"data")
+    assert part == b"\x00\x00\x00\x08\x00\x00\x00\x04" + b'{"a": 1}data'
+    with pytest.raises(ValueError):
+        stream_part({"a": float("nan")})
+
+    async def parts():
+        yield part
+
+    with pytest.raises(Refused, match="0 pages"):
+        Streams(0).response(parts())
+
+
+def test_shared_files_are_those_of_the_package():
+    names = {path.name for path in SHARED.iterdir()}
+    assert {"base.css", "dom.js", "ask.js", "keys.js", "boxes.js", "stream.js"} <= names
