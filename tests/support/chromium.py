@@ -1,6 +1,7 @@
-"""A headless Chromium driven over its own pipe (DevTools protocol), for trials of pages; needs no further package."""
+"""A headless Chromium driven over its own pipe (DevTools protocol); needs no further package."""
 
 import base64
+import contextlib
 import json
 import os
 import select
@@ -24,6 +25,8 @@ NAMED = {
     "ArrowRight": 39,
     "ArrowDown": 40,
     "Tab": 9,
+    "End": 35,
+    "Home": 36,
 }
 
 
@@ -46,8 +49,11 @@ class Chromium:
         # the browser reads commands from its descriptor 3 and answers on 4
         self._process = subprocess.Popen(
             ["bash", "-c", f'exec "$@" 3<&{to_child} 4>&{from_child}', "bash", *command],
-            pass_fds=(to_child, from_child), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-        )  # fmt: skip
+            pass_fds=(to_child, from_child),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
         os.close(to_child), os.close(from_child)
         self._number, self._rest = 0, b""
 
@@ -88,10 +94,8 @@ class Chromium:
 
     def close(self) -> None:
         """End the browser and all of its processes."""
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         self._process.wait()
         os.close(self._in), os.close(self._out)
         shutil.rmtree(self.home, ignore_errors=True)
@@ -179,9 +183,15 @@ class Page:
         )
 
     def click(self, selector: str) -> None:
-        """A click into the middle of an element."""
-        rect = f"document.querySelector({json.dumps(selector)}).getBoundingClientRect()"
-        x, y = self.run(f"(() => {{ const r = {rect}; return [r.x + r.width / 2, r.y + r.height / 2]; }})()")
+        """A click into the middle of an element, after scrolling to it."""
+        x, y = self.run(
+            f"""(() => {{
+                const element = document.querySelector({json.dumps(selector)});
+                element.scrollIntoView({{ block: "nearest" }});
+                const place = element.getBoundingClientRect();
+                return [place.x + place.width / 2, place.y + place.height / 2];
+            }})()"""
+        )
         self.mouse("mousePressed", x, y)
         self.mouse("mouseReleased", x, y)
         self.clicks += 1
