@@ -12,8 +12,8 @@ from pathlib import Path
 import tyro
 
 from vector_tl.errors import UserError
-from vector_tl.experiments.compare import late_loss
 from vector_tl.experiments.compare_figures import area, reached
+from vector_tl.experiments.runs import late_loss
 from vector_tl.files import write_atomic
 
 LEFT_OUT = ("sessions",)  # of every test image: as long as all the rest

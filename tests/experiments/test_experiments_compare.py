@@ -20,16 +20,12 @@ from vector_tl.evaluate.metrics import Outcome, measure
 from vector_tl.experiments import compare as comparison
 from vector_tl.experiments import compare_sheets
 from vector_tl.experiments.compare import (
-    Run,
     best_rate,
     choose_rates,
     compare,
-    late_loss,
-    own_share,
     plan,
     possible_sizes,
     shuffled,
-    still_rising,
 )
 from vector_tl.experiments.compare_figures import (
     Drawn,
@@ -45,9 +41,10 @@ from vector_tl.experiments.compare_figures import (
     signed,
     summary,
 )
-from vector_tl.experiments.compare_page import _by_image, _rates, _seen
+from vector_tl.experiments.compare_page import _by_image, _rates, _seen, own_share
 from vector_tl.experiments.compare_settings import CompareSettings, command
 from vector_tl.experiments.compare_sheets import judge, worst_false_boxes, worst_misses
+from vector_tl.experiments.runs import ComparisonData, Training, late_loss, still_rising, write_outcomes
 from vector_tl.files import claimed
 from vector_tl.nets import checkpoint
 from vector_tl.nets.build import build
@@ -80,28 +77,33 @@ def data(tmp_path):
     return tmp_path / "data"
 
 
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    """A model that has learned nothing: its file, and what `checkpoint.load` returns of it."""
+    path = tmp_path_factory.mktemp("model") / "model.safetensors"
+    checkpoint.save(path, build("ssd300_mobilenet_v1", "scratch"), {"threshold": 0.5})
+    return path, checkpoint.load(path)
+
+
+def finds_nothing(_network, images: Images) -> list[Outcome]:
+    size = np.array([640, 360, 640, 360], np.float32)
+    none = np.zeros((0, 4), np.float32), np.zeros(0, np.float32)
+    return [Outcome((640, 360), np.float32(boxes * size), *none) for boxes in images.boxes]
+
+
 @pytest.fixture
-def trained(monkeypatch):
-    """Instead of training: a network that knows nothing, and a curve that the arm decides."""
-    asked = []
+def trained(monkeypatch, model):
+    """Instead of training: a network that finds nothing, and a curve that the arm decides. A list of what was asked for."""
+    asked, (path, loaded) = [], model
 
     def quick(settings, items):
+        name = settings.out.parent.name
         asked.append(
-            (
-                settings.out.parent.name,
-                settings.init,
-                settings.steps,
-                settings.images,
-                settings.seed,
-                settings.lr,
-                len(items[0]),
-            )
+            (name, settings.init, settings.steps, settings.images, settings.seed, settings.lr, len(items[0]))
         )
-        model = build(settings.arch, "scratch", settings.seed)
-        checkpoint.save(settings.out, model, {"threshold": 0.5})
-        height = (0.9 if settings.init == "coco" else 0.4) - 10 * abs(
-            settings.lr - (8e-4 if settings.init == "coco" else 1.6e-3)
-        )
+        shutil.copy(path, settings.out)
+        best_lr, height = (8e-4, 0.9) if settings.init == "coco" else (1.6e-3, 0.4)
+        height -= 10 * abs(settings.lr - best_lr)
         with settings.out.with_suffix(".csv").open("w") as file:
             writer = csv.writer(file)
             writer.writerow(["step", "images_seen", "loss", "ap50", "ap50_95"])
@@ -109,6 +111,8 @@ def trained(monkeypatch):
         return {"ap50": height, "ap50_95": height, "seconds": 0.1}
 
     monkeypatch.setattr(comparison, "train", quick)
+    monkeypatch.setattr(comparison.checkpoint, "load", lambda _path: loaded)
+    monkeypatch.setattr(comparison, "run_model", finds_nothing)
     monkeypatch.setattr(comparison, "find_weights", lambda coco: coco)
     return asked
 
@@ -120,8 +124,8 @@ def small(data, tmp_path, **other) -> CompareSettings:
             "out": tmp_path / "out",
             "seeds": 2,
             "sizes": ("2", "all"),
-            "seen": 32,
-            "most_seen": 64,
+            "images_seen": 32,
+            "max_images_seen": 64,
             "batch_size": 8,
         }
         | other
@@ -163,8 +167,8 @@ def test_both_arms_get_the_same_but_for_weights_and_rate(data, tmp_path, trained
         and "0.400 (1.000), chosen" in page
     )  # tried beyond the edge, and not better
     kept = json.loads((tmp_path / "out" / "results.json").read_text())
-    assert kept["summary"]["arms"]["coco"]["seen_for_ap50"]["0.9"] == {
-        "seen": 16,
+    assert kept["summary"]["arms"]["coco"]["images_seen_for_ap50"]["0.9"] == {
+        "images_seen": 16,
         "reached": 2,
         "of": 2,
         "at_most": False,
@@ -187,8 +191,8 @@ def test_what_is_finished_is_not_run_again_and_another_experiment_is_refused(dat
     assert len(trained) == count
     compare(small(data, tmp_path, seeds=3))  # more of the same is welcome
     assert len(trained) == count + 4 + 2
-    with pytest.raises(UserError, match="another seen"):
-        compare(small(data, tmp_path, seen=40))
+    with pytest.raises(UserError, match="another images_seen"):
+        compare(small(data, tmp_path, images_seen=40))
 
 
 def test_what_may_change_between_two_starts(data, tmp_path, trained, monkeypatch):
@@ -199,7 +203,7 @@ def test_what_may_change_between_two_starts(data, tmp_path, trained, monkeypatch
         lambda runs, *_: [{"lr": 8e-4, "arm": run.arm, "val_ap50_95": 0.5, "curve": []} for run in runs],
     )
     monkeypatch.chdir(tmp_path)
-    first = small(data, tmp_path, most_seen=0, lrs=(8e-4,), backgrounds=data / "images")
+    first = small(data, tmp_path, max_images_seen=0, lrs=(8e-4,), backgrounds=data / "images")
     compare(first)
     compare(
         replace(
@@ -207,24 +211,24 @@ def test_what_may_change_between_two_starts(data, tmp_path, trained, monkeypatch
             data=Path("data"),
             backgrounds=Path("data/../data/images"),
             device="cpu",
-            most_seen=64,
+            max_images_seen=64,
             threads=1,
         )
     )
     compare(first)  # the long ones are left out this time, not forgotten
-    with pytest.raises(UserError, match="another most_seen"):
-        compare(replace(first, most_seen=72))
+    with pytest.raises(UserError, match="another max_images_seen"):
+        compare(replace(first, max_images_seen=72))
     with pytest.raises(UserError, match="another batch_size"):
         compare(replace(first, batch_size=4))
     compare(CompareSettings(data=data, out=first.out, page_only=True))  # takes the settings from there
-    again = command(replace(first, most_seen=64))
+    again = command(replace(first, max_images_seen=64))
     assert (
         again in (first.out / "index.html").read_text()
         and "--lrs 0.0008 " in again
         and "--sizes 2 all " in again
     )
-    with pytest.raises(UserError, match="another seen"):
-        compare(CompareSettings(data=data, out=first.out, seen=40, page_only=True))
+    with pytest.raises(UserError, match="another images_seen"):
+        compare(CompareSettings(data=data, out=first.out, images_seen=40, page_only=True))
     with pytest.raises(UserError, match="nowhere"):  # not: another digest
         compare(CompareSettings(data=tmp_path / "nowhere", out=first.out, page_only=True))
     compare(replace(first, data=data.rename(tmp_path / "moved"), backgrounds=data / "images", page_only=True))
@@ -235,7 +239,7 @@ def test_what_may_change_between_two_starts(data, tmp_path, trained, monkeypatch
 
 
 @pytest.mark.parametrize("other", [
-    {}, {"most_seen": 0}, {"lrs": (1e-4, 0.5)}, {"sizes": ("25",), "seeds": 1}, {"device": "cpu", "threads": 2, "batch_size": 4, "evaluations": 5},
+    {}, {"max_images_seen": 0}, {"lrs": (1e-4, 0.5)}, {"sizes": ("25",), "seeds": 1}, {"device": "cpu", "threads": 2, "batch_size": 4, "evaluations": 5},
     {"arch": "ssdlite320_mobilenet_v3_large", "real": Path("my stills"), "negatives": Path("n"), "test_negatives": Path("t"), "backgrounds": Path("b")},
 ])  # fmt: skip
 def test_again_is_what_was_asked_for(other):
@@ -260,18 +264,18 @@ def test_missing_coco_weights_are_found_out_before_any_training(data, tmp_path, 
 
 
 def test_what_fails_after_a_training_does_not_cost_it(data, tmp_path, trained, monkeypatch):
-    settings = small(data, tmp_path, seeds=1, sizes=("all",), most_seen=0, lrs=(8e-4,))
-    look_at = comparison.look_at
+    settings = small(data, tmp_path, seeds=1, sizes=("all",), max_images_seen=0, lrs=(8e-4,))
+    run_model = comparison.run_model
 
     def full(*_):
         raise UserError("The disk is full.")
 
-    monkeypatch.setattr(comparison, "look_at", full)
+    monkeypatch.setattr(comparison, "run_model", full)
     for _ in range(2):
         with pytest.raises(UserError, match="full"):
             compare(settings)
     assert len(trained) == 1
-    monkeypatch.setattr(comparison, "look_at", look_at)
+    monkeypatch.setattr(comparison, "run_model", run_model)
     compare(settings)
     assert "chosen" not in (settings.out / "index.html").read_text()  # of one rate there is no choice
     assert [name for name, *_ in trained] == [
@@ -371,15 +375,17 @@ def test_the_page_of_what_is_there(data, tmp_path, trained):
     )
 
 
-@pytest.mark.parametrize(("most_seen", "shown"), [(0, False), (64, True)])
-def test_where_it_stops_gaining_is_a_row_only_if_that_was_tried(data, tmp_path, trained, most_seen, shown):
-    compare(small(data, tmp_path, most_seen=most_seen, seeds=1))
+@pytest.mark.parametrize(("max_images_seen", "shown"), [(0, False), (64, True)])
+def test_where_it_stops_gaining_is_a_row_only_if_that_was_tried(
+    data, tmp_path, trained, max_images_seen, shown
+):
+    compare(small(data, tmp_path, max_images_seen=max_images_seen, seeds=1))
     assert ("trained on: AP50-95" in (tmp_path / "out" / "index.html").read_text()) == shown
 
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"sizes": ("0",)}, {"sizes": ("many",)}, {"sizes": ()}, {"seeds": 0}, {"seen": 4}, {"most_seen": 8}, {"lrs": ()}, {"lrs": (-1.0,)},
+    [{"sizes": ("0",)}, {"sizes": ("many",)}, {"sizes": ()}, {"seeds": 0}, {"images_seen": 4}, {"max_images_seen": 8}, {"lrs": ()}, {"lrs": (-1.0,)},
      {"arch": "vgg"}, {"batch_size": 1}, {"evaluations": 3}, {"threads": 0}, {"device": "gpu"}, {"sizes": ("9",)},
      {"real": Path("photos/some"), "backgrounds": Path("photos")}, {"test_negatives": Path("rooms"), "negatives": Path("./rooms/some")}],
 )  # fmt: skip
@@ -408,14 +414,14 @@ def test_what_says_most_comes_first_and_nothing_twice(tmp_path):
     assert len({run.name for run in runs}) == len(runs) == 6 + 30 + 2 + 6
     assert (
         [run.kind for run in runs[:6]] == ["lr"] * 6
-        and runs[6] == Run("equal", "coco", "all", 0, 7680, 1e-3)
+        and runs[6] == Training("equal", "coco", "all", 0, 7680, 1e-3)
         and runs[8].size == "400"
     )
 
 
 def test_shuffled_keeps_the_numbers_and_loses_nothing(data):
     splits = {split: dataset.load_dataset(data, split).items for split in ("train", "val", "test")}
-    parts = shuffled(splits)
+    parts = list(shuffled(splits).values())
     assert [len(part) for part in parts] == [8, 4, 8]
     assert {(i.session, i.name) for part in parts for i in part} == {
         (i.session, i.name) for items in splits.values() for i in items
@@ -464,8 +470,10 @@ def test_area_and_levels():
 ])  # fmt: skip
 def test_what_a_level_takes(heights, seen, shown):
     told = seen_until([curve(*some) for some in heights], 0.5)
-    assert told["seen"] == (None if seen is None else pytest.approx(seen)) and told["of"] == len(heights)
-    assert _seen({"images": 100, "seen_for_ap50": {"0.5": told}}, 0.5, own_share=1.0) == shown
+    assert told["images_seen"] == (None if seen is None else pytest.approx(seen)) and told["of"] == len(
+        heights
+    )
+    assert _seen({"images": 100, "images_seen_for_ap50": {"0.5": told}}, 0.5, own_share=1.0) == shown
 
 
 def test_epochs_count_own_images_only(tmp_path):
@@ -475,7 +483,7 @@ def test_epochs_count_own_images_only(tmp_path):
     assert own_share(alone) == 1 and own_share(beside) == 14 / 16
     assert (
         _seen(
-            {"images": 100, "seen_for_ap50": {"0.5": seen_until([curve(0.4, 0.6)], 0.5)}},
+            {"images": 100, "images_seen_for_ap50": {"0.5": seen_until([curve(0.4, 0.6)], 0.5)}},
             0.5,
             own_share(beside),
         )
@@ -493,14 +501,14 @@ def test_head_start_is_measured_against_the_longest_training_from_scratch():
     assert head_start(alone) == {
         "seeds": 1,
         "ap50_95": 0.1,
-        "scratch_seen": 200,
-        "transfer_seen": 100,
+        "scratch_images_seen": 200,
+        "transfer_images_seen": 100,
         "share": pytest.approx(0.5),
         "at_most": True,
     }
     longer = [*alone, run("long", "scratch", 0, 0.1, 0.3, 0.4, 0.39)]
-    half = {"transfer_seen": pytest.approx(150), "share": pytest.approx(0.5), "at_most": False}
-    assert head_start(longer) == {"seeds": 1, "ap50_95": 0.4, "scratch_seen": 300} | half
+    half = {"transfer_images_seen": pytest.approx(150), "share": pytest.approx(0.5), "at_most": False}
+    assert head_start(longer) == {"seeds": 1, "ap50_95": 0.4, "scratch_images_seen": 300} | half
     shorter = [*longer, run("equal", "coco", 1, 0.1, 0.2), run("equal", "scratch", 1, 0.1, 0.3)]
     assert head_start(shorter) == head_start(longer)
     later = [*longer, run("long", "coco", 0, 0.3, 0.5)]  # of equal steps it is there, and soon: that counts
@@ -510,13 +518,13 @@ def test_head_start_is_measured_against_the_longest_training_from_scratch():
         run("long", "scratch", 0, 0.1, 0.4),
         run("long", "coco", 0, 0.3, 0.5),
     ]
-    assert head_start(only_then)["transfer_seen"] == pytest.approx(150)
+    assert head_start(only_then)["transfer_images_seen"] == pytest.approx(150)
     never = [*shorter, run("long", "scratch", 1, 0.1, 0.3)]
     assert head_start(never) == {
         "seeds": 2,
         "ap50_95": pytest.approx(0.35),
-        "scratch_seen": 250,
-        "transfer_seen": None,
+        "scratch_images_seen": 250,
+        "transfer_images_seen": None,
         "share": None,
         "at_most": False,
     }
@@ -540,11 +548,11 @@ def test_too_few_test_sessions_have_no_interval(tmp_path, sessions, known):
             for number, some in enumerate(boxes)
         ]
         (tmp_path / "runs" / f"equal-{arm}-all-seed0").mkdir(parents=True)
-        comparison._keep_outcomes(tmp_path / "runs" / f"equal-{arm}-all-seed0" / "test.npz", outcomes)
+        write_outcomes(tmp_path / "runs" / f"equal-{arm}-all-seed0" / "test.npz", outcomes)
         results.append(run("equal", arm, 0, 0.5) | {"sessions": sessions, "test": measure(outcomes, 0.5)})
-    arm = summary(tmp_path, [result | {"images": 6, "seen": 100, "lr": 1e-3} for result in results])["arms"][
-        "scratch"
-    ]
+    arm = summary(tmp_path, [result | {"images": 6, "images_seen": 100, "lr": 1e-3} for result in results])[
+        "arms"
+    ]["scratch"]
     assert arm["low"] < arm["ap50_95"] < arm["high"] if known else arm["low"] is arm["high"] is None
     gap = difference(results, "equal", resampled(tmp_path, results))
     assert gap["ap50_95"] > 0.1 and (gap["low"] is not None) == (gap["high"] is not None) == known
@@ -553,7 +561,7 @@ def test_too_few_test_sessions_have_no_interval(tmp_path, sessions, known):
 def told(a: float, b: float, low: float | None, high: float | None, rising: bool, long: dict | None = None, transfer_long: dict | None = None,
          few: float = 0.5, sessions: int = 9, seeds: int = 3) -> dict:  # fmt: skip
     arms = {
-        name: {"seen": 1000, "ap50_95": ap, "still_rising": rising}
+        name: {"images_seen": 1000, "ap50_95": ap, "still_rising": rising}
         for name, ap in (("coco", a), ("scratch", b))
     }
     arms["coco"] |= {"long": transfer_long} if transfer_long else {}
@@ -650,16 +658,16 @@ def test_rooms_in_which_a_vector_is_seen_are_shown_the_surest_first(tmp_path):
     ]
     outcomes[4] = Outcome((640, 360), none, box, np.array([0.95]))
     (tmp_path / "runs" / "equal-coco-all-seed0").mkdir(parents=True)
-    comparison._keep_outcomes(tmp_path / "runs" / "equal-coco-all-seed0" / "rooms.npz", outcomes)
+    write_outcomes(tmp_path / "runs" / "equal-coco-all-seed0" / "rooms.npz", outcomes)
     results = [run("equal", "coco", 0, 0.5) | {"threshold": 0.6}]
     rooms = Images(torch.zeros((30, 3, 36, 64), dtype=torch.uint8), [none] * 30)
-    page = compare_sheets.real(tmp_path, results, comparison.ComparisonData({}, rooms=rooms))
+    page = compare_sheets.real(tmp_path, results, ComparisonData({}, rooms=rooms))
     assert (
         "a false positive in 16 of 30" in page
         and page.count("<img") == 12
         and page.index("room 5: false positive (0.95)") < page.index("room 2: false positive (0.80)")
     )
-    other = comparison.ComparisonData({}, rooms=rooms.part(slice(0, 3)))
+    other = ComparisonData({}, rooms=rooms.part(slice(0, 3)))
     assert compare_sheets.real(tmp_path, results, other) == ""  # the folder holds other images by now
 
 
@@ -709,7 +717,7 @@ def test_seeds_that_differ_widen_the_interval():
 
 
 def test_what_a_training_found_is_missing(data, tmp_path, trained):
-    settings = small(data, tmp_path, seeds=1, sizes=("all",), most_seen=0, lrs=(8e-4,))
+    settings = small(data, tmp_path, seeds=1, sizes=("all",), max_images_seen=0, lrs=(8e-4,))
     compare(settings)
     (settings.out / "runs" / "equal-coco-all-seed0" / "test.npz").unlink()
     with pytest.raises(UserError, match="test.npz is missing"):
@@ -722,11 +730,11 @@ def test_another_experiment_that_began_meanwhile_is_not_mixed_with(data, tmp_pat
     def slow(asked):
         """While its images are read, somebody starts with other settings in the same folder."""
         monkeypatch.setattr(comparison, "gather", gather)
-        compare(replace(settings, seen=40, seeds=1, sizes=("all",), most_seen=0))
+        compare(replace(settings, images_seen=40, seeds=1, sizes=("all",), max_images_seen=0))
         return gather(asked)
 
     monkeypatch.setattr(comparison, "gather", slow)
-    with pytest.raises(UserError, match="another seen"):
+    with pytest.raises(UserError, match="another images_seen"):
         compare(settings)
     assert {steps for _, _, steps, *_ in trained} <= {1, 5}
 
@@ -782,7 +790,7 @@ def test_without_the_word_all_the_answer_says_what_to_add():
 )
 def test_a_best_rate_at_the_edge_is_said(chosen, said):
     trials = [
-        {"kind": "lr", "arm": "coco", "lr": lr, "seen": 16, "val_ap50_95": 0.5, "curve": []}
+        {"kind": "lr", "arm": "coco", "lr": lr, "images_seen": 16, "val_ap50_95": 0.5, "curve": []}
         for lr in (8e-4, 1.6e-3, 3.2e-3)
     ]
     page = _rates({"arms": {"coco": {"lr": chosen}}}, trials)

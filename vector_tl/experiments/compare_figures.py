@@ -9,7 +9,7 @@ import numpy as np
 
 from vector_tl.errors import UserError
 from vector_tl.evaluate.bootstrap import draws, interval, match_all, showing_vectors, weighted_ap
-from vector_tl.experiments.compare import ARMS, HARDLY_BEGUN, read_outcomes, still_rising
+from vector_tl.experiments.runs import ARMS, MIN_LEARNED, folder_name, read_outcomes, still_rising
 
 LEVELS = (0.5, 0.8, 0.9)  # of AP50
 DRAWS = 1000
@@ -30,21 +30,21 @@ def summary(out: Path, results: list[dict]) -> dict:
     for arm in ARMS:
         equal = runs_of(results, "equal", arm, "all")
         if equal:
-            low, high = _interval([drawn.of[folder(r)] for r in equal], drawn.sessions)
+            low, high = _interval([drawn.of[folder_name(r)] for r in equal], drawn.sessions)
             arms[arm] = {
-                "seeds": len(equal), "images": equal[0]["images"], "seen": equal[0]["seen"],
+                "seeds": len(equal), "images": equal[0]["images"], "images_seen": equal[0]["images_seen"],
                 "ap50": mean(r["test"]["ap50"] for r in equal), "ap50_95": mean(r["test"]["ap50_95"] for r in equal), "low": low, "high": high,
                 "ap50_95_by_seed": [r["test"]["ap50_95"] for r in equal], "area_under_curve": mean(area(r["curve"]) for r in equal),
                 "lr": equal[0]["lr"], "still_rising": any(still_rising(r["curve"]) for r in equal),
-                "seen_for_ap50": {str(level): seen_until([r["curve"] for r in equal], level) for level in LEVELS},
-                "real": _real_figures(equal), "false_alarms": _alarm_figures(equal),
+                "images_seen_for_ap50": {str(level): seen_until([r["curve"] for r in equal], level) for level in LEVELS},
+                "real": _real_figures(equal), "false_positives": _alarm_figures(equal),
             }  # fmt: skip
         long = runs_of(results, "long", arm, "all")
         if long:
             arms.setdefault(arm, {})["long"] = {
-                "seen": long[0]["seen"], "seeds": len(long), "ap50": mean(r["test"]["ap50"] for r in long),
+                "images_seen": long[0]["images_seen"], "seeds": len(long), "ap50": mean(r["test"]["ap50"] for r in long),
                 "ap50_95": mean(r["test"]["ap50_95"] for r in long), "still_rising": any(still_rising(r["curve"]) for r in long),
-                "seen_for_ap50": {str(level): seen_until([r["curve"] for r in long], level) for level in LEVELS},
+                "images_seen_for_ap50": {str(level): seen_until([r["curve"] for r in long], level) for level in LEVELS},
             }  # fmt: skip
     told = {"arms": arms, "by_size": by_size(results), "head_start": head_start(results)}
     told |= {
@@ -82,7 +82,7 @@ def resampled(out: Path, results: list[dict]) -> Drawn:
     """
     drawn, sessions, weights = {}, 0, None
     for run in [r for kind in ("equal", "long") for arm in ARMS for r in runs_of(results, kind, arm, "all")]:
-        path = out / "runs" / folder(run) / "test.npz"
+        path = out / "runs" / folder_name(run) / "test.npz"
         try:
             matched = match_all(read_outcomes(path))
         except FileNotFoundError as error:
@@ -91,7 +91,7 @@ def resampled(out: Path, results: list[dict]) -> Drawn:
             ) from error
         if weights is None:
             sessions, weights = showing_vectors(run["sessions"], matched), draws(run["sessions"], DRAWS)
-        drawn[folder(run)] = np.array([weighted_ap(matched, some)[1] for some in weights], float)
+        drawn[folder_name(run)] = np.array([weighted_ap(matched, some)[1] for some in weights], float)
     return Drawn(drawn, sessions)
 
 
@@ -118,7 +118,9 @@ def difference(results: list[dict], kind: str, drawn: Drawn) -> dict | None:
     ours, theirs = (
         float(np.mean([run["test"]["ap50_95"] or 0.0 for run in arm])) for arm in zip(*pairs, strict=True)
     )
-    low, high = _interval([drawn.of[folder(a)] - drawn.of[folder(b)] for a, b in pairs], drawn.sessions)
+    low, high = _interval(
+        [drawn.of[folder_name(a)] - drawn.of[folder_name(b)] for a, b in pairs], drawn.sessions
+    )
     return {
         "ap50_95": ours - theirs,
         "low": low,
@@ -136,7 +138,7 @@ def head_start(results: list[dict]) -> dict | None:
     Of scratch the longest training counts; of transfer the one of equal steps, or the longer one where the other never got there.
 
     Returns:
-        {"seeds", "ap50_95": scratch's best, "scratch_seen": images seen until then, "transfer_seen": until transfer reaches it, "share": of the one
+        {"seeds", "ap50_95": scratch's best, "scratch_images_seen": images seen until then, "transfer_images_seen": until transfer reaches it, "share": of the one
         in the other, "at_most": transfer was there when first measured}; means over the seeds that both have, transfer_seen and share None where one
         never reached it. None without such a seed, and where scratch has hardly begun: to be ahead of nothing is no head start.
     """
@@ -167,14 +169,14 @@ def head_start(results: list[dict]) -> dict | None:
         return None
     *columns, first = zip(*rows, strict=True)
     height, theirs, ours = (mean(column) for column in columns)
-    if height < HARDLY_BEGUN:
+    if height < MIN_LEARNED:
         return None
     share = None if ours is None else ours / theirs
     return {
         "seeds": len(rows),
         "ap50_95": height,
-        "scratch_seen": theirs,
-        "transfer_seen": ours,
+        "scratch_images_seen": theirs,
+        "transfer_images_seen": ours,
         "share": share,
         "at_most": any(first),
     }
@@ -195,7 +197,7 @@ def answer(told: dict) -> list[str]:
         ]
     digits = _digits(gap)
     both = (
-        f"after {told['arms']['coco']['seen']:,} images seen, AP50-95 on sessions that neither had seen is "
+        f"after {told['arms']['coco']['images_seen']:,} images seen, AP50-95 on sessions that neither had seen is "
         f"{gap['coco']:.{digits}f} from COCO and {gap['scratch']:.{digits}f} from scratch"
     )
     return [
@@ -205,7 +207,7 @@ def answer(told: dict) -> list[str]:
 
 
 def _verdict(gap: dict) -> str:
-    if max(gap["coco"], gap["scratch"]) < HARDLY_BEGUN:
+    if max(gap["coco"], gap["scratch"]) < MIN_LEARNED:
         return "Nothing can be told yet, both have hardly begun to learn"
     if gap["low"] is None:
         return f"So few test sessions ({gap['sessions']}) do not allow to tell"
@@ -228,7 +230,7 @@ def _verdict(gap: dict) -> str:
 def _second(told: dict) -> str:
     share = _fewer_images(told)
     long = told["arms"]["scratch"].get("long") or told["arms"]["scratch"]
-    seen = f"{long['seen']:,} images seen"
+    seen = f"{long['images_seen']:,} images seen"
     if long["still_rising"]:
         return f"{share}; but scratch was still rising after {seen} ({long['ap50_95'] or 0:.2f} there), so nothing is said about where it would end."
     gap = told["difference_long"]
@@ -253,7 +255,7 @@ def _fewer_images(told: dict) -> str:
     if (told["difference"] or {}).get("low") is None:
         return "How many images either needs cannot be told by so few test sessions"
     best = max(whole["ap50_95"] or 0.0, arms.get("long", {}).get("ap50_95") or 0.0)
-    level = max(best - HARDLY, HARDLY_BEGUN)  # as good as nothing is not good
+    level = max(best - HARDLY, MIN_LEARNED)  # as good as nothing is not good
     fewer = [
         row
         for row in told["by_size"]["coco"]
@@ -262,7 +264,7 @@ def _fewer_images(told: dict) -> str:
     if fewer:
         about = "about " * (abs(fewer[0]["ap50_95"] - best) < HARDLY)
         return f"With {fewer[0]['images']} images transfer already does {about}as well as scratch with {whole['images']}"
-    if best < HARDLY_BEGUN:
+    if best < MIN_LEARNED:
         return f"With {whole['images']} images scratch has hardly begun, and so has transfer with any smaller amount that was tried"
     return f"No smaller amount of images that was tried brings transfer to what scratch reaches with {whole['images']}"
 
@@ -325,13 +327,13 @@ def seen_until(curves: list[list[dict]], level: float) -> dict:
     """How soon trainings reach an AP50 on the val sessions.
 
     Returns:
-        {"seen": mean images of the trainings that reached it, None where none did, "reached": how many those are, "of": all,
+        {"images_seen": mean images of the trainings that reached it, None where none did, "reached": how many those are, "of": all,
         "at_most": one was there when first measured}
     """
     there = [curve for curve in curves if reached(curve, level) is not None]
     at_most = any(at_first(curve, level) for curve in there)
     return {
-        "seen": mean(reached(curve, level) for curve in there),
+        "images_seen": mean(reached(curve, level) for curve in there),
         "reached": len(there),
         "of": len(curves),
         "at_most": at_most,
@@ -349,11 +351,6 @@ def needed(rows: list[dict], level: float) -> float | None:
                 math.log(smaller["images"]) + along * math.log(larger["images"] / smaller["images"])
             )
     return None
-
-
-def folder(result: dict) -> str:
-    """The folder's name of a run, by its result."""
-    return f"{result['kind']}-{result['arm']}-{result['size']}-seed{result['seed']}"
 
 
 def runs_of(results: list[dict], kind: str, arm: str, size: str) -> list[dict]:
@@ -385,11 +382,11 @@ def _real_figures(runs: list[dict]) -> dict | None:
         return None
     found = [round((r["recall"] or 0) * r["boxes"]) for r in real]
     return {"ap50": mean(r["ap50"] for r in real), "ap50_95": mean(r["ap50_95"] for r in real), "boxes": real[0]["boxes"], "found": float(np.mean(found)),
-            "false": float(np.mean([(r.get("false_positives_per_image", r.get("false_alarms_per_image")) or 0) * r["images"] for r in real]))}  # fmt: skip
+            "false": float(np.mean([(r["false_positives_per_image"] or 0) * r["images"] for r in real]))}  # fmt: skip
 
 
 def _alarm_figures(runs: list[dict]) -> dict | None:
-    alarms = [r["false_alarms"] for r in runs if "false_alarms" in r]
+    alarms = [r["false_positives"] for r in runs if "false_positives" in r]
     return (
         {"images": alarms[0]["images"], "boxes": float(np.mean([a["boxes"] for a in alarms]))}
         if alarms

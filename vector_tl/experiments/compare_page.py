@@ -8,11 +8,13 @@ from matplotlib import pyplot as plt
 
 from vector_tl import __version__
 from vector_tl.experiments import compare_sheets
-from vector_tl.experiments.compare import ARMS, HARDLY_BEGUN, ComparisonData, late_loss, own_share
 from vector_tl.experiments.compare_figures import HARDLY, LEVELS, mean, needed, runs_of, signed, summary
 from vector_tl.experiments.compare_settings import CompareSettings, command
 from vector_tl.experiments.compare_sheets import COLORS, NAMES
+from vector_tl.experiments.runs import ARMS, MIN_LEARNED, ComparisonData, late_loss
 from vector_tl.files import write_atomic
+from vector_tl.train.batches import own_images
+from vector_tl.train.settings import TrainSettings
 from vector_tl.web import report as pages
 
 
@@ -84,8 +86,8 @@ def _rates(told: dict, results: list[dict]) -> str:
             )
         )
     note = (
-        f"AP50-95 on the val sessions after {max(r['seen'] for r in trials.values()):,} images seen, in brackets the training loss of the last quarter. "
-        f"The best AP chooses; of an arm that stays below {HARDLY_BEGUN:g} everywhere the lowest loss: such an AP is chance."
+        f"AP50-95 on the val sessions after {max(r['images_seen'] for r in trials.values()):,} images seen, in brackets the training loss of the last quarter. "
+        f"The best AP chooses; of an arm that stays below {MIN_LEARNED:g} everywhere the lowest loss: such an AP is chance."
     )
     for arm in ARMS:
         rates, chosen = sorted(lr for name, lr in trials if name == arm), told["arms"].get(arm, {}).get("lr")
@@ -110,7 +112,7 @@ def _with_interval(arm: dict) -> str:
 
 def _trained_on(long: dict) -> str:
     seeds = f"{long['seeds']} seed{'s' * (long['seeds'] > 1)}"
-    return f"{_show(long['ap50_95'])} ({long['seen']:,} seen, {'still rising' if long['still_rising'] else 'no more gain'}, {seeds})"
+    return f"{_show(long['ap50_95'])} ({long['images_seen']:,} seen, {'still rising' if long['still_rising'] else 'no more gain'}, {seeds})"
 
 
 def _plots(results: list[dict], told: dict) -> str:
@@ -190,21 +192,31 @@ def _needed(told: dict, own_share: float) -> str:
     return pages.section("What it takes", pages.table(rows), note)
 
 
+def own_share(settings: CompareSettings) -> float:
+    """Share of a batch that are training images, not backgrounds beside them, as `Batches` fills it."""
+    return (
+        own_images(settings.batch_size, TrainSettings.background_share if settings.backgrounds else 0.0)
+        / settings.batch_size
+    )
+
+
 def _seen(figures: dict, level: float, own_share: float) -> str:
     """Images seen until a level, such as `2 of 3 seeds: at most 1,234 (2.6 epochs)`."""
     told = next(
         (
             s
             for f in (figures, figures.get("long", {}))
-            if (s := f.get("seen_for_ap50", {}).get(str(level))) and s["reached"]
+            if (s := f.get("images_seen_for_ap50", {}).get(str(level))) and s["reached"]
         ),
         None,
     )
     if told is None:
         return "not reached"
     seeds = f"{told['reached']} of {told['of']} seeds: " if told["reached"] < told["of"] else ""
-    epochs = f" ({told['seen'] * own_share / figures['images']:.1f} epochs)" if "images" in figures else ""
-    return seeds + "at most " * told["at_most"] + _count(told["seen"]) + epochs
+    epochs = (
+        f" ({told['images_seen'] * own_share / figures['images']:.1f} epochs)" if "images" in figures else ""
+    )
+    return seeds + "at most " * told["at_most"] + _count(told["images_seen"]) + epochs
 
 
 def _ahead(told: dict) -> str:
@@ -215,8 +227,8 @@ def _ahead(told: dict) -> str:
     share = "-" if start["share"] is None else f"{most}{start['share']:.1%}"
     rows = [
         ("by AP50-95 on the val sessions, all images", ""), ("best that training from scratch ever reached", _show(start["ap50_95"])),
-        ("images it had seen by then", _count(start["scratch_seen"])),
-        ("images that transfer had seen when it was there", most * (start["transfer_seen"] is not None) + _count(start["transfer_seen"])), ("share", share),
+        ("images it had seen by then", _count(start["scratch_images_seen"])),
+        ("images that transfer had seen when it was there", most * (start["transfer_images_seen"] is not None) + _count(start["transfer_images_seen"])), ("share", share),
     ]  # fmt: skip
     return pages.section(
         "The head start", pages.table(rows), f"Mean over {start['seeds']} seed{'s' * (start['seeds'] > 1)}."
@@ -234,7 +246,7 @@ def _random(results: list[dict]) -> str:
             )
             rows.append((f"{NAMES[arm]}: AP50-95 (AP50)", *shown))
             ours, theirs = (r["test"]["ap50_95"] or 0.0 for r in (equal[0], random[0]))
-            if max(ours, theirs) >= HARDLY_BEGUN:
+            if max(ours, theirs) >= MIN_LEARNED:
                 gains.append(theirs - ours)
                 spreads += [float(np.ptp([r["test"]["ap50_95"] or 0.0 for r in seeds]))] * (len(seeds) > 1)
     if len(rows) == 1:
@@ -283,7 +295,7 @@ def _heights(results: list[dict]) -> str:
 def _real(told: dict) -> str:
     rows = [("", "AP50", "AP50-95", "found", "false positives", "false positives in rooms without a Vector")]
     for arm, figures in told["arms"].items():
-        real, alarms = figures.get("real"), figures.get("false_alarms")
+        real, alarms = figures.get("real"), figures.get("false_positives")
         if real or alarms:
             shown = (
                 (

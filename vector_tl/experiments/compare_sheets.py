@@ -9,8 +9,8 @@ import numpy as np
 
 from vector_tl.data.dataset import Item
 from vector_tl.evaluate.metrics import Outcome, match
-from vector_tl.experiments.compare import ARMS, ComparisonData, read_outcomes
-from vector_tl.experiments.compare_figures import folder, runs_of
+from vector_tl.experiments.compare_figures import runs_of
+from vector_tl.experiments.runs import ARMS, ComparisonData, folder_name, read_outcomes
 from vector_tl.train.batches import KEPT_WH, Images
 from vector_tl.web import report as pages
 
@@ -116,7 +116,7 @@ def _kept(out: Path, results: list[dict], name: str, images: int) -> list[tuple[
     kept = []
     for arm in ARMS:
         for run in runs_of(results, "equal", arm, "all"):
-            path = out / "runs" / folder(run) / name
+            path = out / "runs" / folder_name(run) / name
             if run["seed"] == 0 and path.exists() and len(outcomes := read_outcomes(path)) == images:
                 kept.append((arm, run["threshold"], outcomes))
     return kept

@@ -1,0 +1,80 @@
+"""`experiment.json`, the settings that an experiment's folder was begun with: parts of two experiments are never mixed."""
+
+import ast
+import json
+from dataclasses import asdict, fields, replace
+from pathlib import Path
+from typing import Any
+
+from vector_tl.data.dataset import digest
+from vector_tl.errors import UserError
+from vector_tl.experiments.compare_settings import CompareSettings, defaults
+from vector_tl.experiments.runs import read_json
+from vector_tl.files import refuse_foreign, write_atomic
+
+FILE = "experiment.json"
+NOT_NOTED = ("out", "threads", "page_only")  # of no matter to an experiment
+# What may differ between one start and the next. Of the data its digest counts, not its place.
+MAY_CHANGE = (*NOT_NOTED, "data", "device", "seeds", "sizes")
+
+
+def read_experiment(out: Path) -> dict[str, str]:
+    """The settings that the experiment in a folder was begun with; empty where there is none."""
+    return read_json(out / FILE)
+
+
+def with_settings_of(settings: CompareSettings, before: dict[str, str]) -> CompareSettings:
+    """The same settings, with those that an experiment was begun with in place of defaults."""
+    there: dict[str, Any] = {}
+    for key, default in defaults().items():
+        if key in before and key not in NOT_NOTED and getattr(settings, key) == default:
+            text = before[key]
+            if text == "None":
+                there[key] = None
+            elif default is None:
+                there[key] = Path(text)
+            else:
+                there[key] = text if isinstance(default, str) else ast.literal_eval(text)
+    return replace(settings, **there)
+
+
+def refuse_another(settings: CompareSettings, before: dict[str, str]) -> None:
+    """Raise `UserError` where the folder holds an experiment with other settings or other data, or files of something else."""
+    refuse_foreign(settings.out, FILE, ("index.html", "results.json"))
+    if not before:
+        return
+    other = _changed(settings, before)
+    other += ["digest of its data"] * (before.get("digest") != digest(settings.data))
+    if other:
+        raise UserError(
+            f"{settings.out} holds an experiment with another {', '.join(other)}; name another --out."
+        )
+
+
+def claim_experiment(settings: CompareSettings) -> None:
+    """Write down what the experiment is made of, unless another one was begun here meanwhile."""
+    before = read_experiment(settings.out)
+    refuse_another(settings, before)
+    own = _noted(settings) | {"digest": digest(settings.data)}
+    if own["max_images_seen"] == "0":  # the longer trainings are left out this time only
+        own["max_images_seen"] = before.get("max_images_seen", "0")
+    write_atomic(settings.out / FILE, json.dumps(own, indent=1))
+
+
+def _noted(settings: CompareSettings) -> dict[str, str]:
+    """Settings as text; one folder has one name, from wherever the command was called."""
+    own = {key: value for key, value in asdict(settings).items() if key not in NOT_NOTED}
+    return {key: str(value.resolve() if isinstance(value, Path) else value) for key, value in own.items()}
+
+
+def _changed(settings: CompareSettings, before: dict[str, str]) -> list[str]:
+    """The settings that would make this another experiment."""
+    own = {key: value for key, value in _noted(settings).items() if key not in MAY_CHANGE}
+    if "0" in (own["max_images_seen"], before.get("max_images_seen")):
+        del own["max_images_seen"]  # the longer trainings may come later, or be left out
+    paths = {field.name for field in fields(settings) if field.type in (Path, Path | None)}
+    there = {
+        key: str(Path(text).resolve()) if key in paths and text != "None" else text
+        for key, text in before.items()
+    }
+    return [key for key in own if there.get(key) != own[key]]
