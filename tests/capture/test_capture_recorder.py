@@ -1,5 +1,6 @@
 """A robot's session: keep, drop, undo, keys and the page; killed at any step and resumed."""
 
+import io
 import json
 import urllib.error
 import urllib.request
@@ -276,7 +277,7 @@ def test_driving_stops_by_itself_and_before_things():
 def test_terminal_view_is_drawn():
     from rich.console import Console
 
-    console = Console(width=120, record=True, file=open("/dev/null", "w"))
+    console = Console(width=120, record=True, file=io.StringIO())
     coverage = Coverage()
     console.print(
         rendered(
@@ -335,9 +336,17 @@ def test_page_is_behind_its_token_and_takes_keys(capsys):
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"target": SERIAL}, {"robot": "sim", "target": SERIAL}, {"target": "00e20101", "negatives": True}, {"robot": "sim", "page": True},
-     {"robot": "sim", "model": "transfer"}, {"novelty": 2.0}, {"reach_mm": 50.0}, {"val": 0.7, "test": 0.5}],
-)  # fmt: skip
+    [
+        {"target": SERIAL},
+        {"robot": "sim", "target": SERIAL},
+        {"target": "00e20101", "negatives": True},
+        {"robot": "sim", "page": True},
+        {"robot": "sim", "model": "transfer"},
+        {"novelty": 2.0},
+        {"reach_mm": 50.0},
+        {"val": 0.7, "test": 0.5},
+    ],
+)
 def test_settings_that_contradict(tmp_path, wrong):
     with pytest.raises(UsageError):
         settings_for(tmp_path, **wrong).check()

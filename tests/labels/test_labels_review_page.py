@@ -24,7 +24,11 @@ SIZE = (640, 360)
 
 
 def make(folder: Path, count: int, seed: int = 0) -> dict[tuple[str, str], np.ndarray]:
-    """Unlabelled images with suggestions that are right, a bit off, wrong, missing, or too many. The truth: boxes (N, 4) in pixels."""
+    """Unlabelled images with suggestions that are right, a bit off, wrong, missing, or too many.
+
+    Returns:
+        The ground truth: (session, name) -> boxes (N, 4) in pixels.
+    """
     rng = np.random.default_rng(seed)
     truth = {}
     for index in range(count):
@@ -84,13 +88,22 @@ def test_strangers_are_kept_out(served):
     assert ask(server, "queue", Origin=f"http://127.0.0.1:{port}")[0] == 200
     assert ask(server, "", Host=f"localhost:{port}")[0] == 200
     cases = [
-        ("/", {}, 401), ("/wrong/queue", {}, 401), ("/%ff/queue", {}, 401),
-        ("queue", {"Host": "evil.example"}, 403), ("", {"Host": f"127.0.0.1:{port + 1}"}, 403),
-        ("queue", {"Origin": "http://evil.example"}, 403), ("queue", {"Origin": "null"}, 403), ("../queue", {}, 404), ("review.py", {}, 404),
-        ("image?session=..&name=x&width=640", {}, 400), ("image?session=room%200&name=../x&width=640", {}, 400),
-        ("image?session=room%200&name=a%00b&width=640", {}, 400), ("image?session=room%200&name=nowhere&width=640", {}, 404),
-        ("image?session=room%200&name=x&width=999999", {}, 400), ("queue?filter=none", {}, 400),
-    ]  # fmt: skip
+        ("/", {}, 401),
+        ("/wrong/queue", {}, 401),
+        ("/%ff/queue", {}, 401),
+        ("queue", {"Host": "evil.example"}, 403),
+        ("", {"Host": f"127.0.0.1:{port + 1}"}, 403),
+        ("queue", {"Origin": "http://evil.example"}, 403),
+        ("queue", {"Origin": "null"}, 403),
+        ("../queue", {}, 404),
+        ("review.py", {}, 404),
+        ("image?session=..&name=x&width=640", {}, 400),
+        ("image?session=room%200&name=../x&width=640", {}, 400),
+        ("image?session=room%200&name=a%00b&width=640", {}, 400),
+        ("image?session=room%200&name=nowhere&width=640", {}, 404),
+        ("image?session=room%200&name=x&width=999999", {}, 400),
+        ("queue?filter=none", {}, 400),
+    ]
     for path, headers, expected in cases:
         assert ask(server, path, **headers)[0] == expected, (path, headers)
     headers = ask(server, "")[2]
@@ -106,13 +119,27 @@ BOXES = [[1, 1, 9, 9]]
 @pytest.mark.parametrize(
     "change",
     [
-        {"action": "delete"}, {"version": None}, {"session": ".."}, {"session": "a/b"}, {"name": ""}, {"name": "x" * 301},
-        {"tab": 3}, {"boxes": None}, {"boxes": BOXES * 101},
-        {"boxes": [[1, 1, 1, 9]]}, {"boxes": [[9, 1, 1, 9]]}, {"boxes": [[1, 1, 9]]}, {"boxes": [["1", 1, 9, 9]]},
-        {"boxes": [[True, 1, 9, 9]]}, {"boxes": [[0, 0, 1e9, 5]]},
-        {"boxes": [[0, 0, float("nan"), 5]]}, {"effort": {"active_s": -1}}, {"effort": {"keys": 1.5}}, {"effort": {"active_s": float("inf")}},
+        {"action": "delete"},
+        {"version": None},
+        {"session": ".."},
+        {"session": "a/b"},
+        {"name": ""},
+        {"name": "x" * 301},
+        {"tab": 3},
+        {"boxes": None},
+        {"boxes": BOXES * 101},
+        {"boxes": [[1, 1, 1, 9]]},
+        {"boxes": [[9, 1, 1, 9]]},
+        {"boxes": [[1, 1, 9]]},
+        {"boxes": [["1", 1, 9, 9]]},
+        {"boxes": [[True, 1, 9, 9]]},
+        {"boxes": [[0, 0, 1e9, 5]]},
+        {"boxes": [[0, 0, float("nan"), 5]]},
+        {"effort": {"active_s": -1}},
+        {"effort": {"keys": 1.5}},
+        {"effort": {"active_s": float("inf")}},
     ],
-)  # fmt: skip
+)
 def test_bad_decisions_change_nothing(served, change):
     server, desk = served
     good = {
@@ -166,7 +193,7 @@ def test_large_images_are_served_as_wide_as_asked(served, tmp_path):
     assert ask(server, "image?session=big&name=x&width=4000")[2]["content-type"] == "image/png"
 
 
-def test_a_taken_port_and_an_unknown_session_are_told(served, tmp_path):
+def test_errors_name_a_taken_port_and_an_unknown_session(served, tmp_path):
     server, _ = served
     make(tmp_path / "more", 1)
     with pytest.raises(UserError, match="--port"):

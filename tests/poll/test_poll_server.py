@@ -1,4 +1,4 @@
-"""The poll's server, as its own process: votes in parallel, a kill in the middle, and everything that should be refused."""
+"""The poll's server as its own process: parallel votes, a kill in the middle, and what is to be refused."""
 
 import http.client
 import json
@@ -184,16 +184,30 @@ def test_nothing_served_names_a_model(place):
     port, _, folder = place
     cookie, data = enter(port)
     send(port, cookie, {"side": "left", "why": "", "token": data["token"]})
-    paths = ["/", "/result", "/result.json", "/poll.css", "/poll.js", "/base.css", "/nothing", "/poll.sqlite", "/../poll.sqlite", "/films/poll.sqlite",
-             "/films/..%2fpoll.sqlite", "/films/%2e%2e/poll.sqlite", "/films/", "/invitations.txt"]  # fmt: skip
+    paths = [
+        "/",
+        "/result",
+        "/result.json",
+        "/poll.css",
+        "/poll.js",
+        "/base.css",
+        "/nothing",
+        "/poll.sqlite",
+        "/../poll.sqlite",
+        "/films/poll.sqlite",
+        "/films/..%2fpoll.sqlite",
+        "/films/%2e%2e/poll.sqlite",
+        "/films/",
+        "/invitations.txt",
+    ]
     paths += [f"/films/{path.name}" for path in (folder / "films").iterdir()]
     for path in paths:
         status, headers, body = ask(port, "GET", path, headers={"Cookie": cookie})
-        told = (str(headers).encode() + body + path.encode()).lower()
+        answer = (str(headers).encode() + body + path.encode()).lower()
         assert not [
             word
             for word in (*NAMES, "scratch", "transfer", "x264", "uvicorn")
-            if word.lower().encode() in told
+            if word.lower().encode() in answer
         ], path
         assert status == (200 if path in paths[:6] or path.endswith(".mp4") else 404), path
         assert (
@@ -234,8 +248,15 @@ def test_one_vote_for_each_browser(place):
         assert status == 409 and "already" in said["error"]
     other, theirs = enter(port)
     before = count(place)
-    for wrong_cookie, token in ((other, data["token"]), (cookie, theirs["token"]), ("", data["token"]), (cookie[:-1] + "x", data["token"]),
-                                (cookie.replace("=", "=0"), data["token"]), ("poll=1", data["token"]), (cookie.partition(".")[0], data["token"])):  # fmt: skip
+    for wrong_cookie, token in (
+        (other, data["token"]),
+        (cookie, theirs["token"]),
+        ("", data["token"]),
+        (cookie[:-1] + "x", data["token"]),
+        (cookie.replace("=", "=0"), data["token"]),
+        ("poll=1", data["token"]),
+        (cookie.partition(".")[0], data["token"]),
+    ):
         assert send(port, wrong_cookie, {"side": "left", "why": "", "token": token})[0] == 403
     assert count(place) == before
 
@@ -257,11 +278,28 @@ def count(place) -> int:
 @pytest.mark.parametrize(
     "raw, status",
     [
-        (b"", 400), (b"null", 400), (b"[]", 400), (b"{", 400), (b"\xff\xfe", 400), (b"[" * 6000, 400), (b'{"side": "left"}', 403), (b"1" * 5000, 400),
-        ({"side": "up"}, 400), ({"side": None}, 400), ({"side": {"a": 1}}, 400), ({"why": 5}, 400), ({"why": None}, 400), ({"why": ["a"]}, 400),
-        ({"why": "x" * 501}, 413), ({"why": "x" * 20000}, 413), (b"x" * 10**6, 413), (b"x" * 3 * 10**7, 413), ({"token": 1}, 403), ({"token": "\ud800"}, 403),
+        (b"", 400),
+        (b"null", 400),
+        (b"[]", 400),
+        (b"{", 400),
+        (b"\xff\xfe", 400),
+        (b"[" * 6000, 400),
+        (b'{"side": "left"}', 403),
+        (b"1" * 5000, 400),
+        ({"side": "up"}, 400),
+        ({"side": None}, 400),
+        ({"side": {"a": 1}}, 400),
+        ({"why": 5}, 400),
+        ({"why": None}, 400),
+        ({"why": ["a"]}, 400),
+        ({"why": "x" * 501}, 413),
+        ({"why": "x" * 20000}, 413),
+        (b"x" * 10**6, 413),
+        (b"x" * 3 * 10**7, 413),
+        ({"token": 1}, 403),
+        ({"token": "\ud800"}, 403),
     ],
-)  # fmt: skip
+)
 def test_malformed_and_huge_votes(place, raw, status):
     port = place[0]
     cookie, data = enter(port)
@@ -275,12 +313,22 @@ def test_malformed_and_huge_votes(place, raw, status):
 @pytest.mark.parametrize(
     "headers, status",
     [
-        ({"Origin": "http://evil.example"}, 403), ({"Origin": None}, 403), ({"Origin": "null"}, 403), ({"Origin": ""}, 403),
-        ({"Origin": "http://127.0.0.1:1"}, 403), ({"Host": "evil.example"}, 421), ({"Host": ""}, 421), ({"Host": "127.0.0.1:x"}, 421),
-        ({"Host": "evil.example", "Origin": "http://evil.example"}, 421), ({"Host": "a@127.0.0.1"}, 421), ({"Host": "127.0.0.1.evil.example"}, 421),
-        ({"Content_Type": "text/plain"}, 415), ({"Content_Type": None}, 415), ({"Content_Type": "application/x-www-form-urlencoded"}, 415),
+        ({"Origin": "http://evil.example"}, 403),
+        ({"Origin": None}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Origin": ""}, 403),
+        ({"Origin": "http://127.0.0.1:1"}, 403),
+        ({"Host": "evil.example"}, 421),
+        ({"Host": ""}, 421),
+        ({"Host": "127.0.0.1:x"}, 421),
+        ({"Host": "evil.example", "Origin": "http://evil.example"}, 421),
+        ({"Host": "a@127.0.0.1"}, 421),
+        ({"Host": "127.0.0.1.evil.example"}, 421),
+        ({"Content_Type": "text/plain"}, 415),
+        ({"Content_Type": None}, 415),
+        ({"Content_Type": "application/x-www-form-urlencoded"}, 415),
     ],
-)  # fmt: skip
+)
 def test_votes_from_elsewhere(place, headers, status):
     port = place[0]
     cookie, data = enter(port)
@@ -337,8 +385,10 @@ def test_a_vote_that_stops_half_way_holds_up_nobody(place):
     port = place[0]
     slow = [socket.create_connection(("127.0.0.1", port)) for _ in range(50)]
     for connection in slow:
-        head = f"POST /vote HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nOrigin: http://127.0.0.1:{port}\r\nContent-Type: application/json\r\n"
-        connection.sendall(f"{head}Content-Length: 100\r\n\r\n{{".encode())
+        host = f"127.0.0.1:{port}"
+        head = f"POST /vote HTTP/1.1\r\nHost: {host}\r\nOrigin: http://{host}\r\n"
+        kind = "Content-Type: application/json\r\nContent-Length: 100\r\n\r\n"
+        connection.sendall(f"{head}{kind}{{".encode())
     cookie, data = enter(port)
     assert send(port, cookie, {"side": "none", "why": "", "token": data["token"]})[0] == 200
     for connection in slow:
@@ -395,7 +445,7 @@ def test_by_invitation_once_in_any_browser(tmp_path):
         assert enter(port, "/", one)[1]["voted"] == "left", "the cookie is enough later"
 
 
-def test_the_port_is_remembered_and_a_taken_one_told(place):
+def test_the_port_is_remembered_and_the_error_names_a_taken_one(place):
     port, _, folder = place
     opened = Poll(folder)
     assert opened.fact("port") == port
@@ -411,10 +461,13 @@ def test_behind_another_server(tmp_path):
         status, headers, page = ask(port, "GET", "/", headers={"Host": "poll.example.org"})
         assert status == 200 and "Secure" in headers["set-cookie"]
         for host, origin, answered in (
-            ("poll.example.org", "http://poll.example.org", 403), ("poll.example.org.evil.example", "https://poll.example.org", 421),
-            ("poll.example.org", "https://poll.example.org.evil.example", 403), ("poll.example.org", "https://poll.example.org", 200),
-            (f"127.0.0.1:{port}", "https://poll.example.org", 200), (f"127.0.0.1:{port}", f"http://127.0.0.1:{port}", 200),
-        ):  # fmt: skip
+            ("poll.example.org", "http://poll.example.org", 403),
+            ("poll.example.org.evil.example", "https://poll.example.org", 421),
+            ("poll.example.org", "https://poll.example.org.evil.example", 403),
+            ("poll.example.org", "https://poll.example.org", 200),
+            (f"127.0.0.1:{port}", "https://poll.example.org", 200),
+            (f"127.0.0.1:{port}", f"http://127.0.0.1:{port}", 200),
+        ):
             cookie, data = enter(port)
             assert (
                 send(

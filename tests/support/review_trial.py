@@ -1,6 +1,7 @@
-"""A scripted person at the review page, in headless Chromium: what is decided must be on disk, whatever happens to the server.
+"""A scripted person at the review page, in headless Chromium.
 
-By hand, with a labelled dataset (its labels are the truth the script goes by): python tests/support/review_trial.py DATA MODEL 50 [THRESHOLD]
+What is decided must be on disk, whatever happens to the server. By hand, with a labelled dataset (its labels
+are the ground truth): python tests/support/review_trial.py DATA MODEL 50 [THRESHOLD]
 It goes through copies of the images, with the model's suggestions and without, and prints what that took.
 """
 
@@ -48,7 +49,11 @@ class Server:
 
 
 class Person:
-    """Looks at the truth and does what it takes. `expected` is what the labels must say: (session, name) -> boxes in pixels."""
+    """Looks at the ground truth and does what it takes.
+
+    Attributes:
+        expected: what the labels must say: (session, name) -> boxes (N, 4) in pixels.
+    """
 
     def __init__(self, page: Page, truth: dict[tuple[str, str], np.ndarray]):
         self.page, self.truth = page, truth
@@ -74,7 +79,8 @@ class Person:
 
     def on_screen(self, x: float, y: float) -> tuple[float, float]:
         view = self.page.run(
-            "(() => { const v = stage.view, r = stage.canvas.getBoundingClientRect(); return [v.scale, v.x + r.x, v.y + r.y]; })()"
+            "(() => { const view = stage.view, place = stage.canvas.getBoundingClientRect();"
+            "return [view.scale, view.x + place.x, view.y + place.y]; })()"
         )
         return float(x * view[0] + view[1]), float(y * view[0] + view[2])
 
@@ -164,7 +170,7 @@ def check(data: Path, expected: dict[tuple[str, str], np.ndarray]) -> None:
 
 
 def trial(data: Path, truth: dict[tuple[str, str], np.ndarray], images: int) -> dict:
-    """Go through `images` of them; the server is killed in the middle, while a decision is on its way, and started again."""
+    """Go through `images` of them; the server is killed half-way, during a decision, and started again."""
     server, browser = Server(data), Chromium()
     try:
         person = Person(browser.open(server.url), truth)
@@ -191,9 +197,8 @@ def trial(data: Path, truth: dict[tuple[str, str], np.ndarray], images: int) -> 
         server.end(signal.SIGKILL)
         check(data, before)
         server = Server(data)
-        page.wait(
-            "!desk.busy"
-        )  # the page has noticed; what was drawn last and not saved is given up, else it would ask before leaving
+        # the page has noticed; what was drawn and not saved is given up, else it would ask before leaving
+        page.wait("!desk.busy")
         page.run("stage.revert(true), 0")
         page.go(server.url)
         page.wait("location.href.startsWith('" + server.url + "')")
@@ -234,10 +239,14 @@ def trial(data: Path, truth: dict[tuple[str, str], np.ndarray], images: int) -> 
         good = [agreement(boxes, truth[key]) for key, boxes in person.expected.items()]
         actions = {kind: getattr(page, kind) for kind in ("keys", "clicks", "drags")}
         return {
-            "images": len(person.expected), "cut_off_arrived": arrived, "ways": person.ways, "actions": actions,
-            "actions_per_image": round(sum(actions.values()) / len(person.expected), 2), "least_agreement": round(min(good), 3),
+            "images": len(person.expected),
+            "cut_off_arrived": arrived,
+            "ways": person.ways,
+            "actions": actions,
+            "actions_per_image": round(sum(actions.values()) / len(person.expected), 2),
+            "least_agreement": round(min(good), 3),
             "script_s": round(seconds, 1),
-        }  # fmt: skip
+        }
     finally:
         browser.close()
         server.end(signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""The live view: a person's stop is the last word, strangers stay out, and nobody who looks on slows the loop."""
+"""The live view: a person's stop is the last word, strangers stay out, whoever looks on slows nothing."""
 
 import contextlib
 import http.client
@@ -98,9 +98,9 @@ def start(capsys):
 def test_stop_brings_the_wheels_to_zero_at_once_and_ends_the_run(start):
     run = start()
     run.wait(run.drives)
-    status, told = run.ask("POST", "stop", Origin=f"http://127.0.0.1:{run.port}")
+    status, answer = run.ask("POST", "stop", Origin=f"http://127.0.0.1:{run.port}")
     after = len(run.world.commands)
-    assert status == 200 and told["run"] == "stopped"
+    assert status == 200 and answer["run"] == "stopped"
     assert run.world.commands[-1][1:] == (0.0, 0.0)
     run.thread.join(5)
     assert not run.thread.is_alive() and not run.result["found"]
@@ -133,7 +133,7 @@ def test_it_waits_for_its_first_start(start):
     run.wait(run.drives)
 
 
-def test_the_stream_tells_images_boxes_figures_and_the_log(start):
+def test_the_stream_has_images_boxes_figures_and_the_log(start):
     run = start()
     seen, lines, jpegs = [], [], set()
     for news, jpeg in run.parts():
@@ -149,7 +149,7 @@ def test_the_stream_tells_images_boxes_figures_and_the_log(start):
         and "detect" in last["stages_ms"]
     )
     assert [line for _, line in lines if "approaching" in line] and len({t for t, _ in lines}) > 2
-    assert len(lines) == len({json.dumps(line) for line in lines}), "each line is told once"
+    assert len(lines) == len({json.dumps(line) for line in lines}), "each line comes once"
     assert any(news["run"] == "running" and max(news.get("wanted_mmps", [0])) > 0 for news in seen)
 
 
@@ -250,11 +250,24 @@ def test_what_is_not_the_wheels_waits_too():
         live.press("faster")
 
 
-@pytest.mark.parametrize("data, state, meant", [
-    (b" ", "running", "stop"), (b"q", "waiting", "stop"), (b"Q", "running", "stop"), (b"\x1b", "running", "stop"), (b"pq", "paused", "stop"),
-    (b"p", "running", "pause"), (b"p", "paused", "start"), (b"\n", "waiting", "start"), (b"\r", "paused", "start"),
-    (b"x", "running", None), (b"\x1b[A", "running", None), (b"\x1bOB\x1b[3~", "running", None), (b"", "running", None),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "data, state, meant",
+    [
+        (b" ", "running", "stop"),
+        (b"q", "waiting", "stop"),
+        (b"Q", "running", "stop"),
+        (b"\x1b", "running", "stop"),
+        (b"pq", "paused", "stop"),
+        (b"p", "running", "pause"),
+        (b"p", "paused", "start"),
+        (b"\n", "waiting", "start"),
+        (b"\r", "paused", "start"),
+        (b"x", "running", None),
+        (b"\x1b[A", "running", None),
+        (b"\x1bOB\x1b[3~", "running", None),
+        (b"", "running", None),
+    ],
+)
 def test_what_keys_mean(data, state, meant):
     assert action(parse_keys(data), state) == meant
 
@@ -308,7 +321,7 @@ def test_a_second_detector_looks_on_and_delays_nobody():
         pass
 
 
-def test_the_port_is_told_when_it_is_taken():
+def test_the_error_names_a_port_that_is_taken():
     world = SmallWorld(targets=[[450.0, 80.0, 2.0]])
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -1,4 +1,7 @@
-"""The live view's page in a browser: it shows the run, its keys stop the robot, and it says so when nobody answers any more."""
+"""The live view's page in a browser.
+
+It shows the run, its keys stop the robot, and it says so when the server does not answer any more.
+"""
 
 import contextlib
 
@@ -22,10 +25,12 @@ def test_a_person_starts_pauses_and_stops_it(capsys, monkeypatch):
         page.click("#start")
         run.wait(run.drives)
         page.wait(
-            "document.querySelectorAll('#boxes .first').length === 1 && document.querySelector('#no-image').hidden"
+            "document.querySelectorAll('#boxes .first rect').length === 1"
+            " && document.querySelector('#no-image').hidden"
         )
         page.wait(
-            "document.querySelector('#log').children.length >= 2 && document.querySelector('#stages').children.length >= 5"
+            "document.querySelector('#log').children.length >= 2"
+            " && document.querySelector('#stages').children.length >= 5"
         )
         page.key("p")
         page.wait(

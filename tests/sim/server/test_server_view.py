@@ -1,4 +1,4 @@
-"""The page for people: what it is told, what it does in the world, and the fault command of the command line."""
+"""The page for people: what it shows and does in the world, and the fault command of the command line."""
 
 import base64
 import json
@@ -23,7 +23,7 @@ def test_the_log_for_people_has_no_calls_and_no_repeats():
     assert [entry["t_ms"] for entry in without_repeats(entries)] == [0, 3, 4, 6]
 
 
-def test_what_the_page_is_told(simulate):
+def test_what_the_page_shows(simulate):
     sim = simulate(robots=2, world=3)
     scene = sim.get("/scene")
     assert [robot["serial"] for robot in scene["robots"]] == [serial for serial, _ in sim.ready]
@@ -91,9 +91,7 @@ def test_a_person_sees_and_acts_on_the_page(simulate):
             page.wait("document.querySelector('[data-fault=low_battery]').ariaPressed == 'true'")
             before = sim.get("/truth")["vectors"][1]
             page.run("document.querySelectorAll('.vector')[1].focus()")
-            page.run(
-                "document.querySelector('#map').dispatchEvent(new KeyboardEvent('keydown', {key: '+', bubbles: true}))"
-            )
+            page.key("+")
             wait_for(lambda: sim.get("/truth")["vectors"][1]["heading_rad"] != before["heading_rad"])
             page.run(
                 "document.querySelector('#seed').value = 7, document.querySelector('#go button').click()"
