@@ -44,17 +44,17 @@ def test_a_camera_that_is_as_it_says():
         "640 x 360" in checks["camera images"].detail
         and "90 degrees across" in checks["camera intrinsics"].detail
     )
-    assert "15.0 images a second" in checks["camera arrival"].detail
+    assert "15.0 images per second" in checks["camera arrival"].detail
 
 
 @pytest.mark.parametrize("factor", [0.85, 1.2])
-def test_a_focal_length_that_is_not_the_one_told_is_found_out(factor):
+def test_a_focal_length_that_is_not_the_reported_one_is_found_out(factor):
     true = Intrinsics(focal_xy_px=(353.0 * factor, 353.0 * factor))
     check = checked(Still(targets=[[300.0, 0.0, math.pi / 2]]), 300, true)["camera distance"]
     assert not check.ok
-    told = float(check.detail.rsplit(" ", 1)[1])
+    factor_found = float(check.detail.rsplit(" ", 1)[1])
     assert (
-        told == pytest.approx(factor, abs=0.05)
+        factor_found == pytest.approx(factor, abs=0.05)
         and "--stop-mm" in check.remedy
         and "front axle" in check.remedy
     )
@@ -81,7 +81,7 @@ def test_no_images_and_nobody_before_it():
     assert "0 of 30" in checked(Still(), 300)["camera distance"].detail
 
 
-def test_few_and_late_images_are_told():
+def test_few_and_late_images_are_reported():
     clock, frames = (
         CameraClock(),
         [Frame(i, i * 100, i * 0.1 + (0.4 if i % 3 == 0 else 0.0), IMAGE) for i in range(1, 30)],

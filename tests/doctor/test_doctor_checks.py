@@ -11,7 +11,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from vector_tl.cli import main
-from vector_tl.doctor import checks as doctor
+from vector_tl.doctor.check import Check
+from vector_tl.doctor.checks import DoctorSettings, doctor, readable
+from vector_tl.doctor.robot import certificate as shown_certificate
+from vector_tl.doctor.robot import network, robot_checks, sdk_configuration
 from vector_tl.robot.session import read_config
 from vector_tl.robot.simulator import SimulatorProcess
 
@@ -38,15 +41,15 @@ def ini(home, text):
 
 
 def test_this_machine_is_fit_for_the_simulator():
-    checks = {check["name"]: check for check in doctor.doctor(doctor.DoctorSettings())["checks"]}
+    checks = {check["name"]: check for check in doctor(DoctorSettings())["checks"]}
     for name in ("python", "packages", "sdk", "torch pairing", "opencv", "egl (simulator)"):
         assert checks[name]["ok"], checks[name]
     assert all({"name", "ok", "detail", "remedy"} <= set(check) for check in checks.values())
 
 
 def test_no_configuration_matters_only_with_a_robot(tmp_path):
-    (alone,) = doctor.sdk_configuration(tmp_path, None)
-    (asked,) = doctor.sdk_configuration(tmp_path, "00e20100")
+    (alone,) = sdk_configuration(tmp_path, None)
+    (asked,) = sdk_configuration(tmp_path, "00e20100")
     assert not alone.ok and alone.optional and not asked.ok and not asked.optional
     assert "anki_vector.configure" in asked.remedy
 
@@ -67,20 +70,20 @@ def test_section_of_a_robot(tmp_path, change, word):
             f"[00e20100]\ncert = {tmp_path}/robot.cert\nip = 192.0.2.7\nname = Vector-A1B2\nguid = token\n"
         ),
     )
-    config, section = doctor.sdk_configuration(tmp_path, "00E20100")
+    config, section = sdk_configuration(tmp_path, "00E20100")
     assert config.ok
     assert section.ok if word is None else (not section.ok and word in section.detail and section.remedy)
 
 
 def test_unknown_serial_lists_those_there(tmp_path):
     ini(tmp_path, "[00e20100]\nip = 192.0.2.7\n")
-    (config,) = doctor.sdk_configuration(tmp_path, "00e29999")
+    (config,) = sdk_configuration(tmp_path, "00e29999")
     assert not config.ok and "00e20100" in config.detail
 
 
 def test_unreadable_configuration(tmp_path):
     ini(tmp_path, "no section\n")
-    (config,) = doctor.sdk_configuration(tmp_path, None)
+    (config,) = sdk_configuration(tmp_path, None)
     assert not config.ok and "cannot be read" in config.detail
 
 
@@ -90,8 +93,8 @@ def simulator():
         yield running
 
 
-def robot_checks(simulator):
-    return {check.name: check for check in doctor.robot(simulator.serials[0], simulator.home)}
+def checks_of(simulator):
+    return {check.name: check for check in robot_checks(simulator.serials[0], simulator.home)}
 
 
 def section(simulator):
@@ -99,7 +102,7 @@ def section(simulator):
 
 
 def test_each_step_to_a_robot_has_its_line(simulator):
-    checks = robot_checks(simulator)
+    checks = checks_of(simulator)
     assert list(checks) == ["network", "certificate", f"robot {simulator.serials[0]}", "camera", "battery"]
     assert all(check.ok for check in checks.values()), checks
     assert "3.95 V" in checks["battery"].detail
@@ -108,7 +111,7 @@ def test_each_step_to_a_robot_has_its_line(simulator):
 def test_low_battery(simulator):
     simulator.truth.fault("low_battery")
     try:
-        check = robot_checks(simulator)["battery"]
+        check = checks_of(simulator)["battery"]
     finally:
         simulator.truth.fault("clear")
     assert not check.ok and "low" in check.detail and "charge" in check.remedy
@@ -116,8 +119,8 @@ def test_low_battery(simulator):
 
 def test_another_robots_certificate(simulator, tmp_path):
     own = section(simulator) | {"cert": str(certificate(tmp_path / "other.cert", "Vector-A1S1"))}
-    assert doctor.network(own).ok
-    check = doctor.certificate(own)
+    assert network(own).ok
+    check = shown_certificate(own)
     assert not check.ok and "other.cert" in check.detail and "wire-pod" in check.remedy
 
 
@@ -130,7 +133,7 @@ def test_nobody_at_the_address(tmp_path):
             "port": str(closed.getsockname()[1]),
             "cert": str(certificate(tmp_path / "c", "x")),
         }
-        check = doctor.network(config)
+        check = network(config)
         assert not check.ok and f"127.0.0.1:{config['port']}" in check.detail and check.remedy
 
 
@@ -139,7 +142,7 @@ def test_something_else_at_the_address(tmp_path):
         threading.Thread(
             target=lambda: other.accept()[0].sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n"), daemon=True
         ).start()
-        check = doctor.certificate(
+        check = shown_certificate(
             {
                 "ip": "127.0.0.1",
                 "port": str(other.getsockname()[1]),
@@ -156,17 +159,15 @@ def test_token_that_the_robot_does_not_know(simulator, tmp_path):
         .replace(section(simulator)["guid"], "wrong")
     )
     ini(tmp_path, text)
-    check = list(doctor.robot(simulator.serials[0], tmp_path))[-1]
+    check = list(robot_checks(simulator.serials[0], tmp_path))[-1]
     assert not check.ok and "token" in check.detail
 
 
 def test_report_tells_needed_from_optional():
-    checks = [doctor.Check("python", True, "3.12"), doctor.Check("gpu", False, "none", "a driver", True)]
-    assert "All that is needed works" in doctor.readable({"checks": [vars(check) for check in checks]})
-    text = doctor.readable(
-        {"checks": [vars(check) for check in [*checks, doctor.Check("egl", False, "no", "install it")]]}
-    )
-    assert "FAIL  egl" in text and "-> install it" in text and "1 of what is needed does not work" in text
+    checks = [Check("python", True, "3.12"), Check("gpu", False, "none", "a driver", True)]
+    assert "All that is needed works" in readable({"checks": [vars(check) for check in checks]})
+    text = readable({"checks": [vars(check) for check in [*checks, Check("egl", False, "no", "install it")]]})
+    assert "FAIL  egl" in text and "-> install it" in text and "1 thing that is needed does not work" in text
 
 
 def test_simulated_robot_answers_and_json_is_whole(capfd):

@@ -8,8 +8,8 @@ CONFIGURE = (
     "and down for the address), and wire-pod's address"
 )
 RESTART = "restart the robot (on its charger, hold its button until the lights go out)"
-FEW_FPS = 4.0
-SHORT_OF_FRAMES = "bring the robot nearer to the access point, and the computer on cable or 5 GHz"
+MIN_FPS = 4.0
+SHORT_OF_FRAMES = "bring the robot nearer to the access point, and put the computer on a cable or on 5 GHz"
 
 
 @dataclass(frozen=True)

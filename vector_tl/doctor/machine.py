@@ -1,0 +1,144 @@
+"""Checks of this machine: Python, packages, graphics, weights and models."""
+
+import importlib.metadata
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+
+from vector_tl.doctor.check import Check
+from vector_tl.errors import UserError
+
+PACKAGES = (
+    "torch", "torchvision", "opencv-python", "numpy", "scipy", "wirepod_vector_sdk", "grpcio", "protobuf",
+    "moderngl", "trimesh", "starlette", "uvicorn", "av", "mcap", "safetensors", "tflite", "faster-coco-eval",
+    "rich", "tyro",
+)  # fmt: skip
+OPENCVS = (
+    "opencv-python",
+    "opencv-python-headless",
+    "opencv-contrib-python",
+    "opencv-contrib-python-headless",
+)
+# torch and torchvision that were built for each other share custom operators, such as nms.
+TORCH_CODE = """
+import torch, torchvision
+torchvision.ops.nms(torch.zeros(1, 4), torch.zeros(1), .5)
+gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else ""
+print(torch.__version__, torchvision.__version__, gpu, sep=";")
+"""
+EGL_CODE = """
+import moderngl
+print(moderngl.create_context(standalone=True, backend="egl").info["GL_RENDERER"])
+"""
+
+
+def python() -> Check:
+    """Python 3.11 to 3.13."""
+    version = ".".join(map(str, sys.version_info[:3]))
+    ok = (3, 11) <= sys.version_info[:2] <= (3, 13)
+    return Check("python", ok, version, "use Python 3.11, 3.12 or 3.13: PYTHON=python3.12 scripts/setup")
+
+
+def packages() -> Iterator[Check]:
+    """What is installed; missing ones by name."""
+    versions = {name: _version(name) for name in PACKAGES}
+    missing = [name for name, version in versions.items() if version is None]
+    there = ", ".join(f"{name} {version}" for name, version in versions.items())
+    yield Check(
+        "packages", not missing, f"missing: {', '.join(missing)}" if missing else there, "run scripts/setup"
+    )
+    if sdk := versions["wirepod_vector_sdk"]:
+        both = _version("anki_vector") is not None
+        detail = f"{sdk}{', and anki_vector of 2019 beside it, which overwrites its files' if both else ''}"
+        remedy = "pip uninstall -y anki_vector; pip install --force-reinstall wirepod_vector_sdk==0.8.1"
+        yield Check("sdk", sdk == "0.8.1" and not both, detail, remedy)
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def torch_and_gpu() -> list[Check]:
+    """Whether torch and torchvision fit together, and (optional) whether they can use a GPU."""
+    ok, printed = _in_process(TORCH_CODE)
+    torch, torchvision, gpu = printed.split(";") if ok else ("", "", "")
+    pairing = Check(
+        "torch pairing",
+        ok,
+        f"torch {torch}, torchvision {torchvision}" if ok else printed,
+        "remove .venv and run scripts/setup: torch and torchvision must come together, from the same source",
+    )
+    slow = (
+        "none that PyTorch can use: everything runs on the CPU, and training takes hours instead of minutes"
+    )
+    remedy = "an NVIDIA driver, if the machine has such a GPU"
+    if shutil.which("nvidia-smi"):
+        remedy = "there is an NVIDIA driver, but too old for this PyTorch: update it"
+    return [pairing, Check("gpu", bool(gpu), gpu or slow, remedy, optional=True)]
+
+
+def opencv() -> list[Check]:
+    """Whether exactly one of OpenCV's four packages is installed; they share their files."""
+    there = [name for name in OPENCVS if _version(name)]
+    ok, printed = _in_process("import cv2; print(cv2.__version__)")
+    remedy = "apt-get install libgl1 libglib2.0-0"
+    if len(there) != 1:
+        remedy = f"pip uninstall -y {' '.join(there)}; pip install --force-reinstall opencv-python"
+    detail = f"{printed} ({', '.join(there) or 'not installed'})"
+    return [Check("opencv", ok and len(there) == 1, detail, remedy)]
+
+
+def egl() -> list[Check]:
+    """Whether the simulator can draw; tried in a process of its own, which a broken driver may crash."""
+    remedy = "Debian, Ubuntu: apt-get install libegl1 libgl1 libgl1-mesa-dri"
+    return [Check("egl (simulator)", *_in_process(EGL_CODE), remedy)]
+
+
+def coco() -> Check:
+    """TensorFlow's COCO weights, for --init coco."""
+    try:
+        from vector_tl.nets.tflite import find_weights  # here: the package may be missing or broken
+
+        return Check("coco weights", True, str(find_weights(download=False)), optional=True)
+    except (UserError, ImportError, OSError) as error:
+        detail = "not here; train --init coco downloads them when it needs them (3 MB)"
+        return Check(
+            "coco weights",
+            False,
+            detail,
+            f"nothing to do if there is a network; else: {error}",
+            optional=True,
+        )
+
+
+def models() -> Check:
+    """The shipped models can be read."""
+    try:
+        from vector_tl.nets.checkpoint import MODELS, read_metadata  # here: torch may be missing or broken
+
+        words = []
+        for path in sorted(MODELS.glob("*.safetensors")):
+            about = read_metadata(path)
+            words.append(f"{path.stem} ({about['init']}, threshold {about.get('threshold')})")
+    except (UserError, ImportError, OSError) as error:
+        return Check("models", False, str(error), "git checkout models/, or train them again")
+    return Check(
+        "models", bool(words), ", ".join(words) or "none", "git checkout models/, or vector-tl train"
+    )
+
+
+def _in_process(code: str) -> tuple[bool, str]:
+    """Run Python code in a process of its own: whether it worked, and the last line that it printed."""
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", code], check=False, capture_output=True, text=True, timeout=120
+        )
+    except subprocess.TimeoutExpired:
+        return False, "hung for two minutes"
+    ok = done.returncode == 0
+    lines = (done.stdout if ok else done.stderr).strip().splitlines()
+    return ok, lines[-1] if lines else "" if ok else f"ended with code {done.returncode}"
