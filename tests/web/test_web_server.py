@@ -12,17 +12,16 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from vector_tl.errors import Refused, UserError
+from vector_tl.web.guard import guarded, these_names
 from vector_tl.web.server import (
     SHARED,
     LocalServer,
     PageServer,
     Streams,
     bind,
-    guarded,
     page_app,
     read_json,
     stream_part,
-    these_names,
 )
 
 

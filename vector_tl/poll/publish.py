@@ -13,7 +13,8 @@ from pathlib import Path
 from vector_tl.errors import UserError
 from vector_tl.files import write_atomic
 from vector_tl.poll.votes import LONGEST_WHY, SIDES, Poll, Refused, result, stamp
-from vector_tl.web.server import POLICY, SHARED
+from vector_tl.web.guard import POLICY
+from vector_tl.web.server import SHARED
 
 PAGE = Path(__file__).parent / "page"
 MODULE, PLAIN = '<script type="module" src="poll.js">', '<script defer src="poll.js">'
