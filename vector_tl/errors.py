@@ -1,13 +1,21 @@
 """Errors meant for the person at the keyboard: one sentence that says what happened and what to do."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
 
 class UserError(Exception):
     """The work cannot be done; the message says why and what to do next.
 
     The command ends with exit code 1.
+
+    Attributes:
+        result: what was reached before it failed, for the JSON beside the error.
     """
 
     exit_code = 1
+    result: Mapping[str, Any] = MappingProxyType({})
     status = 400  # of HTTP, where a page's server answers with the message
 
 

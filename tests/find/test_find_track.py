@@ -118,21 +118,21 @@ def test_a_image_that_was_long_under_way_is_placed_in_its_time():
         1, 60
     ):  # states 30 times a second, with 0 to 10 ms of delay; the robot's clock is 1000 s behind
         clock.note(1000 + number / 30 + rng.uniform(0, 0.01), round(number / 30 * 1000))
-    assert clock.lag_s(1001.5 + 0.4, 1500) == pytest.approx(0.4, abs=0.011)
-    assert clock.lag_s(1001.5, 1500) <= 0.011
-    assert clock.lag_s(1001.5, 0) == 0.0 and CameraClock().lag_s(5.0, 1000) == 0.0
+    assert clock.delay_s(1001.5 + 0.4, 1500) == pytest.approx(0.4, abs=0.011)
+    assert clock.delay_s(1001.5, 1500) <= 0.011
+    assert clock.delay_s(1001.5, 0) == 0.0 and CameraClock().delay_s(5.0, 1000) == 0.0
 
 
 def test_a_robot_that_restarts_begins_its_clock_anew():
     clock = CameraClock()
     clock.note(100.0, 99_900)
     clock.note(103.0, 1_000)
-    assert clock.lag_s(103.2, 1_200) == pytest.approx(0.0, abs=1e-6)
+    assert clock.delay_s(103.2, 1_200) == pytest.approx(0.0, abs=1e-6)
 
 
 def test_news_that_are_always_late_do_not_lose_the_target():
     tracker = Tracker()
     for number in range(20):
-        tracker.update(number / 15, HERE, [sighting(0, 400)], lag_s=0.6)
+        tracker.update(number / 15, HERE, [sighting(0, 400)], delay_s=0.6)
     assert tracker.target(19 / 15 + 0.6, HERE).age_s == pytest.approx(0.0)
     assert tracker.target(19 / 15 + 0.6 + HOLD_S + 0.01, HERE) is None

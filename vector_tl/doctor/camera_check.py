@@ -100,8 +100,8 @@ def arrival(frames: list[Frame], clock: CameraClock) -> Check:
     """How often images come, and how late compared with the fastest messages."""
     seconds = frames[-1].received_s - frames[0].received_s
     fps = (len(frames) - 1) / seconds if seconds > 0 else 0.0
-    lags_s = [clock.lag_s(frame.received_s, frame.robot_time_ms) for frame in frames]
-    p50, p95 = np.percentile(lags_s, (50, 95))
+    delays_s = [clock.delay_s(frame.received_s, frame.robot_time_ms) for frame in frames]
+    p50, p95 = np.percentile(delays_s, (50, 95))
     detail = f"{fps:.1f} images per second, delay {p50 * 1000:.0f} ms in the median, "
     detail += f"{p95 * 1000:.0f} ms for the slowest of twenty"
     return Check("camera arrival", bool(fps >= MIN_FPS and p95 <= LATE_S), detail, SHORT_OF_FRAMES)

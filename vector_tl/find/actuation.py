@@ -59,7 +59,7 @@ def freshness(seen: Observation) -> float:
 
     Less, too, with the frames' latency: 0 from a second on.
     """
-    return min(max((0.35 - seen.frame_age_s) / 0.2, 0.0), 1.0) * min(max(1.0 - seen.lag_s, 0.0), 1.0)
+    return min(max((0.35 - seen.frame_age_s) / 0.2, 0.0), 1.0) * min(max(1.0 - seen.delay_s, 0.0), 1.0)
 
 
 def head_angle(seen: Observation, law: Law) -> float:

@@ -1,12 +1,13 @@
-"""How much of the time a Vector was kept near, by the simulator's truth."""
+"""How much of the time a Vector was kept near, by the simulator's ground truth."""
 
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from vector_tl.errors import UserError
-from vector_tl.robot.base import Frame
+from vector_tl.robot.base import Frame, GroundTruth
 from vector_tl.robot.recorded import TruthAsker
 
 KEPT_MM = (100.0, 400.0)  # origin to origin; so near it counts as followed
@@ -14,25 +15,25 @@ KEPT_MM = (100.0, 400.0)  # origin to origin; so near it counts as followed
 
 @dataclass
 class Following:
-    """Notes the distance at each frame, by the simulator's truth; none on a robot.
+    """Notes the distance at each frame, by the simulator's ground truth; none on a robot.
 
     Args:
-        client: of the simulator's truth, or None.
+        ground_truth: the simulator's, or None.
         serial: the finder's.
-        lockstep: ask at once, the world waits; else a thread asks, and the loop does not wait.
+        lockstep: ask at once, as the world waits; else a thread asks, and the loop does not wait.
     """
 
-    client: object | None
+    ground_truth: GroundTruth | None
     serial: str
     lockstep: bool
-    reached_frame: int | None = None  # the first of those after it was reached
+    reached_frame: int | None = None  # the first frame after it was reached
     distances_mm: dict[int, float] = field(default_factory=dict)
     losses: int = 0
     _asker: TruthAsker | None = None
 
-    def __post_init__(self):
-        if self.client is not None and not self.lockstep:
-            self._asker = TruthAsker(self.client, self.serial)
+    def __post_init__(self) -> None:
+        if self.ground_truth is not None and not self.lockstep:
+            self._asker = TruthAsker(self.ground_truth, self.serial, self)
 
     def note(self, frame: Frame, reached: bool, lost: bool) -> None:
         """Take in a frame: whether the target has been reached by now, and whether it was lost just now."""
@@ -41,16 +42,19 @@ class Following:
         self.losses += lost and self.reached_frame is not None
         if self._asker:
             self._asker.ask(frame)
-        elif self.client is not None:
+        elif self.ground_truth is not None:
             with suppress(UserError):  # it knows nothing of an image that was sent twice
-                told = self.client.truth(image_id=frame.image_id, serial=self.serial)
-                self._take(frame, told["distance_mm"])
+                answer = self.ground_truth.truth(frame.image_id, self.serial)
+                self._take(frame, answer["distance_mm"])
 
-    def result(self) -> dict:
-        """What is told of it: shares of the time within KEPT_MM, once reached and from the start; null where there is no truth."""
+    def result(self) -> dict[str, Any]:
+        """Shares of the time within KEPT_MM, once reached and from the start; null where there is no ground truth.
+
+        Returns:
+            {"followed_share", "followed_share_all", "followed_mm": {"p5", "p50", "p95"}, "losses"}
+        """
         if self._asker:
             self._asker.end()
-            self._asker.write(self)
         reached = [
             distance
             for image_id, distance in self.distances_mm.items()
@@ -67,7 +71,7 @@ class Following:
     def truth(
         self, frame: Frame, boxes_xyxy: np.ndarray, distance_mm: float | None, bearing_deg: float | None
     ) -> None:
-        """What the simulator says of a frame."""
+        """Take in what the simulator says of a frame; see `TruthWriter`."""
         self._take(frame, distance_mm)
 
     def _take(self, frame: Frame, distance_mm: float | None) -> None:
@@ -76,8 +80,6 @@ class Following:
 
 
 def _share(distances_mm: list[float]) -> float | None:
-    return (
-        round(sum(KEPT_MM[0] <= distance <= KEPT_MM[1] for distance in distances_mm) / len(distances_mm), 4)
-        if distances_mm
-        else None
-    )
+    if not distances_mm:
+        return None
+    return round(sum(KEPT_MM[0] <= mm <= KEPT_MM[1] for mm in distances_mm) / len(distances_mm), 4)

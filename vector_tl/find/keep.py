@@ -1,16 +1,24 @@
-"""What is kept of a run: a recording, a film made meanwhile, and a page at its end. None of it keeps the loop waiting for more than a disk."""
+"""What is kept of a run: a recording, a film made meanwhile, and a page at its end.
+
+None of it keeps the loop waiting for more than a disk.
+"""
 
 import logging
+import math
 from dataclasses import asdict
+from typing import Any, Self
 
 import numpy as np
 
 from vector_tl import __version__
 from vector_tl.data.recording import RecordingWriter
+from vector_tl.detect.interface import ImageDetector
 from vector_tl.errors import UserError
 from vector_tl.files import refuse_existing
 from vector_tl.film.live_film import LiveFilm
+from vector_tl.find.memory import MotionCommand
 from vector_tl.find.settings import FindSettings
+from vector_tl.find.track import Target
 from vector_tl.nets.checkpoint import resolve
 from vector_tl.robot.base import Frame, Robot, RobotState
 from vector_tl.robot.recorded import TruthAsker
@@ -20,10 +28,10 @@ ROBOT_FPS = 15.0
 
 
 class Keeper:
-    """Gives each piece of a run to whoever keeps it, with the methods of a `RecordingWriter`.
+    """Passes each piece of a run on to the recording and the film, where the settings ask for them.
 
     Raises:
-        UserError: a file that is to be written exists, or the model of the film is none.
+        UserError: a file that is to be written exists, or the film's model cannot be found.
     """
 
     def __init__(self, settings: FindSettings):
@@ -39,20 +47,20 @@ class Keeper:
         self._film: LiveFilm | None = None
         self._truth: TruthAsker | None = None
 
-    def begin(self, robot: Robot, detector) -> "Keeper":
-        """Open the files; to be closed when the wheels have been stopped."""
-        settings, name = self.settings, getattr(detector, "name", self.settings.model)
-        truth = robot.ground_truth()
+    def begin(self, robot: Robot, detector: ImageDetector) -> Self:
+        """Open the files; close them when the wheels have been stopped."""
+        settings, truth = self.settings, robot.ground_truth()
         if self.path is not None:
             about = {
                 "settings": asdict(settings),
                 "serial": robot.serial,
-                "model": name,
+                "model": detector.name,
                 "vector_tl": __version__,
                 "truth": truth is not None,
             }
             self._recording = RecordingWriter(self.path, about, robot.intrinsics, settings.overwrite)
-            self._truth = TruthAsker(truth, robot.serial) if truth is not None else None
+            if truth is not None:
+                self._truth = TruthAsker(truth, robot.serial, self._recording)
         if settings.live is not None:
             fps = settings.camera_fps if settings.robot == "sim" else ROBOT_FPS
             self._film = LiveFilm(
@@ -67,47 +75,40 @@ class Keeper:
         return self
 
     def frame(self, frame: Frame) -> None:
-        """A camera frame, as received."""
+        """Keep a camera frame, as received."""
         if self._recording:
             self._recording.frame(frame)
 
     def detections(self, frame: Frame, boxes_xyxy: np.ndarray, scores: np.ndarray) -> None:
-        """What the finder's detector saw in it."""
+        """Keep what the finder's detector saw in a frame: boxes (N, 4) and scores (N,)."""
         if self._recording:
             self._recording.detections(frame, boxes_xyxy, scores)
         if self._film:
             self._film.show(frame, boxes_xyxy, scores)
         if self._truth:
             self._truth.ask(frame)
-            self._truth.write(self._recording)
+            self._truth.write_answers()
 
     def state(self, state: RobotState) -> None:
-        """The robot's report of itself."""
+        """Keep the robot's report of itself."""
         if self._recording:
             self._recording.state(state)
 
-    def wheels(
-        self,
-        t_s: float,
-        left_mmps: float,
-        right_mmps: float,
-        sent: bool,
-        why: str,
-        target: tuple[float, float] | None,
-    ) -> None:
-        """A wheel command, and where the other Vector was taken to be."""
+    def command(self, t_s: float, command: MotionCommand, sent: bool, target: Target | None) -> None:
+        """Keep a wheel command, and where the other Vector was taken to be."""
         if self._recording:
-            self._recording.wheels(t_s, left_mmps, right_mmps, sent, why, target)
+            where = (target.distance_mm, math.degrees(target.bearing_rad)) if target else None
+            self._recording.wheels(t_s, command.left_mmps, command.right_mmps, sent, command.mode, where)
 
     def event(self, t_s: float, message: str) -> None:
-        """A line of the log."""
+        """Keep a line of the log."""
         if self._recording:
             self._recording.event(t_s, message)
         if self._film:
             self._film.line = message
 
-    def result(self, result: dict) -> None:
-        """What came of the run."""
+    def result(self, result: dict[str, Any]) -> None:
+        """Keep the run's result."""
         if self._recording:
             self._recording.result(result)
 
@@ -115,28 +116,33 @@ class Keeper:
         """Finish the files."""
         if self._truth:
             self._truth.end()
-            self._truth.write(self._recording)
         if self._recording:
             self._recording.close()
         if self._film:
             self._film.close()
 
-    def report(self, result: dict) -> dict:
-        """Write the run's page; the page and the film for the result. A page that cannot be written is told of, and no reason to fail."""
-        told = {"live": self._film.result} if self._film else {}
-        if self.folder is None or self._recording is None:
-            return told
-        from vector_tl.film.run_page import find_page
+    def report(self, result: dict[str, Any]) -> dict[str, Any]:
+        """Write the run's page.
+
+        A page that cannot be written is logged, and the run does not fail for it.
+
+        Returns:
+            What the result says of page and film: {"report", "live"}, each only where there is one.
+        """
+        kept: dict[str, Any] = {"live": self._film.result} if self._film else {}
+        if self.folder is None or self.path is None or self._recording is None:
+            return kept
+        from vector_tl.film.run_page import find_page  # brings Matplotlib
 
         film = self.settings.live if self._film and "film" in self._film.result else None
         try:
-            return told | {"report": find_page(self.folder, self.settings, result | told, self.path, film)}
+            return kept | {"report": find_page(self.folder, self.settings, result | kept, self.path, film)}
         except (UserError, OSError) as error:
             log.warning("no page of this run: %s", error)
-            return told
+            return kept
 
-    def __enter__(self) -> "Keeper":
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_exc) -> None:
+    def __exit__(self, *_exc: object) -> None:
         self.close()

@@ -2,7 +2,7 @@
 
     vector-tl find --robot sim --model transfer --record run.mcap
 
-The robot comes behind the `Robot` protocol, the detector is anything that turns an image into boxes and scores, so both can be given by tests.
+The robot comes behind the `Robot` protocol and the detector behind `ImageDetector`, so tests can give both.
 """
 
 import logging
@@ -10,38 +10,41 @@ import math
 import sys
 import time
 from contextlib import ExitStack
+from typing import Any
 
 import numpy as np
 
 from vector_tl.data.images import decode_or_none
+from vector_tl.detect.interface import ImageDetector
 from vector_tl.errors import UserError
-from vector_tl.find.actuation import HALF_TRACK_MM
 from vector_tl.find.behaviour import decide
 from vector_tl.find.follow import Following
-from vector_tl.find.geometry import locate
 from vector_tl.find.keep import Keeper
 from vector_tl.find.latency import StageClock, percentiles_ms
 from vector_tl.find.live.attend import attended
-from vector_tl.find.live.board import SAID, Board, Snapshot
+from vector_tl.find.live.board import STATE_LINES, Board, Snapshot
 from vector_tl.find.memory import Law, MotionCommand, Observation, again, begin, following
+from vector_tl.find.perception import Perception, pose_of
 from vector_tl.find.settings import FindSettings
-from vector_tl.find.track import CameraClock, Pose, PoseHistory, Tracker
-from vector_tl.robot.base import LOW_BATTERY, Frame, NoFreshFrame, Robot, RobotState
+from vector_tl.find.track import Target
+from vector_tl.robot.base import LOW_BATTERY, Frame, GroundTruth, NoFreshFrame, Robot, RobotState
 from vector_tl.robot.signals import wheels_first
 
 log = logging.getLogger("vector_tl.find")
-CAMERA_DELAY_S = 0.03  # from the shutter to a frame's arrival
 NO_FRAMES_S = 10.0  # without any frame for so long, the run has failed
-HEAD_STEP_RAD = math.radians(2.0)  # smaller wishes do not move the head: each move blurs images
+HEAD_STEP_RAD = math.radians(2.0)  # smaller changes do not move the head: each move blurs images
+LIFT_MM = 32.0  # down, out of the camera's view
 
 
-def find(settings: FindSettings, robot: Robot | None = None, detector=None) -> dict:
+def find(
+    settings: FindSettings, robot: Robot | None = None, detector: ImageDetector | None = None
+) -> dict[str, Any]:
     """Find the other Vector.
 
     Args:
-        settings: what `vector-tl find` was told.
+        settings: the options of `vector-tl find`.
         robot: an open robot; opened (and closed) by `settings.robot` when not given.
-        detector: image (H, W, 3) uint8 RGB -> something with `boxes_xyxy` (N, 4) and `scores` (N,); loaded by `settings.model` when not given.
+        detector: image (H, W, 3) uint8 RGB -> boxes and scores; loaded by `settings.model` when not given.
 
     Returns:
         The result, as the JSON of `vector-tl find --json`.
@@ -54,14 +57,16 @@ def find(settings: FindSettings, robot: Robot | None = None, detector=None) -> d
     try:
         result = _find(settings, robot, detector, keeper)
     except UserError as error:
-        keeper.report(getattr(error, "result", {}))
+        keeper.report(dict(error.result))
         raise
     return result | keeper.report(result)
 
 
-def _find(settings: FindSettings, robot: Robot | None, detector, keeper: Keeper) -> dict:
+def _find(
+    settings: FindSettings, robot: Robot | None, detector: ImageDetector | None, keeper: Keeper
+) -> dict[str, Any]:
     if detector is None:
-        from vector_tl.detect.engine import load
+        from vector_tl.detect.engine import load  # brings PyTorch
 
         detector = load(settings.model, settings.device)
     with ExitStack() as stack:
@@ -78,234 +83,211 @@ def _find(settings: FindSettings, robot: Robot | None, detector, keeper: Keeper)
                     target_motion=settings.target_motion,
                 )
             )
-        truth = robot.ground_truth()
-        writer = stack.enter_context(keeper.begin(robot, detector)) if keeper.keeps else None
-        live = Board(
-            robot,
-            settings,
-            {
-                "serial": robot.serial,
-                "model": getattr(detector, "name", settings.model),
-                "robot": settings.robot,
-            },
-        )
-        stack.enter_context(attended(live))
-        run = FindLoop(
-            settings,
-            live.robot,
-            detector,
-            writer,
-            live,
-            Following(truth, robot.serial, settings.lockstep) if settings.follow else None,
-        )
+        if keeper.keeps:
+            stack.enter_context(keeper.begin(robot, detector))
+        about = {"serial": robot.serial, "model": detector.name, "robot": settings.robot}
+        board = Board(robot, settings, about)
+        stack.enter_context(attended(board))
+        loop = FindLoop(board, detector, keeper if keeper.keeps else None)
         try:
             try:
                 with wheels_first(robot):
-                    run.go()
+                    loop.run_until_found()
             finally:  # Ctrl-C and every other way out too: wheels first, files and links after
                 robot.stop()
         except UserError as error:
-            error.result = run.result()  # what was reached so far, for the JSON beside the error
+            error.result = loop.result()  # what was reached so far, for the JSON beside the error
             raise
-        result = run.result(truth)
-        if writer:
-            writer.result(result)
+        result = loop.result(robot.ground_truth())
+        if keeper.keeps:
+            keeper.result(result)
         return result
 
 
 class FindLoop:
-    """One run of the loop and what it counts."""
+    """One run of the loop, and what it counts.
 
-    def __init__(
-        self,
-        settings: FindSettings,
-        robot: Robot,
-        detector,
-        writer: Keeper | None,
-        live: Board,
-        followed: Following | None = None,
-    ):
-        self.settings, self.robot, self.detector, self.writer, self.live = (
-            settings,
-            robot,
-            detector,
-            writer,
-            live,
-        )
+    Args:
+        board: brings the settings and the robot behind the switch, and shows what the loop does.
+        detector: image in, boxes out.
+        keeper: keeps each piece of the run; None keeps nothing.
+    """
+
+    def __init__(self, board: Board, detector: ImageDetector, keeper: Keeper | None = None):
+        self.board, self.robot, self.settings = board, board.robot, board.settings
+        self.detector, self.keeper = detector, keeper
         self.law = Law(
-            stop_mm=settings.stop_mm,
-            top_mmps=settings.top_mmps,
-            wander_mmps=min(Law.wander_mmps, settings.top_mmps),
+            stop_mm=self.settings.stop_mm,
+            top_mmps=self.settings.top_mmps,
+            wander_mmps=min(Law.wander_mmps, self.settings.top_mmps),
         )
-        self.law, self.followed = (following(self.law), followed) if settings.follow else (self.law, None)
-        self.tracker, self.poses, self.clock, self.stages = (
-            Tracker(),
-            PoseHistory(),
-            CameraClock(),
-            StageClock(),
-        )
-        self.frames, self.found_s, self.frame_to_command_ms = 0, None, []
-        self.start_s = self.end_s = robot.now_s()
-        self.memory = self.target = None
-        self._head_rad, self._held, self._lifted, self._line_s = math.inf, False, False, 0.0
-        self._switch = "running"  # a person's; see live.py
-        live.watch(self.stages.laps_ms, self.frame_to_command_ms)
+        self.followed: Following | None = None
+        if self.settings.follow:
+            self.law = following(self.law)
+            self.followed = Following(self.robot.ground_truth(), self.robot.serial, self.settings.lockstep)
+        self.perception, self.stages = Perception(self.robot), StageClock()
+        self.frames = 0
+        self.found_s: float | None = None
+        self.frame_to_command_ms: list[float] = []
+        self.start_s = self.end_s = self.robot.now_s()
+        self.target: Target | None = None
+        self._blind, self._frame_heard_s = False, time.monotonic()
+        self._head_rad, self._held, self._line_s = math.inf, False, 0.0
+        self._switch = "running"  # a person's; see board.py
+        board.watch(self.stages.laps_ms, self.frame_to_command_ms)
 
-    def go(self) -> None:
-        """Run until found or out of time."""
-        state = self._state()
-        self.memory = begin(self.robot.now_s(), Pose(state.x_mm, state.y_mm, state.heading_rad))
+    def run_until_found(self) -> None:
+        """Turn frames into commands until the other Vector is found, time is up, or a person stops it.
+
+        Raises:
+            NoFreshFrame: no frame came for 10 s, or none at all.
+            LinkLost: the link is gone for good.
+            UserError: the battery is low.
+        """
+        self.memory = begin(self.robot.now_s(), pose_of(self.perception.read_state()))
         if not self.settings.dry_run:
-            self.robot.set_lift(32.0)
-        last_id, waiting_since_s, blind = None, time.monotonic(), False
-        while self.robot.now_s() - self.start_s - self.live.held_s() < self.settings.seconds:
-            if self._switch != self.live.state:
-                self._switch = self.live.state
-                self._note(SAID[self._switch])
-            if self.live.stopped:
-                break
+            self.robot.set_lift(LIFT_MM)
+        last_id, self._frame_heard_s = None, time.monotonic()
+        while not self._is_over():
             self.stages.start()
-            try:
-                frame = self.robot.next_frame(last_id, timeout_s=0.5)
-            except NoFreshFrame:  # the guard holds the wheels, and what was seen is too old to go on with: look again once frames come
-                if max(time.monotonic() - waiting_since_s, self.robot.now_s() - self.end_s) > NO_FRAMES_S:
-                    raise NoFreshFrame(
-                        f"No camera frame came for {NO_FRAMES_S:.0f} s; check the robot's camera and network, then start again."
-                    ) from None
-                if not blind:
-                    self._note("no new frame: wheels stopped, waiting")
-                blind = True
+            frame = self._next_frame(last_id)
+            if frame is None:
                 continue
-            if blind:
-                blind = False
-                state = self._state()
-                self.memory = again(
-                    self.memory, self.robot.now_s(), Pose(state.x_mm, state.y_mm, state.heading_rad)
-                )
-                self._note("frames come again: looking")
-            last_id, waiting_since_s = frame.image_id, time.monotonic()
-            command = self._turn_frame_into_command(frame)
+            last_id = frame.image_id
+            command = self.step(frame)
             self.end_s = self.robot.now_s()
-            self._show(command)
+            self._print_progress(command)
             if self.found_s is None and (command.done or command.reached):
-                self.found_s = self.end_s - self.start_s - self.live.held_s()
+                self.found_s = self._time_s(self.end_s)
             if command.done:
                 break
         self.end_s = self.robot.now_s()
         if self.frames == 0:
-            raise NoFreshFrame(
-                f"No camera frame came within {self.settings.seconds:g} s; check the robot's camera and network, then start again."
-            )
+            raise NoFreshFrame(_no_frames("within", self.settings.seconds))
 
-    def result(self, truth=None) -> dict:
-        """The run's figures; truth is asked now, with the wheels stopped."""
-        told = truth.truth(serial=self.robot.serial) if truth is not None else {}
-        seconds = max(self.end_s - self.start_s, 1e-6)
-        stages = ", ".join(
-            f"{stage} {figures['p50']}/{figures['p95']}" for stage, figures in self.stages.summary().items()
-        )
-        log.info("stages, ms p50/p95: %s", stages)
-        return {
-            "found": self.found_s is not None,
-            "time_to_found_s": _rounded(self.found_s),
-            "distance_mm": _rounded(told.get("distance_mm")),
-            "bearing_deg": _rounded(told.get("bearing_deg")),
-            "estimated_distance_mm": _rounded(self.target.distance_mm if self.target else None),
-            "estimated_bearing_deg": _rounded(math.degrees(self.target.bearing_rad) if self.target else None),
-            "collisions": told.get("collisions"),
-            "falls": told.get("falls"),
-            "frames": self.frames,
-            "fps": _rounded(self.frames / seconds),
-            "latency_ms": percentiles_ms(self.frame_to_command_ms),
-            "stages_ms": self.stages.summary(),
-            "stops": [{"t_s": _rounded(stop.t_s), "reason": stop.reason} for stop in self.robot.stops],
-        } | (self.followed.result() if self.followed else {})
-
-    def _turn_frame_into_command(self, frame: Frame) -> MotionCommand:
-        received_at = time.perf_counter() - (
-            0.0 if self.settings.lockstep else max(0.0, self.robot.now_s() - frame.received_s)
-        )
+    def step(self, frame: Frame) -> MotionCommand:
+        """From one frame to the wheels."""
+        age_s = 0.0 if self.settings.lockstep else max(0.0, self.robot.now_s() - frame.received_s)
+        received_s = time.perf_counter() - age_s
         self.stages.lap("wait")
         self.frames += 1
-        if self.writer:
-            self.writer.frame(frame)
+        if self.keeper:
+            self.keeper.frame(frame)
             self.stages.lap("record")
-        image = decode_or_none(frame.jpeg)
+        image = decode_or_none(frame.jpeg)  # (H, W, 3) uint8 RGB
         self.stages.lap("decode")
-        if image is None:
-            self._note(f"frame {frame.image_id} cannot be read and is left out")
-            boxes, scores = np.zeros((0, 4), np.float32), np.zeros(0, np.float32)
-        else:
-            detections = self.detector(image, threshold=self.settings.threshold)
-            boxes, scores = detections.boxes_xyxy, detections.scores
+        boxes, scores = self._detect(frame, image)  # (N, 4), (N,)
         self.stages.lap("detect")
-
-        state = self._state()
-        now_s, pose = self.robot.now_s(), Pose(state.x_mm, state.y_mm, state.heading_rad)
-        self.clock.note(frame.received_s, frame.robot_time_ms)
-        lag_s = max(0.0, self.clock.lag_s(frame.received_s, frame.robot_time_ms) - CAMERA_DELAY_S)
-        seen_s = frame.received_s - CAMERA_DELAY_S - lag_s
-        then, tilt = self.poses.at(seen_s)
-        sightings = [
-            locate(box, self.robot.intrinsics, tilt, score=score)
-            for box, score in zip(boxes, scores, strict=True)
-        ]
-        self.tracker.update(seen_s, then, [sighting for sighting in sightings if sighting is not None], lag_s)
-        self.target = self.tracker.target(now_s, pose)
-        view = Observation(
-            now_s=now_s, pose=pose, range_mm=state.range_mm, target=self.target, candidate=self.tracker.candidate(now_s),
-            forward_mmps=(state.left_wheel_mmps + state.right_wheel_mmps) / 2,
-            turn_radps=(state.right_wheel_mmps - state.left_wheel_mmps) / (2 * HALF_TRACK_MM),
-            frame_age_s=max(0.0, now_s - frame.received_s), lag_s=lag_s, cliff=state.cliff, lifted=self._lifted,
-        )  # fmt: skip
-        before = self.memory
-        if self.live.running:
-            self.memory, command = decide(self.memory, view, self.law)
-        else:  # a person holds it: look on, and begin anew when let go
-            self.memory = again(self.memory, now_s, pose)
-            command = MotionCommand(0.0, 0.0, state.head_angle_rad, self.live.state)
+        state = self.perception.read_state()
+        seen = self.perception.observe(frame, boxes, scores, state)
+        before, self.target = self.memory, seen.target
+        command = self._decide(seen, state)
         self.stages.lap("decide")
-
-        sent = self._act(command, received_at)
+        sent = self._act(command, received_s)
         self.stages.lap("drive")
-        if self.writer:
-            self.writer.detections(frame, boxes, scores)
-            self.writer.state(state)
-            target = (self.target.distance_mm, math.degrees(self.target.bearing_rad)) if self.target else None
-            self.writer.wheels(now_s, command.left_mmps, command.right_mmps, sent, command.mode, target)
+        if self.keeper:
+            self.keeper.detections(frame, boxes, scores)
+            self.keeper.state(state)
+            self.keeper.command(seen.now_s, command, sent, seen.target)
             self.stages.lap("record")
         if command.log:
             self._note(command.log)
         if self.followed:
-            self.followed.note(
-                frame,
-                self.memory.reached,
-                lost=before.mode in ("approach", "hold") and self.memory.mode == "search",
+            lost = before.mode in ("approach", "hold") and self.memory.mode == "search"
+            self.followed.note(frame, self.memory.reached, lost)
+        size_wh = (image.shape[1], image.shape[0]) if image is not None else self.robot.intrinsics.size_wh
+        self.board.post(
+            Snapshot(
+                frame, size_wh, boxes, scores, state, command, sent, seen.target, seen.now_s, seen.delay_s
             )
-        size_wh = image.shape[1::-1] if image is not None else self.robot.intrinsics.size_wh
-        self.live.post(
-            Snapshot(frame, size_wh, boxes, scores, state, command, sent, self.target, now_s, lag_s)
         )
         return command
 
-    def _act(self, command: MotionCommand, received_at: float) -> bool:
+    def result(self, truth: GroundTruth | None = None) -> dict[str, Any]:
+        """The run's figures; ground truth is asked for now, with the wheels stopped."""
+        known = truth.truth(serial=self.robot.serial) if truth is not None else {}
+        seconds, stages_ms = max(self.end_s - self.start_s, 1e-6), self.stages.summary()
+        stages = ", ".join(f"{stage} {ms['p50']}/{ms['p95']}" for stage, ms in stages_ms.items())
+        log.info("stages, ms p50/p95: %s", stages)
+        return {
+            "found": self.found_s is not None,
+            "time_to_found_s": _rounded(self.found_s),
+            "distance_mm": _rounded(known.get("distance_mm")),
+            "bearing_deg": _rounded(known.get("bearing_deg")),
+            "estimated_distance_mm": _rounded(self.target.distance_mm if self.target else None),
+            "estimated_bearing_deg": _rounded(math.degrees(self.target.bearing_rad) if self.target else None),
+            "collisions": known.get("collisions"),
+            "falls": known.get("falls"),
+            "frames": self.frames,
+            "fps": _rounded(self.frames / seconds),
+            "latency_ms": percentiles_ms(self.frame_to_command_ms),
+            "stages_ms": stages_ms,
+            "stops": [{"t_s": _rounded(stop.t_s), "reason": stop.reason} for stop in self.robot.stops],
+        } | (self.followed.result() if self.followed else {})
+
+    # -- parts of the loop --------------------------------------------------------------------------------------------
+
+    def _time_s(self, now_s: float) -> float:
+        """Time of the run, without the pauses that a person made."""
+        return now_s - self.start_s - self.board.held_s()
+
+    def _is_over(self) -> bool:
+        """Whether time is up or a person has stopped the run; notes what a person does."""
+        if self._time_s(self.robot.now_s()) >= self.settings.seconds:
+            return True
+        if self._switch != self.board.state:
+            self._switch = self.board.state
+            self._note(STATE_LINES[self._switch])
+        return self.board.stopped
+
+    def _next_frame(self, last_id: int | None) -> Frame | None:
+        """The next frame, or None where none came in time: then the guard has stopped the wheels.
+
+        What was seen before such a gap is too old to go on with, so the finder looks again.
+        """
+        try:
+            frame = self.robot.next_frame(last_id, timeout_s=0.5)
+        except NoFreshFrame:
+            if max(time.monotonic() - self._frame_heard_s, self.robot.now_s() - self.end_s) > NO_FRAMES_S:
+                raise NoFreshFrame(_no_frames("for", NO_FRAMES_S)) from None
+            if not self._blind:
+                self._note("no new frame: wheels stopped, waiting")
+            self._blind = True
+            return None
+        if self._blind:
+            self._blind = False
+            pose = pose_of(self.perception.read_state())
+            self.memory = again(self.memory, self.robot.now_s(), pose)
+            self._note("frames are coming again: looking")
+        self._frame_heard_s = time.monotonic()
+        return frame
+
+    def _detect(self, frame: Frame, image: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+        """Boxes (N, 4) and scores (N,) of a frame; none where it is not an image."""
+        if image is None:
+            self._note(f"frame {frame.image_id} cannot be read and is left out")
+            return np.zeros((0, 4), np.float32), np.zeros(0, np.float32)
+        found = self.detector(image, threshold=self.settings.threshold)
+        return found.boxes_xyxy, found.scores
+
+    def _decide(self, seen: Observation, state: RobotState) -> MotionCommand:
+        if self.board.running:
+            self.memory, command = decide(self.memory, seen, self.law)
+            return command
+        self.memory = again(
+            self.memory, seen.now_s, seen.pose
+        )  # a person has paused it: it begins anew afterwards
+        return MotionCommand(0.0, 0.0, state.head_angle_rad, self.board.state)
+
+    def _act(self, command: MotionCommand, received_s: float) -> bool:
         """Wheels first, then the rest. Returns whether the wheels were granted."""
         dry = self.settings.dry_run
         sent = not dry and self.robot.drive(command.left_mmps, command.right_mmps)
-        self.frame_to_command_ms.append((time.perf_counter() - received_at) * 1000)
+        self.frame_to_command_ms.append((time.perf_counter() - received_s) * 1000)
         if dry:
             return False
         wanted = command.left_mmps != 0 or command.right_mmps != 0
-        if self._held != (wanted and not sent and self.live.running):
-            self._held = wanted and not sent and self.live.running
-            why = self.robot.stops[-1].reason if self.robot.stops else "not ready"
-            self._note(
-                f"the guard holds the wheels: {why}" if self._held else "the guard has let go of the wheels"
-            )
-            if self._held and why == LOW_BATTERY:
-                raise UserError(
-                    f"The battery of {self.robot.serial} is low: put it on its charger, then start again."
-                )
+        self._note_guard(held=wanted and not sent and self.board.running)
         if abs(command.head_rad - self._head_rad) >= HEAD_STEP_RAD:
             self._head_rad = command.head_rad
             self.robot.set_head(command.head_rad)
@@ -313,46 +295,45 @@ class FindLoop:
             self.robot.say(command.say)
         return sent
 
-    def _state(self) -> RobotState:
-        """The newest state, noted in the history; a lifted robot's odometry begins anew."""
-        state = self.robot.state()
-        lifted = state.picked_up or state.falling or state.being_held
-        if lifted != self._lifted:
-            self._lifted = lifted
-            self.tracker.reset()
-            self.poses = PoseHistory()
-        self.clock.note(state.received_s, state.image_time_ms)
-        self.poses.add(
-            state.received_s,
-            Pose(state.x_mm, state.y_mm, state.heading_rad),
-            state.head_angle_rad + state.pitch_rad,
-        )
-        return state
+    def _note_guard(self, held: bool) -> None:
+        """Note when the guard begins or ends holding the wheels; with a low battery there is nothing to wait for."""
+        if held == self._held:
+            return
+        self._held = held
+        reason = self.robot.stops[-1].reason if self.robot.stops else "not ready"
+        self._note(f"the guard holds the wheels: {reason}" if held else "the guard has released the wheels")
+        if held and reason == LOW_BATTERY:
+            raise UserError(
+                f"The battery of {self.robot.serial} is low: put it on its charger, then start again."
+            )
 
     def _note(self, line: str) -> None:
-        t_s = self.robot.now_s()
-        log.info("%6.2f s  %s", t_s - self.start_s, line)
-        self.live.note(t_s - self.start_s, line)
-        if self.writer:
-            self.writer.event(t_s, line)
+        now_s = self.robot.now_s()
+        log.info("%6.2f s  %s", now_s - self.start_s, line)
+        self.board.note(now_s - self.start_s, line)
+        if self.keeper:
+            self.keeper.event(now_s, line)
 
-    def _show(self, command: MotionCommand) -> None:
-        """One progress line on standard error: rewritten in a terminal, every 5 s in a log."""
+    def _print_progress(self, command: MotionCommand) -> None:
+        """One line on standard error: rewritten in a terminal, every 5 s in a log."""
         terminal, now_s = sys.stderr.isatty(), time.monotonic()
         if now_s - self._line_s < (0.2 if terminal else 5.0):
             return
         self._line_s = now_s
-        seconds = max(self.end_s - self.start_s, 1e-6)
-        seen = (
-            f"{self.target.distance_mm:4.0f} mm {math.degrees(self.target.bearing_rad):+4.0f} deg"
-            if self.target
-            else "     no Vector   "
+        seconds, target = max(self.end_s - self.start_s, 1e-6), "     no Vector   "
+        if self.target:
+            target = f"{self.target.distance_mm:4.0f} mm {math.degrees(self.target.bearing_rad):+4.0f} deg"
+        dry = " (dry run)" if self.settings.dry_run else ""
+        line = (
+            f"{seconds:5.1f} s  {command.mode:8}  {target}  "
+            f"wheels {command.left_mmps:+4.0f} {command.right_mmps:+4.0f} mm/s{dry}  "
+            f"{self.frames / seconds:4.1f} fps  {self.frame_to_command_ms[-1]:4.0f} ms"
         )
-        wheels = f"wheels {command.left_mmps:+4.0f} {command.right_mmps:+4.0f} mm/s" + (
-            " (dry run)" if self.settings.dry_run else ""
-        )
-        line = f"{seconds:5.1f} s  {command.mode:8}  {seen}  {wheels}  {self.frames / seconds:4.1f} fps  {self.frame_to_command_ms[-1]:4.0f} ms"
         print(f"\r{line}  " if terminal else line, end="" if terminal else "\n", file=sys.stderr, flush=True)
+
+
+def _no_frames(how_long: str, seconds: float) -> str:
+    return f"No camera frame came {how_long} {seconds:g} s; check the robot's camera and network, then start again."
 
 
 def _rounded(value: float | None, digits: int = 2) -> float | None:

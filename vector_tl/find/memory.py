@@ -64,7 +64,7 @@ class Observation:
     target: Target | None = None
     candidate: bool = False  # something was just seen that is not yet confirmed
     frame_age_s: float = 0.0  # since the frame came
-    lag_s: float = 0.0  # latency of the frame beyond the camera's usual one
+    delay_s: float = 0.0  # latency of the frame beyond the camera's usual one
     cliff: bool = False
     lifted: bool = False
 

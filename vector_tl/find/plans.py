@@ -75,7 +75,7 @@ def towards_last(memory: Memory, seen: Observation) -> tuple[Step, ...]:
 
 
 def _look(memory: Memory, seen: Observation, law: Law, step: Step) -> tuple[Speeds, bool]:
-    waited = seen.now_s - memory.step_since_s - seen.lag_s  # earlier images were taken in motion
+    waited = seen.now_s - memory.step_since_s - seen.delay_s  # earlier images were taken in motion
     over = waited >= law.look_s and memory.step_frames > law.look_frames
     return STILL, over and (not seen.candidate or waited > 3 * law.look_s)
 

@@ -17,7 +17,7 @@ HOLD_S = 0.5  # a track that was not seen for so long is lost
 GATE_SIGMA = 3.5  # a sighting farther from the prediction belongs to somebody else
 ACCELERATION_MMPS2 = 40.0  # how briskly a target is expected to change its speed
 START_SPEED_MMPS = 30.0
-MAX_LAG_S = 5.0  # no image is under way for longer
+MAX_DELAY_S = 5.0  # no image is under way for longer
 
 
 @dataclass(frozen=True)
@@ -94,22 +94,22 @@ class Tracker:
     def __init__(self):
         self._target: Track | None = None
         self._candidates: list[Track] = []
-        self._lag_s = 0.0
+        self._delay_s = 0.0
 
     def reset(self) -> None:
         """Forget everything: the odometry's frame has changed (picked up, other room)."""
         self._target, self._candidates = None, []
 
-    def update(self, t_s: float, pose: Pose, sightings: list[Sighting], lag_s: float = 0.0) -> None:
+    def update(self, t_s: float, pose: Pose, sightings: list[Sighting], delay_s: float = 0.0) -> None:
         """Take in what one image showed.
 
         Args:
             t_s: when the image was taken; not before the previous call's.
             pose: the finder's pose at that time.
             sightings: one for each box.
-            lag_s: how long the image was under way; news that are always late are no reason to lose a target.
+            delay_s: how long the image was under way; news that are always late are no reason to lose a target.
         """
-        self._lag_s = lag_s
+        self._delay_s = delay_s
         if self._target is not None and t_s - self._target.seen_s > HOLD_S:
             self._target = None
         self._candidates = [track for track in self._candidates if t_s - track.seen_s <= HOLD_S]
@@ -139,7 +139,7 @@ class Tracker:
     def target(self, t_s: float, pose: Pose) -> Target | None:
         """The followed Vector from `pose` at `t_s`; None when there is none, or it was not seen for `HOLD_S`."""
         track = self._target
-        if track is None or t_s - self._lag_s - track.seen_s > HOLD_S:
+        if track is None or t_s - self._delay_s - track.seen_s > HOLD_S:
             return None
         ahead = max(0.0, t_s - track.t_s)
         x, y = track.mean[:2] + track.mean[2:] * ahead
@@ -152,7 +152,7 @@ class Tracker:
             math.sqrt(max(0.0, spread.trace() - line @ spread @ line)),
         )
         bearing = math.remainder(math.atan2(dy, dx) - pose.heading_rad, math.tau)
-        age_s, (vx, vy) = max(0.0, t_s - self._lag_s - track.seen_s), map(float, track.mean[2:])
+        age_s, (vx, vy) = max(0.0, t_s - self._delay_s - track.seen_s), map(float, track.mean[2:])
         return Target(
             bearing,
             distance,
@@ -168,7 +168,7 @@ class Tracker:
 
     def candidate(self, t_s: float) -> bool:
         """Whether something was just seen that is not yet confirmed: worth standing still for."""
-        return any(t_s - self._lag_s - track.seen_s < HOLD_S / 2 for track in self._candidates)
+        return any(t_s - self._delay_s - track.seen_s < HOLD_S / 2 for track in self._candidates)
 
 
 def _point(pose: Pose, sighting: Sighting) -> tuple[np.ndarray, np.ndarray]:
@@ -228,14 +228,14 @@ class CameraClock:
         """A state or a frame came that knows an image's stamp; 0: no image yet."""
         if stamp_ms > 0:
             if (
-                stamp_ms < self._newest_ms - 1000 * MAX_LAG_S
+                stamp_ms < self._newest_ms - 1000 * MAX_DELAY_S
             ):  # the robot has restarted, and its clock with it
                 self._gaps, self._newest_ms = [], 0
             self._newest_ms = max(self._newest_ms, stamp_ms)
             self._gaps = [(t, gap) for t, gap in self._gaps if received_s - t <= self._keep_s]
             self._gaps.append((received_s, received_s - stamp_ms / 1000))
 
-    def lag_s(self, received_s: float, stamp_ms: int) -> float:
+    def delay_s(self, received_s: float, stamp_ms: int) -> float:
         """How much later than the quickest news an image of this stamp came, in seconds."""
         if not self._gaps or stamp_ms <= 0:
             return 0.0

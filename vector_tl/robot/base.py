@@ -95,7 +95,10 @@ class Robot(Protocol):
 
     serial: str
     intrinsics: Intrinsics
-    stops: list[Stop]
+
+    @property
+    def stops(self) -> list[Stop]:
+        """When and why the guard stopped the wheels by itself."""
 
     def now_s(self) -> float:
         """The link's clock: monotonic seconds, or the simulated world's time in lockstep."""

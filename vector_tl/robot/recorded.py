@@ -1,95 +1,107 @@
-"""A robot whose frames, states and wheel commands are written down, whoever drives it; and the simulator's truth of each frame."""
+"""A robot whose frames, states and wheel commands are written down, whoever drives it, with each frame's ground truth."""
 
 import threading
 from collections import deque
 from contextlib import suppress
 from queue import SimpleQueue
-from typing import Protocol
+from typing import Any, Protocol, Self
 
 import numpy as np
 
 from vector_tl.errors import UserError
 from vector_tl.robot.base import ForwardingRobot, Frame, GroundTruth, Robot, RobotState
 
-END_S = 2.0
+END_S = 2.0  # how long the last answers may take
 
 
-class Writer(Protocol):
-    """Where it is written: film/recording.py's `RecordingWriter`."""
-
-    def frame(self, frame: Frame) -> None: ...
-
-    def state(self, state: RobotState) -> None: ...
-
-    def wheels(self, t_s: float, left_mmps: float, right_mmps: float, sent: bool, why: str = "") -> None: ...
+class TruthWriter(Protocol):
+    """Takes in the ground truth of frames."""
 
     def truth(
         self, frame: Frame, boxes_xyxy: np.ndarray, distance_mm: float | None, bearing_deg: float | None
-    ) -> None: ...
+    ) -> None:
+        """Boxes (N, 4) in a frame, and how the nearest Vector stood."""
+
+
+class Writer(TruthWriter, Protocol):
+    """Where it is written: the `RecordingWriter` of data/recording.py."""
+
+    def frame(self, frame: Frame) -> None:
+        """A camera frame."""
+
+    def state(self, state: RobotState) -> None:
+        """The robot's report of itself."""
+
+    def wheels(self, t_s: float, left_mmps: float, right_mmps: float, sent: bool, why: str = "") -> None:
+        """A wheel command."""
 
 
 class TruthAsker:
-    """Asks the simulator what is in each frame, in a thread of its own: an answer may be slow, and the robot's loop goes on."""
+    """Asks the simulator what is in each frame.
 
-    def __init__(self, truth: GroundTruth, serial: str):
-        self._client, self._serial = truth, serial
+    A thread of its own asks: an answer may be slow, and the robot's loop does not wait for it.
+    """
+
+    def __init__(self, truth: GroundTruth, serial: str, writer: TruthWriter):
+        self._truth, self._serial, self._writer = truth, serial, writer
         self._wanted: SimpleQueue[Frame | None] = SimpleQueue()
-        self._answers: deque[tuple[Frame, dict]] = deque()
+        self._answers: deque[tuple[Frame, dict[str, Any]]] = deque()
         self._thread = threading.Thread(target=self._work, name="truth", daemon=True)
         self._thread.start()
 
     def ask(self, frame: Frame) -> None:
-        """Ask for a frame's truth."""
+        """Ask for a frame's ground truth."""
         self._wanted.put(frame)
 
-    def write(self, writer: Writer) -> None:
+    def write_answers(self) -> None:
         """Write down what has come since the last call."""
-        for frame, told in [self._answers.popleft() for _ in range(len(self._answers))]:
-            boxes = np.array([box["xyxy"] for box in told.get("boxes", ())], np.float32).reshape(-1, 4)
-            writer.truth(frame, boxes, told.get("distance_mm"), told.get("bearing_deg"))
+        for frame, answer in [self._answers.popleft() for _ in range(len(self._answers))]:
+            boxes = np.array([box["xyxy"] for box in answer.get("boxes", ())], np.float32).reshape(-1, 4)
+            self._writer.truth(frame, boxes, answer.get("distance_mm"), answer.get("bearing_deg"))
 
     def end(self) -> None:
-        """Wait for the last answers, a moment at most."""
+        """Wait for the last answers, a moment at most, and write them down."""
         self._wanted.put(None)
         self._thread.join(END_S)
+        self.write_answers()
 
     def _work(self) -> None:
         while (frame := self._wanted.get()) is not None:
             with suppress(UserError):  # a simulator that is gone, or that forgot the image
-                self._answers.append(
-                    (frame, self._client.truth(image_id=frame.image_id, serial=self._serial))
-                )
+                self._answers.append((frame, self._truth.truth(frame.image_id, self._serial)))
 
 
 class RecordedRobot(ForwardingRobot):
-    """The robot itself, but for what is written down. To be used from one thread, as the robot's own loop is; `close` ends the writing only."""
+    """The robot itself, and a writer of what it does.
+
+    Use it from one thread, as the robot's own loop is. The end of the `with` block ends the writing only.
+    """
 
     def __init__(self, robot: Robot, writer: Writer):
         super().__init__(robot)
-        self._writer = writer
         truth = robot.ground_truth()
-        self._asker = TruthAsker(truth, robot.serial) if truth is not None else None
+        self._writer = writer
+        self._asker = TruthAsker(truth, robot.serial, writer) if truth is not None else None
 
     def next_frame(self, after_id: int | None = None, timeout_s: float = 1.0) -> Frame:
-        """See `Robot`; each frame and the state then are kept."""
+        """See `Robot.next_frame`; each frame and the state then are kept."""
         frame = self._robot.next_frame(after_id, timeout_s)
         self._writer.frame(frame)
         self._writer.state(self._robot.state())
         if self._asker:
             self._asker.ask(frame)
-            self._asker.write(self._writer)
+            self._asker.write_answers()
         return frame
 
     def drive(self, left_mmps: float, right_mmps: float) -> bool:
-        """See `Robot`; each command is kept."""
+        """See `Robot.drive`; each command is kept."""
         sent = self._robot.drive(left_mmps, right_mmps)
         self._writer.wheels(self._robot.now_s(), left_mmps, right_mmps, sent, "capture")
         return sent
 
-    def __enter__(self) -> "RecordedRobot":
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_exc) -> None:
+    def __exit__(self, *_exc: object) -> None:
         if self._asker:
             self._asker.end()
-            self._asker.write(self._writer)

@@ -303,8 +303,8 @@ def test_a_second_detector_looks_on_and_delays_nobody():
     with second_detector(live, "slow", load=lambda model, device: Slow()):
         from vector_tl.find.loop import FindLoop
 
-        loop = FindLoop(live.settings, live.robot, SmallDetector(world), None, live)
-        loop.go()
+        loop = FindLoop(live, SmallDetector(world))
+        loop.run_until_found()
         end_s = time.monotonic() + 5
         while live.also is None:
             assert time.monotonic() < end_s

@@ -18,9 +18,9 @@ from vector_tl.find.track import Target
 from vector_tl.robot.base import BatteryState, ForwardingRobot, Frame, Robot, RobotState
 
 ACTIONS = ("start", "pause", "stop")
-SAID = {
-    "waiting": "waiting for a person's start",
-    "running": "let go by a person",
+STATE_LINES = {
+    "waiting": "waiting for a person to start it",
+    "running": "started by a person",
     "paused": "paused by a person",
     "stopped": "stopped by a person",
 }
@@ -42,7 +42,7 @@ class Snapshot:
     sent: bool  # whether the wheels were granted
     target: Target | None
     now_s: float  # by the link's clock, when it was decided
-    lag_s: float  # how long the image was under way
+    delay_s: float  # how long the image was under way
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ class Board:
             self._id_step = min(self._id_step or gap, gap)  # some cameras count in steps
             self.dropped += gap // self._id_step - 1
         self._last_id = image_id
-        self.stale += shown.now_s - shown.frame.received_s + shown.lag_s > STALE_S
+        self.stale += shown.now_s - shown.frame.received_s + shown.delay_s > STALE_S
         self._times_s.append(time.monotonic())
         self.shown = shown
 

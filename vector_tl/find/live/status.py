@@ -52,7 +52,7 @@ class Reporter:
             "image_id": shown.frame.image_id,
             "size_wh": list(shown.size_wh),
             "frame_age_ms": _rounded((now_s - shown.frame.received_s) * 1000),
-            "link_delay_ms": _rounded(shown.lag_s * 1000),
+            "link_delay_ms": _rounded(shown.delay_s * 1000),
             "boxes": _boxes(shown.boxes_xyxy, shown.scores),
             "mode": command.mode,
             "sent": shown.sent,

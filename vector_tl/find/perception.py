@@ -1,0 +1,69 @@
+"""From a frame's boxes and the robot's states to what a decision may use."""
+
+import numpy as np
+
+from vector_tl.find.actuation import HALF_TRACK_MM
+from vector_tl.find.geometry import locate
+from vector_tl.find.memory import Observation
+from vector_tl.find.track import CameraClock, Pose, PoseHistory, Tracker
+from vector_tl.robot.base import Frame, Robot, RobotState
+
+CAMERA_DELAY_S = 0.03  # from the shutter to a frame's arrival
+
+
+class Perception:
+    """Follows the finder's own motion, the camera's delay and the other Vector through a run."""
+
+    def __init__(self, robot: Robot):
+        self._robot = robot
+        self._tracker, self._poses, self._clock = Tracker(), PoseHistory(), CameraClock()
+        self._lifted = False
+
+    def read_state(self) -> RobotState:
+        """The newest state, noted in the history; the odometry of a lifted robot begins anew.
+
+        Raises:
+            LinkLost: there is none.
+        """
+        state = self._robot.state()
+        lifted = state.picked_up or state.falling or state.being_held
+        if lifted != self._lifted:
+            self._lifted = lifted
+            self._tracker.reset()
+            self._poses = PoseHistory()
+        self._clock.note(state.received_s, state.image_time_ms)
+        self._poses.add(state.received_s, pose_of(state), state.head_angle_rad + state.pitch_rad)
+        return state
+
+    def observe(
+        self, frame: Frame, boxes_xyxy: np.ndarray, scores: np.ndarray, state: RobotState
+    ) -> Observation:
+        """Place a frame's boxes (N, 4), with their scores (N,), where and when the frame was taken, and track them until now."""
+        now_s, pose = self._robot.now_s(), pose_of(state)
+        self._clock.note(frame.received_s, frame.robot_time_ms)
+        delay_s = max(0.0, self._clock.delay_s(frame.received_s, frame.robot_time_ms) - CAMERA_DELAY_S)
+        taken_s = frame.received_s - CAMERA_DELAY_S - delay_s
+        taken_from, tilt_rad = self._poses.at(taken_s)
+        sightings = [
+            locate(box, self._robot.intrinsics, tilt_rad, score=float(score))
+            for box, score in zip(boxes_xyxy, scores, strict=True)
+        ]
+        self._tracker.update(taken_s, taken_from, [s for s in sightings if s is not None], delay_s)
+        return Observation(
+            now_s=now_s,
+            pose=pose,
+            forward_mmps=(state.left_wheel_mmps + state.right_wheel_mmps) / 2,
+            turn_radps=(state.right_wheel_mmps - state.left_wheel_mmps) / (2 * HALF_TRACK_MM),
+            range_mm=state.range_mm,
+            target=self._tracker.target(now_s, pose),
+            candidate=self._tracker.candidate(now_s),
+            frame_age_s=max(0.0, now_s - frame.received_s),
+            delay_s=delay_s,
+            cliff=state.cliff,
+            lifted=self._lifted,
+        )
+
+
+def pose_of(state: RobotState) -> Pose:
+    """Where the finder is, by its odometry."""
+    return Pose(state.x_mm, state.y_mm, state.heading_rad)
