@@ -11,7 +11,6 @@ import importlib
 import inspect
 import json
 import logging
-import math
 import os
 import signal
 import sys
@@ -22,6 +21,7 @@ from typing import Annotated, Any, TextIO
 
 import vector_tl
 from vector_tl.errors import UserError
+from vector_tl.files import finite
 
 
 @dataclass(frozen=True)
@@ -291,24 +291,7 @@ def _print_each(results: Iterator[dict], as_json: bool, out: TextIO) -> int:
 
 
 def _print_json(value: dict, out: TextIO) -> None:
-    print(json.dumps(_finite(value), allow_nan=False), file=out, flush=True)
-
-
-def _finite(value: Any) -> Any:
-    """The same with null for what is undefined, and plain Python numbers."""
-    if isinstance(value, dict):
-        return {str(k): _finite(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(v) for v in value]
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return _finite(dataclasses.asdict(value))
-    if value is None or isinstance(value, (str, bool, int)):
-        return value
-    if hasattr(value, "item"):
-        return _finite(value.item())
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return str(value)
+    print(json.dumps(finite(value), allow_nan=False), file=out, flush=True)
 
 
 def _lines(result: dict) -> str:
@@ -316,7 +299,7 @@ def _lines(result: dict) -> str:
     width = max(map(len, result), default=0)
     shown = {
         key: json.dumps(value) if isinstance(value, (dict, list)) else "-" if value is None else value
-        for key, value in _finite(result).items()
+        for key, value in finite(result).items()
     }
     return "\n".join(f"{key:<{width}}  {value}" for key, value in shown.items())
 

@@ -1,11 +1,16 @@
-"""Writing files so that nothing is lost: whole or not at all, and never over what is there without being told to."""
+"""Writing files so that nothing is lost: whole or not at all, one process at a time, and over an existing file only when that was asked for."""
 
-import fcntl
+import json
+import math
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict, is_dataclass
 from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
 
 from vector_tl.errors import UserError
 
@@ -44,26 +49,74 @@ def sweep(path: Path) -> None:
         part.unlink(missing_ok=True)
 
 
+def read_json(path: Path, missing: Any = None, remedy: str = "correct or delete it") -> Any:
+    """The value in a JSON file; `missing` where there is no file.
+
+    Raises:
+        UserError: it cannot be read, or is not JSON; the message ends with `remedy`.
+    """
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        return missing
+    except (OSError, ValueError, RecursionError) as error:
+        raise UserError(f"{path} is not readable JSON ({error}); {remedy}.") from error
+
+
+def write_json(path: Path, value: Any, indent: int | None = 1) -> None:
+    """Write `value` as JSON, whole or not at all; what is undefined (NaN, infinite) is written as null.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    write_atomic(path, json.dumps(finite(value), indent=indent, allow_nan=False) + "\n")
+
+
+def finite(value: Any) -> Any:
+    """The same made of what JSON knows: null for what is undefined, plain Python numbers, text for the rest."""
+    if isinstance(value, dict):
+        return {str(key): finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [finite(item) for item in value]
+    if is_dataclass(value) and not isinstance(value, type):
+        return finite(asdict(value))
+    if value is None or isinstance(value, (str, bool, int)):
+        return value
+    if hasattr(value, "item"):  # of NumPy and PyTorch
+        return finite(value.item())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return str(value)
+
+
 @contextmanager
-def claimed(path: Path) -> Iterator[bool]:
-    """Whether nobody else holds `path`, an empty file that is made for that; held until the end of the block, or of the process, however that ends.
+def claimed(path: Path, wait: bool = False) -> Iterator[bool]:
+    """Hold the lock file `path` until the end of the block, or of the process, however that ends.
+
+    The file is empty, and is removed at the end of the block; with `wait` it stays, because others may be waiting at it.
+
+    Yields:
+        Whether it is held; False while another process (or another block of this one) has it. With `wait`, always True.
 
     Raises:
         UserError: the file cannot be made.
     """
     path = Path(path)
+    lock = FileLock(path, timeout=-1 if wait else 0, thread_local=False)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("w")
+        lock.acquire()
+    except Timeout:
+        yield False
+        return
     except OSError as error:
         raise UserError(f"Cannot write {path}: {error.strerror or error}. Choose another place.") from error
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
+    try:
+        yield True
+    finally:
+        if not wait:
+            path.unlink(missing_ok=True)
+        lock.release()
 
 
 def refuse_foreign(folder: Path, mark: str, names: tuple[str, ...]) -> None:

@@ -8,10 +8,10 @@ import pytest
 
 from vector_tl.capture.choreography import EDGE_BERTH_MM, NEAREST_MM, Choreographer, _between
 from vector_tl.capture.run import capture
-from vector_tl.capture.sessions import read_session
 from vector_tl.capture.settings import CaptureSettings
 from vector_tl.data import dataset
 from vector_tl.data.coverage import Coverage
+from vector_tl.data.dataset import read_session
 from vector_tl.robot.fake import FakeVector
 
 SENSORS_MM = ((18.0, 14.0), (18.0, -14.0), (-42.0, 14.0), (-42.0, -14.0))

@@ -10,18 +10,18 @@ import numpy as np
 import pytest
 
 import vector_tl.capture.recorder as recorder_module
-import vector_tl.capture.sessions as sessions_module
 from vector_tl import files
 from vector_tl.capture.board import KEYS, CaptureBoard, Status
 from vector_tl.capture.driving import Driver
 from vector_tl.capture.page_server import served
 from vector_tl.capture.recorder import Recorder
-from vector_tl.capture.sessions import describe, only_capture, read_session
+from vector_tl.capture.sessions import describe, only_capture
 from vector_tl.capture.settings import CaptureSettings
 from vector_tl.capture.terminal import rendered
 from vector_tl.capture.watch import watch
 from vector_tl.data import dataset
 from vector_tl.data.coverage import Coverage
+from vector_tl.data.dataset import read_session
 from vector_tl.data.images import decode_or_none
 from vector_tl.errors import UsageError, UserError
 from vector_tl.robot.base import Frame
@@ -143,7 +143,7 @@ def test_a_full_disk_leaves_the_session_as_it_was(tmp_path, monkeypatch, suffix)
             raise UserError(f"Cannot write {path}: No space left on device.")
         work(path, data)
 
-    for module in (recorder_module, sessions_module):
+    for module in (recorder_module, dataset):
         monkeypatch.setattr(module, "write_atomic", full)
     with pytest.raises(UserError, match="No space"):
         recorder.keep(*taken(2, xyxy=[]), labelled=True)

@@ -16,13 +16,11 @@ from vector_tl.capture.sessions import (
     has_image,
     provenance,
     read_all,
-    read_session,
-    session_path,
     sweep,
-    write_session,
 )
 from vector_tl.capture.settings import CaptureSettings
 from vector_tl.data import dataset
+from vector_tl.data.dataset import read_session, session_path, write_session
 from vector_tl.data.yolo import format_label
 from vector_tl.errors import UserError
 from vector_tl.files import write_atomic

@@ -6,10 +6,7 @@ and a thumbnail of 16 x 9 greys for computers that draw a little differently.
 
 import base64
 import contextlib
-import fcntl
 import hashlib
-import json
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,47 +20,13 @@ import numpy as np
 
 import vector_tl
 from vector_tl.data import dataset
+from vector_tl.data.dataset import read_session
 from vector_tl.errors import UserError
-from vector_tl.files import write_atomic
+from vector_tl.files import claimed
 from vector_tl.robot.base import Frame, Robot
 
 THUMB_WH = (16, 9)
 STALE_S = 60.0  # nobody takes so long to write a file
-
-
-def session_path(folder: Path, session: str) -> Path:
-    """Where a session's file lies."""
-    return Path(folder) / "sessions" / f"{session}.json"
-
-
-def read_session(folder: Path, session: str) -> dict | None:
-    """A session's file, None when there is none.
-
-    Raises:
-        UserError: the file is broken.
-    """
-    path = session_path(folder, session)
-    try:
-        return json.loads(path.read_text())
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as error:
-        raise UserError(
-            f"{path} cannot be read ({error}); repair it, or move it away to have the session taken again."
-        ) from error
-
-
-def write_session(folder: Path, session: str, about: dict) -> None:
-    """Write a session's file, whole or not at all: a line for each shot, one for each other fact."""
-    facts = [
-        f"{json.dumps(key)}: {json.dumps(value, allow_nan=False)}"
-        for key, value in about.items()
-        if key != "shots"
-    ]
-    shots = ",\n".join(json.dumps(shot, separators=(",", ":"), allow_nan=False) for shot in about["shots"])
-    write_atomic(
-        session_path(folder, session), "{\n" + ",\n".join([*facts, f'"shots": [\n{shots}\n]']) + "\n}\n"
-    )
 
 
 def read_all(folder: Path, prefix: str = "") -> dict[str, dict]:
@@ -121,27 +84,17 @@ def thumb_difference(one: str, other: str) -> float:
 
 @contextmanager
 def only_capture(folder: Path) -> Iterator[None]:
-    """Hold the dataset while images are taken into it; the lock ends with the process, however that ends, and leaves no file.
+    """Hold the dataset while images are taken into it; the lock ends with the process, however that ends.
 
     Raises:
         UserError: another capture is taking images into it, or the folder cannot be written.
     """
-    sessions = Path(folder) / "sessions"
-    try:
-        sessions.mkdir(parents=True, exist_ok=True)
-        handle = os.open(sessions, os.O_RDONLY)
-    except OSError as error:
-        raise UserError(f"Cannot write to {sessions} ({error.strerror}); choose another --data.") from error
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+    with claimed(Path(folder) / "sessions" / ".capture.lock") as mine:
+        if not mine:
             raise UserError(
                 f"Another capture is taking images into {folder}; end it first, or choose another --data."
-            ) from None
+            )
         yield
-    finally:
-        os.close(handle)
 
 
 def sweep(folder: Path, session: str) -> None:

@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from vector_tl.capture.arrange import Arrangement, Pose, arrange, draw_distance_mm, is_negative, spread
-from vector_tl.capture.sessions import has_image, read_session
+from vector_tl.capture.sessions import has_image
 from vector_tl.capture.settings import CaptureSettings
 from vector_tl.data import dataset
 from vector_tl.data.boxes import share_inside, sides
+from vector_tl.data.dataset import read_session
 from vector_tl.errors import UserError
 from vector_tl.robot.base import Frame, GroundTruth, Robot
 from vector_tl.robot.simulator import SimulatorGone

@@ -13,13 +13,12 @@ from vector_tl.capture.sessions import (
     describe,
     has_image,
     provenance,
-    read_session,
     sweep,
     thumb_difference,
-    write_session,
 )
 from vector_tl.capture.simulated import CAMERA_FPS, Image, Photographer, SessionPlan
 from vector_tl.data import dataset
+from vector_tl.data.dataset import read_session, write_session
 from vector_tl.data.images import decode_or_none
 from vector_tl.data.yolo import format_label
 from vector_tl.errors import UserError

@@ -12,6 +12,7 @@ import json
 import logging
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +20,7 @@ from vector_tl.data.boxes import to_pixels
 from vector_tl.data.images import is_image_file, read_image
 from vector_tl.data.yolo import format_label, parse_label
 from vector_tl.errors import UsageError, UserError
-from vector_tl.files import write_atomic
+from vector_tl.files import read_json, write_atomic, write_json
 
 SPLITS = ("train", "val", "test")
 DEFAULT_SPLIT = "test"
@@ -220,11 +221,31 @@ def write_label(
     return path
 
 
-def write_session(folder: Path, session: str, provenance: dict) -> Path:
-    """Write sessions/<session>.json: robot, intrinsics, time, simulator seed, versions. Whoever takes the session keeps it up to date."""
-    path = Path(folder) / "sessions" / (_plain(session) + ".json")
-    write_atomic(path, json.dumps(provenance, indent=1, allow_nan=False) + "\n")
-    return path
+def session_path(folder: Path, session: str) -> Path:
+    """Where a session's file lies."""
+    return Path(folder) / "sessions" / (_plain(session) + ".json")
+
+
+def read_session(folder: Path, session: str) -> Any:
+    """What is known of a session: where it comes from and, of a capture, its images in "shots"; None when there is no file.
+
+    Raises:
+        UserError: the file cannot be read.
+    """
+    remedy = "repair it, or move it away to have the session taken again"
+    return read_json(session_path(folder, session), remedy=remedy)
+
+
+def write_session(folder: Path, session: str, about: dict[str, Any]) -> None:
+    """Write a session's file, whole or not at all: a line for each fact, and one for each of its "shots"."""
+    facts = [f"{json.dumps(key)}: {_one_line(value)}" for key, value in about.items() if key != "shots"]
+    if "shots" in about:
+        facts.append('"shots": [\n' + ",\n".join(map(_one_line, about["shots"])) + "\n]")
+    write_atomic(session_path(folder, session), "{\n" + ",\n".join(facts) + "\n}\n")
+
+
+def _one_line(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"), allow_nan=False)
 
 
 def read_splits(folder: Path) -> dict[str, str]:
@@ -234,12 +255,7 @@ def read_splits(folder: Path) -> dict[str, str]:
         UserError: it is not of that form.
     """
     path = Path(folder) / "splits.json"
-    if not path.exists():
-        return {}
-    try:
-        splits = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} is not readable JSON ({error}); correct or delete it.") from error
+    splits = read_json(path, missing={})
     if not isinstance(splits, dict) or not all(isinstance(v, str) for v in splits.values()):
         raise UserError(
             f'{path} must be an object that gives each session its split, such as {{"kitchen": "train"}}.'
@@ -252,7 +268,7 @@ def read_splits(folder: Path) -> dict[str, str]:
 
 def write_splits(folder: Path, splits: dict[str, str]) -> None:
     """Write splits.json, and data.yaml after it."""
-    write_atomic(Path(folder) / "splits.json", json.dumps(dict(sorted(splits.items())), indent=0) + "\n")
+    write_json(Path(folder) / "splits.json", dict(sorted(splits.items())), indent=0)
     write_data_yaml(folder)
 
 

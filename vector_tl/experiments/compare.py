@@ -5,7 +5,6 @@ rate, which is chosen for each arm by its own AP on the validation sessions. A f
 resumed. Several processes with the same settings share the work: each takes a training that no other one is working on.
 """
 
-import json
 import logging
 import math
 import os
@@ -42,7 +41,7 @@ from vector_tl.experiments.runs import (
     read_json,
     write_outcomes,
 )
-from vector_tl.files import claimed, write_atomic
+from vector_tl.files import claimed, write_json
 from vector_tl.nets import checkpoint, mobilenet_v1
 from vector_tl.nets.ssd import VectorSSD
 from vector_tl.nets.tflite import find_weights
@@ -252,7 +251,7 @@ def finish(training: Training, settings: CompareSettings, material: ComparisonDa
         network, about = checkpoint.load(path.with_name("model.safetensors"))
         network = network.to(pick_device(settings.device), memory_format=torch.channels_last)
         result |= _measure(network, about["threshold"], path.parent, splits["test"], material)
-    write_atomic(path, json.dumps(result))
+    write_json(path, result, indent=None)
     return result
 
 
@@ -295,7 +294,7 @@ def _train(
                 "curve": [],
                 "diverged": True,
             }
-        write_atomic(mark, json.dumps(trained))
+        write_json(mark, trained, indent=None)
     return result | {
         "seconds": trained["seconds"], "val_ap50": trained["ap50"], "val_ap50_95": trained["ap50_95"],
         "curve": read_curve(asked.out.with_suffix(".csv")),

@@ -1,7 +1,6 @@
 """The page of a comparison: the answer, figures, curves, images. One file, nothing loaded from elsewhere."""
 
 import html
-import json
 
 import numpy as np
 from matplotlib import pyplot as plt
@@ -12,7 +11,7 @@ from vector_tl.experiments.compare_figures import HARDLY, LEVELS, mean, needed, 
 from vector_tl.experiments.compare_settings import CompareSettings, command
 from vector_tl.experiments.compare_sheets import COLORS, NAMES
 from vector_tl.experiments.runs import ARMS, MIN_LEARNED, ComparisonData, late_loss
-from vector_tl.files import write_atomic
+from vector_tl.files import write_json
 from vector_tl.train.batches import own_images
 from vector_tl.train.settings import TrainSettings
 from vector_tl.web import report as pages
@@ -28,7 +27,7 @@ def write_page(settings: CompareSettings, results: list[dict], material: Compari
     ]  # fmt: skip
     page = settings.out / "index.html"
     pages.write_page(page, "Transfer or scratch?", sections, "Is transfer learning worth it?")
-    write_atomic(settings.out / "results.json", json.dumps({"summary": told, "runs": results}, indent=1))
+    write_json(settings.out / "results.json", {"summary": told, "runs": results})
     return {
         "page": str(page),
         "runs": len(results),

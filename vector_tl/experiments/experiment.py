@@ -1,7 +1,6 @@
 """`experiment.json`, the settings that an experiment's folder was begun with: parts of two experiments are never mixed."""
 
 import ast
-import json
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from vector_tl.data.dataset import digest
 from vector_tl.errors import UserError
 from vector_tl.experiments.compare_settings import CompareSettings, defaults
 from vector_tl.experiments.runs import read_json
-from vector_tl.files import refuse_foreign, write_atomic
+from vector_tl.files import refuse_foreign, write_json
 
 FILE = "experiment.json"
 NOT_NOTED = ("out", "threads", "page_only")  # of no matter to an experiment
@@ -58,7 +57,7 @@ def claim_experiment(settings: CompareSettings) -> None:
     own = _noted(settings) | {"digest": digest(settings.data)}
     if own["max_images_seen"] == "0":  # the longer trainings are left out this time only
         own["max_images_seen"] = before.get("max_images_seen", "0")
-    write_atomic(settings.out / FILE, json.dumps(own, indent=1))
+    write_json(settings.out / FILE, own)
 
 
 def _noted(settings: CompareSettings) -> dict[str, str]:

@@ -5,7 +5,6 @@ the model as it was are then measured on test sessions, old ones and new ones ap
 """
 
 import hashlib
-import json
 import logging
 import os
 import shlex
@@ -30,7 +29,7 @@ from vector_tl.evaluate.bootstrap import (
 from vector_tl.evaluate.metrics import Outcome, count_false_positives, match, measure
 from vector_tl.experiments.compare_figures import HARDLY, signed
 from vector_tl.experiments.retrain_settings import RetrainSettings
-from vector_tl.files import refuse_foreign, write_atomic
+from vector_tl.files import read_json, refuse_foreign, write_json
 from vector_tl.nets import checkpoint, mobilenet_v1
 from vector_tl.nets.tflite import find_weights
 from vector_tl.train.batches import KEPT_WH, keep_images, own_images
@@ -299,7 +298,7 @@ def write(settings: RetrainSettings, result: dict, told: dict[str, ModelResult])
         *(_changed(told, part) for part in ("new", "old")),
         pages.section("How it was made", "", how),
     ])  # fmt: skip
-    write_atomic(settings.out / "results.json", json.dumps(result, indent=1))
+    write_json(settings.out / "results.json", result)
 
 
 def _changed(told: dict[str, ModelResult], part: str) -> str:
@@ -372,11 +371,11 @@ def _claim(settings: RetrainSettings, new: set[str]) -> None:
         for suffix in (checkpoint.SUFFIX, ".resume")
     )
     if path.exists() and begun:
-        before = json.loads(path.read_text())
+        before = read_json(path)
         changed = [key for key in own if before.get(key) != own[key]]
         if changed:
             raise UserError(
                 f"{settings.out} holds a retraining with another {', '.join(changed)}; name another --out."
             )
     else:
-        write_atomic(path, json.dumps(own, indent=1))
+        write_json(path, own)

@@ -6,7 +6,6 @@ runs/<name>/model.*         the model and its learning curve
 runs/<name>/test.npz        boxes found on the test images, beside their labels; real.npz and rooms.npz likewise
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from vector_tl import files
 from vector_tl.data.dataset import Item
 from vector_tl.evaluate.metrics import Outcome
 from vector_tl.train.batches import Images
@@ -80,7 +80,7 @@ def with_new_keys(value: Any) -> Any:
 
 def read_json(path: Path) -> dict[str, Any]:
     """A JSON file of an experiment, with the keys of this version; empty where it does not exist."""
-    return with_new_keys(json.loads(path.read_text())) if path.exists() else {}
+    return with_new_keys(files.read_json(path, missing={}))
 
 
 def finished_trainings(out: Path) -> list[Result]:

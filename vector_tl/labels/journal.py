@@ -6,12 +6,13 @@ carried out at the next start.
 """
 
 import errno
-import fcntl
 import json
 import os
+from contextlib import ExitStack
 from pathlib import Path
 
 from vector_tl.errors import UserError
+from vector_tl.files import claimed
 
 
 class DecisionJournal:
@@ -31,18 +32,17 @@ class DecisionJournal:
         self.decisions: dict[int, dict] = {}
         self._done: set[int] = set()
         self._last = 0
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = path.open("a+b")
-            try:
-                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+        with ExitStack() as stack:
+            if not stack.enter_context(claimed(path.with_suffix(".lock"))):
                 raise UserError(
                     f"Another vector-tl label review is at work on {path.parents[1]}; use its page, or end it first."
-                ) from None
-            self._read()
-        except OSError as error:
-            raise UserError(f"Cannot write the review's journal {path}: {error.strerror}.") from error
+                )
+            try:
+                self._file = stack.enter_context(path.open("a+b"))
+                self._read()
+            except OSError as error:
+                raise UserError(f"Cannot write the review's journal {path}: {error.strerror}.") from error
+            self._held = stack.pop_all()
 
     def _read(self) -> None:
         self._file.seek(0)
@@ -106,4 +106,4 @@ class DecisionJournal:
 
     def close(self) -> None:
         """Let others open it."""
-        self._file.close()
+        self._held.close()

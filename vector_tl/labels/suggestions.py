@@ -6,8 +6,6 @@ Each model, and each image that boxes were carried from, has one suggestion for 
 the image while it was there; decided ones stay, so that nothing a person has answered is asked again.
 """
 
-import fcntl
-import json
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,7 +16,7 @@ import numpy as np
 
 from vector_tl.data.dataset import label_path
 from vector_tl.errors import UserError
-from vector_tl.files import write_atomic
+from vector_tl.files import claimed, read_json, write_json
 
 MODEL, CARRIED = "model", "carried"
 
@@ -97,14 +95,14 @@ def read_suggestions(folder: Path, session: str, name: str) -> tuple[list[Sugges
     """
     path = suggestions_path(folder, session, name)
     try:
-        content = json.loads(path.read_bytes())
+        content = read_json(path)
+        if content is None:
+            return [], (1, 1)
         width, height = (int(v) for v in content["size_wh"])
         if width < 1 or height < 1:
             raise ValueError("size_wh")
         return [_parse(entry) for entry in content["suggestions"]], (width, height)
-    except (FileNotFoundError, NotADirectoryError):
-        return [], (1, 1)
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (UserError, ValueError, TypeError, KeyError) as error:
         raise UserError(
             f"{path} is not a readable list of suggestions ({type(error).__name__}); delete it and run vector-tl label suggest again."
         ) from error
@@ -170,20 +168,11 @@ def _write(
         {"id": s.id} | asdict(s) | {"boxes": [{"xyxy": box[:4], "score": box[4]} for box in s.boxes]}
         for s in suggestions
     ]
-    write_atomic(
-        path, json.dumps({"size_wh": list(size_wh), "suggestions": entries}, indent=1, allow_nan=False) + "\n"
-    )
+    write_json(path, {"size_wh": size_wh, "suggestions": entries})
 
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """One writer of suggestions at a time, whatever process it is in."""
-    path = Path(folder) / "suggestions" / ".lock"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("w")
-    except OSError as error:
-        raise UserError(f"Cannot write suggestions into {path.parent}: {error.strerror}.") from error
-    with file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    with claimed(Path(folder) / "suggestions" / ".lock", wait=True):
         yield

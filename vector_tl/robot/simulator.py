@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Self
 
 from vector_tl.errors import UserError
+from vector_tl.files import read_json
 
 READY_S, ANSWER_S, END_S = 60.0, 30.0, 3.0
 LOCAL = urllib.request.build_opener(
@@ -33,12 +34,10 @@ class TruthClient:
 
     def __init__(self, home: Path):
         """`home` is the simulator's folder with `truth.json`."""
-        try:
-            door = json.loads((Path(home) / "truth.json").read_text())
-        except (OSError, ValueError) as error:
-            raise UserError(
-                f"No simulator runs with the home {home} ({error}); start one with: vector-tl sim --home {home}"
-            ) from error
+        start = f"start one with: vector-tl sim --home {home}"
+        door = read_json(Path(home) / "truth.json", remedy=start)
+        if door is None:
+            raise UserError(f"No simulator runs with the home {home}; {start}")
         self._url, self._token = f"http://127.0.0.1:{door['port']}", door["token"]
 
     def truth(self, image_id: int | None = None, serial: str | None = None) -> dict:

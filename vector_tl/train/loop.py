@@ -288,14 +288,10 @@ def _settle_threshold(path: Path, validation: Images, negatives: list[Images], d
 
 @contextmanager
 def _alone(out: Path) -> Iterator[None]:
-    path = out.with_suffix(".lock")
-    with claimed(path) as mine:
+    with claimed(out.with_suffix(".lock")) as mine:
         if not mine:
             raise UserError(f"Another process is training {out}; let it end, or name another --out.")
-        try:
-            yield
-        finally:
-            path.unlink(missing_ok=True)
+        yield
 
 
 def _start(settings: TrainSettings, training: Images) -> VectorSSD:

@@ -11,7 +11,6 @@ For what a robot captured, the head is as its session's file says; in other phot
 to lie in the middle, as with a level head.
 """
 
-import json
 import logging
 import math
 from dataclasses import replace
@@ -20,6 +19,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from vector_tl.data.dataset import read_session
 from vector_tl.data.images import encode_jpeg, read_image
 from vector_tl.errors import UserError
 from vector_tl.sim.render import textures
@@ -57,11 +57,10 @@ def photographs(folder: Path) -> list[Path]:
 
 def head_angle_rad(photograph: Path) -> float:
     """The head's angle when a robot captured the image, up positive; 0 (level) without a session's file."""
-    session = photograph.parent.parent.parent / "sessions" / f"{photograph.parent.name}.json"
     try:
-        about = json.loads(session.read_text())
+        about = read_session(photograph.parent.parent.parent, photograph.parent.name)
         return float(next(shot["head_rad"] for shot in about["shots"] if shot["name"] == photograph.stem))
-    except (OSError, ValueError, KeyError, TypeError, StopIteration):
+    except (UserError, ValueError, KeyError, TypeError, StopIteration):
         return 0.0
 
 

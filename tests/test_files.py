@@ -1,0 +1,91 @@
+"""Files are written whole, JSON is of what JSON knows, and a lock belongs to one block of one process."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from vector_tl.errors import UserError
+from vector_tl.files import claimed, finite, read_json, write_atomic, write_json
+
+HOLD = """
+import sys, time
+from vector_tl.files import claimed
+with claimed(sys.argv[1]) as mine:
+    print(mine, flush=True)
+    time.sleep(60)
+"""
+
+
+def test_undefined_numbers_become_null():
+    values = finite({"a": float("nan"), "b": [float("inf"), 1.5, None, True], "c": {"d": np.float32(2)}})
+    assert json.loads(json.dumps(values, allow_nan=False)) == {
+        "a": None,
+        "b": [None, 1.5, None, True],
+        "c": {"d": 2},
+    }
+
+
+def test_json_comes_back(tmp_path):
+    path = tmp_path / "deep" / "a.json"
+    assert read_json(path) is None and read_json(path, missing={}) == {}
+    write_json(path, {"name": "K\u00fcche", "ap": float("nan")})
+    assert read_json(path) == {"name": "K\u00fcche", "ap": None}
+    path.write_bytes(b"\xef\xbb\xbf[1]")  # with a mark of byte order, as some editors write it
+    assert read_json(path) == [1]
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b"[" * 100_000])
+def test_what_is_not_json_is_named_with_a_remedy(content, tmp_path):
+    (tmp_path / "a.json").write_bytes(content)
+    with pytest.raises(UserError, match=r"a\.json is not readable JSON .*; take it away\.$"):
+        read_json(tmp_path / "a.json", remedy="take it away")
+
+
+def test_a_file_that_cannot_be_written_leaves_nothing(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(UserError, match="Cannot write"):
+        write_atomic(tmp_path / "file" / "a.txt", "text")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(UserError, match="Cannot write"):
+        write_atomic(tmp_path / "folder", "text")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder"]
+
+
+def test_a_lock_is_held_once(tmp_path):
+    path = tmp_path / "deep" / "a.lock"
+    with claimed(path) as mine:
+        assert mine
+        with claimed(path) as also:
+            assert not also
+        with claimed(path) as also:
+            assert not also
+    assert not path.exists()
+    with pytest.raises(ZeroDivisionError), claimed(path):
+        raise ZeroDivisionError
+    with claimed(path) as mine:
+        assert mine
+
+
+def test_a_killed_holder_frees_its_lock(tmp_path):
+    path = tmp_path / "a.lock"
+    holder = subprocess.Popen([sys.executable, "-c", HOLD, str(path)], stdout=subprocess.PIPE, text=True)
+    try:
+        assert holder.stdout.readline() == "True\n"
+        with claimed(path) as mine:
+            assert not mine
+    finally:
+        holder.kill()
+        holder.wait()
+    with claimed(path) as mine:
+        assert mine
+    with claimed(path, wait=True) as mine:
+        assert mine
+
+
+def test_a_lock_that_cannot_be_made(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(UserError, match="Cannot write"), claimed(tmp_path / "file" / "a.lock"):
+        pass
