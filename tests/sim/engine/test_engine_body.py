@@ -32,7 +32,7 @@ def simulator(tmp_path):
 
 
 def advance(simulator, ms):
-    simulator._move_on(simulator.world.t_ms + ms)
+    simulator._advance(simulator.world.t_ms + ms)
 
 
 def ended(robot, steps):

@@ -24,7 +24,7 @@ from vector_tl.errors import UsageError, UserError
 from vector_tl.robot.simulator import TruthClient
 from vector_tl.sim.engine.faults import FAULTS, Fault, Lateness
 from vector_tl.sim.engine.identity import make_identity
-from vector_tl.sim.engine.journal import LOG_ENTRIES, TRUTHS_PER_ROBOT, Journal
+from vector_tl.sim.engine.journal import LOG_ENTRIES, TRUTHS_PER_ROBOT, WorldJournal
 from vector_tl.sim.server.sdk_home import SdkHome
 from vector_tl.sim.server.server import run
 from vector_tl.sim.settings import SimSettings
@@ -647,7 +647,7 @@ def test_serials_are_always_the_same_and_keys_never():
 
 
 def test_the_journal_does_not_grow_for_ever():
-    journal = Journal(lambda: 5)
+    journal = WorldJournal(lambda: 5)
     for index in range(LOG_ENTRIES + 10):
         journal.add("wheels", "00e20100", left_mmps=index)
     for index in range(TRUTHS_PER_ROBOT + 10):
@@ -658,7 +658,7 @@ def test_the_journal_does_not_grow_for_ever():
 
 
 def test_the_journal_never_holds_what_json_cannot():
-    journal = Journal(lambda: 5)
+    journal = WorldJournal(lambda: 5)
     journal.add("wheels", left_mmps=math.nan, mean_rgb=[1, math.inf], ms=None, text="nan", count=3)
     assert journal.since(0) == [
         {

@@ -1,6 +1,7 @@
 """Who may move the robot: requests, priorities, release and loss of behaviour control."""
 
 from collections.abc import Callable
+from typing import Any
 
 from anki_vector.messaging import protocol
 
@@ -20,19 +21,22 @@ class Claim:
         self.priority = 0
         self.waiting = False
 
-    def send(self, **answer) -> None:
+    def send(self, **answer: Any) -> None:
+        """Answer the client, with one of the fields of a `BehaviorControlResponse`."""
         self._deliver(self.outbox, protocol.BehaviorControlResponse(**answer))
 
     def keep_alive(self) -> None:
-        """Tell the client that the robot is still there: never late, as time may stand still."""
+        """Send a sign of life: never late, as time may stand still."""
         self.outbox.put(protocol.BehaviorControlResponse(keep_alive=protocol.KeepAlivePing()))
 
 
 class Control:
-    """One robot's behaviour control. `changed(event, **details)` hears of every turn, `deliver(outbox, answer)` brings the clients their answers.
+    """One robot's behaviour control.
 
     A request of the same or a higher priority takes control from its holder, a lower one waits until it is
-    free. RESERVE_CONTROL keeps the robot from moving by itself and stands in nobody's way.
+    free. RESERVE_CONTROL keeps the robot from moving by itself and hinders no other client.
+
+    It calls `changed(event, **details)` after every change, and `deliver(outbox, answer)` to answer a client.
     """
 
     def __init__(
@@ -51,12 +55,13 @@ class Control:
         return self.holder is not None and self.holder.priority == OVERRIDE
 
     def open(self) -> Claim:
+        """A client has opened a control stream."""
         claim = Claim(self._deliver)
         self.claims.append(claim)
         return claim
 
     def keep_alive(self) -> None:
-        """Tell every client that the robot is still there."""
+        """Send every client a sign of life."""
         for claim in self.claims:
             claim.keep_alive()
 
@@ -70,6 +75,7 @@ class Control:
         self._grant_next()
 
     def request(self, claim: Claim, priority: int) -> None:
+        """A client asks for control."""
         claim.priority = priority
         self._changed("request", priority=PRIORITY_NAMES.get(priority, str(priority)))
         if priority == RESERVE:
@@ -87,6 +93,7 @@ class Control:
             claim.send(control_lost_event=protocol.ControlLostResponse())
 
     def release(self, claim: Claim) -> None:
+        """A client gives control back, or no longer waits for it."""
         claim.waiting = False
         held = self.holder is claim
         if held:
@@ -96,14 +103,14 @@ class Control:
         self._grant_next()
 
     def take(self, reason: str) -> None:
-        """The robot itself takes control, and keeps it until `give_back` for this and all other reasons."""
+        """The robot itself takes control and keeps it until `give_back` for this and all other reasons."""
         self._taken.add(reason)
         holder, self.holder = self.holder, None
         if holder:
             self._lose(holder, reason)
 
     def give_back(self, reason: str) -> None:
-        """Who waits for control gets it, once the robot has no other reason to keep it."""
+        """A waiting client gets control, once the robot has no other reason to keep it."""
         if reason in self._taken:
             self._taken.remove(reason)
             self._grant_next()

@@ -9,6 +9,8 @@ import numpy as np
 from vector_tl.errors import UserError
 from vector_tl.sim.world.world import World
 
+LATE: dict[str, float] = {"latency_ms": 300, "jitter_ms": 0}
+
 # name -> (what it does, its numbers with their defaults)
 FAULTS: dict[str, tuple[str, dict[str, float]]] = {
     "camera_stall": ("no frames", {}),
@@ -16,29 +18,14 @@ FAULTS: dict[str, tuple[str, dict[str, float]]] = {
     "camera_repeat": ("the last frame again and again", {}),
     "camera_corrupt": ("frames of noise instead of JPEG", {}),
     "camera_truncate": ("frames that break off half-way", {}),
-    "camera_latency": (
-        "frames late, by up to `jitter_ms` more, in their order",
-        {"latency_ms": 300, "jitter_ms": 0},
-    ),
+    "camera_latency": ("frames late, by up to `jitter_ms` more, in their order", LATE),
     "event_stall": ("no robot_state or other events", {}),
-    "event_latency": (
-        "robot_state and other events late, by up to `jitter_ms` more, in their order",
-        {"latency_ms": 300, "jitter_ms": 0},
-    ),
-    "control_latency": (
-        "control granted and lost late, by up to `jitter_ms` more, in their order",
-        {"latency_ms": 300, "jitter_ms": 0},
-    ),
-    "map_latency": (
-        "maps of the nav map feed late, by up to `jitter_ms` more, in their order",
-        {"latency_ms": 300, "jitter_ms": 0},
-    ),
-    "rpc_latency": (
-        "answers late (wall time), by up to `jitter_ms` more",
-        {"latency_ms": 200, "jitter_ms": 0},
-    ),
+    "event_latency": ("robot_state and other events late, by up to `jitter_ms` more, in their order", LATE),
+    "control_latency": ("control granted and lost late, by up to `jitter_ms` more, in their order", LATE),
+    "map_latency": ("maps of the nav map feed late, by up to `jitter_ms` more, in their order", LATE),
+    "rpc_latency": ("answers late (wall time), by up to `jitter_ms` more", LATE | {"latency_ms": 200}),
     "rpc_stall": ("no answers to calls", {}),
-    "control_lost": ("the robot's own behaviour takes control and keeps it for as long", {}),
+    "control_lost": ("the robot's own behaviour takes control and keeps it for `ms`", {}),
     "abort_camera": ("camera streams break off", {}),
     "abort_events": ("event streams break off", {}),
     "abort_control": ("control streams break off", {}),
@@ -52,11 +39,11 @@ FAULTS: dict[str, tuple[str, dict[str, float]]] = {
         "somebody gives a voice command, `intent` as the SDK's UserIntentEvent counts them",
         {"intent": 39},
     ),
-    "take_photo": ("somebody has it take a photo", {}),
+    "take_photo": ("somebody asks it to take a photo", {}),
     "on_charger": ("a hand puts it onto its charger, which is where it woke up", {}),
-    "restart": ("the robot's server goes away for `ms` and comes back on the same port", {}),
+    "restart": ("the robot's server ends and comes back after `ms` on the same port", {}),
     "freeze": ("the whole process stands still for `ms` of wall time", {}),
-    "kill": ("the whole process is gone at once", {}),
+    "kill": ("the whole process ends at once", {}),
 }
 MOMENTARY = {"abort_camera", "abort_events", "abort_control", "abort_streams", "freeze", "kill", "restart"}
 WITHOUT_MS = MOMENTARY - {"freeze", "restart"}  # over as soon as they have begun
@@ -85,7 +72,7 @@ class Fault:
         """From the JSON of POST /fault.
 
         Raises:
-            UserError: an unknown fault, a number that is none, or one that this fault does not have.
+            UserError: an unknown fault, not a number, or a number that this fault does not have.
         """
         name = known_name(body.get("fault"))
         known = FAULTS[name][1]
@@ -96,24 +83,17 @@ class Fault:
                 f"{name} takes no {', '.join(sorted(wrong))}; it takes {', '.join(['serial', *taken])}."
             )
         for key in body.keys() & {*taken}:
-            if (
-                isinstance(body[key], bool)
-                or not isinstance(body[key], int | float)
-                or not 0 <= body[key] < 1e9
-            ):
-                raise UserError(f"{key} of {name} must be a number from 0 on, not {body[key]!r}.")
+            value = body[key]
+            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e9:
+                raise UserError(f"{key} of {name} must be a number from 0 on, not {value!r}.")
         if "count" in body and (not isinstance(body["count"], int) or body["count"] < 1):
             raise UserError(f"count of {name} must be a whole number from 1 on, not {body['count']!r}.")
-        return cls(
-            name,
-            body.get("ms", DEFAULT_MS.get(name)),
-            body.get("count"),
-            {key: body.get(key, value) for key, value in known.items()},
-        )
+        numbers = {key: body.get(key, value) for key, value in known.items()}
+        return cls(name, body.get("ms", DEFAULT_MS.get(name)), body.get("count"), numbers)
 
 
-def known_name(name) -> str:
-    """The same name of a fault.
+def known_name(name: object) -> str:
+    """Check the name of a fault.
 
     Raises:
         UserError: there is no such fault.
@@ -124,24 +104,24 @@ def known_name(name) -> str:
 
 
 def numbers_of(name: str) -> list[str]:
-    """What can be said about a fault: `ms` where it lasts, `count` where it concerns frames, and its own numbers."""
+    """The numbers that a fault takes: `ms` where it lasts, `count` where it is about frames, and its own."""
     ms = [] if name in WITHOUT_MS else ["ms"]
     count = ["count"] if name.startswith("camera_") else []
     return [*ms, *count, *FAULTS[name][1]]
 
 
 class Lateness:
-    """When what is sent late arrives: each later than asked by a draw of its own, none before the one that was sent before it."""
+    """When late messages arrive: each is delayed by a draw of its own, none overtakes the one before it."""
 
     def __init__(self, seed: int, stream: int):
         self._rng = np.random.default_rng([seed, 5, stream])
         self._last_ms = 0.0
 
     def after_ms(self, fault: Fault | None, now_ms: float) -> float:
-        """How long from now; without a fault only as long as what was sent before it is under way."""
-        late_ms = (
-            fault.numbers["latency_ms"] + self._rng.random() * fault.numbers["jitter_ms"] if fault else 0.0
-        )
+        """How long from now (ms); without a fault only until the messages before it have arrived."""
+        late_ms = 0.0
+        if fault:
+            late_ms = fault.numbers["latency_ms"] + self._rng.random() * fault.numbers["jitter_ms"]
         self._last_ms = max(now_ms + late_ms, self._last_ms)
         return self._last_ms - now_ms
 
@@ -150,26 +130,28 @@ class LateStream:
     """One robot's messages of one kind on their way to its clients."""
 
     def __init__(self, world: World, seed: int, stream: int):
-        self._world, self._lateness, self._under_way = world, Lateness(seed, stream), 0
+        self._world, self._lateness, self._pending = world, Lateness(seed, stream), 0
 
     def send(self, fault: Fault | None, deliver: Callable[[], None], sent_ms: float | None = None) -> None:
-        """Call `deliver` at once, or late while `fault` is on; also after its end none overtakes another.
+        """Deliver a message at once, or late while `fault` is on; also after its end none overtakes another.
 
         Args:
-            sent_ms: since when it is on its way, now when not given.
+            fault: the latency fault, None when there is none.
+            deliver: hands the message over.
+            sent_ms: when it was sent; now when not given.
         """
         now_ms = self._world.t_ms
         sent_ms = now_ms if sent_ms is None else sent_ms
         left_ms = sent_ms + self._lateness.after_ms(fault, sent_ms) - now_ms
-        if left_ms <= 0 and not self._under_way:
+        if left_ms <= 0 and not self._pending:
             deliver()
             return
 
         def arrive() -> None:
-            self._under_way -= 1
+            self._pending -= 1
             deliver()
 
-        self._under_way += 1
+        self._pending += 1
         self._world.after(max(left_ms, 0.0), arrive)
 
 

@@ -1,39 +1,36 @@
-"""The robot's memory of the ground: what it drove over, what its range sensor met, where its cliff sensors saw an edge.
+"""The robot's memory of the ground: where it drove, what its range sensor met, where it saw an edge.
 
 Kept in the robot's own coordinates, on a grid; sent as the quad-tree of the SDK's `NavMapGrid`.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from anki_vector.messaging import protocol
 
 from vector_tl.sim.world import footprint as fp
+from vector_tl.sim.world.scene import Pose
 
 CELL_MM = 25.0
 MIN_DEPTH, MAX_DEPTH = 5, 8  # 800 mm to 6.4 m square
-SEEN_MM = 400.0  # the range sensor is believed so far
-UNKNOWN, CLEAR, DRIVEN, KNOWN_OBJECT, OBSTACLE, CLIFF = (
-    protocol.NavNodeContentType.Value("NAV_NODE_" + name)
-    for name in (
-        "UNKNOWN",
-        "CLEAR_OF_OBSTACLE",
-        "CLEAR_OF_CLIFF",
-        "OBSTACLE_CUBE",
-        "OBSTACLE_PROXIMITY",
-        "CLIFF",
-    )
+SEEN_MM = 400.0  # the range sensor is trusted so far
+_content = protocol.NavNodeContentType.Value
+UNKNOWN, CLEAR, DRIVEN = map(
+    _content, ("NAV_NODE_UNKNOWN", "NAV_NODE_CLEAR_OF_OBSTACLE", "NAV_NODE_CLEAR_OF_CLIFF")
+)
+KNOWN_OBJECT, OBSTACLE, CLIFF = map(
+    _content, ("NAV_NODE_OBSTACLE_CUBE", "NAV_NODE_OBSTACLE_PROXIMITY", "NAV_NODE_CLIFF")
 )
 Cell = tuple[int, int]
 
 
 class NavMap:
-    """What one robot remembers. `note` what it senses, `message` is the whole map."""
+    """What one robot remembers: `note` takes what it senses, `message` is the whole map."""
 
     def __init__(self):
         self._origin_id = 0
         self._cells: dict[Cell, int] = {}
-        self.objects: dict[int, fp.Footprint] = {}  # made up by an SDK program: it drives round them
+        self.objects: dict[int, fp.Footprint] = {}  # made up by an SDK program: it drives around them
         self._next_id = 1
 
     def add_object(self, shape: fp.Footprint) -> int:
@@ -45,19 +42,19 @@ class NavMap:
     def note(
         self,
         origin_id: int,
-        pose: tuple[float, float, float],
+        pose: Pose,
         range_mm: float | None,
         range_from_mm: float,
-        cliffs: Iterable[tuple],
+        cliffs: Iterable[tuple[float, float]],
     ) -> None:
-        """Take in a moment.
+        """Take in what it senses at one moment.
 
         Args:
             origin_id: another one than before means that it does not know where it is any more.
-            pose: x, y (mm) and heading (rad) by its own odometry.
-            range_mm: way to the nearest thing ahead, None when free as far as the sensor reaches.
-            range_from_mm: where the sensor sits before the origin.
-            cliffs: points (x, y before and left of the origin, mm) at which it sees an edge.
+            pose: by its own odometry.
+            range_mm: distance to the nearest thing ahead, None when free as far as the sensor reaches.
+            range_from_mm: how far before the origin the sensor sits.
+            cliffs: points (x before, y left of the origin, mm) at which it sees an edge.
         """
         if origin_id != self._origin_id and self._origin_id:
             self._cells.clear()
@@ -67,9 +64,8 @@ class NavMap:
         c, s = math.cos(heading), math.sin(heading)
 
         def cell(forward: float, left: float) -> Cell:
-            return math.floor((x + c * forward - s * left) / CELL_MM), math.floor(
-                (y + s * forward + c * left) / CELL_MM
-            )
+            along, across = x + c * forward - s * left, y + s * forward + c * left
+            return math.floor(along / CELL_MM), math.floor(across / CELL_MM)
 
         cells = self._cells
         end = min(SEEN_MM, math.inf if range_mm is None else range_mm)
@@ -85,58 +81,51 @@ class NavMap:
         for point in cliffs:
             cells[cell(*point)] = CLIFF
 
-    def message(self):
-        """The whole map as a `NavMapFeedResponse`."""
+    def message(self) -> protocol.NavMapFeedResponse:
+        """The whole map as the SDK takes it."""
         cells = dict(self._cells)
         for shape in self.objects.values():
-            reach = math.ceil(shape.reach_mm / CELL_MM)
-            i, j = math.floor(shape.x_mm / CELL_MM), math.floor(shape.y_mm / CELL_MM)
-            for where in ((i + a, j + b) for a in range(-reach, reach + 1) for b in range(-reach, reach + 1)):
-                spot = fp.Footprint(
-                    (where[0] + 0.5) * CELL_MM, (where[1] + 0.5) * CELL_MM, 0.0, CELL_MM / 2, CELL_MM / 2
-                )
-                if fp.gap_mm(spot, shape) < 0:
-                    cells[where] = KNOWN_OBJECT
+            cells |= dict.fromkeys(_cells_under(shape), KNOWN_OBJECT)
         reach = max((max(i + 1, -i, j + 1, -j) for i, j in cells), default=1)
         depth = min(max(math.ceil(math.log2(2 * reach)), MIN_DEPTH), MAX_DEPTH)
         half = 2 ** (depth - 1)
-        cells = {
-            where: content for where, content in cells.items() if -half <= min(where) and max(where) < half
-        }
+        inside = {cell: content for cell, content in cells.items() if -half <= min(cell) and max(cell) < half}
         quads = [
             protocol.NavMapQuadInfo(content=content, depth=at)
-            for content, at in _quads(cells, -half, -half, depth)
+            for content, at in _quads(inside, -half, -half, depth)
         ]
-        info = protocol.NavMapInfo(
-            root_depth=depth,
-            root_size_mm=2 * half * CELL_MM,
-            root_center_x=0.0,
-            root_center_y=0.0,
-            root_center_z=0.0,
+        info = protocol.NavMapInfo(  # centred on the origin
+            root_depth=depth, root_size_mm=2 * half * CELL_MM
         )
         return protocol.NavMapFeedResponse(origin_id=self._origin_id, map_info=info, quad_infos=quads)
 
 
+def _cells_under(shape: fp.Footprint) -> Iterator[Cell]:
+    """The cells that a footprint covers or touches."""
+    reach = math.ceil(shape.reach_mm / CELL_MM)
+    i0, j0 = math.floor(shape.x_mm / CELL_MM), math.floor(shape.y_mm / CELL_MM)
+    for i in range(i0 - reach, i0 + reach + 1):
+        for j in range(j0 - reach, j0 + reach + 1):
+            x_mm, y_mm = (i + 0.5) * CELL_MM, (j + 0.5) * CELL_MM
+            if fp.gap_mm(fp.Footprint(x_mm, y_mm, 0.0, CELL_MM / 2, CELL_MM / 2), shape) < 0:
+                yield i, j
+
+
 def _quads(cells: dict[Cell, int], i0: int, j0: int, depth: int) -> list[tuple[int, int]]:
-    """(content, depth) of the leaves of the square of 2^depth cells at (i0, j0), in the SDK's order: +x+y, +x-y, -x+y, -x-y; like ones joined."""
-    size = 2**depth
+    """(content, depth) of the quad-tree's leaves for the square of 2^depth cells at (i0, j0).
+
+    In the SDK's order: +x+y, +x-y, -x+y, -x-y. Like ones are joined.
+    """
     if depth == 0:
         return [(cells.get((i0, j0), UNKNOWN), 0)]
     if not cells:
         return [(UNKNOWN, depth)]
-    half = size // 2
+    half = 2 ** (depth - 1)
     leaves = []
     for i, j in ((i0 + half, j0 + half), (i0 + half, j0), (i0, j0 + half), (i0, j0)):
         inside = {
-            where: content
-            for where, content in cells.items()
-            if i <= where[0] < i + half and j <= where[1] < j + half
+            (a, b): content for (a, b), content in cells.items() if i <= a < i + half and j <= b < j + half
         }
         leaves += _quads(inside, i, j, depth - 1)
-    if (
-        len(leaves) == 4
-        and len({content for content, _ in leaves}) == 1
-        and all(at == depth - 1 for _, at in leaves)
-    ):
-        return [(leaves[0][0], depth)]
-    return leaves
+    alike = len(leaves) == 4 and len(set(leaves)) == 1  # four leaves are all of depth - 1
+    return [(leaves[0][0], depth)] if alike else leaves

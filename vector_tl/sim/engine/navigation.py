@@ -1,17 +1,17 @@
-"""Ways round what is in the way, and the robot's own drives along them."""
+"""Ways around obstacles, and the robot's own drives along them."""
 
 import heapq
-import itertools
 import math
 from collections.abc import Callable
 
 from vector_tl.sim.engine import routine
 from vector_tl.sim.world import footprint as fp
+from vector_tl.sim.world.scene import Pose
 
 Point = tuple[float, float]
-CLEAR_MM = 70.0  # kept from what is in the way: a Vector that turns on the spot reaches 66 mm
+CLEAR_MM = 70.0  # kept from obstacles: a Vector that turns on the spot reaches 66 mm
 MIN_CLEAR_MM = 5.0
-CORNER_MM = 2.0  # corners to drive round lie so much farther out
+CORNER_MM = 2.0  # corners to drive around lie so much farther out
 ROUND_CORNERS = 8
 CHARGER_BEFORE_MM = 110.0  # from here it backs onto the charger
 CHARGER_OFF_MM = 100.0
@@ -19,17 +19,18 @@ CHARGER_MMPS, CHARGER_RADPS = 80.0, 2.0
 
 
 def route(start: Point, goal: Point, blocks: list[fp.Footprint]) -> list[Point] | None:
-    """The shortest way along the corners of what is in the way (visibility graph, Dijkstra): its points after `start`, None without one."""
+    """The shortest way along the obstacles' corners (visibility graph, Dijkstra).
+
+    Returns:
+        its points after `start`; None when there is no way.
+    """
     room = min((free_mm(end, end, block) for block in blocks for end in (start, goal)), default=math.inf)
     clear = min(CLEAR_MM, room - 1.0)
     if clear < MIN_CLEAR_MM:
         return None
-    points = [
-        start,
-        goal,
-        *itertools.chain.from_iterable(_round(block, clear + CORNER_MM) for block in blocks),
-    ]
-    best, before, queue = {0: 0.0}, {}, [(0.0, 0)]
+    points = [start, goal, *(corner for block in blocks for corner in _corners(block, clear + CORNER_MM))]
+    best, queue = {0: 0.0}, [(0.0, 0)]
+    before: dict[int, int] = {}
     while queue:
         length, here = heapq.heappop(queue)
         if here == 1:
@@ -47,7 +48,8 @@ def route(start: Point, goal: Point, blocks: list[fp.Footprint]) -> list[Point] 
     return None
 
 
-def _round(block: fp.Footprint, out_mm: float) -> list[Point]:
+def _corners(block: fp.Footprint, out_mm: float) -> list[Point]:
+    """Points to drive around an obstacle, `out_mm` outside it."""
     if block.round:
         reach = (block.half_x_mm + out_mm) / math.cos(math.pi / ROUND_CORNERS)
         angles = (math.tau * number / ROUND_CORNERS for number in range(ROUND_CORNERS))
@@ -59,11 +61,12 @@ def _round(block: fp.Footprint, out_mm: float) -> list[Point]:
 
 
 def _free(a: Point, b: Point, blocks: list[fp.Footprint], clear: float) -> bool:
+    """Whether the line from `a` to `b` stays `clear` mm away from all obstacles."""
     return all(free_mm(a, b, block) >= clear for block in blocks)
 
 
 def free_mm(a: Point, b: Point, block: fp.Footprint) -> float:
-    """The exact distance of the stretch from `a` to `b` to a footprint, 0 where they meet."""
+    """The exact distance (mm) of the line from `a` to `b` to a footprint, 0 where they meet."""
     if block.round:
         return max(_off((block.x_mm, block.y_mm), a, b) - block.half_x_mm, 0.0)
     c, s = math.cos(block.heading_rad), math.sin(block.heading_rad)
@@ -73,7 +76,7 @@ def free_mm(a: Point, b: Point, block: fp.Footprint) -> float:
         return c * x + s * y, c * y - s * x
 
     a, b, half = within(a), within(b), (block.half_x_mm, block.half_y_mm)
-    near, far = 0.0, 1.0  # the share of the stretch that is inside (slabs)
+    near, far = 0.0, 1.0  # the share of the line that is inside (slab method)
     for axis in (0, 1):
         way = b[axis] - a[axis]
         if abs(way) < 1e-12:
@@ -90,7 +93,7 @@ def free_mm(a: Point, b: Point, block: fp.Footprint) -> float:
 
 
 def _off(point: Point, a: Point, b: Point) -> float:
-    """Distance of a point to the stretch from `a` to `b`."""
+    """Distance of a point to the line from `a` to `b`."""
     dx, dy = b[0] - a[0], b[1] - a[1]
     along = ((point[0] - a[0]) * dx + (point[1] - a[1]) * dy) / (dx * dx + dy * dy or 1.0)
     along = min(max(along, 0.0), 1.0)
@@ -98,13 +101,17 @@ def _off(point: Point, a: Point, b: Point) -> float:
 
 
 def go_to(
-    pose: Callable[[], tuple[float, float, float]],
-    goal: tuple[float, float, float],
-    blocks: list[fp.Footprint],
-    mmps: float,
-    radps: float,
+    pose: Callable[[], Pose], goal: Pose, blocks: list[fp.Footprint], mmps: float, radps: float
 ) -> routine.Steps:
-    """Drive to a pose, round `blocks`. `pose` tells where it is, in the same frame as all the rest."""
+    """Drive to a pose, around `blocks`.
+
+    Args:
+        pose: returns where it is now, in the same frame as all the rest.
+        goal: where it is to be.
+        blocks: what is in its way.
+        mmps: speed on the way.
+        radps: speed of turns on the spot.
+    """
     way = route(pose()[:2], goal[:2], blocks)
     if way is None:
         return "no way"
@@ -124,7 +131,7 @@ def go_to(
 
 
 def off_charger(robot: routine.Performer) -> routine.Steps:
-    """Off its charger, straight on; nothing to do for who is off it."""
+    """Drive straight off its charger; nothing for one that is off it."""
     body = robot.body
     if not body.on_charger:
         return None
@@ -136,24 +143,24 @@ def off_charger(robot: routine.Performer) -> routine.Steps:
 
 
 def on_charger(robot: routine.Performer) -> routine.Steps:
-    """To the place before its charger, and back onto the contacts. It sees the charger and what stands about, so it does not err by its odometry."""
+    """Drive to the place before its charger, and back onto the contacts.
+
+    It sees the charger and all obstacles, so errors of its odometry do not matter.
+    """
     body, world = robot.body, robot.world
     if body.on_charger:
         return None
     x, y, heading = body.charger
     others = [b for b in world.bodies if b is not body and not b.off_treads]
     blocks = [fp.of_obstacle(thing) for thing in world.room.obstacles]
-    blocks += [fp.of_vector(b.x_mm, b.y_mm, b.heading_rad) for b in others]
+    blocks += [fp.of_vector(*b.pose) for b in others]
     before = (x + CHARGER_BEFORE_MM * math.cos(heading), y + CHARGER_BEFORE_MM * math.sin(heading), heading)
-
-    def pose():
-        return body.x_mm, body.y_mm, body.heading_rad
-
-    how = yield from go_to(pose, before, blocks, CHARGER_MMPS, CHARGER_RADPS)
+    how = yield from go_to(lambda: body.pose, before, blocks, CHARGER_MMPS, CHARGER_RADPS)
     if how not in (None, "reached"):
         return how
-    how = yield routine.drive(-math.dist(pose()[:2], (x, y)), CHARGER_MMPS)
-    if math.dist(pose()[:2], (x, y)) > 10.0 or abs(math.remainder(pose()[2] - heading, math.tau)) > 0.2:
+    how = yield routine.drive(-math.dist(body.pose[:2], (x, y)), CHARGER_MMPS)
+    turned_rad = abs(math.remainder(body.heading_rad - heading, math.tau))
+    if math.dist(body.pose[:2], (x, y)) > 10.0 or turned_rad > 0.2:
         return how if how != "reached" else "stalled"
     body.on_charger = True
     robot.log("charger", state="on")

@@ -6,14 +6,14 @@ from typing import Any
 
 
 class Ended(Exception):
-    """The robot ends the stream; `aborted` tells whether with an error."""
+    """The robot ends the stream, with an error when `aborted`."""
 
     def __init__(self, aborted: bool):
         self.aborted = aborted
 
 
 class Outbox:
-    """A queue of `slots` messages in which the newest push out the oldest; None keeps all."""
+    """A queue of `slots` messages in which the newest push out the oldest; with None it keeps all."""
 
     def __init__(self, slots: int | None):
         self._items: deque[Any] = deque(maxlen=slots)
@@ -24,15 +24,21 @@ class Outbox:
         return len(self._items)
 
     def put(self, item: Any) -> None:
+        """Add a message."""
         self._items.append(item)
         self._filled.set()
 
     def end(self, aborted: bool) -> None:
-        """Let `get` raise `Ended` at once."""
+        """End the stream: `get` raises `Ended` at once."""
         self._ended = Ended(aborted)
         self._filled.set()
 
     async def get(self) -> Any:
+        """Wait for the next message and take it.
+
+        Raises:
+            Ended: the robot has ended the stream.
+        """
         while True:
             if self._ended:
                 raise self._ended

@@ -1,10 +1,10 @@
 """What the robot does by itself over some time: one step after another, all in the world's time.
 
-A routine is a generator that yields steps and hears of each how it ended:
+A routine is a generator that yields steps and gets back how each of them ended:
 
     how = yield drive(100.0, 60.0)
 
-Only callbacks of the world move it on, so that it is the same in real time and in lockstep, however large the
+Only callbacks of the world advance it, so that it is the same in real time and in lockstep, however large the
 steps.
 """
 
@@ -30,15 +30,17 @@ class Performer(Protocol):
 
 
 Cancel = Callable[[], None]
-Step = Callable[
-    [Performer, Done], Cancel
-]  # begins something, calls back once with how it ended; returns how to end it before
+# Begins something and calls `Done` once with how it ended; returns what ends it before.
+Step = Callable[[Performer, Done], Cancel]
 Steps = Generator[Step, str, str | None]  # returns how it ended as a whole, None is "reached"
 ACCEL_MMPS2, ACCEL_RADPS2 = 200.0, 10.0
 
 
 class Routine:
-    """A running generator of steps. `done` hears "reached", "cancelled", "stalled", or what else the generator returns."""
+    """A running generator of steps.
+
+    Calls `done` with "reached", "cancelled", "stalled", or what else the generator returns.
+    """
 
     def __init__(self, robot: Performer, steps: Steps, done: Done, animates: bool = False):
         self._robot, self._steps, self._done = robot, steps, done
@@ -46,10 +48,11 @@ class Routine:
         self.animates, self.over = animates, False
 
     def start(self) -> None:
-        self._go_on(None)
+        """Begin the first step."""
+        self._advance(None)
 
     def cancel(self) -> None:
-        """End it and the step that it is at."""
+        """End it and its present step."""
         if self.over:
             return
         cancel, self._cancel = self._cancel, None
@@ -57,27 +60,28 @@ class Routine:
             cancel()
         self._end("cancelled")
 
-    def _go_on(self, how: str | None) -> None:
+    def _advance(self, how: str | None) -> None:
+        """Begin the next step, given how the last one ended."""
         if self.over:
             return
         if how == "cancelled":  # something else took the motors
             self._end(how)
             return
         try:
-            step = self._steps.send(how)
-        except StopIteration as ended:
-            self._end(ended.value or "reached")
+            step = next(self._steps) if how is None else self._steps.send(how)
+        except StopIteration as stop:
+            self._end(stop.value or "reached")
             return
-        heard = False
+        ended = False
 
-        def ended(how: str) -> None:
-            nonlocal heard
-            if not heard:
-                heard = True
-                self._go_on(how)
+        def step_ended(how: str) -> None:
+            nonlocal ended
+            if not ended:
+                ended = True
+                self._advance(how)
 
-        cancel = step(self._robot, ended)
-        if not heard:
+        cancel = step(self._robot, step_ended)
+        if not ended:
             self._cancel = cancel
 
     def _end(self, how: str) -> None:
@@ -88,17 +92,17 @@ class Routine:
 
 
 def drive(mm: float, mmps: float, mmps2: float = ACCEL_MMPS2) -> Step:
-    """Straight on; negative is back."""
+    """Drive straight; negative is back."""
     return _motion(False, mm, mmps, mmps2, 0.1)
 
 
 def turn(rad: float, radps: float, radps2: float = ACCEL_RADPS2) -> Step:
-    """On the spot; positive is left."""
+    """Turn on the spot; positive is left."""
     return _motion(True, rad, radps, radps2, 1e-4)
 
 
 def _motion(turns: bool, left: float, speed: float, accel: float, least: float) -> Step:
-    def begin(robot, done):
+    def begin(robot: Performer, done: Done) -> Cancel:
         if abs(left) < least:
             done("reached")
         else:
@@ -108,15 +112,8 @@ def _motion(turns: bool, left: float, speed: float, accel: float, least: float) 
     return begin
 
 
-def joint(
-    which: Callable[[Performer], Joint],
-    rad: float,
-    radps: float = ACCEL_RADPS2,
-    radps2: float = ACCEL_RADPS2,
-) -> Step:
-    """Head or lift to an angle."""
-
-    def begin(robot, done):
+def _joint(which: Callable[[Performer], Joint], rad: float, radps: float, radps2: float) -> Step:
+    def begin(robot: Performer, done: Done) -> Cancel:
         part = which(robot)
         part.go_to(rad, radps, radps2, done)
         return part.end
@@ -125,15 +122,19 @@ def joint(
 
 
 def head(rad: float, radps: float = ACCEL_RADPS2, radps2: float = ACCEL_RADPS2) -> Step:
-    return joint(lambda robot: robot.body.head, rad, radps, radps2)
+    """Move the head to an angle."""
+    return _joint(lambda robot: robot.body.head, rad, radps, radps2)
 
 
 def lift(rad: float, radps: float = ACCEL_RADPS2, radps2: float = ACCEL_RADPS2) -> Step:
-    return joint(lambda robot: robot.body.lift, rad, radps, radps2)
+    """Move the lift's arm to an angle."""
+    return _joint(lambda robot: robot.body.lift, rad, radps, radps2)
 
 
 def wait(ms: float) -> Step:
-    def begin(robot, done):
+    """Wait, in the world's time."""
+
+    def begin(robot: Performer, done: Done) -> Cancel:
         robot.world.after(ms, lambda: done("reached"))
         return lambda: None
 
@@ -141,7 +142,7 @@ def wait(ms: float) -> Step:
 
 
 def only(*steps: Step) -> Steps:
-    """These steps, for as long as each of them succeeds."""
+    """These steps, as long as each of them succeeds."""
     for step in steps:
         how = yield step
         if how != "reached":
@@ -150,5 +151,5 @@ def only(*steps: Step) -> Steps:
 
 
 def turn_to(heading_rad: float, here_rad: float, radps: float) -> Step:
-    """On the spot, the short way."""
+    """Turn on the spot to a heading, the short way."""
     return turn(math.remainder(heading_rad - here_rad, math.tau), radps)

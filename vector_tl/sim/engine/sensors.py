@@ -1,30 +1,44 @@
-"""What a robot reports of itself: what its encoders, gyro and sensors know, with their noise, not where it is in the world."""
+"""A robot's own report: what its encoders, gyro and sensors know, with their noise."""
 
 import math
+from typing import Protocol
 
 import numpy as np
 from anki_vector.messaging import protocol
 
-from vector_tl.sim.world.body import lift_height_mm
-from vector_tl.sim.world.world import RANGE_MAX_MM, RANGE_MIN_MM
+from vector_tl.sim.engine.faults import Fault
+from vector_tl.sim.world.body import Battery, Body, lift_height_mm
+from vector_tl.sim.world.world import RANGE_MAX_MM, RANGE_MIN_MM, World
 
-LIFT_IN_VIEW_MM = (
-    40.0,
-    75.0,
-)  # heights at which the fork hangs before the time-of-flight sensor; an assumption
+LIFT_IN_VIEW_MM = (40.0, 75.0)  # heights of the fork before the time-of-flight sensor; an assumption
 ACCEL_NOISE_MMPS2, GYRO_NOISE_RADPS = 25.0, 0.002
 HAND_ACCEL_MMPS2, HAND_GYRO_RADPS = 600.0, 0.15  # while a hand holds it
 RANGE_NOISE_MM, RANGE_NOISE_SHARE = 1.0, 0.01
-TOUCH_FREE, TOUCH_HELD, TOUCH_NOISE = (
-    4500.0,
-    5400.0,
-    15.0,
-)  # raw values; the robot's own differ from one to the next
+# Raw values; they differ from robot to robot.
+TOUCH_FREE, TOUCH_HELD, TOUCH_NOISE = 4500.0, 5400.0, 15.0
 _bit = protocol.RobotStatus.Value
 
 
-def robot_state(robot) -> protocol.RobotState:
-    """The state of a `VirtualVector` at this moment of the world; the same moment gives the same noise."""
+class Sensed(Protocol):
+    """What a robot's state is made of; a `VirtualVector` has it."""
+
+    index: int
+    world: World
+    battery: Battery
+    faults: dict[str, Fault]
+    last_image_ms: int
+
+    @property
+    def body(self) -> Body:
+        """Its body in the world."""
+
+    @property
+    def animating(self) -> bool:
+        """Whether it plays an animation."""
+
+
+def robot_state(robot: Sensed) -> protocol.RobotState:
+    """A robot's state at this moment of the world; the same moment gives the same noise."""
     body, world = robot.body, robot.world
     rng = np.random.default_rng([world.seed, 7, robot.index, world.t_ms])
     noise = rng.standard_normal(8)
@@ -78,7 +92,13 @@ def robot_state(robot) -> protocol.RobotState:
 
 
 def proximity(seen_mm: float | None, noise: float, lift_in_view: bool) -> protocol.ProxData:
-    """The time-of-flight sensor's word for a true range, with a standard normal draw of its noise. Farther things come back weaker."""
+    """What the time-of-flight sensor reports; farther things come back weaker.
+
+    Args:
+        seen_mm: the real range; None when there is nothing within its reach.
+        noise: a standard normal draw.
+        lift_in_view: whether the fork hangs before it.
+    """
     if seen_mm is None:
         return protocol.ProxData(
             distance_mm=round(RANGE_MAX_MM),

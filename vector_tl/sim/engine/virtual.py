@@ -13,7 +13,7 @@ from vector_tl.errors import UserError
 from vector_tl.sim.engine.control import Claim, Control
 from vector_tl.sim.engine.faults import CameraFaults, Fault, LateStream, TakenImage
 from vector_tl.sim.engine.identity import Identity
-from vector_tl.sim.engine.journal import Journal
+from vector_tl.sim.engine.journal import WorldJournal
 from vector_tl.sim.engine.nav_map import NavMap
 from vector_tl.sim.engine.outbox import Outbox
 from vector_tl.sim.engine.routine import Routine, Steps, drive, wait
@@ -48,7 +48,7 @@ class VirtualVector:
         identity: Identity,
         world: World,
         camera_thread: CameraThread,
-        journal: Journal,
+        journal: WorldJournal,
         truth: Callable[..., dict],
         lockstep: bool,
     ):
@@ -345,7 +345,7 @@ class VirtualVector:
             )
 
     def _hear(self, fault: Fault) -> None:
-        """The wake word reaches programs without control, a voice command those that have it, as on the robot."""
+        """The wake word reaches programs without control, a voice command those with it, as on the robot."""
         if (fault.name == "wake_word") != (self.control.holder is None):
             who = "a client" if self.control.holder else "no client"
             self.log("ignored", rpc=fault.name, reason=f"{who} has control")

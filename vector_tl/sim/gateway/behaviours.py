@@ -1,12 +1,14 @@
-"""The part of the protocol that moves the robot or keeps it busy. Calls with an end are answered when that has come, and can be cancelled."""
+"""The calls that move the robot or keep it busy. Those that last are answered at their end."""
 
 import asyncio
 import math
+from collections.abc import Callable
 
 from anki_vector.messaging import protocol
 
 from vector_tl.sim.engine import animations, navigation, routine
-from vector_tl.sim.engine.routine import Routine, Steps
+from vector_tl.sim.engine.routine import Routine, Step, Steps
+from vector_tl.sim.engine.virtual import VirtualVector
 from vector_tl.sim.gateway.streams import OK
 from vector_tl.sim.world.body import HEAD_RANGE_RAD, LIFT_RANGE_MM, Done, Joint, lift_angle_rad, or_zero
 
@@ -19,27 +21,27 @@ ACTION = {
     "no way": _ACTION.PATH_PLANNING_FAILED_ABORT,
     "on charger": _ACTION.SHOULDNT_DRIVE_ON_CHARGER,
 }
-COMPLETE, WONT_ACTIVATE = (
-    protocol.BehaviorResults.Value("BEHAVIOR_COMPLETE_STATE"),
-    protocol.BehaviorResults.Value("BEHAVIOR_WONT_ACTIVATE_STATE"),
-)
+COMPLETE = protocol.BehaviorResults.Value("BEHAVIOR_COMPLETE_STATE")
+WONT_ACTIVATE = protocol.BehaviorResults.Value("BEHAVIOR_WONT_ACTIVATE_STATE")
 GO_TO_MMPS, GO_TO_RADPS = 100.0, 2.0
 LOOK_TURNS, LOOK_RADPS, LOOK_PAUSE_MS = 8, 1.5, 300
 LOOK_HEAD_RAD = (0.0, 0.35)
 SPEECH_MS, SPEECH_MS_PER_LETTER = 400, 75
 SCREEN_BYTES = 184 * 96 * 2  # RGB 565
 AUDIO_RATES_HZ = (8000, 16025)
-NO_NUMBER = "a number that is none (NaN or infinite)"
+NO_NUMBER = "a number is NaN or infinite"
 
 
 class Behaviours:
     """Mixed into the servicer, whose `robot` it moves."""
 
+    robot: VirtualVector
+
     def __init__(self):
         self._by_tag: dict[int, Routine] = {}
 
     def _in_control(self, what: str) -> bool:
-        """Without behaviour control nothing starts to move; the call is answered and the log says that it was ignored."""
+        """Whether a client has behaviour control: without it nothing starts to move, and the log says so."""
         if self.robot.control.holder is None:
             self.robot.log("ignored", rpc=what, reason="no client has control")
             return False
@@ -53,7 +55,18 @@ class Behaviours:
         animates: bool = False,
         ended: Done = lambda how: None,
     ) -> str:
-        """Let a routine run and wait, in the world's time, until it is over: how it ended. `ended` hears that too, also when nobody waits any more."""
+        """Run a routine and wait, in the world's time, until it is over.
+
+        Args:
+            what: asks for it, for the log.
+            steps: of the routine.
+            tag: by which it can be cancelled.
+            animates: whether it is an animation or a behaviour.
+            ended: is called with how it ended, also when nobody waits any more.
+
+        Returns:
+            how it ended.
+        """
         if not self._in_control(what):
             steps.close()
             ended("not started")
@@ -62,9 +75,8 @@ class Behaviours:
 
         def is_over(how: str) -> None:
             ended(how)
-            self._by_tag = {
-                tag: other for tag, other in self._by_tag.items() if not other.over
-            }  # who cuts a call off may still cancel by its tag
+            # Until here a client that broke the call off could still cancel it by its tag.
+            self._by_tag = {tag: other for tag, other in self._by_tag.items() if not other.over}
             if not over.done():
                 over.set_result(how)
 
@@ -74,7 +86,10 @@ class Behaviours:
         return await over
 
     async def _act(self, response, request, steps: Steps, **numbers: float):
-        """Perform an action that was asked for with `numbers`, which the log gets (None for one that is none: such an action does not start)."""
+        """Perform an action that was asked for with `numbers`, which the log gets.
+
+        An action with a number that is not finite does not start.
+        """
         rpc = request.DESCRIPTOR.name.removesuffix("Request")
         self.robot.log("action", rpc=rpc, id_tag=request.id_tag, **numbers)
 
@@ -135,73 +150,45 @@ class Behaviours:
     # -- actions ---------------------------------------------------------------------------------------------
 
     async def SetHeadAngle(self, request, context):
-        low, high = HEAD_RANGE_RAD
-        angle = min(max(request.angle_rad, low), high)
-        step = routine.head(
-            angle, _speed(request, self.robot.body.head.angle_rad, angle), request.accel_rad_per_sec2
-        )
-        return await self._act(
-            protocol.SetHeadAngleResponse,
-            request,
-            routine.only(step),
-            angle_rad=request.angle_rad,
-            **_pace(request),
-        )
+        angle_rad = min(max(request.angle_rad, HEAD_RANGE_RAD[0]), HEAD_RANGE_RAD[1])
+        steps = _joint_steps(request, routine.head, self.robot.body.head, angle_rad)
+        numbers = {"angle_rad": request.angle_rad} | _pace(request)
+        return await self._act(protocol.SetHeadAngleResponse, request, steps, **numbers)
 
     async def SetLiftHeight(self, request, context):
-        low, high = LIFT_RANGE_MM
-        angle = lift_angle_rad(min(max(request.height_mm, low), high))
-        step = routine.lift(
-            angle, _speed(request, self.robot.body.lift.angle_rad, angle), request.accel_rad_per_sec2
-        )
-        return await self._act(
-            protocol.SetLiftHeightResponse,
-            request,
-            routine.only(step),
-            height_mm=request.height_mm,
-            **_pace(request),
-        )
+        angle_rad = lift_angle_rad(min(max(request.height_mm, LIFT_RANGE_MM[0]), LIFT_RANGE_MM[1]))
+        steps = _joint_steps(request, routine.lift, self.robot.body.lift, angle_rad)
+        numbers = {"height_mm": request.height_mm} | _pace(request)
+        return await self._act(protocol.SetLiftHeightResponse, request, steps, **numbers)
 
     async def DriveStraight(self, request, context):
         mmps = abs(request.speed_mmps) or GO_TO_MMPS
         steps = self._driven(routine.only(routine.drive(request.dist_mm, mmps)))
-        return await self._act(
-            protocol.DriveStraightResponse, request, steps, dist_mm=request.dist_mm, speed_mmps=mmps
-        )
+        numbers = {"dist_mm": request.dist_mm, "speed_mmps": mmps}
+        return await self._act(protocol.DriveStraightResponse, request, steps, **numbers)
 
     async def TurnInPlace(self, request, context):
-        radps, radps2 = (
-            abs(request.speed_rad_per_sec) or GO_TO_RADPS,
-            abs(request.accel_rad_per_sec2) or routine.ACCEL_RADPS2,
-        )
+        radps = abs(request.speed_rad_per_sec) or GO_TO_RADPS
+        radps2 = abs(request.accel_rad_per_sec2) or routine.ACCEL_RADPS2
         angle = request.angle_rad
         if request.is_absolute and math.isfinite(angle):
             angle = math.remainder(angle - self.robot.body.odometry[2], math.tau)
         steps = self._driven(routine.only(routine.turn(angle, radps, radps2)))
-        return await self._act(
-            protocol.TurnInPlaceResponse,
-            request,
-            steps,
-            angle_rad=angle,
-            speed_radps=radps,
-            accel_radps2=radps2,
-        )
+        numbers = {"angle_rad": angle, "speed_radps": radps, "accel_radps2": radps2}
+        return await self._act(protocol.TurnInPlaceResponse, request, steps, **numbers)
 
     async def GoToPose(self, request, context):
         body = self.robot.body
         x_mm, y_mm, rad = request.x_mm, request.y_mm, request.rad
         mmps = request.motion_prof.speed_mmps or GO_TO_MMPS
         radps = request.motion_prof.point_turn_speed_rad_per_sec or GO_TO_RADPS
-        steps = self._driven(
-            navigation.go_to(
-                lambda: body.odometry, (x_mm, y_mm, rad), list(self.robot.map.objects.values()), mmps, radps
-            )
-        )
+        blocks = list(self.robot.map.objects.values())
+        steps = self._driven(navigation.go_to(lambda: body.odometry, (x_mm, y_mm, rad), blocks, mmps, radps))
         numbers = {"x_mm": x_mm, "y_mm": y_mm, "heading_rad": rad, "speed_mmps": mmps, "turn_radps": radps}
         return await self._act(protocol.GoToPoseResponse, request, steps, **numbers)
 
     def _driven(self, steps: Steps) -> Steps:
-        """The same, unless it stands on its charger."""
+        """The same steps, unless it is on its charger."""
         if self.robot.body.on_charger:
             return "on charger"
         self.robot.steered = False
@@ -220,25 +207,16 @@ class Behaviours:
         return protocol.CancelBehaviorResponse(status=OK)
 
     async def DriveOffCharger(self, request, context):
-        return await self._behave(
-            protocol.DriveOffChargerResponse, "DriveOffCharger", navigation.off_charger(self.robot)
-        )
+        steps = navigation.off_charger(self.robot)
+        return await self._behave(protocol.DriveOffChargerResponse, "DriveOffCharger", steps)
 
     async def DriveOnCharger(self, request, context):
-        return await self._behave(
-            protocol.DriveOnChargerResponse, "DriveOnCharger", navigation.on_charger(self.robot)
-        )
+        steps = navigation.on_charger(self.robot)
+        return await self._behave(protocol.DriveOnChargerResponse, "DriveOnCharger", steps)
 
     async def LookAroundInPlace(self, request, context):
-        def steps():
-            for number in range(LOOK_TURNS):
-                yield routine.turn(math.tau / LOOK_TURNS, LOOK_RADPS)
-                yield routine.head(LOOK_HEAD_RAD[number % 2], 2.0)
-                yield routine.wait(LOOK_PAUSE_MS)
-
-        return await self._behave(
-            protocol.LookAroundInPlaceResponse, "LookAroundInPlace", self._driven(steps())
-        )
+        steps = self._driven(_look_around())
+        return await self._behave(protocol.LookAroundInPlaceResponse, "LookAroundInPlace", steps)
 
     async def SayText(self, request, context):
         self.robot.log("say", text=request.text)
@@ -262,20 +240,15 @@ class Behaviours:
                 "lift": not request.ignore_lift_track,
                 "body": not request.ignore_body_track,
             }
-            done = (
-                await self._perform(
-                    "animation", animations.play(self.robot, name, request.loops, **tracks), animates=True
-                )
-                == "reached"
-            )
+            steps = animations.play(self.robot, name, request.loops, **tracks)
+            done = await self._perform("animation", steps, animates=True) == "reached"
         return protocol.PlayAnimationResponse(
             status=OK, result=COMPLETE if done else WONT_ACTIVATE, animation=protocol.Animation(name=name)
         )
 
     async def ListAnimations(self, request, context):
-        return protocol.ListAnimationsResponse(
-            status=OK, animation_names=[protocol.Animation(name=name) for name in animations.ANIMATIONS]
-        )
+        names = [protocol.Animation(name=name) for name in animations.ANIMATIONS]
+        return protocol.ListAnimationsResponse(status=OK, animation_names=names)
 
     async def ListAnimationTriggers(self, request, context):
         triggers = [protocol.AnimationTrigger(name=name) for name in animations.TRIGGERS]
@@ -300,22 +273,18 @@ class Behaviours:
         return protocol.MasterVolumeResponse(status=OK)
 
     async def ExternalAudioStreamPlayback(self, requests, context):
-        """Take in the sound, and answer when it has been played: as long after its begin as it lasts."""
+        """Receive the sound, and answer when it has been played: as long after its beginning as it lasts."""
         rate_hz, size_bytes, begun_ms = 0, 0, 0
-        failure = protocol.ExternalAudioStreamResponse(
+        failure = protocol.ExternalAudioStreamResponse(  # the field's name is the protocol's
             audio_stream_playback_failyer=protocol.ExternalAudioStreamPlaybackFailure()
         )
         async for request in requests:
             kind = request.WhichOneof("audio_request_type")
             if kind == "audio_stream_prepare":
-                rate_hz, size_bytes, begun_ms = (
-                    request.audio_stream_prepare.audio_frame_rate,
-                    0,
-                    self.robot.world.t_ms,
-                )
-                if not AUDIO_RATES_HZ[0] <= rate_hz <= AUDIO_RATES_HZ[1] or not self._in_control(
-                    "ExternalAudioStreamPlayback"
-                ):
+                rate_hz, size_bytes = request.audio_stream_prepare.audio_frame_rate, 0
+                begun_ms = self.robot.world.t_ms
+                playable = AUDIO_RATES_HZ[0] <= rate_hz <= AUDIO_RATES_HZ[1]
+                if not playable or not self._in_control("ExternalAudioStreamPlayback"):
                     yield failure
                     return
             elif kind == "audio_stream_chunk":
@@ -344,11 +313,22 @@ def _pace(request) -> dict[str, float]:
     }
 
 
-def _speed(request, here_rad: float, there_rad: float) -> float:
-    """A joint's speed: as asked for, or as the duration asks for."""
+def _joint_steps(
+    request, move: Callable[[float, float, float], Step], joint: Joint, angle_rad: float
+) -> Steps:
+    """Move a joint to an angle, at the speed asked for or in the duration asked for."""
+    radps = request.max_speed_rad_per_sec
     if request.duration_sec > 0:
-        return max(abs(there_rad - here_rad) / request.duration_sec, 1e-3)
-    return request.max_speed_rad_per_sec
+        radps = max(abs(angle_rad - joint.angle_rad) / request.duration_sec, 1e-3)
+    return routine.only(move(angle_rad, radps, request.accel_rad_per_sec2))
+
+
+def _look_around() -> Steps:
+    for number in range(LOOK_TURNS):
+        yield routine.turn(math.tau / LOOK_TURNS, LOOK_RADPS)
+        yield routine.head(LOOK_HEAD_RAD[number % 2], 2.0)
+        yield routine.wait(LOOK_PAUSE_MS)
+    return None
 
 
 def _mean_rgb(face_data: bytes) -> list[int]:

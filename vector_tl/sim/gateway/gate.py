@@ -1,6 +1,7 @@
-"""What every call passes before it is answered: the token, the log, the latency that a fault adds."""
+"""What every call passes before it is answered: the token, the faults that delay it, the log."""
 
 import asyncio
+import contextlib
 import random
 from collections.abc import Callable
 
@@ -14,37 +15,34 @@ NOT_LOGGED = {"DriveWheels"}  # has an entry of its own, with the speeds
 
 
 class Gate(grpc.aio.ServerInterceptor):
-    """Checks and logs the calls of one robot. `sync` brings the world to the present before a call is answered."""
+    """Checks, delays and logs the calls of one robot; `sync` brings the world to the present first."""
 
     def __init__(self, robot: VirtualVector, sync: Callable[[], None]):
         self._robot, self._sync = robot, sync
 
     async def intercept_service(self, continuation, details):
+        """Put `enter` before the call's own handler."""
         handler = await continuation(details)
         if handler is None:
             return None
         rpc = details.method.rsplit("/", 1)[-1]
-        allowed = (
-            rpc in OPEN_TO_ALL
-            or dict(details.invocation_metadata).get("authorization") == f"Bearer {self._robot.identity.guid}"
-        )
+        given = dict(details.invocation_metadata).get("authorization")
+        allowed = rpc in OPEN_TO_ALL or given == f"Bearer {self._robot.identity.guid}"
 
-        async def enter(context) -> None:
+        async def enter(context: grpc.aio.ServicerContext) -> None:
             if not allowed:
                 self._robot.log("refused", rpc=rpc)
                 await context.abort(grpc.StatusCode.UNAUTHENTICATED, "Invalid token")
             await self._robot.unstalled.wait()
             late = self._robot.faults.get("rpc_latency")
             if late:
-                await asyncio.sleep(
-                    (late.numbers["latency_ms"] + random.random() * late.numbers["jitter_ms"]) / 1000
-                )
+                late_ms = late.numbers["latency_ms"] + random.random() * late.numbers["jitter_ms"]
+                await asyncio.sleep(late_ms / 1000)
             self._sync()
             if rpc in UNSUPPORTED:
                 self._robot.log("unimplemented", rpc=rpc)
-                await context.abort(
-                    grpc.StatusCode.UNIMPLEMENTED, f"{rpc} is not simulated: {UNSUPPORTED[rpc]}"
-                )
+                why = f"{rpc} is not simulated: {UNSUPPORTED[rpc]}"
+                await context.abort(grpc.StatusCode.UNIMPLEMENTED, why)
             if rpc not in NOT_LOGGED:
                 self._robot.log("call", rpc=rpc)
 
@@ -52,7 +50,7 @@ class Gate(grpc.aio.ServerInterceptor):
 
 
 def _wrapped(handler, enter):
-    """The same handler behind `enter`. A client that goes away ends a stream quietly."""
+    """The same handler behind `enter`. A client that disconnects ends a stream quietly."""
     if not handler.response_streaming:
         inner = handler.stream_unary if handler.request_streaming else handler.unary_unary
 
@@ -67,10 +65,9 @@ def _wrapped(handler, enter):
         await enter(context)
         answers = inner(request, context)
         try:
-            async for answer in answers:
-                yield answer
-        except asyncio.CancelledError:
-            pass
+            with contextlib.suppress(asyncio.CancelledError):
+                async for answer in answers:
+                    yield answer
         finally:
             await answers.aclose()
 
@@ -80,12 +77,10 @@ def _wrapped(handler, enter):
 class _Handler(grpc.RpcMethodHandler):
     def __init__(self, like, behaviour):
         self.request_streaming, self.response_streaming = like.request_streaming, like.response_streaming
-        self.request_deserializer, self.response_serializer = (
-            like.request_deserializer,
-            like.response_serializer,
-        )
-        kind = ("stream_" if self.request_streaming else "unary_") + (
-            "stream" if self.response_streaming else "unary"
-        )
+        self.request_deserializer = like.request_deserializer
+        self.response_serializer = like.response_serializer
         self.unary_unary = self.unary_stream = self.stream_unary = self.stream_stream = None
-        setattr(self, kind, behaviour)
+        requests, answers = (
+            "stream" if many else "unary" for many in (like.request_streaming, like.response_streaming)
+        )
+        setattr(self, f"{requests}_{answers}", behaviour)

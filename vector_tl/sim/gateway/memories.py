@@ -1,4 +1,4 @@
-"""The part of the protocol that tells what the robot remembers: photos, objects that a program made up, its map; and which cubes it hears."""
+"""The calls about cubes and about what the robot remembers: photos, objects made up by programs, its map."""
 
 import io
 import math
@@ -7,7 +7,8 @@ from anki_vector.messaging import protocol
 from PIL import Image
 
 from vector_tl.sim.engine.outbox import Outbox
-from vector_tl.sim.gateway.streams import OK, until_ended
+from vector_tl.sim.engine.virtual import VirtualVector
+from vector_tl.sim.gateway.streams import OK, always, until_ended
 from vector_tl.sim.world import footprint as fp
 
 THUMBNAIL_WH = (320, 180)
@@ -18,6 +19,8 @@ FORGET_OBJECTS = protocol.CustomObjectDeletionMode.Value("DELETION_MASK_FIXED_CU
 
 class Memories:
     """Mixed into the servicer, whose `robot` it asks."""
+
+    robot: VirtualVector
 
     # -- photos ----------------------------------------------------------------------------------------------
 
@@ -41,31 +44,23 @@ class Memories:
         return protocol.ThumbnailResponse(status=OK, success=True, image=small.getvalue())
 
     async def DeletePhoto(self, request, context):
-        return protocol.DeletePhotoResponse(
-            status=OK, success=self.robot.photos.pop(request.photo_id, None) is not None
-        )
+        deleted = self.robot.photos.pop(request.photo_id, None) is not None
+        return protocol.DeletePhotoResponse(status=OK, success=deleted)
 
     # -- cubes -----------------------------------------------------------------------------------------------
 
-    async def CubesAvailable(self, request, context):
-        """It hears none."""
-        return protocol.CubesAvailableResponse(status=OK)
-
-    async def ConnectCube(self, request, context):
-        """As a robot answers that has no cube near it."""
-        return protocol.ConnectCubeResponse(status=OK, success=False)
-
-    async def DisconnectCube(self, request, context):
-        return protocol.DisconnectCubeResponse(status=OK)
+    # As a robot answers that has no cube near it.
+    CubesAvailable = always(protocol.CubesAvailableResponse)
+    ConnectCube = always(protocol.ConnectCubeResponse, success=False)
+    DisconnectCube = always(protocol.DisconnectCubeResponse)
 
     # -- objects ---------------------------------------------------------------------------------------------
 
-    async def DefineCustomObject(self, request, context):
-        """It would know such an object by its markers, which nothing in the world carries."""
-        return protocol.DefineCustomObjectResponse(status=OK, success=True)
+    # It would recognise such an object by its markers, which nothing in the world carries.
+    DefineCustomObject = always(protocol.DefineCustomObjectResponse, success=True)
 
     async def CreateFixedCustomObject(self, request, context):
-        """An object that is only in its map: it drives round it."""
+        """Add an object that is only in its map: it drives around it."""
         pose, objects = request.pose, self.robot.map.objects
         numbers = (pose.x, pose.y, pose.q0, pose.q3, request.x_size_mm, request.y_size_mm)
         if len(objects) >= MAX_OBJECTS or not all(map(math.isfinite, numbers)):
@@ -87,7 +82,7 @@ class Memories:
         robot, outbox = self.robot, Outbox(1)
         period_ms = 1000 / min(request.frequency if request.frequency > 0 else 1.0, MAX_MAPS_PER_S)
 
-        def send():
+        def send() -> None:
             if outbox in robot.maps:
                 robot.send_map(outbox)
                 robot.world.after(period_ms, send)

@@ -1,4 +1,4 @@
-"""The robot's own protocol: what each call of the SDK does to a virtual Vector, and what it answers."""
+"""The robot's protocol: what each call of the SDK does to a virtual Vector, and what it answers."""
 
 import asyncio
 import math
@@ -8,15 +8,18 @@ from anki_vector.messaging import external_interface_pb2_grpc, protocol
 from vector_tl.sim.engine.virtual import JPEG_COLOR, VirtualVector
 from vector_tl.sim.gateway.behaviours import Behaviours
 from vector_tl.sim.gateway.memories import Memories
-from vector_tl.sim.gateway.streams import OK, until_ended
+from vector_tl.sim.gateway.streams import OK, always, until_ended
 from vector_tl.sim.world.body import EMPTY_VOLTS, LOW_VOLTS
 from vector_tl.sim.world.scene import Exposure
 
-EXPOSURE_MS, GAIN = (1, 67), (0.1, 4.0)  # that can be set by hand
+EXPOSURE_MS, GAIN = (1, 67), (0.1, 4.0)  # the ranges that can be set by hand
 
 
 class VectorServicer(Behaviours, Memories, external_interface_pb2_grpc.ExternalInterfaceServicer):
-    """Answers for one virtual Vector. Every method has its RPC's name; what is not here is in `unsupported.UNSUPPORTED`, with the reason."""
+    """Answers for one virtual Vector. Every method has the name of its call in the protocol.
+
+    Calls that are not here are in `unsupported.UNSUPPORTED`, with the reason.
+    """
 
     def __init__(self, robot: VirtualVector):
         self.robot = robot
@@ -29,8 +32,7 @@ class VectorServicer(Behaviours, Memories, external_interface_pb2_grpc.ExternalI
             result=protocol.ProtocolVersionResponse.SUCCESS, host_version=5
         )
 
-    async def SDKInitialization(self, request, context):
-        return protocol.SDKInitializationResponse(status=OK)
+    SDKInitialization = always(protocol.SDKInitializationResponse)
 
     async def UserAuthentication(self, request, context):
         return protocol.UserAuthenticationResponse(
@@ -42,17 +44,15 @@ class VectorServicer(Behaviours, Memories, external_interface_pb2_grpc.ExternalI
     async def BehaviorControl(self, requests, context):
         claim = self.robot.open_control()
 
-        async def listen():
+        async def listen() -> None:
             async for request in requests:
                 if request.WhichOneof("request_type") == "control_request":
                     self.robot.control.request(claim, request.control_request.priority)
                 else:
                     self.robot.control.release(claim)
 
-        listener = asyncio.create_task(listen())
-        listener.add_done_callback(
-            lambda task: claim.outbox.end(aborted=False)
-        )  # the client has closed its side
+        listener = asyncio.create_task(listen())  # until the client closes its side
+        listener.add_done_callback(lambda task: claim.outbox.end(aborted=False))
         try:
             async for answer in until_ended(claim.outbox, context):
                 yield answer
@@ -69,17 +69,10 @@ class VectorServicer(Behaviours, Memories, external_interface_pb2_grpc.ExternalI
         finally:
             self.robot.close_events(outbox)
 
-    async def EnableFaceDetection(self, request, context):
-        return protocol.EnableFaceDetectionResponse(status=OK)
-
-    async def EnableMarkerDetection(self, request, context):
-        return protocol.EnableMarkerDetectionResponse(status=OK)
-
-    async def EnableMotionDetection(self, request, context):
-        return protocol.EnableMotionDetectionResponse(status=OK)
-
-    async def EnableMirrorMode(self, request, context):
-        return protocol.EnableMirrorModeResponse(status=OK)
+    EnableFaceDetection = always(protocol.EnableFaceDetectionResponse)
+    EnableMarkerDetection = always(protocol.EnableMarkerDetectionResponse)
+    EnableMotionDetection = always(protocol.EnableMotionDetectionResponse)
+    EnableMirrorMode = always(protocol.EnableMirrorModeResponse)
 
     async def BatteryState(self, request, context):
         robot, battery = self.robot, self.robot.battery
@@ -129,16 +122,18 @@ class VectorServicer(Behaviours, Memories, external_interface_pb2_grpc.ExternalI
         return protocol.IsImageStreamingEnabledResponse(is_image_streaming_enabled=self.robot.streaming)
 
     async def EnableImageStreaming(self, request, context):
-        self.robot.streaming, self.robot.high_resolution = (
-            request.enable,
-            request.enable and request.enable_high_resolution,
-        )
+        self.robot.streaming = request.enable
+        self.robot.high_resolution = request.enable and request.enable_high_resolution
         return protocol.EnableImageStreamingResponse(status=OK)
 
     async def CaptureSingleImage(self, request, context):
-        image_id, t_ms, jpeg = await self.robot.shoot_single(request.enable_high_resolution)
+        image = await self.robot.shoot_single(request.enable_high_resolution)
         return protocol.CaptureSingleImageResponse(
-            status=OK, frame_time_stamp=t_ms, image_id=image_id, image_encoding=JPEG_COLOR, data=jpeg
+            status=OK,
+            frame_time_stamp=image.t_ms,
+            image_id=image.image_id,
+            image_encoding=JPEG_COLOR,
+            data=image.jpeg,
         )
 
     async def SetCameraSettings(self, request, context):
@@ -146,17 +141,12 @@ class VectorServicer(Behaviours, Memories, external_interface_pb2_grpc.ExternalI
         robot.auto_exposure = request.enable_auto_exposure
         if not robot.auto_exposure:
             gain = request.gain if math.isfinite(request.gain) else 1.0
-            robot.exposure = Exposure(
-                min(max(request.exposure_ms, EXPOSURE_MS[0]), EXPOSURE_MS[1]),
-                min(max(gain, GAIN[0]), GAIN[1]),
-            )
-        told = {"exposure_ms": robot.exposure.shutter_ms, "gain": robot.exposure.gain}
-        robot.log("camera_settings", auto_exposure=robot.auto_exposure, **told)
-        robot.send_event(
-            camera_settings_update=protocol.CameraSettingsUpdate(
-                auto_exposure_enabled=robot.auto_exposure, **told
-            )
-        )
+            shutter_ms = min(max(request.exposure_ms, EXPOSURE_MS[0]), EXPOSURE_MS[1])
+            robot.exposure = Exposure(shutter_ms, min(max(gain, GAIN[0]), GAIN[1]))
+        now = {"exposure_ms": robot.exposure.shutter_ms, "gain": robot.exposure.gain}
+        robot.log("camera_settings", auto_exposure=robot.auto_exposure, **now)
+        update = protocol.CameraSettingsUpdate(auto_exposure_enabled=robot.auto_exposure, **now)
+        robot.send_event(camera_settings_update=update)
         return protocol.SetCameraSettingsResponse(status=OK)
 
 

@@ -1,6 +1,7 @@
-"""What all answers share: the usual status, and how a stream ends."""
+"""What all answers share: the usual status, answers that are always the same, and how a stream ends."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 import grpc
 from anki_vector.messaging import protocol
@@ -10,8 +11,18 @@ from vector_tl.sim.engine.outbox import Ended, Outbox
 OK = protocol.ResponseStatus(code=protocol.ResponseStatus.RESPONSE_RECEIVED)
 
 
-async def until_ended(outbox: Outbox, context) -> AsyncIterator:
-    """What comes into an outbox, until the robot ends the stream."""
+def always(response: Callable[..., Any], **fields: Any) -> Callable[..., Any]:
+    """A call that changes nothing and always gets the same answer."""
+    message = response(status=OK, **fields)
+
+    async def answer(self: Any, request: Any, context: grpc.aio.ServicerContext) -> Any:
+        return message
+
+    return answer
+
+
+async def until_ended(outbox: Outbox, context: grpc.aio.ServicerContext) -> AsyncIterator[Any]:
+    """The messages of an outbox, until the robot ends the stream."""
     try:
         while True:
             yield await outbox.get()

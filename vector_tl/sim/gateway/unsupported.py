@@ -1,4 +1,4 @@
-"""Calls of the protocol that make no sense for a simulated Vector: they answer UNIMPLEMENTED, with the reason told here.
+"""Calls of the protocol that make no sense for a simulated Vector: they answer UNIMPLEMENTED, with a reason.
 
 `vector-tl sim rpcs` prints this table beside the calls that are answered.
 """
@@ -44,7 +44,7 @@ class RpcSettings:
 
 def rpcs(settings: RpcSettings) -> dict[str, str]:
     """Every call of the protocol with "answered" or the reason why not."""
-    from vector_tl.sim.gateway.protocol import ANSWERED
+    from vector_tl.sim.gateway.protocol import ANSWERED  # here, so that `vector-tl sim --help` needs no SDK
 
     table = {name: "answered" for name in sorted(ANSWERED)}
     return table | {name: f"UNIMPLEMENTED: {reason}" for name, reason in sorted(UNSUPPORTED.items())}

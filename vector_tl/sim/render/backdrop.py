@@ -94,7 +94,7 @@ class Plate:
         return self.light[2 * height // 3 :, width // 4 : -width // 4].reshape(-1, 3).mean(axis=0)
 
     def lamp(self) -> tuple[float, np.ndarray]:
-        """Where the brightest tenth of its upper half is, -1 left to 1 right; its light (3,) over the mean."""
+        """Where its upper half is brightest, -1 left to 1 right, and that light (3,) above the mean."""
         upper = self.light[: len(self.light) // 2]
         luma = upper.mean(axis=2)
         bright = luma >= np.quantile(luma, 0.9)

@@ -1,4 +1,4 @@
-"""What the SDK finds under HOME: a certificate for each robot and `sdk_config.ini`, and beside it the door to the truth channel."""
+"""What SDK programs find under HOME (`sdk_config.ini`, certificates), and the truth channel's address."""
 
 import configparser
 import contextlib
@@ -16,10 +16,10 @@ CONNECT_S = 1.0  # to a port of the same computer
 
 
 class SdkHome:
-    """The folder that SDK programs are given as HOME. Never the user's own, nor that of a simulator that runs.
+    """The folder that SDK programs get as HOME: never the user's own, nor that of a running simulator.
 
     Raises:
-        UserError: the home is somebody else's, or cannot be a folder.
+        UserError: the home belongs to somebody else, or cannot be a folder.
     """
 
     def __init__(self, home: Path):
@@ -34,26 +34,30 @@ class SdkHome:
             self.home.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UserError(
-                f"{self.home} cannot be the simulator's folder ({error.strerror}); choose another one with --home."
+                f"{self.home} cannot be the simulator's folder ({error.strerror}); "
+                "choose another one with --home."
             ) from None
 
     def _refuse_a_real_one(self) -> None:
         own = {Path(place).resolve() for place in (Path.home(), pwd.getpwuid(os.getuid()).pw_dir)}
         if self.home.resolve() in own or self.folder.resolve() in {place / ".anki_vector" for place in own}:
             raise UserError(
-                f"{self.home} is your own home, whose robot settings the simulator must not touch; choose another folder with --home."
+                f"{self.home} is your own home, whose robot settings the simulator must not touch; "
+                "choose another folder with --home."
             )
         ini = configparser.ConfigParser(strict=False, interpolation=None)
         try:
             ini.read(self.ini)
         except (OSError, UnicodeDecodeError, configparser.Error):
             raise UserError(
-                f"{self.ini} was not written by the simulator, so it stays as it is; choose another folder with --home."
+                f"{self.ini} was not written by the simulator, so it stays as it is; "
+                "choose another folder with --home."
             ) from None
         real = [name for name in ini.sections() if ini.get(name, "ip", fallback="") != "127.0.0.1"]
         if real:
             raise UserError(
-                f"{self.ini} holds the settings of a robot ({real[0]}), so it stays as it is; choose another folder with --home."
+                f"{self.ini} holds the settings of a robot ({real[0]}), so it stays as it is; "
+                "choose another folder with --home."
             )
 
     def _refuse_a_running_one(self) -> None:
@@ -61,19 +65,22 @@ class SdkHome:
             door = json.loads(self.door.read_text())
             pid, port = int(door["pid"]), int(door["port"])
         except (OSError, ValueError, KeyError, TypeError):
-            return  # nobody's, or no simulator's
-        if (
-            pid != os.getpid() and _alive(pid) and _accepts(port)
-        ):  # what a killed one left behind is taken over
+            return  # no simulator's
+        if pid != os.getpid() and _alive(pid) and _accepts(port):  # the files of a killed one are taken over
             raise UserError(
-                f"A simulator (process {pid}) runs with the home {self.home} already; end it, or choose another folder with --home."
+                f"A simulator (process {pid}) runs with the home {self.home} already; "
+                "end it, or choose another folder with --home."
             )
 
     def write(self, robots: list[tuple[Identity, int]], truth: dict) -> None:
-        """Write certificates, sdk_config.ini (a section per robot) and truth.json (readable by the user alone).
+        """Write certificates, sdk_config.ini (a section per robot) and truth.json, all for the user alone.
+
+        Args:
+            robots: each robot and its port.
+            truth: the content of truth.json.
 
         Raises:
-            UserError: they cannot be written, or another simulator has come first.
+            UserError: they cannot be written, or another simulator was faster.
         """
         self._refuse_a_running_one()
         ini = configparser.ConfigParser(interpolation=None)
@@ -96,21 +103,22 @@ class SdkHome:
         path.chmod(0o600)
 
     def remove(self) -> None:
-        """Take away what was written and is still as it was: nobody answers there any more."""
+        """Remove what was written and has not changed since: nobody answers there any more."""
         for path, data in self._written.items():
             with contextlib.suppress(OSError):
                 if path.read_bytes() == data:
                     path.unlink()
-        with contextlib.suppress(OSError):  # not there, or somebody else's things are in it
+        with contextlib.suppress(OSError):  # not there, or with somebody else's things in it
             self.folder.rmdir()
 
 
 def _expanded(home: Path) -> Path:
+    """The path without `~`."""
     try:
         return home.expanduser()
     except RuntimeError:
         raise UserError(
-            f"There is no user whose home {home} could be; write the folder of --home in full."
+            f"There is no user whose home {home} could be; write the whole path after --home."
         ) from None
 
 
@@ -125,7 +133,7 @@ def _alive(pid: int) -> bool:
 
 
 def _accepts(port: int) -> bool:
-    """Whether somebody takes connections at that port of this computer."""
+    """Whether a program takes connections at that port of this computer."""
     try:
         socket.create_connection(("127.0.0.1", port), timeout=CONNECT_S).close()
     except (OSError, OverflowError):

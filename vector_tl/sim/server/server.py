@@ -10,7 +10,7 @@ def run(settings: SimSettings) -> None:
     """Serve until SIGINT or SIGTERM; prints `ready SERIAL PORT` for each robot once it takes connections.
 
     Raises:
-        UsageError: settings out of range, or some that do not go together.
+        UsageError: settings out of range, or that do not go together.
         UserError: no SDK, no EGL, a port in use, a home that must not be touched or is another simulator's.
     """
     for name, value, low, high in (
@@ -25,16 +25,19 @@ def run(settings: SimSettings) -> None:
     given = [f"--{name}" for name in ("without", "backgrounds") if getattr(settings, name)]
     if settings.camera == "plain" and given:
         raise UsageError(
-            f"The plain camera draws flat boxes and knows no {' or '.join(given)}; leave out --camera plain, or {' and '.join(given)}."
+            f"The plain camera draws flat boxes and knows no {' or '.join(given)}; "
+            f"leave out --camera plain, or {' and '.join(given)}."
         )
     if len(given) == 2:
         raise UsageError(
-            "--without leaves something out of drawn rooms, which --backgrounds puts photographs in the place of; leave out one of them."
+            "--without leaves something out of drawn rooms, and --backgrounds replaces them by photographs; "
+            "leave out one of the two."
         )
     try:
-        from vector_tl.sim.server.serving import serve
+        from vector_tl.sim.server.serving import serve  # here, so that its packages may be missing until now
     except ModuleNotFoundError as error:
+        package = str(error.name).partition(".")[0]
         raise UserError(
-            f"The simulator needs the package {error.name.partition('.')[0]}, which is not installed; run scripts/setup."
+            f"The simulator needs the package {package}, which is not installed; run scripts/setup."
         ) from error
     asyncio.run(serve(settings))

@@ -7,24 +7,27 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
+from typing import Any
 
 from vector_tl.errors import UserError
 from vector_tl.sim.engine.faults import MOMENTARY, Fault, known_name
 from vector_tl.sim.engine.identity import make_identity
-from vector_tl.sim.engine.journal import Journal
-from vector_tl.sim.engine.virtual import VirtualVector
+from vector_tl.sim.engine.journal import WorldJournal
+from vector_tl.sim.engine.virtual import Due, VirtualVector
 from vector_tl.sim.render.cameras import CameraThread
 from vector_tl.sim.settings import SimSettings
 from vector_tl.sim.world.body import Battery
 from vector_tl.sim.world.world import STEP_MS, World
 
 STATES_PER_S = 30.0
-MAX_CATCH_UP_MS = 250  # after the process stood still, the world goes on from where it was
+MAX_CATCH_UP_MS = 250  # after the process stood still, the world continues from where it was
 DRAIN_S = 1.0
-KEEP_ALIVE_S = 1.0  # a stream on which nothing happens says so: a client whose reader waits for something could not even end
-STATES_REPEAT_S = (
-    0.1  # the SDK wants to see a state before it counts itself connected, also while time stands still
-)
+# Control streams get a sign of life this often: a client whose reader waits for a message could not even end.
+KEEP_ALIVE_S = 1.0
+# The SDK waits for a state before it counts itself connected, also while time stands still.
+STATES_REPEAT_S = 0.1
 
 
 class Beat:
@@ -35,21 +38,23 @@ class Beat:
 
     @property
     def next_ms(self) -> int:
+        """The next moment."""
         return math.ceil(self._number * self._period_ms / STEP_MS - 1e-9) * STEP_MS
 
-    def pass_on(self) -> None:
+    def advance(self) -> None:
+        """That moment has come."""
         self._number += 1
 
 
 class Simulator:
-    """Moves the world and the robots in it. Everything here runs in the event loop's thread but for the drawing."""
+    """Moves the world and the robots in it; all but the drawing runs in the event loop's thread."""
 
     def __init__(self, settings: SimSettings, camera_thread: CameraThread):
         self.settings = settings
         self.world = World(
             settings.world, settings.robots, settings.targets, self._report, settings.target_motion
         )
-        self.journal = Journal(lambda: self.world.t_ms)
+        self.journal = WorldJournal(lambda: self.world.t_ms)
         self.robots = [
             VirtualVector(
                 i,
@@ -62,7 +67,7 @@ class Simulator:
             )
             for i in range(settings.robots)
         ]
-        self.restart = None  # set by the server: async (robot, ms) -> None
+        self.restart: Callable[[VirtualVector, float], Awaitable[None]]  # set by the servers
         self._restarting: set[str] = set()  # serials
         self._states, self._frames = Beat(STATES_PER_S), Beat(settings.camera_fps)
         self._stepping = asyncio.Lock()
@@ -70,29 +75,29 @@ class Simulator:
         self._tasks: set[asyncio.Task] = set()
         self._start_s = time.monotonic()
 
-    def _report(self, kind: str, vector: int, **details) -> None:
+    def _report(self, kind: str, vector: int, **details: Any) -> None:
         robot = self.robots[vector] if vector < len(self.robots) else None
-        self.journal.add(kind, robot and robot.serial, vector=vector, **details)
+        self.journal.add(kind, robot.serial if robot else None, vector=vector, **details)
         if robot:
             robot.notice(kind)
 
     # -- time ------------------------------------------------------------------------------------------------
 
-    def _move_on(self, t_ms: float) -> list[tuple[VirtualVector, tuple]]:
-        """Move the world on to `t_ms`, send the states that fall due, and return the frames that do, not yet drawn."""
+    def _advance(self, t_ms: float) -> list[tuple[VirtualVector, Due]]:
+        """Move the world to `t_ms` and send the states that fall due; returns the frames that do, undrawn."""
         due = []
         while (moment := min(self._states.next_ms, self._frames.next_ms)) <= t_ms:
             self.world.advance(moment)
             if self._states.next_ms == moment:
-                self._states.pass_on()
+                self._states.advance()
                 for robot in self.robots:
                     robot.send_state()
             if self._frames.next_ms == moment:
-                self._frames.pass_on()
+                self._frames.advance()
                 for robot in self.robots:
                     if robot.shooting and not self.settings.lockstep:
                         robot.missed_frame = (
-                            True  # the camera is still busy; it takes this one as soon as it is free
+                            True  # the camera is busy; it takes this one as soon as it is free
                         )
                     elif robot.cameras and robot.streaming:
                         robot.shooting = not self.settings.lockstep
@@ -108,13 +113,13 @@ class Simulator:
         if now_ms - self.world.t_ms > MAX_CATCH_UP_MS:
             self._start_s += (now_ms - self.world.t_ms - MAX_CATCH_UP_MS) / 1000
             now_ms = self.world.t_ms + MAX_CATCH_UP_MS
-        for robot, job in self._move_on(now_ms):
-            self.spawn(self._shoot(robot, job))
+        for robot, due in self._advance(now_ms):
+            self.spawn(self._shoot(robot, due))
 
-    async def _shoot(self, robot: VirtualVector, job: tuple) -> None:
-        """Draw a due frame, and at once the next one if that fell due meanwhile. Never more than one of a robot at a time."""
+    async def _shoot(self, robot: VirtualVector, due: Due) -> None:
+        """Take a due frame, and at once the next one if that fell due meanwhile; one of a robot at a time."""
         try:
-            await robot.shoot_for_streams(job)
+            await robot.shoot_for_streams(due)
             while robot.missed_frame and robot.cameras and robot.streaming:
                 robot.missed_frame = False
                 self.sync()
@@ -123,7 +128,10 @@ class Simulator:
             robot.shooting = robot.missed_frame = False
 
     async def run(self) -> None:
-        """Let real time move the world, until cancelled. In lockstep only repeat the present states, for who has just connected."""
+        """Let real time move the world, until cancelled.
+
+        In lockstep it only repeats the present states, for clients that have just connected.
+        """
         self._start_s = time.monotonic() - self.world.t_ms / 1000
         self.spawn(self._keep_alive())
         while self.settings.lockstep:
@@ -142,7 +150,14 @@ class Simulator:
                 robot.control.keep_alive()
 
     async def step(self, ms: float | None = None, frames: int | None = None) -> dict:
-        """Move the world by `ms`, or up to the moment of the next frame (or the `frames`-th), with all frames that fall due sent.
+        """Move the world by a time or by frames, and send all frames that fall due.
+
+        Args:
+            ms: by how much.
+            frames: without `ms`: to the moment of the frame that is next (1), the second next (2) and so on.
+
+        Returns:
+            the `clock` after that.
 
         Raises:
             UserError: the world moves by itself (no --lockstep).
@@ -150,13 +165,12 @@ class Simulator:
         if not self.settings.lockstep:
             raise UserError("The world moves by itself; start the simulator with --lockstep to step it.")
         async with self._stepping:
-            legs = [self._asked_ms + ms] if ms is not None else [None] * frames
-            for leg in legs:
-                self._asked_ms = leg if leg is not None else float(self._frames.next_ms)
-                for robot, job in self._move_on(self._asked_ms):
-                    await robot.shoot_for_streams(job)
+            for _ in range(frames or 1):
+                self._asked_ms = float(self._frames.next_ms) if ms is None else self._asked_ms + ms
+                for robot, due in self._advance(self._asked_ms):
+                    await robot.shoot_for_streams(due)
             for robot in self.robots:
-                robot.send_state()  # as it is at the step's end: its last_image_time_stamp tells that it is not older than the newest frame
+                robot.send_state()  # by its last_image_time_stamp it is not older than the newest frame
             await self._drain()
         return self.clock()
 
@@ -170,13 +184,15 @@ class Simulator:
             await asyncio.sleep(0.0005)
 
     def clock(self) -> dict:
+        """The world's time, and the id of each robot's newest frame."""
         return {
             "t_ms": self.world.t_ms,
             "lockstep": self.settings.lockstep,
             "image_ids": {robot.serial: robot.sent_image_id for robot in self.robots},
         }
 
-    def spawn(self, coroutine) -> None:
+    def spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        """Run a coroutine beside; an error in it is logged."""
         task = asyncio.create_task(coroutine)
         self._tasks.add(task)
         task.add_done_callback(self._done)
@@ -184,16 +200,15 @@ class Simulator:
     def _done(self, task: asyncio.Task) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception():
-            logging.getLogger(__name__).error(
-                "the simulator could not go on with what it did beside: %r", task.exception()
-            )
+            logging.getLogger(__name__).error("a task of the simulator failed: %r", task.exception())
             self.journal.add("error", what=repr(task.exception()))
 
-    # -- truth -----------------------------------------------------------------------------------------------
+    # -- ground truth ----------------------------------------------------------------------------------------
 
     def truth_now(self, robot: VirtualVector) -> dict:
-        """The world as it is, without an image."""
-        world, nearest = self.world, self.world.nearest(robot.index)
+        """The ground truth of this moment, as a robot's image of it would have, without boxes."""
+        world = self.world
+        distance_mm, bearing_deg = world.nearest(robot.index) or (None, None)
         vectors = [
             {
                 "vector": i,
@@ -216,8 +231,8 @@ class Simulator:
             "boxes": None,
             "vectors": vectors,
             "viewer": robot.index,
-            "distance_mm": nearest and nearest[0],
-            "bearing_deg": nearest and nearest[1],
+            "distance_mm": distance_mm,
+            "bearing_deg": bearing_deg,
             "collisions": robot.body.collisions,
             "falls": robot.body.falls,
             "world": world.seed,
@@ -240,7 +255,7 @@ class Simulator:
     # -- hands and faults ------------------------------------------------------------------------------------
 
     def enter(self, seed: int) -> None:
-        """The same robots wake up in another room."""
+        """The same robots wake up in another room, that of `seed`."""
         for robot in self.robots:
             for name in list(robot.faults):
                 robot.end_fault(name)
@@ -248,26 +263,35 @@ class Simulator:
         for robot in self.robots:
             robot.body.cliff_stop = not robot.control.overrides_reactions
             robot.images_elsewhere = robot.image_id
-            robot.battery = Battery(self.world.t_ms)  # a night on its charger lies between two worlds
+            robot.battery = Battery(self.world.t_ms)  # as after a night on its charger
         self.journal.add("world", seed=seed)
 
     def fault(self, body: dict) -> dict:
         """Begin a fault, or `clear` one (`name`) or all of them, on one robot (`serial`) or on all.
 
+        Args:
+            body: the JSON of POST /fault.
+
         Raises:
-            UserError: there is no such fault or robot, or its server is restarting and shall do so again.
+            UserError: there is no such fault or robot, or its server is restarting already.
         """
         robots = [self.robot(body["serial"])] if body.get("serial") else self.robots
         if body.get("fault") == "clear":
-            wrong = set(body) - {"fault", "serial", "name"}
-            if wrong:
-                raise UserError(f"clear takes no {', '.join(sorted(wrong))}; it takes serial, name.")
-            only = body.get("name") and known_name(body["name"])
-            for robot in robots:
-                for name in [only] if only else list(robot.faults):
-                    robot.end_fault(name)
-            return {"t_ms": self.world.t_ms}
-        fault = Fault.parse(body)
+            self._clear(robots, body)
+        else:
+            self._begin(robots, Fault.parse(body))
+        return {"t_ms": self.world.t_ms}
+
+    def _clear(self, robots: list[VirtualVector], body: dict) -> None:
+        wrong = set(body) - {"fault", "serial", "name"}
+        if wrong:
+            raise UserError(f"clear takes no {', '.join(sorted(wrong))}; it takes serial, name.")
+        only = body.get("name") and known_name(body["name"])
+        for robot in robots:
+            for name in [only] if only else list(robot.faults):
+                robot.end_fault(name)
+
+    def _begin(self, robots: list[VirtualVector], fault: Fault) -> None:
         away = [robot.serial for robot in robots if robot.serial in self._restarting]
         if fault.name == "restart" and away:
             raise UserError(f"The server of {away[0]} is away already; wait until its restart has ended.")
@@ -280,12 +304,10 @@ class Simulator:
                 robot.abort(fault.name.removeprefix("abort_"))
             elif fault.name == "restart":
                 self._restarting.add(robot.serial)
-                self.spawn(self._restart(robot, fault.ms))
-        if fault.name in ("freeze", "kill"):
-            asyncio.get_running_loop().call_later(
-                0.02, _freeze if fault.name == "freeze" else _kill, fault.ms
-            )  # after the answer
-        return {"t_ms": self.world.t_ms}
+                self.spawn(self._restart(robot, fault.ms or 0.0))
+        if fault.name in ("freeze", "kill"):  # after the answer
+            act = partial(_freeze, fault.ms or 0.0) if fault.name == "freeze" else _kill
+            asyncio.get_running_loop().call_later(0.02, act)
 
     async def _restart(self, robot: VirtualVector, ms: float) -> None:
         try:
@@ -296,11 +318,10 @@ class Simulator:
 
 def _freeze(ms: float) -> None:
     """Stand still, and be woken by a process of its own."""
-    subprocess.Popen(
-        ["/bin/sh", "-c", f"sleep {ms / 1000:.3f}; kill -CONT {os.getpid()}"], start_new_session=True
-    )
+    wake = f"sleep {ms / 1000:.3f}; kill -CONT {os.getpid()}"
+    subprocess.Popen(["/bin/sh", "-c", wake], start_new_session=True)
     os.kill(os.getpid(), signal.SIGSTOP)
 
 
-def _kill(ms: float | None) -> None:
+def _kill() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
