@@ -23,7 +23,7 @@ from vector_tl.errors import UserError
 from vector_tl.files import write_atomic
 from vector_tl.sim.render.camera import VectorCamera
 from vector_tl.sim.world.room import make_room
-from vector_tl.sim.world.scene import CameraMotion, VectorPose
+from vector_tl.sim.world.scene import Moment, VectorPose
 
 IMAGES_PER_ROOM = 3
 
@@ -64,7 +64,7 @@ def main(asked: RoomImages) -> None:
             x_mm, y_mm = rng.uniform(-0.9, 0.9) * room.half_x_mm, rng.uniform(-0.9, 0.9) * room.half_y_mm
             pitch, head = float(-rng.uniform(0, 0.35)), float(rng.uniform(-0.1, 0.1))
             viewer = VectorPose(x_mm, y_mm, heading, z_mm=z_mm, pitch_rad=pitch, head_angle_rad=head)
-            jpeg = camera.shoot((viewer,), 0, CameraMotion(), rng, dt_s=5.0).jpeg
+            jpeg = camera.shoot(Moment((viewer,), dt_s=5.0), rng).jpeg
             if detector is None or len(detector(decode_image(jpeg, "the image"), asked.least_score)):
                 write_atomic(asked.folder / f"{number}-{view}.jpg", jpeg)
                 have += 1

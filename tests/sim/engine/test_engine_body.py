@@ -1,4 +1,4 @@
-"""What a Vector does by itself and what it senses: routines, ways round things, charger, battery, map, noise."""
+"""What a Vector does by itself and senses: routines, ways around things, charger, battery, map, noise."""
 
 import math
 from types import SimpleNamespace
@@ -36,17 +36,17 @@ def advance(simulator, ms):
 
 
 def ended(robot, steps):
-    heard = []
-    robot.perform(steps, heard.append)
-    return heard
+    outcomes = []
+    robot.perform(steps, outcomes.append)
+    return outcomes
 
 
-def test_a_routine_goes_on_in_the_worlds_time_however_large_the_steps(simulator):
+def test_a_routine_advances_in_the_worlds_time_however_large_the_steps(simulator):
     robot = simulator.robots[0]
     poses = []
     for step_ms in (5, 4000):
         simulator.enter(TABLE)
-        heard = ended(
+        outcomes = ended(
             robot,
             routine.only(
                 routine.drive(60, 80),
@@ -58,7 +58,7 @@ def test_a_routine_goes_on_in_the_worlds_time_however_large_the_steps(simulator)
         )
         for _ in range(4000 // step_ms):
             advance(simulator, step_ms)
-        assert heard == ["reached"] and not robot.routines
+        assert outcomes == ["reached"] and not robot.routines
         poses.append((robot.body.x_mm, robot.body.y_mm, robot.body.heading_rad, robot.body.head.angle_rad))
     assert poses[0] == poses[1]
 
@@ -71,23 +71,23 @@ def test_a_routine_is_cancelled_by_itself_by_wheels_and_by_loss_of_control(simul
         lambda running: robot.body.drive(10, 10),
         lambda running: robot.control.take("a test"),
     ):
-        heard = []
-        running = robot.perform(routine.only(*steps), heard.append)
+        outcomes = []
+        running = robot.perform(routine.only(*steps), outcomes.append)
         advance(simulator, 500)
-        assert robot.body.motion is not None and not heard
+        assert robot.body.motion is not None and not outcomes
         interrupt(running)
-        assert heard == ["cancelled"] and robot.body.motion is None and not robot.routines
+        assert outcomes == ["cancelled"] and robot.body.motion is None and not robot.routines
         robot.body.stop()
         advance(simulator, 500)
 
 
 def test_nothing_of_a_routine_comes_after_its_end(simulator):
     robot = simulator.robots[0]
-    heard = []
-    running = robot.perform(routine.only(routine.wait(300), routine.drive(50, 50)), heard.append)
+    outcomes = []
+    running = robot.perform(routine.only(routine.wait(300), routine.drive(50, 50)), outcomes.append)
     running.cancel()
     advance(simulator, 1000)
-    assert heard == ["cancelled"] and robot.body.left_mmps == 0 and robot.body.motion is None
+    assert outcomes == ["cancelled"] and robot.body.left_mmps == 0 and robot.body.motion is None
 
 
 @pytest.mark.parametrize("name", [*animations.ANIMATIONS[:3], "anim_turn_left_01", animations.TRIGGERS[0]])
@@ -95,11 +95,11 @@ def test_an_animation_moves_and_ends_where_it_began(simulator, name):
     robot, body = simulator.robots[0], simulator.robots[0].body
     body.head.put(0.1)
     before = (body.head.angle_rad, body.lift.angle_rad, body.heading_rad)
-    heard, heads = ended(robot, animations.play(robot, name, 1)), set()
+    outcomes, heads = ended(robot, animations.play(robot, name, 1)), set()
     for _ in range(100):
         advance(simulator, 50)
         heads.add(round(body.head.angle_rad, 3))
-    assert heard == ["reached"] and len(heads) > 5
+    assert outcomes == ["reached"] and len(heads) > 5
     turned = animations.TURNS.get(name, 0.0)
     assert (body.head.angle_rad, body.lift.angle_rad) == pytest.approx(before[:2])
     assert math.remainder(body.heading_rad - before[2] - turned, math.tau) == pytest.approx(0, abs=0.05)
@@ -107,12 +107,13 @@ def test_an_animation_moves_and_ends_where_it_began(simulator, name):
 
 def test_tracks_of_an_animation_can_be_left_out(simulator):
     robot, body = simulator.robots[0], simulator.robots[0].body
-    before = (body.head.angle_rad, body.lift.angle_rad, body.x_mm, body.heading_rad)
-    heard = ended(robot, animations.play(robot, "anim_turn_left_01", 2, head=False, lift=False, body=False))
+    before = (body.head.angle_rad, body.lift.angle_rad, body.pose)
+    steps = animations.play(robot, "anim_turn_left_01", 2, head=False, lift=False, body=False)
+    outcomes = ended(robot, steps)
     advance(simulator, 2 * animations.DURATION_MS - 50)
-    assert (body.head.angle_rad, body.lift.angle_rad, body.x_mm, body.heading_rad) == before and heard == []
+    assert (body.head.angle_rad, body.lift.angle_rad, body.pose) == before and outcomes == []
     advance(simulator, 100)
-    assert heard == ["reached"]
+    assert outcomes == ["reached"]
 
 
 def test_it_drives_off_its_charger_and_back_onto_it(simulator):
@@ -197,7 +198,7 @@ def test_a_way_keeps_off_everything_and_is_not_shorter_than_straight(things, x, 
             )
 
 
-def test_ways_round_a_wall_and_no_way_into_a_thing():
+def test_ways_around_a_wall_and_no_way_into_a_thing():
     wall = fp.Footprint(100.0, 0.0, 0.0, 5.0, 50.0)
     way = navigation.route(HERE, (200.0, 0.0), [wall])
     assert len(way) > 1 and max(abs(y) for _, y in way) > 100
@@ -211,16 +212,16 @@ def test_ways_round_a_wall_and_no_way_into_a_thing():
     st.tuples(st.floats(-200, 200), st.floats(-200, 200)),
     blocks,
 )
-def test_the_free_room_along_a_stretch_is_the_least_of_its_points(a, b, block):
+def test_the_clearance_along_a_line_is_the_least_of_its_points(a, b, block):
     points = [(a[0] + k / 400 * (b[0] - a[0]), a[1] + k / 400 * (b[1] - a[1])) for k in range(401)]
     least = min(navigation.free_mm(point, point, block) for point in points)
     assert least - 1.0 <= navigation.free_mm(a, b, block) <= least + 1e-6
 
 
-def test_it_goes_to_a_pose_round_an_object_of_its_map(simulator):
+def test_it_drives_to_a_pose_around_an_object_of_its_map(simulator):
     robot, body = simulator.robots[0], simulator.robots[0].body
     robot.map.add_object(fp.Footprint(100.0, 0.0, 0.0, 5.0, 50.0))
-    heard = ended(
+    outcomes = ended(
         robot,
         navigation.go_to(
             lambda: body.odometry, (200.0, 0.0, 0.5), list(robot.map.objects.values()), 100.0, 2.0
@@ -230,7 +231,7 @@ def test_it_goes_to_a_pose_round_an_object_of_its_map(simulator):
     for _ in range(200):
         advance(simulator, 100)
         sides.append(abs(body.odometry[1]))
-    assert heard == ["reached"] and max(sides) > 100
+    assert outcomes == ["reached"] and max(sides) > 100
     assert body.odometry == pytest.approx((200.0, 0.0, 0.5), abs=3)
 
 
@@ -295,7 +296,7 @@ def test_senses_have_noise_that_the_same_moment_repeats(simulator):
     ("seen_mm", "unobstructed", "found"),
     [(None, True, False), (10.0, False, False), (200.0, False, True), (1100.0, False, True)],
 )
-def test_the_range_sensor_tells_what_it_knows(seen_mm, unobstructed, found):
+def test_the_range_sensor_reports_what_it_knows(seen_mm, unobstructed, found):
     from vector_tl.sim.engine.sensors import proximity
 
     reads = [proximity(seen_mm, noise, False) for noise in (-2.0, 0.0, 2.0)]
@@ -312,13 +313,13 @@ def test_an_edge_takes_control_but_from_the_highest_priority(simulator, priority
     robot, body = simulator.robots[0], simulator.robots[0].body
     claim = robot.control.claims[0]
     robot.control.request(claim, protocol.ControlRequest.Priority.Value(priority))
-    heard = ended(robot, routine.only(routine.drive(3000, 100)))
+    outcomes = ended(robot, routine.only(routine.drive(3000, 100)))
     while not any(body.cliffs):
         advance(simulator, 50)
     advance(simulator, 100)
     if priority == "DEFAULT":
         at = (body.x_mm, body.y_mm)
-        assert heard == ["cancelled"] and robot.control.holder is None
+        assert outcomes == ["cancelled"] and robot.control.holder is None
         robot.control.request(claim, protocol.ControlRequest.DEFAULT)
         advance(simulator, 500)
         assert robot.control.holder is None  # not before it is away from the edge
@@ -346,8 +347,8 @@ def test_hands_take_control_and_give_it_back(simulator):
 
 
 @pytest.mark.parametrize("steps", range(1, 40))
-def test_a_joint_turns_back_however_near_its_end_it_is_told_to(steps):
-    """Still rising at that moment, it may touch the end before it turns: that ends what asked for more, not what asks for less."""
+def test_a_joint_turns_back_however_near_its_end_it_is_asked_to(steps):
+    """Still rising at that moment, it may touch the end before it turns; a command back is kept then."""
     for back in (lambda joint: joint.move(-9.0), lambda joint: joint.go_to(0.0, 9.0, 20.0)):
         joint = Joint(0.0, 0.7, 0.0)
         joint.move(9.0)

@@ -16,13 +16,11 @@ def test_what_is_not_simulated_stands_there_with_its_reason():
         for line in TEXT.splitlines()
         if line.startswith("|") and "the simulated world" in line
     ]
-    told = {name: why for names, why in rows for name in names.split(", ")}
-    assert told == UNSUPPORTED
+    documented = {name: why for names, why in rows for name in names.split(", ")}
+    assert documented == UNSUPPORTED
     answers = rpcs(RpcSettings())
-    assert (
-        f"{len(answers) - len(UNSUPPORTED)} calls of the protocol are answered, {len(UNSUPPORTED)} say UNIMPLEMENTED"
-        in TEXT
-    )
+    answered = len(answers) - len(UNSUPPORTED)
+    assert f"{answered} calls of the protocol are answered, {len(UNSUPPORTED)} say UNIMPLEMENTED" in TEXT
 
 
 def test_every_fault_stands_in_the_table_with_what_it_does_and_its_numbers():
@@ -33,13 +31,13 @@ def test_every_fault_stands_in_the_table_with_what_it_does_and_its_numbers():
     ]
     table = rows[rows.index(["fault", "what happens", "its numbers (default)"]) + 2 :][: len(FAULTS)]
     assert [(name, does) for name, does, _ in table] == [(name, does) for name, (does, _) in FAULTS.items()]
-    for name, _, told in table:
+    for name, _, documented in table:
         defaults = {"ms": DEFAULT_MS.get(name)} | FAULTS[name][1]
         numbers = [
             number if defaults.get(number) is None else f"{number} ({defaults[number]:g})"
             for number in numbers_of(name)
         ]
-        assert told == (", ".join(numbers) or "-")
+        assert documented == (", ".join(numbers) or "-")
 
 
 def test_every_option_stands_in_the_table():

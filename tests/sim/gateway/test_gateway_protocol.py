@@ -138,7 +138,7 @@ MOTOR_CALLS = {
 }  # fmt: skip
 
 
-def test_numbers_that_are_none_move_nothing_and_break_nothing(simulate):
+def test_numbers_that_are_not_finite_move_nothing_and_break_nothing(simulate):
     sim = simulate(lockstep=True)
     with sim.stub() as stub:
         in_control(stub)

@@ -1,4 +1,4 @@
-"""The essential calls of the SDK's tutorials and apps, through the genuine SDK, and what each of them does in the world."""
+"""The calls of the SDK's tutorials and apps, through the genuine SDK, and their effects in the world."""
 
 import asyncio
 import io
@@ -138,8 +138,9 @@ def test_eyes_take_the_colour_that_is_asked_for(hue, saturation, rgb):
     assert robot.world.eyes_rgb == {1: pytest.approx(rgb)}
 
 
-def test_objects_a_map_and_a_way_round(meet, monkeypatch):
-    # what the SDK takes for it was asyncio's own up to Python 3.7; without it no program with a map gets through its disconnect, whichever the robot
+def test_objects_a_map_and_a_way_around(meet, monkeypatch):
+    # The SDK takes concurrent.futures' CancelledError for asyncio's, which it was up to Python 3.7;
+    # without this no program with a map gets through its disconnect, whichever the robot.
     monkeypatch.setattr(anki_vector.nav_map, "CancelledError", asyncio.CancelledError)
     robot = meet(enable_nav_map_feed=True)
     cube = robot.world.define_custom_cube(
@@ -189,18 +190,18 @@ def test_the_highest_priority_keeps_control_in_a_hand(meet):
 
 
 def test_words_touch_and_cancelling(meet):
-    robot, heard = meet(anki_vector.AsyncRobot, behavior_control_level=None), []
+    robot, received = meet(anki_vector.AsyncRobot, behavior_control_level=None), []
     word = threading.Event()
     robot.events.subscribe(lambda robot, kind, event: word.set(), Events.wake_word)
     robot.events.subscribe(
-        lambda robot, kind, event: heard.append(UserIntent(event).intent_event), Events.user_intent
+        lambda robot, kind, event: received.append(UserIntent(event).intent_event), Events.user_intent
     )
     meet.sim.post("/fault", fault="voice_command")  # ignored: nobody has control
     meet.sim.post("/fault", fault="wake_word")
     assert word.wait(2)
     robot.conn.request_control().result(5)
     meet.sim.post("/fault", fault="voice_command", intent=UserIntentEvent.weather_response.value)
-    wait_for(lambda: heard == [UserIntentEvent.weather_response])
+    wait_for(lambda: received == [UserIntentEvent.weather_response])
     meet.sim.post("/fault", fault="touched", ms=500)
     wait_for(lambda: robot.touch.last_sensor_reading and robot.touch.last_sensor_reading.is_being_touched)
     turn = robot.behavior.turn_in_place(degrees(300), speed=degrees(60))

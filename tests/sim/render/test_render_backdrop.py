@@ -12,7 +12,7 @@ from vector_tl.data.dataset import load_dataset
 from vector_tl.errors import UserError
 from vector_tl.sim.render.backdrop import BackdropCamera, Plate
 from vector_tl.sim.world.room import make_room
-from vector_tl.sim.world.scene import CameraMotion, VectorPose
+from vector_tl.sim.world.scene import Moment, VectorPose
 
 VIEWER, FAR = VectorPose(0, 0, 0), VectorPose(220, 20, 2.0)
 
@@ -39,7 +39,7 @@ def camera(tmp_path_factory):
 
 
 def shoot(camera, *vectors, seed=0):
-    shot = camera.shoot(vectors, 0, CameraMotion(), np.random.default_rng(seed))
+    shot = camera.shoot(Moment(vectors), np.random.default_rng(seed))
     return shot, cv2.cvtColor(
         cv2.imdecode(np.frombuffer(shot.jpeg, np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB
     ).astype(int)
@@ -73,7 +73,7 @@ def test_light_comes_from_where_the_photograph_is_bright(tmp_path):
     assert plate.floor_color() == pytest.approx(np.square(np.array([75, 60, 45]) / 255), abs=0.02)
 
 
-def test_no_photographs_is_said(tmp_path):
+def test_a_folder_without_photographs_is_an_error(tmp_path):
     with pytest.raises(UserError, match="no images"):
         BackdropCamera(tmp_path)
     (tmp_path / "a.jpg").write_bytes(b"no image")

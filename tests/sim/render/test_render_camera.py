@@ -22,7 +22,7 @@ from vector_tl.sim.render.renderer import OWN_BODY, indexed, near_first
 from vector_tl.sim.render.shapes import Material, box, ellipsoid, lathe, moved
 from vector_tl.sim.render.things import thing
 from vector_tl.sim.world.room import KINDS, make_room
-from vector_tl.sim.world.scene import CameraMotion, Exposure, VectorPose
+from vector_tl.sim.world.scene import CameraMotion, Exposure, Moment, VectorPose
 from vector_tl.sim.world.world import World
 
 STILL = CameraMotion()
@@ -42,7 +42,7 @@ def shoot(camera, distance_mm, bearing_deg=0.0, heading_deg=0.0, viewer=None, se
     target = VectorPose(
         -100 + distance_mm * math.cos(bearing), distance_mm * math.sin(bearing), math.radians(heading_deg)
     )
-    return camera.shoot((viewer, target), 0, STILL, np.random.default_rng(seed))
+    return camera.shoot(Moment((viewer, target)), np.random.default_rng(seed))
 
 
 def test_image_is_what_a_vector_sends(camera):
@@ -105,7 +105,8 @@ def test_an_exposure_set_by_hand_is_as_bright_as_it_says_and_smears_for_as_long(
         camera.enter(make_room(3))
 
         def image(exposure, motion=STILL):
-            jpeg = camera.shoot(vectors, 0, motion, np.random.default_rng(0), exposure=exposure).jpeg
+            moment = Moment(vectors, motion=motion, exposure=exposure)
+            jpeg = camera.shoot(moment, np.random.default_rng(0)).jpeg
             return cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_GRAYSCALE).astype(float)
 
         auto = image(None).mean()
@@ -117,7 +118,7 @@ def test_an_exposure_set_by_hand_is_as_bright_as_it_says_and_smears_for_as_long(
             "what counts is the product"
         )
         assert abs(image(None).mean() - auto) > 1, (
-            "the exposure control goes on from what was set, and takes its time"
+            "the exposure control continues from the last gain, and takes its time"
         )
         turning = CameraMotion(turn_radps=2.0)
         short, long = (

@@ -107,7 +107,7 @@ def test_every_refusal_is_json(lockstep_sim, path, status):
     assert lockstep_sim.get("/truth")
 
 
-def test_truth_of_a_image_and_of_now(lockstep_sim):
+def test_truth_of_an_image_and_of_now(lockstep_sim):
     sim = lockstep_sim
     truth = sim.get("/truth")
     assert (
@@ -154,7 +154,7 @@ def test_truth_of_a_image_and_of_now(lockstep_sim):
     )
 
 
-def test_another_world_goes_on_in_time(lockstep_sim):
+def test_time_continues_in_another_world(lockstep_sim):
     sim = lockstep_sim
     sim.post("/fault", fault="picked_up")
     sim.post("/step", ms=500)
@@ -261,7 +261,7 @@ def test_control_comes_late_and_in_order(lockstep_sim):
         sim.post("/fault", fault="control_lost", ms=100)
         sim.post("/step", ms=50)
         sim.post("/fault", fault="clear", name="control_latency")
-        control.request()  # granted at 450 ms, after the loss that is under way until 550 ms or later
+        control.request()  # granted at 450 ms, after the loss that arrives at 550 ms or later
         sim.post("/step", ms=100)
         time.sleep(0.1)
         assert control.answers == ["control_granted_response"]
@@ -572,7 +572,7 @@ def test_settings_that_would_do_nothing_are_refused(tmp_path, monkeypatch, setti
         run(SimSettings(home=tmp_path, **settings))
 
 
-def test_a_second_simulator_with_the_same_home_is_refused_and_the_first_goes_on(simulate, tmp_path):
+def test_a_second_simulator_with_the_same_home_is_refused_and_the_first_continues(simulate, tmp_path):
     sim = simulate("same")
     out, err = launch(tmp_path / "same").communicate(timeout=10)
     assert out == "" and err.count("\n") == 1 and f"process {sim.process.pid}" in err and "--home" in err
@@ -600,7 +600,7 @@ def test_what_a_killed_simulator_left_behind_is_taken_over(tmp_path, door):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_only_what_is_still_ones_own_is_taken_away(tmp_path):
+def test_only_unchanged_files_of_its_own_are_removed(tmp_path):
     home = SdkHome(tmp_path)
     home.write([(make_identity(0), 4000)], {"port": 4001})
     home.door.write_text('{"port": 5001}')
@@ -611,7 +611,7 @@ def test_only_what_is_still_ones_own_is_taken_away(tmp_path):
 
 
 @pytest.mark.parametrize("home", ["file", "file/below", "~nobody-of-that-name/sim"])
-def test_a_home_that_cannot_be_a_folder_is_said_in_one_sentence(tmp_path, home):
+def test_a_home_that_cannot_be_a_folder_is_an_error_of_one_sentence(tmp_path, home):
     (tmp_path / "file").touch()
     process = launch(home if home.startswith("~") else tmp_path / home)
     out, err = process.communicate(timeout=10)
@@ -625,7 +625,7 @@ def test_a_home_that_cannot_be_written_ends_everything_in_order(tmp_path):
     assert process.returncode == 1 and out == "" and err.count("\n") == 1 and "Cannot write" in err
 
 
-def test_a_port_in_use_is_said(tmp_path):
+def test_a_port_in_use_is_an_error(tmp_path):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

@@ -104,13 +104,13 @@ def test_wheels_need_time_to_speed_up_and_to_stop(monkeypatch):
 )
 def test_motions_of_given_length_arrive(monkeypatch, turn, length):
     world = world_in(monkeypatch, [(0.0, 0.0, 0.5)])
-    heard = []
+    outcomes = []
     world.bodies[0].run_motion(
-        Motion(turn, length, 2.0 if turn else 100.0, 10.0 if turn else 200.0, heard.append)
+        Motion(turn, length, 2.0 if turn else 100.0, 10.0 if turn else 200.0, outcomes.append)
     )
     world.advance(6000)
     body = world.bodies[0]
-    assert heard == ["reached"]
+    assert outcomes == ["reached"]
     got = (
         math.remainder(body.heading_rad - 0.5, math.tau)
         if turn
@@ -123,14 +123,14 @@ def test_motions_of_given_length_arrive(monkeypatch, turn, length):
 def test_a_motion_that_gets_nowhere_gives_up_and_a_new_command_cancels_one(monkeypatch):
     wall = Obstacle(x_mm=100, y_mm=0, heading_rad=0, half_x_mm=20, half_y_mm=200, height_mm=100, kind="box")
     world = world_in(monkeypatch, [(0.0, 0.0, 0.0)], obstacles=[wall])
-    heard = []
-    world.bodies[0].run_motion(Motion(False, 300.0, 100.0, 200.0, heard.append))
+    outcomes = []
+    world.bodies[0].run_motion(Motion(False, 300.0, 100.0, 200.0, outcomes.append))
     world.advance(5000)
-    assert heard == ["stalled"]
-    world.bodies[0].run_motion(Motion(False, -300.0, 100.0, 200.0, heard.append))
+    assert outcomes == ["stalled"]
+    world.bodies[0].run_motion(Motion(False, -300.0, 100.0, 200.0, outcomes.append))
     world.advance(5200)
     world.bodies[0].drive(0, 0)
-    assert heard == ["stalled", "cancelled"]
+    assert outcomes == ["stalled", "cancelled"]
 
 
 @given(st.floats(LIFT_RANGE_MM[0], LIFT_RANGE_MM[1]))
@@ -144,10 +144,10 @@ def test_lift_height_and_angle_are_inverse(height):
 )
 def test_the_head_reaches_its_goal_within_its_range(monkeypatch, goal, expected):
     world = world_in(monkeypatch, [(0.0, 0.0, 0.0)])
-    heard = []
-    world.bodies[0].head.go_to(goal, 10.0, 10.0, heard.append)
+    outcomes = []
+    world.bodies[0].head.go_to(goal, 10.0, 10.0, outcomes.append)
     world.advance(2000)
-    assert heard == ["reached"]
+    assert outcomes == ["reached"]
     assert world.bodies[0].head.angle_rad == pytest.approx(expected)
 
 
@@ -163,23 +163,23 @@ def test_the_head_moves_at_a_speed_until_its_range_ends(monkeypatch):
 
 
 @pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
-def test_a_joint_stays_where_it_is_for_a_number_that_is_none(monkeypatch, number):
+def test_a_joint_stays_where_it_is_for_a_number_that_is_not_finite(monkeypatch, number):
     world = world_in(monkeypatch, [(0.0, 0.0, 0.0)])
     head = world.bodies[0].head
     head.put(0.25)
-    heard = []
+    outcomes = []
     for command in (
         lambda: head.move(number),
-        lambda: head.go_to(number, number, number, heard.append),
+        lambda: head.go_to(number, number, number, outcomes.append),
         lambda: head.go_to(0.25, 1.0, number),
     ):
         command()
         world.advance(world.t_ms + 500)
         assert head.angle_rad == 0.25 and not head.moving
-    assert heard == ["reached"]
-    head.go_to(0.1, 10.0, 10.0, heard.append)
+    assert outcomes == ["reached"]
+    head.go_to(0.1, 10.0, 10.0, outcomes.append)
     world.advance(world.t_ms + 1000)
-    assert head.angle_rad == 0.1 and heard == ["reached"] * 2
+    assert head.angle_rad == 0.1 and outcomes == ["reached"] * 2
 
 
 def test_a_thing_blocks_and_counts_once_per_contact(monkeypatch):
@@ -280,7 +280,7 @@ def test_a_hand_sets_it_down_elsewhere_where_somebody_came_to_stand(monkeypatch,
     monkeypatch.setattr(world_module, "start_poses", starts.start_poses)
     body, other = world.bodies
     world.lift_up(0, True)
-    other.x_mm, other.y_mm, other.heading_rad = spot  # it drove there: who is held stands in nobody's way
+    other.x_mm, other.y_mm, other.heading_rad = spot  # it drove there: one that is held blocks nobody
     world.lift_up(0, False)
     assert ((body.x_mm, body.y_mm) == (0.0, 0.0)) == stays and not body.off_treads
     assert fp.gap_mm(*(fp.of_vector(b.x_mm, b.y_mm, b.heading_rad) for b in (body, other))) > 0

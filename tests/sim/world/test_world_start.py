@@ -69,6 +69,6 @@ def test_two_mostly_stand_between_250_and_700_mm_apart():
     assert sum(250 <= d <= 700 for d in distances) >= 57
 
 
-def test_a_room_without_a_free_place_is_said():
+def test_a_room_without_a_free_place_is_an_error():
     with pytest.raises(UserError, match="no free place for 3 Vectors"):
         start_poses(Room(seed=1, surface="table", half_x_mm=40, half_y_mm=40, obstacles=()), 3)

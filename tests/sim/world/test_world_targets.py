@@ -80,14 +80,14 @@ def test_fleeing_leads_away_from_the_robot_until_it_is_far_enough():
     assert math.dist(*(pose[:2] for pose in poses(world))) >= 300
 
 
-def test_a_target_that_was_told_to_stand_stands():
+def test_a_target_whose_motion_is_stand_stands():
     world = World(2001, 1, 2)
     before = poses(world)
     world.advance(5000)
     assert poses(world) == before
 
 
-def test_in_a_hand_it_does_not_drive_and_afterwards_goes_on():
+def test_in_a_hand_it_does_not_drive_and_afterwards_it_continues():
     world = World(2001, 1, 1, target_motion="wander")
     world.lift_up(1, True)
     before = poses(world)[1][:2]

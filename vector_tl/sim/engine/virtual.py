@@ -20,7 +20,7 @@ from vector_tl.sim.engine.routine import Routine, Steps, drive, wait
 from vector_tl.sim.engine.sensors import robot_state
 from vector_tl.sim.render.cameras import HIGH_SIZE_WH, SIZE_WH, CameraThread, ImageRequest
 from vector_tl.sim.world.body import Battery, Body, Done, or_zero
-from vector_tl.sim.world.scene import Exposure, Pose
+from vector_tl.sim.world.scene import Exposure, Moment, Pose
 from vector_tl.sim.world.world import CLIFF_SENSORS_MM, RANGE_X_MM, World
 
 STALL_POLL_S = 0.02
@@ -114,13 +114,15 @@ class VirtualVector:
         world = self.world
         request = ImageRequest(
             room=world.room,
-            vectors=tuple(world.pose(i) for i in range(world.count)),
-            viewer=self.index,
-            motion=world.camera_motion(self.index),
+            moment=Moment(
+                vectors=tuple(world.pose(i) for i in range(world.count)),
+                viewer=self.index,
+                motion=world.camera_motion(self.index),
+                dt_s=max(world.t_ms - self._last_view_ms, 1) / 1000,
+                exposure=None if self.auto_exposure else self.exposure,
+            ),
             seed=(world.seed, self.index, self.image_id - self.images_elsewhere),
-            dt_s=max(world.t_ms - self._last_view_ms, 1) / 1000,
             size_wh=HIGH_SIZE_WH if high_resolution else SIZE_WH,
-            exposure=None if self.auto_exposure else self.exposure,
         )
         self._last_view_ms = world.t_ms
         return Due(self.image_id, world.t_ms, request, self._truth(self))

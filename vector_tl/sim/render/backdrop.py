@@ -29,7 +29,7 @@ from vector_tl.sim.render.lens import SensorLook
 from vector_tl.sim.render.mesh import EYE_RGB
 from vector_tl.sim.render.renderer import OWN_BODY
 from vector_tl.sim.render.shapes import Material, join, level, quad, rgb, ring
-from vector_tl.sim.world.scene import CameraMotion, Exposure, Room, Shot, VectorPose
+from vector_tl.sim.world.scene import Moment, Room, Shot
 
 log = logging.getLogger(__name__)
 OWN_SIZES_WH = {(640, 360), (1280, 720)}  # of the robot's own images
@@ -141,27 +141,17 @@ class BackdropCamera(RenderedCamera):
             self._photographs.remove(path)
         raise UserError("None of the photographs in --backgrounds can be read, or all are too small.")
 
-    def shoot(
-        self,
-        vectors: tuple[VectorPose, ...],
-        viewer: int,
-        motion: CameraMotion,
-        rng: np.random.Generator,
-        dt_s: float = 1 / 15,
-        exposure: Exposure | None = None,
-    ) -> Shot:
-        """The photograph with all Vectors but `vectors[viewer]` in it, as `Camera.shoot` says.
+    def shoot(self, moment: Moment, rng: np.random.Generator) -> Shot:
+        """The photograph with all Vectors but the viewer in it, as `Camera.shoot` says.
 
         A photograph stands still, so the motion is not used. The robot's own images are exposed already.
         """
-        self._turn_lamp(vectors[viewer].heading_rad)
-        vectors = tuple(
-            replace(pose, head_angle_rad=self._head_rad) if index == viewer else pose
-            for index, pose in enumerate(vectors)
-        )
-        drawn, ids = self._render(vectors, viewer)
-        bare, _ = self._render((vectors[viewer],), 0)
-        boxes = visible_boxes(ids, len(vectors), viewer)
+        viewer = moment.viewer
+        pose = replace(moment.vectors[viewer], head_angle_rad=self._head_rad)
+        self._turn_lamp(pose.heading_rad)
+        drawn, ids = self._render((*moment.vectors[:viewer], pose, *moment.vectors[viewer + 1 :]), viewer)
+        bare, _ = self._render((pose,), 0)
+        boxes = visible_boxes(ids, moment)
         ratio = np.clip((drawn + 0.004) / (bare + 0.004), *SHADOW_RATIO)
         ground = np.where((ids == 0)[..., None], ratio, 1.0).astype(np.float32)
         behind = self._plate.light * cv2.GaussianBlur(ground, (0, 0), 1.0)
@@ -175,7 +165,7 @@ class BackdropCamera(RenderedCamera):
         near, width = own_body[..., None].astype(np.float32), self.size_wh[0]
         light = light * (1 - out_of_focus(near, width)) + out_of_focus(drawn * near, width)
         sensor = self._sensor(viewer)
-        rgb = sensor.expose(light, dt_s, (0.0, 0.0), rng, exposure)
+        rgb = sensor.expose(light, moment.dt_s, rng=rng, exposure=moment.exposure)
         return Shot(encode_jpeg(rgb, sensor.look.quality), boxes, self.name)
 
     def _turn_lamp(self, heading_rad: float) -> None:

@@ -9,7 +9,7 @@ from vector_tl.data.images import encode_jpeg
 from vector_tl.sim.render.decor import Decor, furnish
 from vector_tl.sim.render.lens import Sensor, SensorLook, WideAngleLens, boxes_from_ids
 from vector_tl.sim.render.renderer import OWN_BODY, Renderer
-from vector_tl.sim.world.scene import CameraMotion, Exposure, Room, Shot, VectorPose, VisibleBox
+from vector_tl.sim.world.scene import CameraMotion, Moment, Room, Shot, VectorPose, VisibleBox
 
 FOCAL_PX = 353.0  # in an image 640 wide
 # Of the resolution in the image's middle: as soft as the robot's own images, and a quarter faster.
@@ -96,35 +96,28 @@ class VectorCamera(RenderedCamera):
         """Look at `room` from now on; its seed gives every robot's camera a look of its own."""
         self._enter(room, furnish(room, self._photos, self._without))
 
-    def shoot(
-        self,
-        vectors: tuple[VectorPose, ...],
-        viewer: int,
-        motion: CameraMotion,
-        rng: np.random.Generator,
-        dt_s: float = 1 / 15,
-        exposure: Exposure | None = None,
-    ) -> Shot:
+    def shoot(self, moment: Moment, rng: np.random.Generator) -> Shot:
         """Take one image, as `Camera.shoot` says."""
-        sensor = self._sensor(viewer)
-        light, ids = self._render(vectors, viewer)
+        sensor, motion, exposure = self._sensor(moment.viewer), moment.motion, moment.exposure
+        light, ids = self._render(moment.vectors, moment.viewer)
         if "sensor" in self._without:
-            rgb = sensor.expose(light, dt_s, exposure=exposure)
+            rgb = sensor.expose(light, moment.dt_s, exposure=exposure)
         else:
             soften(light, ids == OWN_BODY)
             light, ids = rolled(light, ids, motion, self._lens.focal_px * READOUT_S)
             smear_px = self._lens.focal_px * (exposure.shutter_ms / 1000 if exposure else SHUTTER_S)
             motion_px = (motion.turn_radps * smear_px, motion.head_radps * smear_px)
-            rgb = sensor.expose(light, dt_s, motion_px, rng, exposure)
-        return Shot(encode_jpeg(rgb, sensor.look.quality), visible_boxes(ids, len(vectors), viewer))
+            rgb = sensor.expose(light, moment.dt_s, motion_px, rng, exposure)
+        return Shot(encode_jpeg(rgb, sensor.look.quality), visible_boxes(ids, moment))
 
     def _look(self, drawn: SensorLook) -> SensorLook:
         return PLAIN_LOOK if "sensor" in self._without else drawn
 
 
-def visible_boxes(ids: np.ndarray, count: int, viewer: int) -> tuple[VisibleBox, ...]:
-    """The boxes of all of `count` Vectors but the viewer, from the renderer's instance ids (H, W)."""
-    vector_ids = tuple(OWN_BODY if index == viewer else index + 1 for index in range(count))
+def visible_boxes(ids: np.ndarray, moment: Moment) -> tuple[VisibleBox, ...]:
+    """The boxes of all Vectors but the viewer, from the renderer's instance ids (H, W)."""
+    numbers = range(len(moment.vectors))
+    vector_ids = tuple(OWN_BODY if number == moment.viewer else number + 1 for number in numbers)
     return boxes_from_ids(ids, vector_ids, OWN_BODY)
 
 

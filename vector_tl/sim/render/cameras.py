@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from vector_tl.errors import UserError
-from vector_tl.sim.world.scene import CameraMotion, Exposure, Room, Shot, VectorPose
+from vector_tl.sim.world.scene import Moment, Room, Shot
 
 SIZE_WH, HIGH_SIZE_WH = (640, 360), (1280, 720)
 
@@ -21,24 +21,12 @@ class Camera(Protocol):
     def enter(self, room: Room) -> None:
         """Look at `room` from now on."""
 
-    def shoot(
-        self,
-        vectors: tuple[VectorPose, ...],
-        viewer: int,
-        motion: CameraMotion,
-        rng: np.random.Generator,
-        dt_s: float,
-        exposure: Exposure | None,
-    ) -> Shot:
+    def shoot(self, moment: Moment, rng: np.random.Generator) -> Shot:
         """Take one image.
 
         Args:
-            vectors: everybody in the room.
-            viewer: the index of the one whose camera takes the image.
-            motion: how that camera moves while its shutter is open.
+            moment: what it takes an image of.
             rng: what the noise is drawn from.
-            dt_s: time since the viewer's last image.
-            exposure: set by hand; None for the automatic one.
 
         Returns:
             the image, with the exact boxes of all other Vectors in it.
@@ -76,13 +64,9 @@ class ImageRequest:
     """Everything that an image depends on."""
 
     room: Room
-    vectors: tuple[VectorPose, ...]
-    viewer: int
-    motion: CameraMotion
-    seed: tuple[int, ...]
-    dt_s: float  # since this viewer's last image
+    moment: Moment
+    seed: tuple[int, ...]  # of the noise
     size_wh: tuple[int, int] = SIZE_WH
-    exposure: Exposure | None = None  # None: automatic
 
 
 class CameraThread:
@@ -133,11 +117,5 @@ class CameraThread:
         return self._cameras[size_wh]
 
     def _shoot(self, request: ImageRequest) -> Shot:
-        return self._camera(request.size_wh, request.room).shoot(
-            request.vectors,
-            request.viewer,
-            request.motion,
-            np.random.default_rng(request.seed),
-            request.dt_s,
-            request.exposure,
-        )
+        camera = self._camera(request.size_wh, request.room)
+        return camera.shoot(request.moment, np.random.default_rng(request.seed))

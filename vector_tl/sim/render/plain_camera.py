@@ -8,7 +8,7 @@ import numpy as np
 from vector_tl.data.images import encode_jpeg
 from vector_tl.sim.render.lens import UNIT_GAIN_MS, boxes_from_ids
 from vector_tl.sim.world import footprint as fp
-from vector_tl.sim.world.scene import CameraMotion, Exposure, Room, Shot, VectorPose
+from vector_tl.sim.world.scene import Moment, Room, Shot, VectorPose
 
 NECK_MM, LENS_MM = (-11.0, 47.5), (18.0, -7.5)  # x, z of the head's pivot, and of the lens from there
 FOCAL_PX, HEIGHT_MM, NEAR_MM = 353.0, 67.5, 15.0
@@ -29,17 +29,10 @@ class PlainCamera:
         """Look at `room` from now on."""
         self._room = room
 
-    def shoot(
-        self,
-        vectors: tuple[VectorPose, ...],
-        viewer: int,
-        motion: CameraMotion,
-        rng: np.random.Generator,
-        dt_s: float = 0.0,
-        exposure: Exposure | None = None,
-    ) -> Shot:
+    def shoot(self, moment: Moment, rng: np.random.Generator) -> Shot:
         """Take one image, as `Camera.shoot` says: far things are drawn first, nearer ones hide them."""
         width, height = self.size_wh
+        vectors, viewer, exposure = moment.vectors, moment.viewer, moment.exposure
         eye = vectors[viewer]
         horizon = round(height / 2 + self._scale * math.tan(eye.head_angle_rad))
         image = np.full((height, width, 3), WALL_RGB, np.uint8)

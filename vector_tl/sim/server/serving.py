@@ -99,7 +99,7 @@ class RobotServers:
         return port
 
     async def restart(self, robot: VirtualVector, ms: float) -> None:
-        """The robot's server goes away and comes back on the same port; what the robot was doing goes on."""
+        """End the robot's server and start it again on the same port; the robot itself continues."""
         server = self._servers.pop(robot.serial, None)  # None when it could not come back the last time
         if server:
             await server.stop(None)

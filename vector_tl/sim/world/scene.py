@@ -47,6 +47,17 @@ class Exposure:
 
 
 @dataclass(frozen=True)
+class Moment:
+    """What a camera takes an image of: everybody in its room, and how the camera itself is used."""
+
+    vectors: tuple[VectorPose, ...]
+    viewer: int = 0  # index of the Vector whose camera takes the image
+    motion: CameraMotion = CameraMotion()
+    dt_s: float = 1 / 15  # since this viewer's last image
+    exposure: Exposure | None = None  # None: automatic
+
+
+@dataclass(frozen=True)
 class VisibleBox:
     """Ground truth: what of one Vector an image shows, after the lens and behind the viewer's own treads."""
 

@@ -17,7 +17,7 @@ from vector_tl.sim.world.scene import Pose
 MOTIONS = ("stand", "wander", "spin", "flee")
 THINK_MS = 100
 ACCEL_MMPS2 = 300.0
-SPEED_MMPS = (30.0, 80.0)  # how fast Vector drives about of its own accord
+SPEED_MMPS = (30.0, 80.0)  # how fast a real Vector drives by itself
 TREADS_MMPS = (24.0, 55.0)  # while it turns on the spot: 1 to 2.3 rad/s
 DRIVE_MARGINS_MM = (40.0, 60.0)  # kept from edges, walls and things; from other Vectors
 TURN_MARGINS_MM = (8.0, 15.0)  # a turn on the spot swings the tail only

@@ -59,7 +59,7 @@ class World:
         self.enter(seed)
 
     def enter(self, seed: int) -> None:
-        """Everybody wakes up in the room of `seed`; time goes on."""
+        """Everybody wakes up in the room of `seed`; time continues."""
         for body in self.bodies:
             body.stop()
         self.seed, self.room, self._entered_ms = seed, make_room(seed), self.t_ms
