@@ -380,9 +380,9 @@ def settings_of(simulator) -> dict[str, str]:
     [
         ("guid", "wrong", "does not accept this computer's token"),
         ("port", "1", "does not answer at 127.0.0.1:1"),
-        ("port", "x", "which is no number"),
+        ("port", "x", "which is not a number"),
         ("cert", "/nowhere", "is missing"),
-        ("ip", "", "names no ip"),
+        ("ip", "", "has no ip"),
     ],
 )
 def test_a_wrong_ini_is_told_in_one_sentence(sim, tmp_path, key, value, says):

@@ -1,0 +1,1 @@
+"""One Vector finds another: detect, track, decide, drive; see loop.py."""

@@ -101,7 +101,7 @@ def transition(memory: Memory, seen: Observation, law: Law) -> Transition:
     return (_from_hold if memory.mode == "hold" else _from_approach)(memory, seen, law, target)
 
 
-# -- transitions from a mode ------------------------------------------------------------------------------------------
+# -- transitions from a mode ---------------------------------------------------------------------------------
 
 
 def _from_hold(memory: Memory, seen: Observation, law: Law, target: Target) -> Transition:
@@ -175,7 +175,7 @@ def _lose(memory: Memory, seen: Observation, law: Law) -> Transition:
     return memory, f"lost it: wheels stopped, searching {memory.way} first"
 
 
-# -- doubts -----------------------------------------------------------------------------------------------------------
+# -- doubts --------------------------------------------------------------------------------------------------
 
 
 def _doubt(memory: Memory, seen: Observation, law: Law, place: tuple[float, float]) -> tuple[Memory, Doubt]:
@@ -202,7 +202,7 @@ def _without_ignored(memory: Memory, seen: Observation, law: Law) -> Observation
     return replace(seen, target=None, candidate=False) if ignored else seen
 
 
-# -- where things are -------------------------------------------------------------------------------------------------
+# -- where things are ----------------------------------------------------------------------------------------
 
 
 def _blocked(seen: Observation, law: Law, distance_mm: float) -> bool:

@@ -225,7 +225,7 @@ class FindLoop:
             "stops": [{"t_s": _rounded(stop.t_s), "reason": stop.reason} for stop in self.robot.stops],
         } | (self.followed.result() if self.followed else {})
 
-    # -- parts of the loop --------------------------------------------------------------------------------------------
+    # -- parts of the loop -----------------------------------------------------------------------------------
 
     def _time_s(self, now_s: float) -> float:
         """Time of the run, without the pauses that a person made."""

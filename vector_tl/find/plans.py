@@ -71,7 +71,7 @@ def towards_last(memory: Memory, seen: Observation) -> tuple[Step, ...]:
     return LOOK, TOWARDS_LAST, LOOK
 
 
-# -- steps: speeds, and whether the step is over ----------------------------------------------------------------------
+# -- steps: speeds, and whether the step is over -------------------------------------------------------------
 
 
 def _look(memory: Memory, seen: Observation, law: Law, step: Step) -> tuple[Speeds, bool]:

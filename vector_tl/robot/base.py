@@ -1,6 +1,7 @@
-"""What every other room knows of a robot: frames, state, and a few verbs.
+"""What every other package knows of a robot: frames, state, and a few verbs.
 
-`VectorLink` (a Vector over the SDK, real or simulated) and `FakeVector` (in memory, for tests) stand behind the same protocol.
+`VectorLink` (a Vector over the SDK, real or simulated) and `FakeVector` (in memory, for tests) stand behind
+the same protocol.
 """
 
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from typing import Any, Protocol
 
 from vector_tl.errors import UserError
 
-LOW_BATTERY = "battery low"  # a `Stop.reason` after which waiting does not help
+LOW_BATTERY = "battery low"  # a `Stop.reason` that does not pass by waiting
 
 
 class LinkLost(UserError):
@@ -81,7 +82,7 @@ class GroundTruth(Protocol):
     """What only a simulator knows or does; see `vector_tl/sim/server/truth.py` for the answers."""
 
     def truth(self, image_id: int | None = None, serial: str | None = None) -> dict[str, Any]:
-        """Exact boxes of an image, or (without `image_id`) where every Vector is now, seen by the robot `serial`."""
+        """Exact boxes of an image, or (without `image_id`) where every Vector is now, seen by `serial`."""
 
     def place(self, vectors: list[dict[str, Any]]) -> dict[str, Any]:
         """Put Vectors somewhere else, as a person's hand would. Raises `UserError` where there is no room."""
@@ -114,16 +115,17 @@ class Robot(Protocol):
         """The latest state. Raises `LinkLost` when there is none."""
 
     def drive(self, left_mmps: float, right_mmps: float) -> bool:
-        """Set the wheel speeds for the next 300 ms (the lease); repeat to go on.
+        """Set the wheel speeds for the next 300 ms (the lease); repeat to keep them.
 
-        Returns False, and leaves the wheels stopped, while the guard holds them (stale frames or state, control lost, cliff, picked up).
+        Returns False, and leaves the wheels stopped, while the guard holds them (old frames or states,
+        control lost, an edge, picked up).
         """
 
     def stop(self) -> None:
         """Stop the wheels now."""
 
     def set_head(self, angle_rad: float) -> None:
-        """Start moving the head; `state()` tells where it is."""
+        """Start moving the head; `state()` says where it is."""
 
     def set_lift(self, height_mm: float) -> None:
         """Start moving the lift."""

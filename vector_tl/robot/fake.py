@@ -1,4 +1,7 @@
-"""A robot in memory behind the same protocol and the same guard, for tests: an exact differential drive, a clock that only it moves."""
+"""A robot in memory behind the same protocol and the same guard, for tests.
+
+It is an exact differential drive, and nothing else moves its clock.
+"""
 
 import math
 from collections.abc import Callable
@@ -31,7 +34,8 @@ class FakeVector:
     Attributes:
         render: (pose, head_angle_rad) -> the JPEG bytes that its camera sees.
         commands: (t_s, left_mmps, right_mmps) of each change of the wheels, as the guard let it through.
-        freeze_frames, freeze_states, picked_up, falling, being_held, cliff: faults and hands; set and clear them at will.
+        freeze_frames, freeze_states: faults; set and clear them at will.
+        picked_up, falling, being_held, cliff: what a person's hand or an edge does; likewise.
     """
 
     render: Callable[[Pose, float], bytes] = lambda pose, head_angle_rad: b""
@@ -51,7 +55,7 @@ class FakeVector:
     commands: list[tuple[float, float, float]] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         self._t_s, self._wheels, self._image_id, self._lost = 0.0, STILL, 0, False
         self._frame: Frame | None = None
         self._guard = Guard(self.now_s)
@@ -65,7 +69,7 @@ class FakeVector:
         """When and why the guard stopped the wheels by itself."""
         return self._guard.stops
 
-    # -- the protocol -------------------------------------------------------------------------------------------------
+    # -- the protocol ----------------------------------------------------------------------------------------
 
     def now_s(self) -> float:
         """See `Robot.now_s`."""
@@ -124,7 +128,7 @@ class FakeVector:
         """See `Robot.close`."""
         self.stop()
 
-    # -- what tests do to it ------------------------------------------------------------------------------------------
+    # -- what tests do to it ---------------------------------------------------------------------------------
 
     def wait(self, seconds: float) -> None:
         """Let time pass without a frame."""
@@ -137,16 +141,16 @@ class FakeVector:
             self._keep_to_guard()
 
     def lose_control(self) -> None:
-        """The robot's own behaviour takes over."""
+        """Let the robot's own behaviour take over."""
         self._guard.control = False
         self._keep_to_guard()
 
     def regain_control(self) -> None:
-        """Control is granted again."""
+        """Let control be granted again."""
         self._guard.control = True
 
     def lose_link(self) -> None:
-        """The robot is gone for good."""
+        """Make the link to the robot end for good."""
         self._lost = True
         self._guard.disconnect()
         self._keep_to_guard()
@@ -177,6 +181,15 @@ class FakeVector:
 
     def _make_state(self) -> RobotState:
         return RobotState(
-            self._t_s, *self.pose, self.head_angle_rad, self.lift_height_mm, *self._wheels, self.range_mm, picked_up=self.picked_up,
-            falling=self.falling, cliff=self.cliff, being_held=self.being_held, image_time_ms=self._frame.robot_time_ms if self._frame else 0,
-        )  # fmt: skip
+            self._t_s,
+            *self.pose,
+            self.head_angle_rad,
+            self.lift_height_mm,
+            *self._wheels,
+            self.range_mm,
+            picked_up=self.picked_up,
+            falling=self.falling,
+            cliff=self.cliff,
+            being_held=self.being_held,
+            image_time_ms=self._frame.robot_time_ms if self._frame else 0,
+        )

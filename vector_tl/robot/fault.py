@@ -1,8 +1,8 @@
-"""`vector-tl sim fault`: let something go wrong with a simulated robot that runs."""
+"""`vector-tl sim fault`: let something go wrong in a simulator that is running."""
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import tyro
 
@@ -13,35 +13,36 @@ DETAILS = ("ms", "count", "serial", "share", "latency_ms", "jitter_ms", "intent"
 
 @dataclass(frozen=True)
 class FaultSettings:
-    """Let something go wrong with a simulated robot that runs: camera_stall, control_lost, cliff, picked_up, freeze, kill, ...
+    """Let something go wrong in a running simulator: camera_stall, control_lost, cliff, picked_up, kill, ...
 
-    Example: vector-tl sim fault camera_stall --home runs/sim --ms 2000, or to end it before: vector-tl sim fault clear --home runs/sim
+    Example: vector-tl sim fault camera_stall --home runs/sim --ms 2000
+    To end it earlier: vector-tl sim fault clear --home runs/sim
     """
 
     fault: tyro.conf.Positional[Annotated[str, tyro.conf.arg(metavar="FAULT")]]
-    """Which one (a wrong name lists them all), or clear to end those that are on."""
+    """Which fault (a wrong name lists them all), or clear to end those that are on."""
     home: Path
     """The simulator's --home."""
     ms: float | None = None
-    """How long, in world time; until cleared when not given (some have a time of their own)."""
+    """How long, in ms of world time; until cleared when not given (some faults end by themselves)."""
     count: int | None = None
     """For so many frames instead (faults of the camera)."""
     serial: str | None = None
     """The robot; all when not given."""
     share: float | None = None
-    """camera_drop: share of the frames that is lost."""
+    """For camera_drop: share of the frames that is lost, 0 to 1."""
     latency_ms: float | None = None
-    """camera_latency, event_latency, control_latency, map_latency, rpc_latency: how late."""
+    """For camera_latency, event_latency, control_latency, map_latency and rpc_latency: how late."""
     jitter_ms: float | None = None
-    """The same: by how much more at most, drawn anew each time."""
+    """For the same faults: by how much more at most, drawn anew each time."""
     intent: int | None = None
-    """voice_command: which one, as the SDK's UserIntentEvent counts them."""
+    """For voice_command: which one, as the SDK's UserIntentEvent counts them."""
     name: str | None = None
-    """clear: the one fault to end; all when not given."""
+    """For clear: the one fault to end; all when not given."""
 
 
-def fault(settings: FaultSettings) -> dict:
-    """Tell the simulator.
+def fault(settings: FaultSettings) -> dict[str, Any]:
+    """Ask the simulator for the fault.
 
     Returns:
         {"fault", "t_ms"}: the world's time at which it began.

@@ -1,7 +1,8 @@
 """When wheels may turn: pure rules on times and states, without a robot or a thread.
 
-Speeds are wanted for the length of a lease only. Whatever else happens (no more commands, no frames, no states, control lost, an edge,
-a hand), the wheels are to stand still, and each time is noted once with its reason.
+Speeds are wanted for the length of a lease only. Whatever else happens (no more commands, no frames, no
+states, control lost, an edge, a hand), the wheels are to stand still, and each time is noted once with its
+reason.
 """
 
 import math
@@ -20,7 +21,7 @@ class Limits:
     lease_s: float = 0.300
     frame_age_s: float = 0.350
     state_age_s: float = 0.350
-    most_mmps: float = 220.0  # the robot's own limit
+    max_mmps: float = 220.0  # the robot's own limit
 
 
 class Guard:
@@ -31,7 +32,8 @@ class Guard:
         self.stops: list[Stop] = []
         self.control = False  # whether the robot lets us drive
         self.battery_low = False
-        self.confirmed = True  # whether the last wheel command has been answered; after a silent one only a stop may go out
+        # Whether the last wheel command has been answered; after a silent one only a stop may be sent.
+        self.confirmed = True
         self._connected = False
         self._frame_s: float | None = None
         self._image_id: int | None = None
@@ -41,39 +43,41 @@ class Guard:
         self._held_for: str | None = None  # why the wheels are held now, so that it is noted only once
 
     def connect(self) -> None:
-        """There is a connection, and the wheels stand still."""
+        """Note that there is a connection, and that the wheels stand still."""
         self._connected = self.confirmed = True
         self.release()
 
     def disconnect(self) -> None:
-        """The connection is gone: what was wanted is noted as stopped, and what was seen counts no more."""
+        """Note that the connection is gone: what was wanted counts as stopped; what was seen is forgotten."""
         self._connected = self.control = False
         self.wheels()
         self.forget()
 
     def forget(self) -> None:
-        """What was seen so far counts no more: before wheels turn, there must be a new frame and a new state."""
+        """Forget what was seen: before wheels turn, there must be a new frame and a new state."""
         self._frame_s = self._image_id = self._state = None
 
     def saw_frame(self, image_id: int, received_s: float) -> None:
-        """A camera frame came. The same frame again is no sign of a living camera."""
+        """Note a camera frame. The same frame again is no sign that the camera works."""
         if image_id != self._image_id:
             self._image_id, self._frame_s = image_id, received_s
 
     def saw_state(self, state: RobotState) -> None:
-        """A state came."""
+        """Note a state."""
         self._state = state
 
     def want(self, left_mmps: float, right_mmps: float) -> bool:
-        """Ask for wheel speeds for the length of a lease; whether they are granted now. Standing still always is.
+        """Ask for wheel speeds for the length of a lease; whether they are granted now.
+
+        Standing still always is.
 
         Raises:
-            ValueError: a speed that is no number.
+            ValueError: a speed that is not a number.
         """
         if not (math.isfinite(left_mmps) and math.isfinite(right_mmps)):
             raise ValueError(f"wheel speeds must be finite numbers, not {left_mmps} and {right_mmps}")
-        most = self._limits.most_mmps
-        speeds = (max(-most, min(most, float(left_mmps))), max(-most, min(most, float(right_mmps))))
+        limit = self._limits.max_mmps
+        speeds = (max(-limit, min(limit, float(left_mmps))), max(-limit, min(limit, float(right_mmps))))
         if speeds == STILL:
             self.release()
             return True
@@ -83,16 +87,19 @@ class Guard:
             self._hold(now_s, reason)
             return False
         self._wanted, self._wanted_s, self._held_for = speeds, now_s, None
-        if not self._state.cliff and sum(speeds) != 0:
+        if self._state is not None and not self._state.cliff and sum(speeds) != 0:
             self._direction = math.copysign(1.0, sum(speeds))
         return True
 
     def release(self) -> None:
-        """Nothing is wanted any more: stand still, without that being a stop of the guard's own."""
+        """Stand still because nothing is wanted any more, which is not a stop of the guard's own."""
         self._wanted = STILL
 
     def wheels(self) -> tuple[float, float]:
-        """What the wheels may do now, (left, right) in mm/s; a lease that ran out or an objection makes them stand still."""
+        """What the wheels may do now, (left, right) in mm/s.
+
+        A lease that ran out or an objection makes them stand still.
+        """
         now_s = self._clock()
         reason = self.objection(now_s, self._wanted)
         if self._wanted == STILL:
@@ -130,7 +137,7 @@ class Guard:
         return "cliff" if state.cliff and not self._retreats(speeds) else None
 
     def _retreats(self, speeds: tuple[float, float]) -> bool:
-        """The state does not tell at which end the edge is, so only the way back from which it came is open."""
+        """Whether it drives back where it came from: the state does not say at which end the edge is."""
         along = [speed * self._direction for speed in speeds]
         return max(along) <= 0 and min(along) < 0
 

@@ -1,7 +1,8 @@
 """A guarded Vector over the SDK: the only way from this project to a robot's wheels.
 
-One thread, the watchdog, sends all wheel commands: the newest wanted speeds at most 20 times a second, a stop at once, and by itself
-when the guard says so. A lost link is made again for as long as allowed; the wheels then stand still until they are asked for anew.
+One thread, the watchdog, sends all wheel commands: the newest wanted speeds at most 20 times a second, a stop
+at once, and by itself when the guard says so. A lost link is made again for as long as allowed; the wheels
+then stand still until they are asked for anew.
 """
 
 import contextlib
@@ -13,6 +14,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import wait as wait_for_all
 from pathlib import Path
+from typing import Any
 
 from vector_tl.errors import UserError
 from vector_tl.robot.base import BatteryState, Frame, Intrinsics, LinkLost, NoFreshFrame, RobotState, Stop
@@ -25,7 +27,8 @@ WATCH_S = 0.02  # how often the watchdog looks
 COMMAND_EVERY_S = 0.05
 DEAD_STATE_S, DEAD_FRAME_S = 1.0, 3.0  # silence after which the link counts as lost
 BACK_OFF_S = (0.2, 1.0, 2.0, 4.0, 8.0, 10.0)
-STOP_TRIES, STOP_S = 3, 2.0  # the second: until when a stop may arrive
+STOP_TRIES = 3
+STOP_S = 2.0  # until when a stop may arrive
 BATTERY_EVERY_S = 5.0
 LIMITS = Limits()
 JPEG_START = b"\xff\xd8"
@@ -50,9 +53,8 @@ class VectorLink:
     def __init__(self, serial: str, home: Path, reconnect_s: float = 30.0, truth: TruthClient | None = None):
         self.serial, self._truth = serial, truth
         self._home, self._reconnect_s = Path(home), reconnect_s
-        self._changed = (
-            threading.Condition()
-        )  # guards everything below; reentrant, so that a signal's handler may stop the wheels
+        # Guards everything below; reentrant, so that a signal's handler may stop the wheels.
+        self._changed = threading.Condition()
         self._guard = Guard(self.now_s, LIMITS)
         self._frame: Frame | None = None
         self._state: RobotState | None = None
@@ -66,11 +68,12 @@ class VectorLink:
         self._sending = threading.Lock()
         self._closing = threading.Event()
         self._session: Session | None = None
-        self._speech: Future | None = None
+        self._speech: Future[Any] | None = None
         self._battery_asked_s = 0.0
         self._watchdog = threading.Thread(target=self._watch, name="wheel watchdog", daemon=True)
-        self._take(self._connect(CONNECT_S))
-        self.intrinsics: Intrinsics = self._session.intrinsics
+        session = self._connect(CONNECT_S)
+        self._take(session)
+        self.intrinsics: Intrinsics = session.intrinsics
         self._watchdog.start()
 
     @property
@@ -98,8 +101,8 @@ class VectorLink:
                 raise NoFreshFrame(
                     f"No new camera frame came from {self.serial} within {timeout_s:g} s{why}."
                 )
-            if self._dead:
-                raise self._dead
+            if self._dead or self._frame is None:
+                raise self._dead or NoFreshFrame(f"No camera frame came from {self.serial}.")
             return self._frame
 
     def state(self) -> RobotState:
@@ -121,7 +124,10 @@ class VectorLink:
             return granted
 
     def stop(self) -> None:
-        """Stop the wheels now, whatever the last command was; returns once the robot has confirmed it, or does not answer."""
+        """Stop the wheels now, whatever the last command was.
+
+        Returns once the robot has confirmed it, or does not answer.
+        """
         with self._changed:
             self._guard.release()
         for _ in range(STOP_TRIES):
@@ -161,7 +167,7 @@ class VectorLink:
         if self._closing.is_set():
             return
         self.stop()
-        self._let_it_speak()
+        self._wait_for_speech()
         self._closing.set()
         with self._changed:
             self._changed.notify_all()
@@ -170,11 +176,11 @@ class VectorLink:
         if session is not None:
             session.close()
 
-    def _begin(self, start: Callable[[Session], Future]) -> Future | None:
+    def _begin(self, start: Callable[[Session], Future[Any]]) -> Future[Any] | None:
         """Start something that ends by itself; without control the robot would not do it."""
         session = self._session
         if session is None or not self._guard.control:
-            log.warning("%s takes no commands now", self.serial)
+            log.warning("%s accepts no commands now", self.serial)
             return None
         try:
             begun = start(session)
@@ -183,19 +189,22 @@ class VectorLink:
         begun.add_done_callback(self._log_failure)
         return begun
 
-    def _log_failure(self, future: Future) -> None:
+    def _log_failure(self, future: Future[Any]) -> None:
         if not self._closing.is_set() and not future.cancelled() and future.exception() is not None:
             log.warning("%s did not finish a request (%s)", self.serial, type(future.exception()).__name__)
 
-    def _let_it_speak(self) -> None:
-        """The robot falls silent once nobody is connected."""
+    def _wait_for_speech(self) -> None:
+        """Wait for the robot's words, as it falls silent once nobody is connected."""
         if self._speech is not None and self._lost is None:
             wait_for_all([self._speech], SPEECH_S)
 
-    # -- wheels -------------------------------------------------------------------------------------------------------
+    # -- wheels ----------------------------------------------------------------------------------------------
 
     def _keep_to_guard(self) -> bool:
-        """Bring the wheels to what the guard allows, unless it is too early for another command; False when the robot did not confirm it."""
+        """Bring the wheels to what the guard allows, unless it is too early for another command.
+
+        Returns False when the robot did not confirm it.
+        """
         with self._changed:
             speeds = self._guard.wheels()
             if speeds == self._sent and not self._asked:
@@ -221,10 +230,9 @@ class VectorLink:
             answer = session.drive(*speeds, STOP_S if stopping else self._command_s)
             try:
                 self._wait_for(answer, speeds)
-            except (
-                Exception
-            ) as error:  # unknown what the robot does: until a stop is confirmed, nothing but a stop goes out
-                if stopping:  # a stop does no harm when it comes late: let it, and take its word
+            except Exception as error:
+                # It is unknown what the robot does: until a stop is confirmed, nothing but a stop is sent.
+                if stopping:  # a stop does no harm when it comes late, and its confirmation counts
                     answer.add_done_callback(lambda late: self._on_late_stop(late, session))
                 else:
                     answer.cancel()
@@ -239,14 +247,17 @@ class VectorLink:
                 self._guard.confirmed |= speeds == STILL
             return True
 
-    def _on_late_stop(self, answer: Future, session: Session) -> None:
+    def _on_late_stop(self, answer: Future[Any], session: Session) -> None:
         if not answer.cancelled() and answer.exception() is None:
             with self._changed:
-                if self._session is session and self._sent is None:  # nothing but stops has gone out since
+                if self._session is session and self._sent is None:  # nothing but stops was sent since
                     self._sent, self._silent_s, self._guard.confirmed = STILL, None, True
 
-    def _wait_for(self, answer: Future, speeds: tuple[float, float]) -> None:
-        """The robot's answer; no longer once the wheels are to stop, so that a slow command does not keep the stop waiting."""
+    def _wait_for(self, answer: Future[Any], speeds: tuple[float, float]) -> None:
+        """Wait for the robot's answer.
+
+        Not once the wheels are to stop: a slow command must not keep the stop waiting.
+        """
         until_s = time.monotonic() + self._command_s + 0.2
         while True:
             try:
@@ -259,7 +270,7 @@ class VectorLink:
                     raise
 
     def _watch(self) -> None:
-        """The watchdog: wheels by the guard's word, silence noticed, a lost link made again."""
+        """The watchdog: does what the guard says, notices silence, and makes a lost link again."""
         while not self._closing.is_set():
             with self._changed:
                 self._changed.wait_for(lambda: self._asked or self._lost or self._closing.is_set(), WATCH_S)
@@ -272,7 +283,7 @@ class VectorLink:
                 self._closing.wait(WATCH_S)
 
     def _tend(self) -> None:
-        """What the watchdog does while there is a link."""
+        """Do what the watchdog does while there is a link."""
         self._keep_to_guard()
         now_s = time.monotonic()
         session = self._session
@@ -282,13 +293,14 @@ class VectorLink:
             self._battery_asked_s = now_s
             session.beat().add_done_callback(self._on_battery)
         for heard_s, limit_s, what in (
-            (self._state_heard_s, DEAD_STATE_S, "state"), (self._frame_heard_s, DEAD_FRAME_S, "camera frame"),
+            (self._state_heard_s, DEAD_STATE_S, "state"),
+            (self._frame_heard_s, DEAD_FRAME_S, "camera frame"),
             (self._silent_s or now_s, DEAD_STATE_S, "answer to wheel commands"),
-        ):  # fmt: skip
+        ):
             if now_s - heard_s > limit_s:
                 self._on_lost(f"no {what} for {limit_s:g} s")
 
-    # -- the link -----------------------------------------------------------------------------------------------------
+    # -- the link --------------------------------------------------------------------------------------------
 
     def _connect(self, timeout_s: float) -> Session:
         with self._changed:
@@ -305,7 +317,7 @@ class VectorLink:
         )
 
     def _take(self, session: Session) -> None:
-        """Go on with a new connection: the wheels stand still, whatever they did before."""
+        """Use a new connection: the wheels stand still, whatever they did before."""
         with self._changed:
             self._guard.connect()
             self._sent_s = self._state_heard_s = self._frame_heard_s = time.monotonic()
@@ -315,7 +327,7 @@ class VectorLink:
     def _on_frame(self, image_id: int, robot_time_ms: int, jpeg: bytes) -> None:
         with self._changed:
             self._frame = Frame(image_id, robot_time_ms, self.now_s(), jpeg)
-            if jpeg.startswith(JPEG_START):  # a garbled one is no sign of a camera that sees
+            if jpeg.startswith(JPEG_START):  # a broken image is no sign that the camera works
                 self._guard.saw_frame(image_id, self._frame.received_s)
             self._frame_heard_s = time.monotonic()
             self._changed.notify_all()
@@ -327,7 +339,7 @@ class VectorLink:
             self._state_heard_s = time.monotonic()
             self._changed.notify_all()
 
-    def _on_battery(self, answer: Future) -> None:
+    def _on_battery(self, answer: Future[Any]) -> None:
         if not answer.cancelled() and answer.exception() is None:
             battery = battery_of(answer.result())
             with self._changed:
@@ -344,10 +356,7 @@ class VectorLink:
         with self._changed:
             if self._session is not None and not self._closing.is_set():
                 log.error(
-                    "link to %s lost: %s; trying for %g s to connect again",
-                    self.serial,
-                    why,
-                    self._reconnect_s,
+                    "link to %s lost: %s; trying to reconnect for %g s", self.serial, why, self._reconnect_s
                 )
                 self._lost, self._give_up_s = why, time.monotonic() + self._reconnect_s
                 self._guard.disconnect()
@@ -358,12 +367,12 @@ class VectorLink:
             self._changed.notify_all()
 
     def _mind_reconnecting(self) -> None:
-        """Give up in time, whatever a connection under way may still be waiting for."""
+        """Give up in time, whatever a connection attempt may still be waiting for."""
         if time.monotonic() > self._give_up_s:
             with self._changed:
                 self._dead = LinkLost(
-                    f"The link to {self.serial} was lost ({self._lost}) and did not come back within {self._reconnect_s:g} s; "
-                    "is the robot on and in reach?"
+                    f"The link to {self.serial} was lost ({self._lost}) and did not come back within "
+                    f"{self._reconnect_s:g} s; is the robot on and in reach?"
                 )
                 self._changed.notify_all()
 
@@ -386,5 +395,5 @@ class VectorLink:
                 session.close()
             else:
                 self._take(session)
-                log.info("link to %s is back; the wheels stand until they are asked for again", self.serial)
+                log.info("link to %s is back; the wheels stand still until the next command", self.serial)
             return

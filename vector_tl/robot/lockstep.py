@@ -1,6 +1,7 @@
-"""The link to a simulator in lockstep: the world moves only when `next_frame` asks for it, and all times are the world's.
+"""The link to a simulator in lockstep: `next_frame` alone moves the world, and all times are the world's.
 
-The same commands then give the same frames and states, however slow the computer is. The guard reads the same clock.
+The same commands then give the same frames and states, however slow the computer is. The guard reads the same
+clock.
 """
 
 import contextlib
@@ -9,6 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from vector_tl.robot.base import Frame, LinkLost, NoFreshFrame, RobotState
 from vector_tl.robot.link import JPEG_START, WATCH_S, VectorLink
@@ -28,10 +30,9 @@ class LockstepLink(VectorLink):
 
     def __init__(self, serial: str, home: Path, reconnect_s: float, stepper: TruthClient):
         self._stepper = stepper
-        self._world_s = stepper.log(since_ms=1e15)["t_ms"] / 1000
-        self._arrived_frame: Frame | None = (
-            None  # as they come; what `state` and `next_frame` tell changes with a step only
-        )
+        self._world_s: float = stepper.log(since_ms=1e15)["t_ms"] / 1000
+        # As they come; what `state` and `next_frame` return changes with a step only.
+        self._arrived_frame: Frame | None = None
         self._arrived_state: RobotState | None = None
         super().__init__(serial, home, reconnect_s, stepper)
 
@@ -40,7 +41,10 @@ class LockstepLink(VectorLink):
         return self._world_s
 
     def next_frame(self, after_id: int | None = None, timeout_s: float = 1.0) -> Frame:
-        """See `Robot.next_frame`. The world moves on by one frame, whether or not the camera then gives one; `timeout_s` plays no part."""
+        """See `Robot.next_frame`.
+
+        The world moves on by one frame, whether or not the camera then gives one; `timeout_s` plays no part.
+        """
         self._raise_if_lost()
         self._keep_to_guard()
         try:
@@ -49,20 +53,20 @@ class LockstepLink(VectorLink):
             self._on_lost("the simulator no longer answers")
             self._raise_if_lost()
             raise LinkLost(str(error)) from error
-        fresh = self._receive(answer["t_ms"], answer["image_ids"].get(self.serial))
+        frame = self._receive(answer["t_ms"], answer["image_ids"].get(self.serial))
         self._keep_to_guard()
-        if not fresh:
+        if frame is None:
             self._raise_if_lost()
             raise NoFreshFrame(f"The simulated camera of {self.serial} gave no new frame.")
-        return self._frame
+        return frame
 
     def drive(self, left_mmps: float, right_mmps: float) -> bool:
         """See `Robot.drive`. The world stands still until the robot has confirmed."""
         granted = super().drive(left_mmps, right_mmps)
         return self._keep_to_guard() and granted
 
-    def _receive(self, t_ms: int, image_id: int | None) -> bool:
-        """Take in the state and the frame of the moment at which the step ended; whether there is a new frame."""
+    def _receive(self, t_ms: int, image_id: int | None) -> Frame | None:
+        """Take in the state and the frame of the moment at which the step ended; the frame if it is new."""
         with self._changed:
 
             def over() -> bool:
@@ -78,16 +82,16 @@ class LockstepLink(VectorLink):
             self._changed.wait_for(lambda: over() or (state_came() and frame_came()), STRAGGLE_S)
             self._world_s = t_ms / 1000
             if over():
-                return False
-            if state_came():
+                return None
+            if self._arrived_state is not None and state_came():
                 self._show_state(self._arrived_state)
             frame, before = self._arrived_frame, self._frame
             if frame is None or (before is not None and frame.image_id == before.image_id):
-                return False
+                return None
             self._frame = replace(frame, received_s=self._world_s)
             if frame.jpeg.startswith(JPEG_START):
                 self._guard.saw_frame(frame.image_id, self._world_s)
-            return True
+            return self._frame
 
     def _show_state(self, state: RobotState) -> None:
         self._state = replace(state, received_s=self._world_s)
@@ -99,27 +103,31 @@ class LockstepLink(VectorLink):
             if self._dead:
                 raise self._dead
 
-    def _begin(self, start: Callable[[Session], Future]) -> Future | None:
-        """Be sure that it has arrived before the world moves on."""
-        begun = super()._begin(start)
-        with contextlib.suppress(Exception):
-            self._session.beat().result(5.0)
+    def _begin(self, start: Callable[[Session], Future[Any]]) -> Future[Any] | None:
+        """Make sure that the request has arrived before the world moves on."""
+        begun, session = super()._begin(start), self._session
+        if session is not None:
+            with contextlib.suppress(Exception):
+                session.beat().result(5.0)
         return begun
 
-    def _let_it_speak(self) -> None:
-        """Not in a world that stands still."""
+    def _wait_for_speech(self) -> None:
+        """Do not wait: the world stands still."""
 
     def _too_early(self, speeds: tuple[float, float]) -> bool:
         return False
 
     def _tend(self) -> None:
-        """Silence means nothing while the world stands still, and the wheels are seen to at each step; streams that end do count."""
+        """Notice only streams that end.
+
+        Silence means nothing while the world stands still, and each step takes care of the wheels.
+        """
         if self._session is not None and self._session.control_stream_ended:
             self._on_lost("the control stream ended")
         self._closing.wait(WATCH_S)
 
     def _take(self, session: Session) -> None:
-        session.wait_for_camera()  # or the first step would find nobody to send its frame to
+        session.wait_for_camera()  # or nobody would receive the first step's frame
         super()._take(session)
 
     def _on_frame(self, image_id: int, robot_time_ms: int, jpeg: bytes) -> None:

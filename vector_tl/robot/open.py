@@ -27,19 +27,29 @@ def open_robot(
     without: tuple[str, ...] = (),
     backgrounds: Path | None = None,
 ) -> Iterator[VectorLink]:
-    """A guarded robot, closed again (wheels first) however the block ends.
+    """Open a guarded robot; close it again (wheels first) however the block ends.
 
     Args:
-        robot: `sim` starts and ends a simulator of its own; a serial number uses the `sdk_config.ini` under `home`.
+        robot: `sim` starts and ends a simulator of its own; a serial number uses the `sdk_config.ini` under
+            `home`.
         home: the folder with `.anki_vector`, HOME when None; of a serial number only.
-        world, camera_fps, targets, camera, target_motion, without, backgrounds: of the simulator that `sim` starts.
-        lockstep: that simulator's world, or of a serial number the one that runs at `home`, moves by `next_frame` only.
+        world: seed of the world of the simulator that `sim` starts; the options below are that simulator's,
+            too.
+        lockstep: that simulator's world, or of a serial number the one that runs at `home`, moves by
+            `next_frame` only.
+        camera_fps: frames per second of its camera.
         reconnect_s: how long to try for a lost link; 3 s for `sim`, 30 s for a serial number when None.
+        targets: how many Vectors only stand in the world.
+        camera: `rendered` or `plain`.
+        target_motion: what the targets do by themselves.
+        without: features that its images lack; see `sim_features.py`.
+        backgrounds: a folder of background images.
 
     Raises:
         UserError: the simulator does not start, or the robot cannot be reached.
     """
     with ExitStack() as stack:
+        truth: TruthClient | None = None
         if robot == "sim":
             simulator = SimulatorProcess(
                 targets=targets,
@@ -52,25 +62,16 @@ def open_robot(
                 backgrounds=backgrounds,
             )
             stack.enter_context(simulator)
-            home, serial, truth, default_s = (
-                simulator.home,
-                simulator.serials[0],
-                simulator.truth,
-                RECONNECT_SIM_S,
-            )
+            home, serial, truth = simulator.home, simulator.serials[0], simulator.truth
         else:
-            home, serial, default_s = (
-                Path(home or os.environ.get("HOME") or Path.home()),
-                robot,
-                RECONNECT_ROBOT_S,
-            )
-            truth = (
-                TruthClient(home) if lockstep or (home / "truth.json").is_file() else None
-            )  # a simulator that somebody else started
-        reconnect_s = default_s if reconnect_s is None else reconnect_s
+            home, serial = Path(home or os.environ.get("HOME") or Path.home()), robot
+            if lockstep or (home / "truth.json").is_file():  # a simulator that was started before
+                truth = TruthClient(home)
+        if reconnect_s is None:
+            reconnect_s = RECONNECT_SIM_S if robot == "sim" else RECONNECT_ROBOT_S
         link = (
             LockstepLink(serial, home, reconnect_s, truth)
-            if lockstep
+            if lockstep and truth is not None
             else VectorLink(serial, home, reconnect_s, truth)
         )
         stack.callback(link.close)

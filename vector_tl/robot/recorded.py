@@ -1,4 +1,4 @@
-"""A robot whose frames, states and wheel commands are written down, whoever drives it, with each frame's ground truth."""
+"""A robot whose frames, states and wheel commands are written down, with the ground truth of each frame."""
 
 import threading
 from collections import deque

@@ -1,8 +1,9 @@
-"""One connection of the genuine SDK to a Vector, with what the SDK lacks: raw frames, deadlines, and an end that ends.
+"""One connection of the SDK to a Vector, with what the SDK lacks: raw frames, deadlines, and a reliable end.
 
-The SDK's own camera feed, motor calls and disconnect are not used: they have no deadlines, serve old data silently, and leave
-threads and streams behind. Private names of the SDK used here: of its connection and its events `_loop`, `_thread` and `_done_signal`,
-`conn._channel` with `_channel` of aiogrpc inside, and `conn._control_stream_task` (hence the exact pins).
+The SDK's own camera feed, motor calls and disconnect are not used: they have no deadlines, serve old data
+silently, and leave threads and streams behind. Private names of the SDK used here: of its connection and its
+events `_loop`, `_thread` and `_done_signal`, `conn._channel` with `_channel` of aiogrpc inside, and
+`conn._control_stream_task` (hence the exact pins).
 """
 
 import asyncio
@@ -14,7 +15,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ from vector_tl.robot.base import BatteryState, Intrinsics, RobotState
 
 log = logging.getLogger(__name__)
 CALL_S = 0.3  # deadline of a wheel command
+CONFIGURE = "python -m anki_vector.configure"
+MOTOR = {"max_speed_rad_per_sec": 10.0, "accel_rad_per_sec2": 10.0, "num_retries": 0}  # of head and lift
 PICKED_UP, FALLING, ON_CHARGER, CLIFF, HELD = 0x8, 0x20, 0x1000, 0x4000, 0x10000
 BATTERY_LEVELS = {1: "low", 2: "nominal", 3: "full"}  # as the SDK's BatteryLevel counts
 _home_lock = threading.Lock()
@@ -39,14 +42,14 @@ def read_config(serial: str, home: Path) -> dict[str, str]:
     path = home / ".anki_vector" / "sdk_config.ini"
     if not path.is_file():
         raise UserError(
-            f"There is no {path}; set the SDK up once with: python -m anki_vector.configure (it asks for your wire-pod)."
+            f"There is no {path}; set the SDK up once with: {CONFIGURE} (it asks for your wire-pod)."
         )
     parser = configparser.ConfigParser(strict=False)
     try:
         parser.read(path, encoding="utf-8")
     except (configparser.Error, UnicodeDecodeError) as error:
         raise UserError(
-            f"{path} cannot be read ({str(error).splitlines()[0]}); write it again with: python -m anki_vector.configure"
+            f"{path} cannot be read ({str(error).splitlines()[0]}); write it again with: {CONFIGURE}"
         ) from error
     if serial.lower() not in parser:
         raise UserError(
@@ -55,16 +58,15 @@ def read_config(serial: str, home: Path) -> dict[str, str]:
     section = dict(parser[serial.lower()])
     if not section.get("port", "443").isdigit():
         raise UserError(
-            f"{path} says port {section['port']!r} for {serial}, which is no number; correct it, or leave the line out for 443."
+            f"{path} says port {section['port']!r} for {serial}, which is not a number; correct it, or leave "
+            "the line out for 443."
         )
     for key in ("cert", "ip", "name", "guid"):
         if not section.get(key):
-            raise UserError(
-                f"{path} names no {key} for {serial}; write it again with: python -m anki_vector.configure"
-            )
+            raise UserError(f"{path} has no {key} for {serial}; write it again with: {CONFIGURE}")
     if not Path(section["cert"]).is_file():
         raise UserError(
-            f"The certificate {section['cert']} of {serial} is missing; write it again with: python -m anki_vector.configure"
+            f"The certificate {section['cert']} of {serial} is missing; write it again with: {CONFIGURE}"
         )
     return section
 
@@ -72,8 +74,19 @@ def read_config(serial: str, home: Path) -> dict[str, str]:
 class Session:
     """A connected robot. Callbacks come on the SDK's thread and must only store what they are given.
 
+    Args:
+        serial: the robot's, as in `sdk_config.ini`.
+        home: the folder with `.anki_vector`.
+        on_frame: takes image id, the robot's time stamp (ms) and JPEG of each camera frame.
+        on_state: takes each state.
+        on_control: takes whether the robot lets us drive, each time that it changes.
+        on_lost: takes the reason why the connection is of no use any more.
+        clock: gives the time (s) of states.
+        timeout_s: how long connecting may take.
+
     Raises:
-        UserError: it cannot be reached, does not know us, or does not give control; everything opened is closed again.
+        UserError: it cannot be reached, does not know us, or does not give control; everything opened is
+            closed again.
     """
 
     def __init__(
@@ -93,12 +106,13 @@ class Session:
             socket.create_connection(address, timeout=min(timeout_s, 3.0)).close()
         except OSError as error:
             raise UserError(
-                f"{config['name']} does not answer at {address[0]}:{address[1]} ({error}); is it awake, on this network, and is that still "
-                "its address?"
+                f"{config['name']} does not answer at {address[0]}:{address[1]} ({error}); is it awake, on "
+                "this network, and is that still its address?"
             ) from error
         _past_proxies(config["ip"])
         self._on_lost, self._closed, self._clock = on_lost, False, clock
-        self._stream, self._tasks = None, []
+        self._stream: Any = None  # of gRPC; the SDK has no types
+        self._tasks: list[Future[Any]] = []
         self.robot = _make_robot(serial, home)
         try:
             self._connect(config["name"], timeout_s)
@@ -106,7 +120,7 @@ class Session:
             self.intrinsics = self._read_intrinsics()
             from anki_vector.events import Events
 
-            def hear(_robot, _kind, state):
+            def hear(_robot: Any, _kind: str, state: Any) -> None:
                 if not self._closed:
                     on_state(self._state(state))
 
@@ -124,11 +138,12 @@ class Session:
             self.robot.connect(timeout=timeout_s)
         except exceptions.VectorUnauthenticatedException as error:
             raise UserError(
-                f"{name} does not accept this computer's token; set it up again with: python -m anki_vector.configure"
+                f"{name} does not accept this computer's token; set it up again with: {CONFIGURE}"
             ) from error
         except exceptions.VectorControlTimeoutException as error:
             raise UserError(
-                f"{name} did not give up control within {timeout_s:.0f} s; end other programs that drive it, and take it off its charger."
+                f"{name} did not give up control within {timeout_s:.0f} s; end other programs that drive it, "
+                "and take it off its charger."
             ) from error
         except exceptions.VectorUnreliableEventStreamException as error:
             raise UserError(
@@ -136,21 +151,24 @@ class Session:
             ) from error
         except Exception as error:  # the SDK wraps little: gRPC, TLS and its own kinds
             raise UserError(
-                f"{name} answers, but no connection comes about ({type(error).__name__}); restart it, and if that does not help, set it up "
-                "again with: python -m anki_vector.configure"
+                f"{name} answers, but the connection fails ({type(error).__name__}); restart it, and if that "
+                f"does not help, set it up again with: {CONFIGURE}"
             ) from error
 
-    def start(self, work: Awaitable) -> Future:
+    def start(self, work: Coroutine[Any, Any, Any]) -> Future[Any]:
         """Run a coroutine on the SDK's loop."""
         return asyncio.run_coroutine_threadsafe(work, self.loop)
 
-    def call(self, rpc: str, request: str, deadline_s: float = CALL_S, **fields) -> Future:
-        """Send one request with a deadline. After it the request is dead: nothing old is executed when a frozen robot thaws."""
+    def call(self, rpc: str, request: str, deadline_s: float = CALL_S, **fields: Any) -> Future[Any]:
+        """Send one request with a deadline.
+
+        After it the request is void: a robot that was frozen executes nothing old when it answers again.
+        """
         from anki_vector.messaging import protocol
 
         until_s = time.monotonic() + deadline_s
 
-        async def send():  # the stub must be called on the loop
+        async def send() -> Any:  # the stub must be called on the loop
             if time.monotonic() > until_s:  # this process itself stood still meanwhile
                 raise TimeoutError(f"{rpc} came too late")
             return await getattr(self.conn.grpc_interface, rpc)(
@@ -159,8 +177,8 @@ class Session:
 
         return self.start(send())
 
-    def drive(self, left_mmps: float, right_mmps: float, deadline_s: float = CALL_S) -> Future:
-        """Wheel speeds; acceleration 0 means as fast as it can."""
+    def drive(self, left_mmps: float, right_mmps: float, deadline_s: float = CALL_S) -> Future[Any]:
+        """Set wheel speeds, as fast as the robot can (acceleration 0); the future ends when it confirms."""
         return self.call(
             "DriveWheels",
             "DriveWheelsRequest",
@@ -169,40 +187,26 @@ class Session:
             right_wheel_mmps=right_mmps,
         )
 
-    def set_head(self, angle_rad: float) -> Future:
-        """The future ends when the head is there."""
-        speed = {"max_speed_rad_per_sec": 10.0, "accel_rad_per_sec2": 10.0}
+    def set_head(self, angle_rad: float) -> Future[Any]:
+        """Move the head; the future ends when it is there."""
         return self.call(
-            "SetHeadAngle",
-            "SetHeadAngleRequest",
-            5.0,
-            angle_rad=angle_rad,
-            id_tag=next(_tags),
-            num_retries=0,
-            **speed,
+            "SetHeadAngle", "SetHeadAngleRequest", 5.0, angle_rad=angle_rad, id_tag=next(_tags), **MOTOR
         )
 
-    def set_lift(self, height_mm: float) -> Future:
-        """The future ends when the lift is there."""
-        speed = {"max_speed_rad_per_sec": 10.0, "accel_rad_per_sec2": 10.0}
+    def set_lift(self, height_mm: float) -> Future[Any]:
+        """Move the lift; the future ends when it is there."""
         return self.call(
-            "SetLiftHeight",
-            "SetLiftHeightRequest",
-            5.0,
-            height_mm=height_mm,
-            id_tag=next(_tags),
-            num_retries=0,
-            **speed,
+            "SetLiftHeight", "SetLiftHeightRequest", 5.0, height_mm=height_mm, id_tag=next(_tags), **MOTOR
         )
 
-    def say(self, text: str) -> Future:
-        """The future ends when it has been said."""
+    def say(self, text: str) -> Future[Any]:
+        """Say a text; the future ends when it has been said."""
         return self.call(
             "SayText", "SayTextRequest", 15.0, text=text, use_vector_voice=True, duration_scalar=1.0
         )
 
-    def beat(self) -> Future:
-        """A request that changes nothing and comes back once all before it have arrived."""
+    def beat(self) -> Future[Any]:
+        """Send a request that changes nothing and is answered once all before it have arrived."""
         return self.call("BatteryState", "BatteryStateRequest", 5.0)
 
     def wait_for_camera(self, timeout_s: float = 5.0) -> None:
@@ -220,11 +224,11 @@ class Session:
 
     @property
     def control_stream_ended(self) -> bool:
-        """The SDK tells nobody when this stream dies, and goes on saying that it has control."""
+        """Whether this stream is dead; the SDK does not report it, and still says that it has control."""
         task = self.conn._control_stream_task
-        return task is not None and task.done()
+        return bool(task is not None and task.done())
 
-    async def _feed(self, on_frame) -> None:
+    async def _feed(self, on_frame: Callable[[int, int, bytes], None]) -> None:
         from anki_vector.messaging import protocol
 
         why = "the camera stream ended"
@@ -239,7 +243,7 @@ class Session:
         if not self._closed:
             self._on_lost(why)
 
-    async def _watch_control(self, on_control) -> None:
+    async def _watch_control(self, on_control: Callable[[bool], None]) -> None:
         while True:
             await self.conn.control_lost_event.wait()
             on_control(False)
@@ -259,12 +263,10 @@ class Session:
                     focal_xy_px=(c.focal_length_x, c.focal_length_y), center_xy_px=(c.center_x, c.center_y)
                 )
         except Exception as error:
-            log.warning(
-                "the robot does not tell its camera's intrinsics (%s); nominal ones are used", _short(error)
-            )
+            log.warning("no camera intrinsics from the robot (%s); nominal ones are used", _short(error))
         return Intrinsics()
 
-    def _state(self, message) -> RobotState:
+    def _state(self, message: Any) -> RobotState:
         status, prox = message.status, message.prox_data
         return RobotState(
             received_s=self._clock(),
@@ -286,7 +288,7 @@ class Session:
         )
 
     def close(self) -> None:
-        """End streams, connection and threads, each step bounded; safe to call twice and after any failure."""
+        """End streams, connection and threads in bounded time; safe to call twice and after any failure."""
         if self._closed:
             return
         self._closed = True
@@ -300,7 +302,7 @@ class Session:
             task.cancel()
         if loop is not None:  # tasks that the SDK leaves behind would otherwise write tracebacks
             loop.set_exception_handler(
-                lambda _loop, about: log.debug("left behind by the SDK: %s", about.get("message"))
+                lambda _loop, context: log.debug("left behind by the SDK: %s", context.get("message"))
             )
         disconnecting = _in_background(robot.disconnect)
         disconnecting.join(1.0)
@@ -323,8 +325,8 @@ def battery_of(answer: Any) -> BatteryState:
     )
 
 
-def _make_robot(serial: str, home: Path):
-    """The SDK reads `sdk_config.ini` through HOME when a Robot is made, and only then."""
+def _make_robot(serial: str, home: Path) -> Any:
+    """Make the SDK's Robot, which reads `sdk_config.ini` through HOME when it is made, and only then."""
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # read when gRPC is first imported
     try:
         import anki_vector
@@ -332,10 +334,8 @@ def _make_robot(serial: str, home: Path):
         raise UserError(
             "The Vector SDK is not installed; run scripts/setup, or pip install wirepod_vector_sdk==0.8.1"
         ) from error
-    logging.getLogger("aiogrpc").setLevel(
-        logging.CRITICAL
-    )  # it prints a traceback for every stream that ends
-    logging.getLogger("anki_vector").setLevel(logging.CRITICAL)
+    for name in ("aiogrpc", "anki_vector"):  # they print a traceback for every stream that ends
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     with _home_lock:
         before = os.environ.get("HOME")
         os.environ["HOME"] = str(home)
@@ -349,14 +349,15 @@ def _make_robot(serial: str, home: Path):
 
 
 def _past_proxies(ip: str) -> None:
-    """The robot is on this network: gRPC would otherwise ask the http_proxy of the environment for it."""
-    spared = os.environ.get("no_grpc_proxy") or os.environ.get("no_proxy") or ""
+    """Reach the robot, which is on this network, past the environment's http_proxy, which gRPC would ask."""
+    # gRPC reads these names in lower case only.
+    spared = os.environ.get("no_grpc_proxy") or os.environ.get("no_proxy") or ""  # noqa: SIM112
     if ip not in spared.split(","):
-        os.environ["no_grpc_proxy"] = f"{spared},{ip}".lstrip(",")
+        os.environ["no_grpc_proxy"] = f"{spared},{ip}".lstrip(",")  # noqa: SIM112
 
 
 def _in_background(work: Callable[[], None]) -> threading.Thread:
-    """Started in a thread of its own, whatever becomes of it."""
+    """Start work in a thread of its own; its errors are ignored."""
 
     def quietly() -> None:
         with contextlib.suppress(Exception):

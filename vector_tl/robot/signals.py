@@ -1,26 +1,34 @@
-"""Ctrl-C, SIGTERM, and a closed terminal: the wheels first, then the way out of the program."""
+"""Ctrl-C, SIGTERM and a closed terminal: the wheels stop first, then the program ends."""
 
 import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import FrameType
+from typing import Protocol
 
-from vector_tl.robot.base import Robot
+STOP_S = 1.0  # how long the program's end waits for the wheels
 
-STOP_S = 1.0  # how long the way out waits for the wheels
+
+class Stoppable(Protocol):
+    """A robot, or several."""
+
+    def stop(self) -> None:
+        """Stop the wheels now."""
 
 
 @contextmanager
-def wheels_first(robot: Robot) -> Iterator[None]:
-    """Within the block, SIGINT raises KeyboardInterrupt and SIGTERM or SIGHUP raise SystemExit(128 + number), after the wheels were stopped.
+def wheels_first(robot: Stoppable) -> Iterator[None]:
+    """Within the block, stop the wheels before a signal ends the program.
 
-    Only the main thread may have signal handlers; in another one this does nothing.
+    Then SIGINT raises KeyboardInterrupt, and SIGTERM or SIGHUP raise SystemExit(128 + number). Only the main
+    thread may have signal handlers; in another one this does nothing.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
-    def end(number, _frame):
+    def end(number: int, _frame: FrameType | None) -> None:
         # In a thread of its own: the interrupted code may hold a lock that stopping needs.
         stopping = threading.Thread(target=robot.stop, name="stopping", daemon=True)
         stopping.start()

@@ -3,10 +3,16 @@
 The world stays the same: who stands where, what can be bumped into, and so the labels.
 """
 
-from typing import Literal
+from typing import Literal, get_args
 
 Feature = Literal["variety", "distractors", "light", "mirrors", "sensor", "details"]
-"""variety: every room has the surfaces, walls and furniture of room 0. distractors: plain boxes in the place of bottles, vases, kettles and all
-other things. light: one even white lamp from above, no windows, no lamps in view. mirrors: no mirror image in the ground. sensor: no vignette,
-bloom, noise, smear, tint or exposure control gone wrong. details: the SDK's bare mesh, with the same eyes everywhere."""
-FEATURES: tuple[str, ...] = Feature.__args__
+"""What leaving out each feature means.
+
+variety: every room has the surfaces, walls and furniture of room 0.
+distractors: plain boxes in the place of bottles, vases, kettles and all other things.
+light: one even white lamp from above, no windows, no lamps in view.
+mirrors: no mirror image in the ground.
+sensor: no vignette, bloom, noise, smear, tint or exposure control gone wrong.
+details: the SDK's bare mesh, with the same eyes everywhere.
+"""
+FEATURES: tuple[str, ...] = get_args(Feature)

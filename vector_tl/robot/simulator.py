@@ -2,6 +2,7 @@
 
 import atexit
 import contextlib
+import itertools
 import json
 import os
 import queue
@@ -16,62 +17,78 @@ import urllib.error
 import urllib.request
 from http.client import HTTPException
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from vector_tl.errors import UserError
 from vector_tl.files import read_json
 
 READY_S, ANSWER_S, END_S = 60.0, 30.0, 3.0
-LOCAL = urllib.request.build_opener(
-    urllib.request.ProxyHandler({})
-)  # a proxy of the user's environment knows nothing of this computer
-# Outlives us by a moment, however we end: its standard input closes then, and it takes the simulator (process group $0, folder $1) away.
-MOURN = 'cat >/dev/null; kill -s TERM -- -$0; kill -s CONT -- -$0; sleep 2; kill -s KILL -- -$0; rm -rf "$1"'
+# A proxy of the user's environment knows nothing of this computer.
+LOCAL = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+# A shell that outlives this process by a moment, however it ends: the shell's standard input closes then, and
+# it ends the simulator (process group $0) and removes its folder ($1).
+CLEAN_UP = (
+    'cat >/dev/null; kill -s TERM -- -$0; kill -s CONT -- -$0; sleep 2; kill -s KILL -- -$0; rm -rf "$1"'
+)
 
 
 class TruthClient:
-    """Asks and tells the simulator what no robot would know or do. See `vector_tl/sim/server/truth.py` for the answers."""
+    """The simulator's truth channel: what no robot would know or do.
+
+    See `vector_tl/sim/server/truth.py` for the answers.
+
+    Args:
+        home: the simulator's folder with `truth.json`.
+
+    Raises:
+        UserError: no simulator runs there; from its methods: it refuses, or no longer answers
+            (`SimulatorGone`).
+    """
 
     def __init__(self, home: Path):
-        """`home` is the simulator's folder with `truth.json`."""
         start = f"start one with: vector-tl sim --home {home}"
         door = read_json(Path(home) / "truth.json", remedy=start)
         if door is None:
             raise UserError(f"No simulator runs with the home {home}; {start}")
         self._url, self._token = f"http://127.0.0.1:{door['port']}", door["token"]
 
-    def truth(self, image_id: int | None = None, serial: str | None = None) -> dict:
-        """Exact boxes of an image, or (without `image_id`) where everybody is now."""
+    def truth(self, image_id: int | None = None, serial: str | None = None) -> dict[str, Any]:
+        """See `GroundTruth.truth`."""
         asked = {"image_id": image_id, "serial": serial}
         query = "&".join(f"{key}={value}" for key, value in asked.items() if value is not None)
         return self._ask(f"/truth?{query}")
 
-    def log(self, since_ms: float = 0) -> dict:
+    def log(self, since_ms: float = 0) -> dict[str, Any]:
         """Wheel commands, calls and faults with their times, and the streams that are open."""
         return self._ask(f"/log?since_ms={since_ms}")
 
-    def fault(self, fault: str, **details) -> dict:
+    def fault(self, fault: str, **details: Any) -> dict[str, Any]:
         """Let something go wrong; `clear` ends it."""
         return self._ask("/fault", {"fault": fault, **details})
 
-    def step(self, ms: float | None = None, frames: int | None = None) -> dict:
-        """In lockstep, move the world on by `ms` or to the `frames`-th next camera frame: {"t_ms", "image_ids" (the newest sent)}."""
+    def step(self, ms: float | None = None, frames: int | None = None) -> dict[str, Any]:
+        """In lockstep, move the world on by `ms` or to the `frames`-th next camera frame.
+
+        Returns:
+            {"t_ms", "image_ids"}: world time, and the newest image id that each robot has sent.
+        """
         return self._ask("/step", {"ms": ms} if frames is None else {"frames": frames})
 
-    def place(self, vectors: list[dict]) -> dict:
-        """A person's hand: put Vectors somewhere else. Raises `UserError` when there is no room."""
+    def place(self, vectors: list[dict[str, Any]]) -> dict[str, Any]:
+        """See `GroundTruth.place`."""
         return self._ask("/place", {"vectors": vectors})
 
-    def world(self, seed: int) -> dict:
-        """The same robots wake up in another room."""
+    def world(self, seed: int) -> dict[str, Any]:
+        """See `GroundTruth.world`."""
         return self._ask("/world", {"seed": seed})
 
-    def _ask(self, path: str, body: dict | None = None) -> dict:
+    def _ask(self, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self._url + path, data, {"Authorization": f"Bearer {self._token}"})
         try:
-            with LOCAL.open(request, timeout=ANSWER_S) as answer:
-                return json.load(answer)
+            with LOCAL.open(request, timeout=ANSWER_S) as response:
+                answer: dict[str, Any] = json.load(response)
+                return answer
         except urllib.error.HTTPError as error:
             raise UserError(f"The simulator refuses: {_reason(error)}") from error
         except (OSError, ValueError, HTTPException) as error:
@@ -81,7 +98,7 @@ class TruthClient:
 def _reason(error: urllib.error.HTTPError) -> str:
     """The sentence of an answer, or its status where it has none."""
     try:
-        return json.load(error)["error"]
+        return str(json.load(error)["error"])
     except (OSError, ValueError, KeyError, TypeError, HTTPException):
         return str(error)
 
@@ -98,47 +115,43 @@ class SimulatorProcess:
     """
 
     def __init__(
-        self, robots: int = 1, targets: int = 1, world: int = 0, camera_fps: float = 15.0, lockstep: bool = False, camera: str = "rendered",
-        target_motion: str = "stand", without: tuple[str, ...] = (), backgrounds: Path | None = None,
-    ):  # fmt: skip
+        self,
+        robots: int = 1,
+        targets: int = 1,
+        world: int = 0,
+        camera_fps: float = 15.0,
+        lockstep: bool = False,
+        camera: str = "rendered",
+        target_motion: str = "stand",
+        without: tuple[str, ...] = (),
+        backgrounds: Path | None = None,
+    ):
         self.home = Path(tempfile.mkdtemp(prefix="vector-tl-sim-"))
-        command = [
-            sys.executable,
-            "-m",
-            "vector_tl",
-            "sim",
-            "--home",
-            str(self.home),
-            "--robots",
-            str(robots),
-            "--targets",
-            str(targets),
-        ]
-        command += [
-            "--world",
-            str(world),
-            "--camera-fps",
-            str(camera_fps),
-            "--camera",
-            camera,
-            "--target-motion",
-            target_motion,
-        ]
+        options = {
+            "--home": self.home,
+            "--robots": robots,
+            "--targets": targets,
+            "--world": world,
+            "--camera-fps": camera_fps,
+            "--camera": camera,
+            "--target-motion": target_motion,
+        }
+        command = [sys.executable, "-m", "vector_tl", "sim", *map(str, itertools.chain(*options.items()))]
         command += ["--lockstep"] if lockstep else []
         command += ["--without", *without] if without else []
         command += ["--backgrounds", str(backgrounds)] if backgrounds else []
-        self._words = (self.home / "errors.txt").open("w+")
+        self._errors = (self.home / "errors.txt").open("w+")
         self.process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=self._words,
+            stderr=self._errors,
             text=True,
             start_new_session=True,
         )
-        mourn = ["/bin/sh", "-c", MOURN, str(self.process.pid), str(self.home)]
-        self._mourner = subprocess.Popen(
-            mourn, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
+        clean_up = ["/bin/sh", "-c", CLEAN_UP, str(self.process.pid), str(self.home)]
+        self._cleaner = subprocess.Popen(
+            clean_up, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
         )
         atexit.register(self.close)
         try:
@@ -151,35 +164,38 @@ class SimulatorProcess:
     def _wait_until_ready(self, robots: int) -> list[str]:
         """The serials of the lines `ready SERIAL PORT`."""
         lines: queue.Queue[str] = queue.Queue()
-        threading.Thread(
-            target=lambda: [lines.put(self.process.stdout.readline()) for _ in range(robots)], daemon=True
-        ).start()
-        until_s, serials = time.monotonic() + READY_S, []
+
+        def read() -> None:
+            for _ in range(robots):
+                lines.put(self.process.stdout.readline() if self.process.stdout else "")
+
+        threading.Thread(target=read, daemon=True).start()
+        until_s = time.monotonic() + READY_S
+        serials: list[str] = []
         while len(serials) < robots:
             try:
                 words = lines.get(timeout=max(0.0, until_s - time.monotonic())).split()
             except queue.Empty:
                 raise UserError(
-                    f"The simulator was not ready within {READY_S:.0f} s; end what else keeps this computer busy, or run vector-tl doctor."
+                    f"The simulator was not ready within {READY_S:.0f} s; end what else keeps this computer "
+                    "busy, or run vector-tl doctor."
                 ) from None
             if words[:1] != ["ready"]:
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     self.process.wait(END_S)
-                raise UserError(f"The simulator did not start: {self._last_words()}")
+                raise UserError(f"The simulator did not start: {self._last_line()}")
             serials.append(words[1])
         return serials
 
-    def _last_words(self) -> str:
-        self._words.seek(0)
-        said = [line for line in self._words.read().splitlines() if line.strip()]
-        return (
-            said[-1].removeprefix("vector-tl sim: ")
-            if said
-            else "it ended without a word; run vector-tl doctor."
-        )
+    def _last_line(self) -> str:
+        self._errors.seek(0)
+        lines = [line for line in self._errors.read().splitlines() if line.strip()]
+        if not lines:
+            return "it ended without a message; run vector-tl doctor."
+        return lines[-1].removeprefix("vector-tl sim: ")
 
     def close(self) -> None:
-        """End the process, kindly and then not, and remove its folder; safe to call twice."""
+        """Ask the process to end, kill it if it does not, and remove its folder; safe to call twice."""
         atexit.unregister(self.close)
         for number in (signal.SIGTERM, signal.SIGKILL):
             if self.process.poll() is None:
@@ -187,16 +203,16 @@ class SimulatorProcess:
                     os.killpg(self.process.pid, number)
                     os.killpg(self.process.pid, signal.SIGCONT)  # it may be frozen
                     self.process.wait(END_S)
-        if self._mourner.poll() is None:
-            self._mourner.kill()
-        self._mourner.stdin.close()
-        self._mourner.wait()
-        self.process.stdout.close()
-        self._words.close()
+        if self._cleaner.poll() is None:
+            self._cleaner.kill()
+        self._cleaner.communicate()
+        if self.process.stdout:
+            self.process.stdout.close()
+        self._errors.close()
         shutil.rmtree(self.home, ignore_errors=True)
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_exc) -> None:
+    def __exit__(self, *_exc: object) -> None:
         self.close()

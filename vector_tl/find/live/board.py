@@ -81,7 +81,7 @@ class Board:
         self._lines, self._last_id, self._id_step = 0, None, None
         self._times_s: deque[float] = deque(maxlen=RATE_OVER)
 
-    # -- the switch ---------------------------------------------------------------------------------------------------
+    # -- the switch ------------------------------------------------------------------------------------------
 
     @property
     def running(self) -> bool:
@@ -122,7 +122,7 @@ class Board:
         with self._lock:
             return self._held_s + (0.0 if self.running else self._robot.now_s() - self._held_since_s)
 
-    # -- the board ----------------------------------------------------------------------------------------------------
+    # -- the board -------------------------------------------------------------------------------------------
 
     def watch(self, laps_ms: dict[str, list[float]], commands_ms: list[float]) -> None:
         """The run begins. Where the loop notes its times: stages, and from JPEG to command; both only grow."""
