@@ -53,30 +53,30 @@ def outcomes(dataset, found_far=False):
 
 
 def test_cases_are_counted_where_they_belong(images):
-    vectors, alarms = cases(images, outcomes(images), 0.5)
-    assert len(vectors) == 20 and len(alarms) == 10
+    vectors, false_positives = cases(images, outcomes(images), 0.5)
+    assert len(vectors) == 20 and len(false_positives) == 10
     missed = [case for case in vectors if case.score <= 0.5]
     assert {case.bins["height"] for case in missed} == {"24 to 48 px"} and {
         case.bins["brightness"] for case in missed
     } == {"bright"}
     assert {case.bins["height"] for case in vectors if case.score > 0.5} == {"192 px and more"}
-    assert {case.item.session for case in alarms} == {"b"} and all(
-        case.iou is None and case.height_px == 100 for case in alarms
+    assert {case.item.session for case in false_positives} == {"b"} and all(
+        case.false_positive and case.height_px == 100 for case in false_positives
     )
     assert all(case.iou == pytest.approx(1.0) for case in vectors if case.score > 0.5)
 
 
 def test_advice_follows_from_the_figures(images):
-    vectors, alarms = cases(images, outcomes(images), 0.5)
-    advice = "\n".join(next_images(vectors, alarms, 0.5))
+    vectors, false_positives = cases(images, outcomes(images), 0.5)
+    advice = "\n".join(next_images(vectors, false_positives, 0.5))
     assert (
         "24 to 48 px high: 0% of 10 found, 50% of all" in advice
         and "in bright light" in advice
-        and "surroundings of b" in advice
+        and "surroundings of session b" in advice
     )
-    assert "192" not in advice and "surroundings of a" not in advice
-    vectors, alarms = cases(images, outcomes(images, found_far=True), 0.5)
-    assert [line for line in next_images(vectors, alarms, 0.5) if "surroundings" not in line] == []
+    assert "192" not in advice and "surroundings of session a" not in advice
+    vectors, false_positives = cases(images, outcomes(images, found_far=True), 0.5)
+    assert [line for line in next_images(vectors, false_positives, 0.5) if "surroundings" not in line] == []
 
 
 def vectors_of(images, scores):
@@ -91,20 +91,20 @@ def vectors_of(images, scores):
     return [Case(images.items[0], None, box, bins, score, 1.0 if score > 0 else 0.0) for score in scores]
 
 
-HIDDEN = "so the threshold of 0.98 hides them, not the images"
+HIDDEN = "below the confidence threshold of 0.98"
 ADVICE = {  # scores of the Vectors; what is said at threshold .98, and what is not
-    "nothing is found": ([-1.0] * 21, ["more of everything: only 0 of 21 Vectors found"], ["hides"]),
+    "nothing is found": ([-1.0] * 21, ["more of everything: only 0 of 21 Vectors found"], ["scores"]),
     "half is found, the threshold hides the others": (
         [0.99] * 11 + [-1, 0.03, 0.1, 0.2, 0.5, 0.72, 0.8, 0.9, 0.95, 0.97],
-        [f"nothing for 5 of 10 misses: a box fits (IoU 0.5 or more) and scores 0.72 to 0.97, {HIDDEN}"],
+        [f"nothing for 5 of 10 missed Vectors: a box fits (IoU 0.5 or more) and scores 0.72 to 0.97, {HIDDEN}"],
         ["everything"],
     ),
     "few are found, one is hidden": (
-        [0.99] * 3 + [-1.0] * 7 + [0.6], ["more of everything: only 3 of 11", "1 of 8 misses: a box fits (IoU 0.5 or more) and scores 0.60,"], [],
+        [0.99] * 3 + [-1.0] * 7 + [0.6], ["more of everything: only 3 of 11", "1 of 8 missed Vectors: a box fits (IoU 0.5 or more) and scores 0.60,"], [],
     ),
-    "too few to say": ([0.99] * 6 + [-1.0], ["fewer than 8 Vectors do not tell", "192 px and more high (7)"], ["everything", "hides"]),
-    "all is found": ([0.99] * 8, [], ["everything", "hides", "fewer"]),
-    "no Vector is there": ([], [], ["everything", "hides", "fewer"]),
+    "too few to say": ([0.99] * 6 + [-1.0], ["fewer than 8 Vectors of a kind say little", "192 px and more high (7)"], ["everything", "scores"]),
+    "all is found": ([0.99] * 8, [], ["everything", "scores", "fewer"]),
+    "no Vector is there": ([], [], ["everything", "scores", "fewer"]),
 }  # fmt: skip
 
 
@@ -116,17 +116,17 @@ def test_a_poor_model_is_not_said_to_stand_out_nowhere(name, images):
     assert (advice == "") == (not said)
 
 
-def test_page_shows_every_miss_and_false_box(images, tmp_path):
+def test_page_shows_every_missed_vector_and_false_positive(images, tmp_path):
     seen = outcomes(images)
     figures = {"model": "made", "arch": "none", "init": "scratch"} | measure(seen, 0.5)
     told = write_report(tmp_path / "r.html", figures, images, seen)
     page = (tmp_path / "r.html").read_text()
-    assert (told["misses"], told["false_boxes"], told["loose_boxes"]) == (10, 10, 0)
+    assert (told["missed"], told["false_positives"], told["badly_fitting"]) == (10, 10, 0)
     assert (
         page.count("<img") == 20
         and "Missed: 10" in page
         and "False positives: 10" in page
-        and "http" not in page.replace("http-equiv", "")
+        and "http" not in page
     )
     assert "a/000: 30 px high, score 0.20" in page
     assert "10 missed, 10 false positives" in describe(figures | told)

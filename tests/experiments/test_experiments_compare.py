@@ -27,28 +27,28 @@ from vector_tl.experiments.compare import (
     possible_sizes,
     shuffled,
 )
+from vector_tl.experiments.compare_answer import answer, signed
 from vector_tl.experiments.compare_figures import (
-    Drawn,
-    answer,
+    Resamples,
     area,
     at_first,
     difference,
     head_start,
     needed,
     reached,
-    resampled,
+    resample,
     seen_until,
-    signed,
     summary,
 )
-from vector_tl.experiments.compare_page import _by_image, _rates, _seen, own_share
-from vector_tl.experiments.compare_settings import CompareSettings, command
-from vector_tl.experiments.compare_sheets import judge, worst_false_boxes, worst_misses
+from vector_tl.experiments.compare_page import _seen, by_image_note, own_share, rates_note
+from vector_tl.experiments.compare_settings import CompareSettings
+from vector_tl.experiments.compare_sheets import judge, worst_false_positives, worst_missed
 from vector_tl.experiments.runs import ComparisonData, Training, late_loss, still_rising, write_outcomes
 from vector_tl.files import claimed
 from vector_tl.nets import checkpoint
 from vector_tl.nets.build import build
 from vector_tl.train.batches import Images
+from vector_tl.web.pages import command_line
 
 
 def curve(*heights: float | None) -> list[dict]:
@@ -150,8 +150,7 @@ def test_both_arms_get_the_same_but_for_weights_and_rate(data, tmp_path, trained
     page = (tmp_path / "out" / "index.html").read_text()
     assert all(sentence.split(":")[0] in page for sentence in told["answer"])
     assert (
-        "src='http" not in page
-        and "href='http" not in page
+        "http" not in page
         and "Real images" in page
         and "The head start" in page
         and page.count("data:image/svg") == 2
@@ -159,7 +158,7 @@ def test_both_arms_get_the_same_but_for_weights_and_rate(data, tmp_path, trained
     assert (
         "20 real images" in page
         and "12 of 20" in page
-        and "8 test images with a miss" in page
+        and "8 test images with a missed Vector" in page
         and "learning rate (chosen)" in page
     )
     assert (
@@ -221,7 +220,7 @@ def test_what_may_change_between_two_starts(data, tmp_path, trained, monkeypatch
     with pytest.raises(UserError, match="another batch_size"):
         compare(replace(first, batch_size=4))
     compare(CompareSettings(data=data, out=first.out, page_only=True))  # takes the settings from there
-    again = command(replace(first, max_images_seen=64))
+    again = command_line("compare", replace(first, max_images_seen=64))
     assert (
         again in (first.out / "index.html").read_text()
         and "--lrs 0.0008 " in again
@@ -244,9 +243,10 @@ def test_what_may_change_between_two_starts(data, tmp_path, trained, monkeypatch
 ])  # fmt: skip
 def test_again_is_what_was_asked_for(other):
     settings = CompareSettings(**{"data": Path("data"), "out": Path("runs/a b")} | other)
-    program, name, *words = shlex.split(command(settings))
+    program, name, *words = shlex.split(command_line("compare", settings, without="page_only"))
     assert (program, name) == ("vector-tl", "compare") and parse("compare", words)[0] == settings
-    assert command(replace(settings, page_only=True)) == command(settings)
+    page_only = command_line("compare", replace(settings, page_only=True), without="page_only")
+    assert shlex.split(page_only) == [program, name, *words]
 
 
 @pytest.mark.parametrize("what", ["real", "test_negatives", "backgrounds", "negatives"])
@@ -380,7 +380,7 @@ def test_where_it_stops_gaining_is_a_row_only_if_that_was_tried(
     data, tmp_path, trained, max_images_seen, shown
 ):
     compare(small(data, tmp_path, max_images_seen=max_images_seen, seeds=1))
-    assert ("trained on: AP50-95" in (tmp_path / "out" / "index.html").read_text()) == shown
+    assert ("trained longer: AP50-95" in (tmp_path / "out" / "index.html").read_text()) == shown
 
 
 @pytest.mark.parametrize(
@@ -473,7 +473,7 @@ def test_what_a_level_takes(heights, seen, shown):
     assert told["images_seen"] == (None if seen is None else pytest.approx(seen)) and told["of"] == len(
         heights
     )
-    assert _seen({"images": 100, "images_seen_for_ap50": {"0.5": told}}, 0.5, own_share=1.0) == shown
+    assert _seen({"images": 100, "images_seen_for_ap50": {"0.5": told}}, 0.5, 1.0) == shown
 
 
 def test_epochs_count_own_images_only(tmp_path):
@@ -554,7 +554,7 @@ def test_too_few_test_sessions_have_no_interval(tmp_path, sessions, known):
         "arms"
     ]["scratch"]
     assert arm["low"] < arm["ap50_95"] < arm["high"] if known else arm["low"] is arm["high"] is None
-    gap = difference(results, "equal", resampled(tmp_path, results))
+    gap = difference(results, "equal", resample(tmp_path, results))
     assert gap["ap50_95"] > 0.1 and (gap["low"] is not None) == (gap["high"] is not None) == known
 
 
@@ -582,29 +582,29 @@ def told(a: float, b: float, low: float | None, high: float | None, rising: bool
 
 
 @pytest.mark.parametrize("figures, first, second", [
-    (told(0.8, 0.4, 0.3, 0.5, True), "Yes, transfer", "With 70 images transfer already does as well as scratch with 400; but scratch was still rising"),
-    (told(0.6, 0.59, -0.05, 0.07, False), "No difference can be told", "No smaller amount of images"),
+    (told(0.8, 0.4, 0.3, 0.5, True), "Yes, transfer", "With 70 images transfer does as well as scratch with 400; but scratch was still rising"),
+    (told(0.6, 0.59, -0.05, 0.07, False), "No difference was found here", "No smaller number of images"),
     (told(0.5, 0.7, -0.3, -0.1, False), "No, training from scratch is better here", "scratch had stopped gaining after 1,000 images seen."),
-    (told(0.8, 0.4, 0.3, 0.5, False, {"ap50_95": 0.1, "low": -0.02, "high": 0.2}), "Yes", "no difference can be told (+0.10"),
+    (told(0.8, 0.4, 0.3, 0.5, False, {"ap50_95": 0.1, "low": -0.02, "high": 0.2}), "Yes", "no difference was found (+0.10"),
     (told(0.8, 0.4, 0.3, 0.5, False, {"ap50_95": 0.002, "low": 0.0004, "high": 0.0042}), "Yes", "transfer ends hardly ahead (+0.002, 95 % interval +0.000 to"),
     (told(0.512, 0.5, 0.0012, 0.03, False, few=0.4), "Yes", "No smaller"),
-    (told(0.8, 0.4, 0.3, 0.5, True, seeds=1), "Yes, transfer learning is better here, as far as one seed can tell: after", "With 70"),
+    (told(0.8, 0.4, 0.3, 0.5, True, seeds=1), "Yes, transfer learning is better here, judging by one seed: after", "With 70"),
     (told(0.8, 0.4, 0.3, 0.5, False, {"ap50_95": 0.1, "low": 0.02, "high": 0.2}), "Yes", "transfer ends ahead"),
     (told(0.8, 0.4, 0.3, 0.5, False, {"ap50_95": -0.1, "low": -0.2, "high": -0.02}, {"still_rising": False}), "Yes", "transfer ends behind"),
     (told(0.8, 0.4, 0.3, 0.5, False, {"ap50_95": -0.1, "low": -0.2, "high": -0.02}, {"still_rising": True}), "Yes", "transfer is behind so far"),
-    (told(0.8, 0.4, 0.3, 0.5, False, {"ap50_95": 0.0, "low": -0.1, "high": 0.1}, {"still_rising": True}), "Yes", "no difference can be told so far (+0.000"),
+    (told(0.8, 0.4, 0.3, 0.5, False, {"ap50_95": 0.0, "low": -0.1, "high": 0.1}, {"still_rising": True}), "Yes", "no difference was found so far (+0.000"),
     (told(0.8, 0.4, 0.3, 0.5, False, {"ap50_95": 0.1, "low": 0.02, "high": 0.2}, {"still_rising": True}), "Yes", "transfer ends ahead"),
-    (told(0.52, 0.5, None, None, False, sessions=1), "So few test sessions (1) do not allow to tell", "scratch had stopped"),
-    (told(0.5, 0.7, None, None, False, {"ap50_95": 0.1, "low": None, "high": None}, sessions=2), "So few test sessions (2)", "do not allow to tell which is"),
+    (told(0.52, 0.5, None, None, False, sessions=1), "There are too few test sessions (1) to say", "scratch had stopped"),
+    (told(0.5, 0.7, None, None, False, {"ap50_95": 0.1, "low": None, "high": None}, sessions=2), "There are too few test sessions (2)", "too few test sessions to say which is"),
     (told(0.704, 0.701, 0.0004, 0.0052, False), "Transfer learning is better here, but hardly", "No smaller"),
     (told(0.701, 0.704, -0.0052, -0.0004, False), "Training from scratch is better here, but hardly", "No smaller"),
-    (told(0.0, 0.0, 0.0, 0.0, True, few=0.0), "Nothing can be told yet", "scratch has hardly begun, and so has transfer with any smaller"),
-    (told(0.04, 0.01, 0.02, 0.04, True, few=0.03), "Nothing can be told yet", "scratch has hardly begun"),
-    (told(0.7, 0.01, 0.6, 0.8, True, few=0.6), "Yes", "With 70 images transfer already does as well"),
-    (told(0.7, 0.01, 0.6, 0.8, True, few=0.04), "Yes", "and so has transfer with any smaller amount"),
-    (told(0.5, 0.501, -0.03, -0.0001, False), "Training from scratch is better here, but hardly", "With 70 images transfer already does about as well"),
+    (told(0.0, 0.0, 0.0, 0.0, True, few=0.0), "It is too early to say", "scratch is at the start of training, and so is transfer with every smaller"),
+    (told(0.04, 0.01, 0.02, 0.04, True, few=0.03), "It is too early to say", "scratch is at the start of training"),
+    (told(0.7, 0.01, 0.6, 0.8, True, few=0.6), "Yes", "With 70 images transfer does as well"),
+    (told(0.7, 0.01, 0.6, 0.8, True, few=0.04), "Yes", "and so is transfer with every smaller number"),
+    (told(0.5, 0.501, -0.03, -0.0001, False), "Training from scratch is better here, but hardly", "With 70 images transfer does about as well"),
     (told(0.7, 0.5, 0.1, 0.3, False, few=0.48), "Yes", "No smaller"),
-    (told(0.52, 0.5, None, None, False, sessions=1, few=0.52), "So few test sessions (1)", "How many images either needs cannot be told"),
+    (told(0.52, 0.5, None, None, False, sessions=1, few=0.52), "There are too few test sessions (1)", "How many images each needs cannot be said"),
 ])  # fmt: skip
 def test_the_answer_follows_from_the_figures(figures, first, second):
     sentences = answer(figures)
@@ -636,8 +636,8 @@ def test_misses_and_false_boxes_are_two_sheets():
         Outcome((640, 360), box, box + 100, np.array([0.99])),  # both
     ]  # fmt: skip
     judged = judge(outcomes, 0.5)
-    assert [one.number for one in worst_misses(judged)] == [2, 4, 1] and [
-        one.number for one in worst_false_boxes(judged)
+    assert [one.number for one in worst_missed(judged)] == [2, 4, 1] and [
+        one.number for one in worst_false_positives(judged)
     ] == [4, 3]
     assert [one.words for one in judged] == [
         "",
@@ -661,26 +661,24 @@ def test_rooms_in_which_a_vector_is_seen_are_shown_the_surest_first(tmp_path):
     write_outcomes(tmp_path / "runs" / "equal-coco-all-seed0" / "rooms.npz", outcomes)
     results = [run("equal", "coco", 0, 0.5) | {"threshold": 0.6}]
     rooms = Images(torch.zeros((30, 3, 36, 64), dtype=torch.uint8), [none] * 30)
-    page = compare_sheets.real(tmp_path, results, ComparisonData({}, rooms=rooms))
-    assert (
-        "a false positive in 16 of 30" in page
-        and page.count("<img") == 12
-        and page.index("room 5: false positive (0.95)") < page.index("room 2: false positive (0.80)")
-    )
+    (sheet,) = compare_sheets.real_sheets(tmp_path, results, ComparisonData({}, rooms=rooms))
+    assert "a false positive in 16 of 30" in sheet.title and len(sheet.images) == 12
+    captions = [image.caption for image in sheet.images]
+    assert captions[:2] == ["room 5: false positive (0.95)", "room 2: false positive (0.80)"]
     other = ComparisonData({}, rooms=rooms.part(slice(0, 3)))
-    assert compare_sheets.real(tmp_path, results, other) == ""  # the folder holds other images by now
+    assert compare_sheets.real_sheets(tmp_path, results, other) == []  # the folder holds other images by now
 
 
 @pytest.mark.parametrize("gains, spread, says", [
     ([], None, "Neither arm"), ([0.1, 0.02], 0.05, "is higher (+0.06), by more than seeds differ (0.05)"),
-    ([0.1, 0.02], 0.07, "no more than seeds differ (0.07)"), ([0.1], None, "as much as luck may bring"), ([-0.03], 0.01, "not higher (-0.03)"), ([0.001], None, "not higher (+0.00)"),
+    ([0.1, 0.02], 0.07, "no more than seeds differ (0.07)"), ([0.1], None, "as much as chance may bring"), ([-0.03], 0.01, "not higher (-0.03)"), ([0.001], None, "not higher (+0.00)"),
 ])  # fmt: skip
 def test_what_a_division_by_image_says(gains, spread, says):
-    told = _by_image(gains, spread)
+    told = by_image_note(gains, spread)
     assert (
         says in told
-        and ("by heart may count" in told) == ("by more than" in says)
-        and ("chance is in it" in told) == bool(gains)
+        and ("memorised ones may count" in told) == ("by more than" in says)
+        and ("part of it is chance" in told) == bool(gains)
     )
 
 
@@ -692,7 +690,7 @@ def test_each_figure_is_of_the_same_seeds(tmp_path):
     gap = difference(
         results,
         "equal",
-        Drawn(
+        Resamples(
             {f"equal-{r['arm']}-all-seed{r['seed']}": np.full(1000, r["test"]["ap50_95"]) for r in results}, 9
         ),
     )
@@ -709,7 +707,7 @@ def test_seeds_that_differ_widen_the_interval():
     gap = difference(
         results,
         "equal",
-        Drawn({f"equal-coco-all-seed{seed}": np.full(1000, 0.5) for seed in range(3)} | drawn, 9),
+        Resamples({f"equal-coco-all-seed{seed}": np.full(1000, 0.5) for seed in range(3)} | drawn, 9),
     )
     assert gap["low"] == pytest.approx(0.2) and gap["high"] == pytest.approx(
         0.4
@@ -793,5 +791,5 @@ def test_a_best_rate_at_the_edge_is_said(chosen, said):
         {"kind": "lr", "arm": "coco", "lr": lr, "images_seen": 16, "val_ap50_95": 0.5, "curve": []}
         for lr in (8e-4, 1.6e-3, 3.2e-3)
     ]
-    page = _rates({"arms": {"coco": {"lr": chosen}}}, trials)
+    page = rates_note({"arms": {"coco": {"lr": chosen}}}, trials)
     assert (said in page) if said else ("that was tried" not in page)

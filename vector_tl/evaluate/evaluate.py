@@ -20,8 +20,8 @@ def evaluate(settings: EvaluateSettings) -> dict:
 
     Returns:
         {"model", "arch", "init", "images", "boxes", "ap50", "ap50_95", "threshold", "precision", "recall", "false_positives_per_image",
-        "recall_by_height_px": [{"min", "max", "boxes", "recall"}]}; what is undefined is None. With --report also {"report", "misses", "false_boxes",
-        "loose_boxes", "capture_next"}.
+        "recall_by_height_px": [{"min", "max", "boxes", "recall"}]}; what is undefined is None. With --report also {"report", "missed", "false_positives",
+        "badly_fitting", "capture_next"}.
 
     Raises:
         UsageError: a threshold outside 0..1 or an unknown split.
@@ -101,7 +101,7 @@ def describe(figures: dict) -> str:
         )
     if "report" in figures:
         lines.append(
-            f"{figures['misses']} missed, {figures['false_boxes']} false positives, {figures['loose_boxes']} loose ones: {figures['report']}"
+            f"{figures['missed']} missed, {figures['false_positives']} false positives, {figures['badly_fitting']} badly fitting boxes: {figures['report']}"
         )
         lines += [f"  to capture next: {line}" for line in figures["capture_next"]]
     return "\n".join(lines)

@@ -143,7 +143,7 @@ def possible_sizes(sizes: Sequence[str], images: int) -> tuple[str, ...]:
     return kept
 
 
-# -- which trainings ---------------------------------------------------------------------------------------------------
+# -- which trainings -------------------------------------------------------------------------------------
 
 
 def plan(settings: CompareSettings, rates: dict[str, float]) -> Iterator[Training]:
@@ -214,7 +214,7 @@ def _beyond(best: float, rates: list[float]) -> float | None:
     return 2 * best if best == max(rates) and 2 * best < 1 else None
 
 
-# -- one training after another ----------------------------------------------------------------------------------------
+# -- one training after another --------------------------------------------------------------------------
 
 
 def _result_path(settings: CompareSettings, training: Training) -> Path:

@@ -1,335 +1,296 @@
-"""The page of a comparison: the answer, figures, curves, images. One file, nothing loaded from elsewhere."""
+"""The page of a comparison: the answer, figures, curves and images."""
 
-import html
+from typing import Any
 
 import numpy as np
-from matplotlib import pyplot as plt
 
 from vector_tl import __version__
-from vector_tl.experiments import compare_sheets
-from vector_tl.experiments.compare_figures import HARDLY, LEVELS, mean, needed, runs_of, signed, summary
-from vector_tl.experiments.compare_settings import CompareSettings, command
-from vector_tl.experiments.compare_sheets import COLORS, NAMES
-from vector_tl.experiments.runs import ARMS, MIN_LEARNED, ComparisonData, late_loss
+from vector_tl.experiments.compare_answer import MIN_NOTICED, signed
+from vector_tl.experiments.compare_figures import LEVELS, mean, needed, runs_of, summary
+from vector_tl.experiments.compare_settings import CompareSettings
+from vector_tl.experiments.compare_sheets import COLORS, NAMES, real_sheets, worst_sheets
+from vector_tl.experiments.runs import ARMS, MIN_LEARNED, ComparisonData, Result, late_loss
 from vector_tl.files import write_json
 from vector_tl.train.batches import own_images
 from vector_tl.train.settings import TrainSettings
-from vector_tl.web import report as pages
+from vector_tl.web import pages
+from vector_tl.web.report import Illustration, decimals, finish_plot, new_plot
+
+Rows = list[tuple[str, ...]]  # of a table, the first one is its head
 
 
-def write_page(settings: CompareSettings, results: list[dict], material: ComparisonData) -> dict:
-    """Write results.json and index.html of what is finished; the figures as `vector-tl compare` tells them."""
-    told = summary(settings.out, results)
-    sections = [
-        _answer(told), _table(told, results), _plots(results, told), _needed(told, own_share(settings)), _ahead(told), _random(results), _heights(results),
-        _rates(told, results), _real(told), compare_sheets.real(settings.out, results, material), compare_sheets.worst(settings.out, results, material),
-        _how(settings, results),
-    ]  # fmt: skip
+def write_page(settings: CompareSettings, results: list[Result], data: ComparisonData) -> dict[str, Any]:
+    """Write results.json and index.html of what is finished; the figures as `vector-tl compare` prints them."""
+    figures = summary(settings.out, results)
     page = settings.out / "index.html"
-    pages.write_page(page, "Transfer or scratch?", sections, "Is transfer learning worth it?")
-    write_json(settings.out / "results.json", {"summary": told, "runs": results})
+    pages.write_page(
+        page,
+        "experiments/templates/compare.html",
+        figures=figures,
+        both=_both(figures, results),
+        plots=[_curves(results), _by_size(figures)],
+        needed=_needed(figures, own_share(settings)),
+        head_start=_head_start(figures),
+        by_image=_by_image(results),
+        heights=_heights(results),
+        rates=_rates(figures, results),
+        rates_note=rates_note(figures, results),
+        real=_real(figures),
+        real_sheets=real_sheets(settings.out, results, data),
+        worst_sheets=worst_sheets(settings.out, results, data),
+        trainings=len(results),
+        hours=sum(run["seconds"] for run in results) / 3600,
+        version=__version__,
+        arch=settings.arch,
+        command=pages.command_line("compare", settings, without="page_only"),
+    )
+    write_json(settings.out / "results.json", {"summary": figures, "runs": results})
     return {
         "page": str(page),
         "runs": len(results),
-        "answer": told["answer"],
-        "transfer": told["arms"].get("coco"),
-        "scratch": told["arms"].get("scratch"),
+        "answer": figures["answer"],
+        "transfer": figures["arms"].get("coco"),
+        "scratch": figures["arms"].get("scratch"),
     }
 
 
-# -- the sections of the page -----------------------------------------------------------------------------------------
+# -- tables ----------------------------------------------------------------------------------------------
 
 
-def _answer(told: dict) -> str:
-    return f"<p class=answer>{' '.join(html.escape(sentence) for sentence in told['answer'])}</p>"
-
-
-def _table(told: dict, results: list[dict]) -> str:
-    rows = [("", *(NAMES[arm] for arm in told["arms"]))]
+def _both(figures: dict[str, Any], results: list[Result]) -> Rows:
+    """Both arms on all images."""
+    arms = figures["arms"]
+    chosen = " (chosen)" * any(run["kind"] == "lr" for run in results)  # of a single one there was no choice
     keys = {
-        "AP50-95, held-out sessions": _with_interval, "AP50, held-out sessions": lambda a: _show(a.get("ap50")),
-        "each seed's AP50-95": lambda a: ", ".join(_show(v) for v in a.get("ap50_95_by_seed", [])),
-        "area under the learning curve": lambda a: _show(a.get("area_under_curve")),
-        f"learning rate{_chosen(results)}": lambda a: f"{a['lr']:g}" if "lr" in a else "-",
-        "still rising at the end": lambda a: {True: "yes", False: "no"}.get(a.get("still_rising"), "-"),
-    }  # fmt: skip
-    if any("long" in arm for arm in told["arms"].values()):
-        keys["trained on: AP50-95"] = lambda a: _trained_on(a["long"]) if "long" in a else "not run"
-    rows += [(name, *(show(arm) for arm in told["arms"].values())) for name, show in keys.items()]
-    note = (
-        "Mean over seeds; in brackets the 95 % interval over sessions and seeds, both drawn again and again."
-    )
-    return pages.section("Both on all images", pages.table(rows), note)
+        "AP50-95, held-out sessions": _with_interval,
+        "AP50, held-out sessions": lambda arm: decimals(arm.get("ap50")),
+        "each seed's AP50-95": lambda arm: ", ".join(map(decimals, arm.get("ap50_95_by_seed", []))),
+        "area under the learning curve": lambda arm: decimals(arm.get("area_under_curve")),
+        f"learning rate{chosen}": lambda arm: f"{arm['lr']:g}" if "lr" in arm else "-",
+        "still rising at the end": lambda arm: {True: "yes", False: "no"}.get(arm.get("still_rising"), "-"),
+    }
+    if any("long" in arm for arm in arms.values()):
+        keys["trained longer: AP50-95"] = lambda arm: _longer(arm["long"]) if "long" in arm else "not run"
+    rows = [(name, *(show(arm) for arm in arms.values())) for name, show in keys.items()]
+    return [("", *(NAMES[arm] for arm in arms)), *rows]
 
 
-def _chosen(results: list[dict]) -> str:
-    return (
-        " (chosen)" if any(r["kind"] == "lr" for r in results) else ""
-    )  # of a single one there was no choice
+def _with_interval(arm: dict[str, Any]) -> str:
+    span = f" ({arm['low']:.3f} to {arm['high']:.3f})" if arm.get("low") is not None else ""
+    return decimals(arm.get("ap50_95")) + span
 
 
-def _rates(told: dict, results: list[dict]) -> str:
-    trials = {(r["arm"], r["lr"]): r for r in results if r["kind"] == "lr"}
-    if not trials:
-        return ""
-    rows = [("learning rate", *(NAMES[arm] for arm in ARMS))]
-    for lr in sorted({lr for _, lr in trials}):
-        cells = [_trial(trials[arm, lr]) if (arm, lr) in trials else "-" for arm in ARMS]
-        rows.append(
-            (
-                f"{lr:g}",
-                *(
-                    cell + ", chosen" * (told["arms"].get(arm, {}).get("lr") == lr)
-                    for arm, cell in zip(ARMS, cells, strict=True)
-                ),
-            )
-        )
-    note = (
-        f"AP50-95 on the val sessions after {max(r['images_seen'] for r in trials.values()):,} images seen, in brackets the training loss of the last quarter. "
-        f"The best AP chooses; of an arm that stays below {MIN_LEARNED:g} everywhere the lowest loss: such an AP is chance."
-    )
-    for arm in ARMS:
-        rates, chosen = sorted(lr for name, lr in trials if name == arm), told["arms"].get(arm, {}).get("lr")
-        if len(rates) > 1 and chosen in (rates[0], rates[-1]):
-            edge = "lowest" if chosen == rates[0] else "highest"
-            note += f" {NAMES[arm][0].upper()}{NAMES[arm][1:]}: the {edge} rate that was tried is the best; a better one may lie beyond."
-    return pages.section("Learning rates", pages.table(rows), note)
-
-
-def _trial(result: dict) -> str:
-    if result.get("diverged"):
-        return "diverged"
-    loss = late_loss(result["curve"])
-    return _show(result["val_ap50_95"]) + ("" if loss is None else f" ({loss:.3f})")
-
-
-def _with_interval(arm: dict) -> str:
-    return _show(arm.get("ap50_95")) + (
-        f" ({arm['low']:.3f} to {arm['high']:.3f})" if arm.get("low") is not None else ""
-    )
-
-
-def _trained_on(long: dict) -> str:
+def _longer(long: dict[str, Any]) -> str:
     seeds = f"{long['seeds']} seed{'s' * (long['seeds'] > 1)}"
-    return f"{_show(long['ap50_95'])} ({long['images_seen']:,} seen, {'still rising' if long['still_rising'] else 'no more gain'}, {seeds})"
+    rising = "still rising" if long["still_rising"] else "no more gain"
+    return f"{decimals(long['ap50_95'])} ({long['images_seen']:,} images seen, {rising}, {seeds})"
 
 
-def _plots(results: list[dict], told: dict) -> str:
-    figure, axes = plt.subplots(figsize=(6, 4))
-    for arm in ARMS:
-        for kind, line in (("equal", "-"), ("long", ":")):
-            curves = [r["curve"] for r in runs_of(results, kind, arm, "all") if r["curve"]]
-            if not curves:
-                continue
-            seen = [point["images_seen"] for point in curves[0]]
-            heights = np.array(
-                [[point["ap50_95"] or 0.0 for point in curve] for curve in curves if len(curve) == len(seen)]
-            )
-            label = NAMES[arm] + (", trained on" if kind == "long" else "")
-            axes.plot(seen, heights.mean(axis=0), line, color=COLORS[arm], label=label)
-            axes.fill_between(
-                seen, heights.min(axis=0), heights.max(axis=0), color=COLORS[arm], alpha=0.2, linewidth=0
-            )
-    axes.set(
-        xlabel="images seen in training",
-        ylabel="AP50-95, validation sessions",
-        xlim=(0, None),
-        ylim=(0, 1),
-        title="Which learns faster",
-    )
-    shown = [pages.plot(figure, axes, "Learning curves on all images; bands: lowest to highest seed")]
-    figure, axes = plt.subplots(figsize=(6, 4))
-    for arm, rows in told["by_size"].items():
-        if rows:
-            x = [row["images"] for row in rows]
-            axes.plot(x, [row["ap50_95"] or 0 for row in rows], "o-", color=COLORS[arm], label=NAMES[arm])
-            axes.fill_between(
-                x,
-                [row["lowest"] for row in rows],
-                [row["highest"] for row in rows],
-                color=COLORS[arm],
-                alpha=0.2,
-                linewidth=0,
-            )
-    axes.set(
-        xlabel="training images",
-        ylabel="AP50-95, held-out sessions",
-        xscale="log",
-        ylim=(0, 1),
-        title="Which needs fewer images",
-    )
-    ticks = sorted({row["images"] for rows in told["by_size"].values() for row in rows})
-    axes.set_xticks(ticks, [str(tick) for tick in ticks])
-    axes.minorticks_off()
-    shown.append(
-        pages.plot(figure, axes, "The same number of images seen by all; bands: lowest to highest seed")
-    )
-    return f"<h2>Curves</h2><div class=plots>{''.join(shown)}</div>"
-
-
-def _needed(told: dict, own_share: float) -> str:
-    rows = [
-        (
-            "AP50 of",
-            *(f"{NAMES[arm]}: {what}" for arm in told["arms"] for what in ("training images", "images seen")),
-        )
-    ]
+def _needed(figures: dict[str, Any], share: float) -> Rows:
+    """What each arm takes to reach each level."""
+    arms = figures["arms"]
+    head = (f"{NAMES[arm]}: {what}" for arm in arms for what in ("training images", "images seen"))
+    rows: Rows = [("AP50 of", *head)]
     for level in LEVELS:
         cells = []
-        for arm, figures in told["arms"].items():
-            images, rows_of_arm = needed(told["by_size"][arm], level), told["by_size"][arm]
-            fewest = (
-                "at most " if rows_of_arm and images == rows_of_arm[0]["images"] else ""
-            )  # fewer were not tried
-            cells += [fewest + _count(images), _seen(figures, level, own_share)]
+        for arm in arms:
+            of_arm = figures["by_size"][arm]
+            images = needed(of_arm, level)
+            at_most = "at most " * bool(of_arm and images == of_arm[0]["images"])  # fewer were not tried
+            cells += [at_most + _count(images), _seen(arms[arm], level, share)]
         rows.append((f"{level:g}", *cells))
-    note = (
-        "Training images: by the test sessions, after the same number seen. Images seen: by the val sessions, training on all images, mean of the "
-        "seeds that got there; of the longer training where no seed of the other did. At most: it was there when first measured. Epochs count what was "
-        "seen of the training images, not the backgrounds beside them."
-    )
-    return pages.section("What it takes", pages.table(rows), note)
+    return rows
 
 
 def own_share(settings: CompareSettings) -> float:
     """Share of a batch that are training images, not backgrounds beside them, as `Batches` fills it."""
-    return (
-        own_images(settings.batch_size, TrainSettings.background_share if settings.backgrounds else 0.0)
-        / settings.batch_size
-    )
+    backgrounds = TrainSettings.background_share if settings.backgrounds else 0.0
+    return own_images(settings.batch_size, backgrounds) / settings.batch_size
 
 
-def _seen(figures: dict, level: float, own_share: float) -> str:
+def _seen(arm: dict[str, Any], level: float, share: float) -> str:
     """Images seen until a level, such as `2 of 3 seeds: at most 1,234 (2.6 epochs)`."""
-    told = next(
-        (
-            s
-            for f in (figures, figures.get("long", {}))
-            if (s := f.get("images_seen_for_ap50", {}).get(str(level))) and s["reached"]
-        ),
-        None,
-    )
-    if told is None:
-        return "not reached"
-    seeds = f"{told['reached']} of {told['of']} seeds: " if told["reached"] < told["of"] else ""
-    epochs = (
-        f" ({told['images_seen'] * own_share / figures['images']:.1f} epochs)" if "images" in figures else ""
-    )
-    return seeds + "at most " * told["at_most"] + _count(told["images_seen"]) + epochs
+    for some in (arm, arm.get("long", {})):
+        until = some.get("images_seen_for_ap50", {}).get(str(level))
+        if until and until["reached"]:
+            seeds = f"{until['reached']} of {until['of']} seeds: " * (until["reached"] < until["of"])
+            seen = until["images_seen"]
+            epochs = f" ({seen * share / arm['images']:.1f} epochs)" if "images" in arm else ""
+            return seeds + "at most " * until["at_most"] + _count(seen) + epochs
+    return "not reached"
 
 
-def _ahead(told: dict) -> str:
-    start = told["head_start"]
+def _head_start(figures: dict[str, Any]) -> Rows:
+    start = figures["head_start"]
     if start is None:
-        return ""
-    most = "at most " * start["at_most"]
-    share = "-" if start["share"] is None else f"{most}{start['share']:.1%}"
-    rows = [
-        ("by AP50-95 on the val sessions, all images", ""), ("best that training from scratch ever reached", _show(start["ap50_95"])),
+        return []
+    seen, at_most = start["transfer_images_seen"], "at most " * start["at_most"]
+    return [
+        ("by AP50-95 on the validation sessions, all images", ""),
+        ("best that training from scratch ever reached", decimals(start["ap50_95"])),
         ("images it had seen by then", _count(start["scratch_images_seen"])),
-        ("images that transfer had seen when it was there", most * (start["transfer_images_seen"] is not None) + _count(start["transfer_images_seen"])), ("share", share),
-    ]  # fmt: skip
-    return pages.section(
-        "The head start", pages.table(rows), f"Mean over {start['seeds']} seed{'s' * (start['seeds'] > 1)}."
-    )
+        ("images that transfer had seen when it was there", at_most * (seen is not None) + _count(seen)),
+        ("share", "-" if start["share"] is None else f"{at_most}{start['share']:.1%}"),
+    ]
 
 
-def _random(results: list[dict]) -> str:
-    rows, gains, spreads = [("", "held-out sessions", "split by image")], [], []
+def _by_image(results: list[Result]) -> tuple[Rows, str]:
+    """Both arms with held-out sessions and with a split by image, and a note on the difference."""
+    rows: Rows = []
+    gains, spreads = [], []
     for arm in ARMS:
-        random, seeds = runs_of(results, "random", arm, "all"), runs_of(results, "equal", arm, "all")
-        equal = [r for r in seeds if r["seed"] == 0]
-        if random and equal:
-            shown = (
-                f"{_show(r['test']['ap50_95'])} ({_show(r['test']['ap50'])})" for r in (equal[0], random[0])
-            )
+        seeds = runs_of(results, "equal", arm, "all")
+        pair = [run["test"] for run in seeds if run["seed"] == 0]
+        pair += [run["test"] for run in runs_of(results, "random", arm, "all")]
+        if len(pair) == 2:
+            shown = (f"{decimals(test['ap50_95'])} ({decimals(test['ap50'])})" for test in pair)
             rows.append((f"{NAMES[arm]}: AP50-95 (AP50)", *shown))
-            ours, theirs = (r["test"]["ap50_95"] or 0.0 for r in (equal[0], random[0]))
+            ours, theirs = (test["ap50_95"] or 0.0 for test in pair)
             if max(ours, theirs) >= MIN_LEARNED:
                 gains.append(theirs - ours)
-                spreads += [float(np.ptp([r["test"]["ap50_95"] or 0.0 for r in seeds]))] * (len(seeds) > 1)
-    if len(rows) == 1:
-        return ""
-    return pages.section(
-        "Why sessions are held out", pages.table(rows), _by_image(gains, max(spreads, default=None))
-    )
+                if len(seeds) > 1:
+                    spreads.append(float(np.ptp([run["test"]["ap50_95"] or 0.0 for run in seeds])))
+    head = ("", "held-out sessions", "split by image")
+    return [head, *rows] if rows else [], by_image_note(gains, max(spreads, default=None))
 
 
-def _by_image(gains: list[float], spread: float | None) -> str:
-    """What the gain in AP50-95 of each arm that learned something says of a division by image, beside how far seeds differ, where there are several."""
+def by_image_note(gains: list[float], spread: float | None) -> str:
+    """What the split by image gains, beside chance.
+
+    Args:
+        gains: in AP50-95, of each arm that learned something.
+        spread: how far seeds differ, where there are several.
+    """
     gain = mean(gains)
     if gain is None:
-        return "Seed 0. Neither arm has learned enough for a difference to show."
-    chance = "The test images are others, so chance is in it."
-    if gain >= HARDLY and spread is not None and gain > spread:
-        why = f"by more than seeds differ ({spread:.2f}): images of one session look alike, and what was learned by heart may count, too"
-        return f"Seed 0. Divided by image AP50-95 is higher ({signed(gain)}), {why}. {chance}"
-    if gain >= HARDLY:
-        within = "as much as" if spread is None else f"no more than seeds differ ({spread:.2f}), so"
-        return (
-            f"Seed 0. Divided by image AP50-95 is higher ({signed(gain)}), {within} luck may bring. {chance}"
-        )
-    return f"Seed 0. Divided by image AP50-95 is not higher ({signed(gain)}): no sign of learning by heart. {chance}"
+        return "Seed 0. Neither arm has learned enough to show a difference."
+    chance = "The test images are others, so part of it is chance."
+    if gain < MIN_NOTICED:
+        return f"Seed 0. With a split by image AP50-95 is not higher ({signed(gain)}): no sign of memorising. {chance}"
+    higher = f"Seed 0. With a split by image AP50-95 is higher ({signed(gain)}), "
+    if spread is None:
+        return f"{higher}as much as chance may bring. {chance}"
+    if gain <= spread:
+        return f"{higher}no more than seeds differ ({spread:.2f}), so chance may be all of it. {chance}"
+    return (
+        f"{higher}by more than seeds differ ({spread:.2f}): images of one session look alike, so memorised ones may "
+        f"count, too. {chance}"
+    )
 
 
-def _heights(results: list[dict]) -> str:
-    rows = []
+def _heights(results: list[Result]) -> Rows:
+    rows: Rows = []
     for arm in ARMS:
-        equal = runs_of(results, "equal", arm, "all")
-        if equal:
-            by_height = [r["test"]["recall_by_height_px"] for r in equal]
-            edges = [
-                f"{b['min']:g}{'+' if b['max'] is None else ' to ' + format(b['max'], 'g')} px ({b['boxes']})"
-                for b in by_height[0]
-            ]
-            rows = rows or [("height in a 360-line image (boxes)", *edges)]
-            rows.append(
-                (NAMES[arm], *(_show(mean(h[i]["recall"] for h in by_height)) for i in range(len(edges))))
-            )
-    return (
-        pages.section("Recall by size", pages.table(rows), "At each model's own threshold.") if rows else ""
+        recalls = [run["test"]["recall_by_height_px"] for run in runs_of(results, "equal", arm, "all")]
+        if recalls and not rows:
+            spans = (f"{b['min']:g}" + ("+" if b["max"] is None else f" to {b['max']:g}") for b in recalls[0])
+            head = (f"{span} px ({b['boxes']})" for span, b in zip(spans, recalls[0], strict=True))
+            rows.append(("height in a 360-line image (boxes)", *head))
+        if recalls:
+            rows.append((NAMES[arm], *(decimals(mean(b["recall"] for b in some)) for some in zip(*recalls))))
+    return rows
+
+
+def _rates(figures: dict[str, Any], results: list[Result]) -> Rows:
+    """The learning rates that were tried."""
+    trials = {(run["arm"], run["lr"]): run for run in results if run["kind"] == "lr"}
+    rows: Rows = []
+    for lr in sorted({lr for _, lr in trials}):
+        cells = []
+        for arm in ARMS:
+            chosen = ", chosen" * (_chosen_rate(figures, arm) == lr)
+            cells.append(_trial(trials[arm, lr]) + chosen if (arm, lr) in trials else "-")
+        rows.append((f"{lr:g}", *cells))
+    return [("learning rate", *(NAMES[arm] for arm in ARMS)), *rows] if rows else []
+
+
+def _chosen_rate(figures: dict[str, Any], arm: str) -> float | None:
+    return figures["arms"].get(arm, {}).get("lr")
+
+
+def rates_note(figures: dict[str, Any], results: list[Result]) -> str:
+    """How the learning rates were chosen, and whether a better one may lie beyond those that were tried."""
+    trials = [run for run in results if run["kind"] == "lr"]
+    note = (
+        f"AP50-95 on the validation sessions after {max((run['images_seen'] for run in trials), default=0):,} "
+        "images seen, in brackets the training loss of the last quarter. The best AP chooses; of an arm that stays "
+        f"below {MIN_LEARNED:g} everywhere the lowest loss, as such an AP is chance."
     )
+    for arm in ARMS:
+        rates, chosen = sorted(run["lr"] for run in trials if run["arm"] == arm), _chosen_rate(figures, arm)
+        if len(rates) > 1 and chosen in (rates[0], rates[-1]):
+            edge = "lowest" if chosen == rates[0] else "highest"
+            name = NAMES[arm][0].upper() + NAMES[arm][1:]
+            note += f" {name}: the {edge} rate that was tried is the best; a better one may lie beyond."
+    return note
 
 
-def _real(told: dict) -> str:
-    rows = [("", "AP50", "AP50-95", "found", "false positives", "false positives in rooms without a Vector")]
-    for arm, figures in told["arms"].items():
-        real, alarms = figures.get("real"), figures.get("false_positives")
-        if real or alarms:
-            shown = (
-                (
-                    _show(real["ap50"]),
-                    _show(real["ap50_95"]),
-                    f"{real['found']:.1f} of {real['boxes']}",
-                    f"{real['false']:.1f}",
+def _trial(result: Result) -> str:
+    if result.get("diverged"):
+        return "diverged"
+    loss = late_loss(result["curve"])
+    return decimals(result["val_ap50_95"]) + ("" if loss is None else f" ({loss:.3f})")
+
+
+def _real(figures: dict[str, Any]) -> Rows:
+    rows: Rows = []
+    for arm, some in figures["arms"].items():
+        real, rooms = some.get("real"), some.get("false_positives")
+        if real or rooms:
+            shown = ("-",) * 4
+            if real:
+                found = f"{real['found']:.1f} of {real['boxes']}"
+                shown = (
+                    decimals(real["ap50"]),
+                    decimals(real["ap50_95"]),
+                    found,
+                    f"{real['false_positives']:.1f}",
                 )
-                if real
-                else ("-",) * 4
-            )
-            rows.append(
-                (NAMES[arm], *shown, f"{alarms['boxes']:.1f} in {alarms['images']}" if alarms else "-")
-            )
-    note = "Mean over seeds, at each model's own threshold; they were not trained on and chose nothing."
-    return pages.section("Real images", pages.table(rows), note) if len(rows) > 1 else ""
-
-
-def _how(settings: CompareSettings, results: list[dict]) -> str:
-    hours = sum(r["seconds"] for r in results) / 3600
-    rate = (
-        ", and the learning rate, chosen for each by short trainings"
-        if any(r["kind"] == "lr" for r in results)
-        else ""
-    )
-    return (
-        f"<h2>How it was made</h2><p class=soft>{len(results)} trainings, {hours:.1f} hours, vector_tl {__version__}, {html.escape(settings.arch)}. "
-        f"Both arms: same network, images, order, augmentation and schedule; the first weights differ{rate}. "
-        f"Again: <code>{html.escape(command(settings))}</code></p>"
-    )
-
-
-def _show(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
+            rows.append((NAMES[arm], *shown, f"{rooms['boxes']:.1f} in {rooms['images']}" if rooms else "-"))
+    head = ("", "AP50", "AP50-95", "found", "false positives", "false positives in rooms without a Vector")
+    return [head, *rows] if rows else []
 
 
 def _count(value: float | None) -> str:
     return "not reached" if value is None else f"{value:,.0f}"
+
+
+# -- plots -----------------------------------------------------------------------------------------------
+
+
+def _curves(results: list[Result]) -> Illustration:
+    figure, axes = new_plot()
+    for arm in ARMS:
+        for kind, line, more in (("equal", "-", ""), ("long", ":", ", trained longer")):
+            curves = [run["curve"] for run in runs_of(results, kind, arm, "all") if run["curve"]]
+            if not curves:
+                continue
+            seen = [point["images_seen"] for point in curves[0]]
+            alike = [curve for curve in curves if len(curve) == len(seen)]
+            heights = np.array([[point["ap50_95"] or 0.0 for point in curve] for curve in alike])
+            axes.plot(seen, heights.mean(axis=0), line, color=COLORS[arm], label=NAMES[arm] + more)
+            band = heights.min(axis=0), heights.max(axis=0)
+            axes.fill_between(seen, *band, color=COLORS[arm], alpha=0.2, linewidth=0)
+    axes.set(
+        xlabel="images seen in training", ylabel="AP50-95, validation sessions", title="Which learns faster"
+    )
+    axes.set(xlim=(0, None), ylim=(0, 1))
+    return finish_plot(figure, "Learning curves on all images; bands: lowest to highest seed")
+
+
+def _by_size(figures: dict[str, Any]) -> Illustration:
+    figure, axes = new_plot()
+    for arm, rows in figures["by_size"].items():
+        if rows:
+            images = [row["images"] for row in rows]
+            axes.plot(
+                images, [row["ap50_95"] or 0 for row in rows], "o-", color=COLORS[arm], label=NAMES[arm]
+            )
+            band = [row["lowest"] for row in rows], [row["highest"] for row in rows]
+            axes.fill_between(images, *band, color=COLORS[arm], alpha=0.2, linewidth=0)
+    axes.set(xlabel="training images", ylabel="AP50-95, held-out sessions", title="Which needs fewer images")
+    axes.set(xscale="log", ylim=(0, 1))
+    ticks = sorted({row["images"] for rows in figures["by_size"].values() for row in rows})
+    axes.set_xticks(ticks, [str(tick) for tick in ticks])
+    axes.minorticks_off()
+    return finish_plot(figure, "All have seen as many images; bands: lowest to highest seed")

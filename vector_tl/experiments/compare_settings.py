@@ -1,10 +1,8 @@
 """Settings of `vector-tl compare`."""
 
-import shlex
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import Any
 
 from vector_tl.errors import UsageError
 
@@ -91,22 +89,6 @@ class CompareSettings:
                         f"{_option(measured)} {own} and {_option(used)} {theirs} overlap; images to measure on must neither be "
                         "trained on nor used to choose anything."
                     )
-
-
-def command(settings: CompareSettings) -> str:
-    """What to type for the same experiment: every setting that is not at its default, except --page-only, which would train nothing."""
-    words = ["vector-tl", "compare"]
-    for key, value in asdict(settings).items():
-        if key != "page_only" and value != defaults().get(key):
-            words += [_option(key), *map(str, value if isinstance(value, tuple) else (value,))]
-    return shlex.join(words)
-
-
-def defaults() -> dict[str, Any]:
-    """The default of each setting that has one."""
-    return {
-        field.name: field.default for field in fields(CompareSettings) if field.name not in ("data", "out")
-    }
 
 
 def _option(name: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from vector_tl.data.dataset import digest
 from vector_tl.errors import UserError
-from vector_tl.experiments.compare_settings import CompareSettings, defaults
+from vector_tl.experiments.compare_settings import CompareSettings
 from vector_tl.experiments.runs import read_json
 from vector_tl.files import refuse_foreign, write_json
 
@@ -25,7 +25,8 @@ def read_experiment(out: Path) -> dict[str, str]:
 def with_settings_of(settings: CompareSettings, before: dict[str, str]) -> CompareSettings:
     """The same settings, with those that an experiment was begun with in place of defaults."""
     there: dict[str, Any] = {}
-    for key, default in defaults().items():
+    for field in fields(settings):
+        key, default = field.name, field.default
         if key in before and key not in NOT_NOTED and getattr(settings, key) == default:
             text = before[key]
             if text == "None":

@@ -1,145 +1,132 @@
-"""The page of `vector-tl label check`: problems, figures, plots and contact sheets in one file."""
+"""The page of `vector-tl label check`: problems, figures, plots and sheets of images."""
 
-import html
 from collections import defaultdict
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from matplotlib import pyplot as plt
 
 from vector_tl.data.boxes import to_cxcywh
 from vector_tl.data.dataset import SPLITS
 from vector_tl.data.images import read_image
-from vector_tl.web import report as pages
+from vector_tl.evaluate.metrics import HEIGHT_LINES
+from vector_tl.web import pages, report
 
 COLORS = {"train": "#2f6fb2", "val": "#d9730d", "test": "#0b8a7a"}
 BOX_COLOR = "#14c8aa"
-SHEET = 24  # images of a split that are shown
+MAX_IMAGES = 24  # of a split
+MAX_PROBLEMS = 500
+ROWS = {
+    "sessions": "sessions",
+    "images": "images",
+    "labelled": "labelled",
+    "boxes": "Vectors",
+    "negatives": "images without a Vector",
+    "median_height_px": f"median height, px of {HEIGHT_LINES}",
+    "mean_brightness": "mean brightness, 0 to 255",
+}
 
 
-def write_page(path: Path, folder: Path, looked: list, problems: list, told: dict) -> None:
+def write_page(
+    path: Path, folder: Path, images: Sequence[Any], problems: Sequence[Any], figures: dict[str, Any]
+) -> None:
     """Write the page.
 
     Args:
-        looked: the images, as `check.look` gives them.
-        problems: what is wrong.
-        told: the figures of `check.figures`.
+        path: its file.
+        folder: the dataset's.
+        images: each a `check.CheckedImage`.
+        problems: each a `check.Problem`.
+        figures: those of `check.figures`.
     """
-    verdict = (
-        f"<p class=bad><b>{len(problems)} problems.</b></p>"
-        if problems
-        else "<p class=good><b>Nothing wrong was found.</b></p>"
+    by_split = {
+        split: some for split in SPLITS if (some := [image for image in images if image.split == split])
+    }
+    columns = {"all": figures, **figures["splits"]}
+    rows = [(name, *(_show(column[key]) for column in columns.values())) for key, name in ROWS.items()]
+    pages.write_page(
+        path,
+        "labels/templates/check.html",
+        title=f"The dataset {Path(folder).resolve().name}",
+        problems=problems[:MAX_PROBLEMS],
+        problem_count=len(problems),
+        rows=[("", *columns), *rows],
+        plots=_plots(by_split),
+        sheets={
+            split: (len(some), [_sheet_image(image) for image in _spread(some)])
+            for split, some in by_split.items()
+        },
     )
-    sections = [
-        verdict,
-        _table(told),
-        _problems(problems),
-        _plots(looked),
-        *(_sheet(split, looked) for split in SPLITS),
-    ]
-    pages.write_page(path, f"The dataset {Path(folder).resolve().name}", sections)
-
-
-def _table(told: dict) -> str:
-    names = {
-        "sessions": "sessions", "images": "images", "labelled": "labelled", "boxes": "Vectors", "negatives": "images without a Vector",
-        "median_height_px": "median height, px of 360", "mean_brightness": "mean brightness, 0 to 255",
-    }  # fmt: skip
-    columns = {"all": told, **told["splits"]}
-    rows = "".join(
-        f"<tr><td>{name}</td>{''.join(f'<td>{_show(column[key])}</td>' for column in columns.values())}</tr>"
-        for key, name in names.items()
-    )
-    return f"<table><tr><th></th>{''.join(f'<th>{name}</th>' for name in columns)}</tr>{rows}</table>"
 
 
 def _show(value: float | None) -> str:
     return "-" if value is None else f"{value:,.0f}"
 
 
-def _problems(problems: list) -> str:
-    if not problems:
-        return ""
-    rows = "".join(
-        f"<tr><td>{html.escape(p.kind)}</td><td>{html.escape(p.where)}</td><td>{html.escape(p.what)}</td></tr>"
-        for p in problems[:500]
-    )
-    more = f"<p class=soft>and {len(problems) - 500} more</p>" if len(problems) > 500 else ""
-    return f"<h2>What is wrong</h2><table class=left>{rows}</table>{more}"
+def _plots(by_split: dict[str, list[Any]]) -> list[report.Illustration]:
+    """Heights of the Vectors, where their middles are, and how bright the images are."""
 
+    def histogram(
+        values: Callable[[Any], Sequence[float]], edges: np.ndarray, caption: str, **labels: str
+    ) -> report.Illustration:
+        figure, axes = report.new_plot(4.5, 3.4)
+        for split, some in by_split.items():
+            every = [value for image in some for value in values(image)]
+            axes.hist(
+                every, bins=edges.tolist(), histtype="step", linewidth=1.8, color=COLORS[split], label=split
+            )
+        axes.set(**labels)
+        return report.finish_plot(figure, caption)
 
-def _plots(looked: list) -> str:
-    by_split = defaultdict(list)
-    for one in looked:
-        by_split[one.split].append(one)
-    shown = []
-    figure, axes = plt.subplots(figsize=(4.5, 3.4))
+    figure, axes = report.new_plot(4.5, 3.4)
     for split, some in by_split.items():
-        heights = [
-            v
-            for one in some
-            if one.boxes_norm is not None
-            for v in ((one.boxes_norm[:, 3] - one.boxes_norm[:, 1]) * 360).tolist()
-        ]
-        axes.hist(
-            heights,
-            bins=np.linspace(0, 360, 25),
-            histtype="step",
-            linewidth=1.8,
-            color=COLORS[split],
-            label=split,
-        )
-    axes.set(xlabel="height of a Vector, px of 360", ylabel="Vectors", title="Sizes")
-    shown.append(pages.plot(figure, axes))
-    figure, axes = plt.subplots(figsize=(4.5, 3.4))
-    for split, some in by_split.items():
-        middles = np.concatenate(
-            [to_cxcywh(one.boxes_norm)[:, :2] for one in some if one.boxes_norm is not None]
-            or [np.zeros((0, 2))]
-        )
+        middles = np.concatenate([_cxcywh(image)[:, :2] for image in some])
         axes.scatter(
             middles[:, 0], middles[:, 1], s=7, alpha=0.6, linewidths=0, color=COLORS[split], label=split
         )
-    axes.set(
-        xlim=(0, 1),
-        ylim=(1, 0),
-        xlabel="across the image",
-        ylabel="down the image",
-        title="Places of their middles",
-    )
-    shown.append(pages.plot(figure, axes))
-    figure, axes = plt.subplots(figsize=(4.5, 3.4))
-    for split, some in by_split.items():
-        axes.hist(
-            [one.brightness for one in some],
-            bins=np.linspace(0, 255, 26),
-            histtype="step",
-            linewidth=1.8,
-            color=COLORS[split],
-            label=split,
-        )
-    axes.set(xlabel="mean grey level of an image", ylabel="images", title="Brightness")
-    shown.append(pages.plot(figure, axes))
-    return f"<h2>What is in it</h2><div class='plots small'>{''.join(shown)}</div>"
+    axes.set(xlim=(0, 1), ylim=(1, 0), xlabel="across the image", ylabel="down the image")
+    return [
+        histogram(
+            lambda image: (_cxcywh(image)[:, 3] * HEIGHT_LINES).tolist(),
+            np.linspace(0, HEIGHT_LINES, 25),
+            "Heights of the Vectors",
+            xlabel=f"height of a Vector, px of {HEIGHT_LINES}",
+            ylabel="Vectors",
+        ),
+        report.finish_plot(figure, "Where the middles of the Vectors are"),
+        histogram(
+            lambda image: [image.brightness],
+            np.linspace(0, 255, 26),
+            "Brightness of the images",
+            xlabel="mean grey level of an image",
+            ylabel="images",
+        ),
+    ]
 
 
-def _sheet(split: str, looked: list) -> str:
-    """Images from as many sessions as possible."""
-    some = [one for one in looked if one.split == split]
-    if not some:
-        return ""
+def _cxcywh(image: Any) -> np.ndarray:
+    """The boxes (N, 4) of an image in 0..1; none where it is not labelled."""
+    return to_cxcywh(np.zeros((0, 4)) if image.boxes_norm is None else image.boxes_norm)
+
+
+def _spread(images: list[Any]) -> list[Any]:
+    """Images from as many sessions as possible, the first of each session before the second of any."""
     turn: dict[str, int] = defaultdict(int)
     ranked = []
-    for one in some:
-        turn[one.session] += 1
-        ranked.append((turn[one.session], one.session, one.name, one))
-    chosen = [row[3] for row in sorted(ranked, key=lambda row: row[:3])[:SHEET]]
-    return f"<h2>{split}</h2><p class=soft>{len(chosen)} of {len(some)} images</p>{pages.sheet(map(_figure, chosen))}"
+    for image in images:
+        turn[image.session] += 1
+        ranked.append((turn[image.session], image.session, image.name, image))
+    return [row[3] for row in sorted(ranked, key=lambda row: row[:3])[:MAX_IMAGES]]
 
 
-def _figure(one) -> str:
-    image = read_image(one.path)
-    size = image.shape[1::-1] * 2
-    boxes = () if one.boxes_norm is None else ((one.boxes_norm * size, BOX_COLOR),)
-    what = "not labelled" if one.boxes_norm is None else "" if len(one.boxes_norm) else "no Vector"
-    return pages.image(image, boxes, f"{one.session}/{one.name} {what}".strip(), 320)
+def _sheet_image(image: Any) -> report.Illustration:
+    pixels, boxes, what = read_image(image.path), np.zeros((0, 4)), "not labelled"
+    if image.boxes_norm is not None:
+        boxes, what = (
+            image.boxes_norm * (pixels.shape[1::-1] * 2),
+            "" if len(image.boxes_norm) else "no Vector",
+        )
+    return report.draw_boxes(
+        pixels, [(boxes, BOX_COLOR)], f"{image.session}/{image.name} {what}".strip(), 320
+    )

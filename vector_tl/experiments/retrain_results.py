@@ -1,0 +1,132 @@
+"""What a retraining brought: a model before and after on old and new test sessions, and an answer that follows."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from vector_tl.data.dataset import Item
+from vector_tl.evaluate.bootstrap import (
+    FEWEST_SESSIONS,
+    draws,
+    interval,
+    match_all,
+    showing_vectors,
+    weighted_ap,
+)
+from vector_tl.evaluate.metrics import Outcome, count_false_positives, measure
+from vector_tl.experiments.compare_answer import hardly, signed
+from vector_tl.nets import checkpoint
+from vector_tl.train.batches import keep_images
+from vector_tl.train.inference import run_model
+
+PARTS = (
+    "old",
+    "new",
+)  # of the test sessions: those that the model was trained beside, and those that came later
+DRAWS = 1000
+CLOSE = 0.02  # AP50-95; models that differ by less are no reason to choose one of them
+
+
+@dataclass(frozen=True)
+class ModelResult:
+    """A model on the test images; of each part its images, outcomes and figures (None where there are no images)."""
+
+    items: dict[str, list[Item]]
+    outcomes: dict[str, list[Outcome]]
+    figures: dict[str, dict[str, Any] | None]
+    threshold: float
+
+
+def measure_model(path: Path, test: list[Item], new: set[str], device: torch.device) -> ModelResult:
+    """Run a model on all test images, and measure it on those of old and of new sessions."""
+    network, about = checkpoint.load(path)
+    threshold = about.get("threshold") or 0.5
+    network = network.to(device, memory_format=torch.channels_last)
+    every = list(zip(test, run_model(network, keep_images(test)), strict=True)) if test else []
+    result = ModelResult({}, {}, {}, threshold)
+    for part in PARTS:
+        chosen = [pair for pair in every if (pair[0].session in new) == (part == "new")]
+        result.items[part], outcomes = [item for item, _ in chosen], [outcome for _, outcome in chosen]
+        false_positives = {"false_positives": count_false_positives(outcomes, threshold)}
+        result.outcomes[part] = outcomes
+        result.figures[part] = measure(outcomes, threshold) | false_positives if chosen else None
+    return result
+
+
+def change(before: ModelResult, after: ModelResult, part: str) -> dict[str, Any] | None:
+    """AP50-95 after less before, with a 95 % interval over the sessions.
+
+    Returns:
+        {"ap50_95", "low", "high", "sessions": those that show a Vector}; low and high are None for too few sessions.
+        None where the part has no Vector.
+    """
+    figures = before.figures[part]
+    if figures is None or figures["ap50_95"] is None:
+        return None
+    sessions = [item.session for item in before.items[part]]
+    matched = [match_all(result.outcomes[part]) for result in (before, after)]
+    weights = [np.ones(len(sessions)), *draws(sessions, DRAWS)]
+    # (1 + DRAWS, 2), NaN where no Vector was drawn
+    aps = np.array([[weighted_ap(one, some)[1] for one in matched] for some in weights], float)
+    gaps = aps[:, 1] - aps[:, 0]
+    count = showing_vectors(sessions, matched[0])
+    low, high = interval(gaps[1:].tolist(), count) or (None, None)
+    return {"ap50_95": float(gaps[0]), "low": low, "high": high, "sessions": count}
+
+
+def answer(models: dict[str, ModelResult], changes: dict[str, dict[str, Any] | None]) -> list[str]:
+    """What the new images brought, what was forgotten, and which of the two ways was better."""
+    sentences = [
+        _on_part(part, gap) if (gap := changes[part]) else _without_vectors(models, part)
+        for part in ("new", "old")
+    ]
+    parts = [part for part in PARTS if changes[part]]
+    if parts:
+        after, coco = (
+            float(np.mean([figures["ap50_95"] for part in parts if (figures := models[name].figures[part])]))
+            for name in ("after", "coco")
+        )
+        remarks = ["mean of old and new sessions"] * (len(parts) > 1)
+        remarks += ["too close to choose by"] * (abs(after - coco) < CLOSE)
+        sentences.append(
+            f"After as many steps, AP50-95 is {after:.2f} when this model is fine-tuned and {coco:.2f} from COCO"
+            + f" ({'; '.join(remarks)})" * bool(remarks)
+            + "."
+        )
+    return sentences
+
+
+def _on_part(part: str, gap: dict[str, Any]) -> str:
+    """What changed on the test sessions of a part."""
+    sessions = f"{gap['sessions']} {part} test session{'s' * (gap['sessions'] > 1)}"
+    little = hardly(gap["ap50_95"])
+    gain = signed(gap["ap50_95"], 3 if little else 2)
+    if gap["low"] is None:
+        return (
+            f"There are too few {part} test sessions to say: AP50-95 {signed(gap['ap50_95'])} on {sessions}; "
+            f"{FEWEST_SESSIONS} are needed."
+        )
+    if gap["low"] <= 0 <= gap["high"]:
+        verdict = "No difference was found"
+    else:
+        better = gap["low"] > 0
+        verdict = f"It is {'better' if better else 'worse'} on {part} sessions" + ", but hardly" * little
+        if part == "old":
+            verdict += ": nothing was forgotten" if better else ": some was forgotten"
+    low, high = (signed(gap[key], 3 if little else 2) for key in ("low", "high"))
+    return f"{verdict}: AP50-95 {gain} on {sessions} (95 % interval {low} to {high})."
+
+
+def _without_vectors(models: dict[str, ModelResult], part: str) -> str:
+    """What is to be said of test sessions that have no AP."""
+    before, after = (models[name].figures[part] for name in ("before", "after"))
+    if before is None or after is None:
+        return f"There is no {part} test session, so nothing is said about {part} ones."
+    images = f"{before['images']} image{'s' * (before['images'] != 1)}"
+    return (
+        f"The {images} of {part} test sessions show no Vector: {before['false_positives']} false positives before, "
+        f"{after['false_positives']} after."
+    )

@@ -1,0 +1,74 @@
+"""HTML by Jinja2 templates: every value is escaped, a missing one is an error.
+
+A template lies in a folder `templates` beside the module that uses it, and its name begins below the package:
+`web/templates/report.html`. Styles and scripts are put into a page itself, so that it loads nothing.
+"""
+
+import shlex
+from dataclasses import fields
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from vector_tl.files import write_atomic
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+ROOT = Path(__file__).parents[1]  # the package vector_tl, wherever it is installed
+
+
+def render(template: str, **values: object) -> str:
+    """The HTML of a template, filled in."""
+    return _environment().get_template(template).render(values)
+
+
+def write_page(path: Path, template: str, **values: object) -> None:
+    """Write a filled-in template, whole or not at all.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    write_atomic(path, render(template, **values))
+
+
+def command_line(name: str, settings: "DataclassInstance", positional: str = "", without: str = "") -> str:
+    """What to type to run a command again.
+
+    Args:
+        name: of the command.
+        settings: those that are not at their defaults are named.
+        positional: the setting that stands first, without its option.
+        without: a setting that is left out.
+    """
+    words, options = ["vector-tl", name], []
+    for field in fields(settings):
+        value = getattr(settings, field.name)
+        if field.name == positional:
+            words.append(str(value))
+        elif field.name != without and value != field.default and value not in (None, ()):
+            values = () if value is True else value if isinstance(value, tuple) else (value,)
+            options += [f"--{field.name.replace('_', '-')}", *map(str, values)]
+    return shlex.join(words + options)
+
+
+@cache
+def _environment() -> Environment:
+    made = Environment(
+        loader=FileSystemLoader(ROOT),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    made.globals["inline"] = _inline
+    return made
+
+
+def _inline(name: str) -> Markup:
+    """A style sheet or script of ours, as it is."""
+    return Markup((ROOT / name).read_text(encoding="utf-8"))
