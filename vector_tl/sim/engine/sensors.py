@@ -44,23 +44,8 @@ def robot_state(robot: Sensed) -> protocol.RobotState:
     noise = rng.standard_normal(8)
     x, y, heading = body.odometry
     height = lift_height_mm(body.lift.angle_rad)
-    joints, wheels = body.head.moving or body.lift.moving, body.left_mmps != 0 or body.right_mmps != 0
     held = body.off_treads and not body.falling
     touched = "touched" in robot.faults
-    bits = {
-        "IS_MOVING": joints or wheels,
-        "IS_PICKED_UP": body.off_treads,
-        "IS_FALLING": body.falling,
-        "IS_ANIMATING": robot.animating,
-        "IS_PATHING": body.motion is not None,
-        "LIFT_IN_POS": not body.lift.moving,
-        "HEAD_IN_POS": not body.head.moving,
-        "IS_ON_CHARGER": body.on_charger,
-        "IS_CHARGING": body.on_charger and not robot.battery.full,
-        "CLIFF_DETECTED": any(body.cliffs),
-        "ARE_WHEELS_MOVING": wheels,
-        "IS_BEING_HELD": held,
-    }
     gravity = 0.0 if body.falling else 9810.0
     shake, sway = (HAND_ACCEL_MMPS2, HAND_GYRO_RADPS) if held else (ACCEL_NOISE_MMPS2, GYRO_NOISE_RADPS)
     accel = np.array([body.accel_mmps2, body.forward_mmps * body.turn_radps, gravity]) + shake * noise[:3]
@@ -83,12 +68,33 @@ def robot_state(robot: Sensed) -> protocol.RobotState:
         head_tracking_object_id=-1,
         localized_to_object_id=-1,
         last_image_time_stamp=robot.last_image_ms,
-        status=sum(_bit("ROBOT_STATUS_" + name) for name, on in bits.items() if on),
+        status=_status(robot),
         prox_data=proximity(
             world.range_mm(robot.index), noise[7], LIFT_IN_VIEW_MM[0] < height < LIFT_IN_VIEW_MM[1]
         ),
         touch_data=protocol.TouchData(raw_touch_value=round(touch), is_being_touched=touched),
     )
+
+
+def _status(robot: Sensed) -> int:
+    """The bits of the SDK's `RobotStatus`."""
+    body = robot.body
+    joints, wheels = body.head.moving or body.lift.moving, body.left_mmps != 0 or body.right_mmps != 0
+    bits = {
+        "IS_MOVING": joints or wheels,
+        "IS_PICKED_UP": body.off_treads,
+        "IS_FALLING": body.falling,
+        "IS_ANIMATING": robot.animating,
+        "IS_PATHING": body.motion is not None,
+        "LIFT_IN_POS": not body.lift.moving,
+        "HEAD_IN_POS": not body.head.moving,
+        "IS_ON_CHARGER": body.on_charger,
+        "IS_CHARGING": body.on_charger and not robot.battery.full,
+        "CLIFF_DETECTED": any(body.cliffs),
+        "ARE_WHEELS_MOVING": wheels,
+        "IS_BEING_HELD": body.off_treads and not body.falling,
+    }
+    return sum(_bit("ROBOT_STATUS_" + name) for name, on in bits.items() if on)
 
 
 def proximity(seen_mm: float | None, noise: float, lift_in_view: bool) -> protocol.ProxData:

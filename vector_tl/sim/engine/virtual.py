@@ -68,7 +68,6 @@ class VirtualVector:
         self.maps: set[Outbox] = set()
         self.photos: dict[int, tuple[int, bytes]] = {}  # id: time (Unix s), JPEG
         self._photos_taken = 0  # also those that were deleted: no id is given twice
-        self.volume = 3
         self.image_id = self.sent_image_id = self.last_image_ms = self._last_view_ms = 0
         self.shown: tuple[int, bytes] | None = None  # id and JPEG of the newest frame sent, for the page
         # Images taken in earlier rooms: a room's images do not depend on what was before it.

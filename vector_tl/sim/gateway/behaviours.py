@@ -268,7 +268,6 @@ class Behaviours:
         return protocol.SetEyeColorResponse(status=OK)
 
     async def SetMasterVolume(self, request, context):
-        self.robot.volume = request.volume_level
         self.robot.log("volume", level=request.volume_level)
         return protocol.MasterVolumeResponse(status=OK)
 

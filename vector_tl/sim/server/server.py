@@ -31,7 +31,7 @@ def run(settings: SimSettings) -> None:
     if len(given) == 2:
         raise UsageError(
             "--without leaves something out of drawn rooms, and --backgrounds replaces them by photographs; "
-            "leave out one of the two."
+            "leave out one of them."
         )
     try:
         from vector_tl.sim.server.serving import serve  # here, so that its packages may be missing until now
