@@ -14,9 +14,10 @@ import numpy as np
 from anki_vector.events import Events
 
 from vector_tl.bench.run import BenchSettings, Row
+from vector_tl.data.images import encode_jpeg
 from vector_tl.robot.simulator import SimulatorProcess
 from vector_tl.sim.render.camera import READOUT_S, SHUTTER_S, VectorCamera, rolled, soften
-from vector_tl.sim.render.lens import boxes_from_ids, encode
+from vector_tl.sim.render.lens import boxes_from_ids
 from vector_tl.sim.render.renderer import OWN_BODY
 from vector_tl.sim.world.scene import CameraMotion, VectorPose
 from vector_tl.sim.world.world import World
@@ -111,7 +112,7 @@ def stage_ms() -> tuple[dict[str, float], str]:
             mark()
             boxes_from_ids(ids, (OWN_BODY, 2), OWN_BODY)
             mark()
-            encode(image, sensor.look.quality)
+            encode_jpeg(image, sensor.look.quality)
             mark()
             for stage, (before, after) in zip(times, zip(marks, marks[1:], strict=False), strict=True):
                 times[stage].append(1000 * (after - before))
