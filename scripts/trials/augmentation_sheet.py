@@ -23,10 +23,10 @@ from vector_tl.train.augment import (
     blur,
     boxes_in_window,
     convolve,
-    cut,
+    focus_kernel,
+    motion_kernel,
     relight,
-    smeared,
-    soft,
+    resample_windows,
 )
 from vector_tl.train.batches import Batches, Images, keep_images
 
@@ -60,17 +60,21 @@ def one_at_a_time(images: Images, seed: int) -> list[np.ndarray]:
     }
     tiles = []
     for name, (window, mirrored) in geometry.items():
-        batch = cut(images.pixels[:1], window[None], np.array([mirrored]), SIZE_WH, torch.full((1, 3), 0.5))
+        batch = resample_windows(
+            images.pixels[:1], window[None], np.array([mirrored]), SIZE_WH, torch.full((1, 3), 0.5)
+        )
         tiles.append(drawn(batch[0], boxes_in_window(boxes, window, mirrored, SIZE_WH), name))
-    plain = cut(images.pixels[:1], WHOLE[None], np.array([False]), SIZE_WH, torch.full((1, 3), 0.5))
+    plain = resample_windows(
+        images.pixels[:1], WHOLE[None], np.array([False]), SIZE_WH, torch.full((1, 3), 0.5)
+    )
     light = {
         change.__name__.replace("_", " "): strongest(change, plain, seed)
         for change in LIGHT
         if change is not blur
     }
     light |= {
-        "blur": convolve(plain, soft(1.8)[None]),
-        "motion blur": convolve(plain, smeared(REACH_PX, 0.5)[None]),
+        "blur": convolve(plain, focus_kernel(1.8)[None]),
+        "motion blur": convolve(plain, motion_kernel(REACH_PX, 0.5)[None]),
     }
     light |= {
         f"all together, draw {k + 1}": relight(plain, np.random.default_rng([seed, k])) for k in range(3)
@@ -112,7 +116,7 @@ def batches_of(items: list[Item], seed: int, rng: np.random.Generator) -> list[n
     )
     tiles = []
     for number in range(BATCHES):
-        pixels, targets = batches.next()
+        pixels, targets = batches.next_batch()
         tiles += [
             drawn(image, target["boxes"].numpy(), f"batch {number + 1}")
             for image, target in zip(pixels, targets, strict=True)

@@ -22,8 +22,8 @@ from vector_tl.nets import checkpoint
 from vector_tl.train.average import mean_of
 from vector_tl.train.batches import keep_folder, keep_images
 from vector_tl.train.inference import run_model, run_views
-from vector_tl.train.loop import HELD_OUT
 from vector_tl.train.threshold import choose_threshold
+from vector_tl.train.training_data import hold_out
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def main(asked: AverageModels) -> dict:
     except ValueError as error:
         raise UsageError(f"{error}; name models of one network, and as many --weights as models.") from error
     validation = run_model(mean, keep_images(load_dataset(asked.data, "val").items))
-    negatives = [keep_folder(asked.backgrounds).part(slice(0, None, HELD_OUT))] if asked.backgrounds else []
+    negatives = hold_out(keep_folder(asked.backgrounds))[1] if asked.backgrounds else []
     negatives += [keep_folder(asked.negatives)] if asked.negatives else []
     threshold = choose_threshold(validation, [run_views(mean, some) for some in negatives])
     ap50, ap50_95 = average_precision(validation)

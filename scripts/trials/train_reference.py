@@ -23,7 +23,7 @@ from vector_tl.evaluate.metrics import average_precision
 from vector_tl.nets import checkpoint
 from vector_tl.train.batches import keep_images
 from vector_tl.train.inference import run_model
-from vector_tl.train.loop import _start, lr_share, train
+from vector_tl.train.loop import initial_model, lr_share, train
 from vector_tl.train.settings import TrainSettings
 
 
@@ -51,18 +51,18 @@ def main(asked: Both) -> dict:
             seed=asked.seed,
             device="cpu",
             evaluations=1,
-        ).with_rate()
+        )
         begin_s = time.monotonic()
         train(settings)
         loop, told["loop_s"] = checkpoint.load(settings.out)[0], round(time.monotonic() - begin_s, 1)
         begin_s = time.monotonic()
         examples = [(item.image_path.read_bytes(), item.boxes_norm) for item in splits["train"]]
-        start = _start(settings, keep_images(splits["train"]))
+        start = initial_model(settings, keep_images(splits["train"]))
         reference = Reference(
             start,
             examples,
             settings.batch_size,
-            settings.lr,
+            settings.learning_rate,
             torch.device("cpu"),
             os.cpu_count() or 1,
             asked.seed,

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from vector_tl.data.boxes import share_inside
 from vector_tl.train.augment import (
     LIGHT,
-    MAX_LOST,
+    MAX_LEFT_OVER,
     MIN_VISIBLE,
     boxes_in_window,
-    compress,
-    cut,
+    compress_jpeg,
     draw_window,
     relight,
+    resample_windows,
     white_balance,
 )
 from vector_tl.train.batches import Batches, Images
@@ -36,7 +36,7 @@ def test_windows_never_leave_a_box_half_cut(boxes, seed):
     window = draw_window(boxes, np.random.default_rng(seed))
     share = share_inside(boxes, window)[:, 0]
     assert (window[2:] > window[:2]).all()
-    assert ((share >= MIN_VISIBLE - 1e-9) | (share <= MAX_LOST)).all()
+    assert ((share >= MIN_VISIBLE - 1e-9) | (share <= MAX_LEFT_OVER)).all()
     assert len(boxes) == 0 or (share >= MIN_VISIBLE - 1e-9).any()
 
 
@@ -47,7 +47,9 @@ def test_boxes_lie_on_what_they_mark(window, mirrored):
     image[:, :, 60:120, 100:220] = 0
     box = np.array([[100 / 320, 60 / 180, 220 / 320, 120 / 180]])
     window = np.array(window, float)
-    seen = cut(image, window[None], np.array([mirrored]), (300, 300), torch.ones(1, 3))[0, 0]  # (h, w)
+    seen = resample_windows(image, window[None], np.array([mirrored]), (300, 300), torch.ones(1, 3))[
+        0, 0
+    ]  # (h, w)
     y, x = torch.nonzero(seen < 0.5, as_tuple=True)
     drawn = [x.min(), y.min(), x.max() + 1, y.max() + 1]
     np.testing.assert_allclose(
@@ -56,7 +58,7 @@ def test_boxes_lie_on_what_they_mark(window, mirrored):
 
 
 def test_outside_the_image_is_fill():
-    seen = cut(
+    seen = resample_windows(
         torch.zeros(1, 3, 20, 20, dtype=torch.uint8),
         np.array([[0.0, 0, 2, 2]]),
         np.array([False]),
@@ -128,15 +130,15 @@ def test_batches_follow_from_the_seed_and_go_on_where_they_were():
         return Batches(images(5, 90), None, 4, (32, 32), seed, torch.device("cpu"))
 
     one, other, third = fresh(1), fresh(1), fresh(2)
-    first, _ = one.next()
-    assert torch.equal(first, other.next()[0]) and not torch.equal(first, third.next()[0])
+    first, _ = one.next_batch()
+    assert torch.equal(first, other.next_batch()[0]) and not torch.equal(first, third.next_batch()[0])
     third.restore(one.state())
-    assert torch.equal(one.next()[0], third.next()[0])
+    assert torch.equal(one.next_batch()[0], third.next_batch()[0])
 
 
 def test_one_image_in_eight_is_a_background():
     empty = Images(torch.zeros((3, 3, 36, 64), dtype=torch.uint8), [np.zeros((0, 4))] * 3)
-    _, targets = Batches(images(20, 90), empty, 16, (32, 32), 0, torch.device("cpu")).next()
+    _, targets = Batches(images(20, 90), empty, 16, (32, 32), 0, torch.device("cpu")).next_batch()
     assert [len(t["boxes"]) for t in targets] == [1] * 14 + [0] * 2
     assert all(t["boxes"].shape[1] == 4 and t["labels"].tolist() == [1] * len(t["boxes"]) for t in targets)
 
@@ -147,7 +149,7 @@ def test_every_image_is_dealt_once_before_any_comes_again():
         [np.zeros((0, 4))] * 8,
     )
     batches = Batches(numbered, None, 4, (4, 4), 0, torch.device("cpu"))
-    batches.next()
+    batches.next_batch()
     order = batches._order.tolist()
     assert len(order) == 4 and len(set(order)) == 4
 
@@ -161,15 +163,15 @@ def test_jpeg_is_that_of_a_library(quality):
         cv2.resize(noise[::-1], (150, 101), interpolation=cv2.INTER_LINEAR),
     ]
     batch = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float() / 255
-    ours = compress(batch, np.full(2, float(quality)))
+    ours = compress_jpeg(batch, np.full(2, float(quality)))
     for image, mine in zip(images, ours.permute(0, 2, 3, 1).numpy() * 255, strict=True):
         theirs = cv2.imdecode(
             cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])[1], cv2.IMREAD_COLOR
         )[..., ::-1]
         lost = np.abs(theirs.astype(float) - image).mean()
         assert np.abs(mine - theirs).mean() < 0.35 * lost + 0.6
-    assert (compress(batch, np.array([15.0, 95.0])) - batch).abs().mean(dim=(1, 2, 3))[0] > 2 * (
-        compress(batch, np.array([95.0, 95.0])) - batch
+    assert (compress_jpeg(batch, np.array([15.0, 95.0])) - batch).abs().mean(dim=(1, 2, 3))[0] > 2 * (
+        compress_jpeg(batch, np.array([95.0, 95.0])) - batch
     ).abs().mean()
 
 

@@ -26,6 +26,7 @@ from vector_tl.train.batches import own_images
 from vector_tl.train.curve import finished
 from vector_tl.train.loop import lr_share, train
 from vector_tl.train.settings import TrainSettings
+from vector_tl.train.state import training_identity
 
 
 def made_data(folder, images=12):
@@ -136,10 +137,10 @@ def test_a_killed_run_goes_on_to_the_same_weights(ema, settings, tmp_path, monke
     {"ema": 0.9}, {"batch_size": 8}, {"arch": "ssdlite320_mobilenet_v3_large"}, {"init": "coco"},
 ])  # fmt: skip
 def test_what_changes_the_curve_is_not_gone_on_with(change, settings):
-    assert loop._identity(replace(settings, **change), 3) != loop._identity(settings, 3)
-    assert loop._identity(
+    assert training_identity(replace(settings, **change), 3) != training_identity(settings, 3)
+    assert training_identity(
         replace(settings, device="cuda", threads=2, tensorboard=Path("board")), 3
-    ) == loop._identity(settings, 3)
+    ) == training_identity(settings, 3)
 
 
 def test_a_finished_training_says_so(settings):
@@ -245,7 +246,7 @@ def test_a_full_disk_ends_tensorboard_and_not_the_training(
     assert train(replace(settings, tensorboard=tmp_path / "board", steps=4))["steps"] == 4
     warnings = [record.getMessage() for record in caplog.records if "TensorBoard" in record.getMessage()]
     assert (
-        len(warnings) == 1 and "No space left on device" in warnings[0] and "goes on without" in warnings[0]
+        len(warnings) == 1 and "No space left on device" in warnings[0] and "continues without" in warnings[0]
     )
 
 

@@ -24,7 +24,7 @@ from vector_tl.cli import main
 from vector_tl.train import average, batches
 
 lines = open(sys.argv.pop(1) + os.environ["RANK"], "a")
-update, take = average.Average.update, batches.Batches.next
+update, take = average.Average.update, batches.Batches.next_batch
 
 def noted(self):
     update(self)
@@ -40,7 +40,7 @@ def looked(self):
     return batch, targets
 
 noted.steps = 0
-average.Average.update, batches.Batches.next = noted, looked
+average.Average.update, batches.Batches.next_batch = noted, looked
 sys.exit(main(sys.argv[1:]))
 """
 

@@ -47,7 +47,7 @@ class Loop:
         self.taken_s: dict[str, list[float]] = {part: [] for part in PARTS}
 
     def batch(self) -> None:
-        self.pixels, self.targets = self.batches.next()
+        self.pixels, self.targets = self.batches.next_batch()
 
     def forward(self) -> None:
         with mixed(self.device):

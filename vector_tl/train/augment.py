@@ -1,7 +1,7 @@
 """Augmentation of whole batches, on the device that trains.
 
-Geometry is one resampling an image: a window (smaller than the image: a crop; larger: zoomed out on a plain ground), maybe
-mirrored. Light follows in a few passes over the batch.
+Geometry is one resampling of each image: a window of it (smaller than the image: a crop; larger: zoomed out, on a
+plain ground), perhaps mirrored. Changes of light follow in a few passes over the batch.
 """
 
 import math
@@ -14,24 +14,29 @@ from torch import Tensor
 from vector_tl.data.boxes import share_inside, sides
 
 CROP_SHARE, ZOOM_OUT_SHARE = 0.5, 0.3
-MIN_VISIBLE, MAX_LOST = (
-    0.6,
-    0.05,
-)  # a box keeps at least this share in a crop, or it is out but for that one
+MIN_VISIBLE, MAX_LEFT_OVER = 0.6, 0.05  # a crop shows at least so much of a box's area, or at most so little
 MIN_SIDE_PX = 5.0
-REACH_PX = 4  # of the kernels of blur to either side
+REACH_PX = 4  # of a blur's kernel to either side
 JPEG_SHARE, JPEG_QUALITY = 0.25, (15, 80)
 # ITU-T T.81, annex K: steps of luma and chroma at quality 50
 LUMA_STEPS = [
-    [16, 11, 10, 16, 24, 40, 51, 61], [12, 12, 14, 19, 26, 58, 60, 55], [14, 13, 16, 24, 40, 57, 69, 56], [14, 17, 22, 29, 51, 87, 80, 62],
-    [18, 22, 37, 56, 68, 109, 103, 77], [24, 35, 55, 64, 81, 104, 113, 92], [49, 64, 78, 87, 103, 121, 120, 101], [72, 92, 95, 98, 112, 100, 103, 99],
+    [16, 11, 10, 16, 24, 40, 51, 61], [12, 12, 14, 19, 26, 58, 60, 55],
+    [14, 13, 16, 24, 40, 57, 69, 56], [14, 17, 22, 29, 51, 87, 80, 62],
+    [18, 22, 37, 56, 68, 109, 103, 77], [24, 35, 55, 64, 81, 104, 113, 92],
+    [49, 64, 78, 87, 103, 121, 120, 101], [72, 92, 95, 98, 112, 100, 103, 99],
 ]  # fmt: skip
-CHROMA_STEPS = [[17, 18, 24, 47], [18, 21, 26, 66], [24, 26, 56, 99], [47, 66, 99, 99]]  # 99 beyond
+CHROMA_STEPS = [[17, 18, 24, 47], [18, 21, 26, 66], [24, 26, 56, 99], [47, 66, 99, 99]]  # 99 elsewhere
+# from RGB to luma and the two chroma, as JFIF has them
 TO_YCC = [[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]]
 
 
 def draw_window(boxes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A window x1 y1 x2 y2 in 0..1 of the image (beyond it when zoomed out) for ground-truth boxes (N, 4) in the same units."""
+    """A random window x1 y1 x2 y2 in 0..1 of the image, beyond it when zoomed out.
+
+    Args:
+        boxes: ground-truth boxes (N, 4) in the same units; a crop cuts none of them by half.
+        rng: of the draw.
+    """
     case = rng.random()
     if case < ZOOM_OUT_SHARE:
         size = rng.uniform(1.0, 2.2) * np.exp(rng.uniform(-0.15, 0.15, 2) * [1, -1])
@@ -40,17 +45,13 @@ def draw_window(boxes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         return np.concatenate([corner, corner + size])
     if case < ZOOM_OUT_SHARE + CROP_SHARE:
         for _ in range(20):
-            size = np.clip(
-                math.sqrt(rng.uniform(0.12, 1.0)) * np.exp(rng.uniform(-0.35, 0.35) * np.array([1, -1])),
-                0.25,
-                1.0,
-            )
+            side, stretch = math.sqrt(rng.uniform(0.12, 1.0)), rng.uniform(-0.35, 0.35)
+            size = np.clip(side * np.exp(stretch * np.array([1, -1])), 0.25, 1.0)
             corner = rng.random(2) * (1 - size)
             window = np.concatenate([corner, corner + size])
             share = share_inside(boxes, window)[:, 0]
-            if ((share >= MIN_VISIBLE) | (share <= MAX_LOST)).all() and (
-                len(boxes) == 0 or (share >= MIN_VISIBLE).any()
-            ):
+            visible, outside = share >= MIN_VISIBLE, share <= MAX_LEFT_OVER
+            if (visible | outside).all() and (len(boxes) == 0 or visible.any()):
                 return window
     return np.array([0.0, 0.0, 1.0, 1.0])
 
@@ -59,7 +60,7 @@ def boxes_in_window(
     boxes: np.ndarray, window: np.ndarray, mirrored: bool, size_wh: tuple[int, int]
 ) -> np.ndarray:
     """Boxes (M, 4) float32 in pixels of the window drawn at `size_wh`; those cut off or too small are left out."""
-    kept = boxes[share_inside(boxes, window)[:, 0] > MAX_LOST]
+    kept = boxes[share_inside(boxes, window)[:, 0] > MAX_LEFT_OVER]
     inside = np.clip((kept - np.tile(window[:2], 2)) / np.tile(window[2:] - window[:2], 2), 0, 1)
     if mirrored:
         inside[:, [0, 2]] = 1 - inside[:, [2, 0]]
@@ -67,29 +68,40 @@ def boxes_in_window(
     return pixels[(sides(pixels) >= MIN_SIDE_PX).all(axis=1)].astype(np.float32)
 
 
-def cut(
+def resample_windows(
     images: Tensor, windows: np.ndarray, mirrored: np.ndarray, size_wh: tuple[int, int], fill: Tensor
 ) -> Tensor:
-    """Resample `windows` (B, 4) of uint8 images (B, 3, H, W) to float (B, 3, h, w) in 0..1; outside the image is `fill` (B, 3)."""
-    w, h = size_wh
-    windows = torch.as_tensor(windows, dtype=torch.float32, device=images.device)
-    x = (torch.arange(w, device=images.device) + 0.5) / w
-    y = (torch.arange(h, device=images.device) + 0.5) / h
-    x = torch.where(torch.as_tensor(mirrored, device=images.device)[:, None], 1 - x, x)  # (B, w)
-    x = windows[:, :1] + x * (windows[:, 2:3] - windows[:, :1])
-    y = windows[:, 1:2] + y * (windows[:, 3:] - windows[:, 1:2])  # (B, h)
-    where = (
-        torch.stack([x[:, None, :].expand(-1, h, -1), y[:, :, None].expand(-1, -1, w)], dim=3) * 2 - 1
+    """Draw a window of each image at `size_wh`.
+
+    Args:
+        images: uint8 (B, 3, H, W).
+        windows: (B, 4), x1 y1 x2 y2 in 0..1 of the image.
+        mirrored: (B,), which ones are turned left to right.
+        size_wh: w and h.
+        fill: (B, 3), colours in 0..1 of what lies outside of the image.
+
+    Returns:
+        Float (B, 3, h, w) in 0..1.
+    """
+    (w, h), device = size_wh, images.device
+    corners = torch.as_tensor(windows, dtype=torch.float32, device=device)
+    x = (torch.arange(w, device=device) + 0.5) / w
+    y = (torch.arange(h, device=device) + 0.5) / h
+    x = torch.where(torch.as_tensor(mirrored, device=device)[:, None], 1 - x, x)
+    x = corners[:, :1] + x * (corners[:, 2:3] - corners[:, :1])  # (B, w)
+    y = corners[:, 1:2] + y * (corners[:, 3:] - corners[:, 1:2])  # (B, h)
+    where = torch.stack(
+        [x[:, None, :].expand(-1, h, -1), y[:, :, None].expand(-1, -1, w)], dim=3
     )  # (B, h, w, 2)
     batch = F.grid_sample(
-        images.float().div_(255), where, mode="bilinear", padding_mode="border", align_corners=False
+        images.float().div_(255), where * 2 - 1, mode="bilinear", padding_mode="border", align_corners=False
     )
     outside = ((x < 0) | (x > 1))[:, None, :] | ((y < 0) | (y > 1))[:, :, None]  # (B, h, w)
     return torch.where(outside[:, None], fill[:, :, None, None], batch)
 
 
 def relight(batch: Tensor, rng: np.random.Generator) -> Tensor:
-    """All of `LIGHT` in turn, drawn for each image (B, 3, h, w)."""
+    """All changes of `LIGHT` in turn, drawn at random for each image (B, 3, h, w)."""
     for change in LIGHT:
         batch = change(batch, rng)
     return batch
@@ -97,94 +109,84 @@ def relight(batch: Tensor, rng: np.random.Generator) -> Tensor:
 
 def gamma(batch: Tensor, rng: np.random.Generator) -> Tensor:
     """Darker or brighter middle tones, for half of the images."""
-    return batch.clamp(1e-4, 1) ** _drawn(batch, rng, 0.5, 0.6, 1.7, 1.0)
+    return batch.clamp(1e-4, 1) ** _random_values(batch, rng, 0.5, 0.6, 1.7, 1.0)
 
 
 def saturation(batch: Tensor, rng: np.random.Generator) -> Tensor:
     """From grey to strong colours."""
     grey = batch.mean(dim=1, keepdim=True)
-    return grey + (batch - grey) * _drawn(batch, rng, 0.6, 0.0, 1.7, 1.0)
+    return grey + (batch - grey) * _random_values(batch, rng, 0.6, 0.0, 1.7, 1.0)
 
 
 def white_balance(batch: Tensor, rng: np.random.Generator) -> Tensor:
     """Red, green and blue stronger or weaker, in all images."""
-    return batch * torch.as_tensor(
-        np.exp(rng.normal(0, 0.08, (len(batch), 3, 1, 1))), dtype=torch.float32, device=batch.device
-    )
+    gains = np.exp(rng.normal(0, 0.08, (len(batch), 3, 1, 1)))
+    return batch * torch.as_tensor(gains, dtype=torch.float32, device=batch.device)
 
 
 def contrast(batch: Tensor, rng: np.random.Generator) -> Tensor:
     """Nearer to the image's mean or further from it."""
     mean = batch.mean(dim=(1, 2, 3), keepdim=True)
-    return mean + (batch - mean) * _drawn(batch, rng, 0.6, 0.55, 1.8, 1.0)
+    return mean + (batch - mean) * _random_values(batch, rng, 0.6, 0.55, 1.8, 1.0)
 
 
 def brightness(batch: Tensor, rng: np.random.Generator) -> Tensor:
-    """All tones up or down alike."""
-    return batch + _drawn(batch, rng, 0.6, -0.2, 0.2, 0.0)
+    """All tones brighter or darker alike."""
+    return batch + _random_values(batch, rng, 0.6, -0.2, 0.2, 0.0)
 
 
 def blur(batch: Tensor, rng: np.random.Generator) -> Tensor:
-    """A quarter of the images soft, a tenth smeared by motion: one small kernel for each image."""
+    """A quarter of the images out of focus, a tenth blurred by motion: one small kernel for each image."""
     kernels = np.zeros((len(batch), 2 * REACH_PX + 1, 2 * REACH_PX + 1), np.float32)
     for kernel in kernels:
         case = rng.random()
         if case < 0.25:
-            kernel[:] = soft(rng.uniform(0.4, 1.8))
+            kernel[:] = focus_kernel(rng.uniform(0.4, 1.8))
         elif case < 0.35:
-            kernel[:] = smeared(rng.uniform(1, REACH_PX), rng.uniform(0, math.pi))
+            kernel[:] = motion_kernel(rng.uniform(1, REACH_PX), rng.uniform(0, math.pi))
         else:
             kernel[REACH_PX, REACH_PX] = 1
     return convolve(batch, kernels)
 
 
 def noise(batch: Tensor, rng: np.random.Generator) -> Tensor:
-    """Grain, for half of the images; what left 0..1 is cut off."""
-    grains = torch.Generator(batch.device).manual_seed(
-        int(rng.integers(2**63))
-    )  # millions of numbers: drawn where they are needed
-    grain = torch.randn(batch.shape, generator=grains, device=batch.device)
-    return (batch + grain * _drawn(batch, rng, 0.5, 0.005, 0.05, 0.0)).clamp(0, 1)
+    """Grain, for half of the images; clipped to 0..1."""
+    # millions of numbers: drawn on the device where they are needed
+    generator = torch.Generator(batch.device).manual_seed(int(rng.integers(2**63)))
+    grain = torch.randn(batch.shape, generator=generator, device=batch.device)
+    return (batch + grain * _random_values(batch, rng, 0.5, 0.005, 0.05, 0.0)).clamp(0, 1)
 
 
 def jpeg(batch: Tensor, rng: np.random.Generator) -> Tensor:
-    """What a strong compression leaves, for a quarter of the images."""
+    """What a strong JPEG compression leaves, for a quarter of the images."""
     chosen = np.flatnonzero(rng.random(len(batch)) < JPEG_SHARE)
     qualities = rng.uniform(*JPEG_QUALITY, len(chosen))
     if len(chosen):
         batch = batch.clone()
-        batch[chosen] = compress(batch[chosen], qualities)
+        batch[chosen] = compress_jpeg(batch[chosen], qualities)
     return batch
 
 
-LIGHT = (
-    gamma,
-    saturation,
-    white_balance,
-    contrast,
-    brightness,
-    blur,
-    noise,
-    jpeg,
-)  # another order would be other draws
+# in another order the random numbers of a seed would be others
+LIGHT = (gamma, saturation, white_balance, contrast, brightness, blur, noise, jpeg)
 
 
-def _drawn(
+def _random_values(
     batch: Tensor, rng: np.random.Generator, share: float, low: float, high: float, neutral: float
 ) -> Tensor:
-    """For each image (B, 1, 1, 1) a number from `low` to `high`, or for all but a `share` of them the one that changes nothing."""
+    """For each image a number (B, 1, 1, 1): for a `share` of them from `low` to `high`, else `neutral`."""
     values = np.where(rng.random(len(batch)) < share, rng.uniform(low, high, len(batch)), neutral)
     return torch.as_tensor(values, dtype=torch.float32, device=batch.device).view(-1, 1, 1, 1)
 
 
-def soft(sigma_px: float) -> np.ndarray:
+def focus_kernel(sigma_px: float) -> np.ndarray:
     """The kernel (k, k) of an image that is not in focus."""
     line = np.exp(-0.5 * (np.arange(-REACH_PX, REACH_PX + 1) / sigma_px) ** 2)
     return _summing_to_one(np.outer(line, line))
 
 
-def smeared(length_px: float, angle_rad: float) -> np.ndarray:
-    """The kernel (k, k) of motion by so much to either side."""
+def motion_kernel(length_px: float, angle_rad: float) -> np.ndarray:
+    """The kernel (k, k) of an image blurred by a motion of `length_px` to either side."""
     kernel = np.zeros((2 * REACH_PX + 1, 2 * REACH_PX + 1), np.float32)
     for t in np.linspace(-length_px, length_px, 17):
         kernel[REACH_PX + round(t * math.sin(angle_rad)), REACH_PX + round(t * math.cos(angle_rad))] += 1
@@ -197,23 +199,32 @@ def _summing_to_one(kernel: np.ndarray) -> np.ndarray:
 
 
 def convolve(batch: Tensor, kernels: np.ndarray) -> Tensor:
-    """Each image (B, 3, h, w) with its own kernel (B, k, k), all of odd k; those with weight in the middle alone stay as they are."""
+    """Each image (B, 3, h, w) convolved with its own kernel of `kernels` (B, k, k), k odd.
+
+    Images whose kernel has all its weight in the middle stay as they are.
+    """
     reach = kernels.shape[1] // 2
     changed = np.flatnonzero(kernels[:, reach, reach] < 1)
     if len(changed) == 0:
         return batch
     some = batch[changed]  # (b, 3, h, w)
-    weight = torch.as_tensor(kernels[changed], device=batch.device).repeat_interleave(3, dim=0)[
-        :, None
-    ]  # (3 b, 1, k, k)
+    weight = torch.as_tensor(kernels[changed], device=batch.device).repeat_interleave(3, dim=0)[:, None]
+    # weight (3 b, 1, k, k), padded (1, 3 b, h + k - 1, w + k - 1)
     padded = F.pad(some, (reach,) * 4, mode="replicate").flatten(0, 1)[None]
     batch = batch.clone()
     batch[changed] = F.conv2d(padded, weight, groups=len(weight))[0].view_as(some)
     return batch
 
 
-def compress(batch: Tensor, qualities: np.ndarray) -> Tensor:
-    """Images (B, 3, h, w) in 0..1 as JPEG of the qualities (B,), 1 to 100, would leave them: 4:2:0, the usual tables (ITU-T T.81), no bytes made."""
+def compress_jpeg(batch: Tensor, qualities: np.ndarray) -> Tensor:
+    """Images (B, 3, h, w) in 0..1 as JPEG would leave them, without encoding them.
+
+    Chroma is subsampled 4:2:0; quantisation tables are those of ITU-T T.81, annex K, scaled as libjpeg does.
+
+    Args:
+        batch: the images.
+        qualities: (B,), 1 to 100.
+    """
     device, (h, w) = batch.device, batch.shape[2:]
     to_ycc = torch.tensor(TO_YCC, device=device)
     padded = F.pad(batch * 255, (0, -w % 16, 0, -h % 16), mode="replicate")
@@ -222,27 +233,22 @@ def compress(batch: Tensor, qualities: np.ndarray) -> Tensor:
     chroma_steps[:4, :4] = torch.tensor(CHROMA_STEPS, device=device, dtype=torch.float32)
     quality = torch.as_tensor(qualities, dtype=torch.float32, device=device)
     scale = (torch.where(quality < 50, 5000 / quality, 200 - 2 * quality) / 100).view(-1, 1, 1, 1, 1, 1)
-    luma = (
-        _quantized(ycc[:, :1] - 128, torch.tensor(LUMA_STEPS, device=device, dtype=torch.float32), scale)
-        + 128
-    )
-    chroma = F.interpolate(
-        _quantized(F.avg_pool2d(ycc[:, 1:], 2), chroma_steps, scale), scale_factor=2, mode="bilinear"
-    )
+    luma_steps = torch.tensor(LUMA_STEPS, device=device, dtype=torch.float32)
+    luma = _quantise(ycc[:, :1] - 128, luma_steps, scale) + 128
+    chroma = _quantise(F.avg_pool2d(ycc[:, 1:], 2), chroma_steps, scale)
+    chroma = F.interpolate(chroma, scale_factor=2, mode="bilinear")
     rgb = torch.einsum("ij,bjhw->bihw", torch.linalg.inv(to_ycc), torch.cat([luma, chroma], dim=1))
     return (rgb[:, :, :h, :w] / 255).clamp(0, 1)
 
 
-def _quantized(values: Tensor, steps: Tensor, scale: Tensor) -> Tensor:
-    """The cosine transform of blocks of 8 x 8 of (B, C, H, W), rounded to steps (8, 8), back again."""
+def _quantise(values: Tensor, steps: Tensor, scale: Tensor) -> Tensor:
+    """Values (B, C, H, W) after the cosine transform of blocks of 8 x 8, rounding to steps (8, 8), and back again."""
     count, channels, height, width = values.shape
     at = torch.arange(8, device=values.device, dtype=torch.float32)
-    cosine = torch.cos((2 * at + 1) * at[:, None] * math.pi / 16) * torch.where(
-        at[:, None] == 0, math.sqrt(1 / 8), 0.5
-    )  # rows: frequencies
-    blocks = values.reshape(count, channels, height // 8, 8, width // 8, 8).transpose(
-        3, 4
-    )  # (B, C, H / 8, W / 8, 8, 8)
+    norm = torch.where(at[:, None] == 0, math.sqrt(1 / 8), 0.5)
+    cosine = torch.cos((2 * at + 1) * at[:, None] * math.pi / 16) * norm  # rows: frequencies
+    blocks = values.reshape(count, channels, height // 8, 8, width // 8, 8)
+    blocks = blocks.transpose(3, 4)  # (B, C, H / 8, W / 8, 8, 8)
     step = (steps * scale).round().clamp(1, 255)
     kept = ((cosine @ blocks @ cosine.T) / step).round() * step
     return (cosine.T @ kept @ cosine).transpose(3, 4).reshape(values.shape)

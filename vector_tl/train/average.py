@@ -2,25 +2,31 @@
 
 import copy
 from collections.abc import Sequence
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import nn
 
+Network = TypeVar("Network", bound=nn.Module)
 
-class Average:
-    """The exponential mean of `model`'s weights and BatchNorm statistics over its steps.
 
-    After n updates the mean keeps min(decay, (1 + n) / (10 + n)) of itself, so that the first weights are soon forgotten
-    (the ramp of TensorFlow's ExponentialMovingAverage). With decay 0 there is no mean: `network` is `model` itself.
+class Average(Generic[Network]):
+    """The exponential mean (EMA) of `model`'s weights and BatchNorm statistics over its steps.
+
+    After n updates the mean keeps min(decay, (1 + n) / (10 + n)) of itself, so that the initial weights are soon
+    forgotten (the ramp of TensorFlow's ExponentialMovingAverage). With decay 0 there is no mean: `network` is `model`.
+
+    Attributes:
+        network: a copy of `model` with the mean weights.
     """
 
-    def __init__(self, model: nn.Module, decay: float):
+    def __init__(self, model: Network, decay: float):
         self._model, self._decay, self._updates = model, decay, 0
-        self.network = copy.deepcopy(model).requires_grad_(False) if decay else model
+        self.network: Network = copy.deepcopy(model).requires_grad_(False) if decay else model
 
     @torch.no_grad()
     def update(self) -> None:
-        """Take a step's weights in."""
+        """Take the weights after a step into the mean."""
         if self.network is self._model:
             return
         self._updates += 1
@@ -31,24 +37,26 @@ class Average:
         for name in mean.keys() - set(floats):  # counters
             mean[name].copy_(new[name])
 
-    def state(self) -> dict:
-        """What `restore` needs to go on."""
-        return (
-            {}
-            if self.network is self._model
-            else {"updates": self._updates, "network": self.network.state_dict()}
-        )
+    def state(self) -> dict[str, Any]:
+        """What `restore` needs; nothing where there is no mean."""
+        if self.network is self._model:
+            return {}
+        return {"updates": self._updates, "network": self.network.state_dict()}
 
-    def restore(self, state: dict) -> None:
-        """Go on from what `state` gave."""
+    def restore(self, state: dict[str, Any]) -> None:
+        """Become what `state` gave."""
         if state:
             self._updates = state["updates"]
             self.network.load_state_dict(state["network"])
 
 
 @torch.no_grad()
-def mean_of(networks: Sequence[nn.Module], shares: Sequence[float]) -> nn.Module:
-    """A network whose weights and BatchNorm statistics are the means of several ones', network i counting `shares[i]` (their sum need not be 1).
+def mean_of(networks: Sequence[Network], shares: Sequence[float]) -> Network:
+    """A network whose weights and BatchNorm statistics are weighted means of several networks' ones.
+
+    Args:
+        networks: all of the same shapes.
+        shares: network i counts `shares[i]`; their sum need not be 1.
 
     Raises:
         ValueError: no network, not as many shares, a share below 0, none above, or networks of different shapes.
@@ -62,7 +70,6 @@ def mean_of(networks: Sequence[nn.Module], shares: Sequence[float]) -> nn.Module
     mean = copy.deepcopy(networks[0])
     for name, values in mean.state_dict().items():
         if values.is_floating_point():
-            values.copy_(
-                sum(share * state[name] for share, state in zip(shares, states, strict=True)) / sum(shares)
-            )
+            total = sum(share * state[name] for share, state in zip(shares, states, strict=True))
+            values.copy_(total / sum(shares))
     return mean

@@ -1,7 +1,6 @@
 """What is refused before a training reads or writes anything."""
 
 import math
-from pathlib import Path
 
 from vector_tl.errors import UsageError, UserError
 from vector_tl.files import refuse_existing, refuse_unwritable
@@ -44,13 +43,13 @@ def check_settings(settings: TrainSettings, lr_option: str = "--lr") -> None:
             raise UsageError(message)
 
 
-def check_place(settings: TrainSettings, resume_path: Path) -> None:
+def check_place(settings: TrainSettings) -> None:
     """Refuse to write where another model or another training's files are.
 
     Raises:
         UserError: something is there already, is finished already, or nothing can be written there.
     """
-    out, curve_path = settings.out, settings.out.with_suffix(".csv")
+    out, resume_path = settings.out, settings.resume_path
     if resume_path.exists() and not settings.resume and not settings.overwrite:
         raise UserError(
             f"A stopped training of {out} can be resumed: add --resume, or --overwrite to start again."
@@ -63,4 +62,6 @@ def check_place(settings: TrainSettings, resume_path: Path) -> None:
     if not (settings.resume and resume_path.exists()):
         refuse_existing(out, settings.overwrite)
         refuse_unwritable(out)
-        refuse_existing(curve_path, settings.overwrite)  # of a model that was renamed, or another table
+        refuse_existing(
+            settings.curve_path, settings.overwrite
+        )  # of a model that was renamed, or another table

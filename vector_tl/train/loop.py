@@ -1,262 +1,281 @@
-"""`vector-tl train`: one readable loop for both networks and every start.
+"""`vector-tl train`: one readable loop for both networks and all initial weights.
 
-Recipe: AdamW with warm-up and cosine, all layers trained, gradients clipped, best by AP50-95 on the val sessions. Only the first
-weights differ between transfer and scratch, and the learning rate that serves them. Under torchrun several processes share the work (see `ranks.py`).
+Recipe: AdamW with warm-up and cosine, all layers trained, gradients clipped; the best model by AP50-95 on the val
+sessions is kept. From COCO and from scratch, only the initial weights differ, and the learning rate that serves them.
+Under torchrun several processes share the work (see `ranks.py`).
 """
 
-import io
-import json
 import logging
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
-from vector_tl.data.dataset import Item, digest, load_dataset, read_splits
-from vector_tl.errors import Diverged, UsageError, UserError
+from vector_tl.data.dataset import Item, digest, read_splits
+from vector_tl.detect.engine import pick_device
+from vector_tl.errors import Diverged, UserError
 from vector_tl.evaluate.metrics import average_precision
-from vector_tl.files import claimed, sweep, write_atomic
+from vector_tl.files import claimed, sweep
 from vector_tl.nets import checkpoint, state_dict
 from vector_tl.nets.build import build
 from vector_tl.nets.ssd import VectorSSD
 from vector_tl.train.average import Average
-from vector_tl.train.batches import Batches, Images, keep_folder, keep_images, own_images
+from vector_tl.train.batches import Batches, Images
 from vector_tl.train.checks import check_place, check_settings
-from vector_tl.train.curve import with_new_names, write_curve
+from vector_tl.train.curve import write_curve
 from vector_tl.train.inference import run_model, run_views
 from vector_tl.train.memory import keep_freed_memory
 from vector_tl.train.precision import mixed
 from vector_tl.train.ranks import Ranks, join
 from vector_tl.train.settings import TrainSettings
+from vector_tl.train.state import TrainState, training_identity
 from vector_tl.train.threshold import THRESHOLDS, choose_threshold
+from vector_tl.train.training_data import count_steps, load_training_data
 from vector_tl.train.watch import Progressing, board
 
 log = logging.getLogger(__name__)
 WARM_UP_STEPS, LAST_LR_SHARE, WEIGHT_DECAY, CLIP_NORM, BATCH_NORM_MOMENTUM = 60, 0.02, 1e-4, 5.0, 0.05
 SAVE_EVERY_S = 60.0  # a killed training loses at most so much work
-HELD_OUT = 10  # one background in so many is not trained on but helps choose the threshold
 
 
-def train(settings: TrainSettings, items: tuple[list[Item], list[Item]] | None = None) -> dict | None:
+def train(
+    settings: TrainSettings, items: tuple[list[Item], list[Item]] | None = None
+) -> dict[str, Any] | None:
     """Train and write a model.
 
     Args:
-        settings: what `vector-tl train` was told.
-        items: images to train on and to validate with, instead of the train and val sessions of `settings.data`.
+        settings: of `vector-tl train`.
+        items: images to train on and to evaluate on, instead of the train and val sessions of `settings.data`.
 
     Returns:
-        {"model", "steps", "images_seen", "ap50", "ap50_95", "seconds"}; the APs are those of the model kept, on the val sessions. None from
-        all but the first of several processes.
+        {"model", "steps", "images_seen", "ap50", "ap50_95", "seconds"}; the APs are those of the model that is kept,
+        on the val sessions. None from all but the first of several processes.
 
     Raises:
         UserError: data, weights or the place to write to are wrong, or another process is at the same training.
-        Diverged: training went to numbers that are not finite.
+        Diverged: the loss or the weights are no longer finite numbers.
     """
-    resume_path = settings.out.with_suffix(".resume")
     check_settings(settings)
-    settings = settings.with_rate()
-    check_place(settings, resume_path)
-    from vector_tl.detect.engine import pick_device
-
+    check_place(settings)
     with (
         join(pick_device(settings.device)) as (ranks, device),
         _alone(settings.out) if ranks.first else nullcontext(),
     ):
-        return _train(settings, items, resume_path, ranks, device)
+        return Training(settings, items, ranks, device).run()
 
 
-def _train(
-    settings: TrainSettings,
-    items: tuple[list[Item], list[Item]] | None,
-    resume_path: Path,
-    ranks: Ranks,
-    device: torch.device,
-) -> dict | None:
-    if device.type == "cpu":
-        keep_freed_memory()
-    if settings.threads:
-        torch.set_num_threads(settings.threads)
-    started = time.monotonic()
-    for path in (settings.out, resume_path, settings.out.with_suffix(".csv")) if ranks.first else ():
-        sweep(path)
+class Training:
+    """One process's part in a training: set-up, the loop, and what happens between its steps."""
 
-    train_items, val_items = items or (
-        load_dataset(settings.data, "train").items,
-        load_dataset(settings.data, "val").items,
-    )
-    training, validation = (
-        keep_images(draw(train_items, settings.images, settings.seed)),
-        keep_images(val_items),
-    )
-    if not any(len(boxes) for boxes in training.boxes):
-        raise UserError(
-            f"None of the {len(training)} images to train on shows a Vector; label some, or divide the sessions with vector-tl label split."
-        )
-    if not any(len(boxes) for boxes in validation.boxes) and ranks.first:
-        log.warning(
-            "The val sessions show no Vector: no AP, so the last model is kept; divide the sessions with vector-tl label split."
-        )
-    own = ranks.part(training)
-    backgrounds = keep_folder(settings.backgrounds) if settings.backgrounds else None
-    held_out = (
-        [backgrounds.part(slice(0, None, HELD_OUT))] if backgrounds and len(backgrounds) >= HELD_OUT else []
-    )
-    if held_out:
-        backgrounds = backgrounds.part([i for i in range(len(backgrounds)) if i % HELD_OUT])
-    negatives = held_out + ([keep_folder(settings.negatives)] if settings.negatives else [])
-    share = ranks.share(settings.batch_size)
-    own_of_a_batch = ranks.world * own_images(share, settings.background_share if backgrounds else 0.0)
-    steps = settings.steps or math.ceil((settings.epochs or 20) * len(training) / own_of_a_batch)
-
-    model = _start(settings, training).to(device, memory_format=torch.channels_last)
-    average, forward = Average(model, settings.ema), ranks.parallel(model)
-    optimizer = make_optimizer(model, settings.lr * settings.batch_size / 16)
-    peaks = [group["lr"] for group in optimizer.param_groups]
-    batches = Batches(
-        own, backgrounds, share, model.size_wh, settings.seed, device, settings.background_share, ranks.rank
-    )
-    first, curve, best, losses, before_s = 0, [], None, [], 0.0
-    if settings.resume and resume_path.exists():
-        first, curve, best, losses, before_s = _restore(
-            resume_path, settings, steps, model, average, optimizer, batches, ranks
-        )
-        log.info("going on at step %d of %d", first, steps)
-    every = max(1, steps // max(1, settings.evaluations))
-    about = {
-        "seed": settings.seed,
-        "data_digest": digest(settings.data),
-        "steps": steps,
-        "batch_size": settings.batch_size,
-        "lr": settings.lr,
-        "ema": settings.ema,
-        "continued_from": None if settings.init in ("coco", "scratch") else Path(settings.init).stem,
-        "learned_from": _learned_from(
-            settings.init, [*train_items, *val_items]
-        ),  # trained on or chosen by: no test of it, whatever their split later on
-        "train_images": len(training),
-        "val_images": len(validation),
-        "backgrounds": len(backgrounds) if backgrounds else 0,
-        "sessions": sorted(
-            read_splits(settings.data)
-        ),  # that were there; what comes later is new to this model
-    }
-
-    shown_in = settings.tensorboard / settings.out.stem if settings.tensorboard and ranks.first else None
-    with (
-        Progressing(steps, first, ranks.first) as advance,
-        board(shown_in, first, settings.overwrite or settings.resume) as note,
+    def __init__(
+        self,
+        settings: TrainSettings,
+        items: tuple[list[Item], list[Item]] | None,
+        ranks: Ranks,
+        device: torch.device,
     ):
-        for path in (resume_path, settings.out.with_suffix(".csv")) if ranks.first and not first else ():
-            path.unlink(missing_ok=True)  # what an earlier training left would be taken for this one's
-        saved_s = time.monotonic()
-        for step in range(first, steps):
-            for group, peak in zip(optimizer.param_groups, peaks, strict=True):
-                group["lr"] = peak * lr_share(step, steps)
-            batch, targets = batches.next()  # (B, 3, h, w) in 0..1
-            model.train()
-            with mixed(device):
-                outputs = forward(batch)  # (B, A, 4) and (B, A, 1)
-            parts = model.compute_loss(targets, outputs)
-            loss = parts["classification"] + parts["bbox_regression"]
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            norm = nn.utils.clip_grad_norm_(model.parameters(), CLIP_NORM)
-            if not (math.isfinite(loss.item()) and math.isfinite(norm.item())):
-                what = f"The loss is no longer a finite number at step {step + 1}"
-                raise Diverged(
-                    f"{what}; start again with a rate below {settings.lr:g} (--lr; retrain --coco-lr, compare --lrs)."
-                )
-            optimizer.step()
-            average.update()
-            losses.append(loss.item())
-            note(step + 1, loss=losses[-1], learning_rate=peaks[0] * lr_share(step, steps))
-
-            measured = (step + 1) % every == 0 or step + 1 == steps
-            if measured and ranks.first:
-                outcomes = run_model(average.network, validation)
-                ap50, ap = average_precision(outcomes)
-                seen = (step + 1) * settings.batch_size
-                curve.append(
-                    {
-                        "step": step + 1,
-                        "images_seen": seen,
-                        "loss": round(float(np.mean(losses)), 5),
-                        "ap50": ap50,
-                        "ap50_95": ap,
-                    }
-                )
-                losses.clear()
-                note(step + 1, ap50=ap50, ap50_95=ap)
-                if best is None or (ap or 0) >= (best["ap50_95"] or 0):
-                    threshold = choose_threshold(
-                        outcomes, [run_model(average.network, some) for some in negatives]
-                    )
-                    best = {"step": step + 1, "ap50": ap50, "ap50_95": ap, "threshold": threshold}
-                    metrics = {"val_ap50": ap50, "val_ap50_95": ap, "best_step": step + 1}
-                    checkpoint.save(
-                        settings.out, average.network, about | {"threshold": threshold, "metrics": metrics}
-                    )
-                write_curve(settings.out.with_suffix(".csv"), curve)
-            if measured or (
-                ranks.world == 1 and time.monotonic() - saved_s > SAVE_EVERY_S
-            ):  # together at the same step, whatever each one's clock says
-                drawn = ranks.gather(batches.state())
-                if ranks.first:
-                    spent_s = before_s + time.monotonic() - started
-                    _save(
-                        resume_path,
-                        settings,
-                        steps,
-                        step + 1,
-                        curve,
-                        best,
-                        losses,
-                        spent_s,
-                        model,
-                        average,
-                        optimizer,
-                        drawn,
-                    )
-                saved_s = time.monotonic()
-            advance(best, curve)
-    if not ranks.first:
-        return None
-    threshold = (
-        _settle_threshold(settings.out, validation, negatives, device) if negatives else best.get("threshold")
-    )
-    resume_path.unlink(missing_ok=True)
-    if threshold == THRESHOLDS[-1]:
-        log.warning(
-            "Its threshold is %g, the highest there is: it takes things for Vectors. Add --backgrounds, or more of them.",
-            THRESHOLDS[-1],
+        started_s = time.monotonic()
+        self.settings, self.ranks, self.device = settings, ranks, device
+        if device.type == "cpu":
+            keep_freed_memory()
+        if settings.threads:
+            torch.set_num_threads(settings.threads)
+        for path in (settings.out, settings.resume_path, settings.curve_path) if ranks.first else ():
+            sweep(path)
+        self.data = data = load_training_data(settings, items, ranks)
+        own = ranks.part(data.training)
+        self.steps = count_steps(settings, data, ranks)
+        model = initial_model(settings, data.training).to(device, memory_format=torch.channels_last)
+        batches = Batches(
+            own,
+            data.backgrounds,
+            ranks.share(settings.batch_size),
+            model.size_wh,
+            settings.seed,
+            device,
+            settings.background_share,
+            ranks.rank,
         )
-    return {
-        "model": str(settings.out),
-        "steps": steps,
-        "images_seen": steps * settings.batch_size,
-        "ap50": best["ap50"],
-        "ap50_95": best["ap50_95"],
-        "seconds": round(before_s + time.monotonic() - started, 1),
-    }
+        self.forward = ranks.parallel(model)
+        self.state = TrainState(
+            training_identity(settings, self.steps),
+            model,
+            Average(model, settings.ema),
+            make_optimizer(model, settings.peak_lr),
+            batches,
+            started_s,
+        )
+        if settings.resume and settings.resume_path.exists():
+            self.state.restore(settings.resume_path, ranks.rank, ranks.world)
+            log.info("resumed at step %d of %d", self.state.step, self.steps)
+        self.metadata = self._metadata()
+
+    def run(self) -> dict[str, Any] | None:
+        """All steps, from the first one or where a stopped training was; then the threshold of the model that is kept."""
+        settings, state, ranks, steps = self.settings, self.state, self.ranks, self.steps
+        model, optimizer = state.model, state.optimizer
+        every = max(1, steps // max(1, settings.evaluations))
+        with self._shown() as (advance, note):
+            saved_s = time.monotonic()
+            for step in range(state.step, steps):
+                learning_rate = settings.peak_lr * lr_share(step, steps)
+                for group in optimizer.param_groups:
+                    group["lr"] = learning_rate
+
+                batch, targets = (
+                    state.batches.next_batch()
+                )  # (B, 3, h, w) in 0..1; B times boxes (n, 4), labels (n,)
+                model.train()
+                with mixed(self.device):
+                    outputs = self.forward(batch)  # bbox_regression (B, A, 4), cls_logits (B, A, 1)
+                parts = model.compute_loss(targets, outputs)
+                loss = parts["classification"] + parts["bbox_regression"]  # ()
+                optimizer.zero_grad(set_to_none=True)
+                loss.backward()
+                norm = nn.utils.clip_grad_norm_(model.parameters(), CLIP_NORM)  # ()
+                self._refuse_diverged(loss.item(), norm.item())
+                optimizer.step()
+                state.average.update()
+                state.step = step + 1
+                state.losses.append(loss.item())
+                note(state.step, loss=loss.item(), learning_rate=learning_rate)
+
+                measured = state.step % every == 0 or state.step == steps
+                if measured and ranks.first:
+                    self._evaluate(note)
+                # several processes save together at the same step, whatever each one's clock says
+                if measured or (ranks.world == 1 and time.monotonic() - saved_s > SAVE_EVERY_S):
+                    self._save()
+                    saved_s = time.monotonic()
+                advance(state.best, state.curve)
+        return self._finish() if ranks.first else None
+
+    @contextmanager
+    def _shown(self) -> Iterator[tuple[Callable[..., None], Callable[..., None]]]:
+        """Progress for a person, and figures for TensorBoard; a new start first removes an earlier training's files."""
+        settings, first, begin = self.settings, self.ranks.first, self.state.step
+        folder = settings.tensorboard / settings.out.stem if settings.tensorboard and first else None
+        with (
+            Progressing(self.steps, begin, first) as advance,
+            board(folder, begin, settings.overwrite or settings.resume) as note,
+        ):
+            if first and not begin:  # or they would be taken for this training's
+                settings.resume_path.unlink(missing_ok=True)
+                settings.curve_path.unlink(missing_ok=True)
+            yield advance, note
+
+    def _refuse_diverged(self, loss: float, norm: float) -> None:
+        if not (math.isfinite(loss) and math.isfinite(norm)):
+            raise Diverged(
+                f"The loss is no longer a finite number at step {self.state.step + 1}; start again with a learning rate "
+                f"below {self.settings.learning_rate:g} (--lr; retrain --coco-lr, compare --lrs)."
+            )
+
+    def _evaluate(self, note: Callable[..., None]) -> None:
+        """A point of the learning curve; the model is kept when its AP50-95 is the best so far."""
+        settings, state = self.settings, self.state
+        network = state.average.network
+        outcomes = run_model(network, self.data.validation)
+        ap50, ap50_95 = average_precision(outcomes)
+        state.curve.append(
+            {
+                "step": state.step,
+                "images_seen": state.step * settings.batch_size,
+                "loss": round(float(np.mean(state.losses)), 5),
+                "ap50": ap50,
+                "ap50_95": ap50_95,
+            }
+        )
+        state.losses.clear()
+        note(state.step, ap50=ap50, ap50_95=ap50_95)
+        if state.best is None or (ap50_95 or 0) >= (state.best["ap50_95"] or 0):
+            threshold = choose_threshold(outcomes, [run_model(network, some) for some in self.data.negatives])
+            state.best = {"step": state.step, "ap50": ap50, "ap50_95": ap50_95, "threshold": threshold}
+            metrics = {"val_ap50": ap50, "val_ap50_95": ap50_95, "best_step": state.step}
+            checkpoint.save(
+                settings.out, network, self.metadata | {"threshold": threshold, "metrics": metrics}
+            )
+        write_curve(settings.curve_path, state.curve)
+
+    def _save(self) -> None:
+        batches_states = self.ranks.gather(self.state.batches.state())
+        if self.ranks.first:
+            self.state.save(self.settings.resume_path, batches_states)
+
+    def _finish(self) -> dict[str, Any]:
+        """Settle the threshold of the model that is kept; the result of `train`."""
+        settings, best = self.settings, self.state.best
+        assert best is not None  # the last step was evaluated
+        threshold = self._settle_threshold() if self.data.negatives else best.get("threshold")
+        settings.resume_path.unlink(missing_ok=True)
+        if threshold == THRESHOLDS[-1]:
+            log.warning(
+                "The model's confidence threshold is %g, the highest there is: it often takes other things for a Vector. "
+                "Add --backgrounds, or more of them.",
+                threshold,
+            )
+        return {
+            "model": str(settings.out),
+            "steps": self.steps,
+            "images_seen": self.steps * settings.batch_size,
+            "ap50": best["ap50"],
+            "ap50_95": best["ap50_95"],
+            "seconds": round(self.state.seconds(), 1),
+        }
+
+    def _settle_threshold(self) -> float:
+        """Choose the kept model's threshold by all views of images without a Vector.
+
+        That is too slow for every model that was the best for a while.
+        """
+        path, data = self.settings.out, self.data
+        model, metadata = checkpoint.load(path)
+        model = model.to(self.device, memory_format=torch.channels_last)
+        negatives = [run_views(model, some) for some in data.negatives]
+        threshold = choose_threshold(run_model(model, data.validation), negatives)
+        checkpoint.save(path, model, metadata | {"threshold": threshold})
+        return threshold
+
+    def _metadata(self) -> dict[str, Any]:
+        """What the model's file says of its training; `checkpoint.save` adds the network's own."""
+        settings, data = self.settings, self.data
+        fine_tuned = settings.init not in ("coco", "scratch")
+        learned_from = set(data.sessions)
+        if fine_tuned and Path(settings.init).suffix.lower() not in state_dict.SUFFIXES:
+            learned_from.update(checkpoint.read_metadata(settings.init).get("learned_from", ()))
+        return {
+            "seed": settings.seed,
+            "data_digest": digest(settings.data),
+            "steps": self.steps,
+            "batch_size": settings.batch_size,
+            "lr": settings.learning_rate,
+            "ema": settings.ema,
+            "continued_from": Path(settings.init).stem if fine_tuned else None,
+            # trained on or chosen by: these sessions are no test of it, whatever their split later on
+            "learned_from": sorted(learned_from),
+            "train_images": len(data.training),
+            "val_images": len(data.validation),
+            "backgrounds": len(data.backgrounds) if data.backgrounds else 0,
+            # all that were there; what comes later is new to this model
+            "sessions": sorted(read_splits(settings.data)),
+        }
 
 
-def draw(items: list[Item], count: int | None, seed: int) -> list[Item]:
-    """`count` of the images, or all, in their order; by the same seed a smaller draw is part of a larger one.
-
-    Raises:
-        UsageError: there are not so many.
-    """
-    if count is None:
-        return items
-    if count > len(items):
-        raise UsageError(f"--images {count} is more than the {len(items)} images of the train sessions.")
-    chosen = set(np.random.default_rng([seed, 685]).permutation(len(items))[:count].tolist())
-    return [item for number, item in enumerate(items) if number in chosen]
+def initial_model(settings: TrainSettings, training: Images) -> VectorSSD:
+    """The network with its initial weights; COCO's BatchNorm statistics are measured on training images."""
+    chosen = torch.linspace(0, len(training) - 1, min(48, len(training))).long()
+    images = training.pixels[chosen].float().div_(255)  # (48, 3, H, W)
+    model = build(settings.arch, settings.init, settings.seed, settings.coco, images=images)
+    for layer in model.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.momentum = BATCH_NORM_MOMENTUM
+    return model
 
 
 def lr_share(step: int, steps: int) -> float:
@@ -277,112 +296,9 @@ def make_optimizer(model: nn.Module, lr: float) -> torch.optim.AdamW:
     )
 
 
-def _settle_threshold(path: Path, validation: Images, negatives: list[Images], device: torch.device) -> float:
-    """The threshold of the model that is kept, by all views of images without a Vector: too slow for every model that was the best for a while."""
-    model, about = checkpoint.load(path)
-    model = model.to(device, memory_format=torch.channels_last)
-    threshold = choose_threshold(run_model(model, validation), [run_views(model, some) for some in negatives])
-    checkpoint.save(path, model, about | {"threshold": threshold})
-    return threshold
-
-
 @contextmanager
 def _alone(out: Path) -> Iterator[None]:
     with claimed(out.with_suffix(".lock")) as mine:
         if not mine:
             raise UserError(f"Another process is training {out}; let it end, or name another --out.")
         yield
-
-
-def _start(settings: TrainSettings, training: Images) -> VectorSSD:
-    """The first weights; COCO's BatchNorm is measured on training images."""
-    some = (
-        training.pixels[torch.linspace(0, len(training) - 1, min(48, len(training))).long()].float().div_(255)
-    )
-    model = build(settings.arch, settings.init, settings.seed, settings.coco, images=some)
-    for layer in model.modules():
-        if isinstance(layer, nn.BatchNorm2d):
-            layer.momentum = BATCH_NORM_MOMENTUM
-    return model
-
-
-def _learned_from(init: str, items: list[Item]) -> list[str]:
-    """The sessions of `items`, and of what the model that is gone on from had learned from, where it tells."""
-    own = {item.session for item in items}
-    if init not in ("coco", "scratch") and Path(init).suffix.lower() not in state_dict.SUFFIXES:
-        own.update(checkpoint.read_metadata(init).get("learned_from", ()))
-    return sorted(own)
-
-
-def _identity(settings: TrainSettings, steps: int) -> str:
-    """What must be the same for a training to go on."""
-    own = [
-        settings.init,
-        settings.arch,
-        settings.seed,
-        steps,
-        settings.batch_size,
-        settings.lr,
-        settings.ema,
-        settings.images,
-        settings.evaluations,
-    ]
-    return json.dumps(
-        [
-            *own,
-            digest(settings.data),
-            str(settings.backgrounds),
-            settings.background_share,
-            str(settings.negatives),
-        ]
-    )
-
-
-def _save(
-    path: Path, settings, steps, step, curve, best, losses, spent_s, model, average, optimizer, drawn
-) -> None:
-    buffer = io.BytesIO()
-    state = {
-        "identity": _identity(settings, steps),
-        "step": step,
-        "curve": curve,
-        "best": best,
-        "losses": losses,
-        "seconds": spent_s,
-        "model": model.state_dict(),
-        "average": average.state(),
-        "optimizer": optimizer.state_dict(),
-        "batches": json.dumps(drawn),
-    }
-    torch.save(state, buffer)
-    write_atomic(path, buffer.getvalue())
-
-
-def _restore(
-    path: Path, settings, steps, model, average, optimizer, batches, ranks
-) -> tuple[int, list, dict | None, list, float]:
-    try:
-        state = torch.load(path, weights_only=True, map_location="cpu")
-        identity = state["identity"]
-    except Exception as error:
-        raise UserError(f"{path} cannot be read; remove it and start again with --overwrite.") from error
-    if identity != _identity(settings, steps):
-        raise UserError(
-            f"{path} belongs to a training with other settings or data; use the same ones, or --overwrite without --resume."
-        )
-    drawn = json.loads(state["batches"])
-    if len(drawn) != ranks.world:
-        raise UserError(
-            f"{path} belongs to a training with {len(drawn)} processes; start as many, or --overwrite without --resume."
-        )
-    model.load_state_dict(state["model"])
-    average.restore(state["average"])
-    optimizer.load_state_dict(state["optimizer"])
-    batches.restore(drawn[ranks.rank])
-    return (
-        state["step"],
-        [with_new_names(row) for row in state["curve"]],
-        state["best"],
-        state["losses"],
-        state["seconds"],
-    )

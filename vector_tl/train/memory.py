@@ -1,4 +1,4 @@
-"""Memory that is freed in one step is kept for the next: on CPUs half of a training step went into fresh pages."""
+"""Memory that is freed in one step is kept for the next: on CPUs half of a step's time was spent on fresh pages."""
 
 import ctypes
 
@@ -6,7 +6,7 @@ _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4  # from glibc's malloc.h
 
 
 def keep_freed_memory() -> None:
-    """Tell glibc's allocator not to give memory back to the system; elsewhere do nothing."""
+    """Keep glibc's allocator from giving memory back to the system; elsewhere do nothing."""
     try:
         mallopt = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError, TypeError):

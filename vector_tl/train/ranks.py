@@ -1,15 +1,18 @@
-"""Several processes under torchrun, one for each GPU or (gloo) on CPUs: each trains on its share of the images and of every batch.
+"""Several processes under torchrun, one for each GPU or (gloo) on CPUs.
+
+Each trains on its share of the images and of every batch:
 
     torchrun --nproc-per-node 2 -m vector_tl train --data data --out models/mine.safetensors
 
-Gradients are averaged, so the weights are the same everywhere; the first process measures, saves and speaks. Not the same as one process with the whole
-batch: BatchNorm sees its share only.
+Gradients are averaged, so the weights are the same everywhere; the first process evaluates, saves and logs. The result
+is not the same as that of one process with the whole batch: BatchNorm sees the process's share only.
 """
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -30,42 +33,45 @@ class Ranks:
 
     @property
     def first(self) -> bool:
-        """Whether it is the one that measures, saves and speaks."""
+        """Whether this process is the one that evaluates, saves and logs."""
         return self.rank == 0
 
     def share(self, batch_size: int) -> int:
-        """Of a batch.
+        """How many images of a batch are this process's own.
 
         Raises:
-            UsageError: it cannot be divided.
+            UsageError: the batch cannot be divided.
         """
         if batch_size % self.world or batch_size // self.world < 2:
             raise UsageError(
-                f"--batch-size {batch_size} cannot be shared by {self.world} processes, with at least 2 images for each."
+                f"--batch-size {batch_size} cannot be shared by {self.world} processes "
+                "with at least 2 images for each."
             )
         return batch_size // self.world
 
     def part(self, images: Images) -> Images:
-        """Those that this process trains on.
+        """The images that this process trains on.
 
         Raises:
-            UsageError: they are too few for every process to have one (in each of them, so that none waits for another).
+            UsageError: they are too few for every process to have one. Every process raises it, so none waits for
+                another.
         """
         if len(images) < self.world:
             raise UsageError(
-                f"{len(images)} training images cannot be shared by {self.world} processes; start fewer, or capture more images."
+                f"{len(images)} training images cannot be shared by {self.world} processes; "
+                "start fewer, or capture more images."
             )
         return images.part(slice(self.rank, None, self.world))
 
     def parallel(self, network: VectorSSD) -> nn.Module:
-        """What gives the raw outputs of a batch, and in backward the gradients of all."""
+        """A module from a batch to the network's raw outputs; its gradients are those of all processes."""
         return _Raw(network) if self.world == 1 else DistributedDataParallel(_Raw(network))
 
-    def gather(self, value: object) -> list:
-        """The value of every process, in their order, for the first one."""
+    def gather(self, value: Any) -> list[Any]:
+        """The first process gets the value of every process, in their order; the others an empty list."""
         if self.world == 1:
             return [value]
-        values = [None] * self.world if self.first else None
+        values: list[Any] | None = [None] * self.world if self.first else None
         dist.gather_object(value, values)
         return values or []
 
@@ -78,12 +84,13 @@ class _Raw(nn.Module):
         self.network = network
 
     def forward(self, batch: Tensor) -> dict[str, Tensor]:
+        """(B, 3, h, w) to `bbox_regression` (B, A, 4) and `cls_logits` (B, A, K)."""
         return self.network.raw(batch)
 
 
 @contextmanager
 def join(device: torch.device) -> Iterator[tuple[Ranks, torch.device]]:
-    """Meet the others, if torchrun started any, and part at the end; the device is this process's own."""
+    """Join the other processes, if torchrun started any, and leave them at the end; the device is this process's own."""
     world = int(os.environ.get("WORLD_SIZE", "1"))
     if world == 1:
         yield Ranks(), device

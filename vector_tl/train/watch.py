@@ -1,4 +1,4 @@
-"""What a person sees of a training that runs: a bar or, in a log file, a line for each evaluation; and TensorBoard."""
+"""What a person sees of a training: a progress bar or, in a log file, a line for each evaluation; and TensorBoard."""
 
 import logging
 import time
@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -17,7 +18,15 @@ FLUSH_EVERY_S = 30.0
 
 
 class Progressing:
-    """A bar on standard error with the latest AP and the time left; where that is no terminal, a line in the log for each evaluation."""
+    """A bar on standard error with the latest AP and the time left.
+
+    Where standard error is no terminal, the log gets a line for each evaluation instead.
+
+    Args:
+        steps: of the whole training.
+        first: how many of them are done already.
+        shown: whether anything is shown at all.
+    """
 
     def __init__(self, steps: int, first: int, shown: bool):
         columns = (
@@ -33,65 +42,52 @@ class Progressing:
         self._bar = Progress(*columns, console=console, disable=not shown or self._lines)
         self._task = self._bar.add_task("training", total=steps, completed=first, note="")
 
-    def __enter__(self) -> Callable[[dict | None, list[dict]], None]:
+    def __enter__(self) -> Callable[[dict[str, Any] | None, list[dict[str, Any]]], None]:
+        """What to call after each step, with the best evaluation so far and the learning curve."""
         self._bar.start()
         return self._advance
 
-    def __exit__(self, *_exc) -> None:
+    def __exit__(self, *_exc: object) -> None:
         self._bar.stop()
 
-    def _advance(self, best: dict | None, curve: list[dict]) -> None:
+    def _advance(self, best: dict[str, Any] | None, curve: list[dict[str, Any]]) -> None:
         self._done += 1
-        note = (
-            f"AP50 {curve[-1]['ap50'] or 0:.3f}  AP50-95 {curve[-1]['ap50_95'] or 0:.3f}  best {best['ap50_95'] or 0:.3f}"
-            if curve
-            else "first AP to come"
-        )
+        note = "not evaluated yet"
+        if best and curve:
+            note = (
+                f"AP50 {curve[-1]['ap50'] or 0:.3f}  AP50-95 {curve[-1]['ap50_95'] or 0:.3f}  "
+                f"best {best['ap50_95'] or 0:.3f}"
+            )
         self._bar.update(self._task, advance=1, note=note)
         if self._lines and curve and curve[-1]["step"] == self._done:
-            left_s = (
-                (time.monotonic() - self._began_s) / (self._done - self._first) * (self._steps - self._done)
-            )
-            log.info(
-                "step %d of %d  %s  %s left", self._done, self._steps, note, timedelta(seconds=round(left_s))
-            )
+            spent_s, steps_here = time.monotonic() - self._began_s, self._done - self._first
+            left = timedelta(seconds=round(spent_s / steps_here * (self._steps - self._done)))
+            log.info("step %d of %d  %s  %s left", self._done, self._steps, note, left)
 
 
 @contextmanager
 def board(folder: Path | None, first: int, replace: bool) -> Iterator[Callable[..., None]]:
-    """Notes figures of a step for TensorBoard in `folder`, if there is one; what a resumed training does again replaces what was there.
+    """Give a function that notes figures of a step for TensorBoard; without a folder it does nothing.
 
-    Written here and now: a writer with a thread of its own would let the training wait for ever once that thread met a full disk.
+    What a resumed training does again replaces what was there. Figures are written here and now: a writer with a thread
+    of its own would let the training wait for ever once that thread met a full disk.
+
+    Args:
+        folder: for the figures.
+        first: how many steps are done already.
+        replace: whether figures of another training in the folder may be removed.
 
     Raises:
-        UserError: the folder cannot be written to at the start, or holds figures of another training that is not to be replaced.
-            Later, when the disk is full, that is warned of once and the training goes on.
+        UserError: the folder cannot be written to at the start, or holds figures of another training that is not to be
+            replaced. Later, when the disk is full, there is one warning and the training continues.
     """
     if folder is None:
         yield lambda step, **figures: None
         return
-    from tensorboardX.event_file_writer import EventsWriter
-    from tensorboardX.proto.event_pb2 import Event, SessionLog
+    from tensorboardX.proto.event_pb2 import Event  # slow to import, and rarely asked for
     from tensorboardX.summary import scalar
 
-    try:
-        for events in folder.glob("events.out.tfevents.*") if not first else ():  # begun again
-            if not replace:
-                raise UserError(
-                    f"{folder} holds the figures of another training; choose another --tensorboard, or add --overwrite."
-                )
-            events.unlink()
-        folder.mkdir(parents=True, exist_ok=True)
-        writer = EventsWriter(str(folder / "events"))
-        if first:
-            writer.write_event(
-                Event(step=first + 1, wall_time=time.time(), session_log=SessionLog(status=SessionLog.START))
-            )
-        writer.flush()
-    except OSError as error:
-        raise UserError(
-            f"--tensorboard {folder.parent} cannot be written to ({error}); choose another folder."
-        ) from error
+    writer = _open_board(folder, first, replace)
     flushed_s, broken = time.monotonic(), False
 
     def note(step: int, **figures: float | None) -> None:
@@ -119,9 +115,34 @@ def board(folder: Path | None, first: int, replace: bool) -> Iterator[Callable[.
                 _warn(folder, error)
 
 
+def _open_board(folder: Path, first: int, replace: bool) -> Any:
+    from tensorboardX.event_file_writer import EventsWriter
+    from tensorboardX.proto.event_pb2 import Event, SessionLog
+
+    try:
+        for events in folder.glob("events.out.tfevents.*") if not first else ():
+            if not replace:
+                raise UserError(
+                    f"{folder} holds the figures of another training; "
+                    "choose another --tensorboard, or add --overwrite."
+                )
+            events.unlink()
+        folder.mkdir(parents=True, exist_ok=True)
+        writer = EventsWriter(str(folder / "events"))
+        if first:
+            start = SessionLog(status=SessionLog.START)
+            writer.write_event(Event(step=first + 1, wall_time=time.time(), session_log=start))
+        writer.flush()
+    except OSError as error:
+        raise UserError(
+            f"--tensorboard {folder.parent} cannot be written to ({error}); choose another folder."
+        ) from error
+    return writer
+
+
 def _warn(folder: Path, error: OSError) -> None:
     log.warning(
-        "TensorBoard's figures can no longer be written to %s (%s); the training goes on without them.",
+        "TensorBoard's figures can no longer be written to %s (%s); the training continues without them.",
         folder,
         error.strerror or error,
     )
