@@ -13,8 +13,8 @@ HALF_TRACK_MM = 24.0  # half the way between the treads' middles
 def approach(seen: Observation, target: Target, law: Law, backing: bool = True) -> tuple[float, float]:
     """Forward speed (mm/s) and turning speed (rad/s, left-positive) towards the stop distance.
 
-    Both are proportional to what will be left of distance and bearing once the command takes effect. When following, the
-    target's own speed is added, so that at the stop distance both drive alike.
+    Both are proportional to what will be left of distance and bearing once the command takes effect. When
+    following, the target's own speed is added, so that at the stop distance both drive alike.
     """
     away, across = 0.0, 0.0
     if law.follow:
@@ -42,7 +42,10 @@ def approach(seen: Observation, target: Target, law: Law, backing: bool = True) 
 
 
 def smooth(memory: Memory, seen: Observation, law: Law, forward: float, turn: float) -> Memory:
-    """Remember the speeds to command: they rise no faster than the law allows; slowing down is never delayed."""
+    """Remember the speeds to command.
+
+    They rise no faster than the law allows; slowing down is never delayed.
+    """
     rise = law.accel_mmps2 * min(max(seen.now_s - memory.last_s, 0.0), 0.2)
     forward = _rising(memory.forward_mmps, forward, rise)
     turn = _rising(memory.turn_radps, turn, rise / HALF_TRACK_MM)
@@ -63,7 +66,7 @@ def freshness(seen: Observation) -> float:
 
 
 def head_angle(seen: Observation, law: Law) -> float:
-    """The head angle (rad) that keeps the target's middle in the image's middle; level while there is no target."""
+    """The head angle (rad) that keeps the target in the image's middle; level while there is no target."""
     if seen.target is None:
         return 0.0
     reach = max(seen.target.distance_mm - 45.0, 30.0)

@@ -1,11 +1,14 @@
-"""What to do next: search, approach, hold, greet. Pure functions: the same memory and observation give the same command.
+"""What to do next: search, approach, hold, greet.
 
-search    look (wheels still, sharp frames), turn by half a field of view, look ...; after a full turn drive a short free
-          way and begin again; what vanished twice as soon as it was approached (a vase, a shadow) is ignored for a while
+Pure functions: the same memory and observation give the same command. The modes:
+
+search    look (wheels still, sharp frames), turn by half a field of view, look ...; after a full turn drive a
+          short free way and begin again; what vanished twice as soon as it was approached (a vase, a shadow)
+          is ignored for a while
 approach  turn, then drive: a low-gain proportional law on bearing and distance, predicted over the dead time
 hold      stand at the stop distance; after a second there, greet: done
-follow    the same without an end: it greets once there, drives as the target drives, backs off, and searches first where
-          it was lost
+follow    the same without an end: it greets once there, drives as the target drives, backs off, and searches
+          first where it was lost
 avoid     around something that stands before the target, or back from an edge; sightings do not interrupt it
 wait      in somebody's hand: wheels still
 
@@ -16,7 +19,7 @@ import math
 from dataclasses import replace
 
 from vector_tl.find.actuation import HALF_TRACK_MM, approach, head_angle, smooth
-from vector_tl.find.memory import Doubt, Law, Memory, MotionCommand, Observation, Step, again
+from vector_tl.find.memory import LAW, Doubt, Law, Memory, MotionCommand, Observation, Step, again
 from vector_tl.find.plans import LOOK, STILL, TOWARDS_LAST, Speeds, detour, follow_plan, towards_last
 from vector_tl.find.track import Pose, Target
 
@@ -26,7 +29,7 @@ NEAR_FACE_MM = 66.0  # no part of a Vector is farther from its origin
 Transition = tuple[Memory, str | None]  # and a line for people when the mode has changed
 
 
-def decide(memory: Memory, seen: Observation, law: Law = Law()) -> tuple[Memory, MotionCommand]:
+def decide(memory: Memory, seen: Observation, law: Law = LAW) -> tuple[Memory, MotionCommand]:
     """The next memory and command. Call it once for each frame, with the newest state."""
     before = memory
     seen = _without_ignored(memory, seen, law)
@@ -47,7 +50,7 @@ def decide(memory: Memory, seen: Observation, law: Law = Law()) -> tuple[Memory,
 
 
 def actuate(memory: Memory, seen: Observation, law: Law) -> tuple[Memory, Speeds, str | None]:
-    """Speeds in the present mode, before they are smoothed, and a line for people when a step of a plan has changed."""
+    """Speeds in the present mode, before smoothing, and a line for people when a plan's step has changed."""
     if memory.mode in ("search", "avoid"):
         return follow_plan(memory, seen, law)
     if memory.mode == "approach" and seen.target is not None:
@@ -132,7 +135,7 @@ def _from_approach(memory: Memory, seen: Observation, law: Law, target: Target) 
 
 
 def _detect_pushing(memory: Memory, seen: Observation, law: Law, target: Target) -> Transition:
-    """Where the wheels turn and the target comes no nearer, the finder pushes against something that no sensor sees."""
+    """Wheels that turn while the target comes no nearer push against something that no sensor sees."""
     pushed_mm = memory.pushed_mm + max(memory.forward_mmps, 0.0) * min(seen.now_s - memory.last_s, 0.5)
     from_mm = memory.pushed_from_mm
     # When following, it may drive away as fast as the finder drives.
@@ -152,8 +155,8 @@ def _leave_edge(memory: Memory, seen: Observation, law: Law) -> Transition:
         away = Step("turn", seen.heading_rad + memory.side * math.radians(120))
         memory = memory.entering(seen, "avoid", Step("drive", -50.0 if forward else 50.0), away, LOOK)
         return memory, f"an edge: {'back' if forward else 'forward'} 50 mm and turn away"
-    # Little is enough when following, and the target stays in sight: no edge lies on a straight way between two places of
-    # a table.
+    # Little is enough when following, and the target stays in sight: no edge lies on a straight way between
+    # two places of a table.
     memory = replace(memory, last_seen=(target.x_mm, target.y_mm))
     if forward:
         memory = memory.entering(seen, "avoid", Step("drive", -40.0), TOWARDS_LAST, LOOK)
@@ -164,7 +167,7 @@ def _leave_edge(memory: Memory, seen: Observation, law: Law) -> Transition:
 
 
 def _lose(memory: Memory, seen: Observation, law: Law) -> Transition:
-    """Wheels first: the look that begins here stands still. What vanished before at this place is then ignored."""
+    """Wheels first: the look that begins here stands still. What has vanished here before is then ignored."""
     if memory.mode == "approach" and seen.now_s - memory.since_s < law.brief_s and memory.last_seen:
         memory, doubt = _doubt(memory, seen, law, memory.last_seen)
         if doubt.times > 1:
@@ -179,7 +182,7 @@ def _lose(memory: Memory, seen: Observation, law: Law) -> Transition:
 
 
 def _doubt(memory: Memory, seen: Observation, law: Law, place: tuple[float, float]) -> tuple[Memory, Doubt]:
-    """Note that what was last seen at a place has vanished; from the second time on it is ignored for a while."""
+    """Note that what was last seen at a place has vanished; the second time, it is ignored for a while."""
     old = _doubt_at(memory, seen.pose, place, law)
     times = old.times + 1 if old else 1
     new = Doubt(*place, times, seen.now_s + law.ignore_s * (times - 1))

@@ -48,7 +48,7 @@ class Following:
                 self._take(frame, answer["distance_mm"])
 
     def result(self) -> dict[str, Any]:
-        """Shares of the time within KEPT_MM, once reached and from the start; null where there is no ground truth.
+        """Shares of the time within KEPT_MM, once reached and from the start; null without ground truth.
 
         Returns:
             {"followed_share", "followed_share_all", "followed_mm": {"p5", "p50", "p95"}, "losses"}

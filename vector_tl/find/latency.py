@@ -12,21 +12,19 @@ class StageClock:
     clock.start(); ...; clock.lap("decode"); ...; clock.lap("detect")
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.laps_ms: dict[str, list[float]] = defaultdict(list)
         self._last_s = time.perf_counter()
 
     def start(self) -> None:
+        """Begin the first stage."""
         self._last_s = time.perf_counter()
 
     def lap(self, stage: str) -> None:
-        """Count the time since the last call for `stage`."""
+        """End `stage`: it took the time since the last call."""
         now_s = time.perf_counter()
         self.laps_ms[stage].append((now_s - self._last_s) * 1000)
         self._last_s = now_s
-
-    def add(self, stage: str, ms: float) -> None:
-        self.laps_ms[stage].append(ms)
 
     def summary(self) -> dict[str, dict[str, float | None]]:
         """{stage: {"p50", "p95"}} in milliseconds."""

@@ -1,4 +1,4 @@
-"""The live loop: frame -> detect -> track -> decide -> drive, until the other Vector is reached and held, or time is up.
+"""The live loop: frame -> detect -> track -> decide -> drive, until the other one is reached or time is up.
 
     vector-tl find --robot sim --model transfer --record run.mcap
 
@@ -50,7 +50,8 @@ def find(
         The result, as the JSON of `vector-tl find --json`.
 
     Raises:
-        UserError: link lost, no frames, a bad model, or a recording that cannot be written. The wheels have been stopped.
+        UserError: link lost, no frames, a bad model, or a recording that cannot be written. The wheels have
+            been stopped.
     """
     settings.check()
     keeper = Keeper(settings)
@@ -134,7 +135,7 @@ class FindLoop:
         self._blind, self._frame_heard_s = False, time.monotonic()
         self._head_rad, self._held, self._line_s = math.inf, False, 0.0
         self._switch = "running"  # a person's; see board.py
-        board.watch(self.stages.laps_ms, self.frame_to_command_ms)
+        board.begin_run(self.stages.laps_ms, self.frame_to_command_ms)
 
     def run_until_found(self) -> None:
         """Turn frames into commands until the other Vector is found, time is up, or a person stops it.
@@ -229,7 +230,7 @@ class FindLoop:
 
     def _time_s(self, now_s: float) -> float:
         """Time of the run, without the pauses that a person made."""
-        return now_s - self.start_s - self.board.held_s()
+        return now_s - self.start_s - self.board.paused_s()
 
     def _is_over(self) -> bool:
         """Whether time is up or a person has stopped the run; notes what a person does."""
@@ -243,7 +244,7 @@ class FindLoop:
     def _next_frame(self, last_id: int | None) -> Frame | None:
         """The next frame, or None where none came in time: then the guard has stopped the wheels.
 
-        What was seen before such a gap is too old to go on with, so the finder looks again.
+        What was seen before such a gap is too old to be of use, so the finder looks again.
         """
         try:
             frame = self.robot.next_frame(last_id, timeout_s=0.5)
@@ -296,7 +297,11 @@ class FindLoop:
         return sent
 
     def _note_guard(self, held: bool) -> None:
-        """Note when the guard begins or ends holding the wheels; with a low battery there is nothing to wait for."""
+        """Note when the guard begins or ends holding the wheels.
+
+        Raises:
+            UserError: it holds them because of a low battery, which waiting does not change.
+        """
         if held == self._held:
             return
         self._held = held
@@ -333,7 +338,8 @@ class FindLoop:
 
 
 def _no_frames(how_long: str, seconds: float) -> str:
-    return f"No camera frame came {how_long} {seconds:g} s; check the robot's camera and network, then start again."
+    remedy = "check the robot's camera and network, then start again"
+    return f"No camera frame came {how_long} {seconds:g} s; {remedy}."
 
 
 def _rounded(value: float | None, digits: int = 2) -> float | None:

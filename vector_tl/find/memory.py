@@ -1,4 +1,4 @@
-"""What a decision is made from and what it leads to: figures, observation, memory and command. No rules stand here."""
+"""What a decision is made from and what it leads to: figures, observation, memory, command; but no rules."""
 
 import math
 from dataclasses import dataclass, replace
@@ -30,7 +30,8 @@ class Law:
     search_radps: float = 1.6
     wander_mm: float = 250.0
     wander_mmps: float = 60.0
-    # Something nearer ahead is in the way: there the range sensor's cone (24 degrees) is as wide as the finder.
+    # Something nearer ahead is in the way: there the range sensor's cone (24 degrees) is as wide as the
+    # finder.
     clear_mm: float = 160.0
     head_limits_rad: tuple[float, float] = (math.radians(-8.0), math.radians(10.0))
     push_mm: float = 120.0  # driven so far towards the target and come no nearer: something holds it back
@@ -44,10 +45,14 @@ class Law:
     ignore_s: float = 15.0  # longer each time
 
 
+LAW = Law()
+
+
 def following(law: Law) -> Law:
     """The law for following.
 
-    A target that drives away is not held back by anything, and the finder backs off in time from one that comes near.
+    A target that drives away is not held back by anything, and the finder backs off in time from one that
+    comes near.
     """
     return replace(law, follow=True, push_mm=450.0, back_mmps=50.0)
 
@@ -78,8 +83,8 @@ class Observation:
 class Step:
     """A piece of a plan: `look`; `turn` to a heading (rad); `drive` so far (mm, backwards negative).
 
-    A heading of NaN means towards where the target was last seen. Neither a candidate nor the range sensor stops a `firm`
-    step.
+    A heading of NaN means towards where the target was last seen. Neither a candidate nor the range sensor
+    stops a `firm` step.
     """
 
     kind: str

@@ -38,7 +38,10 @@ class Perception:
     def observe(
         self, frame: Frame, boxes_xyxy: np.ndarray, scores: np.ndarray, state: RobotState
     ) -> Observation:
-        """Place a frame's boxes (N, 4), with their scores (N,), where and when the frame was taken, and track them until now."""
+        """Place a frame's boxes (N, 4) where and when the frame was taken, and track them until now.
+
+        Their scores are (N,).
+        """
         now_s, pose = self._robot.now_s(), pose_of(state)
         self._clock.note(frame.received_s, frame.robot_time_ms)
         delay_s = max(0.0, self._clock.delay_s(frame.received_s, frame.robot_time_ms) - CAMERA_DELAY_S)

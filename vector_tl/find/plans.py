@@ -35,7 +35,7 @@ def follow_plan(memory: Memory, seen: Observation, law: Law) -> tuple[Memory, Sp
 
 
 def next_search(memory: Memory, seen: Observation, law: Law) -> tuple[Memory, str]:
-    """Continue the search: a further step of the turn, or, after a full turn, a short drive where it is free."""
+    """Continue the search: another turn, or, after a full circle, a short drive where there is room."""
     if memory.turned_rad < math.tau - law.step_rad / 2:
         turn = Step("turn", seen.heading_rad + memory.side * law.step_rad)
         degrees = math.degrees(memory.turned_rad)

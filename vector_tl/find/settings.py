@@ -1,10 +1,10 @@
-"""What `vector-tl find` can be told."""
+"""The options of `vector-tl find`."""
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from vector_tl.errors import UsageError
+from vector_tl.errors import UsageError, refuse_outside
 
 
 @dataclass(frozen=True)
@@ -15,9 +15,9 @@ class FindSettings:
     """
 
     robot: str = "sim"
-    """`sim` starts and ends its own simulator; a serial number means that robot, by the sdk_config.ini under HOME."""
+    """`sim` starts and ends its own simulator; SERIAL is a robot in the sdk_config.ini under HOME."""
     model: str = "transfer"
-    """A checkpoint's path, or a name in models/."""
+    """A model's path, or a name in models/."""
     world: int | None = None
     """Seed of the simulated world; only with the simulator."""
     seconds: float = 60.0
@@ -29,7 +29,7 @@ class FindSettings:
     dry_run: bool = False
     """Decide and show, and never move the robot."""
     follow: bool = False
-    """Do not end when it is reached: keep it at the stop distance until --seconds are over, wherever it drives."""
+    """Do not end when it is reached: keep it at the stop distance for --seconds, wherever it drives."""
     target_motion: Literal["stand", "wander", "spin", "flee"] = "stand"
     """What the other Vector does by itself; only with the simulator."""
     reconnect_s: float | None = None
@@ -37,25 +37,27 @@ class FindSettings:
     overwrite: bool = False
     """Replace an existing recording."""
     stop_mm: float = 150.0
-    """Where to stop before the other Vector, from origin (front axle) to origin."""
+    """Where to stop, from front axle to front axle, 110 to 600; nearer, the robots would touch."""
     top_mmps: float = 110.0
-    """Fastest it drives; a Vector itself can do 220. For a first drive: 40."""
+    """Fastest it drives, 20 to 220 mm/s. For a first drive: 40."""
     threshold: float = 0.6
-    """Score from which the finder looks twice. The model's own is for single images; here a false positive must also stand on the ground at its size, twice."""
+    """Confidence threshold. It may be lower than the model's own, which is for single images: here a false
+    alarm must also stand on the ground, at the size of a Vector, in two frames."""
     device: str = "auto"
     """Where the detector runs: auto, cpu or cuda."""
     camera_fps: float = 15.0
-    """Frames a second of the simulated camera."""
+    """Frames per second of the simulated camera."""
     live: Path | None = None
-    """Write a film while it runs, FILE.mp4: another model at the left, this one at the right."""
+    """Write a film while it runs, FILE.mp4: another model on the left, this one on the right."""
     live_left: str = "scratch"
-    """The model at the left of that film; it never steers."""
+    """The model on the left of that film; it never steers."""
     report: Path | None = None
-    """The folder for the page of this run (index.html: figures, timelines, film): RECORD-find beside the recording when not given."""
+    """Folder for the page of this run (index.html: figures, timelines, film); RECORD-find beside the
+    recording when not given."""
     no_report: bool = False
-    """Leave no page."""
+    """Write no page."""
     page: bool = False
-    """Serve a live view on this machine, with buttons to start, pause and stop; its address goes to standard error."""
+    """Serve a live view on this machine, with buttons to start, pause and stop, and print its address."""
     page_port: int = 0
     """Port of the live view, 0 for a free one."""
     page_start: Literal["auto", "wait", "now"] = "auto"
@@ -64,7 +66,7 @@ class FindSettings:
     """With --page: a second model whose boxes are shown, too. It never steers."""
 
     def waits_for_start(self) -> bool:
-        """Whether a person is to let it go first."""
+        """Whether a person must start it."""
         return self.page and (
             self.page_start == "wait" or (self.page_start == "auto" and self.robot != "sim")
         )
@@ -72,9 +74,9 @@ class FindSettings:
     @property
     def report_folder(self) -> Path | None:
         """Where the page of the run goes; None: nowhere."""
-        if self.no_report or (self.report is None and self.record is None):
+        if self.no_report:
             return None
-        return self.report or self.record.with_name(f"{self.record.stem}-find")
+        return self.report or (self.record and self.record.with_name(f"{self.record.stem}-find"))
 
     @property
     def recording(self) -> Path | None:
@@ -86,24 +88,21 @@ class FindSettings:
         if not self.seconds > 0:
             raise UsageError(f"--seconds must be above 0, not {self.seconds:g}.")
         if not 0 < self.threshold < 1:
-            raise UsageError(f"--threshold is a score between 0 and 1, not {self.threshold:g}.")
-        if not 110 <= self.stop_mm <= 600:
-            raise UsageError(
-                f"--stop-mm must be between 110 (the robots would touch) and 600, not {self.stop_mm:g}."
-            )
-        if not 20 <= self.top_mmps <= 220:
-            raise UsageError(f"--top-mmps must be between 20 and 220, not {self.top_mmps:g}.")
+            raise UsageError(f"--threshold is a confidence between 0 and 1, not {self.threshold:g}.")
+        refuse_outside("--stop-mm", self.stop_mm, 110, 600)
+        refuse_outside("--top-mmps", self.top_mmps, 20, 220)
+        refuse_outside("--page-port", self.page_port, 0, 65535)
         if not self.page and (self.also is not None or self.page_port or self.page_start != "auto"):
             raise UsageError("--also, --page-port and --page-start are for the live view; add --page.")
         if self.live is not None and self.live.suffix.lower() != ".mp4":
             raise UsageError(f"--live must name an .mp4 file, not {self.live}.")
-        if not 0 <= self.page_port <= 65535:
-            raise UsageError(f"--page-port must be from 0 (a free one) to 65535, not {self.page_port}.")
         if self.robot != "sim" and self.target_motion != "stand":
             raise UsageError(
-                f"--target-motion is for --robot sim; around the robot {self.robot} everybody moves as he likes."
+                f"--target-motion is for --robot sim; the robot {self.robot} is among things that move by "
+                "themselves."
             )
         if self.robot != "sim" and (self.world is not None or self.lockstep):
             raise UsageError(
-                f"--world and --lockstep are for --robot sim; the robot {self.robot} has its own world and time."
+                f"--world and --lockstep are for --robot sim; the robot {self.robot} has its own world and "
+                "time."
             )

@@ -1,8 +1,9 @@
 """One Vector followed through noise, missed frames and the finder's own motion.
 
-Sightings are turned into points of the odometry's frame, the one in which the finder knows its own pose; there a standing target stands still however
-the finder turns. Each track is a Kalman filter with constant velocity. A track is believed after `CONFIRM_HITS` sightings, and held through misses by
-time, not by number of frames.
+Sightings are turned into points of the odometry's frame, the one in which the finder knows its own pose;
+there a standing target stands still however the finder turns. Each track is a Kalman filter with constant
+velocity. A track is confirmed after `CONFIRM_SIGHTINGS` sightings, and kept through misses by time, not by
+number of frames.
 """
 
 import math
@@ -12,12 +13,12 @@ import numpy as np
 
 from vector_tl.find.geometry import Sighting
 
-CONFIRM_HITS = 2
+CONFIRM_SIGHTINGS = 2
 HOLD_S = 0.5  # a track that was not seen for so long is lost
 GATE_SIGMA = 3.5  # a sighting farther from the prediction belongs to somebody else
 ACCELERATION_MMPS2 = 40.0  # how briskly a target is expected to change its speed
 START_SPEED_MMPS = 30.0
-MAX_DELAY_S = 5.0  # no image is under way for longer
+MAX_DELAY_S = 5.0  # no image takes longer from the camera
 
 
 @dataclass(frozen=True)
@@ -40,16 +41,19 @@ class Target:
     x_mm: float  # in the odometry's frame
     y_mm: float
     age_s: float  # since an image came that showed it
-    hits: int
+    sightings: int  # so far
     vx_mmps: float = 0.0  # its own speed, in the same frame
     vy_mmps: float = 0.0
 
-    def lead(self, heading_rad: float, quiet_mmps: float, most_mmps: float) -> tuple[float, float]:
-        """Its own speed, away from a finder of that heading and across to its left (mm/s): less `quiet_mmps` of noise, `most_mmps` at most."""
+    def lead(self, heading_rad: float, quiet_mmps: float, max_mmps: float) -> tuple[float, float]:
+        """Its own speed, away from a finder of that heading and across to the finder's left (mm/s).
+
+        `quiet_mmps` of noise are taken off, and no more than `max_mmps` is left.
+        """
         along = heading_rad + self.bearing_rad
         c, s = math.cos(along), math.sin(along)
         ways = c * self.vx_mmps + s * self.vy_mmps, c * self.vy_mmps - s * self.vx_mmps
-        away, across = (math.copysign(min(max(abs(way) - quiet_mmps, 0.0), most_mmps), way) for way in ways)
+        away, across = (math.copysign(min(max(abs(way) - quiet_mmps, 0.0), max_mmps), way) for way in ways)
         return away, across
 
 
@@ -62,16 +66,16 @@ class Track:
         self.covariance[:2, :2] = covariance
         self.covariance[2:, 2:] = np.eye(2) * START_SPEED_MMPS**2
         self.t_s = self.seen_s = t_s
-        self.hits, self.score = 1, score
+        self.sightings, self.score = 1, score
 
     def predict(self, t_s: float) -> None:
+        """Move on to `t_s`; an earlier time changes nothing."""
         dt = max(0.0, t_s - self.t_s)
         self.t_s = max(self.t_s, t_s)
         step = np.eye(4)
         step[0, 2] = step[1, 3] = dt
-        push = (
-            np.array([[dt * dt / 2, 0], [0, dt * dt / 2], [dt, 0], [0, dt]]) * ACCELERATION_MMPS2
-        )  # white acceleration
+        push = np.array([[dt * dt / 2, 0], [0, dt * dt / 2], [dt, 0], [0, dt]])  # (4, 2)
+        push *= ACCELERATION_MMPS2  # white acceleration
         self.mean = step @ self.mean
         self.covariance = step @ self.covariance @ step.T + push @ push.T
 
@@ -81,17 +85,21 @@ class Track:
         return float(math.sqrt(gap @ np.linalg.solve(self.covariance[:2, :2] + covariance, gap)))
 
     def update(self, t_s: float, point: np.ndarray, covariance: np.ndarray, score: float) -> None:
+        """Take in a sighting at `t_s`: point (2,) in mm and its covariance (2, 2)."""
         gain = self.covariance[:, :2] @ np.linalg.inv(self.covariance[:2, :2] + covariance)  # (4, 2)
         self.mean = self.mean + gain @ (point - self.mean[:2])
         self.covariance = self.covariance - gain @ self.covariance[:2]
         self.seen_s, self.score = t_s, 0.5 * (self.score + score)
-        self.hits += 1
+        self.sightings += 1
 
 
 class Tracker:
-    """Chooses one Vector and stays with it; `target` tells where it is, `candidate` whether something waits to be confirmed."""
+    """Chooses one Vector and stays with it.
 
-    def __init__(self):
+    `target` says where it is, `candidate` whether something waits to be confirmed.
+    """
+
+    def __init__(self) -> None:
         self._target: Track | None = None
         self._candidates: list[Track] = []
         self._delay_s = 0.0
@@ -107,7 +115,7 @@ class Tracker:
             t_s: when the image was taken; not before the previous call's.
             pose: the finder's pose at that time.
             sightings: one for each box.
-            delay_s: how long the image was under way; news that are always late are no reason to lose a target.
+            delay_s: how long the image took; images that are always late are no reason to lose a target.
         """
         self._delay_s = delay_s
         if self._target is not None and t_s - self._target.seen_s > HOLD_S:
@@ -126,18 +134,16 @@ class Tracker:
                 track.update(t_s, *left.pop(index))
         self._candidates += [Track(t_s, *sighting) for sighting in left]
         if self._target is None:
-            ready = [track for track in self._candidates if track.hits >= CONFIRM_HITS]
+            ready = [track for track in self._candidates if track.sightings >= CONFIRM_SIGHTINGS]
             if ready:  # the nearest that is surely seen
+                here = (pose.x_mm, pose.y_mm)
                 self._target = min(
-                    ready,
-                    key=lambda track: (
-                        math.dist(track.mean[:2], (pose.x_mm, pose.y_mm)) * (1.5 - min(track.score, 1.0))
-                    ),
+                    ready, key=lambda track: math.dist(track.mean[:2], here) * (1.5 - min(track.score, 1.0))
                 )
                 self._candidates.remove(self._target)
 
     def target(self, t_s: float, pose: Pose) -> Target | None:
-        """The followed Vector from `pose` at `t_s`; None when there is none, or it was not seen for `HOLD_S`."""
+        """The followed Vector from `pose` at `t_s`; None without one that was seen within `HOLD_S`."""
         track = self._target
         if track is None or t_s - self._delay_s - track.seen_s > HOLD_S:
             return None
@@ -147,10 +153,9 @@ class Tracker:
         distance = math.hypot(dx, dy)
         line = np.array([dx, dy]) / max(distance, 1e-6)
         spread = track.covariance[:2, :2]
-        along, across = (
-            math.sqrt(max(0.0, line @ spread @ line)),
-            math.sqrt(max(0.0, spread.trace() - line @ spread @ line)),
-        )
+        variance = float(line @ spread @ line)
+        along = math.sqrt(max(0.0, variance))
+        across = math.sqrt(max(0.0, float(spread.trace()) - variance))
         bearing = math.remainder(math.atan2(dy, dx) - pose.heading_rad, math.tau)
         age_s, (vx, vy) = max(0.0, t_s - self._delay_s - track.seen_s), map(float, track.mean[2:])
         return Target(
@@ -161,7 +166,7 @@ class Tracker:
             float(x),
             float(y),
             age_s,
-            track.hits,
+            track.sightings,
             vx,
             vy,
         )
@@ -174,25 +179,21 @@ class Tracker:
 def _point(pose: Pose, sighting: Sighting) -> tuple[np.ndarray, np.ndarray]:
     """A sighting as a point (2,) of the odometry's frame and its covariance (2, 2)."""
     angle = pose.heading_rad + sighting.bearing_rad
-    along, across = (
-        np.array([math.cos(angle), math.sin(angle)]),
-        np.array([-math.sin(angle), math.cos(angle)]),
-    )
+    c, s = math.cos(angle), math.sin(angle)
+    along, across = np.array([c, s]), np.array([-s, c])
     point = np.array([pose.x_mm, pose.y_mm]) + sighting.distance_mm * along
-    sides = sighting.distance_sigma_mm**2 * np.outer(along, along) + (
-        sighting.distance_mm * sighting.bearing_sigma_rad
-    ) ** 2 * np.outer(across, across)
-    return point, sides
+    across_sigma = sighting.distance_mm * sighting.bearing_sigma_rad
+    covariance = sighting.distance_sigma_mm**2 * np.outer(along, along)
+    return point, covariance + across_sigma**2 * np.outer(across, across)
 
 
 class PoseHistory:
-    """Where the finder was at the times of the last second or so, to place an image that was taken a moment ago."""
+    """Where the finder was during the last second or so, to place an image that was taken a moment ago."""
 
     def __init__(self, keep: int = 60):
         self._keep = keep
-        self._rows: list[
-            tuple[float, float, float, float, float]
-        ] = []  # t, x, y, heading (unwrapped), head angle + pitch
+        # Each: time, x, y, heading (unwrapped), head angle + pitch.
+        self._rows: list[tuple[float, float, float, float, float]] = []
 
     def add(self, t_s: float, pose: Pose, tilt_rad: float) -> None:
         """Note a state; one with the time of the last one replaces it."""
@@ -207,16 +208,21 @@ class PoseHistory:
         self._rows = [*self._rows[1 - self._keep :], (t_s, pose.x_mm, pose.y_mm, heading, tilt_rad)]
 
     def at(self, t_s: float) -> tuple[Pose, float]:
-        """Pose and camera tilt (head angle + pitch, rad) at `t_s`, interpolated; outside what is known, the nearest known."""
+        """Pose and camera tilt (head angle + pitch, rad) at `t_s`.
+
+        Interpolated; outside what is known, the nearest that is known.
+        """
         rows = np.array(self._rows)
         x, y, heading, tilt = (float(np.interp(t_s, rows[:, 0], rows[:, column])) for column in range(1, 5))
         return Pose(x, y, heading), tilt
 
 
 class CameraClock:
-    """When images were taken, by the link's clock: the robot stamps them with its own, and states tell its newest stamp with little delay.
+    """When images were taken, by the link's clock.
 
-    The two clocks differ by what was the least time from a stamp to its arrival lately; what an image took longer, it was late.
+    The robot stamps images by its own clock, and its states report the newest stamp with little delay. The
+    two clocks differ by the shortest time lately from a stamp to its arrival; by what an image took longer,
+    it was late.
     """
 
     def __init__(self, keep_s: float = 10.0):
@@ -225,18 +231,16 @@ class CameraClock:
         self._newest_ms = 0
 
     def note(self, received_s: float, stamp_ms: int) -> None:
-        """A state or a frame came that knows an image's stamp; 0: no image yet."""
+        """Note a state or a frame that knows an image's stamp; 0 stands for no image yet."""
         if stamp_ms > 0:
-            if (
-                stamp_ms < self._newest_ms - 1000 * MAX_DELAY_S
-            ):  # the robot has restarted, and its clock with it
+            if stamp_ms < self._newest_ms - 1000 * MAX_DELAY_S:  # the robot, and its clock, has restarted
                 self._gaps, self._newest_ms = [], 0
             self._newest_ms = max(self._newest_ms, stamp_ms)
             self._gaps = [(t, gap) for t, gap in self._gaps if received_s - t <= self._keep_s]
             self._gaps.append((received_s, received_s - stamp_ms / 1000))
 
     def delay_s(self, received_s: float, stamp_ms: int) -> float:
-        """How much later than the quickest news an image of this stamp came, in seconds."""
+        """How much later than the quickest messages an image of this stamp came, in seconds."""
         if not self._gaps or stamp_ms <= 0:
             return 0.0
         return max(0.0, received_s - stamp_ms / 1000 - min(gap for _, gap in self._gaps))

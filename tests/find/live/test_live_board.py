@@ -241,11 +241,11 @@ def test_what_is_not_the_wheels_waits_too():
     assert (robot.lift_height_mm, robot.head_angle_rad, robot.said) == (60.0, 0.0, [])
     robot.wait(2.0)
     live.press("start")
-    assert robot.lift_height_mm == 32.0 and live.held_s() == pytest.approx(2.0)
+    assert robot.lift_height_mm == 32.0 and live.paused_s() == pytest.approx(2.0)
     robot.wait(1.0)
     live.press("pause")
     robot.wait(1.0)
-    assert live.held_s() == pytest.approx(3.0)
+    assert live.paused_s() == pytest.approx(3.0)
     with pytest.raises(ValueError):
         live.press("faster")
 

@@ -3,13 +3,13 @@
 import contextlib
 from collections.abc import Iterator
 
-from vector_tl.find.live.board import Board
+from vector_tl.find.live.board import STATE_LINES, Board
 from vector_tl.find.live.keys import keys
 
 
 @contextlib.contextmanager
 def attended(live: Board) -> Iterator[None]:
-    """Within the block, keys in the terminal and, where asked for, the page and the second detector are at work."""
+    """Within the block, take keys; serve the page and run the second detector where they are asked for."""
     settings = live.settings
     with contextlib.ExitStack() as stack:
         if settings.also is not None:
@@ -29,5 +29,5 @@ def attended(live: Board) -> Iterator[None]:
         finally:
             done = live.shown is not None and live.shown.command.done
             live.end(
-                "stopped by a person" if live.stopped else "found and reached" if done else "its time is up"
+                STATE_LINES["stopped"] if live.stopped else "found and reached" if done else "time is up"
             )

@@ -1,13 +1,15 @@
-"""Between the loop and whoever looks on: what the loop does now, one way; start, pause and stop, the other way.
+"""Between the loop and a person: what the loop does goes one way; start, pause and stop go the other way.
 
-The loop posts references to what it has at hand anyway; whoever looks on makes text and images of them, in threads of their own. A person's word goes
-past the loop: pause and stop close the switch before the wheels and stop them, whatever the loop is at.
+The loop posts references to what it has anyway; pages and keys make text and images of them, in threads of
+their own. A person's action does not wait for the loop: pause and stop close the switch before the wheels and
+stop them, whatever the loop is doing.
 """
 
 import threading
 import time
 from collections import deque
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -42,7 +44,7 @@ class Snapshot:
     sent: bool  # whether the wheels were granted
     target: Target | None
     now_s: float  # by the link's clock, when it was decided
-    delay_s: float  # how long the image was under way
+    delay_s: float  # of the frame, beyond the camera's usual one
 
 
 @dataclass(frozen=True)
@@ -60,12 +62,19 @@ class Board:
     """A run's board and its switch.
 
     Attributes:
-        robot: the robot behind the switch; the loop is to use no other.
+        robot: the robot behind the switch; the loop must use no other.
         state: `waiting` for its first start, `running`, `paused`, `stopped` for good.
         about: facts of the run that do not change.
+        shown: what the loop did last.
+        also: what the second detector saw last.
+        ended: how the run has ended; None while it lasts.
+        dropped: frames that the loop has missed.
+        stale: frames that it decided on late.
+        laps_ms: by stage of the loop, how long each took; see `StageClock`.
+        commands_ms: from each frame's arrival to the command that follows from it.
     """
 
-    def __init__(self, robot: Robot, settings: FindSettings, about: dict | None = None):
+    def __init__(self, robot: Robot, settings: FindSettings, about: dict[str, Any] | None = None):
         self.robot, self._robot = Switched(robot, self), robot
         self.settings, self.about = settings, about or {}
         self.state = "waiting" if settings.waits_for_start() else "running"
@@ -76,59 +85,68 @@ class Board:
         self.laps_ms: dict[str, list[float]] = {}
         self.commands_ms: list[float] = []
         self._lock = threading.Lock()
-        self._held_s, self._held_since_s = 0.0, robot.now_s()
+        self._paused_s, self._paused_since_s = 0.0, robot.now_s()
         self._log: deque[tuple[int, float, str]] = deque(maxlen=LOG_LINES)  # number, seconds of the run, line
-        self._lines, self._last_id, self._id_step = 0, None, None
+        self._lines = 0
+        self._last_id: int | None = None
+        self._id_step: int | None = None
         self._times_s: deque[float] = deque(maxlen=RATE_OVER)
 
     # -- the switch ------------------------------------------------------------------------------------------
 
     @property
     def running(self) -> bool:
+        """Whether the wheels may turn."""
         return self.state == "running"
 
     @property
     def stopped(self) -> bool:
+        """Whether a person has ended the run."""
         return self.state == "stopped"
 
     def press(self, action: str) -> None:
-        """A person wants `start` (or to go on), `pause` or `stop`. After the last two the wheels have been stopped when this returns.
+        """Do what a person wants: `start` (or continue), `pause` or `stop`.
+
+        After the last two the wheels have been stopped when this returns.
 
         Raises:
             ValueError: another word.
         """
         if action not in ACTIONS:
             raise ValueError(f"there is no action {action!r}")
-        self.set(action)
+        self.set_switch(action)
         if action != "start":
             self._robot.stop()
         elif self.running:
             self.robot.catch_up()
 
-    def set(self, action: str) -> None:
-        """The switch alone, at once: from now on nothing but a stop goes to the wheels, or, with `start`, what the loop decides."""
+    def set_switch(self, action: str) -> None:
+        """Set the switch alone, at once.
+
+        From now on only stops reach the wheels, or, with `start`, all commands.
+        """
         with self._lock:
             was, now_s = self.state, self._robot.now_s()
             if was == "stopped" or self.ended is not None or (action == "pause" and was == "waiting"):
                 return
             self.state = {"start": "running", "pause": "paused", "stop": "stopped"}[action]
             if was == "running" and self.state != was:
-                self._held_since_s = now_s
+                self._paused_since_s = now_s
             elif was != "running" and self.state == "running":
-                self._held_s += now_s - self._held_since_s
+                self._paused_s += now_s - self._paused_since_s
 
-    def held_s(self) -> float:
-        """For how long, by the link's clock, a person has held the run so far; its time limit does not count them."""
+    def paused_s(self) -> float:
+        """How long a person has paused the run so far, by the link's clock; not in its time limit."""
         with self._lock:
-            return self._held_s + (0.0 if self.running else self._robot.now_s() - self._held_since_s)
+            return self._paused_s + (0.0 if self.running else self._robot.now_s() - self._paused_since_s)
 
     # -- the board -------------------------------------------------------------------------------------------
 
-    def watch(self, laps_ms: dict[str, list[float]], commands_ms: list[float]) -> None:
-        """The run begins. Where the loop notes its times: stages, and from JPEG to command; both only grow."""
+    def begin_run(self, laps_ms: dict[str, list[float]], commands_ms: list[float]) -> None:
+        """Begin to count time, and show the loop's own, which only grow."""
         self.laps_ms, self.commands_ms = laps_ms, commands_ms
         with self._lock:
-            self._held_s, self._held_since_s = 0.0, self._robot.now_s()
+            self._paused_s, self._paused_since_s = 0.0, self._robot.now_s()
 
     def post(self, shown: Snapshot) -> None:
         """Show this from now on. Costs the loop some microseconds."""
@@ -143,7 +161,7 @@ class Board:
         self.shown = shown
 
     def note(self, t_s: float, line: str) -> None:
-        """A line for the log."""
+        """Add a line to the log."""
         with self._lock:
             self._lines += 1
             self._log.append((self._lines, t_s, line))
@@ -154,19 +172,18 @@ class Board:
             return [entry for entry in self._log if entry[0] > after]
 
     def fps(self) -> float | None:
-        """Turns of the loop a second, lately."""
+        """Turns of the loop per second, lately; None before there are two."""
         times_s = list(self._times_s)
-        return (
-            (len(times_s) - 1) / (times_s[-1] - times_s[0])
-            if len(times_s) > 1 and times_s[-1] > times_s[0]
-            else None
-        )
+        if len(times_s) < 2 or times_s[-1] <= times_s[0]:
+            return None
+        return (len(times_s) - 1) / (times_s[-1] - times_s[0])
 
     def now_s(self) -> float:
+        """See `Robot.now_s`."""
         return self._robot.now_s()
 
     def newest_state(self) -> RobotState | None:
-        """Newer than the loop's, when that waits for a frame; None without a link."""
+        """A state newer than the loop's, when that waits for a frame; None without a link."""
         try:
             return self._robot.state()
         except UserError:
@@ -177,18 +194,18 @@ class Board:
         return self._robot.battery()
 
     def end(self, how: str) -> None:
-        """The run is over."""
+        """Note how the run has ended; the first time counts."""
         with self._lock:
             self.ended = self.ended or how
 
 
 class Switched(ForwardingRobot):
-    """The robot as the loop has it: what moves it passes only while the switch says `running`."""
+    """The robot that the loop drives: what moves it passes only while the switch says `running`."""
 
     def __init__(self, robot: Robot, live: Board):
         super().__init__(robot)
         self._live = live
-        self._lift_mm: float | None = None  # wished for before the start
+        self._lift_mm: float | None = None  # asked for before the start
 
     def drive(self, left_mmps: float, right_mmps: float) -> bool:
         """See `Robot.drive`."""
@@ -197,7 +214,7 @@ class Switched(ForwardingRobot):
         granted = self._robot.drive(left_mmps, right_mmps)
         if self._live.running:
             return granted
-        self._robot.stop()  # the switch was closed meanwhile: the stop has the last word
+        self._robot.stop()  # the switch was closed meanwhile: the stop comes last
         return False
 
     def set_head(self, angle_rad: float) -> None:
@@ -206,7 +223,7 @@ class Switched(ForwardingRobot):
             self._robot.set_head(angle_rad)
 
     def set_lift(self, height_mm: float) -> None:
-        """See `Robot.set_lift`; a wish from before the start is kept until then."""
+        """See `Robot.set_lift`; what is asked for before the start is done then."""
         if self._live.running:
             self._robot.set_lift(height_mm)
         else:
@@ -218,7 +235,7 @@ class Switched(ForwardingRobot):
             self._robot.say(text)
 
     def catch_up(self) -> None:
-        """The switch has been opened."""
-        if self._lift_mm is not None:
-            self._lift_mm, height_mm = None, self._lift_mm
+        """Do what was asked for before the start."""
+        height_mm, self._lift_mm = self._lift_mm, None
+        if height_mm is not None:
             self._robot.set_lift(height_mm)

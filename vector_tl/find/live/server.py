@@ -71,7 +71,7 @@ def live_app(live: Board, reporter: Reporter) -> Starlette:
 
     async def press(request: Request) -> Response:
         action = request.url.path.strip("/")
-        live.set(action)  # now, whatever else this server is at
+        live.set_switch(action)  # now, whatever else this server is at
         await run_in_threadpool(live.press, action)  # until the robot has confirmed
         return JSONResponse({"run": live.state, "ended": live.ended})
 
