@@ -1,8 +1,9 @@
 """`vector-tl compare`: what COCO's weights are worth, with everything else alike.
 
-Both arms are the same network with the same images, seeds, schedule and augmentation; only the initial weights differ, and the learning
-rate, which is chosen for each arm by its own AP on the validation sessions. A finished training is not run again, an interrupted one is
-resumed. Several processes with the same settings share the work: each takes a training that no other one is working on.
+Both arms are the same network with the same images, seeds, schedule and augmentation; only the initial
+weights differ, and the learning rate, which is chosen for each arm by its own AP on the validation sessions.
+A finished training is not run again, an interrupted one is resumed. Several processes with the same settings
+share the work: each takes a training that no other one is working on.
 """
 
 import logging
@@ -60,17 +61,19 @@ def compare(settings: CompareSettings) -> dict[str, Any]:
     """Run what is missing, then write results.json and index.html.
 
     Returns:
-        {"page", "runs", "answer": [two sentences], "transfer": {...}, "scratch": {...}} with the figures of both arms on all images.
+        {"page", "runs", "answer": [two sentences], "transfer": {...}, "scratch": {...}} with the figures of
+        both arms on all images.
 
     Raises:
         UsageError: settings that make no sense.
-        UserError: data or weights are missing, training diverges at every learning rate, or the folder holds an experiment with other
-            settings.
+        UserError: data or weights are missing, training diverges at every learning rate, or the folder holds
+            another experiment.
     """
     settings.check()
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise UsageError(
-            "compare does not divide one training among processes: instead of torchrun, start it several times with the same --out."
+            "compare does not divide one training among processes: instead of torchrun, start it several "
+            "times with the same --out."
         )
     before = read_experiment(settings.out)
     settings = with_settings_of(settings, before) if settings.page_only else settings
@@ -86,7 +89,7 @@ def compare(settings: CompareSettings) -> dict[str, Any]:
 
 
 def gather(settings: CompareSettings) -> ComparisonData:
-    """Read everything that trainings need and are measured on: what is wrong with it must show now, not after hours.
+    """Read everything that trainings need and are measured on: what is wrong must show now, not after hours.
 
     Raises:
         UserError: something is missing; with --page-only, what is only measured may be missing.
@@ -95,8 +98,8 @@ def gather(settings: CompareSettings) -> ComparisonData:
     for split, items in splits.items():
         if not any(item.boxes_norm is not None and len(item.boxes_norm) for item in items):
             raise UserError(
-                f"The {split} sessions of {settings.data} show no Vector, so nothing can be measured; divide the sessions anew with "
-                "vector-tl label split."
+                f"The {split} sessions of {settings.data} show no Vector, so nothing can be measured; divide "
+                "the sessions anew with vector-tl label split."
             )
     real, rooms = (
         None if path and settings.page_only and not path.exists() else path
@@ -112,7 +115,7 @@ def gather(settings: CompareSettings) -> ComparisonData:
 
 
 def _check_trainings(settings: CompareSettings) -> None:
-    """Raise `UserError` for what would stop a training: no such device, no images in a folder, no COCO weights."""
+    """Raise `UserError` for what would stop a training: a missing device, images or COCO weights."""
     pick_device(settings.device)
     for option, path in (("--backgrounds", settings.backgrounds), ("--negatives", settings.negatives)):
         if path is not None and not any(is_image_file(file) for file in path.rglob("*")):
@@ -127,7 +130,10 @@ def _check_trainings(settings: CompareSettings) -> None:
 
 
 def possible_sizes(sizes: Sequence[str], images: int) -> tuple[str, ...]:
-    """The sizes that there are enough images for, none of them twice: more than there are would be the training on all of them again.
+    """The sizes that there are enough images for, none of them twice.
+
+    A size of more images than there are would be the training on all of them again.
+
 
     Raises:
         UsageError: there is none.
@@ -136,7 +142,8 @@ def possible_sizes(sizes: Sequence[str], images: int) -> tuple[str, ...]:
     kept = tuple(size for size in asked if size == "all" or int(size) < images + ("all" not in sizes))
     if not kept:
         raise UsageError(
-            f"--sizes {' '.join(sizes)}: there are {images} images to train on; name smaller numbers, or the word all."
+            f"--sizes {' '.join(sizes)}: there are {images} images to train on; name smaller numbers, or the "
+            "word all."
         )
     if left_out := [size for size in asked if size not in kept]:
         log.warning("--sizes %s left out: there are %d images to train on.", " ".join(left_out), images)
@@ -169,7 +176,7 @@ def rate_trial(settings: CompareSettings, arm: str, lr: float) -> Training:
 
 
 def choose_rates(settings: CompareSettings, material: ComparisonData) -> dict[str, float]:
-    """The best learning rate of each arm; where it is the highest or lowest one, the next beyond is also tried.
+    """The best learning rate of each arm; where that is the highest or lowest one, the next is also tried.
 
     Raises:
         UserError: an arm's training diverges at every rate.
@@ -191,7 +198,8 @@ def choose_rates(settings: CompareSettings, material: ComparisonData) -> dict[st
         if all(result.get("diverged") for result in results if result["arm"] == arm):
             tried = ", ".join(f"{lr:g}" for lr in sorted(rates[arm]))
             raise UserError(
-                f"Training {arm} diverges at every learning rate ({tried}); name lower --lrs and another --out."
+                f"Training {arm} diverges at every learning rate ({tried}); name lower --lrs and another "
+                "--out."
             )
     return best
 
@@ -199,7 +207,8 @@ def choose_rates(settings: CompareSettings, material: ComparisonData) -> dict[st
 def best_rate(trials: list[Result]) -> float:
     """The learning rate with the best AP50-95 on the validation sessions.
 
-    Where all are below `MIN_LEARNED`, their AP is chance, and the lowest late training loss chooses; where all diverge, the lowest rate.
+    Where all are below `MIN_LEARNED`, their AP is chance, and the lowest late training loss chooses; where
+    all diverge, the lowest rate.
     """
     if max(result["val_ap50_95"] or 0.0 for result in trials) >= MIN_LEARNED:
         return max(trials, key=lambda result: result["val_ap50_95"] or 0.0)["lr"]
@@ -222,7 +231,7 @@ def _result_path(settings: CompareSettings, training: Training) -> Path:
 
 
 def share(trainings: list[Training], settings: CompareSettings, material: ComparisonData) -> list[Result]:
-    """The results of all trainings, in their order; those that another process is working on are waited for."""
+    """The results of all trainings, in their order; waits for those that another process is working on."""
     results: dict[Training, Result] = {}
     while len(results) < len(trainings):
         before = len(results)
@@ -260,7 +269,8 @@ def _train(
 ) -> Result:
     """Train, unless only the measuring is missing, and return what is known of the training.
 
-    A training that diverges is an error, except at a learning rate that is only tried: that rate has then found nothing.
+    A training that diverges is an error, except at a learning rate that is only tried: that rate has then
+    found nothing.
     """
     size = None if training.size == "all" else min(int(training.size), len(splits["train"]))
     steps = max(1, training.images_seen // settings.batch_size)
@@ -268,22 +278,21 @@ def _train(
     # `train` resumes only with the same paths, so they are made absolute
     backgrounds, negatives = (path and path.resolve() for path in (settings.backgrounds, settings.negatives))
     asked = TrainSettings(
-        data=settings.data, out=folder / "model.safetensors", init=training.arm, arch=settings.arch, steps=steps,
-        images=size, seed=training.seed, device=settings.device, resume=True, overwrite=True, coco=settings.coco,
-        backgrounds=backgrounds, negatives=negatives, batch_size=settings.batch_size, lr=training.lr,
-        evaluations=settings.evaluations, threads=settings.threads,
+        data=settings.data, out=folder / "model.safetensors", init=training.arm, arch=settings.arch,
+        steps=steps, images=size, seed=training.seed, device=settings.device, resume=True, overwrite=True,
+        coco=settings.coco, backgrounds=backgrounds, negatives=negatives, batch_size=settings.batch_size,
+        lr=training.lr, evaluations=settings.evaluations, threads=settings.threads,
     )  # fmt: skip
-    mark = folder / "trained.json"
-    trained = (
-        (read_json(mark) or read_json(folder / "told.json")) if asked.out.exists() else {}
-    )  # told.json: version 0.1
+    mark, old_mark = folder / "trained.json", folder / "told.json"  # of this version, and of 0.1
+    trained = (read_json(mark) or read_json(old_mark)) if asked.out.exists() else {}
     if trained.get("lr") != training.lr:
         try:
             trained = (train(asked, (splits["train"], splits["val"])) or {}) | {"lr": training.lr}
         except Diverged as error:
             if training.kind != "lr":
                 raise UserError(
-                    f"{training.name} diverges at the learning rate {training.lr:g}; name lower --lrs and another --out."
+                    f"{training.name} diverges at the learning rate {training.lr:g}; name lower --lrs and "
+                    "another --out."
                 ) from error
             log.warning("%s: training diverges at this learning rate.", training.name)
             asked.out.with_suffix(".resume").unlink(missing_ok=True)
@@ -321,7 +330,7 @@ def _measure(
 
 
 def shuffled(splits: dict[str, list[Item]]) -> dict[str, list[Item]]:
-    """The same images divided by image, not by session, in the same numbers: what most reports of the field do."""
+    """The same numbers of images divided by image, not by session, as in most reports of the field."""
     everything = [item for items in splits.values() for item in items]
     order = np.random.default_rng(685).permutation(len(everything))
     ends = np.cumsum([len(items) for items in splits.values()])[:-1]

@@ -22,9 +22,9 @@ def answer(figures: dict[str, Any]) -> list[str]:
         ]
     digits = _digits(gap)
     return [
-        f"{_verdict(gap)}: after {figures['arms']['coco']['images_seen']:,} images seen, AP50-95 on sessions that "
-        f"neither had seen is {gap['coco']:.{digits}f} from COCO and {gap['scratch']:.{digits}f} from scratch "
-        f"({_gap(gap)}, {gap['seeds']} seed{'s' * (gap['seeds'] > 1)}).",
+        f"{_verdict(gap)}: after {figures['arms']['coco']['images_seen']:,} images seen, AP50-95 on sessions "
+        f"that neither had seen is {gap['coco']:.{digits}f} from COCO and {gap['scratch']:.{digits}f} from "
+        f"scratch ({_gap(gap)}, {gap['seeds']} seed{'s' * (gap['seeds'] > 1)}).",
         _second(figures),
     ]
 
@@ -61,7 +61,8 @@ def _second(figures: dict[str, Any]) -> str:
     share, seen = _fewer_images(figures), f"{long['images_seen']:,} images seen"
     unknown = "so where it would end is not known"
     if long["still_rising"]:
-        return f"{share}; but scratch was still rising after {seen} ({long['ap50_95'] or 0:.2f} there), {unknown}."
+        height = f"{long['ap50_95'] or 0:.2f} there"
+        return f"{share}; but scratch was still rising after {seen} ({height}), {unknown}."
     if gap is None:
         return f"{share}; scratch had stopped gaining after {seen}."
     until = f"{share}; trained until scratch stops gaining ({seen}),"
@@ -93,10 +94,13 @@ def _fewer_images(figures: dict[str, Any]) -> str:
             )
     if best < MIN_LEARNED:
         return (
-            f"With {whole['images']} images scratch is at the start of training, and so is transfer with every "
-            "smaller number that was tried"
+            f"With {whole['images']} images scratch is at the start of training, and so is transfer with "
+            "every smaller number that was tried"
         )
-    return f"No smaller number of images that was tried brings transfer to what scratch reaches with {whole['images']}"
+    return (
+        "No smaller number of images that was tried brings transfer to what scratch reaches with "
+        f"{whole['images']}"
+    )
 
 
 def _digits(gap: dict[str, Any]) -> int:

@@ -160,8 +160,8 @@ def difference(results: list[Result], kind: str, resamples: Resamples) -> dict[s
         resamples: for the 95 % interval over sessions and seeds.
 
     Returns:
-        {"ap50_95", "low", "high", "seeds", "sessions": those that show a Vector, "coco", "scratch": AP50-95 of
-        each over the same seeds}; low and high are None for too few sessions. None without a pair.
+        {"ap50_95", "low", "high", "seeds", "sessions": those that show a Vector, "coco", "scratch": AP50-95
+        of each over the same seeds}; low and high are None for too few sessions. None without a pair.
     """
     coco, scratch = (runs_of(results, kind, arm, "all") for arm in ARMS)
     seeds = {run["seed"] for run in coco} & {run["seed"] for run in scratch}
@@ -186,14 +186,14 @@ def difference(results: list[Result], kind: str, resamples: Resamples) -> dict[s
 def head_start(results: list[Result]) -> dict[str, Any] | None:
     """How soon transfer reaches the best that scratch ever reached, by AP50-95 on the validation sessions.
 
-    Of scratch the longest training counts; of transfer the one of equal length, or the longer one where the other
-    never got there. Seeds are compared one by one.
+    Of scratch the longest training counts; of transfer the one of equal length, or the longer one where the
+    other never got there. Seeds are compared one by one.
 
     Returns:
         {"seeds", "ap50_95": scratch's best, "scratch_images_seen": until then, "transfer_images_seen": until
         transfer reaches it, "share": of the latter in the former, "at_most": transfer was there when first
-        measured}; means over the seeds that both have, None where a transfer never reached it. None without such a
-        seed, and where scratch is at the start of training: to be ahead of nothing is no head start.
+        measured}; means over the seeds that both have, None where a transfer never reached it. None without
+        such a seed, and where scratch is at the start of training: to be ahead of nothing is no head start.
     """
     rows = []
     longest = runs_of(results, "long", "scratch", "all") or runs_of(results, "equal", "scratch", "all")
@@ -228,7 +228,7 @@ def head_start(results: list[Result]) -> dict[str, Any] | None:
 
 
 def area(curve: list[dict[str, Any]]) -> float | None:
-    """Mean height of a learning curve: AP50-95 on the validation sessions over images seen, from 0 at the start."""
+    """Mean height of a learning curve: AP50-95 on the validation sessions over images seen, from 0 on."""
     if not curve:
         return None
     seen = np.array([0, *[point["images_seen"] for point in curve]], float)
@@ -239,8 +239,8 @@ def area(curve: list[dict[str, Any]]) -> float | None:
 def reached(curve: list[dict[str, Any]], level: float, what: str = "ap50") -> float | None:
     """Images seen until AP50 (or `what`) on the validation sessions reached a level; None where it never did.
 
-    Between two points by a straight line. Where it was there when first measured, the images seen at that point: it
-    was so soon or sooner (`at_first`).
+    Between two points by a straight line. Where it was there when first measured, the images seen at that
+    point: it was so soon or sooner (`at_first`).
     """
     before = None
     for point in curve:
@@ -264,8 +264,8 @@ def seen_until(curves: list[list[dict[str, Any]]], level: float) -> dict[str, An
     """How soon trainings reach an AP50 on the validation sessions.
 
     Returns:
-        {"images_seen": mean of the trainings that reached it, None where none did, "reached": how many those are,
-        "of": all, "at_most": one was there when first measured}
+        {"images_seen": mean of the trainings that reached it, None where none did, "reached": how many those
+        are, "of": all, "at_most": one was there when first measured}
     """
     there = [curve for curve in curves if reached(curve, level) is not None]
     return {

@@ -20,7 +20,7 @@ Rows = list[tuple[str, ...]]  # of a table, the first one is its head
 
 
 def write_page(settings: CompareSettings, results: list[Result], data: ComparisonData) -> dict[str, Any]:
-    """Write results.json and index.html of what is finished; the figures as `vector-tl compare` prints them."""
+    """Write results.json and index.html of what is finished; the figures that `vector-tl compare` prints."""
     figures = summary(settings.out, results)
     page = settings.out / "index.html"
     pages.write_page(
@@ -166,15 +166,17 @@ def by_image_note(gains: list[float], spread: float | None) -> str:
         return "Seed 0. Neither arm has learned enough to show a difference."
     chance = "The test images are others, so part of it is chance."
     if gain < MIN_NOTICED:
-        return f"Seed 0. With a split by image AP50-95 is not higher ({signed(gain)}): no sign of memorising. {chance}"
-    higher = f"Seed 0. With a split by image AP50-95 is higher ({signed(gain)}), "
+        return (
+            f"Seed 0. Split by image AP50-95 is not higher ({signed(gain)}): no sign of memorising. {chance}"
+        )
+    higher = f"Seed 0. Split by image AP50-95 is higher ({signed(gain)}), "
     if spread is None:
         return f"{higher}as much as chance may bring. {chance}"
     if gain <= spread:
         return f"{higher}no more than seeds differ ({spread:.2f}), so chance may be all of it. {chance}"
     return (
-        f"{higher}by more than seeds differ ({spread:.2f}): images of one session look alike, so memorised ones may "
-        f"count, too. {chance}"
+        f"{higher}by more than seeds differ ({spread:.2f}): images of one session look alike, so memorised "
+        f"ones may count, too. {chance}"
     )
 
 
@@ -212,9 +214,9 @@ def rates_note(figures: dict[str, Any], results: list[Result]) -> str:
     """How the learning rates were chosen, and whether a better one may lie beyond those that were tried."""
     trials = [run for run in results if run["kind"] == "lr"]
     note = (
-        f"AP50-95 on the validation sessions after {max((run['images_seen'] for run in trials), default=0):,} "
-        "images seen, in brackets the training loss of the last quarter. The best AP chooses; of an arm that stays "
-        f"below {MIN_LEARNED:g} everywhere the lowest loss, as such an AP is chance."
+        f"AP50-95 on the validation sessions after {max([0, *(run['images_seen'] for run in trials)]):,} "
+        "images seen, in brackets the training loss of the last quarter. The best AP chooses; of an arm that "
+        f"stays below {MIN_LEARNED:g} everywhere the lowest loss, as such an AP is chance."
     )
     for arm in ARMS:
         rates, chosen = sorted(run["lr"] for run in trials if run["arm"] == arm), _chosen_rate(figures, arm)
@@ -288,8 +290,8 @@ def _by_size(figures: dict[str, Any]) -> Illustration:
             )
             band = [row["lowest"] for row in rows], [row["highest"] for row in rows]
             axes.fill_between(images, *band, color=COLORS[arm], alpha=0.2, linewidth=0)
-    axes.set(xlabel="training images", ylabel="AP50-95, held-out sessions", title="Which needs fewer images")
-    axes.set(xscale="log", ylim=(0, 1))
+    axes.set(title="Which needs fewer images", xscale="log", ylim=(0, 1))
+    axes.set(xlabel="training images", ylabel="AP50-95, held-out sessions")
     ticks = sorted({row["images"] for rows in figures["by_size"].values() for row in rows})
     axes.set_xticks(ticks, [str(tick) for tick in ticks])
     axes.minorticks_off()

@@ -9,7 +9,7 @@ from vector_tl.errors import UsageError
 
 @dataclass(frozen=True)
 class CompareSettings:
-    """Train from COCO's weights and from scratch alike, over seeds and numbers of images, and write a page with the answer.
+    """Train from COCO's weights and from scratch alike, and write a page with the answer.
 
     Example: vector-tl compare --data data --out runs/compare --seeds 3
     """
@@ -17,7 +17,8 @@ class CompareSettings:
     data: Path
     """Dataset folder with train, val and test sessions."""
     out: Path
-    """Folder of the experiment: its trainings, results.json and index.html. What is finished there is not run again."""
+    """Folder of the experiment: its trainings, results.json and index.html. What is finished there is not
+    run again."""
     arch: str = "ssd300_mobilenet_v1"
     """ssd300_mobilenet_v1 or ssdlite320_mobilenet_v3_large."""
     seeds: int = 3
@@ -29,9 +30,9 @@ class CompareSettings:
     max_images_seen: int = 40000
     """Images seen by the longer trainings that show where each arm stops gaining (0: leave them out)."""
     lrs: tuple[float, ...] = (4e-4, 8e-4, 1.6e-3)
-    """Learning rates to choose from. Each arm gets the one with the best AP50-95 on the validation sessions after a quarter of
-    --images-seen, or with the lowest training loss while AP50-95 is still chance. Where the best is the lowest or highest, up to two
-    more beyond it are tried."""
+    """Learning rates to choose from. Each arm gets the one with the best AP50-95 on the validation sessions
+    after a quarter of --images-seen, or with the lowest training loss while AP50-95 is still chance. Where
+    the best is the lowest or highest, up to two more beyond it are tried."""
     batch_size: int = 16
     """Images in a batch."""
     evaluations: int = 16
@@ -39,7 +40,8 @@ class CompareSettings:
     backgrounds: Path | None = None
     """Photographs without a Vector that both arms are also trained on."""
     real: Path | None = None
-    """Real labelled images (all splits) to measure both arms on; nothing is trained on them or chosen by them."""
+    """Real labelled images (all splits) to measure both arms on; nothing is trained on them or chosen by
+    them."""
     negatives: Path | None = None
     """Real images without a Vector by which the confidence threshold of both arms is chosen."""
     test_negatives: Path | None = None
@@ -68,8 +70,8 @@ class CompareSettings:
             raise UsageError("--lrs takes at least one learning rate between 0 and 1.")
         if self.batch_size < 2 or self.evaluations < 4 or (self.threads is not None and self.threads < 1):
             raise UsageError(
-                "--batch-size must be at least 2, --evaluations at least 4 (fewer do not show whether a training was still "
-                "rising), and --threads at least 1."
+                "--batch-size must be at least 2, --evaluations at least 4 (fewer do not show whether a "
+                "training was still rising), and --threads at least 1."
             )
         if self.device.split(":")[0] not in ("auto", "cpu", "cuda"):
             raise UsageError(f"--device is cpu, cuda or auto, not {self.device}.")
@@ -86,8 +88,8 @@ class CompareSettings:
                 own, theirs = own.resolve(), theirs.resolve()
                 if own.is_relative_to(theirs) or theirs.is_relative_to(own):
                     raise UsageError(
-                        f"{_option(measured)} {own} and {_option(used)} {theirs} overlap; images to measure on must neither be "
-                        "trained on nor used to choose anything."
+                        f"{_option(measured)} {own} and {_option(used)} {theirs} overlap; images to measure "
+                        "on must neither be trained on nor used to choose anything."
                     )
 
 

@@ -1,4 +1,4 @@
-"""Sheets of images on a comparison's page: what each arm misses, and what it takes for a Vector. Seed 0, all images."""
+"""Sheets of images on a comparison's page: what each arm misses, and what it takes for a Vector."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -57,7 +57,7 @@ def judge(outcomes: Sequence[Outcome], threshold: float) -> list[JudgedImage]:
 
 
 def worst_missed(judged: Sequence[JudgedImage]) -> list[JudgedImage]:
-    """The images with a missed Vector: first those where there was no box at all, then by the lowest score."""
+    """The images with a missed Vector: first those without any box on it, then by the lowest score."""
     return sorted((one for one in judged if one.missed), key=lambda one: min(one.missed))
 
 
@@ -92,7 +92,7 @@ def real_sheets(out: Path, results: list[Result], data: ComparisonData) -> list[
     if rooms is not None:
         for arm, threshold, outcomes in _kept(out, results, "rooms.npz", len(rooms)):
             some = worst_false_positives(judge(outcomes, threshold))
-            title = f"{NAMES[arm]}: a false positive in {len(some)} of {len(outcomes)} images of rooms without a Vector"
+            title = f"{NAMES[arm]}: a false positive in {len(some)} of {len(outcomes)} rooms without a Vector"
             sheets.append(Sheet(title, _drawn(some, arm, threshold, partial(_room, rooms))))
     return sheets
 

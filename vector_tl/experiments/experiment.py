@@ -1,4 +1,4 @@
-"""`experiment.json`, the settings that an experiment's folder was begun with: parts of two experiments are never mixed."""
+"""`experiment.json`: the settings that a folder's experiment was begun with, so that two are never mixed."""
 
 import ast
 from dataclasses import asdict, fields, replace
@@ -39,7 +39,7 @@ def with_settings_of(settings: CompareSettings, before: dict[str, str]) -> Compa
 
 
 def refuse_another(settings: CompareSettings, before: dict[str, str]) -> None:
-    """Raise `UserError` where the folder holds an experiment with other settings or other data, or files of something else."""
+    """Raise `UserError` where the folder holds another experiment, or files of something else."""
     refuse_foreign(settings.out, FILE, ("index.html", "results.json"))
     if not before:
         return

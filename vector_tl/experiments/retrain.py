@@ -1,8 +1,8 @@
 """`vector-tl retrain`: what new images bring to a model that was trained before, and what they cost it.
 
-Two trainings on everything, old and new sessions together: one fine-tunes the model, one starts from COCO, both for
-the same number of steps. Both and the model as it was are then measured on test sessions, old and new ones apart:
-what is lost on the old ones was forgotten.
+Two trainings on everything, old and new sessions together: one fine-tunes the model, one starts from COCO,
+both for the same number of steps. Both and the model as it was are then measured on test sessions, old and
+new ones apart: what is lost on the old ones was forgotten.
 """
 
 import hashlib
@@ -34,8 +34,8 @@ def retrain(settings: RetrainSettings) -> dict[str, Any]:
     """Train what is missing, then write results.json and index.html.
 
     Returns:
-        {"page", "answer": [sentences], "new_sessions", "before", "after", "coco", "changes", "steps"}; each model's
-        figures are {"old", "new"} on those test sessions, None where there are none.
+        {"page", "answer": [sentences], "new_sessions", "before", "after", "coco", "changes", "steps"}; each
+        model's figures are {"old", "new"} on those test sessions, None where there are none.
 
     Raises:
         UsageError: settings that nothing can be trained with.
@@ -80,7 +80,7 @@ def retrain(settings: RetrainSettings) -> dict[str, Any]:
 
 
 def trainings(settings: RetrainSettings, arch: str) -> dict[str, TrainSettings]:
-    """The trainings "after" and "coco", alike except for initial weights and learning rate; resumed if interrupted."""
+    """The trainings "after" and "coco", alike except for initial weights and learning rate."""
     starts = {
         "after": (str(checkpoint.resolve(settings.model)), settings.lr),
         "coco": ("coco", settings.coco_lr),
@@ -112,34 +112,34 @@ def new_sessions(settings: RetrainSettings, about: dict[str, Any], splits: dict[
         new = every - set(about["sessions"])
     else:
         raise UserError(
-            f"{settings.model} does not say which sessions there were when it was trained; name the new ones with "
-            "--new."
+            f"{settings.model} does not say which sessions there were when it was trained; name the new ones "
+            "with --new."
         )
     if not new & there["train"]:
         if settings.new:
             raise UserError(
-                f"None of the sessions of --new ({', '.join(sorted(new))}) is in the train split of {settings.data}; "
-                "name more after one --new."
+                f"None of the sessions of --new ({', '.join(sorted(new))}) is in the train split of "
+                f"{settings.data}; name more after one --new."
             )
         raise UserError(
-            f"No session in the train split of {settings.data} is new to {settings.model}; capture some, or name "
-            "them with --new."
+            f"No session in the train split of {settings.data} is new to {settings.model}; capture some, or "
+            "name them with --new."
         )
     if not new & there["test"]:
         log.warning(
-            "No new session is in the test split, so what the new ones bring cannot be measured; see vector-tl label "
-            "split."
+            "No new session is in the test split, so what the new ones bring cannot be measured; see "
+            "vector-tl label split."
         )
     return new
 
 
 def never_seen(test: list[Item], about: dict[str, Any]) -> list[Item]:
-    """The test images of sessions that the model was not trained on before they were moved to the test split."""
+    """The test images without those of sessions that the model was trained on before they were moved."""
     known = {item.session for item in test} & set(about.get("learned_from", ()))
     if known:
         log.warning(
-            "%d test sessions are left out, %s among them: this model was trained on them before they were moved to "
-            "the test split.",
+            "%d test sessions are left out, %s among them: this model was trained on them before they were "
+            "moved to the test split.",
             len(known),
             min(known),
         )

@@ -74,8 +74,8 @@ def _most_changed(models: dict[str, ModelResult], part: str) -> Sheet:
             image = cv2.resize(item.image(), KEPT_WH, interpolation=cv2.INTER_AREA)
             images.append(draw_boxes(image, boxes, caption))
     note = (
-        "By the scores of the boxes on Vectors, less those of false positives. White: the label; grey: before; green: "
-        "after."
+        "By the scores of the boxes on Vectors, less those of false positives. White: the label; grey: "
+        "before; green: after."
     )
     return Sheet(f"What changed most on {part} sessions", images, note)
 

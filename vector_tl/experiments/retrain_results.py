@@ -1,4 +1,4 @@
-"""What a retraining brought: a model before and after on old and new test sessions, and an answer that follows."""
+"""What a retraining brought: models on old and new test sessions, and an answer that follows."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +32,7 @@ CLOSE = 0.02  # AP50-95; models that differ by less are no reason to choose one 
 
 @dataclass(frozen=True)
 class ModelResult:
-    """A model on the test images; of each part its images, outcomes and figures (None where there are no images)."""
+    """A model on the test images; of each part its images, outcomes and figures (None without images)."""
 
     items: dict[str, list[Item]]
     outcomes: dict[str, list[Outcome]]
@@ -60,8 +60,8 @@ def change(before: ModelResult, after: ModelResult, part: str) -> dict[str, Any]
     """AP50-95 after less before, with a 95 % interval over the sessions.
 
     Returns:
-        {"ap50_95", "low", "high", "sessions": those that show a Vector}; low and high are None for too few sessions.
-        None where the part has no Vector.
+        {"ap50_95", "low", "high", "sessions": those that show a Vector}; low and high are None for too few
+        sessions. None where the part has no Vector.
     """
     figures = before.figures[part]
     if figures is None or figures["ap50_95"] is None:
@@ -91,10 +91,9 @@ def answer(models: dict[str, ModelResult], changes: dict[str, dict[str, Any] | N
         )
         remarks = ["mean of old and new sessions"] * (len(parts) > 1)
         remarks += ["too close to choose by"] * (abs(after - coco) < CLOSE)
+        more = f" ({'; '.join(remarks)})" if remarks else ""
         sentences.append(
-            f"After as many steps, AP50-95 is {after:.2f} when this model is fine-tuned and {coco:.2f} from COCO"
-            + f" ({'; '.join(remarks)})" * bool(remarks)
-            + "."
+            f"After as many steps, AP50-95 is {after:.2f} from this model and {coco:.2f} from COCO{more}."
         )
     return sentences
 
@@ -106,8 +105,8 @@ def _on_part(part: str, gap: dict[str, Any]) -> str:
     gain = signed(gap["ap50_95"], 3 if little else 2)
     if gap["low"] is None:
         return (
-            f"There are too few {part} test sessions to say: AP50-95 {signed(gap['ap50_95'])} on {sessions}; "
-            f"{FEWEST_SESSIONS} are needed."
+            f"There are too few {part} test sessions to say: AP50-95 {signed(gap['ap50_95'])} on "
+            f"{sessions}; {FEWEST_SESSIONS} are needed."
         )
     if gap["low"] <= 0 <= gap["high"]:
         verdict = "No difference was found"
@@ -127,6 +126,6 @@ def _without_vectors(models: dict[str, ModelResult], part: str) -> str:
         return f"There is no {part} test session, so nothing is said about {part} ones."
     images = f"{before['images']} image{'s' * (before['images'] != 1)}"
     return (
-        f"The {images} of {part} test sessions show no Vector: {before['false_positives']} false positives before, "
-        f"{after['false_positives']} after."
+        f"The {images} of {part} test sessions show no Vector: {before['false_positives']} false positives "
+        f"before, {after['false_positives']} after."
     )

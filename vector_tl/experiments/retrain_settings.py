@@ -9,33 +9,34 @@ from tyro.conf import Positional, arg
 
 @dataclass(frozen=True)
 class RetrainSettings:
-    """Train on with new sessions, old ones beside them, and write a page: before, after, and from COCO on everything.
+    """Fine-tune a model on new and old sessions, and write a page: before, after, and from COCO.
 
     Example: vector-tl retrain transfer --data data --out runs/retrain
     """
 
     model: Positional[Annotated[str, arg(metavar="MODEL")]]
-    """The own model to go on from: a file, or a name in models/."""
+    """The model to fine-tune: a file, or a name in models/."""
     data: Path
     """Dataset folder with old and new sessions."""
     out: Path
-    """Folder for after.safetensors, coco.safetensors, results.json and index.html. What is finished there is not trained again."""
+    """Folder for after.safetensors, coco.safetensors, results.json and index.html. What is finished there is
+    not trained again."""
     new: tuple[str, ...] = ()
-    """Names of the new sessions; when not given, those that were not there when the model was trained."""
+    """Names of the new sessions; when not given, those added since the model was trained."""
     epochs: float = 10
-    """Passes over all training images, for both."""
+    """Passes over all training images, for both trainings."""
     lr: float = 4e-4
-    """Peak learning rate from the model: lower than from COCO, so that less is forgotten."""
+    """Peak learning rate of the fine-tuning: lower than from COCO, so that less is forgotten."""
     coco_lr: float = 8e-4
-    """Peak learning rate from COCO."""
+    """Peak learning rate of the training from COCO."""
     batch_size: int = 16
     """Images in a batch."""
     seed: int = 0
-    """Of order and augmentation."""
+    """Seed of order and augmentation."""
     backgrounds: Path | None = None
-    """Photographs without a Vector, trained on beside the dataset."""
+    """Photographs without a Vector that are trained on beside the dataset."""
     negatives: Path | None = None
-    """Images without a Vector that choose the thresholds."""
+    """Images without a Vector by which the confidence thresholds are chosen."""
     coco: Path | None = None
     """TensorFlow's COCO weights: detect.tflite or its folder."""
     device: str = "auto"

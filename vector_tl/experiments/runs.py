@@ -1,9 +1,9 @@
-"""The trainings of a comparison as they lie on disk: one folder each, named after its kind, arm, size and seed.
+"""The trainings of a comparison as they lie on disk, a folder each, named after its kind, arm, size and seed.
 
 runs/<name>/result.json     figures of a finished training; a training without it is resumed
 runs/<name>/trained.json    what `train` returned, written before anything is measured
 runs/<name>/model.*         the model and its learning curve
-runs/<name>/test.npz        boxes found on the test images, beside their labels; real.npz and rooms.npz likewise
+runs/<name>/test.npz        labels and boxes found on the test images; real.npz and rooms.npz likewise
 """
 
 from collections.abc import Sequence
@@ -38,8 +38,8 @@ Result = dict[str, Any]  # of one training, as in its result.json
 class Training:
     """One training of a comparison.
 
-    `kind` is lr (to choose the learning rate), equal (as many images seen by both arms), long (until it stops gaining) or random (split by
-    image, not by session); `size` a number of training images or `all`.
+    `kind` is lr (to choose the learning rate), equal (as many images seen by both arms), long (until it
+    stops gaining) or random (split by image, not by session); `size` a number of training images or `all`.
     """
 
     kind: str
@@ -57,7 +57,7 @@ class Training:
 
 @dataclass(frozen=True)
 class ComparisonData:
-    """What is trained on and measured: the dataset's images by split, and what else is only measured, where it was given."""
+    """What is trained on and measured: the dataset's images by split, and what is only measured."""
 
     splits: dict[str, list[Item]]
     real_items: tuple[Item, ...] = ()
@@ -89,7 +89,10 @@ def finished_trainings(out: Path) -> list[Result]:
 
 
 def late_loss(curve: list[dict[str, Any]]) -> float | None:
-    """Mean training loss over the last quarter of a curve, as one point may be that of one batch; None for a training that diverged."""
+    """Mean training loss over the last quarter of a curve, as one point may be that of one batch.
+
+    None for a training that diverged.
+    """
     late = [
         p["loss"]
         for p in curve
@@ -99,7 +102,7 @@ def late_loss(curve: list[dict[str, Any]]) -> float | None:
 
 
 def still_rising(curve: list[dict[str, Any]]) -> bool:
-    """Whether the last quarter of a training still brought `STILL_RISING` of AP50-95 on the validation sessions.
+    """Whether the last quarter of a training still brought `STILL_RISING` on the validation sessions.
 
     A curve that stays below `MIN_LEARNED` counts as rising: it is at the start of training, not on a plateau.
     """
@@ -123,7 +126,7 @@ def read_outcomes(path: Path) -> list[Outcome]:
 
 
 def write_outcomes(path: Path, outcomes: Sequence[Outcome]) -> None:
-    """Keep labels and detections of images, all of one size, so that a page can show them without running the model again."""
+    """Keep labels and detections of images of one size, to show them later without running the model."""
     columns = {
         "truth": [o.boxes_xyxy for o in outcomes],
         "predicted": [o.predicted_xyxy for o in outcomes],

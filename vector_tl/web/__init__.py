@@ -1,0 +1,1 @@
+"""Pages: the loopback server, report pages from templates, the stylesheet of all, and the terminal's keys."""
