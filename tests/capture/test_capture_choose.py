@@ -96,9 +96,9 @@ def test_what_is_missing_needs_less_news_and_plenty_needs_more():
         (shot(facing=None, brightness=3.0), {"heading": UNKNOWN, "brightness": "dark"}),
         (
             shot(xyxy=((0, 50, 90, 180), (500, 100, 520, 120)), brightness=220.0),
-            {"place": "cut", "vectors": "two or more", "brightness": "bright"},
+            {"place": "partly outside", "vectors": "two or more", "brightness": "bright"},
         ),
-        (shot(xyxy=((30, 0, 200, 360),)), {"place": "cut", "distance": UNKNOWN}),
+        (shot(xyxy=((30, 0, 200, 360),)), {"place": "partly outside", "distance": UNKNOWN}),
     ],
 )
 def test_bins(given_shot, bins):
@@ -109,11 +109,11 @@ def test_bins(given_shot, bins):
 
 def test_places_headings_and_distances():
     assert [place_of([x, 50, x + 40, 90], SIZE) for x in (0, 20, 300, 590, 600)] == [
-        "cut",
+        "partly outside",
         "left",
         "middle",
         "right",
-        "cut",
+        "partly outside",
     ]
     assert [heading_of(a) for a in (0, 44, 46, -90, 136, -179)] == [
         "front",
@@ -131,9 +131,10 @@ def test_hints_are_plain():
     assert Coverage().hint() == "" and Coverage().lacking("place") == []
     coverage = Coverage(shot(facing=f, distance_mm=400.0) for f in (0, 0, 0, 90, 90, -90, -90, -90, 0))
     hint = coverage.hint()
-    assert "none from behind" in hint and "none far away" in hint and len(hint.split(", ")) <= 4
+    assert hint.startswith("Capture more images ") and hint.endswith(".")
+    assert "from behind" in hint and "far away" in hint and len(hint.split(", ")) <= 4
     unlabelled = Coverage(shot(xyxy=None, facing=None, brightness=b) for b in (20, 100, 200) * 4)
-    assert unlabelled.hint() == "distance and heading unknown"
+    assert unlabelled.hint() == "Of these images the distance and heading cannot be estimated."
 
 
 @given(

@@ -284,7 +284,7 @@ def test_terminal_view_is_drawn():
             Status(
                 kept=3,
                 goal=685,
-                hint="few from behind",
+                hint="Capture more images from behind.",
                 coverage=coverage.table(),
                 lacking={"heading": ["back"]},
                 camera_fps=14.9,
@@ -294,7 +294,7 @@ def test_terminal_view_is_drawn():
     text = console.export_text()
     assert (
         "3/685" in text
-        and "few from behind" in text
+        and "more images from behind" in text
         and "back 0" in text
         and "14.9 fps" in text
         and "unknown" in text
@@ -316,7 +316,7 @@ def test_page_is_behind_its_token_and_takes_keys(capsys):
     with served(live) as url:
         assert url in capsys.readouterr().err and url.startswith("http://127.0.0.1:")
         assert ask(url)[0] == 200 and ask(url + "live.js")[0] == 200 and ask(url + "camera")[0] == 404
-        live.post(Status(kept=7, hint="none from behind"), b"\xff\xd8jpeg")
+        live.post(Status(kept=7, hint="Capture more images from behind."), b"\xff\xd8jpeg")
         assert json.loads(ask(url + "status")[1])["kept"] == 7 and ask(url + "camera")[1] == b"\xff\xd8jpeg"
         assert (
             ask(url + "press", {"action": "keep"})[0] == 200

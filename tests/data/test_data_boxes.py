@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vector_tl.data import boxes
@@ -61,6 +61,7 @@ def test_forms(there, back, expected):
 BOX = st.tuples(*[st.floats(0, 100), st.floats(0, 100), st.floats(1, 50), st.floats(1, 50)])
 
 
+@settings(deadline=None)
 @given(st.lists(BOX, min_size=1, max_size=5), st.lists(BOX, max_size=5))
 def test_iou_is_that_of_torchvision(a, b):
     torch = pytest.importorskip("torch")

@@ -39,7 +39,7 @@ PLACES = {
     "left": (0.35, 0.9),
     "middle": (-0.3, 0.3),
     "right": (-0.9, -0.35),
-    "cut": (0.8, 1.15),
+    "partly outside": (0.8, 1.15),
 }  # shares of half the view, left positive
 TRIES = 60
 Pose = tuple[float, float, float]  # x_mm, y_mm, heading_rad

@@ -81,7 +81,7 @@ def rendered(status: Status) -> Group:
         Text.assemble(("━" * done, "cyan"), ("━" * (BAR_WIDTH - done), "dim")),
         table,
     ]
-    rows += [Text(f"Still missing: {status.hint}", style="yellow")] if status.hint else []
+    rows += [Text(status.hint, style="yellow")] if status.hint else []
     return Group(*rows, Text(f"{status.word or '...'}{said}   ({boxes})"), Text(HELP, style="dim"))
 
 
@@ -97,5 +97,5 @@ def _draw(board: CaptureBoard, ended: threading.Event, console: Console) -> None
 def _log(board: CaptureBoard, ended: threading.Event, _console: Console) -> None:
     while not ended.wait(LOG_EVERY_S):
         status, _ = board.look()
-        hint = f"; still missing: {status.hint}" if status.hint else ""
+        hint = f". {status.hint}" if status.hint else ""
         log.info("%d of %d images, %d frames seen%s", status.kept, status.goal, status.seen, hint)

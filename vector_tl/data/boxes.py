@@ -1,7 +1,8 @@
 """Bounding boxes as arrays: areas, overlap, clipping, and the forms in which others write them.
 
-`boxes_xyxy` are corners `(N, 4)`, x1 y1 x2 y2 in pixels from the image's top left corner, x2 and y2 exclusive. `boxes_norm` are the same
-corners in 0..1 of the image. All functions compute in float64 and also take lists of boxes, and no boxes at all.
+`boxes_xyxy` are corners `(N, 4)`, x1 y1 x2 y2 in pixels from the image's top left corner, x2 and y2
+exclusive. `boxes_norm` are the same corners in 0..1 of the image. All functions compute in float64 and also
+take lists of boxes, and no boxes at all.
 """
 
 import numpy as np
@@ -52,12 +53,12 @@ def clip_boxes(boxes_xyxy: ArrayLike, size_wh: tuple[float, float]) -> Floats:
 
 def to_pixels(boxes_norm: ArrayLike, size_wh: tuple[int, int]) -> Floats:
     """Boxes (N, 4) in 0..1 of an image of `size_wh`, in its pixels."""
-    return as_boxes(boxes_norm) * np.array([*size_wh, *size_wh])
+    return as_boxes(boxes_norm) * np.array([*size_wh, *size_wh], np.float64)
 
 
 def to_norm(boxes_xyxy: ArrayLike, size_wh: tuple[int, int]) -> Floats:
     """Boxes (N, 4) in pixels of an image of `size_wh`, in 0..1 of it."""
-    return as_boxes(boxes_xyxy) / np.array([*size_wh, *size_wh])
+    return as_boxes(boxes_xyxy) / np.array([*size_wh, *size_wh], np.float64)
 
 
 def from_cxcywh(boxes: ArrayLike) -> Floats:

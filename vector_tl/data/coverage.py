@@ -1,17 +1,19 @@
-"""What a dataset shows already and what it lacks: distance, place in the image, heading, brightness, how many Vectors."""
+"""What a dataset covers: distance, place in the image, heading, brightness, number of Vectors."""
 
 from collections import Counter
 from collections.abc import Iterable
 from itertools import zip_longest
+from typing import Any
 
 from rich.table import Table
 
-EDGE_PX = 1.5  # a box that comes so near to the image's edge is cut by it
-FOCAL_PX, TALL_MM = 353.0, 67.5  # of Vector's camera, and of a Vector: to tell a distance from a box
-BINS = {  # of each kind the bins in the order in which they are shown, with the words of a hint
+EDGE_PX = 1.5  # a box that comes this near to the image's edge lies partly outside
+FOCAL_PX, TALL_MM = 353.0, 67.5  # Vector's camera and height, to estimate a distance from a box
+# of each kind its bins in the order in which they are shown, and how a hint calls images of them
+BINS: dict[str, dict[str, str]] = {
     "distance": {
         "under 150 mm": "close up",
-        "150 to 300 mm": "near",
+        "150 to 300 mm": "at 150 to 300 mm",
         "300 to 500 mm": "at 300 to 500 mm",
         "500 mm and more": "far away",
     },
@@ -19,7 +21,7 @@ BINS = {  # of each kind the bins in the order in which they are shown, with the
         "left": "on the left",
         "middle": "in the middle",
         "right": "on the right",
-        "cut": "cut by the image's edge",
+        "partly outside": "partly outside the image",
     },
     "heading": {
         "front": "from the front",
@@ -32,21 +34,22 @@ BINS = {  # of each kind the bins in the order in which they are shown, with the
 }
 UNKNOWN = "unknown"
 DISTANCES_MM, GREYS = (150.0, 300.0, 500.0), (75.0, 135.0)
-FEW, PLENTY = 0.5, 2.0  # of a bin's fair share: below it is few, above it is plenty
-SHARES = {
-    "vectors": {"none": 0.12, "one": 0.5, "two or more": 0.0},
-    "place": {"cut": 0.1},
-}  # where fair is not the same for all bins
+FEW, PLENTY = 0.5, 2.0  # times a bin's fair share: below is few, above is plenty
+# shares that are fair where they are not the same for all bins
+SHARES = {"vectors": {"none": 0.12, "one": 0.5, "two or more": 0.0}, "place": {"partly outside": 0.1}}
 HINTS, HINT_ORDER = 4, ("heading", "distance", "brightness", "vectors", "place")
 HINT_FROM = 8  # images; before that everything is missing
 
+Shot = dict[str, Any]  # an image as in a session's file
 
-def bins_of(shot: dict) -> dict[str, str]:
-    """The bin of each kind that an image falls into; `unknown` where nothing tells.
+
+def bins_of(shot: Shot) -> dict[str, str]:
+    """The bin of each kind that an image falls into, or `unknown`.
 
     Args:
-        shot: as in a session's file: "xyxy" (boxes in pixels, None when nobody has looked), "size_wh", "brightness" (mean grey), and where
-            known "distance_mm" and "facing_deg" (0: it faces the camera, positive: its right is seen).
+        shot: as in a session's file: "xyxy" (boxes in pixels, None when nobody has looked), "size_wh",
+            "brightness" (mean grey), and where known "distance_mm" and "facing_deg" (0: it faces the camera,
+            positive: its right is seen).
     """
     boxes = shot.get("xyxy")
     bins = {"brightness": _step(shot["brightness"], GREYS, "brightness")}
@@ -64,9 +67,9 @@ def bins_of(shot: dict) -> dict[str, str]:
 
 
 def place_of(xyxy: list[float], size_wh: tuple[int, int]) -> str:
-    """In which third of the image a box has its middle, or `cut` when it touches the left, right or upper edge."""
+    """Third of the image of a box's centre; `partly outside` if it touches the left, right or upper edge."""
     if xyxy[0] < EDGE_PX or xyxy[2] > size_wh[0] - EDGE_PX or xyxy[1] < EDGE_PX:
-        return "cut"
+        return "partly outside"
     return ("left", "middle", "right")[min(int(1.5 * (xyxy[0] + xyxy[2]) / size_wh[0]), 2)]
 
 
@@ -78,7 +81,7 @@ def heading_of(facing_deg: float) -> str:
 
 
 def distance_by_height_mm(xyxy: list[float], size_wh: tuple[int, int]) -> float | None:
-    """How far a Vector is, roughly, from its box's height by the pinhole; None for a box that is cut above or below."""
+    """A Vector's rough distance by its box's height (pinhole model); None for a box cut above or below."""
     if xyxy[1] < EDGE_PX or xyxy[3] > size_wh[1] - EDGE_PX:
         return None
     return FOCAL_PX * size_wh[0] / 640 * TALL_MM / (xyxy[3] - xyxy[1])
@@ -91,20 +94,20 @@ def _step(value: float, limits: tuple[float, ...], kind: str) -> str:
 class Coverage:
     """Counts images by bin."""
 
-    def __init__(self, shots: Iterable[dict] = ()):
+    def __init__(self, shots: Iterable[Shot] = ()):
         self.total = 0
-        self.counts = {kind: Counter() for kind in BINS}
+        self.counts: dict[str, Counter[str]] = {kind: Counter() for kind in BINS}
         for shot in shots:
             self.add(shot)
 
-    def add(self, shot: dict, times: int = 1) -> None:
+    def add(self, shot: Shot, times: int = 1) -> None:
         """Count an image; `times` -1 takes it back."""
         self.total += times
         for kind, name in bins_of(shot).items():
             self.counts[kind][name] += times
 
     def lacking(self, kind: str) -> list[str]:
-        """The bins of a kind that have less than half of their fair share; none when nothing is known of it."""
+        """The bins of a kind with less than half of their fair share; none if the kind is always unknown."""
         known = self._known(kind)
         fair = SHARES.get(kind, {})
         return [
@@ -120,11 +123,11 @@ class Coverage:
     def _known(self, kind: str) -> int:
         return sum(self.counts[kind][name] for name in BINS[kind])
 
-    def lacks(self, shot: dict) -> bool:
+    def lacks(self, shot: Shot) -> bool:
         """Whether an image would fill what is missing."""
         return any(name in self.lacking(kind) for kind, name in bins_of(shot).items())
 
-    def plenty(self, shot: dict) -> bool:
+    def plenty(self, shot: Shot) -> bool:
         """Whether there are more than twice a fair share of images like it, in distance and in place."""
         like = [
             (kind, name)
@@ -136,24 +139,21 @@ class Coverage:
         )
 
     def hint(self) -> str:
-        """What is missing in plain words, such as "few from behind, none in the dark"."""
+        """What is missing, such as "Capture more images from behind, in the dark."; empty if nothing is."""
         if self.total < HINT_FROM:
             return ""
-        by_kind = [
-            [
-                f"{'few' if self.counts[kind][name] else 'none'} {BINS[kind][name]}"
-                for name in reversed(self.lacking(kind))
-            ]
-            for kind in HINT_ORDER
-        ]
-        said = [word for round_ in zip_longest(*by_kind) for word in round_ if word]  # first one of each kind
+        by_kind = [[BINS[kind][name] for name in reversed(self.lacking(kind))] for kind in HINT_ORDER]
+        # first one of each kind
+        missing = [word for words in zip_longest(*by_kind) for word in words if word]
         unknown = [
             kind
             for kind in ("distance", "heading")
             if self.counts[kind][UNKNOWN] and not any(self.counts[kind][n] for n in BINS[kind])
         ]
-        said += [f"{' and '.join(unknown)} unknown"] if unknown else []
-        return ", ".join(said[:HINTS])
+        sentences = [f"Capture more images {', '.join(missing[:HINTS])}."] if missing else []
+        if unknown and len(missing) < HINTS:
+            sentences.append(f"Of these images the {' and '.join(unknown)} cannot be estimated.")
+        return " ".join(sentences)
 
     def table(self) -> dict[str, dict[str, int]]:
         """Kind -> bin -> count, in their order; `unknown` only where there are such."""

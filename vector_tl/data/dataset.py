@@ -1,7 +1,8 @@
-"""The dataset on disk: images and YOLO labels in sessions, which never get divided between train, val and test.
+"""The dataset on disk: images and YOLO labels in sessions, which are never divided between splits.
 
-images/<session>/<name>.jpg     images; any size, the format is told by content
-labels/<session>/<name>.txt     a line `class cx cy w h` (0..1) for each box; empty: looked at, no Vector; no file: not labelled
+images/<session>/<name>.jpg     images of any size; the format is recognised by content
+labels/<session>/<name>.txt     a line `class cx cy w h` (0..1) for each box; an empty file: no Vector;
+                                no file: not labelled
 splits.json                     session -> train | val | test; without it every session is test
 sessions/<session>.json         where a session comes from (optional for reading)
 data.yaml                       so that YOLO tools open the folder (optional for reading)
@@ -30,7 +31,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Item:
-    """An image of the dataset; `boxes_norm` (N, 4) is xyxy in 0..1 of the image, None when nobody has labelled it yet."""
+    """An image of the dataset; `boxes_norm` (N, 4) is xyxy in 0..1, None when it is not labelled."""
 
     session: str
     name: str
@@ -65,9 +66,10 @@ class Dataset:
 
 
 def load_dataset(folder: Path, split: str = DEFAULT_SPLIT) -> Dataset:
-    """The labelled images of `split`, in the order of sessions and names; images themselves are read later.
+    """The labelled images of a split, in the order of sessions and names; the pixels are read later.
 
     Args:
+        folder: of the dataset.
         split: train, val, test or all.
 
     Raises:
@@ -82,7 +84,7 @@ def load_dataset(folder: Path, split: str = DEFAULT_SPLIT) -> Dataset:
     sessions = {session for session, _ in images}
     if splits and (new := sessions - set(splits)):
         log.warning(
-            "%d sessions are not in %s and count as %s, %s among them.",
+            "%d sessions are not in %s and count as %s; %s is one of them.",
             len(new),
             folder / "splits.json",
             DEFAULT_SPLIT,
@@ -94,7 +96,8 @@ def load_dataset(folder: Path, split: str = DEFAULT_SPLIT) -> Dataset:
     if not chosen:
         there = sorted({splits.get(s, DEFAULT_SPLIT) for s in sessions})
         raise UserError(
-            f"No session of {folder} is in split {split} (there is {', '.join(there)}); name sessions for it in {folder / 'splits.json'}."
+            f"No session of {folder} is in split {split} (there is {', '.join(there)}); name sessions for "
+            f"it in {folder / 'splits.json'}."
         )
     items = [
         Item(session, name, path, read_labels(label_path(folder, session, name)))
@@ -103,7 +106,8 @@ def load_dataset(folder: Path, split: str = DEFAULT_SPLIT) -> Dataset:
     labelled = [item for item in items if item.boxes_norm is not None]
     if not labelled:
         raise UserError(
-            f"None of the {len(items)} images in split {split} of {folder} is labelled; label them with vector-tl label review --data {folder}."
+            f"None of the {len(items)} images in split {split} of {folder} is labelled; label them with "
+            f"vector-tl label review --data {folder}."
         )
     if unlabelled := len(items) - len(labelled):
         log.warning(
@@ -125,7 +129,8 @@ def list_images(folder: Path) -> dict[tuple[str, str], Path]:
     images = Path(folder) / "images"
     if not images.is_dir():
         raise UserError(
-            f"{folder} is not a dataset: it has no folder images/; make one with vector-tl capture --data {folder}."
+            f"{folder} is not a dataset: it has no folder images/; make one with vector-tl capture --data "
+            f"{folder}."
         )
     found: dict[tuple[str, str], Path] = {}
     for path in sorted(p for p in images.glob("*/*") if is_image_file(p)):
@@ -186,11 +191,16 @@ def write_item(
     size_wh: tuple[int, int],
     suffix: str = ".jpg",
 ) -> Path:
-    """Add an encoded image and its label; the image comes first, so a crash leaves it unlabelled rather than wrongly labelled.
+    """Add an encoded image and its label; the image first, so that a crash leaves it unlabelled.
 
     Args:
-        boxes_xyxy: (N, 4) in pixels, (0, 4) for looked at and no Vector; None writes no label.
+        folder: of the dataset.
+        session: the image's session.
+        name: the image's name, without suffix.
+        image: the encoded image.
+        boxes_xyxy: (N, 4) in pixels, (0, 4) for no Vector in the image; None writes no label.
         size_wh: of the image.
+        suffix: of the image's file.
 
     Raises:
         UserError: image or label is there already, or cannot be written.
@@ -227,7 +237,7 @@ def session_path(folder: Path, session: str) -> Path:
 
 
 def read_session(folder: Path, session: str) -> Any:
-    """What is known of a session: where it comes from and, of a capture, its images in "shots"; None when there is no file.
+    """A session's file: where it comes from, and of a capture its images in "shots"; None when there is none.
 
     Raises:
         UserError: the file cannot be read.
@@ -275,9 +285,11 @@ def write_splits(folder: Path, splits: dict[str, str]) -> None:
 def extend_splits(
     folder: Path, sessions: list[str], shares: tuple[float, float, float] = (0.7, 0.15, 0.15)
 ) -> dict[str, str]:
-    """Give every session that has no split yet the one that lacks most of its share; what is assigned already stays.
+    """Put every session that has no split yet into the one that is most below its share.
 
     Args:
+        folder: of the dataset.
+        sessions: those to put into a split.
         shares: of train, val and test, counted in sessions.
     """
     splits = read_splits(folder)
@@ -306,7 +318,7 @@ def write_data_yaml(folder: Path) -> None:
 
 
 def digest(folder: Path) -> str:
-    """SHA-256 over all labels and splits, the same wherever the folder lies and whatever its line ends; images do not count."""
+    """SHA-256 over all labels and splits, without images; the same wherever the folder lies."""
     folder, total = Path(folder), hashlib.sha256()
     for path in sorted((folder / "labels").glob("*/*.txt")):
         data = path.read_bytes().replace(b"\r\n", b"\n")

@@ -1,6 +1,7 @@
-"""Image files: one way to decode and to encode them, their size, whether they are whole, and whether two show the same.
+"""Image files: decoding and encoding, their size, whether they are whole, and whether two show the same.
 
-Images are uint8 `(H, W, 3)`, RGB, and upright: a turn that a camera noted beside the pixels (EXIF) is applied.
+Images are uint8 `(H, W, 3)`, RGB, and upright: a turn that a camera noted beside the pixels (EXIF) is
+applied.
 """
 
 import io
@@ -18,7 +19,7 @@ from vector_tl.errors import UserError
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
 MAX_PIXELS = 64_000_000  # no camera of a robot or a telephone gives more; decoding would ask for gigabytes
 MAX_FILE_BYTES = 200 * 2**20
-ORIENTATION, QUARTER_TURNS = 0x0112, (5, 6, 7, 8)  # EXIF's tag, and its values that swap width and height
+ORIENTATION, QUARTER_TURNS = 0x0112, (5, 6, 7, 8)  # EXIF's tag; its values that swap width and height
 # What Pillow warns of is an error here, or no matter.
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
@@ -49,8 +50,8 @@ def read_image(path: Path) -> np.ndarray:
 def decode_image(data: bytes, where: str) -> np.ndarray:
     """An encoded image of any format, upright (H, W, 3) uint8 RGB.
 
-    The header is read first (20 us), so that a few bytes cannot ask for gigabytes of memory. Decoders differ in whether they take an image
-    that is cut off; `image_size` never does.
+    The header is read first (20 us), so that a few bytes cannot ask for gigabytes of memory. Decoders differ
+    in whether they take an image that is cut off; `image_size` never does.
 
     Args:
         data: the file's content.
@@ -105,7 +106,8 @@ def _header(data: bytes, where: str) -> Iterator[Image.Image]:
         raise UserError(f"{where} is not a readable image; take it again or delete it.") from error
     except Image.DecompressionBombError as error:
         raise UserError(
-            f"{where} claims to have more than the {MAX_PIXELS / 1e6:.0f} million pixels that are read; make it smaller."
+            f"{where} claims to have more than the {MAX_PIXELS / 1e6:.0f} million pixels that are read; "
+            "make it smaller."
         ) from error
     except (OSError, SyntaxError, ValueError, EOFError) as error:
         raise UserError(f"{where} is a damaged image ({error}); take it again or delete it.") from error
@@ -135,9 +137,9 @@ def perceptual_hash(image: np.ndarray) -> np.uint64:
     """
     gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) if image.ndim == 3 else image
     small = cv2.resize(gray, (9, 8), interpolation=cv2.INTER_AREA).astype(int)
-    return np.packbits((small[:, 1:] > small[:, :-1]).ravel()).view(np.uint64)[0]
+    return np.uint64(np.packbits((small[:, 1:] > small[:, :-1]).ravel()).view(np.uint64)[0])
 
 
-def bits_apart(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """How many bits differ, elementwise."""
-    return np.bitwise_count(np.bitwise_xor(one, other))
+def bits_apart(hashes: np.ndarray, other: np.uint64) -> np.ndarray:
+    """In how many bits each of the hashes (N,) differs from another one."""
+    return np.asarray(np.bitwise_count(np.bitwise_xor(hashes, other)))

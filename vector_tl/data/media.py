@@ -1,4 +1,7 @@
-"""One reader of recordings, videos, images and folders of them: frames in order, with times. Content tells which is which, not the name."""
+"""One reader of recordings, videos, images and folders of them: frames in order, with times.
+
+A file is recognised by its content, not by its name.
+"""
 
 import re
 from collections.abc import Callable, Iterator
@@ -36,7 +39,9 @@ class MediaFrame:
     recorded: RecordedFrame | None = None  # of a recording
 
     def truth_xyxy(self) -> np.ndarray | None:
-        """The ground-truth boxes (N, 4), float32 in pixels: labels beside the file, or what the recording holds; None without either.
+        """The ground-truth boxes (N, 4), float32 in pixels; None where they are not known.
+
+        They come from labels beside the file, or from the recording itself.
 
         Raises:
             UserError: a broken line in a label file.
@@ -53,7 +58,7 @@ class MediaFrame:
 
 @dataclass(frozen=True)
 class Media:
-    """A file that holds frames. `frames()` begins again at each call; what is damaged comes as a frame with an error."""
+    """A file that holds frames; `frames()` begins again at each call, damaged frames with an error."""
 
     path: Path
     kind: Literal["image", "video", "recording"]
@@ -80,7 +85,7 @@ def open_media(path: Path) -> Media:
 
 
 def read_frames(inputs: tuple[Path, ...]) -> Iterator[MediaFrame]:
-    """All frames of all inputs in order; what cannot be read comes as a frame with an error, and the others go on.
+    """All frames of all inputs in order; a file or frame that cannot be read comes as a frame with an error.
 
     Raises:
         UserError: an input does not exist, or a folder holds no images; before the first frame is read.
@@ -101,7 +106,7 @@ def _frames_or_error(path: Path) -> Iterator[MediaFrame]:
 
 
 def media_files(folder: Path) -> list[Path]:
-    """The images, videos and recordings below a folder, image2 before image10; notes, label files and hidden files are passed over.
+    """The images, videos and recordings below a folder, image2 before image10; without hidden files.
 
     Raises:
         UserError: there are none.
@@ -114,7 +119,7 @@ def media_files(folder: Path) -> list[Path]:
 
 
 def _is_media(path: Path) -> bool:
-    """Whether a file is meant to be read, and to be reported when it is damaged: by its suffix or its content."""
+    """Whether a file is an image, a video or a recording, or named like one and perhaps damaged."""
     if is_image_file(path) or path.suffix.lower() in FILM_SUFFIXES or is_recording(path):
         return True
     try:
@@ -160,7 +165,8 @@ def _open_video(path: Path) -> Media:
         raise UserError(f"Cannot read {path}: {error.strerror}.") from error
     except (av.FFmpegError, ValueError, OSError) as error:
         raise UserError(
-            f"{path} is neither an image nor a video nor a recording that can be read; convert it, for instance to JPEG or MP4."
+            f"{path} is neither an image nor a video nor a recording that can be read; convert it, for "
+            "instance to JPEG or MP4."
         ) from error
     seconds = float(length * unit) if length and unit else None
     return Media(path, "video", lambda: _video_frames(path, fps), fps, seconds)

@@ -1,7 +1,8 @@
-"""Recordings: one MCAP file (https://mcap.dev) per run, with Foxglove's JSON schemas, so that robot people's tools open it.
+"""Recordings: one MCAP file (https://mcap.dev) per run, with Foxglove's schemas, so that other tools open it.
 
-Frames are kept byte for byte as received. A chunk is closed with every frame and every line of the log, so a killed run loses what followed the
-last of them, and no more; `read_recording` reads such a file, or a damaged one, up to where it ends, and says in `note` what is lost.
+Frames are stored byte for byte as received. A chunk is closed with every frame and every line of the log, so
+a killed run loses only what followed the last of them. `read_recording` reads such a file, or a damaged one,
+up to where it ends, and says in `note` what is lost.
 
     with RecordingWriter(path, about={"settings": {...}}) as writer:
         writer.frame(frame)
@@ -16,11 +17,14 @@ import json
 import os
 import platform
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 from mcap.exceptions import McapError
+from mcap.records import Channel, McapRecord, Message, Metadata
 from mcap.stream_reader import StreamReader
 from mcap.writer import MCAP0_MAGIC, Writer
 
@@ -29,13 +33,13 @@ from vector_tl.errors import UserError
 from vector_tl.files import refuse_existing
 from vector_tl.robot.base import Frame, Intrinsics, RobotState
 
+ABOUT, RESULT = "vector_tl", "vector_tl_result"  # names of the metadata before and after the messages
 _CHUNK_BYTES = 4096  # smaller than any camera frame: each frame closes a chunk
 _RECORD_LIMIT_BYTES = 64 * 2**20  # a damaged length field must not ask for gigabytes
-_LINE_LOOP, _GREEN, _WHITE = (
-    2,
-    {"r": 0.2, "g": 1.0, "b": 0.4, "a": 1.0},
-    {"r": 1.0, "g": 1.0, "b": 1.0, "a": 1.0},
-)
+_LINE_LOOP = 2  # Foxglove's type of an outline
+_GREEN, _WHITE = {"r": 0.2, "g": 1.0, "b": 0.4, "a": 1.0}, {"r": 1.0, "g": 1.0, "b": 1.0, "a": 1.0}
+
+Json = dict[str, Any]
 
 
 class RecordingWriter:
@@ -43,32 +47,30 @@ class RecordingWriter:
 
     Args:
         path: the file to make.
-        about: JSON-able facts about the run (settings, model, ...), kept as metadata; versions are added.
-        intrinsics: the camera's, kept as metadata and on the calibration topic.
+        about: JSON-able facts about the run (settings, model, ...), stored as metadata; versions are added.
+        intrinsics: the camera's, stored as metadata and on the calibration topic.
         overwrite: replace `path` when it exists.
 
     Raises:
-        UserError: `path` exists, or cannot be written.
+        UserError: `path` exists, or it cannot be written (also by the methods).
     """
 
     def __init__(
         self,
         path: Path,
-        about: dict | None = None,
+        about: Json | None = None,
         intrinsics: Intrinsics | None = None,
         overwrite: bool = False,
     ):
         self.path = Path(path)
         refuse_existing(self.path, overwrite)
-        try:
+        with self._writing():
             self.path.parent.mkdir(parents=True, exist_ok=True)
             if overwrite:
                 self.path.unlink(missing_ok=True)
-            self._file = open(self.path, "xb")  # noqa: SIM115 (closed by close); "x": never over a file that appeared meanwhile
-        except OSError as error:
-            raise self._cannot_write(error) from error
-        self._intrinsics = intrinsics
-        self._calibrated = intrinsics is None
+            # closed by close(); "x": never over a file that appeared meanwhile
+            self._file = open(self.path, "xb")  # noqa: SIM115
+        self._uncalibrated = intrinsics  # until the first frame
         self._writer = Writer(self._file, chunk_size=_CHUNK_BYTES)
         self._writer.start(profile="", library="vector_tl")
         facts = dict(about or {}) | {
@@ -77,37 +79,32 @@ class RecordingWriter:
             "format": 1,
         }
         self._writer.add_metadata(
-            "vector_tl", {name: json.dumps(value, default=str) for name, value in facts.items()}
+            ABOUT, {name: json.dumps(value, default=str) for name, value in facts.items()}
         )
         self._channels = {}
         for topic, (name, schema) in SCHEMAS.items():
-            number = self._writer.register_schema(
-                name, "jsonschema", json.dumps({"title": name} | schema).encode()
-            )
+            text = json.dumps({"title": name} | schema).encode()
+            number = self._writer.register_schema(name, "jsonschema", text)
             self._channels[topic] = self._writer.register_channel(topic, "json", number)
         self._file.flush()
 
     def frame(self, frame: Frame) -> None:
-        """Keep a camera frame, its JPEG as received."""
-        if not self._calibrated:
-            self._calibrated = True
-            self._add(CALIBRATION, frame.received_s, _calibration(self._intrinsics))
+        """Store a camera frame, its JPEG as received."""
+        if self._uncalibrated is not None:
+            self._add(CALIBRATION, frame.received_s, _calibration(self._uncalibrated))
+            self._uncalibrated = None
         image = {
             "frame_id": "camera",
             "format": "jpeg",
             "image_id": frame.image_id,
             "robot_time_ms": frame.robot_time_ms,
+            "data": base64.b64encode(frame.jpeg).decode("ascii"),
         }
-        self._add(
-            CAMERA,
-            frame.received_s,
-            image | {"data": base64.b64encode(frame.jpeg).decode("ascii")},
-            sequence=frame.image_id,
-        )
+        self._add(CAMERA, frame.received_s, image, sequence=frame.image_id)
 
     def detections(self, frame: Frame, boxes_xyxy: np.ndarray, scores: np.ndarray) -> None:
-        """Keep what a detector saw in `frame`: boxes (N, 4) in pixels and scores (N,)."""
-        boxes, stamp = _plain(boxes_xyxy), _stamp(frame.received_s)
+        """Store what a detector found in `frame`: boxes (N, 4) in pixels and scores (N,)."""
+        boxes, stamp = _rounded(boxes_xyxy), _stamp(frame.received_s)
         texts = [
             {
                 "timestamp": stamp,
@@ -121,12 +118,8 @@ class RecordingWriter:
         found = [
             {"xyxy": box, "score": round(float(score), 4)} for box, score in zip(boxes, scores, strict=True)
         ]
-        points = _outlines(boxes, stamp, _GREEN)
-        self._add(
-            DETECTIONS,
-            frame.received_s,
-            {"points": points, "texts": texts, "image_id": frame.image_id, "boxes": found},
-        )
+        message = {"points": _outlines(boxes, stamp, _GREEN), "texts": texts}
+        self._add(DETECTIONS, frame.received_s, message | {"image_id": frame.image_id, "boxes": found})
 
     def truth(
         self,
@@ -135,23 +128,22 @@ class RecordingWriter:
         distance_mm: float | None = None,
         bearing_deg: float | None = None,
     ) -> None:
-        """Keep what is really in `frame`, where a simulator tells: boxes (N, 4), and how the nearest Vector stood.
+        """Store a simulator's ground truth of `frame`: boxes (N, 4), and where the nearest Vector stood.
 
         It may come later than other frames; `about` must say `"truth": True`.
         """
-        boxes = _plain(boxes_xyxy)
-        told = {
+        boxes = _rounded(boxes_xyxy)
+        message = {
+            "points": _outlines(boxes, _stamp(frame.received_s), _WHITE),
             "image_id": frame.image_id,
             "boxes": [{"xyxy": box} for box in boxes],
             "distance_mm": distance_mm,
             "bearing_deg": bearing_deg,
         }
-        self._add(
-            TRUTH, frame.received_s, {"points": _outlines(boxes, _stamp(frame.received_s), _WHITE)} | told
-        )
+        self._add(TRUTH, frame.received_s, message)
 
     def state(self, state: RobotState) -> None:
-        """Keep the robot's report of itself."""
+        """Store the robot's report of itself."""
         self._add(STATE, state.received_s, asdict(state))
 
     def wheels(
@@ -163,171 +155,170 @@ class RecordingWriter:
         why: str = "",
         target: tuple[float, float] | None = None,
     ) -> None:
-        """Keep a wheel command; `sent` is False when a guard or a dry run held it back, `why` is the behaviour's word for it.
+        """Store a wheel command.
 
-        `target` is where it took the other Vector to be: distance in mm and bearing in degrees.
+        Args:
+            t_s: when it was given.
+            left_mmps: speed of the left tread.
+            right_mmps: speed of the right tread.
+            sent: False when a guard or a dry run held it back.
+            why: the behaviour's state.
+            target: where it took the other Vector to be, distance in mm and bearing in degrees.
         """
-        said = {
+        distance_mm, bearing_deg = (round(float(value), 2) for value in target) if target else (None, None)
+        command = {
             "left_mmps": float(left_mmps),
             "right_mmps": float(right_mmps),
             "sent": bool(sent),
             "why": why,
+            "target_distance_mm": distance_mm,
+            "target_bearing_deg": bearing_deg,
         }
-        distance_mm, bearing_deg = (round(float(value), 2) for value in target) if target else (None, None)
-        self._add(WHEELS, t_s, said | {"target_distance_mm": distance_mm, "target_bearing_deg": bearing_deg})
+        self._add(WHEELS, t_s, command)
 
     def event(self, t_s: float, message: str) -> None:
-        """Keep a line of the run's log."""
+        """Store a line of the run's log."""
         self._add(EVENTS, t_s, {"level": 2, "message": message, "name": "vector_tl", "file": "", "line": 0})
 
-    def result(self, result: dict) -> None:
-        """Keep what came of the run, as metadata at the end."""
-        try:
-            self._writer.add_metadata(
-                "vector_tl_result", {name: json.dumps(value) for name, value in result.items()}
-            )
-        except OSError as error:
-            raise self._cannot_write(error) from error
+    def result(self, result: Json) -> None:
+        """Store the run's result, as metadata at the end."""
+        with self._writing():
+            self._writer.add_metadata(RESULT, {name: json.dumps(value) for name, value in result.items()})
 
     def close(self) -> None:
         """Finish the file (index and footer); safe to call twice."""
         if self._file.closed:
             return
-        try:
-            self._writer.finish()
+        with self._writing():
+            self._writer.finish()  # type: ignore[no-untyped-call]
             self._file.close()
-        except OSError as error:
-            raise self._cannot_write(error) from error
 
-    def __enter__(self) -> "RecordingWriter":
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_exc) -> None:
+    def __exit__(self, *_error: object) -> None:
         self.close()
 
-    def _add(self, topic: str, t_s: float, message: dict, sequence: int = 0) -> None:
+    def _add(self, topic: str, t_s: float, message: Json, sequence: int = 0) -> None:
         time_ns = max(0, round(t_s * 1e9))
         if topic in (CAMERA, CALIBRATION, EVENTS):
             message = {"timestamp": _stamp(t_s)} | message
         data = json.dumps(message).encode()
-        if topic == EVENTS:
-            data = data.ljust(
-                _CHUNK_BYTES
-            )  # closes the chunk: what was written before a pause is kept if nothing follows it
-        try:
+        if topic == EVENTS:  # closes the chunk: what was written before a pause is safe if nothing follows it
+            data = data.ljust(_CHUNK_BYTES)
+        with self._writing():
             self._writer.add_message(self._channels[topic], time_ns, data, time_ns, sequence)
             self._file.flush()  # to the operating system: a killed process loses nothing that was written
-        except OSError as error:
-            raise self._cannot_write(error) from error
 
-    def _cannot_write(self, error: OSError) -> UserError:
-        return UserError(
-            f"Cannot write the recording {self.path}: {error.strerror or error}. Free some space or choose another place."
-        )
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise UserError(
+                f"Cannot write the recording {self.path}: {error.strerror or error}. "
+                "Free some space or choose another place."
+            ) from error
 
 
 @dataclass(frozen=True)
 class RecordedFrame:
-    """One frame of a recording with what belongs to it. Boxes and scores are None when no detector looked at it."""
+    """One frame of a recording with what belongs to it.
+
+    Attributes:
+        index: counted from 0.
+        t_s: when it was received, on the link's clock of the run.
+        image_id: the robot's number of the image.
+        robot_time_ms: the robot's own time stamp.
+        jpeg: the image's bytes as received.
+        boxes_xyxy: (N, 4) float32, what a detector found; None when no detector looked at the frame.
+        scores: (N,) float32; None when no detector looked at the frame.
+        state: the robot's report of itself.
+        wheels: left_mmps, right_mmps, sent, why, target_distance_mm, target_bearing_deg.
+        truth_xyxy: (M, 4) float32, the ground truth; None where it is not known.
+        truth_mm_deg: true distance and bearing of the nearest Vector.
+        events: lines of the run's log.
+    """
 
     index: int
-    t_s: float  # on the link's clock of the run
+    t_s: float
     image_id: int
     robot_time_ms: int
     jpeg: bytes
-    boxes_xyxy: np.ndarray | None = None  # (N, 4) float32
-    scores: np.ndarray | None = None  # (N,) float32
+    boxes_xyxy: np.ndarray | None = None
+    scores: np.ndarray | None = None
     state: RobotState | None = None
-    wheels: dict | None = None  # left_mmps, right_mmps, sent, why, target_distance_mm, target_bearing_deg
-    truth_xyxy: np.ndarray | None = None  # (M, 4) float32, what is really there; None when nobody knows
-    truth_mm_deg: tuple[float | None, float | None] = (
-        None,
-        None,
-    )  # distance and bearing of the nearest Vector
+    wheels: Json | None = None
+    truth_xyxy: np.ndarray | None = None
+    truth_mm_deg: tuple[float | None, float | None] = (None, None)
     events: tuple[str, ...] = ()
 
 
 @dataclass
 class Recording:
-    """A recording on disk; iterate it for its frames, as often as needed. `note` says after a pass why it ended early, if it did."""
+    """A recording on disk; iterate it for its frames, as often as needed.
+
+    Attributes:
+        path: the file.
+        about: what the writer was told about the run.
+        result: what the run returned, known after a pass; empty when the run did not end by itself.
+        note: why the last pass ended early, if it did.
+    """
 
     path: Path
-    about: dict = field(default_factory=dict)
-    result: dict = field(
-        default_factory=dict
-    )  # what came of the run; empty when it did not end by itself. Known after a pass.
+    about: Json = field(default_factory=dict)
+    result: Json = field(default_factory=dict)
     note: str | None = None
 
     def __iter__(self) -> Iterator[RecordedFrame]:
         """Every frame in order, with the detections, the state, the command and the events that follow it."""
-        pending, index = None, 0
-        truths = (
-            {message["image_id"]: message for _, _, message in self.messages(only=TRUTH)}
-            if self.about.get("truth")
-            else {}
-        )  # they may come late
+        truths: dict[int, Json] = {}
+        if self.about.get("truth"):  # it may come later than its frame
+            truths = {message["image_id"]: message for _, _, message in self.messages(only=TRUTH)}
+        frame, index = None, 0
         for topic, t_s, message in self.messages():
             if topic == CAMERA:
-                if pending is not None:
-                    yield RecordedFrame(**pending)
-                pending = {
-                    "index": index,
-                    "t_s": t_s,
-                    "image_id": message["image_id"],
-                    "robot_time_ms": message["robot_time_ms"],
-                }
-                pending["jpeg"] = base64.b64decode(message["data"])
-                if told := truths.get(message["image_id"]):
-                    pending["truth_xyxy"] = np.array(
-                        [box["xyxy"] for box in told["boxes"]], np.float32
-                    ).reshape(-1, 4)
-                    pending["truth_mm_deg"] = told.get("distance_mm"), told.get("bearing_deg")
+                if frame is not None:
+                    yield frame
+                image_id, jpeg = message["image_id"], base64.b64decode(message["data"])
+                frame = RecordedFrame(index, t_s, image_id, message["robot_time_ms"], jpeg)
+                if truth := truths.get(image_id):
+                    place = truth.get("distance_mm"), truth.get("bearing_deg")
+                    frame = replace(frame, truth_xyxy=_boxes(truth), truth_mm_deg=place)
                 index += 1
-            elif pending is None:
-                continue
-            elif topic == DETECTIONS and message["image_id"] == pending["image_id"]:
-                boxes = [box["xyxy"] for box in message["boxes"]]
-                pending["boxes_xyxy"] = np.array(boxes, np.float32).reshape(-1, 4)
-                pending["scores"] = np.array([box["score"] for box in message["boxes"]], np.float32)
-            elif topic == STATE:
-                known = {
-                    name: value for name, value in message.items() if name in RobotState.__annotations__
-                }  # of another version, perhaps
-                pending["state"] = RobotState(**known)
-            elif topic == WHEELS:
-                pending["wheels"] = message
-            elif topic == EVENTS:
-                pending["events"] = (*pending.get("events", ()), message["message"])
-        if pending is not None:
-            yield RecordedFrame(**pending)
+            elif frame is not None:
+                frame = _with(frame, topic, message)
+        if frame is not None:
+            yield frame
 
-    def messages(self, only: str | None = None) -> Iterator[tuple[str, float, dict]]:
-        """Every message in order: topic, time in seconds, content; of one topic only when `only` is given."""
-        self.note, topics, read = None, {}, 0
+    def messages(self, only: str | None = None) -> Iterator[tuple[str, float, Json]]:
+        """Every message in order: topic, time in seconds, content; with `only`, those of one topic."""
+        self.note = None
+        topics: dict[int, str] = {}
+        frames = 0
         with open(self.path, "rb") as file:
-            records = StreamReader(file, validate_crcs=True, record_size_limit=_RECORD_LIMIT_BYTES).records
+            records = _records(file)
             while True:
                 try:
-                    record = next(records, None)
-                    if record is None:
+                    if (record := next(records, None)) is None:
                         return
-                    kind = type(record).__name__
-                    if kind == "Channel":
+                    if isinstance(record, Channel):
                         topics[record.id] = record.topic
-                    elif kind == "Metadata" and record.name == "vector_tl":
-                        self.about = {name: json.loads(value) for name, value in record.metadata.items()}
-                    elif kind == "Metadata" and record.name == "vector_tl_result":
-                        self.result = {name: json.loads(value) for name, value in record.metadata.items()}
-                    if kind == "Message":
-                        read += topics[record.channel_id] == CAMERA
-                    if kind != "Message" or (only is not None and topics[record.channel_id] != only):
+                    elif isinstance(record, Metadata) and record.name in (ABOUT, RESULT):
+                        setattr(self, "about" if record.name == ABOUT else "result", _facts(record))
+                    if not isinstance(record, Message):
                         continue
-                    message = topics[record.channel_id], record.log_time / 1e9, json.loads(record.data)
-                except Exception as error:  # whatever a parser makes of damaged bytes: McapError, ValueError, struct.error, zstd's own, ...
+                    topic = topics[record.channel_id]
+                    frames += topic == CAMERA
+                    if only not in (None, topic):
+                        continue
+                    message = topic, record.log_time / 1e9, json.loads(record.data)
+                # whatever parsers make of damaged bytes: McapError, ValueError, struct.error, zstd's own, ...
+                except Exception as error:
                     size = os.fstat(file.fileno()).st_size
                     self.note = (
-                        f"{self.path} is cut off or damaged near byte {file.tell()} of {size} ({type(error).__name__}); "
-                        f"{read} frames before it were read, what comes after it is lost."
+                        f"{self.path} is cut off or damaged near byte {file.tell()} of {size} "
+                        f"({type(error).__name__}); {frames} frames before it were read, the rest is lost."
                     )
                     return
                 yield message
@@ -350,7 +341,7 @@ def read_recording(path: Path) -> Recording:
     """Open a recording for reading.
 
     Raises:
-        UserError: there is no such file, or it is no recording.
+        UserError: there is no such file, or it is not a recording.
     """
     path = Path(path)
     if not path.is_file():
@@ -359,38 +350,68 @@ def read_recording(path: Path) -> Recording:
         )
     if not is_recording(path):
         raise UserError(
-            f"{path} is no recording: it does not begin as an MCAP file does; give one that `find --record` wrote."
+            f"{path} is not a recording: it does not begin as an MCAP file does; name one that "
+            "`vector-tl find --record` wrote."
         )
     recording = Recording(path)
     try:
         with open(path, "rb") as file:
-            for record in StreamReader(file, record_size_limit=_RECORD_LIMIT_BYTES).records:
-                if type(record).__name__ == "Metadata" and record.name == "vector_tl":
-                    recording.about = {name: json.loads(value) for name, value in record.metadata.items()}
-                    break
+            metadata = (r for r in _records(file) if isinstance(r, Metadata) and r.name == ABOUT)
+            for record in metadata:
+                recording.about = _facts(record)
+                break
     except (McapError, ValueError, OSError) as error:
         recording.note = f"{path} has no readable header ({type(error).__name__})."
     return recording
 
 
-def _stamp(t_s: float) -> dict:
+def _records(file: Any) -> Iterator[McapRecord]:
+    return iter(StreamReader(file, validate_crcs=True, record_size_limit=_RECORD_LIMIT_BYTES).records)
+
+
+def _facts(record: Metadata) -> Json:
+    return {name: json.loads(value) for name, value in record.metadata.items()}
+
+
+def _with(frame: RecordedFrame, topic: str, message: Json) -> RecordedFrame:
+    """The frame with a message that followed it."""
+    if topic == DETECTIONS and message["image_id"] == frame.image_id:
+        scores = np.array([box["score"] for box in message["boxes"]], np.float32)
+        return replace(frame, boxes_xyxy=_boxes(message), scores=scores)
+    if topic == STATE:  # perhaps of another version, with other fields
+        known = {name: message[name] for name in RobotState.__annotations__ if name in message}
+        return replace(frame, state=RobotState(**known))
+    if topic == WHEELS:
+        return replace(frame, wheels=message)
+    if topic == EVENTS:
+        return replace(frame, events=(*frame.events, message["message"]))
+    return frame
+
+
+def _boxes(message: Json) -> np.ndarray:
+    return np.array([box["xyxy"] for box in message["boxes"]], np.float32).reshape(-1, 4)
+
+
+def _stamp(t_s: float) -> Json:
     time_ns = max(0, round(t_s * 1e9))
     return {"sec": time_ns // 10**9, "nsec": time_ns % 10**9}
 
 
-def _calibration(intrinsics: Intrinsics) -> dict:
+def _calibration(intrinsics: Intrinsics) -> Json:
     (fx, fy), (cx, cy), (width, height) = intrinsics.focal_xy_px, intrinsics.center_xy_px, intrinsics.size_wh
     return {
         "frame_id": "camera", "width": width, "height": height, "distortion_model": "", "D": [],
-        "K": [fx, 0, cx, 0, fy, cy, 0, 0, 1], "R": [1, 0, 0, 0, 1, 0, 0, 0, 1], "P": [fx, 0, cx, 0, 0, fy, cy, 0, 0, 0, 1, 0],
+        "K": [fx, 0, cx, 0, fy, cy, 0, 0, 1],
+        "R": [1, 0, 0, 0, 1, 0, 0, 0, 1],
+        "P": [fx, 0, cx, 0, 0, fy, cy, 0, 0, 0, 1, 0],
     }  # fmt: skip
 
 
-def _plain(boxes_xyxy: np.ndarray) -> list[list[float]]:
+def _rounded(boxes_xyxy: np.ndarray) -> list[list[float]]:
     return [[round(float(side), 2) for side in box] for box in boxes_xyxy]
 
 
-def _outlines(boxes: list[list[float]], stamp: dict, color: dict) -> list[dict]:
+def _outlines(boxes: list[list[float]], stamp: Json, color: Json) -> list[Json]:
     """Foxglove's PointsAnnotation for each box."""
     corners = [[(x1, y1), (x2, y1), (x2, y2), (x1, y2)] for x1, y1, x2, y2 in boxes]
     return [

@@ -1,29 +1,29 @@
 """The topics of a recording and their JSON schemas.
 
-Schemas whose names begin with `foxglove` are those of https://docs.foxglove.dev/docs/sdk/schemas; fields of our own may stand beside theirs.
+Schemas whose names begin with `foxglove` are those of https://docs.foxglove.dev/docs/sdk/schemas; fields of
+our own may stand beside theirs.
 """
 
+from typing import Any
+
 from vector_tl.robot.base import RobotState
+
+Schema = dict[str, Any]
 
 CAMERA, CALIBRATION, STATE, WHEELS = "/camera", "/calibration", "/state", "/wheels"
 DETECTIONS, TRUTH, EVENTS = "/detections", "/truth", "/events"
 
 
-def _object(**properties: dict) -> dict:
+def _object(**properties: Schema) -> Schema:
     return {"type": "object", "properties": properties}
 
 
-def _list(items: dict) -> dict:
+def _list(items: Schema) -> Schema:
     return {"type": "array", "items": items}
 
 
-_NUMBER, _INTEGER, _TEXT, _FLAG = (
-    {"type": "number"},
-    {"type": "integer"},
-    {"type": "string"},
-    {"type": "boolean"},
-)
-_MAYBE = {"type": ["number", "null"]}
+_NUMBER, _INTEGER, _TEXT, _FLAG = ({"type": kind} for kind in ("number", "integer", "string", "boolean"))
+_MAYBE: Schema = {"type": ["number", "null"]}
 _TIME = {"title": "time"} | _object(
     sec={"type": "integer", "minimum": 0}, nsec={"type": "integer", "minimum": 0, "maximum": 999999999}
 )
@@ -34,10 +34,12 @@ _OUTLINE = _object(
 _LABEL = _object(timestamp=_TIME, position=_POINT, text=_TEXT, font_size=_NUMBER, text_color=_COLOR)
 _MATRIX = _list(_NUMBER)
 _JPEG = {"type": "string", "contentEncoding": "base64"}
-_STATE = {name: _FLAG if kind is bool else _NUMBER for name, kind in RobotState.__annotations__.items()}
+_STATE: Schema = {
+    name: _FLAG if kind is bool else _NUMBER for name, kind in RobotState.__annotations__.items()
+}
 _STATE["range_mm"] = _MAYBE
 
-SCHEMAS: dict[str, tuple[str, dict]] = {  # topic -> (schema name, JSON schema)
+SCHEMAS: dict[str, tuple[str, Schema]] = {  # topic -> (schema name, JSON schema)
     CAMERA: (
         "foxglove.CompressedImage",
         _object(

@@ -1,7 +1,7 @@
-"""What is really in an image, where somebody has said so: YOLO labels of a dataset, or in a folder beside a video or recording.
+"""Where the labels (YOLO form) of an image, a video or a recording lie.
 
 DATA/images/<session>/<name>.jpg    DATA/labels/<session>/<name>.txt
-run.mcap, clip.mp4                  run.labels/000012.txt, clip.labels/000012.txt     of the frame with that index, counted from 0
+run.mcap, clip.mp4                  run.labels/000012.txt, clip.labels/000012.txt: frame 12, counted from 0
 """
 
 from pathlib import Path

@@ -47,7 +47,8 @@ def _parse_line(words: list[str], where: str) -> tuple[float, float, float, floa
     shown = _shown(words)
     if len(words) != 5:
         raise UserError(
-            f"{where}: {shown} has {len(words)} values, not the 5 of 'class cx cy w h'; correct the line or delete the file."
+            f"{where}: {shown} has {len(words)} values, not the 5 of 'class cx cy w h'; correct the line "
+            "or delete the file."
         )
     try:
         index, (cx, cy, w, h) = int(words[0]), (float(word) for word in words[1:])
@@ -59,13 +60,14 @@ def _parse_line(words: list[str], where: str) -> tuple[float, float, float, floa
         raise UserError(f"{where}: class {index} is unknown; the only class is 0, {CLASS_NAMES[0]}.")
     if not all(math.isfinite(v) and 0 <= v <= 1 + EDGE for v in (cx, cy, w, h)) or w <= 0 or h <= 0:
         raise UserError(
-            f"{where}: {shown} is no box in shares of the image, 0 to 1; correct the line or delete the file."
+            f"{where}: {shown} is not a box in shares of the image, 0 to 1; "
+            "correct the line or delete the file."
         )
     return cx, cy, w, h
 
 
 def format_label(boxes_xyxy: np.ndarray, size_wh: tuple[int, int]) -> str:
-    """The label file's text for boxes (N, 4) in pixels of an image of `size_wh`; they are clipped, and empty ones left out."""
+    """A label file's text for boxes (N, 4) in pixels, clipped to the image; empty boxes are left out."""
     boxes = to_cxcywh(clip_boxes(to_norm(boxes_xyxy, size_wh), (1, 1)))
     return "".join(
         f"0 {cx:.6f} {cy:.6f} {w:.6f} {h:.6f}\n"

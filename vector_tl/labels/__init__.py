@@ -1,0 +1,1 @@
+"""Labels: importing, exporting, checking, suggesting and reviewing them."""

@@ -44,7 +44,7 @@ function showStatus(status) {
   byId("progress").value = status.kept;
   byId("negatives").textContent = `${status.negatives} without a Vector in all sessions`;
   byId("hint").hidden = !status.hint;
-  byId("hint").textContent = `Capture more: ${status.hint} so far`;
+  byId("hint").textContent = status.hint;
   const found = status.boxes_by
     ? `${plural(status.boxes_xyxy.length, "Vector")} according to ${status.boxes_by}`
     : "without --model, distance and place in the image are unknown";
