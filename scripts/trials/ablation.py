@@ -23,7 +23,7 @@ from vector_tl.capture.settings import CaptureSettings
 from vector_tl.data.boxes import iou_matrix
 from vector_tl.data.dataset import Dataset, load_dataset
 from vector_tl.detect.engine import load
-from vector_tl.evaluate.evaluate import outcomes
+from vector_tl.evaluate.evaluate import run_detector
 from vector_tl.evaluate.metrics import Outcome, average_precision, count_false_positives
 from vector_tl.robot.sim_features import FEATURES
 from vector_tl.train.curve import finished
@@ -102,7 +102,7 @@ def run(settings: Ablation) -> None:
 def judge(model: Path, stills: Dataset, rooms: Dataset) -> dict:
     """The figures of a model on real images."""
     detector = load(str(model), "cpu")
-    with_vector, without = outcomes(detector, stills), outcomes(detector, rooms)
+    with_vector, without = run_detector(detector, stills), run_detector(detector, rooms)
     ap50, ap50_95 = average_precision(with_vector)
     return {
         "ap50": ap50, "ap50_95": ap50_95, "iou": float(np.mean([best_iou(o) for o in with_vector])), "threshold": detector.threshold,

@@ -13,7 +13,7 @@ import tyro
 
 from vector_tl.data.dataset import load_dataset
 from vector_tl.detect.engine import load
-from vector_tl.evaluate.evaluate import outcomes
+from vector_tl.evaluate.evaluate import run_detector
 from vector_tl.evaluate.metrics import count_false_positives, measure
 
 
@@ -36,7 +36,7 @@ class Figures:
 def columns(settings: Figures, model: str) -> dict[str, str]:
     """What a card tells of one model."""
     detector = load(model, "cpu")
-    test = measure(outcomes(detector, load_dataset(settings.data, "test")), detector.threshold)
+    test = measure(run_detector(detector, load_dataset(settings.data, "test")), detector.threshold)
     told = {
         "threshold": f"{detector.threshold:.2f}",
         "simulated test sessions: AP50, AP50-95": f"{test['ap50']:.3f}, {test['ap50_95']:.3f}",
@@ -47,7 +47,7 @@ def columns(settings: Figures, model: str) -> dict[str, str]:
             until = "and more" if row["max"] is None else f"to {row['max']:g}"
             told[f"recall, {row['min']:g} {until} px high ({row['boxes']})"] = f"{row['recall']:.2f}"
     if settings.stills:
-        real = measure(outcomes(detector, load_dataset(settings.stills, "all")), detector.threshold)
+        real = measure(run_detector(detector, load_dataset(settings.stills, "all")), detector.threshold)
         told["10 real photographs: AP50, AP50-95"] = f"{real['ap50']:.2f}, {real['ap50_95']:.3f}"
         told["the same: found, false positives at the threshold"] = (
             f"{round(real['recall'] * real['boxes'])} of {real['boxes']}, {round(real['false_positives_per_image'] * real['images'])}"
@@ -56,7 +56,7 @@ def columns(settings: Figures, model: str) -> dict[str, str]:
         rooms = load_dataset(settings.rooms, "all")
         rooms = replace(rooms, items=rooms.items[settings.from_room :])
         told[f"{len(rooms)} real rooms without a Vector: false positives"] = str(
-            count_false_positives(outcomes(detector, rooms), detector.threshold)
+            count_false_positives(run_detector(detector, rooms), detector.threshold)
         )
     return told
 

@@ -1,0 +1,1 @@
+"""Image in, boxes out, and the backends that run the network."""

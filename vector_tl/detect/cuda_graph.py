@@ -1,7 +1,8 @@
-"""The whole way from an image to its boxes as one CUDA graph: one call of the driver instead of several hundred launches.
+"""The whole way from an image to its boxes as one CUDA graph: one call of the driver instead of several
+hundred launches.
 
-A graph needs shapes that do not depend on what is seen, so the best boxes are chosen without leaving anything out: what is dropped is marked.
-The host lets all of them vote on the few that are shown.
+A graph needs shapes that do not depend on what is seen, so the best boxes are chosen without leaving anything
+out: what is dropped is marked. The host lets all of them vote on the few that are shown.
 """
 
 import copy
@@ -17,11 +18,13 @@ from torchvision.ops import box_iou
 from vector_tl.nets.ssd import BEST_SCORES, MAX_BOXES, NESTED_SHARE, NMS_IOU, VectorSSD, share_inside, vote
 
 ROBOT_HW = (360, 640)
-"""What a robot's camera sends is uploaded as it is and resized on the device; other images are resized before."""
+"""What a robot's camera sends is uploaded as it is and resized on the device; other images are resized
+before."""
 BATCHES = (1, 8)
 """Graphs are made for so many images at a time; a smaller batch is filled up."""
 ROUNDS = 24
-"""Longest chain of boxes, each of which drops the next, that the graph follows; where that is not enough, it says so."""
+"""Longest chain of boxes, each of which drops the next, that the graph follows; where that is not enough, it
+says so."""
 TOLERANCE = 0.02
 """What half precision may change in a score or, as a share of the image's side, in a box's corner."""
 
@@ -29,8 +32,8 @@ TOLERANCE = 0.02
 class ImageToBoxes(nn.Module):
     """Images (B, H, W, 3) uint8 RGB of any size to their best boxes; no shape depends on their content.
 
-    `forward` gives (B, K, 6), best first: x0, y0, x1, y1 in 0..1, score, and 1 for a box to show, 0 for one that is dropped,
-    -1 for all boxes of an image with a chain longer than `ROUNDS`.
+    `forward` gives (B, K, 6), best first: x0, y0, x1, y1 in 0..1, score, and 1 for a box to show, 0 for one
+    that is dropped, -1 for all boxes of an image with a chain longer than `ROUNDS`.
     """
 
     def __init__(self, network: VectorSSD, dtype: torch.dtype = torch.float32):
@@ -52,7 +55,8 @@ class ImageToBoxes(nn.Module):
 
 
 def _choose(scores: Tensor, boxes: Tensor, threshold: Tensor) -> Tensor:
-    """`VectorSSD.select`, but for the vote, for boxes (K, 4) that are sorted by their scores (K,): 1 to show, 0 to drop, -1 for not settled; (K,) float."""
+    """`VectorSSD.select`, but for the vote, for boxes (K, 4) that are sorted by their scores (K,): 1 to show,
+    0 to drop, -1 for not settled; (K,) float."""
     alone, settled = _greedy(box_iou(boxes, boxes) > NMS_IOU, scores > threshold)
     outer, settled_too = _greedy(share_inside(boxes).T > NESTED_SHARE, alone)
     shown = outer & (outer.cumsum(0) <= MAX_BOXES)
@@ -60,9 +64,11 @@ def _choose(scores: Tensor, boxes: Tensor, threshold: Tensor) -> Tensor:
 
 
 def _greedy(drops: Tensor, candidates: Tensor) -> tuple[Tensor, Tensor]:
-    """Best first, keep a candidate unless a kept one before it drops it: `drops` (K, K), [i, j] for i drops j. Mask (K,), and whether it is final.
+    """Best first, keep a candidate unless a kept one before it drops it: `drops` (K, K), [i, j] for i drops
+    j. Mask (K,), and whether it is final.
 
-    Every round settles at least one more link of each chain; what a round leaves unchanged is the answer that one after another would give.
+    Every round settles at least one more link of each chain; what a round leaves unchanged is the answer that
+    one after another would give.
     """
     drops = drops.triu(1)
     keep = before = candidates
@@ -72,7 +78,8 @@ def _greedy(drops: Tensor, candidates: Tensor) -> tuple[Tensor, Tensor]:
 
 
 class CudaGraphEngine:
-    """Half precision, replayed. Graphs are made when they are first needed: about a second, on no robot's time (see `Detector`).
+    """Half precision, replayed. Graphs are made when they are first needed: about a second, on no robot's
+    time (see `Detector`).
 
     Raises:
         RuntimeError: the device cannot, or what it finds differs from PyTorch's own by more than `TOLERANCE`.
@@ -121,7 +128,8 @@ class CudaGraphEngine:
 
     @torch.inference_mode()
     def _compare(self, reference: VectorSSD) -> None:
-        """Against PyTorch in single precision, on an image of soft noise: all scores, and the corners of what scores best."""
+        """Against PyTorch in single precision, on an image of soft noise: all scores, and the corners of what
+        scores best."""
         noise = np.random.default_rng(0).integers(0, 256, (18, 32, 3), dtype=np.uint8)
         image = cv2.resize(noise, ROBOT_HW[::-1], interpolation=cv2.INTER_CUBIC)
         answer = torch.from_numpy(self._run([image], 1, 0.0)[0])
@@ -155,7 +163,8 @@ class _Replayed:
             self._answer.copy_(steps(self._pixels, threshold), non_blocking=True)
 
     def __call__(self, images: Sequence[np.ndarray]) -> np.ndarray:
-        """(B, K, 6), as `ImageToBoxes` gives it; images that are missing leave the last ones in their place."""
+        """(B, K, 6), as `ImageToBoxes` gives it; images that are missing leave the last ones in their
+        place."""
         for place, image in zip(self._host.numpy(), images, strict=False):
             np.copyto(place, image)
         self._graph.replay()

@@ -1,4 +1,5 @@
-"""What runs the network: PyTorch, the reference everywhere; OpenVINO, which needs half its time or less on a CPU; a CUDA graph on a GPU."""
+"""What runs the network: PyTorch, the reference everywhere; OpenVINO, which needs half its time or less on a
+CPU; a CUDA graph on a GPU."""
 
 import functools
 import importlib.util
@@ -28,18 +29,21 @@ class Engine(Protocol):
     name: str
 
     def __call__(self, images: Sequence[np.ndarray], threshold: float) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Of images of any sizes, uint8 (H, W, 3) RGB, the boxes (n, 4) xyxy in 0..1 and their scores (n,), float32, best first."""
+        """Of images of any sizes, uint8 (H, W, 3) RGB, the boxes (n, 4) xyxy in 0..1 and their scores (n,),
+        float32, best first."""
 
 
 class NetworkEngine(ABC):
-    """An engine that runs the network alone; resizing before it and the choice of boxes after it are the same for all such."""
+    """An engine that runs the network alone; resizing before it and the choice of boxes after it are the same
+    for all such."""
 
     def __init__(self, network: VectorSSD):
         self._size_wh, self._select = network.size_wh, network.select
 
     @abstractmethod
     def scores_and_boxes(self, images: np.ndarray) -> tuple[Tensor, Tensor]:
-        """Of images of the network's own size, uint8 (B, h, w, 3) RGB, scores (B, A) and boxes_xyxy (B, A, 4) in 0..1."""
+        """Of images of the network's own size, uint8 (B, h, w, 3) RGB, scores (B, A) and boxes_xyxy (B, A, 4)
+        in 0..1."""
 
     @torch.inference_mode()
     def __call__(self, images: Sequence[np.ndarray], threshold: float) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -75,7 +79,8 @@ class TorchEngine(NetworkEngine):
 class OpenVinoEngine(NetworkEngine):
     """OpenVINO on the CPU in single precision, one image at a time: batches gain nothing there.
 
-    Where a processor has bfloat16, OpenVINO would use it, for half the time again; scores then move by up to 0.1, so it is told not to.
+    Where a processor has bfloat16, OpenVINO would use it, for half the time again; scores then move by up to
+    0.1, so it is told not to.
     """
 
     name = "openvino (cpu)"
@@ -120,8 +125,9 @@ class OpenVinoEngine(NetworkEngine):
 def _openvino_core():
     """OpenVINO's one core, kept until the process ends.
 
-    When the last one goes, its CPU plugin frees the signal stack that it gave to the thread which made it, even if another thread drops it:
-    the next signal then kills the process (seen with 2026.4), where Ctrl-C should stop the wheels.
+    When the last one goes, its CPU plugin frees the signal stack that it gave to the thread which made it,
+    even if another thread drops it: the next signal then kills the process (seen with 2026.4), where Ctrl-C
+    should stop the wheels.
     """
     import openvino
 
@@ -140,7 +146,8 @@ class _FromBytes(nn.Module):
 
 
 def make_engine(network: VectorSSD, device: torch.device, engine: str = "auto") -> Engine:
-    """The fastest engine for the device. It takes the network over: BatchNorm is folded into the convolutions, so it cannot be trained on.
+    """The fastest engine for the device. It takes the network over: BatchNorm is folded into the
+    convolutions, so it cannot be trained on.
 
     Raises:
         UserError: the engine that was asked for is not installed, or cannot run there.
@@ -174,7 +181,8 @@ def make_engine(network: VectorSSD, device: torch.device, engine: str = "auto") 
 
 
 def fold_batch_norm(model: VectorSSD) -> VectorSSD:
-    """Merge each BatchNorm into the convolution before it (in place): the same outputs with fewer passes over memory."""
+    """Merge each BatchNorm into the convolution before it (in place): the same outputs with fewer passes over
+    memory."""
     for parent in model.modules():
         for first, second in pairwise(list(parent._modules)):
             conv, norm = parent._modules[first], parent._modules[second]

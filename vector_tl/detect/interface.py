@@ -8,7 +8,8 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Detections:
-    """Boxes float32 (N, 4) xyxy in pixels of the image, clipped to it, and scores float32 (N,), best first."""
+    """Boxes float32 (N, 4) xyxy in pixels of the image, clipped to it, and scores float32 (N,), best
+    first."""
 
     boxes_xyxy: np.ndarray
     scores: np.ndarray

@@ -13,7 +13,8 @@ log = logging.getLogger(__name__)
 
 
 def detect(settings: DetectSettings) -> Iterator[dict]:
-    """For each image `{"source", "frame", "size_wh", "boxes"}`, or `{"source", "error"}` for one that cannot be read.
+    """For each image `{"source", "frame", "size_wh", "boxes"}`, or `{"source", "error"}` for one that cannot
+    be read.
 
     Raises:
         UserError: no such model or input; UsageError: no input at all, or a threshold outside 0..1.

@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 from tyro.conf import Positional, arg
 
+from vector_tl.errors import UsageError
+
 
 @dataclass(frozen=True)
 class DetectSettings:
@@ -19,8 +21,19 @@ class DetectSettings:
     inputs: Positional[Annotated[tuple[Path, ...], arg(metavar="INPUT...")]]
     """Images, folders of images, videos or recordings."""
     threshold: float | None = None
-    """Score above which a box is told; the model's own when not given."""
+    """Confidence threshold, 0 to 1: only boxes with a higher score are given. The model's own when not
+    given."""
     device: str = "auto"
     """cpu, cuda or auto."""
     engine: Literal["auto", "torch", "openvino", "cudagraph"] = "auto"
-    """What runs the network; auto is the fastest: openvino on a CPU, cudagraph on a GPU."""
+    """Backend that runs the network; auto is the fastest: openvino on a CPU, cudagraph on a GPU."""
+
+
+def check_threshold(threshold: float | None) -> None:
+    """Refuse a confidence threshold outside of 0..1.
+
+    Raises:
+        UsageError: it is, or is not a number.
+    """
+    if threshold is not None and not 0 <= threshold <= 1:  # NaN too
+        raise UsageError(f"--threshold {threshold} must be a number from 0 to 1.")

@@ -1,25 +1,33 @@
-"""What is counted: COCO's average precision, and precision, recall and false alarms at a threshold."""
+"""Metrics: COCO's average precision, and precision, recall and false positives at a confidence threshold."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from faster_coco_eval import COCO, COCOeval_faster
 
-from vector_tl.data.boxes import iou_matrix, to_xywh
+from vector_tl.data.boxes import iou_matrix, sides, to_xywh
 
 MATCH_IOU = 0.5
 AP_SCORE = 0.01  # AP uses all boxes above this score
-MAX_BOXES = 100  # of an image, as COCO counts
+MAX_BOXES = 100  # of an image; COCO counts no more
+HEIGHT_LINES = 360  # heights are scaled to an image of so many lines, as the robot's camera gives
 HEIGHT_EDGES_PX = (0, 24, 48, 96, 192, math.inf)
-HEIGHT_LINES = 360  # heights are those in an image of so many lines, the robot's own
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """An image's ground-truth boxes (N, 4) and those predicted (M, 4) with scores (M,), best first; all in pixels of that image."""
+    """A detector's outcome on an image.
+
+    Attributes:
+        size_wh: of the image.
+        boxes_xyxy: ground-truth boxes (N, 4) in pixels of the image.
+        predicted_xyxy: predicted boxes (M, 4), best first.
+        scores: their scores (M,).
+    """
 
     size_wh: tuple[int, int]
     boxes_xyxy: np.ndarray
@@ -28,8 +36,12 @@ class Outcome:
 
 
 def average_precision(outcomes: Sequence[Outcome]) -> tuple[float | None, float | None]:
-    """COCO's AP at IoU .5 and its mean over IoU .5 to .95; None where no image has a box."""
-    truths, predictions = [], []
+    """COCO's AP50 (at IoU .5) and AP50-95 (the mean over IoU .5 to .95 in steps of .05).
+
+    Both are None where no image has a ground-truth box.
+    """
+    truths: list[dict[str, Any]] = []
+    predictions: list[dict[str, Any]] = []
     for image_id, outcome in enumerate(outcomes, 1):
         for box in to_xywh(outcome.boxes_xyxy).tolist():
             truths.append(
@@ -59,64 +71,83 @@ def average_precision(outcomes: Sequence[Outcome]) -> tuple[float | None, float 
     return float(coco.stats[1]), float(coco.stats[0])
 
 
+def match_greedily(iou: np.ndarray, min_iou: float) -> np.ndarray:
+    """Match predictions to ground-truth boxes: each, best first, takes the free box that it covers best.
+
+    Args:
+        iou: (M, N) of M predictions, best first, with N ground-truth boxes.
+        min_iou: below it there is no match.
+
+    Returns:
+        (M,): the ground-truth box of each prediction, -1 where it has none.
+    """
+    match_of, free = np.full(len(iou), -1), np.ones(iou.shape[1], bool)
+    for row in range(len(iou)) if len(free) else ():
+        best = int(np.where(free, iou[row], -1.0).argmax())
+        if free[best] and iou[row, best] >= min_iou:
+            match_of[row], free[best] = best, False
+    return match_of
+
+
 def match(outcome: Outcome) -> tuple[np.ndarray, np.ndarray]:
-    """Greedy matching, best score first: each prediction takes the free ground-truth box it covers best, if by IoU >= .5.
+    """Match an image's predictions, best score first, at IoU >= .5.
 
     A threshold only cuts the end of the list, so one matching serves every threshold.
 
     Returns:
-        For each ground-truth box the score of its match, -1 where it has none (N,); for each prediction whether it has a match (M,).
+        For each ground-truth box the score of its match, -1 where it has none (N,); for each prediction
+        whether it has a match (M,).
     """
-    iou = iou_matrix(outcome.predicted_xyxy, outcome.boxes_xyxy)  # (M, N)
-    found_at, hit = np.full(len(outcome.boxes_xyxy), -1.0), np.zeros(len(outcome.scores), bool)
-    for row in np.argsort(-outcome.scores, kind="stable") if len(found_at) else ():
-        free = np.where(found_at < 0, iou[row], -1.0)
-        best = int(free.argmax())
-        if free[best] >= MATCH_IOU:
-            found_at[best], hit[row] = outcome.scores[row], True
-    return found_at, hit
+    order = np.argsort(-outcome.scores, kind="stable")
+    match_of = match_greedily(iou_matrix(outcome.predicted_xyxy[order], outcome.boxes_xyxy), MATCH_IOU)
+    # of the scores' own type, or a threshold may lie between a score and its copy
+    found_at = np.full(len(outcome.boxes_xyxy), -1.0, outcome.scores.dtype)
+    found_at[match_of[match_of >= 0]] = outcome.scores[order][match_of >= 0]
+    matched = np.zeros(len(order), bool)
+    matched[order] = match_of >= 0
+    return found_at, matched
 
 
 def count_false_positives(outcomes: Sequence[Outcome], threshold: float) -> int:
-    """How many boxes above the threshold match no true one."""
+    """How many boxes above the threshold match no ground-truth box."""
     return sum(int((~match(o)[1] & (o.scores > threshold)).sum()) for o in outcomes)
 
 
-def measure(outcomes: Sequence[Outcome], threshold: float) -> dict:
+def measure(outcomes: Sequence[Outcome], threshold: float) -> dict[str, Any]:
     """All figures of an evaluation; what is undefined is None.
 
     Returns:
-        {"images", "boxes", "ap50", "ap50_95", "threshold", "precision", "recall", "false_positives_per_image", "recall_by_height_px"}
+        {"images", "boxes", "ap50", "ap50_95", "threshold", "precision", "recall",
+        "false_positives_per_image", "recall_by_height_px": [{"min", "max", "boxes", "recall"}]}
     """
     ap50, ap50_95 = average_precision(outcomes)
     matches = [match(outcome) for outcome in outcomes]
-    found = np.concatenate(
-        [found_at > threshold for found_at, _ in matches] or [np.zeros(0, bool)]
-    )  # one for each ground-truth box
-    hits = np.concatenate(
-        [hit[o.scores > threshold] for (_, hit), o in zip(matches, outcomes, strict=True)]
-        or [np.zeros(0, bool)]
-    )
-    heights = np.concatenate(
-        [(o.boxes_xyxy[:, 3] - o.boxes_xyxy[:, 1]) * HEIGHT_LINES / o.size_wh[1] for o in outcomes]
-        or [np.zeros(0)]
+    # whether each ground-truth box was found, its height, and whether each box above the threshold is true
+    found = _joined([found_at > threshold for found_at, _ in matches], bool)
+    heights = _joined([sides(o.boxes_xyxy)[:, 1] * HEIGHT_LINES / o.size_wh[1] for o in outcomes], float)
+    true = _joined(
+        [matched[o.scores > threshold] for (_, matched), o in zip(matches, outcomes, strict=True)], bool
     )
     by_height = []
     for low, high in pairwise(HEIGHT_EDGES_PX):
         chosen = found[(heights >= low) & (heights < high)]
-        by_height.append(
-            {
-                "min": low,
-                "max": high if math.isfinite(high) else None,
-                "boxes": len(chosen),
-                "recall": _share(chosen),
-            }
-        )
+        until = high if math.isfinite(high) else None
+        by_height.append({"min": low, "max": until, "boxes": len(chosen), "recall": _share(chosen)})
     return {
-        "images": len(outcomes), "boxes": len(found), "ap50": ap50, "ap50_95": ap50_95, "threshold": threshold,
-        "precision": _share(hits), "recall": _share(found), "false_positives_per_image": float((~hits).sum()) / len(outcomes) if outcomes else None,
+        "images": len(outcomes),
+        "boxes": len(found),
+        "ap50": ap50,
+        "ap50_95": ap50_95,
+        "threshold": threshold,
+        "precision": _share(true),
+        "recall": _share(found),
+        "false_positives_per_image": float((~true).sum()) / len(outcomes) if outcomes else None,
         "recall_by_height_px": by_height,
-    }  # fmt: skip
+    }
+
+
+def _joined(parts: list[np.ndarray], kind: type) -> np.ndarray:
+    return np.concatenate(parts) if parts else np.zeros(0, kind)
 
 
 def _share(flags: np.ndarray) -> float | None:

@@ -9,7 +9,7 @@ from tyro.conf import Positional, arg
 
 @dataclass(frozen=True)
 class EvaluateSettings:
-    """Measure a model on labelled images: AP, precision, recall by size, false alarms.
+    """Evaluate a model on labelled images: AP, precision, recall by size, false positives.
 
     Example: vector-tl evaluate transfer --data data --split test --json
     """
@@ -17,14 +17,17 @@ class EvaluateSettings:
     model: Positional[Annotated[str, arg(metavar="MODEL")]]
     """A model file, or a name in models/."""
     data: Path = Path("data")
-    """Folder of the dataset, or a recording: a simulated one holds its truth, others take labels from NAME.labels/000012.txt beside NAME.mcap."""
+    """Folder of the dataset, or a recording. A simulated recording holds its ground truth; for others the
+    labels lie beside NAME.mcap, as NAME.labels/000012.txt."""
     split: str = "test"
-    """train, val, test or all."""
+    """Which images of the dataset: train, val, test or all."""
     threshold: float | None = None
-    """Score above which a box counts for precision, recall and false alarms; the model's own when not given."""
+    """Confidence threshold, 0 to 1: boxes with a higher score count for precision, recall and false
+    positives. The model's own when not given."""
     device: str = "auto"
     """cpu, cuda or auto."""
     report: Path | None = None
-    """Also write a page (.html): misses, false positives and loose boxes as images, by size, place, brightness and session, and what to capture next."""
+    """Also write a page (.html): missed Vectors, false positives and badly fitting boxes as images, by size,
+    place, brightness and session, and what to capture next."""
     overwrite: bool = False
     """Replace --report if it is there already."""

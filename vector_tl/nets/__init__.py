@@ -1,0 +1,1 @@
+"""The two SSD-MobileNets, their initial weights, and checkpoints."""

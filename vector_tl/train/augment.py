@@ -1,7 +1,7 @@
 """Augmentation of whole batches, on the device that trains.
 
-Geometry is one resampling of each image: a window of it (smaller than the image: a crop; larger: zoomed out, on a
-plain ground), perhaps mirrored. Changes of light follow in a few passes over the batch.
+Geometry is one resampling of each image: a window of it (smaller than the image: a crop; larger: zoomed out,
+on a plain ground), perhaps mirrored. Changes of light follow in a few passes over the batch.
 """
 
 import math
@@ -59,7 +59,10 @@ def draw_window(boxes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 def boxes_in_window(
     boxes: np.ndarray, window: np.ndarray, mirrored: bool, size_wh: tuple[int, int]
 ) -> np.ndarray:
-    """Boxes (M, 4) float32 in pixels of the window drawn at `size_wh`; those cut off or too small are left out."""
+    """Boxes (M, 4) float32 in pixels of the window drawn at `size_wh`.
+
+    Boxes that the window leaves out, or that come out too small, are missing.
+    """
     kept = boxes[share_inside(boxes, window)[:, 0] > MAX_LEFT_OVER]
     inside = np.clip((kept - np.tile(window[:2], 2)) / np.tile(window[2:] - window[:2], 2), 0, 1)
     if mirrored:
@@ -242,7 +245,7 @@ def compress_jpeg(batch: Tensor, qualities: np.ndarray) -> Tensor:
 
 
 def _quantise(values: Tensor, steps: Tensor, scale: Tensor) -> Tensor:
-    """Values (B, C, H, W) after the cosine transform of blocks of 8 x 8, rounding to steps (8, 8), and back again."""
+    """Values (B, C, H, W) whose cosine transform in blocks of 8 x 8 was rounded to steps (8, 8)."""
     count, channels, height, width = values.shape
     at = torch.arange(8, device=values.device, dtype=torch.float32)
     norm = torch.where(at[:, None] == 0, math.sqrt(1 / 8), 0.5)

@@ -13,8 +13,9 @@ Network = TypeVar("Network", bound=nn.Module)
 class Average(Generic[Network]):
     """The exponential mean (EMA) of `model`'s weights and BatchNorm statistics over its steps.
 
-    After n updates the mean keeps min(decay, (1 + n) / (10 + n)) of itself, so that the initial weights are soon
-    forgotten (the ramp of TensorFlow's ExponentialMovingAverage). With decay 0 there is no mean: `network` is `model`.
+    After n updates the mean keeps min(decay, (1 + n) / (10 + n)) of itself, so that the initial weights are
+    soon forgotten (the ramp of TensorFlow's ExponentialMovingAverage). With decay 0 there is no mean:
+    `network` is `model`.
 
     Attributes:
         network: a copy of `model` with the mean weights.
@@ -59,7 +60,8 @@ def mean_of(networks: Sequence[Network], shares: Sequence[float]) -> Network:
         shares: network i counts `shares[i]`; their sum need not be 1.
 
     Raises:
-        ValueError: no network, not as many shares, a share below 0, none above, or networks of different shapes.
+        ValueError: no network, not as many shares, a share below 0, none above, or networks of different
+            shapes.
     """
     if not networks or len(shares) != len(networks) or min(shares) < 0 or sum(shares) <= 0:
         raise ValueError(f"{len(networks)} networks with shares {tuple(shares)} have no mean")

@@ -14,7 +14,7 @@ from vector_tl.data.images import decode_or_none
 from vector_tl.errors import UsageError, UserError
 from vector_tl.train.augment import boxes_in_window, draw_window, relight, resample_windows
 
-# images are kept at the size of the robot's camera; other shapes are stretched to it, as the network does anyway
+# the size of the robot's camera; other images are stretched to it, as the network does anyway
 KEPT_WH = (640, 360)
 
 
@@ -92,8 +92,8 @@ def own_images(batch_size: int, background_share: float) -> int:
     own = batch_size - (max(1, round(batch_size * background_share)) if background_share else 0)
     if own < 1:
         raise UsageError(
-            f"--background-share {background_share:g} leaves no image of the dataset in a batch of {batch_size}; "
-            "give a smaller one."
+            f"--background-share {background_share:g} leaves no image of the dataset in a batch "
+            f"of {batch_size}; give a smaller one."
         )
     return own
 
@@ -142,7 +142,7 @@ class Batches:
         self._order = np.asarray(state["order"], np.int64)
 
     def next_batch(self) -> tuple[Tensor, list[dict[str, Tensor]]]:
-        """Images (B, 3, h, w) in 0..1 and for each its target: `boxes` (n, 4) in pixels, `labels` (n,) of ones."""
+        """Images (B, 3, h, w) in 0..1, and of each its `boxes` (n, 4) in pixels and `labels` (n,), all 1."""
         while len(self._order) < self.own:
             self._order = np.concatenate([self._order, self.rng.permutation(len(self.images))])
         chosen, self._order = self._order[: self.own], self._order[self.own :]

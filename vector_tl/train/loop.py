@@ -1,8 +1,8 @@
 """`vector-tl train`: one readable loop for both networks and all initial weights.
 
-Recipe: AdamW with warm-up and cosine, all layers trained, gradients clipped; the best model by AP50-95 on the val
-sessions is kept. From COCO and from scratch, only the initial weights differ, and the learning rate that serves them.
-Under torchrun several processes share the work (see `ranks.py`).
+Recipe: AdamW with warm-up and cosine, all layers trained, gradients clipped; the best model by AP50-95 on the
+val sessions is kept. From COCO and from scratch, only the initial weights differ, and the learning rate that
+serves them. Under torchrun several processes share the work (see `ranks.py`).
 """
 
 import logging
@@ -51,14 +51,16 @@ def train(
 
     Args:
         settings: of `vector-tl train`.
-        items: images to train on and to evaluate on, instead of the train and val sessions of `settings.data`.
+        items: images to train on and to evaluate on, instead of the train and val sessions of
+            `settings.data`.
 
     Returns:
-        {"model", "steps", "images_seen", "ap50", "ap50_95", "seconds"}; the APs are those of the model that is kept,
-        on the val sessions. None from all but the first of several processes.
+        {"model", "steps", "images_seen", "ap50", "ap50_95", "seconds"}; the APs are those of the model that
+        is kept, on the val sessions. None from all but the first of several processes.
 
     Raises:
-        UserError: data, weights or the place to write to are wrong, or another process is at the same training.
+        UserError: data, weights or the place to write to are wrong, or another process is at the same
+            training.
         Diverged: the loss or the weights are no longer finite numbers.
     """
     check_settings(settings)
@@ -117,7 +119,7 @@ class Training:
         self.metadata = self._metadata()
 
     def run(self) -> dict[str, Any] | None:
-        """All steps, from the first one or where a stopped training was; then the threshold of the model that is kept."""
+        """Train from the first step, or from where a stopped training was, and settle the threshold."""
         settings, state, ranks, steps = self.settings, self.state, self.ranks, self.steps
         model, optimizer = state.model, state.optimizer
         every = max(1, steps // max(1, settings.evaluations))
@@ -158,7 +160,7 @@ class Training:
 
     @contextmanager
     def _shown(self) -> Iterator[tuple[Callable[..., None], Callable[..., None]]]:
-        """Progress for a person, and figures for TensorBoard; a new start first removes an earlier training's files."""
+        """Show progress and write to TensorBoard; a new start removes the files of an earlier training."""
         settings, first, begin = self.settings, self.ranks.first, self.state.step
         folder = settings.tensorboard / settings.out.stem if settings.tensorboard and first else None
         with (
@@ -173,8 +175,9 @@ class Training:
     def _refuse_diverged(self, loss: float, norm: float) -> None:
         if not (math.isfinite(loss) and math.isfinite(norm)):
             raise Diverged(
-                f"The loss is no longer a finite number at step {self.state.step + 1}; start again with a learning rate "
-                f"below {self.settings.learning_rate:g} (--lr; retrain --coco-lr, compare --lrs)."
+                f"The loss is no longer a finite number at step {self.state.step + 1}; "
+                f"start again with a learning rate below {self.settings.learning_rate:g} "
+                "(--lr; retrain --coco-lr, compare --lrs)."
             )
 
     def _evaluate(self, note: Callable[..., None]) -> None:
@@ -216,8 +219,8 @@ class Training:
         settings.resume_path.unlink(missing_ok=True)
         if threshold == THRESHOLDS[-1]:
             log.warning(
-                "The model's confidence threshold is %g, the highest there is: it often takes other things for a Vector. "
-                "Add --backgrounds, or more of them.",
+                "The model's confidence threshold is %g, the highest there is: it often takes other things "
+                "for a Vector. Add --backgrounds, or more of them.",
                 threshold,
             )
         return {

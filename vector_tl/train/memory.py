@@ -1,4 +1,4 @@
-"""Memory that is freed in one step is kept for the next: on CPUs half of a step's time was spent on fresh pages."""
+"""Memory that a step frees is kept for the next: on CPUs fresh pages took half of a step's time."""
 
 import ctypes
 

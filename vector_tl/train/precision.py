@@ -17,5 +17,5 @@ def has_bfloat16(device: torch.device) -> bool:
 
 
 def mixed(device: torch.device) -> contextlib.AbstractContextManager[None]:
-    """Convolutions in bfloat16 where the device is fast at it; weights, BatchNorm statistics and the loss stay float."""
+    """Convolutions in bfloat16 where the device is fast at it; weights, BatchNorm and the loss stay float."""
     return torch.autocast(device.type, torch.bfloat16, enabled=has_bfloat16(device))

@@ -4,8 +4,9 @@ Each trains on its share of the images and of every batch:
 
     torchrun --nproc-per-node 2 -m vector_tl train --data data --out models/mine.safetensors
 
-Gradients are averaged, so the weights are the same everywhere; the first process evaluates, saves and logs. The result
-is not the same as that of one process with the whole batch: BatchNorm sees the process's share only.
+Gradients are averaged, so the weights are the same everywhere; the first process evaluates, saves and logs.
+The result is not the same as that of one process with the whole batch: BatchNorm sees the process's share
+only.
 """
 
 import os
@@ -53,8 +54,8 @@ class Ranks:
         """The images that this process trains on.
 
         Raises:
-            UsageError: they are too few for every process to have one. Every process raises it, so none waits for
-                another.
+            UsageError: they are too few for every process to have one. Every process raises it, so none waits
+                for another.
         """
         if len(images) < self.world:
             raise UsageError(
@@ -90,7 +91,10 @@ class _Raw(nn.Module):
 
 @contextmanager
 def join(device: torch.device) -> Iterator[tuple[Ranks, torch.device]]:
-    """Join the other processes, if torchrun started any, and leave them at the end; the device is this process's own."""
+    """Join the other processes, if torchrun started any, and leave them at the end.
+
+    Gives this process's `Ranks` and device.
+    """
     world = int(os.environ.get("WORLD_SIZE", "1"))
     if world == 1:
         yield Ranks(), device

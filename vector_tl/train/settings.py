@@ -9,7 +9,7 @@ LR_TRAINED, LR_RANDOM = 8e-4, 6.4e-3
 
 @dataclass(frozen=True)
 class TrainSettings:
-    """Train a detector on the train sessions of a dataset; the model with the best AP50-95 on its val sessions is kept.
+    """Train a detector on the train sessions of a dataset; its val sessions choose the model that is kept.
 
     Example: vector-tl train --data data --init coco --out models/mine.safetensors --epochs 20
     """
@@ -19,21 +19,21 @@ class TrainSettings:
     out: Path
     """Model file to write; beside it a .csv of the learning curve."""
     init: str = "coco"
-    """Initial weights: coco (pretrained), scratch (random), a model to fine-tune (name or path), or a torchvision
-    state dict (.pt, .pth) of the same network with any classes."""
+    """Initial weights: coco (pretrained), scratch (random), a model to fine-tune (name or path), or a
+    torchvision state dict (.pt, .pth) of the same network with any classes."""
     arch: str = "ssd300_mobilenet_v1"
     """Network: ssd300_mobilenet_v1 or ssdlite320_mobilenet_v3_large."""
     epochs: float | None = None
-    """How often to go through the training images, backgrounds not counted (20 when neither --epochs nor --steps is
-    given)."""
+    """How often to go through the training images, backgrounds not counted (20 when neither --epochs nor
+    --steps is given)."""
     steps: int | None = None
     """Batches to train on, instead of --epochs."""
     images: int | None = None
-    """Train on only so many of the training images, chosen at random by --seed; a smaller choice is part of a larger
-    one."""
+    """Train on only so many of the training images, chosen at random by --seed; a smaller choice is part of a
+    larger one."""
     seed: int = 0
-    """For random weights, the order of images and augmentation: the same seed gives the same learning curve on the
-    same machine's CPU."""
+    """For random weights, the order of images and augmentation: the same seed gives the same learning curve
+    on the same machine's CPU."""
     device: str = "auto"
     """cpu, cuda or auto."""
     resume: bool = False
@@ -43,23 +43,23 @@ class TrainSettings:
     coco: Path | None = None
     """TensorFlow's COCO weights: detect.tflite or its folder."""
     backgrounds: Path | None = None
-    """Folder of photographs without a Vector to train on as well; every tenth is used only to choose the confidence
-    threshold."""
+    """Folder of photographs without a Vector to train on as well; every tenth is used only to choose the
+    confidence threshold."""
     background_share: float = 0.125
     """Share of a batch that comes from --backgrounds."""
     negatives: Path | None = None
-    """Folder of images without a Vector that are not trained on: the confidence threshold is raised until they give
-    almost no false alarms."""
+    """Folder of images without a Vector that are not trained on: the confidence threshold is raised until
+    they give almost no false alarms."""
     tensorboard: Path | None = None
     """Folder for TensorBoard: loss, learning rate and AP go into a folder inside it, named after --out."""
     batch_size: int = 16
     """Images in a batch."""
     lr: float | None = None
-    """Peak learning rate of AdamW for a batch of 16; scaled with the batch's size. When not given, .0064 from scratch,
-    .0008 from trained weights."""
+    """Peak learning rate of AdamW for a batch of 16; scaled with the batch's size. When not given, .0064 from
+    scratch, .0008 from trained weights."""
     ema: float = 0.0
-    """Evaluate and keep the running mean of the weights with this decay, such as 0.99. With 0 the weights themselves
-    are kept, which are as good at the end of a training."""
+    """Evaluate and keep the running mean of the weights with this decay, such as 0.99. With 0 the weights
+    themselves are kept, which are as good at the end of a training."""
     evaluations: int = 10
     """How often the model is evaluated on the val sessions."""
     threads: int | None = None

@@ -82,7 +82,8 @@ class TrainState:
         """Become what `save` wrote.
 
         Raises:
-            UserError: the file cannot be read, or belongs to a training with other settings, data or processes.
+            UserError: the file cannot be read, or belongs to a training with other settings, data or
+                processes.
         """
         try:
             saved = torch.load(path, weights_only=True, map_location="cpu")

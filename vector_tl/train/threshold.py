@@ -14,12 +14,13 @@ NEARER = 0.8  # share of an image's width and height
 # left and top of the part as shares of what is left of the image, the part's size, mirrored
 VIEWS = (
     (0.0, 0.0, 1.0, False), (0.0, 0.0, 1.0, True), (0.5, 0.5, NEARER, False), (0.5, 0.5, NEARER, True),
-    (0.0, 0.0, NEARER, False), (1.0, 0.0, NEARER, False), (0.0, 1.0, NEARER, False), (1.0, 1.0, NEARER, False),
+    (0.0, 0.0, NEARER, False), (1.0, 0.0, NEARER, False),
+    (0.0, 1.0, NEARER, False), (1.0, 1.0, NEARER, False),
 )  # fmt: skip
 
 
 def choose_threshold(validation: list[Outcome], negatives: list[list[Outcome]]) -> float:
-    """The lowest of `THRESHOLDS` at which every set of images gives almost no false positives, else the highest.
+    """The lowest of `THRESHOLDS` at which no set of images gives more than a few false positives.
 
     Args:
         validation: of the val images.
@@ -37,8 +38,8 @@ def choose_threshold(validation: list[Outcome], negatives: list[list[Outcome]]) 
 def views(images: Images) -> Iterator[Images]:
     """Images without a Vector, each as it is, mirrored, and nearer in six ways.
 
-    Of some fifty images `MAX_FALSE_POSITIVES` is a single one, and the scores of the next doubtful ones are chance;
-    eight views of each say more about rooms that were not photographed.
+    Of some fifty images `MAX_FALSE_POSITIVES` is a single one, and the scores of the next doubtful ones are
+    chance; eight views of each say more about rooms that were not photographed.
     """
     height, width = images.pixels.shape[2:]
     for left, top, size, mirrored in VIEWS:

@@ -1,4 +1,4 @@
-"""The images of a training: what it trains on, what it is evaluated on, and what only helps choose the threshold."""
+"""The images of a training: to train on, to evaluate on, and to choose the threshold with."""
 
 import logging
 import math
@@ -77,7 +77,7 @@ def load_training_data(
 
 
 def hold_out(backgrounds: Images) -> tuple[Images, list[Images]]:
-    """The backgrounds to train on, and every tenth as a set that is not trained on; none of fewer than ten."""
+    """The backgrounds to train on, and every tenth, which is not trained on; none of fewer than ten."""
     if len(backgrounds) < HELD_OUT:
         return backgrounds, []
     trained_on = [i for i in range(len(backgrounds)) if i % HELD_OUT]
@@ -85,7 +85,9 @@ def hold_out(backgrounds: Images) -> tuple[Images, list[Images]]:
 
 
 def choose_items(items: list[Item], count: int | None, seed: int) -> list[Item]:
-    """`count` of the images, or all, in their order; by the same seed a smaller choice is part of a larger one.
+    """`count` of the images, or all, in their order.
+
+    By the same seed a smaller choice is part of a larger one.
 
     Raises:
         UsageError: there are not so many.

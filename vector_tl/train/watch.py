@@ -1,4 +1,4 @@
-"""What a person sees of a training: a progress bar or, in a log file, a line for each evaluation; and TensorBoard."""
+"""What a person sees of a training: a progress bar, or lines in a log file; and TensorBoard."""
 
 import logging
 import time
@@ -69,8 +69,8 @@ class Progressing:
 def board(folder: Path | None, first: int, replace: bool) -> Iterator[Callable[..., None]]:
     """Give a function that notes figures of a step for TensorBoard; without a folder it does nothing.
 
-    What a resumed training does again replaces what was there. Figures are written here and now: a writer with a thread
-    of its own would let the training wait for ever once that thread met a full disk.
+    What a resumed training does again replaces what was there. Figures are written here and now: a writer
+    with a thread of its own would let the training wait for ever once that thread met a full disk.
 
     Args:
         folder: for the figures.
@@ -78,8 +78,8 @@ def board(folder: Path | None, first: int, replace: bool) -> Iterator[Callable[.
         replace: whether figures of another training in the folder may be removed.
 
     Raises:
-        UserError: the folder cannot be written to at the start, or holds figures of another training that is not to be
-            replaced. Later, when the disk is full, there is one warning and the training continues.
+        UserError: the folder cannot be written to at the start, or holds figures of another training that is
+            not to be replaced. Later, when the disk is full, there is one warning and the training continues.
     """
     if folder is None:
         yield lambda step, **figures: None
