@@ -9,7 +9,7 @@ import torch
 
 from vector_tl.data.dataset import Item
 from vector_tl.evaluate.bootstrap import (
-    FEWEST_SESSIONS,
+    MIN_SESSIONS,
     draws,
     interval,
     match_all,
@@ -106,7 +106,7 @@ def _on_part(part: str, gap: dict[str, Any]) -> str:
     if gap["low"] is None:
         return (
             f"There are too few {part} test sessions to say: AP50-95 {signed(gap['ap50_95'])} on "
-            f"{sessions}; {FEWEST_SESSIONS} are needed."
+            f"{sessions}; {MIN_SESSIONS} are needed."
         )
     if gap["low"] <= 0 <= gap["high"]:
         verdict = "No difference was found"
