@@ -1,13 +1,15 @@
-"""What the wheels do when something goes wrong while `find` drives: a table by the simulator's own log of wheel commands.
+"""What the wheels do when something goes wrong while `find` drives: a table by the simulator's own log.
 
     .venv/bin/python scripts/trials/fault_trials.py RESULTS.jsonl [--repeats 20] [--only camera_stall]
     .venv/bin/python scripts/trials/fault_trials.py RESULTS.jsonl --table
     .venv/bin/python scripts/trials/fault_trials.py RESULTS.jsonl --random-minutes 30
 
-The finder runs as it does with a robot (real time, its own guard and link), with a detector that sees nothing, so that it goes on searching: the fault
-strikes while the wheels turn. Told are the time from the fault to the stop after which nothing but stops came while it lasted (of what is over at once: to
-the first stop), whether the search drove again within 5 s of the fault's end, what the guard said, and the threads and streams left behind once
-everything is closed. Where no command can reach the robot, no stop is told of.
+The finder runs as it does with a robot (real time, its own guard and link), with a detector that sees
+nothing, so that it searches without end: the fault begins while the wheels turn. Each row has the time from
+the fault to the stop after which only stops came while it lasted (to the first stop where the fault is over
+at once), whether the search drove again within 5 s of the fault's end, the guard's reasons, and the threads
+and streams that remain once everything is closed. Where no command can reach the robot, there is no stop in
+the log.
 """
 
 import json
@@ -19,6 +21,7 @@ import sys
 import threading
 import time
 from collections import defaultdict
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,9 +62,15 @@ FAULTS: dict[str, tuple[str, dict, float]] = {
     "app frozen for 1.5 s": ("signal", {"number": signal.SIGSTOP}, 1500),
     "app killed": ("signal", {"number": signal.SIGKILL}, 0),
 }
-RANDOM = ("no frames", "the same frame again and again", "frames of noise", "no states", "no answers", "answers 0.4 s late", "control taken away",
-          "camera stream breaks off", "event stream breaks off", "control stream breaks off", "all streams break off", "an edge", "picked up",
-          "robot's server restarts", "robot frozen for 0.7 s", "robot frozen for 2.5 s", "detector takes 1.5 s")  # fmt: skip
+NOT_RANDOM = ("frames 2.5 s late", "detector raises")  # nor signals: they end the run, or last too long
+RANDOM = [name for name, (fault, *_) in FAULTS.items() if fault != "signal" and name not in NOT_RANDOM]
+NOTHING_FRESH = (  # faults after which the newest frame or state is too old to drive by
+    "no frames",
+    "the same frame again and again",
+    "frames of noise",
+    "no states",
+    "detector takes 1.5 s",
+)
 RESUME_S = 5.0
 ROOM_S = 480.0  # of random faults in one room: a battery lasts three times as long
 
@@ -86,9 +95,11 @@ class Blind:
     """A detector that sees nothing, and does what a fault asks of it."""
 
     def __init__(self):
-        self.name, self.sleep_s, self.error = "blind", 0.0, None
+        self.name, self.sleep_s = "blind", 0.0
+        self.error: Exception | None = None
 
     def __call__(self, image: np.ndarray, threshold: float | None = None) -> Detections:
+        """See `ImageDetector`."""
         if self.error:
             raise self.error
         if self.sleep_s:
@@ -104,6 +115,7 @@ class Wheels:
         self._truth = simulator.truth
 
     def now_ms(self) -> float:
+        """The world's time."""
         return self._truth.log(1e15)["t_ms"]
 
     def since(self, t_ms: float) -> list[tuple[float, bool]]:
@@ -130,7 +142,10 @@ class Wheels:
         return False
 
     def stopped_after_ms(self, begin_ms: float, end_ms: float) -> float | None:
-        """From `begin_ms` to the first stop after which nothing else came until `end_ms` (not after it: to the first stop); None: there was none."""
+        """From `begin_ms` to the first stop after which only stops came until `end_ms`; None without one.
+
+        Without time between the two, to the first stop.
+        """
         commands = [(t, turning) for t, turning in self.since(begin_ms) if t <= max(end_ms, begin_ms + 700)]
         if end_ms <= begin_ms:
             return next((round(t - begin_ms, 1) for t, turning in commands if not turning), None)
@@ -140,7 +155,7 @@ class Wheels:
 
 
 def strike(simulator: SimulatorProcess, detector: Blind, fault: str, numbers: dict, lasts_ms: float) -> float:
-    """Let it go wrong; the world's time at which it did."""
+    """Begin the fault; the world's time at which it began."""
     begin_ms = simulator.truth.log(1e15)["t_ms"]
     if fault == "app: slow":
         detector.sleep_s = lasts_ms / 1000
@@ -155,14 +170,12 @@ def strike(simulator: SimulatorProcess, detector: Blind, fault: str, numbers: di
 def in_this_process(simulator: SimulatorProcess, name: str) -> dict:
     """The finder in a thread here; a fault of the simulator or of the detector."""
     fault, numbers, lasts_ms = FAULTS[name]
-    before, wheels, detector, told = set(threading.enumerate()), Wheels(simulator), Blind(), {}
+    before, wheels, detector = set(threading.enumerate()), Wheels(simulator), Blind()
     with open_robot(simulator.serials[0], home=simulator.home, reconnect_s=10.0) as robot:
 
         def run() -> None:
-            try:
+            with suppress(Exception):  # the trial's own, at its end
                 find(FindSettings(seconds=60.0), robot, detector)
-            except Exception as error:
-                told["error"] = f"{type(error).__name__}: {error}"
 
         thread = threading.Thread(target=run)
         thread.start()
@@ -176,8 +189,7 @@ def in_this_process(simulator: SimulatorProcess, name: str) -> dict:
         )
         resumed = fault != "app: raise" and wheels.wait_until_turning(RESUME_S)
         said = [stop.reason for stop in robot.stops[stops_before:]]
-        detector.error = KeyboardInterrupt()  # the end of this trial
-        detector.error = RuntimeError("the trial is over") if not told else detector.error
+        detector.error = RuntimeError("the trial is over")
         thread.join(10.0)
     time.sleep(0.3)
     left = [thread.name for thread in set(threading.enumerate()) - before]
@@ -251,59 +263,40 @@ def trial(simulator: SimulatorProcess, name: str, world: int) -> dict:
 
 
 def random_faults(minutes: float) -> dict:
-    """Faults one after another in one long run: was there ever motion while the newest frame or state was too old?"""
-    rng, detector, wheels_late, struck = random.Random(0), Blind(), 0, defaultdict(int)
+    """Faults one after another in one long run: did it ever drive while frame or state was too old?"""
+    rng, detector, late, counts = random.Random(0), Blind(), 0, defaultdict(int)
     before = set(threading.enumerate())
     with (
         SimulatorProcess(world=300, camera="plain") as simulator,
         open_robot(simulator.serials[0], home=simulator.home, reconnect_s=20.0) as robot,
     ):
-        told, wheels = {}, Wheels(simulator)
+        errors, wheels = [], Wheels(simulator)
 
         def run() -> None:
             try:
                 find(FindSettings(seconds=minutes * 60 + 60), robot, detector)
             except Exception as error:
-                told["error"] = f"{type(error).__name__}: {error}"
+                errors.append(f"{type(error).__name__}: {error}")
 
         thread = threading.Thread(target=run)
         thread.start()
         begin_s, memory, rooms = time.monotonic(), [], 1
         while time.monotonic() < begin_s + minutes * 60 and thread.is_alive():
-            if (
-                time.monotonic() > begin_s + rooms * ROOM_S
-            ):  # carried to another room, its battery charged there
+            if time.monotonic() > begin_s + rooms * ROOM_S:  # to another room, with a charged battery
                 simulator.truth.world(300 + rooms)
                 rooms += 1
             wheels.wait_until_turning(8.0)
             name = rng.choice(RANDOM)
             fault, numbers, lasts_ms = FAULTS[name]
             begin_ms = strike(simulator, detector, fault, numbers, lasts_ms)
-            struck[name] += 1
+            counts[name] += 1
             time.sleep(max(lasts_ms / 1000, 0.7) + 0.05)
-            if name in (
-                "no frames",
-                "the same frame again and again",
-                "frames of noise",
-                "no states",
-                "detector takes 1.5 s",
-            ):
-                late = [
-                    t for t, turning in wheels.since(begin_ms + 500) if turning and t < begin_ms + lasts_ms
-                ]
-                wheels_late += len(late)
+            if name in NOTHING_FRESH:
+                commands = wheels.since(begin_ms + 500)
+                late += sum(turning and t_ms < begin_ms + lasts_ms for t_ms, turning in commands)
             simulator.truth.fault("clear")
             time.sleep(rng.uniform(0.0, 1.0))
-            memory.append(
-                int(
-                    next(
-                        line
-                        for line in Path("/proc/self/status").read_text().splitlines()
-                        if line.startswith("VmRSS")
-                    ).split()[1]
-                )
-                / 1024
-            )
+            memory.append(_memory_mib())
         lasted_s = time.monotonic() - begin_s
         alive = thread.is_alive() and wheels.wait_until_turning(15.0)
         detector.error = RuntimeError("the trial is over")
@@ -313,15 +306,21 @@ def random_faults(minutes: float) -> dict:
     return {
         "random_minutes": round(lasted_s / 60, 1),
         "rooms": rooms,
-        "faults": dict(struck),
-        "commands_without_fresh_news": wheels_late,
+        "faults": dict(counts),
+        "commands_without_fresh_news": late,
         "still_searching_at_the_end": alive,
         "hung": hung,
-        "error": told.get("error"),
+        "error": errors[0] if errors else None,
         "threads": [t.name for t in set(threading.enumerate()) - before],
         "memory_mib": [round(memory[len(memory) * tenth // 10], 1) for tenth in range(1, 10)]
         + [round(memory[-1], 1)],
     }
+
+
+def _memory_mib() -> float:
+    """What this process has in memory."""
+    (line,) = [line for line in Path("/proc/self/status").read_text().splitlines() if "VmRSS" in line]
+    return int(line.split()[1]) / 1024
 
 
 def table(rows: list[dict]) -> str:
@@ -333,9 +332,9 @@ def table(rows: list[dict]) -> str:
     heads = (
         "what goes wrong",
         "trials",
-        "wheels at zero after, ms: median, most",
+        "wheels at zero after, ms: median, maximum",
         "not stopped",
-        "went on searching",
+        "searched again",
         "what it said",
         "left behind",
     )
@@ -348,9 +347,9 @@ def table(rows: list[dict]) -> str:
         took = f"{np.median(times):.0f}, {max(times):.0f}" if times else "-"
         said = sorted({word for row in some for word in row["said"]})
         left = sum(bool(row["threads"]) + any(row["streams"].values()) for row in some)
-        lines.append(
-            f"| {name} | {len(some)} | {took} | {len(some) - len(times)} | {sum(row['resumed'] for row in some)} | {'; '.join(said)} | {left} |"
-        )
+        resumed = sum(row["resumed"] for row in some)
+        cells = (name, len(some), took, len(some) - len(times), resumed, "; ".join(said), left)
+        lines.append(f"| {' | '.join(map(str, cells))} |")
     return "\n".join(lines)
 
 
@@ -366,14 +365,14 @@ def main(settings: FaultTrials) -> None:
         print(*(json.dumps(row) for row in rows if "random_minutes" in row), sep="\n")
         return
 
-    def keep(row: dict) -> None:
+    def keep_row(row: dict) -> None:
         settings.results.parent.mkdir(parents=True, exist_ok=True)
         with settings.results.open("a") as file:
             file.write(json.dumps(row) + "\n")
         print(json.dumps(row), file=sys.stderr, flush=True)
 
     if settings.random_minutes:
-        keep(random_faults(settings.random_minutes))
+        keep_row(random_faults(settings.random_minutes))
         return
     with SimulatorProcess(camera="plain") as simulator:
         for number in range(settings.repeats):
@@ -385,7 +384,7 @@ def main(settings: FaultTrials) -> None:
                 except UserError as error:  # this one is left for the next run
                     print(f"{name}: {error}", file=sys.stderr, flush=True)
                     continue
-                keep(rows[-1])
+                keep_row(rows[-1])
 
 
 if __name__ == "__main__":

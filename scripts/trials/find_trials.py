@@ -1,19 +1,22 @@
-"""Trials of `find` in many simulated worlds, beside the steering laws of other projects and an oracle; resumable.
+"""Trials of `find` in many simulated worlds, beside other projects' steering laws and an oracle; resumable.
 
-    .venv/bin/python scripts/trials/find_trials.py RESULTS.jsonl --law ours --model transfer --worlds 1000:1100
-    .venv/bin/python scripts/trials/find_trials.py RESULTS.jsonl --follow --motion wander --worlds 2100:2120
-    .venv/bin/python scripts/trials/find_trials.py RESULTS.jsonl --table
+    .venv/bin/python scripts/trials/find_trials.py RESULTS.jsonl --law ours --model transfer --worlds
+    1000:1100 .venv/bin/python scripts/trials/find_trials.py RESULTS.jsonl --follow --motion wander --worlds
+    2100:2120 .venv/bin/python scripts/trials/find_trials.py RESULTS.jsonl --table
 
-Each trial is a line of RESULTS.jsonl; one that is there already is not run again. Reached means: within 60 s of the world's time, 150 +- 40 mm from
-origin to origin, at most 10 degrees off, no collision, no fall, by the simulator's truth once the finder says that it is there.
+Each trial is a line of RESULTS.jsonl; one that is there already is not run again. Reached means: within 60 s
+of the world's time, 150 +- 40 mm from origin to origin, at most 10 degrees off, no collision, no fall, by the
+simulator's ground truth once the finder says that it is there.
 
-Laws: `ours` is vector_tl.find. `oracle` is the same behaviour that is told where the target is. `jetbot`: the detection nearest to the centre,
-constant speed with a proportional turn, as in JetBot's object following. `pid`: the published gains of a Vector follower (bearing .12/.002/.025,
-clipped, times 10; distance .4/0/.1), its distance by the box's height. The last two have no search and no stop of their own: they get a slow turn
-while nothing is seen, and stop where the distance by the box's height says 150 mm (from origin to origin).
+Laws: `ours` is vector_tl.find. `oracle` is the same behaviour with the target's place from the ground truth.
+`jetbot`: the detection nearest to the centre, constant speed with a proportional turn, as in JetBot's object
+following. `pid`: the published gains of a Vector follower (bearing .12/.002/.025, clipped, times 10; distance
+.4/0/.1), its distance by the box's height. The last two have no search and no stop of their own: they get a
+slow turn while nothing is seen, and stop where the distance by the box's height says 150 mm (from origin to
+origin).
 
-With --follow the target drives about by itself, and `find --follow` stays with it for 60 s; the row tells how much of that time it was kept within
-100 to 400 mm, of all 60 s and from when it was first reached.
+With --follow the target drives about by itself, and `find --follow` stays with it for 60 s; the row says how
+much of that time it was kept within 100 to 400 mm, of all 60 s and from when it was first reached.
 """
 
 import json
@@ -34,14 +37,15 @@ from vector_tl.errors import UserError
 from vector_tl.find.behaviour import decide
 from vector_tl.find.loop import find
 from vector_tl.find.memory import Observation, begin
+from vector_tl.find.perception import pose_of
 from vector_tl.find.settings import FindSettings
-from vector_tl.find.track import Pose, Target
+from vector_tl.find.track import Target
 from vector_tl.robot.base import NoFreshFrame
 from vector_tl.robot.open import open_robot
 
 SECONDS = 60.0
 STOP_MM, TURN_MMPS = 150.0, 30.0
-LENS_MM = 40.0  # from the lens to the origins, in sum: without it these laws would stop too early for the measure used here
+LENS_MM = 40.0  # from the lens to both origins, in sum: without it these laws would stop too early
 
 
 @dataclass(frozen=True)
@@ -57,11 +61,11 @@ class Trials:
     worlds: str = "1000:1100"
     """Seeds FROM:TO."""
     fps: float = 15.0
-    """Frames a second of the camera."""
+    """Frames per second of the camera."""
     delay_ms: float = 0.0
     """How late frames come, added to the camera's own."""
     threshold: float = 0.6
-    """Score from which a detection counts, for every law."""
+    """Confidence threshold of every law."""
     follow: bool = False
     """Follow a target that moves, with our law."""
     motion: Literal["wander", "spin", "flee"] = "wander"
@@ -72,7 +76,7 @@ class Trials:
 
 @dataclass
 class Pid:
-    """Discrete PID on an error, as the neighbours write it."""
+    """Discrete PID on an error, as those projects write it."""
 
     p: float
     i: float
@@ -81,6 +85,7 @@ class Pid:
     last: float | None = field(default=None)
 
     def __call__(self, error: float) -> float:
+        """The output for the next error."""
         self.total += error
         slope = 0.0 if self.last is None else error - self.last
         self.last = error
@@ -88,9 +93,10 @@ class Pid:
 
 
 class JetBot:
-    """Wheels = speed -+ gain x offset (-.5 to .5 of the image's width); a Vector's 220 mm/s stand for a JetBot's full speed."""
+    """Wheels = speed -+ gain x offset (-.5 to .5 of the image's width), of a Vector's full 220 mm/s."""
 
     def wheels(self, offset: float, distance_mm: float) -> tuple[float, float]:
+        """Left and right, mm/s."""
         return 220 * (0.4 + 0.8 * offset) * 0.5, 220 * (0.4 - 0.8 * offset) * 0.5
 
 
@@ -101,13 +107,14 @@ class PidFollower:
         self.turn, self.drive = Pid(0.12, 0.002, 0.025), Pid(0.4, 0.0, 0.1)
 
     def wheels(self, offset: float, distance_mm: float) -> tuple[float, float]:
+        """Left and right, mm/s."""
         turn = max(-5.0, min(5.0, self.turn(offset * 90))) * 10
         drive = max(-150.0, min(150.0, self.drive(distance_mm - STOP_MM)))
         return max(-200.0, min(200.0, drive + turn)), max(-200.0, min(200.0, drive - turn))
 
 
 def run_law(law: str, robot, detector, threshold: float) -> dict:
-    """A neighbour's law, frame by frame, until it says that it is there."""
+    """Another project's law, frame by frame, until it says that it is there."""
     steer = JetBot() if law == "jetbot" else PidFollower()
     last_id, since_s, start_s, frames = None, None, robot.now_s(), 0
     robot.set_lift(32.0)
@@ -139,7 +146,7 @@ def run_law(law: str, robot, detector, threshold: float) -> dict:
 
 
 def run_oracle(robot) -> dict:
-    """Our behaviour, told the truth: what is lost to seeing."""
+    """Our behaviour with the ground truth instead of a detector: the difference is what seeing costs."""
     start_s, last_id, memory, frames = robot.now_s(), None, None, 0
     while robot.now_s() - start_s < SECONDS:
         try:
@@ -147,20 +154,15 @@ def run_oracle(robot) -> dict:
         except NoFreshFrame:
             continue
         last_id, frames, state = frame.image_id, frames + 1, robot.state()
-        told = robot.ground_truth().truth(serial=robot.serial)
-        now_s, pose, bearing = (
-            robot.now_s(),
-            Pose(state.x_mm, state.y_mm, state.heading_rad),
-            math.radians(told["bearing_deg"]),
-        )
+        truth = robot.ground_truth().truth(serial=robot.serial)
+        now_s, pose = robot.now_s(), pose_of(state)
         memory = memory or begin(now_s, pose)
-        x, y = (told["distance_mm"] * turned(pose.heading_rad + bearing) for turned in (math.cos, math.sin))
-        x, y = pose.x_mm + x, pose.y_mm + y
-        target = Target(bearing, told["distance_mm"], 0.01, 5.0, x, y, 0.0, 9)
-        forward, turn = (
-            (state.left_wheel_mmps + state.right_wheel_mmps) / 2,
-            (state.right_wheel_mmps - state.left_wheel_mmps) / 48,
-        )
+        distance, bearing = truth["distance_mm"], math.radians(truth["bearing_deg"])
+        x = pose.x_mm + distance * math.cos(pose.heading_rad + bearing)
+        y = pose.y_mm + distance * math.sin(pose.heading_rad + bearing)
+        target = Target(bearing, distance, 0.01, 5.0, x, y, 0.0, 9)
+        forward = (state.left_wheel_mmps + state.right_wheel_mmps) / 2
+        turn = (state.right_wheel_mmps - state.left_wheel_mmps) / 48
         memory, command = decide(
             memory, Observation(now_s, pose, forward, turn, state.range_mm, target, cliff=state.cliff)
         )
@@ -171,30 +173,26 @@ def run_oracle(robot) -> dict:
 
 
 def trial(settings: Trials, world: int, detector) -> dict:
-    """One run and what the truth says of its end."""
+    """One run and what the ground truth says of its end."""
     begun_s = time.monotonic()
     with open_robot("sim", world=world, lockstep=True, camera_fps=settings.fps) as robot:
         if settings.delay_ms:
             robot.ground_truth().fault("camera_latency", latency_ms=settings.delay_ms)
         if settings.law == "ours":
-            told = find(
-                FindSettings(
-                    model=settings.model, seconds=SECONDS, lockstep=True, threshold=settings.threshold
-                ),
-                robot,
-                detector,
+            asked = FindSettings(
+                model=settings.model, seconds=SECONDS, lockstep=True, threshold=settings.threshold
             )
+            result = find(asked, robot, detector)
         else:
-            told = (
+            result = (
                 run_oracle(robot)
                 if settings.law == "oracle"
                 else run_law(settings.law, robot, detector, settings.threshold)
             )
             robot.stop()
-            truth = robot.ground_truth().truth(serial=robot.serial)
-            told |= {key: truth[key] for key in ("distance_mm", "bearing_deg", "collisions", "falls")}
+            result |= robot.ground_truth().truth(serial=robot.serial)
     keys = ("found", "time_to_found_s", "distance_mm", "bearing_deg", "collisions", "falls", "frames")
-    return {"wall_s": round(time.monotonic() - begun_s, 1)} | {key: told[key] for key in keys}
+    return {"wall_s": round(time.monotonic() - begun_s, 1)} | {key: result[key] for key in keys}
 
 
 def follow_trial(settings: Trials, world: int, detector) -> dict:
@@ -208,7 +206,7 @@ def follow_trial(settings: Trials, world: int, detector) -> dict:
         wanted = FindSettings(
             model=settings.model, seconds=SECONDS, lockstep=True, threshold=settings.threshold, follow=True
         )
-        told = find(wanted, robot, detector)
+        result = find(wanted, robot, detector)
     keys = (
         "found",
         "time_to_found_s",
@@ -220,7 +218,7 @@ def follow_trial(settings: Trials, world: int, detector) -> dict:
         "falls",
         "frames",
     )
-    return {"wall_s": round(time.monotonic() - begun_s, 1)} | {key: told[key] for key in keys}
+    return {"wall_s": round(time.monotonic() - begun_s, 1)} | {key: result[key] for key in keys}
 
 
 def good(row: dict) -> bool:
@@ -229,9 +227,9 @@ def good(row: dict) -> bool:
     return bool(there and not row["collisions"] and not row["falls"])
 
 
-def wilson(hits: int, count: int, z: float = 1.96) -> tuple[float, float]:
-    """Wilson's 95 % interval of a share (E. B. Wilson, 1927)."""
-    middle, half = hits + z * z / 2, z * math.sqrt(hits * (count - hits) / count + z * z / 4)
+def wilson(some: int, count: int, z: float = 1.96) -> tuple[float, float]:
+    """Wilson's 95 % interval of the share `some` / `count` (E. B. Wilson, 1927)."""
+    middle, half = some + z * z / 2, z * math.sqrt(some * (count - some) / count + z * z / 4)
     return (middle - half) / (count + z * z), (middle + half) / (count + z * z)
 
 
@@ -262,7 +260,8 @@ def table(rows: list[dict]) -> str:
         times = np.median([row["time_to_found_s"] for row in reached]) if reached else math.nan
         there = [row["distance_mm"] for row in some if row["found"]] or [math.nan]
         lines.append(
-            f"| {law} | {model if law != 'oracle' else '-'} | {fps:g} | {delay_ms:g} | {len(some)} | {len(reached)} | {low:.2f} to {high:.2f} | {times:.1f} | "
+            f"| {law} | {model if law != 'oracle' else '-'} | {fps:g} | {delay_ms:g} | {len(some)} | "
+            f"{len(reached)} | {low:.2f} to {high:.2f} | {times:.1f} | "
             f"{sum(row['collisions'] > 0 for row in some)} | {sum(row['falls'] > 0 for row in some)} | "
             f"{np.percentile(there, 5):.0f} to {np.percentile(there, 95):.0f} |"
         )
@@ -286,7 +285,7 @@ def follow_table(rows: list[dict]) -> str:
         "kept of all 60 s",
     )
     heads += (
-        "share once reached: mean, median, least",
+        "share once reached: mean, median, minimum",
         "share of 60 s: mean, median",
         "median s to reach",
         "losses a run",
@@ -297,16 +296,17 @@ def follow_table(rows: list[dict]) -> str:
     for (motion, model, fps, delay_ms), some in sorted(
         groups.items(), key=lambda item: [str(part) for part in item[0]]
     ):
-        once, whole = (
-            np.array([row["followed_share"] or 0.0 for row in some]),
-            np.array([row["followed_share_all"] or 0.0 for row in some]),
-        )
+        once = np.array([row["followed_share"] or 0.0 for row in some])
+        whole = np.array([row["followed_share_all"] or 0.0 for row in some])
         times = [row["time_to_found_s"] for row in some if row["found"]] or [math.nan]
         low, high = wilson(int((once >= 0.9).sum()), len(some))
         lines.append(
-            f"| {motion} | {model} | {fps:g} | {delay_ms:g} | {len(some)} | {sum(row['found'] for row in some)} | {(once >= 0.9).sum()} | "
-            f"{low:.2f} to {high:.2f} | {(whole >= 0.9).sum()} | {once.mean():.3f}, {np.median(once):.3f}, {once.min():.3f} | "
-            f"{whole.mean():.3f}, {np.median(whole):.3f} | {np.median(times):.1f} | {np.mean([row['losses'] for row in some]):.1f} | "
+            f"| {motion} | {model} | {fps:g} | {delay_ms:g} | {len(some)} | "
+            f"{sum(row['found'] for row in some)} | "
+            f"{(once >= 0.9).sum()} | {low:.2f} to {high:.2f} | {(whole >= 0.9).sum()} | "
+            f"{once.mean():.3f}, {np.median(once):.3f}, {once.min():.3f} | "
+            f"{whole.mean():.3f}, {np.median(whole):.3f} | {np.median(times):.1f} | "
+            f"{np.mean([row['losses'] for row in some]):.1f} | "
             f"{sum(row['collisions'] > 0 for row in some)} | {sum(row['falls'] > 0 for row in some)} |"
         )
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""Following: decisions one by one, the loop closed round a target that drives, and how its share of time is told."""
+"""Following: decisions one by one, the loop around a target that drives, and the reported share of time."""
 
 import math
 
@@ -46,7 +46,8 @@ def forward(memory: Memory, law: Law = LAW, **view) -> float:
 
 
 @pytest.mark.parametrize("heading_deg, bearing_deg, velocity, expected", [
-    (0, 0, (50, 0), (40, 0)), (0, 0, (0, 50), (0, 40)), (0, 90, (0, 50), (40, 0)), (90, 0, (0, -50), (-40, 0)),
+    (0, 0, (50, 0), (40, 0)), (0, 0, (0, 50), (0, 40)), (0, 90, (0, 50), (40, 0)),
+    (90, 0, (0, -50), (-40, 0)),
     (0, 0, (9, -9), (0, 0)), (0, 0, (500, 0), (90, 0)),
 ])  # fmt: skip
 def test_a_targets_speed_from_the_finder(heading_deg, bearing_deg, velocity, expected):
@@ -196,19 +197,19 @@ def around(finder, bearing_rad: float, distance_mm: float) -> tuple[float, float
 def test_on_a_robot_the_shares_are_null_and_without_follow_they_are_not_there():
     world = DrivenWorld(targets=[[300.0, 0.0, 0.0]])
     world.ground_truth = lambda: None
-    told = find(FindSettings(lockstep=True, seconds=8, follow=True), world, SmallDetector(world))
+    result = find(FindSettings(lockstep=True, seconds=8, follow=True), world, SmallDetector(world))
     assert (
-        told["found"]
-        and told["followed_share"] is told["followed_share_all"] is told["followed_mm"]["p50"] is None
-        and told["losses"] == 0
+        result["found"]
+        and result["followed_share"] is result["followed_share_all"] is result["followed_mm"]["p50"] is None
+        and result["losses"] == 0
     )
     world = DrivenWorld(targets=[[300.0, 0.0, 0.0]])
-    told = find(FindSettings(lockstep=True, seconds=20), world, SmallDetector(world))
-    assert told["found"] and not [key for key in told if key.startswith(("follow", "loss"))]
+    result = find(FindSettings(lockstep=True, seconds=20), world, SmallDetector(world))
+    assert result["found"] and not [key for key in result if key.startswith(("follow", "loss"))]
 
 
-class Told:
-    """A truth client that knows distances by image id."""
+class KnownDistances:
+    """Ground truth that knows distances by image id."""
 
     def __init__(self, distances_mm: dict[int, float]):
         self.distances_mm = distances_mm
@@ -222,16 +223,19 @@ class Told:
 @pytest.mark.parametrize("lockstep", [True, False])
 def test_shares_of_the_time(lockstep):
     distances = {1: 500.0, 2: 401.0, 3: 400.0, 4: 100.0, 5: 99.0, 6: 150.0}
-    followed = Following(Told(distances), "it", lockstep)
+    followed = Following(KnownDistances(distances), "it", lockstep)
     for image_id in (1, 2, 3, 4, 5, 6, 7):
         followed.note(Frame(image_id, 0, 0.0, b""), reached=image_id >= 3, lost=image_id in (1, 5))
     assert followed.result() == {
-        "followed_share": 0.75, "followed_share_all": 0.5, "followed_mm": {"p5": 99.2, "p50": 125.0, "p95": 362.5}, "losses": 1,
-    }  # fmt: skip
+        "followed_share": 0.75,
+        "followed_share_all": 0.5,
+        "followed_mm": {"p5": 99.2, "p50": 125.0, "p95": 362.5},
+        "losses": 1,
+    }
 
 
 def test_never_reached_is_null_and_nothing_seen_is_no_share():
-    followed = Following(Told({1: 200.0}), "it", True)
+    followed = Following(KnownDistances({1: 200.0}), "it", True)
     assert followed.result()["followed_share_all"] is None
     followed.note(Frame(1, 0, 0.0, b""), reached=False, lost=True)
     assert followed.result() == {

@@ -1,4 +1,4 @@
-"""What is kept of a run: recording with truth and estimates, a page beside it, and nothing where nothing is asked for."""
+"""What is kept of a run: a recording with ground truth and estimates, a page, and nothing unasked."""
 
 import time
 from pathlib import Path
@@ -16,7 +16,7 @@ from vector_tl.robot.fake import FakeVector
 from vector_tl.robot.recorded import RecordedRobot
 
 
-class Telling(SmallWorld):
+class LabelledWorld(SmallWorld):
     """A small world that also knows what its images show."""
 
     def truth(self, image_id=None, serial=None) -> dict:
@@ -25,12 +25,12 @@ class Telling(SmallWorld):
         )
 
 
-def small(**settings) -> tuple[FindSettings, Telling, SmallDetector]:
-    world = Telling(targets=[[450.0, 80.0, 2.0]])
+def small(**settings) -> tuple[FindSettings, LabelledWorld, SmallDetector]:
+    world = LabelledWorld(targets=[[450.0, 80.0, 2.0]])
     return FindSettings(lockstep=True, **settings), world, SmallDetector(world)
 
 
-def test_a_recording_holds_estimates_truth_and_the_result(tmp_path):
+def test_a_recording_holds_estimates_ground_truth_and_the_result(tmp_path):
     settings, world, detector = small(record=tmp_path / "run.mcap", no_report=True)
     result = find(settings, world, detector)
     assert "report" not in result and [path.name for path in tmp_path.iterdir()] == ["run.mcap"]
@@ -94,7 +94,7 @@ def test_a_run_that_ends_early_leaves_its_page_too(tmp_path):
     assert len(list(read_recording(tmp_path / "run.mcap"))) > 5
 
 
-def test_a_slow_truth_keeps_nobody_waiting(tmp_path):
+def test_slow_ground_truth_keeps_nobody_waiting(tmp_path):
     settings, world, detector = small(record=tmp_path / "run.mcap", seconds=1.0, no_report=True)
     world.truth = lambda image_id=None, serial=None: time.sleep(5) if image_id is not None else {}
     begin_s = time.monotonic()

@@ -46,7 +46,7 @@ def test_the_result_has_the_agreed_keys_and_is_json():
     )
 
 
-def test_on_a_robot_the_truth_is_null():
+def test_on_a_robot_ground_truth_is_null():
     settings, world, detector = small()
     world.ground_truth = lambda: None
     result = find(settings, world, detector)
@@ -87,7 +87,7 @@ def test_the_recording_holds_every_frame_and_decision(tmp_path):
         find(settings, world, detector)
 
 
-def test_missing_frames_stop_it_and_it_goes_on_when_they_come_again():
+def test_missing_frames_stop_it_and_it_continues_when_they_come_again():
     settings, world, detector = small()
     world.events = [
         (2.0, lambda w: setattr(w, "no_frames", True)),
@@ -206,7 +206,7 @@ def test_the_image_reaches_the_detector_in_rgb():
     assert seen[0][0, 0, 2] > 200 and seen[0][0, 0, 0] < 50
 
 
-def test_it_drives_no_faster_than_it_was_told():
+def test_it_drives_no_faster_than_the_settings_say():
     settings, world, detector = small(top_mmps=30, seconds=60)
     original, speeds = world.drive, []
     world.drive = lambda left, right: (speeds.append((left + right) / 2), original(left, right))[1]

@@ -15,13 +15,13 @@ def sighting(bearing_deg: float, distance_mm: float, score: float = 0.9) -> Sigh
     return Sighting(math.radians(bearing_deg), distance_mm, 0.02, 12 + 0.04 * distance_mm, score)
 
 
-@pytest.mark.parametrize("hits, believed", [(0, False), (1, False), (2, True), (3, True)])
-def test_a_target_is_believed_after_two_hits(hits, believed):
+@pytest.mark.parametrize("sightings, confirmed", [(0, False), (1, False), (2, True), (3, True)])
+def test_a_target_is_confirmed_after_two_sightings(sightings, confirmed):
     tracker = Tracker()
-    for index in range(hits):
+    for index in range(sightings):
         tracker.update(index / 15, HERE, [sighting(10, 400)])
-    assert (tracker.target(hits / 15, HERE) is not None) == believed
-    assert tracker.candidate(hits / 15) == (hits == 1)
+    assert (tracker.target(sightings / 15, HERE) is not None) == confirmed
+    assert tracker.candidate(sightings / 15) == (sightings == 1)
 
 
 @pytest.mark.parametrize("fps", [5, 15, 30])
@@ -36,7 +36,7 @@ def test_misses_are_bridged_by_time_not_frames(fps):
         assert (tracker.target(t_s, HERE) is not None) == (t_s - last <= HOLD_S)
 
 
-def test_two_far_apart_hits_are_no_target():
+def test_two_sightings_far_apart_are_no_target():
     tracker = Tracker()
     tracker.update(0.0, HERE, [sighting(30, 300)])
     tracker.update(0.1, HERE, [sighting(-30, 600)])
@@ -112,7 +112,7 @@ def test_history_interpolates_and_unwraps():
     assert history.at(0.0)[0].x_mm == 0 and history.at(9.0)[0].x_mm == 10
 
 
-def test_a_image_that_was_long_under_way_is_placed_in_its_time():
+def test_an_image_that_came_late_is_placed_in_its_time():
     clock, rng = CameraClock(), np.random.default_rng(0)
     for number in range(
         1, 60
@@ -130,7 +130,7 @@ def test_a_robot_that_restarts_begins_its_clock_anew():
     assert clock.delay_s(103.2, 1_200) == pytest.approx(0.0, abs=1e-6)
 
 
-def test_news_that_are_always_late_do_not_lose_the_target():
+def test_images_that_are_always_late_do_not_lose_the_target():
     tracker = Tracker()
     for number in range(20):
         tracker.update(number / 15, HERE, [sighting(0, 400)], delay_s=0.6)

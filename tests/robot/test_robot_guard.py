@@ -1,4 +1,4 @@
-"""When the guard lets wheels turn: a table of reasons on a clock that stands in the test's hand."""
+"""When the guard lets wheels turn: a table of reasons, on a clock that the test moves."""
 
 from dataclasses import replace
 
@@ -13,7 +13,7 @@ STATE = RobotState(0.0, 0.0, 0.0, 0.0, 0.0, 32.0, 0.0, 0.0, None)
 
 
 class Bench:
-    """A guard, its clock, and a robot that is well unless told otherwise."""
+    """A guard, its clock, and a robot that is well unless a test says otherwise."""
 
     def __init__(self):
         self.t_s, self.image_id = 100.0, 0

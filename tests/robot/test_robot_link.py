@@ -1,4 +1,4 @@
-"""The link, through the genuine SDK, against the simulator as a process of its own: what happens when things go wrong."""
+"""The link over the SDK to the simulator in a process of its own: what happens when things go wrong."""
 
 import contextlib
 import logging
@@ -47,7 +47,7 @@ def connect(simulator: SimulatorProcess, **options):
 
 
 def drive_for(robot, seconds: float, left: float, right: float) -> list[bool]:
-    """Repeat a command every 50 ms, as a loop does that gets no frames; what `drive` answered."""
+    """Repeat a command every 50 ms, as a loop without frames does; what `drive` answered."""
     until_s, granted = time.monotonic() + seconds, []
     while time.monotonic() < until_s:
         granted.append(robot.drive(left, right))
@@ -101,7 +101,7 @@ def test_twenty_cycles_leave_nothing_behind(sim):
     assert os.environ.get("HOME") == home
 
 
-def test_it_drives_and_tells(sim):
+def test_it_drives_and_reports_its_state(sim):
     with connect(sim) as robot:
         assert robot.intrinsics.focal_xy_px == (353.0, 353.0)
         robot.next_frame()
@@ -385,7 +385,7 @@ def settings_of(simulator) -> dict[str, str]:
         ("ip", "", "has no ip"),
     ],
 )
-def test_a_wrong_ini_is_told_in_one_sentence(sim, tmp_path, key, value, says):
+def test_a_wrong_ini_is_reported_in_one_sentence(sim, tmp_path, key, value, says):
     before = set(threading.enumerate())
     home = edit_ini(sim, tmp_path, f"{key} = {settings_of(sim)[key]}", f"{key} = {value}")
     with pytest.raises(UserError, match=says) as error, open_robot(sim.serials[0], home=home):

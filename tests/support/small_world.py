@@ -1,4 +1,7 @@
-"""A small world for tests of the finder: a table without end, one finder behind the `Robot` protocol, Vectors as a few points, exact or bad boxes."""
+"""A small world for tests of the finder: an endless table, with Vectors as a few points each.
+
+The finder stands behind the `Robot` protocol, and a detector gives exact or bad boxes.
+"""
 
 import math
 from dataclasses import dataclass, field
@@ -138,7 +141,7 @@ class SmallWorld:
         return self
 
     def truth(self, image_id: int | None = None, serial: str | None = None) -> dict:
-        """As the simulator's truth channel answers."""
+        """See `GroundTruth.truth`."""
         x, y, heading = self.finder
         tx, ty, _ = min(self.targets, key=lambda t: math.dist(t[:2], (x, y)))
         bearing = math.remainder(math.atan2(ty - y, tx - x) - heading, math.tau)
