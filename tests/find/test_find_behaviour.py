@@ -218,7 +218,7 @@ def test_nobody_there_is_searched_for_all_around_and_given_up():
 def vanishing(
     memory: Memory, t_s: float, place: Target, lasts_s: float = 0.5
 ) -> tuple[Memory, float, str, str]:
-    """A target that is seen for so long, then no more: memory, time, the lines of its coming and its going."""
+    """A target that is seen for so long, then no more: memory, time, the lines when it came and went."""
     memory, came = decide(memory, Observation(t_s, HERE, target=place))
     while t_s < 100 and lasts_s > 0:
         t_s, lasts_s = t_s + 0.1, lasts_s - 0.1

@@ -21,7 +21,7 @@ from vector_tl.data.images import encode_jpeg
 from vector_tl.data.recording import RecordingWriter
 from vector_tl.film.film import load_side_by_side
 from vector_tl.film.footage import open_footage
-from vector_tl.film.loop import Films, Moment, make_films
+from vector_tl.film.loop import FilmMoment, Films, make_films
 from vector_tl.film.reel import Reel, SideBySide, model_line
 from vector_tl.film.settings import FilmSettings
 from vector_tl.nets.checkpoint import load as load_network
@@ -177,7 +177,7 @@ class TimedView(SideBySide):
         super().__init__(casts, names, expected_s=expected_s)
         self._watch = watch
 
-    def draw(self, moment: Moment, found: list) -> list[np.ndarray]:
+    def draw(self, moment: FilmMoment, found: list) -> list[np.ndarray]:
         """The frame of a moment."""
         return self._watch.call("draw", super().draw, moment, found)
 

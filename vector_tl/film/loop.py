@@ -30,7 +30,7 @@ PROGRESS_S = 5.0
 
 
 @dataclass(frozen=True)
-class Moment:
+class FilmMoment:
     """An image and its place in the films."""
 
     slot: int  # the number of the film frame at which it appears
@@ -86,7 +86,7 @@ class FilmView(Protocol):
     def begin(self, first: FootageFrame, films: Films) -> None:
         """Open the films, at a size that fits the first image, and write what comes before it."""
 
-    def draw(self, moment: Moment, found: list) -> list[np.ndarray]:
+    def draw(self, moment: FilmMoment, found: list) -> list[np.ndarray]:
         """The frame (H, W, 3) of each film at a moment, with what each detector found in its image."""
 
     def end(self, films: Films) -> None:
@@ -127,7 +127,7 @@ def make_films(
     at = 0
     with ExitStack() as stack:
         moments = _placed(shown, Pacer(films.fps, every), films.fps)
-        looked: Iterator[tuple[Moment, list]]
+        looked: Iterator[tuple[FilmMoment, list]]
         if films.threads:
             soon = stack.enter_context(closing(ahead(moments)))
             looked = stack.enter_context(closing(look(soon, detectors, _image, **asked)))
@@ -156,14 +156,14 @@ def make_films(
     return at + 1
 
 
-def _placed(shown: Iterable[FootageFrame], pacer: Pacer, fps: Fraction) -> Iterator[Moment]:
+def _placed(shown: Iterable[FootageFrame], pacer: Pacer, fps: Fraction) -> Iterator[FilmMoment]:
     """The images that are shown, each with its place among the frames."""
     for image in shown:
         if (slot := pacer.slot(image.t_s)) is not None:
-            yield Moment(slot, float(slot / fps), image)
+            yield FilmMoment(slot, float(slot / fps), image)
 
 
-def _image(moment: Moment) -> np.ndarray:
+def _image(moment: FilmMoment) -> np.ndarray:
     return moment.shown.image_rgb
 
 

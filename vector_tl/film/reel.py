@@ -9,7 +9,7 @@ from vector_tl.data.boxes import areas
 from vector_tl.errors import UserError
 from vector_tl.film.cards import END_S, TITLE_S, end_card, title_card
 from vector_tl.film.footage import Footage, FootageFrame
-from vector_tl.film.loop import Films, Moment, make_films
+from vector_tl.film.loop import FilmMoment, Films, make_films
 from vector_tl.film.settings import FilmSettings
 from vector_tl.film.stage import THEMES, Stage, frame_layout
 from vector_tl.film.tally import Seen, Tally, judge
@@ -77,7 +77,7 @@ class SideBySide:
             ]
             films.write(cards, films.frames_of(TITLE_S))
 
-    def draw(self, moment: Moment, found: list) -> list[np.ndarray]:
+    def draw(self, moment: FilmMoment, found: list) -> list[np.ndarray]:
         """Count what was found, and draw the frame of each film."""
         image_rgb = moment.shown.image_rgb
         size_wh = (image_rgb.shape[1], image_rgb.shape[0])

@@ -14,7 +14,7 @@ from av.bitstream import BitStreamFilterContext
 
 from vector_tl.errors import UserError
 from vector_tl.film.footage import FootageFrame, open_footage
-from vector_tl.film.loop import Films, Moment, make_films
+from vector_tl.film.loop import FilmMoment, Films, make_films
 from vector_tl.film.overlay import pane, pane_size
 
 YELLOW = (255, 221, 64)  # of neither side of a captioned film
@@ -83,7 +83,7 @@ class _Blind:
         for path in self._paths:
             films.open(path, self.size_wh)
 
-    def draw(self, moment: Moment, found: list) -> list[np.ndarray]:
+    def draw(self, moment: FilmMoment, found: list) -> list[np.ndarray]:
         image_rgb = moment.shown.image_rgb
         return [pane(image_rgb, f.boxes_xyxy, f.scores, self.size_wh, YELLOW) for f in found]
 

@@ -69,10 +69,10 @@ def train(
         join(pick_device(settings.device)) as (ranks, device),
         _alone(settings.out) if ranks.first else nullcontext(),
     ):
-        return Training(settings, items, ranks, device).run()
+        return TrainingLoop(settings, items, ranks, device).run()
 
 
-class Training:
+class TrainingLoop:
     """One process's part in a training: set-up, the loop, and what happens between its steps."""
 
     def __init__(
