@@ -18,13 +18,13 @@ from vector_tl.errors import UsageError, UserError
 from vector_tl.film.cards import _share
 from vector_tl.film.encode import write_gif
 from vector_tl.film.film import film
-from vector_tl.film.run_page import command_line
-from vector_tl.film.run_timelines import bars_html, curves_html, lane_html
+from vector_tl.film.run_timelines import Curve, curve_timeline, mode_timeline, score_timeline
 from vector_tl.film.settings import FilmSettings
 from vector_tl.film.stage import frame_layout
 from vector_tl.film.tally import Tally, judge
 from vector_tl.find.settings import FindSettings
 from vector_tl.robot.base import Frame
+from vector_tl.web.pages import command_line
 
 BOX = np.array([[100, 60, 200, 120]], np.float32)
 TIMES = [index / 15 for index in range(20)]
@@ -258,12 +258,14 @@ def test_nothing_on_a_page_is_taken_for_markup(tmp_path, word):
 
 
 def test_timelines_of_little():
-    assert lane_html("modes", [], 3) == "" and "in 0 of 0 frames" in bars_html("none", [], [], 3, "red")
-    assert "polyline" not in curves_html("distance", "mm", [("estimated", [], "red", False)], 3)
-    jump = curves_html("bearing", "deg", [("true", [(0, 179), (0.1, -179), (0.2, -178)], "red", True)], 3)
-    assert jump.count("<polyline") == 2, "no line across where an angle goes round"
-    long = bars_html("long", [i / 15 for i in range(9000)], [i % 2 for i in range(9000)], 600, "red")
-    assert len(long) < 60_000
+    assert mode_timeline("modes", [], 3).spans == []
+    assert score_timeline("none", [], [], 3, "red").note == "in 0 of 0 frames"
+    assert curve_timeline("distance", "mm", [Curve("estimated", [], "red")], 3).lines == []
+    points = [(0, 179), (0.1, -179), (0.2, -178)]
+    jump = curve_timeline("bearing", "degrees", [Curve("true", points, "red", True)], 3)
+    assert len(jump.lines) == 2, "no line across where an angle goes round"
+    long = score_timeline("long", [i / 15 for i in range(9000)], [i % 2 for i in range(9000)], 600, "red")
+    assert len(long.area) < 60_000
 
 
 @pytest.mark.parametrize(
@@ -291,8 +293,8 @@ def test_how_to_run_it_again(name, settings, words):
 
     from vector_tl.cli import parse
 
-    said = command_line(name, settings)
-    assert shlex.join(said) == f"vector-tl {words}" and parse(name, said[2:])[0] == settings
+    line = command_line(name, settings, positional="input")
+    assert line == f"vector-tl {words}" and parse(name, shlex.split(line)[2:])[0] == settings
 
 
 @pytest.mark.parametrize(

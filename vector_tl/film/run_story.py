@@ -1,63 +1,57 @@
-"""What a recording tells of its run, as series over time for the page."""
+"""What a recording holds of its run, as series over time for the page."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from vector_tl.data.recording import read_recording
 from vector_tl.film.pace import LONGEST_PAUSE_S
+from vector_tl.film.run_timelines import Curve, Timeline, curve_timeline, mode_timeline
 
-Curve = tuple[
-    str, list[tuple[float, float]], str, bool
-]  # label, points (seconds, value), colour, whether it is the truth
+Series = list[tuple[float, float]]  # (seconds, value)
 
 
 @dataclass
 class Story:
-    """Series of one run; times in seconds from its first frame on."""
+    """Series of one run; times in seconds from its first frame on, pauses shortened as in a film."""
 
     robot: str = ""
     seconds: float = 0.0
-    result: dict = field(default_factory=dict)
+    result: dict[str, Any] = field(default_factory=dict)
     best: tuple[list[float], list[float]] | None = None  # times and best scores of the detector that drove
-    distance_mm: list[tuple[float, float]] = field(default_factory=list)
-    bearing_deg: list[tuple[float, float]] = field(default_factory=list)
-    true_distance_mm: list[tuple[float, float]] = field(default_factory=list)
-    true_bearing_deg: list[tuple[float, float]] = field(default_factory=list)
-    left_mmps: list[tuple[float, float]] = field(default_factory=list)
-    right_mmps: list[tuple[float, float]] = field(default_factory=list)
+    distance_mm: Series = field(default_factory=list)
+    bearing_deg: Series = field(default_factory=list)
+    true_distance_mm: Series = field(default_factory=list)
+    true_bearing_deg: Series = field(default_factory=list)
+    left_mmps: Series = field(default_factory=list)
+    right_mmps: Series = field(default_factory=list)
     modes: list[tuple[float, float, str]] = field(default_factory=list)  # from, to, name
     events: list[tuple[float, str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
-    def curves(self) -> list[tuple[str, str, list[Curve]]]:
-        """Plots: title, unit, curves."""
-        return [
-            (
-                "distance",
-                "mm",
-                [
-                    ("estimated", self.distance_mm, "var(--b)", False),
-                    ("true", self.true_distance_mm, "var(--a)", True),
-                ],
-            ),
-            (
-                "bearing, left is positive",
-                "deg",
-                [
-                    ("estimated", self.bearing_deg, "var(--b)", False),
-                    ("true", self.true_bearing_deg, "var(--a)", True),
-                ],
-            ),
-            (
-                "wheels",
-                "mm/s",
-                [("left", self.left_mmps, "var(--c)", False), ("right", self.right_mmps, "var(--d)", False)],
-            ),
+    def timelines(self, seconds: float) -> list[Timeline]:
+        """What it did, where the other robot was, and its wheels, as far as known."""
+        measured, truth = "var(--b)", "var(--a)"
+        distance = [
+            Curve("estimated", self.distance_mm, measured),
+            Curve("true", self.true_distance_mm, truth, True),
         ]
+        bearing = [
+            Curve("estimated", self.bearing_deg, measured),
+            Curve("true", self.true_bearing_deg, truth, True),
+        ]
+        wheels = [Curve("left", self.left_mmps, "var(--c)"), Curve("right", self.right_mmps, "var(--d)")]
+        drawn = [
+            mode_timeline("what it did", self.modes, seconds),
+            curve_timeline("distance", "mm", distance, seconds),
+            curve_timeline("bearing, left is positive", "degrees", bearing, seconds),
+            curve_timeline("wheels", "mm/s", wheels, seconds),
+        ]
+        return [one for one in drawn if one.spans or one.lines]
 
 
 def read_story(path: Path) -> Story:
-    """The story of a recording, as far as it can be read; pauses are shortened as in a film."""
+    """The story of a recording, as far as it can be read."""
     recording, story = read_recording(path), Story()
     times, best = [], []
     last_s, at_s, mode_since, mode = None, 0.0, 0.0, None
@@ -80,7 +74,7 @@ def read_story(path: Path) -> Story:
                     story.modes.append((mode_since, at_s, mode))
                 mode, mode_since = said["why"], at_s
         distance_mm, bearing_deg = frame.truth_mm_deg
-        if distance_mm is not None:
+        if distance_mm is not None and bearing_deg is not None:
             story.true_distance_mm.append((at_s, distance_mm))
             story.true_bearing_deg.append((at_s, bearing_deg))
         story.events += [(at_s, line) for line in frame.events]
