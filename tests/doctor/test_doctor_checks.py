@@ -15,7 +15,7 @@ from vector_tl.doctor.check import Check
 from vector_tl.doctor.checks import DoctorSettings, doctor, readable
 from vector_tl.doctor.robot import certificate as shown_certificate
 from vector_tl.doctor.robot import network, robot_checks, sdk_configuration
-from vector_tl.robot.session import read_config
+from vector_tl.robot.sdk_config import read_config
 from vector_tl.robot.simulator import SimulatorProcess
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from vector_tl.errors import UserError
-from vector_tl.robot import link, lockstep, session
+from vector_tl.robot import link, lockstep, sdk_config
 from vector_tl.robot.base import LOW_BATTERY, LinkLost, NoFreshFrame
 from vector_tl.robot.guard import STILL
 from vector_tl.robot.open import open_robot
@@ -372,7 +372,7 @@ def edit_ini(simulator, tmp_path, old: str, new: str):
 
 
 def settings_of(simulator) -> dict[str, str]:
-    return session.read_config(simulator.serials[0], simulator.home)
+    return sdk_config.read_config(simulator.serials[0], simulator.home)
 
 
 @pytest.mark.parametrize(
@@ -398,7 +398,7 @@ def test_an_ini_that_is_no_text(tmp_path):
     (tmp_path / ".anki_vector").mkdir()
     (tmp_path / ".anki_vector" / "sdk_config.ini").write_bytes(b"[00e20100]\nname = V\xff\xfe")
     with pytest.raises(UserError, match="cannot be read"):
-        session.read_config("00e20100", tmp_path)
+        sdk_config.read_config("00e20100", tmp_path)
 
 
 def test_a_proxy_of_the_environment_is_not_asked_for_the_robot(sim, monkeypatch):

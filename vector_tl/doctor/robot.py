@@ -84,7 +84,7 @@ def robot_checks(
             the model that finds it.
     """
     from vector_tl.robot.open import open_robot  # here: the SDK may be missing or broken
-    from vector_tl.robot.session import read_config
+    from vector_tl.robot.sdk_config import read_config
 
     if serial != "sim":
         section = read_config(serial, home)

@@ -7,7 +7,6 @@ The robot comes behind the `Robot` protocol and the detector behind `ImageDetect
 
 import logging
 import math
-import sys
 import time
 from contextlib import ExitStack
 from typing import Any
@@ -25,6 +24,7 @@ from vector_tl.find.live.attend import attended
 from vector_tl.find.live.board import STATE_LINES, Board, Snapshot
 from vector_tl.find.memory import Law, MotionCommand, Observation, again, begin, following
 from vector_tl.find.perception import Perception, pose_of
+from vector_tl.find.progress import ProgressLine
 from vector_tl.find.settings import FindSettings
 from vector_tl.find.track import Target
 from vector_tl.robot.base import LOW_BATTERY, Frame, GroundTruth, NoFreshFrame, Robot, RobotState
@@ -127,13 +127,14 @@ class FindLoop:
             self.law = following(self.law)
             self.followed = Following(self.robot.ground_truth(), self.robot.serial, self.settings.lockstep)
         self.perception, self.stages = Perception(self.robot), StageClock()
+        self.progress = ProgressLine(self.settings.dry_run)
         self.frames = 0
         self.found_s: float | None = None
         self.frame_to_command_ms: list[float] = []
         self.start_s = self.end_s = self.robot.now_s()
         self.target: Target | None = None
         self._blind, self._frame_heard_s = False, time.monotonic()
-        self._head_rad, self._held, self._line_s = math.inf, False, 0.0
+        self._head_rad, self._held = math.inf, False
         self._switch = "running"  # a person's; see board.py
         board.begin_run(self.stages.laps_ms, self.frame_to_command_ms)
 
@@ -157,7 +158,9 @@ class FindLoop:
             last_id = frame.image_id
             command = self.step(frame)
             self.end_s = self.robot.now_s()
-            self._print_progress(command)
+            self.progress.show(
+                self._seconds(), command, self.target, self.frames, self.frame_to_command_ms[-1]
+            )
             if self.found_s is None and (command.done or command.reached):
                 self.found_s = self._time_s(self.end_s)
             if command.done:
@@ -207,7 +210,7 @@ class FindLoop:
     def result(self, truth: GroundTruth | None = None) -> dict[str, Any]:
         """The run's figures; ground truth is asked for now, with the wheels stopped."""
         known = truth.truth(serial=self.robot.serial) if truth is not None else {}
-        seconds, stages_ms = max(self.end_s - self.start_s, 1e-6), self.stages.summary()
+        stages_ms = self.stages.summary()
         stages = ", ".join(f"{stage} {ms['p50']}/{ms['p95']}" for stage, ms in stages_ms.items())
         log.info("stages, ms p50/p95: %s", stages)
         return {
@@ -220,13 +223,17 @@ class FindLoop:
             "collisions": known.get("collisions"),
             "falls": known.get("falls"),
             "frames": self.frames,
-            "fps": _rounded(self.frames / seconds),
+            "fps": _rounded(self.frames / self._seconds()),
             "latency_ms": percentiles_ms(self.frame_to_command_ms),
             "stages_ms": stages_ms,
             "stops": [{"t_s": _rounded(stop.t_s), "reason": stop.reason} for stop in self.robot.stops],
         } | (self.followed.result() if self.followed else {})
 
     # -- parts of the loop -----------------------------------------------------------------------------------
+
+    def _seconds(self) -> float:
+        """From the start to the last command, pauses included."""
+        return max(self.end_s - self.start_s, 1e-6)
 
     def _time_s(self, now_s: float) -> float:
         """Time of the run, without the pauses that a person made."""
@@ -318,23 +325,6 @@ class FindLoop:
         self.board.note(now_s - self.start_s, line)
         if self.keeper:
             self.keeper.event(now_s, line)
-
-    def _print_progress(self, command: MotionCommand) -> None:
-        """One line on standard error: rewritten in a terminal, every 5 s in a log."""
-        terminal, now_s = sys.stderr.isatty(), time.monotonic()
-        if now_s - self._line_s < (0.2 if terminal else 5.0):
-            return
-        self._line_s = now_s
-        seconds, target = max(self.end_s - self.start_s, 1e-6), "     no Vector   "
-        if self.target:
-            target = f"{self.target.distance_mm:4.0f} mm {math.degrees(self.target.bearing_rad):+4.0f} deg"
-        dry = " (dry run)" if self.settings.dry_run else ""
-        line = (
-            f"{seconds:5.1f} s  {command.mode:8}  {target}  "
-            f"wheels {command.left_mmps:+4.0f} {command.right_mmps:+4.0f} mm/s{dry}  "
-            f"{self.frames / seconds:4.1f} fps  {self.frame_to_command_ms[-1]:4.0f} ms"
-        )
-        print(f"\r{line}  " if terminal else line, end="" if terminal else "\n", file=sys.stderr, flush=True)
 
 
 def _no_frames(how_long: str, seconds: float) -> str:

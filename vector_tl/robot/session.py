@@ -7,7 +7,6 @@ events `_loop`, `_thread` and `_done_signal`, `conn._channel` with `_channel` of
 """
 
 import asyncio
-import configparser
 import contextlib
 import itertools
 import logging
@@ -22,53 +21,15 @@ from typing import Any
 
 from vector_tl.errors import UserError
 from vector_tl.robot.base import BatteryState, Intrinsics, RobotState
+from vector_tl.robot.sdk_config import CONFIGURE, read_config
 
 log = logging.getLogger(__name__)
 CALL_S = 0.3  # deadline of a wheel command
-CONFIGURE = "python -m anki_vector.configure"
 MOTOR = {"max_speed_rad_per_sec": 10.0, "accel_rad_per_sec2": 10.0, "num_retries": 0}  # of head and lift
 PICKED_UP, FALLING, ON_CHARGER, CLIFF, HELD = 0x8, 0x20, 0x1000, 0x4000, 0x10000
 BATTERY_LEVELS = {1: "low", 2: "nominal", 3: "full"}  # as the SDK's BatteryLevel counts
 _home_lock = threading.Lock()
 _tags = itertools.count(2_000_001)  # the SDK's range for action tags
-
-
-def read_config(serial: str, home: Path) -> dict[str, str]:
-    """The robot's section of `sdk_config.ini` under `home`.
-
-    Raises:
-        UserError: no such file, no such robot, or a section that lacks something.
-    """
-    path = home / ".anki_vector" / "sdk_config.ini"
-    if not path.is_file():
-        raise UserError(
-            f"There is no {path}; set the SDK up once with: {CONFIGURE} (it asks for your wire-pod)."
-        )
-    parser = configparser.ConfigParser(strict=False)
-    try:
-        parser.read(path, encoding="utf-8")
-    except (configparser.Error, UnicodeDecodeError) as error:
-        raise UserError(
-            f"{path} cannot be read ({str(error).splitlines()[0]}); write it again with: {CONFIGURE}"
-        ) from error
-    if serial.lower() not in parser:
-        raise UserError(
-            f"No robot {serial!r} is in {path}; there is {', '.join(parser.sections()) or 'none'}."
-        )
-    section = dict(parser[serial.lower()])
-    if not section.get("port", "443").isdigit():
-        raise UserError(
-            f"{path} says port {section['port']!r} for {serial}, which is not a number; correct it, or leave "
-            "the line out for 443."
-        )
-    for key in ("cert", "ip", "name", "guid"):
-        if not section.get(key):
-            raise UserError(f"{path} has no {key} for {serial}; write it again with: {CONFIGURE}")
-    if not Path(section["cert"]).is_file():
-        raise UserError(
-            f"The certificate {section['cert']} of {serial} is missing; write it again with: {CONFIGURE}"
-        )
-    return section
 
 
 class Session:

@@ -17,7 +17,7 @@ from vector_tl.errors import UserError
 from vector_tl.find.memory import MotionCommand
 from vector_tl.find.settings import FindSettings
 from vector_tl.find.track import Target
-from vector_tl.robot.base import BatteryState, ForwardingRobot, Frame, Robot, RobotState
+from vector_tl.robot.base import ForwardingRobot, Frame, Robot, RobotState
 
 ACTIONS = ("start", "pause", "stop")
 STATE_LINES = {
@@ -178,20 +178,12 @@ class Board:
             return None
         return (len(times_s) - 1) / (times_s[-1] - times_s[0])
 
-    def now_s(self) -> float:
-        """See `Robot.now_s`."""
-        return self._robot.now_s()
-
     def newest_state(self) -> RobotState | None:
         """A state newer than the loop's, when that waits for a frame; None without a link."""
         try:
             return self._robot.state()
         except UserError:
             return None
-
-    def battery(self) -> BatteryState | None:
-        """See `Robot.battery`."""
-        return self._robot.battery()
 
     def end(self, how: str) -> None:
         """Note how the run has ended; the first time counts."""

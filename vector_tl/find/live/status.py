@@ -29,7 +29,7 @@ class Reporter:
     def news(self) -> dict[str, Any]:
         """Everything but the image and the log."""
         live, shown = self._live, self._live.shown
-        now_s = live.now_s()
+        now_s = live.robot.now_s()
         news = {
             "run": live.state,
             "ended": live.ended,
@@ -72,7 +72,7 @@ class Reporter:
     def ask_battery(self) -> None:
         """Renew what is known of the battery; takes up to some seconds."""
         try:
-            answer = self._live.battery()
+            answer = self._live.robot.battery()
         except Exception:  # a robot that does not answer now may answer later
             return
         if answer is not None:
