@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vector_tl import __version__
-from vector_tl.errors import UserError
+from vector_tl.errors import UserError, cannot_write
 from vector_tl.film.run_story import Story, read_story
 from vector_tl.film.run_timelines import score_timeline
 from vector_tl.nets.checkpoint import resolve
@@ -71,9 +71,7 @@ def write_run_page(folder: Path, page: RunPage) -> str:
         folder.mkdir(parents=True, exist_ok=True)
         names = [_bring(film, folder) for _, film in page.films]
     except OSError as error:
-        raise UserError(
-            f"Cannot write {folder}: {error.strerror or error}. Free some space or choose another place."
-        ) from error
+        raise cannot_write(folder, error) from error
     run = page.story.result or (page.result if "found" in page.result else {})
     pages.write_page(
         folder / "index.html",

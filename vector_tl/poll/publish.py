@@ -1,4 +1,7 @@
-"""The pages of a poll: one shell with a block of data, served or written as static files; votes as codes for the latter; the CSV."""
+"""What a poll gives away: its pages, served or as static files, votes as codes for the latter, and the CSV.
+
+A page is one template with a block of data; its script fills it in.
+"""
 
 import base64
 import binascii
@@ -9,38 +12,32 @@ import re
 import shutil
 import zlib
 from pathlib import Path
+from typing import Any
 
-from vector_tl.errors import UserError
+from vector_tl.errors import UserError, cannot_write
 from vector_tl.files import write_atomic
 from vector_tl.poll.votes import LONGEST_WHY, SIDES, Poll, Refused, result, stamp
+from vector_tl.web import pages
 from vector_tl.web.guard import POLICY
 from vector_tl.web.server import SHARED
 
 PAGE = Path(__file__).parent / "page"
-MODULE, PLAIN = '<script type="module" src="poll.js">', '<script defer src="poll.js">'
 _IMPORT = re.compile(r'^import \{[^}]*\} from "\./([\w.]+)";\n', re.MULTILINE)
 _CODE = re.compile(r"VP1\.([\w\s>=-]{1,20000}?)\.([0-9a-f]{8})(?![0-9a-f])")
 
 
-def page_html(data: dict, exported: bool = False) -> str:
+def page_html(data: dict[str, Any], exported: bool = False) -> str:
     """The page for `data`, which is escaped so that no text in it can end its block.
 
     Args:
         data: its `mode` says which page: vote, code, result or notice.
         exported: for a host that sends no headers, or to be opened from a disk.
     """
-    block = json.dumps(data)
-    for sign in "<>&":
-        block = block.replace(sign, f"\\u{ord(sign):04x}")
-    html = (PAGE / "poll.html").read_text(encoding="utf-8")
-    if exported:
-        policy = f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
-        html = html.replace("<!-- policy -->", policy).replace(MODULE, PLAIN)
-    return html.replace("{{data}}", block)
+    return pages.render("poll/page/poll.html", data=data, exported=exported, policy=POLICY)
 
 
 def plain_script(name: str = "poll.js", done: set[str] | None = None) -> str:
-    """A module and those that it imports as one plain script: a page opened from a disk may not load modules."""
+    """A module of the page and those that it imports as one plain script."""
     done = {name} if done is None else done
     path = next(folder / name for folder in (PAGE, SHARED) if (folder / name).exists())
     text = path.read_text(encoding="utf-8")
@@ -52,7 +49,7 @@ def plain_script(name: str = "poll.js", done: set[str] | None = None) -> str:
     return "".join(parts) + re.sub(r"^export ", "", _IMPORT.sub("", text), flags=re.MULTILINE)
 
 
-def shown(poll: Poll, **more) -> dict:
+def shown(poll: Poll, **more: Any) -> dict[str, Any]:
     """What every page of a poll may know; nothing in it tells which film is whose."""
     facts = {
         name: poll.fact(name) for name in ("question", "closes_s", "fps", "seconds", "size_wh", "threshold")
@@ -60,15 +57,18 @@ def shown(poll: Poll, **more) -> dict:
     return {"poll": poll.id, "longest_why": LONGEST_WHY} | facts | more
 
 
-def result_data(poll: Poll, reveal: bool = False) -> dict:
-    """The data of the result page: only how many have voted, until voting has closed or `reveal` is said."""
+def result_data(poll: Poll, reveal: bool = False) -> dict[str, Any]:
+    """The data of the result page: only how many have voted, while voting is open and not to be revealed."""
     if not poll.closed() and not reveal:
         return shown(poll, mode="notice", notice="open", votes=poll.count())
     return shown(poll, mode="result", result=result(poll, reveal))
 
 
 def export(poll: Poll, folder: Path, reveal: bool = False, overwrite: bool = False) -> list[str]:
-    """Write the poll as static files for any host. Returns their names.
+    """Write the poll as static files for any web host.
+
+    Returns:
+        Their names.
 
     Raises:
         UserError: the folder holds something already, or cannot be written.
@@ -78,7 +78,7 @@ def export(poll: Poll, folder: Path, reveal: bool = False, overwrite: bool = Fal
         raise UserError(f"{folder} exists already; choose another name or add --overwrite.")
     if folder.resolve() == poll.folder.resolve():
         raise UserError(
-            f"{folder} is the poll's own folder, which holds the key to which film is whose; export to another."
+            f"{folder} is the poll's own folder, which says which model made which film; export to another."
         )
     poll.open()
     # The film names in the order of the alphabet: the page draws the sides itself.
@@ -95,38 +95,35 @@ def export(poll: Poll, folder: Path, reveal: bool = False, overwrite: bool = Fal
     for style in (SHARED / "base.css", PAGE / "poll.css"):
         write_atomic(folder / style.name, style.read_bytes())
     write_atomic(folder / "poll.js", '"use strict";\n' + plain_script())
-    words = "Put this folder on any web host. A vote is a code that the voter sends back"
     write_atomic(
         folder / "README.txt",
-        f"{words}; count the codes with:\n\nvector-tl poll POLL --take-votes CODES.txt\n",
+        "Put this folder on any web host. A vote is a code that the voter sends back; count them with:\n\n"
+        "vector-tl poll POLL --take-votes CODES.txt\n",
     )
     try:
         (folder / "films").mkdir(exist_ok=True)
         for file in poll.files:
-            shutil.copy2(
-                poll.folder / "films" / file, folder / "films" / file
-            )  # with its time, the same for both
+            # with its time, which is the same for both
+            shutil.copy2(poll.folder / "films" / file, folder / "films" / file)
     except OSError as error:
-        raise UserError(
-            f"Cannot write {folder}: {error.strerror or error}. Free some space or choose another place."
-        ) from error
+        raise cannot_write(folder, error) from error
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
 
 
-def take_votes(poll: Poll, text: str) -> dict:
-    """Count the codes in a text: mails as they came, with quote marks and broken lines. Codes counted before do no harm."""
-    taken, repeated, refused = 0, 0, []
+def take_votes(poll: Poll, text: str) -> dict[str, Any]:
+    """Count the codes in a text: mails as they came, with quote marks and broken lines.
+
+    Codes that were counted before do no harm.
+
+    Returns:
+        {"taken", "repeated", "refused": [{"code", "why"}], "votes"}
+    """
+    taken, repeated = 0, 0
+    refused: list[dict[str, Any]] = []
     for number, match in enumerate(_CODE.finditer(text), 1):
         try:
             vote = _read_code(poll, re.sub(r"[\s>=]", "", match[1]), match[2])
-            poll.vote(
-                vote["voter"],
-                vote["side"],
-                vote["why"],
-                way="code",
-                left_film=vote["left_film"],
-                at_s=vote["at_s"],
-            )
+            poll.vote(**vote, way="code")
             taken += 1
         except Refused as error:
             repeated += error.status == 409
@@ -135,15 +132,20 @@ def take_votes(poll: Poll, text: str) -> dict:
     return {"taken": taken, "repeated": repeated, "refused": refused, "votes": poll.count()}
 
 
-def _read_code(poll: Poll, body: str, checksum: str) -> dict:
+def _read_code(poll: Poll, body: str, checksum: str) -> dict[str, Any]:
+    """The vote in a code, as `Poll.vote` takes it.
+
+    Raises:
+        Refused: it was damaged, holds no vote, or is not for this poll.
+    """
     if f"{zlib.crc32(body.encode()):08x}" != checksum:
         raise Refused(400, "The code was damaged on its way; ask for it again.")
     try:
-        said = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
-        voter, side, left, why, at_s = said["v"], said["s"], said["l"], said["w"], float(said["t"])
+        code = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+        voter, side, left, why, at_s = code["v"], code["s"], code["l"], code["w"], float(code["t"])
     except (ValueError, KeyError, TypeError, binascii.Error, RecursionError, OverflowError):
         raise Refused(400, "The code does not hold a vote.") from None
-    if said.get("p") != poll.id:
+    if code.get("p") != poll.id:
         raise Refused(400, "The code belongs to another poll.")
     if not isinstance(voter, str) or side not in SIDES or left not in poll.files or not at_s > 0:
         raise Refused(400, "The code does not hold a vote.")
@@ -157,7 +159,7 @@ def _read_code(poll: Poll, body: str, checksum: str) -> dict:
 
 
 def votes_csv(poll: Poll, reveal: bool = False) -> str:
-    """The votes as CSV, one a line; a spreadsheet takes none of the words for a formula."""
+    """The votes as CSV, one in a line; no word in it is a formula to a spreadsheet."""
     models = {film["file"]: film["model"] for film in poll.fact("films")} if reveal or poll.closed() else {}
     out = io.StringIO()
     rows = csv.writer(out, lineterminator="\n")
