@@ -21,13 +21,13 @@ class FindSettings:
     world: int | None = None
     """Seed of the simulated world; only with the simulator."""
     seconds: float = 60.0
-    """Give up after so long: world seconds with --lockstep, else wall seconds."""
+    """Give up after so many seconds: of the simulated world with --lockstep, else of real time."""
     lockstep: bool = False
-    """The simulated world waits for the finder: slow machines find as well as fast ones."""
+    """The simulated world waits for the program: slow computers find as well as fast ones."""
     record: Path | None = None
     """Keep frames, state, commands and detections in this file (MCAP)."""
     dry_run: bool = False
-    """Decide and show, and never move the robot."""
+    """Show what it would do, and never move the robot."""
     follow: bool = False
     """Do not end when it is reached: keep it at the stop distance for --seconds, wherever it drives."""
     target_motion: Literal["stand", "wander", "spin", "flee"] = "stand"
@@ -50,7 +50,7 @@ class FindSettings:
     live: Path | None = None
     """Write a film while it runs, FILE.mp4: another model on the left, this one on the right."""
     live_left: str = "scratch"
-    """The model on the left of that film; it never steers."""
+    """The model on the left of that film; it only looks and never steers."""
     report: Path | None = None
     """Folder for the page of this run (index.html: figures, timelines, film); RECORD-find beside the
     recording when not given."""
@@ -61,9 +61,9 @@ class FindSettings:
     page_port: int = 0
     """Port of the live view, 0 for a free one."""
     page_start: Literal["auto", "wait", "now"] = "auto"
-    """With --page: wait for Start there, or begin now; auto waits with a robot and not with the simulator."""
+    """With --page: wait for its Start button, or begin now; auto waits with a robot, not with the simulator."""
     also: str | None = None
-    """With --page: a second model whose boxes are shown, too. It never steers."""
+    """With --page: a second model, whose boxes are shown as well; it only looks and never steers."""
 
     def waits_for_start(self) -> bool:
         """Whether a person must start it."""
