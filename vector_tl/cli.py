@@ -113,7 +113,7 @@ COMMANDS = {
     "find": Command(
         "Let a robot find another Vector and drive to it", "find.settings:FindSettings", "find.loop:find"
     ),
-    "bench": Command("Measure speed beside a baseline", "bench.run:BenchSettings", "bench.run:bench"),
+    "bench": Command("Measure speed beside a baseline", "bench.settings:BenchSettings", "bench.run:bench"),
     "film": Command(
         "Film two models side by side on the same frames", "film.settings:FilmSettings", "film.film:film"
     ),

@@ -2,7 +2,8 @@
 
 import json
 
-from vector_tl.bench.run import BenchSettings, Row, bench
+from vector_tl.bench.run import bench
+from vector_tl.bench.settings import BenchSettings, Row
 from vector_tl.nets import checkpoint
 from vector_tl.nets.archs import ARCHS
 from vector_tl.nets.build import build

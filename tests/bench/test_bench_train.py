@@ -9,7 +9,8 @@ from torchvision.transforms import v2
 
 from vector_tl.bench import train as train_bench
 from vector_tl.bench.reference import Reference, ReferenceDataset
-from vector_tl.bench.run import BenchSettings, bench
+from vector_tl.bench.run import bench
+from vector_tl.bench.settings import BenchSettings
 from vector_tl.errors import UserError
 from vector_tl.nets import checkpoint
 from vector_tl.nets.archs import ARCHS
@@ -26,14 +27,14 @@ def test_rows(tmp_path, monkeypatch):
     )
     rows = {row["what"]: row for row in told["rows"]}
     assert {
-        "images_per_s",
-        "images_per_s_of_peak",
+        "train_images_per_s",
+        "train_images_per_s_of_peak",
         "batch_ms",
         "forward_ms",
         "backward_ms",
         "update_ms",
     } <= rows.keys() and "CPU" in told["device"]
-    assert rows["images_per_s"]["ratio"] > 0 and 0 < rows["images_per_s_of_peak"]["ratio"] < 1.5
+    assert rows["train_images_per_s"]["ratio"] > 0 and 0 < rows["train_images_per_s_of_peak"]["ratio"] < 1.5
     assert (
         rows["memory_while_training_mib"]["value"] > 100
         and rows["memory_while_training_mib"]["baseline_value"] > 100

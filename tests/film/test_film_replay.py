@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from vector_tl.bench.film import rows
-from vector_tl.bench.run import BenchSettings
+from vector_tl.bench.settings import BenchSettings
 from vector_tl.data.recording import RecordingWriter, read_recording
 from vector_tl.detect.engine import load
 from vector_tl.detect.run import detect

@@ -1,176 +1,119 @@
-"""`vector-tl bench detect`: from an image, or its JPEG, to boxes, beside torchvision's own eager call of the same network.
+"""`vector-tl bench detect`: from an image, or its JPEG, to boxes, beside torchvision with the same network.
 
-A mark to compare with is what the network's operations would take at the speed of one large matrix product, and its bytes at the
-speed of one large copy, both measured in the same run: no way of running the same layers one by one can be faster than the slower of the two.
+A mark to compare with is what the network's operations would take at the speed of one large matrix product,
+and its bytes at the speed of one large copy, both measured in the same run: no way of running the same layers
+one by one can be faster than the slower of the two.
 """
 
-import statistics
-import time
 from collections.abc import Callable
+from functools import partial
 
 import cv2
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
 
-from vector_tl.bench.run import BenchSettings, Row
+from vector_tl.bench.measure import (
+    MIB,
+    device_words,
+    in_turn,
+    matrix_product,
+    medians,
+    operations,
+    soft_noise,
+)
+from vector_tl.bench.reference import EAGER, EagerDetector
+from vector_tl.bench.settings import BenchSettings, Row
 from vector_tl.data.images import decode_image, encode_jpeg
-from vector_tl.detect.engine import Detector, pick_device
+from vector_tl.detect.engine import Detector, load, pick_device
 from vector_tl.detect.engines import ENGINES, NetworkEngine, fold_batch_norm
 from vector_tl.errors import UserError
-from vector_tl.nets.checkpoint import load
+from vector_tl.nets.checkpoint import load as load_network
+from vector_tl.nets.ssd import VectorSSD
 
 UNCOUNTED, COUNTED = 3, 8  # calls in a row
-MATRIX = {"cpu": 1536, "cuda": 8192}  # side of the product that tells the machine's speed
-COPIED_BYTES = 1 << 28  # beyond any cache
+COPIED_BYTES = 256 * MIB  # beyond any cache
+IMAGE_WH = (640, 360)
 
 
 def rows(settings: BenchSettings) -> tuple[str, list[Row]]:
     """The device in words, and the rows."""
     device = pick_device(settings.device)
-    network, about = load(settings.model)
-    eager = network.to(device).eval()
+    eager, ours = EagerDetector(settings.model, device), load(settings.model, settings.device)
+    detectors = _detectors(settings)
+    network = load_network(settings.model)[0]
+    image = soft_noise(np.random.default_rng(0), IMAGE_WH)
+    jpeg = encode_jpeg(image)
+    small = cv2.resize(image, network.size_wh)[None]  # (1, h, w, 3)
+    dtype = torch.float16 if device.type == "cuda" else torch.float32  # as the fastest engine computes
+    multiply, multiplied = matrix_product(device, dtype)
+    decode = partial(decode_image, jpeg, "the image")
+    work: dict[str, Callable[[], object]] = {
+        "eager": lambda: eager(image),
+        "ours": lambda: ours(image),
+        "jpeg": lambda: ours(decode()),
+        "jpeg eager": lambda: eager(decode()),
+        "decode": decode,
+        "matrix": multiply,
+        "copy": torch.zeros(COPIED_BYTES, dtype=torch.uint8, device=device).clone,
+    }
+    for name, detector in detectors.items():
+        work[f"{name} detector"] = partial(detector, image)
+        if isinstance(detector._engine, NetworkEngine):
+            work[f"{name} network"] = partial(detector._engine.scores_and_boxes, small)
+    with torch.inference_mode():
+        taken_s = in_turn(work, settings.seconds, device, COUNTED, UNCOUNTED)
+    taken_ms = {name: [1000 * taken for taken in times] for name, times in taken_s.items()}
+    median_ms = medians(taken_ms)
+    p99_ms = {name: float(np.percentile(times, 99)) for name, times in taken_ms.items()}
+    done, moved = operations(network), _bytes(network, dtype)
+    done_per_s, moved_per_s = 1000 * multiplied / median_ms["matrix"], 2000 * COPIED_BYTES / median_ms["copy"]
+    floor_ms = 1000 * max(done / done_per_s, moved / moved_per_s)
+    against, floor = (
+        "the same, JPEG decoded before",
+        "the floor: its operations, or its bytes if they take longer",
+    )
+    table = [
+        Row("image_to_boxes_ms", median_ms["ours"], "ms", f"{EAGER}, {network.arch}", median_ms["eager"]),
+        Row("jpeg_to_boxes_ms", median_ms["jpeg"], "ms", against, median_ms["jpeg eager"]),
+        Row("jpeg_to_boxes_p99_ms", p99_ms["jpeg"], "ms", against, p99_ms["jpeg eager"]),
+        Row("decode_ms", median_ms["decode"], "ms"),
+        Row("network_operations_gflop", done / 1e9, "GFLOP"),
+        Row("matrix_product_gflops", done_per_s / 1e9, "GFLOP/s"),
+        Row("network_bytes_mb", moved / 1e6, "MB"),
+        Row("copy_gb_per_s", moved_per_s / 1e9, "GB/s"),
+    ]
+    for name in detectors:
+        if f"{name} network" in median_ms:
+            table.append(Row(f"network_{name}_ms", median_ms[f"{name} network"], "ms", floor, floor_ms))
+        table.append(
+            Row(f"detector_{name}_ms", median_ms[f"{name} detector"], "ms", EAGER, median_ms["eager"])
+        )
+    return f"{device_words(device)}; {ours.engine}", table
+
+
+def _detectors(settings: BenchSettings) -> dict[str, Detector]:
+    """One for each engine that runs on this device."""
     detectors = {}
     for engine in ENGINES[1:]:
         try:
-            detectors[engine] = Detector(
-                load(settings.model)[0], settings.model, float(about.get("threshold") or 0.5), device, engine
-            )
+            detectors[engine] = load(settings.model, settings.device, engine)
         except UserError:  # not on this device
             continue
-    ours = Detector(load(settings.model)[0], settings.model, float(about.get("threshold") or 0.5), device)
-    image = _image()
-    jpeg = encode_jpeg(image)
-    small = cv2.resize(image, network.size_wh)[None]
-    side, dtype = (
-        MATRIX[device.type],
-        torch.float16 if device.type == "cuda" else torch.float32,
-    )  # as the fastest engine computes
-    matrix = torch.rand(side, side, device=device, dtype=dtype)
-    heap = torch.zeros(COPIED_BYTES, dtype=torch.uint8, device=device)
-
-    def decoded() -> np.ndarray:
-        return decode_image(jpeg, "the image")
-
-    work = {
-        "eager": lambda: eager([torch.from_numpy(image).to(device).permute(2, 0, 1).float() / 255]),
-        "ours": lambda: ours(image),
-        "jpeg": lambda: ours(decoded()),
-        "jpeg eager": lambda: eager([torch.from_numpy(decoded()).to(device).permute(2, 0, 1).float() / 255]),
-        "decode": decoded,
-        "matrix": lambda: matrix @ matrix,
-        "copy": heap.clone,
-        **{
-            f"{name} network": lambda engine=detector._engine: engine.scores_and_boxes(small)
-            for name, detector in detectors.items()
-            if isinstance(detector._engine, NetworkEngine)
-        },
-        **{
-            f"{name} detector": lambda detector=detector: detector(image)
-            for name, detector in detectors.items()
-        },
-    }
-    taken = measure(work, settings.seconds, device)
-    median = {name: statistics.median(times) for name, times in taken.items()}
-    operations = _operations(network, device)
-    speed = 2 * side**3 / (median["matrix"] / 1000)
-    moved, copied = _bytes(load(settings.model)[0], dtype), 2 * COPIED_BYTES / (median["copy"] / 1000)
-    floor = 1000 * max(operations / speed, moved / copied)
-    table = [
-        Row(
-            "image_to_boxes_ms",
-            median["ours"],
-            "ms",
-            f"torchvision's eager model([image]), {network.arch}",
-            median["eager"],
-        ),
-        Row("jpeg_to_boxes_ms", median["jpeg"], "ms", "the same, JPEG decoded before", median["jpeg eager"]),
-        Row(
-            "jpeg_to_boxes_p99_ms",
-            p99(taken["jpeg"]),
-            "ms",
-            "the same, JPEG decoded before",
-            p99(taken["jpeg eager"]),
-        ),
-        Row("decode_ms", median["decode"], "ms"),
-        Row("network_operations_gflop", operations / 1e9, "GFLOP"),
-        Row("matrix_product_gflops", speed / 1e9, "GFLOP/s"),
-        Row("network_bytes_mb", moved / 1e6, "MB"),
-        Row("copy_gb_per_s", copied / 1e9, "GB/s"),
-    ]
-    for name in detectors:
-        if f"{name} network" in median:
-            table.append(
-                Row(
-                    f"network_{name}_ms",
-                    median[f"{name} network"],
-                    "ms",
-                    "the floor: its operations, or its bytes if they take longer",
-                    floor,
-                )
-            )
-        table.append(
-            Row(
-                f"detector_{name}_ms",
-                median[f"{name} detector"],
-                "ms",
-                "torchvision's eager model([image])",
-                median["eager"],
-            )
-        )
-    where = (
-        torch.cuda.get_device_name(device)
-        if device.type == "cuda"
-        else f"CPU, {torch.get_num_threads()} threads"
-    )
-    return f"{where}; {ours.engine}", table
+    return detectors
 
 
-@torch.inference_mode()
-def measure(
-    work: dict[str, Callable[[], object]], seconds: float, device: torch.device
-) -> dict[str, list[float]]:
-    """Milliseconds of each piece of work, in turn, so that a busy machine slows all of them alike.
+def _bytes(network: VectorSSD, dtype: torch.dtype) -> int:
+    """What the convolutions of one image read and write: weights, maps in and maps out.
 
-    Each gets a few calls in a row, of which the first do not count: the idle threads of the library before it still spin for a while.
+    BatchNorm is folded into them, and ReLU costs nothing.
     """
-    taken: dict[str, list[float]] = {name: [] for name in work}
-    until_s, rounds = time.perf_counter() + seconds, 0
-    while rounds < 3 or time.perf_counter() < until_s:
-        for name, do in work.items():
-            for call in range(UNCOUNTED + COUNTED):
-                begin_s = time.perf_counter()
-                do()
-                if device.type == "cuda":
-                    torch.cuda.synchronize()
-                if rounds and call >= UNCOUNTED:
-                    taken[name].append(1000 * (time.perf_counter() - begin_s))
-        rounds += 1
-    return taken
-
-
-def p99(times: list[float]) -> float:
-    """The 99th of a hundred."""
-    return float(np.percentile(times, 99))
-
-
-def _operations(network, device: torch.device) -> int:
-    """Additions and multiplications of one image."""
-    with FlopCounterMode(display=False) as counter, torch.inference_mode(False), torch.no_grad():
-        network.raw(torch.rand(1, 3, *network.size_wh[::-1], device=device))
-    return counter.get_total_flops()
-
-
-def _bytes(network, dtype: torch.dtype) -> int:
-    """What the convolutions of one image read and write: weights, maps in and maps out, BatchNorm folded and ReLU for nothing."""
     numbers = 0
 
     def count(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         nonlocal numbers
-        numbers += (
-            sum(parameter.numel() for parameter in layer.parameters()) + inputs[0].numel() + output.numel()
-        )
+        weights = sum(parameter.numel() for parameter in layer.parameters())
+        numbers += weights + inputs[0].numel() + output.numel()
 
     network = fold_batch_norm(network.eval())
     for layer in network.modules():
@@ -179,9 +122,3 @@ def _bytes(network, dtype: torch.dtype) -> int:
     with torch.no_grad():
         network.raw(torch.rand(1, 3, *network.size_wh[::-1]))
     return numbers * dtype.itemsize
-
-
-def _image() -> np.ndarray:
-    """(360, 640, 3) of soft noise: something to compress and to look at."""
-    noise = np.random.default_rng(0).integers(0, 256, (18, 32, 3), dtype=np.uint8)
-    return cv2.resize(noise, (640, 360), interpolation=cv2.INTER_CUBIC)

@@ -1,9 +1,10 @@
-"""`vector-tl bench film`: a film of two detectors, times real time, detection included; its stages; whether memory stays as it is.
+"""`vector-tl bench film`: a film of two detectors, times real time, detection included.
+
+Its stages; whether memory stays as it is.
 
 The baseline is the same work one step after another in one thread: decode, detect, detect, draw, encode.
 """
 
-import os
 import tempfile
 import threading
 import time
@@ -11,26 +12,27 @@ from collections.abc import Callable, Iterator
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
-import torch
 
-from vector_tl.bench.run import BenchSettings, Row
+from vector_tl.bench.measure import MIB, device_words, memory_mib, soft_noise
+from vector_tl.bench.reference import EAGER, EagerDetector
+from vector_tl.bench.settings import BenchSettings, Row
 from vector_tl.data.images import encode_jpeg
 from vector_tl.data.recording import RecordingWriter
+from vector_tl.detect.engine import pick_device
 from vector_tl.film.film import load_side_by_side
 from vector_tl.film.footage import open_footage
 from vector_tl.film.loop import FilmMoment, Films, make_films
 from vector_tl.film.reel import Reel, SideBySide, model_line
 from vector_tl.film.settings import FilmSettings
-from vector_tl.nets.checkpoint import load as load_network
 from vector_tl.robot.base import Frame
 
 FPS, SIZE_WH = 15, (640, 360)
 STAGES = ("decode", "detect", "draw", "encode")
 EAGER_IMAGES = 10
-MIB = 2**20
 
 
 def rows(settings: BenchSettings) -> tuple[str, list[Row]]:
@@ -43,9 +45,8 @@ def rows(settings: BenchSettings) -> tuple[str, list[Row]]:
         stage_s = _one_after_another(source, Path(place) / "plain.mp4", detectors)
         asked = FilmSettings(source, settings.model, settings.model, Path(place) / "film.mp4", no_report=True)
         reel = Reel(asked, open_footage(source), detectors)
-        memory = PeakMemory()
         begin_s, begin_cpu_s = time.perf_counter(), time.process_time()
-        with memory:
+        with PeakMemory() as memory:
             reel.shoot()
         took_s, cpu_s = time.perf_counter() - begin_s, time.process_time() - begin_cpu_s
         eager_ms = _eager_ms(settings, source)
@@ -57,68 +58,52 @@ def rows(settings: BenchSettings) -> tuple[str, list[Row]]:
         Row("film_processor_ms", 1000 * cpu_s / frames, "ms"),
     ]
     for stage in STAGES:
-        same = ("torchvision's eager model([image]), twice", eager_ms) if stage == "detect" else ()
+        same = (f"{EAGER}, twice", eager_ms) if stage == "detect" else ()
         table.append(Row(f"stage_{stage}_ms", 1000 * stage_s[stage] / frames, "ms", *same))
     kept_mib = frames * 2 / 3 * SIZE_WH[0] * SIZE_WH[1] * 3 / MIB
-    table.append(
-        Row(
-            "memory_growth_mib",
-            memory.growth_mib(),
-            "MiB",
-            "the images of the film's last two thirds, kept",
-            kept_mib,
-        )
-    )
-    where = (
-        torch.cuda.get_device_name()
-        if str(detectors[0].device).startswith("cuda")
-        else f"CPU, {os.cpu_count()} cores"
-    )
-    return f"{where}; {detectors[0].engine}; {seconds:g} s at {FPS} frames a second", table
+    kept = "the images of the film's last two thirds, kept"
+    table.append(Row("memory_growth_mib", memory.growth_mib(), "MiB", kept, kept_mib))
+    where = device_words(detectors[0].device)
+    return f"{where}; {detectors[0].engine}; {seconds:g} s at {FPS} frames per second", table
 
 
 class PeakMemory:
     """Looks at the process's memory while a block runs."""
 
     def __enter__(self) -> "PeakMemory":
-        self._mib, self._ended = [], threading.Event()
+        self._mib: list[float] = []
+        self._ended = threading.Event()
         self._thread = threading.Thread(target=self._work, daemon=True)
         self._thread.start()
         return self
 
-    def __exit__(self, *_exc) -> None:
+    def __exit__(self, *_exc: object) -> None:
         self._ended.set()
         self._thread.join()
 
     def growth_mib(self) -> float:
-        """How much higher the highest of the last third lies than that of the second, in which all is set up; at least 0."""
+        """How much higher the peak of the last third is than that of the second, in which all is set up.
+
+        At least 0.
+        """
         third = max(len(self._mib) // 3, 1)
         return max(0.0, max(self._mib[-third:]) - max(self._mib[third : 2 * third] or self._mib[:1]))
 
     def _work(self) -> None:
-        page = os.sysconf("SC_PAGE_SIZE")
-        while True:
-            self._mib.append(int(Path("/proc/self/statm").read_text().split()[1]) * page / MIB)
-            if self._ended.wait(0.05):
-                return
+        while not self._ended.is_set():
+            self._mib.append(memory_mib())
+            self._ended.wait(0.05)
 
 
 def _record(path: Path, frames: int) -> Path:
-    """A recording of something that moves as before a robot: a room of soft shapes passes by, with noise of a small camera."""
-    drawn = np.random.default_rng(0)
-    room = cv2.resize(
-        drawn.integers(0, 256, (20, 120, 3), dtype=np.uint8),
-        (SIZE_WH[0] * 4, SIZE_WH[1]),
-        interpolation=cv2.INTER_CUBIC,
-    )
+    """A recording of soft shapes that pass by as before a driving robot, with the noise of a small camera."""
+    rng = np.random.default_rng(0)
+    room = soft_noise(rng, (SIZE_WH[0] * 4, SIZE_WH[1]), (120, 20))
     with RecordingWriter(path) as writer:
         for index in range(frames):
             x = int((1 - np.cos(index / 90)) * 1.49 * SIZE_WH[0])
-            image = cv2.add(
-                room[:, x : x + SIZE_WH[0]],
-                drawn.integers(0, 12, (SIZE_WH[1], SIZE_WH[0], 3), dtype=np.uint8),
-            )
-            jpeg = encode_jpeg(image, 75)
+            noise = rng.integers(0, 12, (SIZE_WH[1], SIZE_WH[0], 3), dtype=np.uint8)
+            jpeg = encode_jpeg(cv2.add(room[:, x : x + SIZE_WH[0]], noise), 75)
             writer.frame(Frame(index, index * 1000 // FPS, index / FPS, jpeg))
     return path
 
@@ -142,7 +127,7 @@ class Stopwatch:
     def __init__(self) -> None:
         self.taken_s = dict.fromkeys(STAGES, 0.0)
 
-    def call(self, stage: str, work: Callable, *arguments):
+    def call(self, stage: str, work: Callable, *arguments: Any) -> Any:
         """What `work(*arguments)` gives; its time is the stage's."""
         begin_s = time.perf_counter()
         result = work(*arguments)
@@ -182,19 +167,13 @@ class TimedView(SideBySide):
         return self._watch.call("draw", super().draw, moment, found)
 
 
-@torch.inference_mode()
 def _eager_ms(settings: BenchSettings, source: Path) -> float:
-    """Milliseconds for two calls of torchvision's own."""
-    network = (
-        load_network(settings.model)[0]
-        .eval()
-        .to(settings.device if settings.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu")
-    )
-    device = next(network.parameters()).device
-    taken = []
-    for moment, _ in zip(open_footage(source).images(), range(EAGER_IMAGES + 2)):
+    """Milliseconds of two calls of torchvision's own."""
+    eager = EagerDetector(settings.model, pick_device(settings.device))
+    taken_s = []
+    for shown, _ in zip(open_footage(source).images(), range(EAGER_IMAGES + 2)):
         begin_s = time.perf_counter()
         for _ in range(2):
-            network([torch.from_numpy(moment.image_rgb).to(device).permute(2, 0, 1).float() / 255])
-        taken.append(time.perf_counter() - begin_s)
-    return 1000 * float(np.median(taken[2:]))
+            eager(shown.image_rgb)
+        taken_s.append(time.perf_counter() - begin_s)
+    return 1000 * float(np.median(taken_s[2:]))

@@ -1,42 +1,27 @@
 """`vector-tl bench find`: from a JPEG's arrival to the wheel command sent, in the running loop, by stage.
 
-The baseline is the same loop with torchvision's own eager call of the same network, in a run just before. The simulator draws its images on the
-same processor meanwhile; a robot would leave that time to the loop.
+The baseline is the same loop with torchvision's own call of the same network, in a run just before. The
+simulator draws its images on the same processor meanwhile; a robot would leave that time to the loop.
 """
 
-import numpy as np
 import torch
 
-from vector_tl.bench.run import BenchSettings, Row
+from vector_tl.bench.reference import EAGER, EagerDetector
+from vector_tl.bench.settings import BenchSettings, Row
 from vector_tl.detect.engine import load
-from vector_tl.detect.interface import Detections
 from vector_tl.find.loop import find
 from vector_tl.find.settings import FindSettings
-from vector_tl.nets.checkpoint import load as load_network
 
 WORLD = 204
-
-
-class Eager:
-    """torchvision's `model([image])` behind the call of a detector."""
-
-    def __init__(self, model: str):
-        self.name, self._network = model, load_network(model)[0].eval()
-
-    @torch.inference_mode()
-    def __call__(self, image: np.ndarray, threshold: float = 0.5) -> Detections:
-        found = self._network([torch.from_numpy(image).permute(2, 0, 1).float() / 255])[0]
-        sure = found["scores"] > threshold
-        return Detections(found["boxes"][sure].numpy(), found["scores"][sure].numpy())
 
 
 def rows(settings: BenchSettings) -> tuple[str, list[Row]]:
     """The device in words, and the rows."""
     asked = FindSettings(model=settings.model, world=WORLD, seconds=max(settings.seconds, 5.0))
-    eager = find(asked, detector=Eager(settings.model))
+    eager = find(asked, detector=EagerDetector(settings.model, torch.device("cpu")))
     detector = load(settings.model, settings.device)
     ours = find(asked, detector=detector)
-    against = "torchvision's eager model([image]) in the same loop"
+    against = f"{EAGER} in the same loop"
     table = [
         Row("frame_to_command_ms", ours["latency_ms"]["p50"], "ms", against, eager["latency_ms"]["p50"]),
         Row("frame_to_command_p95_ms", ours["latency_ms"]["p95"], "ms", against, eager["latency_ms"]["p95"]),

@@ -1,38 +1,43 @@
-"""`vector-tl bench sim`: frames a second that a stock SDK client receives at --camera-fps 30, images drawn, and where the time goes.
+"""`vector-tl bench sim`: frames per second in lockstep and to a stock SDK client, and where the time goes.
 
-The baseline is the same with the plain camera, which draws next to nothing: what protocol, encryption and the SDK's own decoding leave.
+The baseline is the same with the plain camera, which draws next to nothing: what protocol, encryption and the
+SDK's own decoding leave.
 """
 
 import os
 import time
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import anki_vector
 import numpy as np
 from anki_vector.events import Events
 
-from vector_tl.bench.run import BenchSettings, Row
+from vector_tl.bench.measure import medians, memory_mib
+from vector_tl.bench.settings import BenchSettings, Row
 from vector_tl.data.images import encode_jpeg
+from vector_tl.robot.open import open_robot
 from vector_tl.robot.simulator import SimulatorProcess
 from vector_tl.sim.render.camera import READOUT_S, SHUTTER_S, VectorCamera, rolled, soften
 from vector_tl.sim.render.lens import boxes_from_ids
 from vector_tl.sim.render.renderer import OWN_BODY
-from vector_tl.sim.world.scene import CameraMotion, VectorPose
 from vector_tl.sim.world.world import World
 
 WORLD, FPS = 204, 30.0
 WARM_S = 3.0
 SHOTS = 60
-MIB = 2**20
 
 
 def rows(settings: BenchSettings) -> tuple[str, list[Row]]:
     """The device in words, and the rows. `settings.seconds` is how long frames are counted."""
     drawn, ceiling = received("rendered", settings.seconds), received("plain", settings.seconds)
     against = "the plain camera"
+    lockstep = [frames_in_lockstep(camera, settings.seconds / 2) for camera in ("rendered", "plain")]
     table = [
+        Row("sim_frames_per_s", lockstep[0], "1/s", against, lockstep[1]),
         Row("client_frames_per_s", drawn["frames_per_s"], "1/s", against, ceiling["frames_per_s"]),
         Row("client_frames_per_s_worst", drawn["worst"], "1/s", against, ceiling["worst"]),
         Row("simulator_processor_ms", drawn["processor_ms"], "ms", against, ceiling["processor_ms"]),
@@ -44,11 +49,24 @@ def rows(settings: BenchSettings) -> tuple[str, list[Row]]:
     return f"{renderer}; {os.cpu_count()} cores; {settings.seconds:g} s at 640x360", table
 
 
-def received(camera: str, seconds: float) -> dict:
-    """What a stock client gets of one streaming camera while the robot drives in circles: frames in each second, their median and least.
+def frames_in_lockstep(camera: str, seconds: float) -> float:
+    """Frames per second in lockstep, as fast as they are asked for, while the robot drives in circles."""
+    with open_robot("sim", world=WORLD, lockstep=True, camera=camera) as robot:
+        robot.next_frame()
+        begin_s, frames = time.monotonic(), 0
+        while time.monotonic() - begin_s < max(seconds, 1.0):
+            robot.drive(30, -30)
+            robot.next_frame()
+            frames += 1
+        return frames / (time.monotonic() - begin_s)
+
+
+def received(camera: str, seconds: float) -> dict[str, float]:
+    """What a stock client receives of one camera that streams while the robot drives in circles.
 
     Returns:
-        {"frames_per_s", "worst", "processor_ms" (of the simulator, for a frame), "memory_mib", "growth_mib" (over the last two thirds)}
+        {"frames_per_s", "worst"} (median and minimum over the seconds), {"processor_ms"} (of the simulator,
+        for a frame), {"memory_mib", "growth_mib"} (over the last two thirds).
     """
     with SimulatorProcess(world=WORLD, camera_fps=FPS, camera=camera) as simulator:
         robot = _client(simulator.home, simulator.serials[0])
@@ -61,65 +79,59 @@ def received(camera: str, seconds: float) -> dict:
             begin_s, busy_s, memory = time.monotonic(), _busy_s(simulator.process.pid), []
             while time.monotonic() - begin_s < seconds:
                 time.sleep(min(1.0, seconds / 10))
-                memory.append(_memory_mib(simulator.process.pid))
+                memory.append(memory_mib(simulator.process.pid))
             busy_s, end_s = _busy_s(simulator.process.pid) - busy_s, time.monotonic()
             robot.motors.set_wheel_motors(0, 0)
         finally:
             robot.disconnect()
     counted = [moment for moment in frames if begin_s <= moment < end_s]
     each = Counter(int(moment - begin_s) for moment in counted)
-    whole = [each[second] for second in range(int(end_s - begin_s))] or [len(counted) / (end_s - begin_s)]
+    whole: list[float] = [each[second] for second in range(int(end_s - begin_s))] or [
+        len(counted) / (end_s - begin_s)
+    ]
     later = memory[len(memory) // 3 :]
     return {
-        "frames_per_s": float(median(whole)), "worst": float(min(whole)), "processor_ms": 1000 * busy_s / max(len(counted), 1),
-        "memory_mib": memory[-1], "growth_mib": later[-1] - later[0],
-    }  # fmt: skip
+        "frames_per_s": float(median(whole)),
+        "worst": float(min(whole)),
+        "processor_ms": 1000 * busy_s / max(len(counted), 1),
+        "memory_mib": memory[-1],
+        "growth_mib": later[-1] - later[0],
+    }
 
 
 def stage_ms() -> tuple[dict[str, float], str]:
-    """Medians of what a frame costs in the simulator by stage, one after another in this thread, and what draws."""
+    """Milliseconds of a frame in the simulator by stage (medians), in this thread; and what draws."""
     world = World(WORLD, robots=1, targets=1)
     world.bodies[0].drive(30, -30, 0, 0)
     camera = VectorCamera()
-    times: dict[str, list[float]] = {
-        stage: [] for stage in ("world", "render", "lens", "near", "shutter", "sensor", "boxes", "jpeg")
-    }
+    times_ms: defaultdict[str, list[float]] = defaultdict(list)
+
+    def timed(stage: str, work: Callable, *arguments) -> Any:
+        begin_s = time.perf_counter()
+        result = work(*arguments)
+        times_ms[stage].append(1000 * (time.perf_counter() - begin_s))
+        return result
+
     try:
         camera.enter(world.room)
         sensor, rng = camera._sensor(0), np.random.default_rng(0)
         for shot in range(SHOTS):
-            marks = [time.perf_counter()]
-
-            def mark(marks=marks) -> None:
-                marks.append(time.perf_counter())
-
-            world.advance((shot + 1) * 1000 / FPS)
-            mark()
-            poses: tuple[VectorPose, ...] = tuple(world.pose(index) for index in range(world.count))
-            light, ids = camera._renderer.render(poses, 0)
-            mark()
-            light, ids = camera._lens.warp(light, ids)
-            mark()
-            soften(light, ids == OWN_BODY)
-            mark()
-            motion: CameraMotion = world.camera_motion(0)
-            light, ids = rolled(light, ids, motion, camera._lens.focal_px * READOUT_S)
-            mark()
+            timed("world", world.advance, round((shot + 1) * 1000 / FPS))
+            poses = tuple(world.pose(index) for index in range(world.count))
+            light, ids = timed("render", camera._renderer.render, poses, 0)
+            light, ids = timed("lens", camera._lens.warp, light, ids)
+            timed("near", soften, light, ids == OWN_BODY)
+            motion = world.camera_motion(0)
+            light, ids = timed("shutter", rolled, light, ids, motion, camera._lens.focal_px * READOUT_S)
             smear_px = camera._lens.focal_px * SHUTTER_S
-            image = sensor.expose(
-                light, 1 / FPS, (motion.turn_radps * smear_px, motion.head_radps * smear_px), rng
-            )
-            mark()
-            boxes_from_ids(ids, (OWN_BODY, 2), OWN_BODY)
-            mark()
-            encode_jpeg(image, sensor.look.quality)
-            mark()
-            for stage, (before, after) in zip(times, zip(marks, marks[1:], strict=False), strict=True):
-                times[stage].append(1000 * (after - before))
+            smear = (motion.turn_radps * smear_px, motion.head_radps * smear_px)
+            image = timed("sensor", sensor.expose, light, 1 / FPS, smear, rng)
+            timed("boxes", boxes_from_ids, ids, (OWN_BODY, 2), OWN_BODY)
+            timed("jpeg", encode_jpeg, image, sensor.look.quality)
         renderer = camera._renderer.gl.info["GL_RENDERER"]
     finally:
         camera.close()
-    return {stage: float(median(values)) for stage, values in times.items()}, renderer
+    return medians(times_ms), renderer
 
 
 def _client(home: Path, serial: str) -> anki_vector.Robot:
@@ -141,11 +153,3 @@ def _busy_s(pid: int) -> float:
     except OSError:
         return 0.0
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def _memory_mib(pid: int) -> float:
-    """Resident memory of a process (Linux), 0 elsewhere."""
-    try:
-        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / MIB
-    except OSError:
-        return 0.0

@@ -1,0 +1,49 @@
+"""The options of `vector-tl bench`, and the rows that it gives."""
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import tyro
+
+SMALLER_IS_BETTER = ("ms", "s", "MiB")
+
+
+@dataclass(frozen=True)
+class BenchSettings:
+    """Measure speed, each figure beside a baseline that is measured in the same run, as machines differ.
+
+    Example: vector-tl bench film --json
+    """
+
+    what: tyro.conf.Positional[
+        Annotated[Literal["detect", "train", "sim", "find", "film"], tyro.conf.arg(metavar="WHAT")]
+    ]
+    """What to measure: detect, train, sim, find or film."""
+    model: str = "transfer"
+    """The model to measure with: a file, or a name in models/."""
+    device: str = "auto"
+    """Where it runs: auto, cpu or cuda (an NVIDIA GPU)."""
+    seconds: float = 10.0
+    """About how long each measurement lasts."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One measurement; `baseline` says in words what it is compared with."""
+
+    what: str
+    value: float
+    unit: str
+    baseline: str | None = None
+    baseline_value: float | None = None
+
+    @property
+    def ratio(self) -> float | None:
+        """Above 1 is better than the baseline, whether small values are good or large ones.
+
+        None without a baseline.
+        """
+        if not self.baseline_value or not self.value:
+            return None
+        ratio = self.value / self.baseline_value
+        return 1 / ratio if self.unit in SMALLER_IS_BETTER else ratio
