@@ -90,7 +90,13 @@ def _folder(folder: Path) -> Footage:
 
 
 def _footage(media: Media, times_s: list[float] | None = None, named: bool = False) -> Iterator[FootageFrame]:
-    """The frames that can be read, at `times_s` or their own; each with the last line of the run's log, or with its file's name."""
+    """The frames that can be read, each with the last line of the run's log, or with its file's name.
+
+    Args:
+        media: what is read.
+        times_s: when each frame was taken; as the media say when None.
+        named: give the file's name instead of a line.
+    """
     line = media.path.name if named else ""
     for frame in media.frames():
         if frame.recorded is not None and frame.recorded.events:
