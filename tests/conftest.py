@@ -1,4 +1,4 @@
-"""What the tests of several rooms share."""
+"""Fixtures that the tests of several packages share."""
 
 import os
 from pathlib import Path
@@ -12,7 +12,7 @@ SHARED = Path(os.environ.get("VECTOR_TL_SHARED") or Path(__file__).parents[2] / 
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder with COCO weights and real images beside the repository; tests that need it are skipped without it."""
+    """The folder with COCO weights and real images beside the repository; without it the test is skipped."""
     if not (SHARED / "real_stills").is_dir():
         pytest.skip(
             f"no {SHARED}: real images and COCO weights are not here (VECTOR_TL_SHARED names their folder)"

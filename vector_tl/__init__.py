@@ -1,3 +1,3 @@
-"""One Vector finds another: capture, train, find and film, with transfer learning beside training from scratch."""
+"""One Vector finds another, and shows what transfer learning is worth: capture, train, find, film."""
 
 __version__ = "0.1.0"

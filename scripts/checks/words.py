@@ -1,4 +1,6 @@
-"""Finds words that the project's glossary replaces, in everything a person reads: python scripts/checks/words.py [FILE ...]
+"""Finds words that the project's glossary replaces, in everything a person reads.
+
+    python scripts/checks/words.py [FILE ...]
 
 Words that have a right use elsewhere are not here; what is here is never right in this project, except in the places
 named in ALLOWED.

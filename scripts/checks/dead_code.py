@@ -1,0 +1,44 @@
+"""Finds code that nothing uses, by vulture: python scripts/checks/dead_code.py."""
+
+import sys
+
+from anki_vector.messaging import external_interface_pb2
+from vulture import Vulture
+
+PATHS = ["vector_tl", "tests", "scripts"]
+MIN_CONFIDENCE = 60  # per cent; below that vulture reports names it has only not seen used
+# Calls of the robot's protocol: gRPC calls them by name.
+RPCS = [rpc.name for rpc in external_interface_pb2.DESCRIPTOR.services_by_name["ExternalInterface"].methods]
+# Names that a library, or a lookup by name, uses.
+USED_BY_NAME = [
+    "pytestmark",
+    *("do_GET", "log_message"),  # http.server
+    *("capture_signals", "should_exit", "force_exit"),  # uvicorn
+    *("thread_type", "color_primaries", "color_trc", "colorspace"),  # PyAV
+    *("compare_func", "repeat_x", "repeat_y", "anisotropy"),  # moderngl
+    "maxDets",  # COCO's evaluation
+    *(
+        "momentum",
+        "_generate_wh_pairs",
+        "postprocess_detections",
+        "num_outputs",
+        "image_anchors",
+    ),  # torchvision
+    "matched_idxs",
+    *("_stand", "_face", "_go", "_settle", "_escape"),  # a choreographer's goals
+    *("clicks", "drags"),  # fields of the review page's JSON
+    "intent",  # an option
+]
+
+
+def main() -> int:
+    """Print what nothing uses; 1 when there is any."""
+    vulture = Vulture(ignore_names=USED_BY_NAME + RPCS, ignore_decorators=["@pytest.fixture*"])
+    vulture.scavenge(PATHS)
+    unused = vulture.get_unused_code(min_confidence=MIN_CONFIDENCE)
+    print("\n".join(f"{item.filename}:{item.first_lineno}: {item.message}" for item in unused))
+    return 1 if unused else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
