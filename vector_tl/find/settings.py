@@ -61,7 +61,7 @@ class FindSettings:
     page_port: int = 0
     """Port of the live view, 0 for a free one."""
     page_start: Literal["auto", "wait", "now"] = "auto"
-    """With --page: wait for its Start button, or begin now; auto waits with a robot, not with the simulator."""
+    """With --page: wait for its Start button, or begin now; auto waits with a robot only."""
     also: str | None = None
     """With --page: a second model, whose boxes are shown as well; it only looks and never steers."""
 
