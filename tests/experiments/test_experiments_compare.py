@@ -1,4 +1,4 @@
-"""The comparison: what it runs, what it keeps, how it goes on, and an answer that follows from the figures."""
+"""The comparison: what it trains and keeps, how it continues, and an answer that follows from the figures."""
 
 import csv
 import json
@@ -93,7 +93,10 @@ def finds_nothing(_network, images: Images) -> list[Outcome]:
 
 @pytest.fixture
 def trained(monkeypatch, model):
-    """Instead of training: a network that finds nothing, and a curve that the arm decides. A list of what was asked for."""
+    """Instead of training: a network that finds nothing, and a curve that depends on the arm.
+
+    A list of what was asked for.
+    """
     asked, (path, loaded) = [], model
 
     def quick(settings, items):
@@ -134,7 +137,7 @@ def small(data, tmp_path, **other) -> CompareSettings:
 
 def test_both_arms_get_the_same_but_for_weights_and_rate(data, tmp_path, trained):
     real = shutil.copytree(data, tmp_path / "real")
-    told = compare(small(data, tmp_path, real=real, test_negatives=real / "images"))
+    result = compare(small(data, tmp_path, real=real, test_negatives=real / "images"))
     equal = {
         (init, images, seed): (steps, lr)
         for name, init, steps, images, seed, lr, _ in trained
@@ -146,9 +149,9 @@ def test_both_arms_get_the_same_but_for_weights_and_rate(data, tmp_path, trained
     }  # each has the rate that served it best
     assert {lr for (init, *_), (_, lr) in equal.items() if init == "scratch"} == {1.6e-3}
     assert {images for _, images, _ in equal} == {2, None}
-    assert told["runs"] == len(trained) == 6 + 1 + 8 + 2 + 4 and len(told["answer"]) == 2
+    assert result["runs"] == len(trained) == 6 + 1 + 8 + 2 + 4 and len(result["answer"]) == 2
     page = (tmp_path / "out" / "index.html").read_text()
-    assert all(sentence.split(":")[0] in page for sentence in told["answer"])
+    assert all(sentence.split(":")[0] in page for sentence in result["answer"])
     assert (
         "http" not in page
         and "Real images" in page
@@ -195,7 +198,7 @@ def test_what_is_finished_is_not_run_again_and_another_experiment_is_refused(dat
 
 
 def test_what_may_change_between_two_starts(data, tmp_path, trained, monkeypatch):
-    """Nothing is trained here: only whether the folder is taken for the same experiment, and what it then remembers."""
+    """Only whether a folder is taken for the same experiment, and what it remembers; nothing is trained."""
     monkeypatch.setattr(
         comparison,
         "share",
@@ -237,10 +240,23 @@ def test_what_may_change_between_two_starts(data, tmp_path, trained, monkeypatch
         compare(replace(first, data=data, page_only=True))
 
 
-@pytest.mark.parametrize("other", [
-    {}, {"max_images_seen": 0}, {"lrs": (1e-4, 0.5)}, {"sizes": ("25",), "seeds": 1}, {"device": "cpu", "threads": 2, "batch_size": 4, "evaluations": 5},
-    {"arch": "ssdlite320_mobilenet_v3_large", "real": Path("my stills"), "negatives": Path("n"), "test_negatives": Path("t"), "backgrounds": Path("b")},
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "other",
+    [
+        {},
+        {"max_images_seen": 0},
+        {"lrs": (1e-4, 0.5)},
+        {"sizes": ("25",), "seeds": 1},
+        {"device": "cpu", "threads": 2, "batch_size": 4, "evaluations": 5},
+        {
+            "arch": "ssdlite320_mobilenet_v3_large",
+            "real": Path("my stills"),
+            "negatives": Path("n"),
+            "test_negatives": Path("t"),
+            "backgrounds": Path("b"),
+        },
+    ],
+)
 def test_again_is_what_was_asked_for(other):
     settings = CompareSettings(**{"data": Path("data"), "out": Path("runs/a b")} | other)
     program, name, *words = shlex.split(command_line("compare", settings, without="page_only"))
@@ -286,13 +302,16 @@ def test_what_fails_after_a_training_does_not_cost_it(data, tmp_path, trained, m
     ]
 
 
-@pytest.mark.parametrize("ap_of_rate, tried, chosen", [
-    ({4e-4: 0.5, 8e-4: 0.6, 1.6e-3: 0.5}, 3, 8e-4),
-    ({4e-4: 0.5, 8e-4: 0.6, 1.6e-3: 0.7, 3.2e-3: 0.6}, 4, 1.6e-3),
-    ({4e-4: 0.5, 8e-4: 0.6, 1.6e-3: 0.7, 3.2e-3: 0.8, 6.4e-3: 0.9}, 5, 6.4e-3),  # twice and no more
-    ({2e-4: 0.8, 4e-4: 0.7, 8e-4: 0.6, 1.6e-3: 0.5, 1e-4: None}, 5, 2e-4),
-    ({4e-4: 0.5, 8e-4: None, 1.6e-3: None, 2e-4: 0.4}, 4, 4e-4),  # None: diverges
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "ap_of_rate, tried, chosen",
+    [
+        ({4e-4: 0.5, 8e-4: 0.6, 1.6e-3: 0.5}, 3, 8e-4),
+        ({4e-4: 0.5, 8e-4: 0.6, 1.6e-3: 0.7, 3.2e-3: 0.6}, 4, 1.6e-3),
+        ({4e-4: 0.5, 8e-4: 0.6, 1.6e-3: 0.7, 3.2e-3: 0.8, 6.4e-3: 0.9}, 5, 6.4e-3),  # twice and no more
+        ({2e-4: 0.8, 4e-4: 0.7, 8e-4: 0.6, 1.6e-3: 0.5, 1e-4: None}, 5, 2e-4),
+        ({4e-4: 0.5, 8e-4: None, 1.6e-3: None, 2e-4: 0.4}, 4, 4e-4),  # None: diverges
+    ],
+)
 def test_rates_beyond_an_edge_are_tried_and_divergence_is_no_end(
     data, tmp_path, monkeypatch, ap_of_rate, tried, chosen
 ):
@@ -328,13 +347,16 @@ def test_training_that_diverges_at_every_rate(data, tmp_path, monkeypatch):
         choose_rates(settings, comparison.gather(settings))
 
 
-@pytest.mark.parametrize("trials, chosen", [
-    ([(1e-3, 0.6, 2.0), (2e-3, 0.5, 1.0)], 1e-3),
-    ([(1e-3, 0.008, 2.0), (2e-3, 0.005, 1.0)], 2e-3),  # .008 and .005 are chance
-    ([(2e-3, 0.0, 2.0), (1e-3, 0.0, 2.0)], 1e-3),  # no better: the lower
-    ([(1e-3, None, 2.0), (5e-4, 0.0, None)], 1e-3),
-    ([(2e-3, 0.0, None), (1e-3, 0.0, None)], 1e-3),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "trials, chosen",
+    [
+        ([(1e-3, 0.6, 2.0), (2e-3, 0.5, 1.0)], 1e-3),
+        ([(1e-3, 0.008, 2.0), (2e-3, 0.005, 1.0)], 2e-3),  # .008 and .005 are chance
+        ([(2e-3, 0.0, 2.0), (1e-3, 0.0, 2.0)], 1e-3),  # no better: the lower
+        ([(1e-3, None, 2.0), (5e-4, 0.0, None)], 1e-3),
+        ([(2e-3, 0.0, None), (1e-3, 0.0, None)], 1e-3),
+    ],
+)
 def test_best_rate(trials, chosen):
     curves = [[] if loss is None else [{"images_seen": 16, "loss": loss}] for _, _, loss in trials]
     assert (
@@ -355,9 +377,16 @@ def test_the_late_loss_is_of_more_than_one_batch():
     assert late_loss(points) == 1.5 and late_loss([]) is None
 
 
-@pytest.mark.parametrize("sizes, kept", [
-    (("2", "all"), ("2", "all")), (("2", "8", "9", "all"), ("2", "all")), (("2", "8", "9"), ("2", "8")), (("all", "all"), ("all",)), (("9",), None),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "sizes, kept",
+    [
+        (("2", "all"), ("2", "all")),
+        (("2", "8", "9", "all"), ("2", "all")),
+        (("2", "8", "9"), ("2", "8")),
+        (("all", "all"), ("all",)),
+        (("9",), None),
+    ],
+)
 def test_more_images_than_there_are(sizes, kept):
     if kept is None:
         with pytest.raises(UsageError, match="8 images"):
@@ -367,10 +396,10 @@ def test_more_images_than_there_are(sizes, kept):
 
 
 def test_the_page_of_what_is_there(data, tmp_path, trained):
-    told = compare(small(data, tmp_path, page_only=True))
+    result = compare(small(data, tmp_path, page_only=True))
     assert (
         trained == []
-        and "no pair" in told["answer"][0]
+        and "no pair" in result["answer"][0]
         and not (tmp_path / "out" / "experiment.json").exists()
     )
 
@@ -385,23 +414,38 @@ def test_where_it_stops_gaining_is_a_row_only_if_that_was_tried(
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"sizes": ("0",)}, {"sizes": ("many",)}, {"sizes": ()}, {"seeds": 0}, {"images_seen": 4}, {"max_images_seen": 8}, {"lrs": ()}, {"lrs": (-1.0,)},
-     {"arch": "vgg"}, {"batch_size": 1}, {"evaluations": 3}, {"threads": 0}, {"device": "gpu"}, {"sizes": ("9",)},
-     {"real": Path("photos/some"), "backgrounds": Path("photos")}, {"test_negatives": Path("rooms"), "negatives": Path("./rooms/some")}],
-)  # fmt: skip
+    [
+        {"sizes": ("0",)},
+        {"sizes": ("many",)},
+        {"sizes": ()},
+        {"seeds": 0},
+        {"images_seen": 4},
+        {"max_images_seen": 8},
+        {"lrs": ()},
+        {"lrs": (-1.0,)},
+        {"arch": "vgg"},
+        {"batch_size": 1},
+        {"evaluations": 3},
+        {"threads": 0},
+        {"device": "gpu"},
+        {"sizes": ("9",)},
+        {"real": Path("photos/some"), "backgrounds": Path("photos")},
+        {"test_negatives": Path("rooms"), "negatives": Path("./rooms/some")},
+    ],
+)
 def test_wrong_settings(data, tmp_path, trained, wrong):
     with pytest.raises(UsageError):
         compare(small(data, tmp_path, **wrong))
     assert trained == [] and not (tmp_path / "out").exists()  # nothing holds on to them
 
 
-def test_a_data_set_without_test_sessions(data, tmp_path, trained):
+def test_a_dataset_without_test_sessions(data, tmp_path, trained):
     dataset.write_splits(data, dict.fromkeys("abcde", "train"))
     with pytest.raises(UserError, match="split val"):
         compare(small(data, tmp_path))
 
 
-def test_test_sessions_without_a_vector_tell_nothing(data, tmp_path, trained):
+def test_test_sessions_without_a_vector_are_refused(data, tmp_path, trained):
     for label in (path for session in "de" for path in (data / "labels" / session).glob("*.txt")):
         label.write_text("")
     with pytest.raises(UserError, match="test sessions .* show no Vector"):
@@ -462,18 +506,21 @@ def test_area_and_levels():
     )
 
 
-@pytest.mark.parametrize("heights, seen, shown", [
-    ([(0.4, 0.6), (0.3, 0.7), (0.1, 0.4)], 150, "2 of 3 seeds: 150 (1.5 epochs)"),
-    ([(0.4, 0.6), (0.6, 0.7)], 125, "at most 125 (1.2 epochs)"),
-    ([(0.1, 0.2)], None, "not reached"),
-    ([(0.4, 0.6)], 150, "150 (1.5 epochs)"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "heights, seen, shown",
+    [
+        ([(0.4, 0.6), (0.3, 0.7), (0.1, 0.4)], 150, "2 of 3 seeds: 150 (1.5 epochs)"),
+        ([(0.4, 0.6), (0.6, 0.7)], 125, "at most 125 (1.2 epochs)"),
+        ([(0.1, 0.2)], None, "not reached"),
+        ([(0.4, 0.6)], 150, "150 (1.5 epochs)"),
+    ],
+)
 def test_what_a_level_takes(heights, seen, shown):
-    told = seen_until([curve(*some) for some in heights], 0.5)
-    assert told["images_seen"] == (None if seen is None else pytest.approx(seen)) and told["of"] == len(
+    result = seen_until([curve(*some) for some in heights], 0.5)
+    assert result["images_seen"] == (None if seen is None else pytest.approx(seen)) and result["of"] == len(
         heights
     )
-    assert _seen({"images": 100, "images_seen_for_ap50": {"0.5": told}}, 0.5, 1.0) == shown
+    assert _seen({"images": 100, "images_seen_for_ap50": {"0.5": result}}, 0.5, 1.0) == shown
 
 
 def test_epochs_count_own_images_only(tmp_path):
@@ -558,8 +605,18 @@ def test_too_few_test_sessions_have_no_interval(tmp_path, sessions, known):
     assert gap["ap50_95"] > 0.1 and (gap["low"] is not None) == (gap["high"] is not None) == known
 
 
-def told(a: float, b: float, low: float | None, high: float | None, rising: bool, long: dict | None = None, transfer_long: dict | None = None,
-         few: float = 0.5, sessions: int = 9, seeds: int = 3) -> dict:  # fmt: skip
+def figures_of(
+    a: float,
+    b: float,
+    low: float | None,
+    high: float | None,
+    rising: bool,
+    long: dict | None = None,
+    transfer_long: dict | None = None,
+    few: float = 0.5,
+    sessions: int = 9,
+    seeds: int = 3,
+) -> dict:
     arms = {
         name: {"images_seen": 1000, "ap50_95": ap, "still_rising": rising}
         for name, ap in (("coco", a), ("scratch", b))
@@ -581,31 +638,134 @@ def told(a: float, b: float, low: float | None, high: float | None, rising: bool
     return {"arms": arms, "by_size": rows, "difference": gap, "difference_long": long}
 
 
-@pytest.mark.parametrize("figures, first, second", [
-    (told(0.8, 0.4, 0.3, 0.5, True), "Yes, transfer", "With 70 images transfer does as well as scratch with 400; but scratch was still rising"),
-    (told(0.6, 0.59, -0.05, 0.07, False), "No difference was found here", "No smaller number of images"),
-    (told(0.5, 0.7, -0.3, -0.1, False), "No, training from scratch is better here", "scratch had stopped gaining after 1,000 images seen."),
-    (told(0.8, 0.4, 0.3, 0.5, False, {"ap50_95": 0.1, "low": -0.02, "high": 0.2}), "Yes", "no difference was found (+0.10"),
-    (told(0.8, 0.4, 0.3, 0.5, False, {"ap50_95": 0.002, "low": 0.0004, "high": 0.0042}), "Yes", "transfer ends hardly ahead (+0.002, 95 % interval +0.000 to"),
-    (told(0.512, 0.5, 0.0012, 0.03, False, few=0.4), "Yes", "No smaller"),
-    (told(0.8, 0.4, 0.3, 0.5, True, seeds=1), "Yes, transfer learning is better here, judging by one seed: after", "With 70"),
-    (told(0.8, 0.4, 0.3, 0.5, False, {"ap50_95": 0.1, "low": 0.02, "high": 0.2}), "Yes", "transfer ends ahead"),
-    (told(0.8, 0.4, 0.3, 0.5, False, {"ap50_95": -0.1, "low": -0.2, "high": -0.02}, {"still_rising": False}), "Yes", "transfer ends behind"),
-    (told(0.8, 0.4, 0.3, 0.5, False, {"ap50_95": -0.1, "low": -0.2, "high": -0.02}, {"still_rising": True}), "Yes", "transfer is behind so far"),
-    (told(0.8, 0.4, 0.3, 0.5, False, {"ap50_95": 0.0, "low": -0.1, "high": 0.1}, {"still_rising": True}), "Yes", "no difference was found so far (+0.000"),
-    (told(0.8, 0.4, 0.3, 0.5, False, {"ap50_95": 0.1, "low": 0.02, "high": 0.2}, {"still_rising": True}), "Yes", "transfer ends ahead"),
-    (told(0.52, 0.5, None, None, False, sessions=1), "There are too few test sessions (1) to say", "scratch had stopped"),
-    (told(0.5, 0.7, None, None, False, {"ap50_95": 0.1, "low": None, "high": None}, sessions=2), "There are too few test sessions (2)", "too few test sessions to say which is"),
-    (told(0.704, 0.701, 0.0004, 0.0052, False), "Transfer learning is better here, but hardly", "No smaller"),
-    (told(0.701, 0.704, -0.0052, -0.0004, False), "Training from scratch is better here, but hardly", "No smaller"),
-    (told(0.0, 0.0, 0.0, 0.0, True, few=0.0), "It is too early to say", "scratch is at the start of training, and so is transfer with every smaller"),
-    (told(0.04, 0.01, 0.02, 0.04, True, few=0.03), "It is too early to say", "scratch is at the start of training"),
-    (told(0.7, 0.01, 0.6, 0.8, True, few=0.6), "Yes", "With 70 images transfer does as well"),
-    (told(0.7, 0.01, 0.6, 0.8, True, few=0.04), "Yes", "and so is transfer with every smaller number"),
-    (told(0.5, 0.501, -0.03, -0.0001, False), "Training from scratch is better here, but hardly", "With 70 images transfer does about as well"),
-    (told(0.7, 0.5, 0.1, 0.3, False, few=0.48), "Yes", "No smaller"),
-    (told(0.52, 0.5, None, None, False, sessions=1, few=0.52), "There are too few test sessions (1)", "How many images each needs cannot be said"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "figures, first, second",
+    [
+        (
+            figures_of(0.8, 0.4, 0.3, 0.5, True),
+            "Yes, transfer",
+            "With 70 images transfer does as well as scratch with 400; but scratch was still rising",
+        ),
+        (
+            figures_of(0.6, 0.59, -0.05, 0.07, False),
+            "No difference was found here",
+            "No smaller number of images",
+        ),
+        (
+            figures_of(0.5, 0.7, -0.3, -0.1, False),
+            "No, training from scratch is better here",
+            "scratch had stopped gaining after 1,000 images seen.",
+        ),
+        (
+            figures_of(0.8, 0.4, 0.3, 0.5, False, {"ap50_95": 0.1, "low": -0.02, "high": 0.2}),
+            "Yes",
+            "no difference was found (+0.10",
+        ),
+        (
+            figures_of(0.8, 0.4, 0.3, 0.5, False, {"ap50_95": 0.002, "low": 0.0004, "high": 0.0042}),
+            "Yes",
+            "transfer ends hardly ahead (+0.002, 95 % interval +0.000 to",
+        ),
+        (figures_of(0.512, 0.5, 0.0012, 0.03, False, few=0.4), "Yes", "No smaller"),
+        (
+            figures_of(0.8, 0.4, 0.3, 0.5, True, seeds=1),
+            "Yes, transfer learning is better here, judging by one seed: after",
+            "With 70",
+        ),
+        (
+            figures_of(0.8, 0.4, 0.3, 0.5, False, {"ap50_95": 0.1, "low": 0.02, "high": 0.2}),
+            "Yes",
+            "transfer ends ahead",
+        ),
+        (
+            figures_of(
+                0.8,
+                0.4,
+                0.3,
+                0.5,
+                False,
+                {"ap50_95": -0.1, "low": -0.2, "high": -0.02},
+                {"still_rising": False},
+            ),
+            "Yes",
+            "transfer ends behind",
+        ),
+        (
+            figures_of(
+                0.8,
+                0.4,
+                0.3,
+                0.5,
+                False,
+                {"ap50_95": -0.1, "low": -0.2, "high": -0.02},
+                {"still_rising": True},
+            ),
+            "Yes",
+            "transfer is behind so far",
+        ),
+        (
+            figures_of(
+                0.8, 0.4, 0.3, 0.5, False, {"ap50_95": 0.0, "low": -0.1, "high": 0.1}, {"still_rising": True}
+            ),
+            "Yes",
+            "no difference was found so far (+0.000",
+        ),
+        (
+            figures_of(
+                0.8, 0.4, 0.3, 0.5, False, {"ap50_95": 0.1, "low": 0.02, "high": 0.2}, {"still_rising": True}
+            ),
+            "Yes",
+            "transfer ends ahead",
+        ),
+        (
+            figures_of(0.52, 0.5, None, None, False, sessions=1),
+            "There are too few test sessions (1) to say",
+            "scratch had stopped",
+        ),
+        (
+            figures_of(0.5, 0.7, None, None, False, {"ap50_95": 0.1, "low": None, "high": None}, sessions=2),
+            "There are too few test sessions (2)",
+            "too few test sessions to say which is",
+        ),
+        (
+            figures_of(0.704, 0.701, 0.0004, 0.0052, False),
+            "Transfer learning is better here, but hardly",
+            "No smaller",
+        ),
+        (
+            figures_of(0.701, 0.704, -0.0052, -0.0004, False),
+            "Training from scratch is better here, but hardly",
+            "No smaller",
+        ),
+        (
+            figures_of(0.0, 0.0, 0.0, 0.0, True, few=0.0),
+            "It is too early to say",
+            "scratch is at the start of training, and so is transfer with every smaller",
+        ),
+        (
+            figures_of(0.04, 0.01, 0.02, 0.04, True, few=0.03),
+            "It is too early to say",
+            "scratch is at the start of training",
+        ),
+        (figures_of(0.7, 0.01, 0.6, 0.8, True, few=0.6), "Yes", "With 70 images transfer does as well"),
+        (
+            figures_of(0.7, 0.01, 0.6, 0.8, True, few=0.04),
+            "Yes",
+            "and so is transfer with every smaller number",
+        ),
+        (
+            figures_of(0.5, 0.501, -0.03, -0.0001, False),
+            "Training from scratch is better here, but hardly",
+            "With 70 images transfer does about as well",
+        ),
+        (figures_of(0.7, 0.5, 0.1, 0.3, False, few=0.48), "Yes", "No smaller"),
+        (
+            figures_of(0.52, 0.5, None, None, False, sessions=1, few=0.52),
+            "There are too few test sessions (1)",
+            "How many images each needs cannot be said",
+        ),
+    ],
+)
 def test_the_answer_follows_from_the_figures(figures, first, second):
     sentences = answer(figures)
     assert sentences[0].startswith(first) and second in sentences[1]
@@ -626,7 +786,7 @@ def test_signed(value, digits, shown):
     assert signed(value, digits) == shown
 
 
-def test_misses_and_false_boxes_are_two_sheets():
+def test_missed_vectors_and_false_positives_are_two_sheets():
     box, none = np.array([[10.0, 10, 50, 50]]), np.zeros((0, 4))
     outcomes = [
         Outcome((640, 360), box, box, np.array([0.9])),  # found
@@ -634,7 +794,7 @@ def test_misses_and_false_boxes_are_two_sheets():
         Outcome((640, 360), box, none, np.zeros(0)),  # not seen at all
         Outcome((640, 360), none, box, np.array([0.7])),
         Outcome((640, 360), box, box + 100, np.array([0.99])),  # both
-    ]  # fmt: skip
+    ]
     judged = judge(outcomes, 0.5)
     assert [one.number for one in worst_missed(judged)] == [2, 4, 1] and [
         one.number for one in worst_false_positives(judged)
@@ -648,7 +808,7 @@ def test_misses_and_false_boxes_are_two_sheets():
     ]
 
 
-def test_rooms_in_which_a_vector_is_seen_are_shown_the_surest_first(tmp_path):
+def test_rooms_with_false_positives_are_shown_by_score(tmp_path):
     box, none = np.array([[10.0, 10, 50, 50]]), np.zeros((0, 4))
     outcomes = [
         Outcome((640, 360), none, box, np.array([0.8]))
@@ -669,16 +829,23 @@ def test_rooms_in_which_a_vector_is_seen_are_shown_the_surest_first(tmp_path):
     assert compare_sheets.real_sheets(tmp_path, results, other) == []  # the folder holds other images by now
 
 
-@pytest.mark.parametrize("gains, spread, says", [
-    ([], None, "Neither arm"), ([0.1, 0.02], 0.05, "is higher (+0.06), by more than seeds differ (0.05)"),
-    ([0.1, 0.02], 0.07, "no more than seeds differ (0.07)"), ([0.1], None, "as much as chance may bring"), ([-0.03], 0.01, "not higher (-0.03)"), ([0.001], None, "not higher (+0.00)"),
-])  # fmt: skip
-def test_what_a_division_by_image_says(gains, spread, says):
-    told = by_image_note(gains, spread)
+@pytest.mark.parametrize(
+    "gains, spread, says",
+    [
+        ([], None, "Neither arm"),
+        ([0.1, 0.02], 0.05, "is higher (+0.06), by more than seeds differ (0.05)"),
+        ([0.1, 0.02], 0.07, "no more than seeds differ (0.07)"),
+        ([0.1], None, "as much as chance may bring"),
+        ([-0.03], 0.01, "not higher (-0.03)"),
+        ([0.001], None, "not higher (+0.00)"),
+    ],
+)
+def test_what_a_split_by_image_says(gains, spread, says):
+    result = by_image_note(gains, spread)
     assert (
-        says in told
-        and ("memorised ones may count" in told) == ("by more than" in says)
-        and ("part of it is chance" in told) == bool(gains)
+        says in result
+        and ("memorised ones may count" in result) == ("by more than" in says)
+        and ("part of it is chance" in result) == bool(gains)
     )
 
 
@@ -760,8 +927,8 @@ def test_processes_share_the_work_and_wait_for_each_other(data, tmp_path, traine
     monkeypatch.setattr(comparison.time, "sleep", wait)
     claim = claimed(theirs / "claim")
     assert claim.__enter__()
-    told = compare(settings)
-    assert waited == [20] and len(trained) == 20 and told["runs"] == 21
+    result = compare(settings)
+    assert waited == [20] and len(trained) == 20 and result["runs"] == 21
     assert "equal-coco-all-seed0" not in [name for name, *_ in trained]
 
 

@@ -1,4 +1,4 @@
-"""Going on with new captures: what is new, what is trained, and an answer that follows from the figures."""
+"""Retraining: what is new, what is trained, and an answer that follows from the figures."""
 
 import json
 from dataclasses import replace
@@ -19,7 +19,7 @@ from vector_tl.experiments.retrain_settings import RetrainSettings
 from vector_tl.nets import checkpoint
 from vector_tl.nets.build import build
 from vector_tl.nets.tflite import find_weights
-from vector_tl.train import loop
+from vector_tl.train import curve, state
 
 BOX = [100, 80, 200, 200]
 SPLITS = {"old-1": "train", "old-2": "val", "old-3": "test", "new-1": "train", "new-2": "test"}
@@ -75,22 +75,22 @@ def trained(monkeypatch):
 
 
 def test_both_are_trained_alike_and_only_once(settings, trained):
-    told = retrain(settings)
-    assert told["new_sessions"] == ["new-1", "new-2"]
+    result = retrain(settings)
+    assert result["new_sessions"] == ["new-1", "new-2"]
     after, coco = trained
     assert (
         (after.init, coco.init) == (settings.model, "coco")
         and after.steps == coco.steps == 12
         and (after.lr, coco.lr) == (4e-4, 8e-4)
     )
-    assert {name: told[name]["new"]["images"] for name in ("before", "after", "coco")} == {
+    assert {name: result[name]["new"]["images"] for name in ("before", "after", "coco")} == {
         "before": 3,
         "after": 3,
         "coco": 3,
     }
     page = (settings.out / "index.html").read_text()
     assert (
-        all(sentence in page for sentence in told["answer"]) and "fine-tuned" in page and "http" not in page
+        all(sentence in page for sentence in result["answer"]) and "fine-tuned" in page and "http" not in page
     )
     assert json.loads((settings.out / "results.json").read_text())["before"]["old"]["images"] == 3
     retrain(settings)
@@ -99,7 +99,7 @@ def test_both_are_trained_alike_and_only_once(settings, trained):
         retrain(replace(settings, epochs=5))
 
 
-def test_missing_coco_weights_are_told_before_anything_is_trained(settings, trained, monkeypatch):
+def test_missing_coco_weights_are_reported_before_anything_is_trained(settings, trained, monkeypatch):
     monkeypatch.setattr(retraining, "find_weights", find_weights)
     with pytest.raises(UserError, match="no COCO weights at nowhere"):
         retrain(replace(settings, coco=Path("nowhere")))
@@ -108,7 +108,7 @@ def test_missing_coco_weights_are_told_before_anything_is_trained(settings, trai
 
 @pytest.mark.parametrize("breaks", ["resume file", "curve"])
 def test_a_training_that_broke_off_is_not_taken_for_a_finished_one(breaks, settings, monkeypatch):
-    """The model is written first, then the curve, then the file to go on from: here the disk is full in between."""
+    """Model, curve and resume file are written in this order; here the disk is full in between."""
     settings = replace(settings, epochs=4 / 3)  # 4 steps, each of them measured
     monkeypatch.setattr(
         retraining,
@@ -118,32 +118,40 @@ def test_a_training_that_broke_off_is_not_taken_for_a_finished_one(breaks, setti
         },
     )
     monkeypatch.setattr(retraining, "find_weights", lambda coco: coco)
-    writer, begun = {"resume file": "_save", "curve": "write_atomic"}[breaks], []
-    write, train = getattr(loop, writer), retraining.train
+    module, begun = {"resume file": state, "curve": curve}[breaks], []
+    write, train = module.write_atomic, retraining.train
 
     def once_full(path, *more):
         if len(begun) == 1:
             raise UserError("Cannot write: No space left on device.")
         return write(path, *more)
 
-    monkeypatch.setattr(loop, writer, once_full)
+    monkeypatch.setattr(module, "write_atomic", once_full)
     monkeypatch.setattr(retraining, "train", lambda asked: begun.append(asked.out.stem) or train(asked))
     with pytest.raises(UserError, match="No space"):
         retrain(settings)
     assert (settings.out / "after.safetensors").exists() and not (settings.out / "after.resume").exists()
-    told = retrain(settings)
+    result = retrain(settings)
     assert (
         begun == ["after", "after", "coco"]
-        and checkpoint.read_metadata(settings.out / "after.safetensors")["steps"] == told["steps"] == 4
+        and checkpoint.read_metadata(settings.out / "after.safetensors")["steps"] == result["steps"] == 4
     )
     retrain(settings)
     assert len(begun) == 3
 
 
-@pytest.mark.parametrize(("change", "word"), [
-    ({"batch_size": 1}, "--batch-size"), ({"batch_size": 0}, "--batch-size"), ({"epochs": float("nan")}, "--epochs"), ({"lr": -1.0}, "--lr"),
-    ({"coco_lr": 0.0}, "--coco-lr 0 "), ({"threads": 0}, "--threads"), ({"seed": -1}, "--seed"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ({"batch_size": 1}, "--batch-size"),
+        ({"batch_size": 0}, "--batch-size"),
+        ({"epochs": float("nan")}, "--epochs"),
+        ({"lr": -1.0}, "--lr"),
+        ({"coco_lr": 0.0}, "--coco-lr 0 "),
+        ({"threads": 0}, "--threads"),
+        ({"seed": -1}, "--seed"),
+    ],
+)
 def test_wrong_settings_do_not_lock_the_folder(change, word, settings, trained):
     with pytest.raises(UsageError, match=word):
         retrain(replace(settings, **change))
@@ -217,16 +225,16 @@ def test_what_a_model_had_learned_from_is_no_test_of_it(settings, trained, caplo
         {"sessions": ["old-1", "old-2", "old-3"], "learned_from": ["old-1", "old-2"]},
     )
     dataset.write_splits(settings.data, SPLITS | {"old-1": "test"})
-    told = retrain(settings)
+    result = retrain(settings)
     assert (
-        told["before"]["old"]["images"] == told["after"]["old"]["images"] == 3
+        result["before"]["old"]["images"] == result["after"]["old"]["images"] == 3
         and "1 test sessions are left out, old-1 among them" in caplog.text
     )
     dataset.write_splits(
         settings.data, SPLITS | {"old-1": "test", "old-2": "test", "old-3": "train", "new-2": "val"}
     )
-    told = retrain(replace(settings, out=settings.out.with_name("none")))
-    assert told["before"]["old"] is None and "There is no old test session" in " ".join(told["answer"])
+    result = retrain(replace(settings, out=settings.out.with_name("none")))
+    assert result["before"]["old"] is None and "There is no old test session" in " ".join(result["answer"])
 
 
 def looked(found: dict[str, list[bool]]) -> ModelResult:
@@ -247,18 +255,28 @@ def looked(found: dict[str, list[bool]]) -> ModelResult:
     return ModelResult(items, outcomes, figures, 0.5)
 
 
-@pytest.mark.parametrize(("images", "told"), [
-    (1, "There are too few new test sessions to say: AP50-95 +1.00 on 1 new test session; 5 are needed."),
-    (4, "There are too few new test sessions to say: AP50-95 +1.00 on 4 new test sessions; 5 are needed."),
-    (5, "It is better on new sessions: AP50-95 +1.00 on 5 new test sessions (95 % interval +1.00 to +1.00)."),
-])  # fmt: skip
-def test_few_sessions_tell_nothing(images, told):
+@pytest.mark.parametrize(
+    ("images", "result"),
+    [
+        (1, "There are too few new test sessions to say: AP50-95 +1.00 on 1 new test session; 5 are needed."),
+        (
+            4,
+            "There are too few new test sessions to say: AP50-95 +1.00 on 4 new test sessions; 5 are needed.",
+        ),
+        (
+            5,
+            "It is better on new sessions: AP50-95 +1.00 on 5 new test sessions "
+            "(95 % interval +1.00 to +1.00).",
+        ),
+    ],
+)
+def test_few_sessions_say_nothing(images, result):
     before, after = (
         looked({"old": [], "new": [False] * images}),
         looked({"old": [], "new": [True] * images}),
     )
     changes = {part: change(before, after, part) for part in ("old", "new")}
-    assert answer({"before": before, "after": after, "coco": after}, changes)[0] == told
+    assert answer({"before": before, "after": after, "coco": after}, changes)[0] == result
     assert (changes["new"]["low"] is None) == (changes["new"]["high"] is None) == (images < 5)
 
 
@@ -274,10 +292,10 @@ def test_the_answer_follows_from_the_figures():
         and changes["new"]["low"] > 0.9
         and changes["old"]["ap50_95"] < 0
     )
-    told = answer({"before": before, "after": after, "coco": after}, changes)
+    result = answer({"before": before, "after": after, "coco": after}, changes)
     assert (
-        told[0].startswith("It is better on new sessions: AP50-95 +1.00 on 5 new test sessions")
-        and "too close to choose by" in told[2]
+        result[0].startswith("It is better on new sessions: AP50-95 +1.00 on 5 new test sessions")
+        and "too close to choose by" in result[2]
     )
     worse = {part: change(after, before, part) for part in ("old", "new")}
     assert answer({"before": after, "after": before, "coco": after}, worse)[0].startswith(
@@ -295,7 +313,7 @@ def test_the_answer_follows_from_the_figures():
     )
 
 
-def test_new_sessions_without_a_vector_tell_of_false_boxes():
+def test_new_sessions_without_a_vector_count_false_positives():
     """Captured on purpose, with things that were taken for Vectors."""
 
     def seen(score: float) -> ModelResult:
@@ -309,27 +327,27 @@ def test_new_sessions_without_a_vector_tell_of_false_boxes():
 
     before, after = seen(0.9), seen(0.1)
     changes = {part: change(before, after, part) for part in ("old", "new")}
-    told = answer({"before": before, "after": after, "coco": after}, changes)
-    assert told[0] == "The 2 images of new test sessions show no Vector: 2 false positives before, 0 after."
-    assert told[1].startswith("There is no old test session")
+    result = answer({"before": before, "after": after, "coco": after}, changes)
+    assert result[0] == "The 2 images of new test sessions show no Vector: 2 false positives before, 0 after."
+    assert result[1].startswith("There is no old test session")
 
 
-def test_close_figures_are_told_with_more_digits():
+def test_close_figures_have_more_digits():
     looked_at = looked({"old": [True] * 4, "new": [True] * 4})
     changes = {
         "new": {"ap50_95": 0.003, "low": 0.001, "high": 0.004, "sessions": 4},
         "old": {"ap50_95": -0.003, "low": -0.004, "high": 0.0, "sessions": 4},
     }
-    told = answer({"before": looked_at, "after": looked_at, "coco": looked_at}, changes)
+    result = answer({"before": looked_at, "after": looked_at, "coco": looked_at}, changes)
     assert (
-        told[0].startswith("It is better on new sessions, but hardly: AP50-95 +0.003")
-        and "+0.001 to +0.004" in told[0]
+        result[0].startswith("It is better on new sessions, but hardly: AP50-95 +0.003")
+        and "+0.001 to +0.004" in result[0]
     )
-    assert told[1].startswith("No difference was found: AP50-95 -0.003") and "-0.004 to +0.000" in told[1]
+    assert result[1].startswith("No difference was found: AP50-95 -0.003") and "-0.004 to +0.000" in result[1]
 
 
 def test_what_something_else_made_is_neither_used_nor_overwritten(settings, trained):
-    """A folder with somebody's own coco.safetensors, finished: it would be taken for the model from COCO on everything."""
+    """Somebody's own coco.safetensors, finished, would be taken for the model from COCO on everything."""
     own = settings.out / "coco.safetensors"
     checkpoint.save(own, build("ssd300_mobilenet_v1", "scratch"), {"threshold": 0.5, "steps": 12})
     own.with_suffix(".csv").write_text("step,ap50\n12,0.5\n")
