@@ -1,5 +1,6 @@
-"""Writing files so that nothing is lost: whole or not at all, one process at a time, and over an existing file only when that was asked for."""
+"""Writing files so that nothing is lost: whole or not at all, and over others only if asked to."""
 
+import glob
 import json
 import math
 import os
@@ -12,11 +13,11 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from vector_tl.errors import UserError
+from vector_tl.errors import UserError, cannot_write
 
 
 def write_atomic(path: Path, data: bytes | str) -> None:
-    """Write `data` to `path` through a temporary file beside it, so a reader (or a crash) never sees half a file.
+    """Write `data` to `path` through a temporary file beside it, so that nobody ever sees half a file.
 
     Raises:
         UserError: the folder cannot be written or the disk is full; `path` is then as it was before.
@@ -38,14 +39,12 @@ def write_atomic(path: Path, data: bytes | str) -> None:
     except OSError as error:
         if temporary is not None and os.path.exists(temporary):
             os.unlink(temporary)
-        raise UserError(
-            f"Cannot write {path}: {error.strerror or error}. Free some space or choose another place."
-        ) from error
+        raise cannot_write(path, error) from error
 
 
 def sweep(path: Path) -> None:
-    """Remove what killed processes left of files that they were writing to `path`; only for who knows that nobody is writing there now."""
-    for part in Path(path).parent.glob(f".{Path(path).name}.*.part"):
+    """Remove what killed processes left of writing to `path`. Nobody may be writing there now."""
+    for part in Path(path).parent.glob(f".{glob.escape(Path(path).name)}.*.part"):
         part.unlink(missing_ok=True)
 
 
@@ -73,7 +72,7 @@ def write_json(path: Path, value: Any, indent: int | None = 1) -> None:
 
 
 def finite(value: Any) -> Any:
-    """The same made of what JSON knows: null for what is undefined, plain Python numbers, text for the rest."""
+    """The same value for JSON: null for what is undefined, plain Python numbers, text for the rest."""
     if isinstance(value, dict):
         return {str(key): finite(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -93,10 +92,12 @@ def finite(value: Any) -> Any:
 def claimed(path: Path, wait: bool = False) -> Iterator[bool]:
     """Hold the lock file `path` until the end of the block, or of the process, however that ends.
 
-    The file is empty, and is removed at the end of the block; with `wait` it stays, because others may be waiting at it.
+    The file is empty, and is removed at the end of the block; with `wait` it stays, because others may be
+    waiting at it.
 
     Yields:
-        Whether it is held; False while another process (or another block of this one) has it. With `wait`, always True.
+        Whether it is held; False while another process (or another block of this one) has it. With `wait`,
+        always True.
 
     Raises:
         UserError: the file cannot be made.
@@ -110,7 +111,7 @@ def claimed(path: Path, wait: bool = False) -> Iterator[bool]:
         yield False
         return
     except OSError as error:
-        raise UserError(f"Cannot write {path}: {error.strerror or error}. Choose another place.") from error
+        raise cannot_write(path, error) from error
     try:
         yield True
     finally:
@@ -120,7 +121,13 @@ def claimed(path: Path, wait: bool = False) -> Iterator[bool]:
 
 
 def refuse_foreign(folder: Path, mark: str, names: tuple[str, ...]) -> None:
-    """Raise `UserError` when a folder that is to be filled holds one of `names` (patterns), but not the file that says what it is made of: another's work."""
+    """Raise `UserError` when a folder holds one of `names` without `mark`: others' work.
+
+    Args:
+        folder: where results are to be written.
+        mark: the file by which a folder of this command is known.
+        names: patterns of what would be overwritten.
+    """
     if (folder / mark).exists():
         return
     there = [path.name for name in names for path in sorted(folder.glob(name))]
@@ -129,11 +136,12 @@ def refuse_foreign(folder: Path, mark: str, names: tuple[str, ...]) -> None:
 
 
 def refuse_unwritable(path: Path) -> None:
-    """Raise `UserError` when `path` cannot be made: rather now than after an hour's work. Nothing is written."""
+    """Raise `UserError` when `path` could not be written, before hours of work. Nothing is written."""
     folder = next(folder for folder in Path(path).absolute().parents if folder.exists())
     if not (folder.is_dir() and os.access(folder, os.W_OK)):
         raise UserError(
-            f"Cannot write {path}: {folder} is {'not writable' if folder.is_dir() else 'no folder'}. Choose another place."
+            f"Cannot write {path}: {folder} is {'not writable' if folder.is_dir() else 'not a folder'}. "
+            "Choose another place."
         )
 
 

@@ -125,7 +125,7 @@ def test_coco(data, tmp_path, table):
         told = import_data(
             ImportSettings(source=tmp_path / "in", data=data)
         )  # the image that is there comes in, unlabelled
-        assert told["boxes"] == 0 and "not there" in told["set_aside"][0]["why"]
+        assert told["boxes"] == 0 and "not there" in told["skipped"][0]["why"]
     else:
         refused(tmp_path / "in", data)
 
@@ -183,7 +183,7 @@ def test_the_good_ones_come_in_and_the_bad_are_named(data, tmp_path):
         (tmp_path / "in" / f"{name}.jpg").write_bytes(content)
         (tmp_path / "in" / f"{name}.txt").write_text("0 .5 .5 .1 .1")
     told = import_data(ImportSettings(source=tmp_path / "in", data=data))
-    assert told["images"] == 1 and [aside["source"] for aside in told["set_aside"]] == ["bad.jpg"]
+    assert told["images"] == 1 and [aside["source"] for aside in told["skipped"]] == ["bad.jpg"]
     assert not list(data.glob("*/in/bad*"))
 
 
@@ -236,7 +236,7 @@ def test_sources_that_are_none(data, tmp_path):
     (tmp_path / "empty").mkdir()
     assert "no images" in refused(tmp_path / "empty", data)
     (tmp_path / "x.bin").write_bytes(b"x")
-    assert "no folder, zip, video or image" in refused(tmp_path / "x.bin", data)
+    assert "neither an image nor a video" in refused(tmp_path / "x.bin", data)
     (tmp_path / "x.mp4").write_bytes(b"no video")
     refused(tmp_path / "x.mp4", data)
 

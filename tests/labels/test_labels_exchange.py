@@ -62,7 +62,7 @@ def test_round_trip(tmp_path, form, zipped):
     told = export_data(ExportSettings(out=out, data=data, format=form, decimals=True))
     assert (told["images"], told["boxes"]) == (5, 7)
     back = import_data(ImportSettings(source=out, data=tmp_path / "back"))
-    assert back["form"] == form and back["set_aside"] == [] and back["images"] == 5
+    assert back["form"] == form and back["skipped"] == [] and back["images"] == 5
     same(boxes_of(data), boxes_of(tmp_path / "back"), dict.fromkeys(HARD, 1e-6))
     assert dataset.read_splits(tmp_path / "back") == dataset.read_splits(data)
     for (session, name), _ in HARD.items():
@@ -148,7 +148,7 @@ def test_as_roboflow_exports_it(tmp_path):
     told = import_data(ImportSettings(source=roboflow(tmp_path / "in"), data=tmp_path / "data", session="rf"))
     assert (
         told["sessions"] == ["rf-test", "rf-train", "rf-val"]
-        and told["classes_ignored"] == {"cup": 3}
+        and told["ignored_classes"] == {"cup": 3}
         and told["boxes"] == 6
     )
     assert dataset.read_splits(tmp_path / "data") == {"rf-train": "train", "rf-val": "val", "rf-test": "test"}
@@ -162,7 +162,7 @@ def test_several_classes_to_one(tmp_path):
     told = import_data(
         ImportSettings(source=roboflow(tmp_path / "in"), data=tmp_path / "data", classes=("cup", "vector"))
     )
-    assert told["boxes"] == 6 and told["classes_ignored"] == {"Vector-back": 3}
+    assert told["boxes"] == 6 and told["ignored_classes"] == {"Vector-back": 3}
 
 
 def test_plain_images_are_not_labelled(tmp_path):

@@ -29,7 +29,7 @@ from mcap.stream_reader import StreamReader
 from mcap.writer import MCAP0_MAGIC, Writer
 
 from vector_tl.data.schemas import CALIBRATION, CAMERA, DETECTIONS, EVENTS, SCHEMAS, STATE, TRUTH, WHEELS
-from vector_tl.errors import UserError
+from vector_tl.errors import UserError, cannot_write
 from vector_tl.files import refuse_existing
 from vector_tl.robot.base import Frame, Intrinsics, RobotState
 
@@ -215,10 +215,7 @@ class RecordingWriter:
         try:
             yield
         except OSError as error:
-            raise UserError(
-                f"Cannot write the recording {self.path}: {error.strerror or error}. "
-                "Free some space or choose another place."
-            ) from error
+            raise cannot_write(f"the recording {self.path}", error) from error
 
 
 @dataclass(frozen=True)

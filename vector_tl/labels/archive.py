@@ -1,4 +1,4 @@
-"""Zip files of strangers, unpacked without trust."""
+"""Zip files: those of strangers are unpacked without trusting them, our own are written whole."""
 
 import shutil
 import stat
@@ -6,50 +6,34 @@ import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
 
-from vector_tl.errors import UserError
+from vector_tl.errors import UserError, cannot_write
 
 MAX_FILES, MAX_BYTES, MAX_RATIO = 200_000, 20_000_000_000, 200
+SMALL_BYTES = 100_000_000  # up to here any ratio is taken
 
 
 def unpack(path: Path, into: Path) -> Path:
     """Unpack a zip into a new folder.
 
     Raises:
-        UserError: no zip, broken, encrypted, a way out of the folder, links, or far larger than its file.
+        UserError: not a zip, damaged, encrypted, with links or with paths out of its folder, or far larger
+            than its file.
     """
     try:
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
-            total = sum(entry.file_size for entry in entries)
-            if (
-                len(entries) > MAX_FILES
-                or total > MAX_BYTES
-                or (total > 100_000_000 and total > MAX_RATIO * path.stat().st_size)
-            ):
-                raise UserError(
-                    f"{path} would unpack to {len(entries)} files and {total / 1e9:.1f} GB, which no set of images needs; it is not unpacked."
-                )
-            for entry in entries:
-                name = PurePosixPath(entry.filename.replace("\\", "/"))
-                if name.is_absolute() or ".." in name.parts or ":" in name.parts[0]:
-                    raise UserError(
-                        f"{path} holds {entry.filename!r}, which leads out of its folder; it is not unpacked."
-                    )
-                if stat.S_ISLNK(entry.external_attr >> 16):
-                    raise UserError(f"{path} holds the link {entry.filename!r}; it is not unpacked.")
-                if entry.flag_bits & 1:
-                    raise UserError(f"{path} is encrypted; unpack it yourself and name the folder.")
-            left = total
+            _refuse_dangerous(path, entries)
+            left = sum(entry.file_size for entry in entries)
             for entry in entries:
                 if entry.is_dir():
                     continue
-                target = into / PurePosixPath(entry.filename.replace("\\", "/"))
+                target = into / _name(entry)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 with archive.open(entry) as source, target.open("wb") as file:
                     while block := source.read(1 << 20):
                         left -= len(block)
                         if left < 0:
-                            raise UserError(f"{path} unpacks to more than it says; it is not taken.")
+                            raise UserError(f"{path} unpacks to more than it says; it is not unpacked.")
                         file.write(block)
     except (zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise UserError(f"{path} is not a whole zip file ({error}); download or copy it again.") from error
@@ -62,8 +46,36 @@ def unpack(path: Path, into: Path) -> Path:
     return into
 
 
+def _refuse_dangerous(path: Path, entries: list[zipfile.ZipInfo]) -> None:
+    total = sum(entry.file_size for entry in entries)
+    bomb = total > SMALL_BYTES and total > MAX_RATIO * path.stat().st_size
+    if len(entries) > MAX_FILES or total > MAX_BYTES or bomb:
+        raise UserError(
+            f"{path} would unpack to {len(entries)} files and {total / 1e9:.1f} GB, too much for images; "
+            "it is not unpacked."
+        )
+    for entry in entries:
+        name = _name(entry)
+        if name.is_absolute() or ".." in name.parts or ":" in name.parts[0]:
+            raise UserError(
+                f"{path} holds {entry.filename!r}, which leads out of its folder; it is not unpacked."
+            )
+        if stat.S_ISLNK(entry.external_attr >> 16):
+            raise UserError(f"{path} holds the link {entry.filename!r}; it is not unpacked.")
+        if entry.flag_bits & 1:
+            raise UserError(f"{path} is encrypted; unpack it yourself and name the folder.")
+
+
+def _name(entry: zipfile.ZipInfo) -> PurePosixPath:
+    return PurePosixPath(entry.filename.replace("\\", "/"))
+
+
 def pack(folder: Path, out: Path) -> None:
-    """All files of a folder as a zip, whole or not at all; images are stored as they are."""
+    """Write all files of a folder into a zip, whole or not at all; nothing is compressed.
+
+    Raises:
+        UserError: the zip cannot be written.
+    """
     part = out.with_name(f".{out.name}.part")
     try:
         with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:
@@ -72,9 +84,9 @@ def pack(folder: Path, out: Path) -> None:
         part.replace(out)
     except OSError as error:
         part.unlink(missing_ok=True)
-        raise UserError(f"Cannot write {out}: {error.strerror or error}.") from error
+        raise cannot_write(out, error) from error
 
 
 def remove(folder: Path) -> None:
-    """A folder of our own, whatever is in it."""
+    """Remove a folder of our own with everything in it."""
     shutil.rmtree(folder, ignore_errors=True)

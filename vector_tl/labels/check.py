@@ -3,8 +3,10 @@
 import hashlib
 import sys
 from collections import Counter, defaultdict
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from rich.console import Console
@@ -18,9 +20,10 @@ from vector_tl.errors import UserError
 from vector_tl.files import refuse_existing
 from vector_tl.labels.settings import CheckSettings
 
-MIN_SIDE_PX = 3.0  # in an image of 360 lines: less is no Vector that anyone could see
+LINES = 360  # heights are those in an image of so many lines
+MIN_SIDE_PX = 3.0  # of LINES: nobody could see a smaller Vector
 SAME_BOX_IOU = 0.9
-NEAR_BITS, NEAR_GRAY = 3, 6.0  # of 64 bits of the hash, and mean difference of small grey images
+NEAR_BITS, NEAR_GRAY = 3, 6.0  # of the hash's 64 bits; mean difference in grey levels of the small images
 
 
 @dataclass(frozen=True)
@@ -41,169 +44,148 @@ class CheckedImage:
     split: str
     path: Path
     size_wh: tuple[int, int]
-    boxes_norm: np.ndarray | None
-    brightness: float
-    bits: np.uint64
-    small: np.ndarray = field(repr=False)
+    boxes_norm: np.ndarray | None  # (N, 4) in 0..1; None: not labelled
+    brightness: float  # mean grey level
+    bits: np.uint64  # perceptual hash
+    small: np.ndarray = field(repr=False)  # (36, 64) grey levels, or less
 
 
-def check(settings: CheckSettings) -> dict:
-    """Look at every image and label.
+def check(settings: CheckSettings) -> dict[str, Any]:
+    """Check every image and label.
 
     Returns:
-        {"images", "labelled", "boxes", "negatives", "sessions", "splits": {split: {...}}, "problems": [{"kind", "where", "what"}], "report"}, and
-        "error" when there are problems, so that the command fails.
+        {"images", "labelled", "boxes", "negatives", "median_height_px", "mean_brightness", "sessions",
+        "splits": {split: {...}}, "problems": [{"kind", "where", "what"}], "report"}, and "error" when there
+        are problems, so that the command fails.
 
     Raises:
-        UserError: no dataset there, or the report cannot be written.
+        UserError: there is no dataset, or the report cannot be written.
     """
     if settings.report:
         refuse_existing(settings.report, settings.overwrite)
-    looked, problems = look(settings.data)
-    told = figures(looked)
-    told |= {
+    checked, problems = check_images(settings.data)
+    result = figures(checked) | {
         "problems": [asdict(problem) for problem in problems],
         "report": str(settings.report) if settings.report else None,
     }
     if settings.report:
-        from vector_tl.labels.check_page import write_page
+        from vector_tl.labels.check_page import write_page  # brings matplotlib
 
-        write_page(settings.report, settings.data, looked, problems, told)
+        write_page(settings.report, settings.data, checked, problems, result)
     if problems:
-        kinds = Counter(problem.kind for problem in problems)
-        told["error"] = f"{len(problems)} problems: " + ", ".join(
-            f"{count} x {kind}" for kind, count in kinds.most_common()
-        )
-    return told
+        kinds = Counter(problem.kind for problem in problems).most_common()
+        listed = ", ".join(f"{count} x {kind}" for kind, count in kinds)
+        result["error"] = f"{len(problems)} problems: {listed}"
+    return result
 
 
-def look(folder: Path) -> tuple[list[CheckedImage], list[Problem]]:
-    """Every readable image, and every problem."""
-    problems: list[Problem] = []
+def check_images(folder: Path) -> tuple[list[CheckedImage], list[Problem]]:
+    """Every readable image, and every problem.
+
+    Raises:
+        UserError: there is no dataset, or its splits.json is broken.
+    """
     images, splits = dataset.list_images(folder), dataset.read_splits(folder)
+    problems = list(_check_names(folder, images, splits))
+    checked = []
+    console = Console(stderr=True)
+    shown = track(images, "check", console=console, disable=not sys.stderr.isatty(), transient=True)
+    for session, name in shown:
+        split = splits.get(session, DEFAULT_SPLIT)
+        if one := _check_image(folder, session, name, images[session, name], split, problems):
+            checked.append(one)
+    return checked, problems + find_doubles(checked)
+
+
+def _check_names(
+    folder: Path, images: dict[tuple[str, str], Path], splits: dict[str, str]
+) -> Iterator[Problem]:
+    """Sessions without images or without a split, labels without an image."""
     sessions = {session for session, _ in images}
     for session in sorted(set(splits) - sessions):
-        problems.append(
-            Problem(
-                "session without images",
-                session,
-                f"splits.json names the session {session}, which has no images.",
-            )
-        )
-    if splits:
-        for session in sorted(sessions - set(splits)):
-            problems.append(
-                Problem(
-                    "session without split",
-                    session,
-                    f"The session {session} has no split; run vector-tl label split.",
-                )
-            )
+        what = f"splits.json names the session {session}, which has no images."
+        yield Problem("session without images", session, what)
+    for session in sorted(sessions - set(splits)) if splits else ():
+        what = f"The session {session} has no split; run vector-tl label split."
+        yield Problem("session without split", session, what)
     for label in sorted((folder / "labels").glob("*/*.txt")):
         if (label.parent.name, label.stem) not in images:
-            problems.append(
-                Problem(
-                    "label without image",
-                    str(label.relative_to(folder)),
-                    "There is a label, but no image of that name.",
-                )
-            )
-    looked = []
-    for (session, name), path in track(
-        images.items(),
-        "check",
-        console=Console(stderr=True),
-        disable=not sys.stderr.isatty(),
-        transient=True,
-    ):
-        one = _look_at(folder, session, name, path, splits.get(session, DEFAULT_SPLIT), problems)
-        if one is not None:
-            looked.append(one)
-    problems += doubles(looked)
-    return looked, problems
+            where = str(label.relative_to(folder))
+            yield Problem("label without image", where, "There is a label, but no image of that name.")
 
 
-def _look_at(
+def _check_image(
     folder: Path, session: str, name: str, path: Path, split: str, problems: list[Problem]
 ) -> CheckedImage | None:
-    where = str(path.relative_to(folder))
+    """An image with its label, None if the image cannot be read; what is wrong is added to `problems`."""
+    where, label, boxes = str(path.relative_to(folder)), dataset.label_path(folder, session, name), None
     try:
-        boxes = dataset.read_labels(dataset.label_path(folder, session, name))
+        boxes = dataset.read_labels(label)
     except UserError as error:
-        problems.append(
-            Problem(
-                "broken label", str(dataset.label_path(folder, session, name).relative_to(folder)), str(error)
-            )
-        )
-        boxes = None
+        problems.append(Problem("broken label", str(label.relative_to(folder)), str(error)))
     try:
-        size = image_size(path.read_bytes(), where)
+        size_wh = image_size(path.read_bytes(), where)
         image = read_image(path)
     except (UserError, OSError) as error:
         problems.append(Problem("broken image", where, str(error)))
         return None
     if boxes is not None and len(boxes):
-        smallest_px = (sides(boxes) * size).min() * 360 / size[1]
+        smallest_px = (sides(boxes) * size_wh).min() * LINES / size_wh[1]
         if smallest_px < MIN_SIDE_PX:
-            problems.append(
-                Problem(
-                    "tiny box",
-                    where,
-                    f"A box is {smallest_px:.1f} px wide or high in an image of 360 lines.",
-                )
-            )
+            what = f"A box is {smallest_px:.1f} px wide or high in an image of {LINES} lines."
+            problems.append(Problem("tiny box", where, what))
         if (np.triu(iou_matrix(boxes, boxes), 1) > SAME_BOX_IOU).any():
             problems.append(Problem("double box", where, "Two boxes lie on the same place."))
     gray = image.mean(axis=2)
-    small = np.asarray(
-        gray[:: max(1, gray.shape[0] // 36), :: max(1, gray.shape[1] // 64)][:36, :64], np.float32
-    )
-    return CheckedImage(
-        session, name, split, path, size, boxes, float(gray.mean()), perceptual_hash(image), small
-    )
+    down, across = (max(1, length // most) for length, most in zip(gray.shape, (36, 64), strict=True))
+    small = gray[::down, ::across][:36, :64].astype(np.float32)
+    hashed = perceptual_hash(image)
+    return CheckedImage(session, name, split, path, size_wh, boxes, float(gray.mean()), hashed, small)
 
 
-def doubles(looked: list[CheckedImage]) -> list[Problem]:
-    """The same or nearly the same image in two splits: a test that asks for what was trained on. The same file twice anywhere."""
-    problems, seen = [], defaultdict(list)
-    for one in looked:
-        seen[hashlib.sha256(one.path.read_bytes()).hexdigest()].append(one)
+def find_doubles(checked: list[CheckedImage]) -> list[Problem]:
+    """Find files that are there twice, and images in two splits that show nearly the same."""
+    problems, by_content = [], defaultdict(list)
+    for one in checked:
+        digest = hashlib.sha256(one.path.read_bytes()).hexdigest()
+        by_content[digest].append(f"{one.session}/{one.name}")
     same = set()
-    for copies in seen.values():
-        if len(copies) > 1:
-            names = [f"{c.session}/{c.name}" for c in copies]
+    for names in by_content.values():
+        if len(names) > 1:
             same |= {frozenset((a, b)) for a in names for b in names if a != b}
             problems.append(Problem("same file", names[0], f"The same file is there as {', '.join(names)}."))
-    bits = np.array([one.bits for one in looked], np.uint64)
-    for i, one in enumerate(looked):
-        near = np.flatnonzero(bits_apart(bits[i + 1 :], bits[i]) <= NEAR_BITS) + i + 1
-        for other in (looked[j] for j in near):
-            pair = frozenset((f"{one.session}/{one.name}", f"{other.session}/{other.name}"))
-            alike = (
-                one.small.shape == other.small.shape
-                and float(np.abs(one.small - other.small).mean()) < NEAR_GRAY
-            )
-            if other.split != one.split and alike and pair not in same:
-                what = f"It shows nearly the same as {other.session}/{other.name}, but one is in {one.split} and the other in {other.split}."
-                problems.append(Problem("near double across splits", f"{one.session}/{one.name}", what))
+    hashes = np.array([one.bits for one in checked], np.uint64)
+    for i, one in enumerate(checked):
+        near = np.flatnonzero(bits_apart(hashes[i + 1 :], hashes[i]) <= NEAR_BITS) + i + 1
+        for other in (checked[j] for j in near if checked[j].split != one.split):
+            where, there = f"{one.session}/{one.name}", f"{other.session}/{other.name}"
+            if frozenset((where, there)) not in same and _look_alike(one.small, other.small):
+                what = (
+                    f"It shows nearly the same as {there}; one is in {one.split}, the other in {other.split}."
+                )
+                problems.append(Problem("near double across splits", where, what))
     return problems
 
 
-def figures(looked: list[CheckedImage]) -> dict:
+def _look_alike(one: np.ndarray, other: np.ndarray) -> bool:
+    return one.shape == other.shape and float(np.abs(one - other).mean()) < NEAR_GRAY
+
+
+def figures(checked: list[CheckedImage]) -> dict[str, Any]:
     """What is in the dataset, in all and in each split."""
+    parts = {split: _figures([one for one in checked if one.split == split]) for split in SPLITS}
+    return _figures(checked) | {"splits": parts}
 
-    def told(some: list[CheckedImage]) -> dict:
-        labelled = [one for one in some if one.boxes_norm is not None]
-        heights = np.concatenate(
-            [(one.boxes_norm[:, 3] - one.boxes_norm[:, 1]) * 360 for one in labelled] or [np.zeros(0)]
-        )
-        return {
-            "sessions": len({one.session for one in some}), "images": len(some), "labelled": len(labelled), "boxes": len(heights),
-            "negatives": sum(len(one.boxes_norm) == 0 for one in labelled),
-            "median_height_px": float(np.median(heights)) if len(heights) else None,
-            "mean_brightness": float(np.mean([one.brightness for one in some])) if some else None,
-        }  # fmt: skip
 
-    return told(looked) | {
-        "splits": {split: told([one for one in looked if one.split == split]) for split in SPLITS}
+def _figures(checked: list[CheckedImage]) -> dict[str, Any]:
+    boxes = [one.boxes_norm for one in checked if one.boxes_norm is not None]
+    heights = np.concatenate([sides(some)[:, 1] * LINES for some in boxes] or [np.zeros(0)])
+    return {
+        "sessions": len({one.session for one in checked}),
+        "images": len(checked),
+        "labelled": len(boxes),
+        "boxes": len(heights),
+        "negatives": sum(len(some) == 0 for some in boxes),
+        "median_height_px": float(np.median(heights)) if len(heights) else None,
+        "mean_brightness": float(np.mean([one.brightness for one in checked])) if checked else None,
     }

@@ -1,32 +1,132 @@
-"""`vector-tl label export`: the labelled images as YOLO, COCO or Pascal VOC, each image's session kept in its file name."""
+"""`vector-tl label export`: the labelled images as YOLO, COCO or Pascal VOC.
+
+An image's session is kept in its file name, so that a later import finds it again.
+"""
 
 import json
 import shutil
 import tempfile
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
 
-from vector_tl.data.boxes import to_pixels, to_xywh
-from vector_tl.data.dataset import DEFAULT_SPLIT, Item, load_dataset, read_splits
+from vector_tl.data.boxes import areas, to_pixels, to_xywh
+from vector_tl.data.dataset import DEFAULT_SPLIT, SPLITS, load_dataset, read_splits
 from vector_tl.data.images import image_size
 from vector_tl.data.yolo import format_label
-from vector_tl.errors import UserError
+from vector_tl.errors import cannot_write
 from vector_tl.files import refuse_existing
 from vector_tl.labels.archive import pack, remove
 from vector_tl.labels.importing import JOINT
 from vector_tl.labels.settings import ExportSettings
 
 
-def export_data(settings: ExportSettings) -> dict:
+@dataclass(frozen=True)
+class ExportImage:
+    """An image on its way out; `boxes_xyxy` (N, 4) are float64 in its pixels, so that nothing is lost."""
+
+    split: str
+    stem: str
+    suffix: str
+    data: bytes
+    size_wh: tuple[int, int]
+    boxes_xyxy: np.ndarray
+
+    @property
+    def file_name(self) -> str:
+        """The image's name with its suffix."""
+        return self.stem + self.suffix
+
+
+@dataclass
+class Exporter:
+    """Writes images in YOLO's form; what differs in other forms stands in the classes below."""
+
+    folder: Path
+    decimals: bool = False
+
+    def add(self, image: ExportImage) -> None:
+        """Write an image and its label."""
+        _put(self.folder / "images" / image.split / image.file_name, image.data)
+        text = format_label(image.boxes_xyxy, image.size_wh)
+        _put(self.folder / "labels" / image.split / f"{image.stem}.txt", text)
+
+    def finish(self) -> None:
+        """Write what is written once for all images."""
+        splits = [split for split in SPLITS if (self.folder / "images" / split).is_dir()]
+        lines = "".join(f"{split}: images/{split}\n" for split in splits)
+        _put(self.folder / "data.yaml", f"path: .\n{lines}nc: 1\nnames: [vector]\n")
+
+
+@dataclass
+class CocoExporter(Exporter):
+    """A JSON file for each split, as Roboflow writes it."""
+
+    tables: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def add(self, image: ExportImage) -> None:
+        """Write an image and add its boxes to the table of its split."""
+        category = {"id": 0, "name": "vector", "supercategory": "none"}
+        empty: dict[str, Any] = {"images": [], "annotations": [], "categories": [category]}
+        table = self.tables.setdefault(image.split, empty)
+        width, height = image.size_wh
+        image_id = len(table["images"])
+        table["images"].append(
+            {"id": image_id, "file_name": image.file_name, "width": width, "height": height}
+        )
+        boxes = image.boxes_xyxy
+        for box, area in zip(to_xywh(boxes).tolist(), areas(boxes).tolist(), strict=True):
+            about = {"id": len(table["annotations"]), "image_id": image_id, "category_id": 0}
+            table["annotations"].append(about | {"bbox": box, "area": area, "iscrowd": 0})
+        _put(self.folder / image.split / image.file_name, image.data)
+
+    def finish(self) -> None:
+        """Write the tables."""
+        for split, table in self.tables.items():
+            _put(self.folder / split / "_annotations.coco.json", json.dumps(table))
+
+
+class VocExporter(Exporter):
+    """An XML file for each image."""
+
+    def add(self, image: ExportImage) -> None:
+        """Write an image and its label."""
+        width, height = image.size_wh
+        root = ElementTree.Element("annotation")
+        _add_texts(root, folder=image.split, filename=image.file_name)
+        _add_texts(ElementTree.SubElement(root, "size"), width=width, height=height, depth=3)
+        for x1, y1, x2, y2 in image.boxes_xyxy.tolist():
+            numbers = (x1 + 1, y1 + 1, x2, y2)  # counted from 1, the last pixel inside
+            if not self.decimals:
+                left, top = min(_nearest(x1), width - 1), min(_nearest(y1), height - 1)
+                numbers = (left + 1, top + 1, max(_nearest(x2), left + 1), max(_nearest(y2), top + 1))
+            obj = ElementTree.SubElement(root, "object")
+            _add_texts(obj, name="vector", pose="Unspecified", truncated=0, difficult=0)
+            corners = dict(zip(("xmin", "ymin", "xmax", "ymax"), numbers, strict=True))
+            _add_texts(ElementTree.SubElement(obj, "bndbox"), **corners)
+        ElementTree.indent(root)
+        _put(self.folder / image.split / image.file_name, image.data)
+        text = ElementTree.tostring(root, encoding="unicode")
+        _put(self.folder / image.split / f"{image.stem}.xml", text)
+
+    def finish(self) -> None:
+        """Write nothing more."""
+
+
+EXPORTERS = {"yolo": Exporter, "coco": CocoExporter, "voc": VocExporter}
+
+
+def export_data(settings: ExportSettings) -> dict[str, Any]:
     """Write all labelled images, divided as the sessions are.
 
     Returns:
         {"out", "format", "images", "boxes", "unlabelled"}; unlabelled images are left out.
 
     Raises:
-        UserError: OUT is there already, an image is broken, or it cannot be written; nothing is left half-written.
+        UserError: OUT exists already, an image is broken, or OUT cannot be written; nothing is left then.
     """
     refuse_existing(settings.out, settings.overwrite)
     everything, splits = load_dataset(settings.data, "all"), read_splits(settings.data)
@@ -34,27 +134,18 @@ def export_data(settings: ExportSettings) -> dict:
         settings.out.parent.mkdir(parents=True, exist_ok=True)
         work = Path(tempfile.mkdtemp(prefix=f".{settings.out.name}.", dir=settings.out.parent))
     except OSError as error:
-        raise UserError(f"Cannot write {settings.out}: {error.strerror}.") from error
+        raise cannot_write(settings.out, error) from error
     try:
-        new = work / "new"
-        tables: dict[str, dict] = {}
-        boxes = 0
+        new, boxes = work / "new", 0
+        exporter = EXPORTERS[settings.format](new, settings.decimals)
         for item in everything.items:
-            split = splits.get(item.session, DEFAULT_SPLIT)
-            data = item.image_path.read_bytes()
-            size = image_size(data, str(item.image_path))
-            corners = to_pixels(item.boxes_norm, size)  # in double precision: nothing is lost on the way
-            WRITERS[settings.format](new, split, item, data, size, corners, tables, settings.decimals)
-            boxes += len(corners)
-        for split, table in tables.items():
-            (new / split / "_annotations.coco.json").write_text(json.dumps(table), encoding="utf-8")
-        if settings.format == "yolo":
-            lines = [
-                f"{split}: images/{split}\n"
-                for split in ("train", "val", "test")
-                if (new / "images" / split).is_dir()
-            ]
-            (new / "data.yaml").write_text("path: .\n" + "".join(lines) + "nc: 1\nnames: [vector]\n")
+            split, data = splits.get(item.session, DEFAULT_SPLIT), item.image_path.read_bytes()
+            size_wh = image_size(data, str(item.image_path))
+            boxes_xyxy = to_pixels([] if item.boxes_norm is None else item.boxes_norm, size_wh)
+            stem = f"{item.session}{JOINT}{item.name}"
+            exporter.add(ExportImage(split, stem, item.image_path.suffix, data, size_wh, boxes_xyxy))
+            boxes += len(boxes_xyxy)
+        exporter.finish()
         if settings.out.suffix.lower() == ".zip":
             pack(new, settings.out)
         else:
@@ -62,7 +153,7 @@ def export_data(settings: ExportSettings) -> dict:
                 remove(settings.out)
             new.rename(settings.out)
     except OSError as error:
-        raise UserError(f"Cannot write {settings.out}: {error.strerror or error}.") from error
+        raise cannot_write(settings.out, error) from error
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return {
@@ -74,104 +165,15 @@ def export_data(settings: ExportSettings) -> dict:
     }
 
 
-def _file(item: Item) -> str:
-    return f"{item.session}{JOINT}{item.name}{item.image_path.suffix}"
-
-
 def _put(path: Path, data: bytes | str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data.encode() if isinstance(data, str) else data)
 
 
-def _write_yolo(
-    new: Path,
-    split: str,
-    item: Item,
-    data: bytes,
-    size: tuple[int, int],
-    corners: np.ndarray,
-    _tables: dict,
-    _decimals: bool,
-) -> None:
-    _put(new / "images" / split / _file(item), data)
-    _put(new / "labels" / split / f"{item.session}{JOINT}{item.name}.txt", format_label(corners, size))
+def _add_texts(parent: ElementTree.Element, **values: object) -> None:
+    for tag, value in values.items():
+        ElementTree.SubElement(parent, tag).text = str(value)
 
 
-def _write_coco(
-    new: Path,
-    split: str,
-    item: Item,
-    data: bytes,
-    size: tuple[int, int],
-    corners: np.ndarray,
-    tables: dict,
-    _decimals: bool,
-) -> None:
-    empty = {
-        "images": [],
-        "annotations": [],
-        "categories": [{"id": 0, "name": "vector", "supercategory": "none"}],
-    }
-    table = tables.setdefault(split, empty)
-    image_id = len(table["images"])
-    table["images"].append({"id": image_id, "file_name": _file(item), "width": size[0], "height": size[1]})
-    for box in to_xywh(corners).tolist():
-        number = len(table["annotations"])
-        table["annotations"].append(
-            {
-                "id": number,
-                "image_id": image_id,
-                "category_id": 0,
-                "bbox": box,
-                "area": box[2] * box[3],
-                "iscrowd": 0,
-            }
-        )
-    _put(new / split / _file(item), data)
-
-
-def _write_voc(
-    new: Path,
-    split: str,
-    item: Item,
-    data: bytes,
-    size: tuple[int, int],
-    corners: np.ndarray,
-    _tables: dict,
-    decimals: bool,
-) -> None:
-    root = ElementTree.Element("annotation")
-    for key, value in (("folder", split), ("filename", _file(item))):
-        ElementTree.SubElement(root, key).text = value
-    sizes = ElementTree.SubElement(root, "size")
-    for key, value in (("width", size[0]), ("height", size[1]), ("depth", 3)):
-        ElementTree.SubElement(sizes, key).text = str(value)
-    for x1, y1, x2, y2 in corners.tolist():
-        obj = ElementTree.SubElement(root, "object")
-        for key, value in (
-            ("name", "vector"),
-            ("pose", "Unspecified"),
-            ("truncated", "0"),
-            ("difficult", "0"),
-        ):
-            ElementTree.SubElement(obj, key).text = value
-        frame = ElementTree.SubElement(obj, "bndbox")
-        numbers = (x1 + 1, y1 + 1, x2, y2)  # counted from 1, the last pixel inside
-        if not decimals:
-            low = [min(int(np.floor(x1 + 0.5)), size[0] - 1), min(int(np.floor(y1 + 0.5)), size[1] - 1)]
-            numbers = (
-                low[0] + 1,
-                low[1] + 1,
-                max(int(np.floor(x2 + 0.5)), low[0] + 1),
-                max(int(np.floor(y2 + 0.5)), low[1] + 1),
-            )
-        for key, value in zip(("xmin", "ymin", "xmax", "ymax"), numbers, strict=True):
-            ElementTree.SubElement(frame, key).text = repr(value)
-    ElementTree.indent(root)
-    _put(new / split / _file(item), data)
-    _put(
-        new / split / f"{item.session}{JOINT}{item.name}.xml", ElementTree.tostring(root, encoding="unicode")
-    )
-
-
-WRITERS = {"yolo": _write_yolo, "coco": _write_coco, "voc": _write_voc}
+def _nearest(value: float) -> int:
+    return int(np.floor(value + 0.5))

@@ -1,8 +1,10 @@
-"""The review's journal: a line of JSON for every decision, on the disk before anything is changed, so that none is lost or done twice.
+"""The review's journal: a line of JSON for every decision, on disk before anything is changed.
 
-A decision's line says how the image was before and is after it; a second line, `{"done": n}`, follows once the change is made
-(`{"cancelled": n}` if it cannot be). Lines are only ever added. The last decision without its second line was cut off by a crash, and is
-carried out at the next start.
+So no decision is lost, and none is carried out twice.
+
+A decision's line says how the image was before and is after it; a second line, `{"done": n}`, follows once
+the change is made (`{"cancelled": n}` if it cannot be). Lines are only ever added. The last decision without
+its second line was cut off by a crash, and is carried out at the next start.
 """
 
 import errno
@@ -10,9 +12,12 @@ import json
 import os
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
-from vector_tl.errors import UserError
+from vector_tl.errors import UserError, cannot_write
 from vector_tl.files import claimed
+
+Decision = dict[str, Any]
 
 
 class DecisionJournal:
@@ -26,22 +31,23 @@ class DecisionJournal:
         """Open or begin a journal.
 
         Raises:
-            UserError: another review is at work on this data, or the file cannot be written.
+            UserError: another review has this data open, or the file cannot be written.
         """
         self.path = path
-        self.decisions: dict[int, dict] = {}
+        self.decisions: dict[int, Decision] = {}
         self._done: set[int] = set()
         self._last = 0
         with ExitStack() as stack:
             if not stack.enter_context(claimed(path.with_suffix(".lock"))):
                 raise UserError(
-                    f"Another vector-tl label review is at work on {path.parents[1]}; use its page, or end it first."
+                    f"Another vector-tl label review is at work on {path.parents[1]}; use its page, "
+                    "or end it first."
                 )
             try:
                 self._file = stack.enter_context(path.open("a+b"))
                 self._read()
             except OSError as error:
-                raise UserError(f"Cannot write the review's journal {path}: {error.strerror}.") from error
+                raise cannot_write(f"the review's journal {path}", error) from error
             self._held = stack.pop_all()
 
     def _read(self) -> None:
@@ -52,18 +58,22 @@ class DecisionJournal:
                 entry = json.loads(line)
             except ValueError:  # cut off by a crash
                 continue
-            if isinstance(entry, dict) and isinstance(entry.get("n"), int):
+            if not isinstance(entry, dict):
+                continue
+            if isinstance(entry.get("n"), int):
+                if "picture" in entry:  # old name, of version 0.1
+                    entry["image"] = entry.pop("picture")  # old name
                 self.decisions[entry["n"]] = entry
                 self._last = max(self._last, entry["n"])
-            elif isinstance(entry, dict) and isinstance(entry.get("done"), int):
+            elif isinstance(entry.get("done"), int):
                 self._done.add(entry["done"])
-            elif isinstance(entry, dict) and isinstance(entry.get("cancelled"), int):
+            elif isinstance(entry.get("cancelled"), int):
                 self.decisions.pop(entry["cancelled"], None)
         if content and not content.endswith(b"\n"):
             self._write(b"\n")
 
-    def add(self, decision: dict) -> int:
-        """Write a decision; it is on the disk when this returns. Its number."""
+    def add(self, decision: Decision) -> int:
+        """Write a decision, which is on disk when this returns, and give its number."""
         number = self._last + 1
         entry = {"n": number} | decision
         self._write(json.dumps(entry, allow_nan=False).encode() + b"\n")
@@ -73,7 +83,7 @@ class DecisionJournal:
 
     def done(self, number: int) -> None:
         """Note that a decision was carried out."""
-        self._write(b'{"done": %d}\n' % number, sync=False)  # without this line it is only looked at again
+        self._write(b'{"done": %d}\n' % number, sync=False)  # without this line it is only checked again
         self._done.add(number)
 
     def cancel(self, number: int) -> None:
@@ -81,7 +91,7 @@ class DecisionJournal:
         self.decisions.pop(number, None)
         self._write(b'{"cancelled": %d}\n' % number)
 
-    def cut_off(self) -> dict | None:
+    def cut_off(self) -> Decision | None:
         """The last decision, if it was written down but perhaps not carried out."""
         return self.decisions.get(self._last) if self._last not in self._done else None
 
@@ -101,9 +111,10 @@ class DecisionJournal:
                 os.fsync(handle)
         except OSError as error:
             raise UserError(
-                f"Cannot write the review's journal {self.path} ({error.strerror}); nothing was changed. Free some space."
+                f"Cannot write the review's journal {self.path} ({error.strerror}); nothing was changed. "
+                "Free some space."
             ) from error
 
     def close(self) -> None:
-        """Let others open it."""
+        """Close the file, so that another review may open it."""
         self._held.close()

@@ -1,10 +1,10 @@
-"""The work behind the review page: what an image's label is now, a decision on it, and the way back.
+"""The work behind the review page: what an image's label is now, a decision on it, and undoing it.
 
-A decision names the version of the image's state that the person saw; if the state has changed since, nothing is done (`Conflict`).
-Images put aside move to `bin/`, which has the same form as the dataset, and can come back.
+A decision names the version of the image's state that the person saw; if the state has changed since, nothing
+is done (`Conflict`). Deleted images move to `bin/`, which has the same form as the dataset, and can come
+back.
 """
 
-import glob
 import hashlib
 import json
 import logging
@@ -13,20 +13,19 @@ import threading
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
 from pathlib import Path
 from statistics import mean, median
+from typing import Any
 
-import cv2
 import numpy as np
 
 from vector_tl.data import dataset
-from vector_tl.data.boxes import to_pixels
-from vector_tl.data.images import encode_jpeg, is_image_file, read_image
+from vector_tl.data.boxes import as_boxes, to_pixels
 from vector_tl.data.yolo import format_label, parse_label
 from vector_tl.errors import UserError
-from vector_tl.files import write_atomic
-from vector_tl.labels.journal import DecisionJournal
+from vector_tl.files import sweep, write_atomic
+from vector_tl.labels.journal import Decision, DecisionJournal
+from vector_tl.labels.review_images import find_image, for_browser, refuse_taken, size_of
 from vector_tl.labels.suggest import carried_suggestions
 from vector_tl.labels.suggestions import (
     Suggestion,
@@ -40,7 +39,6 @@ from vector_tl.labels.suggestions import (
 ACTIONS = ("save", "keep", "bin", "restore")
 CARRY_FRAMES = 10  # how far a box is carried at the press of a key
 MAX_BOXES = 100
-MAX_FILE_BYTES = 64 << 20
 log = logging.getLogger(__name__)
 
 
@@ -58,7 +56,7 @@ class NotThere(UserError):
 
 @dataclass(frozen=True)
 class State:
-    """An image's label as it is on disk, to the letter (None: not labelled), and whether the image is in the bin."""
+    """An image's label exactly as on disk (None: not labelled), and whether the image is in the bin."""
 
     label: str | None
     binned: bool
@@ -71,7 +69,7 @@ class State:
 
 @dataclass(frozen=True)
 class Effort:
-    """What a decision took: seconds in which the person was at work on it, and what they did."""
+    """What a decision took: seconds in which the person worked on it, key presses, clicks and drags."""
 
     active_s: float = 0.0
     keys: int = 0
@@ -80,13 +78,13 @@ class Effort:
 
 
 class Desk:
-    """The images of a dataset on a person's desk. Safe to use from several threads."""
+    """The images of a dataset under review. Safe to use from several threads."""
 
     def __init__(self, folder: Path):
-        """Take up work where it was left; a decision that a crash cut off is carried out now.
+        """Continue where the last review ended; a decision that a crash interrupted is carried out now.
 
         Raises:
-            UserError: no images there, or another review is at work on them.
+            UserError: no images there, or another review has them open.
         """
         self.folder, self.bin = Path(folder), Path(folder) / "bin"
         dataset.list_images(self.folder)
@@ -96,8 +94,8 @@ class Desk:
         if (cut_off := self.journal.cut_off()) is not None:
             self._recover(cut_off)
 
-    def _recover(self, entry: dict) -> None:
-        key = tuple(entry["image"])
+    def _recover(self, entry: Decision) -> None:
+        key = _key(entry)
         before, after = State(**entry["before"]), State(**entry["after"])
         with suppress(NotThere):
             if self.state(*key) in (before, after):  # else somebody has changed it by hand since
@@ -107,12 +105,9 @@ class Desk:
             dataset.label_path(self.bin, *key),
             suggestions_path(self.folder, *key),
         ):
-            for half_written in path.parent.glob(
-                f".{glob.escape(path.name)}.*.part"
-            ):  # see files.write_atomic
-                half_written.unlink(missing_ok=True)
+            sweep(path)
         self.journal.done(entry["n"])
-        log.info("The decision on %s/%s that was cut off is carried out.", *key)
+        log.info("The interrupted decision on %s/%s is carried out.", *key)
 
     def state(self, session: str, name: str) -> State:
         """How an image stands on disk now.
@@ -120,32 +115,26 @@ class Desk:
         Raises:
             NotThere: it is neither in the dataset nor in the bin.
         """
-        binned = _find(self.folder, session, name) is None
-        if binned and _find(self.bin, session, name) is None:
-            raise NotThere(f"There is no image {session}/{name} any more.")
+        binned = self.image_path(session, name).is_relative_to(self.bin)
+        path = dataset.label_path(self.bin if binned else self.folder, session, name)
         try:
-            label = (
-                dataset.label_path(self.bin if binned else self.folder, session, name)
-                .read_bytes()
-                .decode("utf-8", "surrogateescape")
-            )
+            return State(path.read_bytes().decode("utf-8", "surrogateescape"), binned)
         except (FileNotFoundError, NotADirectoryError):
-            label = None
-        return State(label, binned)
+            return State(None, binned)
 
     def image_path(self, session: str, name: str) -> Path:
         """Where an image lies now.
 
         Raises:
-            NotThere: nowhere.
+            NotThere: it is neither in the dataset nor in the bin.
         """
-        found = _find(self.folder, session, name) or _find(self.bin, session, name)
+        found = find_image(self.folder, session, name) or find_image(self.bin, session, name)
         if found is None:
             raise NotThere(f"There is no image {session}/{name} any more.")
         return found
 
-    def item(self, session: str, name: str) -> dict:
-        """All that the page needs to show an image: its state, boxes in pixels, and suggestions."""
+    def item(self, session: str, name: str) -> dict[str, Any]:
+        """What the page needs to show an image: its state, boxes in pixels, and suggestions."""
         with self._lock:
             state = self.state(session, name)
             problem, size_wh, boxes = None, None, []
@@ -162,9 +151,16 @@ class Desk:
                 for s in self._suggestions(session, name)
             ]
         return {
-            "session": session, "name": name, "size_wh": size_wh, "labelled": state.label is not None, "binned": state.binned,
-            "version": state.version, "boxes": boxes, "suggestions": suggestions, "problem": problem,
-        }  # fmt: skip
+            "session": session,
+            "name": name,
+            "size_wh": size_wh,
+            "labelled": state.label is not None,
+            "binned": state.binned,
+            "version": state.version,
+            "boxes": boxes,
+            "suggestions": suggestions,
+            "problem": problem,
+        }
 
     def decide(
         self,
@@ -179,10 +175,13 @@ class Desk:
         """Carry out a decision; it is on disk when this returns.
 
         Args:
+            session: the image's session.
+            name: the image's name.
             version: of the state the person saw.
-            action: save (the boxes given, none: no Vector), keep (the label as it is), bin, restore.
+            action: save (the boxes given; none: no Vector), keep (the label as it is), bin, restore.
             boxes_xyxy: (N, 4) in pixels, for save.
-            tab: the page it came from; undo goes by it.
+            tab: the browser tab it came from; undo is by tab.
+            effort: what the decision took.
 
         Raises:
             Conflict: the state has changed since.
@@ -196,61 +195,65 @@ class Desk:
                 )
             if action in ("save", "keep") and before.binned:
                 raise UserError(f"{name} is in the bin; bring it back before labelling it.")
-            after = before
+            if action == "keep" and before.label is None:
+                raise UserError(f"{name} has no label to keep yet.")
+            after = State(before.label, {"bin": True, "restore": False}.get(action, before.binned))
             if action == "save":
-                after = State(format_label(boxes_xyxy, self.size_wh(session, name)), False)
-                if after.label.count("\n") != len(boxes_xyxy):
+                boxes = as_boxes([] if boxes_xyxy is None else boxes_xyxy)
+                label = format_label(boxes, self.size_wh(session, name))
+                if label.count("\n") != len(boxes):
                     raise UserError(
                         f"A box of {name} lies outside the image or is too small to be one; correct it."
                     )
-            elif action in ("bin", "restore"):
-                after = State(before.label, action == "bin")
-            elif before.label is None:
-                raise UserError(f"{name} has no label to keep yet.")
+                after = State(label, False)
             waiting = [s.id for s in self._suggestions(session, name) if not s.decided]
-            entry = {
-                "action": action,
-                "ids": waiting if action in ("save", "keep") else [],
-                "tab": tab,
-                "suggested": bool(waiting),
-            } | asdict(effort)
+            ids = waiting if action in ("save", "keep") else []
+            entry = {"action": action, "ids": ids, "tab": tab, "suggested": bool(waiting)} | asdict(effort)
             number = self._write((session, name), before, after, entry)
             return {"decision": number, "version": after.version}
 
-    def undo(self, tab: str) -> dict:
-        """Take back the last decision of this tab, or else the last one from before this server's start.
+    def undo(self, tab: str) -> dict[str, str]:
+        """Undo the last decision of this tab, or else the last one from before this server's start.
 
         Raises:
             Conflict: the image was changed after that decision.
-            UserError: there is nothing to take back.
+            UserError: there is nothing to undo.
         """
         with self._lock:
             undone = self.journal.undone()
-            for number, entry in reversed(self.journal.decisions.items()):
-                if (
-                    "undoes" not in entry
-                    and number not in undone
-                    and (entry["tab"] == tab or number < self._first_of_this_run)
-                ):
-                    break
-            else:
+            mine = (
+                (number, entry)
+                for number, entry in reversed(self.journal.decisions.items())
+                if "undoes" not in entry and number not in undone
+                if entry["tab"] == tab or number < self._first_of_this_run
+            )
+            number, entry = next(mine, (0, None))
+            if entry is None:
                 raise UserError("There is nothing to undo.")
-            key, before, after = tuple(entry["image"]), State(**entry["before"]), State(**entry["after"])
+            key, before, after = _key(entry), State(**entry["before"]), State(**entry["after"])
             if self.state(*key) != after:
                 raise Conflict(f"{key[1]} was changed after this decision; it is shown as it is now.")
-            self._write(
-                key, after, before, {"action": "undo", "undoes": number, "ids": entry["ids"], "tab": tab}
-            )
+            undoing = {"action": "undo", "undoes": number, "ids": entry["ids"], "tab": tab}
+            self._write(key, after, before, undoing)
             for path in suggestions_path(self.folder, *key).parent.glob("*.json"):
                 with suppress(UserError):
                     drop_carried(self.folder, key[0], path.stem, key[1])
             return {"session": key[0], "name": key[1], "undone": entry["action"]}
 
-    def carry(self, session: str, name: str, count: int = CARRY_FRAMES) -> dict:
-        """Carry the boxes of a labelled image to the next frames of its session, up to the next labelled one, as suggestions."""
+    def carry(self, session: str, name: str, count: int = CARRY_FRAMES) -> dict[str, Any]:
+        """Copy the boxes of a labelled image to the next `count` frames of its session, as suggestions.
+
+        Stops before the next labelled image, and where the Vector is lost.
+
+        Returns:
+            {"carried": [{"session", "name", "confidence"}], "frames": looked through}
+
+        Raises:
+            UserError: the image has no box.
+        """
         boxes_norm = dataset.read_labels(dataset.label_path(self.folder, session, name))
         if boxes_norm is None or not len(boxes_norm):
-            raise UserError(f"{name} has no box to carry on.")
+            raise UserError(f"{name} has no box to copy.")
         images = {key: path for key, path in dataset.list_images(self.folder).items() if key[0] == session}
         following: dict[tuple[str, str], Path] = {}
         for key in [key for key in images if key[1] > name][:count]:
@@ -263,25 +266,24 @@ class Desk:
                 carried.append({"session": session, "name": key[1], "confidence": round(1 - new.doubt, 3)})
         return {"carried": carried, "frames": len(following)}
 
-    def pace(self) -> dict:
-        """Seconds and actions per image, over all decisions that were not undone and came from the page."""
+    def pace(self) -> dict[str, Any]:
+        """Seconds and actions per image, over all decisions of the page that were not undone."""
         with self._lock:
-            undone = self.journal.undone()
+            undone, decisions = self.journal.undone(), self.journal.decisions.items()
             made = [
-                e
-                for n, e in self.journal.decisions.items()
-                if e["action"] in ("save", "keep", "bin") and n not in undone
+                entry
+                for number, entry in decisions
+                if entry["action"] in ("save", "keep", "bin") and number not in undone
             ]
-        seconds = [e["active_s"] for e in made if e["active_s"] > 0]
-        with_, without = (
-            [e["keys"] + e["clicks"] + e["drags"] for e in made if e["suggested"] is flag]
-            for flag in (True, False)
-        )
+        seconds = [entry["active_s"] for entry in made if entry["active_s"] > 0]
+        actions: dict[bool, list[int]] = {True: [], False: []}
+        for entry in made:
+            actions[entry["suggested"]].append(entry["keys"] + entry["clicks"] + entry["drags"])
         return {
             "decisions": len(made),
             "seconds_median": round(median(seconds), 2) if seconds else None,
-            "actions_suggested": round(mean(with_), 2) if with_ else None,
-            "actions_unsuggested": round(mean(without), 2) if without else None,
+            "actions_suggested": round(mean(actions[True]), 2) if actions[True] else None,
+            "actions_unsuggested": round(mean(actions[False]), 2) if actions[False] else None,
         }
 
     def size_wh(self, session: str, name: str) -> tuple[int, int]:
@@ -290,26 +292,18 @@ class Desk:
         Raises:
             UserError: it is not readable.
         """
-        path = self.image_path(session, name)
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise UserError(f"{path} is larger than {MAX_FILE_BYTES >> 20} MiB; make it smaller.")
-        return _size_wh(path, path.stat().st_mtime_ns)
+        return size_of(self.image_path(session, name))
 
     def scaled(self, session: str, name: str, width_px: int) -> tuple[bytes, str]:
-        """An encoded image no wider than `width_px` and its media type; one that is small enough already as it is on disk."""
-        path = self.image_path(session, name)
-        if self.size_wh(session, name)[0] <= width_px and (kind := _media_type(data := path.read_bytes())):
-            return data, kind
-        image = read_image(path)
-        height, width = image.shape[:2]
-        if width > width_px:
-            image = cv2.resize(
-                image, (width_px, max(round(height * width_px / width), 1)), interpolation=cv2.INTER_AREA
-            )
-        return encode_jpeg(image, 92), "image/jpeg"
+        """An encoded image no wider than `width_px` and its media type; a small one as it is on disk.
+
+        Raises:
+            UserError: it is not readable.
+        """
+        return for_browser(self.image_path(session, name), width_px)
 
     def close(self) -> None:
-        """Let another review begin."""
+        """Close the journal, so that another review may begin."""
         self.journal.close()
 
     def _suggestions(self, session: str, name: str) -> list[Suggestion]:
@@ -319,9 +313,9 @@ class Desk:
             log.warning("%s", error)
             return []
 
-    def _write(self, key: tuple[str, str], before: State, after: State, entry: dict) -> int:
+    def _write(self, key: tuple[str, str], before: State, after: State, entry: Decision) -> int:
         if before.binned != after.binned:
-            _refuse_taken(self.bin if after.binned else self.folder, *key)
+            refuse_taken(self.bin if after.binned else self.folder, *key)
         when = datetime.now(UTC).isoformat(timespec="milliseconds")
         number = self.journal.add(
             {"time": when, "image": list(key), "before": asdict(before), "after": asdict(after)} | entry
@@ -338,8 +332,8 @@ class Desk:
         self.journal.done(number)
         return number
 
-    def _carry_out(self, key: tuple[str, str], before: State, after: State, entry: dict) -> None:
-        """Make the disk say `after`; doing it twice, or again after half of it, comes to the same."""
+    def _carry_out(self, key: tuple[str, str], before: State, after: State, entry: Decision) -> None:
+        """Bring the files to the state `after`; doing it again, or after half of it, has the same result."""
         there, other = (self.bin, self.folder) if after.binned else (self.folder, self.bin)
         label = dataset.label_path(there, *key)
         if after.label is None:
@@ -347,7 +341,7 @@ class Desk:
         elif not label.exists() or label.read_bytes() != _raw(after.label):
             write_atomic(label, _raw(after.label))
         if before.binned != after.binned:
-            if (image := _find(other, *key)) is not None:
+            if (image := find_image(other, *key)) is not None:
                 target = there / "images" / key[0] / image.name
                 target.parent.mkdir(parents=True, exist_ok=True)
                 os.replace(image, target)
@@ -355,7 +349,7 @@ class Desk:
         mark(self.folder, *key, entry["ids"], decided=entry["action"] != "undo")
 
 
-def _scored(suggestion: Suggestion, weak: bool) -> list[dict]:
+def _scored(suggestion: Suggestion, weak: bool) -> list[dict[str, Any]]:
     return [
         {"xyxy": box[:4], "score": box[4]}
         for box in suggestion.boxes
@@ -367,34 +361,6 @@ def _raw(label: str) -> bytes:
     return label.encode("utf-8", "surrogateescape")
 
 
-@lru_cache(4096)
-def _size_wh(path: Path, _mtime_ns: int) -> tuple[int, int]:
-    height, width = read_image(path).shape[:2]
-    return width, height
-
-
-def _find(root: Path, session: str, name: str) -> Path | None:
-    folder = dataset.image_path(root, session, name).parent
-    with suppress(OSError):
-        for entry in os.scandir(folder):
-            if Path(entry.name).stem == name and is_image_file(Path(entry.path)):
-                return Path(entry.path)
-    return None
-
-
-def _refuse_taken(root: Path, session: str, name: str) -> None:
-    if _find(root, session, name) is not None or dataset.label_path(root, session, name).exists():
-        raise UserError(f"{root} has another image or label {session}/{name}; move that one away first.")
-
-
-def _media_type(data: bytes) -> str | None:
-    """What browsers show as it is."""
-    kinds = {
-        b"\xff\xd8\xff": "image/jpeg",
-        b"\x89PNG\r\n\x1a\n": "image/png",
-        b"GIF8": "image/gif",
-        b"BM": "image/bmp",
-    }
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "image/webp"
-    return next((kind for magic, kind in kinds.items() if data.startswith(magic)), None)
+def _key(entry: Decision) -> tuple[str, str]:
+    session, name = entry["image"]
+    return session, name

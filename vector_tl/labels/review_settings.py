@@ -9,7 +9,9 @@ from vector_tl.errors import UsageError
 
 @dataclass(frozen=True)
 class SuggestSettings:
-    """Suggest boxes for images: from a model, or from labels carried through the frames beside them. They are labels only once you accept them.
+    """Suggest boxes for images: from a model, or copied from labels to the frames beside them.
+
+    A suggestion becomes a label once you accept it in `vector-tl label review`.
 
     Example: vector-tl label suggest --data data --model transfer
     """
@@ -19,11 +21,12 @@ class SuggestSettings:
     model: str | None = None
     """A model file, or a name in models/."""
     carry: int | None = None
-    """Carry the boxes of labelled images to so many unlabelled frames before and after each, in the order of names."""
+    """Copy the boxes of labelled images to so many unlabelled frames before and after each, where they follow
+    the Vector."""
     session: str | None = None
-    """Only this session."""
+    """Suggest only for this session."""
     threshold: float | None = None
-    """Score above which a box is suggested; the model's own when not given."""
+    """Confidence threshold above which a box is suggested; by default the model's own."""
     device: str = "auto"
     """cpu, cuda or auto."""
 
@@ -31,7 +34,8 @@ class SuggestSettings:
         """Raise `UsageError` for values that make no sense."""
         if self.model is None and self.carry is None:
             raise UsageError(
-                "Say where suggestions are to come from: --model MODEL, or --carry FRAMES from the labels that are there."
+                "Name what should suggest: --model MODEL, or --carry FRAMES to copy boxes from labelled "
+                "images."
             )
         if self.carry is not None and not 1 <= self.carry <= 1000:
             raise UsageError(f"--carry must be from 1 to 1000 frames, not {self.carry}.")
@@ -41,9 +45,10 @@ class SuggestSettings:
 
 @dataclass(frozen=True)
 class ReviewSettings:
-    """Look through images in the browser and accept, correct or draw their boxes by keyboard and mouse; ? shows the keys.
+    """Review images in the browser: accept, correct or draw boxes by keyboard and mouse; ? shows the keys.
 
-    Every decision is on disk before the next image shows, and can be undone later, also after a restart. End it with Ctrl-C.
+    Every decision is saved before the next image is shown, and can be undone later, also after a restart.
+    Ctrl-C ends the review.
 
     Example: vector-tl label review --data data --filter suggested
     """
@@ -51,13 +56,14 @@ class ReviewSettings:
     data: Path = Path("data")
     """Folder of the dataset."""
     filter: Literal["all", "unlabelled", "suggested", "disagreement", "bin"] = "unlabelled"
-    """Which images to show first: those without a label, with a suggestion waiting, where model and label disagree, in the bin, or all."""
+    """Which images to show first: all, those without a label (unlabelled), those with a suggestion that you
+    have not answered (suggested), those where model and label differ (disagreement), or those in the bin."""
     session: str | None = None
-    """Only this session."""
+    """Show only this session."""
     port: int = 0
-    """Port on 127.0.0.1; 0 takes a free one."""
+    """Port of the page on this computer (127.0.0.1); 0 takes a free one."""
     open: bool = False
-    """Open the page in the browser of this machine."""
+    """Open the page in this computer's browser."""
 
     def check(self) -> None:
         """Raise `UsageError` for values that make no sense."""

@@ -11,7 +11,7 @@ from vector_tl.errors import UsageError
 
 @dataclass(frozen=True)
 class ImportSettings:
-    """Take images into a dataset: a folder or zip of images, a video, or a labelled dataset in YOLO, COCO or Pascal VOC form.
+    """Import images: a folder, zip or video, or a labelled dataset in YOLO, COCO or Pascal VOC form.
 
     Example: vector-tl label import vector.v3.yolov8.zip --data data --session roboflow
     """
@@ -21,11 +21,13 @@ class ImportSettings:
     data: Path = Path("data")
     """Dataset folder."""
     session: str | None = None
-    """Name of the new session, or the beginning of their names; the source's own name when not given."""
+    """Name of the new session, or the beginning of their names; by default the source's own name."""
     classes: tuple[str, ...] = ()
-    """Classes of the source that mean a Vector; when not given its only class, or those with `vector` in their name."""
+    """Classes of the source that mean a Vector; by default its only class, or those with `vector` in their
+    name."""
     novelty: int = 8
-    """Of a video, keep frames that differ from the last kept one in so many of 64 bits of their perceptual hash."""
+    """Of a video, take only frames that differ from those taken before in so many of the 64 bits of a
+    perceptual hash; 0 takes all."""
 
     def check(self) -> None:
         """Raise `UsageError` for values that make no sense."""
@@ -45,16 +47,16 @@ class ExportSettings:
     data: Path = Path("data")
     """Dataset folder."""
     format: Literal["yolo", "coco", "voc"] = "yolo"
-    """yolo, coco (a JSON for each split, as Roboflow writes it) or voc (an XML for each image)."""
+    """yolo, coco (a JSON file for each split, as Roboflow writes it) or voc (an XML file for each image)."""
     decimals: bool = False
     """Pascal VOC with fractions of pixels; few readers take them."""
     overwrite: bool = False
-    """Replace OUT."""
+    """Replace an existing OUT."""
 
 
 @dataclass(frozen=True)
 class CheckSettings:
-    """Look for what is wrong with a dataset, and tell what is in it.
+    """Find what is wrong with a dataset, and count what is in it.
 
     Example: vector-tl label check --data data --report runs/check.html
     """
@@ -62,14 +64,14 @@ class CheckSettings:
     data: Path = Path("data")
     """Dataset folder."""
     report: Path | None = None
-    """Write a page with plots and contact sheets."""
+    """Write a page (HTML) with plots and contact sheets to this file."""
     overwrite: bool = False
-    """Replace the page."""
+    """Replace an existing page."""
 
 
 @dataclass(frozen=True)
 class SplitSettings:
-    """Divide sessions into train, val and test; sessions that have a split keep it.
+    """Divide sessions into the splits train, val and test; sessions that have a split keep it.
 
     Example: vector-tl label split --data data --shares 70 15 15
     """
@@ -77,15 +79,16 @@ class SplitSettings:
     data: Path = Path("data")
     """Dataset folder."""
     shares: tuple[float, float, float] = (70.0, 15.0, 15.0)
-    """Parts of train, val and test, in images."""
+    """How large train, val and test should be, in parts of all images."""
     seed: int = 0
-    """Of the order in which new sessions are given their split."""
+    """Seed of the order in which sessions get their split."""
     again: bool = False
-    """Divide all sessions anew, also those that have a split."""
+    """Divide all sessions again, also those that have a split."""
 
     def check(self) -> None:
         """Raise `UsageError` for values that make no sense."""
         if not all(0 <= share < 1e9 for share in self.shares) or sum(self.shares) <= 0:
             raise UsageError(
-                f"--shares takes three numbers from 0 on, not all 0; not {' '.join(f'{s:g}' for s in self.shares)}."
+                "--shares takes three numbers of 0 or more, not all 0; "
+                f"not {' '.join(f'{s:g}' for s in self.shares)}."
             )

@@ -1,7 +1,9 @@
-"""`vector-tl label split`: sessions into train, val and test, each with its share of images and of images without a Vector."""
+"""`vector-tl label split`: sessions into train, val and test, each with its share of images and negatives."""
 
 import random
 from collections import Counter
+from pathlib import Path
+from typing import Any
 
 from vector_tl.data import dataset
 from vector_tl.data.dataset import SPLITS
@@ -9,8 +11,8 @@ from vector_tl.errors import UserError
 from vector_tl.labels.settings import SplitSettings
 
 
-def split(settings: SplitSettings) -> dict:
-    """Give every new session a split; those that have one keep it, unless all are to be divided anew.
+def split(settings: SplitSettings) -> dict[str, Any]:
+    """Give every new session a split; those that have one keep it, unless all are to be divided again.
 
     Returns:
         {"sessions", "new", "splits": {train|val|test: {"sessions", "images", "negatives"}}}
@@ -24,32 +26,28 @@ def split(settings: SplitSettings) -> dict:
     wanted = sum(share > 0 for share in settings.shares)
     if len(images) < wanted:
         raise UserError(
-            f"{settings.data} has {len(images)} sessions, too few for {wanted} splits; take more, or give a split the share 0."
+            f"{settings.data} has {len(images)} sessions, too few for {wanted} splits; capture more, "
+            "or give a split the share 0."
         )
     new = sorted(session for session in images if session not in before)
-    splits = before | divide(
-        new,
-        {s: v for s, v in before.items() if s in images},
-        images,
-        negatives,
-        settings.shares,
-        settings.seed,
-    )
+    present = {session: name for session, name in before.items() if session in images}
+    splits = before | divide(new, present, images, negatives, settings.shares, settings.seed)
     dataset.write_splits(settings.data, splits)
-    told = {
-        name: {
-            "sessions": sum(splits[session] == name for session in images),
-            "images": sum(images[session] for session in images if splits[session] == name),
-            "negatives": sum(negatives[session] for session in images if splits[session] == name),
+    counts = {}
+    for name in SPLITS:
+        sessions = [session for session in images if splits[session] == name]
+        counts[name] = {
+            "sessions": len(sessions),
+            "images": sum(images[session] for session in sessions),
+            "negatives": sum(negatives[session] for session in sessions),
         }
-        for name in SPLITS
-    }
-    return {"sessions": len(images), "new": len(new), "splits": told}
+    return {"sessions": len(images), "new": len(new), "splits": counts}
 
 
-def count(folder) -> tuple[Counter, Counter]:
+def count(folder: Path) -> tuple[Counter[str], Counter[str]]:
     """Images, and images without a Vector, of each session."""
-    images, negatives = Counter(), Counter()
+    images: Counter[str] = Counter()
+    negatives: Counter[str] = Counter()
     for session, name in dataset.list_images(folder):
         boxes = dataset.read_labels(dataset.label_path(folder, session, name))
         images[session] += 1
@@ -60,19 +58,23 @@ def count(folder) -> tuple[Counter, Counter]:
 def divide(
     new: list[str],
     before: dict[str, str],
-    images: Counter,
-    negatives: Counter,
+    images: Counter[str],
+    negatives: Counter[str],
     shares: tuple[float, float, float],
     seed: int,
 ) -> dict[str, str]:
-    """A split for each new session: in an order drawn by seed, large ones first, each goes where most is lacking of images and of negatives."""
+    """A split for each new session, in an order drawn by seed, large ones first.
+
+    Each goes where most images are lacking, and most negatives if it has some; but no split with a share
+    stays empty.
+    """
     order = sorted(new)
     random.Random(seed).shuffle(order)
     order.sort(key=lambda session: -images[session])
     total, empty = sum(images.values()), max(1, sum(negatives.values()))
-    parts = {name: share / sum(shares) for name, share in zip(SPLITS, shares, strict=True)}
+    parts = {name: share / sum(shares) for name, share in zip(SPLITS, shares, strict=True) if share > 0}
     have = {
-        name: [sum(c[s] for s, v in before.items() if v == name) for c in (images, negatives)]
+        name: [sum(counts[s] for s, v in before.items() if v == name) for counts in (images, negatives)]
         for name in SPLITS
     }
     chosen: dict[str, str] = {}
@@ -83,10 +85,9 @@ def divide(
             lacking = parts[name] - have[name][0] / total
             return lacking + (parts[name] - have[name][1] / empty if negatives[session] else 0.0)
 
-        without = [name for name in SPLITS if parts[name] > 0 and have[name][0] == 0]
+        without = [name for name in parts if have[name][0] == 0]
         left = len(order) - len(chosen)
-        candidates = without if left <= len(without) else [name for name in SPLITS if parts[name] > 0]
-        best = max(candidates, key=lack)
+        best = max(without if left <= len(without) else parts, key=lack)
         chosen[session] = best
         have[best][0] += images[session]
         have[best][1] += negatives[session]

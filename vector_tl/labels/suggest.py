@@ -1,4 +1,4 @@
-"""`vector-tl label suggest`: boxes from a model, or carried from labelled images, for a person to decide on."""
+"""`vector-tl label suggest`: boxes from a model or copied from labelled images, for a person to decide on."""
 
 import hashlib
 import logging
@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,21 +19,24 @@ from vector_tl.labels.suggest_carry import carry
 from vector_tl.labels.suggestions import CARRIED, MODEL, Suggestion, doubt, put_suggestion, suggestion
 
 BATCH = 8
-WEAK = 0.3  # boxes from this score on are noted as weak ones, to be taken at the press of a key
-FLOOR = 0.05  # scores from here on tell how sure a model was that there is nothing
+WEAK = 0.3  # boxes with at least this score are noted as weak ones, which a key press takes
+FLOOR = 0.05  # lower scores say nothing on how sure a model was that there is no Vector
 log = logging.getLogger(__name__)
+
+Key = tuple[str, str]  # session and name
+Images = dict[Key, Path]
 
 
 @dataclass
 class SuggestionCounts:
-    """What a run came to."""
+    """What was suggested."""
 
     images: int = 0
     boxes: int = 0
     answered: int = 0
     unreadable: list[str] = field(default_factory=list)
 
-    def put(self, folder: Path, key: tuple[str, str], new: Suggestion, size_wh: tuple[int, int]) -> None:
+    def put(self, folder: Path, key: Key, new: Suggestion, size_wh: tuple[int, int]) -> None:
         """Write a suggestion and count it."""
         if put_suggestion(folder, *key, new, size_wh):
             self.images += 1
@@ -41,12 +45,13 @@ class SuggestionCounts:
             self.answered += 1
 
 
-def suggest(settings: SuggestSettings) -> dict:
-    """Write suggestions beside the labels; a run again replaces only its own undecided ones.
+def suggest(settings: SuggestSettings) -> dict[str, Any]:
+    """Write suggestions beside the labels; the same command again replaces only its own undecided ones.
 
     Returns:
-        {"model", "digest", "images", "boxes", "answered", "unreadable", "seconds"}: images with a suggestion (also one that says there is no
-        Vector), its boxes, and images left alone because a person has answered the same suggestion before.
+        {"model", "digest", "images", "boxes", "answered", "unreadable", "seconds"}: images with a suggestion
+        (also one that says there is no Vector), its boxes, and images left alone because a person has
+        answered the same suggestion before.
 
     Raises:
         UsageError: a setting out of its range.
@@ -55,20 +60,25 @@ def suggest(settings: SuggestSettings) -> dict:
     settings.check()
     started_s = time.monotonic()
     images = chosen_images(settings.data, settings.session)
-    tally, digest = SuggestionCounts(), None
+    counts, digest = SuggestionCounts(), None
     if settings.model is not None:
-        digest = _suggest_by_model(settings, images, tally)
+        digest = _suggest_by_model(settings.model, settings, images, counts)
     if settings.carry is not None:
-        _suggest_by_carrying(settings, images, tally)
-    for path in tally.unreadable:
+        _suggest_by_carrying(settings.carry, settings.data, images, counts)
+    for path in counts.unreadable:
         log.warning("%s cannot be read as an image and is left out.", path)
     return {
-        "model": settings.model, "digest": digest, "images": tally.images, "boxes": tally.boxes, "answered": tally.answered,
-        "unreadable": len(tally.unreadable), "seconds": round(time.monotonic() - started_s, 1),
-    }  # fmt: skip
+        "model": settings.model,
+        "digest": digest,
+        "images": counts.images,
+        "boxes": counts.boxes,
+        "answered": counts.answered,
+        "unreadable": len(counts.unreadable),
+        "seconds": round(time.monotonic() - started_s, 1),
+    }
 
 
-def chosen_images(folder: Path, session: str | None) -> dict[tuple[str, str], Path]:
+def chosen_images(folder: Path, session: str | None) -> Images:
     """All images of a dataset or of one session, (session, name) -> path, sorted.
 
     Raises:
@@ -79,47 +89,40 @@ def chosen_images(folder: Path, session: str | None) -> dict[tuple[str, str], Pa
     if not chosen:
         there = sorted({s for s, _ in images})
         raise UserError(
-            f"There is no session {session!r} in {folder}; there is {', '.join(there[:8])}{' and more' if len(there) > 8 else ''}."
+            f"There is no session {session!r} in {folder}; there is "
+            f"{', '.join(there[:8])}{' and more' if len(there) > 8 else ''}."
         )
     return chosen
 
 
-def _suggest_by_model(
-    settings: SuggestSettings, images: dict[tuple[str, str], Path], tally: SuggestionCounts
-) -> str:
+def _suggest_by_model(model: str, settings: SuggestSettings, images: Images, counts: SuggestionCounts) -> str:
+    """Suggest what a model finds, and give the digest of its file."""
     from vector_tl.detect.engine import load  # torch is slow to import, and carrying does without
     from vector_tl.nets.checkpoint import resolve
 
-    detector = load(settings.model, settings.device)
-    digest = hashlib.sha256(resolve(settings.model).read_bytes()).hexdigest()
+    detector = load(model, settings.device)
+    digest = hashlib.sha256(resolve(model).read_bytes()).hexdigest()
     threshold = detector.threshold if settings.threshold is None else settings.threshold
-    for batch in _batches(images, tally):
+    for batch in _batches(images, counts):
         found = detector.batch([image for _, image in batch], min(FLOOR, threshold))
         for (key, image), detections in zip(batch, found, strict=True):
-            height, width = image.shape[:2]
+            size_wh = image.shape[1], image.shape[0]
             noted = detections.scores >= min(WEAK, threshold)
             unsure = doubt(detections.scores.tolist(), threshold)
-            boxes_xyxy = clip_boxes(detections.boxes_xyxy[noted], (width, height))
-            tally.put(
-                settings.data,
-                key,
-                suggestion(
-                    MODEL, detector.name, digest, threshold, unsure, boxes_xyxy, detections.scores[noted]
-                ),
-                (width, height),
-            )
+            boxes_xyxy = clip_boxes(detections.boxes_xyxy[noted], size_wh)
+            scores = detections.scores[noted]
+            new = suggestion(MODEL, detector.name, digest, threshold, unsure, boxes_xyxy, scores)
+            counts.put(settings.data, key, new, size_wh)
     return digest
 
 
-def _batches(
-    images: dict[tuple[str, str], Path], tally: SuggestionCounts
-) -> Iterator[list[tuple[tuple[str, str], np.ndarray]]]:
+def _batches(images: Images, counts: SuggestionCounts) -> Iterator[list[tuple[Key, np.ndarray]]]:
     batch = []
     for key, path in images.items():
         try:
             batch.append((key, read_image(path)))
         except UserError:
-            tally.unreadable.append(str(path))
+            counts.unreadable.append(str(path))
         if len(batch) == BATCH:
             yield batch
             batch = []
@@ -127,47 +130,42 @@ def _batches(
         yield batch
 
 
-def _suggest_by_carrying(
-    settings: SuggestSettings, images: dict[tuple[str, str], Path], tally: SuggestionCounts
-) -> None:
-    """From each labelled image to the unlabelled ones on both sides, up to the next labelled one; the surer of two wins."""
+def _suggest_by_carrying(frames: int, folder: Path, images: Images, counts: SuggestionCounts) -> None:
+    """Copy boxes from each labelled image to the unlabelled ones on both sides, up to the next labelled one.
+
+    Where two labelled images reach the same frame, the surer suggestion wins.
+    """
     keys = list(images)
-    labels = {key: dataset.read_labels(dataset.label_path(settings.data, *key)) for key in keys}
-    best: dict[tuple[str, str], tuple[float, tuple]] = {}
+    labels = {key: dataset.read_labels(dataset.label_path(folder, *key)) for key in keys}
+    best: dict[Key, tuple[Suggestion, tuple[int, int]]] = {}
     for index, key in enumerate(keys):
-        if labels[key] is None or not len(labels[key]):
+        boxes_norm = labels[key]
+        if boxes_norm is None or not len(boxes_norm):
             continue
         for way in (keys[index + 1 :], keys[:index][::-1]):
-            following = _until_labelled(way, key[0], labels, settings.carry)
-            for other, new, size_wh in carried_suggestions(
-                key[1], images[key], labels[key], {k: images[k] for k in following}
-            ):
-                sure = 1 - new.doubt
-                if sure > best.get(other, (0.0, ()))[0]:
-                    best[other] = (sure, (new, size_wh))
-    for key, (_, (new, size_wh)) in sorted(best.items()):
-        tally.put(settings.data, key, new, size_wh)
-
-
-def _until_labelled(
-    keys: list[tuple[str, str]], session: str, labels: dict, most: int
-) -> list[tuple[str, str]]:
-    following = []
-    for key in keys[:most]:
-        if key[0] != session or labels[key] is not None:
-            break
-        following.append(key)
-    return following
+            following: Images = {}
+            for other in way[:frames]:
+                if other[0] != key[0] or labels[other] is not None:
+                    break
+                following[other] = images[other]
+            for other, new, size_wh in carried_suggestions(key[1], images[key], boxes_norm, following):
+                if other not in best or new.doubt < best[other][0].doubt:
+                    best[other] = (new, size_wh)
+    for key, (new, size_wh) in sorted(best.items()):
+        counts.put(folder, key, new, size_wh)
 
 
 def carried_suggestions(
-    name: str, path: Path, boxes_norm: np.ndarray, following: dict[tuple[str, str], Path]
-) -> Iterator[tuple[tuple[str, str], Suggestion, tuple[int, int]]]:
-    """Boxes (N, 4, in 0..1) of image `name` carried through `following`: (key, suggestion, size_wh) for as many as they are found in."""
+    name: str, path: Path, boxes_norm: np.ndarray, following: Images
+) -> Iterator[tuple[Key, Suggestion, tuple[int, int]]]:
+    """Boxes (N, 4), in 0..1, of image `name` copied to `following`, as far as the Vectors are found there.
+
+    Yields:
+        For each image its key, the suggestion and the image's width and height.
+    """
     first = read_image(path)
-    height, width = first.shape[:2]
+    size_wh = first.shape[1], first.shape[0]
     frames = (read_image(path) for path in following.values())
-    boxes_xyxy = to_pixels(boxes_norm, (width, height))
-    for key, at in zip(following, carry(first, boxes_xyxy, frames), strict=False):
+    for key, at in zip(following, carry(first, to_pixels(boxes_norm, size_wh), frames), strict=False):
         unsure = 1 - float(at.confidence.min())
-        yield key, suggestion(CARRIED, name, "", 0.0, unsure, at.boxes_xyxy, at.confidence), (width, height)
+        yield key, suggestion(CARRIED, name, "", 0.0, unsure, at.boxes_xyxy, at.confidence), size_wh

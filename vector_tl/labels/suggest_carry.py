@@ -1,8 +1,9 @@
-"""A drawn box carried through the frames beside its image.
+"""A drawn box copied to the frames beside its image, where it follows the Vector.
 
-Median flow (Kalal, Mikolajczyk, Matas, "Forward-Backward Error", ICPR 2010) follows a grid of points from frame to frame and trusts those
-that come back when followed backwards; where too few do, the box's appearance is searched for in the whole frame. How well the
-appearance fits in the end is the confidence, and a box that is no longer sure is given up.
+Median flow (Kalal, Mikolajczyk, Matas, "Forward-Backward Error", ICPR 2010) follows a grid of points from
+frame to frame and trusts those that come back when followed backwards; where too few do, the box's appearance
+is searched for in the whole frame. How well the appearance fits in the end is the confidence, and a box that
+is no longer sure is given up.
 """
 
 from collections.abc import Iterable, Iterator
@@ -16,27 +17,23 @@ from vector_tl.data.boxes import clip_boxes
 GIVE_UP = 0.45  # a box less sure than this is carried no further
 GRID = 12  # points along each side of the box
 BACK_PX = 1.5  # a point must come back to so near to where it started
-DISTINCT = 0.25  # by so much an appearance must fit better at the place found than anywhere else in the frame
+DISTINCT = 0.25  # an appearance must fit better by this at the place found than anywhere else in the frame
 WORK_WIDTH_PX = 640  # frames are followed at this width
 SCALES = (0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.4)  # sizes at which the appearance is searched for
 PATCH_PX = 32  # appearances are compared at this size
-LK = {
-    "winSize": (15, 15),
-    "maxLevel": 4,
-    "criteria": (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 20, 0.03),
-}
+LK_CRITERIA = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 20, 0.03)  # Lucas and Kanade's optical flow
 
 
 @dataclass(frozen=True)
 class Carried:
-    """Boxes (N, 4) in pixels of one frame and how sure each is (N,), 0 to 1; boxes that were given up are gone."""
+    """Boxes (N, 4) in pixels of one frame and how sure each is (N,), 0 to 1; without those given up."""
 
     boxes_xyxy: np.ndarray
     confidence: np.ndarray
 
 
 def carry(first: np.ndarray, boxes_xyxy: np.ndarray, frames: Iterable[np.ndarray]) -> Iterator[Carried]:
-    """Follow boxes (N, 4) of the image `first` through `frames` (RGB, of the same size); ends once none is left."""
+    """Follow boxes (N, 4) of the image `first` through `frames` (RGB, same size) until none is left."""
     scale = min(WORK_WIDTH_PX / first.shape[1], 1.0)
     before = _gray(first, scale)
     followed = [(np.asarray(box, np.float64) * scale, 1.0) for box in np.asarray(boxes_xyxy).reshape(-1, 4)]
@@ -73,15 +70,15 @@ def _step(before: np.ndarray, now: np.ndarray, box: np.ndarray) -> tuple[np.ndar
 
 
 def _flow(before: np.ndarray, now: np.ndarray, box: np.ndarray) -> np.ndarray | None:
-    """Median flow: moved by the median of the points' ways, scaled by the median of their distances' ratios."""
+    """Median flow: move by the median of the points' ways, scale by the median of their distances' ratios."""
     x1, y1, x2, y2 = box
     inset = 0.1 * (box[2:] - box[:2])
     xs, ys = np.linspace(x1 + inset[0], x2 - inset[0], GRID), np.linspace(y1 + inset[1], y2 - inset[1], GRID)
     start = np.stack(np.meshgrid(xs, ys), -1).reshape(-1, 1, 2).astype(np.float32)  # (G*G, 1, 2)
-    ended, ok, _ = cv2.calcOpticalFlowPyrLK(before, now, start, None, **LK)
-    back, ok_back, _ = cv2.calcOpticalFlowPyrLK(now, before, ended, None, **LK)
+    ended, ok = _follow(before, now, start)
+    back, ok_back = _follow(now, before, ended)
     error_px = np.linalg.norm((back - start).reshape(-1, 2), axis=1)
-    good = (ok.ravel() & ok_back.ravel()).astype(bool) & (error_px <= BACK_PX)
+    good = ok & ok_back & (error_px <= BACK_PX)
     if good.sum() < GRID:  # too few to say how the box grew
         return None
     a, b = start[good, 0], ended[good, 0]
@@ -93,10 +90,18 @@ def _flow(before: np.ndarray, now: np.ndarray, box: np.ndarray) -> np.ndarray | 
     return _grow(box + [dx, dy, dx, dy], grown)
 
 
+def _follow(before: np.ndarray, now: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Where points (P, 1, 2) are in the next frame, and whether each was found (P,)."""
+    ended, found, _ = cv2.calcOpticalFlowPyrLK(
+        before, now, points, np.empty_like(points), winSize=(15, 15), maxLevel=4, criteria=LK_CRITERIA
+    )
+    return np.asarray(ended), np.asarray(found).ravel().astype(bool)
+
+
 def _search(before: np.ndarray, now: np.ndarray, box: np.ndarray) -> np.ndarray | None:
     """The place and size at which the box's appearance fits best in the whole frame."""
     x1, y1, x2, y2 = _whole(before, box)
-    best, found, fits_there = -1.0, None, None
+    best, found = -1.0, None
     for scale in SCALES:
         size = max(round((x2 - x1) * scale), 4), max(round((y2 - y1) * scale), 4)
         if size[0] > now.shape[1] or size[1] > now.shape[0]:
@@ -106,10 +111,10 @@ def _search(before: np.ndarray, now: np.ndarray, box: np.ndarray) -> np.ndarray 
         )
         _, fit, _, (x, y) = cv2.minMaxLoc(fits)
         if fit > best:
-            best, found, fits_there = fit, (x, y, scale, size), fits
+            best, found = fit, (x, y, scale, size, np.asarray(fits))
     if found is None:
         return None
-    x, y, scale, (width, height) = found
+    x, y, scale, (width, height), fits_there = found
     fits_there[
         max(y - height // 2, 0) : y + height // 2 + 1, max(x - width // 2, 0) : x + width // 2 + 1
     ] = -1

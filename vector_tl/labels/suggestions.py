@@ -1,19 +1,24 @@
 """Suggestions on disk: boxes that nobody has accepted yet, kept apart from the labels.
 
-    suggestions/<session>/<name>.json    {"size_wh", "suggestions": [{"id", "source", "by", "digest", "threshold", "doubt", "decided", "boxes"}]}
+    suggestions/<session>/<name>.json    {"size_wh", "suggestions": [{"id", "source", "by", "digest",
+                                         "threshold", "doubt", "decided", "boxes"}]}
 
-Each model, and each image that boxes were carried from, has one suggestion for an image. It is decided once a person has decided on
-the image while it was there; decided ones stay, so that nothing a person has answered is asked again.
+Each model, and each image that boxes were carried from, has one suggestion for an image. It is decided once a
+person has decided on the image while it was there; decided ones stay, so that nothing a person has answered
+is asked again.
 """
 
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from vector_tl.data.boxes import as_boxes
 from vector_tl.data.dataset import label_path
 from vector_tl.errors import UserError
 from vector_tl.files import claimed, read_json, write_json
@@ -31,7 +36,8 @@ class Suggestion:
         digest: SHA-256 of the model's file; empty for carried ones.
         threshold: score above which a box was suggested.
         doubt: 0 (sure) to 1 (could be either way).
-        boxes: ((x1, y1, x2, y2, score), ...) in pixels of the image, also weak ones with scores below the threshold.
+        boxes: ((x1, y1, x2, y2, score), ...) in pixels of the image, also weak ones with scores below the
+            threshold.
         decided: a person has decided on the image since.
     """
 
@@ -40,7 +46,7 @@ class Suggestion:
     digest: str
     threshold: float
     doubt: float
-    boxes: tuple[tuple[float, float, float, float, float], ...] = field(default=())
+    boxes: tuple[tuple[float, ...], ...] = ()
     decided: bool = False
 
     @property
@@ -50,10 +56,8 @@ class Suggestion:
 
     @property
     def boxes_xyxy(self) -> np.ndarray:
-        """The boxes suggested, without the weak ones: (N, 4) in pixels; none: no Vector in the image."""
-        return np.array([box[:4] for box in self.boxes if box[4] >= self.threshold], np.float64).reshape(
-            -1, 4
-        )
+        """The boxes suggested, without the weak ones: (N, 4) in pixels; (0, 4): no Vector."""
+        return as_boxes([box[:4] for box in self.boxes if box[4] >= self.threshold])
 
 
 def suggestion(
@@ -62,36 +66,32 @@ def suggestion(
     digest: str,
     threshold: float,
     doubt: float,
-    boxes_xyxy: np.ndarray,
-    scores: Sequence[float],
+    boxes_xyxy: ArrayLike,
+    scores: ArrayLike,
 ) -> Suggestion:
     """A suggestion from arrays: boxes (N, 4) in pixels and scores (N,)."""
-    boxes = tuple(
-        (*(round(float(v), 2) for v in box), round(float(score), 4))
-        for box, score in zip(boxes_xyxy, scores, strict=True)
-    )
+    rows = zip(as_boxes(boxes_xyxy).tolist(), np.asarray(scores).tolist(), strict=True)
+    boxes = tuple((*(round(value, 2) for value in box), round(score, 4)) for box, score in rows)
     return Suggestion(source, by, digest, float(threshold), round(float(doubt), 4), boxes)
 
 
 def doubt(scores: Sequence[float], threshold: float) -> float:
-    """How near to the threshold the least certain score is, also of those below it: 1 on it, 0 for scores of 0 and 1 and for none."""
-    away = [
-        (s - threshold) / (1 - threshold) if s >= threshold else (threshold - s) / threshold for s in scores
-    ]
+    """How near to the threshold the least certain score is: 1 on it, 0 for scores of 0 and 1, or none."""
+    away = ((s - threshold) / ((1 - threshold) if s >= threshold else -threshold) for s in scores)
     return 1 - min(away, default=1.0)
 
 
 def suggestions_path(folder: Path, session: str, name: str) -> Path:
     """Where an image's suggestions lie."""
-    label = label_path(folder, session, name)  # refuses names that are none
+    label = label_path(folder, session, name)  # refuses what cannot be a name
     return Path(folder) / "suggestions" / label.parent.name / (label.stem + ".json")
 
 
 def read_suggestions(folder: Path, session: str, name: str) -> tuple[list[Suggestion], tuple[int, int]]:
-    """The suggestions for an image, oldest first, and the image's width and height; ([], (1, 1)) where there are none.
+    """The suggestions for an image, oldest first, and its width and height; ([], (1, 1)) without any.
 
     Raises:
-        UserError: the file is not of its form.
+        UserError: the file is not a list of suggestions.
     """
     path = suggestions_path(folder, session, name)
     try:
@@ -104,39 +104,39 @@ def read_suggestions(folder: Path, session: str, name: str) -> tuple[list[Sugges
         return [_parse(entry) for entry in content["suggestions"]], (width, height)
     except (UserError, ValueError, TypeError, KeyError) as error:
         raise UserError(
-            f"{path} is not a readable list of suggestions ({type(error).__name__}); delete it and run vector-tl label suggest again."
+            f"{path} is not a readable list of suggestions ({type(error).__name__}); "
+            "delete it and run vector-tl label suggest again."
         ) from error
 
 
-def _parse(entry: dict) -> Suggestion:
+def _parse(entry: dict[str, Any]) -> Suggestion:
     boxes = tuple((*map(float, box["xyxy"]), float(box["score"])) for box in entry["boxes"])
     if not all(
         len(box) == 5 and all(map(math.isfinite, box)) and box[0] < box[2] and box[1] < box[3]
         for box in boxes
     ):
         raise ValueError("boxes")
-    words = {key: str(entry[key]) for key in ("source", "by", "digest")}
-    return Suggestion(
-        **words,
-        threshold=float(entry["threshold"]),
-        doubt=float(entry["doubt"]),
-        boxes=boxes,
-        decided=bool(entry["decided"]),
-    )
+    source, by, digest = (str(entry[key]) for key in ("source", "by", "digest"))
+    threshold, unsure = float(entry["threshold"]), float(entry["doubt"])
+    return Suggestion(source, by, digest, threshold, unsure, boxes, bool(entry["decided"]))
 
 
 def put_suggestion(folder: Path, session: str, name: str, new: Suggestion, size_wh: tuple[int, int]) -> bool:
-    """Add a suggestion; an undecided one of the same source gives way. False when a person has answered this very one before."""
+    """Add a suggestion, in place of an undecided one of the same source.
+
+    Returns:
+        False when a person has answered this very suggestion before; nothing is written then.
+    """
     with locked(folder):
         kept, _ = read_suggestions(folder, session, name)
         if any(old.id == new.id and old.decided for old in kept):
             return False
-        kept = [
+        other = [
             old
             for old in kept
             if old.decided or old.source != new.source or (new.source == MODEL and old.by != new.by)
         ]
-        _write(folder, session, name, [*kept, new], size_wh)
+        _write(folder, session, name, [*other, new], size_wh)
         return True
 
 
@@ -150,7 +150,7 @@ def drop_carried(folder: Path, session: str, name: str, by: str) -> None:
 
 
 def mark(folder: Path, session: str, name: str, ids: Sequence[str], decided: bool) -> None:
-    """Note on the suggestions named that the image was decided on, or no longer is."""
+    """Note on the suggestions with these ids whether a person has decided on the image."""
     if not ids:
         return
     with locked(folder):
