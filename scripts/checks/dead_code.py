@@ -17,14 +17,12 @@ USED_BY_NAME = [
     *("thread_type", "color_primaries", "color_trc", "colorspace"),  # PyAV
     *("compare_func", "repeat_x", "repeat_y", "anisotropy"),  # moderngl
     "maxDets",  # COCO's evaluation
-    *(
-        "momentum",
-        "_generate_wh_pairs",
-        "postprocess_detections",
-        "num_outputs",
-        "image_anchors",
-    ),  # torchvision
-    "matched_idxs",
+    *("momentum", "_generate_wh_pairs", "postprocess_detections", "num_outputs"),  # torch and torchvision
+    *("image_anchors", "matched_idxs"),  # torchvision
+    "intercept_service",  # gRPC
+    "_enabled",  # the SDK's camera
+    *("before_s", "zero_y", "src"),  # fields that only a template reads
+    "DataclassInstance",  # a quoted annotation
     *("_stand", "_face", "_go", "_settle", "_escape"),  # a choreographer's goals
     *("clicks", "drags"),  # fields of the review page's JSON
     "intent",  # an option

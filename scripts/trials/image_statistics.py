@@ -19,7 +19,7 @@ from vector_tl.data.images import encode_png
 from vector_tl.files import write_atomic
 
 SIZE_WH = (640, 360)
-BLACK, WHITE, FLAT = 15, 250, 12.0
+BLACK, WHITE = 15, 250
 TILE_WH, COLUMNS = (320, 180), 8
 
 

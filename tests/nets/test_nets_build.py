@@ -48,8 +48,9 @@ def test_shapes(arch, anchors, parameters):
     assert sum(p.numel() for p in model.parameters()) == pytest.approx(parameters, rel=0.05)
 
 
+@pytest.mark.usefixtures("offline")
 @pytest.mark.parametrize("arch", ARCHS)
-def test_scratch_is_scratch(arch, offline):
+def test_scratch_is_scratch(arch):
     """Nothing is fetched, the seed alone decides, and the caller's random state is left alone."""
     torch.manual_seed(5)
     before = torch.get_rng_state()
@@ -126,13 +127,15 @@ def test_ssdlite_takes_all_of_torchvisions_network_but_the_class_head():
     assert set(taken) == {name for name in theirs.state_dict() if ".classification_head." not in name}
 
 
-def test_ssdlite_offline_names_file_and_folder(offline, tmp_path):
+@pytest.mark.usefixtures("offline")
+def test_ssdlite_offline_names_file_and_folder(tmp_path):
     with pytest.raises(UserError, match=r"ssdlite320_mobilenet_v3_large_coco-\w+\.pth") as caught:
         build(ARCHS[1], "coco")
     assert str(tmp_path / "torch") in str(caught.value)
 
 
-def test_tensorflow_offline_names_file_and_folder(offline, tmp_path):
+@pytest.mark.usefixtures("offline")
+def test_tensorflow_offline_names_file_and_folder(tmp_path):
     with pytest.raises(UserError, match=r"detect\.tflite") as caught:
         build(ARCHS[0], "coco")
     assert str(tmp_path / "cache") in str(caught.value)

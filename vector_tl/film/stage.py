@@ -8,7 +8,6 @@ import numpy as np
 from vector_tl.film.overlay import DARK, LIGHT, Color, even, pane, text, wrapped
 from vector_tl.film.tally import Seen, Tally
 
-MAX_DETECTORS = 4
 FOOT_UNITS, PAD_UNITS = 56, 18  # of 1280 to the width of a wide film, of 1080 to that of a square one
 MIN_WORDS_UNITS = 190  # for caption, strip and counts above and below an image
 STACKED_SHARE = 0.66  # of the width for the images of a film with one below the other

@@ -25,7 +25,6 @@ from support.simulation import wait_for
 from vector_tl.sim.engine.virtual import VirtualVector
 
 SUCCESS, COMPLETE = protocol.ActionResult.ACTION_RESULT_SUCCESS, 1
-CANCELLED = protocol.ActionResult.ACTION_RESULT_CANCELLED_WHILE_RUNNING
 
 
 def test_charger_and_battery(meet):

@@ -14,7 +14,6 @@ import numpy as np
 from vector_tl.sim.world.body import TRACK_MM, Body, arc
 from vector_tl.sim.world.scene import Pose
 
-MOTIONS = ("stand", "wander", "spin", "flee")
 THINK_MS = 100
 ACCEL_MMPS2 = 300.0
 SPEED_MMPS = (30.0, 80.0)  # how fast a real Vector drives by itself
@@ -62,7 +61,7 @@ class Mover:
     """Drives one target's body."""
 
     def __init__(self, motion: str, seed: int, index: int):
-        """`motion` is one of `MOTIONS` but `stand`, which needs no mover."""
+        """`motion` is wander, spin or flee; a target that stands needs no mover."""
         self._rng = np.random.default_rng([seed, 5, index])
         self._draw = {"wander": self._wander, "spin": self._spin, "flee": self._wander}[motion]
         self._flees, self._afraid = motion == "flee", False

@@ -37,8 +37,8 @@ class World:
     """A room and the Vectors in it.
 
     Calls `report(kind, vector, **details)` at each collision, fall and stop at a cliff. The first `robots`
-    Vectors are robots that programs drive, the next `targets` are not; `target_motion` is one of
-    `targets.MOTIONS`.
+    Vectors are robots that programs drive, the next `targets` are not; `target_motion` is stand,
+    or what `targets.Mover` takes.
     """
 
     def __init__(
