@@ -1,12 +1,14 @@
-"""What each part of the simulator's images is worth: one short training without it, judged on real images; resumable.
+"""What each part of the simulator's images is worth: one short training without it, judged on real images.
 
-    .venv/bin/python scripts/trials/ablation.py runs/ablation --stills STILLS --rooms ROOMS [--photographs PHOTOGRAPHS] [--seeds 0 1]
+    .venv/bin/python scripts/trials/ablation.py runs/ablation --stills STILLS --rooms ROOMS \
+        [--photographs PHOTOGRAPHS] [--seeds 0 1]
     .venv/bin/python scripts/trials/ablation.py runs/ablation --table
 
-Every variant is the standard capture (same seeds, same rooms, same places of everybody) with one thing left out, and the same training from COCO.
-STILLS is a dataset of real images with Vectors, ROOMS one of real images without (its first 54 count); neither is trained on nor chooses anything.
-PHOTOGRAPHS, images without a Vector, give one variant more: the standard images, and those trained on beside them.
-Each row of RUNS/ablation.jsonl is a training; one that is there is not run again.
+Every variant is the standard capture (same seeds, rooms and places of everybody) with one thing left out, and
+the same training from COCO. STILLS is a dataset of real images with Vectors, ROOMS one of real images without
+(its first 54 count); nothing is trained on them or chosen by them. PHOTOGRAPHS, images without a Vector, give
+one variant more: the standard images, with those as background images. Each row of RUNS/ablation.jsonl is a
+training; one that is there is not run again.
 """
 
 import json
@@ -37,7 +39,7 @@ ROOMS = 54
 
 @dataclass(frozen=True)
 class Ablation:
-    """Train without one thing after another, or (--table) show what came of it."""
+    """Train without one thing after another, or (--table) show the results."""
 
     runs: tyro.conf.Positional[Path]
     """Folder for images, models and results."""
@@ -46,7 +48,7 @@ class Ablation:
     rooms: Path | None = None
     """Dataset of real images without."""
     photographs: Path | None = None
-    """Folder of photographs without a Vector, for the variant that trains on them, too."""
+    """Folder of photographs without a Vector, for the variant that is trained on them, too."""
     seeds: tuple[int, ...] = (0,)
     """Seeds of the trainings."""
     count: int = 685
@@ -54,7 +56,7 @@ class Ablation:
     steps: int = 160
     """Batches of 16 of a training."""
     name: str = ""
-    """Put before the variants' names: to tell rows of different states of the simulator apart."""
+    """Put before the variants' names, to keep rows of different versions of the simulator apart."""
     only: tuple[str, ...] = ()
     """Only these variants."""
     table: bool = False
@@ -62,7 +64,7 @@ class Ablation:
 
 
 def run(settings: Ablation) -> None:
-    """Whatever is not there yet, one training after another."""
+    """Run what is missing, one training after another."""
     results = settings.runs / "ablation.jsonl"
     done = {(row["variant"], row["seed"]) for row in read(results)}
     rooms = load_dataset(settings.rooms, "test")
@@ -105,10 +107,14 @@ def judge(model: Path, stills: Dataset, rooms: Dataset) -> dict:
     with_vector, without = run_detector(detector, stills), run_detector(detector, rooms)
     ap50, ap50_95 = average_precision(with_vector)
     return {
-        "ap50": ap50, "ap50_95": ap50_95, "iou": float(np.mean([best_iou(o) for o in with_vector])), "threshold": detector.threshold,
-        "false_on_stills": count_false_positives(with_vector, SCORE), "false_in_rooms": count_false_positives(without, SCORE),
+        "ap50": ap50,
+        "ap50_95": ap50_95,
+        "iou": float(np.mean([best_iou(o) for o in with_vector])),
+        "threshold": detector.threshold,
+        "false_on_stills": count_false_positives(with_vector, SCORE),
+        "false_in_rooms": count_false_positives(without, SCORE),
         "false_at_threshold": count_false_positives(without, detector.threshold),
-    }  # fmt: skip
+    }
 
 
 def best_iou(outcome: Outcome) -> float:
@@ -126,7 +132,8 @@ def table(rows: list[dict]) -> str:
     for row in rows:
         groups[row["variant"]].append(row)
     lines = [
-        "| variant | seeds | stills AP50 | AP50-95 | mean IoU | false positives on stills, in rooms at score .7 |",
+        "| variant | seeds | stills AP50 | AP50-95 | mean IoU "
+        "| false positives on stills, in rooms at score .7 |",
         "|---|---|---|---|---|---|",
     ]
     for variant, group in groups.items():
@@ -135,8 +142,10 @@ def table(rows: list[dict]) -> str:
             return float(np.mean([row[key] for row in group]))
 
         label = f"without {variant}" if variant in FEATURES else variant
-        lines.append(f"| {label} | {len(group)} | {mean('ap50'):.2f} | {mean('ap50_95'):.3f} | {mean('iou'):.3f} "
-                     f"| {mean('false_on_stills'):.1f}, {mean('false_in_rooms'):.1f} |")  # fmt: skip
+        lines.append(
+            f"| {label} | {len(group)} | {mean('ap50'):.2f} | {mean('ap50_95'):.3f} | {mean('iou'):.3f} "
+            f"| {mean('false_on_stills'):.1f}, {mean('false_in_rooms'):.1f} |"
+        )
     return "\n".join(lines)
 
 

@@ -1,23 +1,29 @@
-"""The finished trainings of a comparison as rows of a tracked file, and those that were tested as a Markdown table.
+"""The finished trainings of a comparison as rows of a tracked file, and those that were tested as a table.
 
     .venv/bin/python scripts/trials/compare_table.py docs/trials/compare.jsonl [--out runs/compare]
 
-With --out, the file is written anew from that folder's results; their order is that of the names. The table is made from the file.
+With --out, the file is written anew from that folder's results, in the order of their names. The Markdown
+table is made from the file.
 """
 
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import tyro
 
 from vector_tl.errors import UserError
 from vector_tl.experiments.compare_figures import area, reached
-from vector_tl.experiments.runs import late_loss
+from vector_tl.experiments.runs import finished_trainings, late_loss, with_new_keys
 from vector_tl.files import write_atomic
+from vector_tl.web.report import decimals
 
 LEFT_OUT = ("sessions",)  # of every test image: as long as all the rest
-HEAD = "| kind | arm | images | seen | seed | AP50, test | AP50-95, test | area under curve | seen to AP50 .8 | AP50-95, stills | false positives in 53 rooms |"
+HEAD = (
+    "kind", "arm", "images", "images seen", "seed", "AP50, test", "AP50-95, test", "area under curve",
+    "images seen to AP50 .8", "AP50-95, stills", "false positives in 53 rooms",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -30,13 +36,13 @@ class Table:
     """Folder of `vector-tl compare`."""
 
 
-def collect(out: Path) -> list[dict]:
-    """What every finished training of a comparison told, its curve as (images seen, AP50, AP50-95) and its late loss.
+def collect(out: Path) -> list[dict[str, Any]]:
+    """The results of a comparison's trainings, each curve as (images seen, AP50, AP50-95) and its late loss.
 
     Raises:
         UserError: none is finished.
     """
-    results = [json.loads(path.read_text()) for path in sorted(out.glob("runs/*/result.json"))]
+    results = finished_trainings(out)
     if not results:
         raise UserError(f"{out} holds no finished training.")
     for result in results:
@@ -48,35 +54,28 @@ def collect(out: Path) -> list[dict]:
     return [{key: value for key, value in result.items() if key not in LEFT_OUT} for result in results]
 
 
-def line(row: dict) -> str:
+def cells(row: dict[str, Any]) -> list[str]:
     """A row of the table."""
     curve = [{"images_seen": seen, "ap50": ap50, "ap50_95": ap} for seen, ap50, ap in row["curve"]]
-    test, real, alarms = row["test"], row.get("real"), row.get("false_alarms")
-    figures = (test["ap50"], test["ap50_95"], area(curve))
-    seen = reached(curve, 0.8)
-    cells = [
-        row["kind"],
-        row["arm"],
-        row["images"],
-        f"{row['seen']:,}",
-        row["seed"],
-        *("-" if v is None else f"{v:.3f}" for v in figures),
-    ]
-    cells += [
+    test, real, rooms, seen = row["test"], row.get("real"), row.get("false_positives"), reached(curve, 0.8)
+    return [
+        *(str(row[key]) for key in ("kind", "arm", "images")),
+        f"{row['images_seen']:,}",
+        str(row["seed"]),
+        *map(decimals, (test["ap50"], test["ap50_95"], area(curve))),
         "never" if seen is None else f"{seen:,.0f}",
-        f"{real['ap50_95']:.3f}" if real else "-",
-        f"{alarms['boxes']:.0f}" if alarms else "-",
+        decimals(real["ap50_95"]) if real else "-",
+        f"{rooms['boxes']:.0f}" if rooms else "-",
     ]
-    return "| " + " | ".join(map(str, cells)) + " |"
 
 
 def main(settings: Table) -> None:
     """Write the rows, if asked to, and print the table."""
     if settings.out is not None:
         write_atomic(settings.rows, "".join(json.dumps(row) + "\n" for row in collect(settings.out)))
-    rows = [json.loads(text) for text in settings.rows.read_text().splitlines()]
-    measured = [row for row in rows if "test" in row]
-    print(HEAD, "|---" * (HEAD.count("|") - 1) + "|", *(line(row) for row in measured), sep="\n")
+    rows = [with_new_keys(json.loads(text)) for text in settings.rows.read_text().splitlines()]
+    for line in (HEAD, ["---"] * len(HEAD), *(cells(row) for row in rows if "test" in row)):
+        print(f"| {' | '.join(line)} |")
 
 
 if __name__ == "__main__":

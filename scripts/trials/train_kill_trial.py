@@ -1,8 +1,9 @@
-"""Kill a training at random moments (SIGKILL), let it go on, and compare its weights with those of one that was not killed.
+"""Kill a training at random moments (SIGKILL), resume it, and compare its weights with those of another.
 
     .venv/bin/python scripts/trials/train_kill_trial.py [--kills 20] [--seed 0] [--data data]
 
-Meanwhile its best checkpoint is read again and again: once it is there, it must be readable at every moment. Prints one JSON object.
+The other one is the same training, left alone. Meanwhile the best checkpoint is read again and again: once it
+is there, it must be readable at every moment. Prints one JSON object.
 """
 
 import json
@@ -30,25 +31,24 @@ STEPS, EVALUATIONS, BATCH = 36, 9, 4
 
 @dataclass(frozen=True)
 class KillTrial:
-    """Kill a training, again and again."""
+    """Kill a training again and again."""
 
     kills: int = 20
-    """So many times."""
+    """How often."""
     seed: int = 0
-    """Of the moments."""
+    """Seed of the moments."""
     data: Path = Path("data")
-    """Dataset."""
+    """Dataset folder."""
     images: int = 48
-    """Of its training images."""
+    """How many of its training images."""
 
 
 def command(settings: KillTrial, out: Path) -> list[str]:
     """A training of about a minute."""
-    return [
-        sys.executable, "-m", "vector_tl", "train", "--data", str(settings.data), "--init", "scratch", "--out", str(out), "--steps", str(STEPS),
-        "--batch-size", str(BATCH), "--evaluations", str(EVALUATIONS), "--images", str(settings.images), "--device", "cpu", "--threads", "1",
-        "--resume", "--overwrite",
-    ]  # fmt: skip
+    options = f"--init scratch --device cpu --threads 1 --steps {STEPS} --batch-size {BATCH}"
+    options += f" --evaluations {EVALUATIONS}"
+    paths = ["--data", str(settings.data), "--out", str(out), "--images", str(settings.images)]
+    return [sys.executable, "-m", "vector_tl", "train", *paths, *options.split(), "--resume", "--overwrite"]
 
 
 class Reader(threading.Thread):
@@ -59,6 +59,7 @@ class Reader(threading.Thread):
         self.path, self.over, self.read, self.failed = path, threading.Event(), 0, []
 
     def run(self) -> None:
+        """Read until `over`."""
         while not self.over.wait(0.1):
             if self.path.exists():
                 try:
@@ -70,7 +71,7 @@ class Reader(threading.Thread):
 
 
 def main(settings: KillTrial) -> dict:
-    """Both trainings, and what became of them."""
+    """Run both trainings, and compare them."""
     rng = random.Random(settings.seed)
     with tempfile.TemporaryDirectory() as folder:
         whole, killed = Path(folder) / "whole.safetensors", Path(folder) / "killed.safetensors"
@@ -86,7 +87,7 @@ def main(settings: KillTrial) -> dict:
                 command(settings, killed), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
             )
             try:
-                _, told = process.communicate(
+                _, errors = process.communicate(
                     timeout=rng.uniform(0.25, 0.5) * lasts_s if len(moments) < settings.kills else None
                 )
             except subprocess.TimeoutExpired:
@@ -95,7 +96,7 @@ def main(settings: KillTrial) -> dict:
                 moments.append(round(time.monotonic() - begin_s, 1))
                 continue
             if process.returncode:
-                raise SystemExit(told.decode()[-2000:])
+                raise SystemExit(errors.decode()[-2000:])
             if len(moments) >= settings.kills:
                 break
             killed.unlink()  # done before all kills were: from the beginning again
@@ -106,9 +107,15 @@ def main(settings: KillTrial) -> dict:
         curves = whole.with_suffix(".csv").read_text() == killed.with_suffix(".csv").read_text()
         left = sorted(path.name for path in Path(folder).iterdir())
     return {
-        "kills": len(moments), "starts": starts, "undisturbed_s": round(lasts_s, 1), "same_weights": same, "same_curve": curves,
-        "checkpoint_read": reader.read, "unreadable": reader.failed, "left": left,
-    }  # fmt: skip
+        "kills": len(moments),
+        "starts": starts,
+        "undisturbed_s": round(lasts_s, 1),
+        "same_weights": same,
+        "same_curve": curves,
+        "checkpoint_read": reader.read,
+        "unreadable": reader.failed,
+        "left": left,
+    }
 
 
 if __name__ == "__main__":
