@@ -20,7 +20,7 @@ from vector_tl.errors import UsageError, UserError
 from vector_tl.poll.publish import export, page_html, result_data, take_votes, votes_csv
 from vector_tl.poll.run import poll
 from vector_tl.poll.settings import PollSettings
-from vector_tl.poll.votes import FILE, LONGEST_WHY, Poll, Refused, clean, result, wilson
+from vector_tl.poll.votes import FILE, MAX_WHY, Poll, Refused, clean, result, wilson
 
 NAMES = ("Gargantua", "Pantagruel")
 
@@ -88,7 +88,7 @@ def code(poll_id: str, **said) -> str:
     return f"VP1.{body}.{zlib.crc32(body.encode()):08x}"
 
 
-# films -----------------------------------------------------------------------------------------------------------------------------
+# Films.
 
 
 def test_films_show_the_same_frames_without_a_word(made):
@@ -151,7 +151,7 @@ def test_one_threshold_for_both_and_a_folder_of_its_own(tmp_path):
     )
     with pytest.raises(UserError, match="holds a poll"):
         poll(PollSettings(tmp_path / "in", *NAMES, tmp_path / "poll"), *both)
-    with pytest.raises(UserError, match="is a poll"):
+    with pytest.raises(UserError, match="is a poll already"):
         poll(PollSettings(tmp_path / "poll", *NAMES, tmp_path / "again"), *both)
 
 
@@ -164,7 +164,7 @@ def test_a_poll_that_fails_leaves_nothing(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["in"]
 
 
-# votes -----------------------------------------------------------------------------------------------------------------------------
+# Votes.
 
 
 def test_a_vote_counts_for_the_film_on_that_side(fresh):
@@ -190,9 +190,13 @@ def test_a_vote_counts_for_the_film_on_that_side(fresh):
 def test_one_vote_each_in_time(fresh):
     fresh.vote("a", "left")
     for voter, side, at_s, status in [
-        ("a", "right", None, 409), ("b", "up", None, 400), ("b", None, None, 400), ("b", ["left"], None, 400),
-        ("b", "left", fresh.fact("opened_s") - 1, 403), ("b", "left", fresh.fact("closes_s"), 410),
-    ]:  # fmt: skip
+        ("a", "right", None, 409),
+        ("b", "up", None, 400),
+        ("b", None, None, 400),
+        ("b", ["left"], None, 400),
+        ("b", "left", fresh.fact("opened_s") - 1, 403),
+        ("b", "left", fresh.fact("closes_s"), 410),
+    ]:
         with pytest.raises(Refused) as refusal:
             fresh.vote(voter, side, at_s=at_s)
         assert refusal.value.status == status
@@ -262,21 +266,26 @@ def test_invitations(fresh):
 @pytest.mark.parametrize(
     "words, kept",
     [
-        ("", ""), ("  a \n\t b ", "a b"), ("<script>alert(1)</script>", "<script>alert(1)</script>"), ("a\x00b\u202eb\ud800c", "a b b c"),
-        ("👩\u200d🔧 ok", "👩\u200d🔧 ok"), ("e\u0301", "é"), ("x" * LONGEST_WHY, "x" * LONGEST_WHY),
+        ("", ""),
+        ("  a \n\t b ", "a b"),
+        ("<script>alert(1)</script>", "<script>alert(1)</script>"),
+        ("a\x00b\u202eb\ud800c", "a b b c"),
+        ("👩\u200d🔧 ok", "👩\u200d🔧 ok"),
+        ("e\u0301", "é"),
+        ("x" * MAX_WHY, "x" * MAX_WHY),
     ],
-)  # fmt: skip
+)
 def test_words_are_kept_clean(words, kept):
     assert clean(words) == kept
 
 
-@pytest.mark.parametrize("words", ["x" * (LONGEST_WHY + 1), None, 3, ["a"], {"a": 1}, b"a"])
+@pytest.mark.parametrize("words", ["x" * (MAX_WHY + 1), None, 3, ["a"], {"a": 1}, b"a"])
 def test_words_that_are_refused(words):
     with pytest.raises(Refused):
         clean(words)
 
 
-@given(st.text(max_size=LONGEST_WHY))
+@given(st.text(max_size=MAX_WHY))
 def test_no_text_breaks_out_of_the_page(words):
     html = page_html({"mode": "notice", "text": words + "</script><!--"})
     block = html.split('id="data">')[1].split("</script>")[0]
@@ -306,7 +315,7 @@ def test_a_result_without_votes_is_plain_json(fresh):
     assert "result" not in result_data(fresh) and result_data(fresh)["votes"] == 0
 
 
-# codes, files ------------------------------------------------------------------------------------------------------------------------
+# Codes, files.
 
 
 def test_codes_are_counted_as_they_come_by_mail(fresh):
@@ -326,10 +335,23 @@ def test_codes_are_counted_as_they_come_by_mail(fresh):
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"p": "other"}, {"v": "short"}, {"v": 3}, {"v": "invited-1"}, {"s": "up"}, {"l": "c.mp4"}, {"l": None}, {"w": 3}, {"w": "x" * 501}, {"t": "soon"},
-        {"t": 0}, {"t": None}, {"t": float("nan")}, {"t": 1e12}, {"t": 5},
+        {"p": "other"},
+        {"v": "short"},
+        {"v": 3},
+        {"v": "invited-1"},
+        {"s": "up"},
+        {"l": "c.mp4"},
+        {"l": None},
+        {"w": 3},
+        {"w": "x" * 501},
+        {"t": "soon"},
+        {"t": 0},
+        {"t": None},
+        {"t": float("nan")},
+        {"t": 1e12},
+        {"t": 5},
     ],
-)  # fmt: skip
+)
 def test_codes_that_are_refused(fresh, wrong):
     said = take_votes(fresh, code(fresh.id, **({"t": fresh.fact("opened_s") + 60} | wrong)))
     assert said["taken"] == said["repeated"] == 0 and len(said["refused"]) == 1 and said["refused"][0]["why"]
@@ -423,10 +445,22 @@ def test_what_is_no_poll(tmp_path, content):
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"left": "a"}, {"left": "a", "right": "b"}, {"out": Path("p")}, {"hours": 0.0}, {"hours": 1e9}, {"port": 70000}, {"threshold": 2.0}, {"fps": 0.0},
-        {"width": 10}, {"invitations": 5}, {"question": "x" * 301}, {"contact": "x" * 301}, {"url": "poll.example.org"}, {"url": "ftp://a"},
+        {"left": "a"},
+        {"left": "a", "right": "b"},
+        {"out": Path("p")},
+        {"hours": 0.0},
+        {"hours": 1e9},
+        {"port": 70000},
+        {"threshold": 2.0},
+        {"fps": 0.0},
+        {"width": 10},
+        {"invitations": 5},
+        {"question": "x" * 301},
+        {"contact": "x" * 301},
+        {"url": "poll.example.org"},
+        {"url": "ftp://a"},
     ],
-)  # fmt: skip
+)
 def test_settings_that_make_no_sense(wrong):
     with pytest.raises(UsageError):
         PollSettings(**({"input": Path("a")} | wrong)).check()

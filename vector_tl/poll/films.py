@@ -1,6 +1,7 @@
 """The two films of a poll: the same frames, each model alone, nothing in them that says whose it is.
 
-No caption, name, title or end card; one colour, one threshold, one encoder; names drawn at random; no metadata, and equal file times.
+No caption, name, title or end card; one colour, one threshold, one encoder; random file names; no metadata,
+and equal file times.
 """
 
 import os
@@ -12,7 +13,7 @@ import av
 import numpy as np
 from av.bitstream import BitStreamFilterContext
 
-from vector_tl.errors import UserError
+from vector_tl.errors import UserError, cannot_write
 from vector_tl.film.footage import FootageFrame, open_footage
 from vector_tl.film.loop import FilmMoment, Films, make_films
 from vector_tl.film.overlay import pane, pane_size
@@ -23,22 +24,24 @@ YELLOW = (255, 221, 64)  # of neither side of a captioned film
 def render(
     source: Path,
     folder: Path,
-    detectors: tuple,
+    detectors: list,
     threshold: float = 0.5,
     fps: float | None = None,
     width: int = 640,
 ) -> tuple[list[str], dict]:
-    """Write both films into `folder`.
+    """Write both films.
 
     Args:
         source: a recording, a video, a folder of images.
-        detectors: two, each image (H, W, 3) uint8 RGB and threshold -> `boxes_xyxy`, `scores`.
-        threshold: the score from which on boxes are drawn, for both.
-        fps: frames a second; the source's own when None.
+        folder: where they are written.
+        detectors: two, each image (H, W, 3) uint8 RGB and threshold -> `boxes_xyxy` (N, 4), `scores` (N,).
+        threshold: the confidence threshold, for both.
+        fps: frames per second; the source's own when None.
         width: of each film in pixels.
 
     Returns:
-        The films' file names in the order of `detectors`, and facts about both: frames, fps, seconds, size_wh.
+        The films' file names in the order of `detectors`, and facts about both: frames, fps, seconds,
+        size_wh.
 
     Raises:
         UserError: nothing in the source can be shown, or the folder cannot be written.
@@ -50,7 +53,7 @@ def render(
     frames = make_films(
         footage.images(),
         Films(rate),
-        list(detectors),
+        detectors,
         view,
         every=False,
         threshold=threshold,
@@ -92,7 +95,11 @@ class _Blind:
 
 
 def strip(path: Path) -> None:
-    """Rewrite a film's container without tags, times and the encoder's own words; the images stay as they are."""
+    """Rewrite a film's container without tags, times and the encoder's name; the images stay as they are.
+
+    Raises:
+        UserError: the disk does not take it.
+    """
     bare = path.with_name(f".{path.name}.part")
     try:
         options = {"movflags": "+faststart", "fflags": "+bitexact"}
@@ -100,17 +107,14 @@ def strip(path: Path) -> None:
             stream = source.streams.video[0]
             copy = target.add_stream_from_template(stream)
             copy.metadata.clear()
-            no_words = BitStreamFilterContext(
-                "filter_units=remove_types=6", stream, copy
-            )  # 6: SEI, where x264 signs
+            # 6: SEI, where x264 writes its name
+            unsigned = BitStreamFilterContext("filter_units=remove_types=6", stream, copy)
             for packet in source.demux(stream):
-                for part in no_words.filter(packet if packet.dts is not None else None):
+                for part in unsigned.filter(packet if packet.dts is not None else None):
                     part.stream = copy
                     target.mux(part)
         os.replace(bare, path)
     except (OSError, av.FFmpegError) as error:
-        raise UserError(
-            f"Cannot write the film {path}: {getattr(error, 'strerror', None) or error}. Free some space or choose another place."
-        ) from error
+        raise cannot_write(f"the film {path}", error) from error
     finally:
         bare.unlink(missing_ok=True)

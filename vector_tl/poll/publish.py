@@ -16,7 +16,7 @@ from typing import Any
 
 from vector_tl.errors import UserError, cannot_write
 from vector_tl.files import write_atomic
-from vector_tl.poll.votes import LONGEST_WHY, SIDES, Poll, Refused, result, stamp
+from vector_tl.poll.votes import MAX_WHY, SIDES, Poll, Refused, result, stamp
 from vector_tl.web import pages
 from vector_tl.web.guard import POLICY
 from vector_tl.web.server import SHARED
@@ -54,7 +54,7 @@ def shown(poll: Poll, **more: Any) -> dict[str, Any]:
     facts = {
         name: poll.fact(name) for name in ("question", "closes_s", "fps", "seconds", "size_wh", "threshold")
     }
-    return {"poll": poll.id, "longest_why": LONGEST_WHY} | facts | more
+    return {"poll": poll.id, "longest_why": MAX_WHY} | facts | more
 
 
 def result_data(poll: Poll, reveal: bool = False) -> dict[str, Any]:

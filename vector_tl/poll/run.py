@@ -7,9 +7,11 @@ import logging
 import shutil
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from vector_tl.errors import UserError
+from vector_tl.errors import UserError, cannot_write
 from vector_tl.files import refuse_existing, write_atomic
 from vector_tl.poll.publish import export, take_votes, votes_csv
 from vector_tl.poll.settings import HOURS, PollSettings
@@ -18,18 +20,21 @@ from vector_tl.poll.votes import Poll, is_poll, result, stamp
 log = logging.getLogger("vector_tl.poll")
 
 
-def poll(settings: PollSettings, left=None, right=None) -> dict:
+def poll(settings: PollSettings, left: Callable | None = None, right: Callable | None = None) -> dict:
     """Make a poll, serve one, or say what came of it, as the settings ask.
 
     Args:
-        settings: what `vector-tl poll` was told.
-        left: one detector, image (H, W, 3) uint8 RGB and threshold -> `boxes_xyxy`, `scores`; loaded by `settings.left` when not given. `right` likewise.
+        settings: the options of `vector-tl poll`.
+        left: one detector, image (H, W, 3) uint8 RGB and threshold -> `boxes_xyxy` (N, 4), `scores` (N,); the
+            model `settings.left` when None.
+        right: the other one, likewise.
 
     Returns:
         The JSON of `vector-tl poll --json`.
 
     Raises:
-        UserError: no such poll, input or model; the folder exists; the port is taken; a file cannot be written.
+        UserError: no such poll, input or model; the folder exists; the port is taken; a file cannot be
+            written.
     """
     settings.check()
     if settings.csv:
@@ -38,41 +43,39 @@ def poll(settings: PollSettings, left=None, right=None) -> dict:
     try:
         if settings.hours is not None and not settings.makes:
             opened.last(settings.hours)
-        return _asked(opened, settings)
+        return _answer(opened, settings)
     finally:
         opened.close()
 
 
-def make(settings: PollSettings, left=None, right=None) -> Poll:
-    """The new poll's folder, whole or not at all."""
+def make(settings: PollSettings, left: Callable | None = None, right: Callable | None = None) -> Poll:
+    """Make a new poll's folder, whole or not at all; arguments and errors are those of `poll`."""
     from vector_tl.film.film import detectors_for  # here: serving starts sooner without codecs
     from vector_tl.film.footage import open_footage
     from vector_tl.film.reel import captions
     from vector_tl.poll.films import render
 
+    assert settings.left and settings.right and settings.out  # as settings.check() says
     folder = settings.out
+    if is_poll(folder):
+        raise UserError(f"{folder} holds a poll already; serve it with: vector-tl poll {folder}")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        what = (
-            "holds a poll already; serve it with"
-            if is_poll(folder)
-            else "exists already; choose another name, or if it is a poll:"
-        )
-        raise UserError(f"{folder} {what}: vector-tl poll {folder}")
+        raise UserError(f"{folder} exists already; choose another --out.")
     if is_poll(settings.input):
         raise UserError(
-            f"{settings.input} is a poll, not something to make one of; give a recording, a video or a folder of images."
+            f"{settings.input} is a poll already; give a recording, a video or a folder of images."
         )
-    open_footage(settings.input)  # what cannot be shown is told before models are loaded
+    open_footage(settings.input)  # what cannot be shown is reported before models are loaded
     detectors = detectors_for([settings.left, settings.right], [left, right], settings.device)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         part = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=folder.parent))
     except OSError as error:
-        raise UserError(f"Cannot write {folder}: {error.strerror or error}. Choose another place.") from error
+        raise cannot_write(folder, error) from error
     try:
         (part / "films").mkdir()
         names, facts = render(
-            settings.input, part / "films", tuple(detectors), settings.threshold, settings.fps, settings.width
+            settings.input, part / "films", detectors, settings.threshold, settings.fps, settings.width
         )
         films = [
             {"file": name, "model": str(getattr(model, "name", "?")), "caption": caption}
@@ -80,59 +83,56 @@ def make(settings: PollSettings, left=None, right=None) -> Poll:
             for name, model, caption in zip(names, detectors, captions(detectors), strict=True)
         ]
         facts |= {
-            "hours": settings.hours or HOURS,
-            "threshold": settings.threshold,
-            "made_s": time.time(),
-            "input": str(settings.input),
+            word: getattr(settings, word) for word in ("threshold", "question", "contact", "invitations")
         }
-        facts |= {
-            "question": settings.question,
-            "contact": settings.contact,
-            "invitations": settings.invitations,
-        }
+        facts |= {"hours": settings.hours or HOURS, "made_s": time.time(), "input": str(settings.input)}
         Poll.create(part, films, **facts).close()
         part.rename(folder)  # over an empty folder at most
     except OSError as error:
-        raise UserError(
-            f"Cannot write {folder}: {error.strerror or error}. Free some space or choose another place."
-        ) from error
+        raise cannot_write(folder, error) from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
     return Poll(folder)
 
 
-def _asked(opened: Poll, settings: PollSettings) -> dict:
+def _answer(opened: Poll, settings: PollSettings) -> dict:
     """Do what was asked of a poll, in an order in which the answer is of the latest state."""
-    said = {"poll": str(opened.folder)}
+    answer: dict[str, Any] = {"poll": str(opened.folder)}
     if settings.take_votes:
         try:
             text = settings.take_votes.read_text(encoding="utf-8", errors="replace")
         except OSError as error:
-            raise UserError(
-                f"Cannot read {settings.take_votes}: {error.strerror or error}. Give a text file with the codes in it."
-            ) from error
-        said |= take_votes(opened, text)
+            reason = error.strerror or error
+            raise UserError(f"Cannot read {settings.take_votes}: {reason}. Give a text file.") from error
+        answer |= take_votes(opened, text)
     if settings.close:
         opened.end()
     if settings.csv:
         write_atomic(settings.csv, votes_csv(opened, settings.reveal))
-        said["csv"] = str(settings.csv)
+        answer["csv"] = str(settings.csv)
     if settings.export:
-        said["export"], said["files"] = (
-            str(settings.export),
-            export(opened, settings.export, settings.reveal, settings.overwrite),
-        )
-        _invite(opened, f"{settings.url.rstrip('/')}/" if settings.url else "index.html")
+        files = export(opened, settings.export, settings.reveal, settings.overwrite)
+        answer |= {"export": str(settings.export), "files": files}
+        _write_invitations(opened, _address(settings, "index.html"))
     if settings.result:
-        return said | result(opened, settings.reveal) | {"poll": str(opened.folder)}
+        return answer | result(opened, settings.reveal) | {"poll": str(opened.folder)}
     if settings.serves:
-        said["address"] = _serve(opened, settings)
+        answer["address"] = _serve(opened, settings)
     closes_s = opened.fact("closes_s")
-    return said | {"votes": opened.count(), "closes": stamp(closes_s), "closed": opened.closed()}
+    return answer | {"votes": opened.count(), "closes": stamp(closes_s), "closed": opened.closed()}
+
+
+def _address(settings: PollSettings, own: str) -> str:
+    """Where voters find the page: at --url where that is given, else at `own`."""
+    return f"{settings.url.rstrip('/')}/" if settings.url else own
 
 
 def _serve(opened: Poll, settings: PollSettings) -> str:
-    from vector_tl.poll.server import MAX_CONNECTIONS, poll_app
+    """Serve the page until SIGINT or SIGTERM. Returns its address."""
+    from vector_tl.poll.server import (
+        MAX_CONNECTIONS,
+        poll_app,
+    )  # here: a result comes sooner without a server
     from vector_tl.web.server import PageServer, bind
 
     port = settings.port if settings.port is not None else opened.fact("port") or 0
@@ -141,14 +141,10 @@ def _serve(opened: Poll, settings: PollSettings) -> str:
         opened.open()
         opened.remember(port=port)
         name = f"[{settings.host}]" if ":" in settings.host else settings.host
-        address = f"{settings.url.rstrip('/')}/" if settings.url else f"http://{name}:{port}/"
-        invitations = _invite(opened, address)
-        log.info(
-            "the poll is at %s (%s; %d votes so far; end with Ctrl-C)",
-            address,
-            _until(opened),
-            opened.count(),
-        )
+        address = _address(settings, f"http://{name}:{port}/")
+        invitations = _write_invitations(opened, address)
+        until = f"{'closed at' if opened.closed() else 'open until'} {stamp(opened.fact('closes_s'))}"
+        log.info("the poll is at %s (%s; %d votes so far; end with Ctrl-C)", address, until, opened.count())
         if invitations:
             log.info("a personal address for each voter is in %s", invitations)
         app = poll_app(opened, settings.host, settings.url)
@@ -156,8 +152,12 @@ def _serve(opened: Poll, settings: PollSettings) -> str:
     return address
 
 
-def _invite(opened: Poll, base: str) -> Path | None:
-    """Write the personal addresses of a poll by invitation into its folder. Returns the file, or None for an open poll."""
+def _write_invitations(opened: Poll, base: str) -> Path | None:
+    """Write the personal addresses of a poll by invitation into its folder.
+
+    Returns:
+        The file, or None for an open poll.
+    """
     count = opened.fact("invitations")
     if not count:
         return None
@@ -165,7 +165,3 @@ def _invite(opened: Poll, base: str) -> Path | None:
     write_atomic(path, "".join(f"{base}?i={opened.invitation(number)}\n" for number in range(1, count + 1)))
     path.chmod(0o600)
     return path
-
-
-def _until(opened: Poll) -> str:
-    return f"{'closed at' if opened.closed() else 'open until'} {stamp(opened.fact('closes_s'))}"

@@ -1,4 +1,4 @@
-"""What `vector-tl poll` can be told."""
+"""The options of `vector-tl poll`."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,67 +7,79 @@ from urllib.parse import urlsplit
 
 import tyro
 
-from vector_tl.errors import UsageError
+from vector_tl.errors import UsageError, refuse_outside
 
 HOURS = 24.0
-LONGEST_TEXT = 300  # of the question and the contact
+MAX_TEXT = 300  # of the question and the contact
 
 
 @dataclass(frozen=True)
 class PollSettings:
-    """A blind vote on which of two models people like better: make its films and its page, and take votes.
+    """Let people vote, blindly, which of two models is better: make films of both and a page, and take votes.
 
     Example: vector-tl poll runs/first.mcap --left scratch --right transfer --out runs/poll
 
-    Again, with the votes so far: vector-tl poll runs/poll
+    Serve it again, with the votes so far: vector-tl poll runs/poll
 
     The result: vector-tl poll runs/poll --result --json
     """
 
     input: tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="INPUT")]]
-    """A recording, a video or a folder of images to make a poll of (with --left, --right and --out); or the folder of a poll."""
+    """For a new poll: a recording, a video or a folder of images (with --left, --right and --out).
+
+    Else the folder of
+    a poll."""
     left: str | None = None
-    """One model: a checkpoint's path, or a name in models/. Which side a voter sees it on is drawn for each."""
+    """One model: a file, or a name in models/. Each voter sees it on the left or on the right, at random."""
     right: str | None = None
     """The other model."""
     out: Path | None = None
-    """The poll's folder, to be made: films, votes and the key to which film is whose."""
+    """The folder of the new poll: films, votes, and the secret of which film is whose."""
     hours: float | None = None
-    """How long people can vote, from the first serving or export on (24 when not given); for an open poll: its new length."""
+    """How long people can vote, counted from the first serving or export (24 when not given).
+
+    For an open poll: its
+    new length."""
     host: str = "127.0.0.1"
-    """The address to serve on; others than this machine reach it with 0.0.0.0."""
+    """The address to serve on. With 0.0.0.0 other computers can reach the page; by default only this one
+    can."""
     port: int | None = None
-    """The port to serve on: the same as the time before, or a free one, when not given."""
+    """The port to serve on: the same as last time, or a free one, when not given."""
     url: str | None = None
-    """Where voters find the page when something in front passes it on, for instance https://poll.example.org."""
+    """The address that voters use, if another server passes them on to this page: for instance
+    https://poll.example.org."""
     threshold: float = 0.5
-    """Show boxes from this score on, for both models alike."""
+    """Show a box when the model is at least this sure (0 to 1); the same for both models."""
     fps: float | None = None
-    """Frames a second of the films: the input's own when not given."""
+    """Frames per second of the films: the input's own when not given."""
     width: int = 640
     """Width of each film in pixels."""
     device: str = "auto"
-    """Where the detectors run: auto, cpu or cuda."""
+    """Where the models run: auto, cpu or cuda (an NVIDIA GPU)."""
     question: str = "Which one marks the other robot better?"
-    """What the page asks."""
+    """The question on the page."""
     contact: str = ""
-    """Where voters of an exported poll send their code, for instance a mail address; shown on the page."""
+    """Where voters of an exported poll send their code, for instance an e-mail address; shown on the page."""
     invitations: int = 0
-    """Make so many personal addresses, one vote each (they go to invitations.txt in the poll's folder); 0: one vote per browser."""
+    """Make this many personal addresses, one vote each (written to invitations.txt in the poll's folder).
+
+    With 0 there
+    is one vote for each browser."""
     result: bool = False
-    """Give the result instead of serving. Which film is whose is said once voting has closed."""
+    """Give the result instead of serving. It names the models once voting has closed."""
     reveal: bool = False
-    """Say which film is whose before voting has closed."""
+    """Name the models before voting has closed."""
     csv: Path | None = None
     """Write the votes to this file instead of serving."""
     export: Path | None = None
-    """Write the page and the films to this folder, to be hosted anywhere, instead of serving; a vote then is a code that voters send back."""
+    """Write the page and the films to this folder, for any web host, instead of serving. Voters then send
+    back a code."""
     take_votes: Path | None = None
-    """Count the codes in this text file (mails, notes, one or many), instead of serving."""
+    """Count the codes in this text file (e-mails or notes, with one code or many) instead of serving."""
     close: bool = False
     """Close the voting now, instead of serving."""
     no_serve: bool = False
-    """Make the poll and end."""
+    """Make the poll, and do not serve it."""
     overwrite: bool = False
     """Replace an existing CSV file or export. A poll's folder is never replaced: it may hold votes."""
 
@@ -85,7 +97,7 @@ class PollSettings:
         """Raise `UsageError` for values that make no sense."""
         if self.makes and not (self.left and self.right and self.out):
             raise UsageError(
-                "A new poll needs --left MODEL, --right MODEL and --out DIR; an existing one is named by its folder alone."
+                "A new poll needs --left MODEL, --right MODEL and --out DIR; for an existing one give its folder only."
             )
         if not self.makes and self.invitations:
             raise UsageError(
@@ -93,20 +105,14 @@ class PollSettings:
             )
         if self.hours is not None and not 0 < self.hours <= 24 * 366:
             raise UsageError(f"--hours must be more than 0 and at most a year, not {self.hours:g}.")
-        if self.port is not None and not 0 <= self.port <= 65535:
-            raise UsageError(f"--port must be from 0 to 65535, not {self.port}.")
-        if not 0 <= self.threshold <= 1:
-            raise UsageError(f"--threshold must be between 0 and 1, not {self.threshold:g}.")
-        if self.fps is not None and not 0.1 <= self.fps <= 120:
-            raise UsageError(f"--fps must be between 0.1 and 120, not {self.fps:g}.")
-        if not 160 <= self.width <= 1920:
-            raise UsageError(f"--width must be between 160 and 1920, not {self.width}.")
-        if not 0 <= self.invitations <= 100_000:
-            raise UsageError(f"--invitations must be from 0 to 100000, not {self.invitations}.")
+        refuse_outside("--port", self.port, 0, 65535)
+        refuse_outside("--threshold", self.threshold, 0, 1)
+        refuse_outside("--fps", self.fps, 0.1, 120)
+        refuse_outside("--width", self.width, 160, 1920)
+        refuse_outside("--invitations", self.invitations, 0, 100_000)
         for name, text in (("question", self.question), ("contact", self.contact)):
-            if len(text) > LONGEST_TEXT:
-                raise UsageError(f"--{name} must have at most {LONGEST_TEXT} characters, not {len(text)}.")
-        if self.url is not None and (
-            urlsplit(self.url).scheme not in ("http", "https") or not urlsplit(self.url).hostname
-        ):
+            if len(text) > MAX_TEXT:
+                raise UsageError(f"--{name} must have at most {MAX_TEXT} characters, not {len(text)}.")
+        url = urlsplit(self.url or "https://none")
+        if url.scheme not in ("http", "https") or not url.hostname:
             raise UsageError(f"--url must be a web address such as https://poll.example.org, not {self.url}.")

@@ -1,6 +1,7 @@
-"""The votes of a poll: one SQLite file in the poll's folder, with the key to which film is whose.
+"""The votes of a poll: one SQLite file in the poll's folder, which also says which model made which film.
 
-A vote is on disk before it is answered (WAL, full sync), once per voter (primary key), so neither a kill nor a retry loses or doubles one.
+A vote is on disk before it is answered (WAL, full sync), once per voter (primary key), so neither a kill nor
+a retry loses or doubles one.
 """
 
 import hashlib
@@ -11,15 +12,17 @@ import secrets
 import sqlite3
 import time
 import unicodedata
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from vector_tl.errors import Refused, UserError
 
 FILE = "poll.sqlite"
 SIDES = ("left", "right", "none")
-LONGEST_WHY = 500  # characters
+MAX_WHY = 500  # characters
 _LATE_S = 300  # how wrong the clock of a voter without server may be
 _TABLES = """
 CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -40,9 +43,8 @@ class Poll:
     def __init__(self, folder: Path):
         self.folder = Path(folder)
         if not is_poll(folder):
-            raise UserError(
-                f"There is no poll in {folder}; make one with: vector-tl poll INPUT --left MODEL --right MODEL --out DIR"
-            )
+            make = "vector-tl poll INPUT --left MODEL --right MODEL --out DIR"
+            raise UserError(f"There is no poll in {folder}; make one with: {make}")
         try:
             self._database = _open(self.folder / FILE)
             self.id, self._secret = self.fact("id"), bytes.fromhex(self.fact("secret"))
@@ -50,11 +52,13 @@ class Poll:
             raise UserError(f"The poll in {folder} cannot be read: {error}.") from error
 
     @classmethod
-    def create(cls, folder: Path, films: list[dict], **facts) -> "Poll":
+    def create(cls, folder: Path, films: list[dict], **facts: Any) -> "Poll":
         """Put a poll without votes into `folder`.
 
         Args:
-            films: two, each with `file` (in folder/films) and what the reveal shall say: `model`, `caption`, `init`, `arch`.
+            folder: an existing one, which holds films/.
+            films: two, each with `file` (in folder/films) and what is revealed at the end: `model`,
+                `caption`, `init`, `arch`.
             facts: JSON-able: hours, question, contact, invitations, threshold, fps, ...
         """
         path = Path(folder) / FILE
@@ -71,29 +75,25 @@ class Poll:
         }
         with database:
             database.executescript(_TABLES)
-            database.executemany(
-                "INSERT INTO facts VALUES (?, ?)",
-                [(name, json.dumps(value)) for name, value in facts.items()],
-            )
+            rows = [(name, json.dumps(value)) for name, value in facts.items()]
+            database.executemany("INSERT INTO facts VALUES (?, ?)", rows)
         database.close()
         return cls(folder)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._database.close()
 
-    def fact(self, name: str):
+    def fact(self, name: str) -> Any:
         """One of the facts, or None."""
         row = self._database.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
         return None if row is None else json.loads(row[0])
 
-    def remember(self, **facts) -> None:
+    def remember(self, **facts: Any) -> None:
         """Set facts."""
         with self._transaction():
-            self._database.executemany(
-                "INSERT OR REPLACE INTO facts VALUES (?, ?)",
-                [(name, json.dumps(value)) for name, value in facts.items()],
-            )
+            rows = [(name, json.dumps(value)) for name, value in facts.items()]
+            self._database.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?)", rows)
 
     @property
     def files(self) -> list[str]:
@@ -107,13 +107,15 @@ class Poll:
             self.remember(opened_s=now_s, closes_s=now_s + 3600 * self.fact("hours"))
 
     def last(self, hours: float) -> None:
-        """Let the voting last so long, from its opening on.
+        """Let the voting last so many hours from its opening.
 
         Raises:
             UserError: it has closed already, and the result may be known.
         """
         if self.closed():
-            raise UserError("The voting has closed and its result may be known; make a new poll to go on.")
+            raise UserError(
+                "The voting has closed and its result may be known; make a new poll to ask again."
+            )
         opened_s = self.fact("opened_s")
         self.remember(hours=hours, **({} if opened_s is None else {"closes_s": opened_s + 3600 * hours}))
 
@@ -128,14 +130,14 @@ class Poll:
         closes_s = self.fact("closes_s")
         return closes_s is not None and (time.time() if now_s is None else now_s) >= closes_s
 
-    # who votes ---------------------------------------------------------------------------------------------------------------
+    # Who votes.
 
     def sign(self, purpose: str, text: str) -> str:
         """A signature that only this poll can make."""
         return hmac.new(self._secret, f"{purpose}:{text}".encode(), hashlib.sha256).hexdigest()[:32]
 
     def signed_by_us(self, purpose: str, text: str, signature: str) -> bool:
-        """Whether `signature` is ours; told in the same time for each wrong one."""
+        """Whether `signature` is ours; every wrong one takes the same time."""
         return hmac.compare_digest(self.sign(purpose, text).encode(), signature.encode(errors="replace"))
 
     def invitation(self, number: int) -> str:
@@ -155,11 +157,11 @@ class Poll:
         return None
 
     def sides(self, voter: str) -> tuple[str, str]:
-        """The films that a voter sees left and right: drawn by lot for each, and the same each time."""
+        """The films that a voter sees left and right: at random for each voter, and the same each time."""
         first, second = self.files
         return (second, first) if int(self.sign("sides", voter)[:8], 16) % 2 else (first, second)
 
-    # votes -------------------------------------------------------------------------------------------------------------------
+    # Votes.
 
     def vote(
         self,
@@ -175,7 +177,7 @@ class Poll:
         Args:
             voter: who; one vote each.
             side: left, right or none, as that voter saw it.
-            why: a word on why.
+            why: the reason, in the voter's words; may be empty.
             way: page, or code for one that was sent back from an exported page.
             left_film: what was on the left; as `sides` says when None.
             at_s: when; now when None.
@@ -216,13 +218,9 @@ class Poll:
 
     def votes(self) -> list[dict]:
         """All votes in the order of their times: voter, at_s, side, left_film, film, why, way."""
-        rows = self._database.execute(
-            "SELECT voter, at_s, side, left_film, film, why, way FROM votes ORDER BY at_s, voter"
-        ).fetchall()
-        return [
-            dict(zip(("voter", "at_s", "side", "left_film", "film", "why", "way"), row, strict=True))
-            for row in rows
-        ]
+        columns = ("voter", "at_s", "side", "left_film", "film", "why", "way")
+        rows = self._database.execute(f"SELECT {', '.join(columns)} FROM votes ORDER BY at_s, voter")
+        return [dict(zip(columns, row, strict=True)) for row in rows]
 
     def count(self) -> int:
         """How many have voted."""
@@ -252,10 +250,12 @@ def clean(why: str) -> str:
         Refused: no text, or too much of it.
     """
     if not isinstance(why, str):
-        raise Refused(400, "The word on why must be text.")
-    if len(why) > LONGEST_WHY:
-        raise Refused(413, f"The word on why may have {LONGEST_WHY} characters, not {len(why)}.")
-    # Cc control, Cf direction marks and other invisible ones (a joiner is needed inside emoji), Cs halves of a character, Co, Cn no character at all
+        raise Refused(400, "The reason must be text.")
+    if len(why) > MAX_WHY:
+        raise Refused(413, f"The reason may have {MAX_WHY} characters, not {len(why)}.")
+    # Cc control, Cf direction marks and other invisible ones (a joiner is needed inside emoji), Cs halves of
+    # a
+    # character, Co and Cn no character at all
     plain = "".join(
         c if unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co", "Cn") or c == "\u200d" else " "
         for c in why
@@ -264,7 +264,10 @@ def clean(why: str) -> str:
 
 
 def wilson(share_of: int, total: int, z: float = 1.959964) -> tuple[float, float] | None:
-    """Wilson's score interval of a share (95 % by default), or None without votes. E. B. Wilson, JASA 22 (1927) 209-212."""
+    """Wilson's score interval of a share (95 % by default), or None without votes.
+
+    E. B. Wilson, JASA 22 (1927) 209-212.
+    """
     if not total:
         return None
     share, square = share_of / total, z * z / total
@@ -276,7 +279,7 @@ def wilson(share_of: int, total: int, z: float = 1.959964) -> tuple[float, float
 
 
 def result(poll: Poll, reveal: bool = False) -> dict:
-    """The count as JSON-able dict; models are named once voting has closed, or with `reveal`."""
+    """The count as a JSON-able dict; models are named once voting has closed, or with `reveal`."""
     votes, closed = poll.votes(), poll.closed()
     picked = [vote["film"] for vote in votes if vote["film"]]
     films = []
@@ -294,12 +297,22 @@ def result(poll: Poll, reveal: bool = False) -> dict:
                 "why": [vote["why"] for vote in votes if vote["film"] == film["file"] and vote["why"]],
             }
         )
+    sides = Counter(vote["side"] for vote in votes)
     return {
-        "poll": poll.id, "question": poll.fact("question"), "opened": stamp(poll.fact("opened_s")), "closes": stamp(poll.fact("closes_s")),
-        "closed": closed, "votes": len(votes), "decided": len(picked), "no_difference": len(votes) - len(picked),
-        "chose_left": sum(vote["side"] == "left" for vote in votes), "chose_right": sum(vote["side"] == "right" for vote in votes),
-        "threshold": poll.fact("threshold"), "films": films, "why_no_difference": [v["why"] for v in votes if not v["film"] and v["why"]],
-    }  # fmt: skip
+        "poll": poll.id,
+        "question": poll.fact("question"),
+        "opened": stamp(poll.fact("opened_s")),
+        "closes": stamp(poll.fact("closes_s")),
+        "closed": closed,
+        "votes": len(votes),
+        "decided": len(picked),
+        "no_difference": len(votes) - len(picked),
+        "chose_left": sides["left"],
+        "chose_right": sides["right"],
+        "threshold": poll.fact("threshold"),
+        "films": films,
+        "why_no_difference": [vote["why"] for vote in votes if not vote["film"] and vote["why"]],
+    }
 
 
 def stamp(time_s: float | None) -> str | None:
