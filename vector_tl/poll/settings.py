@@ -97,7 +97,7 @@ class PollSettings:
         """Raise `UsageError` for values that make no sense."""
         if self.makes and not (self.left and self.right and self.out):
             raise UsageError(
-                "A new poll needs --left MODEL, --right MODEL and --out DIR; for an existing one give its folder only."
+                "A new poll needs --left MODEL, --right MODEL and --out DIR; an existing one only its folder."
             )
         if not self.makes and self.invitations:
             raise UsageError(
