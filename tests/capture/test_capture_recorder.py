@@ -15,10 +15,10 @@ from vector_tl.capture.board import KEYS, CaptureBoard, Status
 from vector_tl.capture.driving import Driver
 from vector_tl.capture.page_server import served
 from vector_tl.capture.recorder import Recorder
+from vector_tl.capture.robot_session import watch
 from vector_tl.capture.sessions import describe, only_capture
 from vector_tl.capture.settings import CaptureSettings
 from vector_tl.capture.terminal import rendered
-from vector_tl.capture.watch import watch
 from vector_tl.data import dataset
 from vector_tl.data.coverage import Coverage
 from vector_tl.data.dataset import read_session

@@ -8,11 +8,11 @@ import cv2
 import numpy as np
 import pytest
 
+from vector_tl.capture.photographer import clear_boxes, next_plan
+from vector_tl.capture.robot_session import watch
 from vector_tl.capture.run import capture
 from vector_tl.capture.settings import CaptureSettings
-from vector_tl.capture.simulated import clear_boxes, next_plan
-from vector_tl.capture.studio import take_session
-from vector_tl.capture.watch import watch
+from vector_tl.capture.simulated_session import take_session
 from vector_tl.data import dataset
 from vector_tl.data.dataset import read_session
 from vector_tl.data.images import decode_or_none

@@ -5,10 +5,10 @@ import logging
 import time
 from collections import Counter
 
+from vector_tl.capture.photographer import Image, SessionPlan
 from vector_tl.capture.sessions import only_capture, read_all
 from vector_tl.capture.settings import CaptureSettings
-from vector_tl.capture.simulated import Image, SessionPlan
-from vector_tl.capture.studio import Difference, open_studio, take_session
+from vector_tl.capture.simulated_session import Difference, open_studio, take_session
 from vector_tl.capture.terminal import progress
 from vector_tl.data import dataset
 from vector_tl.errors import UserError

@@ -12,13 +12,13 @@ from rich.console import Console
 from vector_tl import __version__
 from vector_tl.capture.board import CaptureBoard
 from vector_tl.capture.choreography import Choreographer
+from vector_tl.capture.photographer import next_plan
 from vector_tl.capture.remake import remake
+from vector_tl.capture.robot_session import watch
 from vector_tl.capture.sessions import only_capture
 from vector_tl.capture.settings import CaptureSettings
-from vector_tl.capture.simulated import next_plan
-from vector_tl.capture.studio import open_studio, take_session
+from vector_tl.capture.simulated_session import open_studio, take_session
 from vector_tl.capture.terminal import progress, terminal
-from vector_tl.capture.watch import watch
 from vector_tl.data import dataset
 from vector_tl.data.coverage import Coverage, rich_table
 from vector_tl.errors import UserError

@@ -12,11 +12,11 @@ import numpy as np
 from vector_tl.capture.board import CaptureBoard, Status
 from vector_tl.capture.choose import Chooser
 from vector_tl.capture.driving import Driver
+from vector_tl.capture.photographer import Image, clear_boxes
 from vector_tl.capture.recorder import Recorder
 from vector_tl.capture.sessions import describe, read_all
 from vector_tl.capture.settings import CaptureSettings
-from vector_tl.capture.simulated import Image, clear_boxes
-from vector_tl.capture.studio import whereabouts
+from vector_tl.capture.simulated_session import whereabouts
 from vector_tl.data import dataset
 from vector_tl.data.coverage import Coverage
 from vector_tl.data.images import decode_or_none, read_image

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from vector_tl.capture.photographer import CAMERA_FPS, Image, Photographer, SessionPlan
 from vector_tl.capture.sessions import (
     describe,
     has_image,
@@ -16,7 +17,6 @@ from vector_tl.capture.sessions import (
     sweep,
     thumb_difference,
 )
-from vector_tl.capture.simulated import CAMERA_FPS, Image, Photographer, SessionPlan
 from vector_tl.data import dataset
 from vector_tl.data.dataset import read_session, write_session
 from vector_tl.data.images import decode_or_none
