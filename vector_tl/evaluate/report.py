@@ -209,32 +209,7 @@ def write_report(
         },
         wanted=wanted,
         tables={kind: _table(vectors, false_positives, kind, threshold) for kind in KINDS},
-        sheets=[
-            _sheet(
-                "Missed",
-                missed,
-                threshold,
-                "Largest first: they should be the easiest. White: label; green: boxes above the threshold.",
-                lambda c: (
-                    f"{c.height_px:.0f} px high, "
-                    + (f"score {c.score:.2f}" if c.score > 0 else f"no box with IoU {MATCH_IOU}")
-                ),
-            ),
-            _sheet(
-                "False positives",
-                false_positives,
-                threshold,
-                "Highest score first. Red: the false positive.",
-                lambda c: f"score {c.score:.2f}, {c.height_px:.0f} px high",
-            ),
-            _sheet(
-                "Found, but the box fits badly",
-                badly,
-                threshold,
-                f"Boxes with an IoU below {BAD_FIT_IOU}. Look at the label, too: it may be what is wrong.",
-                lambda c: f"IoU {c.iou:.2f}, {c.height_px:.0f} px high",
-            ),
-        ],
+        sheets=_sheets(missed, false_positives, badly, threshold),
     )
     return {
         "report": str(path),
@@ -261,6 +236,41 @@ def _table(
     ):  # those with most missed Vectors and false positives; hundreds of sessions are no help
         rows = sorted(rows, key=lambda row: row[2] - row[1] - row[5])[:MAX_SESSIONS]
     return [(kind, "Vectors", "found", "recall", "mean IoU", "false positives"), *rows]
+
+
+def _sheets(
+    missed: list[Case], false_positives: list[Case], badly: list[Case], threshold: float
+) -> list[Sheet]:
+    def where(case: Case) -> str:
+        return f"{case.height_px:.0f} px high"
+
+    def why_missed(case: Case) -> str:
+        score = f"score {case.score:.2f}" if case.score > 0 else f"no box with IoU {MATCH_IOU}"
+        return f"{where(case)}, {score}"
+
+    return [
+        _sheet(
+            "Missed",
+            missed,
+            threshold,
+            "Largest first: they should be the easiest. White: label; green: boxes above the threshold.",
+            why_missed,
+        ),
+        _sheet(
+            "False positives",
+            false_positives,
+            threshold,
+            "Highest score first. Red: the false positive.",
+            lambda case: f"score {case.score:.2f}, {where(case)}",
+        ),
+        _sheet(
+            "Found, but the box fits badly",
+            badly,
+            threshold,
+            f"Boxes with an IoU below {BAD_FIT_IOU}. Look at the label, too: it may be what is wrong.",
+            lambda case: f"IoU {case.iou:.2f}, {where(case)}",
+        ),
+    ]
 
 
 def _sheet(title: str, some: list[Case], threshold: float, note: str, words: Callable[[Case], str]) -> Sheet:

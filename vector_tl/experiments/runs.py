@@ -19,17 +19,16 @@ from vector_tl.evaluate.metrics import Outcome
 from vector_tl.train.batches import Images
 
 ARMS = ("coco", "scratch")
-MIN_LEARNED = (
-    0.05  # AP50-95; a model below it is at the start of training, and differences between such are chance
-)
+MIN_LEARNED = 0.05  # AP50-95; below it a model is at the start of training, and its AP is chance
 STILL_RISING = 0.01  # a gain in AP50-95 on the validation sessions, in the last quarter of a training
-RENAMED_KEYS = {  # in files of version 0.1
-    "pictures": "images",
-    "pictures_seen": "images_seen",
-    "seen": "images_seen",
-    "most_seen": "max_images_seen",
-    "false_alarms": "false_positives",
-    "false_alarms_per_image": "false_positives_per_image",
+# Of files that version 0.1 wrote.
+RENAMED_KEYS = {
+    "pictures": "images",  # old name
+    "pictures_seen": "images_seen",  # old name
+    "seen": "images_seen",  # old name
+    "most_seen": "max_images_seen",  # old name
+    "false_alarms": "false_positives",  # old name
+    "false_alarms_per_image": "false_positives_per_image",  # old name
 }
 Result = dict[str, Any]  # of one training, as in its result.json
 

@@ -62,17 +62,17 @@ def read_story(path: Path) -> Story:
             times.append(at_s)
             best.append(float(frame.scores.max(initial=0.0)))
         if frame.wheels is not None:
-            said = frame.wheels
-            held = 1.0 if said["sent"] else 0.0
-            story.left_mmps.append((at_s, held * said["left_mmps"]))
-            story.right_mmps.append((at_s, held * said["right_mmps"]))
-            if said.get("target_distance_mm") is not None:
-                story.distance_mm.append((at_s, said["target_distance_mm"]))
-                story.bearing_deg.append((at_s, said["target_bearing_deg"]))
-            if said["why"] != mode:
+            wheels = frame.wheels
+            held = 1.0 if wheels["sent"] else 0.0
+            story.left_mmps.append((at_s, held * wheels["left_mmps"]))
+            story.right_mmps.append((at_s, held * wheels["right_mmps"]))
+            if wheels.get("target_distance_mm") is not None:
+                story.distance_mm.append((at_s, wheels["target_distance_mm"]))
+                story.bearing_deg.append((at_s, wheels["target_bearing_deg"]))
+            if wheels["why"] != mode:
                 if mode is not None:
                     story.modes.append((mode_since, at_s, mode))
-                mode, mode_since = said["why"], at_s
+                mode, mode_since = wheels["why"], at_s
         distance_mm, bearing_deg = frame.truth_mm_deg
         if distance_mm is not None and bearing_deg is not None:
             story.true_distance_mm.append((at_s, distance_mm))
