@@ -128,8 +128,8 @@ COMMANDS = {
 # Options that had another name before; the old one still works in this version, with a line of warning.
 RENAMED_OPTIONS: dict[str, dict[str, str]] = {
     "compare": {"--seen": "--images-seen", "--most-seen": "--max-images-seen"},
-    "capture": {"--pictures-per-session": "--images-per-session"},
-    "train": {"--pictures": "--images"},
+    "capture": {"--pictures-per-session": "--images-per-session"},  # old name
+    "train": {"--pictures": "--images"},  # old name
 }
 
 

@@ -1,17 +1,20 @@
-"""Tutorials of Vector's Python SDK, run against the simulator: a table of what each called and what that did in the world.
+"""Runs the tutorials of Vector's Python SDK against the simulator: a table of their calls and what these did.
 
     .venv/bin/python scripts/trials/sdk_tutorials.py FOLDER [--only 02 11] [--json]
 
-FOLDER holds the programs, `NN_name.py`, as the SDK's repository (anki/vector-python-sdk, examples/tutorials) has them, with `face_images` and `sounds`
-beside the folder. Each runs unmodified, in its own folder, against a simulator of its own. It passes when it exits with 0 and without a traceback (the
-two that loop for ever: when they run until they are interrupted after 20 s, and then end so), when the simulator's log shows the calls that it is known
-to make, and when the world shows their effect. Its windows are closed from the beginning: viewers do not open.
+FOLDER holds the programs, `NN_name.py`, as the SDK's repository (anki/vector-python-sdk, examples/tutorials)
+has them, with `face_images` and `sounds` beside the folder. Each runs unmodified, in its own folder, against
+a simulator of its own. It passes when it exits with 0 and without a traceback (the two that loop for ever:
+when they run until they are interrupted after 20 s, and end then), when the simulator's log shows the calls
+that it is known to make, and when the world shows their effect. Windows of viewers do not open.
 
-The SDK's nav map takes `concurrent.futures.CancelledError` for asyncio's own, which it was up to Python 3.7; since then no program with
-`enable_nav_map_feed=True` gets through its disconnect, whichever the robot. Those get the old meaning back and are marked with a star.
+The SDK's nav map takes `concurrent.futures.CancelledError` for asyncio's own, which it was up to Python 3.7;
+since then no program with `enable_nav_map_feed=True` gets through its disconnect, whichever the robot. Those
+get the old meaning back and are marked with a star.
 
-What a person does for some of them is done here: the robot stands on its charger before those that drive off it; it is picked up for 12, hears a voice
-command for 13 (a wake word for 13b), and has been asked for a photo before 08.
+What a person does for some of them is done here: the robot stands on its charger before those that drive off
+it; it is picked up for 12, hears a voice command for 13 (a wake word for 13b), and has been asked for a photo
+before 08.
 """
 
 import json
@@ -71,21 +74,26 @@ class Seen:
     entries: list[dict] = field(default_factory=list)
 
     def kinds(self, kind: str) -> list[dict]:
+        """Entries of the log of one kind."""
         return [entry for entry in self.entries if entry["kind"] == kind]
 
     def calls(self) -> list[str]:
+        """The SDK's calls, each once, in their order."""
         calls = [entry["rpc"] for entry in self.entries if entry["kind"] in ("call", "unimplemented")]
         return [*dict.fromkeys(calls), *(["DriveWheels"] if self.kinds("wheels") else [])]
 
     def lost(self, reason: str) -> bool:
+        """Whether control was lost for that reason."""
         return any(
             entry["event"] == "lost" and entry.get("reason") == reason for entry in self.kinds("control")
         )
 
     def head_range_deg(self) -> float:
+        """How far the head moved."""
         return max(self.head_deg, default=0.0) - min(self.head_deg, default=0.0)
 
     def streams(self) -> set[str]:
+        """Streams that were opened."""
         return {entry["stream"] for entry in self.kinds("stream")}
 
     def effect(self) -> str:
@@ -97,7 +105,7 @@ class Seen:
         )
         if self.head_range_deg() > 1:
             words.append(f"head {min(self.head_deg):.0f} to {max(self.head_deg):.0f} deg")
-        for kind, told in (
+        for kind, key in (
             ("say", "text"),
             ("animation", "name"),
             ("charger", "state"),
@@ -108,7 +116,7 @@ class Seen:
             ("object", "object_id"),
         ):
             words += [
-                f"{kind} {round(entry[told], 2) if isinstance(entry[told], float) else entry[told]}"
+                f"{kind} {round(entry[key], 2) if isinstance(entry[key], float) else entry[key]}"
                 for entry in self.kinds(kind)
             ]
         words += [
@@ -123,7 +131,10 @@ class Seen:
 
 @dataclass(frozen=True)
 class Tutorial:
-    """What is known of a program: its calls, their effect, and the hand that it needs (a fault, and s after the start; None: before it)."""
+    """What is known of a program: its calls, their effect, and what a person does for it.
+
+    `hand` is a fault, seconds after the start (None: before it) and the fault's options.
+    """
 
     calls: tuple[str, ...]
     effect: Callable[[Seen], bool]
@@ -307,10 +318,8 @@ def main() -> int:
         if not settings.only or path.name.split("_")[0] in settings.only
     ]
     if not programs:
-        print(
-            f"{settings.folder} has no programs of the form NN_name.py{' with these numbers' if settings.only else ''}.",
-            file=sys.stderr,
-        )
+        numbers = " with these numbers" if settings.only else ""
+        print(f"{settings.folder} has no programs of the form NN_name.py{numbers}.", file=sys.stderr)
         return 2
     passed = 0
     if not settings.json:
@@ -323,10 +332,14 @@ def main() -> int:
             print(json.dumps(result), flush=True)
             continue
         verdict = "yes" + " *" * result["old_meaning"] if result["passed"] else f"no: {result['why_not']}"
-        print(
-            f"| {result['program']} | {verdict} | {result['seconds']:.0f} | {', '.join(result['calls'])} | {result['effect']} |",
-            flush=True,
-        )
+        cells = [
+            result["program"],
+            verdict,
+            f"{result['seconds']:.0f}",
+            ", ".join(result["calls"]),
+            result["effect"],
+        ]
+        print(f"| {' | '.join(cells)} |", flush=True)
         if result["output"]:
             print(result["output"], file=sys.stderr)
     print(f"{passed} of {len(programs)} passed", file=sys.stderr)

@@ -103,7 +103,7 @@ def test_killed_simulator_ends_the_run(tmp_path):
 
 
 def test_ctrl_c_stops_the_wheels_first(tmp_path):
-    """The simulator runs by itself, so that its log tells what the wheels did last."""
+    """The simulator runs by itself, so that its log says what the wheels did last."""
     sim = start("sim", "--home", tmp_path, "--world", "5")
     try:
         serial = sim.stdout.readline().split()[1]
@@ -124,11 +124,11 @@ def test_ctrl_c_stops_the_wheels_first(tmp_path):
         assert find.returncode != 0 and "Traceback" not in err
         from vector_tl.robot.simulator import TruthClient
 
-        told = TruthClient(tmp_path).log()
-        wheels = [entry for entry in told["entries"] if entry["kind"] == "wheels"]
+        log = TruthClient(tmp_path).log()
+        wheels = [entry for entry in log["entries"] if entry["kind"] == "wheels"]
         assert any(w["left_mmps"] or w["right_mmps"] for w in wheels), "it never drove"
         assert wheels[-1]["left_mmps"] == wheels[-1]["right_mmps"] == 0
-        assert told["streams"] == {"camera": 0, "events": 0, "control": 0}
+        assert log["streams"] == {"camera": 0, "events": 0, "control": 0}
     finally:
         sim.send_signal(signal.SIGTERM)
         sim.communicate(timeout=20)

@@ -1,6 +1,7 @@
-"""The calls of the SDK's example apps in their order, replayed through the genuine SDK: their windows and web pages are left out.
+"""The calls of the SDK's example apps, through the genuine SDK, without their windows and web pages.
 
-They were written for an older SDK: what it called `enable_camera_feed=True` and a reading's `is_valid` is called `init_camera_feed()` and `signal_quality`.
+They were written for an older SDK: what it called `enable_camera_feed=True` and a reading's `is_valid` is
+called `init_camera_feed()` and `signal_quality` now.
 """
 
 import asyncio
@@ -17,7 +18,10 @@ from support.simulation import wait_for
 
 @pytest.fixture(autouse=True)
 def old_meaning(monkeypatch):
-    """The nav map takes concurrent.futures' CancelledError for asyncio's own, as it was up to Python 3.7; it does not disconnect without."""
+    """The nav map takes concurrent.futures' CancelledError for asyncio's own, as it was up to Python 3.7.
+
+    It does not disconnect otherwise.
+    """
     monkeypatch.setattr("anki_vector.nav_map.CancelledError", asyncio.CancelledError)
 
 
@@ -56,7 +60,7 @@ def test_remote_control(meet):
 
 
 def test_proximity_mapper(meet):
-    """proximity_mapper: a slow turn while readings come in, then a drive that is given up when it takes too long."""
+    """proximity_mapper: a slow turn while readings come in, then a drive that takes too long."""
     robot = meet(anki_vector.AsyncRobot, enable_nav_map_feed=True)
     readings = []
 
@@ -125,7 +129,10 @@ def test_vectinator(meet):
 
 
 def test_sign_language_recognition_system(meet):
-    """sign_language_recognition_system: grey crops of 200 x 200 from the stream under its overlay, the letter said aloud; any classifier will do."""
+    """sign_language_recognition_system: grey crops of 200 x 200 under its overlay, the letter said aloud.
+
+    Any classifier will do.
+    """
     robot = meet()
     robot.camera.init_camera_feed()
     overlay = anki_vector.util.RectangleOverlay(200, 200)

@@ -29,7 +29,8 @@ def test_a_film_and_its_timelines_go_together(tmp_path):
         page.wait("document.querySelector('video').readyState >= 2")
         facts = json.loads(
             page.run(
-                "(v => JSON.stringify([v.duration, v.videoWidth, v.videoHeight, v.error]))(document.querySelector('video'))"
+                "(v => JSON.stringify([v.duration, v.videoWidth, v.videoHeight, v.error]))"
+                "(document.querySelector('video'))"
             )
         )
         assert facts[0] == pytest.approx(begin_s + FRAMES / 15 + end_s, abs=0.2) and facts[1:] == [
@@ -38,7 +39,8 @@ def test_a_film_and_its_timelines_go_together(tmp_path):
             None,
         ]
         place = page.run(
-            "(r => [r.x + r.width * .5, r.y + r.height / 2])(document.querySelector('.plot').getBoundingClientRect())"
+            "(r => [r.x + r.width * .5, r.y + r.height / 2])"
+            "(document.querySelector('.plot').getBoundingClientRect())"
         )
         page.mouse("mousePressed", *place)
         page.mouse("mouseReleased", *place)

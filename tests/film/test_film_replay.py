@@ -1,4 +1,4 @@
-"""A recording is read back by `detect`, `evaluate` and `film` with the same boxes; a film is made while a robot runs."""
+"""`detect`, `evaluate` and `film` read a recording with the same boxes; a film is made while a robot runs."""
 
 import json
 import time
@@ -67,11 +67,11 @@ def test_a_replay_gives_the_same_boxes(run, model):
     assert sum(len(frame.scores) for frame in recorded) > FRAMES, "there is something to compare"
     again = list(detect(DetectSettings(str(model), (run,), threshold=THRESHOLD)))
     assert len(again) == FRAMES
-    for frame, told in zip(recorded, again, strict=True):
-        assert told["frame"] == frame.index and [box["score"] for box in told["boxes"]] == pytest.approx(
+    for frame, result in zip(recorded, again, strict=True):
+        assert result["frame"] == frame.index and [box["score"] for box in result["boxes"]] == pytest.approx(
             frame.scores.tolist(), abs=1e-4
         )
-        assert np.array([box["xyxy"] for box in told["boxes"]]).reshape(-1, 4) == pytest.approx(
+        assert np.array([box["xyxy"] for box in result["boxes"]]).reshape(-1, 4) == pytest.approx(
             frame.boxes_xyxy, abs=0.02
         )
 
@@ -83,7 +83,7 @@ def test_a_film_of_it_counts_the_same_boxes(run, model, tmp_path):
             run, str(model), str(model), tmp_path / "f.mp4", threshold=THRESHOLD, no_report=True, width=320
         )
     )
-    assert {told["seen_in"] for told in result["models"]} == {
+    assert {model["seen_in"] for model in result["models"]} == {
         sum(len(frame.scores) > 0 for frame in recorded)
     }
 
@@ -93,7 +93,7 @@ def test_a_recording_is_evaluated(run, model, tmp_path):
     assert figures["images"] == 6 and figures["boxes"] == 3 and figures["recall"] == 1.0
 
 
-def test_a_recording_is_a_data_set(run, tmp_path):
+def test_a_recording_is_a_dataset(run, tmp_path):
     path, beside = tmp_path / "other.mcap", tmp_path / "other.labels"
     path.write_bytes(run.read_bytes())
     assert [len(item.boxes_norm) for item in recorded_dataset(path).items] == [
@@ -133,7 +133,7 @@ def test_a_film_is_made_while_the_robot_runs(run, model, tmp_path):
     assert json.dumps(live.result) and not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
 
 
-def test_what_a_full_row_leaves_out_is_counted(run, model, tmp_path, monkeypatch):
+def test_frames_that_do_not_fit_in_the_queue_are_counted(run, model, tmp_path, monkeypatch):
     monkeypatch.setattr("vector_tl.film.live_film.MAX_WAITING", 3)
     live, frame = (
         LiveFilm(tmp_path / "live.mp4", str(model), None, THRESHOLD, fps=15),

@@ -1,7 +1,9 @@
-"""Kills a recording process at random moments and tells what is lost of each: python tests/support/recording_kill_trial.py [KILLS]
+"""Kills a recording process at random moments and prints what is lost.
 
-The writer keeps frames, detections, state and commands at a camera's pace, as `find --record` does; every frame's number is printed once it is
-written, with the time, so that the loss is known.
+    python tests/support/recording_kill_trial.py [KILLS]
+
+The writer keeps frames, detections, state and commands at a camera's pace, as `find --record` does; the time
+of each frame is printed once it is written, so that the loss is known.
 """
 
 import random
@@ -36,21 +38,25 @@ for index in range(10**6):
 
 
 def kill_once(path: Path, after_s: float, period_s: float = 1 / 15) -> tuple[int, int, float]:
-    """Kill a writer `after_s` its first frame. Returns frames read, frames written, and the seconds that are lost."""
+    """Kill a writer `after_s` its first frame.
+
+    Returns:
+        Frames read, frames written, and the seconds that are lost.
+    """
     command = [sys.executable, "-c", WRITER, str(path), str(period_s)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
-        told = [child.stdout.readline()]
+        printed = [child.stdout.readline()]
         time.sleep(after_s)
         child.kill()
-        told += list(child.stdout)
-    written_s = [float(line) for line in told if line.endswith("\n")]
+        printed += list(child.stdout)
+    written_s = [float(line) for line in printed if line.endswith("\n")]
     frames = list(read_recording(path))
     lost_s = written_s[-1] - frames[-1].t_s if frames else written_s[-1]
     return len(frames), len(written_s), max(0.0, lost_s)
 
 
 def main(kills: int) -> None:
-    """Tell of each kill, and the worst."""
+    """Print the loss of each kill, and the worst."""
     drawn, losses = random.Random(50), []
     with tempfile.TemporaryDirectory() as place:
         for number in range(kills):

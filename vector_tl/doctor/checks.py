@@ -23,8 +23,8 @@ class DoctorSettings:
     """With --robot: check its camera, too (images, focal length, frame rate, delay). The robot must stand
     still."""
     distance_mm: float | None = None
-    """With --camera: how far away another Vector stands, front axle to front axle (200 to 500 is good), to check
-    the estimated distances."""
+    """With --camera: the distance to another Vector, front axle to front axle (200 to 500 is good), to check the
+    estimated distances."""
     model: str = "transfer"
     """With --distance-mm: the model that finds the other Vector."""
 
