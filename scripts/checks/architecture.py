@@ -2,9 +2,9 @@
 
     python scripts/checks/architecture.py [--write]
 
-Without --write it says where the page and the code differ. The floors come from the layers contract in setup.cfg, what
-a package holds from its docstring, the arrows from its imports. An arrow that follows from others is left out
-(transitive reduction), so that the drawing can be read.
+Without --write it says where the page and the code differ. The floors come from the layers contract in
+setup.cfg, what a package holds from its docstring, the arrows from its imports. An arrow that follows from
+others is left out (transitive reduction), so that the drawing can be read.
 """
 
 import ast
@@ -32,7 +32,7 @@ def read_floors() -> list[list[str]]:
 
 
 def find_file(name: str) -> Path | None:
-    """The file whose docstring says what a package or module of vector_tl holds; None when it is not there."""
+    """The file whose docstring says what a package or module holds; None when it is not there."""
     at = ROOT / "vector_tl" / name
     return next((path for path in (at / "__init__.py", at.with_suffix(".py")) if path.exists()), None)
 

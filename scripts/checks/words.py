@@ -2,8 +2,8 @@
 
     python scripts/checks/words.py [FILE ...]
 
-Words that have a right use elsewhere are not here; what is here is never right in this project, except in the places
-named in ALLOWED.
+Words that have a right use elsewhere are not here; what is here is never right in this project, except in the
+places named in ALLOWED.
 """
 
 import re
@@ -70,15 +70,9 @@ COMPILED = {re.compile(rf"(?<![\w]){word}(?![\w])", re.IGNORECASE): better for w
 
 def main(names: list[str]) -> int:
     """Check the files named, or all that git tracks; 1 when something was found."""
-    names = (
-        names
-        or subprocess.run(
-            ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout.splitlines()
-    )
+    if not names:
+        command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+        names = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
     paths = [Path(name) for name in names if Path(name).suffix in SUFFIXES and not name.startswith("data/")]
     found = [
         line for path in paths if path.is_file() for line in findings(path, path.read_text(errors="replace"))

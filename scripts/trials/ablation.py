@@ -1,14 +1,14 @@
-"""What each part of the simulator's images is worth: one short training without it, judged on real images.
+"""Measures what each part of the simulator's images is worth on real images: one short training without it.
 
-    .venv/bin/python scripts/trials/ablation.py runs/ablation --stills STILLS --rooms ROOMS \
+    .venv/bin/python scripts/trials/ablation.py runs/ablation --stills STILLS --rooms ROOMS
         [--photographs PHOTOGRAPHS] [--seeds 0 1]
     .venv/bin/python scripts/trials/ablation.py runs/ablation --table
 
-Every variant is the standard capture (same seeds, rooms and places of everybody) with one thing left out, and
-the same training from COCO. STILLS is a dataset of real images with Vectors, ROOMS one of real images without
-(its first 54 count); nothing is trained on them or chosen by them. PHOTOGRAPHS, images without a Vector, give
-one variant more: the standard images, with those as background images. Each row of RUNS/ablation.jsonl is a
-training; one that is there is not run again.
+Every variant is the standard capture (same seeds, same rooms, every Vector at the same place) with one thing
+left out, and the same training from COCO. STILLS is a dataset of real images with Vectors, ROOMS one of real
+images without (its first 54 images are used); neither is trained on, and neither chooses anything.
+PHOTOGRAPHS, a folder of images without a Vector, adds a variant: the standard images with those as
+background images. Each row of RUNS/ablation.jsonl is a training; a training that has a row is not run again.
 """
 
 import json
@@ -32,7 +32,7 @@ from vector_tl.train.curve import finished
 from vector_tl.train.loop import train
 from vector_tl.train.settings import TrainSettings
 
-SCORE = 0.7
+THRESHOLD = 0.7
 FULL, PHOTOGRAPHS = "everything", "photographs beside"
 ROOMS = 54
 
@@ -46,27 +46,27 @@ class Ablation:
     stills: Path | None = None
     """Dataset of real images with Vectors."""
     rooms: Path | None = None
-    """Dataset of real images without."""
+    """Dataset of real images without a Vector."""
     photographs: Path | None = None
-    """Folder of photographs without a Vector, for the variant that is trained on them, too."""
+    """Folder of photographs without a Vector, for a variant that also trains on them."""
     seeds: tuple[int, ...] = (0,)
     """Seeds of the trainings."""
     count: int = 685
-    """Images of a capture."""
+    """Images in each capture."""
     steps: int = 160
-    """Batches of 16 of a training."""
+    """Steps of each training, in batches of 16."""
     name: str = ""
-    """Put before the variants' names, to keep rows of different versions of the simulator apart."""
+    """Goes before the variants' names, to keep rows of different versions of the simulator apart."""
     only: tuple[str, ...] = ()
-    """Only these variants."""
+    """Run only these variants."""
     table: bool = False
-    """Only show the table."""
+    """Only print the table."""
 
 
 def run(settings: Ablation) -> None:
-    """Run what is missing, one training after another."""
+    """Run the trainings that have no row yet, one after another."""
     results = settings.runs / "ablation.jsonl"
-    done = {(row["variant"], row["seed"]) for row in read(results)}
+    done = {(row["variant"], row["seed"]) for row in read_rows(results)}
     rooms = load_dataset(settings.rooms, "test")
     rooms = replace(rooms, items=rooms.items[:ROOMS])
     stills = load_dataset(settings.stills, "test")
@@ -102,38 +102,38 @@ def run(settings: Ablation) -> None:
 
 
 def judge(model: Path, stills: Dataset, rooms: Dataset) -> dict:
-    """The figures of a model on real images."""
+    """Measure a model on real images; `false_...` are counts of false positives."""
     detector = load(str(model), "cpu")
     with_vector, without = run_detector(detector, stills), run_detector(detector, rooms)
     ap50, ap50_95 = average_precision(with_vector)
     return {
         "ap50": ap50,
         "ap50_95": ap50_95,
-        "iou": float(np.mean([best_iou(o) for o in with_vector])),
+        "iou": float(np.mean([best_iou(outcome) for outcome in with_vector])),
         "threshold": detector.threshold,
-        "false_on_stills": count_false_positives(with_vector, SCORE),
-        "false_in_rooms": count_false_positives(without, SCORE),
+        "false_on_stills": count_false_positives(with_vector, THRESHOLD),
+        "false_in_rooms": count_false_positives(without, THRESHOLD),
         "false_at_threshold": count_false_positives(without, detector.threshold),
     }
 
 
 def best_iou(outcome: Outcome) -> float:
-    """How well the best-scored box fits, 0 without one."""
+    """IoU of the box with the highest score, 0 where there is none."""
     return float(iou_matrix(outcome.predicted_xyxy[:1], outcome.boxes_xyxy).max(initial=0.0))
 
 
-def read(results: Path) -> list[dict]:
+def read_rows(results: Path) -> list[dict]:
     return [json.loads(line) for line in results.read_text().splitlines()] if results.exists() else []
 
 
 def table(rows: list[dict]) -> str:
-    """Markdown: each variant, means over its seeds."""
+    """Markdown: a row for each variant, with means over its seeds."""
     groups = defaultdict(list)
     for row in rows:
         groups[row["variant"]].append(row)
     lines = [
         "| variant | seeds | stills AP50 | AP50-95 | mean IoU "
-        "| false positives on stills, in rooms at score .7 |",
+        "| false positives on stills, in rooms (threshold .7) |",
         "|---|---|---|---|---|---|",
     ]
     for variant, group in groups.items():
@@ -153,4 +153,4 @@ if __name__ == "__main__":
     asked = tyro.cli(Ablation)
     if not asked.table:
         run(asked)
-    print(table(read(asked.runs / "ablation.jsonl")))
+    print(table(read_rows(asked.runs / "ablation.jsonl")))

@@ -1,8 +1,8 @@
-"""What training shows the network: a sheet of augmented images with their boxes, to look at.
+"""Draws a sheet of augmented training images with their boxes, to see what the network is trained on.
 
     .venv/bin/python scripts/trials/augmentation_sheet.py SHEET.png [--data data] [--seed 0]
 
-First comes one image, drawn again and again with one thing at a time, which is named below it; then batches as they are trained on.
+First comes one image with one change at a time, named below it; then whole batches as they are trained on.
 """
 
 from collections.abc import Callable
@@ -45,11 +45,14 @@ class Sheet:
     data: Path = Path("data")
     """Dataset."""
     seed: int = 0
-    """Of the draws."""
+    """Seed of the augmentation."""
 
 
 def one_at_a_time(images: Images, seed: int) -> list[np.ndarray]:
-    """A tile for each thing that can happen to an image, alone: geometry, then light, blur, noise and JPEG, each as strong as it gets in `DRAWS` draws."""
+    """A tile for each change of an image alone: geometry, then light, blur, noise and JPEG.
+
+    Each of the latter is as strong as it gets in `DRAWS` draws.
+    """
     boxes = images.boxes[0]
     around = np.clip(np.concatenate([boxes[0, :2] - 0.15, boxes[0, 2:] + 0.15]), 0, 1)
     geometry = {
@@ -63,7 +66,7 @@ def one_at_a_time(images: Images, seed: int) -> list[np.ndarray]:
         batch = resample_windows(
             images.pixels[:1], window[None], np.array([mirrored]), SIZE_WH, torch.full((1, 3), 0.5)
         )
-        tiles.append(drawn(batch[0], boxes_in_window(boxes, window, mirrored, SIZE_WH), name))
+        tiles.append(draw_tile(batch[0], boxes_in_window(boxes, window, mirrored, SIZE_WH), name))
     plain = resample_windows(
         images.pixels[:1], WHOLE[None], np.array([False]), SIZE_WH, torch.full((1, 3), 0.5)
     )
@@ -80,20 +83,21 @@ def one_at_a_time(images: Images, seed: int) -> list[np.ndarray]:
         f"all together, draw {k + 1}": relight(plain, np.random.default_rng([seed, k])) for k in range(3)
     }
     return tiles + [
-        drawn(batch[0], boxes_in_window(boxes, WHOLE, False, SIZE_WH), name) for name, batch in light.items()
+        draw_tile(batch[0], boxes_in_window(boxes, WHOLE, False, SIZE_WH), name)
+        for name, batch in light.items()
     ]
 
 
 def strongest(
     change: Callable[[torch.Tensor, np.random.Generator], torch.Tensor], plain: torch.Tensor, seed: int
 ) -> torch.Tensor:
-    """Of several draws the one that changes the image most; many leave it as it is."""
+    """The draw that changes the image most; many draws leave it as it is."""
     made = [change(plain, np.random.default_rng([seed, k])).clamp(0, 1) for k in range(DRAWS)]
     return max(made, key=lambda batch: float((batch - plain).abs().mean()))
 
 
-def drawn(image: torch.Tensor, boxes: np.ndarray, caption: str) -> np.ndarray:
-    """A tile, uint8 (h + CAPTION_PX, w, 3), of an image (3, h, w) in 0..1 with words below it."""
+def draw_tile(image: torch.Tensor, boxes: np.ndarray, caption: str) -> np.ndarray:
+    """A tile, uint8 (h + CAPTION_PX, w, 3), of an image (3, h, w) in 0..1, with a caption below it."""
     pixels = (image.clamp(0, 1).permute(1, 2, 0).numpy() * 255).round().astype(np.uint8)
     tile = np.vstack([pixels, np.full((CAPTION_PX, pixels.shape[1], 3), 32, np.uint8)])
     for x1, y1, x2, y2 in boxes.round().astype(int).tolist():
@@ -105,7 +109,7 @@ def drawn(image: torch.Tensor, boxes: np.ndarray, caption: str) -> np.ndarray:
 
 
 def batches_of(items: list[Item], seed: int, rng: np.random.Generator) -> list[np.ndarray]:
-    """Tiles of batches as they are trained on."""
+    """Tiles of `BATCHES` batches as they are trained on."""
     batches = Batches(
         keep_images([items[i] for i in rng.permutation(len(items))[:64]]),
         None,
@@ -118,7 +122,7 @@ def batches_of(items: list[Item], seed: int, rng: np.random.Generator) -> list[n
     for number in range(BATCHES):
         pixels, targets = batches.next_batch()
         tiles += [
-            drawn(image, target["boxes"].numpy(), f"batch {number + 1}")
+            draw_tile(image, target["boxes"].numpy(), f"batch {number + 1}")
             for image, target in zip(pixels, targets, strict=True)
         ]
     return tiles

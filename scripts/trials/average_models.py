@@ -1,10 +1,13 @@
-"""One model from several: the mean of their weights, with a threshold of its own.
+"""Makes one model from several: the mean of their weights, with a confidence threshold of its own.
 
-    .venv/bin/python scripts/trials/average_models.py OUT MODEL MODEL [...] --data data [--weights 3 1] [--backgrounds PHOTOGRAPHS] [--negatives ROOMS]
+    .venv/bin/python scripts/trials/average_models.py OUT MODEL MODEL [...] --data data [--weights 3 1]
+        [--backgrounds PHOTOGRAPHS] [--negatives ROOMS]
 
-Fine-tuned from the same weights, networks lie in one valley: their mean is as good on images like those that they were trained on, and less sure of itself
-on strange ones ("model soups", Wortsman et al., 2022, arXiv:2203.05482). The threshold is chosen as `vector-tl train` does: on the val sessions of DATA, every
-tenth of the PHOTOGRAPHS without a Vector, which a training with that folder leaves out, and all of ROOMS.
+Networks that were fine-tuned from the same weights lie in one valley of the loss: their mean is as good on
+images like those that they were trained on, and less sure of itself on strange ones ("model soups", Wortsman
+et al., 2022, arXiv:2203.05482). The threshold is chosen as `vector-tl train` does it: on the validation
+sessions of DATA, every tenth of the PHOTOGRAPHS without a Vector, which a training with that folder leaves
+out, and all of ROOMS.
 """
 
 import json
@@ -35,9 +38,9 @@ class AverageModels:
     models: tyro.conf.Positional[tuple[str, ...]]
     """Model files, or names in models/, all of one network."""
     data: Path = Path("data")
-    """Dataset; its val sessions help choose the threshold."""
+    """Dataset; its validation sessions help to choose the threshold."""
     weights: tuple[float, ...] = ()
-    """How much each model counts; all the same without."""
+    """How much each model counts; equal by default."""
     backgrounds: Path | None = None
     """Folder of images without a Vector that the models were trained with."""
     negatives: Path | None = None
@@ -51,7 +54,7 @@ def main(asked: AverageModels) -> dict:
         UserError: `out` exists, a model cannot be read, or they are not all of one network.
     """
     refuse_existing(asked.out, overwrite=False)
-    networks, told = zip(*(checkpoint.load(model) for model in asked.models), strict=True)
+    networks, abouts = zip(*(checkpoint.load(model) for model in asked.models), strict=True)
     try:
         mean = mean_of(networks, asked.weights or [1.0] * len(networks))
     except ValueError as error:
@@ -62,10 +65,14 @@ def main(asked: AverageModels) -> dict:
     threshold = choose_threshold(validation, [run_views(mean, some) for some in negatives])
     ap50, ap50_95 = average_precision(validation)
     about = {
-        "threshold": threshold, "data_digest": digest(asked.data), "metrics": {"val_ap50": ap50, "val_ap50_95": ap50_95},
-        "mean_of": [checkpoint.resolve(model).stem for model in asked.models], "weights": list(asked.weights), "seed": told[0].get("seed"),
-        "sessions": sorted(set().union(*(one.get("sessions", []) for one in told))),
-    }  # fmt: skip
+        "threshold": threshold,
+        "data_digest": digest(asked.data),
+        "metrics": {"val_ap50": ap50, "val_ap50_95": ap50_95},
+        "mean_of": [checkpoint.resolve(model).stem for model in asked.models],
+        "weights": list(asked.weights),
+        "seed": abouts[0].get("seed"),
+        "sessions": sorted(set().union(*(one.get("sessions", []) for one in abouts))),
+    }
     checkpoint.save(asked.out, mean, about)
     return {"model": str(asked.out), "threshold": threshold, "ap50": ap50, "ap50_95": ap50_95}
 

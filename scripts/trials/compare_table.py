@@ -1,9 +1,10 @@
-"""The finished trainings of a comparison as rows of a tracked file, and those that were tested as a table.
+"""Makes the table of a comparison, COCO against scratch, from the figures of its finished trainings.
 
     .venv/bin/python scripts/trials/compare_table.py docs/trials/compare.jsonl [--out runs/compare]
 
-With --out, the file is written anew from that folder's results, in the order of their names. The Markdown
-table is made from the file.
+The tracked file has a row for each finished training; the table, in Markdown, those that were tested. With
+--out the file is first written anew from that folder of `vector-tl compare`, in the order of the trainings'
+names.
 """
 
 import json
@@ -19,21 +20,22 @@ from vector_tl.experiments.runs import finished_trainings, late_loss, with_new_k
 from vector_tl.files import write_atomic
 from vector_tl.web.report import decimals
 
-LEFT_OUT = ("sessions",)  # of every test image: as long as all the rest
+LEFT_OUT = ("sessions",)  # of each test image; it would double the file
 HEAD = (
-    "kind", "arm", "images", "images seen", "seed", "AP50, test", "AP50-95, test", "area under curve",
+    "kind", "initial weights", "images", "images seen", "seed", "AP50, test", "AP50-95, test",
+    "area under learning curve",
     "images seen to AP50 .8", "AP50-95, stills", "false positives in 53 rooms",
 )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Table:
-    """Rows and table of a comparison."""
+    """Print the table of a comparison."""
 
     rows: tyro.conf.Positional[Path]
-    """The tracked file, a JSON object a line."""
+    """The tracked file, one JSON object per line."""
     out: Path | None = None
-    """Folder of `vector-tl compare`."""
+    """Folder of `vector-tl compare`, to write that file from."""
 
 
 def collect(out: Path) -> list[dict[str, Any]]:
@@ -46,7 +48,7 @@ def collect(out: Path) -> list[dict[str, Any]]:
     if not results:
         raise UserError(f"{out} holds no finished training.")
     for result in results:
-        result["loss"] = late_loss(result["curve"])  # by which a rate may be chosen
+        result["loss"] = late_loss(result["curve"])  # a learning rate may be chosen by it
         result["curve"] = [
             [p["images_seen"], *(p[k] if p[k] is None else round(p[k], 4) for k in ("ap50", "ap50_95"))]
             for p in result["curve"]

@@ -1,15 +1,15 @@
-"""What the wheels do when something goes wrong while `find` drives: a table by the simulator's own log.
+"""Measures how soon the wheels stand still after each kind of fault while `find` drives.
 
-    .venv/bin/python scripts/trials/fault_trials.py RESULTS.jsonl [--repeats 20] [--only camera_stall]
+    .venv/bin/python scripts/trials/fault_trials.py RESULTS.jsonl [--repeats 20] [--only "no frames"]
     .venv/bin/python scripts/trials/fault_trials.py RESULTS.jsonl --table
     .venv/bin/python scripts/trials/fault_trials.py RESULTS.jsonl --random-minutes 30
 
 The finder runs as it does with a robot (real time, its own guard and link), with a detector that sees
-nothing, so that it searches without end: the fault begins while the wheels turn. Each row has the time from
-the fault to the stop after which only stops came while it lasted (to the first stop where the fault is over
-at once), whether the search drove again within 5 s of the fault's end, the guard's reasons, and the threads
-and streams that remain once everything is closed. Where no command can reach the robot, there is no stop in
-the log.
+nothing, so that it searches without end: the fault begins while the wheels turn. Each row has, by the
+simulator's own log, the time from the fault to the stop after which no other command came while the fault
+lasted (to the first stop where the fault is over at once), whether the search drove again within 5 s of the
+fault's end, the reasons that the guard gave, and the threads and streams that remain once everything is
+closed. Where no command can reach the robot, there is no stop in the log.
 """
 
 import json
@@ -35,7 +35,7 @@ from vector_tl.find.settings import FindSettings
 from vector_tl.robot.open import open_robot
 from vector_tl.robot.simulator import SimulatorProcess
 
-# name -> (the simulator's fault, or what happens in the app; its numbers; how long it lasts, ms)
+# name -> (the simulator's fault, or what happens in the app; its arguments; how long it lasts, ms)
 FAULTS: dict[str, tuple[str, dict, float]] = {
     "no frames": ("camera_stall", {}, 1000),
     "the same frame again and again": ("camera_repeat", {}, 1000),
@@ -62,9 +62,9 @@ FAULTS: dict[str, tuple[str, dict, float]] = {
     "app frozen for 1.5 s": ("signal", {"number": signal.SIGSTOP}, 1500),
     "app killed": ("signal", {"number": signal.SIGKILL}, 0),
 }
-NOT_RANDOM = ("frames 2.5 s late", "detector raises")  # nor signals: they end the run, or last too long
+NOT_RANDOM = ("frames 2.5 s late", "detector raises")  # nor signals: these end the run, or last too long
 RANDOM = [name for name, (fault, *_) in FAULTS.items() if fault != "signal" and name not in NOT_RANDOM]
-NOTHING_FRESH = (  # faults after which the newest frame or state is too old to drive by
+NOTHING_FRESH = (  # faults during which the newest frame or state is too old to drive by
     "no frames",
     "the same frame again and again",
     "frames of noise",
@@ -80,19 +80,19 @@ class FaultTrials:
     """Run fault trials, or (--table) show those that were run."""
 
     results: tyro.conf.Positional[Path]
-    """Lines of JSON, one for each trial."""
+    """File of the results, one JSON object per line."""
     repeats: int = 20
     """Trials of each fault."""
     only: str | None = None
-    """Just this row."""
+    """Run only this fault, named as in the table."""
     table: bool = False
-    """Only show the table of what was run."""
+    """Only print the table."""
     random_minutes: float = 0.0
-    """Instead: random faults for so long, in one run."""
+    """Instead: one run of so many minutes, with faults drawn at random."""
 
 
 class Blind:
-    """A detector that sees nothing, and does what a fault asks of it."""
+    """A detector that sees nothing, and can be made slow or broken."""
 
     def __init__(self):
         self.name, self.sleep_s = "blind", 0.0
@@ -128,7 +128,7 @@ class Wheels:
         ]
 
     def wait_until_turning(self, timeout_s: float) -> bool:
-        """Whether they turn within that time, the last command just sent."""
+        """Whether the wheels turn within that time, by a command that was just sent."""
         until_s, since_ms = time.monotonic() + timeout_s, self.now_ms()
         while time.monotonic() < until_s:
             commands = self.since(since_ms)
@@ -142,9 +142,9 @@ class Wheels:
         return False
 
     def stopped_after_ms(self, begin_ms: float, end_ms: float) -> float | None:
-        """From `begin_ms` to the first stop after which only stops came until `end_ms`; None without one.
+        """Time from `begin_ms` to the stop that nothing but stops followed until `end_ms`; None without one.
 
-        Without time between the two, to the first stop.
+        Where `end_ms` is not later than `begin_ms`, the time to the first stop.
         """
         commands = [(t, turning) for t, turning in self.since(begin_ms) if t <= max(end_ms, begin_ms + 700)]
         if end_ms <= begin_ms:
@@ -154,27 +154,29 @@ class Wheels:
         return round(min(stops) - begin_ms, 1) if stops else None
 
 
-def strike(simulator: SimulatorProcess, detector: Blind, fault: str, numbers: dict, lasts_ms: float) -> float:
-    """Begin the fault; the world's time at which it began."""
+def strike(
+    simulator: SimulatorProcess, detector: Blind, fault: str, arguments: dict, lasts_ms: float
+) -> float:
+    """Begin the fault; returns the world's time at which it began."""
     begin_ms = simulator.truth.log(1e15)["t_ms"]
     if fault == "app: slow":
         detector.sleep_s = lasts_ms / 1000
     elif fault == "app: raise":
         detector.error = RuntimeError("a bug")
     else:
-        ms = {} if not lasts_ms or "ms" in numbers else {"ms": lasts_ms}
-        return simulator.truth.fault(fault, **numbers, **ms)["t_ms"]
+        ms = {} if not lasts_ms or "ms" in arguments else {"ms": lasts_ms}
+        return simulator.truth.fault(fault, **arguments, **ms)["t_ms"]
     return begin_ms
 
 
 def in_this_process(simulator: SimulatorProcess, name: str) -> dict:
-    """The finder in a thread here; a fault of the simulator or of the detector."""
-    fault, numbers, lasts_ms = FAULTS[name]
+    """Run the finder in a thread of this process; the fault is one of the simulator or of the detector."""
+    fault, arguments, lasts_ms = FAULTS[name]
     before, wheels, detector = set(threading.enumerate()), Wheels(simulator), Blind()
     with open_robot(simulator.serials[0], home=simulator.home, reconnect_s=10.0) as robot:
 
         def run() -> None:
-            with suppress(Exception):  # the trial's own, at its end
+            with suppress(Exception):  # the trial ends it by an error
                 find(FindSettings(seconds=60.0), robot, detector)
 
         thread = threading.Thread(target=run)
@@ -182,13 +184,13 @@ def in_this_process(simulator: SimulatorProcess, name: str) -> dict:
         if not wheels.wait_until_turning(15.0):
             raise UserError("the finder never turned its wheels")
         stops_before = len(robot.stops)
-        begin_ms = strike(simulator, detector, fault, numbers, lasts_ms)
+        begin_ms = strike(simulator, detector, fault, arguments, lasts_ms)
         time.sleep(max(lasts_ms / 1000, 0.7) + 0.05)
         stopped_ms = wheels.stopped_after_ms(
             begin_ms, begin_ms + (0 if fault.startswith("abort_") else max(lasts_ms, 700))
         )
         resumed = fault != "app: raise" and wheels.wait_until_turning(RESUME_S)
-        said = [stop.reason for stop in robot.stops[stops_before:]]
+        reasons = [stop.reason for stop in robot.stops[stops_before:]]
         detector.error = RuntimeError("the trial is over")
         thread.join(10.0)
     time.sleep(0.3)
@@ -196,15 +198,15 @@ def in_this_process(simulator: SimulatorProcess, name: str) -> dict:
     return {
         "stopped_ms": stopped_ms,
         "resumed": resumed,
-        "said": sorted(set(said)),
+        "reasons": sorted(set(reasons)),
         "threads": left,
         "streams": simulator.truth.log(1e15)["streams"],
     }
 
 
 def in_another_process(simulator: SimulatorProcess, name: str) -> dict:
-    """The command itself, and a signal to it."""
-    _, numbers, lasts_ms = FAULTS[name]
+    """Run the command `find` as a process of its own; the fault is a signal to it."""
+    _, arguments, lasts_ms = FAULTS[name]
     wheels = Wheels(simulator)
     command = [
         sys.executable,
@@ -231,11 +233,11 @@ def in_another_process(simulator: SimulatorProcess, name: str) -> dict:
         if not wheels.wait_until_turning(30.0):
             raise UserError("the finder never turned its wheels")
         begin_ms = wheels.now_ms()
-        process.send_signal(numbers["number"])
+        process.send_signal(arguments["number"])
         time.sleep(max(lasts_ms / 1000, 0.7) + 0.05)
         stopped_ms = wheels.stopped_after_ms(begin_ms, begin_ms + max(lasts_ms, 700))
         resumed = False
-        if numbers["number"] == signal.SIGSTOP:
+        if arguments["number"] == signal.SIGSTOP:
             process.send_signal(signal.SIGCONT)
             resumed = wheels.wait_until_turning(RESUME_S)
             process.send_signal(signal.SIGINT)
@@ -244,11 +246,11 @@ def in_another_process(simulator: SimulatorProcess, name: str) -> dict:
         process.kill()
         process.wait()
     time.sleep(0.5)
-    said = [line for line in err.splitlines() if line.startswith("vector-tl find:")][-1:]
+    reasons = [line for line in err.splitlines() if line.startswith("vector-tl find:")][-1:]
     return {
         "stopped_ms": stopped_ms,
         "resumed": resumed,
-        "said": said,
+        "reasons": reasons,
         "threads": [],
         "streams": simulator.truth.log(1e15)["streams"],
     }
@@ -263,7 +265,7 @@ def trial(simulator: SimulatorProcess, name: str, world: int) -> dict:
 
 
 def random_faults(minutes: float) -> dict:
-    """Faults one after another in one long run: did it ever drive while frame or state was too old?"""
+    """Faults one after another in one long run: did it ever drive by a frame or a state that was too old?"""
     rng, detector, late, counts = random.Random(0), Blind(), 0, defaultdict(int)
     before = set(threading.enumerate())
     with (
@@ -282,13 +284,13 @@ def random_faults(minutes: float) -> dict:
         thread.start()
         begin_s, memory, rooms = time.monotonic(), [], 1
         while time.monotonic() < begin_s + minutes * 60 and thread.is_alive():
-            if time.monotonic() > begin_s + rooms * ROOM_S:  # to another room, with a charged battery
+            if time.monotonic() > begin_s + rooms * ROOM_S:  # another room, with a charged battery
                 simulator.truth.world(300 + rooms)
                 rooms += 1
             wheels.wait_until_turning(8.0)
             name = rng.choice(RANDOM)
-            fault, numbers, lasts_ms = FAULTS[name]
-            begin_ms = strike(simulator, detector, fault, numbers, lasts_ms)
+            fault, arguments, lasts_ms = FAULTS[name]
+            begin_ms = strike(simulator, detector, fault, arguments, lasts_ms)
             counts[name] += 1
             time.sleep(max(lasts_ms / 1000, 0.7) + 0.05)
             if name in NOTHING_FRESH:
@@ -307,7 +309,7 @@ def random_faults(minutes: float) -> dict:
         "random_minutes": round(lasted_s / 60, 1),
         "rooms": rooms,
         "faults": dict(counts),
-        "commands_without_fresh_news": late,
+        "commands_without_fresh_data": late,
         "still_searching_at_the_end": alive,
         "hung": hung,
         "error": errors[0] if errors else None,
@@ -318,7 +320,7 @@ def random_faults(minutes: float) -> dict:
 
 
 def _memory_mib() -> float:
-    """What this process has in memory."""
+    """The memory that this process occupies."""
     (line,) = [line for line in Path("/proc/self/status").read_text().splitlines() if "VmRSS" in line]
     return int(line.split()[1]) / 1024
 
@@ -330,12 +332,12 @@ def table(rows: list[dict]) -> str:
         if "fault" in row:
             groups[row["fault"]].append(row)
     heads = (
-        "what goes wrong",
+        "fault",
         "trials",
-        "wheels at zero after, ms: median, maximum",
+        "wheels stand after, ms: median, maximum",
         "not stopped",
         "searched again",
-        "what it said",
+        "reasons given",
         "left behind",
     )
     lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
@@ -345,16 +347,16 @@ def table(rows: list[dict]) -> str:
             continue
         times = [row["stopped_ms"] for row in some if row["stopped_ms"] is not None]
         took = f"{np.median(times):.0f}, {max(times):.0f}" if times else "-"
-        said = sorted({word for row in some for word in row["said"]})
+        reasons = sorted({reason for row in some for reason in row["reasons"]})
         left = sum(bool(row["threads"]) + any(row["streams"].values()) for row in some)
         resumed = sum(row["resumed"] for row in some)
-        cells = (name, len(some), took, len(some) - len(times), resumed, "; ".join(said), left)
+        cells = (name, len(some), took, len(some) - len(times), resumed, "; ".join(reasons), left)
         lines.append(f"| {' | '.join(map(str, cells))} |")
     return "\n".join(lines)
 
 
 def main(settings: FaultTrials) -> None:
-    """Run what is missing."""
+    """Run the trials that are missing, or print the table."""
     rows = (
         [json.loads(line) for line in settings.results.read_text().splitlines()]
         if settings.results.exists()
@@ -381,7 +383,7 @@ def main(settings: FaultTrials) -> None:
                     continue
                 try:
                     rows.append(trial(simulator, name, 100 + number))
-                except UserError as error:  # this one is left for the next run
+                except UserError as error:  # the next run repeats this one
                     print(f"{name}: {error}", file=sys.stderr, flush=True)
                     continue
                 keep_row(rows[-1])

@@ -1,22 +1,23 @@
-"""Trials of `find` in many simulated worlds, beside other projects' steering laws and an oracle; resumable.
+"""Measures in how many simulated rooms `find` reaches the other Vector, beside other projects' steering laws.
 
-    .venv/bin/python scripts/trials/find_trials.py RESULTS.jsonl --law ours --model transfer --worlds
-    1000:1100 .venv/bin/python scripts/trials/find_trials.py RESULTS.jsonl --follow --motion wander --worlds
-    2100:2120 .venv/bin/python scripts/trials/find_trials.py RESULTS.jsonl --table
+    .venv/bin/python scripts/trials/find_trials.py RESULTS.jsonl --model transfer --worlds 1000:1100
+    .venv/bin/python scripts/trials/find_trials.py RESULTS.jsonl --follow --motion wander --worlds 2100:2120
+    .venv/bin/python scripts/trials/find_trials.py RESULTS.jsonl --table
 
-Each trial is a line of RESULTS.jsonl; one that is there already is not run again. Reached means: within 60 s
-of the world's time, 150 +- 40 mm from origin to origin, at most 10 degrees off, no collision, no fall, by the
-simulator's ground truth once the finder says that it is there.
+Each trial is a line of RESULTS.jsonl; a trial that has a line is not run again. Reached means: within 60 s
+of the world's time, 150 +- 40 mm from origin to origin, at most 10 degrees off, no collision, no fall, by
+the simulator's ground truth once the finder says that it is there.
 
-Laws: `ours` is vector_tl.find. `oracle` is the same behaviour with the target's place from the ground truth.
-`jetbot`: the detection nearest to the centre, constant speed with a proportional turn, as in JetBot's object
-following. `pid`: the published gains of a Vector follower (bearing .12/.002/.025, clipped, times 10; distance
-.4/0/.1), its distance by the box's height. The last two have no search and no stop of their own: they get a
-slow turn while nothing is seen, and stop where the distance by the box's height says 150 mm (from origin to
-origin).
+Steering laws: `ours` is vector_tl.find. `oracle` is the same behaviour with the target's place from the
+ground truth. `jetbot`: the detection nearest to the centre, constant speed with a proportional turn, as in
+JetBot's object following. `pid`: the published gains of a Vector follower (bearing .12/.002/.025, clipped,
+times 10; distance .4/0/.1), its distance by the box's height. The last two have no search and no stop of
+their own: here they turn slowly while they see nothing, and stop where the distance by the box's height is
+150 mm (from origin to origin).
 
-With --follow the target drives about by itself, and `find --follow` stays with it for 60 s; the row says how
-much of that time it was kept within 100 to 400 mm, of all 60 s and from when it was first reached.
+With --follow the target drives about by itself, and `find --follow` stays with it for 60 s. The row has the
+share of the time in which the distance was 100 to 400 mm: of all 60 s, and from when the target was first
+reached.
 """
 
 import json
@@ -53,25 +54,25 @@ class Trials:
     """Run trials, or (--table) show those that were run."""
 
     results: tyro.conf.Positional[Path]
-    """Lines of JSON, one for each trial."""
-    law: str = "ours"
-    """ours, oracle, jetbot or pid."""
+    """File of the results, one JSON object per line."""
+    law: Literal["ours", "oracle", "jetbot", "pid"] = "ours"
+    """Steering law: ours, oracle, jetbot or pid."""
     model: str = "transfer"
-    """The detector."""
+    """Model file, or a name in models/."""
     worlds: str = "1000:1100"
-    """Seeds FROM:TO."""
+    """Seeds of the worlds, FIRST:END; END itself is not run."""
     fps: float = 15.0
     """Frames per second of the camera."""
     delay_ms: float = 0.0
-    """How late frames come, added to the camera's own."""
+    """Delay of the frames, on top of the camera's own."""
     threshold: float = 0.6
     """Confidence threshold of every law."""
     follow: bool = False
-    """Follow a target that moves, with our law."""
+    """Follow a target that moves, with our steering law."""
     motion: Literal["wander", "spin", "flee"] = "wander"
-    """With --follow: what the target does."""
+    """With --follow: how the target moves."""
     table: bool = False
-    """Only show the table of what was run."""
+    """Only print the table."""
 
 
 @dataclass
@@ -114,7 +115,7 @@ class PidFollower:
 
 
 def run_law(law: str, robot, detector, threshold: float) -> dict:
-    """Another project's law, frame by frame, until it says that it is there."""
+    """Steer by another project's law, frame by frame, until it has stopped at the target."""
     steer = JetBot() if law == "jetbot" else PidFollower()
     last_id, since_s, start_s, frames = None, None, robot.now_s(), 0
     robot.set_lift(32.0)
@@ -146,7 +147,7 @@ def run_law(law: str, robot, detector, threshold: float) -> dict:
 
 
 def run_oracle(robot) -> dict:
-    """Our behaviour with the ground truth instead of a detector: the difference is what seeing costs."""
+    """Our behaviour with the ground truth instead of a detector: the difference is what detection costs."""
     start_s, last_id, memory, frames = robot.now_s(), None, None, 0
     while robot.now_s() - start_s < SECONDS:
         try:
@@ -173,7 +174,7 @@ def run_oracle(robot) -> dict:
 
 
 def trial(settings: Trials, world: int, detector) -> dict:
-    """One run and what the ground truth says of its end."""
+    """One run, with the distances at its end from the ground truth."""
     begun_s = time.monotonic()
     with open_robot("sim", world=world, lockstep=True, camera_fps=settings.fps) as robot:
         if settings.delay_ms:
@@ -221,8 +222,8 @@ def follow_trial(settings: Trials, world: int, detector) -> dict:
     return {"wall_s": round(time.monotonic() - begun_s, 1)} | {key: result[key] for key in keys}
 
 
-def good(row: dict) -> bool:
-    """Reached, in place, and nothing was hit."""
+def is_reached(row: dict) -> bool:
+    """Whether the robot reached its place without a collision or a fall."""
     there = row["found"] and abs(row["distance_mm"] - STOP_MM) <= 40 and abs(row["bearing_deg"]) <= 10
     return bool(there and not row["collisions"] and not row["falls"])
 
@@ -239,14 +240,14 @@ def table(rows: list[dict]) -> str:
     for row in rows:
         groups[row["law"], row["model"], row["fps"], row["delay_ms"]].append(row)
     heads = (
-        "law",
+        "steering law",
         "model",
-        "fps",
+        "frames/s",
         "added delay, ms",
         "worlds",
         "reached",
         "95 % interval",
-        "median s",
+        "median time, s",
         "collided",
         "fell",
         "distance, mm (5 to 95 %)",
@@ -255,40 +256,41 @@ def table(rows: list[dict]) -> str:
     for (law, model, fps, delay_ms), some in sorted(
         groups.items(), key=lambda item: [str(part) for part in item[0]]
     ):
-        reached = [row for row in some if good(row)]
+        reached = [row for row in some if is_reached(row)]
         low, high = wilson(len(reached), len(some))
-        times = np.median([row["time_to_found_s"] for row in reached]) if reached else math.nan
-        there = [row["distance_mm"] for row in some if row["found"]] or [math.nan]
+        times = f"{np.median([row['time_to_found_s'] for row in reached]):.1f}" if reached else "-"
+        there = [row["distance_mm"] for row in some if row["found"]]
+        distances = " to ".join(f"{np.percentile(there, share):.0f}" for share in (5, 95)) if there else "-"
         lines.append(
             f"| {law} | {model if law != 'oracle' else '-'} | {fps:g} | {delay_ms:g} | {len(some)} | "
-            f"{len(reached)} | {low:.2f} to {high:.2f} | {times:.1f} | "
+            f"{len(reached)} | {low:.2f} to {high:.2f} | {times} | "
             f"{sum(row['collisions'] > 0 for row in some)} | {sum(row['falls'] > 0 for row in some)} | "
-            f"{np.percentile(there, 5):.0f} to {np.percentile(there, 95):.0f} |"
+            f"{distances} |"
         )
     return "\n".join(lines)
 
 
 def follow_table(rows: list[dict]) -> str:
-    """The results of --follow as a table in Markdown. Kept means: 90 % of the time."""
+    """The results of --follow as a table in Markdown. Followed means: in reach for 90 % of the time."""
     groups = defaultdict(list)
     for row in rows:
         groups[row["law"].removeprefix("follow "), row["model"], row["fps"], row["delay_ms"]].append(row)
     heads = (
         "target",
         "model",
-        "fps",
+        "frames/s",
         "added delay, ms",
         "worlds",
         "reached",
-        "kept once reached",
+        "followed once reached",
         "95 % interval",
-        "kept of all 60 s",
+        "followed over all 60 s",
     )
     heads += (
-        "share once reached: mean, median, minimum",
-        "share of 60 s: mean, median",
-        "median s to reach",
-        "losses a run",
+        "share of time in reach, once reached: mean, median, minimum",
+        "share of all 60 s: mean, median",
+        "median time to reach, s",
+        "times lost per run",
         "collided",
         "fell",
     )
@@ -313,7 +315,7 @@ def follow_table(rows: list[dict]) -> str:
 
 
 def main(settings: Trials) -> None:
-    """Run what is missing."""
+    """Run the trials that are missing, or print the table."""
     rows = (
         [json.loads(line) for line in settings.results.read_text().splitlines()]
         if settings.results.exists()
@@ -343,7 +345,7 @@ def main(settings: Trials) -> None:
         settings.results.parent.mkdir(parents=True, exist_ok=True)
         with settings.results.open("a") as file:
             file.write(json.dumps(row) + "\n")
-        verdict = "" if settings.follow else "reached" if good(row) else "not reached"
+        verdict = "" if settings.follow else "reached" if is_reached(row) else "not reached"
         print(f"{law} {world}: {verdict} {row}", file=sys.stderr, flush=True)
 
 

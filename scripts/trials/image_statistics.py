@@ -1,9 +1,11 @@
-"""Simulated images beside real ones: a table of statistics, and a sheet to look at.
+"""Compares simulated images with real ones: a table of statistics, and a sheet of images to look at.
 
-    .venv/bin/python scripts/trials/image_statistics.py DATA [MORE_DATA ...] [--images 500] [--sheet SHEET.png --rooms 48]
+    .venv/bin/python scripts/trials/image_statistics.py DATA [MORE_DATA ...] [--images 500]
+        [--sheet SHEET.png --rooms 48]
 
-Each DATA is a dataset's folder; its labelled images count, `--images` of them spread over its sessions. Noise is the standard deviation of what a
-median filter over 3 x 3 pixels takes away, where the image is flat; the other figures are of grey levels 0 to 255 in 640 x 360.
+Each DATA is a dataset's folder, of which `--images` labelled images are taken, spread over its sessions.
+Noise is the standard deviation of what a median filter over 3 x 3 pixels removes where the image is flat;
+the other figures are of grey levels 0 to 255 in 640 x 360.
 """
 
 from collections.abc import Iterator
@@ -25,20 +27,20 @@ TILE_WH, COLUMNS = (320, 180), 8
 
 @dataclass(frozen=True)
 class Statistics:
-    """Compare images by figures, and by eye."""
+    """Compare the images of datasets by figures, and by eye."""
 
     data: tyro.conf.Positional[tuple[Path, ...]]
     """Folders of datasets."""
     images: int = 500
-    """At most so many of each."""
+    """At most so many images of each dataset."""
     sheet: Path | None = None
-    """Write a sheet of the first dataset's sessions (one image each), with boxes, and below it two rows of each other dataset."""
+    """Write a sheet: an image of each session of the first dataset, below them two rows of each other one."""
     rooms: int = 48
-    """Sessions on the sheet."""
+    """Sessions of the first dataset on the sheet."""
 
 
 def spread(items: list[Item], count: int) -> list[Item]:
-    """`count` of them, evenly."""
+    """`count` items, evenly spaced."""
     return [
         items[i]
         for i in np.unique(np.linspace(0, len(items) - 1, min(count, len(items))).round().astype(int))
@@ -46,7 +48,7 @@ def spread(items: list[Item], count: int) -> list[Item]:
 
 
 def figures(image_rgb: np.ndarray) -> dict[str, float]:
-    """Of one image."""
+    """The statistics of one image."""
     image = (
         cv2.resize(image_rgb, SIZE_WH, interpolation=cv2.INTER_AREA)
         if image_rgb.shape[:2] != SIZE_WH[::-1]
@@ -61,10 +63,14 @@ def figures(image_rgb: np.ndarray) -> dict[str, float]:
     )
     rough = (grey.astype(float) - smooth)[flat]
     return {
-        "mean": grey.mean(), "contrast": grey.std(), "black, %": 100 * (grey < BLACK).mean(), "white, %": 100 * (grey > WHITE).mean(),
-        "noise": rough.std() if rough.size > 500 else np.nan, "saturation": cv2.cvtColor(image, cv2.COLOR_RGB2HSV)[..., 1].mean(),
+        "mean": grey.mean(),
+        "contrast": grey.std(),
+        "black, %": 100 * (grey < BLACK).mean(),
+        "white, %": 100 * (grey > WHITE).mean(),
+        "noise": rough.std() if rough.size > 500 else np.nan,
+        "saturation": cv2.cvtColor(image, cv2.COLOR_RGB2HSV)[..., 1].mean(),
         "blue - red": float(image[..., 2].mean() - image[..., 0].mean()),
-    }  # fmt: skip
+    }
 
 
 def table(sets: dict[str, list[Item]]) -> Iterator[str]:
@@ -82,8 +88,8 @@ def table(sets: dict[str, list[Item]]) -> Iterator[str]:
         yield f"| {name} | {len(items)} | {' | '.join(cells)} |"
 
 
-def one_a_session(items: list[Item]) -> list[Item]:
-    """An image of each session, with a Vector in it where there is one."""
+def one_per_session(items: list[Item]) -> list[Item]:
+    """One image of each session, with a Vector where the session shows one."""
     sessions: dict[str, Item] = {}
     for item in sorted(items, key=lambda item: len(item.boxes_norm) == 0):
         sessions.setdefault(item.session, item)
@@ -108,7 +114,7 @@ if __name__ == "__main__":
     print("\n".join(table({name: spread(items, asked.images) for name, items in loaded.items()})))
     if asked.sheet is not None:
         first, *others = loaded.values()
-        rows = [sheet(spread(one_a_session(first), asked.rooms))]
+        rows = [sheet(spread(one_per_session(first), asked.rooms))]
         for items in others:
             rows += [np.full((12, rows[0].shape[1], 3), 255, np.uint8), sheet(spread(items, 2 * COLUMNS))]
         image = np.vstack(rows)

@@ -1,8 +1,9 @@
-"""Kill a capture at random moments (SIGKILL), let it go on, and look whether anything was lost or half-written.
+"""Measures what is lost when `capture` is killed at random moments (SIGKILL) and started again.
 
     .venv/bin/python scripts/trials/kill_trials.py [--kills 50] [--seed 0]
 
-Half of the kills hit simulated sessions (plain camera), half a robot's session that looks at a second robot. Prints one JSON object.
+Half of the kills hit simulated sessions (plain camera), half a session of a robot that looks at a second
+robot. Prints one JSON object: images, labels and whatever is missing, changed or half-written.
 """
 
 import argparse
@@ -54,10 +55,10 @@ def finished(data: Path) -> dict[str, bytes]:
     }
 
 
-def look(data: Path, before: dict[str, bytes], two: bool) -> list[str]:
-    """What is wrong after a kill."""
+def find_damage(data: Path, before: dict[str, bytes], two: bool) -> list[str]:
+    """What a kill has damaged, in words."""
     wrong = [
-        f"{path} is not what it was"
+        f"{path} has changed"
         for path, content in before.items()
         if not (data / path).exists() or (data / path).read_bytes() != content
     ]
@@ -83,8 +84,8 @@ def look(data: Path, before: dict[str, bytes], two: bool) -> list[str]:
     return wrong
 
 
-def trial(data: Path, two: bool, kills: int, most_s: float, rng: random.Random) -> dict:
-    """Kill so often, then let it end."""
+def trial(data: Path, two: bool, kills: int, max_s: float, rng: random.Random) -> dict:
+    """Kill a capture `kills` times, then let it end."""
     wrong, grown, parts, before = [], 0, 0, {}
     for number in range(kills):
         capture = subprocess.Popen(
@@ -93,10 +94,10 @@ def trial(data: Path, two: bool, kills: int, most_s: float, rng: random.Random) 
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-        time.sleep(rng.uniform(0.0, most_s))
+        time.sleep(rng.uniform(0.0, max_s))
         os.killpg(capture.pid, signal.SIGKILL)
         capture.wait()
-        wrong += [f"kill {number}: {word}" for word in look(data, before, two)]
+        wrong += [f"kill {number}: {damage}" for damage in find_damage(data, before, two)]
         now = finished(data)
         grown += len(now) > len(before)
         parts += sum(1 for _ in data.rglob("*.part"))
@@ -106,9 +107,16 @@ def trial(data: Path, two: bool, kills: int, most_s: float, rng: random.Random) 
     ended = subprocess.run(
         command(data, two, count), capture_output=True, text=True, timeout=END_S, check=False
     )
-    wrong += look(data, before, two) + ([] if ended.returncode == 0 else [ended.stderr.strip()[-300:]])
-    return {"kills": kills, "kills_after_new_files": grown, "parts_seen_after_kills": parts, "parts_at_the_end": sum(1 for _ in data.rglob("*.part")),
-            "images": len(list(data.glob("images/*/*.jpg"))), "labels": len(list(data.glob("labels/*/*.txt"))), "wrong": wrong}  # fmt: skip
+    wrong += find_damage(data, before, two) + ([] if ended.returncode == 0 else [ended.stderr.strip()[-300:]])
+    return {
+        "kills": kills,
+        "kills_after_new_files": grown,
+        "parts_seen_after_kills": parts,
+        "parts_at_the_end": sum(1 for _ in data.rglob("*.part")),
+        "images": len(list(data.glob("images/*/*.jpg"))),
+        "labels": len(list(data.glob("labels/*/*.txt"))),
+        "wrong": wrong,
+    }
 
 
 def main() -> int:
@@ -116,10 +124,10 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
-        "--most-s",
+        "--max-s",
         type=float,
         default=12.0,
-        help="kill so long after the start at most; the first 3 or so pass before there are images",
+        help="longest time from start to kill; the first images come after about 3 s",
     )
     arguments = parser.parse_args()
     rng, started_s = random.Random(arguments.seed), time.monotonic()
@@ -127,8 +135,8 @@ def main() -> int:
         one, two = Path(folder) / "simulated", Path(folder) / "robot"
         half = arguments.kills // 2
         result = {
-            "simulated": trial(one, False, arguments.kills - half, arguments.most_s, rng),
-            "robot": trial(two, True, half, arguments.most_s, rng),
+            "simulated": trial(one, False, arguments.kills - half, arguments.max_s, rng),
+            "robot": trial(two, True, half, arguments.max_s, rng),
         }
         whole = Path(folder) / "whole"
         subprocess.run(

@@ -1,11 +1,12 @@
-"""Images of simulated rooms without a Vector, from as high as a person would carry the robot.
+"""Makes images of simulated rooms without a Vector, from as high as a person would carry the robot.
 
     .venv/bin/python scripts/trials/room_images.py FOLDER COUNT [--model MODEL]
 
-They are for `vector-tl train --backgrounds`: chairs, dressers and beds in the middle of the image are what a detector that
-was only trained at the height of the ground takes for a Vector. With --model only those are kept that this model falls for
-(hard negatives: Felzenszwalb et al., Object detection with discriminatively trained part-based models, 2010), some 1 in 10.
-What is in FOLDER already is kept, and a second run goes on behind it.
+They are background images for `vector-tl train --backgrounds`: a detector that was only trained at the
+height of the ground takes chairs, dressers and beds in the middle of an image for a Vector. With --model
+only the images in which this model sees a Vector are kept, some 1 in 10 (hard negatives: Felzenszwalb et
+al., Object detection with discriminatively trained part-based models, 2010). Images in FOLDER stay, and a
+second run continues after them.
 """
 
 import itertools
@@ -33,19 +34,19 @@ class RoomImages:
     """Write images of rooms without a Vector, three of each room."""
 
     folder: tyro.conf.Positional[Path]
-    """Where they go, named after room and view."""
+    """Folder for the images, which are named after room and view."""
     count: tyro.conf.Positional[int]
-    """How many shall lie there."""
+    """How many images the folder shall hold in the end."""
     model: str | None = None
     """Keep only images in which this model sees a Vector."""
-    least_score: float = 0.1
-    """From which score on it sees one."""
+    min_score: float = 0.1
+    """Confidence at which it counts as seeing one."""
     first_room: int = 900_000
-    """The first room's number."""
+    """Seed of the first room."""
 
 
 def main(asked: RoomImages) -> None:
-    """Write what is missing.
+    """Write the images that are missing.
 
     Raises:
         UserError: the model cannot be loaded, or there is no EGL to draw with.
@@ -65,7 +66,7 @@ def main(asked: RoomImages) -> None:
             pitch, head = float(-rng.uniform(0, 0.35)), float(rng.uniform(-0.1, 0.1))
             viewer = VectorPose(x_mm, y_mm, heading, z_mm=z_mm, pitch_rad=pitch, head_angle_rad=head)
             jpeg = camera.shoot(Moment((viewer,), dt_s=5.0), rng).jpeg
-            if detector is None or len(detector(decode_image(jpeg, "the image"), asked.least_score)):
+            if detector is None or len(detector(decode_image(jpeg, "the image"), asked.min_score)):
                 write_atomic(asked.folder / f"{number}-{view}.jpg", jpeg)
                 have += 1
     camera.close()

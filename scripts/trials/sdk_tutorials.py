@@ -1,20 +1,21 @@
-"""Runs the tutorials of Vector's Python SDK against the simulator: a table of their calls and what these did.
+"""Runs the tutorials of Vector's Python SDK against the simulator, and reports their calls and effects.
 
     .venv/bin/python scripts/trials/sdk_tutorials.py FOLDER [--only 02 11] [--json]
 
 FOLDER holds the programs, `NN_name.py`, as the SDK's repository (anki/vector-python-sdk, examples/tutorials)
 has them, with `face_images` and `sounds` beside the folder. Each runs unmodified, in its own folder, against
 a simulator of its own. It passes when it exits with 0 and without a traceback (the two that loop for ever:
-when they run until they are interrupted after 20 s, and end then), when the simulator's log shows the calls
-that it is known to make, and when the world shows their effect. Windows of viewers do not open.
+when they run until they are interrupted after 20 s, and then end cleanly), when the simulator's log shows
+the calls that it is known to make, and when the world shows their effect. The SDK's viewers do not open a
+window.
 
 The SDK's nav map takes `concurrent.futures.CancelledError` for asyncio's own, which it was up to Python 3.7;
-since then no program with `enable_nav_map_feed=True` gets through its disconnect, whichever the robot. Those
-get the old meaning back and are marked with a star.
+since then no program with `enable_nav_map_feed=True` gets through its disconnect, with a real robot either.
+Those get the old meaning back and are marked with a star.
 
-What a person does for some of them is done here: the robot stands on its charger before those that drive off
-it; it is picked up for 12, hears a voice command for 13 (a wake word for 13b), and has been asked for a photo
-before 08.
+What a person does for some of the programs is done here: the robot stands on its charger before those that
+drive off it; it is picked up for 12, hears a voice command for 13 (a wake word for 13b), and has taken a
+photo before 08.
 """
 
 import json
@@ -66,7 +67,7 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 
 @dataclass
 class Seen:
-    """What the world and the log showed of a run."""
+    """What the world and the simulator's log showed during a run."""
 
     path_mm: float = 0.0
     turned_deg: float = 0.0
@@ -74,16 +75,16 @@ class Seen:
     entries: list[dict] = field(default_factory=list)
 
     def kinds(self, kind: str) -> list[dict]:
-        """Entries of the log of one kind."""
+        """The log's entries of one kind."""
         return [entry for entry in self.entries if entry["kind"] == kind]
 
     def calls(self) -> list[str]:
-        """The SDK's calls, each once, in their order."""
+        """The calls that the program made, each once."""
         calls = [entry["rpc"] for entry in self.entries if entry["kind"] in ("call", "unimplemented")]
         return [*dict.fromkeys(calls), *(["DriveWheels"] if self.kinds("wheels") else [])]
 
     def lost(self, reason: str) -> bool:
-        """Whether control was lost for that reason."""
+        """Whether the program lost control for this reason."""
         return any(
             entry["event"] == "lost" and entry.get("reason") == reason for entry in self.kinds("control")
         )
@@ -93,11 +94,11 @@ class Seen:
         return max(self.head_deg, default=0.0) - min(self.head_deg, default=0.0)
 
     def streams(self) -> set[str]:
-        """Streams that were opened."""
+        """Names of the streams that were opened."""
         return {entry["stream"] for entry in self.kinds("stream")}
 
     def effect(self) -> str:
-        """In words."""
+        """The effect on the world, in words."""
         words = (
             [f"{self.path_mm:.0f} mm driven, {self.turned_deg:.0f} deg turned"]
             if self.path_mm > 2 or self.turned_deg > 2
@@ -105,7 +106,7 @@ class Seen:
         )
         if self.head_range_deg() > 1:
             words.append(f"head {min(self.head_deg):.0f} to {max(self.head_deg):.0f} deg")
-        for kind, key in (
+        for kind, detail in (
             ("say", "text"),
             ("animation", "name"),
             ("charger", "state"),
@@ -116,7 +117,7 @@ class Seen:
             ("object", "object_id"),
         ):
             words += [
-                f"{kind} {round(entry[key], 2) if isinstance(entry[key], float) else entry[key]}"
+                f"{kind} {round(value, 2) if isinstance(value := entry[detail], float) else value}"
                 for entry in self.kinds(kind)
             ]
         words += [
@@ -131,9 +132,14 @@ class Seen:
 
 @dataclass(frozen=True)
 class Tutorial:
-    """What is known of a program: its calls, their effect, and what a person does for it.
+    """What is known of a program.
 
-    `hand` is a fault, seconds after the start (None: before it) and the fault's options.
+    Attributes:
+        calls: the calls that it makes.
+        effect: whether the world shows their effect.
+        hand: what a person does: a fault of the simulator, its time in s after the start (None: before the
+            start), and its arguments.
+        loops: it ends only when it is interrupted.
     """
 
     calls: tuple[str, ...]
@@ -210,16 +216,16 @@ class Settings:
     """Run the SDK's tutorials against the simulator."""
 
     folder: tyro.conf.Positional[Path]
-    """Folder with the programs."""
+    """Folder with the programs, NN_name.py."""
     only: tuple[str, ...] = ()
-    """Numbers of those to run."""
+    """Numbers of the programs to run."""
     camera: Annotated[str, tyro.conf.arg(help="rendered, or plain where there is no EGL.")] = "rendered"
     json: bool = False
-    """One JSON object per program, not a table."""
+    """Print one JSON object per program instead of a table."""
 
 
 def run(program: Path, known: Tutorial, camera: str) -> dict:
-    """Run one program against a simulator of its own: what came of it."""
+    """Run one program against a simulator of its own; returns its row."""
     with SimulatorProcess(world=WORLD, camera=camera) as sim:
         seen, over = Seen(), threading.Event()
         if known.hand and known.hand[1] is None:
@@ -275,9 +281,11 @@ def run(program: Path, known: Tutorial, camera: str) -> dict:
         unimplemented = [entry["rpc"] for entry in seen.kinds("unimplemented")]
         why = []
         if process.returncode != 0 or "Traceback" in output or known.loops and seconds < LOOP_S:
-            why.append(f"exit {process.returncode}: {(output.strip().splitlines() or ['no word'])[-1][:200]}")
+            why.append(
+                f"exit {process.returncode}: {(output.strip().splitlines() or ['no output'])[-1][:200]}"
+            )
         if missing:
-            why.append(f"no call of {', '.join(missing)}")
+            why.append(f"it did not call {', '.join(missing)}")
         if not known.effect(seen):
             why.append("the world does not show the effect")
         calls = [call for call in seen.calls() if call not in PLUMBING]
@@ -295,7 +303,7 @@ def run(program: Path, known: Tutorial, camera: str) -> dict:
 
 
 def _watch(sim: SimulatorProcess, seen: Seen, over: threading.Event) -> None:
-    """Add up what the robot does by the simulator's truth."""
+    """Add up the robot's motion by the simulator's ground truth."""
     last = None
     while True:
         here = sim.truth.truth()["vectors"][0]
@@ -318,8 +326,11 @@ def main() -> int:
         if not settings.only or path.name.split("_")[0] in settings.only
     ]
     if not programs:
-        numbers = " with these numbers" if settings.only else ""
-        print(f"{settings.folder} has no programs of the form NN_name.py{numbers}.", file=sys.stderr)
+        print(
+            f"{settings.folder} has no programs of the form NN_name.py"
+            f"{' with these numbers' if settings.only else ''}.",
+            file=sys.stderr,
+        )
         return 2
     passed = 0
     if not settings.json:
@@ -332,14 +343,11 @@ def main() -> int:
             print(json.dumps(result), flush=True)
             continue
         verdict = "yes" + " *" * result["old_meaning"] if result["passed"] else f"no: {result['why_not']}"
-        cells = [
-            result["program"],
-            verdict,
-            f"{result['seconds']:.0f}",
-            ", ".join(result["calls"]),
-            result["effect"],
-        ]
-        print(f"| {' | '.join(cells)} |", flush=True)
+        print(
+            f"| {result['program']} | {verdict} | {result['seconds']:.0f} | {', '.join(result['calls'])} "
+            f"| {result['effect']} |",
+            flush=True,
+        )
         if result["output"]:
             print(result["output"], file=sys.stderr)
     print(f"{passed} of {len(programs)} passed", file=sys.stderr)

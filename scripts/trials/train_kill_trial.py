@@ -1,9 +1,10 @@
-"""Kill a training at random moments (SIGKILL), resume it, and compare its weights with those of another.
+"""Measures whether a training ends with the same weights when it is killed (SIGKILL) and resumed.
 
     .venv/bin/python scripts/trials/train_kill_trial.py [--kills 20] [--seed 0] [--data data]
 
-The other one is the same training, left alone. Meanwhile the best checkpoint is read again and again: once it
-is there, it must be readable at every moment. Prints one JSON object.
+The kills come at random moments; a training without kills is the reference. Meanwhile the best checkpoint of
+the killed one is read again and again: once it exists it must be readable at every moment. Prints one JSON
+object.
 """
 
 import json
@@ -31,16 +32,16 @@ STEPS, EVALUATIONS, BATCH = 36, 9, 4
 
 @dataclass(frozen=True)
 class KillTrial:
-    """Kill a training again and again."""
+    """Kill a training and resume it, again and again."""
 
     kills: int = 20
-    """How often."""
+    """How often to kill."""
     seed: int = 0
-    """Seed of the moments."""
+    """Seed of the moments at which to kill."""
     data: Path = Path("data")
-    """Dataset folder."""
+    """Dataset."""
     images: int = 48
-    """How many of its training images."""
+    """How many of its images to train on."""
 
 
 def command(settings: KillTrial, out: Path) -> list[str]:
@@ -59,7 +60,7 @@ class Reader(threading.Thread):
         self.path, self.over, self.read, self.failed = path, threading.Event(), 0, []
 
     def run(self) -> None:
-        """Read until `over`."""
+        """Read until `over` is set; `read` counts successes, `failed` lists errors."""
         while not self.over.wait(0.1):
             if self.path.exists():
                 try:
@@ -71,7 +72,7 @@ class Reader(threading.Thread):
 
 
 def main(settings: KillTrial) -> dict:
-    """Run both trainings, and compare them."""
+    """Run both trainings and compare their weights and curves."""
     rng = random.Random(settings.seed)
     with tempfile.TemporaryDirectory() as folder:
         whole, killed = Path(folder) / "whole.safetensors", Path(folder) / "killed.safetensors"
@@ -99,7 +100,7 @@ def main(settings: KillTrial) -> dict:
                 raise SystemExit(errors.decode()[-2000:])
             if len(moments) >= settings.kills:
                 break
-            killed.unlink()  # done before all kills were: from the beginning again
+            killed.unlink()  # it ended before all kills were done: start from the beginning
         reader.over.set()
         reader.join()
         one, other = load(whole)[0].state_dict(), load(killed)[0].state_dict()

@@ -1,8 +1,10 @@
-"""Is the training loop as good as torchvision's reference form of it? Both from COCO, the same steps, AP on the val and test sessions.
+"""Measures whether the training loop learns as well as torchvision's reference loop, both from COCO.
 
     .venv/bin/python scripts/trials/train_reference.py [--data data] [--steps 160] [--seed 0]
 
-The reference has its own augmentation and reads images again in every epoch; network, loss, batch, rate and schedule are the same. Prints one JSON object.
+Both take the same number of steps; AP is that on the validation and on the test sessions. The reference loop
+has its own augmentation and reads the images again in every epoch; network, loss, batch size, learning rate
+and schedule are the same. Prints one JSON object.
 """
 
 import json
@@ -29,20 +31,20 @@ from vector_tl.train.settings import TrainSettings
 
 @dataclass(frozen=True)
 class Both:
-    """Train both forms."""
+    """Train with both loops."""
 
     data: Path = Path("data")
     """Dataset."""
     steps: int = 160
-    """Batches of 16."""
+    """Steps, in batches of 16."""
     seed: int = 0
-    """Of both."""
+    """Seed of both trainings."""
 
 
 def main(asked: Both) -> dict:
     """AP50 and AP50-95 of both, and how long they took."""
     splits = {split: load_dataset(asked.data, split).items for split in ("train", "val", "test")}
-    told = {}
+    result = {}
     with tempfile.TemporaryDirectory() as folder:
         settings = TrainSettings(
             asked.data,
@@ -54,7 +56,7 @@ def main(asked: Both) -> dict:
         )
         begin_s = time.monotonic()
         train(settings)
-        loop, told["loop_s"] = checkpoint.load(settings.out)[0], round(time.monotonic() - begin_s, 1)
+        loop, result["loop_s"] = checkpoint.load(settings.out)[0], round(time.monotonic() - begin_s, 1)
         begin_s = time.monotonic()
         examples = [(item.image_path.read_bytes(), item.boxes_norm) for item in splits["train"]]
         start = initial_model(settings, keep_images(splits["train"]))
@@ -70,13 +72,13 @@ def main(asked: Both) -> dict:
         for step in range(asked.steps):
             reference.step(lr_share(step, asked.steps))
         reference.close()
-        told["reference_s"] = round(time.monotonic() - begin_s, 1)
+        result["reference_s"] = round(time.monotonic() - begin_s, 1)
     for split in ("val", "test"):
         images = keep_images(splits[split])
         for name, network in (("loop", loop), ("reference", reference.network)):
             ap50, ap50_95 = average_precision(run_model(network, images))
-            told[f"{name}_{split}"] = {"ap50": round(ap50, 3), "ap50_95": round(ap50_95, 3)}
-    return told
+            result[f"{name}_{split}"] = {"ap50": round(ap50, 3), "ap50_95": round(ap50_95, 3)}
+    return result
 
 
 if __name__ == "__main__":
