@@ -44,10 +44,10 @@ def scene(x=300, y=180, radius=50, blur=0, noise=0) -> np.ndarray:
 def test_news_is_a_vector_that_moved_and_not_noise():
     chooser = Chooser(0.06, Coverage())
     assert chooser.news(scene()) == 1.0
-    chooser.keep("a", scene(noise=1))
+    chooser.remember("a", scene(noise=1))
     assert chooser.news(scene(noise=2)) < 0.01
     assert chooser.news(scene(x=380, noise=3)) > 0.03
-    chooser.keep("b", scene(x=380))
+    chooser.remember("b", scene(x=380))
     assert (
         chooser.news(scene(x=380, noise=3)) < 0.01
     )  # news beside every one that was kept, not the last one only

@@ -165,7 +165,7 @@ def test_which_session_goes_on(tmp_path):
     with pytest.raises(UserError, match="choose another --session"):
         Recorder.open(settings_for(tmp_path, session="kitchen"), FakeVector(serial="00e20199"))
     (tmp_path / "images/imported").mkdir()
-    with pytest.raises(UserError, match="not taken by capture"):
+    with pytest.raises(UserError, match="not captured by vector-tl"):
         open_recorder(tmp_path, session="imported")
     with pytest.raises(UserError):
         open_recorder(tmp_path, session="../elsewhere")

@@ -113,7 +113,7 @@ def run(settings, world=None) -> SmallWorld:
     plan, _ = next_plan(settings)
     while plan is not None:
         dataset.extend_splits(settings.data, [plan.session], settings.split_shares)
-        take_session(settings.data, plan, world, world)
+        take_session(settings.data, plan, world)
         plan, _ = next_plan(settings)
     return world
 
@@ -214,7 +214,7 @@ def test_a_clone_without_images_gets_them_again_and_they_must_agree(tmp_path):
     assert dataset.digest(tmp_path) == labels and len(dataset.load_dataset(tmp_path, "all").items) == 6
     for path in (tmp_path / "images").rglob("*.jpg"):
         path.unlink()
-    with pytest.raises(UserError, match="says something else"):
+    with pytest.raises(UserError, match="differs from what the simulator"):
         run(settings, SmallWorld(shift_px=3.0))
     assert dataset.digest(tmp_path) == labels
 

@@ -1,4 +1,4 @@
-"""Where a person's hand puts the Vectors for one simulated image: varied distances, bearings, headings, head angles, and motion."""
+"""Where the Vectors stand in one simulated image: distances, bearings, headings, head angles and motion."""
 
 import math
 from dataclasses import dataclass
@@ -21,27 +21,28 @@ class Arrangement:
     poses: tuple[Pose, ...]
     head_rad: float
     lift_mm: float
-    wheels_mmps: tuple[float, float]  # left, right; zeros: the image is taken standing
+    wheels_mmps: tuple[float, float]  # left, right; zeros: the viewer stands
 
 
 def draw_distance_mm(share: float) -> float:
-    """The distance that `share` (0 to 1) of all are below: as many from 90 to 285 as from 285 to 900 mm (even in the logarithm)."""
+    """The distance below which `share` (0 to 1) of all lie; their logarithms are even over 90 to 900 mm."""
     near, far = np.log(DISTANCE_MM)
     return math.exp(near + share * (far - near))
 
 
 def spread(number: int) -> float:
-    """Numbers from 0 on, spread over 0 to 1 so that any run of them leaves no large gap (multiples of the golden ratio)."""
+    """An image's number, spread over 0 to 1 (multiples of the golden ratio) so that no large gap is left."""
     return (0.5 + number * (math.sqrt(5) - 1) / 2) % 1.0
 
 
 def arrange(
     rng: np.random.Generator, start: Pose, targets: int, distance_mm: float, negative: bool, moving: bool
 ) -> Arrangement:
-    """Draw an arrangement. It may be impossible in its room: whoever uses it tries again.
+    """Draw an arrangement. It may be impossible in its room; then the caller draws another one.
 
     Args:
-        start: a place that is known to be free; the viewer stands somewhere round it.
+        rng: what it is drawn from.
+        start: a place that is known to be free; the viewer stands somewhere around it.
         targets: how many other Vectors there are.
         distance_mm: from the viewer's lens to the first of them, when it is in view.
         negative: none of them is to be in view.
@@ -102,5 +103,5 @@ def _wheels(rng: np.random.Generator) -> tuple[float, float]:
 
 
 def is_negative(number: int, share: float) -> bool:
-    """Whether image `number` (from 0) is one without a Vector: evenly spread, so that any count has the share."""
+    """Whether image `number` (from 0) is without a Vector: evenly spread, so that any count has the share."""
     return math.floor((number + 1) * share) > math.floor(number * share)

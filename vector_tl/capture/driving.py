@@ -1,16 +1,19 @@
-"""Driving by keyboard: a key is a short command; held down, it repeats. The guard of the link stands behind it."""
+"""Driving by keyboard: a key press is a short command, a key held down repeats it."""
 
 import math
 
 from vector_tl.robot.base import Robot
 
 DRIVE_MMPS, TURN_MMPS = 70.0, 45.0
-KEY_S = 0.3  # how long one press drives; a terminal repeats a key that is held down some 30 times a second, after a first 250 to 500 ms
+KEY_S = 0.3  # how long one press drives; terminals repeat a held key 30 times a second, after 250 to 500 ms
 HEAD_STEP_RAD, HEAD_RAD = math.radians(4), (math.radians(-20), math.radians(40))
-NEAR_MM = 60.0  # no further forward when the range sensor sees something so near
+NEAR_MM = 60.0  # no further forward when the range sensor sees something nearer
 SPEEDS = {
-    "forward": (DRIVE_MMPS, DRIVE_MMPS), "back": (-DRIVE_MMPS, -DRIVE_MMPS), "left": (-TURN_MMPS, TURN_MMPS), "right": (TURN_MMPS, -TURN_MMPS),
-}  # fmt: skip
+    "forward": (DRIVE_MMPS, DRIVE_MMPS),
+    "back": (-DRIVE_MMPS, -DRIVE_MMPS),
+    "left": (-TURN_MMPS, TURN_MMPS),
+    "right": (TURN_MMPS, -TURN_MMPS),
+}
 
 
 class Driver:
@@ -22,20 +25,23 @@ class Driver:
         self._until_s = 0.0
 
     def press(self, action: str) -> str | None:
-        """What to say to a key; None when it is not one for driving."""
+        """Carry out a key's action, and answer for the view; None when it is not one for driving."""
         if action in SPEEDS:
             self._speeds, self._until_s = SPEEDS[action], self._robot.now_s() + KEY_S
             return self.tick() or action
         if action in ("head up", "head down"):
-            angle = self._robot.state().head_angle_rad + (
-                HEAD_STEP_RAD if action == "head up" else -HEAD_STEP_RAD
-            )
+            step = HEAD_STEP_RAD if action == "head up" else -HEAD_STEP_RAD
+            angle = self._robot.state().head_angle_rad + step
             self._robot.set_head(min(max(angle, HEAD_RAD[0]), HEAD_RAD[1]))
             return action
         return None
 
     def tick(self) -> str | None:
-        """To be called with every frame: goes on as long as a press lasts, then stops. Why it does not drive, None when it does."""
+        """Drive on while a key press lasts, then stop; to be called with every frame.
+
+        Returns:
+            Why it does not drive, None otherwise.
+        """
         if self._speeds is None:
             return None
         forward = self._speeds[0] > 0 and self._speeds[1] > 0

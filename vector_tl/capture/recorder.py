@@ -1,7 +1,8 @@
-"""One session of a robot's images while it is being taken: keep, drop, undo, and going on after a kill.
+"""One session of a robot's images while it is captured: keep, drop, undo, and continuing after a kill.
 
-The order of writing makes every moment safe: first the image's line in the session's file, then the image, then its label. What
-a killed capture left between two of these is completed or taken back when the session goes on.
+The order of writing makes every moment safe: first the image's line in the session's file, then the image,
+then its label. What a killed capture left between two of these is completed or taken back when the session
+goes on.
 """
 
 import contextlib
@@ -9,17 +10,13 @@ import logging
 import os
 from datetime import datetime
 from pathlib import Path
+from typing import Self
 
-import numpy as np
-
-from vector_tl.capture.sessions import (
-    has_image,
-    provenance,
-    read_all,
-    sweep,
-)
+from vector_tl.capture.sessions import Session, has_image, provenance, read_all, sweep
 from vector_tl.capture.settings import CaptureSettings
 from vector_tl.data import dataset
+from vector_tl.data.boxes import as_boxes
+from vector_tl.data.coverage import Shot
 from vector_tl.data.dataset import read_session, session_path, write_session
 from vector_tl.data.yolo import format_label
 from vector_tl.errors import UserError
@@ -33,13 +30,14 @@ class Recorder:
     """Writes a session into a dataset.
 
     Attributes:
+        folder: of the dataset.
         session: its name.
         about: what its file says.
     """
 
-    def __init__(self, folder: Path, session: str, about: dict):
+    def __init__(self, folder: Path, session: str, about: Session):
         self.folder, self.session, self.about = Path(folder), session, about
-        self._history: list[tuple[str, dict]] = []  # ("kept" | "dropped", shot), newest last
+        self._history: list[tuple[str, Shot]] = []  # ("kept" | "dropped", shot), newest last
         self._mend()
         images = [
             path.stem
@@ -50,51 +48,39 @@ class Recorder:
         self._next = 1 + max((int(number) for number in numbers if number.isdecimal()), default=-1)
 
     @classmethod
-    def open(cls, settings: CaptureSettings, robot: Robot) -> "Recorder":
-        """The session that the settings name, the robot's newest one that was cut short, or a new one.
+    def open(cls, settings: CaptureSettings, robot: Robot) -> Self:
+        """The session that the settings name, the robot's newest one that was interrupted, or a new one.
 
         Raises:
-            UserError: a session of that name is somebody else's, or is labelled otherwise.
+            UserError: a session of that name is of another robot or program, or is labelled otherwise.
         """
-        session = (
-            settings.session
-            or _cut_short(settings, robot)
-            or f"{robot.serial}-{datetime.now():%Y%m%d-%H%M%S}"
-        )
+        named = settings.session or _interrupted(settings, robot)
+        session = named or f"{robot.serial}-{datetime.now():%Y%m%d-%H%M%S}"
         dataset.image_path(settings.data, session, "x")  # refuses what cannot be a name
         about = read_session(settings.data, session)
         if about is None:
             if (settings.data / "images" / session).exists() or (settings.data / "labels" / session).exists():
                 raise UserError(
-                    f"Session {session} of {settings.data} was not taken by capture; choose another --session."
+                    f"Session {session} of {settings.data} was not captured by vector-tl; "
+                    "choose another --session."
                 )
-            about = provenance(robot) | {
-                "source": "robot",
-                "negatives": settings.negatives,
-                "whole": False,
-                "seen": 0,
-                "shots": [],
-            }
-        elif (
-            about.get("source") != "robot"
-            or about.get("robot") != robot.serial
-            or about.get("negatives") != settings.negatives
-        ):
-            raise UserError(
-                f"Session {session} is of {about.get('robot', 'somebody else')}{' without Vectors' if about.get('negatives') is True else ''}, "
-                "not of this kind; choose another --session."
-            )
+            about = provenance(robot) | {"source": "robot", "negatives": settings.negatives}
+            about |= {"whole": False, "seen": 0, "shots": []}
+        elif about.get("source") != "robot" or not _is_like(about, settings, robot):
+            whose = about.get("robot", "another program")
+            whose += " without Vectors" if about.get("negatives") is True else ""
+            raise UserError(f"Session {session} is of {whose}, not of this kind; choose another --session.")
         else:
-            log.info("session %s goes on with %d images", session, len(about["shots"]))
+            log.info("session %s continues; it has %d images", session, len(about["shots"]))
         return cls(settings.data, session, about | {"whole": False})
 
     @property
-    def shots(self) -> list[dict]:
+    def shots(self) -> list[Shot]:
         """The lines of its images, oldest first."""
-        return self.about["shots"]
+        return list(self.about["shots"])
 
-    def keep(self, frame: Frame, shot: dict, labelled: bool) -> str:
-        """Add an image; its name. With `labelled` its boxes, shot["xyxy"], are its label.
+    def keep(self, frame: Frame, shot: Shot, labelled: bool) -> str:
+        """Add an image, and give its name. With `labelled` its boxes, shot["xyxy"], are its label.
 
         Raises:
             UserError: it cannot be written; the session is as it was.
@@ -107,7 +93,7 @@ class Recorder:
             self._write([*before, shot])
             write_atomic(image, frame.jpeg)
             self._label(shot)
-        except UserError:  # the disk is full: as if this one had never been
+        except UserError:  # the disk is full: leave the session without this one
             image.unlink(missing_ok=True)
             self.about["shots"] = before
             with contextlib.suppress(UserError):
@@ -116,8 +102,8 @@ class Recorder:
         self._history.append(("kept", shot))
         return name
 
-    def drop(self) -> dict | None:
-        """Put the newest image into the bin; its line, None when there is none."""
+    def drop(self) -> Shot | None:
+        """Move the newest image to the bin, and give its line; None when there is none."""
         if not self.shots:
             return None
         shot = self.shots[-1]
@@ -125,8 +111,8 @@ class Recorder:
         self._history.append(("dropped", shot))
         return shot
 
-    def undo(self) -> tuple[str, dict] | None:
-        """Take back the last keep or drop of this run: ("kept" | "dropped", the image's line), None when there is none."""
+    def undo(self) -> tuple[str, Shot] | None:
+        """Undo the last keep or drop of this run: ("kept" | "dropped", its line), None without any."""
         if not self._history:
             return None
         what, shot = self._history.pop()
@@ -137,41 +123,42 @@ class Recorder:
             self._move(shot["name"], self.folder / "bin", self.folder)
         return what, shot
 
-    def finish(self, whole: bool, **facts) -> None:
-        """Write how it ended. A session without an image leaves no file."""
+    def finish(self, whole: bool, **facts: object) -> None:
+        """Write how the session ended. One without an image leaves no file."""
         self.about |= facts | {"whole": whole}
         if self.shots:
             self._write(self.shots)
         else:
             session_path(self.folder, self.session).unlink(missing_ok=True)
 
-    def _write(self, shots: list[dict]) -> None:
+    def _write(self, shots: list[Shot]) -> None:
         self.about["shots"] = shots
         write_session(self.folder, self.session, self.about)
 
-    def _label(self, shot: dict) -> None:
+    def _label(self, shot: Shot) -> None:
         path = dataset.label_path(self.folder, self.session, shot["name"])
         if shot["labelled"] and not path.exists():
-            write_atomic(path, format_label(np.array(shot["xyxy"], np.float64), tuple(shot["size_wh"])))
+            write_atomic(path, format_label(as_boxes(shot["xyxy"]), shot["size_wh"]))
 
-    def _away(self, shot: dict) -> None:
+    def _away(self, shot: Shot) -> None:
         self._write([other for other in self.shots if other["name"] != shot["name"]])
         self._move(shot["name"], self.folder, self.folder / "bin")
 
     def _move(self, name: str, here: Path, there: Path) -> None:
-        """An image and its label, to the bin or back; the one that makes it count moves first."""
-        for path_of in (
-            (dataset.label_path, dataset.image_path)
-            if there != self.folder
-            else (dataset.image_path, dataset.label_path)
-        ):
+        """Move an image and its label to the bin (the label first) or back (the image first)."""
+        parts = [dataset.image_path, dataset.label_path]
+        for path_of in parts if there == self.folder else parts[::-1]:
             source, goal = path_of(here, self.session, name), path_of(there, self.session, name)
             if source.exists():
                 goal.parent.mkdir(parents=True, exist_ok=True)
                 os.replace(source, goal)
 
     def _mend(self) -> None:
-        """Finish what a kill interrupted: a line without its image goes, an image without its line was being dropped, a missing label is written."""
+        """Finish what a kill interrupted.
+
+        A line without its image is removed, an image without its line moves to the bin, a missing label is
+        written.
+        """
         sweep(self.folder, self.session)
         there = [shot for shot in self.shots if has_image(self.folder, self.session, shot["name"])]
         if len(there) < len(self.shots):
@@ -184,17 +171,14 @@ class Recorder:
             self._label(shot)
 
 
-def _cut_short(settings: CaptureSettings, robot: Robot) -> str | None:
+def _is_like(about: Session, settings: CaptureSettings, robot: Robot) -> bool:
+    return about.get("robot") == robot.serial and about.get("negatives") == settings.negatives
+
+
+def _interrupted(settings: CaptureSettings, robot: Robot) -> str | None:
     """The robot's newest session of this kind that has not ended."""
-
-    def fits(about: dict) -> bool:
-        return (
-            not about["whole"]
-            and about.get("robot") == robot.serial
-            and about.get("negatives") == settings.negatives
-        )
-
-    return max(
-        (name for name, about in read_all(settings.data, f"{robot.serial}-").items() if fits(about)),
-        default=None,
+    sessions = read_all(settings.data, f"{robot.serial}-")
+    like = (
+        name for name, about in sessions.items() if not about["whole"] and _is_like(about, settings, robot)
     )
+    return max(like, default=None)

@@ -1,10 +1,11 @@
-"""Taking images of a Vector with a robot's camera: choosing frames, keys, and the live view."""
+"""Capturing images of a Vector with a robot's camera: choosing frames, keys, and the live view."""
 
 import logging
 import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Protocol
 
 import cv2
 import numpy as np
@@ -12,58 +13,84 @@ import numpy as np
 from vector_tl.capture.board import CaptureBoard, Status
 from vector_tl.capture.choose import Chooser
 from vector_tl.capture.driving import Driver
-from vector_tl.capture.photographer import Image, clear_boxes
+from vector_tl.capture.photographer import CapturedImage, clear_boxes
 from vector_tl.capture.recorder import Recorder
 from vector_tl.capture.sessions import describe, read_all
 from vector_tl.capture.settings import CaptureSettings
 from vector_tl.capture.simulated_session import whereabouts
 from vector_tl.data import dataset
-from vector_tl.data.coverage import Coverage
+from vector_tl.data.boxes import to_cxcywh, to_norm
+from vector_tl.data.coverage import Coverage, Shot
 from vector_tl.data.images import decode_or_none, read_image
 from vector_tl.robot.base import Frame, NoFreshFrame, Robot
 
+if TYPE_CHECKING:  # it brings torch, which most captures do without
+    from vector_tl.detect.engine import Detector
+
 log = logging.getLogger(__name__)
-SILENT_S = 10.0  # so long a robot's camera may send nothing
+SILENT_S = 10.0  # a robot's camera may send nothing for so long
 GRID_WH = (8, 4)  # of the map of places in the image
-Look = Callable[[Frame, np.ndarray], dict]
+FindBoxes = Callable[[Frame, np.ndarray], Shot]
+
+
+class Partner(Protocol):
+    """What moves a second robot in view of the camera; see `Choreographer`."""
+
+    word: str  # what it does now
+
+    def step(self, coverage: Coverage) -> None:
+        """Move a little; called with every frame."""
+
+    def pause(self) -> None:
+        """Stand still."""
 
 
 def watch(
-    settings: CaptureSettings, robot: Robot, live: CaptureBoard | None = None, partner=None, detector=None
-) -> dict:
-    """Keep the welcome frames of a robot's camera in one session until there are enough, time is up, somebody quits, or Ctrl-C.
+    settings: CaptureSettings,
+    robot: Robot,
+    live: CaptureBoard | None = None,
+    partner: Partner | None = None,
+    detector: "Detector | None" = None,
+) -> dict[str, Any]:
+    """Keep frames of a robot's camera that are worth it in one session.
+
+    It ends when there are enough, when the time is up, with the key for quitting, or with Ctrl-C.
 
     Args:
-        live: shows how it goes, and brings keys.
-        detector: says where Vectors are, on a robot; see `vector_tl.detect.engine.Detector`.
-        partner: moves a second robot, see `Choreographer`: `step(coverage)` with every frame, `pause()`, and `word` for the view.
+        settings: see there.
+        robot: the one with the camera.
+        live: shows the progress, and gives the keys pressed.
+        partner: moves a second robot.
+        detector: finds Vectors in a real robot's frames.
+
+    Returns:
+        {"sessions", "kept", "seen", "session", "seen_now", "camera_fps", "looked_at_fps", "coverage", "hint"}
 
     Raises:
         NoFreshFrame: the camera sends nothing.
-        LinkLost: a robot is gone. What was kept stays; the session goes on with the next capture.
+        LinkLost: a robot is gone. What was kept stays; the next capture continues the session.
     """
     return Watch(settings, robot, live or CaptureBoard(), partner, detector).run()
 
 
 @dataclass
 class Rate:
-    """Frame rate as measured: of the camera by its own ids and times, and of those that were looked at."""
+    """Measured frame rates: of the camera by its own ids and times, and of the frames looked at."""
 
     first: Frame | None = None
     last: Frame | None = None
     count: int = 0
 
     def add(self, frame: Frame) -> None:
+        """Count a frame that was looked at."""
         self.first, self.last, self.count = self.first or frame, frame, self.count + 1
 
-    def facts(self) -> dict:
+    def facts(self) -> dict[str, float | None]:
         """{"camera_fps", "looked_at_fps"}, null before there are two frames."""
         camera = looked = None
-        if self.count > 1:
-            robot_s, link_s = (
-                (self.last.robot_time_ms - self.first.robot_time_ms) / 1000,
-                self.last.received_s - self.first.received_s,
-            )
+        if self.first is not None and self.last is not None:
+            robot_s = (self.last.robot_time_ms - self.first.robot_time_ms) / 1000
+            link_s = self.last.received_s - self.first.received_s
             camera = round((self.last.image_id - self.first.image_id) / robot_s, 2) if robot_s > 0 else None
             looked = round((self.count - 1) / link_s, 2) if link_s > 0 else None
         return {"camera_fps": camera, "looked_at_fps": looked}
@@ -72,32 +99,35 @@ class Rate:
 class Watch:
     """One run of `watch`."""
 
-    def __init__(self, settings: CaptureSettings, robot: Robot, live: CaptureBoard, partner, detector):
+    def __init__(
+        self,
+        settings: CaptureSettings,
+        robot: Robot,
+        live: CaptureBoard,
+        partner: Partner | None,
+        detector: "Detector | None",
+    ):
         self.settings, self.robot, self.live, self.partner = settings, robot, live, partner
         self.recorder = Recorder.open(settings, robot)
-        others = [
-            about
-            for name, about in read_all(settings.data).items()
-            if about.get("source") == "robot" and name != self.recorder.session
+        sessions = read_all(settings.data) | {self.recorder.session: self.recorder.about}
+        shots = [
+            shot for about in sessions.values() if about.get("source") == "robot" for shot in about["shots"]
         ]
-        self.coverage = Coverage(shot for about in [*others, self.recorder.about] for shot in about["shots"])
+        self.coverage = Coverage(shots)
         self.chooser = Chooser(settings.novelty, self.coverage)
         self.driver = Driver(robot)
         self.rate = Rate()
-        self.places = Counter(
-            place
-            for about in [*others, self.recorder.about]
-            for shot in about["shots"]
-            for place in _cells(shot)
-        )
+        self.places = Counter(cell for shot in shots for cell in _cells(shot))
         self.paused = self.quit = self.by_hand = False
         self.said = ""
-        self.look, self.looks_by = self._looker(detector)
-        for shot in self.recorder.shots:  # of a session that goes on
+        self.truth = robot.ground_truth()
+        self.find_boxes, self.boxes_by = self._box_finder(detector)
+        for shot in self.recorder.shots:  # of a session that continues
             image = read_image(dataset.image_path(settings.data, self.recorder.session, shot["name"]))
-            self.chooser.keep(shot["name"], cv2.cvtColor(image, cv2.COLOR_RGB2GRAY))
+            self.chooser.remember(shot["name"], cv2.cvtColor(image, cv2.COLOR_RGB2GRAY))
 
-    def run(self) -> dict:
+    def run(self) -> dict[str, Any]:
+        """Watch until the end, and give the result; see `watch`."""
         settings, recorder = self.settings, self.recorder
         last_id, silent_since_s = None, time.monotonic()
         until_s = time.monotonic() + (settings.seconds if settings.seconds is not None else float("inf"))
@@ -124,87 +154,94 @@ class Watch:
             recorder.finish(whole, **self.rate.facts())
             self.live.post(replace(self.live.look()[0], over=True))
             if recorder.shots:
-                split = dataset.extend_splits(settings.data, [recorder.session], settings.split_shares)[
-                    recorder.session
-                ]
+                splits = dataset.extend_splits(settings.data, [recorder.session], settings.split_shares)
                 log.info(
-                    "session %s is in split %s; %s says so and may be changed",
-                    recorder.session,
-                    split,
-                    settings.data / "splits.json",
-                )
+                    "session %s is in split %s; you may change that in %s",
+                    recorder.session, splits[recorder.session], settings.data / "splits.json",
+                )  # fmt: skip
         return {
-            "sessions": int(bool(recorder.shots)), "kept": len(recorder.shots), "seen": recorder.about["seen"], "session": recorder.session,
-            "seen_now": recorder.about["seen"] - seen_before, **self.rate.facts(), "coverage": self.coverage.table(), "hint": self.coverage.hint(),
-        }  # fmt: skip
+            "sessions": int(bool(recorder.shots)),
+            "kept": len(recorder.shots),
+            "seen": recorder.about["seen"],
+            "session": recorder.session,
+            "seen_now": recorder.about["seen"] - seen_before,
+            **self.rate.facts(),
+            "coverage": self.coverage.table(),
+            "hint": self.coverage.hint(),
+        }
 
     def _see(self, frame: Frame) -> None:
-        """Judge a frame, do what the keys say, and show it all."""
+        """Judge a frame, carry out the keys pressed, and show it all."""
         image = decode_or_none(frame.jpeg)
         if image is None:
             self._show(frame, None, "not readable")
             return
         grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-        head_rad = round(
-            float(self.robot.state().head_angle_rad), 4
-        )  # where the horizon is: what is put before such an image later stands on its ground
-        shot = describe(frame, image) | {"head_rad": head_rad} | self.look(frame, image)
+        # the head's angle tells the horizon, for simulated Vectors that are put in front of such an image
+        # later
+        head_rad = round(float(self.robot.state().head_angle_rad), 4)
+        shot = describe(frame, image) | {"head_rad": head_rad} | self.find_boxes(frame, image)
         for action in self.live.pressed():
             self._obey(action)
-        word = self._unfit(shot) or ("paused" if self.paused else self.chooser.objection(grey, shot))
-        if self.by_hand or word is None:
-            if self._unfit(shot) is None:
-                name = self.recorder.keep(frame, shot, labelled=self.settings.negatives or self.robot_tells)
-                self.chooser.keep(name, grey)
-                self._count(shot, 1)
-                word = "kept"
-            self.by_hand = False
-        self._show(frame, shot, word)
+        unfit = self._unfit(shot)
+        word = unfit or ("paused" if self.paused else self.chooser.objection(grey, shot))
+        if unfit is None and (self.by_hand or word is None):
+            labelled = self.settings.negatives or self.truth is not None
+            name = self.recorder.keep(frame, shot, labelled)
+            self.chooser.remember(name, grey)
+            self._count(shot, 1)
+            word = "kept"
+        self.by_hand = False
+        self._show(frame, shot, word or "")
 
-    def _unfit(self, shot: dict) -> str | None:
-        """Why a frame must not be kept, whatever anybody says."""
+    def _unfit(self, shot: Shot) -> str | None:
+        """Why a frame must not be kept, not even by hand."""
         if self.settings.negatives and shot["xyxy"]:
-            return f"{self.looks_by} sees a Vector"
-        return "too little of a Vector to tell" if shot["xyxy"] is None and self.robot_tells else None
+            return f"{self.boxes_by} sees a Vector"
+        unclear = shot["xyxy"] is None and self.truth is not None
+        return "shows too little of a Vector" if unclear else None
 
     def _obey(self, action: str) -> None:
         if action == "keep":
             self.by_hand = True
         elif action == "drop":
             dropped = self.recorder.drop()
-            if dropped:
+            if dropped is not None:
                 self._forget(dropped)
-            self.said = f"{dropped['name']} is in the bin" if dropped else "nothing to drop"
+            self.said = "nothing to drop" if dropped is None else f"{dropped['name']} is in the bin"
         elif action == "undo":
-            undone = self.recorder.undo()
-            self.said = (
-                f"undone: {undone[1]['name']} is {'in the bin' if undone[0] == 'kept' else 'back'}"
-                if undone
-                else "nothing to undo"
-            )
-            if undone and undone[0] == "kept":
-                self._forget(undone[1])
-            elif undone:
-                self._count(undone[1], 1)
+            self.said = self._undo()
         elif action == "pause":
             self.paused = not self.paused
-            self.said = "paused" if self.paused else "going on"
+            self.said = "paused" if self.paused else "continues"
         elif action == "quit":
             self.quit = True
         else:
             self.said = self.driver.press(action) or self.said
 
-    def _forget(self, shot: dict) -> None:
+    def _undo(self) -> str:
+        """Undo the last keep or drop, and say so."""
+        undone = self.recorder.undo()
+        if undone is None:
+            return "nothing to undo"
+        what, shot = undone
+        if what == "kept":
+            self._forget(shot)
+        else:
+            self._count(shot, 1)
+        return f"undone: {shot['name']} is {'in the bin' if what == 'kept' else 'back'}"
+
+    def _forget(self, shot: Shot) -> None:
         self._count(shot, -1)
         self.chooser.forget(shot["name"])
 
-    def _count(self, shot: dict, times: int) -> None:
+    def _count(self, shot: Shot, times: int) -> None:
         self.coverage.add(shot, times)
         for cell in _cells(shot):
             self.places[cell] += times
 
     def _move(self) -> None:
-        """The camera's robot by the keys, the other one by itself."""
+        """Move the camera's robot by the keys, and the other one by itself."""
         said = self.driver.tick()
         self.said = said or self.said
         if self.partner is not None:
@@ -213,59 +250,62 @@ class Watch:
             else:
                 self.partner.step(self.coverage)
 
-    def _show(self, frame: Frame, shot: dict | None, word: str) -> None:
+    def _show(self, frame: Frame, shot: Shot | None, word: str) -> None:
         coverage, known = self.coverage, shot or {}
         said = [self.said, f"target: {self.partner.word}" if self.partner else ""]
-        self.live.post(Status(
-            session=self.recorder.session, kept=len(self.recorder.shots), goal=self.settings.count, seen=self.recorder.about["seen"],
-            camera_fps=self.rate.facts()["camera_fps"], negatives=coverage.counts["vectors"]["none"], image_id=frame.image_id,
-            size_wh=tuple(known.get("size_wh", (640, 360))), boxes_xyxy=tuple(map(tuple, known.get("xyxy") or ())), boxes_by=self.looks_by,
-            word=word, said=", ".join(filter(None, said)), paused=self.paused, hint=coverage.hint(),
-            coverage=coverage.table(), lacking=coverage.all_lacking(),
+        status = Status(
+            session=self.recorder.session,
+            kept=len(self.recorder.shots),
+            goal=self.settings.count,
+            seen=self.recorder.about["seen"],
+            camera_fps=self.rate.facts()["camera_fps"],
+            negatives=coverage.counts["vectors"]["none"],
+            image_id=frame.image_id,
+            size_wh=tuple(known.get("size_wh", (640, 360))),
+            boxes_xyxy=tuple(map(tuple, known.get("xyxy") or ())),
+            boxes_by=self.boxes_by,
+            word=word,
+            said=", ".join(filter(None, said)),
+            paused=self.paused,
+            hint=coverage.hint(),
+            coverage=coverage.table(),
+            lacking=coverage.all_lacking(),
             places=tuple(tuple(self.places[x, y] for x in range(GRID_WH[0])) for y in range(GRID_WH[1])),
-        ), frame.jpeg)  # fmt: skip
+        )
+        self.live.post(status, frame.jpeg)
 
-    # -- who says where a Vector is -----------------------------------------------------------------------------------
+    # -- where the boxes come from --------------------------------------------------------------------------
 
-    def _looker(self, detector) -> tuple[Look, str]:
-        """What tells of boxes: the simulator's truth, a model, the person's word that there is none, or nothing."""
-        truth = self.robot.ground_truth()
-        self.robot_tells = truth is not None
-        if truth is not None:
-
-            def by_truth(frame: Frame, image: np.ndarray) -> dict:
-                told = truth.truth(frame.image_id, self.robot.serial)
-                boxes = clear_boxes(told["boxes"])
-                if boxes is None:
-                    return {"xyxy": None}
-                return whereabouts(Image(frame, boxes, tuple(told["size_wh"]), told)) | {
-                    "xyxy_by": "simulator"
-                }
-
-            return by_truth, "simulator"
+    def _box_finder(self, detector: "Detector | None") -> tuple[FindBoxes, str]:
+        """What finds boxes in a frame, and its name: ground truth, a model, the person, or nothing."""
+        if self.truth is not None:
+            return self._find_by_truth, "simulator"
         if detector is not None:
 
-            def by_model(frame: Frame, image: np.ndarray) -> dict:
+            def find_by_model(_frame: Frame, image: np.ndarray) -> Shot:
                 boxes = detector(image).boxes_xyxy
                 return {
                     "xyxy": [[round(float(v), 1) for v in box] for box in boxes],
                     "xyxy_by": detector.name,
                 }
 
-            return by_model, detector.name
-        return lambda frame, image: {
-            "xyxy": [] if self.settings.negatives else None
-        }, "you" if self.settings.negatives else ""
+            return find_by_model, detector.name
+        if self.settings.negatives:
+            return lambda frame, image: {"xyxy": []}, "you"
+        return lambda frame, image: {"xyxy": None}, ""
+
+    def _find_by_truth(self, frame: Frame, _image: np.ndarray) -> Shot:
+        assert self.truth is not None
+        truth = self.truth.truth(frame.image_id, self.robot.serial)
+        boxes = clear_boxes(truth["boxes"])
+        if boxes is None:
+            return {"xyxy": None}
+        image = CapturedImage(frame, boxes, tuple(truth["size_wh"]), truth)
+        return whereabouts(image) | {"xyxy_by": "simulator"}
 
 
-def _cells(shot: dict) -> list[tuple[int, int]]:
-    """In which cell of the map each box of an image has its middle."""
-    (width, height), boxes = shot["size_wh"], shot["xyxy"] or []
-    columns, rows = GRID_WH
-    return [
-        (
-            min(int((x1 + x2) / 2 / width * columns), columns - 1),
-            min(int((y1 + y2) / 2 / height * rows), rows - 1),
-        )
-        for x1, y1, x2, y2 in boxes
-    ]
+def _cells(shot: Shot) -> list[tuple[int, int]]:
+    """The cell of the map in which each box of an image has its centre."""
+    centres = to_cxcywh(to_norm(shot["xyxy"] or [], shot["size_wh"]))[:, :2]
+    cells = np.minimum((centres * GRID_WH).astype(int), np.array(GRID_WH) - 1)
+    return [(x, y) for x, y in cells.tolist()]

@@ -1,18 +1,20 @@
-"""`vector-tl capture`: images taken through the SDK, in sessions, into a dataset."""
+"""`vector-tl capture`: images of a robot's camera, in sessions, into a dataset."""
 
 import math
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
 from vector_tl import __version__
 from vector_tl.capture.board import CaptureBoard
 from vector_tl.capture.choreography import Choreographer
-from vector_tl.capture.photographer import next_plan
+from vector_tl.capture.photographer import Truth, ground_truth, next_plan
 from vector_tl.capture.remake import remake
 from vector_tl.capture.robot_session import watch
 from vector_tl.capture.sessions import only_capture
@@ -25,22 +27,25 @@ from vector_tl.errors import UserError
 from vector_tl.files import refuse_existing
 from vector_tl.robot.base import Robot
 
-NEXT_STATE_S = 0.3
+NEXT_STATE_S = 0.3  # a robot reports its state at least this often
 
 
-def capture(settings: CaptureSettings) -> dict:
-    """Take images until the dataset has `settings.count` of this seed (simulator), or one session has them (robot).
+def capture(settings: CaptureSettings) -> dict[str, Any]:
+    """Take images until the dataset (simulator) or one session (robot) has `settings.count` of them.
 
-    Every image and label is a whole file at any moment. A capture that was stopped goes on where it was.
+    Every image and label is a whole file at any moment. An interrupted capture continues where it stopped.
 
     Returns:
-        {"sessions", "kept", "seen", "seconds", "coverage"}: with the simulator, the sessions and images of this seed that the dataset now
-        has and the frames seen for them; the seconds are those of this run. With a robot also the session's name and the frame rates
-        measured. With --remake see `remake`.
+        {"sessions", "kept", "seen", "seconds", "coverage", "hint"}: with the simulator, the sessions and
+        images of this seed that the dataset has now and the frames seen for them; the seconds are those of
+        this run. With a robot also the session's name and the measured frame rates. With --remake see
+        `remake`.
 
     Raises:
         UsageError: a setting out of its range.
-        UserError: link lost, no frames, a disk that is full, another capture at work here, or labels that the simulator no longer agrees with.
+        UserError: link lost, no frames, a full disk, another capture running here, or labels that differ from
+            what the
+            simulator shows now.
     """
     settings.check()
     if settings.record is not None:
@@ -48,16 +53,13 @@ def capture(settings: CaptureSettings) -> dict:
     started_s = time.monotonic()
     if settings.remake:
         return remake(settings)
-    result = (
-        capture_simulated(settings)
-        if settings.robot == "sim" and settings.target is None
-        else capture_robot(settings)
-    )
+    simulated = settings.robot == "sim" and settings.target is None
+    result = capture_simulated(settings) if simulated else capture_robot(settings)
     return result | {"seconds": round(time.monotonic() - started_s, 1)}
 
 
-def capture_simulated(settings: CaptureSettings) -> dict:
-    """Take sessions in simulated rooms until there are enough images of this seed."""
+def capture_simulated(settings: CaptureSettings) -> dict[str, Any]:
+    """Capture sessions in simulated rooms until there are enough images of this seed."""
     with only_capture(settings.data):
         plan, whole = next_plan(settings)
         if plan is not None:
@@ -70,32 +72,34 @@ def capture_simulated(settings: CaptureSettings) -> dict:
             ):
                 while plan is not None:
                     dataset.extend_splits(settings.data, [plan.session], settings.split_shares)
-                    take_session(
-                        settings.data, plan, robot, robot.ground_truth(), lambda shot, image: advance()
-                    )
+                    take_session(settings.data, plan, robot, lambda shot, image: advance())
                     plan, whole = next_plan(settings)
     coverage = Coverage(shot for about in whole for shot in about["shots"])
     Console(stderr=True).print(rich_table(coverage.table(), coverage.all_lacking()))
     return {
-        "sessions": len(whole), "kept": coverage.total, "seen": sum(about["seen"] for about in whole),
-        "coverage": coverage.table(), "hint": coverage.hint(),
-    }  # fmt: skip
+        "sessions": len(whole),
+        "kept": coverage.total,
+        "seen": sum(about["seen"] for about in whole),
+        "coverage": coverage.table(),
+        "hint": coverage.hint(),
+    }
 
 
-def capture_robot(settings: CaptureSettings) -> dict:
-    """Take one session with a robot, or with two."""
+def capture_robot(settings: CaptureSettings) -> dict[str, Any]:
+    """Capture one session with a robot, or with two."""
     live, detector = CaptureBoard(), None
     with ExitStack() as stack:
         stack.enter_context(only_capture(settings.data))
         if settings.model is not None:
-            from vector_tl.detect.engine import (
-                load,
-            )  # brings torch; takes seconds, so before there is a robot to look after
+            # brings torch, which takes seconds: so before a robot is opened
+            from vector_tl.detect.engine import load
 
             detector = load(settings.model)
         robot, target = stack.enter_context(open_robots(settings))
-        hand = (lambda: put_down(robot, target)) if robot.ground_truth() is not None else None
-        partner = Choreographer(target, settings.reach_mm, hand, settings.seed) if target else None
+        partner = None
+        if target is not None:
+            hand = partial(put_down, robot, target) if robot.ground_truth() is not None else None
+            partner = Choreographer(target, settings.reach_mm, hand, settings.seed)
         if settings.page:
             from vector_tl.capture.page_server import served  # brings starlette and uvicorn
 
@@ -108,7 +112,7 @@ def capture_robot(settings: CaptureSettings) -> dict:
 
 @contextmanager
 def recorded(robot: Robot, settings: CaptureSettings) -> Iterator[Robot]:
-    """The robot, with all that its camera sees kept in the recording that the settings name, if any."""
+    """The robot, with everything its camera sees written to the recording that the settings name, if any."""
     if settings.record is None:
         yield robot
         return
@@ -129,7 +133,7 @@ def recorded(robot: Robot, settings: CaptureSettings) -> Iterator[Robot]:
 
 
 class Both:
-    """What a signal stops."""
+    """One robot or two, which a signal stops."""
 
     def __init__(self, *robots: Robot | None):
         self._robots = [robot for robot in robots if robot is not None]
@@ -142,7 +146,7 @@ class Both:
 
 @contextmanager
 def open_robots(settings: CaptureSettings) -> Iterator[tuple[Robot, Robot | None]]:
-    """The robot that looks, and the target or None; both guarded, both stopped and closed however the block ends."""
+    """The robot with the camera, and the target or None; both are stopped and closed in the end."""
     from vector_tl.robot.open import open_robot  # brings the SDK
     from vector_tl.robot.signals import wheels_first
     from vector_tl.robot.simulator import SimulatorProcess
@@ -161,10 +165,10 @@ def open_robots(settings: CaptureSettings) -> Iterator[tuple[Robot, Robot | None
 
 
 def put_down(robot: Robot, target: Robot) -> tuple[float, float, float]:
-    """In the simulator: the person's hand that puts the target before the camera, facing it, where there is place.
+    """In the simulator, put the target before the camera, facing it, where there is place.
 
     Returns:
-        Where the camera's robot then is in the frame of the target's wheels: x_mm, y_mm, heading_rad.
+        Where the camera's robot is then in the frame of the target's odometry: x_mm, y_mm, heading_rad.
     """
     here, there = vectors_of(robot, target)
     for away_mm in (300, 240, 180, 360):
@@ -172,20 +176,17 @@ def put_down(robot: Robot, target: Robot) -> tuple[float, float, float]:
             here[key] + away_mm * f(here["heading_rad"])
             for key, f in (("x_mm", math.cos), ("y_mm", math.sin))
         )
+        place = {
+            "vector": there["vector"],
+            "x_mm": x,
+            "y_mm": y,
+            "heading_rad": here["heading_rad"] + math.pi,
+        }
         try:
-            robot.ground_truth().place(
-                [
-                    {
-                        "vector": there["vector"],
-                        "x_mm": x,
-                        "y_mm": y,
-                        "heading_rad": here["heading_rad"] + math.pi,
-                    }
-                ]
-            )
+            ground_truth(robot).place([place])
         except UserError:  # something stands there
             continue
-        time.sleep(NEXT_STATE_S)  # its wheels' frame starts afresh; the next state tells
+        time.sleep(NEXT_STATE_S)  # its odometry starts again, which the next state shows
         break
     here, there = vectors_of(robot, target)
     state = target.state()
@@ -198,9 +199,8 @@ def put_down(robot: Robot, target: Robot) -> tuple[float, float, float]:
     )
 
 
-def vectors_of(robot: Robot, target: Robot) -> tuple[dict, dict]:
-    """The truth about both."""
-    by_serial = {
-        vector["serial"]: vector for vector in robot.ground_truth().truth(serial=robot.serial)["vectors"]
-    }
+def vectors_of(robot: Robot, target: Robot) -> tuple[Truth, Truth]:
+    """Where both robots are, by ground truth."""
+    vectors = ground_truth(robot).truth(serial=robot.serial)["vectors"]
+    by_serial = {vector["serial"]: vector for vector in vectors}
     return by_serial[robot.serial], by_serial[target.serial]

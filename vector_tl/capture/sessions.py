@@ -1,11 +1,12 @@
 """A capture session's file: where its images come from, and a line for each of them.
 
-The images' bytes are not in the repository, so a line also has what tells whether an image was made again as it was: a digest,
-and a thumbnail of 16 x 9 greys for computers that draw a little differently.
+The images' bytes are not in the repository, so a line also has that by which an image made again is compared:
+a digest, and a thumbnail of 16 x 9 grey levels for computers that draw a little differently.
 """
 
 import base64
 import contextlib
+import glob
 import hashlib
 import time
 from collections.abc import Iterator
@@ -14,23 +15,27 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 
 import vector_tl
 from vector_tl.data import dataset
+from vector_tl.data.coverage import Shot
 from vector_tl.data.dataset import read_session
 from vector_tl.errors import UserError
 from vector_tl.files import claimed
 from vector_tl.robot.base import Frame, Robot
 
+Session = dict[str, Any]  # what a session's file says
+
 THUMB_WH = (16, 9)
-STALE_S = 60.0  # nobody takes so long to write a file
+STALE_S = 60.0  # nobody writes at a file for longer
 
 
-def read_all(folder: Path, prefix: str = "") -> dict[str, dict]:
-    """All session files that capture wrote, session -> content; others (an import's) are passed over."""
+def read_all(folder: Path, prefix: str = "") -> dict[str, Session]:
+    """All session files that capture wrote, session -> content; others (of an import) are left out."""
     names = sorted(path.stem for path in (Path(folder) / "sessions").glob(f"{prefix}*.json"))
     found = {name: read_session(folder, name) for name in names}
     return {
@@ -40,8 +45,8 @@ def read_all(folder: Path, prefix: str = "") -> dict[str, dict]:
     }
 
 
-def provenance(robot: Robot) -> dict:
-    """What is the same for all images of a session."""
+def provenance(robot: Robot) -> Session:
+    """What is the same for all images of a session: robot, camera, time, versions."""
     return {
         "robot": robot.serial,
         "intrinsics": asdict(robot.intrinsics),
@@ -51,8 +56,8 @@ def provenance(robot: Robot) -> dict:
     }
 
 
-def describe(frame: Frame, image_rgb: np.ndarray) -> dict:
-    """What an image itself tells: its ids and times, how bright and sharp it is, and what it is known by later."""
+def describe(frame: Frame, image_rgb: np.ndarray) -> Shot:
+    """An image's ids and times, its brightness and sharpness, and what it is compared by later."""
     grey = cv2.cvtColor(image_rgb, cv2.COLOR_RGB2GRAY)
     return {
         "image_id": frame.image_id,
@@ -67,7 +72,7 @@ def describe(frame: Frame, image_rgb: np.ndarray) -> dict:
 
 
 def sharpness(grey: np.ndarray) -> float:
-    """Variance of the Laplacian of an image (H, W): small where everything is blurred, and where there is nothing to see."""
+    """Variance of the Laplacian of an image (H, W): small for a blurred image, and for an empty one."""
     return float(cv2.Laplacian(grey, cv2.CV_32F).var())
 
 
@@ -84,28 +89,25 @@ def thumb_difference(one: str, other: str) -> float:
 
 @contextmanager
 def only_capture(folder: Path) -> Iterator[None]:
-    """Hold the dataset while images are taken into it; the lock ends with the process, however that ends.
+    """Hold the dataset while images are captured into it; the lock ends with the process, however that ends.
 
     Raises:
-        UserError: another capture is taking images into it, or the folder cannot be written.
+        UserError: another capture writes into it, or the folder cannot be written.
     """
     with claimed(Path(folder) / "sessions" / ".capture.lock") as mine:
         if not mine:
             raise UserError(
-                f"Another capture is taking images into {folder}; end it first, or choose another --data."
+                f"Another capture is running into {folder}; end it first, or choose another --data."
             )
         yield
 
 
 def sweep(folder: Path, session: str) -> None:
-    """Remove what a killed capture left of files that it had not finished."""
+    """Remove the unfinished files of a killed capture."""
     folder = Path(folder)
-    for place, pattern in (
-        (folder / "images" / session, ".*"),
-        (folder / "labels" / session, ".*"),
-        (folder / "sessions", f".{session}.*"),
-    ):
-        for part in place.glob(f"{pattern}.part"):
+    name = glob.escape(session)
+    for pattern in (f"images/{name}/.*.part", f"labels/{name}/.*.part", f"sessions/.{name}.*.part"):
+        for part in folder.glob(pattern):
             part.unlink(missing_ok=True)
     for part in folder.glob(".*.part"):  # of splits.json and data.yaml, which others write too
         with contextlib.suppress(FileNotFoundError):
@@ -114,5 +116,5 @@ def sweep(folder: Path, session: str) -> None:
 
 
 def has_image(folder: Path, session: str, name: str) -> bool:
-    """Whether an image is there, or was put into the bin by a person: it is not taken again then."""
+    """Whether an image is in the dataset or in its bin; it is not taken again then."""
     return any(dataset.image_path(place, session, name).exists() for place in (folder, Path(folder) / "bin"))

@@ -4,16 +4,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from vector_tl.errors import UsageError
+from vector_tl.errors import UsageError, refuse_outside
 from vector_tl.robot.sim_features import Feature
 
 
 @dataclass(frozen=True)
 class CaptureSettings:
-    """Take images through the robot's SDK into a dataset.
+    """Capture images with a robot's camera into a dataset.
 
-    The simulator's images come with labels; a robot's are left for you to label. What is there already is kept and counted, so an
-    interrupted capture goes on where it stopped. Of a robot's frames those are kept that are sharp, new, and fill what is missing.
+    The simulator's images come with labels; a robot's images are left for you to label. Images that are there
+    already are kept and counted, so an interrupted capture continues where it stopped. Of a robot's frames it
+    keeps those that are sharp, new, and of a kind that is still rare in the dataset.
 
     Example: vector-tl capture --robot sim --count 685 --data data
 
@@ -21,49 +22,58 @@ class CaptureSettings:
     """
 
     robot: str = "sim"
-    """sim, or the serial of a robot in your sdk_config.ini: the one whose camera takes the images."""
+    """The robot whose camera takes the images: sim, or the serial of one in your sdk_config.ini."""
     target: str | None = None
-    """Serial of a second robot that drives about in view of the first; sim with --robot sim. Put it 30 cm before the camera, facing it."""
+    """Serial of a second robot, which drives about in view of the first; sim with --robot sim. Put it 30 cm
+    before the camera, facing it."""
     count: int = 685
-    """Images wanted: with sim, of this seed in the dataset; with a robot, in this session."""
+    """Number of images wanted: with sim, of this seed in the dataset; with a robot, in this session."""
     data: Path = Path("data")
-    """Folder of the dataset; made when missing, extended when not."""
+    """Folder of the dataset; it is made when missing, and extended when not."""
     seed: int = 0
-    """The same seed gives the same images; another one adds new rooms to the same dataset (sim only)."""
+    """The same seed gives the same images; another seed adds new rooms to the dataset (sim only)."""
     session: str | None = None
-    """With a robot: name of the session to take or to go on with; otherwise one that was cut short goes on, or a new one begins."""
+    """With a robot: name of the session to begin or to continue; by default the last one is continued if it
+    was interrupted, else a new one begins."""
     negatives: bool = False
-    """No Vector is in view in any of these images, and they are labelled so: your rooms, while nobody else's Vector is about."""
+    """No Vector is in view in any of these images, and they are labelled so. Use it in your own rooms, with
+    no Vector in sight."""
     model: str | None = None
-    """With a robot: a model that looks for Vectors, so that distance and place in the image are known while you take images."""
+    """With a robot: a model that looks for Vectors, so that their distance and place in the image are known
+    while you capture."""
     page: bool = False
-    """With a robot: show the live view as a page too, on this machine only; its address is printed."""
+    """With a robot: show the live view as a page too, on this computer only; its address is printed."""
     record: Path | None = None
-    """Keep everything that the camera sees in this file, too (MCAP), with state and wheel commands."""
+    """Record everything that the camera sees to this file (MCAP), too, with the robot's state and wheel
+    commands."""
     seconds: float | None = None
-    """With a robot: stop after so long, however many images there are; Ctrl-C does so at once."""
+    """With a robot: stop after so many seconds, however many images there are; Ctrl-C stops at once."""
     novelty: float = 0.06
-    """With a robot: the share of an image's hash (0 to 1) in which it must differ from every one that was kept."""
+    """With a robot: how much a frame must differ from every image kept before, 0 to 1 (a share of its
+    hash)."""
     reach_mm: float = 700.0
-    """How far from the camera the target may drive; make it smaller than your table."""
+    """How far from the camera the target may drive, in mm; make it smaller than your table."""
     images_per_session: int = 12
-    """Images taken in each simulated room."""
+    """Number of images in each simulated room."""
     negative_share: float = 0.16
     """Share of simulated images without a Vector in view (0 to 1)."""
     moving: float = 0.25
-    """Share of simulated images taken while driving, with motion blur."""
+    """Share of simulated images taken while driving, with motion blur (0 to 1)."""
     val: float = 0.15
-    """Share of the sessions that go to split val."""
+    """Share of the sessions in split val (0 to 1)."""
     test: float = 0.15
-    """Share of the sessions that go to split test; the others train."""
+    """Share of the sessions in split test (0 to 1); all others are in train."""
     remake: bool = False
-    """Make the images of all simulated sessions (but those of --backgrounds) in the dataset again and verify them; what is there stays as it is."""
+    """Make the images of all simulated sessions (but those with --backgrounds) in the dataset again and
+    compare them; existing files are not changed."""
     camera: Literal["rendered", "plain"] = "rendered"
-    """The simulator's camera: rendered (needs EGL), or plain, flat boxes for a quick try."""
+    """The simulator's camera: rendered (needs EGL), or plain, with flat boxes for a quick try."""
     backgrounds: Path | None = None
-    """Put simulated Vectors in front of the photographs in this folder, such as those of capture --negatives in your own room: labelled at once."""
+    """Put simulated Vectors in front of the photographs in this folder, such as those that `capture
+    --negatives` took in your own room; the images are labelled at once."""
     without: tuple[Feature, ...] = ()
-    """What simulated images leave out, to see what it is worth: variety, distractors, light, mirrors, sensor, details."""
+    """What simulated images leave out, to find out what it is worth: variety, distractors, light, mirrors,
+    sensor, details."""
 
     @property
     def split_shares(self) -> tuple[float, float, float]:
@@ -72,44 +82,43 @@ class CaptureSettings:
 
     def check(self) -> None:
         """Raise `UsageError` for values that make no sense."""
-        if self.count < 1 or self.images_per_session < 1:
-            raise UsageError(
-                f"--count {self.count} and --images-per-session {self.images_per_session} must be at least 1."
-            )
-        if not (0 <= self.negative_share <= 1 and 0 <= self.moving <= 1):
-            raise UsageError(
-                f"--negative-share {self.negative_share:g} and --moving {self.moving:g} are shares; give numbers from 0 to 1."
-            )
-        if not (self.val >= 0 and self.test >= 0 and self.val + self.test <= 1):
-            raise UsageError(
-                f"--val {self.val:g} and --test {self.test:g} are shares of the sessions; together they may be 1 at most."
-            )
+        for option, value in (("--count", self.count), ("--images-per-session", self.images_per_session)):
+            if value < 1:
+                raise UsageError(f"{option} must be at least 1, not {value}.")
+        for option, share in (
+            ("--negative-share", self.negative_share),
+            ("--moving", self.moving),
+            ("--val", self.val),
+            ("--test", self.test),
+            ("--novelty", self.novelty),
+        ):
+            refuse_outside(option, share, 0, 1)
+        if self.val + self.test > 1:
+            raise UsageError(f"--val {self.val:g} and --test {self.test:g} may be 1 together at most.")
         if self.seed < 0:
-            raise UsageError(f"--seed {self.seed} is negative; give 0 or more.")
+            raise UsageError(f"--seed must be 0 or more, not {self.seed}.")
         if self.seconds is not None and not self.seconds > 0:
             raise UsageError(f"--seconds must be above 0, not {self.seconds:g}.")
-        if not 0 <= self.novelty <= 1:
-            raise UsageError(
-                f"--novelty {self.novelty:g} is a share of an image's hash; give a number from 0 to 1, such as 0.06."
-            )
-        if not 200 <= self.reach_mm <= 3000:
-            raise UsageError(f"--reach-mm {self.reach_mm:g} must be from 200 to 3000.")
-        if self.target is not None and (self.target == self.robot) != (self.robot == "sim"):
+        refuse_outside("--reach-mm", self.reach_mm, 200, 3000)
+        self._check_robots()
+
+    def _check_robots(self) -> None:
+        simulated = self.robot == "sim"
+        if self.target is not None and (self.target == self.robot) != simulated:
             raise UsageError("--target must be another robot than --robot, or both must be sim.")
         if self.backgrounds is not None and (
-            self.robot != "sim" or self.target is not None or self.camera != "rendered"
+            not simulated or self.target is not None or self.camera != "rendered"
         ):
             raise UsageError(
-                "--backgrounds puts simulated Vectors before photographs: leave out --robot, --target and --camera."
+                "--backgrounds puts simulated Vectors in front of photographs: leave out --robot, "
+                "--target and --camera."
             )
         if self.target is not None and self.negatives:
             raise UsageError("--negatives means that no Vector is in view; leave out --target.")
-        alone = [
-            flag
-            for flag, given in (("--session", self.session), ("--model", self.model), ("--page", self.page))
-            if given
-        ]
-        if self.robot == "sim" and self.target is None and alone:
+        options = {"--session": self.session, "--model": self.model, "--page": self.page}
+        given = [option for option, value in options.items() if value]
+        if simulated and self.target is None and given:
             raise UsageError(
-                f"{alone[0]} needs a robot to look through: give --robot SERIAL (vector-tl sim makes a simulated one), or --target sim."
+                f"{given[0]} needs a robot: give --robot SERIAL (vector-tl sim makes a simulated one), "
+                "or --target sim."
             )
