@@ -37,7 +37,7 @@ def test_chooses_what_select_chooses(seed, count, spread, threshold):
     )
     scores = torch.from_numpy(np.sort(rng.permutation(1000)[:count])[::-1].astype(np.float32) / 1000)
     ((expected, expected_scores),) = MODEL.select(scores[None], boxes[None], threshold)
-    shown = cuda_graph._choose(scores, boxes, torch.tensor(threshold))
+    shown = cuda_graph._mark_boxes(scores, boxes, torch.tensor(threshold))
     assert (shown >= 0).all()
     assert torch.equal(vote(boxes[shown > 0], scores[shown > 0], boxes, scores), expected) and torch.equal(
         scores[shown > 0], expected_scores
@@ -49,17 +49,17 @@ def test_a_chain_that_is_too_long_is_told(monkeypatch):
     at = torch.arange(20) * 0.01
     boxes = torch.stack([at, torch.zeros(20), at + 0.05, torch.full((20,), 0.1)], dim=1)
     scores = torch.linspace(0.9, 0.5, 20)
-    assert (cuda_graph._choose(scores, boxes, torch.tensor(0.1)) >= 0).all()
+    assert (cuda_graph._mark_boxes(scores, boxes, torch.tensor(0.1)) >= 0).all()
     monkeypatch.setattr(cuda_graph, "ROUNDS", 3)
-    assert (cuda_graph._choose(scores, boxes, torch.tensor(0.1)) == -1).all()
+    assert (cuda_graph._mark_boxes(scores, boxes, torch.tensor(0.1)) == -1).all()
     engine = CudaGraphEngine.__new__(CudaGraphEngine)  # what it does then needs no device
     engine._select = MODEL.select
     answer = torch.cat([boxes, scores[:, None], torch.full((20, 1), -1.0)], dim=1).numpy()
     ((expected, _),) = MODEL.select(scores[None], boxes[None], 0.1)
-    assert np.array_equal(engine._shown(answer, 0.1)[0], expected.numpy())
+    assert np.array_equal(engine._shown_boxes(answer, 0.1)[0], expected.numpy())
     answer[:, 5] = scores > 0.89  # settled
     assert np.array_equal(
-        engine._shown(answer, 0.89)[0], MODEL.select(scores[None], boxes[None], 0.89)[0][0].numpy()
+        engine._shown_boxes(answer, 0.89)[0], MODEL.select(scores[None], boxes[None], 0.89)[0][0].numpy()
     )
 
 
@@ -89,16 +89,14 @@ def test_resizing_is_that_of_the_other_engines():
     theirs = cv2.resize(one, MODEL.size_wh, interpolation=cv2.INTER_LINEAR)
     seen = []
 
-    class Looks(torch.nn.Module):
+    class ListeningNetwork(torch.nn.Module):
         size_wh = MODEL.size_wh
 
-        def raw(self, pixels):
+        def predict(self, pixels):
             seen.append(pixels)
-
-        def scores_and_boxes(self, raw):
             return torch.zeros(1, 500), torch.zeros(1, 500, 4)
 
-    ImageToBoxes(Looks())(torch.from_numpy(one[None]), torch.tensor(0.5))
+    ImageToBoxes(ListeningNetwork())(torch.from_numpy(one[None]), torch.tensor(0.5))
     assert np.abs(seen[0][0].permute(1, 2, 0).numpy() * 255 - theirs).max() < 1.01
 
 

@@ -1,8 +1,8 @@
-"""The whole way from an image to its boxes as one CUDA graph: one call of the driver instead of several
-hundred launches.
+"""The whole way from an image to its boxes as one CUDA graph.
 
-A graph needs shapes that do not depend on what is seen, so the best boxes are chosen without leaving anything
-out: what is dropped is marked. The host lets all of them vote on the few that are shown.
+It costs one call of the driver instead of several hundred launches. A graph needs shapes that do not depend
+on the image, so the best boxes are chosen without leaving any out: those that are dropped are marked. The CPU
+then lets all of them vote on the few that are shown.
 """
 
 import copy
@@ -17,24 +17,24 @@ from torchvision.ops import box_iou
 
 from vector_tl.nets.ssd import BEST_SCORES, MAX_BOXES, NESTED_SHARE, NMS_IOU, VectorSSD, share_inside, vote
 
+# images of the robot's camera are uploaded as they are and resized on the device; others are resized before
 ROBOT_HW = (360, 640)
-"""What a robot's camera sends is uploaded as it is and resized on the device; other images are resized
-before."""
-BATCHES = (1, 8)
-"""Graphs are made for so many images at a time; a smaller batch is filled up."""
+BATCHES = (1, 8)  # graphs are made for so many images at a time; a smaller batch is filled up
+# the longest chain of boxes, each of which drops the next, that the graph follows; longer ones are marked
 ROUNDS = 24
-"""Longest chain of boxes, each of which drops the next, that the graph follows; where that is not enough, it
-says so."""
+# what half precision may change in a score or, as a share of the image's side, in a box's corner
 TOLERANCE = 0.02
-"""What half precision may change in a score or, as a share of the image's side, in a box's corner."""
+
+
+def resize_image(image: np.ndarray, size_wh: tuple[int, int]) -> np.ndarray:
+    """An image (H, W, 3) at the network's size, without anti-aliasing; itself where it has that size."""
+    if image.shape[1::-1] == size_wh:
+        return image
+    return cv2.resize(image, size_wh, interpolation=cv2.INTER_LINEAR)
 
 
 class ImageToBoxes(nn.Module):
-    """Images (B, H, W, 3) uint8 RGB of any size to their best boxes; no shape depends on their content.
-
-    `forward` gives (B, K, 6), best first: x0, y0, x1, y1 in 0..1, score, and 1 for a box to show, 0 for one
-    that is dropped, -1 for all boxes of an image with a chain longer than `ROUNDS`.
-    """
+    """Images (B, H, W, 3) uint8 RGB of any size to their best boxes; no shape depends on their content."""
 
     def __init__(self, network: VectorSSD, dtype: torch.dtype = torch.float32):
         super().__init__()
@@ -43,46 +43,70 @@ class ImageToBoxes(nn.Module):
             parameter.data = parameter.data.to(dtype)
 
     def forward(self, images: Tensor, threshold: Tensor) -> Tensor:
-        pixels = images.permute(0, 3, 1, 2).to(self.dtype)  # channels last in memory
+        """Give (B, K, 6), best first: x1, y1, x2, y2 in 0..1, score, and a mark.
+
+        The mark is 1 for a box to show, 0 for one that is dropped, and -1 for all boxes of an image with a
+        chain longer than `ROUNDS`.
+        """
+        pixels = images.permute(0, 3, 1, 2).to(self.dtype)  # (B, 3, H, W), channels last in memory
         width, height = self.network.size_wh
         if pixels.shape[2:] != (height, width):
             pixels = F.interpolate(pixels, (height, width), mode="bilinear", align_corners=False)
-        scores, boxes = self.network.scores_and_boxes(self.network.raw(pixels / 255))
-        scores, order = scores.topk(min(BEST_SCORES, scores.shape[1]), dim=1)
-        boxes = boxes.gather(1, order[..., None].expand(-1, -1, 4))
-        shown = torch.stack([_choose(s, b, threshold) for s, b in zip(scores, boxes, strict=True)])
-        return torch.cat([boxes, scores[..., None], shown[..., None]], dim=2)
+        scores, boxes = self.network.predict(pixels / 255)  # (B, A) and (B, A, 4)
+        scores, order = scores.topk(min(BEST_SCORES, scores.shape[1]), dim=1)  # (B, K)
+        boxes = boxes.gather(1, order[..., None].expand(-1, -1, 4))  # (B, K, 4)
+        marks = torch.stack([_mark_boxes(s, b, threshold) for s, b in zip(scores, boxes, strict=True)])
+        return torch.cat([boxes, scores[..., None], marks[..., None]], dim=2)
 
 
-def _choose(scores: Tensor, boxes: Tensor, threshold: Tensor) -> Tensor:
-    """`VectorSSD.select`, but for the vote, for boxes (K, 4) that are sorted by their scores (K,): 1 to show,
-    0 to drop, -1 for not settled; (K,) float."""
-    alone, settled = _greedy(box_iou(boxes, boxes) > NMS_IOU, scores > threshold)
-    outer, settled_too = _greedy(share_inside(boxes).T > NESTED_SHARE, alone)
+def _mark_boxes(scores: Tensor, boxes: Tensor, threshold: Tensor) -> Tensor:
+    """What `VectorSSD.select` does before the vote, in fixed shapes.
+
+    Args:
+        scores: (K,), best first.
+        boxes: (K, 4).
+        threshold: only boxes with a higher score are shown.
+
+    Returns:
+        Float (K,): 1 to show, 0 to drop, -1 for not settled.
+    """
+    alone, settled = _keep_greedily(box_iou(boxes, boxes) > NMS_IOU, scores > threshold)
+    outer, settled_too = _keep_greedily(share_inside(boxes).T > NESTED_SHARE, alone)
     shown = outer & (outer.cumsum(0) <= MAX_BOXES)
     return torch.where(settled & settled_too, shown.float(), -torch.ones_like(scores))
 
 
-def _greedy(drops: Tensor, candidates: Tensor) -> tuple[Tensor, Tensor]:
-    """Best first, keep a candidate unless a kept one before it drops it: `drops` (K, K), [i, j] for i drops
-    j. Mask (K,), and whether it is final.
+def _keep_greedily(drops: Tensor, candidates: Tensor) -> tuple[Tensor, Tensor]:
+    """Best first, keep each candidate that no kept one before it drops.
 
     Every round settles at least one more link of each chain; what a round leaves unchanged is the answer that
-    one after another would give.
+    going through the boxes one after another would give.
+
+    Args:
+        drops: (K, K), [i, j] where i drops j.
+        candidates: (K,).
+
+    Returns:
+        Mask (K,) of the kept, and whether it is settled.
     """
     drops = drops.triu(1)
-    keep = before = candidates
+    kept = before = candidates
     for _ in range(ROUNDS):
-        before, keep = keep, candidates & ~(drops & keep[:, None]).any(dim=0)
-    return keep, (keep == before).all()
+        before, kept = kept, candidates & ~(drops & kept[:, None]).any(dim=0)
+    return kept, (kept == before).all()
 
 
 class CudaGraphEngine:
-    """Half precision, replayed. Graphs are made when they are first needed: about a second, on no robot's
-    time (see `Detector`).
+    """The network in half precision, as CUDA graphs that are replayed.
+
+    Graphs are made when they are first needed, in about a second; `Detector` does so before a robot waits for
+    it.
+
+    Attributes:
+        name: library and device, for people.
 
     Raises:
-        RuntimeError: the device cannot, or what it finds differs from PyTorch's own by more than `TOLERANCE`.
+        RuntimeError: the device cannot, or its boxes differ from PyTorch's own by more than `TOLERANCE`.
     """
 
     def __init__(self, network: VectorSSD, device: torch.device):
@@ -91,34 +115,32 @@ class CudaGraphEngine:
         half = copy.deepcopy(network).to(device, memory_format=torch.channels_last)
         self._steps = ImageToBoxes(half, torch.float16).eval()
         self._threshold = torch.zeros((), device=device)
-        self._graphs: dict[tuple[int, int, int], _Replayed] = {}
-        self._compare(network.to(device, memory_format=torch.channels_last))
+        self._graphs: dict[tuple[int, int, int], _ReplayedGraph] = {}
+        self._compare_with_pytorch(network.to(device, memory_format=torch.channels_last))
 
     def __call__(self, images: Sequence[np.ndarray], threshold: float) -> list[tuple[np.ndarray, np.ndarray]]:
         """Boxes (n, 4) in 0..1 of each image and their scores (n,), best first."""
-        answers = []
-        same = all(image.shape[:2] == ROBOT_HW for image in images)
-        ready = (
-            images
-            if same
-            else [cv2.resize(image, self._size_wh, interpolation=cv2.INTER_LINEAR) for image in images]
-        )
-        most = BATCHES[0] if len(images) <= BATCHES[0] else BATCHES[-1]
-        for at in range(0, len(ready), most):
-            some = ready[at : at + most]
-            answers += list(self._run(some, most, threshold)[: len(some)])
-        return [self._shown(answer, threshold) for answer in answers]
+        answers: list[np.ndarray] = []
+        ready = images
+        if any(image.shape[:2] != ROBOT_HW for image in images):
+            ready = [resize_image(image, self._size_wh) for image in images]
+        batch = BATCHES[0] if len(images) <= BATCHES[0] else BATCHES[-1]
+        for at in range(0, len(ready), batch):
+            some = ready[at : at + batch]
+            answers += list(self._run_graph(some, batch, threshold)[: len(some)])
+        return [self._shown_boxes(answer, threshold) for answer in answers]
 
     @torch.inference_mode()
-    def _run(self, images: Sequence[np.ndarray], batch: int, threshold: float) -> np.ndarray:
+    def _run_graph(self, images: Sequence[np.ndarray], batch: int, threshold: float) -> np.ndarray:
+        """(B, K, 6), as `ImageToBoxes` gives it."""
         shape = (batch, *images[0].shape[:2])
         if shape not in self._graphs:
-            self._graphs[shape] = _Replayed(self._steps, shape, self._threshold)
+            self._graphs[shape] = _ReplayedGraph(self._steps, shape, self._threshold)
         self._threshold.fill_(threshold)
         return self._graphs[shape](images)
 
-    def _shown(self, answer: np.ndarray, threshold: float) -> tuple[np.ndarray, np.ndarray]:
-        """From (K, 6) the boxes and scores to show."""
+    def _shown_boxes(self, answer: np.ndarray, threshold: float) -> tuple[np.ndarray, np.ndarray]:
+        """From (K, 6) the boxes (n, 4) to show and their scores (n,)."""
         scores, boxes = torch.from_numpy(answer[:, 4]), torch.from_numpy(answer[:, :4])
         if answer[0, 5] < 0:  # a chain longer than the graph follows: one after another instead
             boxes, scores = self._select(scores[None], boxes[None], threshold)[0]
@@ -127,30 +149,30 @@ class CudaGraphEngine:
         return vote(boxes[shown], scores[shown], boxes, scores).numpy(), scores[shown].numpy()
 
     @torch.inference_mode()
-    def _compare(self, reference: VectorSSD) -> None:
-        """Against PyTorch in single precision, on an image of soft noise: all scores, and the corners of what
-        scores best."""
+    def _compare_with_pytorch(self, reference: VectorSSD) -> None:
+        """Compare scores and corners with single precision's, on an image of soft noise."""
         noise = np.random.default_rng(0).integers(0, 256, (18, 32, 3), dtype=np.uint8)
         image = cv2.resize(noise, ROBOT_HW[::-1], interpolation=cv2.INTER_CUBIC)
-        answer = torch.from_numpy(self._run([image], 1, 0.0)[0])
-        exact = ImageToBoxes(reference)(
-            torch.from_numpy(image[None]).to(self._device), torch.zeros((), device=self._device)
-        )[0].cpu()
-        near = (
-            (exact[:, None, :4] - answer[None, :20, :4]).abs().amax(dim=2).amin(dim=0)
-        )  # those that score alike may change places
+        answer = torch.from_numpy(self._run_graph([image], 1, 0.0)[0])  # (K, 6)
+        pixels, threshold = (
+            torch.from_numpy(image[None]).to(self._device),
+            torch.zeros((), device=self._device),
+        )
+        exact = ImageToBoxes(reference)(pixels, threshold)[0].cpu()  # (K, 6)
+        # boxes that score alike may change places: the nearest one counts
+        near = (exact[:, None, :4] - answer[None, :20, :4]).abs().amax(dim=2).amin(dim=0)
         worst = max(float((exact[:, 4] - answer[:, 4]).abs().max()), float(near.max()))
         if not worst <= TOLERANCE:
             raise RuntimeError(f"half precision moves scores or boxes by {worst:.3f}")
 
 
-class _Replayed:
-    """One graph: pinned bytes up, the steps, pinned numbers down."""
+class _ReplayedGraph:
+    """One graph: image bytes up from pinned memory, the steps, boxes down to pinned memory."""
 
     def __init__(self, steps: ImageToBoxes, shape: tuple[int, int, int], threshold: Tensor):
         self._host = torch.empty((*shape, 3), dtype=torch.uint8).pin_memory()
         self._pixels = torch.zeros((*shape, 3), dtype=torch.uint8, device=threshold.device)
-        aside = torch.cuda.Stream(threshold.device)
+        aside = torch.cuda.Stream(threshold.device)  # type: ignore[no-untyped-call]
         aside.wait_stream(torch.cuda.current_stream(threshold.device))
         with torch.cuda.stream(aside):  # libraries choose their kernels before the capture
             for _ in range(3):
@@ -163,8 +185,7 @@ class _Replayed:
             self._answer.copy_(steps(self._pixels, threshold), non_blocking=True)
 
     def __call__(self, images: Sequence[np.ndarray]) -> np.ndarray:
-        """(B, K, 6), as `ImageToBoxes` gives it; images that are missing leave the last ones in their
-        place."""
+        """(B, K, 6), as `ImageToBoxes` gives it; a smaller batch is filled up with earlier images."""
         for place, image in zip(self._host.numpy(), images, strict=False):
             np.copyto(place, image)
         self._graph.replay()

@@ -11,14 +11,12 @@ from vector_tl.detect.engines import make_engine
 from vector_tl.detect.interface import Detections
 from vector_tl.errors import UsageError, UserError
 from vector_tl.nets.checkpoint import load as load_model
-from vector_tl.nets.checkpoint import resolve
+from vector_tl.nets.checkpoint import resolve, threshold_of
 from vector_tl.nets.ssd import VectorSSD
-
-DEFAULT_THRESHOLD = 0.5
 
 
 def pick_device(device: str = "auto") -> torch.device:
-    """`auto` is CUDA where there is one.
+    """The device of a name: cpu, cuda, one of several as cuda:1, or auto, which is CUDA where there is one.
 
     Raises:
         UsageError: it is no device that this runs on.
@@ -33,17 +31,21 @@ def pick_device(device: str = "auto") -> torch.device:
             "This machine has no CUDA device that PyTorch can use; leave out --device or use --device cpu."
         )
     if device.startswith("cuda:") and int(device[5:]) >= torch.cuda.device_count():
-        raise UserError(
-            f"There is no {device}: this machine has {torch.cuda.device_count()} CUDA devices, counted from 0."
-        )
+        count = torch.cuda.device_count()
+        raise UserError(f"There is no {device}: this machine has {count} CUDA devices, counted from 0.")
     return torch.device(device)
 
 
 class Detector:
-    """A network ready to look at images. Calls are not thread-safe; give each thread its own.
+    """A network ready to detect Vectors in images. Calls are not thread-safe; give each thread its own.
 
     Attributes:
-        engine: what runs the network, in words.
+        name: of the model, for people.
+        threshold: the model's confidence threshold.
+        arch: name of the network.
+        init: where its initial weights came from.
+        device: where it runs.
+        engine: the backend that runs the network, in words.
     """
 
     def __init__(
@@ -66,13 +68,8 @@ class Detector:
         found = []
         chosen = self._engine(images, self.threshold if threshold is None else threshold)
         for image, (boxes, scores) in zip(images, chosen, strict=True):
-            height, width = image.shape[:2]
-            found.append(
-                Detections(
-                    (boxes * np.float32([width, height, width, height])).astype(np.float32),
-                    scores.astype(np.float32),
-                )
-            )
+            boxes_xyxy = boxes * np.array([*image.shape[1::-1]] * 2, np.float32)
+            found.append(Detections(boxes_xyxy.astype(np.float32), scores.astype(np.float32)))
         return found
 
 
@@ -83,10 +80,5 @@ def load(model: str | Path, device: str = "auto", engine: str = "auto") -> Detec
         UserError: no such model, not readable, or no such device.
     """
     network, metadata = load_model(model)
-    return Detector(
-        network,
-        resolve(model).stem,
-        float(metadata.get("threshold") or DEFAULT_THRESHOLD),
-        pick_device(device),
-        engine,
-    )
+    name, threshold = resolve(model).stem, threshold_of(metadata)
+    return Detector(network, name, threshold, pick_device(device), engine)

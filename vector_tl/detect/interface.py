@@ -1,4 +1,4 @@
-"""What a detector is to whoever uses one, without the engines behind it (and so without PyTorch)."""
+"""The interface of a detector, without the engines behind it (and so without PyTorch)."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -8,8 +8,12 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Detections:
-    """Boxes float32 (N, 4) xyxy in pixels of the image, clipped to it, and scores float32 (N,), best
-    first."""
+    """The boxes found in an image.
+
+    Attributes:
+        boxes_xyxy: float32 (N, 4) in pixels of the image, clipped to it, best first.
+        scores: float32 (N,).
+    """
 
     boxes_xyxy: np.ndarray
     scores: np.ndarray

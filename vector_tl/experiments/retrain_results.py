@@ -43,7 +43,7 @@ class ModelResult:
 def measure_model(path: Path, test: list[Item], new: set[str], device: torch.device) -> ModelResult:
     """Run a model on all test images, and measure it on those of old and of new sessions."""
     network, about = checkpoint.load(path)
-    threshold = about.get("threshold") or 0.5
+    threshold = checkpoint.threshold_of(about)
     network = network.to(device, memory_format=torch.channels_last)
     every = list(zip(test, run_model(network, keep_images(test)), strict=True)) if test else []
     result = ModelResult({}, {}, {}, threshold)

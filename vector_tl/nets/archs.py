@@ -25,4 +25,5 @@ def make_network(arch: str, seed: int = 0, classes: tuple[str, ...] = VECTOR) ->
         raise UsageError(f"There is no network {arch!r}; choose one of {', '.join(ARCHS)}.")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return (mobilenet_v1 if arch == mobilenet_v1.ARCH else mobilenet_v3).make(classes)
+        make = mobilenet_v1.make if arch == mobilenet_v1.ARCH else mobilenet_v3.make
+        return make(classes)

@@ -27,8 +27,9 @@ def build(
 
     Args:
         arch: one of `archs.ARCHS`.
-        init: `scratch` (random weights, nothing pretrained anywhere), `coco`, an own checkpoint (name or path),
-            or the path of a torchvision state dict (.pt, .pth) of the same network with any number of classes.
+        init: `scratch` (random weights, nothing pretrained anywhere), `coco`, an own checkpoint (name or
+            path), or the path of a torchvision state dict (.pt, .pth) of the same network with any number of
+            classes.
         seed: of all random weights; a fresh class head is the same whatever the other initial weights are.
         coco: where TensorFlow's weights are, for `ssd300_mobilenet_v1`.
         classes: `VECTOR`, or COCO's 90 (`tflite.COCO_CLASSES`) to check the port.

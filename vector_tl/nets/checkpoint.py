@@ -1,7 +1,8 @@
-"""Models on disk: safetensors in half precision with what one needs to know of them. Loading one runs no code."""
+"""Checkpoints on disk: safetensors in half precision, with metadata. Loading one runs no code."""
 
 import json
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -15,13 +16,17 @@ from vector_tl.nets.ssd import VectorSSD
 
 SUFFIX = ".safetensors"
 MODELS = Path(__file__).resolve().parents[2] / "models"
+DEFAULT_THRESHOLD = 0.5  # of a model without a confidence threshold of its own
 
 
-def save(path: Path, model: VectorSSD, metadata: dict) -> None:
+def save(path: Path, model: VectorSSD, metadata: dict[str, Any]) -> None:
     """Write `model` in half precision, whole or not at all.
 
     Args:
-        metadata: seed, threshold, data_digest, metrics and whatever else is worth knowing; kept as JSON beside the weights.
+        path: of the file.
+        model: the network; its arch, classes, input size and init are written beside the weights.
+        metadata: seed, threshold, data_digest, metrics and whatever else is worth knowing, as JSON beside the
+            weights.
 
     Raises:
         UserError: the file cannot be written.
@@ -39,7 +44,8 @@ def save(path: Path, model: VectorSSD, metadata: dict) -> None:
     }
     if not all(torch.isfinite(v).all() for v in tensors.values()):
         raise Diverged(
-            f"{path} is not written: the weights hold values that are no finite half-precision numbers; train again with a lower rate."
+            f"{path} is not written: the weights hold values that are not finite numbers in half precision; "
+            "train again with a lower learning rate."
         )
     write_atomic(path, serialise(tensors, {k: json.dumps(v) for k, v in {**own, **metadata}.items()}))
 
@@ -56,31 +62,40 @@ def resolve(model: str | Path) -> Path:
             if candidate.is_file():
                 return candidate
     there = sorted({p.stem for folder in (Path("models"), MODELS) for p in folder.glob("*" + SUFFIX)})
-    raise UserError(
-        f"There is no model {name!r}; in models/ there {'is ' + ', '.join(there) if there else 'is none yet: train one with vector-tl train'}."
-    )
+    known = f"is {', '.join(there)}" if there else "is none yet: train one with vector-tl train"
+    raise UserError(f"There is no model {name!r}; in models/ there {known}.")
 
 
-def read_metadata(model: str | Path) -> dict:
-    """The metadata of a model file, without its weights."""
+def read_metadata(model: str | Path) -> dict[str, Any]:
+    """The metadata of a model file, without its weights.
+
+    Raises:
+        UserError: missing, corrupt, or not a model of this project.
+    """
     path = resolve(model)
     try:
         with safe_open(path, "pt") as file:
-            told = file.metadata() or {}
-        metadata = {k: json.loads(v) for k, v in told.items()} if "arch" in told else {}
+            texts = file.metadata() or {}
+        metadata = {k: json.loads(v) for k, v in texts.items()} if "arch" in texts else {}
     except (SafetensorError, OSError, ValueError) as error:
         raise UserError(
             f"{path} is not a readable model ({error}); train it again or fetch it again."
         ) from error
     if "arch" not in metadata:
         raise UserError(
-            f"{path} is a safetensors file, but not a model of this project: its metadata names no arch; choose another."
+            f"{path} is a safetensors file, but not a model of this project: its metadata names no arch; "
+            "choose another."
         )
     return metadata
 
 
-def load(model: str | Path) -> tuple[VectorSSD, dict]:
-    """A model (float, in evaluation mode) and its metadata.
+def threshold_of(metadata: dict[str, Any]) -> float:
+    """The confidence threshold that a model's metadata name, or `DEFAULT_THRESHOLD`."""
+    return float(metadata.get("threshold") or DEFAULT_THRESHOLD)
+
+
+def load(model: str | Path) -> tuple[VectorSSD, dict[str, Any]]:
+    """A model (single precision, in evaluation mode) and its metadata.
 
     Raises:
         UserError: missing, corrupt, or not a model of this project.
@@ -88,13 +103,13 @@ def load(model: str | Path) -> tuple[VectorSSD, dict]:
     path, metadata = resolve(model), read_metadata(model)
     if metadata["arch"] not in ARCHS:
         raise UserError(
-            f"{path} holds the network {metadata['arch']!r}, which this version does not know; choose another model."
+            f"{path} holds the network {metadata['arch']!r}, which this version does not know; "
+            "choose another model."
         )
     network = make_network(metadata["arch"], classes=tuple(metadata.get("classes", VECTOR)))
     try:
-        network.load_state_dict(
-            {k: v.float() if v.is_floating_point() else v for k, v in load_file(path).items()}
-        )
+        tensors = load_file(path)
+        network.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in tensors.items()})
     except (SafetensorError, OSError, RuntimeError) as error:
         raise UserError(
             f"{path} does not hold the weights of {metadata['arch']}; train it again or fetch it again."

@@ -9,7 +9,7 @@ from torchvision.models.detection import SSDLite320_MobileNet_V3_Large_Weights, 
 from torchvision.models.detection.ssdlite import SSDLiteHead
 
 from vector_tl.errors import UserError
-from vector_tl.nets.ssd import VectorSSD
+from vector_tl.nets.ssd import CLASS_BIAS, VectorSSD
 from vector_tl.nets.state_dict import load_same_shapes
 
 ARCH = "ssdlite320_mobilenet_v3_large"
@@ -19,7 +19,10 @@ MAP_CHANNELS = [672, 480, 512, 256, 256, 128]
 
 
 def make(classes: tuple[str, ...]) -> VectorSSD:
-    """The network with random weights: no COCO and, what torchvision's default argument would bring, no ImageNet either."""
+    """The network with random weights.
+
+    Neither COCO's weights nor, what torchvision's default argument would bring, ImageNet's.
+    """
     plain = ssdlite320_mobilenet_v3_large(weights=None, weights_backbone=None, num_classes=len(classes) + 1)
     norm = partial(nn.BatchNorm2d, eps=0.001, momentum=0.03)
     head = SSDLiteHead(MAP_CHANNELS, plain.anchor_generator.num_anchors_per_location(), len(classes), norm)
@@ -28,7 +31,7 @@ def make(classes: tuple[str, ...]) -> VectorSSD:
         ARCH, plain.backbone, plain.anchor_generator, head, SIZE_WH, classes, 0.5, 0.5, MAP_SIZES
     )
     for block in model.head.classification_head.module_list:
-        nn.init.constant_(block[-1].bias, -3.0)  # hardly any anchor holds a Vector
+        nn.init.constant_(block[-1].bias, CLASS_BIAS)
     return model
 
 
@@ -45,6 +48,7 @@ def load_coco(model: VectorSSD) -> None:
         state = weights.get_state_dict(progress=False, check_hash=True)
     except Exception as error:  # offline, a proxy's page, a broken file: torch.hub raises many kinds
         raise UserError(
-            f"torchvision's COCO weights are not here and could not be downloaded; put the file {name} into {folder}."
+            f"torchvision's COCO weights are not here and could not be downloaded; "
+            f"put the file {name} into {folder}."
         ) from error
     load_same_shapes(model, state)

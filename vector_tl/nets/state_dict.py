@@ -1,4 +1,4 @@
-"""Weights from elsewhere: state dicts of torchvision's networks and training scripts, loaded without running code."""
+"""Weights from elsewhere: state dicts of torchvision's networks and training scripts. No code is run."""
 
 import logging
 import pickle
@@ -25,7 +25,8 @@ def load_state_dict(model: nn.Module, path: Path) -> tuple[list[str], list[str],
         The names copied, those that keep the model's own weights, and those of the file that were left out.
 
     Raises:
-        UserError: the file is missing, holds no weights, weights of another network, or values that are not finite.
+        UserError: the file is missing, holds no weights, weights of another network, or values that are not
+            finite.
     """
     state = _read(path)
     copied, kept = load_same_shapes(model, state)

@@ -7,21 +7,24 @@ import os
 import urllib.request
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from vector_tl.errors import UserError
 from vector_tl.files import write_atomic
 from vector_tl.nets.ssd import VectorSSD
 
-FILE, SHA256 = "detect.tflite", "e4b118e5e4531945de2e659742c7c590f7536f8d0ed26d135abcfe83b4779d13"
-RELEASE = "https://storage.googleapis.com/download.tensorflow.org/models/tflite/coco_ssd_mobilenet_v1_1.0_quant_2018_06_29.zip"
+FILE = "detect.tflite"
+SHA256 = "e4b118e5e4531945de2e659742c7c590f7536f8d0ed26d135abcfe83b4779d13"
+ARCHIVE = "coco_ssd_mobilenet_v1_1.0_quant_2018_06_29.zip"
+RELEASE = f"https://storage.googleapis.com/download.tensorflow.org/models/tflite/{ARCHIVE}"
 VARIABLE = "VECTOR_TL_COCO"
-log = logging.getLogger(__name__)
 COCO_CLASSES = tuple(f"coco{i}" for i in range(1, 91))
+log = logging.getLogger(__name__)
 
 
 def cache_folder() -> Path:
@@ -30,7 +33,12 @@ def cache_folder() -> Path:
 
 
 def find_weights(coco: Path | None = None, download: bool = True) -> Path:
-    """The release file: from `coco` (file or folder), the environment variable, the user's cache, or downloaded and verified.
+    """TensorFlow's release file, verified by its checksum.
+
+    Args:
+        coco: the file or its folder; else the environment variable VECTOR_TL_COCO names it, or it is in the
+            user's cache.
+        download: whether to fetch it where it is not there.
 
     Raises:
         UserError: it is nowhere, cannot be downloaded, or is another file than TensorFlow released.
@@ -41,7 +49,8 @@ def find_weights(coco: Path | None = None, download: bool = True) -> Path:
         path = path / FILE if path.is_dir() else path
         if not path.is_file():
             raise UserError(
-                f"There are no COCO weights at {path}; give the release file {FILE} or the folder that holds it."
+                f"There are no COCO weights at {path}; "
+                f"give the release file {FILE} or the folder that holds it."
             )
         return _verified(path)
     cached = cache_folder() / FILE
@@ -57,23 +66,29 @@ def find_weights(coco: Path | None = None, download: bool = True) -> Path:
         if data is not None and hashlib.sha256(data).hexdigest() == SHA256:
             write_atomic(cached, data)
             return cached
+    failed = " and could not be downloaded" if download else ""
     raise UserError(
-        f"TensorFlow's COCO weights are not here{' and could not be downloaded' if download else ''}; "
-        f"unpack {FILE} from {RELEASE.rsplit('/', 1)[1]} into {cache_folder()}, or name it with --coco or {VARIABLE}."
+        f"TensorFlow's COCO weights are not here{failed}; "
+        f"unpack {FILE} from {ARCHIVE} into {cache_folder()}, or name it with --coco or {VARIABLE}."
     )
 
 
 def _verified(path: Path) -> Path:
     if hashlib.sha256(path.read_bytes()).hexdigest() != SHA256:
         raise UserError(
-            f"{path} is not TensorFlow's release file (its checksum differs); unpack {FILE} again from {RELEASE.rsplit('/', 1)[1]}."
+            f"{path} is not TensorFlow's release file (its checksum differs); "
+            f"unpack {FILE} again from {ARCHIVE}."
         )
     return path
 
 
 def read_convolutions(path: Path) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Every convolution of the file in the order it runs: weight (O, I, kh, kw) (depthwise: (O, 1, kh, kw)) and bias (O,), dequantised."""
-    import tflite
+    """Every convolution of the file in the order in which they run, dequantised.
+
+    Returns:
+        For each its weight (O, I, kh, kw), or (O, 1, kh, kw) of a depthwise one, and bias (O,).
+    """
+    import tflite  # only for COCO's weights
 
     model = tflite.Model.GetRootAs(path.read_bytes(), 0)
     graph = model.Subgraphs(0)
@@ -89,50 +104,52 @@ def read_convolutions(path: Path) -> list[tuple[np.ndarray, np.ndarray]]:
     return found
 
 
-def _dequantised(model, tensor) -> np.ndarray:
-    raw = model.Buffers(tensor.Buffer()).DataAsNumpy()
+def _dequantised(model: Any, tensor: Any) -> np.ndarray:
+    raw: np.ndarray = model.Buffers(tensor.Buffer()).DataAsNumpy()
     values = raw.view(np.int32 if tensor.Type() == 2 else np.uint8).reshape(tensor.ShapeAsNumpy())
     record = tensor.Quantization()
-    return ((values.astype(np.float64) - record.ZeroPointAsNumpy()[0]) * record.ScaleAsNumpy()[0]).astype(
-        np.float32
-    )
+    zero, scale = record.ZeroPointAsNumpy()[0], record.ScaleAsNumpy()[0]
+    exact: np.ndarray = (values.astype(np.float64) - zero) * scale
+    return exact.astype(np.float32)
 
 
 @torch.no_grad()
 def load_coco(model: VectorSSD, path: Path, images: Tensor | None = None) -> None:
     """Fill `model` with the file's weights; its class head only when the model has COCO's 90 classes.
 
-    The file has BatchNorm folded into its convolutions. It is put back without changing any output: running statistics are
-    measured on `images` (B, 3, h, w) in 0..1, resized (made ones when None), gamma = sqrt(var + eps), beta = folded bias + mean.
-    Statistics like those of the images to be trained on make the first training steps gentle.
+    The file has BatchNorm folded into its convolutions. It is put back without changing any output: running
+    statistics are measured on images, gamma = sqrt(var + eps), beta = folded bias + mean. Statistics like
+    those of the images to be trained on make the first training steps gentle.
+
+    Args:
+        model: `ssd300_mobilenet_v1`.
+        path: the release file.
+        images: (B, 3, h, w) in 0..1 to measure on, of any size; `made_images` when None.
     """
-    convolutions = read_convolutions(path)
+    convolutions = [
+        (torch.from_numpy(w.copy()), torch.from_numpy(b.copy())) for w, b in read_convolutions(path)
+    ]
     blocks = model.backbone.blocks()
     for block, (weight, _) in zip(blocks, convolutions, strict=False):
-        block.conv.weight.copy_(torch.from_numpy(weight.copy()))
-    heads = convolutions[len(blocks) :]
-    for k, conv in enumerate(model.head.regression_head.module_list):
-        weight, bias = (torch.from_numpy(a.copy()) for a in heads[2 * k])
-        order = torch.tensor([1, 0, 3, 2])  # TensorFlow's (ty, tx, th, tw) to (tx, ty, tw, th)
+        block.conv.weight.copy_(weight)
+    heads = convolutions[len(blocks) :]  # boxes and classes in turn, for each map
+    order = torch.tensor([1, 0, 3, 2])  # TensorFlow's (ty, tx, th, tw) to (tx, ty, tw, th)
+    for conv, (weight, bias) in zip(model.head.regression_head.module_list, heads[::2], strict=True):
         conv.weight.copy_(weight.view(-1, 4, *weight.shape[1:])[:, order].reshape(weight.shape))
         conv.bias.copy_(bias.view(-1, 4)[:, order].reshape(-1))
-    if len(model.classes) == 90:
-        for k, conv in enumerate(model.head.classification_head.module_list):
-            weight, bias = (torch.from_numpy(a.copy()) for a in heads[2 * k + 1])
-            conv.weight.copy_(
-                weight.view(-1, 91, *weight.shape[1:])[:, 1:].reshape(conv.weight.shape)
-            )  # without background
+    if len(model.classes) == len(COCO_CLASSES):
+        for conv, (weight, bias) in zip(model.head.classification_head.module_list, heads[1::2], strict=True):
+            weight = weight.view(-1, 91, *weight.shape[1:])[:, 1:]  # without background
+            conv.weight.copy_(weight.reshape(conv.weight.shape))
             conv.bias.copy_(bias.view(-1, 91)[:, 1:].reshape(-1))
     _insert_batch_norm(model, [bias for _, bias in convolutions], made_images() if images is None else images)
 
 
-def _insert_batch_norm(model: VectorSSD, biases: list[np.ndarray], images: Tensor) -> None:
-    folded = {
-        block.conv: (block.norm, torch.from_numpy(bias.copy()))
-        for block, bias in zip(model.backbone.blocks(), biases, strict=False)
-    }
+def _insert_batch_norm(model: VectorSSD, biases: list[Tensor], images: Tensor) -> None:
+    blocks = model.backbone.blocks()
+    folded = {block.conv: (block.norm, bias) for block, bias in zip(blocks, biases, strict=False)}
 
-    def measure(conv, _, output):
+    def measure(conv: nn.Module, _: Any, output: Tensor) -> None:
         norm, bias = folded[conv]
         variance, mean = torch.var_mean(output.double(), dim=(0, 2, 3), correction=0)
         variance = variance.clamp(min=1e-4)  # maps of a single pixel vary little over few images
@@ -150,7 +167,7 @@ def _insert_batch_norm(model: VectorSSD, biases: list[np.ndarray], images: Tenso
 
 
 def made_images(count: int = 24, seed: int = 0) -> Tensor:
-    """Images (count, 3, 300, 300) with the 1/f spectrum of photographs, where no real ones are at hand."""
+    """Noise (count, 3, 300, 300) with the 1/f spectrum of photographs, where no real ones are at hand."""
     rng = np.random.default_rng(seed)
     frequency = np.hypot(*np.meshgrid(np.fft.fftfreq(300), np.fft.rfftfreq(300), indexing="ij"))
     frequency[0, 0] = 1.0

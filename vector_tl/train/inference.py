@@ -20,8 +20,8 @@ def run_model(model: VectorSSD, images: Images, batch_size: int = 16) -> list[Ou
         pixels = images.pixels[at : at + batch_size].to(device).float().div_(255)  # (B, 3, H, W)
         # as the detector's resize: no anti-aliasing
         batch = F.interpolate(pixels, size=model.size_wh[::-1], mode="bilinear")  # (B, 3, h, w)
-        outputs = model.raw(batch.contiguous(memory_format=torch.channels_last))
-        scores, boxes = model.scores_and_boxes(outputs)  # (B, A) and (B, A, 4)
+        batch = batch.contiguous(memory_format=torch.channels_last)
+        scores, boxes = model.predict(batch)  # (B, A) and (B, A, 4)
         truths = images.boxes[at : at + batch_size]
         for truth, (box, score) in zip(truths, model.select(scores, boxes, AP_SCORE), strict=True):
             truth_xyxy, predicted_xyxy = (truth * scale).astype(np.float32), box.cpu().numpy() * scale
