@@ -124,7 +124,8 @@ def test_broken_label_line_names_file_and_line(folder, line):
 
 
 @pytest.mark.parametrize(("data", "boxes"), [
-    (b"", 0), (b"\n \n", 0), (b"\xef\xbb\xbf0 .5 .5 .2 .2\r\n", 1), (b"0 0.5\t0.5 0.2 0.2", 1), (b"0 0 0 .4 .4\n0 1 1 1 1\n", 2),
+    (b"", 0), (b"\n \n", 0), (b"\xef\xbb\xbf0 .5 .5 .2 .2\r\n", 1), (b"0 0.5\t0.5 0.2 0.2", 1),
+    (b"0 0 0 .4 .4\n0 1 1 1 1\n", 2),
 ])  # fmt: skip
 def test_label_forms(data, boxes):
     parsed = parse_label(data, Path("x.txt"))

@@ -1,4 +1,4 @@
-"""One way to decode: formats told by content, upright, RGB, limits before memory is asked for, errors that say what to do."""
+"""One way to decode: formats known by content, upright, RGB, limits before memory is taken, errors with a remedy."""
 
 import io
 import struct

@@ -1,4 +1,4 @@
-"""The steps that a CUDA graph replays, here on the CPU: the same boxes as one after another; and the graph itself where there is a GPU."""
+"""The steps that a CUDA graph replays give the same boxes, on the CPU; with a GPU, the graph itself does."""
 
 import copy
 

@@ -154,7 +154,7 @@ def test_a_device_beyond_the_last_is_told(monkeypatch):
 
 
 def test_a_signal_is_heard_after_another_thread_dropped_the_detector():
-    """OpenVINO's signal stack must not go with it: Ctrl-C would end the process without stopping the wheels."""
+    """OpenVINO's signal stack must survive it: else Ctrl-C ends the process without stopping the wheels."""
     pytest.importorskip("openvino")
     code = """
 import gc, os, signal, threading

@@ -73,7 +73,10 @@ def test_interval():
 
 @pytest.mark.parametrize("sessions", [5, 6, 9, 15])
 def test_an_interval_of_few_sessions_is_wrong_about_as_often_as_it_says(sessions):
-    """Means of sessions whose true mean is 0; 5 % are wrong of many, and the plain middle 95 % of the draws would be in 15 % with 5."""
+    """Means of sessions whose true mean is 0: 5 % of the intervals are wrong with many sessions.
+
+    The plain middle 95 % of the draws would be wrong in 15 % with 5 sessions.
+    """
     rng, wrong = np.random.default_rng(0), 0
     for _ in range(400):
         of_session = rng.normal(size=sessions)

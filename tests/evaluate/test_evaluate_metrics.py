@@ -68,7 +68,7 @@ def test_ap_is_that_of_pycocotools(seed):
         }  # fmt: skip
         truth.createIndex()
         found = truth.loadRes([
-            {"image_id": i, "category_id": 1, "bbox": [float(v) for v in (b[0], b[1], b[2] - b[0], b[3] - b[1])], "score": float(s)}
+            {"image_id": i, "category_id": 1, "bbox": [*b[:2], *(b[2:] - b[:2])], "score": float(s)}
             for i, o in enumerate(made) for b, s in zip(o.predicted_xyxy.astype(float), o.scores, strict=True)
         ])  # fmt: skip
         oracle = COCOeval(truth, found, "bbox")
@@ -176,7 +176,8 @@ def made_folder(folder):
 def test_a_detector_on_a_folder(tmp_path, capsys):
     figures = evaluate_detector(DarkestCorner(), dataset.load_dataset(made_folder(tmp_path)))
     assert list(figures) == [
-        "model", "arch", "init", "images", "boxes", "ap50", "ap50_95", "threshold", "precision", "recall", "false_positives_per_image", "recall_by_height_px",
+        "model", "arch", "init", "images", "boxes", "ap50", "ap50_95", "threshold", "precision", "recall",
+        "false_positives_per_image", "recall_by_height_px",
     ]  # fmt: skip
     assert (figures["images"], figures["boxes"], figures["recall"], figures["threshold"]) == (4, 3, 1.0, 0.5)
     assert figures["ap50_95"] == pytest.approx(1.0)

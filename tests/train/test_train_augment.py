@@ -89,7 +89,7 @@ def test_light_stays_in_range_and_changes():
 
 
 def test_light_is_drawn_as_ever():
-    """Models and comparisons are made anew from their seeds; steps in another order, or one draw more, would make others."""
+    """Seeds reproduce models and comparisons; steps in another order, or one more draw, would change them."""
     rng = np.random.default_rng(0)
     after = relight(torch.rand(8, 3, 40, 40, generator=torch.Generator().manual_seed(0)), rng)
     np.testing.assert_allclose(
@@ -156,7 +156,7 @@ def test_every_image_is_dealt_once_before_any_comes_again():
 
 @pytest.mark.parametrize("quality", [15, 40, 75])
 def test_jpeg_is_that_of_a_library(quality):
-    """To a few levels, as libraries round differently and spread chroma in their own ways; sizes need no multiple of 16."""
+    """Equal to a few levels, as libraries round and spread chroma differently; no size is a multiple of 16."""
     noise = np.random.default_rng(quality).integers(0, 256, (13, 19, 3), dtype=np.uint8)
     images = [
         cv2.resize(noise, (150, 101), interpolation=cv2.INTER_CUBIC),

@@ -133,8 +133,8 @@ def test_a_killed_run_goes_on_to_the_same_weights(ema, settings, tmp_path, monke
 
 
 @pytest.mark.parametrize("change", [
-    {"evaluations": 2}, {"background_share": 0.25}, {"negatives": Path("photos")}, {"backgrounds": Path("photos")}, {"images": 3}, {"seed": 1}, {"lr": 1e-4},
-    {"ema": 0.9}, {"batch_size": 8}, {"arch": "ssdlite320_mobilenet_v3_large"}, {"init": "coco"},
+    {"evaluations": 2}, {"background_share": 0.25}, {"negatives": Path("photos")}, {"backgrounds": Path("photos")},
+    {"images": 3}, {"seed": 1}, {"lr": 1e-4}, {"ema": 0.9}, {"batch_size": 8}, {"arch": "ssdlite320_mobilenet_v3_large"}, {"init": "coco"},
 ])  # fmt: skip
 def test_what_changes_the_curve_is_not_gone_on_with(change, settings):
     assert training_identity(replace(settings, **change), 3) != training_identity(settings, 3)
@@ -333,9 +333,11 @@ def test_nothing_is_overwritten(settings):
 
 
 @pytest.mark.parametrize(("change", "kind", "word"), [
-    ({"init": "nowhere"}, UserError, "nowhere"), ({"arch": "yolo"}, UsageError, "yolo"), ({"epochs": 1.0}, UsageError, "--steps"),
-    ({"steps": 0}, UsageError, "--steps"), ({"lr": float("nan")}, UsageError, "--lr"), ({"seed": -1}, UsageError, "--seed"),
-    ({"threads": 0}, UsageError, "--threads"), ({"batch_size": 1}, UsageError, "--batch-size"), ({"coco": "no/such", "init": "coco"}, UserError, "COCO"),
+    ({"init": "nowhere"}, UserError, "nowhere"), ({"arch": "yolo"}, UsageError, "yolo"),
+    ({"epochs": 1.0}, UsageError, "--steps"), ({"steps": 0}, UsageError, "--steps"),
+    ({"lr": float("nan")}, UsageError, "--lr"), ({"seed": -1}, UsageError, "--seed"),
+    ({"threads": 0}, UsageError, "--threads"), ({"batch_size": 1}, UsageError, "--batch-size"),
+    ({"coco": "no/such", "init": "coco"}, UserError, "COCO"),
 ])  # fmt: skip
 def test_bad_settings(settings, change, kind, word):
     with pytest.raises(kind, match=word):
@@ -385,7 +387,10 @@ def test_backgrounds_and_negatives(settings, tmp_path):
 
 
 def test_the_threshold_is_settled_by_all_views(settings, tmp_path, monkeypatch):
-    """A false positive that only a nearer look shows raises the threshold of the model that is kept, and nothing else of it changes; killed in between, it goes on."""
+    """A false positive that only a nearer view shows raises the threshold of the model that is kept.
+
+    Nothing else of the model changes, and a training that is killed in between can be resumed.
+    """
     (tmp_path / "photos").mkdir()
     cv2.imwrite(str(tmp_path / "photos" / "0.png"), np.full((30, 30, 3), 90, np.uint8))
     asked, kept = replace(settings, negatives=tmp_path / "photos"), []
@@ -441,12 +446,13 @@ def test_learning_rate_rises_and_falls():
 
 
 def test_ap_rises_on_made_images(tmp_path):
-    """Not a proof of quality, only that learning learns: after 112 images COCO's network knows dark boxes on noise."""
+    """No proof of quality, only of learning: after 112 images COCO's network detects dark boxes on noise."""
     coco = Path(os.environ.get("VECTOR_TL_COCO", Path(__file__).resolve().parents[2] / "../shared/coco"))
     if not coco.exists():
         pytest.skip("the COCO weights are not here; name them with VECTOR_TL_COCO")
     result = train(TrainSettings(
-        data=made_data(tmp_path, 30), out=tmp_path / "m.safetensors", init="coco", coco=coco, steps=14, batch_size=8, device="cpu", evaluations=1, lr=1.6e-3
+        data=made_data(tmp_path, 30), out=tmp_path / "m.safetensors", init="coco", coco=coco, steps=14,
+        batch_size=8, device="cpu", evaluations=1, lr=1.6e-3,
     ))  # fmt: skip
     assert result["ap50"] > 0.5, result
 
