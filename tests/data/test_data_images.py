@@ -1,4 +1,4 @@
-"""One way to decode: formats known by content, upright, RGB, limits before memory is taken, errors with a remedy."""
+"""One way to decode: formats known by content, upright, RGB, limits checked first, errors with a remedy."""
 
 import io
 import struct

@@ -61,7 +61,7 @@ def test_a_video_under_any_name(name, tmp_path):
 
 
 def test_a_phones_video_stands_upright(tmp_path):
-    """Stored lying, with a quarter turn counterclockwise (90) noted: red, stored above, is shown on the left."""
+    """Stored lying, with a quarter turn counterclockwise (90) noted: red, stored above, is shown left."""
     write_video(tmp_path / "film.mp4", turned_deg=90)
     image = next(iter(read_frames((tmp_path / "film.mp4",)))).image
     assert image.shape == (64, 48, 3)

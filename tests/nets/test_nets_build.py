@@ -224,10 +224,13 @@ def test_a_start_that_is_none_says_why(tmp_path):
     (tmp_path / "text.pt").write_text("hello")
     (tmp_path / "empty.pt").touch()
     for path, says in [
-        (tmp_path / "none.pt", "no file"), (tmp_path / "text.pt", "weights only"), (tmp_path / "empty.pt", "weights only"),
-        (saved("code.pt", {"model": os.getcwd}), "weights only"), (saved("list.pt", [1, 2]), "no state dict"), (saved("numbers.PTH", {1: torch.zeros(1)}), "no state dict"),
+        (tmp_path / "none.pt", "no file"),
+        (tmp_path / "text.pt", "weights only"), (tmp_path / "empty.pt", "weights only"),
+        (saved("code.pt", {"model": os.getcwd}), "weights only"), (saved("list.pt", [1, 2]), "no state dict"),
+        (saved("numbers.PTH", {1: torch.zeros(1)}), "no state dict"),
         (saved("nothing.pt", {}), "no state dict"),
-        (saved("bad.pt", bad), "not finite"), (saved("other.pt", build(ARCHS[0], "scratch").state_dict()), "another network"),
+        (saved("bad.pt", bad), "not finite"),
+        (saved("other.pt", build(ARCHS[0], "scratch").state_dict()), "another network"),
     ]:  # fmt: skip
         with pytest.raises(UserError, match=says):
             build(ARCHS[1], path)

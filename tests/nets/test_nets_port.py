@@ -41,7 +41,7 @@ def as_batch(images: np.ndarray) -> torch.Tensor:
 
 @torch.inference_mode()
 def test_every_clear_detection_of_the_reference_has_a_partner(network, photographs):
-    """Compared before the choice of boxes: the reference computes in uint8, and which of two neighbours wins turns on its rounding."""
+    """Compared before NMS: the reference computes in uint8, and its rounding decides between neighbours."""
     litert = pytest.importorskip("ai_edge_litert.interpreter", reason="ai-edge-litert is not installed")
     reference = litert.Interpreter(str(WEIGHTS))
     reference.allocate_tensors()

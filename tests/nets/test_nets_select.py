@@ -88,7 +88,7 @@ def test_a_box_does_not_depend_on_the_threshold():
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 40), st.floats(1e-6, 1))
 def test_a_voted_box_is_one(seed, count, best):
-    """However small the scores: finite, corners in order, inside the image; of all that are to be shown none jumps away."""
+    """However small the scores: finite, corners in order, inside the image; no shown box jumps away."""
     rng = np.random.default_rng(seed)
     low = rng.uniform(0, 0.7, (count, 2))
     boxes = torch.from_numpy(

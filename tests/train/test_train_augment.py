@@ -156,7 +156,7 @@ def test_every_image_is_dealt_once_before_any_comes_again():
 
 @pytest.mark.parametrize("quality", [15, 40, 75])
 def test_jpeg_is_that_of_a_library(quality):
-    """Equal to a few levels, as libraries round and spread chroma differently; no size is a multiple of 16."""
+    """Equal to a few levels: libraries round and spread chroma differently; no size is a multiple of 16."""
     noise = np.random.default_rng(quality).integers(0, 256, (13, 19, 3), dtype=np.uint8)
     images = [
         cv2.resize(noise, (150, 101), interpolation=cv2.INTER_CUBIC),
@@ -182,9 +182,9 @@ def test_the_sheet_shows_each_change_alone():
     sheet = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(sheet)
     captions = []
-    sheet.drawn, draw = (
+    sheet.draw_tile, draw = (
         lambda image, boxes, caption: captions.append(caption) or draw(image, boxes, caption),
-        sheet.drawn,
+        sheet.draw_tile,
     )
     noise = np.random.default_rng(0).integers(40, 216, (90, 160, 3), dtype=np.uint8)
     pixels = torch.from_numpy(cv2.resize(noise, (640, 360), interpolation=cv2.INTER_CUBIC)).permute(2, 0, 1)[

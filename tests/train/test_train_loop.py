@@ -133,10 +133,11 @@ def test_a_killed_run_goes_on_to_the_same_weights(ema, settings, tmp_path, monke
 
 
 @pytest.mark.parametrize("change", [
-    {"evaluations": 2}, {"background_share": 0.25}, {"negatives": Path("photos")}, {"backgrounds": Path("photos")},
-    {"images": 3}, {"seed": 1}, {"lr": 1e-4}, {"ema": 0.9}, {"batch_size": 8}, {"arch": "ssdlite320_mobilenet_v3_large"}, {"init": "coco"},
+    {"evaluations": 2}, {"background_share": 0.25}, {"negatives": Path("photos")},
+    {"backgrounds": Path("photos")}, {"images": 3}, {"seed": 1}, {"lr": 1e-4}, {"ema": 0.9}, {"batch_size": 8},
+    {"arch": "ssdlite320_mobilenet_v3_large"}, {"init": "coco"},
 ])  # fmt: skip
-def test_what_changes_the_curve_is_not_gone_on_with(change, settings):
+def test_what_changes_the_curve_cannot_be_resumed(change, settings):
     assert training_identity(replace(settings, **change), 3) != training_identity(settings, 3)
     assert training_identity(
         replace(settings, device="cuda", threads=2, tensorboard=Path("board")), 3

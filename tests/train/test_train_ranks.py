@@ -17,7 +17,7 @@ from vector_tl.nets import checkpoint
 from vector_tl.train.batches import Images
 from vector_tl.train.ranks import Ranks
 
-# What `vector-tl train` does, and a line for each step: the sum of all weights, the first numbers of the batch.
+# What `vector-tl train` does, and a line for each step: sum of all weights, first numbers of the batch.
 HELPER = """
 import os, sys
 from vector_tl.cli import main
