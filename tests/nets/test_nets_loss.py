@@ -27,7 +27,7 @@ def outputs(batch: int, anchors: int, classes: int = 1, logit: float = 0.0) -> d
 
 
 def matched(model, boxes):
-    """For boxes (N, 4) in one image: the matched anchors (P,), the box of each (P,), the mask of ignored ones."""
+    """For boxes (N, 4) in one image: the matched anchors (P,), the box of each (P,), the mask of ignored."""
     positive, ignored, box = model._match(boxes[None], torch.ones(1, len(boxes), dtype=torch.bool))
     anchor = torch.nonzero(positive[0]).squeeze(1)
     return anchor, box[0, anchor], ignored[0]
