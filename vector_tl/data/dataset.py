@@ -248,14 +248,15 @@ def read_session(folder: Path, session: str) -> Any:
 
 def write_session(folder: Path, session: str, about: dict[str, Any]) -> None:
     """Write a session's file, whole or not at all: a line for each fact, and one for each of its "shots"."""
-    facts = [f"{json.dumps(key)}: {_one_line(value)}" for key, value in about.items() if key != "shots"]
+    facts = [
+        f"{json.dumps(key)}: {json.dumps(value, allow_nan=False)}"
+        for key, value in about.items()
+        if key != "shots"
+    ]
     if "shots" in about:
-        facts.append('"shots": [\n' + ",\n".join(map(_one_line, about["shots"])) + "\n]")
+        shots = (json.dumps(shot, separators=(",", ":"), allow_nan=False) for shot in about["shots"])
+        facts.append('"shots": [\n' + ",\n".join(shots) + "\n]")
     write_atomic(session_path(folder, session), "{\n" + ",\n".join(facts) + "\n}\n")
-
-
-def _one_line(value: Any) -> str:
-    return json.dumps(value, separators=(",", ":"), allow_nan=False)
 
 
 def read_splits(folder: Path) -> dict[str, str]:
