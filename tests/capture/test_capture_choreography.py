@@ -101,15 +101,21 @@ def test_in_a_hand_it_does_nothing_and_starts_anew_where_it_is_put():
 
 @pytest.mark.parametrize(
     ("start", "edge", "goal", "passes"),
-    [((0, 0), (200, 0), (400, 0), True), ((0, 0), (200, EDGE_BERTH_MM + 1), (400, 0), False), ((0, 0), (-50, 0), (400, 0), False),
-     ((0, 0), (450, 0), (400, 0), True), ((0, 0), (600, 0), (400, 0), False), ((0, 0), (0, 0), (0, 0), False)],
-)  # fmt: skip
+    [
+        ((0, 0), (200, 0), (400, 0), True),
+        ((0, 0), (200, EDGE_BERTH_MM + 1), (400, 0), False),
+        ((0, 0), (-50, 0), (400, 0), False),
+        ((0, 0), (450, 0), (400, 0), True),
+        ((0, 0), (600, 0), (400, 0), False),
+        ((0, 0), (0, 0), (0, 0), False),
+    ],
+)
 def test_ways_past_edges(start, edge, goal, passes):
     assert _between(start, edge, goal) is passes
 
 
 def test_two_virtual_robots(tmp_path):
-    """The target drives about in the real simulator, over the genuine SDK, while the other one takes labelled images."""
+    """The target drives about in the simulator, over the genuine SDK; the other robot captures."""
     pytest.importorskip("anki_vector", reason="the SDK is not installed")
     settings = CaptureSettings(
         robot="sim", target="sim", camera="plain", data=tmp_path, count=12, seconds=25, novelty=0.02, seed=0
@@ -128,7 +134,7 @@ def test_two_virtual_robots(tmp_path):
 
 
 def test_remake_says_what_held(tmp_path):
-    """Clones without images: the same bytes; drawn a little differently: tolerance; a label or an image that is not what it was: an error."""
+    """A clone without images gets the same bytes; small differences pass, a changed file is an error."""
     pytest.importorskip("anki_vector", reason="the SDK is not installed")
     settings = CaptureSettings(
         robot="sim", camera="plain", data=tmp_path, count=4, images_per_session=4, negative_share=0.0

@@ -21,7 +21,7 @@ from vector_tl.robot.base import Frame, Intrinsics, NoFreshFrame, RobotState
 
 
 class SmallWorld:
-    """A robot on a table of 1.6 m, and the truth about it: a Vector is a flat square that faces the camera."""
+    """A robot on a table of 1.6 m, and its ground truth: a Vector is a flat square that faces the camera."""
 
     serial, intrinsics, stops = "00e20100", Intrinsics(), []
 

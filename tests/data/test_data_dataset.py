@@ -123,10 +123,16 @@ def test_broken_label_line_names_file_and_line(folder, line):
         dataset.load_dataset(folder)
 
 
-@pytest.mark.parametrize(("data", "boxes"), [
-    (b"", 0), (b"\n \n", 0), (b"\xef\xbb\xbf0 .5 .5 .2 .2\r\n", 1), (b"0 0.5\t0.5 0.2 0.2", 1),
-    (b"0 0 0 .4 .4\n0 1 1 1 1\n", 2),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("data", "boxes"),
+    [
+        (b"", 0),
+        (b"\n \n", 0),
+        (b"\xef\xbb\xbf0 .5 .5 .2 .2\r\n", 1),
+        (b"0 0.5\t0.5 0.2 0.2", 1),
+        (b"0 0 0 .4 .4\n0 1 1 1 1\n", 2),
+    ],
+)
 def test_label_forms(data, boxes):
     parsed = parse_label(data, Path("x.txt"))
     assert parsed.shape == (boxes, 4) and (parsed >= 0).all() and (parsed <= 1).all()

@@ -1,4 +1,4 @@
-"""What strangers' files may hold: each is refused or set aside with one sentence, and the dataset stays as it was."""
+"""What strangers' files may hold: each is refused or skipped with one sentence, the dataset stays."""
 
 import errno
 import hashlib
@@ -50,7 +50,7 @@ def data(tmp_path):
 
 
 def refused(source: Path, data: Path, **options) -> str:
-    """The one sentence, whether the whole source was refused or its only image was set aside."""
+    """The one sentence, whether the whole source was refused or its only image was skipped."""
     before = snapshot(data)
     with pytest.raises(UserError) as caught:
         import_data(ImportSettings(source=source, data=data, **options))
@@ -60,11 +60,21 @@ def refused(source: Path, data: Path, **options) -> str:
 
 
 YOLO_LINES = {
-    "nan": "0 nan 0.5 0.1 0.1", "infinity": "0 inf 0.5 0.1 0.1", "negative size": "0 0.5 0.5 -0.1 0.1", "no width": "0 0.5 0.5 0 0.1", "words": "0 a b c d",
-    "pixels": "0 320 180 20 20", "too few": "0 0.5 0.5 0.1", "odd polygon": "0 .1 .1 .2 .2 .3 .3 .4", "negative class": "-1 .5 .5 .1 .1",
-    "class with a fraction": "0.5 .5 .5 .1 .1", "unknown class": "7 .5 .5 .1 .1", "outside": "0 1.005 0.5 0.001 0.1", "huge": "0 1e308 1e308 1e308 1e308",
+    "nan": "0 nan 0.5 0.1 0.1",
+    "infinity": "0 inf 0.5 0.1 0.1",
+    "negative size": "0 0.5 0.5 -0.1 0.1",
+    "no width": "0 0.5 0.5 0 0.1",
+    "words": "0 a b c d",
+    "pixels": "0 320 180 20 20",
+    "too few": "0 0.5 0.5 0.1",
+    "odd polygon": "0 .1 .1 .2 .2 .3 .3 .4",
+    "negative class": "-1 .5 .5 .1 .1",
+    "class with a fraction": "0.5 .5 .5 .1 .1",
+    "unknown class": "7 .5 .5 .1 .1",
+    "outside": "0 1.005 0.5 0.001 0.1",
+    "huge": "0 1e308 1e308 1e308 1e308",
     "commas": "0,0.5,0.5,0.1,0.1",
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("line", YOLO_LINES.values(), ids=YOLO_LINES)
@@ -76,9 +86,16 @@ def test_yolo_lines(data, tmp_path, line):
     assert "p" in refused(tmp_path / "in", data)
 
 
-@pytest.mark.parametrize("text, says", [
-    (b"\xff\xfe\x00binary", "p.txt"), (b"names: [cup, plate]", "--classes"), (b"names: [unclosed", "YAML"), (b"- a\n- b", "YAML"), (b"a: &a [*a]", None),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "text, says",
+    [
+        (b"\xff\xfe\x00binary", "p.txt"),
+        (b"names: [cup, plate]", "--classes"),
+        (b"names: [unclosed", "YAML"),
+        (b"- a\n- b", "YAML"),
+        (b"a: &a [*a]", None),
+    ],
+)
 def test_yolo_files(data, tmp_path, text, says):
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "p.jpg").write_bytes(jpeg())
@@ -94,8 +111,11 @@ def test_yolo_files(data, tmp_path, text, says):
         assert says in refused(tmp_path / "in", data)
 
 
-COCO = {"images": [{"id": 1, "file_name": "p.jpg", "width": 64, "height": 36}], "categories": [{"id": 1, "name": "vector"}],
-        "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [1, 2, 30, 20]}]}  # fmt: skip
+COCO = {
+    "images": [{"id": 1, "file_name": "p.jpg", "width": 64, "height": 36}],
+    "categories": [{"id": 1, "name": "vector"}],
+    "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [1, 2, 30, 20]}],
+}
 
 
 def coco(**changes) -> dict:
@@ -109,11 +129,15 @@ def box(value) -> list[dict]:
 COCO_TABLES = {
     "another image size": coco(images=[{"id": 1, "file_name": "p.jpg", "width": 640, "height": 360}]),
     "negative size": coco(annotations=box([10, 10, -5, 5])),
-    "three numbers": coco(annotations=box([1, 2, 3])), "words": coco(annotations=box(["a", 1, 2, 3])), "null": coco(annotations=box(None)),
-    "outside": coco(annotations=box([100, 100, 5, 5])), "no such image": coco(annotations=[COCO["annotations"][0] | {"image_id": 9}]),
-    "no such class": coco(annotations=[COCO["annotations"][0] | {"category_id": 9}]), "images are a number": coco(images=3),
+    "three numbers": coco(annotations=box([1, 2, 3])),
+    "words": coco(annotations=box(["a", 1, 2, 3])),
+    "null": coco(annotations=box(None)),
+    "outside": coco(annotations=box([100, 100, 5, 5])),
+    "no such image": coco(annotations=[COCO["annotations"][0] | {"image_id": 9}]),
+    "no such class": coco(annotations=[COCO["annotations"][0] | {"category_id": 9}]),
+    "images are a number": coco(images=3),
     "a way out": coco(images=[{"id": 1, "file_name": "../../etc/passwd", "width": 64, "height": 36}]),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("table", COCO_TABLES.values(), ids=COCO_TABLES)
@@ -139,20 +163,28 @@ def test_coco_with_nan_and_broken_json(data, tmp_path):
     assert "COCO" in refused(tmp_path / "in", data)
 
 
-VOC = "<annotation><size><width>{w}</width><height>36</height></size><object><name>vector</name><bndbox>{box}</bndbox></object></annotation>"
+VOC = (
+    "<annotation><size><width>{w}</width><height>36</height></size>"
+    "<object><name>vector</name><bndbox>{box}</bndbox></object></annotation>"
+)
 CORNERS = "<xmin>{}</xmin><ymin>2</ymin><xmax>{}</xmax><ymax>20</ymax>"
 BOMB = '<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;">]>' + VOC.format(
     w=64, box=CORNERS.format(1, 9)
 )
 VOC_TEXTS = {
-    "entities": BOMB, "a file of this computer": '<!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/passwd">]><annotation>&a;</annotation>',
+    "entities": BOMB,
+    "a file of this computer": '<!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/passwd">]><annotation>&a;</annotation>',
     "not closed": "<annotation>",
-    "another root": "<html></html>", "another image size": VOC.format(w=99, box=CORNERS.format(1, 9)),
+    "another root": "<html></html>",
+    "another image size": VOC.format(w=99, box=CORNERS.format(1, 9)),
     "turned round": VOC.format(w=64, box=CORNERS.format(20, 9)),
-    "words": VOC.format(w=64, box=CORNERS.format("a", 9)), "nan": VOC.format(w=64, box=CORNERS.format("nan", 9)),
+    "words": VOC.format(w=64, box=CORNERS.format("a", 9)),
+    "nan": VOC.format(w=64, box=CORNERS.format("nan", 9)),
     "corner missing": VOC.format(w=64, box="<xmin>1</xmin>"),
-    "no box": VOC.format(w=64, box="").replace("<bndbox></bndbox>", ""), "outside": VOC.format(w=64, box=CORNERS.format(90, 99)), "empty": "",
-}  # fmt: skip
+    "no box": VOC.format(w=64, box="").replace("<bndbox></bndbox>", ""),
+    "outside": VOC.format(w=64, box=CORNERS.format(90, 99)),
+    "empty": "",
+}
 
 
 @pytest.mark.parametrize("text", VOC_TEXTS.values(), ids=VOC_TEXTS)
@@ -164,9 +196,13 @@ def test_voc(data, tmp_path, text):
 
 
 IMAGES = {
-    "broken off": jpeg(640, 360)[:9000], "header of 50,000 x 50,000": vast_png(), "text": b"no image", "empty": b"", "only the first bytes": jpeg()[:20],
+    "broken off": jpeg(640, 360)[:9000],
+    "header of 50,000 x 50,000": vast_png(),
+    "text": b"no image",
+    "empty": b"",
+    "only the first bytes": jpeg()[:20],
     "noise": bytes(range(256)) * 40,
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("content", IMAGES.values(), ids=IMAGES)

@@ -1,7 +1,7 @@
 """A review that version 0.1 left half-way can be continued (tests/fixtures/before/review).
 
-Its journal says "picture" where later ones say "image"; its last decision is written down but not carried out, and half a
-line follows.
+Its journal says "picture" where later ones say "image"; its last decision is written down but not carried
+out, and half a line follows.
 """
 
 import json

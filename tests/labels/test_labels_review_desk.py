@@ -1,4 +1,4 @@
-"""Decisions on labels: saved before the answer, undone after a restart, carried out once after a crash, never over another's work."""
+"""Decisions on labels: saved before the answer, undone after a restart, carried out once after a crash."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Sessions divided by their images, each split with its share of images without a Vector, and never moved later."""
+"""Sessions are divided by their images, each split gets its share of negatives, and none is moved later."""
 
 from collections import Counter
 

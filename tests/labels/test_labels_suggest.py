@@ -88,8 +88,11 @@ def test_a_source_replaces_only_its_own_undecided_suggestion(tmp_path):
     assert not put_suggestion(tmp_path, "s", "n", one("m", "b" * 64, 0.7), size)  # answered before
     assert put_suggestion(tmp_path, "s", "n", one("m", "c" * 64), size)
     assert [(s.by, s.digest[:1], s.decided) for s in read_suggestions(tmp_path, "s", "n")[0]] == [
-        ("other", "a", False), ("000", "", False), ("m", "b", True), ("m", "c", False),
-    ]  # fmt: skip
+        ("other", "a", False),
+        ("000", "", False),
+        ("m", "b", True),
+        ("m", "c", False),
+    ]
     drop_carried(tmp_path, "s", "n", "000")
     assert [s.by for s in read_suggestions(tmp_path, "s", "n")[0]] == ["other", "m", "m"]
 
@@ -165,10 +168,14 @@ def test_by_model_suggestions_lie_apart_from_labels(data, known_model):
 @pytest.mark.parametrize(
     ("settings", "kind"),
     [
-        ({}, UsageError), ({"carry": 0}, UsageError), ({"model": "m", "threshold": 1.5}, UsageError), ({"carry": 1, "session": "none"}, UserError),
-        ({"model": "no such model"}, UserError), ({"model": "m", "data": Path("nowhere")}, UserError),
+        ({}, UsageError),
+        ({"carry": 0}, UsageError),
+        ({"model": "m", "threshold": 1.5}, UsageError),
+        ({"carry": 1, "session": "none"}, UserError),
+        ({"model": "no such model"}, UserError),
+        ({"model": "m", "data": Path("nowhere")}, UserError),
     ],
-)  # fmt: skip
+)
 def test_wrong_requests(data, settings, kind):
     with pytest.raises(kind):
         suggest(SuggestSettings(**({"data": data} | settings)))

@@ -263,7 +263,7 @@ def _way_to(goal: Goal, state: RobotState) -> tuple[float, float]:
 
 
 def _between(start: tuple[float, float], edge: tuple[float, float], goal: tuple[float, float]) -> bool:
-    """Whether the way from start to goal passes by an edge, or goes on beyond it."""
+    """Whether the way from start to goal passes by an edge, or leads beyond it."""
     way = (goal[0] - start[0], goal[1] - start[1])
     length = math.hypot(*way)
     if length < 1:

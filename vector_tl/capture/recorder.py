@@ -1,8 +1,8 @@
 """One session of a robot's images while it is captured: keep, drop, undo, and continuing after a kill.
 
 The order of writing makes every moment safe: first the image's line in the session's file, then the image,
-then its label. What a killed capture left between two of these is completed or taken back when the session
-goes on.
+then its label. What a killed capture left between two of these is completed or undone when the session is
+continued.
 """
 
 import contextlib

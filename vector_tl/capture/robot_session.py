@@ -75,14 +75,14 @@ def watch(
 
 @dataclass
 class Rate:
-    """Measured frame rates: of the camera by its own ids and times, and of the frames looked at."""
+    """Measured frame rates: of the camera by its own ids and times, and of the frames that were judged."""
 
     first: Frame | None = None
     last: Frame | None = None
     count: int = 0
 
     def add(self, frame: Frame) -> None:
-        """Count a frame that was looked at."""
+        """Count a frame that was judged."""
         self.first, self.last, self.count = self.first or frame, frame, self.count + 1
 
     def facts(self) -> dict[str, float | None]:

@@ -123,7 +123,7 @@ def take_session(
     for number in range(plan.images):
         name = f"{plan.session}-{number:03d}"
         image = photographer.take(plan, number, (x_mm, y_mm, heading_rad), targets=len(vectors) - 1)
-        anew = f"move session {plan.session} away to have it captured anew"
+        anew = f"move session {plan.session} away to have it captured again"
         if image is None:
             if name in known:
                 raise UserError(f"Image {name} cannot be made again as it was; {anew}.")

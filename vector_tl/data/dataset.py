@@ -226,7 +226,7 @@ def write_label(
     """Write the label of an image that is there; an existing one is replaced only with `overwrite`."""
     path = label_path(folder, session, name)
     if path.exists() and not overwrite:
-        raise UserError(f"{path} exists already and is kept; delete it to label the image anew.")
+        raise UserError(f"{path} exists already and is kept; delete it to label the image again.")
     write_atomic(path, format_label(boxes_xyxy, size_wh))
     return path
 
@@ -304,7 +304,7 @@ def extend_splits(
 
 
 def write_data_yaml(folder: Path) -> None:
-    """Write data.yaml for YOLO tools from splits.json; a file that somebody else wrote is left alone."""
+    """Write data.yaml for YOLO tools from splits.json; a file that another program wrote is left alone."""
     path = Path(folder) / "data.yaml"
     if path.exists() and not path.read_text(encoding="utf-8", errors="replace").startswith(YAML_HEADER):
         log.warning("%s was not written by vector-tl and is left as it is.", path)

@@ -72,7 +72,7 @@ def decode_image(data: bytes, where: str) -> np.ndarray:
 
 
 def decode_or_none(data: bytes) -> np.ndarray | None:
-    """As `decode_image`; None for what cannot be read, where a stream goes on without it."""
+    """As `decode_image`, but None for an image that cannot be read, for streams that continue without it."""
     try:
         return decode_image(data, "the image")
     except UserError:

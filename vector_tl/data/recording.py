@@ -228,8 +228,8 @@ class RecordedFrame:
         image_id: the robot's number of the image.
         robot_time_ms: the robot's own time stamp.
         jpeg: the image's bytes as received.
-        boxes_xyxy: (N, 4) float32, what a detector found; None when no detector looked at the frame.
-        scores: (N,) float32; None when no detector looked at the frame.
+        boxes_xyxy: (N, 4) float32, what a detector found; None when no detector ran on the frame.
+        scores: (N,) float32; None when no detector ran on the frame.
         state: the robot's report of itself.
         wheels: left_mmps, right_mmps, sent, why, target_distance_mm, target_bearing_deg.
         truth_xyxy: (M, 4) float32, the ground truth; None where it is not known.
@@ -257,7 +257,7 @@ class Recording:
 
     Attributes:
         path: the file.
-        about: what the writer was told about the run.
+        about: facts about the run, as given to the writer.
         result: what the run returned, known after a pass; empty when the run did not end by itself.
         note: why the last pass ended early, if it did.
     """

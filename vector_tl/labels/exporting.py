@@ -26,7 +26,7 @@ from vector_tl.labels.settings import ExportSettings
 
 @dataclass(frozen=True)
 class ExportImage:
-    """An image on its way out; `boxes_xyxy` (N, 4) are float64 in its pixels, so that nothing is lost."""
+    """An image to write; `boxes_xyxy` (N, 4) are float64 in its pixels, so that nothing is lost."""
 
     split: str
     stem: str

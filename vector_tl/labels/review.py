@@ -98,7 +98,7 @@ class Desk:
         key = _key(entry)
         before, after = State(**entry["before"]), State(**entry["after"])
         with suppress(NotThere):
-            if self.state(*key) in (before, after):  # else somebody has changed it by hand since
+            if self.state(*key) in (before, after):  # else it was changed by hand since
                 self._carry_out(key, before, after, entry)
         for path in (
             dataset.label_path(self.folder, *key),

@@ -142,9 +142,9 @@ def _suggest_by_carrying(frames: int, folder: Path, images: Images, counts: Sugg
         boxes_norm = labels[key]
         if boxes_norm is None or not len(boxes_norm):
             continue
-        for way in (keys[index + 1 :], keys[:index][::-1]):
+        for side in (keys[index + 1 :], keys[:index][::-1]):
             following: Images = {}
-            for other in way[:frames]:
+            for other in side[:frames]:
                 if other[0] != key[0] or labels[other] is not None:
                     break
                 following[other] = images[other]
