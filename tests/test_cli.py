@@ -29,6 +29,7 @@ def test_version_and_overview():
     assert "vector-tl film" in run("help", "film").stdout
 
 
+@pytest.mark.fast
 def test_an_options_old_name_still_works_with_a_line_of_warning(capsys):
     for command, renamed in cli.RENAMED_OPTIONS.items():
         for old, new in renamed.items():
@@ -43,6 +44,7 @@ def test_an_options_old_name_still_works_with_a_line_of_warning(capsys):
     assert settings.images == 7
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize("name", list(cli.COMMANDS))
 def test_help_shows_an_example(name, capsys):
     with pytest.raises(SystemExit) as ended:
@@ -119,6 +121,7 @@ def test_bad_input_gives_one_sentence(name, tmp_path, monkeypatch):
     assert {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()} == before
 
 
+@pytest.mark.fast
 def test_a_library_that_prints_does_not_spoil_json(capfd):
     import os
 
@@ -173,6 +176,7 @@ FAILURES = {
 }
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize("name", list(FAILURES))
 @pytest.mark.parametrize("debug", ["", "1"])
 def test_failure_of_any_kind_is_one_json_object_and_one_sentence(name, debug, monkeypatch, capfd):
@@ -190,6 +194,7 @@ def test_failure_of_any_kind_is_one_json_object_and_one_sentence(name, debug, mo
     assert ("Traceback" in captured.err) == (name == "a bug" and debug == "1")
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     ("name", "words"),
     [

@@ -19,6 +19,7 @@ with claimed(sys.argv[1]) as mine:
 """
 
 
+@pytest.mark.fast
 def test_undefined_numbers_become_null():
     values = finite({"a": float("nan"), "b": [float("inf"), 1.5, None, True], "c": {"d": np.float32(2)}})
     assert json.loads(json.dumps(values, allow_nan=False)) == {
@@ -28,6 +29,7 @@ def test_undefined_numbers_become_null():
     }
 
 
+@pytest.mark.fast
 def test_json_comes_back(tmp_path):
     path = tmp_path / "deep" / "a.json"
     assert read_json(path) is None and read_json(path, missing={}) == {}
@@ -37,6 +39,7 @@ def test_json_comes_back(tmp_path):
     assert read_json(path) == [1]
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b"[" * 100_000])
 def test_what_is_not_json_is_named_with_a_remedy(content, tmp_path):
     (tmp_path / "a.json").write_bytes(content)
@@ -44,6 +47,7 @@ def test_what_is_not_json_is_named_with_a_remedy(content, tmp_path):
         read_json(tmp_path / "a.json", remedy="take it away")
 
 
+@pytest.mark.fast
 def test_a_file_that_cannot_be_written_leaves_nothing(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(UserError, match="Cannot write"):
@@ -54,6 +58,7 @@ def test_a_file_that_cannot_be_written_leaves_nothing(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder"]
 
 
+@pytest.mark.fast
 def test_a_lock_is_held_once(tmp_path):
     path = tmp_path / "deep" / "a.lock"
     with claimed(path) as mine:
@@ -85,6 +90,7 @@ def test_a_killed_holder_frees_its_lock(tmp_path):
         assert mine
 
 
+@pytest.mark.fast
 def test_a_lock_that_cannot_be_made(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(UserError, match="Cannot write"), claimed(tmp_path / "file" / "a.lock"):

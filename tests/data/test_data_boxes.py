@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 
 from vector_tl.data import boxes
 
+pytestmark = pytest.mark.fast
+
 NONE = np.zeros((0, 4), np.float32)
 CORNERS = [[0, 0, 10, 10], [5, 0, 15, 10], [20, 20, 30, 50]]
 

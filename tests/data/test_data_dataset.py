@@ -14,6 +14,8 @@ from vector_tl.data.images import read_image
 from vector_tl.data.yolo import format_label, parse_label
 from vector_tl.errors import UsageError, UserError
 
+pytestmark = pytest.mark.fast
+
 SHARED = Path(__file__).resolve().parents[2] / "../shared"
 
 

@@ -19,6 +19,8 @@ from vector_tl.data.images import (
 )
 from vector_tl.errors import UserError
 
+pytestmark = pytest.mark.fast
+
 RED = np.zeros((18, 32, 3), np.uint8)
 RED[..., 0] = 255
 

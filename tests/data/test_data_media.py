@@ -12,6 +12,8 @@ from vector_tl.data.recording import RecordingWriter
 from vector_tl.errors import UserError
 from vector_tl.robot.base import Frame
 
+pytestmark = pytest.mark.fast
+
 RED_OVER_BLUE = np.concatenate(
     [np.full((24, 64, 3), (200, 30, 30), np.uint8), np.full((24, 64, 3), (30, 30, 200), np.uint8)]
 )

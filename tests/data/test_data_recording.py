@@ -44,6 +44,7 @@ def write(path, count: int, size: int = 20_000, close: bool = True) -> list[Fram
     return frames
 
 
+@pytest.mark.fast
 def test_what_is_written_is_read(tmp_path):
     path = tmp_path / "deep" / "run.mcap"
     frames = write(path, 7)
@@ -76,11 +77,13 @@ def test_what_is_written_is_read(tmp_path):
     assert got[1].events == ("search: turning left",) and got[2].events == ()
 
 
+@pytest.mark.fast
 def test_a_recording_without_frames_is_read(tmp_path):
     write(tmp_path / "empty.mcap", 0)
     assert list(read_recording(tmp_path / "empty.mcap")) == []
 
 
+@pytest.mark.fast
 def test_the_mcap_library_indexes_it(tmp_path):
     from mcap.reader import make_reader
 
@@ -99,6 +102,7 @@ def test_the_mcap_library_indexes_it(tmp_path):
         assert sum(1 for _ in reader.iter_messages(topics=[CAMERA])) == 5
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize("frame_bytes", [4_000, 20_000])
 def test_a_file_cut_anywhere_is_read_up_to_there(tmp_path, frame_bytes):
     whole = tmp_path / "whole.mcap"
@@ -113,6 +117,7 @@ def test_a_file_cut_anywhere_is_read_up_to_there(tmp_path, frame_bytes):
         assert len(got) >= min(20, int(20 * (end - 12_000) / len(data)) - 1)
 
 
+@pytest.mark.fast
 def test_damage_in_the_middle_is_never_served_as_data(tmp_path):
     whole = tmp_path / "whole.mcap"
     frames = write(whole, 20)
@@ -133,6 +138,7 @@ def test_a_killed_run_loses_less_than_a_second(tmp_path, after_s):
     assert read >= written - 1 and lost_s < 1.0
 
 
+@pytest.mark.fast
 def test_a_killed_run_loses_no_line_of_the_log(tmp_path):
     """Before a pause in which no frame comes, that nobody drives is written down, and all before it."""
     path = tmp_path / "paused.mcap"
@@ -147,6 +153,7 @@ def test_a_killed_run_loses_no_line_of_the_log(tmp_path):
     assert (back.wheels["target_distance_mm"], back.wheels["target_bearing_deg"]) == (300.0, -4.0)
 
 
+@pytest.mark.fast
 def test_truth_may_come_late_and_the_result_at_the_end(tmp_path):
     path, frames = tmp_path / "run.mcap", [make_frame(index) for index in range(4)]
     with RecordingWriter(path, {"truth": True}) as writer:
@@ -170,6 +177,7 @@ def test_truth_may_come_late_and_the_result_at_the_end(tmp_path):
     }
 
 
+@pytest.mark.fast
 def test_what_is_lost_is_told(tmp_path):
     path = tmp_path / "run.mcap"
     write(path, 20)
@@ -184,6 +192,7 @@ def test_what_is_lost_is_told(tmp_path):
     )
 
 
+@pytest.mark.fast
 def test_nothing_is_overwritten_unasked(tmp_path):
     path = tmp_path / "run.mcap"
     write(path, 2)
@@ -195,6 +204,7 @@ def test_nothing_is_overwritten_unasked(tmp_path):
     assert list(read_recording(path)) == []
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize("content", [b"", b"not a recording", None])
 def test_what_is_no_recording_is_refused(tmp_path, content):
     path = tmp_path / "some.mcap"

@@ -44,6 +44,7 @@ def test_chooses_what_select_chooses(seed, count, spread, threshold):
     )
 
 
+@pytest.mark.fast
 def test_a_chain_that_is_too_long_is_told(monkeypatch):
     """Boxes in a row, each of which drops the next: every other one stays."""
     at = torch.arange(20) * 0.01
@@ -83,6 +84,7 @@ def test_the_steps_find_what_pytorch_finds(arch, threshold):
         assert np.abs(boxes - box).max(axis=1).min() < 1e-5
 
 
+@pytest.mark.fast
 def test_resizing_is_that_of_the_other_engines():
     """They round to whole grey levels, the graph does not."""
     one = image(640, 360)
@@ -110,11 +112,13 @@ def test_half_precision_leaves_the_anchors_alone():
     assert (answer[..., 4] - exact[..., 4]).abs().max() < cuda_graph.TOLERANCE
 
 
+@pytest.mark.fast
 def test_needs_a_gpu():
     with pytest.raises(UserError, match="--engine auto"):
         make_engine(copy.deepcopy(MODEL), CPU, "cudagraph")
 
 
+@pytest.mark.fast
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 @pytest.mark.parametrize("arch", ARCHS)
 def test_the_graph_on_a_gpu(arch):

@@ -14,6 +14,8 @@ from vector_tl.errors import UsageError
 from vector_tl.find.track import CameraClock
 from vector_tl.robot.base import Frame, Intrinsics
 
+pytestmark = pytest.mark.fast
+
 IMAGE = cv2.imencode(".jpg", np.zeros((360, 640, 3), np.uint8))[1].tobytes()
 
 

@@ -47,6 +47,7 @@ def test_this_machine_is_fit_for_the_simulator():
     assert all({"name", "ok", "detail", "remedy"} <= set(check) for check in checks.values())
 
 
+@pytest.mark.fast
 def test_no_configuration_matters_only_with_a_robot(tmp_path):
     (alone,) = sdk_configuration(tmp_path, None)
     (asked,) = sdk_configuration(tmp_path, "00e20100")
@@ -54,6 +55,7 @@ def test_no_configuration_matters_only_with_a_robot(tmp_path):
     assert "anki_vector.configure" in asked.remedy
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize("change, word", [
     (lambda s: s, None),
     (lambda s: s.replace("guid = token\n", ""), "guid"),
@@ -75,12 +77,14 @@ def test_section_of_a_robot(tmp_path, change, word):
     assert section.ok if word is None else (not section.ok and word in section.detail and section.remedy)
 
 
+@pytest.mark.fast
 def test_unknown_serial_lists_those_there(tmp_path):
     ini(tmp_path, "[00e20100]\nip = 192.0.2.7\n")
     (config,) = sdk_configuration(tmp_path, "00e29999")
     assert not config.ok and "00e20100" in config.detail
 
 
+@pytest.mark.fast
 def test_unreadable_configuration(tmp_path):
     ini(tmp_path, "no section\n")
     (config,) = sdk_configuration(tmp_path, None)
@@ -124,6 +128,7 @@ def test_another_robots_certificate(simulator, tmp_path):
     assert not check.ok and "other.cert" in check.detail and "wire-pod" in check.remedy
 
 
+@pytest.mark.fast
 def test_nobody_at_the_address(tmp_path):
     with socket.socket() as closed:  # bound and not listening: refused
         closed.bind(("127.0.0.1", 0))
@@ -137,6 +142,7 @@ def test_nobody_at_the_address(tmp_path):
         assert not check.ok and f"127.0.0.1:{config['port']}" in check.detail and check.remedy
 
 
+@pytest.mark.fast
 def test_something_else_at_the_address(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as other:
         threading.Thread(
@@ -163,6 +169,7 @@ def test_token_that_the_robot_does_not_know(simulator, tmp_path):
     assert not check.ok and "token" in check.detail
 
 
+@pytest.mark.fast
 def test_report_tells_needed_from_optional():
     checks = [Check("python", True, "3.12"), Check("gpu", False, "none", "a driver", True)]
     assert "All that is needed works" in readable({"checks": [vars(check) for check in checks]})

@@ -6,6 +6,8 @@ import pytest
 from vector_tl.evaluate.bootstrap import draws, interval, match_all, showing_vectors, weighted_ap
 from vector_tl.evaluate.metrics import Outcome, average_precision
 
+pytestmark = pytest.mark.fast
+
 
 def made(seed: int, images: int = 30) -> list[Outcome]:
     rng, outcomes = np.random.default_rng(seed), []

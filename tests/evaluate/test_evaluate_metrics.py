@@ -17,6 +17,8 @@ from vector_tl.evaluate.evaluate import describe, evaluate, evaluate_detector
 from vector_tl.evaluate.metrics import Outcome, average_precision, match, measure
 from vector_tl.evaluate.settings import EvaluateSettings
 
+pytestmark = pytest.mark.fast
+
 NONE = np.zeros((0, 4), np.float32)
 
 

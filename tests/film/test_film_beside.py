@@ -53,6 +53,7 @@ def story(path: Path, frames: int = 30) -> Path:
     return path
 
 
+@pytest.mark.fast
 def test_each_side_alone_shows_the_same_frames(tmp_path):
     result = make(record(tmp_path / "run.mcap", TIMES), tmp_path / "film.mp4", singles=True, width=640)
     assert result["singles"] == [str(tmp_path / "film-left.mp4"), str(tmp_path / "film-right.mp4")]
@@ -63,6 +64,7 @@ def test_each_side_alone_shows_the_same_frames(tmp_path):
         make(tmp_path / "run.mcap", tmp_path / "film.mp4", singles=True)
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize("shape, more", [("square", 0), ("wide", 1), ("wide", 2), ("square", 2)])
 def test_all_panes_show_the_same_frame_in_every_shape(tmp_path, shape, more):
     source = record(tmp_path / "run.mcap", TIMES[:12])
@@ -82,6 +84,7 @@ def test_all_panes_show_the_same_frame_in_every_shape(tmp_path, shape, more):
     assert [model["side"] for model in result["models"]] == ["left", "right", "also1", "also2"][: 2 + more]
 
 
+@pytest.mark.fast
 def test_cards_come_before_and_after_and_are_not_counted(tmp_path):
     result = make(record(tmp_path / "run.mcap", TIMES), tmp_path / "film.mp4", cards=True, width=640)
     begin, end = (round(seconds * 15) for seconds in result["cards_s"])
@@ -92,6 +95,7 @@ def test_cards_come_before_and_after_and_are_not_counted(tmp_path):
     ]
 
 
+@pytest.mark.fast
 def test_poster_and_gif(tmp_path):
     seen = Fixed(BOX)
     picked = lambda image, threshold=0.5: seen(image) if number_of(image) == 13 else none()(image)  # noqa: E731
@@ -143,6 +147,7 @@ def test_sites_for_posts_take_it(tmp_path):
     assert keys[0] == 0 and all(later - sooner <= 2 for sooner, later in zip(keys, keys[1:]))
 
 
+@pytest.mark.fast
 def test_true_and_false_positives_from_labels(tmp_path):
     images, labels = tmp_path / "set" / "images" / "s", tmp_path / "set" / "labels" / "s"
     images.mkdir(parents=True), labels.mkdir(parents=True)
@@ -176,6 +181,7 @@ def test_true_and_false_positives_from_labels(tmp_path):
         make(tmp_path / "clip.mcap", tmp_path / "film.mp4", overwrite=True)
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     "boxes, truth, true, missed",
     [
@@ -204,6 +210,7 @@ def test_judgement(boxes, truth, true, missed):
     ) and json.dumps(tally.figures())
 
 
+@pytest.mark.fast
 def test_the_page_of_a_film(tmp_path):
     result = make(
         story(tmp_path / "run.mcap"),
@@ -240,6 +247,7 @@ def test_the_page_of_a_film(tmp_path):
     assert (Path(moved) / "index.html").exists() and (Path(moved) / "film.mp4").exists()
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize("word", ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>'])
 def test_nothing_on_a_page_is_taken_for_markup(tmp_path, word):
     folder = tmp_path / "images"
@@ -257,6 +265,7 @@ def test_nothing_on_a_page_is_taken_for_markup(tmp_path, word):
     assert word not in Path(result["report"]).read_text()
 
 
+@pytest.mark.fast
 def test_timelines_of_little():
     assert mode_timeline("modes", [], 3).spans == []
     assert score_timeline("none", [], [], 3, "red").note == "in 0 of 0 frames"
@@ -268,6 +277,7 @@ def test_timelines_of_little():
     assert len(long.area) < 60_000
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     "name, settings, words",
     [
@@ -297,6 +307,7 @@ def test_how_to_run_it_again(name, settings, words):
     assert line == f"vector-tl {words}" and parse(name, shlex.split(line)[2:])[0] == settings
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     "wrong", [{"poster": Path("p.bmp")}, {"gif": Path("g.png")}, {"also": ("a", "b", "c")}]
 )
@@ -305,6 +316,7 @@ def test_settings_beside_that_make_no_sense(wrong):
         FilmSettings(Path("a"), "l", "r", Path("f.mp4"), **wrong).check()
 
 
+@pytest.mark.fast
 def test_a_still_is_a_jpeg_when_so_named(tmp_path):
     make(
         record(tmp_path / "run.mcap", TIMES[:3]), tmp_path / "film.mp4", poster=tmp_path / "p.jpg", width=320
@@ -312,6 +324,7 @@ def test_a_still_is_a_jpeg_when_so_named(tmp_path):
     assert Image.open(io.BytesIO((tmp_path / "p.jpg").read_bytes())).format == "JPEG"
 
 
+@pytest.mark.fast
 def test_the_first_sight_of_a_vector_is_one_that_is_there():
     box, elsewhere = np.float32([[10, 10, 60, 60]]), np.float32([[200, 200, 260, 260]])
     tally = Tally()

@@ -122,6 +122,7 @@ def test_a_camera_that_stutters_loses_no_frame(tmp_path):
     assert result["seconds"] == pytest.approx(times[-1], abs=1.0)
 
 
+@pytest.mark.fast
 def test_a_gap_is_shown_as_long_as_it_was(tmp_path):
     times = [index / 10 for index in range(10)] + [2 + index / 10 for index in range(10)]
     make(record(tmp_path / "run.mcap", times), tmp_path / "film.mp4")
@@ -129,6 +130,7 @@ def test_a_gap_is_shown_as_long_as_it_was(tmp_path):
     assert shown == [*range(10), *[9] * 10, *range(10, 20)]
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize("fps, count", [(7.5, 15), (30.0, 59), (15.0, 30)])
 def test_another_rate_keeps_the_pace(tmp_path, fps, count):
     result = make(
@@ -141,6 +143,7 @@ def test_another_rate_keeps_the_pace(tmp_path, fps, count):
     )
 
 
+@pytest.mark.fast
 def test_browsers_play_it(tmp_path):
     make(record(tmp_path / "run.mcap", [index / 15 for index in range(20)]), tmp_path / "film.mp4")
     data = (tmp_path / "film.mp4").read_bytes()
@@ -156,6 +159,7 @@ def test_browsers_play_it(tmp_path):
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
+@pytest.mark.fast
 def test_footage_of_each_kind(tmp_path):
     from_recording = make(
         record(tmp_path / "run.mcap", [index / 15 for index in range(12)]), tmp_path / "a.mp4"
@@ -178,6 +182,7 @@ def test_footage_of_each_kind(tmp_path):
     ) == [(3, 3)]
 
 
+@pytest.mark.fast
 def test_a_cut_recording_becomes_a_film_up_to_there(tmp_path):
     whole = record(tmp_path / "run.mcap", [index / 15 for index in range(30)])
     cut = tmp_path / "cut.mcap"
@@ -186,6 +191,7 @@ def test_a_cut_recording_becomes_a_film_up_to_there(tmp_path):
     assert 8 <= result["frames"] < 30
 
 
+@pytest.mark.fast
 def test_nothing_is_overwritten_and_nothing_left_behind(tmp_path):
     source, out = record(tmp_path / "run.mcap", [0, 0.1, 0.2]), tmp_path / "film.mp4"
     out.write_bytes(b"mine")
@@ -204,6 +210,7 @@ def test_nothing_is_overwritten_and_nothing_left_behind(tmp_path):
     assert make(source, out, overwrite=True)["frames"] == 3
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize("content", [None, b"", b"just some text that is no video at all", "folder"])
 def test_input_that_shows_nothing(tmp_path, content):
     source = tmp_path / "input"
@@ -217,6 +224,7 @@ def test_input_that_shows_nothing(tmp_path, content):
     assert not (tmp_path / "film.mp4").exists()
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize("wrong", [{"out": Path("film.avi")}, {"fps": 0}, {"threshold": 1.5}, {"width": 10}])
 def test_settings_that_make_no_sense(wrong):
     with pytest.raises(UsageError):
@@ -225,6 +233,7 @@ def test_settings_that_make_no_sense(wrong):
         ).check()
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     "left, right, words",
     [
@@ -237,6 +246,7 @@ def test_captions(left, right, words):
     assert captions([left, right]) == list(words)
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize("size_wh", [(640, 360), (1024, 768), (500, 900), (33, 1000), (1000, 33)])
 @pytest.mark.parametrize("width", [1280, 641, 1920])
 def test_panes_of_a_pair_are_even(size_wh, width):
@@ -248,6 +258,7 @@ def test_panes_of_a_pair_are_even(size_wh, width):
     )
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize("size_wh", [(640, 360), (1024, 768), (500, 900), (33, 1000), (1000, 33)])
 @pytest.mark.parametrize(
     "count, shape, width",
@@ -280,6 +291,7 @@ def test_every_place_lies_in_the_frame_and_none_on_another(size_wh, count, shape
     )
 
 
+@pytest.mark.fast
 def test_boxes_are_drawn_where_they_are():
     image = np.zeros((180, 320, 3), np.uint8)
     drawn = pane(image, np.array([[100, 60, 200, 120]], np.float32), np.array([0.9]), (640, 360), (255, 0, 0))
@@ -290,6 +302,7 @@ def test_boxes_are_drawn_where_they_are():
     assert not empty[..., 0].any()
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize("fps", [4.7, 15, 30])
 @pytest.mark.parametrize("lost", [0.0, 0.2])
 def test_the_own_rate_is_found_behind_jitter_and_gaps(fps, lost):
@@ -301,6 +314,7 @@ def test_the_own_rate_is_found_behind_jitter_and_gaps(fps, lost):
     assert own_fps([1.0]) == own_fps([]) == Fraction(2)
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     "rows, used",
     [
@@ -314,11 +328,13 @@ def test_the_robots_stamps_are_used_when_they_make_sense(rows, used):
     assert camera_times_s(rows) == used
 
 
+@pytest.mark.fast
 def test_an_endless_pause_is_shortened():
     pacer = Pacer(Fraction(10))
     assert [pacer.slot(t) for t in (5.0, 5.1, 5000.0)] == [0, 1, 1 + int(10 * LONGEST_PAUSE_S)]
 
 
+@pytest.mark.fast
 def test_a_recording_without_frames_is_refused(tmp_path):
     RecordingWriter(tmp_path / "empty.mcap").close()
     with pytest.raises(UserError, match="no camera frames"):

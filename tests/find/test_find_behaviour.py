@@ -11,6 +11,8 @@ from vector_tl.find.memory import Law, Memory, Observation, Step, begin
 from vector_tl.find.settings import FindSettings
 from vector_tl.find.track import Pose, Target
 
+pytestmark = pytest.mark.fast
+
 HERE = Pose(0.0, 0.0, 0.0)
 LAW = Law()
 

@@ -14,6 +14,8 @@ from vector_tl.find.settings import FindSettings
 from vector_tl.find.track import Pose, Target
 from vector_tl.robot.base import Frame
 
+pytestmark = pytest.mark.fast
+
 HERE = Pose(0.0, 0.0, 0.0)
 LAW = following(Law())
 

@@ -11,6 +11,8 @@ from support.small_world import box_of
 from vector_tl.find.geometry import Distortion, camera_position_mm, locate, rays
 from vector_tl.robot.base import Intrinsics
 
+pytestmark = pytest.mark.fast
+
 ROBOT = Intrinsics()
 pixels = st.tuples(st.floats(0, 640), st.floats(0, 360))
 

@@ -30,6 +30,7 @@ def small(**settings) -> tuple[FindSettings, LabelledWorld, SmallDetector]:
     return FindSettings(lockstep=True, **settings), world, SmallDetector(world)
 
 
+@pytest.mark.fast
 def test_a_recording_holds_estimates_ground_truth_and_the_result(tmp_path):
     settings, world, detector = small(record=tmp_path / "run.mcap", no_report=True)
     result = find(settings, world, detector)
@@ -52,6 +53,7 @@ def test_a_recording_holds_estimates_ground_truth_and_the_result(tmp_path):
     )
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     "named", [{"record": "run.mcap"}, {"report": "page"}, {"record": "run.mcap", "report": "page"}]
 )
@@ -79,6 +81,7 @@ def test_the_page_of_a_run(tmp_path, named):
     assert (folder / "index.html").read_text() == before
 
 
+@pytest.mark.fast
 def test_a_run_that_ends_early_leaves_its_page_too(tmp_path):
     settings, world, detector = small(record=tmp_path / "run.mcap")
 
@@ -103,12 +106,14 @@ def test_slow_ground_truth_keeps_nobody_waiting(tmp_path):
     assert all(frame.truth_xyxy is None for frame in read_recording(tmp_path / "run.mcap"))
 
 
+@pytest.mark.fast
 def test_nothing_is_kept_unasked(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     settings, world, detector = small()
     assert {"report", "live"}.isdisjoint(find(settings, world, detector)) and not list(tmp_path.iterdir())
 
 
+@pytest.mark.fast
 def test_a_live_film_needs_a_name_and_a_model(tmp_path):
     with pytest.raises(UsageError, match="mp4"):
         FindSettings(live=Path("film.avi")).check()
@@ -118,6 +123,7 @@ def test_a_live_film_needs_a_name_and_a_model(tmp_path):
     assert all(command[1:] == (0, 0) for command in world.commands)
 
 
+@pytest.mark.fast
 def test_a_robot_that_anybody_drives_is_recorded(tmp_path):
     robot = FakeVector(render=lambda pose, head: b"jpeg")
     truth = type(

@@ -34,6 +34,7 @@ def small(**settings) -> tuple[FindSettings, SmallWorld, SmallDetector]:
     return FindSettings(lockstep=True, **settings), world, SmallDetector(world)
 
 
+@pytest.mark.fast
 def test_the_result_has_the_agreed_keys_and_is_json():
     settings, world, detector = small()
     world.stops.append(Stop(0.5, "no frame for 350 ms"))
@@ -46,6 +47,7 @@ def test_the_result_has_the_agreed_keys_and_is_json():
     )
 
 
+@pytest.mark.fast
 def test_on_a_robot_ground_truth_is_null():
     settings, world, detector = small()
     world.ground_truth = lambda: None
@@ -57,6 +59,7 @@ def test_on_a_robot_ground_truth_is_null():
     assert result["estimated_distance_mm"] == pytest.approx(150, abs=28)
 
 
+@pytest.mark.fast
 def test_a_dry_run_never_moves_the_robot():
     settings, world, detector = small(dry_run=True, seconds=5)
     world.set_head = lambda angle_rad: pytest.fail("moved its head")
@@ -69,6 +72,7 @@ def test_a_dry_run_never_moves_the_robot():
     assert world.finder == [0, 0, 0] and result["estimated_distance_mm"] == pytest.approx(457, abs=50)
 
 
+@pytest.mark.fast
 def test_the_recording_holds_every_frame_and_decision(tmp_path):
     settings, world, detector = small(record=tmp_path / "run.mcap")
     result = find(settings, world, detector)
@@ -87,6 +91,7 @@ def test_the_recording_holds_every_frame_and_decision(tmp_path):
         find(settings, world, detector)
 
 
+@pytest.mark.fast
 def test_missing_frames_stop_it_and_it_continues_when_they_come_again():
     settings, world, detector = small()
     world.events = [
@@ -97,6 +102,7 @@ def test_missing_frames_stop_it_and_it_continues_when_they_come_again():
     assert result["found"] and not [command for command in world.commands if 2.1 < command[0] < 5.0]
 
 
+@pytest.mark.fast
 def test_no_frames_at_all_is_an_error(monkeypatch):
     monkeypatch.setattr("vector_tl.find.loop.NO_FRAMES_S", 2.0)
     settings, world, detector = small()
@@ -105,6 +111,7 @@ def test_no_frames_at_all_is_an_error(monkeypatch):
         find(settings, world, detector)
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize("error", [LinkLost("the link is gone"), KeyboardInterrupt(), RuntimeError("a bug")])
 def test_however_it_ends_the_wheels_are_stopped_first(error, tmp_path):
     settings, world, detector = small(record=tmp_path / "run.mcap")
@@ -157,6 +164,7 @@ def test_a_signal_stops_the_wheels(number):
     assert ended.stdout.strip() == "wheels first", ended.stderr
 
 
+@pytest.mark.fast
 def test_a_frame_that_is_no_image_is_left_out():
     settings, world, detector = small(seconds=4)
     original = world.next_frame
@@ -175,6 +183,7 @@ def test_a_frame_that_is_no_image_is_left_out():
     assert not result["found"] and result["frames"] > 50
 
 
+@pytest.mark.fast
 def test_a_hand_that_lifts_it_begins_a_new_search():
     settings, world, detector = small()
 
@@ -189,6 +198,7 @@ def test_a_hand_that_lifts_it_begins_a_new_search():
     assert all(command[1:] == (0, 0) for command in world.commands if 2.1 < command[0] < 4)
 
 
+@pytest.mark.fast
 def test_the_image_reaches_the_detector_in_rgb():
     import cv2
 
@@ -206,6 +216,7 @@ def test_the_image_reaches_the_detector_in_rgb():
     assert seen[0][0, 0, 2] > 200 and seen[0][0, 0, 0] < 50
 
 
+@pytest.mark.fast
 def test_it_drives_no_faster_than_the_settings_say():
     settings, world, detector = small(top_mmps=30, seconds=60)
     original, speeds = world.drive, []
@@ -214,6 +225,7 @@ def test_it_drives_no_faster_than_the_settings_say():
     assert result["found"] and 25 < max(speeds) <= 30
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     "wrong",
     [

@@ -8,6 +8,8 @@ import pytest
 from vector_tl.find.geometry import Sighting
 from vector_tl.find.track import HOLD_S, CameraClock, Pose, PoseHistory, Tracker
 
+pytestmark = pytest.mark.fast
+
 HERE = Pose(0.0, 0.0, 0.0)
 
 

@@ -100,6 +100,7 @@ def test_a_few_steps_from_scratch_lower_the_loss():
     assert losses[-1] < 0.8 * losses[0]
 
 
+@pytest.mark.fast
 def test_own_checkpoint_as_a_start(tmp_path):
     source = build(ARCHS[0], "scratch", seed=3)
     checkpoint.save(tmp_path / "mine.safetensors", source, {})
@@ -112,6 +113,7 @@ def test_own_checkpoint_as_a_start(tmp_path):
         build(ARCHS[1], tmp_path / "mine.safetensors")
 
 
+@pytest.mark.fast
 def test_unknown_network():
     with pytest.raises(UsageError, match="choose one of ssd300_mobilenet_v1"):
         build("yolo", "scratch")
@@ -127,6 +129,7 @@ def test_ssdlite_takes_all_of_torchvisions_network_but_the_class_head():
     assert set(taken) == {name for name in theirs.state_dict() if ".classification_head." not in name}
 
 
+@pytest.mark.fast
 @pytest.mark.usefixtures("offline")
 def test_ssdlite_offline_names_file_and_folder(tmp_path):
     with pytest.raises(UserError, match=r"ssdlite320_mobilenet_v3_large_coco-\w+\.pth") as caught:
@@ -134,6 +137,7 @@ def test_ssdlite_offline_names_file_and_folder(tmp_path):
     assert str(tmp_path / "torch") in str(caught.value)
 
 
+@pytest.mark.fast
 @pytest.mark.usefixtures("offline")
 def test_tensorflow_offline_names_file_and_folder(tmp_path):
     with pytest.raises(UserError, match=r"detect\.tflite") as caught:
@@ -142,6 +146,7 @@ def test_tensorflow_offline_names_file_and_folder(tmp_path):
     assert "--coco" in str(caught.value)
 
 
+@pytest.mark.fast
 def test_another_file_is_not_taken_for_the_weights(tmp_path, monkeypatch):
     with pytest.raises(UserError, match="There are no COCO weights"):
         find_weights(tmp_path)
@@ -153,6 +158,7 @@ def test_another_file_is_not_taken_for_the_weights(tmp_path, monkeypatch):
         find_weights()
 
 
+@pytest.mark.fast
 def test_made_images_are_the_same_every_time():
     images = made_images(3)
     assert images.shape == (3, 3, 300, 300)
@@ -204,6 +210,7 @@ def test_an_own_model_is_loaded_whole_and_the_log_says_so(tmp_path, caplog):
     )
 
 
+@pytest.mark.fast
 def test_a_start_of_another_name_is_told_which_there_are():
     with pytest.raises(UserError, match="--init takes coco, scratch, .* There is no model 'imagenet'"):
         build(ARCHS[0], "imagenet")

@@ -52,6 +52,7 @@ def test_names_are_found_in_models(name, saved, tmp_path, monkeypatch):
     assert checkpoint.load(name)[1]["seed"] == 4
 
 
+@pytest.mark.fast
 def test_missing_lists_what_is_there(saved, tmp_path, monkeypatch):
     monkeypatch.setattr(checkpoint, "MODELS", tmp_path)
     with pytest.raises(UserError, match="no model 'other'.*mine"):
@@ -67,6 +68,7 @@ class Trap:
         return pytest.fail, ("loading a model ran code",)
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     "damage",
     [
@@ -85,6 +87,7 @@ def test_corrupt_files_are_told(damage, saved):
         checkpoint.load(path)
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     ("metadata", "message"),
     [
@@ -101,6 +104,7 @@ def test_other_safetensors_files(metadata, message, tmp_path):
         checkpoint.load(tmp_path / "x")
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e6])
 def test_values_that_half_precision_cannot_hold_are_refused(value, tmp_path):
     model = build(ARCHS[0], "scratch")

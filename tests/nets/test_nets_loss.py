@@ -33,6 +33,7 @@ def matched(model, boxes):
     return anchor, box[0, anchor], ignored[0]
 
 
+@pytest.mark.fast
 def test_torchvision_learns_nothing_from_a_image_without_boxes():
     """The reason for a loss of our own. If this fails, torchvision has changed and the reason may be gone."""
     raw, anchors = outputs(1, 1917, classes=2), MODEL.anchors_xyxy * 300
@@ -40,6 +41,7 @@ def test_torchvision_learns_nothing_from_a_image_without_boxes():
     assert losses["classification"].item() == losses["bbox_regression"].item() == 0
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize("arch", ARCHS)
 def test_here_it_counts(arch):
     model = MODELS[arch]
@@ -52,6 +54,7 @@ def test_here_it_counts(arch):
     assert (raw["cls_logits"].grad >= 0).all()  # pushes scores down, nowhere up
 
 
+@pytest.mark.fast
 def test_beside_a_image_with_a_box_it_counts_too():
     target = one_box(60, 60, 180, 200)
     both = MODEL.compute_loss([target, NO_BOXES], outputs(2, 1917))["classification"]
@@ -67,6 +70,7 @@ def test_training_call_of_torchvision_uses_this_loss(arch):
     assert losses["classification"].item() > 0
 
 
+@pytest.mark.fast
 def test_the_hardest_negatives_are_taken():
     raw = outputs(1, 1917, logit=-9.0)
     with torch.no_grad():
@@ -75,6 +79,7 @@ def test_the_hardest_negatives_are_taken():
     assert set(raw["cls_logits"].grad[0, :, 0].topk(10).indices.tolist()) == set(range(100, 110))
 
 
+@pytest.mark.fast
 def test_matching_takes_the_best_anchor_and_ignores_the_doubtful():
     from torchvision.ops import box_iou
 
@@ -89,6 +94,7 @@ def test_matching_takes_the_best_anchor_and_ignores_the_doubtful():
     assert ((best[ignored] >= 0.4) & (best[ignored] < 0.5)).all()
 
 
+@pytest.mark.fast
 def test_perfect_outputs_cost_nothing():
     target = one_box(60, 60, 180, 200)
     anchor, box, _ = matched(MODEL, target["boxes"] / 300)
@@ -101,6 +107,7 @@ def test_perfect_outputs_cost_nothing():
     assert sum(MODEL.compute_loss([target], raw).values()).item() < 1e-4
 
 
+@pytest.mark.fast
 def test_a_box_costs_its_codes_and_its_lack_of_generalized_iou():
     target = one_box(60, 60, 180, 200)
     anchor, _, _ = matched(MODEL, target["boxes"] / 300)
@@ -135,6 +142,7 @@ def test_encoding_and_decoding_are_inverse(boxes, arch):
     assert all(torch.isfinite(v) for v in losses.values())
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize("arch", ARCHS)
 def test_images_do_not_change_each_others_loss(arch):
     """However many boxes the others have: together the sums are those of each alone."""

@@ -12,6 +12,8 @@ from torchvision.ops import box_iou, nms
 from vector_tl.nets.build import build
 from vector_tl.nets.ssd import NMS_IOU, vote
 
+pytestmark = pytest.mark.fast
+
 MODEL = build("ssd300_mobilenet_v1", "scratch")
 BIG, HEAD, BESIDE = (0.1, 0.1, 0.7, 0.7), (0.2, 0.15, 0.4, 0.35), (0.72, 0.1, 0.95, 0.5)
 

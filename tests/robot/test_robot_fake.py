@@ -7,6 +7,8 @@ import pytest
 from vector_tl.robot.base import LinkLost, NoFreshFrame
 from vector_tl.robot.fake import TRACK_MM, FakeVector
 
+pytestmark = pytest.mark.fast
+
 
 def drive_for(robot: FakeVector, frames: int, left: float, right: float) -> bool:
     granted = True

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from vector_tl.robot.base import RobotState
 from vector_tl.robot.guard import STILL, Guard
 
+pytestmark = pytest.mark.fast
+
 STATE = RobotState(0.0, 0.0, 0.0, 0.0, 0.0, 32.0, 0.0, 0.0, None)
 
 

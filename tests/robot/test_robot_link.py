@@ -394,6 +394,7 @@ def test_a_wrong_ini_is_reported_in_one_sentence(sim, tmp_path, key, value, says
     wait_until(lambda: no_new_threads(before))
 
 
+@pytest.mark.fast
 def test_an_ini_that_is_no_text(tmp_path):
     (tmp_path / ".anki_vector").mkdir()
     (tmp_path / ".anki_vector" / "sdk_config.ini").write_bytes(b"[00e20100]\nname = V\xff\xfe")

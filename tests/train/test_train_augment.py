@@ -29,6 +29,7 @@ BOX = st.tuples(st.floats(0, 0.7), st.floats(0, 0.7), st.floats(0.05, 0.3), st.f
 )
 
 
+@pytest.mark.fast
 @settings(deadline=None)
 @given(st.lists(BOX, max_size=3), st.integers(0, 10_000))
 def test_windows_never_leave_a_box_half_cut(boxes, seed):
@@ -40,6 +41,7 @@ def test_windows_never_leave_a_box_half_cut(boxes, seed):
     assert len(boxes) == 0 or (share >= MIN_VISIBLE - 1e-9).any()
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize("mirrored", [False, True])
 @pytest.mark.parametrize("window", [[0, 0, 1, 1], [0.1, 0.05, 0.9, 0.8], [-0.5, -0.2, 1.2, 1.3]])
 def test_boxes_lie_on_what_they_mark(window, mirrored):
@@ -57,6 +59,7 @@ def test_boxes_lie_on_what_they_mark(window, mirrored):
     )
 
 
+@pytest.mark.fast
 def test_outside_the_image_is_fill():
     seen = resample_windows(
         torch.zeros(1, 3, 20, 20, dtype=torch.uint8),
@@ -71,11 +74,13 @@ def test_outside_the_image_is_fill():
     )
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize("boxes", [np.zeros((0, 4)), np.array([[0.0, 0, 0.01, 0.01]])])
 def test_empty_and_tiny_boxes(boxes):
     assert boxes_in_window(boxes, np.array([0.0, 0, 1, 1]), False, (300, 300)).shape == (0, 4)
 
 
+@pytest.mark.fast
 def test_light_stays_in_range_and_changes():
     before = torch.rand(8, 3, 40, 40, generator=torch.Generator().manual_seed(0))
     after = relight(before.clone(), np.random.default_rng(0))
@@ -88,6 +93,7 @@ def test_light_stays_in_range_and_changes():
     assert all(float((a - b).abs().mean()) > 0.005 for a, b in zip(after, before, strict=True))
 
 
+@pytest.mark.fast
 def test_light_is_drawn_as_ever():
     """Seeds reproduce models and comparisons; steps in another order, or one more draw, would change them."""
     rng = np.random.default_rng(0)
@@ -105,6 +111,7 @@ def test_light_is_drawn_as_ever():
     assert rng.integers(10**6) == 209618
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize("change", LIGHT)
 def test_each_change_of_light_does_something_to_some_and_harms_no_input(change):
     before = torch.rand(24, 3, 20, 20, generator=torch.Generator().manual_seed(0)) * 0.8 + 0.1
@@ -136,6 +143,7 @@ def test_batches_follow_from_the_seed_and_go_on_where_they_were():
     assert torch.equal(one.next_batch()[0], third.next_batch()[0])
 
 
+@pytest.mark.fast
 def test_one_image_in_eight_is_a_background():
     empty = Images(torch.zeros((3, 3, 36, 64), dtype=torch.uint8), [np.zeros((0, 4))] * 3)
     _, targets = Batches(images(20, 90), empty, 16, (32, 32), 0, torch.device("cpu")).next_batch()
@@ -143,6 +151,7 @@ def test_one_image_in_eight_is_a_background():
     assert all(t["boxes"].shape[1] == 4 and t["labels"].tolist() == [1] * len(t["boxes"]) for t in targets)
 
 
+@pytest.mark.fast
 def test_every_image_is_dealt_once_before_any_comes_again():
     numbered = Images(
         torch.arange(8, dtype=torch.uint8).repeat_interleave(3 * 4 * 4).view(8, 3, 4, 4),
@@ -154,6 +163,7 @@ def test_every_image_is_dealt_once_before_any_comes_again():
     assert len(order) == 4 and len(set(order)) == 4
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize("quality", [15, 40, 75])
 def test_jpeg_is_that_of_a_library(quality):
     """Equal to a few levels: libraries round and spread chroma differently; no size is a multiple of 16."""

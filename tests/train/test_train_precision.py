@@ -1,5 +1,6 @@
 """Mixed precision: bfloat16 inside, float figures out of it, and gradients that point the same way."""
 
+import pytest
 import torch
 import torch.nn.functional as F
 
@@ -38,12 +39,14 @@ def test_outputs_are_float_and_the_gradient_points_the_same_way(monkeypatch):
     assert alike(told, gradient) > 0.9
 
 
+@pytest.mark.fast
 def test_convolutions_are_bfloat16_where_the_device_is_fast_at_it(monkeypatch):
     monkeypatch.setattr(precision, "has_bfloat16", lambda device: True)  # the others compute it, too
     with precision.mixed(CPU):
         assert F.conv2d(torch.rand(1, 3, 8, 8), torch.rand(4, 3, 1, 1)).dtype == torch.bfloat16
 
 
+@pytest.mark.fast
 def test_a_processor_without_it_computes_in_float(monkeypatch):
     monkeypatch.setattr(
         torch.cpu, "get_capabilities", lambda: {"avx2": True, "amx_bf16": False}, raising=False
@@ -53,6 +56,7 @@ def test_a_processor_without_it_computes_in_float(monkeypatch):
         assert F.conv2d(torch.rand(1, 3, 8, 8), torch.rand(4, 3, 1, 1)).dtype == torch.float32
 
 
+@pytest.mark.fast
 def test_a_torch_that_cannot_tell_computes_in_float(monkeypatch):
     monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
     assert not precision.has_bfloat16(CPU)

@@ -8,6 +8,8 @@ from vector_tl.evaluate.metrics import Outcome
 from vector_tl.train.batches import Images
 from vector_tl.train.threshold import VIEWS, choose_threshold, views
 
+pytestmark = pytest.mark.fast
+
 
 @pytest.mark.parametrize(
     ("render", "photo", "expected"),

@@ -10,6 +10,8 @@ import pytest
 
 from vector_tl.web.keys import parse_keys, terminal_keys
 
+pytestmark = pytest.mark.fast
+
 
 @pytest.mark.parametrize(
     ("data", "names"),

@@ -11,6 +11,8 @@ import pytest
 
 from vector_tl.web import pages, report
 
+pytestmark = pytest.mark.fast
+
 WORDS = '<script>alert("1")</script> & co'
 ESCAPED = "&lt;script&gt;alert(&#34;1&#34;)&lt;/script&gt; &amp; co"
 FOLDER = Path(pages.ROOT)

@@ -24,6 +24,8 @@ from vector_tl.web.server import (
     stream_part,
 )
 
+pytestmark = pytest.mark.fast
+
 
 @pytest.fixture
 def page(tmp_path):

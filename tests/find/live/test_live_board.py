@@ -95,6 +95,7 @@ def start(capsys):
         assert not run.thread.is_alive()
 
 
+@pytest.mark.fast
 def test_stop_brings_the_wheels_to_zero_at_once_and_ends_the_run(start):
     run = start()
     run.wait(run.drives)
@@ -125,6 +126,7 @@ def test_pause_holds_and_start_goes_on_to_the_end(start):
     )
 
 
+@pytest.mark.fast
 def test_it_waits_for_its_first_start(start):
     run = start(page_start="wait")
     run.wait(lambda: run.world.t_s > 3)
@@ -153,6 +155,7 @@ def test_the_stream_has_images_boxes_figures_and_the_log(start):
     assert any(news["run"] == "running" and max(news.get("wanted_mmps", [0])) > 0 for news in seen)
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     "wrong",
     [{"token": "x" * 32}, {"Origin": "http://evil.example"}, {"Origin": "null"}, {"Host": "evil.example"}],
@@ -165,6 +168,7 @@ def test_strangers_are_refused_and_stop_nothing(start, wrong):
     assert run.thread.is_alive() and not run.drives()
 
 
+@pytest.mark.fast
 def test_the_page_has_all_its_parts_and_runs_nothing_of_others(start):
     run = start(page_start="wait")
     for name, word in (
@@ -183,6 +187,7 @@ def test_the_page_has_all_its_parts_and_runs_nothing_of_others(start):
         )
 
 
+@pytest.mark.fast
 def test_a_page_that_stalls_does_not_slow_the_loop(start):
     run = start(page_start="wait")
     stalled = []
@@ -202,6 +207,7 @@ def test_a_page_that_stalls_does_not_slow_the_loop(start):
         connection.close()
 
 
+@pytest.mark.fast
 def test_only_so_many_pages_at_once(start):
     run = start(page_start="wait")
     streams = [run.parts() for _ in range(6)]
@@ -218,6 +224,7 @@ def live_of(robot, **settings) -> Board:
     return Board(robot, FindSettings(page=True, **settings))
 
 
+@pytest.mark.fast
 def test_a_stop_during_a_drive_has_the_last_word():
     robot = FakeVector()
     live = live_of(robot)
@@ -234,6 +241,7 @@ def test_a_stop_during_a_drive_has_the_last_word():
     assert live.stopped and not live.robot.drive(60, 60) and robot.commands[-1][1:] == (0.0, 0.0)
 
 
+@pytest.mark.fast
 def test_what_is_not_the_wheels_waits_too():
     robot = FakeVector(lift_height_mm=60.0)
     live = live_of(robot, page_start="wait")
@@ -250,6 +258,7 @@ def test_what_is_not_the_wheels_waits_too():
         live.press("faster")
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     "data, state, meant",
     [
@@ -272,6 +281,7 @@ def test_what_keys_mean(data, state, meant):
     assert action(parse_keys(data), state) == meant
 
 
+@pytest.mark.fast
 def test_a_key_in_the_terminal_stops(monkeypatch, capsys):
     ours, theirs = pty.openpty()
     with os.fdopen(theirs, "r") as terminal:
@@ -290,6 +300,7 @@ def test_a_key_in_the_terminal_stops(monkeypatch, capsys):
     os.close(ours)
 
 
+@pytest.mark.fast
 def test_a_second_detector_looks_on_and_delays_nobody():
     class Slow:
         name = "slow"
@@ -321,6 +332,7 @@ def test_a_second_detector_looks_on_and_delays_nobody():
         pass
 
 
+@pytest.mark.fast
 def test_the_error_names_a_port_that_is_taken():
     world = SmallWorld(targets=[[450.0, 80.0, 2.0]])
     with socket.socket() as taken:
@@ -332,6 +344,7 @@ def test_the_error_names_a_port_that_is_taken():
     assert not [command for command in world.commands if command[1:] != (0.0, 0.0)]
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     "wrong",
     [{"also": "scratch"}, {"page_port": 80}, {"page_start": "wait"}, {"page": True, "page_port": 70000}],
@@ -341,6 +354,7 @@ def test_settings_of_the_page_that_make_no_sense(wrong):
         FindSettings(**wrong).check()
 
 
+@pytest.mark.fast
 def test_a_robot_with_a_page_waits_and_the_simulator_does_not():
     assert (
         FindSettings(robot="00e20100", page=True).waits_for_start()

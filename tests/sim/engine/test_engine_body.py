@@ -16,6 +16,8 @@ from vector_tl.sim.settings import SimSettings
 from vector_tl.sim.world import footprint as fp
 from vector_tl.sim.world.body import CHARGE_S, EMPTY_VOLTS, FULL_VOLTS, LOW_VOLTS, RUN_S, Battery, Joint
 
+pytestmark = pytest.mark.fast
+
 TABLE = 44
 HERE = (0.0, 0.0)
 

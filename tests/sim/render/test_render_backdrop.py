@@ -45,6 +45,7 @@ def shoot(camera, *vectors, seed=0):
     ).astype(int)
 
 
+@pytest.mark.fast
 def test_the_photograph_stays_and_the_vector_stands_in_its_box(camera, caplog):
     for seed in range(3):
         camera.enter(make_room(seed))
@@ -65,6 +66,7 @@ def test_the_photograph_stays_and_the_vector_stands_in_its_box(camera, caplog):
     assert shoot(camera, VIEWER, FAR)[0].jpeg == shot.jpeg, "the same for the same seed"
 
 
+@pytest.mark.fast
 def test_light_comes_from_where_the_photograph_is_bright(tmp_path):
     plate = Plate(cv2.imread(str(photograph(tmp_path / "p.png")))[..., ::-1], (640, 360))
     across, light = plate.lamp()
@@ -73,6 +75,7 @@ def test_light_comes_from_where_the_photograph_is_bright(tmp_path):
     assert plate.floor_color() == pytest.approx(np.square(np.array([75, 60, 45]) / 255), abs=0.02)
 
 
+@pytest.mark.fast
 def test_a_folder_without_photographs_is_an_error(tmp_path):
     with pytest.raises(UserError, match="no images"):
         BackdropCamera(tmp_path)

@@ -45,12 +45,14 @@ def shoot(camera, distance_mm, bearing_deg=0.0, heading_deg=0.0, viewer=None, se
     return camera.shoot(Moment((viewer, target)), np.random.default_rng(seed))
 
 
+@pytest.mark.fast
 def test_image_is_what_a_vector_sends(camera):
     shot = shoot(camera, 200)
     assert cv2.imdecode(np.frombuffer(shot.jpeg, np.uint8), cv2.IMREAD_COLOR).shape == (360, 640, 3)
     assert 5_000 < len(shot.jpeg) < 80_000
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize("distance_mm", [150, 250, 400])
 def test_box_height_follows_the_pinhole(camera, distance_mm):
     (box_,) = shoot(camera, distance_mm, heading_deg=90).boxes
@@ -62,11 +64,13 @@ def test_box_height_follows_the_pinhole(camera, distance_mm):
     assert abs((x1 + x2) / 2 - 320) < 45
 
 
+@pytest.mark.fast
 def test_target_to_the_left_is_left_in_the_image(camera):
     left, right = shoot(camera, 300, 20).boxes[0].xyxy, shoot(camera, 300, -20).boxes[0].xyxy
     assert left[2] < 320 < right[0]
 
 
+@pytest.mark.fast
 def test_target_behind_is_not_boxed(camera):
     assert shoot(camera, 300, 180).boxes == ()
 
@@ -82,6 +86,7 @@ def test_same_call_gives_same_bytes():
     assert images[0][0] != images[0][1]
 
 
+@pytest.mark.fast
 def test_own_treads_hide_what_is_below(camera):
     """The box ends where the viewer's own body begins: pixels of its id never count as the target's."""
     low = shoot(camera, 110, 35, viewer=VectorPose(-100, 0, 0, head_angle_rad=math.radians(-15)))
@@ -92,6 +97,7 @@ def test_own_treads_hide_what_is_below(camera):
     assert (ids == 200).sum() > 500
 
 
+@pytest.mark.fast
 def test_head_up_moves_things_down(camera):
     level, up = (
         shoot(camera, 300, viewer=VectorPose(-100, 0, 0, head_angle_rad=a)).boxes[0].xyxy for a in (0.0, 0.2)
@@ -130,6 +136,7 @@ def test_an_exposure_set_by_hand_is_as_bright_as_it_says_and_smears_for_as_long(
         camera.close()
 
 
+@pytest.mark.fast
 def test_the_lift_blocks_the_view_half_way_up(camera):
     def own_share(lift_mm):
         _, ids = camera._lens.warp(
@@ -140,6 +147,7 @@ def test_the_lift_blocks_the_view_half_way_up(camera):
     assert own_share(68) > own_share(32) + 0.2 and own_share(68) > own_share(92) + 0.2
 
 
+@pytest.mark.fast
 def test_eyes_blink_widen_half_close_and_take_a_programs_colour(camera):
     world = World(3, robots=1, targets=1)
     openings = []
@@ -182,6 +190,7 @@ def test_a_glossy_floor_shows_the_robot_upside_down():
     assert np.quantile(eyes_and_body, 0.75) > 1.5 * np.quantile(shadow_alone, 0.75)
 
 
+@pytest.mark.fast
 def test_the_nearest_vectors_have_contact_shadows_however_many_there_are(camera):
     viewer = VectorPose(-100, 0, 0)
     far = tuple(VectorPose(-900, 200 * k, 0) for k in range(-2, 3))
@@ -191,6 +200,7 @@ def test_the_nearest_vectors_have_contact_shadows_however_many_there_are(camera)
     assert np.abs(alone - crowded)[ids == 0].max() < 0.2 * alone[ids == 0].mean()
 
 
+@pytest.mark.fast
 def test_details_add_parts_and_lights():
     plain, detailed = vector_parts(details=False), vector_parts()
     ribs = [name for name in detailed if name.startswith("left_ribs")]
@@ -200,18 +210,21 @@ def test_details_add_parts_and_lights():
     assert (detailed["body"][:, 13] > 0).any() and not (plain["body"][:, 13] > 0).any()
 
 
+@pytest.mark.fast
 def test_camera_frame_at_rest():
     frame = camera_matrix(VectorPose(10, 20, 0))
     assert np.allclose(frame[:3, 3], (10 + CAMERA_MM[0], 20, CAMERA_MM[2]))
     assert np.allclose(frame[:3, :3], np.eye(3))
 
 
+@pytest.mark.fast
 def test_pitch_about_keeps_its_pivot_and_lifts_the_nose():
     matrix = pitch_about(0.3, (-11.0, 47.5))
     assert np.allclose(matrix @ (-11, 5, 47.5, 1), (-11, 5, 47.5, 1))
     assert (matrix @ (50, 0, 47.5, 1))[2] > 47.5
 
 
+@pytest.mark.fast
 def test_lift_raises_the_fork_and_keeps_it_level():
     low, high = (part_matrices(VectorPose(0, 0, 0, lift_height_mm=h))["fork"] for h in (32, 92))
     at_fork = (30, 0, 20, 1)
@@ -219,6 +232,7 @@ def test_lift_raises_the_fork_and_keeps_it_level():
     assert np.allclose(high[:3, :3], np.eye(3), atol=1e-9)
 
 
+@pytest.mark.fast
 def test_mesh_is_in_millimetres_and_mirrored():
     parts = vector_parts()
     every = np.concatenate([rows[:, :3] for rows in parts.values()])
@@ -230,6 +244,7 @@ def test_mesh_is_in_millimetres_and_mirrored():
 CAN = lathe(np.array([[0, 0], [10, 0], [10, 30], [0, 30]]), Material())
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize("shape", [box((10, 20, 30), Material()), CAN, ellipsoid((10, 20, 15), Material())])
 def test_shapes_stand_on_the_ground_with_unit_normals(shape):
     assert shape[:, 2].min() == pytest.approx(0, abs=1e-4) and shape[:, 2].max() == pytest.approx(
@@ -238,6 +253,7 @@ def test_shapes_stand_on_the_ground_with_unit_normals(shape):
     assert np.allclose(np.linalg.norm(shape[:, 3:6], axis=1), 1, atol=1e-4)
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize("kind", list(KINDS))
 def test_things_are_finite_and_fit_their_footprint(kind):
     rows = thing(kind, 50, 40, 120, np.random.default_rng(1), [0])
@@ -245,6 +261,7 @@ def test_things_are_finite_and_fit_their_footprint(kind):
     assert np.abs(rows[:, 0]).max() < 75 and rows[:, 2].max() < 170
 
 
+@pytest.mark.fast
 def test_rooms_differ_and_repeat():
     assert make_room(5) == make_room(5) and make_room(5) != make_room(6)
     decor = furnish(make_room(5))
@@ -253,6 +270,7 @@ def test_rooms_differ_and_repeat():
     assert decor.surroundings[:, 14].max() < len(decor.textures)
 
 
+@pytest.mark.fast
 def test_middle_of_every_room_is_free():
     for seed in range(60):
         room = make_room(seed)
@@ -275,6 +293,7 @@ def test_what_is_left_out_changes_the_image_and_not_its_boxes(feature):
     np.testing.assert_allclose(shots[0].boxes[0].xyxy, shots[1].boxes[0].xyxy, atol=1.0)
 
 
+@pytest.mark.fast
 def test_without_a_mirror_image_the_floor_under_it_is_plain():
     assert (
         furnish(make_room(12)).ground_gloss > 0.15
@@ -283,6 +302,7 @@ def test_without_a_mirror_image_the_floor_under_it_is_plain():
     assert (furnish(make_room(12), without=("light",)).surroundings[:, 13] == 0).all()
 
 
+@pytest.mark.fast
 def test_a_rolling_shutter_leans_upright_things_over_with_their_ids():
     ids = np.zeros((90, 160), np.uint8)
     ids[:, 80] = 1
@@ -298,6 +318,7 @@ def test_a_rolling_shutter_leans_upright_things_over_with_their_ids():
     assert same is light
 
 
+@pytest.mark.fast
 def test_ribs_run_with_the_treads_and_come_round():
     still, half, round_ = (
         part_matrices(VectorPose(0, 0, 0, left_tread_mm=mm)) for mm in (0.0, RIB_PITCH_MM / 2, RIB_PITCH_MM)
@@ -311,6 +332,7 @@ def test_ribs_run_with_the_treads_and_come_round():
     assert len(set(np.round(list(low.values()), 3))) > 1
 
 
+@pytest.mark.fast
 def test_vertices_are_stored_once_and_triangles_sorted_by_distance():
     rows = np.concatenate([moved(box((5, 5, 5), Material()), (x, 0, 0)) for x in (300, 100)]).astype(
         np.float32

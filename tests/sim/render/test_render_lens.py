@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from vector_tl.data.images import decode_image, encode_jpeg
 from vector_tl.sim.render.lens import Sensor, SensorLook, WideAngleLens, boxes_from_ids
 
+pytestmark = pytest.mark.fast
+
 LENS = WideAngleLens()
 QUIET = SensorLook(
     noise=0.0,

@@ -22,6 +22,8 @@ from vector_tl.sim.world.body import (
 from vector_tl.sim.world.scene import Obstacle, Room
 from vector_tl.sim.world.world import World
 
+pytestmark = pytest.mark.fast
+
 speeds = st.floats(-220, 220)
 angles = st.floats(-math.pi, math.pi)
 FAR_AWAY = ((-800.0, 800.0, 0.0), 0.0)

@@ -13,6 +13,8 @@ from vector_tl.sim.world.room import make_room
 from vector_tl.sim.world.scene import Room
 from vector_tl.sim.world.starts import start_poses
 
+pytestmark = pytest.mark.fast
+
 place = st.floats(-150, 150)
 size = st.floats(5, 80)
 angle = st.floats(-math.pi, math.pi)

@@ -27,6 +27,7 @@ def chase(world: World) -> None:
     me.drive(speed - 48 * off, speed + 48 * off)
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize("motion", MOVING)
 def test_the_same_seed_and_commands_give_the_same_ways_however_time_is_cut(motion):
     ends = []
@@ -40,6 +41,7 @@ def test_the_same_seed_and_commands_give_the_same_ways_however_time_is_cut(motio
     assert ends[0] == ends[1] != poses(World(2031, 1, 2, target_motion=motion))
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize("motion", MOVING)
 @pytest.mark.parametrize("seed", [2000, 2003, 2007])
 def test_they_keep_off_edges_walls_things_and_each_other(motion, seed):
@@ -50,6 +52,7 @@ def test_they_keep_off_edges_walls_things_and_each_other(motion, seed):
     assert [body.collisions + body.falls for body in world.bodies[1:]] == [0, 0, 0]
 
 
+@pytest.mark.fast
 def test_wandering_is_at_a_vectors_pace_with_pauses():
     speeds, far = [], 0.0
     world = World(2001, 1, 1, target_motion="wander")
@@ -63,6 +66,7 @@ def test_wandering_is_at_a_vectors_pace_with_pauses():
     assert sum(speed >= 29.9 for speed in moving) > 0.8 * len(moving)
 
 
+@pytest.mark.fast
 def test_spinning_stays_in_its_place_and_goes_about():
     world = World(2001, 1, 1, target_motion="spin")
     start, turned = poses(world)[1], 0.0
@@ -72,6 +76,7 @@ def test_spinning_stays_in_its_place_and_goes_about():
     assert math.dist(start[:2], poses(world)[1][:2]) < 0.01 and turned > 2 * math.tau
 
 
+@pytest.mark.fast
 def test_fleeing_leads_away_from_the_robot_until_it_is_far_enough():
     world = World(2001, 1, 1, target_motion="flee")
     world._things, world.room = (), world.room.__class__(2001, "floor", 3000.0, 3000.0, ())
@@ -80,6 +85,7 @@ def test_fleeing_leads_away_from_the_robot_until_it_is_far_enough():
     assert math.dist(*(pose[:2] for pose in poses(world))) >= 300
 
 
+@pytest.mark.fast
 def test_a_target_whose_motion_is_stand_stands():
     world = World(2001, 1, 2)
     before = poses(world)
@@ -87,6 +93,7 @@ def test_a_target_whose_motion_is_stand_stands():
     assert poses(world) == before
 
 
+@pytest.mark.fast
 def test_in_a_hand_it_does_not_drive_and_afterwards_it_continues():
     world = World(2001, 1, 1, target_motion="wander")
     world.lift_up(1, True)
@@ -98,6 +105,7 @@ def test_in_a_hand_it_does_not_drive_and_afterwards_it_continues():
     assert poses(world)[1][:2] != before
 
 
+@pytest.mark.fast
 def test_hemmed_in_it_stands_still():
     mover, body = Mover("wander", 1, 1), World(0, 1, 1).bodies[1]
     for t_ms in range(0, 20_000, 100):  # nothing but standing still keeps these margins
@@ -106,6 +114,7 @@ def test_hemmed_in_it_stands_still():
         assert body.wanted_mmps == (0.0, 0.0)
 
 
+@pytest.mark.fast
 def test_where_a_manoeuvre_leads():
     assert Manoeuvre(50.0, 50.0, 0).after((0.0, 0.0, 0.0), 2.0) == pytest.approx((100.0, 0.0, 0.0))
     assert Manoeuvre(-24.0, 24.0, 0).after((5.0, 5.0, 0.0), 1.0) == pytest.approx((5.0, 5.0, 1.0))
