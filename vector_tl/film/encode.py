@@ -4,9 +4,9 @@ GIFs and stills.
 """
 
 import os
-import queue
 import tempfile
-import threading
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
 from typing import cast
@@ -24,7 +24,7 @@ KEY_FRAME_S = 2  # each begins a closed group of frames
 MAX_MBPS = 8.0  # at 1280x720, more for larger films; video sites accept 10 and more
 WAITING_FRAMES = 6
 GIF_BYTES, GIF_S = 8_000_000, 20.0
-GIF_TRIES = ((640, 10), (560, 10), (480, 8), (400, 8), (320, 6), (240, 5))  # width, frames a second
+GIF_TRIES = ((640, 10), (560, 10), (480, 8), (400, 8), (320, 6), (240, 5))  # width, frames per second
 
 
 class FilmWriter:
@@ -34,7 +34,7 @@ class FilmWriter:
 
     Args:
         path: the film.
-        fps: frames a second.
+        fps: frames per second.
         size_wh: even numbers of pixels.
 
     Raises:
@@ -108,47 +108,31 @@ class FilmWriter:
 class EncodingThread:
     """A `FilmWriter` in a thread of its own: drawing continues while frames are encoded.
 
-    What fails there is raised by the next call here.
+    What fails there is raised by a later call here.
     """
 
     def __init__(self, writer: FilmWriter):
         self.writer = writer
-        self._waiting: queue.Queue = queue.Queue(WAITING_FRAMES)
-        self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._work, name=f"encode {writer.path.name}", daemon=True)
-        self._thread.start()
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix=f"encode {writer.path.name}")
+        self._waiting: deque[Future] = deque()
 
     def write(self, image_rgb: np.ndarray, times: int = 1) -> None:
         """Add an image (H, W, 3) for `times` frames; it belongs to the film from now on."""
-        if self._error is not None:
-            raise self._error
-        self._waiting.put((image_rgb, times))
+        self._waiting.append(self._pool.submit(self.writer.write, image_rgb, times))
+        if len(self._waiting) > WAITING_FRAMES:
+            self._waiting.popleft().result()
 
     def close(self) -> int:
         """Finish the film and give it its name. Returns how many frames it has."""
-        self._end()
-        if self._error is not None:
-            raise self._error
+        while self._waiting:
+            self._waiting.popleft().result()
+        self._pool.shutdown()
         return self.writer.close()
 
     def abandon(self) -> None:
         """Leave nothing behind."""
-        self._error = self._error or RuntimeError("abandoned")  # waiting frames are skipped
-        self._end()
+        self._pool.shutdown(cancel_futures=True)
         self.writer.abandon()
-
-    def _end(self) -> None:
-        if self._thread.is_alive():
-            self._waiting.put(None)
-            self._thread.join()
-
-    def _work(self) -> None:
-        while (frame := self._waiting.get()) is not None:
-            if self._error is None:
-                try:
-                    self.writer.write(*frame)
-                except BaseException as error:
-                    self._error = error
 
 
 def write_still(path: Path, image_rgb: np.ndarray) -> None:

@@ -41,7 +41,7 @@ class Footage:
 
 
 def open_footage(source: Path) -> Footage:
-    """Open a recording, video, folder or image; which it is, its content tells.
+    """Open a recording, video, folder or image; whichever it is by its content.
 
     Raises:
         UserError: there is no such thing, or nothing in it can be shown.
@@ -74,7 +74,7 @@ def _recording(media: Media) -> Footage:
 
 
 def _folder(folder: Path) -> Footage:
-    """The images of a folder, one after another; videos and recordings in it are passed over."""
+    """The images of a folder, one after another; videos and recordings in it are left out."""
     files = [path for path in media_files(folder) if cv2.haveImageReader(str(path))]
     if not files:
         raise UserError(f"There is no image in {folder}; give a folder of JPEG or PNG files.")

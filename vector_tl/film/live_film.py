@@ -32,7 +32,7 @@ from vector_tl.nets.checkpoint import resolve
 from vector_tl.robot.base import Frame
 
 log = logging.getLogger("vector_tl.film")
-MAX_WAITING = 600  # frames: 40 s at 15 a second, some 15 MB; the other model takes a while to load
+MAX_WAITING = 600  # frames: 40 s at 15 per second, some 15 MB; the other model takes a while to load
 END_WAIT_S = 120.0
 NICE = 10
 EXPECTED_S = 30.0  # of a run; a longer one makes the strip narrower

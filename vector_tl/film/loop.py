@@ -4,18 +4,16 @@ Images are decoded in one thread, each detector looks in a thread of its own, fr
 caller's, and each film is encoded in its own.
 """
 
-import queue
 import sys
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, cast
 
 import numpy as np
 
@@ -25,7 +23,6 @@ from vector_tl.film.pace import Pacer
 
 T = TypeVar("T")
 AHEAD = 4  # images that wait for the next step at most: memory stays as it is however long a film is
-LOOK_S = 0.1
 PROGRESS_S = 5.0
 
 
@@ -42,7 +39,7 @@ class Films:
     """The films that are written from the same images, each whole or not at all.
 
     Args:
-        fps: frames a second, of all of them.
+        fps: frames per second, of all of them.
         threads: encode each film in a thread of its own; also whether `make_films` works ahead in threads.
     """
 
@@ -172,38 +169,12 @@ def ahead(source: Iterable[T], at_most: int = AHEAD) -> Generator[T, None, None]
 
     What it raises is raised here.
     """
-    waiting: queue.Queue = queue.Queue(at_most)
-    ended = threading.Event()
-
-    def put(item: object) -> bool:
-        while not ended.is_set():
-            try:
-                waiting.put(item, timeout=LOOK_S)
-                return True
-            except queue.Full:
-                continue
-        return False
-
-    def work() -> None:
-        error = None
-        try:
-            for item in source:
-                if not put((item,)):
-                    return
-        except BaseException as raised:
-            error = raised
-        put(error)
-
-    thread = threading.Thread(target=work, name="decode", daemon=True)
-    thread.start()
-    try:
-        while isinstance(got := waiting.get(), tuple):
-            yield got[0]
-        if got is not None:
-            raise got
-    finally:
-        ended.set()
-        thread.join()
+    items, end = iter(source), object()
+    with closing_pool("decode") as pool:
+        pending = deque(pool.submit(next, items, end) for _ in range(at_most))
+        while (item := pending.popleft().result()) is not end:
+            pending.append(pool.submit(next, items, end))
+            yield cast(T, item)
 
 
 def look(
@@ -214,9 +185,9 @@ def look(
     Each detector has a thread of its own (the same one given twice has one), so they work at the same time,
     and while others draw and encode.
     """
-    pools = {id(detector): ThreadPoolExecutor(1, thread_name_prefix="detect") for detector in detectors}
-    pending: deque[tuple[T, list[Future]]] = deque()
-    try:
+    with ExitStack() as stack:
+        pools = {id(detector): stack.enter_context(closing_pool("detect")) for detector in detectors}
+        pending: deque[tuple[T, list[Future]]] = deque()
         for moment in moments:
             image = image_of(moment)
             futures = [pools[id(detector)].submit(detector, image, **asked) for detector in detectors]
@@ -225,11 +196,18 @@ def look(
                 yield _done(pending)
         while pending:
             yield _done(pending)
-    finally:
-        for pool in pools.values():
-            pool.shutdown(cancel_futures=True)
 
 
 def _done(pending: deque[tuple[T, list[Future]]]) -> tuple[T, list]:
     moment, futures = pending.popleft()
     return moment, [future.result() for future in futures]
+
+
+@contextmanager
+def closing_pool(name: str) -> Iterator[ThreadPoolExecutor]:
+    """One thread; at the end of the block, what it has not begun is not begun any more."""
+    pool = ThreadPoolExecutor(1, thread_name_prefix=name)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)

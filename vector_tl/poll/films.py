@@ -63,7 +63,7 @@ def render(
         raise UserError(f"No image in {source} can be read; no poll was made.")
     for name in names:
         strip(folder / name)
-    for name in names:  # when each was made would tell the order
+    for name in names:  # when each was made would give the order away
         os.utime(folder / name, (0, 0))
     return names, {
         "frames": frames,

@@ -50,7 +50,7 @@ def plain_script(name: str = "poll.js", done: set[str] | None = None) -> str:
 
 
 def shown(poll: Poll, **more: Any) -> dict[str, Any]:
-    """What every page of a poll may know; nothing in it tells which film is whose."""
+    """What every page of a poll may know; nothing in it says which film is whose."""
     facts = {
         name: poll.fact(name) for name in ("question", "closes_s", "fps", "seconds", "size_wh", "threshold")
     }
