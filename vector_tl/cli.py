@@ -6,6 +6,7 @@ holds JSON and nothing else; progress and logs go to standard error. Exit code 0
 """
 
 import contextlib
+import copy
 import dataclasses
 import importlib
 import inspect
@@ -17,7 +18,7 @@ import sys
 import traceback
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any, TextIO
+from typing import Annotated, Any, TextIO, get_type_hints
 
 import vector_tl
 from vector_tl.errors import UserError
@@ -189,8 +190,9 @@ def parse(name: str, argv: list[str]) -> tuple[Any, bool]:
     json_flag = Annotated[
         bool, tyro.conf.arg(help="Print one JSON object on standard output and nothing else there.")
     ]
+    own = [(field.name, _with_help(kind, field.name), copy.copy(field)) for field in dataclasses.fields(kind)]
     asked = dataclasses.make_dataclass(
-        kind.__name__, [("json", json_flag, False)], bases=(kind,), frozen=True, kw_only=True
+        kind.__name__, [*own, ("json", json_flag, False)], bases=(kind,), frozen=True
     )
     given: Any = tyro.cli(
         asked,
@@ -200,6 +202,16 @@ def parse(name: str, argv: list[str]) -> tuple[Any, bool]:
         config=(tyro.conf.FlagCreatePairsOff,),
     )
     return kind(**{field.name: getattr(given, field.name) for field in dataclasses.fields(kind)}), given.json
+
+
+def _with_help(kind: type, name: str) -> Any:
+    """The type of a setting, with its docstring as help; tyro alone keeps its line breaks."""
+    import docstring_parser  # here: --version and the overview come sooner without
+    import tyro
+
+    docs = {doc.arg_name: doc.description or "" for doc in docstring_parser.parse_from_object(kind).params}
+    help_text = " ".join(docs.get(name, "").split()) or None
+    return Annotated[get_type_hints(kind, include_extras=True)[name], tyro.conf.arg(help=help_text)]
 
 
 def _with_new_names(name: str, argv: list[str]) -> list[str]:
