@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from vector_tl.capture.photographer import SessionPlan, next_plan
-from vector_tl.capture.recorder import Recorder
+from vector_tl.capture.plan import SessionPlan, next_plan
+from vector_tl.capture.recorder import SessionRecorder
 from vector_tl.capture.sessions import read_all
 from vector_tl.capture.settings import CaptureSettings
 from vector_tl.data.coverage import Coverage
@@ -24,7 +24,7 @@ def data(tmp_path):
 
 
 def test_all_sessions_of_captures_are_counted(data):
-    sessions = read_all(data)
+    sessions = read_all(data, "simulator") | read_all(data, "robot")
     assert set(sessions) == {"sim-0-000", "sim-0-001", ROBOT}  # not the import's
     coverage = Coverage(shot for about in sessions.values() for shot in about["shots"])
     assert coverage.total == 9 and coverage.counts["vectors"] == {"one": 6, "none": 2, "two or more": 1}
@@ -54,5 +54,5 @@ def test_a_robots_session_is_continued_by_name(data):
     image.parent.mkdir(parents=True)
     image.touch()
     settings = CaptureSettings(robot="00e20100", data=data, session=ROBOT, negatives=True)
-    recorder = Recorder.open(settings, FakeVector(serial="00e20100"))
+    recorder = SessionRecorder.open(settings, FakeVector(serial="00e20100"))
     assert [shot["name"] for shot in recorder.shots] == [f"{ROBOT}-0000"] and not recorder.about["whole"]

@@ -43,16 +43,16 @@ def scene(x=300, y=180, radius=50, blur=0, noise=0) -> np.ndarray:
 
 def test_news_is_a_vector_that_moved_and_not_noise():
     chooser = Chooser(0.06, Coverage())
-    assert chooser.news(scene()) == 1.0
+    assert chooser.difference(scene()) == 1.0
     chooser.remember("a", scene(noise=1))
-    assert chooser.news(scene(noise=2)) < 0.01
-    assert chooser.news(scene(x=380, noise=3)) > 0.03
+    assert chooser.difference(scene(noise=2)) < 0.01
+    assert chooser.difference(scene(x=380, noise=3)) > 0.03
     chooser.remember("b", scene(x=380))
     assert (
-        chooser.news(scene(x=380, noise=3)) < 0.01
+        chooser.difference(scene(x=380, noise=3)) < 0.01
     )  # news beside every one that was kept, not the last one only
     chooser.forget("b")
-    assert chooser.news(scene(x=380, noise=3)) > 0.03
+    assert chooser.difference(scene(x=380, noise=3)) > 0.03
     assert image_hash(np.zeros((360, 640), np.uint8)).shape == image_hash(scene()).shape
 
 
@@ -70,9 +70,9 @@ def test_what_is_missing_needs_less_news_and_plenty_needs_more():
     coverage = Coverage(shot() for _ in range(60))
     news = 0.05
     chooser = Chooser(news, coverage)
-    chooser.news = lambda grey: news * 1.2
+    chooser.difference = lambda grey: news * 1.2
     assert chooser.objection(scene(), shot()) == "nothing new"  # the 61st of its kind
-    chooser.news = lambda grey: news * 0.6
+    chooser.difference = lambda grey: news * 0.6
     assert chooser.objection(scene(), shot(facing=170.0)) is None
     assert chooser.objection(scene(), shot(xyxy=None, facing=None)) == "nothing new"
 

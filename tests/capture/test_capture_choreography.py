@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from vector_tl.capture.choreography import EDGE_BERTH_MM, NEAREST_MM, Choreographer, _between
+from vector_tl.capture.choreography import EDGE_BERTH_MM, MIN_AWAY_MM, Choreographer, _between
 from vector_tl.capture.run import capture
 from vector_tl.capture.settings import CaptureSettings
 from vector_tl.data import dataset
@@ -50,7 +50,7 @@ def dance(
 def test_it_shows_itself_near_and_far_left_and_right_and_from_all_sides():
     choreographer, robot, stands, _ = dance(6000)
     away = [math.hypot(x, y) for x, y, _ in stands]
-    assert min(away) < 170 and max(away) > 500 and min(away) > NEAREST_MM - 45 and max(away) < 600 + 45
+    assert min(away) < 170 and max(away) > 500 and min(away) > MIN_AWAY_MM - 45 and max(away) < 600 + 45
     bearings = [math.atan2(y, x) for x, y, _ in stands]
     assert (
         min(bearings) < -math.radians(15)
@@ -115,7 +115,7 @@ def test_ways_past_edges(start, edge, goal, passes):
 
 
 def test_two_virtual_robots(tmp_path):
-    """The target drives about in the simulator, over the genuine SDK; the other robot captures."""
+    """In the real simulator, over the genuine SDK: one drives about, the other one takes labelled images."""
     pytest.importorskip("anki_vector", reason="the SDK is not installed")
     settings = CaptureSettings(
         robot="sim", target="sim", camera="plain", data=tmp_path, count=12, seconds=25, novelty=0.02, seed=0
@@ -134,7 +134,10 @@ def test_two_virtual_robots(tmp_path):
 
 
 def test_remake_says_what_held(tmp_path):
-    """A clone without images gets the same bytes; small differences pass, a changed file is an error."""
+    """Clones without images: the same bytes.
+
+    Drawn a little differently: tolerance; a label or an image that is not what it was: an error.
+    """
     pytest.importorskip("anki_vector", reason="the SDK is not installed")
     settings = CaptureSettings(
         robot="sim", camera="plain", data=tmp_path, count=4, images_per_session=4, negative_share=0.0

@@ -9,13 +9,12 @@ import cv2
 import numpy as np
 import pytest
 
-import vector_tl.capture.recorder as recorder_module
 from vector_tl import files
 from vector_tl.capture.board import KEYS, CaptureBoard, Status
 from vector_tl.capture.driving import Driver
 from vector_tl.capture.page_server import served
-from vector_tl.capture.recorder import Recorder
-from vector_tl.capture.robot_session import watch
+from vector_tl.capture.recorder import SessionRecorder
+from vector_tl.capture.robot_session import RobotSession
 from vector_tl.capture.sessions import describe, only_capture
 from vector_tl.capture.settings import CaptureSettings
 from vector_tl.capture.terminal import rendered
@@ -49,8 +48,8 @@ def settings_for(folder, **more) -> CaptureSettings:
     return CaptureSettings(**{"robot": SERIAL, "data": folder, "count": 5} | more)
 
 
-def open_recorder(folder, **more) -> Recorder:
-    return Recorder.open(settings_for(folder, **more), FakeVector(serial=SERIAL))
+def open_recorder(folder, **more) -> SessionRecorder:
+    return SessionRecorder.open(settings_for(folder, **more), FakeVector(serial=SERIAL))
 
 
 def tree(folder) -> dict:
@@ -59,13 +58,13 @@ def tree(folder) -> dict:
 
 def test_keep_drop_undo(tmp_path):
     recorder = open_recorder(tmp_path)
-    names = [recorder.keep(*taken(n, xyxy=[[1.0, 2.0, 30.0, 40.0]]), labelled=True) for n in range(3)]
+    names = [recorder.keep_image(*taken(n, xyxy=[[1.0, 2.0, 30.0, 40.0]]), labelled=True) for n in range(3)]
     image, label = (
         path_of(tmp_path, recorder.session, names[2]) for path_of in (dataset.image_path, dataset.label_path)
     )
     there = image.read_bytes(), label.read_bytes()
     assert (
-        recorder.drop()["name"] == names[2]
+        recorder.drop_image()["name"] == names[2]
         and not image.exists()
         and not label.exists()
         and len(recorder.shots) == 2
@@ -79,16 +78,16 @@ def test_keep_drop_undo(tmp_path):
     what, shot = recorder.undo()
     assert (what, shot["name"]) == ("kept", names[2]) and not image.exists() and not label.exists()
     assert (
-        recorder.keep(*taken(9), labelled=False) == f"{recorder.session}-0003"
+        recorder.keep_image(*taken(9), labelled=False) == f"{recorder.session}-0003"
     )  # a name is never used twice
     while recorder.undo():
         pass
-    assert recorder.shots == [] and recorder.drop() is None
+    assert recorder.shots == [] and recorder.drop_image() is None
     recorder.finish(True)
     assert not (tmp_path / f"sessions/{recorder.session}.json").exists()
 
 
-@pytest.mark.parametrize("die_at", range(24))
+@pytest.mark.parametrize("die_at", range(34))
 def test_killed_between_any_two_steps(tmp_path, monkeypatch, die_at):
     """Every write and move is counted; the process dies before number `die_at`."""
     steps = iter(range(1000))
@@ -102,16 +101,15 @@ def test_killed_between_any_two_steps(tmp_path, monkeypatch, die_at):
         return do
 
     with monkeypatch.context() as patch:
-        for name in ("write_session", "write_atomic"):
-            patch.setattr(recorder_module, name, mortal(getattr(recorder_module, name)))
-        patch.setattr(recorder_module.os, "replace", mortal(recorder_module.os.replace))
+        patch.setattr(dataset, "write_atomic", mortal(dataset.write_atomic))
+        patch.setattr(files.os, "replace", mortal(files.os.replace))
         kept: dict[str, bytes] = {}
         try:
             recorder = open_recorder(tmp_path)
             for n in range(4):
-                kept[recorder.keep(*taken(n, xyxy=[]), labelled=True)] = jpeg_of(n)
+                kept[recorder.keep_image(*taken(n, xyxy=[]), labelled=True)] = jpeg_of(n)
             kept.pop(recorder.shots[-1]["name"])
-            recorder.drop()
+            recorder.drop_image()
             recorder.undo()
             kept[recorder.shots[-1]["name"]] = jpeg_of(3)
         except KeyboardInterrupt:
@@ -126,14 +124,14 @@ def test_killed_between_any_two_steps(tmp_path, monkeypatch, die_at):
         == {path.stem for path in (tmp_path / "labels").rglob("*.txt")}
     )
     everything = images | {path.stem for path in (tmp_path / "bin").rglob("*.jpg")}
-    again.keep(*taken(50), labelled=False)
+    again.keep_image(*taken(50), labelled=False)
     assert again.shots[-1]["name"] not in everything
 
 
 @pytest.mark.parametrize("suffix", [".json", ".jpg", ".txt"])
 def test_a_full_disk_leaves_the_session_as_it_was(tmp_path, monkeypatch, suffix):
     recorder = open_recorder(tmp_path)
-    recorder.keep(*taken(1, xyxy=[]), labelled=True)
+    recorder.keep_image(*taken(1, xyxy=[]), labelled=True)
     before = tree(tmp_path)
     failed = []
 
@@ -143,27 +141,26 @@ def test_a_full_disk_leaves_the_session_as_it_was(tmp_path, monkeypatch, suffix)
             raise UserError(f"Cannot write {path}: No space left on device.")
         work(path, data)
 
-    for module in (recorder_module, dataset):
-        monkeypatch.setattr(module, "write_atomic", full)
+    monkeypatch.setattr(dataset, "write_atomic", full)
     with pytest.raises(UserError, match="No space"):
-        recorder.keep(*taken(2, xyxy=[]), labelled=True)
+        recorder.keep_image(*taken(2, xyxy=[]), labelled=True)
     assert failed and tree(tmp_path) == before
-    recorder.keep(*taken(3, xyxy=[]), labelled=True)
+    recorder.keep_image(*taken(3, xyxy=[]), labelled=True)
     assert len(recorder.shots) == 2 == len(list(tmp_path.rglob("*.txt")))
 
 
 def test_which_session_goes_on(tmp_path):
     first = open_recorder(tmp_path)
-    first.keep(*taken(1), labelled=False)
+    first.keep_image(*taken(1), labelled=False)
     assert open_recorder(tmp_path).session == first.session  # it did not end
     first.finish(True)
     named = open_recorder(tmp_path, session="kitchen")
-    named.keep(*taken(2), labelled=False)
+    named.keep_image(*taken(2), labelled=False)
     assert open_recorder(tmp_path, session="kitchen").shots == named.shots
     with pytest.raises(UserError, match="choose another --session"):
         open_recorder(tmp_path, session="kitchen", negatives=True)
     with pytest.raises(UserError, match="choose another --session"):
-        Recorder.open(settings_for(tmp_path, session="kitchen"), FakeVector(serial="00e20199"))
+        SessionRecorder.open(settings_for(tmp_path, session="kitchen"), FakeVector(serial="00e20199"))
     (tmp_path / "images/imported").mkdir()
     with pytest.raises(UserError, match="not captured by vector-tl"):
         open_recorder(tmp_path, session="imported")
@@ -171,7 +168,7 @@ def test_which_session_goes_on(tmp_path):
         open_recorder(tmp_path, session="../elsewhere")
 
 
-def test_two_captures_into_one_data_set(tmp_path):
+def test_two_captures_into_one_dataset(tmp_path):
     with only_capture(tmp_path):
         before = tree(tmp_path)
         with pytest.raises(UserError, match="Another capture"), only_capture(tmp_path):
@@ -186,11 +183,11 @@ class Scripted(CaptureBoard):
 
     def __init__(self, keys: dict[int, str]):
         super().__init__()
-        self.keys, self.words = keys, []
+        self.keys, self.verdicts = keys, []
 
     def post(self, status, jpeg=None):
         super().post(status, jpeg)
-        self.words.append(status.word)
+        self.verdicts.append(status.verdict)
         if key := self.keys.get(status.seen):
             self.press(KEYS[key])
 
@@ -199,7 +196,7 @@ def watched(folder, keys=None, images=jpeg_of, **more) -> tuple[dict, Scripted, 
     frames = iter(range(10_000))
     robot = FakeVector(serial=SERIAL, render=lambda pose, head: images(next(frames)))
     live = Scripted(keys or {})
-    return watch(settings_for(folder, **more), robot, live), live, robot
+    return RobotSession(settings_for(folder, **more), robot, live).take_images(), live, robot
 
 
 def test_keys_keep_drop_undo_pause_quit_and_drive(tmp_path):
@@ -209,7 +206,7 @@ def test_keys_keep_drop_undo_pause_quit_and_drive(tmp_path):
         images=lambda n: jpeg_of(n // 5),
         count=100,
     )
-    assert live.words[4:6] == ["paused", "paused"] and "kept" in live.words[6:8]
+    assert live.verdicts[4:6] == ["paused", "paused"] and "kept" in live.verdicts[6:8]
     assert 26 <= result["seen"] <= 27 and result["kept"] >= 3 and live.look()[0].over
     assert any(left > 0 and right > 0 for _, left, right in robot.commands) and robot.commands[-1][1:] == (
         0.0,
@@ -241,22 +238,21 @@ def test_a_model_tells_places_and_refuses_negatives_with_a_vector(tmp_path):
 
     frames = iter(range(999))
     robot = FakeVector(serial=SERIAL, render=lambda pose, head: jpeg_of(next(frames)))
-    result = watch(settings_for(tmp_path, count=3), robot, detector=Detector())
+    result = RobotSession(settings_for(tmp_path, count=3), robot, detector=Detector()).take_images()
     shots = read_session(tmp_path, result["session"])["shots"]
     assert [shot["xyxy_by"] for shot in shots] == ["eager"] * 3 and not list(
         tmp_path.rglob("*.txt")
     )  # what a model says is no label
     assert result["coverage"]["place"]["left"] == 3 and result["coverage"]["heading"]["unknown"] == 3
     live = Scripted({20: "q"})
-    result = watch(
-        settings_for(tmp_path, count=3, negatives=True, session="n"), robot, live, detector=Detector()
-    )
-    assert result["kept"] == 0 and set(live.words) == {"eager sees a Vector"}
+    settings = settings_for(tmp_path, count=3, negatives=True, session="n")
+    result = RobotSession(settings, robot, live, detector=Detector()).take_images()
+    assert result["kept"] == 0 and set(live.verdicts) == {"eager sees a Vector"}
 
 
 def test_dumping_is_not_choosing(tmp_path):
     result, live, _ = watched(tmp_path, {60: "q"}, images=lambda n: jpeg_of(n // 20), count=100)
-    assert result["kept"] == 4 and live.words.count("nothing new") > 50
+    assert result["kept"] == 4 and live.verdicts.count("nothing new") > 50
     assert result["hint"] == "" and result["coverage"]["distance"]["unknown"] == 4
 
 

@@ -8,8 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
-from vector_tl.capture.photographer import clear_boxes, next_plan
-from vector_tl.capture.robot_session import watch
+from vector_tl.capture.ground_truth import clear_boxes
+from vector_tl.capture.plan import next_plan
+from vector_tl.capture.robot_session import RobotSession
 from vector_tl.capture.run import capture
 from vector_tl.capture.settings import CaptureSettings
 from vector_tl.capture.simulated_session import take_session
@@ -122,7 +123,7 @@ def tree(folder) -> dict:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_a_data_set_is_complete_and_has_its_share_of_negatives(tmp_path):
+def test_a_dataset_is_complete_and_has_its_share_of_negatives(tmp_path):
     world = run(settings_for(tmp_path))
     data = dataset.load_dataset(tmp_path, "all")
     sessions = {item.session for item in data.items}
@@ -190,7 +191,7 @@ def test_interrupted_and_resumed_loses_nothing(tmp_path, frames):
     }
 
 
-def test_a_image_whose_label_was_not_written_yet_is_taken_again(tmp_path):
+def test_an_image_whose_label_was_not_written_yet_is_taken_again(tmp_path):
     settings = settings_for(tmp_path, count=6)
     with pytest.raises(KeyboardInterrupt):
         run(settings, SmallWorld(fail_after=8))
@@ -287,7 +288,9 @@ class Camera(SmallWorld):
 
 @pytest.mark.parametrize(("count", "fail_after", "kept"), [(4, None, 4), (100, 20, 6), (100, 0.5, 0)])
 def test_a_robot_gives_an_unlabelled_session_of_new_frames(tmp_path, count, fail_after, kept):
-    result = watch(settings_for(tmp_path, count=count, robot="00e20100"), Camera(fail_after=fail_after))
+    result = RobotSession(
+        settings_for(tmp_path, count=count, robot="00e20100"), Camera(fail_after=fail_after)
+    ).take_images()
     assert (
         result["kept"] == kept == len(list(tmp_path.rglob("*.jpg")))
         and result["seen"] >= kept

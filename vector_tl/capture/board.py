@@ -1,4 +1,4 @@
-"""Between a capture and whoever looks on: newest frame and status one way, keys the other way."""
+"""Between a capture and its views: newest frame and status one way, keys the other way."""
 
 import queue
 import threading
@@ -37,18 +37,16 @@ class Status:
     negatives: int = 0
     image_id: int = -1  # of the frame on show
     size_wh: tuple[int, int] = (640, 360)
-    boxes_xyxy: tuple[tuple[float, float, float, float], ...] = ()  # (N, 4)
-    boxes_by: str = ""  # where they come from: the simulator, a model; empty when nothing looks for Vectors
-    word: str = ""  # what became of the frame: kept, not sharp, nothing new, paused
-    said: str = ""  # the answer to the last key
+    boxes_xyxy: tuple[tuple[float, ...], ...] = ()  # (N, 4)
+    boxes_by: str = ""  # what found them: the simulator, a model; empty when nothing looks for Vectors
+    verdict: str = ""  # on the frame: kept, not sharp, nothing new, paused
+    answer: str = ""  # to the last key
     paused: bool = False
     over: bool = False
     hint: str = ""
     coverage: dict[str, dict[str, int]] = field(default_factory=dict)  # kind -> bin -> count
     lacking: dict[str, list[str]] = field(default_factory=dict)  # kind -> bins
-    places: tuple[
-        tuple[int, ...], ...
-    ] = ()  # rows of counts: where in the image the largest boxes' middles were
+    places: tuple[tuple[int, ...], ...] = ()  # (rows, columns) counts of where in the image boxes are
 
 
 class CaptureBoard:
@@ -80,7 +78,4 @@ class CaptureBoard:
 
     def pressed(self) -> list[str]:
         """The actions since the last call, oldest first."""
-        actions = []
-        while not self._actions.empty():  # only the caller takes any away
-            actions.append(self._actions.get())
-        return actions
+        return [self._actions.get() for _ in range(self._actions.qsize())]  # only the caller takes any away

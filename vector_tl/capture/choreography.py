@@ -1,32 +1,35 @@
-"""A Vector that shows itself to another one's camera: it drives to varied distances, bearings and headings.
+"""A Vector that shows itself to another one's camera, at varied distances, bearings and headings.
 
-It knows its place only by its odometry, from where a person put it: before the camera, facing it. It always
-drives forward, where the cliff sensors and the range sensor look; away from an edge it goes over the ground
-that it came from, as the guard demands. Where it met an edge it does not go again, nor beyond it.
+It drives in small guarded moves and knows where it is by its wheels only, from the place where a person put
+it: before the camera, facing it. It always drives forward, where the cliff sensors and the range sensor look;
+away from an edge it goes over the ground that it came from, as the guard demands. Where it met an edge it
+does not go again, nor beyond it.
 """
 
 import math
 import random
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
+from vector_tl.capture.arrange import Pose
 from vector_tl.data.coverage import Coverage
 from vector_tl.robot.base import Robot, RobotState
 
 DRIVE_MMPS, TURN_MMPS, ESCAPE_MMPS = 60.0, 35.0, 50.0
-FACING_RAD, TURNED_RAD = math.radians(12), math.radians(6)  # good enough to drive on, and to stand
+MIN_TURN_MMPS, MAX_STEER_MMPS, STEER_MMPS_PER_RAD = 15.0, 20.0, 40.0
+# Good enough to drive on, and to stand; beyond the last it stops and turns anew.
+FACING_RAD, TURNED_RAD, ASTRAY_RAD = math.radians(12), math.radians(6), math.radians(60)
 ARRIVED_MM, ESCAPE_MM, SETTLE_MM = 20.0, 70.0, 8.0
-STAND_S = 0.8  # how long it stands for its image
-MOVE_S, ESCAPE_S, SETTLE_S = 12.0, 2.5, 0.8  # how long anything else may take
-NEAR_MM = 90.0  # no further forward when the range sensor sees something nearer
-# after a spin nobody knows at which end the edge is; this little is safe either way, as a Vector balances 36
-# mm behind
-# its front sensors
+MOVE_S = 12.0  # how long a phase may take,
+PHASE_S = {"stand": 0.8, "escape": 2.5, "settle": 0.8}  # but these; it stands for its image
+NEAR_MM = 90.0  # no further forward when the range sensor sees something so near
+# After a spin nobody knows at which end the edge is; so little is safe either way, as it balances 36 mm
+# behind its front sensors.
 ESCAPE_SPUN_MM = 20.0
+FRONT_SENSORS_MM, REAR_SENSORS_MM = 20.0, -45.0  # ahead of its origin
 MAX_ESCAPES = 4  # one after another; then a person is asked
-EDGE_BERTH_MM, SAME_EDGE_MM = 130.0, 40.0  # goals are at least this far from an edge
-AHEAD_MM = 300.0
-NEAREST_MM, HALF_VIEW_RAD = 135.0, math.radians(34)  # goals: not nearer to the camera, and in its view
+EDGE_BERTH_MM, SAME_EDGE_MM = 130.0, 40.0  # goals keep so far from where there was an edge
+AHEAD_MM, LOOKED_AT_MM = 300.0, 250.0
+MIN_AWAY_MM, HALF_VIEW_RAD = 135.0, math.radians(34)  # goals: not nearer to the camera, and well in its view
 BANDS_MM = {
     "under 150 mm": (135, 160),
     "150 to 300 mm": (160, 300),
@@ -34,34 +37,21 @@ BANDS_MM = {
     "500 mm and more": (500, 850),
 }
 FACINGS_DEG = {"front": 0.0, "its left": -90.0, "its right": 90.0, "back": 180.0}
-PLACES = {  # shares of half the view, left positive
-    "left": (0.35, 0.9),
-    "middle": (-0.3, 0.3),
-    "right": (-0.9, -0.35),
-    "partly outside": (0.8, 1.15),
-}
-TRIES = 60
-Pose = tuple[float, float, float]  # x_mm, y_mm, heading_rad
-
-
-@dataclass(frozen=True)
-class Goal:
-    """Where to stand, in the frame of the target's odometry."""
-
-    x_mm: float
-    y_mm: float
-    heading_rad: float
+# Shares of half the view, left positive.
+PLACES = {"left": (0.35, 0.9), "middle": (-0.3, 0.3), "right": (-0.9, -0.35), "partly outside": (0.8, 1.15)}
+MAX_TRIES = 60
+Point = tuple[float, float]  # x_mm, y_mm
 
 
 class Choreographer:
-    """Moves the target a little with every call of `step`; it stops by itself when nobody calls.
+    """Moves the target a little with every call of `step`; its lease ends by itself when nobody calls.
 
     Args:
-        target: the robot that is moved.
-        reach_mm: how far from the camera it may drive.
-        put_down: in the simulator, puts the target before the camera and gives the camera's pose in its
-            odometry.
-        seed: of what is drawn.
+        target: the robot that moves.
+        reach_mm: how far from the camera it may go.
+        put_down: the simulator's hand: puts the target before the camera and says where the camera now is in
+            the frame of its wheels.
+        seed: of the goals.
 
     Attributes:
         word: what it does now, for the view.
@@ -73,15 +63,23 @@ class Choreographer:
     ):
         self._target, self._reach_mm, self._put_down = target, reach_mm, put_down
         self._rng = random.Random(seed)
-        self._camera = put_down() if put_down else _camera_ahead(target.state())
-        self._held = False
-        self.edges: list[tuple[float, float]] = []
         self.word = "standing"
-        self._goal: Goal | None = None
-        self._phase, self._since_s = "stand", target.now_s()
+        self._from = target.state()  # where the present straight move began
+        self._escape_mm = ESCAPE_MM
+        self._start_anew(put_down() if put_down else _camera_ahead(self._from))
+
+    def _start_anew(self, camera: Pose) -> None:
+        """Somebody put it down somewhere else: its wheels' frame has begun afresh."""
+        self._camera = camera
+        self._held = False
+        self._goal: Pose | None = None  # where to stand, in the frame of its wheels
         self._way = 1.0  # of the last straight move: 1 forward, -1 backward
-        self._from = target.state()  # where the present settling or escape began
-        self._escapes, self._escape_mm = 0, ESCAPE_MM  # how many one after another, and how far
+        self._escapes = 0  # one after another
+        self.edges: list[Point] = []
+        self._begin("stand")
+
+    def _begin(self, phase: str) -> None:
+        self._phase, self._since_s = phase, self._target.now_s()
 
     def pause(self) -> None:
         """Stand still."""
@@ -94,176 +92,173 @@ class Choreographer:
         Raises:
             LinkLost: the target is gone.
         """
-        state, now_s = self._target.state(), self._target.now_s()
+        state = self._target.state()
         if state.picked_up or state.being_held:
             self._held, self.word = True, "in a hand"
             return
         if self._held:  # put down again: as at the start
-            self._start_again(_camera_ahead(state))
+            self._start_anew(_camera_ahead(state))
         if state.cliff and self._phase != "escape":
-            # a stand at an edge follows an escape that did not help
+            # A stand comes after an escape that did not help.
             if self._escapes >= MAX_ESCAPES or self._phase == "stand":
                 self._target.stop()
                 self.word = "at an edge: put it before the camera again"
                 if self._put_down:
-                    self._start_again(self._put_down())
+                    self._start_anew(self._put_down())
                 return
             self._meet_edge(state)
-        limit_s = {"stand": STAND_S, "escape": ESCAPE_S, "settle": SETTLE_S}.get(self._phase, MOVE_S)
-        late = now_s - self._since_s > limit_s
-        if self._goal is None and self._phase in ("face", "go", "turn"):
-            self._phase = "stand"  # there is nothing to drive to
-        if self._phase == "stand":
-            self._stand(state, late, coverage)
-        elif self._phase == "settle":
-            self._settle(state, late)
-        elif self._phase == "escape":
-            self._escape(state, late)
-        elif self._goal is not None:
-            {"face": self._face, "go": self._go, "turn": self._turn}[self._phase](state, late, self._goal)
+        self._continue_phase(state, coverage)
         self.word = self._phase
         if self._goal is not None:
-            away_mm = math.dist((self._goal.x_mm, self._goal.y_mm), self._camera[:2])
-            self.word += f" ({away_mm:.0f} mm away)"
+            self.word += f" ({math.dist(self._goal[:2], self._camera[:2]):.0f} mm away)"
 
-    def _start_again(self, camera: Pose) -> None:
-        """Somebody put it down somewhere else: its odometry has begun again."""
-        self._held, self._camera, self._goal, self._way, self._escapes = False, camera, None, 1.0, 0
-        self.edges.clear()
-        self._begin("stand")
+    def _continue_phase(self, state: RobotState, coverage: Coverage) -> None:
+        """Stand, then face the goal, go, settle, turn, and stand again; escape from an edge in between."""
+        late = self._target.now_s() - self._since_s > PHASE_S.get(self._phase, MOVE_S)
+        if self._phase == "escape":
+            self._escape(state, late)
+        elif self._phase == "stand" or self._goal is None:
+            self._stand(state, late, coverage)
+        else:
+            phases = {"face": self._face, "go": self._go, "settle": self._settle, "turn": self._turn}
+            phases[self._phase](state, late, self._goal)
 
-    # -- phases ------------------------------------------------------------
+    # -- phases
+    # ------------------------------------------------------------------------------------------------------
 
     def _stand(self, state: RobotState, late: bool, coverage: Coverage) -> None:
         self._target.stop()
         if late:
-            self._goal = self._choose(state, coverage)
+            self._goal = self._choose_goal((state.x_mm, state.y_mm), coverage)
             self._begin("face")
 
-    def _face(self, state: RobotState, late: bool, goal: Goal) -> None:
+    def _face(self, state: RobotState, late: bool, goal: Pose) -> None:
         """Turn to where the goal is."""
-        left_mm, off = _way_to(goal, state)
+        left_mm, off_rad = _way_to(goal, state)
         if late or left_mm < ARRIVED_MM:
             self._begin("turn")
-        elif abs(off) < FACING_RAD:
+        elif abs(off_rad) < FACING_RAD:
             self._begin("go")
         else:
-            self._spin(off)
+            self._spin(off_rad)
 
-    def _go(self, state: RobotState, late: bool, goal: Goal) -> None:
+    def _go(self, state: RobotState, late: bool, goal: Pose) -> None:
         """Drive to the goal, steering a little; stop before whatever is in the way."""
-        left_mm, off = _way_to(goal, state)
+        left_mm, off_rad = _way_to(goal, state)
         blocked = state.range_mm is not None and state.range_mm < NEAR_MM
-        if late or blocked or left_mm < ARRIVED_MM or abs(off) > math.radians(60):
+        if late or blocked or left_mm < ARRIVED_MM or abs(off_rad) > ASTRAY_RAD:
             self._target.stop()
-            self._escapes = 0
-            self._from = state
+            self._escapes, self._from = 0, state
             self._begin("settle")
             return
         self._way = 1.0
-        steer = max(-20.0, min(20.0, 40.0 * off))
+        steer = max(-MAX_STEER_MMPS, min(MAX_STEER_MMPS, STEER_MMPS_PER_RAD * off_rad))
         if not self._target.drive(DRIVE_MMPS - steer, DRIVE_MMPS + steer):
             self._begin("stand")
 
-    def _settle(self, state: RobotState, late: bool) -> None:
-        """Move a little back.
+    def _settle(self, state: RobotState, late: bool, _goal: Pose) -> None:
+        """Drive a little back.
 
-        When it turns next, its long rear may swing over an edge; the guard then leaves the way forward open.
+        While it turns, its long rear is what may swing over an edge, and the guard then leaves the way
+        forward open.
         """
-        start = self._from
-        if late or math.dist((start.x_mm, start.y_mm), (state.x_mm, state.y_mm)) > SETTLE_MM:
-            self._target.stop()
+        if self._straight_is_done(state, late, SETTLE_MM):
             self._begin("turn")
         else:
             self._way = -1.0
             self._target.drive(-ESCAPE_MMPS, -ESCAPE_MMPS)
 
-    def _turn(self, state: RobotState, late: bool, goal: Goal) -> None:
-        """Turn to the goal's heading."""
-        off = math.remainder(goal.heading_rad - state.heading_rad, math.tau)
-        if late or abs(off) < TURNED_RAD:
+    def _turn(self, state: RobotState, late: bool, goal: Pose) -> None:
+        """Turn to the heading that is wanted."""
+        off_rad = math.remainder(goal[2] - state.heading_rad, math.tau)
+        if late or abs(off_rad) < TURNED_RAD:
             self._target.stop()
             self._begin("stand")
         else:
-            self._spin(off)
+            self._spin(off_rad)
 
     def _escape(self, state: RobotState, late: bool) -> None:
         """Drive away from an edge, against the last straight move."""
-        start = self._from
-        if late or math.dist((start.x_mm, start.y_mm), (state.x_mm, state.y_mm)) > self._escape_mm:
-            self._target.stop()
+        if self._straight_is_done(state, late, self._escape_mm):
             self._way = -self._way
             self._begin("stand")
         else:
             self._target.drive(-self._way * ESCAPE_MMPS, -self._way * ESCAPE_MMPS)
 
+    def _straight_is_done(self, state: RobotState, late: bool, length_mm: float) -> bool:
+        """Whether it has come far enough since `_from`; it is stopped then."""
+        done = late or math.dist((self._from.x_mm, self._from.y_mm), (state.x_mm, state.y_mm)) > length_mm
+        if done:
+            self._target.stop()
+        return done
+
     def _meet_edge(self, state: RobotState) -> None:
         self._target.stop()
         self._escape_mm = ESCAPE_SPUN_MM if self._phase in ("face", "turn") else ESCAPE_MM
-        ahead_mm = 20.0 if self._way > 0 else -45.0  # where the sensors are
-        edge = (
-            state.x_mm + ahead_mm * math.cos(state.heading_rad),
-            state.y_mm + ahead_mm * math.sin(state.heading_rad),
-        )
+        ahead_mm = FRONT_SENSORS_MM if self._way > 0 else REAR_SENSORS_MM
+        edge = _point_from((state.x_mm, state.y_mm), state.heading_rad, ahead_mm)
         if all(math.dist(edge, other) > SAME_EDGE_MM for other in self.edges):
             self.edges.append(edge)
         self._from, self._goal = state, None
         self._escapes += 1
         self._begin("escape")
 
-    def _begin(self, phase: str) -> None:
-        self._phase, self._since_s = phase, self._target.now_s()
-
     def _spin(self, off_rad: float) -> None:
-        speed = math.copysign(max(15.0, min(TURN_MMPS, 40.0 * abs(off_rad))), off_rad)
+        speed = max(MIN_TURN_MMPS, min(TURN_MMPS, STEER_MMPS_PER_RAD * abs(off_rad)))
+        speed = math.copysign(speed, off_rad)
         self._target.drive(-speed, speed)
 
-    # -- goals ------------------------------------------------------------
+    # -- goals
+    # -------------------------------------------------------------------------------------------------------
 
-    def _choose(self, state: RobotState, coverage: Coverage) -> Goal:
-        """A safe goal of a kind that is rare in the dataset; else the middle of the camera's view."""
-        for _ in range(TRIES):
-            low, high = BANDS_MM[self._wanted(coverage, "distance", BANDS_MM)]
-            away_mm = min(max(self._rng.uniform(low, high), NEAREST_MM), self._reach_mm)
-            sides = PLACES[self._wanted(coverage, "place", PLACES)]
-            bearing = HALF_VIEW_RAD * self._rng.uniform(*sides)
-            bearing *= self._rng.choice((-1, 1)) if sides[0] >= 0.8 else 1
-            side = FACINGS_DEG[self._wanted(coverage, "heading", FACINGS_DEG)]
-            facing = math.radians(side + self._rng.uniform(-40, 40))
-            direction = self._camera[2] + bearing
-            x, y = (
-                self._camera[0] + away_mm * math.cos(direction),
-                self._camera[1] + away_mm * math.sin(direction),
-            )
-            if all(
-                math.dist((x, y), edge) > EDGE_BERTH_MM
-                and not _between((state.x_mm, state.y_mm), edge, (x, y))
-                for edge in self.edges
+    def _choose_goal(self, here: Point, coverage: Coverage) -> Pose:
+        """A goal that fills what is missing, where it is known to be safe.
+
+        Where there is none, back to where the camera looks.
+        """
+        camera, camera_rad = self._camera[:2], self._camera[2]
+        for _ in range(MAX_TRIES):
+            low, high = BANDS_MM[self._choose_bin(coverage, "distance", BANDS_MM)]
+            away_mm = min(max(self._rng.uniform(low, high), MIN_AWAY_MM), self._reach_mm)
+            sides = PLACES[self._choose_bin(coverage, "place", PLACES)]
+            bearing_rad = HALF_VIEW_RAD * self._rng.uniform(*sides)
+            if sides == PLACES["partly outside"]:  # at either side
+                bearing_rad *= self._rng.choice((-1, 1))
+            facing_deg = FACINGS_DEG[self._choose_bin(coverage, "heading", FACINGS_DEG)]
+            facing_rad = math.radians(facing_deg + self._rng.uniform(-40, 40))
+            direction = camera_rad + bearing_rad
+            place = _point_from(camera, direction, away_mm)
+            if not any(
+                math.dist(place, edge) <= EDGE_BERTH_MM or _between(here, edge, place) for edge in self.edges
             ):
-                return Goal(x, y, direction + math.pi + facing)
-        x, y = (self._camera[i] + 250 * f(self._camera[2]) for i, f in ((0, math.cos), (1, math.sin)))
-        return Goal(x, y, self._rng.uniform(-math.pi, math.pi))
+                return (*place, direction + math.pi + facing_rad)
+        return (*_point_from(camera, camera_rad, LOOKED_AT_MM), self._rng.uniform(-math.pi, math.pi))
 
-    def _wanted(self, coverage: Coverage, kind: str, names: Iterable[str]) -> str:
+    def _choose_bin(self, coverage: Coverage, kind: str, names: Iterable[str]) -> str:
         """One of the bins that lack images, in two of three cases; else any."""
+        names = list(names)
         lacking = [name for name in coverage.lacking(kind) if name in names]
-        return self._rng.choice(lacking if lacking and self._rng.random() < 0.67 else list(names))
+        return self._rng.choice(lacking if lacking and self._rng.random() < 0.67 else names)
 
 
 def _camera_ahead(state: RobotState) -> Pose:
-    """Where the camera is when the target was put down as asked: `AHEAD_MM` before the target, facing it."""
-    away = (AHEAD_MM * math.cos(state.heading_rad), AHEAD_MM * math.sin(state.heading_rad))
-    return state.x_mm + away[0], state.y_mm + away[1], state.heading_rad + math.pi
+    """Where the camera is when a person has put the target down as asked: `AHEAD_MM` before it, facing it."""
+    x_mm, y_mm = _point_from((state.x_mm, state.y_mm), state.heading_rad, AHEAD_MM)
+    return x_mm, y_mm, state.heading_rad + math.pi
 
 
-def _way_to(goal: Goal, state: RobotState) -> tuple[float, float]:
-    """How far the goal is (mm), and how far to turn to face it (rad, left positive)."""
-    east, north = goal.x_mm - state.x_mm, goal.y_mm - state.y_mm
-    return math.hypot(east, north), math.remainder(math.atan2(north, east) - state.heading_rad, math.tau)
+def _point_from(start: Point, direction_rad: float, away_mm: float) -> Point:
+    return start[0] + away_mm * math.cos(direction_rad), start[1] + away_mm * math.sin(direction_rad)
 
 
-def _between(start: tuple[float, float], edge: tuple[float, float], goal: tuple[float, float]) -> bool:
-    """Whether the way from start to goal passes by an edge, or leads beyond it."""
+def _way_to(goal: Pose, state: RobotState) -> tuple[float, float]:
+    """How far the goal is, in mm, and how far off the heading is from it, in rad, left-positive."""
+    x_mm, y_mm = goal[0] - state.x_mm, goal[1] - state.y_mm
+    return math.hypot(x_mm, y_mm), math.remainder(math.atan2(y_mm, x_mm) - state.heading_rad, math.tau)
+
+
+def _between(start: Point, edge: Point, goal: Point) -> bool:
+    """Whether the way from start to goal passes by an edge, or leads on beyond it."""
     way = (goal[0] - start[0], goal[1] - start[1])
     length = math.hypot(*way)
     if length < 1:

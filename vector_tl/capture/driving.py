@@ -1,19 +1,25 @@
-"""Driving by keyboard: a key press is a short command, a key held down repeats it."""
+"""Driving by keyboard: a key is a short command, and a key held down repeats it.
+
+The guard of the robot's link checks every command.
+"""
 
 import math
 
 from vector_tl.robot.base import Robot
 
 DRIVE_MMPS, TURN_MMPS = 70.0, 45.0
-KEY_S = 0.3  # how long one press drives; terminals repeat a held key 30 times a second, after 250 to 500 ms
+# How long one press drives: a terminal repeats a key that is held down some 30 times a second, after a first
+# 250 to 500 ms.
+KEY_S = 0.3
 HEAD_STEP_RAD, HEAD_RAD = math.radians(4), (math.radians(-20), math.radians(40))
-NEAR_MM = 60.0  # no further forward when the range sensor sees something nearer
-SPEEDS = {
+NEAR_MM = 60.0  # no further forward when the range sensor sees something so near
+SPEEDS_MMPS = {  # left, right
     "forward": (DRIVE_MMPS, DRIVE_MMPS),
     "back": (-DRIVE_MMPS, -DRIVE_MMPS),
     "left": (-TURN_MMPS, TURN_MMPS),
     "right": (TURN_MMPS, -TURN_MMPS),
 }
+HEAD_STEPS_RAD = {"head up": HEAD_STEP_RAD, "head down": -HEAD_STEP_RAD}
 
 
 class Driver:
@@ -25,28 +31,26 @@ class Driver:
         self._until_s = 0.0
 
     def press(self, action: str) -> str | None:
-        """Carry out a key's action, and answer for the view; None when it is not one for driving."""
-        if action in SPEEDS:
-            self._speeds, self._until_s = SPEEDS[action], self._robot.now_s() + KEY_S
+        """Carry out a key; the answer to it, None when it is not a key for driving."""
+        if action in SPEEDS_MMPS:
+            self._speeds, self._until_s = SPEEDS_MMPS[action], self._robot.now_s() + KEY_S
             return self.tick() or action
-        if action in ("head up", "head down"):
-            step = HEAD_STEP_RAD if action == "head up" else -HEAD_STEP_RAD
-            angle = self._robot.state().head_angle_rad + step
-            self._robot.set_head(min(max(angle, HEAD_RAD[0]), HEAD_RAD[1]))
+        if action in HEAD_STEPS_RAD:
+            angle_rad = self._robot.state().head_angle_rad + HEAD_STEPS_RAD[action]
+            self._robot.set_head(min(max(angle_rad, HEAD_RAD[0]), HEAD_RAD[1]))
             return action
         return None
 
     def tick(self) -> str | None:
-        """Drive on while a key press lasts, then stop; to be called with every frame.
+        """Drive on as long as a press lasts, then stop; to be called with every frame.
 
         Returns:
-            Why it does not drive, None otherwise.
+            Why it does not drive, None when it does, or when no key is pressed.
         """
         if self._speeds is None:
             return None
-        forward = self._speeds[0] > 0 and self._speeds[1] > 0
         range_mm = self._robot.state().range_mm
-        blocked = forward and range_mm is not None and range_mm < NEAR_MM
+        blocked = min(self._speeds) > 0 and range_mm is not None and range_mm < NEAR_MM
         if blocked or self._robot.now_s() > self._until_s:
             self._speeds = None
             self._robot.stop()

@@ -22,12 +22,12 @@ from vector_tl.errors import UserError
 from vector_tl.web.server import LocalServer, page_app, read_json
 
 PAGE = Path(__file__).parent / "page"
-LAST_LOOK_S = 0.4  # in which the page still hears that the capture is over
+LAST_LOOK_S = 0.4  # in which the page still learns that the capture is over
 
 
 @contextlib.contextmanager
 def served(board: CaptureBoard) -> Iterator[str]:
-    """Serve the page in a thread until the block ends; gives its address and prints it on standard error."""
+    """Serve the page in a thread until the block ends; yields its address and prints it on standard error."""
     server = LocalServer(capture_app(board), "Open the address that vector-tl capture printed.")
     with server.in_thread("live page"):
         print(f"live view: {server.url}", file=sys.stderr, flush=True)

@@ -1,36 +1,38 @@
-"""`vector-tl capture --remake`: make the images of all simulated sessions again, and compare them."""
+"""`vector-tl capture --remake`: make the images of all simulated sessions again.
+
+It says how well they agree with what the repository holds of them: labels, digests, thumbnails.
+"""
 
 import hashlib
 import logging
 import time
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from vector_tl.capture.photographer import CapturedImage, SessionPlan
-from vector_tl.capture.sessions import Session, only_capture, read_all
+from vector_tl.capture.ground_truth import LabelledImage
+from vector_tl.capture.plan import SessionPlan
+from vector_tl.capture.sessions import only_capture, read_all
 from vector_tl.capture.settings import CaptureSettings
-from vector_tl.capture.simulated_session import Difference, open_studio, take_session
+from vector_tl.capture.simulated_session import Difference, open_simulated_robot, take_session
 from vector_tl.capture.terminal import progress
 from vector_tl.data import dataset
-from vector_tl.data.coverage import Shot
 from vector_tl.errors import UserError
 
 log = logging.getLogger(__name__)
-NAMED = 5  # so many images are named in an error
+MAX_NAMED = 5  # so many images are named in an error
 
 
 def remake(settings: CaptureSettings) -> dict[str, Any]:
-    """Make every simulated session again, except those in front of photographs.
+    """Take every simulated session again, except those in front of photographs.
 
-    Missing images are written; files that are there are not changed.
+    Images that are missing are written, those there are left as they are.
 
     Returns:
         {"sessions", "images", "made", "same_bytes", "within_tolerance", "differ", "damaged", "held",
         "largest", "seconds"}: `held` is "digest" when every image came out byte for byte; "tolerance" when
-        poses are the same, boxes within 1 px and thumbnails within 2 grey levels; and null, with "error",
-        when an image is further off or its file is neither the one of then nor the one of now.
+        the same poses came out, boxes within 1 px and thumbnails within 2 grey levels; null (and "error")
+        when one did not, or when the file of one is neither what was taken then nor what is taken now.
 
     Raises:
         UserError: there are no simulated sessions, or the simulator does not run.
@@ -39,100 +41,88 @@ def remake(settings: CaptureSettings) -> dict[str, Any]:
     folder = settings.data
     sessions = {
         name: about
-        for name, about in read_all(folder).items()
-        if about.get("source") == "simulator" and about["whole"] and not about.get("backgrounds")
+        for name, about in read_all(folder, "simulator").items()
+        if about["whole"] and not about.get("backgrounds")
     }
     if not sessions:
         raise UserError(
-            f"{folder}/sessions names no simulated session that is whole; "
-            f"make some with vector-tl capture --data {folder}."
+            f"{folder}/sessions names no simulated session that is whole; take some with vector-tl capture "
+            f"--data {folder}."
         )
-    check = ImageComparison(sum(len(about["shots"]) for about in sessions.values()))
-    with only_capture(folder), progress(check.images, 0) as advance:
-        looks = {name: (about["camera"], tuple(about.get("without", ()))) for name, about in sessions.items()}
-        for look in sorted(set(looks.values())):
-            with open_studio(*look) as robot:
-                for name in (name for name in sessions if looks[name] == look):
-                    images = SessionImages(folder, name, sessions[name], check, advance)
-                    plan = SessionPlan.of(name, sessions[name])
-                    take_session(folder, plan, robot, images.kept, check.compared, strict=False)
-    return {"sessions": len(sessions)} | check.result() | {"seconds": round(time.monotonic() - started_s, 1)}
-
-
-class SessionImages:
-    """Compares the files of one session's images."""
-
-    def __init__(
-        self,
-        folder: Path,
-        session: str,
-        about: Session,
-        check: "ImageComparison",
-        advance: Callable[[], None],
-    ):
-        self.folder, self.session, self.check, self.advance = folder, session, check, advance
-        check.made += sum(not self._path(shot).exists() for shot in about["shots"])
-
-    def kept(self, shot: Shot, image: CapturedImage) -> None:
-        """Compare the file of an image with the image made now."""
-        self.advance()
-        self.check.file(shot, self._path(shot).read_bytes(), image.frame.jpeg)
-
-    def _path(self, shot: Shot) -> Path:
-        return dataset.image_path(self.folder, self.session, shot["name"])
+    plans = [SessionPlan.of(name, about) for name, about in sessions.items()]
+    digests = {
+        dataset.image_path(folder, name, shot["name"]): shot["sha256"]
+        for name, about in sessions.items()
+        for shot in about["shots"]
+    }
+    with only_capture(folder), progress(len(digests), 0) as advance:
+        check = ImageComparison(digests, advance)
+        for camera, without in sorted({(plan.camera, plan.without) for plan in plans}):
+            with open_simulated_robot(camera, without) as robot:
+                for plan in plans:
+                    if (plan.camera, plan.without) == (camera, without):
+                        take_session(folder, plan, robot, check.add, strict=False)
+    result = {"sessions": len(sessions)} | check.result()
+    return result | {"seconds": round(time.monotonic() - started_s, 1)}
 
 
 class ImageComparison:
-    """Counts how images agree."""
+    """Counts how images that are taken again agree with those taken before.
 
-    def __init__(self, images: int):
-        self.images, self.made = images, 0
-        self.ways: Counter[str] = Counter()
-        self.differ: list[str] = []
-        self.damaged: list[str] = []
-        self.box_px = self.pose_mm = self.greys = 0.0
+    Args:
+        digests: path of each image taken before -> SHA-256.
+        advance: called for each image that belongs to the dataset.
+    """
 
-    def compared(self, name: str, difference: Difference) -> None:
-        """Count an image that was made again, and how it differs from what was known of it."""
-        if not difference.tolerable:
-            self.differ.append(name)
+    def __init__(self, digests: dict[Path, str], advance: Callable[[], None]):
+        self._digests = {path.stem: (path, sha256) for path, sha256 in digests.items()}
+        self._missing = [path for path in digests if not path.exists()]
+        self._advance = advance
+        self._same: list[Difference] = []
+        self._differ: list[str] = []
+        self._damaged: list[str] = []
+
+    def add(self, name: str, image: LabelledImage, difference: Difference | None) -> None:
+        """An image was taken again, and differs so from what is known of it."""
+        if difference is not None and not difference.tolerable:
+            self._differ.append(name)
             log.warning("%s: %s", name, difference)
             return
-        self.ways["same_bytes" if difference.same_bytes else "within_tolerance"] += 1
-        self.box_px, self.pose_mm = max(self.box_px, difference.box_px), max(self.pose_mm, difference.pose_mm)
-        self.greys = max(self.greys, difference.greys)
-
-    def file(self, shot: Shot, there: bytes, now: bytes) -> None:
-        """Count a file that is neither the image of then nor the one of now."""
-        if there != now and hashlib.sha256(there).hexdigest() != shot["sha256"]:
-            self.damaged.append(shot["name"])
+        self._same += [difference] if difference is not None else []
+        self._advance()
+        if name in self._digests:
+            path, sha256 = self._digests[name]
+            there = path.read_bytes()
+            # What is on disk must be the image of then, or the one of now.
+            if there != image.frame.jpeg and hashlib.sha256(there).hexdigest() != sha256:
+                self._damaged.append(name)
 
     def result(self) -> dict[str, Any]:
-        """The counts, "held", and "error" when an image does not agree."""
-        same, near = self.ways["same_bytes"], self.ways["within_tolerance"]
-        held = "tolerance" if near else "digest"
-        result = {
-            "images": self.images,
-            "made": self.made - len(self.differ),
-            "same_bytes": same,
-            "within_tolerance": near,
-            "differ": self.differ,
-            "damaged": self.damaged,
-            "held": held,
-            "largest": {
-                "box_px": round(self.box_px, 2),
-                "pose_mm": round(self.pose_mm, 2),
-                "thumbnail_greys": round(self.greys, 2),
-            },
-        }
-        faults = [
-            f"{len(names)} images {what} ({', '.join(names[:NAMED])})"
+        """The part of `remake`'s result that counts images."""
+        images, same = len(self._digests), sum(difference.same_bytes for difference in self._same)
+        unlabelled = images - len(self._same) - len(self._differ)
+        wrong = [
+            f"{len(names)} images {what} ({', '.join(names[:MAX_NAMED])})"
             for names, what in (
-                (self.differ, "differ from what their labels say"),
-                (self.damaged, "are not what was captured; delete them and run this again"),
+                (self._differ, "come out otherwise than their labels say"),
+                (self._damaged, "are not what was taken; delete them and run this again"),
             )
             if names
-        ]
-        if missing := self.images - same - near - len(self.differ):
-            faults.append(f"{missing} images have no label to compare with")
-        return result | ({"held": None, "error": "; ".join(faults) + "."} if faults else {})
+        ] + ([f"{unlabelled} images have no label to compare with"] if unlabelled else [])
+        return {
+            "images": images,
+            "made": sum(path.exists() for path in self._missing),
+            "same_bytes": same,
+            "within_tolerance": len(self._same) - same,
+            "differ": self._differ,
+            "damaged": self._damaged,
+            "held": None if wrong else "digest" if same == images else "tolerance",
+            "largest": {
+                "box_px": self._largest("box_px"),
+                "pose_mm": self._largest("pose_mm"),
+                "thumbnail_greys": self._largest("greys"),
+            },
+        } | ({"error": "; ".join(wrong) + "."} if wrong else {})
+
+    def _largest(self, what: str) -> float:
+        return round(max((getattr(difference, what) for difference in self._same), default=0.0), 2)

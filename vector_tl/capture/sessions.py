@@ -1,12 +1,11 @@
 """A capture session's file: where its images come from, and a line for each of them.
 
-The images' bytes are not in the repository, so a line also has that by which an image made again is compared:
-a digest, and a thumbnail of 16 x 9 grey levels for computers that draw a little differently.
+The images themselves are not in the repository, so a line also has what shows whether an image was made again
+as it was: a digest, and a thumbnail of 16 x 9 greys for computers that draw a little differently.
 """
 
 import base64
 import contextlib
-import glob
 import hashlib
 import time
 from collections.abc import Iterator
@@ -28,36 +27,39 @@ from vector_tl.errors import UserError
 from vector_tl.files import claimed
 from vector_tl.robot.base import Frame, Robot
 
-Session = dict[str, Any]  # what a session's file says
-
 THUMB_WH = (16, 9)
-STALE_S = 60.0  # nobody writes at a file for longer
+STALE_S = 60.0  # nobody takes so long to write a file
 
 
-def read_all(folder: Path, prefix: str = "") -> dict[str, Session]:
-    """All session files that capture wrote, session -> content; others (of an import) are left out."""
-    names = sorted(path.stem for path in (Path(folder) / "sessions").glob(f"{prefix}*.json"))
+def read_all(folder: Path, source: str) -> dict[str, dict[str, Any]]:
+    """The files of all sessions that capture took from `source` (simulator or robot): session -> content."""
+    names = sorted(path.stem for path in (Path(folder) / "sessions").glob("*.json"))
     found = {name: read_session(folder, name) for name in names}
     return {
         name: about
         for name, about in found.items()
-        if isinstance(about, dict) and isinstance(about.get("shots"), list)
+        if isinstance(about, dict) and isinstance(about.get("shots"), list) and about.get("source") == source
     }
 
 
-def provenance(robot: Robot) -> Session:
-    """What is the same for all images of a session: robot, camera, time, versions."""
+def new_session(robot: Robot, source: str, facts: dict[str, Any]) -> dict[str, Any]:
+    """The file of a session without images: what is the same for all of its images, `facts` among it."""
     return {
         "robot": robot.serial,
         "intrinsics": asdict(robot.intrinsics),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "vector_tl": vector_tl.__version__,
         "wirepod_vector_sdk": version("wirepod_vector_sdk"),
+        "source": source,
+        **facts,
+        "whole": False,
+        "seen": 0,
+        "shots": [],
     }
 
 
 def describe(frame: Frame, image_rgb: np.ndarray) -> Shot:
-    """An image's ids and times, its brightness and sharpness, and what it is compared by later."""
+    """What an image (H, W, 3) itself shows: ids, times, how bright and sharp it is, and its fingerprints."""
     grey = cv2.cvtColor(image_rgb, cv2.COLOR_RGB2GRAY)
     return {
         "image_id": frame.image_id,
@@ -72,7 +74,10 @@ def describe(frame: Frame, image_rgb: np.ndarray) -> Shot:
 
 
 def sharpness(grey: np.ndarray) -> float:
-    """Variance of the Laplacian of an image (H, W): small for a blurred image, and for an empty one."""
+    """Variance of the Laplacian of an image (H, W).
+
+    It is small where everything is blurred, and where there is nothing to see.
+    """
     return float(cv2.Laplacian(grey, cv2.CV_32F).var())
 
 
@@ -89,24 +94,23 @@ def thumb_difference(one: str, other: str) -> float:
 
 @contextmanager
 def only_capture(folder: Path) -> Iterator[None]:
-    """Hold the dataset while images are captured into it; the lock ends with the process, however that ends.
+    """Hold the dataset while images are taken into it; the lock ends with the process, however that ends.
 
     Raises:
-        UserError: another capture writes into it, or the folder cannot be written.
+        UserError: another capture is taking images into it, or the folder cannot be written.
     """
     with claimed(Path(folder) / "sessions" / ".capture.lock") as mine:
         if not mine:
             raise UserError(
-                f"Another capture is running into {folder}; end it first, or choose another --data."
+                f"Another capture is taking images into {folder}; end it first, or choose another --data."
             )
         yield
 
 
 def sweep(folder: Path, session: str) -> None:
-    """Remove the unfinished files of a killed capture."""
+    """Remove what a killed capture left of files that it had not finished."""
     folder = Path(folder)
-    name = glob.escape(session)
-    for pattern in (f"images/{name}/.*.part", f"labels/{name}/.*.part", f"sessions/.{name}.*.part"):
+    for pattern in (f"images/{session}/.*.part", f"labels/{session}/.*.part", f"sessions/.{session}.*.part"):
         for part in folder.glob(pattern):
             part.unlink(missing_ok=True)
     for part in folder.glob(".*.part"):  # of splits.json and data.yaml, which others write too
@@ -116,5 +120,5 @@ def sweep(folder: Path, session: str) -> None:
 
 
 def has_image(folder: Path, session: str, name: str) -> bool:
-    """Whether an image is in the dataset or in its bin; it is not taken again then."""
+    """Whether an image is there, or in the bin, where a person put it: it is not taken again then."""
     return any(dataset.image_path(place, session, name).exists() for place in (folder, Path(folder) / "bin"))

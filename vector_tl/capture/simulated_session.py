@@ -1,4 +1,4 @@
-"""Capturing the simulator's sessions: each image with its label and where every Vector stood."""
+"""Takes a simulated session: each image with its label and where everybody stood; the same on a clone."""
 
 import logging
 import math
@@ -9,35 +9,32 @@ from pathlib import Path
 
 import numpy as np
 
-from vector_tl.capture.photographer import CAMERA_FPS, CapturedImage, Photographer, SessionPlan, ground_truth
-from vector_tl.capture.sessions import (
-    describe,
-    has_image,
-    provenance,
-    sweep,
-    thumb_difference,
-)
+from vector_tl.capture.ground_truth import LabelledImage, facts_of
+from vector_tl.capture.photographer import Photographer
+from vector_tl.capture.plan import SessionPlan
+from vector_tl.capture.sessions import describe, has_image, new_session, sweep, thumb_difference
 from vector_tl.data import dataset
 from vector_tl.data.boxes import as_boxes, to_pixels
 from vector_tl.data.coverage import Shot
-from vector_tl.data.dataset import read_session, write_session
+from vector_tl.data.dataset import read_session, write_label, write_session
 from vector_tl.data.images import decode_image
-from vector_tl.data.yolo import format_label
 from vector_tl.errors import UserError
 from vector_tl.files import write_atomic
 from vector_tl.robot.base import Robot
 
 log = logging.getLogger(__name__)
 TARGETS = 2  # Vectors beside the viewer, so that some images show two
-# how far an image may differ when it is made again on another computer
+# A slow camera gives head and exposure control more time between frames, and each frame has to be rendered.
+CAMERA_FPS = 5.0
+# How far an image may be off when it is taken again.
 SAME_BOX_PX, SAME_POSE_MM, SAME_HEADING_RAD, SAME_GREYS = 1.0, 0.5, 0.002, 2.0
 
 
-def open_studio(
+def open_simulated_robot(
     camera: str, without: tuple[str, ...] = (), backgrounds: Path | None = None
 ) -> AbstractContextManager[Robot]:
-    """A simulator of our own, in lockstep: its world waits for the camera."""
-    from vector_tl.robot.open import open_robot  # brings the SDK
+    """A robot in a simulator of its own, whose world waits for the camera."""
+    from vector_tl.robot.open import open_robot  # brings the SDK, which takes seconds
 
     return open_robot(
         "sim",
@@ -52,7 +49,7 @@ def open_studio(
 
 @dataclass(frozen=True)
 class Difference:
-    """How an image that was made again differs from what its session and label say."""
+    """How an image that was taken again differs from what its session and label say."""
 
     same_bytes: bool
     box_px: float
@@ -63,13 +60,17 @@ class Difference:
     @property
     def tolerable(self) -> bool:
         """Whether it is the same image, drawn by another machine."""
-        same_place = self.pose_mm <= SAME_POSE_MM and self.heading_rad <= SAME_HEADING_RAD
-        return same_place and self.box_px <= SAME_BOX_PX and self.greys < SAME_GREYS
+        return (
+            self.box_px <= SAME_BOX_PX
+            and self.pose_mm <= SAME_POSE_MM
+            and self.heading_rad <= SAME_HEADING_RAD
+            and self.greys < SAME_GREYS
+        )
 
     def __str__(self) -> str:
         return (
-            f"boxes differ by {self.box_px:.1f} px, places by {self.pose_mm:.1f} mm, "
-            f"thumbnails by {self.greys:.1f} grey levels"
+            f"boxes differ by {self.box_px:.1f} px, places by {self.pose_mm:.1f} mm, thumbnails by "
+            f"{self.greys:.1f} grey levels"
         )
 
 
@@ -77,130 +78,90 @@ def take_session(
     folder: Path,
     plan: SessionPlan,
     robot: Robot,
-    kept: Callable[[Shot, CapturedImage], None] = lambda shot, image: None,
-    compared: Callable[[str, Difference], None] = lambda name, difference: None,
+    report: Callable[[str, LabelledImage, Difference | None], None] = lambda name, image, difference: None,
     strict: bool = True,
 ) -> None:
-    """Capture a simulated session from its first image, and write what is not there yet.
+    """Take a simulated session from its first image on, and write what is not there yet.
 
-    An image depends on those before it (the exposure lags behind), so images that are there are made again,
-    too, and compared.
+    An image depends on those before it (exposure lags behind), so also those that are there are taken, and
+    compared.
 
     Args:
         folder: of the dataset.
-        plan: of the session.
+        plan: the session.
         robot: a simulated one.
-        kept: is called with each image that belongs to the dataset now.
-        compared: is called with the name of each image that was there, and how it differs from what was known
-            of it.
-        strict: an image that differs too much is an error; otherwise it is left out.
+        report: called with each image's name, the image, and how it differs from what was known of it, if
+            anything.
+        strict: an image that differs too much is an error; else it is reported and not written.
 
     Raises:
-        UserError: no image at all was possible in this room, or one differs from its label and session.
+        UserError: not one image worked out in this room, or one differs from what its label and session say.
     """
     sweep(folder, plan.session)
-    about = read_session(folder, plan.session)
-    if about is None:
-        about = provenance(robot) | {"source": "simulator"} | plan.facts()
-        about |= {"whole": False, "seen": 0, "shots": []}
-    known: dict[str, Shot] = {shot["name"]: shot for shot in about["shots"]}
-    truth = ground_truth(robot)
-    truth.world(plan.world)
-    vectors = truth.truth()["vectors"]
-    x_mm, y_mm, heading_rad = (vectors[0][key] for key in ("x_mm", "y_mm", "heading_rad"))
-    photographer = Photographer(robot)
+    about = read_session(folder, plan.session) or new_session(robot, "simulator", plan.facts())
+    known = {shot["name"]: shot for shot in about["shots"]}
+    photographer = Photographer(robot, plan)
     shots: dict[str, Shot] = {}
+    remedy = f"move session {plan.session} away to have it captured again."
 
-    def write(whole: bool, lines: dict[str, Shot]) -> None:
+    def write(shots: dict[str, Shot], whole: bool) -> None:
         if not about["whole"]:
-            facts = {
-                "whole": whole,
-                "seen": photographer.seen,
-                "shots": [lines[key] for key in sorted(lines)],
-            }
+            lines = [shots[name] for name in sorted(shots)]
+            facts = {"whole": whole, "seen": photographer.seen, "shots": lines}
             write_session(folder, plan.session, about | facts)
 
     for number in range(plan.images):
         name = f"{plan.session}-{number:03d}"
-        image = photographer.take(plan, number, (x_mm, y_mm, heading_rad), targets=len(vectors) - 1)
-        anew = f"move session {plan.session} away to have it captured again"
+        image = photographer.take_image(number)
         if image is None:
             if name in known:
-                raise UserError(f"Image {name} cannot be made again as it was; {anew}.")
-            log.warning("%s is left out: no arrangement is possible in room %d", name, plan.world)
+                raise UserError(f"Image {name} cannot be taken again as it was; {remedy}")
+            log.warning("%s is left out: no arrangement works out in room %d", name, plan.world)
             continue
-        pixels = decode_image(image.frame.jpeg, f"image {name}")
-        shot = {"name": name} | describe(image.frame, pixels) | whereabouts(image)
-        path = dataset.label_path(folder, plan.session, name)
-        label = dataset.read_labels(path)
-        if name in known and label is not None:
-            difference = compare(known[name], label, shot)
-            compared(name, difference)
-            if not difference.tolerable:
-                if strict:
-                    raise UserError(
-                        f"{path} differs from what the simulator now shows ({difference}); {anew}."
-                    )
-                continue
-            shot = known[name]
-        shots[name] = shot
-        write(False, known | shots)
-        write_image(folder, plan.session, name, image, labelled=label is not None)
-        kept(shot, image)
-    if not shots:
-        raise UserError(f"Room {plan.world} has no place for a single image; choose another --seed.")
-    write(True, shots)
+        shot = {"name": name} | describe(image.frame, decode_image(image.frame.jpeg, name)) | facts_of(image)
+        label_path = dataset.label_path(folder, plan.session, name)
+        label = dataset.read_labels(label_path)
+        difference = compare(known[name], label, shot) if name in known and label is not None else None
+        if difference is None or difference.tolerable:
+            shots[name] = shot if difference is None else known[name]
+            write(known | shots, whole=False)
+            _write_files(folder, plan.session, name, image, labelled=label is not None)
+        elif strict:
+            raise UserError(
+                f"{label_path} differs from what the simulator now shows ({difference}); {remedy}"
+            )
+        report(name, image, difference)
+    if strict and not shots:
+        raise UserError(f"Room {plan.world} leaves no place for a single image; choose another --seed.")
+    write(shots, whole=True)
 
 
-def write_image(folder: Path, session: str, name: str, image: CapturedImage, labelled: bool) -> None:
+def _write_files(folder: Path, session: str, name: str, image: LabelledImage, labelled: bool) -> None:
     """Write an image and then its label.
 
-    A labelled image is left as it is; one without its label was not finished and is written again.
+    A labelled image is left as it is; one without its label was not finished and is written anew.
     """
     if not labelled or not has_image(folder, session, name):
         write_atomic(dataset.image_path(folder, session, name), image.frame.jpeg)
     if not labelled:
-        write_atomic(dataset.label_path(folder, session, name), format_label(image.boxes_xyxy, image.size_wh))
+        write_label(folder, session, name, image.boxes_xyxy, image.size_wh)
 
 
 def compare(known: Shot, label: np.ndarray, shot: Shot) -> Difference:
-    """How an image made now differs from its line in the session's file and its label (N, 4), in 0..1."""
+    """How an image taken now differs from what is known of it.
+
+    Args:
+        known: its line in the session's file.
+        label: its boxes (N, 4), xyxy in 0..1.
+        shot: what its line would be now.
+    """
     now, then = as_boxes(shot["xyxy"]), to_pixels(label, shot["size_wh"])
     box_px = float(np.abs(then - now).max(initial=0)) if then.shape == now.shape else math.inf
     pose_mm = heading_rad = math.inf
     if len(known["poses"]) == len(shot["poses"]):
-        poses = np.array(known["poses"], float) - np.array(shot["poses"], float)  # (V, 3): x, y, heading
-        pose_mm = float(np.abs(poses[:, :2]).max())
-        heading_rad = float(np.abs((poses[:, 2] + math.pi) % math.tau - math.pi).max())
+        moved = np.array(known["poses"], np.float64) - np.array(shot["poses"], np.float64)  # (Vectors, 3)
+        pose_mm = float(np.abs(moved[:, :2]).max())
+        heading_rad = float(np.abs((moved[:, 2] + math.pi) % math.tau - math.pi).max())
     same = known["sha256"] == shot["sha256"]
     greys = 0.0 if same else thumb_difference(known["thumb"], shot["thumb"])
     return Difference(same, box_px, pose_mm, heading_rad, greys)
-
-
-def whereabouts(image: CapturedImage) -> Shot:
-    """Boxes, poses, and distance, bearing and facing of the Vector in view, or of the nearest one.
-
-    `facing_deg` is 0 when it faces the camera, 180 when its back is seen, positive when its right side is.
-    """
-    viewer, *others = image.truth["vectors"]
-    in_view = {box["vector"] for box in image.truth["boxes"]}
-    near = min(
-        (other for other in others if not in_view or other["vector"] in in_view),
-        key=lambda other: math.dist((other["x_mm"], other["y_mm"]), (viewer["x_mm"], viewer["y_mm"])),
-    )
-    east, north = near["x_mm"] - viewer["x_mm"], near["y_mm"] - viewer["y_mm"]
-    direction = math.atan2(north, east)
-    shot: Shot = {
-        "xyxy": [[round(float(v), 1) for v in box] for box in image.boxes_xyxy],
-        "distance_mm": round(math.hypot(east, north), 1),
-        "bearing_deg": _degrees(direction - viewer["heading_rad"]),
-        "facing_deg": _degrees(near["heading_rad"] - direction - math.pi),
-    }
-    if image.truth.get("background"):
-        shot["background"] = image.truth["background"]
-    poses = ((v["x_mm"], v["y_mm"], v["heading_rad"]) for v in image.truth["vectors"])
-    return shot | {"poses": [[round(x, 1), round(y, 1), round(heading, 4)] for x, y, heading in poses]}
-
-
-def _degrees(angle_rad: float) -> float:
-    return round(math.degrees(math.remainder(angle_rad, math.tau)), 2)

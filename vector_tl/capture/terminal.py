@@ -5,7 +5,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 
-from rich.console import Console, ConsoleRenderable, Group
+from rich.console import Console, Group
 from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -21,15 +21,9 @@ HELP = "k keep  x drop the last  u undo  space pause  q quit   WASD or arrows dr
 
 @contextlib.contextmanager
 def progress(total: int, done: int) -> Iterator[Callable[[], None]]:
-    """A bar on standard error; gives the function that moves it on by one image."""
-    columns = (
-        TextColumn("capture"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("images"),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True)) as bar:
+    """A bar on standard error; yields the function that moves it on by one image."""
+    counter = (MofNCompleteColumn(), TextColumn("images"), TimeElapsedColumn())
+    with Progress(TextColumn("capture"), BarColumn(), *counter, console=Console(stderr=True)) as bar:
         task = bar.add_task("capture", total=total, completed=done)
         yield lambda: bar.advance(task)
 
@@ -43,8 +37,8 @@ def terminal(board: CaptureBoard) -> Iterator[None]:
             board.press(KEYS.get(name, ""))
 
     ended, console = threading.Event(), Console(stderr=True)
-    work = _draw if console.is_terminal else _log
-    thread = threading.Thread(target=work, args=(board, ended, console), name="terminal view", daemon=True)
+    show = _draw_view if console.is_terminal else _log_lines
+    thread = threading.Thread(target=show, args=(board, ended, console), name="terminal view", daemon=True)
     with terminal_keys(pressed):
         thread.start()
         try:
@@ -70,22 +64,22 @@ def rendered(status: Status) -> Group:
             for name, count in counts.items()
         ]
         table.add_row(Text(kind, style="dim"), *cells)
-    said = f"  {status.said}" if status.said else ""
-    count = len(status.boxes_xyxy)
-    boxes = f"{count} box{'' if count == 1 else 'es'} by {status.boxes_by}"
-    if not status.boxes_by:
-        boxes = "no --model: distance and place in the image are unknown"
+    boxes = "no --model: distance and place in the image are unknown"
+    if status.boxes_by:
+        count = len(status.boxes_xyxy)
+        boxes = f"{count} box{'' if count == 1 else 'es'} by {status.boxes_by}"
     done = round(BAR_WIDTH * min(status.kept / max(status.goal, 1), 1.0))
-    rows: list[ConsoleRenderable] = [
+    return Group(
         head,
         Text.assemble(("━" * done, "cyan"), ("━" * (BAR_WIDTH - done), "dim")),
         table,
-    ]
-    rows += [Text(status.hint, style="yellow")] if status.hint else []
-    return Group(*rows, Text(f"{status.word or '...'}{said}   ({boxes})"), Text(HELP, style="dim"))
+        *([Text(status.hint, style="yellow")] if status.hint else []),
+        Text(f"{status.verdict or '...'}{status.answer and '  '}{status.answer}   ({boxes})"),
+        Text(HELP, style="dim"),
+    )
 
 
-def _draw(board: CaptureBoard, ended: threading.Event, console: Console) -> None:
+def _draw_view(board: CaptureBoard, ended: threading.Event, console: Console) -> None:
     with Live(console=console, auto_refresh=False, transient=False) as view:
         while True:
             over = ended.wait(1 / REFRESH_PER_S)
@@ -94,7 +88,7 @@ def _draw(board: CaptureBoard, ended: threading.Event, console: Console) -> None
                 return
 
 
-def _log(board: CaptureBoard, ended: threading.Event, _console: Console) -> None:
+def _log_lines(board: CaptureBoard, ended: threading.Event, _console: Console) -> None:
     while not ended.wait(LOG_EVERY_S):
         status, _ = board.look()
         hint = f". {status.hint}" if status.hint else ""

@@ -11,15 +11,15 @@ STOP_S = 1.0  # how long the program's end waits for the wheels
 
 
 class Stoppable(Protocol):
-    """A robot, or several."""
+    """A robot, as far as it matters here."""
 
     def stop(self) -> None:
         """Stop the wheels now."""
 
 
 @contextmanager
-def wheels_first(robot: Stoppable) -> Iterator[None]:
-    """Within the block, stop the wheels before a signal ends the program.
+def wheels_first(*robots: Stoppable) -> Iterator[None]:
+    """Within the block, stop the wheels of all `robots` before a signal ends the program.
 
     Then SIGINT raises KeyboardInterrupt, and SIGTERM or SIGHUP raise SystemExit(128 + number). Only the main
     thread may have signal handlers; in another one this does nothing.
@@ -28,9 +28,13 @@ def wheels_first(robot: Stoppable) -> Iterator[None]:
         yield
         return
 
+    def stop() -> None:
+        for robot in robots:
+            robot.stop()
+
     def end(number: int, _frame: FrameType | None) -> None:
         # In a thread of its own: the interrupted code may hold a lock that stopping needs.
-        stopping = threading.Thread(target=robot.stop, name="stopping", daemon=True)
+        stopping = threading.Thread(target=stop, name="stopping", daemon=True)
         stopping.start()
         stopping.join(STOP_S)
         if number == signal.SIGINT:

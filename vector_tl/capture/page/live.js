@@ -48,9 +48,9 @@ function showStatus(status) {
   const found = status.boxes_by
     ? `${plural(status.boxes_xyxy.length, "Vector")} according to ${status.boxes_by}`
     : "without --model, distance and place in the image are unknown";
-  byId("word").replaceChildren(
-    make("strong", status.word || "…"),
-    ` · ${found}${status.said && ` · ${status.said}`}`,
+  byId("verdict").replaceChildren(
+    make("strong", status.verdict || "…"),
+    ` · ${found}${status.answer && ` · ${status.answer}`}`,
   );
   byId("pause").setAttribute("aria-pressed", status.paused);
   byId("pause").querySelector("span").textContent = status.paused ? "continue" : "pause";
@@ -125,12 +125,12 @@ async function look() {
     showStatus(status);
     if (status.image_id !== shownId && status.image_id >= 0) await showImage(status.image_id);
     if (status.over) {
-      byId("word").textContent = "The capture has ended; this page can be closed.";
+      byId("verdict").textContent = "The capture has ended; this page can be closed.";
       for (const button of document.querySelectorAll("button")) button.disabled = true;
       return;
     }
   } catch {
-    byId("word").textContent = "The capture does not answer; it may have ended.";
+    byId("verdict").textContent = "The capture does not answer; it may have ended.";
     pauseMs = RETRY_MS;
   }
   setTimeout(look, pauseMs);

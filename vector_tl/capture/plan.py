@@ -1,0 +1,102 @@
+"""Which simulated session is to be taken next, and everything that its images depend on."""
+
+import math
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vector_tl.capture.sessions import has_image
+from vector_tl.capture.settings import CaptureSettings
+from vector_tl.data import dataset
+from vector_tl.data.dataset import read_session
+
+
+@dataclass(frozen=True)
+class SessionPlan:
+    """A simulated session to be taken, or to be finished."""
+
+    session: str
+    seed: int
+    world: int
+    images: int
+    first: int  # how many images of this seed come before it
+    negatives: float
+    moving: float
+    camera: str
+    without: tuple[str, ...] = ()
+    backgrounds: str | None = None  # name of the folder of photographs
+
+    @classmethod
+    def of(cls, session: str, about: dict[str, Any]) -> "SessionPlan":
+        """The plan that a session was taken by, from its file."""
+        same = {key: about[key] for key in ("seed", "world", "first", "negatives", "moving", "camera")}
+        return cls(
+            session,
+            images=about["planned"],
+            without=tuple(about.get("without", ())),
+            backgrounds=about.get("backgrounds"),
+            **same,
+        )
+
+    def facts(self) -> dict[str, Any]:
+        """What the session's file says of it."""
+        facts = {
+            "seed": self.seed,
+            "world": self.world,
+            "first": self.first,
+            "planned": self.images,
+            "negatives": self.negatives,
+            "moving": self.moving,
+            "camera": self.camera,
+        }
+        options = {"without": list(self.without), "backgrounds": self.backgrounds}
+        return facts | {key: value for key, value in options.items() if value}
+
+
+def next_plan(settings: CaptureSettings) -> tuple[SessionPlan | None, list[dict[str, Any]]]:
+    """The first session of this seed that is not whole, and the files of those that are.
+
+    A session is whole once its file says so and every image of it is there (a clone of a repository has
+    labels only).
+
+    Returns:
+        None for the session when the whole ones have `settings.count` images.
+    """
+    photographs = (
+        re.sub(r"[^\w-]+", "-", settings.backgrounds.resolve().name) if settings.backgrounds else None
+    )
+    kind = "-no-".join([f"room-{photographs}" if photographs else "sim", *settings.without])
+    whole: list[dict[str, Any]] = []
+    while True:
+        session = f"{kind}-{settings.seed}-{len(whole):03d}"
+        about = read_session(settings.data, session)
+        if about is None:
+            break
+        if not about["whole"] or any(
+            _is_missing(settings.data, session, shot["name"]) for shot in about["shots"]
+        ):
+            return SessionPlan.of(session, about), whole
+        whole.append(about)
+    kept = sum(len(about["shots"]) for about in whole)
+    left = settings.count - kept
+    if left <= 0:
+        return None, whole
+    plan = SessionPlan(
+        session,
+        seed=settings.seed,
+        world=settings.seed * 100_000 + len(whole),
+        images=math.ceil(left / math.ceil(left / settings.images_per_session)),  # sessions of about one size
+        first=kept,
+        negatives=1.0 if settings.negatives else settings.negative_share,
+        moving=settings.moving,
+        camera=settings.camera,
+        without=settings.without,
+        backgrounds=photographs,
+    )
+    return plan, whole
+
+
+def _is_missing(folder: Path, session: str, name: str) -> bool:
+    """Whether an image has a label, but is neither there nor in the bin."""
+    return dataset.label_path(folder, session, name).exists() and not has_image(folder, session, name)
