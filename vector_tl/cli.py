@@ -63,7 +63,10 @@ COMMANDS = {
         "Take images with a robot's camera", "capture.settings:CaptureSettings", "capture.run:capture"
     ),
     "label import": Command(
-        "Import images, videos and datasets", "labels.settings:ImportSettings", "labels.importing:import_data"
+        "Import images, videos and datasets",
+        "labels.settings:ImportSettings",
+        "labels.importing:import_data",
+        describe="labels.importing:describe",
     ),
     "label export": Command(
         "Write YOLO, COCO or Pascal VOC", "labels.settings:ExportSettings", "labels.exporting:export_data"

@@ -12,23 +12,102 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pi_heif
 from PIL import Image, UnidentifiedImageError
 
 from vector_tl.errors import UserError
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
+# Formats of images, in every command: these by their name, and all of them by their content.
+SUFFIXES = (
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".bmp", ".dib", ".webp", ".gif", ".tif", ".tiff"),
+    *(".ppm", ".pgm", ".pbm", ".pnm", ".heic", ".heif", ".hif", ".avif", ".jp2"),
+)
+SUFFIX_OF = {
+    **{"JPEG": ".jpg", "MPO": ".jpg", "PNG": ".png", "BMP": ".bmp", "DIB": ".bmp", "WEBP": ".webp"},
+    **{"GIF": ".gif", "TIFF": ".tif", "PPM": ".ppm", "HEIF": ".heic", "AVIF": ".avif", "JPEG2000": ".jp2"},
+}  # Pillow's name of a format -> the usual ending of its files
+HEAD_BYTES = 4096  # of a file, enough to recognise its format
+STILL_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"mif1", b"mif2", b"avif")  # of ISO media files
+ANIMATED_BRANDS = (b"avis", b"msf1", b"hevc", b"hevx")
 MAX_PIXELS = 64_000_000  # no camera of a robot or a telephone gives more; decoding would ask for gigabytes
 MAX_FILE_BYTES = 200 * 2**20
 ORIENTATION, QUARTER_TURNS = 0x0112, (5, 6, 7, 8)  # EXIF's tag; its values that swap width and height
+# EXIF's orientation -> quarter turns against the clock, and whether the image is mirrored after that.
+TURNS = {2: (0, True), 3: (2, False), 4: (2, True), 5: (3, True), 6: (3, False), 7: (1, True), 8: (1, False)}
+# OpenCV decodes these fastest; Pillow decodes the rest.
+OPENCV_FORMATS, OPENCV_MODES = (
+    ("JPEG", "MPO", "PNG", "BMP", "WEBP"),
+    ("RGB", "RGBA", "L", "LA", "P", "1", "CMYK"),
+)
 # What Pillow warns of is an error here, or no matter.
 warnings.filterwarnings("ignore", module=r"PIL\.")
+pi_heif.register_heif_opener()
 
 
 def is_image_file(path: Path) -> bool:
-    """Whether a file is meant as an image: by its content or at least by its suffix; hidden files are not."""
+    """Whether a file is meant as an image: by its content or at least by its suffix.
+
+    Hidden files are not, and animated images (GIF, WebP, APNG, AVIF) are videos.
+    """
     if path.name.startswith(".") or not path.is_file():
         return False
-    return path.suffix.lower() in SUFFIXES or cv2.haveImageReader(str(path))
+    by_name = path.suffix.lower() in SUFFIXES
+    try:
+        with path.open("rb") as file:
+            head = file.read(HEAD_BYTES)
+    except OSError:
+        return by_name
+    if _is_animated(path, head):
+        return False
+    return (by_name and head[4:8] != b"ftyp") or _is_still(path, head)
+
+
+def holds_image(path: Path) -> bool:
+    """Whether a file's content begins as an image does, whatever its name; the image may be damaged.
+
+    Animated images do not count.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(HEAD_BYTES)
+    except OSError:
+        return False
+    return not _is_animated(path, head) and _is_still(path, head)
+
+
+def is_animated_image(path: Path) -> bool:
+    """Whether a file is an image of several frames, which is read as a video."""
+    try:
+        with path.open("rb") as file:
+            return _is_animated(path, file.read(HEAD_BYTES))
+    except OSError:
+        return False
+
+
+def _is_still(path: Path, head: bytes) -> bool:
+    if head[4:8] == b"ftyp":
+        return head[8:12] in STILL_BRANDS
+    return bool(
+        head.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"II*\0", b"MM\0*"))
+        or head[:4] + head[8:12] == b"RIFFWEBP"
+        or cv2.haveImageReader(str(path))
+    )
+
+
+def _is_animated(path: Path, head: bytes) -> bool:
+    if head.startswith(b"\x89PNG"):
+        return b"acTL" in head[: head.find(b"IDAT")]
+    if head[:4] + head[8:12] == b"RIFFWEBP":
+        return head[12:16] == b"VP8X" and bool(head[20] & 2)
+    if head[4:8] == b"ftyp":
+        return head[8:12] in ANIMATED_BRANDS[:1]
+    if not head.startswith(b"GIF8"):
+        return False
+    try:
+        with Image.open(path) as image:
+            return bool(getattr(image, "n_frames", 1) > 1)
+    except (OSError, SyntaxError, ValueError, EOFError):
+        return False
 
 
 def read_image(path: Path) -> np.ndarray:
@@ -60,15 +139,64 @@ def decode_image(data: bytes, where: str) -> np.ndarray:
     Raises:
         UserError: not an image, damaged, or larger than `MAX_PIXELS`.
     """
-    with _header(data, where):
-        pass
+    with _header(data, where) as header:
+        turn, form = _orientation(header), header.format
+        deep = header.mode.startswith(("I", "F")) or (form == "PNG" and data[24:25] == b"\x10")
+        if deep or form not in OPENCV_FORMATS or header.mode not in OPENCV_MODES:
+            return _upright(_by_pillow(header, data, deep), turn)
     try:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+        flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error:
         image = None
     if image is None:
         raise UserError(f"{where} is a damaged image; take it again or delete it.")
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+    return _upright(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), turn)
+
+
+def _orientation(image: Image.Image) -> int:
+    """EXIF's orientation; 1 for TIFF, which Pillow turns itself."""
+    return 1 if image.format == "TIFF" else int(image.getexif().get(ORIENTATION) or 1)
+
+
+def _upright(image: np.ndarray, orientation: int) -> np.ndarray:
+    quarters, mirrored = TURNS.get(orientation, (0, False))
+    if quarters:
+        image = np.rot90(image, quarters)
+    return np.ascontiguousarray(image[:, ::-1] if mirrored else image)
+
+
+def _by_pillow(image: Image.Image, data: bytes, deep: bool) -> np.ndarray:
+    """The pixels (H, W, 3) uint8 as stored; those of more than 8 bits are scaled, see `_to_8_bits`."""
+    image.load()
+    if not deep:
+        return np.asarray(image.convert("RGB"))
+    pixels = np.asarray(image)
+    if image.format == "PNG":  # Pillow gives 8 bits for colours of 16
+        flags = cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR | cv2.IMREAD_IGNORE_ORIENTATION
+        read = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+        if read is not None:
+            pixels = read if read.ndim == 2 else read[..., 2::-1]
+    levels = _to_8_bits(pixels)
+    return levels if levels.ndim == 3 else np.repeat(levels[..., None], 3, axis=2)
+
+
+def _to_8_bits(pixels: np.ndarray) -> np.ndarray:
+    """Grey levels 0..255 of pixels with more: the range that they use decides what is white.
+
+    Fractions up to 1 are shares; values up to 255, 4095 (a camera's 12 bits) or 65535 have that as white;
+    anything else is stretched from its least to its greatest value.
+    """
+    values = np.nan_to_num(pixels.astype(np.float64), posinf=0.0, neginf=0.0)
+    low, high = float(values.min(initial=0.0)), float(values.max(initial=0.0))
+    whites: tuple[float, ...] = (
+        (255.0, 4095.0, 65535.0) if pixels.dtype.kind in "ui" else (1.0, 255.0, 4095.0, 65535.0)
+    )
+    if pixels.dtype.kind == "u" and pixels.dtype.itemsize == 2:
+        whites = (4095.0, 65535.0)
+    white = next((w for w in whites if high <= w), high)
+    low = low if low < 0 or high > whites[-1] else 0.0
+    return np.clip((values - low) * 255.0 / max(white - low, 1e-12) + 0.5, 0, 255).astype(np.uint8)
 
 
 def decode_or_none(data: bytes) -> np.ndarray | None:
@@ -86,12 +214,37 @@ def image_size(data: bytes, where: str) -> tuple[int, int]:
         UserError: not an image, larger than `MAX_PIXELS`, cut off or otherwise damaged.
     """
     with _header(data, where) as image:
-        turned = (
-            image.format != "TIFF" and image.getexif().get(ORIENTATION) in QUARTER_TURNS
-        )  # Pillow turns TIFF
+        turned = _orientation(image) in QUARTER_TURNS
         image.load()
         width, height = image.size
     return (height, width) if turned else (width, height)
+
+
+def image_about(data: bytes, where: str) -> tuple[str, int]:
+    """Pillow's name of an image's format, and its EXIF orientation (1: stored upright), from its header.
+
+    Raises:
+        UserError: not an image, or larger than `MAX_PIXELS`.
+    """
+    with _header(data, where) as image:
+        return str(image.format), _orientation(image)
+
+
+def animation_frames(path: Path) -> Iterator[tuple[float, float, np.ndarray]]:
+    """The frames of an animated image: when each appears, how long it stands (s), and (H, W, 3) uint8 RGB.
+
+    Raises:
+        UserError: damaged, or not an image.
+    """
+    t_s = 0.0
+    with _header(path.read_bytes(), str(path)) as image:
+        for number in range(getattr(image, "n_frames", 1)):
+            image.seek(number)
+            frame = np.asarray(image.convert("RGB"))
+            stated_ms = float(image.info.get("duration") or 0)
+            stands_s = stated_ms / 1000 if stated_ms > 10 else 0.1  # as browsers do
+            yield t_s, stands_s, frame
+            t_s += stands_s
 
 
 @contextmanager

@@ -12,18 +12,29 @@ from pathlib import Path
 from typing import Literal
 
 import av
-import cv2
 import numpy as np
 from av.container import InputContainer
 
 from vector_tl.data.boxes import to_pixels
-from vector_tl.data.images import decode_image, is_image_file, read_image
+from vector_tl.data.images import (
+    animation_frames,
+    decode_image,
+    holds_image,
+    is_animated_image,
+    is_image_file,
+    read_image,
+)
 from vector_tl.data.recording import RecordedFrame, is_recording, read_recording
 from vector_tl.data.sidecar_labels import label_of_frame, label_of_image, labels_beside
 from vector_tl.errors import UserError
 
-FILM_SUFFIXES = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv", ".mcap")
+# Formats of videos and recordings, in every command: these by their name, and all of them by their content.
+FILM_SUFFIXES = (
+    *(".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv", ".ts", ".mts", ".m2ts"),
+    *(".3gp", ".flv", ".ogv", ".apng", ".mcap"),
+)
 MATROSKA_MAGIC = b"\x1a\x45\xdf\xa3"
+MAX_FPS = 60  # of what is made of a video; faster ones are thinned out
 DEFAULT_FPS = Fraction(25)  # of a video that does not say how fast it is
 
 
@@ -78,7 +89,9 @@ def open_media(path: Path) -> Media:
         raise UserError(f"There is no {path}; name an image, a folder, a video or a recording.")
     if is_recording(path):
         return Media(path, "recording", lambda: _recording_frames(path))
-    if cv2.haveImageReader(str(path)):
+    if is_animated_image(path):
+        return _open_animation(path)
+    if holds_image(path):
         frame = MediaFrame(path, 0, read_image(path))
         return Media(path, "image", lambda: iter([frame]))
     return _open_video(path)
@@ -112,20 +125,27 @@ def media_files(folder: Path) -> list[Path]:
         UserError: there are none.
     """
     visible = (path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
-    files = sorted(filter(_is_media, visible), key=_natural)
+    files = sorted(filter(is_media_file, visible), key=_natural)
     if not files:
         raise UserError(f"The folder {folder} holds no images; name one that does.")
     return files
 
 
-def _is_media(path: Path) -> bool:
+def is_media_file(path: Path) -> bool:
     """Whether a file is an image, a video or a recording, or named like one and perhaps damaged."""
-    if is_image_file(path) or path.suffix.lower() in FILM_SUFFIXES or is_recording(path):
+    return is_image_file(path) or is_film_file(path)
+
+
+def is_film_file(path: Path) -> bool:
+    """Whether a file is a video, an animated image or a recording, or named like one and perhaps damaged."""
+    if path.suffix.lower() in FILM_SUFFIXES or is_animated_image(path) or is_recording(path):
         return True
     try:
         with path.open("rb") as file:
             head = file.read(12)
     except OSError:
+        return False
+    if head[4:8] == b"ftyp" and holds_image(path):
         return False
     return head.startswith(MATROSKA_MAGIC) or head[4:8] == b"ftyp" or head[:4] + head[8:] == b"RIFFAVI "
 
@@ -183,6 +203,56 @@ def _video_frames(path: Path, fps: Fraction) -> Iterator[MediaFrame]:
     except (av.FFmpegError, ValueError, OSError) as error:
         note = f"{path} is a damaged video after {index} frames ({error}); what comes before was read."
         yield MediaFrame(path, index, error=note)
+
+
+def _open_animation(path: Path) -> Media:
+    times_s = [(t_s, stands_s) for t_s, stands_s, _ in animation_frames(path)]
+    seconds = sum(stands_s for _, stands_s in times_s)
+    fps = Fraction(len(times_s) / seconds).limit_denominator(1001) if seconds else DEFAULT_FPS
+
+    def frames() -> Iterator[MediaFrame]:
+        index = -1
+        try:
+            for index, (t_s, _, image) in enumerate(animation_frames(path)):
+                yield MediaFrame(path, index, image, t_s=t_s)
+        except UserError as error:
+            yield MediaFrame(path, index + 1, error=str(error))
+
+    return Media(path, "video", frames, fps, seconds)
+
+
+def video_fps(media: Media) -> Fraction:
+    """The constant rate at which a video's frames each have a place of their own, at most `MAX_FPS`.
+
+    That is its average rate when its frames are evenly spaced; otherwise the rate of its fast parts, since
+    the average of a video with pauses says nothing about them.
+    """
+    average = media.fps or DEFAULT_FPS
+    times_s = np.sort(_frame_times_s(media.path))
+    gaps = np.diff(times_s)
+    gaps = gaps[gaps > 1e-4]
+    usual = 1 / float(average)
+    if len(gaps) and (np.abs(gaps - usual) > 0.3 * usual + 0.0011).any():
+        fastest = float(np.percentile(gaps, 10))
+        own = 1 / fastest
+        whole = abs(own - round(own)) < 0.02 * own
+        average = Fraction(round(own)) if whole and own >= 1 else Fraction(own).limit_denominator(1001)
+    return min(max(average, Fraction(1, 2)), Fraction(MAX_FPS))
+
+
+def _frame_times_s(path: Path) -> np.ndarray:
+    """When each frame of a video appears (N,), in seconds, without decoding; empty when it does not say."""
+    if is_animated_image(path):
+        return np.array([t_s for t_s, _, _ in animation_frames(path)])
+    times_s = []
+    try:
+        with _video(path) as container:
+            for packet in container.demux(video=0):
+                if packet.pts is not None and packet.time_base is not None:
+                    times_s.append(float(packet.pts * packet.time_base))
+    except (av.FFmpegError, ValueError, OSError):
+        pass  # what comes before is enough
+    return np.array(times_s)
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 """Checks of a robot: the SDK's settings for it, and step by step whether it answers."""
 
-import configparser
 import contextlib
 import math
 import socket
@@ -33,18 +32,23 @@ def sdk_configuration(home: Path, serial: str | None) -> Iterator[Check]:
     if not path.is_file():
         yield check(False, f"no {path}: fine without a robot (--robot sim needs none)")
         return
-    parser = configparser.ConfigParser(strict=False)
+    from vector_tl.robot import sdk_config  # here: the SDK may be missing or broken
+
     try:
-        parser.read(path, encoding="utf-8")
-    except (configparser.Error, UnicodeDecodeError) as error:
-        yield check(False, f"{path} cannot be read: {str(error).splitlines()[0]}")
+        sections = sdk_config.read_sections(path)
+    except UserError as error:
+        yield check(False, str(error))
         return
-    serials = parser.sections()
-    named = serial is None or serial.lower() in serials
+    own_name = None if serial is None else sdk_config.find_section(sections, serial)
+    named = serial is None or own_name is not None
     lacks = "" if named else f"; no {serial} among them"
-    yield check(bool(serials) and named, f"{path}: {', '.join(serials) or 'no robot in it'}{lacks}")
-    for own in serials if serial is None else [serial.lower()] * named:
-        section = dict(parser[own])
+    yield check(bool(sections) and named, f"{path}: {', '.join(sections) or 'no robot in it'}{lacks}")
+    for own in sections if serial is None else [own_name] if own_name else []:
+        if stumbles := sdk_config.sdk_stumbles(path, own):
+            detail, _, remedy = stumbles.rpartition("; ")
+            yield Check(f"sdk_config {own}", False, detail, remedy, optional)
+            continue
+        section = sdk_config.sdk_values(path, own)
         wrong = _wrong(section)
         right = f"{section.get('name')} at {section.get('ip')}:{section.get('port', 443)}"
         yield Check(f"sdk_config {own}", not wrong, wrong or right, CONFIGURE if wrong else None, optional)

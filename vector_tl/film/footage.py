@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-import cv2
 import numpy as np
 
-from vector_tl.data.media import DEFAULT_FPS, Media, media_files, open_media
+from vector_tl.data.images import holds_image
+from vector_tl.data.media import Media, media_files, open_media, video_fps
 from vector_tl.data.recording import read_recording
 from vector_tl.data.schemas import CAMERA
 from vector_tl.errors import UserError
@@ -56,7 +56,7 @@ def open_footage(source: Path) -> Footage:
         return Footage(
             source, IMAGES_FPS, lambda: _footage(media, named=True), float(1 / IMAGES_FPS), "image"
         )
-    return Footage(source, media.fps or DEFAULT_FPS, lambda: _footage(media), media.seconds)
+    return Footage(source, video_fps(media), lambda: _footage(media), media.seconds)
 
 
 def _recording(media: Media) -> Footage:
@@ -75,7 +75,7 @@ def _recording(media: Media) -> Footage:
 
 def _folder(folder: Path) -> Footage:
     """The images of a folder, one after another; videos and recordings in it are left out."""
-    files = [path for path in media_files(folder) if cv2.haveImageReader(str(path))]
+    files = [path for path in media_files(folder) if holds_image(path)]
     if not files:
         raise UserError(f"There is no image in {folder}; give a folder of JPEG or PNG files.")
 

@@ -19,11 +19,12 @@ import numpy as np
 
 from vector_tl.film.encode import EncodingThread, FilmWriter
 from vector_tl.film.footage import FootageFrame
-from vector_tl.film.pace import Pacer
+from vector_tl.film.pace import LONGEST_PAUSE_S, Pacer
 
 T = TypeVar("T")
 AHEAD = 4  # images that wait for the next step at most: memory stays as it is however long a film is
 PROGRESS_S = 5.0
+MAX_LAST_S = 60.0  # that the last image stands at most, whatever a damaged video says of its length
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,8 @@ def make_films(
     every: bool = True,
     threshold: float | None = None,
     progress: str = "",
+    longest_pause_s: float = LONGEST_PAUSE_S,
+    seconds: float = 0.0,
 ) -> int:
     """Write films of images at their pace; an image stands until the next one comes.
 
@@ -110,6 +113,8 @@ def make_films(
         every: leave no image out; for the images' own rate.
         threshold: for all detectors; each one's own when None.
         progress: the word before lines on standard error that say how far it is; no such lines when empty.
+        longest_pause_s: a longer gap between two images is shortened to this.
+        seconds: how long the images last, as far as known; the last one stands until then.
 
     Returns:
         The number of frames, without those of `view.begin` and `view.end`; 0 when there was no image, and no
@@ -123,7 +128,7 @@ def make_films(
     drawn: list[np.ndarray] = []
     at = 0
     with ExitStack() as stack:
-        moments = _placed(shown, Pacer(films.fps, every), films.fps)
+        moments = _placed(shown, Pacer(films.fps, every, longest_pause_s), films.fps)
         looked: Iterator[tuple[FilmMoment, list]]
         if films.threads:
             soon = stack.enter_context(closing(ahead(moments)))
@@ -148,9 +153,10 @@ def make_films(
                 )
         if not drawn:
             return 0
-        films.write(drawn)
+        stands = max(1, min(round(seconds * films.fps) - at, round(MAX_LAST_S * films.fps)))
+        films.write(drawn, stands)
         view.end(films)
-    return at + 1
+    return at + stands
 
 
 def _placed(shown: Iterable[FootageFrame], pacer: Pacer, fps: Fraction) -> Iterator[FilmMoment]:

@@ -55,10 +55,11 @@ class Pacer:
         fps: the film's rate.
         every: leave no image out: those that come in a burst are shown one by one, a little late. For the
             footage's own rate.
+        longest_pause_s: a longer gap between two images is shortened to this.
     """
 
-    def __init__(self, fps: Fraction, every: bool = False):
-        self._fps, self._every = float(fps), every
+    def __init__(self, fps: Fraction, every: bool = False, longest_pause_s: float = LONGEST_PAUSE_S):
+        self._fps, self._every, self._longest_pause_s = float(fps), every, longest_pause_s
         self._slot: int | None = None
         self._start_s = self._last_s = 0.0
 
@@ -67,7 +68,7 @@ class Pacer:
         if self._slot is None:
             self._slot, self._start_s, self._last_s = 0, t_s, t_s
             return 0
-        self._start_s += max(0.0, t_s - self._last_s - LONGEST_PAUSE_S)
+        self._start_s += max(0.0, t_s - self._last_s - self._longest_pause_s)
         self._last_s = t_s
         due, following = (t_s - self._start_s) * self._fps, self._slot + 1
         slot = (

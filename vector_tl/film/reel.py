@@ -1,5 +1,6 @@
 """What films of detectors show: all side by side, each alone if asked for, and cards."""
 
+import math
 from fractions import Fraction
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from vector_tl.errors import UserError
 from vector_tl.film.cards import END_S, TITLE_S, end_card, title_card
 from vector_tl.film.footage import Footage, FootageFrame
 from vector_tl.film.loop import FilmMoment, Films, make_films
+from vector_tl.film.pace import LONGEST_PAUSE_S
 from vector_tl.film.settings import FilmSettings
 from vector_tl.film.stage import THEMES, Stage, frame_layout
 from vector_tl.film.tally import Seen, Tally, judge
@@ -153,15 +155,17 @@ class Reel:
         Raises:
             UserError: no image can be read, or a film cannot be written.
         """
-        settings = self.settings
+        settings, video = self.settings, self.footage.kind == "video"
         self.frames = make_films(
             self.footage.images(),
             Films(self.fps),
             self.detectors,
             self.view,
-            every=not settings.fps,
+            every=not settings.fps and not video,
             threshold=settings.threshold,
             progress="film",
+            longest_pause_s=math.inf if video else LONGEST_PAUSE_S,
+            seconds=(self.footage.seconds or 0.0) if video else 0.0,
         )
         if not self.frames:
             raise UserError(f"No image in {self.footage.source} can be read; nothing was written.")

@@ -13,15 +13,20 @@ from xml.etree import ElementTree
 
 import numpy as np
 
+from vector_tl import __version__
 from vector_tl.data.boxes import areas, to_pixels, to_xywh
 from vector_tl.data.dataset import DEFAULT_SPLIT, SPLITS, load_dataset, read_splits
-from vector_tl.data.images import image_size
+from vector_tl.data.images import decode_image, encode_jpeg, encode_png, image_about, image_size
 from vector_tl.data.yolo import format_label
 from vector_tl.errors import cannot_write
 from vector_tl.files import refuse_existing
 from vector_tl.labels.archive import pack, remove
-from vector_tl.labels.importing import JOINT
 from vector_tl.labels.settings import ExportSettings
+from vector_tl.labels.sources.own import MARKER, joined, marker_text
+
+# Formats that are exported as they are, with their suffixes; others are written as JPEG or PNG.
+PLAIN_FORMATS = {"JPEG": (".jpg", ".jpeg"), "PNG": (".png",), "BMP": (".bmp",), "WEBP": (".webp",)}
+LOSSY_FORMATS, QUALITY = ("JPEG", "MPO", "WEBP", "HEIF", "AVIF", "JPEG2000"), 97
 
 
 @dataclass(frozen=True)
@@ -141,11 +146,14 @@ def export_data(settings: ExportSettings) -> dict[str, Any]:
         for item in everything.items:
             split, data = splits.get(item.session, DEFAULT_SPLIT), item.image_path.read_bytes()
             size_wh = image_size(data, str(item.image_path))
+            data, suffix = _plain_image(data, item.image_path)
             boxes_xyxy = to_pixels([] if item.boxes_norm is None else item.boxes_norm, size_wh)
-            stem = f"{item.session}{JOINT}{item.name}"
-            exporter.add(ExportImage(split, stem, item.image_path.suffix, data, size_wh, boxes_xyxy))
+            stem = joined(item.session, item.name)
+            exporter.add(ExportImage(split, stem, suffix, data, size_wh, boxes_xyxy))
             boxes += len(boxes_xyxy)
         exporter.finish()
+        own = {item.session: splits.get(item.session, DEFAULT_SPLIT) for item in everything.items}
+        _put(new / MARKER, marker_text(settings.format, __version__, own))
         if settings.out.suffix.lower() == ".zip":
             pack(new, settings.out)
         else:
@@ -163,6 +171,17 @@ def export_data(settings: ExportSettings) -> dict[str, Any]:
         "boxes": boxes,
         "unlabelled": everything.unlabelled,
     }
+
+
+def _plain_image(data: bytes, path: Path) -> tuple[bytes, str]:
+    """An image as every reader shows it, and its suffix: upright, in a format that all of them read."""
+    form, orientation = image_about(data, str(path))
+    if form in PLAIN_FORMATS and orientation == 1:
+        return data, path.suffix if path.suffix.lower() in PLAIN_FORMATS[form] else PLAIN_FORMATS[form][0]
+    image = decode_image(data, str(path))
+    if form in LOSSY_FORMATS:
+        return encode_jpeg(image, QUALITY), ".jpg"
+    return encode_png(image), ".png"
 
 
 def _put(path: Path, data: bytes | str) -> None:

@@ -1,9 +1,10 @@
 """`vector-tl label import`: images and labels of others become sessions of the dataset.
 
-Everything is read and checked in a folder beside the dataset; only what is good moves in.
+First a plan is made of all that lies in the source. Images are then checked and written beside the dataset; a
+file there says what moves in before the first of it does, so that an import that was killed is either
+finished by the next one, or was never begun.
 """
 
-import glob
 import logging
 import os
 import shutil
@@ -12,6 +13,8 @@ import tempfile
 import time
 import zipfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,148 +25,268 @@ from rich.progress import track
 
 from vector_tl import __version__
 from vector_tl.data import dataset
-from vector_tl.data.images import bits_apart, encode_jpeg, is_image_file, perceptual_hash
-from vector_tl.data.media import Media, open_media
-from vector_tl.errors import UserError, cannot_write
+from vector_tl.data.images import (
+    QUARTER_TURNS,
+    SUFFIX_OF,
+    SUFFIXES,
+    bits_apart,
+    encode_jpeg,
+    image_about,
+    image_size,
+    is_image_file,
+    perceptual_hash,
+)
+from vector_tl.data.media import open_media
+from vector_tl.data.yolo import format_label
+from vector_tl.errors import UsageError, UserError, cannot_write
+from vector_tl.files import claimed
+from vector_tl.labels import moving
 from vector_tl.labels.archive import remove, unpack
+from vector_tl.labels.plan import Plan, PlannedImage, boxes_of_image, make_plan
 from vector_tl.labels.settings import ImportSettings
-from vector_tl.labels.sources import Classes, SourceImage, read_source
 
 log = logging.getLogger(__name__)
-JOINT = "__"  # between session and name, in the file names that `label export` gives
 RECENT = 50  # a video's frame is compared with so many that were kept before it
+THREADS = max(2, min(8, os.cpu_count() or 2))
+MAX_SHOWN = 10  # lines about one kind of thing on the screen; the result has all
 
 
 @dataclass
 class Staged:
-    """A dataset in the making, and what was left out of it."""
+    """A dataset in the making; `folder` is None while nothing is to be written."""
 
-    folder: Path
-    sessions: dict[str, str | None] = field(default_factory=dict)  # name -> the source's own split
+    folder: Path | None
     images: int = 0
     boxes: int = 0
     unlabelled: int = 0
-    skipped: list[dict[str, str]] = field(default_factory=list)
-
-    def skip(self, source: object, why: str) -> None:
-        """Leave a file out."""
-        log.warning("skipped: %s", why)
-        self.skipped.append({"source": str(source), "why": why})
+    sizes: dict[str, dict[str, list[int]]] = field(default_factory=dict)  # session -> name -> size
+    skipped: dict[str, str] = field(default_factory=dict)
 
 
 def import_data(settings: ImportSettings) -> dict[str, Any]:
-    """Take a source into the dataset.
+    """Take a source into the dataset, show what would be taken, or undo the last import.
 
     Returns:
         {"form", "sessions", "images", "boxes", "unlabelled", "skipped": [{"source", "why"}],
-        "ignored_classes": {name: boxes}}
+        "ignored_classes": {name: boxes}, "labels": {"read", "used"}, "plan": {...}, "dry_run"}; of `--undo`
+        {"undone": [sessions], "images"}.
 
     Raises:
         UserError: nothing can be taken, or a session of that name exists; the dataset is then as it was.
     """
     settings.check()
-    source, data = settings.source, settings.data
+    data = settings.data
+    if settings.undo:
+        with _alone(data):
+            moving.recover(data)
+            return moving.undo(data)
+    source = settings.source
+    if source is None:
+        raise UsageError("Name a folder, a zip, a video or an image.")
     if not source.exists():
         raise UserError(f"There is no {source}; name a folder, a zip, a video or an image.")
+    if settings.dry_run:
+        with tempfile.TemporaryDirectory(prefix="vector-tl-") as scratch:
+            return _import(settings, source, Path(scratch))
     _check_writable(data)
-    work = Path(tempfile.mkdtemp(prefix=".import-", dir=data))
-    try:
-        staged, classes = Staged(work / "new"), Classes(settings.classes)
-        name = dataset.image_path(Path(), _session_name(settings), "x").parent.name  # checks the name
-        form, found = _open(settings, work, classes)
-        console = Console(stderr=True)
-        root = source if source.is_dir() else work
-        for item in track(found, "import", console=console, disable=not sys.stderr.isatty(), transient=True):
-            _stage(staged, item, name, root)
-        if not staged.images:
-            why = f" ({staged.skipped[0]['why']})" if staged.skipped else ""
-            raise UserError(f"Nothing of {source} could be imported{why}.")
-        for session in staged.sessions:
-            imported = time.strftime("%Y-%m-%dT%H:%M:%S%z")
-            about = {"source": source.name, "form": form, "imported": imported, "vector_tl": __version__}
-            dataset.write_session(staged.folder, session, about)
-        _move_in(staged, data)
-    finally:
-        remove(work)
-    if classes.ignored:
-        listed = ", ".join(f"{name} ({count})" for name, count in classes.ignored.items())
-        log.warning("boxes of other classes were ignored: %s", listed)
-    return {
-        "form": form,
-        "sessions": sorted(staged.sessions),
+    with _alone(data):
+        asked = {
+            "source": str(source.resolve()),
+            "session": settings.session,
+            "classes": list(settings.classes),
+        }
+        if finished := moving.recover(data, asked):
+            return finished
+        work = Path(tempfile.mkdtemp(prefix=moving.PREFIX, dir=data))
+        try:
+            return _import(settings, source, work, asked)
+        finally:
+            remove(work)
+
+
+@contextmanager
+def _alone(data: Path) -> Iterator[None]:
+    """One import at a time in a dataset."""
+    if not data.is_dir():
+        raise UserError(f"There is no dataset {data}; choose another --data.")
+    with claimed(data / ".import.lock") as held:
+        if not held:
+            raise UserError(f"Another import is at work on {data}; wait until it ends.")
+        yield
+
+
+def _import(
+    settings: ImportSettings, source: Path, work: Path, asked: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """Plan, check and write; nothing is written outside `work` if `asked` is None."""
+    name = _session_name(settings, source)
+    folder = _opened(source, work)
+    plan = make_plan(folder, name, settings.session, settings.classes, not settings.images_only)
+    staged = Staged(None if asked is None else work / "new", skipped=dict(plan.skipped))
+    _stage_images(staged, plan, folder)
+    for film in plan.films:
+        _stage_film(staged, film, folder, settings.novelty, alone=not plan.images and len(plan.films) == 1)
+    if not staged.images:
+        why = f" ({next(iter(staged.skipped.values()))})" if staged.skipped else ""
+        raise UserError(f"Nothing of {source} could be imported{why}.")
+    splits = {session: plan.sessions[session] for session in staged.sizes}
+    result: dict[str, Any] = {
+        "form": plan.form,
+        "sessions": sorted(splits),
         "images": staged.images,
         "boxes": staged.boxes,
         "unlabelled": staged.unlabelled,
-        "skipped": staged.skipped,
-        "ignored_classes": classes.ignored,
+        "skipped": [{"source": file, "why": why} for file, why in staged.skipped.items()],
+        "ignored_classes": dict(plan.ignored),
+        "labels": {"read": plan.labels_read, "used": staged.images - staged.unlabelled},
+        "plan": plan.about(),
+        "dry_run": settings.dry_run,
     }
+    _say(result)
+    if staged.folder is not None and asked is not None:
+        _write_sessions(staged, plan, source)
+        moving.move_in(work, settings.data, splits, asked, result)
+    return result
 
 
-def _session_name(settings: ImportSettings) -> str:
-    plain = "".join(c if c.isalnum() or c in "-_. " else "-" for c in settings.source.stem).strip(". ")
-    return settings.session or plain or "imported"
+def _session_name(settings: ImportSettings, source: Path) -> str:
+    stem = source.resolve().stem if source.name in ("", ".", "..") else source.stem
+    plain = "".join(c if c.isalnum() or c in "-_. " else "-" for c in stem).strip(". ")
+    name = settings.session or plain or "imported"
+    return dataset.image_path(Path(), name, "x").parent.name  # checks the name
 
 
-def _open(settings: ImportSettings, work: Path, classes: Classes) -> tuple[str, Iterator[SourceImage]]:
-    """The form of a source, and its images."""
-    source = settings.source
+def _opened(source: Path, work: Path) -> Path:
+    """The folder to read: the source itself, what a zip holds, or one with the only image or video."""
     if source.is_dir():
-        return read_source(source, classes)
-    if is_image_file(source):
-        (work / "one").mkdir()
-        shutil.copyfile(source, work / "one" / source.name)
-        return read_source(work / "one", classes)
-    if source.suffix.lower() == ".zip" or zipfile.is_zipfile(source):
-        return read_source(unpack(source, work / "unpacked"), classes)
-    return "video", _new_frames(open_media(source), settings.novelty)
-
-
-def _new_frames(media: Media, novelty: int) -> Iterator[SourceImage]:
-    """Frames of a video or recording that show something new."""
-    hashes: list[np.uint64] = []
-    for frame in media.frames():
-        if frame.image is None:
-            yield SourceImage(media.path, why=frame.error)
-            continue
-        bits = perceptual_hash(frame.image)
-        if hashes and int(bits_apart(np.array(hashes[-RECENT:]), bits).min()) < novelty:
-            continue
-        hashes.append(bits)
-        height, width = frame.image.shape[:2]
-        yield SourceImage(Path(f"frame-{frame.index:06d}.jpg"), encode_jpeg(frame.image), (width, height))
-
-
-def _stage(staged: Staged, item: SourceImage, session: str, root: Path) -> None:
-    """Write an image and its label into the new dataset, or note why it is left out."""
-    if item.why is not None:
-        staged.skip(
-            item.path.relative_to(root) if item.path.is_relative_to(root) else item.path.name, item.why
-        )
-        return
-    name, suffix = item.path.stem, item.path.suffix.lower() or ".jpg"
-    if JOINT in name.strip("_"):  # as exported from here: the session comes back
-        own, name = name.split(JOINT, 1)
-        session = own or session
-    elif item.split:
-        session = f"{session}-{item.split}"
+        return source
+    if not is_image_file(source) and (source.suffix.lower() == ".zip" or zipfile.is_zipfile(source)):
+        return unpack(source, work / "unpacked")
+    if not is_image_file(source):
+        open_media(source)  # says why it cannot be read
+    (work / "one").mkdir()
+    target = work / "one" / source.name.lstrip(".")
     try:
-        free, number = name, 2
-        while _is_taken(staged.folder, session, free):  # the same name in two folders of the source
-            free, number = f"{name}-{number}", number + 1
-        dataset.write_item(staged.folder, session, free, item.data, item.boxes_xyxy, item.size_wh, suffix)
-    except UserError as error:
-        staged.skip(item.path.name, str(error))
-        return
-    if item.split or session not in staged.sessions:
-        staged.sessions[session] = item.split
+        target.symlink_to(source.resolve())
+    except OSError:
+        shutil.copyfile(source, target)
+    return work / "one"
+
+
+# -- Images ----------------------------------------------------------------------------------------
+
+
+def _stage_images(staged: Staged, plan: Plan, folder: Path) -> None:
+    """Check all images, several at a time, and write them with their labels."""
+
+    def work(image: PlannedImage) -> tuple[tuple[int, int], int | None] | str:
+        try:
+            return _stage_image(staged.folder, plan, image, folder)
+        except OSError as error:
+            if error.filename and str(error.filename).startswith(str(staged.folder)):
+                raise
+            return f"{image.path} cannot be read: {error.strerror or error}."
+        except UserError as error:
+            return str(error)
+
+    console = Console(stderr=True)
+    with ThreadPoolExecutor(THREADS) as pool:
+        done = pool.map(work, plan.images)
+        quiet = not sys.stderr.isatty()
+        shown = track(done, "import", len(plan.images), console=console, disable=quiet, transient=True)
+        try:
+            for image, outcome in zip(plan.images, shown, strict=True):
+                if isinstance(outcome, str):
+                    staged.skipped[str(image.path)] = outcome
+                else:
+                    _count(staged, image.session, image.name, *outcome)
+        except OSError as error:
+            raise cannot_write(staged.folder, error) from error
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _stage_image(
+    new: Path | None, plan: Plan, image: PlannedImage, folder: Path
+) -> tuple[tuple[int, int], int | None]:
+    """Write an image and its label; its size, and how many boxes it has (None: not labelled)."""
+    where = str(image.path)
+    data = (folder / image.path).read_bytes()
+    size_wh = image_size(data, where)
+    form, orientation = image_about(data, where)
+    stored_wh = (size_wh[1], size_wh[0]) if orientation in QUARTER_TURNS else size_wh
+    boxes = None
+    if image.labels is not None:
+        boxes = boxes_of_image(image.labels, plan.choice, size_wh, stored_wh, where)
+    if new is not None:
+        suffix = image.path.suffix.lower()
+        suffix = suffix if suffix in SUFFIXES else SUFFIX_OF.get(form, ".jpg")
+        path = dataset.image_path(new, image.session, image.name, suffix)
+        _write(path, data)
+        if boxes is not None:
+            text = format_label(boxes, size_wh)
+            _write(dataset.label_path(new, image.session, image.name), text.encode())
+    return size_wh, None if boxes is None else len(boxes)
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Write a file of a folder that does not count yet; what counts is on the disk before it moves in."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+
+
+def _count(staged: Staged, session: str, name: str, size_wh: tuple[int, int], boxes: int | None) -> None:
+    staged.sizes.setdefault(session, {})[name] = list(size_wh)
     staged.images += 1
-    staged.boxes += 0 if item.boxes_xyxy is None else len(item.boxes_xyxy)
-    staged.unlabelled += item.boxes_xyxy is None
+    staged.boxes += boxes or 0
+    staged.unlabelled += boxes is None
 
 
-def _is_taken(folder: Path, session: str, name: str) -> bool:
-    images = folder / "images" / session
-    return dataset.label_path(folder, session, name).exists() or any(images.glob(f"{glob.escape(name)}.*"))
+def _stage_film(staged: Staged, film: PlannedImage, folder: Path, novelty: int, alone: bool) -> None:
+    """Write the frames of a video or recording that show something new."""
+    hashes: list[np.uint64] = []
+    try:
+        for frame in open_media(folder / film.path).frames():
+            if frame.image is None:
+                staged.skipped[str(film.path)] = str(frame.error).replace(
+                    str(folder / film.path), str(film.path)
+                )
+                continue
+            bits = perceptual_hash(frame.image)
+            if hashes and int(bits_apart(np.array(hashes[-RECENT:]), bits).min()) < novelty:
+                continue
+            hashes.append(bits)
+            height, width = frame.image.shape[:2]
+            name = f"frame-{frame.index:06d}" if alone else f"{film.name}-frame-{frame.index:06d}"
+            if staged.folder is not None:
+                path = dataset.image_path(staged.folder, film.session, name, ".jpg")
+                _write(path, encode_jpeg(frame.image))
+            _count(staged, film.session, name, (width, height), None)
+    except UserError as error:
+        staged.skipped[str(film.path)] = str(error).replace(str(folder / film.path), str(film.path))
+    except OSError as error:
+        raise cannot_write(staged.folder, error) from error
+
+
+# -- Sessions --------------------------------------------------------------------------------------
+
+
+def _write_sessions(staged: Staged, plan: Plan, source: Path) -> None:
+    """Write where each session comes from, and for what its labels were made, for `label check`."""
+    assert staged.folder is not None
+    imported = time.strftime("%Y-%m-%dT%H:%M:%S%z")
+    classes = {"vector": sorted(plan.choice.vector), "other": sorted(plan.choice.others)}
+    for session, sizes in staged.sizes.items():
+        about = {
+            "source": source.name,
+            "form": plan.form,
+            "imported": imported,
+            "vector_tl": __version__,
+            "classes": classes,
+            "labels_digest": moving.labels_digest(staged.folder, session),
+            "sizes": sizes,
+        }
+        dataset.write_session(staged.folder, session, about)
 
 
 def _check_writable(data: Path) -> None:
@@ -175,36 +298,47 @@ def _check_writable(data: Path) -> None:
         raise UserError(f"{data} cannot be written to; choose another --data.")
 
 
-def _move_in(staged: Staged, data: Path) -> None:
-    """Move provenance and labels in first, images last: a crash never leaves images without their labels."""
-    for session in staged.sessions:
-        for kind, suffix in (("images", ""), ("labels", ""), ("sessions", ".json")):
-            if (data / kind / f"{session}{suffix}").exists():
-                raise UserError(
-                    f"{data} has a session {session!r} already, which is kept; choose another --session."
-                )
-    moved: list[tuple[Path, Path]] = []
-    made: list[Path] = []
-    try:
-        for session in staged.sessions:
-            for part in (f"sessions/{session}.json", f"labels/{session}", f"images/{session}"):
-                source, target = staged.folder / part, data / part
-                if source.exists():
-                    if not target.parent.is_dir():
-                        target.parent.mkdir()
-                        made.append(target.parent)
-                    source.rename(target)
-                    moved.append((source, target))
-        splits = dataset.read_splits(data)
-        own = {session: split for session, split in staged.sessions.items() if split}
-        if splits or own:
-            dataset.write_splits(data, splits | own)
-            dataset.extend_splits(data, [session for session in staged.sessions if session not in own])
-    except (OSError, UserError) as error:
-        for source, target in reversed(moved):
-            target.rename(source)
-        for folder in made:
-            folder.rmdir()
-        if isinstance(error, UserError):
-            raise
-        raise cannot_write(data, error) from error
+# -- What a person sees ----------------------------------------------------------------------------
+
+
+def _say(result: dict[str, Any]) -> None:
+    """Log what was left out and what else should be known."""
+    plan = result["plan"]
+    _some("skipped: %s", [entry["why"] for entry in result["skipped"]])
+    _some("label file not used: %s", [entry["why"] for entry in plan["unused_label_files"]["files"]])
+    _some("note: %s", plan["notes"])
+    if others := plan["other_files"]["files"]:
+        listed = ", ".join(others[:MAX_SHOWN])
+        log.info("%d other files were not read: %s", plan["other_files"]["count"], listed)
+    if result["ignored_classes"]:
+        listed = ", ".join(f"{name} ({count})" for name, count in result["ignored_classes"].items())
+        log.warning("boxes of other classes were ignored: %s", listed)
+
+
+def _some(line: str, things: list[str]) -> None:
+    for thing in things[:MAX_SHOWN]:
+        log.warning(line, thing)
+    if len(things) > MAX_SHOWN:
+        log.warning(line, f"{len(things) - MAX_SHOWN} more; --json lists all")
+
+
+def describe(result: dict[str, Any]) -> str:
+    """What an import did, would do or undid, for a person."""
+    if "undone" in result:
+        return f"undone: {', '.join(result['undone'])} ({result['images']} images)"
+    plan = result["plan"]
+    lines = ["This is what would be imported; nothing was written."] if result["dry_run"] else []
+    for form, row in plan["label_files"].items():
+        lines.append(f"{form}: {row['files']} label files, such as {row['examples'][0]}")
+    means = ", ".join(plan["classes"]["vector"]) or "no class"
+    others = ", ".join(plan["classes"]["other"])
+    lines.append(f"classes: {means} means Vector{f'; ignored: {others}' if others else ''}")
+    for session in result["sessions"]:
+        about = plan["sessions"][session]
+        lines.append(f"session {session}: split {about['split'] or 'not said'}")
+    lines.append(
+        f"{result['images']} images, {result['boxes']} boxes, {result['unlabelled']} images not labelled; "
+        f"{len(result['skipped'])} skipped, {plan['unused_label_files']['count']} label files not used, "
+        f"{plan['other_files']['count']} other files not read"
+    )
+    return "\n".join(lines)

@@ -16,7 +16,7 @@ class ImportSettings:
     Example: vector-tl label import vector.v3.yolov8.zip --data data --session roboflow
     """
 
-    source: Positional[Annotated[Path, arg(metavar="SOURCE")]]
+    source: Positional[Annotated[Path | None, arg(metavar="SOURCE")]] = None
     """A folder, a zip, a video, or an image."""
     data: Path = Path("data")
     """Dataset folder."""
@@ -29,8 +29,17 @@ class ImportSettings:
     """Of a video, take only frames that differ from those taken before in so many of the 64 bits of a
     perceptual hash; 0 takes all."""
 
+    dry_run: bool = False
+    """Show what would be imported as what, and what would not be, and write nothing."""
+    undo: bool = False
+    """Take the sessions of the last import out again, unless their labels were changed since."""
+    images_only: bool = False
+    """Take the images and leave all labels alone."""
+
     def check(self) -> None:
         """Raise `UsageError` for values that make no sense."""
+        if self.undo and (self.source is not None or self.dry_run):
+            raise UsageError("--undo takes no source and no --dry-run; it undoes the last import.")
         if not 0 <= self.novelty <= 64:
             raise UsageError(f"--novelty is a number of bits from 0 to 64, not {self.novelty}.")
 

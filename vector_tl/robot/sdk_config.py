@@ -1,4 +1,8 @@
-"""The SDK's own configuration file: which robots there are, and how to reach them."""
+"""The SDK's own configuration file: which robots there are, and how to reach them.
+
+It is read as text first and then as the SDK reads it, so that what the SDK would stumble over is named with
+its remedy.
+"""
 
 import configparser
 from pathlib import Path
@@ -8,29 +12,77 @@ from vector_tl.errors import UserError
 CONFIGURE = "python -m anki_vector.configure"
 
 
+def read_sections(path: Path) -> dict[str, dict[str, str]]:
+    """All sections of `sdk_config.ini`, by the names that they have there, values as they stand there.
+
+    Raises:
+        UserError: it is not a readable configuration file.
+    """
+    parser = configparser.ConfigParser(strict=False, interpolation=None)
+    try:
+        parser.read_string(path.read_text(encoding="utf-8-sig"), str(path))
+    except (configparser.Error, UnicodeDecodeError, OSError) as error:
+        raise UserError(
+            f"{path} cannot be read ({str(error).splitlines()[0]}); write it again with: {CONFIGURE}"
+        ) from error
+    return {name: dict(parser[name]) for name in parser.sections()}
+
+
+def sdk_stumbles(path: Path, name: str) -> str:
+    """What the SDK itself would stumble over in a section, and how to mend it; empty when nothing.
+
+    It takes '%' in a value for a reference to another one. Whether a serial is in upper or lower case does not
+    matter to it.
+    """
+    if path.read_bytes()[:3] == b"\xef\xbb\xbf":
+        return (
+            f"{path} begins with a byte order mark, which the SDK cannot read; save it as UTF-8 without one"
+        )
+    parser = configparser.ConfigParser(strict=False)  # as the SDK reads it
+    parser.read(path, encoding="utf-8")
+    for key in parser.options(name):
+        try:
+            parser.get(name, key)
+        except configparser.InterpolationError:
+            value = parser.get(name, key, raw=True)
+            return (
+                f"{path} says {key} = {value} in [{name}], and the SDK cannot read a single '%'; write '%%' "
+                "for each '%' there"
+            )
+    return ""
+
+
+def sdk_values(path: Path, name: str) -> dict[str, str]:
+    """A section as the SDK reads it, after `sdk_stumbles` found nothing."""
+    parser = configparser.ConfigParser(strict=False)
+    parser.read(path, encoding="utf-8")
+    return dict(parser[name])
+
+
+def find_section(sections: dict[str, dict[str, str]], serial: str) -> str | None:
+    """The name of a robot's section, in whatever case it is written; the last one, as the SDK takes it."""
+    wanted = serial.strip().lower()
+    return next((name for name in reversed(sections) if name.lower() == wanted), None)
+
+
 def read_config(serial: str, home: Path) -> dict[str, str]:
     """The robot's section of `sdk_config.ini` under `home`.
 
     Raises:
-        UserError: no such file, no such robot, or a section that lacks something.
+        UserError: no such file, no such robot, or a section that lacks something or that the SDK cannot read.
     """
     path = home / ".anki_vector" / "sdk_config.ini"
     if not path.is_file():
         raise UserError(
             f"There is no {path}; set the SDK up once with: {CONFIGURE} (it asks for your wire-pod)."
         )
-    parser = configparser.ConfigParser(strict=False)
-    try:
-        parser.read(path, encoding="utf-8")
-    except (configparser.Error, UnicodeDecodeError) as error:
-        raise UserError(
-            f"{path} cannot be read ({str(error).splitlines()[0]}); write it again with: {CONFIGURE}"
-        ) from error
-    if serial.lower() not in parser:
-        raise UserError(
-            f"No robot {serial!r} is in {path}; there is {', '.join(parser.sections()) or 'none'}."
-        )
-    section = dict(parser[serial.lower()])
+    sections = read_sections(path)
+    name = find_section(sections, serial)
+    if name is None:
+        raise UserError(f"No robot {serial!r} is in {path}; there is {', '.join(sections) or 'none'}.")
+    if stumbles := sdk_stumbles(path, name):
+        raise UserError(f"{stumbles}.")
+    section = sdk_values(path, name)
     if not section.get("port", "443").isdigit():
         raise UserError(
             f"{path} says port {section['port']!r} for {serial}, which is not a number; correct it, or leave "

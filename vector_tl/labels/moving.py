@@ -1,0 +1,179 @@
+"""How an import moves into the dataset and out again, so that being killed in between does no harm.
+
+A file `move.json` in the import's folder says what is to happen before any of it does. Whoever comes next
+finishes it; without that file the folder is thrown away.
+"""
+
+import hashlib
+import json
+import logging
+import os
+from pathlib import Path
+from typing import Any
+
+from vector_tl.data import dataset
+from vector_tl.errors import UserError, cannot_write
+from vector_tl.files import read_json, write_json
+from vector_tl.labels.archive import remove
+
+log = logging.getLogger(__name__)
+PREFIX = ".import-"
+ORDER = "move.json"
+
+
+def _parts(session: str) -> tuple[str, str, str]:
+    """Provenance and labels first: a crash never leaves images without their labels."""
+    return f"sessions/{session}.json", f"labels/{session}", f"images/{session}"
+
+
+def labels_digest(folder: Path, session: str) -> str:
+    """SHA-256 over a session's labels and the names of its images."""
+    total = hashlib.sha256()
+    for path in sorted((folder / "labels" / session).glob("*.txt")):
+        total.update(f"{path.name}\0".encode("utf-8", "surrogateescape") + path.read_bytes() + b"\0")
+    for path in sorted((folder / "images" / session).glob("[!.]*")):
+        total.update(f"{path.name}\0".encode("utf-8", "surrogateescape"))
+    return total.hexdigest()
+
+
+def move_in(
+    work: Path, data: Path, splits: dict[str, str | None], asked: dict[str, Any], result: dict[str, Any]
+) -> None:
+    """Move the sessions in `work`/new into the dataset, all or none.
+
+    Raises:
+        UserError: a session of that name exists, or the disk does not take it; nothing is moved then.
+    """
+    for session in splits:
+        if any((data / part).exists() for part in _parts(session)):
+            raise UserError(
+                f"{data} has a session {session!r} already, which is kept; choose another --session."
+            )
+    before = dataset.read_splits(data)  # a broken one is better known now
+    os.sync()  # once for all files, before the first of them counts
+    order: dict[str, Any] = {"do": "import", "sessions": splits, "asked": asked, "result": result}
+    order["made_splits"] = not (data / "splits.json").exists()
+    write_json(work / ORDER, order)
+    try:
+        _carry_out(work, data, order)
+    except (OSError, UserError) as error:
+        for session in splits:
+            for part in reversed(_parts(session)):
+                if (data / part).exists():
+                    (data / part).rename(work / "new" / part)
+        _remove_empty(data)
+        if dataset.read_splits(data) != before:
+            dataset.write_splits(data, before)
+        (work / ORDER).unlink(missing_ok=True)
+        if isinstance(error, UserError):
+            raise
+        raise cannot_write(data, error) from error
+
+
+def _carry_out(work: Path, data: Path, order: dict[str, Any]) -> None:
+    """Do what an order says, or what is left of it."""
+    here, there = (work / "new", data) if order["do"] == "import" else (data, work / "old")
+    for session in order["sessions"]:
+        parts = _parts(session)
+        for part in parts if order["do"] == "import" else reversed(parts):
+            if (here / part).exists():
+                (there / part).parent.mkdir(parents=True, exist_ok=True)
+                (here / part).rename(there / part)
+    splits = dataset.read_splits(data)
+    if order["do"] == "import":
+        own = {session: split for session, split in order["sessions"].items() if split}
+        if splits or own:
+            dataset.write_splits(data, splits | own)
+            dataset.extend_splits(data, [session for session in order["sessions"] if session not in own])
+        return
+    left = {session: split for session, split in splits.items() if session not in order["sessions"]}
+    if left != splits:
+        dataset.write_splits(data, left)
+    if not left and order.get("made_splits"):
+        (data / "splits.json").unlink(missing_ok=True)
+        yaml = data / "data.yaml"
+        if yaml.exists() and yaml.read_text(encoding="utf-8", errors="replace").startswith(
+            dataset.YAML_HEADER
+        ):
+            yaml.unlink()
+    _remove_empty(data)
+
+
+def _remove_empty(data: Path) -> None:
+    for name in ("images", "labels", "sessions"):
+        folder = data / name
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
+
+
+def recover(data: Path, asked: dict[str, Any] | None = None) -> dict[str, Any] | None:
+    """Finish what was killed, and throw away what it had not begun to move.
+
+    Args:
+        data: the dataset's folder.
+        asked: the import that is asked for now.
+
+    Returns:
+        The result of a finished import, if it is the one that is asked for.
+    """
+    finished = None
+    for work in sorted(data.glob(f"{PREFIX}*")):
+        if not work.is_dir():
+            continue
+        order = read_json(work / ORDER)
+        if isinstance(order, dict):
+            _carry_out(work, data, order)
+            log.warning(
+                "an earlier %s was interrupted and is now finished: %s",
+                order["do"],
+                ", ".join(order["sessions"]),
+            )
+            if asked is not None and order.get("asked") == asked:
+                finished = order["result"]
+        remove(work)
+    return finished
+
+
+def undo(data: Path) -> dict[str, Any]:
+    """Take the sessions of the last import out again.
+
+    Returns:
+        {"undone": [sessions], "images"}
+
+    Raises:
+        UserError: there was none, or something was changed since.
+    """
+    imports: dict[str, dict[str, Any]] = {}
+    for path in sorted((data / "sessions").glob("*.json")):
+        about = read_json(path)
+        if isinstance(about, dict) and isinstance(about.get("labels_digest"), str) and about.get("imported"):
+            imports[path.stem] = about
+    if not imports:
+        raise UserError(f"{data} has no import that could be undone.")
+    last = max(_when(about) for about in imports.values())
+    sessions = [session for session, about in imports.items() if _when(about) == last]
+    for session in sessions:
+        if labels_digest(data, session) != imports[session]["labels_digest"]:
+            raise UserError(
+                f"Labels or images of the session {session} were changed since it was imported; it is kept. "
+                f"Delete images/{session}, labels/{session} and sessions/{session}.json yourself if you want."
+            )
+    images = sum(len(list((data / "images" / session).glob("[!.]*"))) for session in sessions)
+    import tempfile
+
+    work = Path(tempfile.mkdtemp(prefix=PREFIX, dir=data))
+    splits = dataset.read_splits(data)
+    result = {"undone": sessions, "images": images}
+    only = set(splits) <= set(sessions)
+    order = {"do": "undo", "sessions": sessions, "made_splits": only, "result": result}
+    write_json(work / ORDER, order)
+    try:
+        _carry_out(work, data, order)
+    except OSError as error:
+        raise cannot_write(data, error) from error
+    remove(work)
+    return result
+
+
+def _when(about: dict[str, Any]) -> tuple[str, str]:
+    return str(about.get("imported")), json.dumps([about.get("source"), about.get("import_id")])

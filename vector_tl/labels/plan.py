@@ -1,0 +1,514 @@
+"""What an import will do, decided before it does it: images, labels, classes, sessions, splits.
+
+Everything that lies in the source is in the plan, used or not.
+"""
+
+import unicodedata
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+
+from vector_tl.data.boxes import as_boxes, clip_boxes, iou_matrix, sides, to_pixels
+from vector_tl.errors import UserError
+from vector_tl.labels.sources.classes import Choice, choose_classes, speaks_of_vectors
+from vector_tl.labels.sources.joining import (
+    Match,
+    parts_of,
+    says_nothing,
+    split_in_file_name,
+    splits_of_folders,
+)
+from vector_tl.labels.sources.reading import Source, read_folder
+from vector_tl.labels.sources.records import ImageLabel, LabelBox
+
+SAME_IOU, OTHER_IOU = 0.9, 0.5  # boxes of one thing, and of two, where two files label one image
+EDGE_PX, EDGE_SHARE = 1.0, 0.05  # how far a box may reach over the edge of an image of unknown size
+PER_IMAGE_FORMS = ("yolo", "voc", "labelme")
+MAX_NAMED = 1000  # files in a list of the result; the counts are of all
+
+
+@dataclass
+class PlannedImage:
+    """An image that will be imported; `labels` is None where nothing labels it."""
+
+    path: PurePosixPath
+    session: str
+    name: str
+    labels: list[ImageLabel] | None = None
+    split: str | None = None
+
+
+@dataclass
+class Plan:
+    """What will be imported, and what of the source will not be."""
+
+    source: Source
+    choice: Choice
+    images: list[PlannedImage] = field(default_factory=list)
+    films: list[PlannedImage] = field(default_factory=list)
+    sessions: dict[str, str | None] = field(default_factory=dict)
+    skipped: dict[str, str] = field(default_factory=dict)  # file -> why
+    ignored: Counter[str] = field(default_factory=Counter)
+    notes: list[str] = field(default_factory=list)
+    labels_read: int = 0
+
+    @property
+    def form(self) -> str:
+        """The formats of the labels, joined by +; images, or video, where there are none."""
+        forms = Counter(file.form for file in self.source.labels)
+        only = "images" if self.source.images or not self.source.films else "video"
+        return "+".join(sorted(forms)) or only
+
+    def about(self) -> dict[str, Any]:
+        """The plan as the result's JSON has it; see the guide for the keys."""
+        files: dict[str, dict[str, Any]] = {}
+        for file in self.source.labels:
+            row = files.setdefault(file.form, {"files": 0, "images": 0, "boxes": 0, "examples": []})
+            row["files"] += 1
+            row["images"] += len(file.images)
+            row["boxes"] += sum(len(image.boxes) for image in file.images)
+            if len(row["examples"]) < 3:
+                row["examples"].append(str(file.path))
+        per_session = Counter(image.session for image in self.images)
+        unused = [{"file": str(file), "why": why} for file, why in sorted(self.source.unused.items())]
+        return {
+            "label_files": files,
+            "images": len(self.images),
+            "videos": [str(film.path) for film in self.films],
+            "classes": {"vector": sorted(self.choice.vector), "other": sorted(self.choice.others)},
+            "sessions": {
+                session: {"split": split, "images": per_session[session]}
+                for session, split in sorted(self.sessions.items())
+            },
+            "unused_label_files": {"count": len(unused), "files": unused[:MAX_NAMED]},
+            "other_files": {
+                "count": len(self.source.others),
+                "files": [str(file) for file in self.source.others[:MAX_NAMED]],
+                "hidden": self.source.hidden,
+            },
+            "notes": self.notes,
+        }
+
+
+def make_plan(
+    folder: Path, session: str, prefix: str | None, classes: tuple[str, ...], with_labels: bool = True
+) -> Plan:
+    """Read a source and decide what of it will be imported as what.
+
+    Args:
+        folder: of the source.
+        session: the name of the new session, or the beginning of their names.
+        prefix: put before the sessions of an own dataset or export, if a person chose a name.
+        classes: those that mean a Vector; empty to find them.
+        with_labels: read labels, too.
+
+    Raises:
+        UserError: nothing to import, or a guess would decide what a label means.
+    """
+    source = read_folder(folder, with_labels)
+    if not source.images and not source.films:
+        raise UserError(f"{folder} holds no images.")
+    plan = Plan(source, choose_classes(source.labels, classes))
+    plan.notes += [*source.notes, *plan.choice.notes]
+    joined, doubtful = _join(plan)
+    _refuse_if_nothing_fed(plan, joined, doubtful)
+    united = _unite(plan, joined, doubtful)
+    json_splits = _splits_of_label_files(joined)
+    for image in source.images:
+        if image in doubtful:
+            plan.skipped[str(image)] = doubtful[image]
+            continue
+        planned = PlannedImage(image, session, image.stem, united.get(image))
+        _place(plan, planned, session, prefix, json_splits.get(image, set()))
+        plan.images.append(planned)
+    for film in source.films:
+        planned = PlannedImage(film, session, film.stem)
+        _place(plan, planned, session, prefix, set())
+        plan.films.append(planned)
+    _settle_sessions(plan)
+    _name_apart(plan.images)
+    return plan
+
+
+# -- Which label is for which image ----------------------------------------------------------------
+
+
+def _join(plan: Plan) -> tuple[dict[PurePosixPath, list[ImageLabel]], dict[PurePosixPath, str]]:
+    """The labels of each image; and images that no label is certain for -> why."""
+    found: dict[PurePosixPath, list[tuple[ImageLabel, Match]]] = defaultdict(list)
+    doubtful: dict[PurePosixPath, str] = {}
+    for file in plan.source.labels:
+        lost = []
+        for label in file.images:
+            plan.labels_read += 1
+            match = _match(plan.source, label)
+            if match.image is not None:
+                found[match.image].append((label, match))
+            elif match.images:
+                there = ", ".join(map(str, match.images[:4]))
+                why = f"{label.where} fits {there} equally well; give them different names or folders."
+                doubtful |= dict.fromkeys(match.images, why)
+                plan.skipped[_lost_name(label)] = why
+            else:
+                lost.append((label, match.why))
+        for label, why in lost:
+            plan.skipped[_lost_name(label)] = f"{label.file} {why}."
+        if lost and len(lost) == len(file.images):
+            plan.source.unused[file.path] = f"{file.path} {lost[0][1]}."
+    for image, claims in found.items():
+        _drop_weak_claims(plan, image, claims, doubtful)
+    return {image: [label for label, _ in claims] for image, claims in found.items()}, doubtful
+
+
+def _lost_name(label: ImageLabel) -> str:
+    return (
+        f"{label.file}: {label.image_name}"
+        if label.image_name and label.form not in PER_IMAGE_FORMS
+        else str(label.file)
+    )
+
+
+def _match(source: Source, label: ImageLabel) -> Match:
+    if label.form == "yolo":
+        return source.index.by_stem(label.file)
+    if label.form not in PER_IMAGE_FORMS:
+        return source.index.by_name(label.image_name, label.file)
+    by_stem = source.index.by_stem(label.file, label.image_name)
+    if not label.image_name:
+        return by_stem
+    by_name = source.index.by_name(label.image_name, label.file)
+    if by_stem.image and by_name.image and by_stem.image != by_name.image:
+        return Match((by_stem.image, by_name.image))
+    if by_stem.image:
+        return by_stem
+    return by_name if by_name.images else by_stem if by_stem.images else by_name
+
+
+def _drop_weak_claims(
+    plan: Plan,
+    image: PurePosixPath,
+    claims: list[tuple[ImageLabel, Match]],
+    doubtful: dict[PurePosixPath, str],
+) -> None:
+    """Of labels that name an image differently, those that name it best; none where that does not decide."""
+    names = {(label.form, parts_of(label.image_name)) for label, _ in claims if label.image_name}
+    by_file: dict[PurePosixPath, int] = {}
+    for label, match in claims:
+        by_file[label.file] = max(by_file.get(label.file, 0), match.length)
+    exact = any(match.exact for _, match in claims)
+    kept = [
+        (label, match)
+        for label, match in claims
+        if match.length == by_file[label.file] and (match.exact or not exact)
+    ]
+    for label, _ in claims:
+        if not any(label is other for other, _ in kept):
+            plan.skipped[_lost_name(label)] = (
+                f"{label.file} names {label.image_name!r}, which is not there; {image} is another image."
+            )
+    if not exact and len(names) > 1 and len({parts_of(label.image_name) for label, _ in kept}) > 1:
+        listed = ", ".join(sorted({label.image_name for label, _ in kept})[:4])
+        doubtful[image] = f"{image} may be any of {listed}; put it into its folder."
+    claims[:] = kept
+
+
+def _refuse_if_nothing_fed(
+    plan: Plan, joined: dict[PurePosixPath, list[ImageLabel]], doubtful: dict[PurePosixPath, str]
+) -> None:
+    """Refuse a source whose label files all fed nothing: it was meant as a labelled one."""
+    source = plan.source
+    said = any(
+        label.error or label.boxes or speaks_of_vectors(label, plan.choice)
+        for labels in joined.values()
+        for label in labels
+    )
+    if said or not (source.labels or source.unused):
+        return
+    if doubtful and not joined:
+        why = next(iter(doubtful.values()))
+    elif source.unused:
+        why = next(iter(source.unused.values()))
+    else:
+        why = f"{source.labels[0].path} says nothing of Vectors."
+    count = len(source.labels) + sum(file not in {f.path for f in source.labels} for file in source.unused)
+    raise UserError(
+        f"None of the {count} label files of {source.folder} labels an image: {why} Correct that, or take "
+        "the images alone with --images-only."
+    )
+
+
+# -- What an image's labels say together -----------------------------------------------------------
+
+
+def _unite(
+    plan: Plan, joined: dict[PurePosixPath, list[ImageLabel]], doubtful: dict[PurePosixPath, str]
+) -> dict[PurePosixPath, list[ImageLabel]]:
+    """The labels of each image that speak of Vectors and agree; images with others become doubtful."""
+    boxes_of = Counter(
+        (label.form, label.file if label.form not in PER_IMAGE_FORMS else None)
+        for labels in joined.values()
+        for label in labels
+        for box in label.boxes
+        if box.class_name in plan.choice.vector
+    )
+    united: dict[PurePosixPath, list[ImageLabel]] = {}
+    silent = 0
+    for image, labels in joined.items():
+        if image in doubtful:
+            continue
+        if broken := next((label for label in labels if label.error), None):
+            doubtful[image] = str(broken.error)
+            continue
+        kept, crowds = [], False
+        for label in labels:
+            own = [box for box in label.boxes if box.class_name in plan.choice.vector]
+            crowds |= any(box.crowd for box in own)
+            if own or speaks_of_vectors(label, plan.choice):
+                kept.append(label)
+        if len({label.form for label in kept}) > 1:  # another tool's project file without any label
+            busy = [
+                label
+                for label in kept
+                if boxes_of[label.form, label.file if label.form not in PER_IMAGE_FORMS else None]
+            ]
+            kept = busy or kept
+        plan.ignored.update(
+            box.class_name
+            for label in labels
+            for box in label.boxes
+            if box.class_name not in plan.choice.vector
+        )
+        if not kept:
+            silent += 1
+            continue
+        plain = [box for label in kept for box in _vectors(label, plan.choice)]
+        if crowds and not plain:
+            doubtful[image] = (
+                f"{kept[0].where} marks only a region of several Vectors: no box, and no image without one."
+            )
+            continue
+        if crowds:
+            plan.notes.append(f"{kept[0].where}: a region of several Vectors (iscrowd) is no box; left out")
+        if why := _disagreement(kept, plan.choice):
+            doubtful[image] = f"{image}: {why}; delete the wrong one."
+            continue
+        united[image] = kept
+    if silent:
+        plan.notes.append(
+            f"{silent} images stand in label files that say nothing of Vectors; they stay unlabelled"
+        )
+    _note_silent_files(plan, joined, united)
+    return united
+
+
+def _note_silent_files(
+    plan: Plan,
+    joined: dict[PurePosixPath, list[ImageLabel]],
+    united: dict[PurePosixPath, list[ImageLabel]],
+) -> None:
+    """Label files that were read and fed no image are counted as unused."""
+    fed = {label.file for labels in united.values() for label in labels}
+    broken = {label.file for labels in joined.values() for label in labels if label.error}
+    for file in plan.source.labels:
+        if file.path not in fed | broken and file.path not in plan.source.unused:
+            plan.source.unused[file.path] = f"{file.path} ({file.form}) says nothing that was used."
+
+
+def _vectors(label: ImageLabel, choice: Choice) -> list[LabelBox]:
+    return [box for box in label.boxes if box.class_name in choice.vector and not box.crowd]
+
+
+def _pixels(boxes: list[LabelBox], size_wh: tuple[int, int]) -> np.ndarray:
+    """Boxes (N, 4) in pixels, float64."""
+    corners = [to_pixels(b.corners, size_wh)[0] if b.normalised else np.array(b.corners) for b in boxes]
+    return as_boxes(corners)
+
+
+def _disagreement(labels: list[ImageLabel], choice: Choice) -> str:
+    """What two label files say of one image that cannot both be so; empty when they agree."""
+    for index, first in enumerate(labels):
+        for second in labels[index + 1 :]:
+            size_wh = first.size_wh or second.size_wh
+            a, b = _vectors(first, choice), _vectors(second, choice)
+            both = {box.normalised for box in (*a, *b)}
+            if len(both) > 1 and size_wh is None:
+                continue  # the image's size is not known yet; see `boxes_of_image`
+            ious = iou_matrix(_pixels(a, size_wh or (1, 1)), _pixels(b, size_wh or (1, 1)))
+            two = f"{first.where} and {second.where} label it differently"
+            if first.form != second.form or first.form in PER_IMAGE_FORMS:
+                if len(a) != len(b) or (len(a) and not _same(ious)):
+                    return two
+            elif ious.size and ((ious > OTHER_IOU) & (ious < SAME_IOU)).any():
+                return two
+    return ""
+
+
+def _same(ious: np.ndarray) -> bool:
+    return bool((ious.max(axis=0) >= SAME_IOU).all() and (ious.max(axis=1) >= SAME_IOU).all())
+
+
+def boxes_of_image(
+    labels: list[ImageLabel], choice: Choice, size_wh: tuple[int, int], stored_wh: tuple[int, int], name: str
+) -> np.ndarray:
+    """The boxes (N, 4) of an image in its pixels, clipped to it, float64.
+
+    Args:
+        labels: what label files say of the image.
+        choice: which classes mean a Vector.
+        size_wh: of the image, upright.
+        stored_wh: of the image without the turn that its camera noted.
+        name: of the image, for messages.
+
+    Raises:
+        UserError: the labels were made for another size, or a box does not lie in the image.
+    """
+    boxes = np.zeros((0, 4))
+    for label in labels:
+        if label.size_wh and label.size_wh != size_wh:
+            wide, high = label.size_wh
+            turned = (
+                " as it is stored, lying; whether its boxes were drawn on the upright image is not known"
+                if label.size_wh == stored_wh
+                else ""
+            )
+            raise UserError(
+                f"{label.where} was made for an image of {wide} x {high}{turned}, but {name} has "
+                f"{size_wh[0]} x {size_wh[1]}; use the image that was labelled, or label it again."
+            )
+        vectors = _vectors(label, choice)
+        certain = label.size_wh is not None or all(box.normalised for box in vectors)
+        own = checked_boxes(_pixels(vectors, size_wh), size_wh, label.where, certain)
+        if len(boxes) and len(own):
+            ious = iou_matrix(boxes, own).max(axis=0)
+            if ((ious > OTHER_IOU) & (ious < SAME_IOU)).any():
+                raise UserError(f"{name}: {labels[0].where} and {label.where} label it differently.")
+            own = own[ious < SAME_IOU]
+        boxes = np.concatenate([boxes, own])
+    return boxes
+
+
+def checked_boxes(boxes: np.ndarray, size_wh: tuple[int, int], where: str, certain: bool) -> np.ndarray:
+    """Boxes (N, 4) clipped to the image, exact doubles left out.
+
+    Args:
+        boxes: in pixels.
+        size_wh: of the image.
+        where: names the label in messages.
+        certain: the label was made for an image of this size; otherwise a box far over the edge shows that it
+            was not.
+
+    Raises:
+        UserError: numbers that are not finite, or a box without area or outside the image.
+    """
+    boxes = as_boxes(boxes)
+    if not np.isfinite(boxes).all():
+        raise UserError(f"{where} has a box with a number that is not finite; correct it.")
+    if (sides(boxes) <= 0).any():
+        raise UserError(f"{where} has a box without width or height; correct or delete it.")
+    clipped = clip_boxes(boxes, size_wh)
+    if (sides(clipped) <= 0).any():
+        raise UserError(f"{where} has a box outside the image; correct or delete it.")
+    over = np.abs(clipped - boxes).max(initial=0.0)
+    if not certain and over > max(EDGE_PX, EDGE_SHARE * max(size_wh)):
+        raise UserError(
+            f"{where} has a box {over:.0f} px over the edge of an image of {size_wh[0]} x {size_wh[1]}, and "
+            "does not say for which size it was made; add width and height to it."
+        )
+    return as_boxes(list(dict.fromkeys(map(tuple, clipped.tolist()))))
+
+
+# -- Sessions and splits ---------------------------------------------------------------------------
+
+
+def _splits_of_label_files(joined: dict[PurePosixPath, list[ImageLabel]]) -> dict[PurePosixPath, set[str]]:
+    """The splits that label files say of their images: by a subset, or by their own name."""
+    found: dict[PurePosixPath, set[str]] = {}
+    for image, labels in joined.items():
+        said = set()
+        for label in labels:
+            split = split_in_file_name(label.split) if label.split else None
+            if split is None and label.form not in PER_IMAGE_FORMS:
+                split = split_in_file_name(label.file.stem)
+            said |= {split} if split else set()
+        found[image] = said
+    return found
+
+
+def _place(
+    plan: Plan, planned: PlannedImage, session: str, prefix: str | None, by_label_file: set[str]
+) -> None:
+    """Decide an image's session, name and split."""
+    image = planned.path
+    for folder in plan.source.own:
+        if folder.folder in (image, *image.parents) and (own := folder.session_of(image)):
+            planned.session, planned.name = own
+            planned.split = folder.splits.get(own[0])
+            if folder.kind == "old export":
+                planned.split = next(iter(splits_of_folders(image.parts[:-1])), None)
+            if prefix:
+                planned.session = f"{prefix}-{planned.session}"
+            return
+    folders = splits_of_folders(parts_of(image)[:-1])
+    for said in (plan.source.splits.get(image, set()), folders | by_label_file):
+        if len(said) == 1:
+            planned.split = next(iter(said))
+            break
+        if said:
+            plan.notes.append(f"{image} is in the splits {', '.join(sorted(said))} at once; it is given none")
+            break
+    planned.session = f"{session}-{planned.split}" if planned.split else session
+
+
+def _settle_sessions(plan: Plan) -> None:
+    """No session is in two splits: where a source has it so, each part is a session of its own."""
+    homes = {own.folder: own.kind for own in plan.source.own if own.kind != "old export"}
+    first: dict[str, PurePosixPath] = {}
+    for image in (*plan.images, *plan.films):
+        home = next((folder for folder in homes if folder in image.path.parents), PurePosixPath())
+        if first.setdefault(image.session, home) != home:  # two exports with a session of one name
+            image.session = f"{image.session}-{parts_of(home)[-1] if home.parts else 'more'}"
+    seen: dict[str, set[str | None]] = defaultdict(set)
+    for image in (*plan.images, *plan.films):
+        seen[image.session].add(image.split)
+    divided = {session for session, splits in seen.items() if len(splits) > 1}
+    for session in sorted(divided):
+        plan.notes.append(f"the session {session} has images in several splits; it becomes one for each")
+    for image in (*plan.images, *plan.films):
+        if image.session in divided and image.split:
+            image.session = f"{image.session}-{image.split}"
+        plan.sessions[image.session] = image.split
+    old = [folder.folder for folder in plan.source.own if folder.kind == "old export"]
+    if old:
+        plan.notes.append(
+            "this is an export of an older version, which joined session and name by '__': the last '__' "
+            "of each name was taken for the joint"
+        )
+
+
+def _plain(name: str) -> str:
+    """A name that files may have on every system, composed as one character where it was taken apart."""
+    name = unicodedata.normalize("NFC", name).encode("utf-8", "replace").decode()
+    return (
+        "".join("_" if c in '/\\:*?"<>|' or not c.isprintable() else c for c in name).lstrip(".") or "image"
+    )
+
+
+def _name_apart(images: list[PlannedImage]) -> None:
+    """Images of one name in one session get the names of their folders, and then numbers."""
+    for image in images:
+        image.name = _plain(image.name)
+    count = Counter((image.session, image.name.casefold()) for image in images)
+    taken: set[tuple[str, str]] = set()
+    for image in images:
+        name = image.name
+        if count[image.session, name.casefold()] > 1:
+            folders = [_plain(part) for part in image.path.parts[:-1] if not says_nothing(part)]
+            name = "-".join([*folders[-2:], name])
+        free, number = name, 2
+        while (image.session, free.casefold()) in taken:
+            free, number = f"{name}-{number}", number + 1
+        taken.add((image.session, free.casefold()))
+        image.name = free

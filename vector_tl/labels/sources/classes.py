@@ -1,0 +1,147 @@
+"""Which of a source's classes mean a Vector: chosen once for all of its files, and never by a guess."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from vector_tl.errors import UserError
+from vector_tl.labels.sources.records import ImageLabel, LabelFile
+
+VECTOR_WORDS = frozenset(["vector", "vectors", "ankivector", "vectorrobot", "vectorbot"])
+# Words that may stand beside "vector" in the name of a class that still means a Vector.
+SAME_THING = frozenset(
+    [
+        "a",
+        "the",
+        "anki",
+        "ddl",
+        "digital",
+        "dream",
+        "labs",
+        "robot",
+        "robots",
+        "bot",
+        "real",
+        "sim",
+        "simulated",
+        "back",
+        "front",
+        "side",
+        "left",
+        "right",
+        "top",
+        "rear",
+        "behind",
+        "full",
+        "whole",
+        "partial",
+        "partly",
+        "visible",
+        "occluded",
+        "hidden",
+        "far",
+        "near",
+        "small",
+        "large",
+        "big",
+        "blurred",
+        "dark",
+        "class",
+    ]
+)
+MAX_LISTED = 12
+
+
+@dataclass
+class Choice:
+    """The classes that mean a Vector, the others, and how that was decided."""
+
+    vector: frozenset[str]
+    others: frozenset[str] = frozenset()
+    unnamed: bool = False  # numbers that nothing names
+    notes: list[str] = field(default_factory=list)
+
+
+def choose_classes(files: Iterable[LabelFile], wanted: tuple[str, ...]) -> Choice:
+    """Decide which classes mean a Vector.
+
+    Raises:
+        UserError: a guess would decide, or a class that was asked for does not exist; `--classes` decides.
+    """
+    named: set[str] = set()
+    numbers: set[str] = set()
+    used: Counter[str] = Counter()
+    for file in files:
+        named.update(file.classes)
+        for image in file.images:
+            for box in image.boxes:
+                used[box.class_name] += 1
+                (numbers if image.unnamed else named).add(box.class_name)
+    named -= {""}
+    if wanted:
+        return _asked_for(named, numbers, wanted)
+    chosen, notes = _by_name(named, used), []
+    if numbers:
+        if len(numbers) > 1:
+            listed = ", ".join(sorted(numbers, key=int)[:MAX_LISTED])
+            raise UserError(
+                f"The YOLO labels use the class numbers {listed}, and nothing says their names (no "
+                "classes.txt, obj.names or names: in data.yaml); say with --classes which mean a Vector."
+            )
+        (only,) = numbers
+        if not named:
+            notes.append(
+                f"nothing names class {only}; it is the only one in the labels and was taken for a Vector"
+            )
+        else:
+            notes.append(f"class {only} has no name in some labels and was taken for a Vector there")
+        chosen |= {only}
+    if len(named) == 1 and chosen >= named and not _is_vector(next(iter(named))):
+        notes.append(f"{next(iter(named))!r} is the only class there and was taken for a Vector")
+    return Choice(frozenset(chosen), frozenset(named - chosen), bool(numbers), notes)
+
+
+def _asked_for(named: set[str], numbers: set[str], wanted: tuple[str, ...]) -> Choice:
+    there, chosen = named | numbers, set()
+    for name in wanted:
+        same = {name} & there or {other for other in there if other.casefold() == name.casefold()}
+        if len(same) != 1:
+            listed = ", ".join(sorted(there)[:MAX_LISTED]) or "none"
+            raise UserError(f"There is no class {name!r}; there is {listed}. Correct --classes.")
+        chosen |= same
+    return Choice(frozenset(chosen), frozenset(there - chosen), bool(numbers))
+
+
+def _by_name(named: set[str], used: Counter[str]) -> set[str]:
+    if len(named) <= 1:
+        return set(named)
+    chosen = {name for name in named if _is_vector(name)}
+    listed = ", ".join(sorted(named)[:MAX_LISTED])
+    unsure = sorted(
+        name for name in named - chosen if "vector" in name.lower() and (used[name] or not chosen)
+    )
+    if unsure:
+        raise UserError(
+            f"There are the classes {listed}, and whether {unsure[0]!r} means a Vector is not certain; say "
+            "with --classes which do."
+        )
+    if not chosen:
+        raise UserError(f"There are the classes {listed}; say with --classes which mean a Vector.")
+    return chosen
+
+
+def _is_vector(name: str) -> bool:
+    """Whether a class's name says Vector and nothing that makes it another thing."""
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
+    words = [word for word in re.split(r"[\W\d_]+", spaced.lower()) if word]
+    return any(word in VECTOR_WORDS for word in words) and all(
+        word in VECTOR_WORDS or word in SAME_THING for word in words
+    )
+
+
+def speaks_of_vectors(label: ImageLabel, choice: Choice) -> bool:
+    """Whether an image without a box of a Vector is a negative: its file could have marked one."""
+    if label.classes is None:
+        return True
+    return bool(label.classes & choice.vector)

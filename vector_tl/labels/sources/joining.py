@@ -1,0 +1,309 @@
+"""Which image a label is for: parts of paths are compared, never ends of text, and nothing is guessed.
+
+A label that fits several images equally well, or only one whose folder says something else, is for none.
+"""
+
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+SPLITS = {
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "dev": "val",
+    "test": "test",
+    "testing": "test",
+}
+# Words in the names of folders that say what kind of files lie there, not whose.
+KIND_WORDS = frozenset(
+    [
+        "image",
+        "images",
+        "img",
+        "imgs",
+        "photo",
+        "photos",
+        "pic",
+        "pics",
+        "frame",
+        "frames",
+        "jpegimages",
+        "jpeg",
+        "jpegs",
+        "jpg",
+        "jpgs",
+        "png",
+        "pngs",
+        "label",
+        "labels",
+        "annotation",
+        "annotations",
+        "annotated",
+        "ann",
+        "anns",
+        "anno",
+        "annos",
+        "txt",
+        "txts",
+        "xml",
+        "xmls",
+        "json",
+        "jsons",
+        "coco",
+        "yolo",
+        "voc",
+        "cvat",
+        "labelme",
+        "labelstudio",
+        "box",
+        "boxes",
+        "bbox",
+        "bboxes",
+        "bounding",
+        "data",
+        "dataset",
+        "datasets",
+        "obj",
+        "default",
+        "upload",
+        "uploads",
+        "local",
+        "files",
+        "raw",
+        "instances",
+        "imagesets",
+        "main",
+        "set",
+        "export",
+        "result",
+        "results",
+        "rgb",
+        "gt",
+        "ground",
+        "truth",
+    ]
+)
+UPLOADED = re.compile(r"^[0-9a-f]{8}-(?=.)")  # what Label Studio puts before the names of images
+
+Parts = tuple[str, ...]
+
+
+def parts_of(path: PurePosixPath | str) -> Parts:
+    """The parts of a path, composed as one character where a file system may have taken them apart."""
+    return tuple(unicodedata.normalize("NFC", part) for part in PurePosixPath(path).parts)
+
+
+def written_parts(name: str) -> Parts:
+    """The parts of a path as some label file writes it, on whatever system; '..' stays."""
+    name = re.sub(r"^file://", "", name.strip()).replace("\\", "/")
+    name = re.sub(r"^[A-Za-z]:(?=/)", "", name)
+    return tuple(part for part in parts_of(name) if part not in ("/", "."))
+
+
+def words_of(part: str) -> list[str]:
+    """The words of a folder's or file's name, in lower case."""
+    return [word for word in re.split(r"[\W_]+", part.lower()) if word]
+
+
+def split_of_words(part: str) -> str | None:
+    """The split that a folder's name says: train, val2017, train_images; None with other words."""
+    found = set()
+    for word in words_of(part):
+        plain = re.sub(r"(19|20)\d\d$", "", word)
+        if plain in SPLITS:
+            found.add(SPLITS[plain])
+        elif word not in KIND_WORDS and not word.isdecimal():
+            return None
+    return found.pop() if len(found) == 1 else None
+
+
+def split_in_file_name(stem: str) -> str | None:
+    """The split that the name of a label file says, among whatever words: instances_train2017."""
+    words = (re.sub(r"(19|20)\d\d$", "", word) for word in words_of(stem))
+    found = {SPLITS[word] for word in words if word in SPLITS}
+    return found.pop() if len(found) == 1 else None
+
+
+def splits_of_folders(parts: Iterable[str]) -> set[str]:
+    """The splits that the folders of a path say."""
+    return {split for part in parts if (split := split_of_words(part))}
+
+
+def says_nothing(part: str) -> bool:
+    """Whether a folder's name says only what kind of files lie there."""
+    words = words_of(part)
+    return all(word in KIND_WORDS for word in words)
+
+
+@dataclass(frozen=True)
+class Match:
+    """The images that a label may be for: one, none (`why` says so), or several, which is none."""
+
+    images: tuple[PurePosixPath, ...] = ()
+    why: str = ""
+    exact: bool = True  # the whole name as written is the end of the image's path
+    length: int = 0  # parts that agree
+
+    @property
+    def image(self) -> PurePosixPath | None:
+        """The image, where there is exactly one."""
+        return self.images[0] if len(self.images) == 1 else None
+
+
+class ImageIndex:
+    """The images of a source, to be found by what label files say of them."""
+
+    def __init__(self, images: Iterable[PurePosixPath]):
+        self.parts = {image: parts_of(image) for image in images}
+        self._by_name: dict[str, list[PurePosixPath]] = defaultdict(list)
+        self._by_stem: dict[str, list[PurePosixPath]] = defaultdict(list)
+        self._folders: set[Parts] = set()  # that hold images, at any depth
+        self.splits: set[str] = set()
+        for image, parts in self.parts.items():
+            name = parts[-1]
+            stem = PurePosixPath(name).stem
+            for key in {name, name.casefold()}:
+                self._by_name[key].append(image)
+            for key in {stem, stem.casefold()}:
+                self._by_stem[key].append(image)
+            if parts[:-1] not in self._folders:
+                self._folders.update(parts[:end] for end in range(len(parts)))
+                self.splits |= splits_of_folders(parts[:-1])
+
+    def has_stem(self, stem: str) -> bool:
+        """Whether an image has this name without its ending, in any case."""
+        return unicodedata.normalize("NFC", stem).casefold() in self._by_stem
+
+    def by_name(self, written: str, file: PurePosixPath) -> Match:
+        """The image that a label file names."""
+        wanted = written_parts(written)
+        if not wanted:
+            return Match(why="names no image")
+        near = parts_of(file)[:-1]
+        found = self._candidates(self._by_name, wanted[-1])
+        if not found and UPLOADED.match(wanted[-1]):
+            found = self._candidates(self._by_name, UPLOADED.sub("", wanted[-1]))
+            wanted = (*wanted[:-1], UPLOADED.sub("", wanted[-1]))
+        if not found:
+            return Match(why=f"names {written!r}, which is not there")
+        if (exact := self._resolved(near, wanted)) in {self.parts[image] for image in found}:
+            return Match(tuple(i for i in found if self.parts[i] == exact), length=len(wanted) + 1)
+        wanted = tuple(part for part in wanted if part != "..")
+        split = split_in_file_name(file.stem)
+        best: list[tuple[PurePosixPath, int]] = []
+        for image in found:
+            parts = self.parts[image]
+            agree = _agreeing(wanted[:-1], parts[:-1]) + 1
+            left, over = wanted[:-agree], parts[: len(parts) - agree]
+            if _contradict(left, over) or (not left and self._is_elsewhere(near, over)):
+                continue
+            own = splits_of_folders(parts[:-1])
+            if split in self.splits and own and split not in own:
+                continue  # instances_train.json does not speak of val/
+            best.append((image, agree))
+        if not best:
+            there = ", ".join(map(str, found[:2]))
+            return Match(why=f"names {written!r}; {there} has that name, but lies in another folder")
+        length = max(agree for _, agree in best)
+        images = self._nearest([image for image, agree in best if agree == length], near, split)
+        return Match(images, exact=length >= len(wanted), length=length)
+
+    def by_stem(self, file: PurePosixPath, hint: str = "") -> Match:
+        """The image of a label file that is named as it is: in its place under images/, or nearest."""
+        parts = parts_of(file)
+        stem, near = PurePosixPath(parts[-1]).stem, parts[:-1]
+        found = self._candidates(self._by_stem, stem)
+        if not found:  # a.jpg.txt
+            found = self._candidates(self._by_name, stem)
+        if not found:
+            return Match(why="has no image of its name")
+        fits = [image for image in found if not self._is_elsewhere(near, self.parts[image][:-1])]
+        if not fits:
+            return Match(why=f"has no image: {found[0]} has that name, but lies in another folder")
+        images = self._nearest(fits, near, None)
+        if len(images) > 1 and hint:
+            named = written_parts(hint)[-1:]
+            images = tuple(i for i in images if self.parts[i][-1:] == named) or images
+        return Match(images)
+
+    def _candidates(self, table: dict[str, list[PurePosixPath]], name: str) -> list[PurePosixPath]:
+        return table.get(name) or table.get(name.casefold(), [])
+
+    def _resolved(self, near: Parts, wanted: Parts) -> Parts:
+        resolved = list(near)
+        for part in wanted:
+            if part == "..":
+                resolved = resolved[:-1]
+            else:
+                resolved.append(part)
+        return tuple(resolved)
+
+    def _is_elsewhere(self, near: Parts, over: Parts) -> bool:
+        """Whether a label's folder belongs to other images than those of the folder `over`."""
+        common = next((i for i, (a, b) in enumerate(zip(near, over, strict=False)) if a != b), None)
+        common = min(len(near), len(over)) if common is None else common
+        mine, theirs = list(near[common:]), list(over[common:])
+        while mine and theirs and mine[-1] == theirs[-1]:
+            mine.pop()
+            theirs.pop()
+        own = [part for part in mine if not says_nothing(part)]
+        others = [part for part in theirs if not says_nothing(part)]
+        if not own:
+            return False
+        if near[: common + 1] in self._folders:
+            return True
+        return bool([part for part in mine[1:] if not says_nothing(part)]) and bool(others)
+
+    def _nearest(
+        self, images: list[PurePosixPath], near: Parts, split: str | None
+    ) -> tuple[PurePosixPath, ...]:
+        """Of images that fit, the one that lies nearest to the label; several where that does not decide."""
+        if len(images) < 2:
+            return tuple(images)
+
+        def closeness(image: PurePosixPath) -> tuple[bool, int, bool]:
+            folder = self.parts[image][:-1]
+            swapped = _images_folder(near)
+            common = 0
+            for mine, theirs in zip(near, folder, strict=False):
+                if mine != theirs:
+                    break
+                common += 1
+            ends = _agreeing(near[common:], folder[common:])
+            splits = splits_of_folders(folder)
+            return (folder in (near, swapped), common + ends, split in splits if split else False)
+
+        ranked = sorted(images, key=closeness, reverse=True)
+        return tuple(image for image in ranked if closeness(image) == closeness(ranked[0]))
+
+
+def _images_folder(near: Parts) -> Parts:
+    """The folder with images/ where the label's has labels/, the last one, in the same writing."""
+    for index in range(len(near) - 1, -1, -1):
+        if near[index].lower() == "labels":
+            images = {"labels": "images", "LABELS": "IMAGES"}.get(near[index], "Images")
+            return (*near[:index], images, *near[index + 1 :])
+    return near
+
+
+def _agreeing(a: Parts, b: Parts) -> int:
+    """How many parts agree, from the end."""
+    count = 0
+    for mine, theirs in zip(reversed(a), reversed(b), strict=False):
+        if mine != theirs:
+            break
+        count += 1
+    return count
+
+
+def _contradict(left: Parts, over: Parts) -> bool:
+    """Whether what is left of two paths names two different folders; kinds such as images/ name none."""
+    mine = [part for part in left if not says_nothing(part)]
+    theirs = [part for part in over if not says_nothing(part)]
+    return bool(mine) and bool(theirs) and mine[-1] != theirs[-1]

@@ -1,0 +1,189 @@
+"""YOLO: a text file for each image, `class cx cy w h` or a polygon a line; names of classes lie elsewhere.
+
+Names stand in data.yaml (Ultralytics, Roboflow), classes.txt (LabelImg, Label Studio), obj.names and obj.data
+(CVAT, Darknet) or notes.json (Label Studio).
+"""
+
+import re
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Any
+
+import yaml
+
+from vector_tl.data.boxes import from_cxcywh
+from vector_tl.errors import UserError
+from vector_tl.labels.sources.records import BadEntry, ImageLabel, LabelBox, number
+
+FORM = "yolo"
+SPLIT_KEYS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
+KEYS = ("names", "path", "nc", "kpt_shape")  # of data.yaml, beside the splits
+NAME_FILES = ("classes.txt", "obj.names", "predefined_classes.txt", "labels.txt", "class_names.txt")
+MARGIN = 0.5  # how far over the image's edge, in shares of it, a line may lie and still be one of shares
+
+
+@dataclass
+class NameTable:
+    """Names of classes, from one file; None as a key's text never occurs: keys are the numbers in labels."""
+
+    file: PurePosixPath
+    names: dict[int, str] = field(default_factory=dict)
+    splits: dict[str, list[str]] = field(default_factory=dict)  # split -> folders, or files that list images
+    base: str = ""  # the folder that `splits` count from
+    names_file: str = ""  # where the names stand, if in another file
+    keypoints: bool = False
+
+
+def read_names_text(path: PurePosixPath, text: str) -> NameTable:
+    """A file with a name a line; the first is class 0."""
+    lines = [line.strip() for line in text.splitlines()]
+    while lines and not lines[-1]:
+        lines.pop()
+    return NameTable(path, {index: name for index, name in enumerate(lines) if name})
+
+
+def read_yaml(path: PurePosixPath, text: str) -> NameTable | None:
+    """data.yaml in each of its forms; None for YAML of another kind.
+
+    Raises:
+        UserError: it is not YAML, or its names are of no form that says a class's number.
+    """
+    try:
+        table = _plain(yaml.compose(text, Loader=yaml.BaseLoader))
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        mark = getattr(error, "problem_mark", None)
+        at = f", line {mark.line + 1}" if mark else ""
+        raise UserError(f"{path} is not readable YAML ({type(error).__name__}{at}); correct it.") from error
+    if not isinstance(table, dict):
+        if isinstance(table, list) and path.name.lower() in ("data.yaml", "data.yml", "dataset.yaml"):
+            raise UserError(f"{path} is YAML without keys; write the classes as names: [vector].")
+        return None
+    splits: dict[str, list[str]] = {}
+    for key, split in SPLIT_KEYS.items():
+        values = table.get(key)
+        values = [values] if isinstance(values, str) else values if isinstance(values, list) else []
+        if found := [value for value in values if isinstance(value, str) and value]:
+            splits.setdefault(split, []).extend(found)
+    if "names" not in table:
+        known = splits or "nc" in table
+        return NameTable(path, {}, splits, str(table.get("path") or "")) if known else None
+    names: Any = table["names"]
+    names_file = ""
+    if isinstance(names, str) and names.strip():
+        if re.search(r"\.(names|txt)$", names.strip()):
+            names, names_file = {}, names.strip()
+        else:
+            names = [name.strip() for name in names.split(",")]
+    base = table.get("path")
+    return NameTable(
+        path,
+        _yaml_names(path, names),
+        splits,
+        base if isinstance(base, str) else "",
+        names_file,
+        "kpt_shape" in table,
+    )
+
+
+def _plain(node: Any, depth: int = 4) -> Any:
+    """A YAML node with all values as text: neither 'no' nor '0' becomes anything else.
+
+    Only the keys that are needed are looked at, and not deep, so that knots of references do no harm.
+    """
+    if isinstance(node, yaml.ScalarNode):
+        return node.value
+    if depth and isinstance(node, yaml.SequenceNode):
+        return [_plain(item, depth - 1) for item in node.value]
+    if depth and isinstance(node, yaml.MappingNode):
+        pairs = [(key.value, value) for key, value in node.value if isinstance(key, yaml.ScalarNode)]
+        if depth == 4:
+            pairs = [(key, value) for key, value in pairs if key in (*SPLIT_KEYS, *KEYS)]
+        return {key: _plain(value, depth - 1) for key, value in pairs}
+    return None
+
+
+def _yaml_names(path: PurePosixPath, names: Any) -> dict[int, str]:
+    if isinstance(names, list) and names and all(isinstance(name, dict) and len(name) == 1 for name in names):
+        names = {key: value for name in names for key, value in name.items()}
+    if isinstance(names, list):
+        return {index: str(name).strip() for index, name in enumerate(names)}
+    if isinstance(names, dict):
+        found = {}
+        for key, name in names.items():
+            if not str(key).strip().isdecimal():
+                raise UserError(f"{path}: names has the key {key!r}; it must be a class's number, such as 0.")
+            found[int(key)] = str(name).strip()
+        return found
+    if not names:
+        return {}
+    raise UserError(f"{path}: names must be a list, or numbers with names; write names: [vector].")
+
+
+def read_data_file(path: PurePosixPath, text: str) -> NameTable | None:
+    """Darknet's obj.data: where the names and the lists of images are; None for another file."""
+    pairs = dict(
+        (key.strip(), value.strip())
+        for key, equals, value in (line.partition("=") for line in text.splitlines())
+        if equals
+    )
+    if "names" not in pairs and "train" not in pairs:
+        return None
+    splits = {split: [pairs[key]] for key, split in SPLIT_KEYS.items() if key in pairs}
+    return NameTable(path, {}, splits, "", pairs.get("names", ""))
+
+
+def looks_like_labels(text: str) -> bool:
+    """Whether every line of a text begins with a number and has at least four more words."""
+    lines = [line.split() for line in text.splitlines() if line.strip()]
+    return bool(lines) and all(len(words) >= 5 and _is_number(words[0]) for words in lines)
+
+
+def _is_number(word: str) -> bool:
+    return bool(re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", word))
+
+
+def read_label(
+    path: PurePosixPath, text: str, names: dict[int, str], names_file: PurePosixPath | None, keypoints: bool
+) -> ImageLabel:
+    """A label file's boxes; polygons become the boxes around them. One bad line costs the image."""
+    label = ImageLabel(path, str(path), FORM, unnamed=not names)
+    for index, line in enumerate(text.splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            label.boxes.append(_read_line(line, names, names_file, keypoints))
+        except BadEntry as error:
+            shown = line.strip()[:60]
+            label.error = f"{path}, line {index}: {shown!r}: {error}; correct the line."
+            break
+    return label
+
+
+def _read_line(
+    line: str, names: dict[int, str], names_file: PurePosixPath | None, keypoints: bool
+) -> LabelBox:
+    words = line.split()
+    index = number(words[0], "the class") if _is_number(words[0]) else None
+    if index is None:
+        raise BadEntry(f"{words[0]!r} is not a class's number; a line is 'class cx cy w h'")
+    if index != int(index) or index < 0:
+        raise BadEntry(f"the class {words[0]} is not a whole number from 0 on")
+    values = [number(word, "a value") for word in words[1:]]
+    if names and int(index) not in names:
+        raise BadEntry(f"there is no class {int(index)} in {names_file}")
+    name = names[int(index)] if names else str(int(index))
+    if keypoints and len(values) > 4:
+        values = values[:4]
+    if len(values) == 5:
+        raise BadEntry("6 values are neither a box nor a polygon; is the last one a score of a model?")
+    if len(values) != 4 and (len(values) < 6 or len(values) % 2):
+        raise BadEntry(f"{len(words)} values are neither a box nor a polygon")
+    if not all(-MARGIN <= value <= 1 + MARGIN for value in values):
+        raise BadEntry("the values are not shares of the image, 0 to 1")
+    if len(values) == 4:
+        if min(values[2:]) <= 0:
+            raise BadEntry("the box has no width or height")
+        x1, y1, x2, y2 = from_cxcywh(values)[0].tolist()
+        return LabelBox(name, (x1, y1, x2, y2), normalised=True)
+    xs, ys = values[::2], values[1::2]
+    return LabelBox(name, (min(xs), min(ys), max(xs), max(ys)), normalised=True)
