@@ -93,7 +93,6 @@ def test_a_recording_is_evaluated(run, model, tmp_path):
     assert figures["images"] == 6 and figures["boxes"] == 3 and figures["recall"] == 1.0
 
 
-@pytest.mark.fast
 def test_a_recording_is_a_dataset(run, tmp_path):
     path, beside = tmp_path / "other.mcap", tmp_path / "other.labels"
     path.write_bytes(run.read_bytes())

@@ -100,7 +100,6 @@ def test_a_few_steps_from_scratch_lower_the_loss():
     assert losses[-1] < 0.8 * losses[0]
 
 
-@pytest.mark.fast
 def test_own_checkpoint_as_a_start(tmp_path):
     source = build(ARCHS[0], "scratch", seed=3)
     checkpoint.save(tmp_path / "mine.safetensors", source, {})

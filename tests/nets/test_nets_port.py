@@ -79,7 +79,6 @@ def test_inserted_batch_norm_changes_nothing(network, photographs):
         assert (ours[name] - plain[name]).abs().max() < 1e-3
 
 
-@pytest.mark.fast
 def test_anchors_are_those_of_the_file(network):
     tflite = pytest.importorskip("tflite")
     model = tflite.Model.GetRootAs(WEIGHTS.read_bytes(), 0)
