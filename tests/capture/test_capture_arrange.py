@@ -15,6 +15,8 @@ from vector_tl.capture.arrange import (
     spread,
 )
 
+pytestmark = pytest.mark.fast
+
 
 def relative(viewer, other) -> tuple[float, float]:
     """Distance and bearing from the viewer's lens."""

@@ -18,6 +18,8 @@ from vector_tl.data.coverage import (
     place_of,
 )
 
+pytestmark = pytest.mark.fast
+
 SIZE = (640, 360)
 
 

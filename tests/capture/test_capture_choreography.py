@@ -47,6 +47,7 @@ def dance(
     return choreographer, robot, stands, fell
 
 
+@pytest.mark.fast
 def test_it_shows_itself_near_and_far_left_and_right_and_from_all_sides():
     choreographer, robot, stands, _ = dance(6000)
     away = [math.hypot(x, y) for x, y, _ in stands]
@@ -65,6 +66,7 @@ def test_it_shows_itself_near_and_far_left_and_right_and_from_all_sides():
     assert not choreographer.edges and not robot.stops
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize("seed", range(40))
 def test_it_never_falls_and_remembers_edges(seed):
     """Also without the robot's own reaction to edges, which the SDK may switch off."""
@@ -74,6 +76,7 @@ def test_it_never_falls_and_remembers_edges(seed):
         assert all(math.dist(edge, other) > 40 for other in choreographer.edges[:i])
 
 
+@pytest.mark.fast
 def test_nobody_calls_and_it_stands():
     choreographer, robot, _, _ = dance(40)
     for _ in range(10):
@@ -83,6 +86,7 @@ def test_nobody_calls_and_it_stands():
     assert choreographer.word == "paused"
 
 
+@pytest.mark.fast
 def test_in_a_hand_it_does_nothing_and_starts_anew_where_it_is_put():
     choreographer, robot, _, _ = dance(100)
     robot.being_held = True
@@ -99,6 +103,7 @@ def test_in_a_hand_it_does_nothing_and_starts_anew_where_it_is_put():
     assert math.dist(choreographer._camera[:2], (state.x_mm, state.y_mm)) == pytest.approx(300, abs=1)
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     ("start", "edge", "goal", "passes"),
     [

@@ -26,6 +26,8 @@ from vector_tl.errors import UsageError, UserError
 from vector_tl.robot.base import Frame
 from vector_tl.robot.fake import FakeVector
 
+pytestmark = pytest.mark.fast
+
 SERIAL = "00e20100"
 
 

@@ -148,6 +148,7 @@ def test_a_dataset_is_complete_and_has_its_share_of_negatives(tmp_path):
     )
 
 
+@pytest.mark.fast
 def test_same_seed_same_labels_other_seed_other_sessions(tmp_path):
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):
         run(settings_for(tmp_path / name, count=12, seed=seed))
@@ -163,6 +164,7 @@ def test_same_seed_same_labels_other_seed_other_sessions(tmp_path):
     assert len(dataset.load_dataset(tmp_path / "a", "all").items) == 24
 
 
+@pytest.mark.fast
 def test_a_second_capture_goes_on_and_keeps_what_is_there(tmp_path):
     run(settings_for(tmp_path, count=12))
     before = tree(tmp_path)
@@ -175,6 +177,7 @@ def test_a_second_capture_goes_on_and_keeps_what_is_there(tmp_path):
     )
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize("frames", [0, 1, 5, 17, 29, 40])
 def test_interrupted_and_resumed_loses_nothing(tmp_path, frames):
     settings = settings_for(tmp_path, count=24)
@@ -205,6 +208,7 @@ def test_an_image_whose_label_was_not_written_yet_is_taken_again(tmp_path):
     )
 
 
+@pytest.mark.fast
 def test_a_clone_without_images_gets_them_again_and_they_must_agree(tmp_path):
     settings = settings_for(tmp_path, count=6)
     run(settings)
@@ -220,6 +224,7 @@ def test_a_clone_without_images_gets_them_again_and_they_must_agree(tmp_path):
     assert dataset.digest(tmp_path) == labels
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     ("boxes", "count"),
     [
@@ -239,6 +244,7 @@ def test_too_little_of_a_vector_is_neither_positive_nor_negative(boxes, count):
     assert found is None if count is None else found.shape == (count, 4) and found.dtype == np.float32
 
 
+@pytest.mark.fast
 def test_a_room_without_place_says_so(tmp_path):
     world = SmallWorld()
     world.place = lambda vectors: (_ for _ in ()).throw(UserError("no"))
@@ -246,6 +252,7 @@ def test_a_room_without_place_says_so(tmp_path):
         run(settings_for(tmp_path, count=3), world)
 
 
+@pytest.mark.fast
 def test_broken_provenance_is_named(tmp_path):
     (tmp_path / "sessions").mkdir()
     (tmp_path / "sessions/sim-0-000.json").write_text("{")
@@ -253,6 +260,7 @@ def test_broken_provenance_is_named(tmp_path):
         next_plan(settings_for(tmp_path))
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -286,6 +294,7 @@ class Camera(SmallWorld):
         return Frame(self.image_id, self.image_id * 66, 0.0, jpeg)
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(("count", "fail_after", "kept"), [(4, None, 4), (100, 20, 6), (100, 0.5, 0)])
 def test_a_robot_gives_an_unlabelled_session_of_new_frames(tmp_path, count, fail_after, kept):
     result = RobotSession(

@@ -12,6 +12,8 @@ from vector_tl.evaluate.metrics import Outcome, measure
 from vector_tl.evaluate.report import Case, cases, next_images, write_report
 from vector_tl.evaluate.settings import EvaluateSettings
 
+pytestmark = pytest.mark.fast
+
 NEAR, FAR = [200, 100, 400, 300], [300, 180, 330, 210]  # 200 and 30 px high
 
 

@@ -197,6 +197,7 @@ def test_what_is_finished_is_not_run_again_and_another_experiment_is_refused(dat
         compare(small(data, tmp_path, images_seen=40))
 
 
+@pytest.mark.fast
 def test_what_may_change_between_two_starts(data, tmp_path, trained, monkeypatch):
     """Only whether a folder is taken for the same experiment, and what it remembers; nothing is trained."""
     monkeypatch.setattr(
@@ -240,6 +241,7 @@ def test_what_may_change_between_two_starts(data, tmp_path, trained, monkeypatch
         compare(replace(first, data=data, page_only=True))
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     "other",
     [
@@ -265,6 +267,7 @@ def test_again_is_what_was_asked_for(other):
     assert shlex.split(page_only) == [program, name, *words]
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize("what", ["real", "test_negatives", "backgrounds", "negatives"])
 def test_a_folder_that_is_not_there_is_found_out_before_any_training(data, tmp_path, trained, what):
     with pytest.raises(UserError, match="nowhere"):
@@ -272,6 +275,7 @@ def test_a_folder_that_is_not_there_is_found_out_before_any_training(data, tmp_p
     assert trained == [] and not (tmp_path / "out" / "experiment.json").exists()
 
 
+@pytest.mark.fast
 def test_missing_coco_weights_are_found_out_before_any_training(data, tmp_path, trained, monkeypatch):
     monkeypatch.undo()
     with pytest.raises(UserError, match="no COCO weights"):
@@ -302,6 +306,7 @@ def test_what_fails_after_a_training_does_not_cost_it(data, tmp_path, trained, m
     ]
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     "ap_of_rate, tried, chosen",
     [
@@ -337,6 +342,7 @@ def test_rates_beyond_an_edge_are_tried_and_divergence_is_no_end(
     )  # known by now
 
 
+@pytest.mark.fast
 def test_training_that_diverges_at_every_rate(data, tmp_path, monkeypatch):
     def diverge(*_):
         raise Diverged("too high")
@@ -347,6 +353,7 @@ def test_training_that_diverges_at_every_rate(data, tmp_path, monkeypatch):
         choose_rates(settings, comparison.gather(settings))
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     "trials, chosen",
     [
@@ -370,6 +377,7 @@ def test_best_rate(trials, chosen):
     )
 
 
+@pytest.mark.fast
 def test_the_late_loss_is_of_more_than_one_batch():
     points = [
         {"images_seen": seen, "loss": loss} for seen, loss in ((100, 9.0), (300, 3.0), (390, 2.0), (400, 1.0))
@@ -377,6 +385,7 @@ def test_the_late_loss_is_of_more_than_one_batch():
     assert late_loss(points) == 1.5 and late_loss([]) is None
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     "sizes, kept",
     [
@@ -395,6 +404,7 @@ def test_more_images_than_there_are(sizes, kept):
         assert possible_sizes(sizes, 8) == kept
 
 
+@pytest.mark.fast
 def test_the_page_of_what_is_there(data, tmp_path, trained):
     result = compare(small(data, tmp_path, page_only=True))
     assert (
@@ -412,6 +422,7 @@ def test_where_it_stops_gaining_is_a_row_only_if_that_was_tried(
     assert ("trained longer: AP50-95" in (tmp_path / "out" / "index.html").read_text()) == shown
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -439,12 +450,14 @@ def test_wrong_settings(data, tmp_path, trained, wrong):
     assert trained == [] and not (tmp_path / "out").exists()  # nothing holds on to them
 
 
+@pytest.mark.fast
 def test_a_dataset_without_test_sessions(data, tmp_path, trained):
     dataset.write_splits(data, dict.fromkeys("abcde", "train"))
     with pytest.raises(UserError, match="split val"):
         compare(small(data, tmp_path))
 
 
+@pytest.mark.fast
 def test_test_sessions_without_a_vector_are_refused(data, tmp_path, trained):
     for label in (path for session in "de" for path in (data / "labels" / session).glob("*.txt")):
         label.write_text("")
@@ -453,6 +466,7 @@ def test_test_sessions_without_a_vector_are_refused(data, tmp_path, trained):
     assert trained == []
 
 
+@pytest.mark.fast
 def test_what_says_most_comes_first_and_nothing_twice(tmp_path):
     runs = list(plan(CompareSettings(data=tmp_path, out=tmp_path), {"coco": 1e-3, "scratch": 2e-3}))
     assert len({run.name for run in runs}) == len(runs) == 6 + 30 + 2 + 6
@@ -463,6 +477,7 @@ def test_what_says_most_comes_first_and_nothing_twice(tmp_path):
     )
 
 
+@pytest.mark.fast
 def test_shuffled_keeps_the_numbers_and_loses_nothing(data):
     splits = {split: dataset.load_dataset(data, split).items for split in ("train", "val", "test")}
     parts = list(shuffled(splits).values())
@@ -472,6 +487,7 @@ def test_shuffled_keeps_the_numbers_and_loses_nothing(data):
     }
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     "heights, rising",
     [
@@ -487,6 +503,7 @@ def test_still_rising(heights, rising):
     assert still_rising(curve(*heights)) == rising
 
 
+@pytest.mark.fast
 def test_area_and_levels():
     assert area(curve(0.5, 1.0)) == pytest.approx((0.25 + 0.75) / 2) and area([]) is None
     assert reached(curve(0.5, 1.0), 0.75) == pytest.approx(150) and reached(curve(0.5, 0.6), 0.8) is None
@@ -506,6 +523,7 @@ def test_area_and_levels():
     )
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     "heights, seen, shown",
     [
@@ -523,6 +541,7 @@ def test_what_a_level_takes(heights, seen, shown):
     assert _seen({"images": 100, "images_seen_for_ap50": {"0.5": result}}, 0.5, 1.0) == shown
 
 
+@pytest.mark.fast
 def test_epochs_count_own_images_only(tmp_path):
     alone, beside = (
         CompareSettings(data=tmp_path, out=tmp_path, backgrounds=folder) for folder in (None, tmp_path)
@@ -542,6 +561,7 @@ def run(kind, arm, seed, *heights):
     return {"kind": kind, "arm": arm, "size": "all", "seed": seed, "curve": curve(*heights)}
 
 
+@pytest.mark.fast
 def test_head_start_is_measured_against_the_longest_training_from_scratch():
     alone = [run("equal", "coco", 0, 0.2, 0.6), run("equal", "scratch", 0, 0.0, 0.1)]
     assert head_start(alone[:1]) is None
@@ -577,10 +597,12 @@ def test_head_start_is_measured_against_the_longest_training_from_scratch():
     }
 
 
+@pytest.mark.fast
 def test_to_be_ahead_of_nothing_is_no_head_start():
     assert head_start([run("equal", "coco", 0, 0.2, 0.6), run("equal", "scratch", 0, 0.0, 0.04)]) is None
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     "sessions, known",
     [(["a"] * 6, False), (["a", "a", "b", "b", "c", "d"], False), (["a", "b", "c", "d", "e", "e"], True)],
@@ -638,6 +660,7 @@ def figures_of(
     return {"arms": arms, "by_size": rows, "difference": gap, "difference_long": long}
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     "figures, first, second",
     [
@@ -772,6 +795,7 @@ def test_the_answer_follows_from_the_figures(figures, first, second):
     assert not re.search(r"-0\.0+(?!\d)", "".join(sentences))  # no minus before nothing
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     "value, digits, shown",
     [
@@ -786,6 +810,7 @@ def test_signed(value, digits, shown):
     assert signed(value, digits) == shown
 
 
+@pytest.mark.fast
 def test_missed_vectors_and_false_positives_are_two_sheets():
     box, none = np.array([[10.0, 10, 50, 50]]), np.zeros((0, 4))
     outcomes = [
@@ -808,6 +833,7 @@ def test_missed_vectors_and_false_positives_are_two_sheets():
     ]
 
 
+@pytest.mark.fast
 def test_rooms_with_false_positives_are_shown_by_score(tmp_path):
     box, none = np.array([[10.0, 10, 50, 50]]), np.zeros((0, 4))
     outcomes = [
@@ -829,6 +855,7 @@ def test_rooms_with_false_positives_are_shown_by_score(tmp_path):
     assert compare_sheets.real_sheets(tmp_path, results, other) == []  # the folder holds other images by now
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     "gains, spread, says",
     [
@@ -849,6 +876,7 @@ def test_what_a_split_by_image_says(gains, spread, says):
     )
 
 
+@pytest.mark.fast
 def test_each_figure_is_of_the_same_seeds(tmp_path):
     """A third transfer is ready before the third scratch: the sentence is of the two pairs."""
     results = []
@@ -864,6 +892,7 @@ def test_each_figure_is_of_the_same_seeds(tmp_path):
     assert (gap["coco"], gap["scratch"], gap["ap50_95"], gap["seeds"]) == pytest.approx((0.8, 0.6, 0.2, 2))
 
 
+@pytest.mark.fast
 def test_seeds_that_differ_widen_the_interval():
     results = [
         run("equal", arm, seed, 0.5) | {"test": {"ap50_95": 0.5}}
@@ -932,6 +961,7 @@ def test_processes_share_the_work_and_wait_for_each_other(data, tmp_path, traine
     assert "equal-coco-all-seed0" not in [name for name, *_ in trained]
 
 
+@pytest.mark.fast
 def test_a_folder_with_the_files_of_something_else_is_left_alone(data, tmp_path, trained):
     page = tmp_path / "out" / "index.html"
     page.parent.mkdir()
@@ -941,6 +971,7 @@ def test_a_folder_with_the_files_of_something_else_is_left_alone(data, tmp_path,
     assert trained == [] and page.read_text() == "a page of mine"
 
 
+@pytest.mark.fast
 def test_without_the_word_all_the_answer_says_what_to_add():
     rows = [{"images": 2, "ap50_95": 0.3}, {"images": 4, "ap50_95": 0.4}]
     sentences = answer(
@@ -949,6 +980,7 @@ def test_without_the_word_all_the_answer_says_what_to_add():
     assert "part of the images only" in sentences[0] and "word all" in sentences[1]
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     ("chosen", "said"),
     [(8e-4, "the lowest rate that was tried"), (1.6e-3, None), (3.2e-3, "the highest rate that was tried")],

@@ -22,6 +22,8 @@ from vector_tl.labels.check import check
 from vector_tl.labels.importing import import_data
 from vector_tl.labels.settings import CheckSettings, ImportSettings
 
+pytestmark = pytest.mark.fast
+
 
 def jpeg(width: int = 64, height: int = 36) -> bytes:
     return cv2.imencode(

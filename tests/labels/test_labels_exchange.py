@@ -54,6 +54,7 @@ def same(before: dict, after: dict, within: dict) -> None:
             assert (far <= within[key]).all(), key
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("zipped", [False, True])
 def test_round_trip(tmp_path, form, zipped):
@@ -71,6 +72,7 @@ def test_round_trip(tmp_path, form, zipped):
         ).read_bytes()
 
 
+@pytest.mark.fast
 def test_round_trip_of_whole_pixels(tmp_path):
     data = make(tmp_path / "data")
     export_data(ExportSettings(out=tmp_path / "out", data=data, format="voc"))
@@ -100,6 +102,7 @@ def test_any_box_survives(tmp_path_factory, corners, width, height):
         same(boxes_of(tmp / "data"), boxes_of(tmp / f"{form}-back"), {("s", "n"): 1e-6})
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize("form", FORMS)
 def test_readers_of_others_agree(tmp_path, form):
     supervision = pytest.importorskip("supervision")
@@ -144,6 +147,7 @@ def roboflow(folder: Path) -> Path:
     return folder
 
 
+@pytest.mark.fast
 def test_as_roboflow_exports_it(tmp_path):
     told = import_data(ImportSettings(source=roboflow(tmp_path / "in"), data=tmp_path / "data", session="rf"))
     assert (
@@ -158,6 +162,7 @@ def test_as_roboflow_exports_it(tmp_path):
     )
 
 
+@pytest.mark.fast
 def test_several_classes_to_one(tmp_path):
     told = import_data(
         ImportSettings(source=roboflow(tmp_path / "in"), data=tmp_path / "data", classes=("cup", "vector"))
@@ -165,6 +170,7 @@ def test_several_classes_to_one(tmp_path):
     assert told["boxes"] == 6 and told["ignored_classes"] == {"Vector-back": 3}
 
 
+@pytest.mark.fast
 def test_plain_images_are_not_labelled(tmp_path):
     (tmp_path / "in").mkdir()
     for i in range(3):
@@ -174,6 +180,7 @@ def test_plain_images_are_not_labelled(tmp_path):
     assert not (tmp_path / "data" / "labels").exists()
 
 
+@pytest.mark.fast
 def test_frames_of_a_video_that_show_something_new(tmp_path):
     import av
 
@@ -194,6 +201,7 @@ def test_frames_of_a_video_that_show_something_new(tmp_path):
     )
 
 
+@pytest.mark.fast
 def test_existing_exports_are_kept(tmp_path):
     data = make(tmp_path / "data")
     (tmp_path / "out").mkdir()

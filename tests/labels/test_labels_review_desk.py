@@ -16,6 +16,8 @@ from vector_tl.labels.review import Conflict, Desk, Effort, NotThere
 from vector_tl.labels.review_queue import Queue, agreement
 from vector_tl.labels.suggestions import MODEL, put_suggestion, read_suggestions, suggestion
 
+pytestmark = pytest.mark.fast
+
 SIZE = (64, 48)
 BOX = np.array([[8, 8, 32, 24]])
 

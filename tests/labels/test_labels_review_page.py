@@ -81,6 +81,7 @@ def ask(
     return answer.status, *content
 
 
+@pytest.mark.fast
 def test_strangers_are_kept_out(served):
     server, _ = served
     port = urlsplit(server.url).port
@@ -116,6 +117,7 @@ def test_strangers_are_kept_out(served):
 BOXES = [[1, 1, 9, 9]]
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     "change",
     [
@@ -160,6 +162,7 @@ def test_bad_decisions_change_nothing(served, change):
         assert status == 409 and "changed elsewhere" in json.loads(content)["error"]
 
 
+@pytest.mark.fast
 def test_bodies_that_are_none(served):
     server, _ = served
     assert (
@@ -173,6 +176,7 @@ def test_bodies_that_are_none(served):
     assert ask(server, "decide")[0] == 405
 
 
+@pytest.mark.fast
 def test_large_images_are_served_as_wide_as_asked(served, tmp_path):
     server, _ = served
     dataset.write_item(
@@ -193,6 +197,7 @@ def test_large_images_are_served_as_wide_as_asked(served, tmp_path):
     assert ask(server, "image?session=big&name=x&width=4000")[2]["content-type"] == "image/png"
 
 
+@pytest.mark.fast
 def test_errors_name_a_taken_port_and_an_unknown_session(served, tmp_path):
     server, _ = served
     make(tmp_path / "more", 1)

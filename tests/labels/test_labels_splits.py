@@ -43,6 +43,7 @@ def test_new_sessions_change_nothing_for_the_old_ones(tmp_path):
     assert dataset.read_splits(tmp_path).keys() == after.keys() and dataset.read_splits(tmp_path) != after
 
 
+@pytest.mark.fast
 @given(
     st.dictionaries(
         st.text("abc", min_size=1, max_size=4),
@@ -62,6 +63,7 @@ def test_nobody_is_left_out_and_no_split_stays_empty(sessions, seed):
     assert chosen == divide(list(sessions)[::-1], {}, images, negatives, (70.0, 15.0, 15.0), seed)
 
 
+@pytest.mark.fast
 def test_wrong_use(tmp_path):
     make(tmp_path, {"only": (3, 1)})
     with pytest.raises(UserError, match="too few"):

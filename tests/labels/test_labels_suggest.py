@@ -56,6 +56,7 @@ def one(by: str = "m", digest: str = "a" * 64, score: float = 0.9, source: str =
     return suggestion(source, by, digest, 0.5, 0.2, np.array([[1, 2, 30, 40]]), [score])
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     ("scores", "threshold", "expected"),
     [
@@ -72,6 +73,7 @@ def test_doubt_is_nearness_to_the_threshold(scores, threshold, expected):
     assert doubt(scores, threshold) == pytest.approx(expected)
 
 
+@pytest.mark.fast
 def test_a_source_replaces_only_its_own_undecided_suggestion(tmp_path):
     size = (320, 180)
     put_suggestion(tmp_path, "s", "n", one("m"), size)
@@ -97,6 +99,7 @@ def test_a_source_replaces_only_its_own_undecided_suggestion(tmp_path):
     assert [s.by for s in read_suggestions(tmp_path, "s", "n")[0]] == ["other", "m", "m"]
 
 
+@pytest.mark.fast
 def test_none_is_a_suggestion_too_and_weak_boxes_are_kept_aside(tmp_path):
     put_suggestion(tmp_path, "s", "n", suggestion(MODEL, "m", "d", 0.5, 0.1, np.zeros((0, 4)), []), (10, 10))
     assert read_suggestions(tmp_path, "s", "n")[0][0].boxes_xyxy.shape == (0, 4)
@@ -105,6 +108,7 @@ def test_none_is_a_suggestion_too_and_weak_boxes_are_kept_aside(tmp_path):
     assert read_suggestions(tmp_path, "s", "missing") == ([], (1, 1))
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     "content",
     [
@@ -165,6 +169,7 @@ def test_by_model_suggestions_lie_apart_from_labels(data, known_model):
     assert json.loads(suggestions_path(data, "s", "003").read_text())["suggestions"][0]["decided"]
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     ("settings", "kind"),
     [
@@ -181,6 +186,7 @@ def test_wrong_requests(data, settings, kind):
         suggest(SuggestSettings(**({"data": data} | settings)))
 
 
+@pytest.mark.fast
 def test_carried_boxes_follow_a_thing_that_moves_and_grows():
     frames = [scene(50 + 12 * i, 60 + 4 * i, 40 + 2 * i) for i in range(6)]
     found = list(carry(frames[0], np.array([[50, 60, 90, 100]]), frames[1:]))
@@ -189,6 +195,7 @@ def test_carried_boxes_follow_a_thing_that_moves_and_grows():
     assert (found[-1].confidence > 0.45).all() and (np.diff([at.confidence[0] for at in found]) <= 0).all()
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     ("boxes", "frames"),
     [
@@ -203,6 +210,7 @@ def test_nothing_to_carry(boxes, frames):
     assert list(carry(scene(50, 60), np.asarray(boxes, np.float64), frames)) == []
 
 
+@pytest.mark.fast
 def test_carrying_stops_at_labelled_images(data):
     dataset.write_label(data, "s", "004", np.zeros((0, 4)), (320, 180))
     result = suggest(SuggestSettings(data=data, carry=10))

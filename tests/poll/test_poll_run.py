@@ -91,6 +91,7 @@ def code(poll_id: str, **said) -> str:
 # Films.
 
 
+@pytest.mark.fast
 def test_films_show_the_same_frames_without_a_word(made):
     films = sorted((made / "films").iterdir())
     assert len(films) == 2 and all(len(path.stem) == 16 and path.suffix == ".mp4" for path in films)
@@ -112,6 +113,7 @@ def test_films_show_the_same_frames_without_a_word(made):
     assert levels[0] == levels[1] and len(levels[0]) == 36 and len(set(levels[0])) == 8
 
 
+@pytest.mark.fast
 def test_nothing_written_for_voters_names_a_model(made, tmp_path):
     opened = Poll(made)
     names = export(opened, tmp_path / "out")
@@ -138,6 +140,7 @@ def betraying(data: bytes) -> list[str]:
     return [word for word in words if word.lower().encode() in data.lower()]
 
 
+@pytest.mark.fast
 def test_one_threshold_for_both_and_a_folder_of_its_own(tmp_path):
     both = blind()
     said = poll(
@@ -155,6 +158,7 @@ def test_one_threshold_for_both_and_a_folder_of_its_own(tmp_path):
         poll(PollSettings(tmp_path / "poll", *NAMES, tmp_path / "again"), *both)
 
 
+@pytest.mark.fast
 def test_a_poll_that_fails_leaves_nothing(tmp_path):
     def broken(image, threshold):
         raise KeyboardInterrupt
@@ -167,6 +171,7 @@ def test_a_poll_that_fails_leaves_nothing(tmp_path):
 # Votes.
 
 
+@pytest.mark.fast
 def test_a_vote_counts_for_the_film_on_that_side(fresh):
     for number in range(40):
         voter = f"{number:032x}"
@@ -187,6 +192,7 @@ def test_a_vote_counts_for_the_film_on_that_side(fresh):
     json.dumps(said, allow_nan=False)
 
 
+@pytest.mark.fast
 def test_one_vote_each_in_time(fresh):
     fresh.vote("a", "left")
     for voter, side, at_s, status in [
@@ -203,6 +209,7 @@ def test_one_vote_each_in_time(fresh):
     assert fresh.voted("a") == "left" and fresh.voted("b") is None and fresh.count() == 1
 
 
+@pytest.mark.fast
 def test_votes_and_sides_outlive_the_process(fresh):
     fresh.vote("a", "left", "why not")
     again = Poll(fresh.folder)  # while the other still has it open, as after a kill
@@ -220,6 +227,7 @@ def test_votes_and_sides_outlive_the_process(fresh):
     again.close()
 
 
+@pytest.mark.fast
 def test_a_full_disk_is_told_and_loses_nothing_that_was_answered(fresh):
     fresh._database.execute("PRAGMA max_page_count = 12")
     counted = 0
@@ -230,6 +238,7 @@ def test_a_full_disk_is_told_and_loses_nothing_that_was_answered(fresh):
     assert refusal.value.status == 503 and fresh.count() == counted > 5
 
 
+@pytest.mark.fast
 def test_the_clock_starts_with_the_first_opening(fresh):
     before = fresh.fact("opened_s")
     fresh.open()
@@ -242,6 +251,7 @@ def test_the_clock_starts_with_the_first_opening(fresh):
     )
 
 
+@pytest.mark.fast
 def test_invitations(fresh):
     assert fresh.invited(fresh.invitation(1)) is None, "none were made"
     fresh.remember(invitations=3)
@@ -263,6 +273,7 @@ def test_invitations(fresh):
         assert fresh.invited(wrong) is None
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     "words, kept",
     [
@@ -279,6 +290,7 @@ def test_words_are_kept_clean(words, kept):
     assert clean(words) == kept
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize("words", ["x" * (MAX_WHY + 1), None, 3, ["a"], {"a": 1}, b"a"])
 def test_words_that_are_refused(words):
     with pytest.raises(Refused):
@@ -293,6 +305,7 @@ def test_no_text_breaks_out_of_the_page(words):
     clean(words).encode()
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     "share_of, total, low, high",
     [
@@ -308,6 +321,7 @@ def test_wilson(share_of, total, low, high):
     assert wilson(0, 0) is None
 
 
+@pytest.mark.fast
 def test_a_result_without_votes_is_plain_json(fresh):
     said = result(fresh)
     assert said["films"][0]["share"] is None and said["films"][0]["interval95"] is None
@@ -318,6 +332,7 @@ def test_a_result_without_votes_is_plain_json(fresh):
 # Codes, files.
 
 
+@pytest.mark.fast
 def test_codes_are_counted_as_they_come_by_mail(fresh):
     a, b = fresh.files
     now = fresh.fact("opened_s") + 60
@@ -332,6 +347,7 @@ def test_codes_are_counted_as_they_come_by_mail(fresh):
     ]
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -357,6 +373,7 @@ def test_codes_that_are_refused(fresh, wrong):
     assert said["taken"] == said["repeated"] == 0 and len(said["refused"]) == 1 and said["refused"][0]["why"]
 
 
+@pytest.mark.fast
 def test_damaged_codes_and_other_text(fresh):
     good = code(fresh.id, t=fresh.fact("opened_s") + 60)
     assert len(take_votes(fresh, good[:20] + "x" + good[21:])["refused"]) == 1
@@ -367,6 +384,7 @@ def test_damaged_codes_and_other_text(fresh):
         assert take_votes(fresh, text) == {"taken": 0, "repeated": 0, "refused": [], "votes": 0}
 
 
+@pytest.mark.fast
 def test_codes_of_a_poll_by_invitation(fresh):
     fresh.remember(invitations=2)
     now = fresh.fact("opened_s") + 60
@@ -378,6 +396,7 @@ def test_codes_of_a_poll_by_invitation(fresh):
     assert (said["taken"], said["repeated"], len(said["refused"])) == (1, 1, 2)
 
 
+@pytest.mark.fast
 def test_csv_holds_no_formula_and_no_model_before_the_end(fresh):
     fresh.vote("a" * 32, "left", '=HYPERLINK("http://x")')
     fresh.vote("b" * 32, "none", 'a, "b"; c')
@@ -391,6 +410,7 @@ def test_csv_holds_no_formula_and_no_model_before_the_end(fresh):
     assert rows[0]["model"] in NAMES and rows[1]["model"] == ""
 
 
+@pytest.mark.fast
 def test_the_command_on_an_existing_poll(made, tmp_path):
     shared = {"input": tmp_path / "copy"}
     os.mkdir(shared["input"])
@@ -432,6 +452,7 @@ def test_the_command_on_an_existing_poll(made, tmp_path):
         poll(PollSettings(**shared, export=shared["input"], overwrite=True))
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize("content", [None, b"", b"no database", "folder"])
 def test_what_is_no_poll(tmp_path, content):
     if content == "folder":
@@ -442,6 +463,7 @@ def test_what_is_no_poll(tmp_path, content):
         poll(PollSettings(tmp_path, result=True))
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     "wrong",
     [
