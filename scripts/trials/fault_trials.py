@@ -33,7 +33,7 @@ from vector_tl.errors import UserError
 from vector_tl.find.loop import find
 from vector_tl.find.settings import FindSettings
 from vector_tl.robot.open import open_robot
-from vector_tl.robot.simulator import SimulatorProcess
+from vector_tl.robot.simulator_client import SimulatorProcess
 
 # name -> (the simulator's fault, or what happens in the app; its arguments; how long it lasts, ms)
 FAULTS: dict[str, tuple[str, dict, float]] = {

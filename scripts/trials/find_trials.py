@@ -33,7 +33,7 @@ import numpy as np
 import tyro
 
 from vector_tl.data.images import decode_image
-from vector_tl.detect.engine import load
+from vector_tl.detect.detector import load
 from vector_tl.errors import UserError
 from vector_tl.find.behaviour import decide
 from vector_tl.find.loop import find

@@ -13,7 +13,7 @@ from pathlib import Path
 import tyro
 
 from vector_tl.data.dataset import load_dataset
-from vector_tl.detect.engine import load
+from vector_tl.detect.detector import load
 from vector_tl.evaluate.evaluate import run_detector
 from vector_tl.evaluate.metrics import count_false_positives, measure
 

@@ -34,7 +34,7 @@ from typing import Annotated
 import tyro
 
 from vector_tl.errors import UserError
-from vector_tl.robot.simulator import SimulatorProcess
+from vector_tl.robot.simulator_client import SimulatorProcess
 
 WORLD = 44  # a table with room for a square before the robot, and an edge
 LIMIT_S, LOOP_S = 150.0, 20.0

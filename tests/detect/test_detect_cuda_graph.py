@@ -13,7 +13,7 @@ from torchvision.ops import box_iou
 from support.lively import image, lively
 from vector_tl.detect import cuda_graph
 from vector_tl.detect.cuda_graph import CudaGraphEngine, ImageToBoxes
-from vector_tl.detect.engine import Detector
+from vector_tl.detect.detector import Detector
 from vector_tl.detect.engines import TorchEngine, fold_batch_norm, make_engine
 from vector_tl.errors import UserError
 from vector_tl.nets.archs import ARCHS

@@ -16,7 +16,7 @@ from vector_tl.doctor.checks import DoctorSettings, doctor, readable
 from vector_tl.doctor.robot import certificate as shown_certificate
 from vector_tl.doctor.robot import network, robot_checks, sdk_configuration
 from vector_tl.robot.sdk_config import read_config
-from vector_tl.robot.simulator import SimulatorProcess
+from vector_tl.robot.simulator_client import SimulatorProcess
 
 
 def certificate(path, name):

@@ -122,7 +122,7 @@ def test_ctrl_c_stops_the_wheels_first(tmp_path):
         find.send_signal(signal.SIGINT)
         _, err = find.communicate(timeout=20)
         assert find.returncode != 0 and "Traceback" not in err
-        from vector_tl.robot.simulator import TruthClient
+        from vector_tl.robot.simulator_client import TruthClient
 
         log = TruthClient(tmp_path).log()
         wheels = [entry for entry in log["entries"] if entry["kind"] == "wheels"]

@@ -12,7 +12,7 @@ import pytest
 from vector_tl.bench.film import rows
 from vector_tl.bench.settings import BenchSettings
 from vector_tl.data.recording import RecordingWriter, read_recording
-from vector_tl.detect.engine import load
+from vector_tl.detect.detector import load
 from vector_tl.detect.run import detect
 from vector_tl.detect.settings import DetectSettings
 from vector_tl.errors import UserError

@@ -146,7 +146,7 @@ class KnownDetector:
 def known_model(monkeypatch, tmp_path):
     path = tmp_path / "known.safetensors"
     path.write_bytes(b"weights")
-    monkeypatch.setattr("vector_tl.detect.engine.load", lambda *_: KnownDetector())
+    monkeypatch.setattr("vector_tl.detect.detector.load", lambda *_: KnownDetector())
     return str(path)
 
 

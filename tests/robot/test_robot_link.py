@@ -18,7 +18,7 @@ from vector_tl.robot.base import LOW_BATTERY, LinkLost, NoFreshFrame
 from vector_tl.robot.guard import STILL
 from vector_tl.robot.open import open_robot
 from vector_tl.robot.session import Session
-from vector_tl.robot.simulator import SimulatorGone, SimulatorProcess, TruthClient
+from vector_tl.robot.simulator_client import SimulatorGone, SimulatorProcess, TruthClient
 
 
 @pytest.fixture(scope="module")
@@ -448,7 +448,7 @@ def test_the_simulators_own_sentence_is_passed_on():
 
 OPEN_AND_WAIT = """
 import time
-from vector_tl.robot.simulator import SimulatorProcess
+from vector_tl.robot.simulator_client import SimulatorProcess
 simulator = SimulatorProcess(camera="plain")
 print(simulator.home, flush=True)
 time.sleep(60)
@@ -478,7 +478,7 @@ import signal, sys, time
 from pathlib import Path
 from vector_tl.robot.open import open_robot
 from vector_tl.robot.signals import wheels_first
-from vector_tl.robot.simulator import TruthClient
+from vector_tl.robot.simulator_client import TruthClient
 
 serial, home, number = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
 

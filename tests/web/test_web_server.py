@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from vector_tl.errors import Refused, UserError
-from vector_tl.web.guard import guarded, these_names
+from vector_tl.web.access import guarded, these_names
 from vector_tl.web.server import (
     SHARED,
     LocalServer,

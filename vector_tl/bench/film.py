@@ -22,7 +22,7 @@ from vector_tl.bench.reference import EAGER, EagerDetector
 from vector_tl.bench.settings import BenchSettings, Row
 from vector_tl.data.images import encode_jpeg
 from vector_tl.data.recording import RecordingWriter
-from vector_tl.detect.engine import pick_device
+from vector_tl.detect.detector import pick_device
 from vector_tl.film.film import load_side_by_side
 from vector_tl.film.footage import open_footage
 from vector_tl.film.loop import FilmMoment, Films, make_films

@@ -8,7 +8,7 @@ import torch
 
 from vector_tl.bench.reference import EAGER, EagerDetector
 from vector_tl.bench.settings import BenchSettings, Row
-from vector_tl.detect.engine import load
+from vector_tl.detect.detector import load
 from vector_tl.find.loop import find
 from vector_tl.find.settings import FindSettings
 

@@ -20,7 +20,7 @@ from vector_tl.bench.measure import medians, memory_mib
 from vector_tl.bench.settings import BenchSettings, Row
 from vector_tl.data.images import encode_jpeg
 from vector_tl.robot.open import open_robot
-from vector_tl.robot.simulator import SimulatorProcess
+from vector_tl.robot.simulator_client import SimulatorProcess
 from vector_tl.sim.render.camera import READOUT_S, SHUTTER_S, VectorCamera, rolled, soften
 from vector_tl.sim.render.lens import boxes_from_ids
 from vector_tl.sim.render.renderer import OWN_BODY

@@ -30,7 +30,7 @@ from vector_tl.bench.reference import Example, Reference
 from vector_tl.bench.settings import BenchSettings, Row
 from vector_tl.data.dataset import write_item, write_splits
 from vector_tl.data.images import decode_image, encode_jpeg
-from vector_tl.detect.engine import pick_device
+from vector_tl.detect.detector import pick_device
 from vector_tl.errors import UserError
 from vector_tl.nets.checkpoint import load
 from vector_tl.nets.ssd import VectorSSD

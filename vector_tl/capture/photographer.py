@@ -12,7 +12,7 @@ from vector_tl.capture.ground_truth import LabelledImage, label_image, pose_of, 
 from vector_tl.capture.plan import SessionPlan
 from vector_tl.errors import UserError
 from vector_tl.robot.base import Frame, Robot
-from vector_tl.robot.simulator import SimulatorGone
+from vector_tl.robot.simulator_client import SimulatorGone
 
 ARRANGEMENTS = 150  # tried for one image; most impossible ones are refused without taking a frame
 # So many are tried before another distance is drawn, else the rooms' walls would leave near ones only; and so

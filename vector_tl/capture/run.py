@@ -86,7 +86,7 @@ def capture_robot(settings: CaptureSettings) -> dict[str, Any]:
     with ExitStack() as stack:
         stack.enter_context(only_capture(settings.data))
         if settings.model is not None:  # takes seconds, so before there is a robot to look after
-            from vector_tl.detect.engine import load  # brings torch
+            from vector_tl.detect.detector import load  # brings torch
 
             detector = load(settings.model)
         robot, target = stack.enter_context(open_robots(settings))
@@ -136,7 +136,7 @@ def open_robots(settings: CaptureSettings) -> Iterator[tuple[Robot, Robot | None
     # brings the SDK, which takes seconds
     from vector_tl.robot.open import open_robot
     from vector_tl.robot.signals import wheels_first
-    from vector_tl.robot.simulator import SimulatorProcess
+    from vector_tl.robot.simulator_client import SimulatorProcess
 
     with ExitStack() as stack:
         serials, home = [settings.robot, settings.target], None

@@ -23,7 +23,7 @@ class Detections:
 
 
 class ImageDetector(Protocol):
-    """Image in, boxes out: `detect.engine.Detector`, or what tests put in its place."""
+    """Image in, boxes out: `detect.detector.Detector`, or what tests put in its place."""
 
     name: str
     arch: str

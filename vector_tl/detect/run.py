@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from vector_tl.data.media import MediaFrame, read_frames
-from vector_tl.detect.engine import Detector, load
+from vector_tl.detect.detector import Detector, load
 from vector_tl.detect.interface import Detections
 from vector_tl.detect.settings import DetectSettings, check_threshold
 from vector_tl.errors import UsageError

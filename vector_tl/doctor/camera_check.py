@@ -58,7 +58,7 @@ def camera_checks(
     yield arrival(frames, clock)
     if distance_mm is not None:
         if detector is None:
-            from vector_tl.detect.engine import load  # here: only this check needs it, and it takes seconds
+            from vector_tl.detect.detector import load  # here: only this check needs it, and it takes seconds
 
             detector = load(model, "cpu")
         yield sizes(frames, robot.intrinsics, robot.state(), detector, distance_mm)

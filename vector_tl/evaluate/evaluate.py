@@ -38,7 +38,7 @@ def evaluate(settings: EvaluateSettings) -> dict[str, Any]:
     # of a recording all frames, whatever the split
     recorded = settings.data.is_file()
     dataset = recorded_dataset(settings.data) if recorded else load_dataset(settings.data, settings.split)
-    from vector_tl.detect.engine import load  # slow to import (PyTorch): only once the data are there
+    from vector_tl.detect.detector import load  # slow to import (PyTorch): only once the data are there
 
     detector = load(settings.model, settings.device)
     outcomes = run_detector(detector, dataset)

@@ -20,7 +20,7 @@ import torch
 
 from vector_tl.data.dataset import Item, load_dataset
 from vector_tl.data.images import is_image_file
-from vector_tl.detect.engine import pick_device
+from vector_tl.detect.detector import pick_device
 from vector_tl.errors import Diverged, UsageError, UserError
 from vector_tl.evaluate.metrics import count_false_positives, measure
 from vector_tl.experiments.compare_page import write_page

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from vector_tl.data.dataset import Item, digest, load_dataset
-from vector_tl.detect.engine import pick_device
+from vector_tl.detect.detector import pick_device
 from vector_tl.errors import UsageError, UserError
 from vector_tl.experiments.retrain_page import NAMES, write_page
 from vector_tl.experiments.retrain_results import PARTS, answer, change, measure_model

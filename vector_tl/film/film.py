@@ -85,7 +85,7 @@ def load_side_by_side(names: list[str], device: str) -> list:
     """
     import torch  # here: `--help` and errors of options come sooner without
 
-    from vector_tl.detect.engine import load
+    from vector_tl.detect.detector import load
 
     threads = torch.get_num_threads()
     try:

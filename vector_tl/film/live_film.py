@@ -21,7 +21,7 @@ from typing import BinaryIO
 import numpy as np
 
 from vector_tl.data.images import decode_or_none
-from vector_tl.detect.engine import load
+from vector_tl.detect.detector import load
 from vector_tl.errors import UserError
 from vector_tl.film.cards import END_S
 from vector_tl.film.footage import FootageFrame

@@ -67,7 +67,7 @@ def _find(
     settings: FindSettings, robot: Robot | None, detector: ImageDetector | None, keeper: Keeper
 ) -> dict[str, Any]:
     if detector is None:
-        from vector_tl.detect.engine import load  # brings PyTorch
+        from vector_tl.detect.detector import load  # brings PyTorch
 
         detector = load(settings.model, settings.device)
     with ExitStack() as stack:

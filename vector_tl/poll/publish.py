@@ -18,7 +18,7 @@ from vector_tl.errors import UserError, cannot_write
 from vector_tl.files import write_atomic
 from vector_tl.poll.votes import MAX_WHY, SIDES, Poll, Refused, result, stamp
 from vector_tl.web import pages
-from vector_tl.web.guard import POLICY
+from vector_tl.web.access import POLICY
 from vector_tl.web.server import SHARED
 
 PAGE = Path(__file__).parent / "page"

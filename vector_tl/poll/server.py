@@ -20,7 +20,7 @@ from starlette.types import ASGIApp
 from vector_tl.errors import Refused
 from vector_tl.poll.publish import PAGE, page_html, result_data, shown
 from vector_tl.poll.votes import MAX_WHY, Poll
-from vector_tl.web.guard import guarded, these_names
+from vector_tl.web.access import guarded, these_names
 from vector_tl.web.server import page_app, read_json
 
 MAX_BYTES = 12 * MAX_WHY + 512  # of a vote; an escaped character has up to 12 bytes

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import tyro
 
-from vector_tl.robot.simulator import TruthClient
+from vector_tl.robot.simulator_client import TruthClient
 
 DETAILS = ("ms", "count", "serial", "share", "latency_ms", "jitter_ms", "intent", "name")
 

@@ -20,7 +20,7 @@ from vector_tl.errors import UserError
 from vector_tl.robot.base import BatteryState, Frame, Intrinsics, LinkLost, NoFreshFrame, RobotState, Stop
 from vector_tl.robot.guard import STILL, Guard, Limits
 from vector_tl.robot.session import CALL_S, Session, battery_of
-from vector_tl.robot.simulator import TruthClient
+from vector_tl.robot.simulator_client import TruthClient
 
 log = logging.getLogger(__name__)
 WATCH_S = 0.02  # how often the watchdog looks

@@ -15,7 +15,7 @@ from typing import Any
 from vector_tl.robot.base import Frame, LinkLost, NoFreshFrame, RobotState
 from vector_tl.robot.link import JPEG_START, WATCH_S, VectorLink
 from vector_tl.robot.session import Session
-from vector_tl.robot.simulator import SimulatorGone, TruthClient
+from vector_tl.robot.simulator_client import SimulatorGone, TruthClient
 
 ARRIVE_S = 5.0  # wall time within which something of a step must arrive
 STRAGGLE_S = (

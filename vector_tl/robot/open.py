@@ -7,7 +7,7 @@ from pathlib import Path
 
 from vector_tl.robot.link import VectorLink
 from vector_tl.robot.lockstep import LockstepLink
-from vector_tl.robot.simulator import SimulatorProcess, TruthClient
+from vector_tl.robot.simulator_client import SimulatorProcess, TruthClient
 
 RECONNECT_SIM_S, RECONNECT_ROBOT_S = 3.0, 30.0
 

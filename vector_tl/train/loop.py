@@ -18,7 +18,7 @@ import torch
 from torch import nn
 
 from vector_tl.data.dataset import Item, digest, read_splits
-from vector_tl.detect.engine import pick_device
+from vector_tl.detect.detector import pick_device
 from vector_tl.errors import Diverged, UserError
 from vector_tl.evaluate.metrics import average_precision
 from vector_tl.files import claimed, sweep

@@ -1,6 +1,6 @@
 """One way to serve a page: port, start and end, a guard before every request, the page's files, JSON.
 
-Who is let in is said in `vector_tl.web.guard`.
+Who is let in is said in `vector_tl.web.access`.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
 from vector_tl.errors import Refused, UserError
-from vector_tl.web.guard import LOOPBACK, behind_token, guarded, this_machine
+from vector_tl.web.access import LOOPBACK, behind_token, guarded, this_machine
 
 SHARED = Path(__file__).parent / "page"  # the base stylesheet and the modules that pages share
 MEDIA_TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}

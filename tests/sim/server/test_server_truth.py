@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from support.simulation import ControlStream, drive, in_control, launch, wait_for
 from vector_tl.errors import UsageError, UserError
-from vector_tl.robot.simulator import TruthClient
+from vector_tl.robot.simulator_client import TruthClient
 from vector_tl.sim.engine.faults import FAULTS, Fault, Lateness
 from vector_tl.sim.engine.identity import make_identity
 from vector_tl.sim.engine.journal import LOG_ENTRIES, TRUTHS_PER_ROBOT, WorldJournal

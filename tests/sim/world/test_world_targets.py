@@ -6,7 +6,7 @@ import pytest
 
 from support.simulation import drive, in_control, simulate, wait_for  # noqa: F401
 from vector_tl.robot.open import open_robot
-from vector_tl.robot.simulator import SimulatorProcess
+from vector_tl.robot.simulator_client import SimulatorProcess
 from vector_tl.sim.world.targets import Manoeuvre, Mover
 from vector_tl.sim.world.world import World
 

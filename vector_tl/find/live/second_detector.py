@@ -35,7 +35,7 @@ def second_detector(
         UserError: a bad model.
     """
     if load is None:
-        from vector_tl.detect.engine import load  # brings PyTorch
+        from vector_tl.detect.detector import load  # brings PyTorch
     loaded: Future[None] = Future()
     ended = threading.Event()
     thread = threading.Thread(

@@ -17,7 +17,7 @@ from vector_tl.sim.server.sdk_home import SdkHome
 from vector_tl.sim.server.simulator import Simulator
 from vector_tl.sim.server.truth import truth_app
 from vector_tl.sim.settings import SimSettings
-from vector_tl.web.guard import LOOPBACK
+from vector_tl.web.access import LOOPBACK
 from vector_tl.web.server import LocalServer, bind
 
 GIL_SLICE_S = 0.001  # the drawing thread gives way so soon to whoever answers calls

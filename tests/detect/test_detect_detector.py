@@ -10,7 +10,7 @@ import torch
 
 from support.lively import image, lively
 from vector_tl.detect import engines
-from vector_tl.detect.engine import Detector, load, pick_device
+from vector_tl.detect.detector import Detector, load, pick_device
 from vector_tl.detect.engines import fold_batch_norm
 from vector_tl.errors import UsageError, UserError
 from vector_tl.nets import checkpoint
