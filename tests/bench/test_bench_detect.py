@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from vector_tl.bench.run import bench
 from vector_tl.bench.settings import BenchSettings, Row
 from vector_tl.nets import checkpoint
@@ -26,6 +28,7 @@ def test_rows(tmp_path):
     json.dumps(told, allow_nan=False)
 
 
+@pytest.mark.fast
 def test_ratio_above_one_is_better():
     assert (
         Row("t", 2.0, "ms", "b", 4.0).ratio == 2

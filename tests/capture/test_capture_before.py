@@ -13,6 +13,8 @@ from vector_tl.data.coverage import Coverage
 from vector_tl.data.dataset import read_session, write_session
 from vector_tl.robot.fake import FakeVector
 
+pytestmark = pytest.mark.fast
+
 BEFORE = Path(__file__).parents[1] / "fixtures" / "before" / "captured"
 ROBOT = "00e20100-20261128-085217"
 

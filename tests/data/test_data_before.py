@@ -10,6 +10,8 @@ from vector_tl.data import dataset
 from vector_tl.data.media import read_frames
 from vector_tl.data.recording import read_recording
 
+pytestmark = pytest.mark.fast
+
 BEFORE = Path(__file__).parents[1] / "fixtures" / "before"
 RUN = BEFORE / "recording" / "run.mcap"
 

@@ -15,6 +15,8 @@ from vector_tl.labels.review import Desk, Effort
 from vector_tl.labels.review_queue import Queue
 from vector_tl.labels.suggestions import CARRIED, MODEL, read_suggestions
 
+pytestmark = pytest.mark.fast
+
 BEFORE = Path(__file__).parents[1] / "fixtures" / "before" / "review"
 TAB = "11111111-2222-3333-4444-555555555555"
 

@@ -3,8 +3,12 @@
 import sqlite3
 from pathlib import Path
 
+import pytest
+
 from vector_tl.poll.publish import export, take_votes, votes_csv
 from vector_tl.poll.votes import FILE, Poll, result
+
+pytestmark = pytest.mark.fast
 
 BEFORE = Path(__file__).parents[1] / "fixtures" / "before" / "poll"
 

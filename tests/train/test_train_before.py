@@ -16,6 +16,8 @@ from vector_tl.train.loop import make_optimizer
 from vector_tl.train.settings import TrainSettings
 from vector_tl.train.state import TrainState, training_identity
 
+pytestmark = pytest.mark.fast
+
 BEFORE = Path(__file__).parents[1] / "fixtures" / "before" / "train"
 
 

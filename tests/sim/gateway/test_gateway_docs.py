@@ -3,9 +3,13 @@
 from dataclasses import fields
 from pathlib import Path
 
+import pytest
+
 from vector_tl.sim.engine.faults import DEFAULT_MS, FAULTS, numbers_of
 from vector_tl.sim.gateway.unsupported import UNSUPPORTED, RpcSettings, rpcs
 from vector_tl.sim.settings import SimSettings
+
+pytestmark = pytest.mark.fast
 
 TEXT = (Path(__file__).parents[3] / "docs" / "simulator.md").read_text()
 
