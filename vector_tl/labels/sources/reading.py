@@ -15,7 +15,6 @@ from vector_tl.labels.sources.joining import SPLITS, ImageIndex, parts_of
 from vector_tl.labels.sources.own import MARKER, OwnFolder, own_folders
 from vector_tl.labels.sources.records import ImageLabel, LabelFile, read_text
 
-MAX_TEXT_BYTES = 2_000_000_000
 LABEL_SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".tfrecord", ".record", ".mat", ".pbtxt", ".lst")
 LABEL_KEYS = ("annotations", "shapes", "regions", "bbox", "boxes", "objects", "_via_img_metadata", "labels")
 SYSTEM_NAMES = ("thumbs.db", "desktop.ini", "__macosx")
