@@ -1,5 +1,6 @@
 """The command line: exit codes, clean standard output, one clear sentence for whatever goes wrong."""
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -51,6 +52,15 @@ def test_help_shows_an_example(name, capsys):
         cli.parse(name, ["--help"])
     assert ended.value.code == 0
     assert "Example: vector-tl " + name in " ".join(capsys.readouterr().out.replace("│", " ").split())
+
+
+@pytest.mark.parametrize("name", list(cli.COMMANDS))
+def test_each_option_has_a_help_text_in_one_line(name):
+    kind = cli._import(cli.COMMANDS[name].settings)
+    for field in dataclasses.fields(kind):
+        hints = cli._with_help(kind, field.name).__metadata__
+        (*_, text) = [hint.help for hint in hints if getattr(hint, "help", None)]
+        assert text and "\n" not in text
 
 
 def test_help_is_quick_to_load():

@@ -18,13 +18,13 @@ class DoctorSettings:
     """
 
     robot: str | None = None
-    """Serial of a robot in sdk_config.ini (it stands under the robot), or sim."""
+    """Serial number of a robot in sdk_config.ini (printed under the robot), or sim."""
     camera: bool = False
     """With --robot: check its camera, too (images, focal length, frame rate, delay). The robot must stand
     still."""
     distance_mm: float | None = None
-    """With --camera: the distance to another Vector, front axle to front axle (200 to 500 is good), to check the
-    estimated distances."""
+    """With --camera: the distance to another Vector, front axle to front axle (200 to 500 is good), to
+    check the estimated distances."""
     model: str = "transfer"
     """With --distance-mm: the model that finds the other Vector."""
 
