@@ -31,8 +31,8 @@ def read_sections(path: Path) -> dict[str, dict[str, str]]:
 def sdk_stumbles(path: Path, name: str) -> str:
     """What the SDK itself would stumble over in a section, and how to mend it; empty when nothing.
 
-    It takes '%' in a value for a reference to another one. Whether a serial is in upper or lower case does not
-    matter to it.
+    It takes '%' in a value for a reference to another one. Whether a serial is in upper or lower case does
+    not matter to it.
     """
     if path.read_bytes()[:3] == b"\xef\xbb\xbf":
         return (
