@@ -13,19 +13,19 @@ from vector_tl.nets.build import build
 
 def test_rows(tmp_path):
     checkpoint.save(tmp_path / "m.safetensors", build(ARCHS[1], "scratch"), {})
-    told = bench(
+    answer = bench(
         BenchSettings(what="detect", model=str(tmp_path / "m.safetensors"), device="cpu", seconds=0.1)
     )
-    rows = {row["what"]: row for row in told["rows"]}
-    assert {"image_to_boxes_ms", "jpeg_to_boxes_ms", "network_torch_ms"} <= rows.keys() and "CPU" in told[
+    rows = {row["what"]: row for row in answer["rows"]}
+    assert {"image_to_boxes_ms", "jpeg_to_boxes_ms", "network_torch_ms"} <= rows.keys() and "CPU" in answer[
         "device"
     ]
-    assert all(row["value"] > 0 for row in told["rows"]) and rows["image_to_boxes_ms"]["ratio"] > 0
+    assert all(row["value"] > 0 for row in answer["rows"]) and rows["image_to_boxes_ms"]["ratio"] > 0
     assert (
         rows["network_operations_gflop"]["value"] > 0.5
     )  # ssdlite320: 0.58 GMACs by torchvision's own table, two operations each
     assert rows["network_bytes_mb"]["value"] > 4 * 2.0  # its two million weights and more, four bytes each
-    json.dumps(told, allow_nan=False)
+    json.dumps(answer, allow_nan=False)
 
 
 @pytest.mark.fast

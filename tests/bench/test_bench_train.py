@@ -22,10 +22,10 @@ def test_rows(tmp_path, monkeypatch):
     monkeypatch.setattr(train_bench, "EXAMPLES", 4)
     monkeypatch.setattr(train_bench.os, "cpu_count", lambda: 0)  # no workers: they take seconds to start
     checkpoint.save(tmp_path / "m.safetensors", build(ARCHS[0], "scratch"), {})
-    told = bench(
+    answer = bench(
         BenchSettings(what="train", model=str(tmp_path / "m.safetensors"), device="cpu", seconds=0.1)
     )
-    rows = {row["what"]: row for row in told["rows"]}
+    rows = {row["what"]: row for row in answer["rows"]}
     assert {
         "train_images_per_s",
         "train_images_per_s_of_peak",
@@ -33,13 +33,13 @@ def test_rows(tmp_path, monkeypatch):
         "forward_ms",
         "backward_ms",
         "update_ms",
-    } <= rows.keys() and "CPU" in told["device"]
+    } <= rows.keys() and "CPU" in answer["device"]
     assert rows["train_images_per_s"]["ratio"] > 0 and 0 < rows["train_images_per_s_of_peak"]["ratio"] < 1.5
     assert (
         rows["memory_while_training_mib"]["value"] > 100
         and rows["memory_while_training_mib"]["baseline_value"] > 100
     )  # PyTorch alone is more
-    json.dumps(told, allow_nan=False)
+    json.dumps(answer, allow_nan=False)
 
 
 def test_both_arms_are_trained_side_by_side(tmp_path):
