@@ -45,7 +45,7 @@ def test_chooses_what_select_chooses(seed, count, spread, threshold):
 
 
 @pytest.mark.fast
-def test_a_chain_that_is_too_long_is_told(monkeypatch):
+def test_a_chain_that_is_too_long_is_marked(monkeypatch):
     """Boxes in a row, each of which drops the next: every other one stays."""
     at = torch.arange(20) * 0.01
     boxes = torch.stack([at, torch.zeros(20), at + 0.05, torch.full((20,), 0.1)], dim=1)

@@ -98,7 +98,7 @@ def test_engines_find_the_same_boxes(network, threshold):
             assert np.abs(theirs.boxes_xyxy - box).max(axis=1).min() < 0.001 * max(one.shape)
 
 
-def test_without_openvino_pytorch_does_it(network, monkeypatch):
+def test_without_openvino_pytorch_runs_the_network(network, monkeypatch):
     monkeypatch.setattr(engines.importlib.util, "find_spec", lambda name: None)
     assert Detector(copy.deepcopy(network), "test", 0.5, CPU).engine == "torch (cpu)"
     with pytest.raises(UserError, match="not installed"):
@@ -132,7 +132,7 @@ def test_load(tmp_path):
     assert load(tmp_path / "without").threshold == 0.5
 
 
-def test_no_cuda_is_told(monkeypatch):
+def test_no_cuda_is_refused(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert pick_device("auto") == CPU
     with pytest.raises(UserError, match="--device cpu"):
@@ -140,12 +140,12 @@ def test_no_cuda_is_told(monkeypatch):
 
 
 @pytest.mark.parametrize("device", ["gpu", "mps", "cuda:x", ""])
-def test_no_device_at_all_is_told(device):
+def test_no_device_at_all_is_refused(device):
     with pytest.raises(UsageError, match="--device is auto, cpu, cuda"):
         pick_device(device)
 
 
-def test_a_device_beyond_the_last_is_told(monkeypatch):
+def test_a_device_beyond_the_last_is_refused(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     assert pick_device("cuda:1") == torch.device("cuda:1")

@@ -32,7 +32,7 @@ def test_each_image_once_is_cocos_ap(seed):
     )
 
 
-def test_a_image_that_counts_twice_is_there_twice():
+def test_an_image_that_counts_twice_is_there_twice():
     outcomes = made(3, 12)
     weights = np.array([0, 1, 2] * 4)
     repeated = [outcome for outcome, times in zip(outcomes, weights, strict=True) for _ in range(times)]

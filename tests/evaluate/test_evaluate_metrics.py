@@ -128,8 +128,8 @@ def test_undefined_is_none():
 
 
 def test_greedy_match_takes_the_best_score_first():
-    found_at, hit = match(outcome([[0, 0, 10, 10]], [[0, 0, 10, 9], [0, 0, 10, 10]], [0.4, 0.6]))
-    assert found_at.tolist() == pytest.approx([0.6]) and hit.tolist() == [False, True]
+    found_at, matched = match(outcome([[0, 0, 10, 10]], [[0, 0, 10, 9], [0, 0, 10, 10]], [0.4, 0.6]))
+    assert found_at.tolist() == pytest.approx([0.6]) and matched.tolist() == [False, True]
 
 
 BOXES = st.lists(
@@ -151,7 +151,7 @@ def test_a_threshold_only_cuts_the_list(truth, guess, threshold):
 
 
 class DarkestCorner:
-    """A detector that takes everything dark for a Vector."""
+    """A detector that detects everything dark as a Vector."""
 
     name, arch, init, threshold = "dark", "none", "scratch", 0.5
 

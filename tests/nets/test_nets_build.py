@@ -1,4 +1,4 @@
-"""The builder: both networks, every start."""
+"""The builder: both networks, all initial weights."""
 
 import os
 import re
@@ -100,7 +100,7 @@ def test_a_few_steps_from_scratch_lower_the_loss():
     assert losses[-1] < 0.8 * losses[0]
 
 
-def test_own_checkpoint_as_a_start(tmp_path):
+def test_own_checkpoint_as_initial_weights(tmp_path):
     source = build(ARCHS[0], "scratch", seed=3)
     checkpoint.save(tmp_path / "mine.safetensors", source, {})
     model = build(ARCHS[0], str(tmp_path / "mine"))
@@ -118,7 +118,7 @@ def test_unknown_network():
         build("yolo", "scratch")
 
 
-def test_ssdlite_takes_all_of_torchvisions_network_but_the_class_head():
+def test_ssdlite_loads_all_of_torchvisions_network_but_the_class_head():
     theirs, ours = (
         ssdlite320_mobilenet_v3_large(weights=None, weights_backbone=None),
         build(ARCHS[1], "scratch"),
@@ -146,7 +146,7 @@ def test_tensorflow_offline_names_file_and_folder(tmp_path):
 
 
 @pytest.mark.fast
-def test_another_file_is_not_taken_for_the_weights(tmp_path, monkeypatch):
+def test_another_file_than_the_release_is_refused(tmp_path, monkeypatch):
     with pytest.raises(UserError, match="There are no COCO weights"):
         find_weights(tmp_path)
     (tmp_path / "detect.tflite").write_bytes(b"something else")
@@ -210,12 +210,12 @@ def test_an_own_model_is_loaded_whole_and_the_log_says_so(tmp_path, caplog):
 
 
 @pytest.mark.fast
-def test_a_start_of_another_name_is_told_which_there_are():
+def test_unknown_initial_weights_list_the_known_ones():
     with pytest.raises(UserError, match="--init takes coco, scratch, .* There is no model 'imagenet'"):
         build(ARCHS[0], "imagenet")
 
 
-def test_a_start_that_is_none_says_why(tmp_path):
+def test_a_state_dict_that_does_not_fit_is_refused(tmp_path):
     def saved(name, value):
         torch.save(value, tmp_path / name)
         return tmp_path / name
@@ -229,7 +229,7 @@ def test_a_start_that_is_none_says_why(tmp_path):
     assert "backbone.features.0.0.0.weight" in state
     (tmp_path / "text.pt").write_text("hello")
     (tmp_path / "empty.pt").touch()
-    for path, says in [
+    for path, message in [
         (tmp_path / "none.pt", "no file"),
         (tmp_path / "text.pt", "weights only"), (tmp_path / "empty.pt", "weights only"),
         (saved("code.pt", {"model": os.getcwd}), "weights only"), (saved("list.pt", [1, 2]), "no state dict"),
@@ -238,5 +238,5 @@ def test_a_start_that_is_none_says_why(tmp_path):
         (saved("bad.pt", bad), "not finite"),
         (saved("other.pt", build(ARCHS[0], "scratch").state_dict()), "another network"),
     ]:  # fmt: skip
-        with pytest.raises(UserError, match=says):
+        with pytest.raises(UserError, match=message):
             build(ARCHS[1], path)

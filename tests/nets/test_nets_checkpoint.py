@@ -1,4 +1,4 @@
-"""Models on disk."""
+"""Checkpoints on disk."""
 
 import json
 import pickle
@@ -80,7 +80,7 @@ class Trap:
     ],
     ids=["empty", "text", "cut", "wild header", "pickle"],
 )
-def test_corrupt_files_are_told(damage, saved):
+def test_corrupt_files_are_refused(damage, saved):
     path, _ = saved
     path.write_bytes(damage(path.read_bytes()))
     with pytest.raises(UserError, match="mine.safetensors"):

@@ -34,7 +34,7 @@ def matched(model, boxes):
 
 
 @pytest.mark.fast
-def test_torchvision_learns_nothing_from_a_image_without_boxes():
+def test_torchvision_learns_nothing_from_an_image_without_boxes():
     """The reason for a loss of our own. If this fails, torchvision has changed and the reason may be gone."""
     raw, anchors = outputs(1, 1917, classes=2), MODEL.anchors_xyxy * 300
     losses = SSD.compute_loss(MODEL, [NO_BOXES], raw, [anchors], [torch.full((1917,), -1)])
@@ -55,7 +55,7 @@ def test_here_it_counts(arch):
 
 
 @pytest.mark.fast
-def test_beside_a_image_with_a_box_it_counts_too():
+def test_beside_an_image_with_a_box_it_counts_too():
     target = one_box(60, 60, 180, 200)
     both = MODEL.compute_loss([target, NO_BOXES], outputs(2, 1917))["classification"]
     alone = MODEL.compute_loss([target], outputs(1, 1917))["classification"]
@@ -111,14 +111,14 @@ def test_perfect_outputs_cost_nothing():
 def test_a_box_costs_its_codes_and_its_lack_of_generalized_iou():
     target = one_box(60, 60, 180, 200)
     anchor, _, _ = matched(MODEL, target["boxes"] / 300)
-    told, wanted = (
+    predicted, wanted = (
         MODEL.anchors_xyxy[anchor],
         (target["boxes"] / 300).expand(len(anchor), 4),
     )  # codes of zero are the anchors themselves
     codes = torch.nn.functional.smooth_l1_loss(
-        MODEL._encode(wanted, told), torch.zeros(len(anchor), 4), reduction="sum"
+        MODEL._encode(wanted, predicted), torch.zeros(len(anchor), 4), reduction="sum"
     )
-    lack = (1 - generalized_box_iou(told, target["boxes"] / 300)).sum()
+    lack = (1 - generalized_box_iou(predicted, target["boxes"] / 300)).sum()
     loss = MODEL.compute_loss([target], outputs(1, 1917))["bbox_regression"]
     assert loss.item() == pytest.approx(((codes + 2 * lack) / len(anchor)).item(), rel=1e-4)
 

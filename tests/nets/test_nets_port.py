@@ -93,7 +93,7 @@ def test_anchors_are_those_of_the_file(network):
 
 
 @pytest.mark.parametrize("as_folder", [False, True])
-def test_detector_start_keeps_the_box_head_and_begins_doubtful(as_folder, monkeypatch, network):
+def test_initial_weights_keep_the_box_head_and_score_low(as_folder, monkeypatch, network):
     monkeypatch.setenv("VECTOR_TL_COCO", str(WEIGHTS.parent if as_folder else WEIGHTS))
     model = build("ssd300_mobilenet_v1", "coco", images=torch.rand(2, 3, 300, 300)).eval()
     assert (model.init, model.classes) == ("coco", ("vector",))

@@ -74,7 +74,7 @@ def test_a_box_without_an_area_stays():
     assert torch.equal(vote(boxes, scores, boxes, scores)[1], boxes[1])
 
 
-def test_a_better_neighbour_does_not_take_a_box_over():
+def test_a_better_neighbour_does_not_move_a_box_away():
     """Two robots side by side, the one seen much better: their boxes overlap by less than half."""
     boxes, scores = torch.tensor([BIG, (0.35, 0.1, 0.95, 0.7)]), torch.tensor([0.99, 0.05])
     assert torch.allclose(vote(boxes, scores, boxes, scores), boxes, atol=0.005)

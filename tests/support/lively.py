@@ -8,6 +8,7 @@ from vector_tl.nets.build import build
 
 
 def image(width: int, height: int, seed: int = 0) -> np.ndarray:
+    """Soft noise (height, width, 3), uint8."""
     noise = np.random.default_rng(seed).integers(0, 256, (12, 20, 3), dtype=np.uint8)
     return cv2.resize(noise, (width, height), interpolation=cv2.INTER_CUBIC)
 

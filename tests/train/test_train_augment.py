@@ -132,7 +132,7 @@ def images(count, value):
     )
 
 
-def test_batches_follow_from_the_seed_and_go_on_where_they_were():
+def test_batches_follow_from_the_seed_and_continue_where_they_were():
     def fresh(seed):
         return Batches(images(5, 90), None, 4, (32, 32), seed, torch.device("cpu"))
 
@@ -152,7 +152,7 @@ def test_one_image_in_eight_is_a_background():
 
 
 @pytest.mark.fast
-def test_every_image_is_dealt_once_before_any_comes_again():
+def test_an_epoch_has_every_image_once():
     numbered = Images(
         torch.arange(8, dtype=torch.uint8).repeat_interleave(3 * 4 * 4).view(8, 3, 4, 4),
         [np.zeros((0, 4))] * 8,

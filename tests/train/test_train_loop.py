@@ -82,7 +82,7 @@ def weights(path):
     return {k: v for k, v in checkpoint.load(path)[0].state_dict().items()}
 
 
-def test_a_run_and_what_it_leaves(settings, capsys):
+def test_a_training_and_its_files(settings, capsys):
     result = train(settings)
     assert list(result) == ["model", "steps", "images_seen", "ap50", "ap50_95", "seconds"]
     assert (result["model"], result["steps"], result["images_seen"]) == (str(settings.out), 3, 12)
@@ -100,7 +100,7 @@ def test_a_run_and_what_it_leaves(settings, capsys):
 
 
 @pytest.mark.parametrize("ema", [0.0, 0.9])
-def test_a_killed_run_goes_on_to_the_same_weights(ema, settings, tmp_path, monkeypatch):
+def test_a_killed_training_is_resumed_to_the_same_weights(ema, settings, tmp_path, monkeypatch):
     settings = replace(settings, ema=ema)
     train(settings)
     broken = replace(settings, out=tmp_path / "killed.safetensors")
@@ -310,7 +310,7 @@ def test_without_a_decay_the_model_itself_is_kept(settings, tmp_path):
     assert any(not torch.equal(one[name], other[name]) for name in one)
 
 
-def test_both_arms_see_the_same_images(settings, tmp_path, monkeypatch):
+def test_initial_weights_do_not_change_the_order_of_images(settings, tmp_path, monkeypatch):
     seen = []
     compute_loss = loop.VectorSSD.compute_loss
 
@@ -361,7 +361,7 @@ def test_missing_data(settings, tmp_path):
         train(replace(settings, data=tmp_path / "some"))
 
 
-def test_numbers_that_run_away_are_said(settings):
+def test_a_diverged_training_ends_with_an_error(settings):
     with pytest.raises(UserError, match="--lr"):
         train(replace(settings, lr=1e30, evaluations=1))
 
@@ -417,7 +417,7 @@ def test_the_threshold_is_settled_by_all_views(settings, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("batch_size", "share", "own"), [(16, 0.0, 16), (16, 0.125, 14), (16, 0.01, 15), (4, 0.5, 2), (2, 0.5, 1)]
 )
-def test_a_pass_is_over_the_data_sets_own_images(batch_size, share, own, settings, tmp_path, monkeypatch):
+def test_an_epoch_is_over_the_datasets_own_images(batch_size, share, own, settings, tmp_path, monkeypatch):
     """12 images: `--epochs` counts what is trained on of them, not of the backgrounds beside them."""
     assert own_images(batch_size, share) == own
     (tmp_path / "photos").mkdir()
@@ -431,7 +431,7 @@ def test_a_pass_is_over_the_data_sets_own_images(batch_size, share, own, setting
 @pytest.mark.parametrize(
     ("init", "asked", "kept"), [("scratch", None, 6.4e-3), ("own", None, 8e-4), ("scratch", 1e-3, 1e-3)]
 )
-def test_a_start_has_the_learning_rate_that_serves_it(settings, tmp_path, init, asked, kept):
+def test_initial_weights_have_the_learning_rate_that_serves_them(settings, tmp_path, init, asked, kept):
     if init == "own":
         init = str(tmp_path / "own.safetensors")
         checkpoint.save(Path(init), build(settings.arch, "scratch"), {"threshold": 0.5})
@@ -467,7 +467,7 @@ def test_two_processes_do_not_train_the_same_model(settings):
     assert {p.name for p in settings.out.parent.iterdir()} == {"m.safetensors", "m.csv"}
 
 
-def test_a_model_tells_what_it_learned_from(settings, tmp_path):
+def test_metadata_name_the_sessions_learned_from(settings, tmp_path):
     train(settings)
     assert checkpoint.read_metadata(settings.out)["learned_from"] == ["one", "two"]
     further = replace(
@@ -498,12 +498,12 @@ def test_images_without_any_vector_teach_nothing(settings, tmp_path):
     assert not settings.out.exists()
 
 
-def test_val_sessions_without_a_vector_are_told(settings, tmp_path, caplog):
+def test_val_sessions_without_a_vector_give_a_warning(settings, tmp_path, caplog):
     data = made_data(tmp_path / "none")
     for label in (data / "labels" / "two").glob("*.txt"):
         label.write_text("")
-    told = train(replace(settings, data=data, steps=1, evaluations=1))
-    assert told["ap50"] is None and "val sessions show no Vector" in caplog.text
+    result = train(replace(settings, data=data, steps=1, evaluations=1))
+    assert result["ap50"] is None and "val sessions show no Vector" in caplog.text
 
 
 def test_two_trainings_of_one_name_do_not_share_their_figures(settings, tmp_path):
@@ -514,7 +514,7 @@ def test_two_trainings_of_one_name_do_not_share_their_figures(settings, tmp_path
     assert list(board(tmp_path / "board" / "m")["loss"]) == [1]
 
 
-def test_a_place_that_cannot_be_written_to_is_told_at_once(settings, tmp_path):
+def test_a_place_that_cannot_be_written_to_is_refused_at_once(settings, tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(UserError, match="file is no folder"):
+    with pytest.raises(UserError, match="file is not a folder"):
         train(replace(settings, out=tmp_path / "file" / "deep" / "m.safetensors"))

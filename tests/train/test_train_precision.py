@@ -12,7 +12,7 @@ CPU = torch.device("cpu")
 
 
 def one_step() -> tuple[dict[str, torch.Tensor], torch.Tensor]:
-    """Raw outputs and the gradient of all weights, of a network that is trained further."""
+    """Raw outputs and the gradient of all weights, of a network that is fine-tuned."""
     network = load("best")[0].train()
     images = F.interpolate(made_images(8), size=network.size_wh[::-1])
     target = {"boxes": torch.tensor([[60.0, 60, 150, 180]]), "labels": torch.tensor([1])}
@@ -31,12 +31,12 @@ def test_outputs_are_float_and_the_gradient_points_the_same_way(monkeypatch):
     monkeypatch.setattr(precision, "has_bfloat16", lambda device: False)
     exact, gradient = one_step()
     monkeypatch.setattr(precision, "has_bfloat16", lambda device: True)
-    outputs, told = one_step()
+    outputs, mixed_gradient = one_step()
     for name, values in exact.items():
         assert outputs[name].dtype == torch.float32
         assert not torch.equal(outputs[name], values), "bfloat16 was not used"
         assert alike(outputs[name], values) > 0.99
-    assert alike(told, gradient) > 0.9
+    assert alike(mixed_gradient, gradient) > 0.9
 
 
 @pytest.mark.fast
@@ -57,6 +57,6 @@ def test_a_processor_without_it_computes_in_float(monkeypatch):
 
 
 @pytest.mark.fast
-def test_a_torch_that_cannot_tell_computes_in_float(monkeypatch):
+def test_a_torch_without_capabilities_computes_in_float(monkeypatch):
     monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
     assert not precision.has_bfloat16(CPU)

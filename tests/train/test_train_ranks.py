@@ -95,10 +95,10 @@ def test_two_processes_train_one_model(tmp_path):
     made_data(tmp_path / "data")
     done = start(tmp_path, "--steps", "4")
     assert done.returncode == 0, done.stderr[-2000:]
-    told = json.loads(done.stdout)  # one answer, though both ran
-    assert (told["steps"], told["images_seen"]) == (4, 16) and checkpoint.load(tmp_path / "m.safetensors")[1][
-        "steps"
-    ] == 4
+    result = json.loads(done.stdout)  # one result, though both ran
+    assert (result["steps"], result["images_seen"]) == (4, 16) and checkpoint.load(
+        tmp_path / "m.safetensors"
+    )[1]["steps"] == 4
     ranks = [(tmp_path / f"rank{rank}").read_text().split("\n")[:-1] for rank in (0, 1)]
     weights = [[line for line in lines if not line.startswith("batch")] for lines in ranks]
     assert weights[0] == weights[1] and len(set(weights[0])) == 4, (

@@ -130,9 +130,7 @@ class TrainingLoop:
                 for group in optimizer.param_groups:
                     group["lr"] = learning_rate
 
-                batch, targets = (
-                    state.batches.next_batch()
-                )  # (B, 3, h, w) in 0..1; B times boxes (n, 4), labels (n,)
+                batch, targets = state.batches.next_batch()  # (B, 3, h, w), B times (n, 4) and (n,)
                 model.train()
                 with mixed(self.device):
                     outputs = self.forward(batch)  # bbox_regression (B, A, 4), cls_logits (B, A, 1)
