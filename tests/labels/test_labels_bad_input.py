@@ -353,6 +353,21 @@ WRONG = {
     "session without split": lambda d: dataset.write_item(
         d, "new", "n", jpeg(80, 40), np.zeros((0, 4)), (80, 40)
     ),
+    "same image, other label": lambda d: dataset.write_item(
+        d, "mine", "c", (d / "images/mine/a.jpg").read_bytes() + b" ", np.zeros((0, 4)), (64, 36)
+    ),
+    "session in two splits": lambda d: (d / "splits.json").write_text('{"mine": "test", "mine": "train"}'),
+    "class used differently": lambda d: [
+        dataset.write_item(d, s, "p", jpeg(80, 40 + k), np.zeros((0, 4)), (80, 40 + k))
+        and dataset.write_session(d, s, {"classes": {"vector": v, "other": o}})
+        for k, (s, v, o) in enumerate((("x", ["robot"], ["mug"]), ("y", ["vector"], ["robot"])))
+    ],
+    "label of another size": lambda d: dataset.write_session(d, "mine", {"sizes": {"a": [128, 72]}}),
+    "sessions in one": lambda d: [
+        dataset.write_session(d, "mine", {"form": "yolo", "imported": "2026"}),
+        (d / "images/mine/day__1.jpg").write_bytes(jpeg(80, 40)),
+        (d / "images/mine/night__1.jpg").write_bytes(jpeg(90, 40)),
+    ],
     "same file": lambda d: (d / "images/mine/c.jpg").write_bytes((d / "images/mine/a.jpg").read_bytes()),
 }
 

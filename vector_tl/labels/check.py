@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from rich.console import Console
 from rich.progress import track
@@ -18,11 +19,13 @@ from vector_tl.data.dataset import DEFAULT_SPLIT, SPLITS
 from vector_tl.data.images import bits_apart, image_size, perceptual_hash, read_image
 from vector_tl.errors import UserError
 from vector_tl.files import refuse_existing
+from vector_tl.labels.check_imports import session_problems
 from vector_tl.labels.settings import CheckSettings
 
 LINES = 360  # heights are those in an image of so many lines
 MIN_SIDE_PX = 3.0  # of LINES: nobody could see a smaller Vector
 SAME_BOX_IOU = 0.9
+SAME_BLOCKS = 1.5  # grey levels that the means of an image's parts change at most when it is encoded anew
 NEAR_BITS, NEAR_GRAY = 3, 6.0  # of the hash's 64 bits; mean difference in grey levels of the small images
 
 
@@ -48,6 +51,7 @@ class CheckedImage:
     brightness: float  # mean grey level
     bits: np.uint64  # perceptual hash
     small: np.ndarray = field(repr=False)  # (36, 64) grey levels, or less
+    blocks: np.ndarray = field(repr=False)  # (18, 32) means of grey levels
 
 
 def check(settings: CheckSettings) -> dict[str, Any]:
@@ -94,6 +98,8 @@ def check_images(folder: Path) -> tuple[list[CheckedImage], list[Problem]]:
         split = splits.get(session, DEFAULT_SPLIT)
         if one := _check_image(folder, session, name, images[session, name], split, problems):
             checked.append(one)
+    sizes = {(one.session, one.name): one.size_wh for one in checked}
+    problems += [Problem(*found) for found in session_problems(folder, sizes, splits)]
     return checked, problems + find_doubles(checked)
 
 
@@ -140,7 +146,8 @@ def _check_image(
     down, across = (max(1, length // most) for length, most in zip(gray.shape, (36, 64), strict=True))
     small = gray[::down, ::across][:36, :64].astype(np.float32)
     hashed = perceptual_hash(image)
-    return CheckedImage(session, name, split, path, size_wh, boxes, float(gray.mean()), hashed, small)
+    blocks = cv2.resize(gray.astype(np.float32), (32, 18), interpolation=cv2.INTER_AREA)
+    return CheckedImage(session, name, split, path, size_wh, boxes, float(gray.mean()), hashed, small, blocks)
 
 
 def find_doubles(checked: list[CheckedImage]) -> list[Problem]:
@@ -154,6 +161,7 @@ def find_doubles(checked: list[CheckedImage]) -> list[Problem]:
         if len(names) > 1:
             same |= {frozenset((a, b)) for a in names for b in names if a != b}
             problems.append(Problem("same file", names[0], f"The same file is there as {', '.join(names)}."))
+    problems += _other_labels(checked)
     hashes = np.array([one.bits for one in checked], np.uint64)
     for i, one in enumerate(checked):
         near = np.flatnonzero(bits_apart(hashes[i + 1 :], hashes[i]) <= NEAR_BITS) + i + 1
@@ -165,6 +173,33 @@ def find_doubles(checked: list[CheckedImage]) -> list[Problem]:
                 )
                 problems.append(Problem("near double across splits", where, what))
     return problems
+
+
+def _other_labels(checked: list[CheckedImage]) -> list[Problem]:
+    """Find images that are there twice, even if encoded anew, and are labelled differently."""
+    problems: list[Problem] = []
+    alike: dict[tuple[int, tuple[int, int]], list[CheckedImage]] = defaultdict(list)
+    for one in checked:
+        if one.boxes_norm is None:
+            continue
+        group = alike[int(one.bits), one.size_wh]
+        for other in group:
+            if np.abs(one.blocks - other.blocks).max() < SAME_BLOCKS and not _same_boxes(one, other):
+                where, there = f"{one.session}/{one.name}", f"{other.session}/{other.name}"
+                what = f"It is the same image as {there}, but labelled differently; delete the wrong one."
+                problems.append(Problem("same image, other label", where, what))
+                break
+        group.append(one)
+    return problems
+
+
+def _same_boxes(one: CheckedImage, other: CheckedImage) -> bool:
+    a, b = one.boxes_norm, other.boxes_norm
+    assert a is not None and b is not None
+    if len(a) != len(b) or not len(a):
+        return len(a) == len(b)
+    ious = iou_matrix(a, b)
+    return bool((ious.max(axis=0) >= SAME_BOX_IOU).all() and (ious.max(axis=1) >= SAME_BOX_IOU).all())
 
 
 def _look_alike(one: np.ndarray, other: np.ndarray) -> bool:

@@ -99,9 +99,13 @@ def import_data(settings: ImportSettings) -> dict[str, Any]:
             return finished
         work = Path(tempfile.mkdtemp(prefix=moving.PREFIX, dir=data))
         try:
-            return _import(settings, source, work, asked)
-        finally:
-            remove(work)
+            result = _import(settings, source, work, asked)
+        except BaseException:
+            if not (work / moving.ORDER).exists():  # else the next import finishes the move
+                remove(work)
+            raise
+        remove(work)
+        return result
 
 
 @contextmanager

@@ -1,0 +1,664 @@
+"""Inputs of the kinds that people reported: a label goes to its image, or is left out by name."""
+
+import json
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from vector_tl.data import dataset
+from vector_tl.data.images import image_size
+from vector_tl.errors import UserError
+from vector_tl.labels.importing import import_data
+from vector_tl.labels.settings import ImportSettings
+
+SIZE = (64, 36)
+LINE = "0 0.5 0.5 0.5 0.5\n"  # BOX
+BOX = [16.0, 9.0, 48.0, 27.0]
+OTHER = [2.0, 2.0, 12.0, 12.0]
+NONE: list = []
+
+
+def image(path: Path, seed: int = 0, size: tuple[int, int] = SIZE, **save) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(seed)
+    pixels = cv2.resize(rng.integers(0, 255, (9, 16, 3), dtype=np.uint8), size)
+    Image.fromarray(pixels).save(path, **save)
+
+
+def put(path: Path, text: str, encoding: str = "utf-8") -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(text.encode(encoding))
+
+
+def coco(path: Path, listed, boxes, names=("vector",), **more) -> None:
+    """`listed` are names of images; `boxes` are (image, class, corners, more)."""
+    table = {
+        "images": [
+            {"id": i, "file_name": name, "width": SIZE[0], "height": SIZE[1]} for i, name in enumerate(listed)
+        ],
+        "annotations": [
+            {"id": k, "image_id": i, "category_id": c, "bbox": _xywh(corners), "iscrowd": 0} | about
+            for k, (i, c, corners, about) in enumerate(boxes)
+        ],
+        "categories": [{"id": i, "name": name} for i, name in enumerate(names)],
+    }
+    put(path, json.dumps(table | more))
+
+
+def _xywh(corners):
+    return corners and [corners[0], corners[1], corners[2] - corners[0], corners[3] - corners[1]]
+
+
+def voc(path: Path, filename: str, *boxes, name: str = "vector", root: str = "annotation") -> None:
+    objects = "".join(
+        f"<object><name>{name}</name><bndbox><xmin>{x1 + 1}</xmin><ymin>{y1 + 1}</ymin><xmax>{x2}</xmax>"
+        f"<ymax>{y2}</ymax></bndbox></object>"
+        for x1, y1, x2, y2 in boxes
+    )
+    size = f"<size><width>{SIZE[0]}</width><height>{SIZE[1]}</height></size>"
+    put(path, f"<{root}><filename>{filename}</filename>{size}{objects}</{root}>")
+
+
+def labelme(path: Path, name: str, *shapes, **more) -> None:
+    shapes = [
+        {"label": label, "points": points, "shape_type": kind, "flags": {}} for label, kind, points in shapes
+    ]
+    about = {"version": "5.4.1", "shapes": shapes, "imagePath": name, "imageData": None}
+    put(path, json.dumps(about | {"imageWidth": SIZE[0], "imageHeight": SIZE[1]} | more))
+
+
+def cvat(path: Path, images: str, labels: str = "vector") -> None:
+    names = "".join(f"<label><name>{label}</name></label>" for label in labels.split())
+    meta = f"<meta><task><labels>{names}</labels></task></meta>"
+    put(path, f"<?xml version='1.0'?><annotations><version>1.1</version>{meta}{images}</annotations>")
+
+
+def cvat_image(name: str, box=None, label: str = "vector", **more) -> str:
+    about = "".join(f" {key}='{value}'" for key, value in more.items())
+    shape = (
+        f"<box label='{label}' xtl='{box[0]}' ytl='{box[1]}' xbr='{box[2]}' ybr='{box[3]}'/>" if box else ""
+    )
+    return f"<image id='0' name='{name}' width='{SIZE[0]}' height='{SIZE[1]}'{about}>{shape}</image>"
+
+
+def studio(path: Path, *tasks) -> None:
+    put(path, json.dumps([{"id": i} | task for i, task in enumerate(tasks)]))
+
+
+def studio_task(name: str, *boxes, label: str = "vector", kind: str = "rectanglelabels") -> dict:
+    result = [
+        {
+            "type": kind,
+            "original_width": SIZE[0],
+            "original_height": SIZE[1],
+            "value": {
+                "x": 100 * x1 / SIZE[0],
+                "y": 100 * y1 / SIZE[1],
+                "width": 100 * (x2 - x1) / SIZE[0],
+                "height": 100 * (y2 - y1) / SIZE[1],
+                "rotation": 0,
+                kind: [label],
+            },
+        }
+        for x1, y1, x2, y2 in boxes
+    ]
+    return {"data": {"image": name}, "annotations": [{"result": result, "was_cancelled": False}]}
+
+
+@dataclass
+class Case:
+    """An input, and what is right: image name -> boxes (None: not labelled), or words of a refusal."""
+
+    make: Callable[[Path], None]
+    right: dict | None = None
+    refused: str = ""
+    skipped: str = ""  # words of a reason
+    noted: str = ""  # words of a note, an unused label file or another file
+    splits: dict = field(default_factory=dict)  # image name -> split
+    classes: tuple = ()
+
+
+def yolo(f: Path, text: str = LINE, image_at: str = "images/a.jpg", label_at: str = "labels/a.txt") -> None:
+    image(f / image_at)
+    put(f / label_at, text)
+
+
+def several(*steps: Callable[[Path], None]) -> Callable[[Path], None]:
+    def make(f: Path) -> None:
+        for step in steps:
+            step(f)
+
+    return make
+
+
+def also(path: str, text: str, encoding: str = "utf-8") -> Callable[[Path], None]:
+    return lambda f: put(f / path, text, encoding)
+
+
+def an_image(path: str, seed: int = 0, **more) -> Callable[[Path], None]:
+    return lambda f: image(f / path, seed, **more)
+
+
+TWO = "0 0.1 0.1 0.1 0.1\n1 0.5 0.5 0.5 0.5\n"  # class 1 is BOX
+CASES = {
+    # K1: names of classes
+    "K1 names in obj.names by obj.data": Case(
+        several(
+            an_image("obj_train_data/a.jpg"),
+            also("obj_train_data/a.txt", TWO),
+            also("obj.names", "mug\nvector\n"),
+            also("obj.data", "classes = 2\ntrain = data/train.txt\nnames = data/obj.names\n"),
+            also("train.txt", "data/obj_train_data/a.jpg\n"),
+        ),
+        {"a": [BOX]},
+        splits={"a": "train"},
+    ),
+    "K1 names as a list of pairs": Case(
+        several(lambda f: yolo(f, TWO), also("data.yaml", "names:\n- 0: mug\n- 1: vector\n")), {"a": [BOX]}
+    ),
+    "K1 names in another file": Case(
+        several(
+            lambda f: yolo(f, TWO), also("x.yaml", "names: my.names\n"), also("my.names", "mug\nvector\n")
+        ),
+        {"a": [BOX]},
+    ),
+    "K1 names in Label Studio's notes": Case(
+        several(
+            lambda f: yolo(f, TWO),
+            also("notes.json", '{"categories": [{"id": 0, "name": "mug"}, {"id": 1, "name": "vector"}]}'),
+        ),
+        {"a": [BOX]},
+    ),
+    "K1 names that YAML takes for truth values": Case(
+        several(lambda f: yolo(f, TWO), also("data.yaml", "names: [no, vector]\n")), {"a": [BOX]}
+    ),
+    "K1 numbers that nothing names": Case(lambda f: yolo(f, TWO), refused="--classes"),
+    "K1 numbers that a person names": Case(lambda f: yolo(f, TWO), {"a": [BOX]}, classes=("1",)),
+    "K1 two files that name differently": Case(
+        several(
+            lambda f: yolo(f, TWO),
+            also("data.yaml", "names: [mug, vector]"),
+            also("classes.txt", "vector\nmug\n"),
+        ),
+        refused="calls class 0",
+    ),
+    "K1 a number beyond the names": Case(
+        several(
+            lambda f: yolo(f, "5 0.5 0.5 0.5 0.5\n"),
+            an_image("images/b.jpg", 1),
+            also("labels/b.txt", LINE),
+            also("classes.txt", "vector\nmug\n"),
+        ),
+        {"b": [BOX]},
+        skipped="no class 5 in classes.txt",
+    ),
+    "K1 each folder has its own names": Case(
+        several(
+            lambda f: yolo(f, TWO, "one/a.jpg", "one/a.txt"),
+            lambda f: yolo(f, LINE, "two/b.jpg", "two/b.txt"),
+            also("one/classes.txt", "mug\nvector\n"),
+            also("two/classes.txt", "vector\nmug\n"),
+        ),
+        {"a": [BOX], "b": [BOX]},
+    ),
+    "K1 VOC of mugs alone in one file": Case(
+        several(
+            an_image("a.jpg"),
+            an_image("b.jpg", 1),
+            lambda f: voc(f / "a.xml", "a.jpg", BOX),
+            lambda f: voc(f / "b.xml", "b.jpg", BOX, name="mug"),
+        ),
+        {"a": [BOX], "b": NONE},
+    ),
+    "K1 a table that only knows mugs": Case(
+        several(
+            an_image("a.jpg"),
+            an_image("b.jpg", 1),
+            lambda f: coco(f / "one.json", ["a.jpg"], [(0, 0, BOX, {})]),
+            lambda f: coco(f / "two.json", ["b.jpg"], [(0, 0, BOX, {})], names=("mug",)),
+        ),
+        {"a": [BOX], "b": None},
+        noted="two.json",
+    ),
+    "K1 a class that may mean a Vector": Case(
+        several(
+            an_image("a.jpg"),
+            lambda f: coco(
+                f / "a.json", ["a.jpg"], [(0, 0, BOX, {}), (0, 1, OTHER, {})], ("vector", "vector_cube")
+            ),
+        ),
+        refused="'vector_cube'",
+    ),
+    # K2: which image
+    "K2 VOC in two folders below one": Case(
+        several(
+            *(an_image(f"JPEGImages/{c}/1.jpg", k) for k, c in enumerate("ab")),
+            lambda f: voc(f / "Annotations/a/1.xml", "1.jpg", BOX),
+            lambda f: voc(f / "Annotations/b/1.xml", "1.jpg", OTHER),
+        ),
+        {"a-1": [BOX], "b-1": [OTHER]},
+    ),
+    "K2 the only image of that name is in another folder": Case(
+        several(
+            an_image("big-kitchen/1.jpg"),
+            an_image("kitchen/2.jpg", 1),
+            lambda f: coco(
+                f / "a.json", ["kitchen/1.jpg", "kitchen/2.jpg"], [(0, 0, BOX, {}), (1, 0, BOX, {})]
+            ),
+        ),
+        {"1": None, "2": [BOX]},
+        skipped="another folder",
+    ),
+    "K2 labels of a camera whose images are not there": Case(
+        several(
+            *(an_image(f"camA/{n}.jpg", n) for n in (1, 2)),
+            an_image("camB/3.jpg", 3),
+            also("camA/2.txt", LINE),
+            also("camB/1.txt", LINE),
+        ),
+        {"1": None, "2": [BOX], "3": None},
+        skipped="camB/1.txt",
+    ),
+    "K2 two images fit a name equally": Case(
+        several(
+            an_image("one/1.jpg"),
+            an_image("two/1.jpg", 1),
+            an_image("three/9.jpg", 2),
+            lambda f: coco(f / "a.json", ["1.jpg", "9.jpg"], [(0, 0, BOX, {}), (1, 0, BOX, {})]),
+        ),
+        {"9": [BOX]},
+        skipped="equally well",
+    ),
+    "K2 one stem, two formats": Case(
+        several(
+            an_image("a.jpg"),
+            an_image("a.png", 1),
+            an_image("b.jpg", 2),
+            also("a.txt", LINE),
+            also("b.txt", LINE),
+        ),
+        {"b": [BOX]},
+        skipped="equally well",
+    ),
+    "K2 VOC says which of one stem": Case(
+        several(an_image("a.jpg"), an_image("a.png", 1), lambda f: voc(f / "a.xml", "a.png", BOX)),
+        {"a": None, "a-2": [BOX]},
+    ),
+    "K2 two tables contradict each other": Case(
+        several(
+            an_image("a.jpg"),
+            an_image("b.jpg", 1),
+            lambda f: coco(f / "x.json", ["a.jpg", "b.jpg"], [(0, 0, BOX, {}), (1, 0, BOX, {})]),
+            lambda f: coco(f / "y.json", ["a.jpg"], [(0, 0, [18.0, 12.0, 54.0, 31.0], {})]),
+        ),
+        {"b": [BOX]},
+        skipped="differently",
+    ),
+    "K2 two tables with a box each": Case(
+        several(
+            an_image("a.jpg"),
+            lambda f: coco(f / "x.json", ["a.jpg"], [(0, 0, BOX, {})]),
+            lambda f: coco(f / "y.json", ["a.jpg"], [(0, 0, OTHER, {})]),
+        ),
+        {"a": [BOX, OTHER]},
+    ),
+    "K2 an id that two images have": Case(
+        several(
+            an_image("a.jpg"),
+            an_image("b.jpg", 1),
+            an_image("c.jpg", 2),
+            lambda f: coco(
+                f / "x.json",
+                [],
+                [(1, 0, BOX, {}), (2, 0, BOX, {})],
+                images=[
+                    {"id": 1, "file_name": "a.jpg"},
+                    {"id": 1, "file_name": "b.jpg"},
+                    {"id": 2, "file_name": "c.jpg"},
+                ],
+            ),
+        ),
+        {"c": [BOX]},
+        skipped="the id 1",
+    ),
+    "K2 a path of somebody else's computer": Case(
+        several(
+            an_image("images/a.jpg"),
+            lambda f: coco(f / "x.json", ["C:\\Users\\bob\\set\\images\\a.jpg"], [(0, 0, BOX, {})]),
+        ),
+        {"a": [BOX]},
+    ),
+    # K3: names with the joint
+    "K3 a stranger's name with two underscores": Case(
+        lambda f: yolo(f, LINE, "a__b.jpg", "a__b.txt"), {"a__b": [BOX]}
+    ),
+    "K3 strangers' names in two splits": Case(
+        several(
+            lambda f: yolo(f, LINE, "train/images/cam__1.jpg", "train/labels/cam__1.txt"),
+            lambda f: yolo(f, LINE, "test/images/cam__2.jpg", "test/labels/cam__2.txt"),
+        ),
+        {"cam__1": [BOX], "cam__2": [BOX]},
+        splits={"cam__1": "train", "cam__2": "test"},
+    ),
+    "K3 an old export": Case(
+        several(
+            lambda f: yolo(f, LINE, "images/train/kitchen__day__1.jpg", "labels/train/kitchen__day__1.txt"),
+            lambda f: yolo(f, LINE, "images/test/kitchen__night__1.jpg", "labels/test/kitchen__night__1.txt"),
+            also(
+                "data.yaml",
+                "path: .\ntrain: images/train\ntest: images/test\nnc: 1\nnames: [vector]\n",
+            ),
+        ),
+        {"kitchen__day/1": [BOX], "kitchen__night/1": [BOX]},
+        noted="older version",
+        splits={"kitchen__day/1": "train", "kitchen__night/1": "test"},
+    ),
+    # K4: numbers and regions
+    "K4 numbers as text with a comma": Case(
+        several(
+            an_image("a.jpg"),
+            an_image("b.jpg", 1),
+            lambda f: coco(
+                f / "x.json",
+                ["a.jpg", "b.jpg"],
+                [(0, 0, BOX, {}), (1, 0, BOX, {"bbox": ["2,5", "2", "30", "30"]})],
+            ),
+        ),
+        {"a": [BOX]},
+        skipped="not a number",
+    ),
+    "K4 a truth value as a number": Case(
+        several(
+            an_image("a.jpg"),
+            an_image("b.jpg", 1),
+            lambda f: coco(
+                f / "x.json",
+                ["a.jpg", "b.jpg"],
+                [(0, 0, BOX, {}), (1, 0, BOX, {"bbox": [True, 2, 30, 30]})],
+            ),
+        ),
+        {"a": [BOX]},
+        skipped="True",
+    ),
+    "K4 nothing but a crowd": Case(
+        several(
+            an_image("a.jpg"),
+            an_image("b.jpg", 1),
+            lambda f: coco(f / "x.json", ["a.jpg", "b.jpg"], [(0, 0, BOX, {}), (1, 0, BOX, {"iscrowd": 1})]),
+        ),
+        {"a": [BOX]},
+        skipped="several Vectors",
+    ),
+    "K4 a crowd of mugs": Case(
+        several(
+            an_image("a.jpg"),
+            lambda f: coco(
+                f / "x.json",
+                ["a.jpg"],
+                [(0, 0, BOX, {}), (0, 1, OTHER, {"iscrowd": 1})],
+                ("vector", "mug"),
+            ),
+        ),
+        {"a": [BOX]},
+    ),
+    "K4 Label Studio's percent as text": Case(
+        several(
+            an_image("a.jpg"),
+            lambda f: put(
+                f / "x.json",
+                json.dumps(
+                    [
+                        {
+                            "data": {"image": "a.jpg"},
+                            "annotations": [
+                                {
+                                    "result": [
+                                        {
+                                            "type": "rectanglelabels",
+                                            "value": {
+                                                "x": "25",
+                                                "y": "25",
+                                                "width": "50",
+                                                "height": "50",
+                                                "rectanglelabels": ["vector"],
+                                            },
+                                        }
+                                    ]
+                                }
+                            ],
+                        }
+                    ]
+                ),
+            ),
+        ),
+        {"a": [BOX]},
+        noted="text",
+    ),
+    # K6: formats
+    "K6 two formats, each for its own image": Case(
+        several(
+            an_image("a.jpg"),
+            an_image("b.jpg", 1),
+            an_image("c.jpg", 2),
+            an_image("d.jpg", 3),
+            also("classes.txt", "vector\n"),
+            also("a.txt", LINE),
+            lambda f: voc(f / "b.xml", "b.jpg", BOX),
+            lambda f: labelme(f / "c.json", "c.jpg", ("vector", "rectangle", [[48, 27], [16, 9]])),
+            lambda f: coco(f / "x.json", ["d.jpg"], [(0, 0, BOX, {})]),
+        ),
+        {"a": [BOX], "b": [BOX], "c": [BOX], "d": [BOX]},
+    ),
+    "K6 CVAT with subsets and a turned box": Case(
+        several(
+            an_image("images/Train/a.jpg"),
+            an_image("images/Validation/b.jpg", 1),
+            lambda f: cvat(
+                f / "annotations.xml",
+                cvat_image("a.jpg", BOX, subset="Train") + cvat_image("b.jpg", subset="Validation"),
+            ),
+        ),
+        {"a": [BOX], "b": NONE},
+        splits={"a": "train", "b": "val"},
+    ),
+    "K6 a project of CVAT without labels beside YOLO": Case(
+        several(
+            lambda f: yolo(f),
+            also("data.yaml", "names: [vector]"),
+            lambda f: cvat(f / "annotations.xml", cvat_image("a.jpg")),
+        ),
+        {"a": [BOX]},
+        noted="annotations.xml",
+    ),
+    "K6 labelme's polygon and circle": Case(
+        several(
+            an_image("a.jpg"),
+            an_image("b.jpg", 1),
+            lambda f: labelme(
+                f / "a.json", "..\\x\\a.jpg", ("vector", "polygon", [[16, 9], [48, 9], [40, 27]])
+            ),
+            lambda f: labelme(f / "b.json", "b.jpg", ("vector", "circle", [[7, 7], [12, 7]])),
+        ),
+        {"a": [BOX], "b": [OTHER]},
+    ),
+    "K6 Label Studio's upload": Case(
+        several(
+            an_image("a.jpg"),
+            an_image("0a1b2c3d-b.jpg", 1),
+            lambda f: studio(
+                f / "project-1.json",
+                studio_task("/data/upload/1/99999999-a.jpg", BOX),
+                studio_task("/data/upload/1/0a1b2c3d-b.jpg"),
+            ),
+        ),
+        {"a": [BOX], "0a1b2c3d-b": NONE},
+    ),
+    "K6 Label Studio's local files": Case(
+        several(
+            an_image("kitchen/1.jpg"),
+            an_image("office/1.jpg", 1),
+            lambda f: studio(
+                f / "p.json",
+                studio_task("/data/local-files/?d=set/kitchen/1.jpg", BOX),
+                studio_task("/data/local-files/?d=set/office/1.jpg", OTHER),
+            ),
+        ),
+        {"kitchen-1": [BOX], "office-1": [OTHER]},
+    ),
+    "K6 labels of a format that is not read": Case(
+        several(an_image("a.jpg"), also("a.csv", "filename,xmin\na.jpg,3\n")), refused="a.csv"
+    ),
+    "K6 a caption is no label": Case(
+        several(
+            lambda f: yolo(f),
+            an_image("images/b.jpg", 1),
+            also("labels/b.txt", "a robot on a table"),
+        ),
+        {"a": [BOX], "b": None},
+        noted="b.txt",
+    ),
+    "K6 a label in UTF-16": Case(
+        several(an_image("a.jpg"), lambda f: put(f / "a.txt", LINE, "utf-16")), {"a": [BOX]}
+    ),
+    "K6 VOC with another root": Case(
+        several(an_image("a.jpg"), lambda f: voc(f / "a.xml", "a.jpg", BOX, root="doc")), {"a": [BOX]}
+    ),
+    "K6 Images and Labels in capitals": Case(
+        lambda f: yolo(f, LINE, "Images/A.JPG", "Labels/A.TXT"), {"A": [BOX]}
+    ),
+    # K7: splits
+    "K7 ImageSets": Case(
+        several(
+            *(an_image(f"JPEGImages/{n}.jpg", k) for k, n in enumerate("ab")),
+            *((lambda f, n=n: voc(f / f"Annotations/{n}.xml", f"{n}.jpg", BOX)) for n in "ab"),
+            also("ImageSets/Main/train.txt", "a\n"),
+            also("ImageSets/Main/val.txt", "b\n"),
+            also("ImageSets/Main/trainval.txt", "a\nb\n"),
+        ),
+        {"a": [BOX], "b": [BOX]},
+        splits={"a": "train", "b": "val"},
+    ),
+    "K7 data.yaml names lists": Case(
+        several(
+            lambda f: yolo(f),
+            an_image("images/b.jpg", 1),
+            also("labels/b.txt", ""),
+            also("data.yaml", "train: lists/tr.txt\ntest: lists/te.txt\nnames: [vector]\n"),
+            also("lists/tr.txt", "./images/a.jpg\n"),
+            also("lists/te.txt", "./images/b.jpg\n"),
+        ),
+        {"a": [BOX], "b": NONE},
+        splits={"a": "train", "b": "test"},
+    ),
+    "K7 splits by the names of tables": Case(
+        several(
+            *(an_image(f"images/{n}.jpg", k) for k, n in enumerate("ab")),
+            lambda f: coco(f / "annotations/train.json", ["a.jpg"], [(0, 0, BOX, {})]),
+            lambda f: coco(f / "annotations/val.json", ["b.jpg"], [(0, 0, BOX, {})]),
+        ),
+        {"a": [BOX], "b": [BOX]},
+        splits={"a": "train", "b": "val"},
+    ),
+    "K7 the same name in both splits": Case(
+        several(
+            *(an_image(f"{s}2017/1.jpg", k) for k, s in enumerate(("train", "val"))),
+            lambda f: coco(f / "annotations/instances_train2017.json", ["1.jpg"], [(0, 0, BOX, {})]),
+            lambda f: coco(f / "annotations/instances_val2017.json", ["1.jpg"], [(0, 0, OTHER, {})]),
+        ),
+        {"k-train/1": [BOX], "k-val/1": [OTHER]},
+        splits={"k-train/1": "train", "k-val/1": "val"},
+    ),
+    "K7 an image in two lists": Case(
+        several(
+            lambda f: yolo(f),
+            also("data.yaml", "train: images\nval: images\nnames: [vector]\n"),
+        ),
+        {"a": [BOX]},
+        noted="at once",
+    ),
+    # too strict
+    "strict: a box half over the edge": Case(
+        several(lambda f: yolo(f, "0 1.0 0.5 0.5 0.5\n")), {"a": [[48.0, 9.0, 64.0, 27.0]]}
+    ),
+    "strict: names composed differently": Case(
+        several(
+            an_image(unicodedata.normalize("NFD", "Küche/Tür.jpg")),
+            lambda f: voc(f / unicodedata.normalize("NFC", "Küche/Tür.xml"), "Tür.jpg", BOX),
+        ),
+        {"Tür": [BOX]},
+    ),
+    "strict: one bad line costs one image": Case(
+        several(lambda f: yolo(f), an_image("images/b.jpg", 1), also("labels/b.txt", LINE + "0 0.5 x 1 1\n")),
+        {"a": [BOX]},
+        skipped="labels/b.txt, line 2",
+    ),
+    "strict: ids of two kinds": Case(
+        several(
+            an_image("a.jpg"),
+            lambda f: coco(
+                f / "x.json",
+                [],
+                [("7", "1", BOX, {})],
+                images=[{"id": 7, "file_name": "a.jpg"}],
+                categories=[{"id": 1, "name": "vector"}],
+            ),
+        ),
+        {"a": [BOX]},
+    ),
+    "strict: a table cut off beside good labels": Case(
+        several(lambda f: yolo(f), also("x.json", '{"images": [], "annotations": [')),
+        {"a": [BOX]},
+        noted="x.json",
+    ),
+    "made for another size": Case(
+        several(
+            an_image("a.jpg"),
+            an_image("b.jpg", 1, size=(32, 18)),
+            lambda f: coco(f / "x.json", ["a.jpg", "b.jpg"], [(0, 0, BOX, {}), (1, 0, OTHER, {})]),
+        ),
+        {"a": [BOX]},
+        skipped="64 x 36",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_every_label_goes_to_its_image_or_is_named(name, tmp_path):
+    case, source, data = CASES[name], tmp_path / "k", tmp_path / "data"
+    case.make(source)
+    settings = ImportSettings(source=source, data=data, classes=case.classes)
+    if case.refused:
+        with pytest.raises(UserError, match=case.refused.replace("(", r"\(")):
+            import_data(settings)
+        assert not list(data.glob("images/*"))
+        return
+    result = import_data(settings)
+    splits, found, where = dataset.read_splits(data), {}, {}
+    images = dataset.list_images(data)
+    for (session, image_name), path in images.items():
+        boxes = dataset.read_labels(dataset.label_path(data, session, image_name))
+        size_wh = image_size(path.read_bytes(), str(path))
+        key = image_name if image_name in case.right else f"{session}/{image_name}"
+        found[key] = None if boxes is None else sorted((boxes * [*size_wh, *size_wh]).round(3).tolist())
+        where[key] = splits.get(session)
+    assert found.keys() == case.right.keys()
+    for key, boxes in case.right.items():
+        assert (found[key] is None) == (boxes is None), key
+        if boxes is not None:
+            assert np.allclose(np.reshape(found[key], (-1, 4)), np.reshape(sorted(boxes), (-1, 4)), atol=0.01)
+    reasons = " ".join(entry["why"] for entry in result["skipped"])
+    assert case.skipped in reasons if case.skipped else not result["skipped"]
+    plan = result["plan"]
+    notes = [*plan["notes"], *(entry["why"] for entry in plan["unused_label_files"]["files"])]
+    assert (
+        case.noted in " ".join(notes)
+        if case.noted
+        else not plan["unused_label_files"]["count"] or case.skipped
+    )
+    assert {key: where[key] for key in case.splits} == case.splits
