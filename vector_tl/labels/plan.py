@@ -158,9 +158,36 @@ def _join(plan: Plan) -> tuple[dict[PurePosixPath, list[ImageLabel]], dict[PureP
             plan.skipped[_lost_name(label)] = f"{label.file} {why}."
         if lost and len(lost) == len(file.images):
             plan.source.unused[file.path] = f"{file.path} {lost[0][1]}."
+    _drop_strays(plan, found)
     for image, claims in found.items():
         _drop_weak_claims(plan, image, claims, doubtful)
-    return {image: [label for label, _ in claims] for image, claims in found.items()}, doubtful
+    return {image: [label for label, _ in claims] for image, claims in found.items() if claims}, doubtful
+
+
+def _drop_strays(plan: Plan, found: dict[PurePosixPath, list[tuple[ImageLabel, Match]]]) -> None:
+    """Leave out labels whose image is missing, and which would go to one of that name in another folder.
+
+    A label that does not lie where its image's labels should lie is such a one if other labels of its folder do
+    have their images, or if the image's folder has its own labels.
+    """
+    pairs = [(label, image) for image, claims in found.items() for label, match in claims if match.exact]
+    with_images = {(label.form, label.file.parent) for label, _ in pairs}
+    with_labels = {(label.form, image.parent) for label, image in pairs}
+    with_folders = {
+        label.file for claims in found.values() for label, _ in claims if len(parts_of(label.image_name)) > 1
+    }
+    for image, claims in found.items():
+        for label, match in list(claims):
+            if label.form in PER_IMAGE_FORMS:
+                places = {(label.form, label.file.parent)} & with_images
+                stray = bool(places) or (label.form, image.parent) in with_labels
+            else:
+                stray = label.file in with_folders and len(parts_of(label.image_name)) == 1
+            if stray and not match.exact:
+                claims.remove((label, match))
+                plan.skipped[_lost_name(label)] = (
+                    f"{label.where} has no image; {image} has that name, but lies in another folder."
+                )
 
 
 def _lost_name(label: ImageLabel) -> str:

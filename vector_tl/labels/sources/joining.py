@@ -147,7 +147,7 @@ class Match:
 
     images: tuple[PurePosixPath, ...] = ()
     why: str = ""
-    exact: bool = True  # the whole name as written is the end of the image's path
+    exact: bool = True  # the folders agree, but for what says the kind of files
     length: int = 0  # parts that agree
 
     @property
@@ -212,7 +212,9 @@ class ImageIndex:
             return Match(why=f"names {written!r}; {there} has that name, but lies in another folder")
         length = max(agree for _, agree in best)
         images = self._nearest([image for image, agree in best if agree == length], near, split)
-        return Match(images, exact=length >= len(wanted), length=length)
+        over = [self.parts[image][: len(self.parts[image]) - length] for image in images]
+        exact = length >= len(wanted) and all(_in_its_place(near, folder) for folder in over)
+        return Match(images, exact=exact, length=length)
 
     def by_stem(self, file: PurePosixPath, hint: str = "") -> Match:
         """The image of a label file that is named as it is: in its place under images/, or nearest."""
@@ -230,7 +232,7 @@ class ImageIndex:
         if len(images) > 1 and hint:
             named = written_parts(hint)[-1:]
             images = tuple(i for i in images if self.parts[i][-1:] == named) or images
-        return Match(images)
+        return Match(images, exact=all(_in_its_place(near, self.parts[i][:-1]) for i in images))
 
     def _candidates(self, table: dict[str, list[PurePosixPath]], name: str) -> list[PurePosixPath]:
         return table.get(name) or table.get(name.casefold(), [])
@@ -281,6 +283,16 @@ class ImageIndex:
 
         ranked = sorted(images, key=closeness, reverse=True)
         return tuple(image for image in ranked if closeness(image) == closeness(ranked[0]))
+
+
+def _in_its_place(near: Parts, over: Parts) -> bool:
+    """Whether a label's folder and an image's differ only in what says the kind of files."""
+    mine, theirs = list(near), list(over)
+    while mine and theirs and mine[0] == theirs[0]:
+        mine, theirs = mine[1:], theirs[1:]
+    while mine and theirs and mine[-1] == theirs[-1]:
+        mine, theirs = mine[:-1], theirs[:-1]
+    return all(says_nothing(part) for part in (*mine, *theirs))
 
 
 def _images_folder(near: Parts) -> Parts:
