@@ -15,6 +15,7 @@ from vector_tl.doctor.check import Check
 from vector_tl.doctor.checks import DoctorSettings, doctor, readable
 from vector_tl.doctor.robot import certificate as shown_certificate
 from vector_tl.doctor.robot import network, robot_checks, sdk_configuration
+from vector_tl.errors import UserError
 from vector_tl.robot.sdk_config import read_config
 from vector_tl.robot.simulator_client import SimulatorProcess
 
@@ -75,6 +76,36 @@ def test_section_of_a_robot(tmp_path, change, word):
     config, section = sdk_configuration(tmp_path, "00E20100")
     assert config.ok
     assert section.ok if word is None else (not section.ok and word in section.detail and section.remedy)
+
+
+SECTION = "[{serial}]\ncert = {cert}\nip = 192.0.2.7\nname = Vector-A1B2\nguid = token\n"
+
+
+@pytest.mark.fast
+@pytest.mark.parametrize(
+    ("folder", "written", "serial", "word"),
+    [
+        ("100%robots", "100%robots", "00e20100", "write '%%'"),
+        ("100%robots", "100%%robots", "00e20100", ""),
+        ("%(home)s", "%(home)s", "00e20100", "write '%%'"),
+        ("plain", "plain", "00E20100", ""),
+        ("plain", "plain", "\ufeff", "BOM"),
+    ],
+    ids=["a percent sign", "two of them", "a reference", "upper case", "byte order mark"],
+)
+def test_what_the_sdk_stumbles_over_is_named(tmp_path, folder, written, serial, word):
+    (tmp_path / folder).mkdir()
+    certificate(tmp_path / folder / "robot.cert", "Vector-A1B2")
+    mark, serial = ("\ufeff", "00e20100") if serial == "\ufeff" else ("", serial)
+    ini(tmp_path, mark + SECTION.format(serial=serial, cert=tmp_path / written / "robot.cert"))
+    config, section = sdk_configuration(tmp_path, "00e20100")
+    assert config.ok and section.ok == (not word)
+    if word:
+        assert word in f"{section.detail} {section.remedy}"
+        with pytest.raises(UserError, match=word):
+            read_config("00e20100", tmp_path)
+    else:
+        assert read_config("00e20100", tmp_path)["cert"] == str(tmp_path / folder / "robot.cert")
 
 
 @pytest.mark.fast

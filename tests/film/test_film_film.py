@@ -9,6 +9,7 @@ import av
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from vector_tl.data.recording import RecordingWriter
 from vector_tl.errors import UsageError, UserError
@@ -339,3 +340,41 @@ def test_a_recording_without_frames_is_refused(tmp_path):
     RecordingWriter(tmp_path / "empty.mcap").close()
     with pytest.raises(UserError, match="no camera frames"):
         open_footage(tmp_path / "empty.mcap")
+
+
+def timed_video(path: Path, times_s: list[float]) -> Path:
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 320, 180, "yuv420p"
+        stream.time_base = stream.codec_context.time_base = Fraction(1, 1000)
+        for number, t_s in enumerate(times_s):
+            frame = av.VideoFrame.from_ndarray(numbered(number), "rgb24")
+            frame.pts, frame.time_base = round(1000 * t_s), Fraction(1, 1000)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path
+
+
+@pytest.mark.parametrize(
+    ("times_s", "seconds", "max_frames"),
+    [
+        ([k / 25 if k < 25 else 5 + (k - 25) / 25 for k in range(50)], 6.0, 150),
+        ([0.0, 0.04, 0.08, 14.0, 14.04, 14.08], 14.12, 353),  # a pause longer than a recording's is kept
+        ([k / 120 for k in range(120)], 1.0, 62),
+        ([k / 8 for k in range(8)] + [1 + k / 40 for k in range(40)], 2.0, 120),
+    ],
+    ids=["a pause", "a long pause", "120 a second", "slow, then fast"],
+)
+def test_a_film_lasts_as_long_as_its_video(tmp_path, times_s, seconds, max_frames):
+    result = make(timed_video(tmp_path / "v.mp4", times_s), tmp_path / "film.mp4", cards=False)
+    assert result["seconds"] == pytest.approx(seconds, abs=0.07) and result["frames"] <= max_frames
+    with av.open(str(tmp_path / "film.mp4")) as container:
+        assert float(container.duration / av.time_base) == pytest.approx(seconds, abs=0.07)
+
+
+def test_a_film_of_an_animated_image_lasts_as_long_as_it_does(tmp_path):
+    frames = [Image.fromarray(numbered(k)) for k in range(3)]
+    path = tmp_path / "a.gif"
+    frames[0].save(path, save_all=True, append_images=frames[1:], duration=[100, 100, 1800])
+    result = make(path, tmp_path / "film.mp4", cards=False)
+    assert result["seconds"] == pytest.approx(2.0, abs=0.05)

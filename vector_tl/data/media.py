@@ -231,12 +231,15 @@ def video_fps(media: Media) -> Fraction:
     times_s = np.sort(_frame_times_s(media.path))
     gaps = np.diff(times_s)
     gaps = gaps[gaps > 1e-4]
-    usual = 1 / float(average)
-    if len(gaps) and (np.abs(gaps - usual) > 0.3 * usual + 0.0011).any():
-        fastest = float(np.percentile(gaps, 10))
-        own = 1 / fastest
-        whole = abs(own - round(own)) < 0.02 * own
-        average = Fraction(round(own)) if whole and own >= 1 else Fraction(own).limit_denominator(1001)
+    if len(gaps):
+        usual, own = float(np.median(gaps)), float(average)
+        if (np.abs(gaps - usual) > 0.3 * usual + 0.0011).any():
+            own = 1 / float(np.percentile(gaps, 10))
+        elif abs(own * usual - 1) > 0.05:  # the last frame's time counts too much in short videos
+            own = 1 / float(gaps.mean())
+        if own != float(average):
+            whole = own >= 1 and abs(own - round(own)) < 0.02 * own
+            average = Fraction(round(own)) if whole else Fraction(own).limit_denominator(1001)
     return min(max(average, Fraction(1, 2)), Fraction(MAX_FPS))
 
 

@@ -167,7 +167,7 @@ def _join(plan: Plan) -> tuple[dict[PurePosixPath, list[ImageLabel]], dict[PureP
 def _drop_strays(plan: Plan, found: dict[PurePosixPath, list[tuple[ImageLabel, Match]]]) -> None:
     """Leave out labels whose image is missing, and which would go to one of that name in another folder.
 
-    A label that does not lie where its image's labels should lie is such a one if other labels of its folder do
+    A label that does not lie where its image's labels should lie is such a one if other labels of its folder
     have their images, or if the image's folder has its own labels.
     """
     pairs = [(label, image) for image, claims in found.items() for label, match in claims if match.exact]

@@ -31,13 +31,10 @@ def read_sections(path: Path) -> dict[str, dict[str, str]]:
 def sdk_stumbles(path: Path, name: str) -> str:
     """What the SDK itself would stumble over in a section, and how to mend it; empty when nothing.
 
-    It takes '%' in a value for a reference to another one. Whether a serial is in upper or lower case does
-    not matter to it.
+    It takes '%' in a value for a reference to another one. The case of a serial does not matter to it.
     """
     if path.read_bytes()[:3] == b"\xef\xbb\xbf":
-        return (
-            f"{path} begins with a byte order mark, which the SDK cannot read; save it as UTF-8 without one"
-        )
+        return f"{path} begins with a mark (BOM) that the SDK cannot read; save it as UTF-8 without BOM"
     parser = configparser.ConfigParser(strict=False)  # as the SDK reads it
     parser.read(path, encoding="utf-8")
     for key in parser.options(name):

@@ -212,9 +212,9 @@ class ImageIndex:
             return Match(why=f"names {written!r}; {there} has that name, but lies in another folder")
         length = max(agree for _, agree in best)
         images = self._nearest([image for image, agree in best if agree == length], near, split)
-        over = [self.parts[image][: len(self.parts[image]) - length] for image in images]
-        exact = length >= len(wanted) and all(_in_its_place(near, folder) for folder in over)
-        return Match(images, exact=exact, length=length)
+        rest = [self.parts[image][: len(self.parts[image]) - length] for image in images]
+        placed = length >= len(wanted) and all(_in_its_place(near, folder) for folder in rest)
+        return Match(images, exact=placed, length=length)
 
     def by_stem(self, file: PurePosixPath, hint: str = "") -> Match:
         """The image of a label file that is named as it is: in its place under images/, or nearest."""
