@@ -8,7 +8,7 @@ from vector_tl.files import write_atomic
 from vector_tl.nets import checkpoint
 
 COUNTS = ("step", "images_seen")
-OLD_COLUMNS = {"pictures_seen": "images_seen"}
+OLD_COLUMNS = {"pictures_seen": "images_seen"}  # old name
 
 
 def write_curve(path: Path, curve: list[dict]) -> None:
