@@ -9,6 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from faster_coco_eval.core.mask import encode as encode_mask
 from PIL import Image
 
 from vector_tl.data import dataset
@@ -146,6 +147,10 @@ def an_image(path: str, seed: int = 0, **more) -> Callable[[Path], None]:
 
 
 TWO = "0 0.1 0.1 0.1 0.1\n1 0.5 0.5 0.5 0.5\n"  # class 1 is BOX
+FULL = np.zeros((36, 64), np.uint8)
+FULL[9:27, 16:48] = 1
+MASK = encode_mask(np.asfortranarray(FULL))
+MASK["counts"] = MASK["counts"].decode() if isinstance(MASK["counts"], bytes) else MASK["counts"]
 CASES = {
     # K1: names of classes
     "K1 names in obj.names by obj.data": Case(
@@ -331,6 +336,50 @@ CASES = {
         several(
             an_image("images/a.jpg"),
             lambda f: coco(f / "x.json", ["C:\\Users\\bob\\set\\images\\a.jpg"], [(0, 0, BOX, {})]),
+        ),
+        {"a": [BOX]},
+    ),
+    "K2 names that differ in case alone": Case(
+        several(
+            an_image("a.jpg"),
+            an_image("A.jpg", 1),
+            also("a.txt", LINE),
+            also("A.txt", "0 0.109375 0.194444 0.15625 0.277778\n"),
+        ),
+        {"A": [OTHER], "a-2": [BOX]},
+    ),
+    "K2 two people's answers to one task": Case(
+        several(
+            an_image("a.jpg"),
+            an_image("b.jpg", 1),
+            lambda f: studio(
+                f / "x.json",
+                studio_task("b.jpg", BOX),
+                {"data": {"image": "a.jpg"}}
+                | {"annotations": [studio_task("a.jpg", b)["annotations"][0] for b in (BOX, OTHER)]},
+            ),
+        ),
+        {"b": [BOX]},
+        skipped="differently",
+    ),
+    "K1 a table without categories": Case(
+        several(an_image("a.jpg"), lambda f: coco(f / "x.json", ["a.jpg"], [(0, 3, BOX, {})], ())),
+        {"a": [BOX]},
+        noted="nothing names class 3",
+    ),
+    "K1 names that are said to be in a file that is missing": Case(
+        several(
+            lambda f: yolo(f, TWO),
+            also("obj.data", "names = data/obj.names\n"),
+        ),
+        {"a": [BOX]},
+        classes=("1",),
+        noted="which is not there",
+    ),
+    "strict: a compressed mask instead of a box": Case(
+        several(
+            an_image("a.jpg"),
+            lambda f: coco(f / "x.json", ["a.jpg"], [(0, 0, None, {"segmentation": MASK})]),
         ),
         {"a": [BOX]},
     ),

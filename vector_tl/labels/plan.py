@@ -365,7 +365,7 @@ def _disagreement(labels: list[ImageLabel], choice: Choice) -> str:
                 continue  # the image's size is not known yet; see `boxes_of_image`
             ious = iou_matrix(_pixels(a, size_wh or (1, 1)), _pixels(b, size_wh or (1, 1)))
             two = f"{first.where} and {second.where} label it differently"
-            if first.form != second.form or first.form in PER_IMAGE_FORMS:
+            if first.form != second.form or first.form in (*PER_IMAGE_FORMS, "labelstudio"):
                 if len(a) != len(b) or (len(a) and not _same(ious)):
                     return two
             elif ious.size and ((ious > OTHER_IOU) & (ious < SAME_IOU)).any():

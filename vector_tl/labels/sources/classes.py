@@ -84,9 +84,9 @@ def choose_classes(files: Iterable[LabelFile], wanted: tuple[str, ...]) -> Choic
     chosen, notes = _by_name(named, used), []
     if numbers:
         if len(numbers) > 1:
-            listed = ", ".join(sorted(numbers, key=int)[:MAX_LISTED])
+            listed = ", ".join(sorted(numbers, key=lambda n: (len(n), n))[:MAX_LISTED])
             raise UserError(
-                f"The YOLO labels use the class numbers {listed}, and nothing says their names (no "
+                f"The labels use the class numbers {listed}, and nothing says their names (no "
                 "classes.txt, obj.names or names: in data.yaml); say with --classes which mean a Vector."
             )
         (only,) = numbers

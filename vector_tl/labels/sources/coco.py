@@ -141,9 +141,12 @@ def _box(
     if key in doubtful:
         raise BadEntry(f"category {key} has two names")
     if key not in names:
-        if names or annotation.get("bbox") or annotation.get("segmentation"):
+        if names:
             raise BadEntry(f"there is no category {annotation.get('category_id')!r} in it")
-        return None  # such as a caption, which marks nothing
+        if not annotation.get("bbox") and not annotation.get("segmentation"):
+            return None  # such as a caption, which marks nothing
+        image.unnamed, image.classes = True, None
+    name = names.get(key, str(annotation.get("category_id")))
     bbox, outline = annotation.get("bbox"), annotation.get("segmentation")
     crowd = bool(number(annotation.get("iscrowd") or 0, "iscrowd")) or bool(annotation.get("ignore"))
     if isinstance(bbox, list) and bbox:
@@ -152,12 +155,12 @@ def _box(
         x, y, w, h = (number(value, "bbox", notes) for value in bbox)
         if w <= 0 or h <= 0:
             raise BadEntry("bbox has no width or height")
-        return LabelBox(names[key], (x, y, x + w, y + h), crowd=crowd)
+        return LabelBox(name, (x, y, x + w, y + h), crowd=crowd)
     if bbox not in (None, []):
         raise BadEntry(f"bbox is {str(bbox)[:40]!r} instead of four numbers")
     if not outline:
         raise BadEntry("it has neither bbox nor segmentation")
-    return LabelBox(names[key], _around(outline, notes), crowd=crowd)
+    return LabelBox(name, _around(outline, notes), crowd=crowd)
 
 
 def _around(outline: Any, notes: list[str]) -> tuple[float, float, float, float]:
@@ -177,4 +180,13 @@ def _around(outline: Any, notes: list[str]) -> tuple[float, float, float, float]
         xs, ys = np.nonzero(mask)
         if len(xs):
             return float(xs.min()), float(ys.min()), float(xs.max() + 1), float(ys.max() + 1)
-    raise BadEntry("it has no bbox, and its segmentation is a compressed mask, which is not read")
+    if isinstance(outline, dict) and isinstance(outline.get("counts"), str):
+        from faster_coco_eval.core import mask as masks  # here: a start without it is faster
+
+        try:
+            x, y, w, h = map(float, masks.toBbox({"size": outline["size"], "counts": outline["counts"]}))
+        except Exception as error:  # whatever its C++ says of a broken mask
+            raise BadEntry(f"segmentation is not a mask ({type(error).__name__})") from error
+        if w > 0 and h > 0:
+            return x, y, x + w, y + h
+    raise BadEntry("it has no bbox, and its segmentation marks nothing")

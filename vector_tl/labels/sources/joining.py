@@ -168,17 +168,17 @@ class ImageIndex:
         for image, parts in self.parts.items():
             name = parts[-1]
             stem = PurePosixPath(name).stem
-            for key in {name, name.casefold()}:
-                self._by_name[key].append(image)
-            for key in {stem, stem.casefold()}:
-                self._by_stem[key].append(image)
+            self._by_name[name].append(image)
+            self._by_name[_any_case(name)].append(image)
+            self._by_stem[stem].append(image)
+            self._by_stem[_any_case(stem)].append(image)
             if parts[:-1] not in self._folders:
                 self._folders.update(parts[:end] for end in range(len(parts)))
                 self.splits |= splits_of_folders(parts[:-1])
 
     def has_stem(self, stem: str) -> bool:
         """Whether an image has this name without its ending, in any case."""
-        return unicodedata.normalize("NFC", stem).casefold() in self._by_stem
+        return _any_case(unicodedata.normalize("NFC", stem)) in self._by_stem
 
     def by_name(self, written: str, file: PurePosixPath) -> Match:
         """The image that a label file names."""
@@ -235,7 +235,7 @@ class ImageIndex:
         return Match(images, exact=all(_in_its_place(near, self.parts[i][:-1]) for i in images))
 
     def _candidates(self, table: dict[str, list[PurePosixPath]], name: str) -> list[PurePosixPath]:
-        return table.get(name) or table.get(name.casefold(), [])
+        return table.get(name) or table.get(_any_case(name), [])
 
     def _resolved(self, near: Parts, wanted: Parts) -> Parts:
         resolved = list(near)
@@ -283,6 +283,11 @@ class ImageIndex:
 
         ranked = sorted(images, key=closeness, reverse=True)
         return tuple(image for image in ranked if closeness(image) == closeness(ranked[0]))
+
+
+def _any_case(name: str) -> str:
+    """A key for a name in any case, which no name is."""
+    return "/" + name.casefold()
 
 
 def _in_its_place(near: Parts, over: Parts) -> bool:

@@ -250,12 +250,13 @@ class _Reader:
             if other is None:
                 text = next((t for f, t in self.lists.items() if parts_of(f) in (near, wanted)), None)
                 if text is None:
-                    raise UserError(
-                        f"{table.file} says that the classes' names are in {table.names_file}, which is not "
-                        "there; add it, or say with --classes which numbers mean a Vector."
+                    self.source.notes.append(
+                        f"{table.file} says that classes are named in {table.names_file}, which is not there"
                     )
+                    continue
                 other = yolo.read_names_text(table.file, text)
             table.names = other.names
+            other.names_file = other.names_file or str(other.file)  # its names are used by way of this one
 
     def _lists_of_images(self) -> None:
         """The source's own splits: ImageSets, train.txt, and what data.yaml and obj.data say."""
