@@ -63,6 +63,81 @@ def test_each_option_has_a_help_text_in_one_line(name):
         assert text and "\n" not in text
 
 
+@pytest.mark.fast
+@pytest.mark.parametrize("name", list(cli.COMMANDS))
+def test_help_does_not_show_what_nobody_types(name, capsys):
+    with pytest.raises(SystemExit):
+        cli.parse(name, ["--help"])
+    shown = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    for words in ("{None}", "(default: None)", "(default: False)", "(default: )"):
+        assert words not in shown
+
+
+@pytest.mark.fast
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ("find --threshold abc", "--threshold: it needs a number, such as 0.5, not 'abc'."),
+        ("evaluate transfer --threshold abc", "--threshold: it needs a number, such as 0.5, not 'abc'."),
+        ("capture --count 2.5", "--count: it needs a whole number, such as 3, not '2.5'."),
+        ("label split --shares 70 x 30", "--shares: it needs a number, such as 0.5, not 'x'."),
+        ("capture --without", "--without: it needs at least one value."),
+        ("sim --home h --without", "--without: it needs at least one value."),
+        ("sim --home h --without lights", "'light'"),
+    ],
+)
+def test_wrong_values_are_explained(words, says, capsys):
+    name = next(name for name in cli.COMMANDS if words.startswith(f"{name} "))
+    with pytest.raises(SystemExit) as ended:
+        cli.parse(name, words.split()[len(name.split()) :])
+    assert ended.value.code == 2
+    assert says in " ".join(capsys.readouterr().err.replace("│", " ").split())
+
+
+@pytest.mark.fast
+def test_values_of_every_form():
+    settings, _ = cli.parse("capture", "--without light mirrors --seconds 2.5 --target sim".split())
+    assert (settings.without, settings.seconds, settings.target) == (("light", "mirrors"), 2.5, "sim")
+    settings, _ = cli.parse("capture", [])
+    assert (settings.without, settings.seconds, settings.target) == ((), None, None)
+    assert cli.parse("label split", "--shares 1 0 2".split())[0].shares == (1.0, 0.0, 2.0)
+    assert cli.parse("label import", [])[0].source is None
+
+
+@pytest.mark.fast
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ("find --record runs/x.txt", "--record must name a file that ends in .mcap, not runs/x.txt."),
+        ("capture --record runs/x.txt", "--record must name a file that ends in .mcap, not runs/x.txt."),
+        ("capture --count 0", "--count must be at least 1, not 0."),
+        ("find --robot 00e2 --target-motion flee", "--target-motion works only with --robot sim"),
+        ("find --robot 00e2 --lockstep", "--world and --lockstep work only with --robot sim"),
+    ],
+)
+def test_wrong_usage_says_what_would_be_right(words, says, capsys):
+    assert cli.main(words.split()) == 2
+    assert f"vector-tl {words.split()[0]}: {says}" in capsys.readouterr().err
+
+
+@pytest.mark.fast
+def test_a_result_in_words_has_no_json():
+    result = {
+        "kept": 2,
+        "coverage": {"brightness": {"dark": 1, "bright": 1}},
+        "sessions": ["a", "b"],
+        "rows": [{"what": "x", "value": None}],
+        "hint": None,
+    }
+    assert cli._lines(result).split("\n") == [
+        "kept      2",
+        "coverage  brightness: dark 1, bright 1",
+        "sessions  a, b",
+        "rows      what x, value -",
+        "hint      -",
+    ]
+
+
 def test_help_is_quick_to_load():
     """No torch, no SDK, no OpenGL before there is work for them."""
     code = (

@@ -72,7 +72,10 @@ COMMANDS = {
         "Write YOLO, COCO or Pascal VOC", "labels.settings:ExportSettings", "labels.exporting:export_data"
     ),
     "label check": Command(
-        "Look for mistakes in a dataset", "labels.settings:CheckSettings", "labels.check:check"
+        "Look for mistakes in a dataset",
+        "labels.settings:CheckSettings",
+        "labels.check:check",
+        describe="labels.check:describe",
     ),
     "label split": Command(
         "Divide sessions into train, val and test", "labels.settings:SplitSettings", "labels.splits:split"
@@ -115,7 +118,10 @@ COMMANDS = {
         "Find Vectors in images, videos, recordings", "detect.settings:DetectSettings", "detect.run:detect"
     ),
     "find": Command(
-        "Let a robot find another Vector and drive to it", "find.settings:FindSettings", "find.loop:find"
+        "Let a robot find another Vector and drive to it",
+        "find.settings:FindSettings",
+        "find.loop:find",
+        describe="find.progress:describe",
     ),
     "bench": Command("Measure speed beside a baseline", "bench.settings:BenchSettings", "bench.run:bench"),
     "film": Command(
@@ -189,9 +195,14 @@ def parse(name: str, argv: list[str]) -> tuple[Any, bool]:
     """
     import tyro  # here: --version and the overview come sooner without
 
+    from vector_tl.option_types import option_types  # brings tyro
+
     kind = _import(COMMANDS[name].settings)
     json_flag = Annotated[
-        bool, tyro.conf.arg(help="Print one JSON object on standard output and nothing else there.")
+        bool,
+        tyro.conf.arg(
+            help="Print one JSON object on standard output and nothing else there.", help_behavior_hint=""
+        ),
     ]
     own = [(field.name, _with_help(kind, field.name), copy.copy(field)) for field in dataclasses.fields(kind)]
     asked = dataclasses.make_dataclass(
@@ -203,6 +214,7 @@ def parse(name: str, argv: list[str]) -> tuple[Any, bool]:
         prog=f"vector-tl {name}",
         description=inspect.cleandoc(kind.__doc__),
         config=(tyro.conf.FlagCreatePairsOff,),
+        registry=option_types(),
     )
     return kind(**{field.name: getattr(given, field.name) for field in dataclasses.fields(kind)}), given.json
 
@@ -214,7 +226,10 @@ def _with_help(kind: type, name: str) -> Any:
 
     docs = {doc.arg_name: doc.description or "" for doc in docstring_parser.parse_from_object(kind).params}
     help_text = " ".join(docs.get(name, "").split()) or None
-    return Annotated[get_type_hints(kind, include_extras=True)[name], tyro.conf.arg(help=help_text)]
+    (default,) = (field.default for field in dataclasses.fields(kind) if field.name == name)
+    says_nothing = any(default is nothing for nothing in (None, False, (), dataclasses.MISSING))
+    about = tyro.conf.arg(help=help_text, help_behavior_hint="" if says_nothing else None)
+    return Annotated[get_type_hints(kind, include_extras=True)[name], about]
 
 
 def _with_new_names(name: str, argv: list[str]) -> list[str]:
@@ -239,7 +254,13 @@ def overview(names: Iterable[str] = COMMANDS) -> str:
     ]
     lines += [f"  {name:<14} {COMMANDS[name].summary}" for name in names]
     return "\n".join(
-        [*lines, "", "example: vector-tl find --robot sim --model transfer --record runs/first.mcap"]
+        [
+            *lines,
+            "",
+            "example: vector-tl find --robot sim --model transfer --record runs/first.mcap",
+            "",
+            "Words such as epoch, seed, split and AP50 are explained in docs/models.md.",
+        ]
     )
 
 
@@ -312,11 +333,29 @@ def _print_json(value: dict, out: TextIO) -> None:
 def _lines(result: dict) -> str:
     """Key and value of a result, in lines."""
     width = max(map(len, result), default=0)
-    shown = {
-        key: json.dumps(value) if isinstance(value, (dict, list)) else "-" if value is None else value
-        for key, value in finite(result).items()
-    }
-    return "\n".join(f"{key:<{width}}  {value}" for key, value in shown.items())
+    shown = {key: _paragraph(value).split("\n") for key, value in finite(result).items()}
+    return "\n".join(
+        f"{'' if number else key:<{width}}  {line}"
+        for key, lines in shown.items()
+        for number, line in enumerate(lines)
+    )
+
+
+def _paragraph(value: Any) -> str:
+    """A value of a result in words: a line for each row of a table, one line for all else."""
+    if isinstance(value, dict) and any(isinstance(part, dict) for part in value.values()):
+        return "\n".join(f"{key}: {_line(part)}" for key, part in value.items())
+    if isinstance(value, list) and any(isinstance(part, dict) for part in value):
+        return "\n".join(map(_line, value))
+    return _line(value)
+
+
+def _line(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_line(part)}" for key, part in value.items()) or "-"
+    if isinstance(value, list):
+        return ", ".join(map(_line, value)) or "-"
+    return "-" if value is None else str(value)
 
 
 def _import(target: str) -> Any:

@@ -1,6 +1,7 @@
 """Errors meant for the person at the keyboard: one sentence that says what happened and what to do."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -53,3 +54,12 @@ def refuse_outside(option: str, value: float | None, low: float, high: float) ->
     """
     if value is not None and not low <= value <= high:
         raise UsageError(f"{option} must be from {low:g} to {high:g}, not {value:g}.")
+
+
+def refuse_suffix(option: str, path: Path | None, *suffixes: str) -> None:
+    """Raise `UsageError` when the file of an option, such as `--record`, ends in none of the suffixes.
+
+    None passes.
+    """
+    if path is not None and path.suffix.lower() not in suffixes:
+        raise UsageError(f"{option} must name a file that ends in {' or '.join(suffixes)}, not {path}.")

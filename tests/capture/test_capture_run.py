@@ -1,4 +1,4 @@
-"""Capture sessions against a robot and a truth channel that live in memory."""
+"""Capture sessions against a robot and a ground-truth channel that live in memory."""
 
 import json
 import math

@@ -97,9 +97,9 @@ def test_a_recording_cut_off_or_empty_is_told_after_its_frames(tmp_path):
 @pytest.mark.parametrize(
     ("name", "data", "error"),
     [
-        ("cut.jpg", encoded()[:300], "damaged image"),
-        ("cut.png", encoded(".png")[:60], "damaged image"),
-        ("cut", encoded()[:300], "damaged image"),
+        ("cut.jpg", encoded()[:300], "damaged or incomplete"),
+        ("cut.png", encoded(".png")[:60], "damaged or incomplete"),
+        ("cut", encoded()[:300], "damaged or incomplete"),
         ("empty.jpg", b"", "neither"),
         ("text.jpg", b"hello " * 90, "neither"),
         ("text.txt", b"hello " * 90, "neither"),  # FFmpeg would draw it as a terminal

@@ -53,6 +53,7 @@ def test_no_configuration_matters_only_with_a_robot(tmp_path):
     (alone,) = sdk_configuration(tmp_path, None)
     (asked,) = sdk_configuration(tmp_path, "00e20100")
     assert not alone.ok and alone.optional and not asked.ok and not asked.optional
+    assert "fine without a robot" in alone.detail and "does not know any robot yet" in asked.detail
     assert "anki_vector.configure" in asked.remedy
 
 
@@ -109,10 +110,19 @@ def test_what_the_sdk_stumbles_over_is_named(tmp_path, folder, written, serial, 
 
 
 @pytest.mark.fast
+def test_remedy_of_several_steps_has_a_line_for_each(tmp_path):
+    (asked,) = sdk_configuration(tmp_path, "00e20100")
+    lines = readable({"checks": [vars(asked)]}).splitlines()
+    steps = [line.strip() for line in lines if line.strip()[:2] in ("1.", "2.", "3.")]
+    assert len(steps) == 3 and "anki_vector.configure" in steps[2]
+
+
+@pytest.mark.fast
 def test_unknown_serial_lists_those_there(tmp_path):
     ini(tmp_path, "[00e20100]\nip = 192.0.2.7\n")
     (config,) = sdk_configuration(tmp_path, "00e29999")
-    assert not config.ok and "00e20100" in config.detail
+    assert not config.ok and config.detail.startswith("00e29999 is not set up; ")
+    assert "00e20100" in config.detail and config.remedy.startswith("use --robot 00e20100, or set up the SDK")
 
 
 @pytest.mark.fast

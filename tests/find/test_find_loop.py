@@ -15,6 +15,7 @@ from support.small_world import SmallDetector, SmallWorld
 from vector_tl.data.recording import read_recording
 from vector_tl.errors import UsageError, UserError
 from vector_tl.find.loop import find
+from vector_tl.find.progress import describe
 from vector_tl.find.settings import FindSettings
 from vector_tl.robot.base import LinkLost, NoFreshFrame, Stop
 
@@ -45,6 +46,24 @@ def test_the_result_has_the_agreed_keys_and_is_json():
         result["fps"] == pytest.approx(15, rel=0.05)
         and result["latency_ms"]["p95"] >= result["latency_ms"]["p50"] > 0
     )
+
+
+@pytest.mark.fast
+def test_the_result_in_words():
+    settings, world, detector = small()
+    world.stops.append(Stop(0.5, "no frame for 350 ms"))
+    result = find(settings, world, detector)
+    first, speed = describe(result).splitlines()
+    assert (
+        first.startswith("found after ")
+        and " mm away; no collisions; no falls; wheels stopped once:" in first
+    )
+    assert first.endswith("no frame for 350 ms.") and speed.startswith(f"{result['frames']} frames, ")
+    nothing = dict.fromkeys(result) | {"found": False, "frames": 0, "fps": 0.0, "stops": []}
+    nothing["latency_ms"] = {"p50": None, "p95": None}
+    assert describe(nothing) == "not found.\nno frames, 0.0 a second."
+    estimated = nothing | {"found": True, "time_to_found_s": 3.0, "estimated_distance_mm": 151.0}
+    assert describe(estimated).startswith("found after 3.0 s, about 151 mm away by its own estimate.")
 
 
 @pytest.mark.fast

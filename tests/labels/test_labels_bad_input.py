@@ -272,7 +272,7 @@ def test_sources_that_are_none(data, tmp_path):
     (tmp_path / "empty").mkdir()
     assert "no images" in refused(tmp_path / "empty", data)
     (tmp_path / "x.bin").write_bytes(b"x")
-    assert "neither an image nor a video" in refused(tmp_path / "x.bin", data)
+    assert "cannot be read as an image, video or recording" in refused(tmp_path / "x.bin", data)
     (tmp_path / "x.mp4").write_bytes(b"no video")
     refused(tmp_path / "x.mp4", data)
 

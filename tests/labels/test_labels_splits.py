@@ -66,7 +66,7 @@ def test_nobody_is_left_out_and_no_split_stays_empty(sessions, seed):
 @pytest.mark.fast
 def test_wrong_use(tmp_path):
     make(tmp_path, {"only": (3, 1)})
-    with pytest.raises(UserError, match="too few"):
+    with pytest.raises(UserError, match="1 session cannot fill train, val and test; .* --shares 0 0 100"):
         split(SplitSettings(data=tmp_path))
     with pytest.raises(UsageError):
         split(SplitSettings(data=tmp_path, shares=(0, 0, 0)))

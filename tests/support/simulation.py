@@ -39,7 +39,7 @@ except UserError as error:
 
 
 class Simulation:
-    """A running simulator: its process, its truth channel, its robots' stubs."""
+    """A running simulator: its process, its ground-truth channel, its robots' stubs."""
 
     def __init__(self, home: Path, process: subprocess.Popen, ready: list[tuple[str, int]]):
         self.home, self.process, self.ready = home, process, ready

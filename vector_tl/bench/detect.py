@@ -26,7 +26,8 @@ from vector_tl.bench.reference import EAGER, EagerDetector
 from vector_tl.bench.settings import BenchSettings, Row
 from vector_tl.data.images import decode_image, encode_jpeg
 from vector_tl.detect.detector import Detector, load, pick_device
-from vector_tl.detect.engines import ENGINES, NetworkEngine, fold_batch_norm
+from vector_tl.detect.engines import NetworkEngine, fold_batch_norm
+from vector_tl.detect.settings import ENGINES
 from vector_tl.errors import UserError
 from vector_tl.nets.checkpoint import load as load_network
 from vector_tl.nets.ssd import VectorSSD

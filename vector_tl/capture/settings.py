@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from vector_tl.errors import UsageError, refuse_outside
+from vector_tl.errors import UsageError, refuse_outside, refuse_suffix
 from vector_tl.robot.sim_features import Feature
 
 
@@ -14,7 +14,8 @@ class CaptureSettings:
 
     The simulator's images come with labels; a robot's images are left for you to label. Images that are there
     already are kept and counted, so an interrupted capture continues where it stopped. Of a robot's frames it
-    keeps those that are sharp, new, and of a kind that is still rare in the dataset.
+    keeps those that are sharp, new, and of a kind that is still rare in the dataset. Space pauses and
+    continues (in `vector-tl find` it stops), q ends, Ctrl-C stops at once.
 
     Example: vector-tl capture --robot sim --count 685 --data data
 
@@ -44,13 +45,13 @@ class CaptureSettings:
     page: bool = False
     """With a robot: show the live view as a page too, on this computer only; its address is printed."""
     record: Path | None = None
-    """Record everything that the camera sees to this file (MCAP), too, with the robot's state and wheel
-    commands."""
+    """Also record everything that the camera sees, the robot's state and its wheel commands, to this file,
+    FILE.mcap."""
     seconds: float | None = None
     """With a robot: stop after so many seconds, however many images there are; Ctrl-C stops at once."""
     novelty: float = 0.06
-    """With a robot: how much a frame must differ from every image kept before, 0 to 1 (a share of its
-    hash)."""
+    """With a robot: how different a new image must be from those kept: 0 keeps all, higher keeps fewer. It is
+    the share, 0 to 1, of 64 light-dark comparisons that must differ."""
     reach_mm: float = 700.0
     """How far from the camera the target may drive, in mm; make it smaller than your table."""
     images_per_session: int = 12
@@ -99,6 +100,7 @@ class CaptureSettings:
             raise UsageError(f"--seed must be 0 or more, not {self.seed}.")
         if self.seconds is not None and not self.seconds > 0:
             raise UsageError(f"--seconds must be above 0, not {self.seconds:g}.")
+        refuse_suffix("--record", self.record, ".mcap")
         refuse_outside("--reach-mm", self.reach_mm, 200, 3000)
         self._check_robots()
 

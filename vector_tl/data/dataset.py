@@ -94,10 +94,10 @@ def load_dataset(folder: Path, split: str = DEFAULT_SPLIT) -> Dataset:
         key: path for key, path in images.items() if split in ("all", splits.get(key[0], DEFAULT_SPLIT))
     }
     if not chosen:
-        there = sorted({splits.get(s, DEFAULT_SPLIT) for s in sessions})
+        purpose = {"train": "training", "val": "validation"}.get(split, "testing")
         raise UserError(
-            f"No session of {folder} is in split {split} (there is {', '.join(there)}); name sessions for "
-            f"it in {folder / 'splits.json'}."
+            f"No images of {folder} are set aside for {purpose} yet (split {split}); divide them with: "
+            f"vector-tl label split --data {folder}."
         )
     items = [
         Item(session, name, path, read_labels(label_path(folder, session, name)))
@@ -127,6 +127,11 @@ def list_images(folder: Path) -> dict[tuple[str, str], Path]:
         UserError: there are none, or two files share a name (and so a label).
     """
     images = Path(folder) / "images"
+    if not images.is_dir() and any(Path(folder).glob("labels/*/*.txt")):
+        raise UserError(
+            f"{folder} has labels but no images yet; make them with: vector-tl capture --remake --data "
+            f"{folder}."
+        )
     if not images.is_dir():
         raise UserError(
             f"{folder} is not a dataset: it has no folder images/; make one with vector-tl capture --data "

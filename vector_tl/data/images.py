@@ -150,7 +150,7 @@ def decode_image(data: bytes, where: str) -> np.ndarray:
     except cv2.error:
         image = None
     if image is None:
-        raise UserError(f"{where} is a damaged image; take it again or delete it.")
+        raise UserError(f"{where} is damaged or incomplete; take it again or delete it.")
     return _upright(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), turn)
 
 
@@ -263,7 +263,7 @@ def _header(data: bytes, where: str) -> Iterator[Image.Image]:
             "make it smaller."
         ) from error
     except (OSError, SyntaxError, ValueError, EOFError) as error:
-        raise UserError(f"{where} is a damaged image ({error}); take it again or delete it.") from error
+        raise UserError(f"{where} is damaged or incomplete; take it again or delete it.") from error
 
 
 def encode_jpeg(image: np.ndarray, quality: int = 95) -> bytes:

@@ -185,8 +185,7 @@ def _open_video(path: Path) -> Media:
         raise UserError(f"Cannot read {path}: {error.strerror}.") from error
     except (av.FFmpegError, ValueError, OSError) as error:
         raise UserError(
-            f"{path} is neither an image nor a video nor a recording that can be read; convert it, for "
-            "instance to JPEG or MP4."
+            f"{path} cannot be read as an image, video or recording; it may be damaged."
         ) from error
     seconds = float(length * unit) if length and unit else None
     return Media(path, "video", lambda: _video_frames(path, fps), fps, seconds)

@@ -16,14 +16,14 @@ from vector_tl.nets.ssd import VectorSSD
 
 
 def pick_device(device: str = "auto") -> torch.device:
-    """The device of a name: cpu, cuda, one of several as cuda:1, or auto, which is CUDA where there is one.
+    """The device of a name: cpu, cuda, cuda:1 for the second GPU, or auto, which is CUDA where there is one.
 
     Raises:
         UsageError: it is no device that this runs on.
         UserError: CUDA was asked for and is not there.
     """
     if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", device):
-        raise UsageError(f"--device is auto, cpu, cuda or one of several as cuda:1, not {device!r}.")
+        raise UsageError(f"--device is auto, cpu, cuda, or cuda:1 for the second GPU; not {device!r}.")
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if device.startswith("cuda") and not torch.cuda.is_available():
@@ -74,7 +74,7 @@ class Detector:
 
 
 def load(model: str | Path, device: str = "auto", engine: str = "auto") -> Detector:
-    """The detector of a model file or a name in `models/`; `engine` is one of `ENGINES`.
+    """The detector of a model file or a name in `models/`; `engine` is one of `detect.settings.ENGINES`.
 
     Raises:
         UserError: no such model, not readable, or no such device.

@@ -22,7 +22,6 @@ from vector_tl.errors import UserError
 from vector_tl.nets.ssd import VectorSSD
 
 log = logging.getLogger(__name__)
-ENGINES = ("auto", "torch", "openvino", "cudagraph")
 
 
 class Engine(Protocol):
@@ -157,7 +156,7 @@ def make_engine(network: VectorSSD, device: torch.device, engine: str = "auto") 
     Args:
         network: BatchNorm is folded into its convolutions, so it cannot be trained afterwards.
         device: where to run.
-        engine: one of `ENGINES`.
+        engine: one of `detect.settings.ENGINES`.
 
     Raises:
         UserError: the engine that was asked for is not installed, or cannot run there.

@@ -2,11 +2,14 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from tyro.conf import Positional, arg
 
 from vector_tl.errors import UsageError
+
+Engine = Literal["auto", "torch", "openvino", "cudagraph"]
+ENGINES: tuple[str, ...] = get_args(Engine)
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,7 @@ class DetectSettings:
     given."""
     device: str = "auto"
     """cpu, cuda or auto."""
-    engine: Literal["auto", "torch", "openvino", "cudagraph"] = "auto"
+    engine: Engine = "auto"
     """Backend that runs the network; auto is the fastest: openvino on a CPU, cudagraph on a GPU."""
 
 

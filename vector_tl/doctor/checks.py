@@ -18,7 +18,7 @@ class DoctorSettings:
     """
 
     robot: str | None = None
-    """Serial number of a robot in sdk_config.ini (printed under the robot), or sim."""
+    """Serial number of a robot in sdk_config.ini (printed on its underside), or sim."""
     camera: bool = False
     """With --robot: check its camera, too (images, focal length, frame rate, delay). The robot must stand
     still."""
@@ -60,7 +60,9 @@ def readable(result: dict) -> str:
         mark = "ok  " if check["ok"] else ("--  " if check["optional"] else "FAIL")
         lines.append(f"{mark}  {check['name']:<22} {check['detail']}")
         if not check["ok"] and check["remedy"]:
-            lines.append(f"      {'':<22} -> {check['remedy']}")
+            arrows = ["->", *[""] * check["remedy"].count("\n")]
+            for arrow, line in zip(arrows, check["remedy"].split("\n"), strict=True):
+                lines.append(f"      {'':<22} {arrow:<2} {line}")
     failed = sum(not check["ok"] and not check["optional"] for check in result["checks"])
     end = "All that is needed works; -- marks what is optional."
     if failed:

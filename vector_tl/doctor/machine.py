@@ -69,7 +69,7 @@ def torch_and_gpu() -> list[Check]:
     pairing = Check(
         "torch pairing",
         ok,
-        f"torch {torch}, torchvision {torchvision}" if ok else printed,
+        f"PyTorch {torch} and torchvision {torchvision} fit together" if ok else printed,
         "remove .venv and run scripts/setup: torch and torchvision must come together, from the same source",
     )
     slow = (
@@ -95,7 +95,8 @@ def opencv() -> list[Check]:
 def egl() -> list[Check]:
     """Whether the simulator can draw; tried in a process of its own, which a broken driver may crash."""
     remedy = "Debian, Ubuntu: apt-get install libegl1 libgl1 libgl1-mesa-dri"
-    return [Check("egl (simulator)", *_in_process(EGL_CODE), remedy)]
+    ok, printed = _in_process(EGL_CODE)
+    return [Check("egl (simulator)", ok, f"drawing for the simulator (EGL): {printed}", remedy)]
 
 
 def coco() -> Check:
@@ -110,7 +111,7 @@ def coco() -> Check:
             "coco weights",
             False,
             detail,
-            f"nothing to do if there is a network; else: {error}",
+            f"with internet: nothing, they come by themselves; without: {error}",
             optional=True,
         )
 

@@ -30,7 +30,8 @@ def sdk_configuration(home: Path, serial: str | None) -> Iterator[Check]:
         return Check("sdk_config.ini", ok, detail, CONFIGURE, optional)
 
     if not path.is_file():
-        yield check(False, f"no {path}: fine without a robot (--robot sim needs none)")
+        without = "fine without a robot (--robot sim needs none)"
+        yield check(False, f"no {path}: {without if optional else 'the SDK does not know any robot yet'}")
         return
     from vector_tl.robot import sdk_config  # here: the SDK may be missing or broken
 
@@ -40,9 +41,12 @@ def sdk_configuration(home: Path, serial: str | None) -> Iterator[Check]:
         yield check(False, str(error))
         return
     own_name = None if serial is None else sdk_config.find_section(sections, serial)
-    named = serial is None or own_name is not None
-    lacks = "" if named else f"; no {serial} among them"
-    yield check(bool(sections) and named, f"{path}: {', '.join(sections) or 'no robot in it'}{lacks}")
+    there = ", ".join(sections)
+    if serial is not None and own_name is None and sections:
+        remedy = f"use --robot {next(iter(sections))}, or {CONFIGURE}"
+        yield Check("sdk_config.ini", False, f"{serial} is not set up; {path} has {there}", remedy)
+    else:
+        yield check(bool(sections), f"{path}: {there or 'no robot in it'}")
     for own in sections if serial is None else [own_name] if own_name else []:
         if stumbles := sdk_config.sdk_stumbles(path, own):
             detail, _, remedy = stumbles.rpartition("; ")

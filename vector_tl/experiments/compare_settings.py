@@ -26,24 +26,23 @@ class CompareSettings:
     sizes: tuple[str, ...] = ("25", "70", "200", "400", "all")
     """Numbers of training images to try, and the word all."""
     images_seen: int = 7680
-    """Images that each training sees, counting repetitions: the same for both arms and all sizes."""
+    """Images that each training sees, counting repetitions: the same for both sides (COCO and scratch) and
+    all sizes."""
     max_images_seen: int = 40000
-    """Images seen by the longer trainings that show where each arm stops gaining (0: leave them out)."""
+    """Images seen by the longer trainings that show where each side stops improving (0: leave them out)."""
     lrs: tuple[float, ...] = (4e-4, 8e-4, 1.6e-3)
-    """Learning rates to choose from. Each arm gets the one with the best AP50-95 on the validation sessions
-    after a quarter of --images-seen, or with the lowest training loss while AP50-95 is still chance. Where
-    the best is the lowest or highest, up to two more beyond it are tried."""
+    """Learning rates to try first. By default good ones are tried by themselves; you need not set this. Each
+    side gets the one with the best AP50-95 on the validation sessions after a quarter of --images-seen."""
     batch_size: int = 16
     """Images in a batch."""
     evaluations: int = 16
     """Points of each learning curve."""
     backgrounds: Path | None = None
-    """Photographs without a Vector that both arms are also trained on."""
+    """Photographs without a Vector that both sides are also trained on."""
     real: Path | None = None
-    """Real labelled images (all splits) to measure both arms on; nothing is trained on them or chosen by
-    them."""
+    """Real labelled images (all splits) to measure both sides on; they are used for measuring only."""
     negatives: Path | None = None
-    """Real images without a Vector by which the confidence threshold of both arms is chosen."""
+    """Real images without a Vector by which the confidence threshold of both sides is chosen."""
     test_negatives: Path | None = None
     """Other real images without a Vector, on which false positives are counted."""
     coco: Path | None = None

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from vector_tl.errors import UsageError, refuse_outside
+from vector_tl.errors import UsageError, refuse_outside, refuse_suffix
 
 STILLS = (".png", ".jpg", ".jpeg")
 
@@ -45,8 +45,7 @@ class FilmSettings:
     width: int | None = None
     """Width of the film in pixels: 1280 for wide, 1080 for square when not given."""
     cards: bool = False
-    """Add a title card before and a card with the figures after; `frames` and `seconds` of the result leave
-    them out."""
+    """Add a title card before and a card with the figures after (not counted in the reported length)."""
     title: str = "Who sees the other Vector?"
     """The question on the title card."""
     singles: bool = False
@@ -63,17 +62,14 @@ class FilmSettings:
 
     def check(self) -> None:
         """Raise `UsageError` for values that make no sense."""
-        if self.out.suffix.lower() != ".mp4":
-            raise UsageError(f"--out must name an .mp4 file, not {self.out}.")
+        refuse_suffix("--out", self.out, ".mp4")
         refuse_outside("--fps", self.fps, 0.1, 120)
         refuse_outside("--threshold", self.threshold, 0, 1)
         refuse_outside("--width", self.width, 320, 3840)
         if len(self.also) > 2:
             raise UsageError(f"--also takes one or two more models, not {len(self.also)}.")
-        if self.poster is not None and self.poster.suffix.lower() not in STILLS:
-            raise UsageError(f"--poster must name a .png or .jpg file, not {self.poster}.")
-        if self.gif is not None and self.gif.suffix.lower() != ".gif":
-            raise UsageError(f"--gif must name a .gif file, not {self.gif}.")
+        refuse_suffix("--poster", self.poster, *STILLS)
+        refuse_suffix("--gif", self.gif, ".gif")
 
     @property
     def sides(self) -> list[str]:

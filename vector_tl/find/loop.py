@@ -212,7 +212,7 @@ class FindLoop:
         known = truth.truth(serial=self.robot.serial) if truth is not None else {}
         stages_ms = self.stages.summary()
         stages = ", ".join(f"{stage} {ms['p50']}/{ms['p95']}" for stage, ms in stages_ms.items())
-        log.info("stages, ms p50/p95: %s", stages)
+        log.debug("stages, ms p50/p95: %s", stages)
         return {
             "found": self.found_s is not None,
             "time_to_found_s": _rounded(self.found_s),

@@ -1,8 +1,9 @@
-"""What a run does, in one line on standard error: rewritten in a terminal, every 5 s in a log."""
+"""A run in words: meanwhile in one line on standard error, rewritten in a terminal, and at its end."""
 
 import math
 import sys
 import time
+from typing import Any
 
 from vector_tl.find.memory import MotionCommand
 from vector_tl.find.track import Target
@@ -40,3 +41,34 @@ class ProgressLine:
             f"{frames / seconds:4.1f} fps  {command_ms:4.0f} ms"
         )
         print(f"\r{line}  " if terminal else line, end="" if terminal else "\n", file=sys.stderr, flush=True)
+
+
+def describe(result: dict[str, Any]) -> str:
+    """The result of `find` for a person."""
+    words = [f"found after {result['time_to_found_s']:.1f} s" if result["found"] else "not found"]
+    if result["distance_mm"] is not None:
+        words[0] += f", {result['distance_mm']:.0f} mm away"
+    elif result["estimated_distance_mm"] is not None:
+        words[0] += f", about {result['estimated_distance_mm']:.0f} mm away by its own estimate"
+    words += [_count(result[key], key[:-1]) for key in ("collisions", "falls") if result[key] is not None]
+    if stops := result["stops"]:
+        times = "once" if len(stops) == 1 else f"{len(stops)} times"
+        words.append(f"wheels stopped {times}: {', '.join(dict.fromkeys(stop['reason'] for stop in stops))}")
+    lines = ["; ".join(words) + "."]
+    speed = f"{_count(result['frames'], 'frame')}, {result['fps']:.1f} a second"
+    if (latency_ms := result["latency_ms"])["p50"] is not None:
+        speed += (
+            f"; {latency_ms['p50']:.0f} ms from a frame to the wheels, {latency_ms['p95']:.0f} ms at most"
+        )
+        speed += " in 95 % of them"
+    lines.append(f"{speed}.")
+    if result.get("followed_share") is not None:
+        lines.append(f"kept at the stop distance in {result['followed_share']:.0%} of the frames after that.")
+    files = {"page": result.get("report"), "film": (result.get("live") or {}).get("film")}
+    lines += [f"{what}: {path}" for what, path in files.items() if path]
+    return "\n".join(lines)
+
+
+def _count(count: int, what: str) -> str:
+    """`no falls`, `1 fall`, `2 falls`."""
+    return f"{count or 'no'} {what}{'' if count == 1 else 's'}"

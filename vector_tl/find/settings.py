@@ -4,12 +4,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from vector_tl.errors import UsageError, refuse_outside
+from vector_tl.errors import UsageError, refuse_outside, refuse_suffix
 
 
 @dataclass(frozen=True)
 class FindSettings:
     """Find the other Vector: search, approach, stop before it, say hello.
+
+    Space, q or Ctrl-C stops the wheels at once and ends the run; p pauses it, Enter continues.
 
     Example: vector-tl find --robot sim --model transfer --record runs/first.mcap
     """
@@ -25,7 +27,7 @@ class FindSettings:
     lockstep: bool = False
     """The simulated world waits for the program: slow computers find as well as fast ones."""
     record: Path | None = None
-    """Keep frames, state, commands and detections in this file (MCAP)."""
+    """Record frames, state, commands and detections to this file, FILE.mcap."""
     dry_run: bool = False
     """Show what it would do, and never move the robot."""
     follow: bool = False
@@ -94,15 +96,13 @@ class FindSettings:
         refuse_outside("--page-port", self.page_port, 0, 65535)
         if not self.page and (self.also is not None or self.page_port or self.page_start != "auto"):
             raise UsageError("--also, --page-port and --page-start are for the live view; add --page.")
-        if self.live is not None and self.live.suffix.lower() != ".mp4":
-            raise UsageError(f"--live must name an .mp4 file, not {self.live}.")
+        refuse_suffix("--record", self.record, ".mcap")
+        refuse_suffix("--live", self.live, ".mp4")
         if self.robot != "sim" and self.target_motion != "stand":
             raise UsageError(
-                f"--target-motion is for --robot sim; the robot {self.robot} is among things that move by "
-                "themselves."
+                "--target-motion works only with --robot sim: nobody can tell a real Vector how to move."
             )
         if self.robot != "sim" and (self.world is not None or self.lockstep):
             raise UsageError(
-                f"--world and --lockstep are for --robot sim; the robot {self.robot} has its own world and "
-                "time."
+                "--world and --lockstep work only with --robot sim; leave them out for a real robot."
             )

@@ -26,6 +26,7 @@ LINES = 360  # heights are those in an image of so many lines
 MIN_SIDE_PX = 3.0  # of LINES: nobody could see a smaller Vector
 SAME_BOX_IOU = 0.9
 SAME_BLOCKS = 1.5  # grey levels that the means of an image's parts change at most when it is encoded anew
+MAX_SHOWN = 30  # problems in words
 NEAR_BITS, NEAR_GRAY = 3, 6.0  # of the hash's 64 bits; mean difference in grey levels of the small images
 
 
@@ -79,7 +80,7 @@ def check(settings: CheckSettings) -> dict[str, Any]:
     if problems:
         kinds = Counter(problem.kind for problem in problems).most_common()
         listed = ", ".join(f"{count} x {kind}" for kind, count in kinds)
-        result["error"] = f"{len(problems)} problems: {listed}"
+        result["error"] = f"{len(problems)} problem{'s' if len(problems) > 1 else ''}: {listed}"
     return result
 
 
@@ -224,3 +225,23 @@ def _figures(checked: list[CheckedImage]) -> dict[str, Any]:
         "median_height_px": float(np.median(heights)) if len(heights) else None,
         "mean_brightness": float(np.mean([one.brightness for one in checked])) if checked else None,
     }
+
+
+def describe(result: dict[str, Any]) -> str:
+    """The result of `label check` for a person."""
+    parts = {"all": result} | result["splits"]
+    lines = [
+        f"{name:<5}  {part['sessions']} sessions, {part['images']} images, {part['labelled']} of them "
+        f"labelled: {part['boxes']} boxes, {part['negatives']} images without a Vector"
+        for name, part in parts.items()
+    ]
+    if result["boxes"]:
+        lines.append(
+            f"half of the boxes are at most {result['median_height_px']:.0f} px high ({LINES} lines)"
+        )
+    problems = result["problems"]
+    lines += [f"{problem['kind']}: {problem['where']}: {problem['what']}" for problem in problems[:MAX_SHOWN]]
+    if len(problems) > MAX_SHOWN:
+        lines.append(f"and {len(problems) - MAX_SHOWN} problems more; --json lists all")
+    lines.append(result.get("error", "no problems"))
+    return "\n".join([*lines, *([f"page: {result['report']}"] if result["report"] else [])])

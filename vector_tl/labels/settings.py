@@ -26,9 +26,8 @@ class ImportSettings:
     """Classes of the source that mean a Vector; by default its only class, or those with `vector` in their
     name."""
     novelty: int = 8
-    """Of a video, take only frames that differ from those taken before in so many of the 64 bits of a
-    perceptual hash; 0 takes all."""
-
+    """How different a new frame of a video must be from those taken: 0 takes all, higher takes fewer. It is
+    the number, 0 to 64, of light-dark comparisons that must differ."""
     dry_run: bool = False
     """Show what would be imported as what, and what would not be, and write nothing."""
     undo: bool = False
@@ -41,7 +40,7 @@ class ImportSettings:
         if self.undo and (self.source is not None or self.dry_run):
             raise UsageError("--undo takes no source and no --dry-run; it undoes the last import.")
         if not 0 <= self.novelty <= 64:
-            raise UsageError(f"--novelty is a number of bits from 0 to 64, not {self.novelty}.")
+            raise UsageError(f"--novelty must be from 0 (take all) to 64, not {self.novelty}.")
 
 
 @dataclass(frozen=True)

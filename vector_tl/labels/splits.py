@@ -23,11 +23,12 @@ def split(settings: SplitSettings) -> dict[str, Any]:
     settings.check()
     images, negatives = count(settings.data)
     before = {} if settings.again else dataset.read_splits(settings.data)
-    wanted = sum(share > 0 for share in settings.shares)
-    if len(images) < wanted:
+    wanted = [name for name, share in zip(SPLITS, settings.shares, strict=True) if share > 0]
+    if len(images) < len(wanted):
         raise UserError(
-            f"{settings.data} has {len(images)} sessions, too few for {wanted} splits; capture more, "
-            "or give a split the share 0."
+            f"{len(images)} session{'' if len(images) == 1 else 's'} cannot fill "
+            f"{', '.join(wanted[:-1])} and {wanted[-1]}; capture more, or leave a split empty, for instance "
+            f"with --shares {'70 0 30' if len(images) == 2 else '0 0 100'}."
         )
     new = sorted(session for session in images if session not in before)
     present = {session: name for session, name in before.items() if session in images}

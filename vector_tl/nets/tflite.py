@@ -69,7 +69,8 @@ def find_weights(coco: Path | None = None, download: bool = True) -> Path:
     failed = " and could not be downloaded" if download else ""
     raise UserError(
         f"TensorFlow's COCO weights are not here{failed}; "
-        f"unpack {FILE} from {ARCHIVE} into {cache_folder()}, or name it with --coco or {VARIABLE}."
+        f"download {RELEASE} elsewhere and put {FILE} from it into {cache_folder()}, "
+        f"or name it with --coco or {VARIABLE}."
     )
 
 

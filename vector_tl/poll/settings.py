@@ -25,10 +25,8 @@ class PollSettings:
     """
 
     input: tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="INPUT")]]
-    """For a new poll: a recording, a video or a folder of images (with --left, --right and --out).
-
-    Else the folder of
-    a poll."""
+    """For a new poll: a recording, a video or a folder of images, with --left, --right and --out. For an
+    existing poll: its folder."""
     left: str | None = None
     """One model: a file, or a name in models/. Each voter sees it on the left or on the right, at random."""
     right: str | None = None
@@ -36,10 +34,8 @@ class PollSettings:
     out: Path | None = None
     """The folder of the new poll: films, votes, and the secret of which film is whose."""
     hours: float | None = None
-    """How long people can vote, counted from the first serving or export (24 when not given).
-
-    For an open poll: its
-    new length."""
+    """How long people can vote, counted from the first serving or export: 24 when not given. For a poll that
+    is open already: its new length."""
     host: str = "127.0.0.1"
     """The address to serve on. With 0.0.0.0 other computers can reach the page; by default only this one
     can."""
@@ -61,10 +57,8 @@ class PollSettings:
     contact: str = ""
     """Where voters of an exported poll send their code, for instance an e-mail address; shown on the page."""
     invitations: int = 0
-    """Make this many personal addresses, one vote each (written to invitations.txt in the poll's folder).
-
-    With 0 there
-    is one vote for each browser."""
+    """Make this many personal addresses, one vote each (written to invitations.txt in the poll's
+    folder). With 0 there is one vote for each browser."""
     result: bool = False
     """Give the result instead of serving. It names the models once voting has closed."""
     reveal: bool = False

@@ -42,7 +42,7 @@ class VectorLink:
         serial: the robot's, as in `sdk_config.ini`.
         home: the folder with `.anki_vector`.
         reconnect_s: how long to try for a lost link.
-        truth: the simulator's truth channel, None on a robot.
+        truth: the simulator's ground-truth channel, None on a robot.
 
     Raises:
         UserError: the robot cannot be connected to; the message says what to do.
@@ -237,7 +237,12 @@ class VectorLink:
                 else:
                     answer.cancel()
                 if self._sent is not None and not self._closing.is_set():
-                    log.warning("%s did not confirm a wheel command (%s)", self.serial, type(error).__name__)
+                    failed = (
+                        "did not answer a wheel command in time"
+                        if isinstance(error, TimeoutError)
+                        else f"did not take a wheel command ({type(error).__name__})"
+                    )
+                    log.warning("%s %s; only stops are sent until it answers.", self.serial, failed)
                 with self._changed:
                     self._sent, self._guard.confirmed = None, False
                     self._silent_s = self._silent_s or self._sent_s

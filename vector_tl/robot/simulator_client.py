@@ -1,4 +1,4 @@
-"""The simulator from outside: its process, and the small client of its truth channel."""
+"""The simulator from outside: its process, and the small client of its ground-truth channel."""
 
 import atexit
 import contextlib
@@ -33,7 +33,7 @@ CLEAN_UP = (
 
 
 class TruthClient:
-    """The simulator's truth channel: what no robot would know or do.
+    """The simulator's ground-truth channel: what no robot would know or do.
 
     See `vector_tl/sim/server/truth.py` for the answers.
 

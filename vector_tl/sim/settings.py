@@ -28,7 +28,7 @@ class SimSettings:
     camera_fps: float = 15.0
     """Camera frames a second, in world time."""
     lockstep: bool = False
-    """The world moves only by POST /step of the truth channel."""
+    """The world moves only by POST /step of the ground-truth channel."""
     port: int = 0
     """Port of the first robot, the next ones follow; 0 takes any free ones."""
     view: bool = False

@@ -58,8 +58,8 @@ class TrainSettings:
     """Peak learning rate of AdamW for a batch of 16; scaled with the batch's size. When not given, .0064 from
     scratch, .0008 from trained weights."""
     ema: float = 0.0
-    """Evaluate and keep the running mean of the weights with this decay, such as 0.99. With 0 the weights
-    themselves are kept, which are as good at the end of a training."""
+    """Evaluate and keep the running mean of the weights with this decay, such as 0.99. 0 (off) is as good at
+    the end of a training."""
     evaluations: int = 10
     """How often the model is evaluated on the val sessions."""
     threads: int | None = None

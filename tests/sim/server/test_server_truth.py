@@ -1,4 +1,4 @@
-"""The truth channel, faults on demand, and an orderly start and end."""
+"""The ground-truth channel, faults on demand, and an orderly start and end."""
 
 import contextlib
 import json

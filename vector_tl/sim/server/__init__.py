@@ -1,1 +1,1 @@
-"""The simulator's process: clock, servers, truth channel and page."""
+"""The simulator's process: clock, servers, ground-truth channel and page."""

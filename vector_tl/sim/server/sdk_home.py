@@ -1,4 +1,4 @@
-"""What SDK programs find under HOME (`sdk_config.ini`, certificates), and the truth channel's address."""
+"""What SDK programs find under HOME (`sdk_config.ini`, certificates); the ground-truth channel's address."""
 
 import configparser
 import contextlib

@@ -1,4 +1,4 @@
-"""The simulator's process: a TLS server per robot, the truth channel, and an orderly end."""
+"""The simulator's process: a TLS server per robot, the ground-truth channel, and an orderly end."""
 
 import asyncio
 import gc

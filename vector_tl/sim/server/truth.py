@@ -1,4 +1,4 @@
-"""The truth channel: what tests and capture may know that a robot would never say.
+"""The ground-truth channel: what tests and capture may know that a robot would never say.
 
 HTTP on 127.0.0.1; port and token stand in the truth.json of the simulator's home. GET /truth, /log; POST
 /fault, /step, /place, /world. The same server shows people the world, see `vector_tl.sim.server.view`.
@@ -24,7 +24,7 @@ MAX_NUMBER = 1e9  # mm, ms or rad
 
 
 def truth_app(simulator: Simulator) -> Starlette:
-    """The endpoints of the truth channel and of the page for people."""
+    """The endpoints of the ground-truth channel and of the page for people."""
 
     async def truth(request: Request) -> JSONResponse:
         robot = simulator.robot(request.query_params.get("serial"))

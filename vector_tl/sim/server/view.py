@@ -18,7 +18,7 @@ QUIET = {"call"}  # kinds of log entries that would drown the others
 
 
 def view_routes(simulator: Simulator) -> list[Route]:
-    """GET /scene, /image for the page, which acts through the POST endpoints of the truth channel."""
+    """GET /scene, /image for the page, which acts through the POST endpoints of the ground-truth channel."""
 
     async def scene(request: Request) -> JSONResponse:
         simulator.sync()

@@ -1,4 +1,4 @@
-// Asks for the scene and the images, and sends the simulator what the person does: POSTs of the truth channel.
+// Asks for the scene and the images, and sends the simulator what the person does: POSTs of the ground-truth channel.
 import { ask } from "./ask.js";
 import { drawBoxes } from "./boxes.js";
 import { byId, make, svg } from "./dom.js";
