@@ -96,11 +96,13 @@ def test_wrong_values_are_explained(words, says, capsys):
 
 @pytest.mark.fast
 def test_values_of_every_form():
-    settings, _ = cli.parse("capture", "--without light mirrors --seconds 2.5 --target sim".split())
+    settings, _ = cli.parse(
+        "capture", ["--without", "light", "mirrors", "--seconds", "2.5", "--target", "sim"]
+    )
     assert (settings.without, settings.seconds, settings.target) == (("light", "mirrors"), 2.5, "sim")
     settings, _ = cli.parse("capture", [])
     assert (settings.without, settings.seconds, settings.target) == ((), None, None)
-    assert cli.parse("label split", "--shares 1 0 2".split())[0].shares == (1.0, 0.0, 2.0)
+    assert cli.parse("label split", ["--shares", "1", "0", "2"])[0].shares == (1.0, 0.0, 2.0)
     assert cli.parse("label import", [])[0].source is None
 
 

@@ -318,7 +318,7 @@ def _print_each(results: Iterator[dict], as_json: bool, out: TextIO) -> int:
         if as_json:
             _print_json(result, out)
         elif "error" in result:
-            print(f"{result['source']}: {result['error']}", file=sys.stderr)
+            print(result["error"], file=sys.stderr)  # a sentence that names the file
         else:
             boxes = [f"{box['score']:.2f} at {[round(v) for v in box['xyxy']]}" for box in result["boxes"]]
             words = ", ".join(boxes) or "no Vector"

@@ -53,8 +53,11 @@ def test_splits_divide_by_session(folder):
     assert {i.session for i in dataset.load_dataset(folder, "train").items} == {"a"}
     assert {i.session for i in dataset.load_dataset(folder, "test").items} == {"b"}
     assert {i.session for i in dataset.load_dataset(folder, "all").items} == {"a", "b"}
-    with pytest.raises(UserError, match="split val"):
-        dataset.load_dataset(folder, "val")
+    for split, purpose in (("val", "validation"), ("train", "training")):
+        dataset.write_splits(folder, {"a": "test"})
+        says = rf"set aside for {purpose} yet \(split {split}\); .*vector-tl label split --data"
+        with pytest.raises(UserError, match=says):
+            dataset.load_dataset(folder, split)
     with pytest.raises(UsageError, match="middle"):
         dataset.load_dataset(folder, "middle")
 
@@ -70,6 +73,14 @@ def test_unlabelled_images_are_counted_and_left_out(folder, caplog):
     dataset.write_item(folder, "a", "9", image(), None, (32, 18))
     read = dataset.load_dataset(folder)
     assert len(read) == 4 and read.unlabelled == 1 and "1 of 5 images" in caplog.text
+
+
+def test_labels_without_images_name_the_command_that_makes_them(tmp_path):
+    """As after cloning the repository."""
+    (tmp_path / "labels" / "a").mkdir(parents=True)
+    (tmp_path / "labels" / "a" / "0.txt").write_text("")
+    with pytest.raises(UserError, match=f"capture --remake --data {tmp_path}"):
+        dataset.load_dataset(tmp_path)
 
 
 def test_nothing_there(tmp_path):

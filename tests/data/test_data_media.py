@@ -100,11 +100,15 @@ def test_a_recording_cut_off_or_empty_is_told_after_its_frames(tmp_path):
         ("cut.jpg", encoded()[:300], "damaged or incomplete"),
         ("cut.png", encoded(".png")[:60], "damaged or incomplete"),
         ("cut", encoded()[:300], "damaged or incomplete"),
-        ("empty.jpg", b"", "neither"),
-        ("text.jpg", b"hello " * 90, "neither"),
-        ("text.txt", b"hello " * 90, "neither"),  # FFmpeg would draw it as a terminal
-        ("noise.mp4", bytes(range(256)) * 9, "neither"),
-        ("list.mp4", b"#EXTM3U\n#EXT-X-VERSION:3\n#EXTINF:10,\nhttp://127.0.0.1:9/x.ts\n", "neither"),
+        ("empty.jpg", b"", "cannot be read as"),
+        ("text.jpg", b"hello " * 90, "cannot be read as"),
+        ("text.txt", b"hello " * 90, "cannot be read as"),  # FFmpeg would draw it as a terminal
+        ("noise.mp4", bytes(range(256)) * 9, "cannot be read as"),
+        (
+            "list.mp4",
+            b"#EXTM3U\n#EXT-X-VERSION:3\n#EXTINF:10,\nhttp://127.0.0.1:9/x.ts\n",
+            "cannot be read as",
+        ),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

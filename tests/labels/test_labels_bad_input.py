@@ -18,7 +18,7 @@ import pytest
 from vector_tl.data import dataset
 from vector_tl.errors import UserError
 from vector_tl.labels import archive, importing
-from vector_tl.labels.check import check
+from vector_tl.labels.check import check, describe
 from vector_tl.labels.importing import import_data
 from vector_tl.labels.settings import CheckSettings, ImportSettings
 
@@ -378,6 +378,8 @@ def test_check_finds_it(data, kind):
     WRONG[kind](data)
     told = check(CheckSettings(data=data))
     assert kind in {problem["kind"] for problem in told["problems"]} and kind in told["error"]
+    words = describe(told).splitlines()
+    assert any(line.startswith(f"{kind}: ") for line in words) and words[-1] == told["error"]
 
 
 def test_check_finds_near_doubles_across_splits(data):
