@@ -69,7 +69,7 @@ def test_help_does_not_show_what_nobody_types(name, capsys):
     with pytest.raises(SystemExit):
         cli.parse(name, ["--help"])
     shown = " ".join(capsys.readouterr().out.replace("│", " ").split())
-    for words in ("{None}", "(default: None)", "(default: False)", "(default: )"):
+    for words in ("{None}", "(default: '')", "(default: None)", "(default: False)", "(default: )"):
         assert words not in shown
 
 

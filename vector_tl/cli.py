@@ -227,7 +227,7 @@ def _with_help(kind: type, name: str) -> Any:
     docs = {doc.arg_name: doc.description or "" for doc in docstring_parser.parse_from_object(kind).params}
     help_text = " ".join(docs.get(name, "").split()) or None
     (default,) = (field.default for field in dataclasses.fields(kind) if field.name == name)
-    says_nothing = any(default is nothing for nothing in (None, False, (), dataclasses.MISSING))
+    says_nothing = default is False or default in (None, "", (), dataclasses.MISSING)
     about = tyro.conf.arg(help=help_text, help_behavior_hint="" if says_nothing else None)
     return Annotated[get_type_hints(kind, include_extras=True)[name], about]
 

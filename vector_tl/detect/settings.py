@@ -27,7 +27,7 @@ class DetectSettings:
     """Confidence threshold, 0 to 1: only boxes with a higher score are given. The model's own when not
     given."""
     device: str = "auto"
-    """cpu, cuda or auto."""
+    """Where the model runs: auto, cpu or cuda (an NVIDIA GPU)."""
     engine: Engine = "auto"
     """Backend that runs the network; auto is the fastest: openvino on a CPU, cudagraph on a GPU."""
 

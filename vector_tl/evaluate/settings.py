@@ -25,7 +25,7 @@ class EvaluateSettings:
     """Confidence threshold, 0 to 1: boxes with a higher score count for precision, recall and false
     positives. The model's own when not given."""
     device: str = "auto"
-    """cpu, cuda or auto."""
+    """Where the model runs: auto, cpu or cuda (an NVIDIA GPU)."""
     report: Path | None = None
     """Also write a page (.html): missed Vectors, false positives and badly fitting boxes as images, by size,
     place, brightness and session, and what to capture next."""

@@ -48,7 +48,7 @@ class CompareSettings:
     coco: Path | None = None
     """TensorFlow's COCO weights: detect.tflite or its folder."""
     device: str = "auto"
-    """cpu, cuda or auto."""
+    """Where the model runs: auto, cpu or cuda (an NVIDIA GPU)."""
     threads: int | None = None
     """CPU threads; all when not given."""
     page_only: bool = False

@@ -46,7 +46,7 @@ class FindSettings:
     """Confidence threshold. It may be lower than the model's own, which is for single images: here a false
     alarm must also stand on the ground, at the size of a Vector, in two frames."""
     device: str = "auto"
-    """Where the detector runs: auto, cpu or cuda."""
+    """Where the model runs: auto, cpu or cuda (an NVIDIA GPU)."""
     camera_fps: float = 15.0
     """Frames per second of the simulated camera."""
     live: Path | None = None

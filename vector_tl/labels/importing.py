@@ -131,7 +131,10 @@ def _import(
     for film in plan.films:
         _stage_film(staged, film, folder, settings.novelty, alone=not plan.images and len(plan.films) == 1)
     if not staged.images:
-        why = f" ({next(iter(staged.skipped.values()))})" if staged.skipped else ""
+        why = ""
+        if whys := list(staged.skipped.values()):
+            files = "its only file was" if len(whys) == 1 else f"all {len(whys)} files were"
+            why = f": {files} left out. {'The reason' if len(whys) == 1 else 'The first'}: {whys[0].rstrip('.')}"
         raise UserError(f"Nothing of {source} could be imported{why}.")
     splits = {session: plan.sessions[session] for session in staged.sizes}
     result: dict[str, Any] = {

@@ -28,7 +28,7 @@ class SuggestSettings:
     threshold: float | None = None
     """Confidence threshold above which a box is suggested; by default the model's own."""
     device: str = "auto"
-    """cpu, cuda or auto."""
+    """Where the model runs: auto, cpu or cuda (an NVIDIA GPU)."""
 
     def check(self) -> None:
         """Raise `UsageError` for values that make no sense."""

@@ -35,7 +35,7 @@ class TrainSettings:
     """For random weights, the order of images and augmentation: the same seed gives the same learning curve
     on the same machine's CPU."""
     device: str = "auto"
-    """cpu, cuda or auto."""
+    """Where the model runs: auto, cpu or cuda (an NVIDIA GPU)."""
     resume: bool = False
     """Continue the stopped training of the same --out."""
     overwrite: bool = False
