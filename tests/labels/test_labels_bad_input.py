@@ -415,3 +415,14 @@ def test_zip_in_memory_is_what_it_was(tmp_path):
     (tmp_path / "in" / "ä b.txt").write_text("x")
     archive.pack(tmp_path / "in", tmp_path / "o.zip")
     assert zipfile.ZipFile(io.BytesIO((tmp_path / "o.zip").read_bytes())).namelist() == ["ä b.txt"]
+
+
+@pytest.mark.fast
+def test_an_import_of_nothing_says_how_many_files_were_left_out_and_why(tmp_path):
+    for name in ("a.jpg", "b.jpg"):
+        (tmp_path / "in").mkdir(exist_ok=True)
+        (tmp_path / "in" / name).write_bytes(b"\xff\xd8\xff\xe0 " + name.encode())
+    with pytest.raises(
+        UserError, match=r"all 2 files were left out\. The first: .*a\.jpg is damaged .*[^.]\.$"
+    ):
+        import_data(ImportSettings(source=tmp_path / "in", data=tmp_path / "data"))

@@ -107,13 +107,9 @@ def coco() -> Check:
         return Check("coco weights", True, str(find_weights(download=False)), optional=True)
     except (UserError, ImportError, OSError) as error:
         detail = "not here; train --init coco downloads them when it needs them (3 MB)"
-        return Check(
-            "coco weights",
-            False,
-            detail,
-            f"with internet: nothing, they come by themselves; without: {error}",
-            optional=True,
-        )
+        how = str(error).split("not here; ")[-1]
+        remedy = f"with internet: nothing, they come by themselves; without: {how}"
+        return Check("coco weights", False, detail, remedy, optional=True)
 
 
 def models() -> Check:

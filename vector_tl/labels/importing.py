@@ -133,8 +133,10 @@ def _import(
     if not staged.images:
         why = ""
         if whys := list(staged.skipped.values()):
-            files = "its only file was" if len(whys) == 1 else f"all {len(whys)} files were"
-            why = f": {files} left out. {'The reason' if len(whys) == 1 else 'The first'}: {whys[0].rstrip('.')}"
+            all_of = (
+                "its only file was left out" if len(whys) == 1 else f"all {len(whys)} files were left out"
+            )
+            why = f": {all_of}. {'The reason' if len(whys) == 1 else 'The first'}: {whys[0].rstrip('.')}"
         raise UserError(f"Nothing of {source} could be imported{why}.")
     splits = {session: plan.sessions[session] for session in staged.sizes}
     result: dict[str, Any] = {
