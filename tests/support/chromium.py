@@ -136,7 +136,7 @@ class Page:
             )
         return answer["result"].get("value")
 
-    def wait(self, script: str, seconds: float = 10) -> None:
+    def wait(self, script: str, seconds: float = 30) -> None:
         """Until a JavaScript expression is true."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
