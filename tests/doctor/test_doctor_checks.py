@@ -170,6 +170,13 @@ def test_another_robots_certificate(simulator, tmp_path):
 
 
 @pytest.mark.fast
+def test_an_ip_that_is_no_address(tmp_path):
+    config = {"name": "V", "ip": "192.168..5", "cert": str(certificate(tmp_path / "c", "x"))}
+    for check in (network(config), shown_certificate(config)):
+        assert not check.ok and "192.168..5 is not an address" in check.detail and check.remedy
+
+
+@pytest.mark.fast
 def test_nobody_at_the_address(tmp_path):
     with socket.socket() as closed:  # bound and not listening: refused
         closed.bind(("127.0.0.1", 0))

@@ -212,6 +212,36 @@ CASES = {
         ),
         {"a": [BOX], "b": [BOX]},
     ),
+    "K1 names that lie with another folder's labels": Case(
+        several(
+            lambda f: yolo(f, LINE, "one/a.jpg", "one/a.txt"),
+            lambda f: yolo(f, LINE, "two/b.jpg", "two/b.txt"),
+            also("one/classes.txt", "vector\nmug\n"),
+        ),
+        refused="class 0 of two/b.txt",
+    ),
+    "K1 a person says what a number beside names is": Case(
+        several(
+            an_image("one/a.jpg"),
+            an_image("two/b.jpg", 1),
+            lambda f: voc(f / "one/a.xml", "a.jpg", BOX),
+            also("two/b.txt", LINE),
+        ),
+        {"a": [BOX], "b": NONE},
+        classes=("vector",),
+    ),
+    "K1 a number beside names of another file": Case(
+        several(
+            an_image("one/a.jpg"),
+            an_image("two/b.jpg", 1),
+            lambda f: voc(f / "one/a.xml", "a.jpg", BOX),
+            also("two/b.txt", LINE),
+        ),
+        refused="class 0 of two/b.txt",
+    ),
+    "K1 names in a folder of its own": Case(
+        several(lambda f: yolo(f, TWO), also("config/data.yaml", "names: [mug, vector]\n")), {"a": [BOX]}
+    ),
     "K1 VOC of mugs alone in one file": Case(
         several(
             an_image("a.jpg"),

@@ -381,8 +381,10 @@ def settings_of(simulator) -> dict[str, str]:
         ("guid", "wrong", "does not accept this computer's token"),
         ("port", "1", "does not answer at 127.0.0.1:1"),
         ("port", "x", "which is not a number"),
+        ("port", "70000", "not in 1..65535"),
         ("cert", "/nowhere", "is missing"),
         ("ip", "", "has no ip"),
+        ("ip", "192.168..5", "not an address"),
     ],
 )
 def test_a_wrong_ini_is_reported_in_one_sentence(sim, tmp_path, key, value, says):

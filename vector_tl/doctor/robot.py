@@ -155,6 +155,8 @@ def network(section: dict[str, str]) -> Check:
     where = f"{address[0]}:{address[1]}"
     try:
         socket.create_connection(address, 3.0).close()
+    except (UnicodeError, OverflowError):
+        return Check("network", False, f"ip = {section['ip']} is not an address", ADDRESS_REMEDY)
     except OSError as error:
         return Check("network", False, f"nothing answers at {where} ({error})", ADDRESS_REMEDY)
     return Check("network", True, f"{section['name']} answers at {where}")
@@ -175,6 +177,8 @@ def certificate(section: dict[str, str]) -> Check:
             "the robot was reset or set up with another wire-pod since (or this computer's clock is wrong)"
         )
         return Check(name, False, f"not the one in {pinned}: {error.verify_message}", f"{cause}: {CONFIGURE}")
+    except (UnicodeError, OverflowError):
+        return Check(name, False, f"ip = {section['ip']} is not an address", ADDRESS_REMEDY)
     except OSError as error:
         remedy = f"is this the robot's address and not another device's? If not: {CONFIGURE}"
         return Check(name, False, f"no TLS at {section['ip']} ({error})", remedy)

@@ -80,10 +80,16 @@ def read_config(serial: str, home: Path) -> dict[str, str]:
     if stumbles := sdk_stumbles(path, name):
         raise UserError(f"{stumbles}.")
     section = sdk_values(path, name)
-    if not section.get("port", "443").isdigit():
+    port = section.get("port", "443")
+    if not (port.isascii() and port.isdigit()):
         raise UserError(
-            f"{path} says port {section['port']!r} for {serial}, which is not a number; correct it, or leave "
-            "the line out for 443."
+            f"{path} says port {port!r} for {serial}, which is not a number; correct it, or leave the line "
+            "out for 443."
+        )
+    if len(port) > 5 or not 1 <= int(port) <= 65535:
+        raise UserError(
+            f"{path} says port {port} for {serial}, which is not in 1..65535; correct it, or leave the line "
+            "out for 443."
         )
     for key in ("cert", "ip", "name", "guid"):
         if not section.get(key):

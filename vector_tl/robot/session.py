@@ -65,6 +65,11 @@ class Session:
         address = (config["ip"], int(config.get("port") or 443))
         try:
             socket.create_connection(address, timeout=min(timeout_s, 3.0)).close()
+        except (UnicodeError, OverflowError) as error:
+            raise UserError(
+                f"sdk_config.ini says ip = {address[0]} for {config['name']}, which is not an address; "
+                f"correct it, or write it again with: {CONFIGURE}"
+            ) from error
         except OSError as error:
             raise UserError(
                 f"{config['name']} does not answer at {address[0]}:{address[1]} ({error}); is it awake, on "

@@ -70,17 +70,20 @@ def choose_classes(files: Iterable[LabelFile], wanted: tuple[str, ...]) -> Choic
         UserError: a guess would decide, or a class that was asked for does not exist; `--classes` decides.
     """
     named: set[str] = set()
-    numbers: set[str] = set()
+    numbers: dict[str, str] = {}  # those that nothing names -> a file that uses it
     used: Counter[str] = Counter()
     for file in files:
         named.update(file.classes)
         for image in file.images:
             for box in image.boxes:
                 used[box.class_name] += 1
-                (numbers if image.unnamed else named).add(box.class_name)
+                if image.unnamed:
+                    numbers.setdefault(box.class_name, str(file.path))
+                else:
+                    named.add(box.class_name)
     named -= {""}
     if wanted:
-        return _asked_for(named, numbers, wanted)
+        return _asked_for(named, set(numbers), wanted)
     chosen, notes = _by_name(named, used), []
     if numbers:
         if len(numbers) > 1:
@@ -89,13 +92,16 @@ def choose_classes(files: Iterable[LabelFile], wanted: tuple[str, ...]) -> Choic
                 f"The labels use the class numbers {listed}, and nothing says their names (no "
                 "classes.txt, obj.names or names: in data.yaml); say with --classes which mean a Vector."
             )
-        (only,) = numbers
-        if not named:
-            notes.append(
-                f"nothing names class {only}; it is the only one in the labels and was taken for a Vector"
+        ((only, where),) = numbers.items()
+        if named:
+            listed = ", ".join(sorted(named)[:MAX_LISTED])
+            raise UserError(
+                f"Nothing names class {only} of {where}, while other labels have the classes {listed}; say "
+                "with --classes which of them and of the numbers mean a Vector."
             )
-        else:
-            notes.append(f"class {only} has no name in some labels and was taken for a Vector there")
+        notes.append(
+            f"nothing names class {only}; it is the only one in the labels and was taken for a Vector"
+        )
         chosen |= {only}
     if len(named) == 1 and chosen >= named and not _is_vector(next(iter(named))):
         notes.append(f"{next(iter(named))!r} is the only class there and was taken for a Vector")

@@ -11,7 +11,7 @@ from vector_tl.data.media import is_film_file
 from vector_tl.data.yolo import CLASS_NAMES
 from vector_tl.errors import UserError
 from vector_tl.labels.sources import coco, json_formats, xml_formats, yolo
-from vector_tl.labels.sources.joining import SPLITS, ImageIndex, parts_of
+from vector_tl.labels.sources.joining import SPLITS, ImageIndex, parts_of, says_nothing, split_of_words
 from vector_tl.labels.sources.own import MARKER, OwnFolder, own_folders
 from vector_tl.labels.sources.records import ImageLabel, LabelFile, read_text
 
@@ -314,7 +314,7 @@ class _Reader:
         known: dict[PurePosixPath, yolo.NameTable | None] = {}
         for file, text in self.texts.items():
             if file.parent not in known:
-                known[file.parent] = _table_for(file.parent, named)
+                known[file.parent] = self._table_for(file.parent, named)
             table = known[file.parent]
             names, where = (table.names, table.file) if table else ({}, None)
             if not names and any(o.kind == "dataset" and o.folder in file.parents for o in self.source.own):
@@ -328,18 +328,28 @@ class _Reader:
             if id(table) not in used and not table.splits and not table.names_file and self.texts:
                 self.source.notes.append(f"{table.file} names classes that no label file here uses")
 
+    def _table_for(self, folder: PurePosixPath, tables: list[yolo.NameTable]) -> yolo.NameTable | None:
+        """The names for labels of a folder: those that lie nearest above it, else the only ones there are.
 
-def _table_for(folder: PurePosixPath, tables: list[yolo.NameTable]) -> yolo.NameTable | None:
-    """The names for labels of a folder: those that lie nearest above it, else the only ones there are.
+        Names that lie with the images or labels of another folder are for those alone.
 
-    Raises:
-        UserError: several that say different things.
-    """
-    for place in (folder, *folder.parents):
-        near = [table for table in tables if table.file.parent == place]
-        if near:
-            return _one(near)
-    return _one(tables) if tables and all(t.names == tables[0].names for t in tables) else None
+        Raises:
+            UserError: several that say different things.
+        """
+        for place in (folder, *folder.parents):
+            near = [table for table in tables if table.file.parent == place]
+            if near:
+                return _one(near)
+        fit = [table for table in tables if self._may_name(table.file.parent, folder)]
+        return _one(fit) if fit and all(t.names == tables[0].names for t in tables) else None
+
+    def _may_name(self, place: PurePosixPath, folder: PurePosixPath) -> bool:
+        """Whether names that lie in the folder `place` may be for labels of another one."""
+        while place.parts and (says_nothing(place.name) or split_of_words(place.name)):
+            place = place.parent
+        if place in (folder, *folder.parents):
+            return True
+        return not any(place in file.parents for file in (*self.source.images, *self.texts))
 
 
 def _one(tables: list[yolo.NameTable]) -> yolo.NameTable:
