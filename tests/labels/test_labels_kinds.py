@@ -300,6 +300,29 @@ CASES = {
         {"1": None, "2": [BOX], "3": None},
         skipped="camB/1.txt",
     ),
+    "K2 folders joined with words for kinds": Case(
+        several(
+            an_image("kitchen_images/1.jpg"),
+            an_image("office_images/2.jpg", 1),
+            an_image("kitchen_images/3.jpg", 2),
+            *(
+                also(f"{name}.txt", LINE)
+                for name in ("office_labels/1", "office_labels/2", "kitchen_labels/3")
+            ),
+            also("data.yaml", "names: [vector]\n"),
+        ),
+        {"1": None, "2": [BOX], "3": [BOX]},
+        skipped="office_labels/1.txt",
+    ),
+    "K2 equal names in folders joined with words for kinds": Case(
+        several(
+            an_image("kitchen_images/1.jpg"),
+            an_image("office_images/1.jpg", 1),
+            also("kitchen_labels/1.txt", LINE),
+            also("office_labels/1.txt", "0 0.109375 0.194444444 0.15625 0.277777778\n"),
+        ),
+        {"kitchen_images-1": [BOX], "office_images-1": [OTHER]},
+    ),
     "K2 two images fit a name equally": Case(
         several(
             an_image("one/1.jpg"),

@@ -141,6 +141,28 @@ def says_nothing(part: str) -> bool:
     return all(word in KIND_WORDS for word in words)
 
 
+def core_of(part: str) -> str:
+    """What a folder's name says but for the kind of files: kitchen of kitchen_images; '' of images."""
+    pieces = re.findall(r"[\W_]*[^\W_]+", part)
+    kept = [piece for piece in pieces if words_of(piece)[0] not in KIND_WORDS]
+    return re.sub(r"^[\W_]+", "", "".join(kept)).casefold()
+
+
+def cores_of(parts: Iterable[str]) -> Parts:
+    """The cores of a path's folders, without those that only say a kind."""
+    return tuple(core for part in parts if (core := core_of(part)))
+
+
+def _is_joined(part: str) -> bool:
+    """Whether a folder's name holds a word for a kind of files and others: kitchen_images."""
+    return bool(core_of(part)) and any(word in KIND_WORDS for word in words_of(part))
+
+
+def _is_same(a: str, b: str) -> bool:
+    """Whether two folders' names are equal, but for a kind of files that one of them is joined with."""
+    return a == b or ((_is_joined(a) or _is_joined(b)) and core_of(a) == core_of(b) != "")
+
+
 @dataclass(frozen=True)
 class Match:
     """The images that a label may be for: one, none (`why` says so), or several, which is none."""
@@ -164,6 +186,7 @@ class ImageIndex:
         self._by_name: dict[str, list[PurePosixPath]] = defaultdict(list)
         self._by_stem: dict[str, list[PurePosixPath]] = defaultdict(list)
         self._folders: set[Parts] = set()  # that hold images, at any depth
+        self._cores: set[Parts] = set()  # of these folders
         self.splits: set[str] = set()
         for image, parts in self.parts.items():
             name = parts[-1]
@@ -174,6 +197,7 @@ class ImageIndex:
             self._by_stem[_any_case(stem)].append(image)
             if parts[:-1] not in self._folders:
                 self._folders.update(parts[:end] for end in range(len(parts)))
+                self._cores.update(cores_of(parts[:end]) for end in range(len(parts)))
                 self.splits |= splits_of_folders(parts[:-1])
 
     def has_stem(self, stem: str) -> bool:
@@ -248,10 +272,12 @@ class ImageIndex:
 
     def _is_elsewhere(self, near: Parts, over: Parts) -> bool:
         """Whether a label's folder belongs to other images than those of the folder `over`."""
-        common = next((i for i, (a, b) in enumerate(zip(near, over, strict=False)) if a != b), None)
+        common = next(
+            (i for i, (a, b) in enumerate(zip(near, over, strict=False)) if not _is_same(a, b)), None
+        )
         common = min(len(near), len(over)) if common is None else common
         mine, theirs = list(near[common:]), list(over[common:])
-        while mine and theirs and mine[-1] == theirs[-1]:
+        while mine and theirs and _is_same(mine[-1], theirs[-1]):
             mine.pop()
             theirs.pop()
         own = [part for part in mine if not says_nothing(part)]
@@ -260,6 +286,10 @@ class ImageIndex:
             return False
         if near[: common + 1] in self._folders:
             return True
+        if others and _is_joined(own[0]):  # office_labels is not for kitchen_images
+            known = cores_of([*near[:common], own[0]]) in self._cores
+            if (known or _is_joined(others[0])) and not _is_same(own[0], others[0]):
+                return True
         return bool([part for part in mine[1:] if not says_nothing(part)]) and bool(others)
 
     def _nearest(
@@ -274,7 +304,7 @@ class ImageIndex:
             swapped = _images_folder(near)
             common = 0
             for mine, theirs in zip(near, folder, strict=False):
-                if mine != theirs:
+                if not _is_same(mine, theirs):
                     break
                 common += 1
             ends = _agreeing(near[common:], folder[common:])
@@ -293,9 +323,9 @@ def _any_case(name: str) -> str:
 def _in_its_place(near: Parts, over: Parts) -> bool:
     """Whether a label's folder and an image's differ only in what says the kind of files."""
     mine, theirs = list(near), list(over)
-    while mine and theirs and mine[0] == theirs[0]:
+    while mine and theirs and _is_same(mine[0], theirs[0]):
         mine, theirs = mine[1:], theirs[1:]
-    while mine and theirs and mine[-1] == theirs[-1]:
+    while mine and theirs and _is_same(mine[-1], theirs[-1]):
         mine, theirs = mine[:-1], theirs[:-1]
     return all(says_nothing(part) for part in (*mine, *theirs))
 
@@ -323,4 +353,4 @@ def _contradict(left: Parts, over: Parts) -> bool:
     """Whether what is left of two paths names two different folders; kinds such as images/ name none."""
     mine = [part for part in left if not says_nothing(part)]
     theirs = [part for part in over if not says_nothing(part)]
-    return bool(mine) and bool(theirs) and mine[-1] != theirs[-1]
+    return bool(mine) and bool(theirs) and not _is_same(mine[-1], theirs[-1])
