@@ -323,6 +323,19 @@ CASES = {
         ),
         {"kitchen_images-1": [BOX], "office_images-1": [OTHER]},
     ),
+    "K2 a table whose name says a folder": Case(
+        several(
+            an_image("images/kitchen/1.jpg"),
+            an_image("images/office/2.jpg", 1),
+            lambda f: coco(
+                f / "annotations/instances_office.json",
+                ["1.jpg", "2.jpg"],
+                [(0, 0, BOX, {}), (1, 0, BOX, {})],
+            ),
+        ),
+        {"1": None, "2": [BOX]},
+        skipped="another folder",
+    ),
     "K2 two images fit a name equally": Case(
         several(
             an_image("one/1.jpg"),
@@ -635,6 +648,38 @@ CASES = {
         lambda f: yolo(f, LINE, "Images/A.JPG", "Labels/A.TXT"), {"A": [BOX]}
     ),
     # K7: splits
+    "K7 a split's folder at another computer's path": Case(
+        several(
+            lambda f: yolo(f, LINE, "images/tr/a.jpg", "labels/tr/a.txt"),
+            also("data.yaml", "train: /data/u/ds/images/tr\nnames: [vector]\n"),
+        ),
+        {"a": [BOX]},
+        splits={"a": "train"},
+    ),
+    "K7 a split's folder that is not there": Case(
+        several(lambda f: yolo(f), also("data.yaml", "train: pictures/tr\nnames: [vector]\n")),
+        {"a": [BOX]},
+        noted="says train: pictures/tr, which is not there",
+        splits={"a": None},
+    ),
+    "K7 ImageSets of a class": Case(
+        several(
+            an_image("JPEGImages/a.jpg"),
+            an_image("JPEGImages/b.jpg", 1),
+            *(lambda f, n=n: voc(f / f"Annotations/{n}.xml", f"{n}.jpg", BOX) for n in "ab"),
+            also("ImageSets/Main/vector_train.txt", "a  1\n"),
+            also("ImageSets/Main/vector_val.txt", "b  1\n"),
+        ),
+        {"a": [BOX], "b": [BOX]},
+        splits={"a": "train", "b": "val"},
+    ),
+    "K7 a table's name with a word that is no split": Case(
+        several(
+            an_image("a.jpg"), lambda f: coco(f / "toy_train_kitchen.json", ["a.jpg"], [(0, 0, BOX, {})])
+        ),
+        {"a": [BOX]},
+        splits={"a": None},
+    ),
     "K7 ImageSets": Case(
         several(
             *(an_image(f"JPEGImages/{n}.jpg", k) for k, n in enumerate("ab")),

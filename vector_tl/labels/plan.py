@@ -19,6 +19,7 @@ from vector_tl.labels.sources.joining import (
     parts_of,
     says_nothing,
     split_in_file_name,
+    split_of_label_file,
     splits_of_folders,
 )
 from vector_tl.labels.sources.reading import Source, read_folder
@@ -458,7 +459,7 @@ def _splits_of_label_files(joined: dict[PurePosixPath, list[ImageLabel]]) -> dic
         for label in labels:
             split = split_in_file_name(label.split) if label.split else None
             if split is None and label.form not in PER_IMAGE_FORMS:
-                split = split_in_file_name(label.file.stem)
+                split = split_of_label_file(label.file.stem)
             said |= {split} if split else set()
         found[image] = said
     return found

@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from vector_tl.labels.sources.classes import VECTOR_WORDS
+
 SPLITS = {
     "train": "train",
     "training": "train",
@@ -130,6 +132,11 @@ def split_in_file_name(stem: str) -> str | None:
     return found.pop() if len(found) == 1 else None
 
 
+def split_of_label_file(stem: str) -> str | None:
+    """The split of all that a label file speaks of: instances_train2017, but not toy_train_kitchen."""
+    return split_in_file_name(stem) if not core_of_stem(stem).strip("0123456789_-. ") else None
+
+
 def splits_of_folders(parts: Iterable[str]) -> set[str]:
     """The splits that the folders of a path say."""
     return {split for part in parts if (split := split_of_words(part))}
@@ -145,6 +152,17 @@ def core_of(part: str) -> str:
     """What a folder's name says but for the kind of files: kitchen of kitchen_images; '' of images."""
     pieces = re.findall(r"[\W_]*[^\W_]+", part)
     kept = [piece for piece in pieces if words_of(piece)[0] not in KIND_WORDS]
+    return re.sub(r"^[\W_]+", "", "".join(kept)).casefold()
+
+
+def core_of_stem(stem: str) -> str:
+    """What the name of a label file says but for kinds, splits and Vectors: office of instances_office."""
+    pieces = re.findall(r"[\W_]*[^\W_]+", stem)
+    kept = []
+    for piece in pieces:
+        word = words_of(piece)[0]
+        if not {word, re.sub(r"(19|20)\d\d$", "", word)} & (KIND_WORDS | VECTOR_WORDS | SPLITS.keys()):
+            kept.append(piece)
     return re.sub(r"^[\W_]+", "", "".join(kept)).casefold()
 
 
@@ -187,6 +205,7 @@ class ImageIndex:
         self._by_stem: dict[str, list[PurePosixPath]] = defaultdict(list)
         self._folders: set[Parts] = set()  # that hold images, at any depth
         self._cores: set[Parts] = set()  # of these folders
+        self._named: set[str] = set()  # the cores of their names
         self.splits: set[str] = set()
         for image, parts in self.parts.items():
             name = parts[-1]
@@ -198,6 +217,7 @@ class ImageIndex:
             if parts[:-1] not in self._folders:
                 self._folders.update(parts[:end] for end in range(len(parts)))
                 self._cores.update(cores_of(parts[:end]) for end in range(len(parts)))
+                self._named.update(cores_of(parts[:-1]))
                 self.splits |= splits_of_folders(parts[:-1])
 
     def has_stem(self, stem: str) -> bool:
@@ -220,12 +240,16 @@ class ImageIndex:
             return Match(tuple(i for i in found if self.parts[i] == exact), length=len(wanted) + 1)
         wanted = tuple(part for part in wanted if part != "..")
         split = split_in_file_name(file.stem)
+        place = core_of_stem(file.stem)  # instances_office.json speaks of office/, unless it says a folder
+        place = "" if place not in self._named or cores_of(wanted[:-1]) else place
         best: list[tuple[PurePosixPath, int]] = []
         for image in found:
             parts = self.parts[image]
             agree = _agreeing(wanted[:-1], parts[:-1]) + 1
             left, over = wanted[:-agree], parts[: len(parts) - agree]
             if _contradict(left, over) or (not left and self._is_elsewhere(near, over)):
+                continue
+            if place and place not in cores_of(parts[:-1]) and PurePosixPath(parts[-1]).stem != file.stem:
                 continue
             own = splits_of_folders(parts[:-1])
             if split in self.splits and own and split not in own:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -11,7 +12,15 @@ from vector_tl.data.media import is_film_file
 from vector_tl.data.yolo import CLASS_NAMES
 from vector_tl.errors import UserError
 from vector_tl.labels.sources import coco, json_formats, xml_formats, yolo
-from vector_tl.labels.sources.joining import SPLITS, ImageIndex, parts_of, says_nothing, split_of_words
+from vector_tl.labels.sources.joining import (
+    SPLITS,
+    ImageIndex,
+    parts_of,
+    says_nothing,
+    split_in_file_name,
+    split_of_words,
+    splits_of_folders,
+)
 from vector_tl.labels.sources.own import MARKER, OwnFolder, own_folders
 from vector_tl.labels.sources.records import ImageLabel, LabelFile, read_text
 
@@ -262,13 +271,17 @@ class _Reader:
         """The source's own splits: ImageSets, train.txt, and what data.yaml and obj.data say."""
         used: set[PurePosixPath] = set()
         for file, text in self.lists.items():
-            split = SPLITS.get(file.stem.lower())
-            if split and self._assign(file, text.split("\n"), split, "ImageSets" in file.parts):
+            in_sets = "ImageSets" in file.parts  # vector_train.txt may lie there
+            split = split_in_file_name(file.stem) if in_sets else SPLITS.get(file.stem.lower())
+            if split and self._assign(file, text.split("\n"), split, in_sets):
                 used.add(file)
         for table in self.tables:
             for split, values in table.splits.items():
                 for value in values:
-                    used |= self._assign_folder(table, value, split)
+                    found = self._assign_folder(table, value, split)
+                    used |= found or set()
+                    if found is None:
+                        self.source.notes.append(f"{table.file} says {split}: {value}, which is not there")
         self.source.others += sorted(set(self.lists) - used)
 
     def _assign(self, file: PurePosixPath, lines: list[str], split: str, stems: bool) -> int:
@@ -288,13 +301,24 @@ class _Reader:
                 count += 1
         return count
 
-    def _assign_folder(self, table: yolo.NameTable, value: str, split: str) -> set[PurePosixPath]:
-        """Images of a folder or list that a table names for a split."""
+    def _assign_folder(self, table: yolo.NameTable, value: str, split: str) -> set[PurePosixPath] | None:
+        """Assign the images of a folder or list that a table names for a split.
+
+        A path of another computer is looked for by its end.
+
+        Returns:
+            The lists that were used; None where nothing is at that path.
+        """
         parts = tuple(p for p in parts_of(value.replace("\\", "/")) if p not in ("..", ".", "/"))
         base = tuple(p for p in parts_of(table.base.replace("\\", "/")) if p not in ("..", ".", "/"))
         here = parts_of(table.file)[:-1]
-        for start in ((*here, *base), here, ()):
-            wanted = (*start, *parts)
+        tried = [(*start, *parts) for start in ((*here, *base), here, ())]
+        moved = any(re.match(r"/|\.\.|[A-Za-z]:", path.strip()) for path in (value, table.base))
+        for end in range(1, len(parts)):
+            if splits_of_folders(parts[:end]) or not (moved or all(map(says_nothing, parts[:end]))):
+                break
+            tried += [(*here, *parts[end:]), parts[end:]]
+        for wanted in tried:
             for file, text in self.lists.items():
                 if parts_of(file) == wanted:
                     self._assign(file, text.split("\n"), split, stems=False)
@@ -306,7 +330,7 @@ class _Reader:
                 for image in inside:
                     self.source.splits[image].add(split)
                 return set()
-        return set()
+        return None
 
     def _yolo_labels(self) -> None:
         named = [table for table in self.tables if table.names]
