@@ -461,6 +461,39 @@ CASES = {
         {"cam__1": [BOX], "cam__2": [BOX]},
         splits={"cam__1": "train", "cam__2": "test"},
     ),
+    "K3 a stranger's VOC that begins as an old export": Case(
+        several(
+            an_image("photos/site__1.jpg"),
+            also(
+                "photos/site__1.xml",
+                "<annotation>\n  <folder>photos</folder>\n  <filename>site__1.jpg</filename>\n"
+                "  <object><name>vector</name><bndbox><xmin>17</xmin><ymin>10</ymin><xmax>48</xmax>"
+                "<ymax>27</ymax></bndbox></object>\n</annotation>\n",
+            ),
+        ),
+        {"site__1": [BOX]},
+    ),
+    "K3 an old export as VOC": Case(
+        several(
+            an_image("train/day__1.jpg"),
+            also(
+                "train/day__1.xml",
+                "<annotation>\n  <folder>train</folder>\n  <filename>day__1.jpg</filename>\n  <size>\n"
+                "    <width>64</width>\n    <height>36</height>\n    <depth>3</depth>\n  </size>\n"
+                "  <object>\n    <name>vector</name>\n    <pose>Unspecified</pose>\n"
+                "    <truncated>0</truncated>\n    <difficult>0</difficult>\n    <bndbox>\n"
+                "      <xmin>17</xmin>\n      <ymin>10</ymin>\n      <xmax>48</xmax>\n"
+                "      <ymax>27</ymax>\n    </bndbox>\n  </object>\n</annotation>",
+            ),
+        ),
+        {"day/1": [BOX]},
+        noted="older version",
+        splits={"day/1": "train"},
+    ),
+    "a text of YOLO for Keras alone": Case(
+        several(an_image("a.jpg"), also("_annotations.txt", "a.jpg 16,9,48,27,0\n")),
+        refused="_annotations.txt",
+    ),
     "K3 an old export": Case(
         several(
             lambda f: yolo(f, LINE, "images/train/kitchen__day__1.jpg", "labels/train/kitchen__day__1.txt"),

@@ -10,12 +10,24 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
+from xml.sax.saxutils import unescape
 
 from vector_tl.data.dataset import SPLITS, YAML_HEADER
 
 MARKER = "vector_tl.json"
 JOINT = "__"
 OLD_YAML = re.compile(r"path: \.\n((train|val|test): images/\2\n)+nc: 1\nnames: \[vector\]\n")
+OLD_OBJECT = (
+    r"  <object>\n    <name>vector</name>\n    <pose>Unspecified</pose>\n    <truncated>0</truncated>\n"
+    r"    <difficult>0</difficult>\n    <bndbox>\n"
+    r"      <xmin>[\d.]+</xmin>\n      <ymin>[\d.]+</ymin>\n      <xmax>[\d.]+</xmax>\n"
+    r"      <ymax>[\d.]+</ymax>\n    </bndbox>\n  </object>\n"
+)
+OLD_XML = re.compile(
+    r"<annotation>\n  <folder>(train|val|test)</folder>\n  <filename>([^<\n]+)</filename>\n  <size>\n"
+    r"    <width>\d+</width>\n    <height>\d+</height>\n    <depth>3</depth>\n  </size>\n"
+    rf"({OLD_OBJECT})*</annotation>\s*"
+)
 OLD_CATEGORIES = [{"id": 0, "name": "vector", "supercategory": "none"}]
 
 
@@ -79,6 +91,15 @@ def own_folders(root: Path, files: Iterable[PurePosixPath]) -> list[OwnFolder]:
         own = _of_dataset(root, file, names) or _of_old_export(root, file)
         if own and not any(other.folder == own.folder for other in found):
             found.append(own)
+    tables: dict[PurePosixPath, list[PurePosixPath]] = {}
+    for file in files:
+        if file.suffix.lower() == ".xml":
+            tables.setdefault(file.parent, []).append(file)
+    taken = {own.folder for own in found}
+    for folder, xmls in tables.items():
+        inside = folder in taken or any(parent in exports for parent in folder.parents)
+        if not inside and all(_is_old_xml(root, file) for file in xmls):
+            found.append(OwnFolder(folder, "old export"))
     return sorted(found, key=lambda own: -len(own.folder.parts))
 
 
@@ -136,8 +157,17 @@ def _of_old_export(root: Path, file: PurePosixPath) -> OwnFolder | None:
             return None
         names = [str(i.get("file_name")) for i in table["images"] if isinstance(i, dict)]
         return OwnFolder(file.parent, "old export") if all(JOINT in name for name in names) else None
-    if file.suffix == ".xml" and JOINT in file.stem:
-        text = (root / file).read_text(encoding="utf-8", errors="replace")[:200]
-        folder = f"<annotation>\n  <folder>{file.parent.name}</folder>\n  <filename>{file.stem}."
-        return OwnFolder(file.parent, "old export") if text.startswith(folder) else None
     return None
+
+
+def _is_old_xml(root: Path, file: PurePosixPath) -> bool:
+    """Whether version 0.1 wrote this VOC file: its whole text is of one form."""
+    if file.suffix != ".xml" or JOINT not in file.stem:
+        return False
+    try:
+        form = OLD_XML.fullmatch((root / file).read_text(encoding="utf-8", errors="replace"))
+    except OSError:
+        return False
+    if form is None:
+        return False
+    return form[1] == file.parent.name and unescape(form[2]).startswith(f"{file.stem}.")

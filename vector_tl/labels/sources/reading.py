@@ -179,6 +179,11 @@ class _Reader:
             self.texts[file] = text
         elif is_label:
             self.source.unused[file] = f"{file} is text without a line 'class cx cy w h'."
+        elif yolo.looks_like_keras(text):
+            self.source.unused[file] = (
+                f"{file} has lines 'image x,y,x,y,class', a format that is not read; convert it to COCO, "
+                "YOLO or Pascal VOC."
+            )
         else:
             self.lists[file] = text
 

@@ -138,6 +138,13 @@ def looks_like_labels(text: str) -> bool:
     return bool(lines) and all(len(words) >= 5 and _is_number(words[0]) for words in lines)
 
 
+def looks_like_keras(text: str) -> bool:
+    """Whether every line is an image's name with any number of 'x,y,x,y,class', and some line has one."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    ends = [re.search(r"\.\w+((?: +-?\d+(?:,-?\d+){4})*)$", line) for line in lines]
+    return all(ends) and any(end and end[1] for end in ends)
+
+
 def _is_number(word: str) -> bool:
     return bool(re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", word))
 
