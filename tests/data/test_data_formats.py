@@ -131,6 +131,12 @@ RATES = {
 }
 
 
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
+def test_a_video_whose_times_begin_late_is_as_long_as_its_frames(suffix, tmp_path):
+    media = open_media(video(tmp_path / f"v{suffix}", [5 + k / 10 for k in range(10)]))
+    assert media.seconds == pytest.approx(1.0, abs=0.07)
+
+
 @pytest.mark.parametrize("name", RATES)
 def test_the_rate_of_a_video_is_that_of_its_frames(name, tmp_path):
     times_s, fps = RATES[name]

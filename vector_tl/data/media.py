@@ -178,6 +178,8 @@ def _open_video(path: Path) -> Media:
             fps = Fraction(stream.average_rate or stream.guessed_rate or DEFAULT_FPS)
             length = stream.duration or container.duration
             unit = stream.time_base if stream.duration else Fraction(1, av.time_base)
+            if length and not stream.duration and "matroska" in container.format.name:
+                length -= container.start_time or 0  # its duration counts from 0, not from the first frame
             next(container.decode(video=0))
     except StopIteration:
         raise UserError(f"{path} is a video without images.") from None
