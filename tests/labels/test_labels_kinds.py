@@ -690,9 +690,9 @@ CASES = {
         splits={"a": "train"},
     ),
     "K7 a split's folder that is not there": Case(
-        several(lambda f: yolo(f), also("data.yaml", "train: pictures/tr\nnames: [vector]\n")),
+        several(lambda f: yolo(f), also("data.yaml", "train: shots/tr\nnames: [vector]\n")),
         {"a": [BOX]},
-        noted="says train: pictures/tr, which is not there",
+        noted="says train: shots/tr, which is not there",
         splits={"a": None},
     ),
     "K7 ImageSets of a class": Case(
