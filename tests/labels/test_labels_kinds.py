@@ -56,14 +56,15 @@ def _xywh(corners):
     return corners and [corners[0], corners[1], corners[2] - corners[0], corners[3] - corners[1]]
 
 
-def voc(path: Path, filename: str, *boxes, name: str = "vector", root: str = "annotation") -> None:
+def voc(path: Path, filename: str, /, *boxes, name: str = "vector", root: str = "annotation", **more) -> None:
     objects = "".join(
         f"<object><name>{name}</name><bndbox><xmin>{x1 + 1}</xmin><ymin>{y1 + 1}</ymin><xmax>{x2}</xmax>"
         f"<ymax>{y2}</ymax></bndbox></object>"
         for x1, y1, x2, y2 in boxes
     )
     size = f"<size><width>{SIZE[0]}</width><height>{SIZE[1]}</height></size>"
-    put(path, f"<{root}><filename>{filename}</filename>{size}{objects}</{root}>")
+    more = "".join(f"<{tag}>{text}</{tag}>" for tag, text in more.items())
+    put(path, f"<{root}>{more}<filename>{filename}</filename>{size}{objects}</{root}>")
 
 
 def labelme(path: Path, name: str, *shapes, **more) -> None:
@@ -202,6 +203,102 @@ CASES = {
         ),
         {"b": [BOX]},
         skipped="no class 5 in classes.txt",
+    ),
+    "K1 numbers that begin at 1": Case(
+        several(
+            lambda f: yolo(f, "1 0.5 0.5 0.5 0.5\n"),
+            an_image("images/b.jpg", 1),
+            also("labels/b.txt", "2 0.5 0.5 0.5 0.5\n"),
+            also("classes.txt", "mug\nvector\n"),
+        ),
+        refused="seem to count from 1. Correct classes.txt, or say with --classes",
+    ),
+    "K1 numbers that begin at 1 and the name that a person says": Case(
+        several(
+            lambda f: yolo(f, "2 0.5 0.5 0.5 0.5\n"),
+            an_image("two/b.jpg", 1),
+            lambda f: voc(f / "two/b.xml", "b.jpg", BOX),
+            also("labels/classes.txt", "mug\nvector\n"),
+        ),
+        refused="seem to count from 1",
+        classes=("vector",),
+    ),
+    "K1 numbers that begin at 1 and the number that a person says": Case(
+        several(
+            lambda f: yolo(f, "1 0.5 0.5 0.5 0.5\n"),
+            an_image("images/b.jpg", 1),
+            also("labels/b.txt", "2 0.5 0.5 0.5 0.5\n"),
+            also("data.yaml", "names: [mug, vector]\n"),
+        ),
+        {"a": NONE, "b": [BOX]},
+        classes=("2",),
+    ),
+    "K1 names that begin at 1": Case(
+        several(lambda f: yolo(f, TWO), also("data.yaml", "names: {1: mug, 2: vector}\n")),
+        refused="seem to count from 0",
+    ),
+    "K1 the second of two names alone": Case(
+        several(lambda f: yolo(f, "1 0.5 0.5 0.5 0.5\n"), also("obj.names", "mug\nvector\n")), {"a": [BOX]}
+    ),
+    "K1 categories that begin at 0 and annotations at 1": Case(
+        several(
+            an_image("a.jpg"),
+            lambda f: coco(f / "a.json", ["a.jpg"], [(0, 1, OTHER, {}), (0, 2, BOX, {})], ("mug", "vector")),
+        ),
+        refused="seem to count from 1",
+    ),
+    "K1 such annotations and the number that a person says": Case(
+        several(
+            an_image("a.jpg"),
+            lambda f: coco(f / "a.json", ["a.jpg"], [(0, 1, OTHER, {}), (0, 2, BOX, {})], ("mug", "vector")),
+        ),
+        {"a": [BOX]},
+        classes=("2",),
+    ),
+    "K1 a category that is not there": Case(
+        several(
+            an_image("a.jpg"),
+            an_image("b.jpg", 1),
+            lambda f: coco(f / "a.json", ["a.jpg", "b.jpg"], [(0, 0, BOX, {}), (1, 7, BOX, {})]),
+        ),
+        {"a": [BOX]},
+        skipped="no category 7",
+    ),
+    "K1 fewer names than numbers": Case(
+        several(
+            lambda f: yolo(f),
+            an_image("images/b.jpg", 1),
+            also("labels/b.txt", "1 0.5 0.5 0.5 0.5\n"),
+            also("classes.txt", "mug\n"),
+        ),
+        refused="no class 1 in classes.txt; say with --classes",
+    ),
+    "K1 a person says what a number beyond the names is": Case(
+        several(
+            lambda f: yolo(f),
+            an_image("images/b.jpg", 1),
+            also("labels/b.txt", "1 0.5 0.5 0.5 0.5\n"),
+            also("classes.txt", "mug\n"),
+        ),
+        {"a": NONE, "b": [BOX]},
+        classes=("1",),
+    ),
+    "K1 names above that contradict those beside the labels": Case(
+        several(
+            lambda f: yolo(f, TWO),
+            also("data.yaml", "names: [mug, vector]\n"),
+            also("labels/classes.txt", "vector\nmug\n"),
+        ),
+        refused="calls class 0",
+    ),
+    "K1 a number that is named twice": Case(
+        several(lambda f: yolo(f), also("data.yaml", "names:\n  0: mug\n  0: vector\n")),
+        refused="the key 0 stands there 2 times",
+    ),
+    "K1 notes that are none": Case(
+        several(lambda f: yolo(f), also("notes.json", '{"categories": ["id name", {"id": "x", "name": 1}]}')),
+        {"a": [BOX]},
+        noted="each needs its own id",
     ),
     "K1 each folder has its own names": Case(
         several(
@@ -404,6 +501,71 @@ CASES = {
             lambda f: coco(f / "x.json", ["C:\\Users\\bob\\set\\images\\a.jpg"], [(0, 0, BOX, {})]),
         ),
         {"a": [BOX]},
+    ),
+    "K2 addresses with a query": Case(
+        several(
+            an_image("images/my a.jpg"),
+            an_image("images/b.jpg", 1),
+            lambda f: coco(
+                f / "x.json",
+                ["https://host.org/set/my%20a.jpg?X-Sig=a/b.png", "s3://bucket/b.jpg#x"],
+                [(0, 0, BOX, {}), (1, 0, OTHER, {})],
+            ),
+        ),
+        {"my a": [BOX], "b": [OTHER]},
+    ),
+    "K2 an address with a folder that is not there": Case(
+        several(
+            an_image("kitchen/1.jpg"),
+            an_image("office/2.jpg", 1),
+            lambda f: coco(
+                f / "x.json",
+                ["https://host.org/office/1.jpg", "https://host.org/office/2.jpg"],
+                [(0, 0, BOX, {}), (1, 0, BOX, {})],
+            ),
+        ),
+        {"1": None, "2": [BOX]},
+        skipped="another folder",
+    ),
+    "K2 VOC says the path": Case(
+        several(
+            *(an_image(f"JPEGImages/{c}/1.jpg", k) for k, c in enumerate("ab")),
+            lambda f: voc(f / "Annotations/a_1.xml", "1.jpg", BOX, path="C:\\data\\a\\1.jpg"),
+            lambda f: voc(f / "Annotations/b_1.xml", "1.jpg", OTHER, path="C:\\data\\b\\1.jpg"),
+        ),
+        {"a-1": [BOX], "b-1": [OTHER]},
+    ),
+    "K2 VOC says the folder": Case(
+        several(
+            *(an_image(f"JPEGImages/{c}/1.jpg", k) for k, c in enumerate("ab")),
+            lambda f: voc(f / "Annotations/x.xml", "1.jpg", BOX, folder="b"),
+        ),
+        {"a-1": None, "b-1": [BOX]},
+    ),
+    "K2 VOC's path and folder contradict each other": Case(
+        several(
+            *(an_image(f"JPEGImages/{c}/1.jpg", k) for k, c in enumerate("ab")),
+            lambda f: voc(f / "Annotations/x.xml", "1.jpg", BOX, folder="b", path="/d/a/1.jpg"),
+        ),
+        refused="equally well",
+    ),
+    "K2 labelme says another folder": Case(
+        several(
+            an_image("a/1.jpg"),
+            an_image("b/1.jpg", 1),
+            lambda f: labelme(f / "a/1.json", "..\\b\\1.jpg", ("vector", "rectangle", [[16, 9], [48, 27]])),
+        ),
+        {"a-1": None, "b-1": [BOX]},
+    ),
+    "K2 labelme says another folder that lost its image": Case(
+        several(
+            an_image("a/1.jpg"),
+            an_image("b/2.jpg", 1),
+            lambda f: labelme(f / "a/1.json", "../b/1.jpg", ("vector", "rectangle", [[16, 9], [48, 27]])),
+            lambda f: labelme(f / "b/2.json", "2.jpg", ("vector", "rectangle", [[16, 9], [48, 27]])),
+        ),
+        {"1": None, "2": [BOX]},
+        skipped="which is not there",
     ),
     "K2 names that differ in case alone": Case(
         several(

@@ -5,7 +5,7 @@ Everything that lies in the source is in the plan, used or not.
 
 import unicodedata
 from collections import Counter, defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -114,6 +114,7 @@ def make_plan(
         raise UserError(f"{folder} holds no images.")
     plan = Plan(source, choose_classes(source.labels, classes))
     plan.notes += [*source.notes, *plan.choice.notes]
+    _blame_nameless(plan)
     joined, doubtful = _join(plan)
     _refuse_if_nothing_fed(plan, joined, doubtful)
     united = _unite(plan, joined, doubtful)
@@ -132,6 +133,14 @@ def make_plan(
     _settle_sessions(plan)
     _name_apart(plan.images)
     return plan
+
+
+def _blame_nameless(plan: Plan) -> None:
+    """A class that has no name, though others have one, costs its image unless a person decided it."""
+    for file in plan.source.labels:
+        for label in file.images:
+            whys = (why for number, why in label.nameless.items() if number not in plan.choice.vector)
+            label.error = label.error or next((f"{why}; correct it." for why in whys), None)
 
 
 # -- Which label is for which image ----------------------------------------------------------------
@@ -204,6 +213,21 @@ def _match(source: Source, label: ImageLabel) -> Match:
         return source.index.by_stem(label.file)
     if label.form not in PER_IMAGE_FORMS:
         return source.index.by_name(label.image_name, label.file)
+    if label.image_name and (there := source.index.at(label.image_name, label.file)):
+        return there
+    match = _match_by_names(source, label)
+    if len(match.images) > 1:
+        hinted = [source.index.by_name(hint, label.file).images for hint in label.hints]
+        left = set(match.images).intersection(
+            *(images for images in hinted if set(images) & set(match.images))
+        )
+        if len(left) == 1:
+            return replace(match, images=tuple(left), exact=True)
+    return match
+
+
+def _match_by_names(source: Source, label: ImageLabel) -> Match:
+    """The image of a label file that has its name, or that it names."""
     by_stem = source.index.by_stem(label.file, label.image_name)
     if not label.image_name:
         return by_stem

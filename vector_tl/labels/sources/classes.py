@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from vector_tl.errors import UserError
@@ -71,20 +71,28 @@ def choose_classes(files: Iterable[LabelFile], wanted: tuple[str, ...]) -> Choic
     """
     named: set[str] = set()
     numbers: dict[str, str] = {}  # those that nothing names -> a file that uses it
+    nameless: dict[str, str] = {}  # those that names of other numbers do not name -> where one stands
+    doubts: dict[str, set[str]] = {}  # -> the numbers that it is about
     used: Counter[str] = Counter()
     for file in files:
         named.update(file.classes)
         for image in file.images:
+            nameless |= image.nameless
             for box in image.boxes:
                 used[box.class_name] += 1
                 if image.unnamed:
                     numbers.setdefault(box.class_name, str(file.path))
-                else:
+                elif box.class_name not in image.nameless:
                     named.add(box.class_name)
+                if file.doubt:
+                    doubts.setdefault(file.doubt, set()).add(box.class_name)
     named -= {""}
+    for doubt, about in doubts.items():
+        if not about & set(wanted):
+            raise UserError(doubt)
     if wanted:
-        return _asked_for(named, set(numbers), wanted)
-    chosen, notes = _by_name(named, used), []
+        return _asked_for(named, {*numbers, *nameless}, wanted)
+    chosen, notes = _by_name(named, used, nameless), []
     if numbers:
         if len(numbers) > 1:
             listed = ", ".join(sorted(numbers, key=lambda n: (len(n), n))[:MAX_LISTED])
@@ -119,11 +127,16 @@ def _asked_for(named: set[str], numbers: set[str], wanted: tuple[str, ...]) -> C
     return Choice(frozenset(chosen), frozenset(there - chosen), bool(numbers))
 
 
-def _by_name(named: set[str], used: Counter[str]) -> set[str]:
-    if len(named) <= 1:
+def _by_name(named: set[str], used: Counter[str], nameless: dict[str, str]) -> set[str]:
+    if len(named) <= 1 and not nameless:
         return set(named)
     chosen = {name for name in named if _is_vector(name)}
     listed = ", ".join(sorted(named)[:MAX_LISTED])
+    if nameless and not chosen:
+        raise UserError(
+            f"There are the classes {listed}, and {next(iter(nameless.values()))}; say with "
+            "--classes which of them and of the numbers mean a Vector."
+        )
     unsure = sorted(
         name for name in named - chosen if "vector" in name.lower() and (used[name] or not chosen)
     )
@@ -135,6 +148,32 @@ def _by_name(named: set[str], used: Counter[str]) -> set[str]:
     if not chosen:
         raise UserError(f"There are the classes {listed}; say with --classes which mean a Vector.")
     return chosen
+
+
+def misfit(used: Collection[int], names: Collection[int], file: object, where: str) -> str:
+    """Why names seem to be counted from another number than labels count from; empty where they fit.
+
+    Args:
+        used: the numbers in the labels.
+        names: the numbers that have names.
+        file: where the names stand.
+        where: what uses the numbers.
+    """
+    if not used or not names or set(used) <= set(names):
+        return ""
+    if all(number - 1 in names for number in used):
+        begin = min(names) + 1
+    elif all(number + 1 in names for number in used):
+        begin = min(names) - 1
+    else:
+        return ""
+    listed = ", ".join(map(str, sorted(used)[:MAX_LISTED]))
+    missing = ", ".join(map(str, sorted(set(used) - set(names))[:MAX_LISTED]))
+    return (
+        f"{where} the class numbers {listed}; names for {min(names)} to {max(names)} stand in {file}, none for "
+        f"{missing}: the labels seem to count from {begin}. Correct {file}, or say with --classes which of "
+        "the numbers mean a Vector."
+    )
 
 
 def _is_vector(name: str) -> bool:

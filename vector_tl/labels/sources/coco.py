@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from vector_tl.labels.sources.classes import misfit
 from vector_tl.labels.sources.records import (
     BadEntry,
     ImageLabel,
@@ -37,6 +38,9 @@ def read_coco(path: PurePosixPath, table: dict[str, Any]) -> LabelFile:
             found.error = f"{path} is not COCO's form: {key} is not a list; correct it."
             return found
     names, doubtful = _categories(table.get("categories", []), table.get("annotations", []))
+    found.doubt = _misfit(path, table)
+    if found.doubt:
+        names = {}
     found.classes = sorted(set(names.values()))
     images, by_id = _images(path, table["images"], frozenset(found.classes), found)
     orphans = 0
@@ -100,6 +104,17 @@ def _categories(categories: list[Any], annotations: list[Any]) -> tuple[dict[Any
     return names, doubtful
 
 
+def _misfit(path: PurePosixPath, table: dict[str, Any]) -> str:
+    """Why the categories' ids do not seem to be those of the annotations; empty where they fit."""
+    used, named = (
+        {_key(entry.get(name)) for entry in table.get(part, []) if isinstance(entry, dict)} - {None}
+        for part, name in (("annotations", "category_id"), ("categories", "id"))
+    )
+    if not all(isinstance(key, int) for key in used | named):
+        return ""
+    return misfit(used, named, f"the categories of {path}", "The annotations use")
+
+
 def _images(
     path: PurePosixPath, listed: Iterable[Any], classes: frozenset[str], found: LabelFile
 ) -> tuple[list[ImageLabel], dict[Any, list[ImageLabel]]]:
@@ -141,12 +156,16 @@ def _box(
     if key in doubtful:
         raise BadEntry(f"category {key} has two names")
     if key not in names:
-        if names:
-            raise BadEntry(f"there is no category {annotation.get('category_id')!r} in it")
-        if not annotation.get("bbox") and not annotation.get("segmentation"):
+        if key is None and names:
+            raise BadEntry("it has no category_id")
+        if not names and not annotation.get("bbox") and not annotation.get("segmentation"):
             return None  # such as a caption, which marks nothing
-        image.unnamed, image.classes = True, None
-    name = names.get(key, str(annotation.get("category_id")))
+        if names:
+            where = f"{image.file}, {what} (of {image.image_name})"
+            image.nameless.setdefault(str(key), f"{where}: there is no category {key!r} in it")
+        else:
+            image.unnamed, image.classes = True, None
+    name = names.get(key, str(key))
     bbox, outline = annotation.get("bbox"), annotation.get("segmentation")
     crowd = bool(number(annotation.get("iscrowd") or 0, "iscrowd")) or bool(annotation.get("ignore"))
     if isinstance(bbox, list) and bbox:

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from urllib.parse import unquote, urlsplit
 
 from vector_tl.labels.sources.classes import VECTOR_WORDS
 
@@ -102,8 +103,11 @@ def parts_of(path: PurePosixPath | str) -> Parts:
 
 
 def written_parts(name: str) -> Parts:
-    """The parts of a path as some label file writes it, on whatever system; '..' stays."""
-    name = re.sub(r"^file://", "", name.strip()).replace("\\", "/")
+    """The parts of a path or address as some label file writes it, on whatever system; '..' stays."""
+    name = name.strip()
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", name):
+        name = unquote(urlsplit(name).path)
+    name = re.sub(r"^/(?=[A-Za-z]:/)", "", name.replace("\\", "/"))
     name = re.sub(r"^[A-Za-z]:(?=/)", "", name)
     return tuple(part for part in parts_of(name) if part not in ("/", "."))
 
@@ -203,6 +207,7 @@ class ImageIndex:
         self.parts = {image: parts_of(image) for image in images}
         self._by_name: dict[str, list[PurePosixPath]] = defaultdict(list)
         self._by_stem: dict[str, list[PurePosixPath]] = defaultdict(list)
+        self._holding = {parts[:-1] for parts in self.parts.values()}  # folders with images right in them
         self._folders: set[Parts] = set()  # that hold images, at any depth
         self._cores: set[Parts] = set()  # of these folders
         self._named: set[str] = set()  # the cores of their names
@@ -263,6 +268,21 @@ class ImageIndex:
         rest = [self.parts[image][: len(self.parts[image]) - length] for image in images]
         placed = length >= len(wanted) and all(_in_its_place(near, folder) for folder in rest)
         return Match(images, exact=placed, length=length)
+
+    def at(self, written: str, file: PurePosixPath) -> Match | None:
+        """The image at the path that a label file writes, counted from where it lies.
+
+        Returns:
+            None where the path says no folder, or one that holds no images here.
+        """
+        wanted = written_parts(written)
+        path = self._resolved(parts_of(file)[:-1], wanted)
+        if len(wanted) < 2 or path[:-1] not in self._holding:
+            return None
+        images = tuple(image for image in self._by_name.get(path[-1], ()) if self.parts[image] == path)
+        return Match(
+            images, "" if images else f"names {written!r}, which is not there", length=len(wanted) + 1
+        )
 
     def by_stem(self, file: PurePosixPath, hint: str = "") -> Match:
         """The image of a label file that is named as it is: in its place under images/, or nearest."""

@@ -12,6 +12,7 @@ from vector_tl.data.media import is_film_file
 from vector_tl.data.yolo import CLASS_NAMES
 from vector_tl.errors import UserError
 from vector_tl.labels.sources import coco, json_formats, xml_formats, yolo
+from vector_tl.labels.sources.classes import misfit
 from vector_tl.labels.sources.joining import (
     SPLITS,
     ImageIndex,
@@ -215,8 +216,7 @@ class _Reader:
         elif json_formats.is_studio(table):
             read = json_formats.read_studio(file, table)
         elif file.name.lower() == "notes.json" and isinstance(table, dict) and "categories" in table:
-            names = {int(c["id"]): str(c["name"]) for c in table["categories"] if {"id", "name"} <= set(c)}
-            self.tables.append(yolo.NameTable(file, names))
+            self.tables.append(yolo.read_notes(file, table["categories"]))
             return
         elif _is_like_labels(table) or self.source.index.has_stem(file.stem):
             self.source.unused[file] = f"{file} is JSON of a format that is not read; convert it to COCO."
@@ -341,34 +341,51 @@ class _Reader:
         named = [table for table in self.tables if table.names]
         kpt = {table.file.parent for table in self.tables if table.keypoints}
         known: dict[PurePosixPath, yolo.NameTable | None] = {}
-        for file, text in self.texts.items():
+        for file in self.texts:
             if file.parent not in known:
                 known[file.parent] = self._table_for(file.parent, named)
+        doubts = self._misfits(known)
+        for file, text in self.texts.items():
             table = known[file.parent]
             names, where = (table.names, table.file) if table else ({}, None)
             if not names and any(o.kind == "dataset" and o.folder in file.parents for o in self.source.own):
                 names, where = dict(enumerate(CLASS_NAMES)), file  # a dataset of ours
+            doubt = doubts.get(tuple(names.items()), "")
             keypoints = any(folder in (file.parent, *file.parents) for folder in kpt)
-            label = yolo.read_label(file, text, names, where, keypoints)
-            found = LabelFile(file, yolo.FORM, [label], sorted(set(names.values())))
-            self.source.labels.append(found)
+            label = yolo.read_label(file, text, {} if doubt else names, where, keypoints)
+            classes = sorted(set(names.values())) if not doubt else []
+            self.source.labels.append(LabelFile(file, yolo.FORM, [label], classes, doubt=doubt))
         used = {id(table) for table in known.values()}
         for table in named:
             if id(table) not in used and not table.splits and not table.names_file and self.texts:
                 self.source.notes.append(f"{table.file} names classes that no label file here uses")
 
+    def _misfits(
+        self, known: dict[PurePosixPath, yolo.NameTable | None]
+    ) -> dict[tuple[tuple[int, str], ...], str]:
+        """Names that are not counted from where the labels that they are for count -> why."""
+        numbers: dict[tuple[tuple[int, str], ...], set[int]] = defaultdict(set)
+        files: dict[tuple[tuple[int, str], ...], PurePosixPath] = {}
+        for file, text in self.texts.items():
+            if table := known[file.parent]:
+                key = tuple(table.names.items())
+                files.setdefault(key, table.file)
+                numbers[key] |= {
+                    n for line in text.splitlines() if (n := yolo.class_number(line)) is not None
+                }
+        whys = {key: misfit(numbers[key], dict(key), files[key], "The labels use") for key in files}
+        return {key: why for key, why in whys.items() if why}
+
     def _table_for(self, folder: PurePosixPath, tables: list[yolo.NameTable]) -> yolo.NameTable | None:
-        """The names for labels of a folder: those that lie nearest above it, else the only ones there are.
+        """The names for labels of a folder: those in it and above it, else the only ones there are.
 
         Names that lie with the images or labels of another folder are for those alone.
 
         Raises:
             UserError: several that say different things.
         """
-        for place in (folder, *folder.parents):
-            near = [table for table in tables if table.file.parent == place]
-            if near:
-                return _one(near)
+        if near := [table for table in tables if table.file.parent in (folder, *folder.parents)]:
+            return _one(near)
         fit = [table for table in tables if self._may_name(table.file.parent, folder)]
         return _one(fit) if fit and all(t.names == tables[0].names for t in tables) else None
 

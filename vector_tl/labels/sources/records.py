@@ -27,11 +27,13 @@ class ImageLabel:
         where: names the place in the file, in messages.
         form: the format.
         image_name: the image as the file names it; empty where only the file's own name says it.
+        hints: the image's path in other writings, which only decide between images of one name.
         boxes: of all classes.
         size_wh: of the image that the label was made for; None where the file does not say.
         classes: the names of all classes that the file could have used; an image without a box is a negative
             only if a class that means Vector is among them. None where the form lists no classes by file.
         unnamed: the classes are numbers that nothing gives a name.
+        nameless: numbers that have no name, though others of the file have one -> where the first stands.
         split: the source's own, where the file says it.
         error: why this label cannot be used.
     """
@@ -40,17 +42,23 @@ class ImageLabel:
     where: str
     form: str
     image_name: str = ""
+    hints: tuple[str, ...] = ()
     boxes: list[LabelBox] = field(default_factory=list)
     size_wh: tuple[int, int] | None = None
     classes: frozenset[str] | None = None
     unnamed: bool = False
+    nameless: dict[str, str] = field(default_factory=dict)
     split: str | None = None
     error: str | None = None
 
 
 @dataclass
 class LabelFile:
-    """A label file that was read: its format, images and classes; `error` says why nothing of it is used."""
+    """A label file that was read: its format, images and classes.
+
+    `error` says why nothing of it is used; `doubt` why the names of its classes do not fit its numbers, which
+    then stand in their place.
+    """
 
     path: PurePosixPath
     form: str
@@ -58,6 +66,7 @@ class LabelFile:
     classes: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     error: str | None = None
+    doubt: str = ""
 
 
 class BadEntry(ValueError):

@@ -54,6 +54,8 @@ def read_voc(path: PurePosixPath, root: ElementTree.Element) -> LabelFile:
     found = LabelFile(path, VOC)
     label = ImageLabel(path, str(path), VOC, (root.findtext("filename") or "").strip())
     label.size_wh = size_of(root.findtext("size/width"), root.findtext("size/height"))
+    path_there, folder = ((root.findtext(tag) or "").strip() for tag in ("path", "folder"))
+    label.hints = tuple(hint for hint in (path_there, folder and f"{folder}/{label.image_name}") if hint)
     for position, thing in enumerate(root.findall("object"), 1):
         name = (thing.findtext("name") or "").strip()
         try:

@@ -5,6 +5,7 @@ Names stand in data.yaml (Ultralytics, Roboflow), classes.txt (LabelImg, Label S
 """
 
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
@@ -54,6 +55,8 @@ def read_yaml(path: PurePosixPath, text: str) -> NameTable | None:
         mark = getattr(error, "problem_mark", None)
         at = f", line {mark.line + 1}" if mark else ""
         raise UserError(f"{path} is not readable YAML ({type(error).__name__}{at}); correct it.") from error
+    except UserError as error:
+        raise UserError(f"{path} is not readable YAML: {error}; correct it.") from None
     if not isinstance(table, dict):
         if isinstance(table, list) and path.name.lower() in ("data.yaml", "data.yml", "dataset.yaml"):
             raise UserError(f"{path} is YAML without keys; write the classes as names: [vector].")
@@ -98,6 +101,9 @@ def _plain(node: Any, depth: int = 4) -> Any:
         pairs = [(key.value, value) for key, value in node.value if isinstance(key, yaml.ScalarNode)]
         if depth == 4:
             pairs = [(key, value) for key, value in pairs if key in (*SPLIT_KEYS, *KEYS)]
+        for key, count in Counter(key for key, _ in pairs).items():
+            if count > 1:
+                raise UserError(f"the key {key} stands there {count} times")
         return {key: _plain(value, depth - 1) for key, value in pairs}
     return None
 
@@ -117,6 +123,22 @@ def _yaml_names(path: PurePosixPath, names: Any) -> dict[int, str]:
     if not names:
         return {}
     raise UserError(f"{path}: names must be a list, or numbers with names; write names: [vector].")
+
+
+def read_notes(path: PurePosixPath, categories: Any) -> NameTable:
+    """The categories of Label Studio's notes.json.
+
+    Raises:
+        UserError: one of them has no number and name, or they name one number twice.
+    """
+    names: dict[int, str] = {}
+    for entry in categories if isinstance(categories, list) else [None]:
+        about: dict[str, Any] = entry if isinstance(entry, dict) else {}
+        key, name = str(about.get("id")), about.get("name")
+        if not key.isdecimal() or not isinstance(name, str) or int(key) in names:
+            raise UserError(f"{path}: a category is {str(entry)[:60]!r}; each needs its own id and a name.")
+        names[int(key)] = name.strip()
+    return NameTable(path, names)
 
 
 def read_data_file(path: PurePosixPath, text: str) -> NameTable | None:
@@ -157,18 +179,26 @@ def read_label(
     for index, line in enumerate(text.splitlines(), 1):
         if not line.strip():
             continue
+        shown = f"{path}, line {index}: {line.strip()[:60]!r}"
         try:
-            label.boxes.append(_read_line(line, names, names_file, keypoints))
+            box = _read_line(line, names, keypoints)
         except BadEntry as error:
-            shown = line.strip()[:60]
-            label.error = f"{path}, line {index}: {shown!r}: {error}; correct the line."
+            label.error = f"{shown}: {error}; correct the line."
             break
+        label.boxes.append(box)
+        if names and (key := class_number(line)) not in names:
+            label.nameless.setdefault(str(key), f"{shown}: there is no class {key} in {names_file}")
     return label
 
 
-def _read_line(
-    line: str, names: dict[int, str], names_file: PurePosixPath | None, keypoints: bool
-) -> LabelBox:
+def class_number(line: str) -> int | None:
+    """The number of a line's class; None where it has none."""
+    word = next(iter(line.split()), "")
+    value = float(word) if _is_number(word) else -1.0
+    return int(value) if value >= 0 and value.is_integer() else None
+
+
+def _read_line(line: str, names: dict[int, str], keypoints: bool) -> LabelBox:
     words = line.split()
     index = number(words[0], "the class") if _is_number(words[0]) else None
     if index is None:
@@ -176,9 +206,7 @@ def _read_line(
     if index != int(index) or index < 0:
         raise BadEntry(f"the class {words[0]} is not a whole number from 0 on")
     values = [number(word, "a value") for word in words[1:]]
-    if names and int(index) not in names:
-        raise BadEntry(f"there is no class {int(index)} in {names_file}")
-    name = names[int(index)] if names else str(int(index))
+    name = names.get(int(index), str(int(index)))
     if keypoints and len(values) > 4:
         values = values[:4]
     if len(values) == 5:
