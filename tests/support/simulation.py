@@ -189,6 +189,9 @@ class ControlStream:
     def wait(self, *answers) -> None:
         wait_for(lambda: self.answers == list(answers))
 
+    def close(self) -> None:
+        self.call.cancel()
+
 
 def in_control(stub, priority=DEFAULT) -> ControlStream:
     control = ControlStream(stub)

@@ -29,6 +29,7 @@ def simulator(tmp_path):
     made = Simulator(SimSettings(home=tmp_path, world=TABLE), cameras)
     robot = made.robots[0]
     robot.control.request(robot.control.open(), protocol.ControlRequest.DEFAULT)
+    robot.control.update()
     yield made
     cameras.close()
 
@@ -71,7 +72,7 @@ def test_a_routine_is_cancelled_by_itself_by_wheels_and_by_loss_of_control(simul
     for interrupt in (
         lambda running: running.cancel(),
         lambda running: robot.body.drive(10, 10),
-        lambda running: robot.control.take("a test"),
+        lambda running: (robot.control.take("a test"), robot.control.update()),
     ):
         outcomes = []
         running = robot.perform(routine.only(*steps), outcomes.append)
@@ -313,39 +314,33 @@ def test_the_range_sensor_reports_what_it_knows(seen_mm, unobstructed, found):
 @pytest.mark.parametrize("priority", ["DEFAULT", "OVERRIDE_BEHAVIORS"])
 def test_an_edge_takes_control_but_from_the_highest_priority(simulator, priority):
     robot, body = simulator.robots[0], simulator.robots[0].body
-    claim = robot.control.claims[0]
-    robot.control.request(claim, protocol.ControlRequest.Priority.Value(priority))
+    control = robot.control
+    control.request(control.claims[0], protocol.ControlRequest.Priority.Value(priority))
+    control.update()
     outcomes = ended(robot, routine.only(routine.drive(3000, 100)))
     while not any(body.cliffs):
         advance(simulator, 50)
     advance(simulator, 100)
     if priority == "DEFAULT":
         at = (body.x_mm, body.y_mm)
-        assert outcomes == ["cancelled"] and robot.control.holder is None
-        robot.control.request(claim, protocol.ControlRequest.DEFAULT)
+        assert outcomes == ["cancelled"] and control.active is None
+        control.request(control.claims[0], protocol.ControlRequest.DEFAULT)
         advance(simulator, 500)
-        assert robot.control.holder is None  # not before it is away from the edge
+        assert control.active is None  # not before it is away from the edge
         advance(simulator, 2000)
-        assert robot.control.holder is claim and not any(body.cliffs) and body.falls == 0
+        assert control.active == protocol.ControlRequest.DEFAULT and not any(body.cliffs) and body.falls == 0
         assert math.dist(at, (body.x_mm, body.y_mm)) == pytest.approx(50, abs=12)
     else:
         advance(simulator, 3000)
-        assert robot.control.holder is claim and body.falls == 1
+        assert control.active == protocol.ControlRequest.OVERRIDE_BEHAVIORS and body.falls == 1
 
 
-def test_hands_take_control_and_give_it_back(simulator):
+def test_a_hand_that_lifts_it_takes_no_control(simulator):
     robot = simulator.robots[0]
-    claim = robot.control.claims[0]
     simulator.fault({"fault": "picked_up", "ms": 400})
-    assert robot.control.holder is None
-    robot.control.request(claim, protocol.ControlRequest.DEFAULT)
     advance(simulator, 300)
-    state = robot.state()
-    assert robot.control.holder is None and state.status & protocol.RobotStatus.Value(
-        "ROBOT_STATUS_IS_PICKED_UP"
-    )
-    advance(simulator, 200)
-    assert robot.control.holder is claim
+    assert robot.control.active == protocol.ControlRequest.DEFAULT
+    assert robot.state().status & protocol.RobotStatus.Value("ROBOT_STATUS_IS_PICKED_UP")
 
 
 @pytest.mark.parametrize("steps", range(1, 40))

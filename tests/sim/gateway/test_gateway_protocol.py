@@ -1,5 +1,6 @@
 """The genuine SDK and bare stubs against a simulator in its own process."""
 
+import contextlib
 import hashlib
 import io
 import itertools
@@ -14,7 +15,9 @@ from anki_vector.util import degrees, distance_mm, speed_mmps
 from PIL import Image
 
 from support.simulation import DEFAULT, OVERRIDE, RESERVE, TABLE, ControlStream, drive, in_control, wait_for
-from vector_tl.sim.gateway.behaviours import NO_NUMBER, Behaviours
+from support.stops import still_since_ms
+from vector_tl.sim.engine.motors import NO_CONTROL, NO_NUMBER, WHEELS_BUSY
+from vector_tl.sim.gateway.behaviours import Behaviours
 from vector_tl.sim.gateway.memories import Memories
 from vector_tl.sim.gateway.protocol import ANSWERED, VectorServicer
 from vector_tl.sim.gateway.unsupported import UNSUPPORTED, RpcSettings, rpcs
@@ -87,8 +90,9 @@ def test_disconnecting_ends_all_streams(simulate, monkeypatch):
             channel, loop = robot.conn._channel, robot.conn.loop
         loop.call_soon_threadsafe(channel.close)  # what the SDK forgets
         wait_for(lambda: sim.get("/log")["streams"] == {"camera": 0, "events": 0, "control": 0})
+    wait_for(lambda: sim.log("control")[-1]["event"] == "ended")
     gone = [entry for entry in sim.log("control") if entry["event"] == "client gone"]
-    assert len(gone) == 3 and gone[-1]["held"] and gone[-1]["clients_left"] == 0
+    assert len(gone) == 3 and gone[-1]["clients_left"] == 0
     assert sim.me()["left_mmps"] == 30  # nobody stopped the wheels
 
 
@@ -114,15 +118,80 @@ def test_what_makes_no_sense_is_unimplemented(simulate):
     assert "Traceback" not in sim.process.stderr.read()
 
 
-def test_nothing_moves_without_control_but_a_stop_is_obeyed(simulate):
-    sim = simulate()
+def test_without_control_nothing_moves_or_stops_and_is_answered_all_the_same(simulate):
+    sim = simulate(lockstep=True, world=TABLE)
+    commands = (
+        ("DriveWheels", {"left_wheel_mmps": 50.0, "right_wheel_mmps": 50.0}),
+        ("DriveWheels", {}),
+        ("StopAllMotors", {}),
+        ("MoveHead", {"speed_rad_per_sec": 1.0}),
+        ("MoveHead", {}),
+        ("MoveLift", {"speed_rad_per_sec": 1.0}),
+    )
+    with sim.stub() as stub, sim.stub() as other:
+
+        def send(rpc, **fields):
+            return getattr(stub, rpc)(getattr(protocol, rpc + "Request")(**fields), timeout=2).status.code
+
+        with contextlib.closing(in_control(other)):
+            drive(other, 20, 20)
+            other.MoveHead(protocol.MoveHeadRequest(speed_rad_per_sec=0.1), timeout=2)
+            sim.post("/step", ms=300)
+        wait_for(lambda: sim.log("control")[-1]["event"] == "ended")
+        answers = {send(rpc, **fields) for rpc, fields in commands}
+        assert answers == {protocol.ResponseStatus.REQUEST_PROCESSING}
+        before = sim.me()
+        sim.post("/step", ms=500)
+        assert (sim.me()["left_mmps"], sim.me()["right_mmps"]) == (20, 20)  # its last direct drive, for ever
+        assert sim.me()["head_angle_rad"] > before["head_angle_rad"]
+        action = stub.DriveStraight(protocol.DriveStraightRequest(dist_mm=50, speed_mmps=50), timeout=2)
+        assert action.result.code == protocol.ActionResult.NOT_STARTED
+    applied = [(e["applied"], e.get("why")) for e in sim.log("wheels")]
+    assert applied == [(True, None)] + 3 * [(False, NO_CONTROL)]
+    assert [entry["applied"] for entry in sim.log("joint")] == [True, False, False, False]
+
+
+def test_whoever_holds_control_any_client_stops_the_wheels(simulate):
+    sim = simulate(lockstep=True, world=TABLE)
+    with sim.stub() as stub, sim.stub() as other:
+        in_control(stub)
+        drive(stub, 20, 20)
+        sim.post("/step", ms=100)
+        drive(other, 0, 0)
+        sim.post("/step", ms=100)
+        assert sim.me()["left_mmps"] == 0
+
+
+def test_an_action_has_the_wheels_to_itself_but_for_a_stop_of_all_motors(simulate):
+    sim = simulate(lockstep=True, world=TABLE)
     with sim.stub() as stub:
-        drive(stub, 50, 50)
-        answer = stub.DriveStraight(protocol.DriveStraightRequest(dist_mm=50, speed_mmps=50), timeout=2)
-        assert answer.result.code == protocol.ActionResult.NOT_STARTED
+        in_control(stub)
+        driving = stub.DriveStraight.future(protocol.DriveStraightRequest(dist_mm=100, speed_mmps=50))
+        wait_for(lambda: sim.log("action"))
+        sim.post("/step", ms=500)
         drive(stub, 0, 0)
-    assert [(e["left_mmps"], e["right_mmps"]) for e in sim.log("wheels")] == [(0.0, 0.0)]
-    assert [e["rpc"] for e in sim.log("ignored")] == ["DriveWheels", "action"]
+        sim.post("/step", ms=100)
+        assert sim.me()["left_mmps"] > 0 and sim.log("wheels")[-1]["why"] == WHEELS_BUSY
+        stub.StopAllMotors(protocol.StopAllMotorsRequest(), timeout=2)
+        sim.post("/step", ms=100)
+        assert sim.me()["left_mmps"] == 0
+        assert driving.result(2).result.code == protocol.ActionResult.ACTION_RESULT_CANCELLED_WHILE_RUNNING
+
+
+def test_the_log_has_the_wheels_true_speeds_at_every_change(simulate):
+    sim = simulate(lockstep=True, world=TABLE)
+    with sim.stub() as stub:
+        in_control(stub)
+        sim.post("/step", ms=60)
+        drive(stub, 40, 30)
+        sim.post("/step", ms=540)
+        drive(stub, 0, 0)
+        sim.post("/step", ms=400)
+    begin, *between, end = [(e["t_ms"], e["left_mmps"], e["right_mmps"]) for e in sim.log("speeds")]
+    assert begin[0] == 65 and (40, 30) in {speeds[1:] for speeds in [begin, *between]}
+    assert end[1:] == (0, 0) and 600 < end[0] <= 700
+    speeds = sim.log("speeds")
+    assert still_since_ms(speeds, 600) == end[0] and still_since_ms(speeds[:-1], 0) is None
 
 
 NO_NUMBERS = [float("nan"), float("inf"), float("-inf")]
@@ -167,6 +236,7 @@ def test_numbers_that_are_not_finite_move_nothing_and_break_nothing(simulate):
         assert sim.me() == before
         assert sim.get("/scene")["log"] and {entry["reason"] for entry in sim.log("ignored")} == {NO_NUMBER}
         assert {(entry["left_mmps"], entry["right_mmps"]) for entry in sim.log("wheels")} == {(0.0, 0.0)}
+        assert not sim.log("speeds")
         head = stub.SetHeadAngle.future(
             protocol.SetHeadAngleRequest(angle_rad=0.0, id_tag=2000001), timeout=5
         )  # the head still obeys
@@ -217,36 +287,96 @@ def test_actions_are_logged_with_their_numbers_and_how_they_ended(simulate):
     assert [(entry["rpc"], entry["speed_radps"]) for entry in sim.log("joint")] == [("MoveLift", 0.5)]
 
 
-def test_control_is_granted_by_priority(simulate):
+def test_a_newcomer_is_granted_control_and_nobody_hears_it(simulate):
     sim = simulate()
     with sim.stub() as one, sim.stub() as two:
         first, second = in_control(one), ControlStream(two)
+        second.request()
+        second.wait("control_granted_response")
+        drive(one, 20, 20)
+        wait_for(lambda: sim.me()["left_mmps"] == 20)
+        assert first.answers == ["control_granted_response"] and sim.log("wheels")[-1]["applied"]
+        second.release()  # clears everybody's control; the message goes to the oldest stream
+        first.wait("control_granted_response", "control_lost_event")
+        drive(one, 0, 0)
+        time.sleep(0.2)
+        assert not sim.log("wheels")[-1]["applied"] and sim.me()["left_mmps"] == 20
+        assert second.answers == ["control_granted_response"]
+        second.request()
+        wait_for(lambda: len(second.answers) == 2)
+        drive(one, 0, 0)
+        wait_for(lambda: sim.me()["left_mmps"] == 0)
+        second.put(None)  # so does the end of any stream
+        first.wait("control_granted_response", "control_lost_event", "control_lost_event")
+        assert second.answers[-1] == "end"
+
+
+def test_reserving_control_moves_nothing_and_a_newcomer_takes_the_reservation(simulate):
+    sim = simulate()
+    with sim.stub() as one, sim.stub() as two:
+        first, second = in_control(one, RESERVE), ControlStream(two)
+        drive(one, 20, 20)
         second.request(RESERVE)
         second.wait("control_granted_response")
-        assert first.answers == ["control_granted_response"]
-        second.request(OVERRIDE)
-        second.wait("control_granted_response", "control_granted_response")
-        first.wait("control_granted_response", "control_lost_event")
-        first.request(DEFAULT)
-        time.sleep(0.1)
-        assert len(first.answers) == 2  # waits for the higher one
+        first.wait("control_granted_response", "reserved_control_lost_event")
         second.release()
-        second.wait("control_granted_response", "control_granted_response", "control_lost_event")
-        first.wait("control_granted_response", "control_lost_event", "control_granted_response")
-        first.put(None)
-        wait_for(lambda: first.answers[-1] == "end")
+        second.wait("control_granted_response", "control_lost_event")
+    assert [entry["applied"] for entry in sim.log("wheels")] == [False]
+
+
+def test_control_is_granted_at_the_engines_ticks(simulate):
+    """One or two of them after the request, and at once never."""
+    sim = simulate()
+    with sim.stub() as stub:
+        control, waited_ms = ControlStream(stub), []
+        for _ in range(6):
+            begin_s = time.monotonic()
+            control.request()
+            wait_for(lambda: control.answers and control.answers[-1] == "control_granted_response")
+            waited_ms.append(1000 * (time.monotonic() - begin_s))
+            control.release()
+            wait_for(lambda: control.answers[-1] == "control_lost_event")
+    granted = [entry["t_ms"] for entry in sim.log("control") if entry["event"] in ("granted", "ended")]
+    assert all(t_ms % 60 == 0 for t_ms in granted) and max(waited_ms) > 55 and min(waited_ms) < 250
+
+
+def test_after_a_loss_it_is_granted_again_as_soon_as_the_robots_own_behaviour_ends(simulate):
+    sim = simulate(lockstep=True)
+    with sim.stub() as stub, sim.stub() as other:
+        control = in_control(stub)
+        sim.post("/fault", fault="control_lost", ms=500)
+        control.wait("control_granted_response", "control_lost_event")
+        control.request()
+        sim.post("/step", ms=480)
+        time.sleep(0.1)
+        assert control.answers == ["control_granted_response", "control_lost_event"]
+        sim.post("/step", ms=180)
+        control.wait("control_granted_response", "control_lost_event", "control_granted_response")
+        sim.post("/fault", fault="control_lost", ms=500)
+        above = in_control(other, OVERRIDE)  # at once
+        drive(other, 10, 10)
+        sim.post("/step", ms=100)
+        assert sim.me()["left_mmps"] == 10 and above.answers == ["control_granted_response"]
 
 
 def test_above_physical_reactions_it_drives_on_over_edges(simulate):
+    """Also after a request of a lower priority: the firmware's behaviour stays until control is released."""
     sim = simulate(lockstep=True)
     with sim.stub() as stub:
         control = in_control(stub, OVERRIDE)
         sim.post("/fault", fault="cliff")
         drive(stub, 20, 20)
-        sim.post("/step", ms=100)
-        assert sim.me()["left_mmps"] == 20
         control.request(DEFAULT)
         wait_for(lambda: len(control.answers) == 2)
+        sim.post("/step", ms=100)
+        assert sim.me()["left_mmps"] == 20
+        sim.post("/fault", fault="clear")
+        sim.post("/step", ms=100)
+        control.release()
+        wait_for(lambda: len(control.answers) == 3)
+        control.request(DEFAULT)
+        wait_for(lambda: len(control.answers) == 4)
+        sim.post("/fault", fault="cliff")
         sim.post("/step", ms=100)
         assert sim.me()["left_mmps"] == 0
 
@@ -278,7 +408,7 @@ def test_actions_are_superseded_and_cancelled(simulate):
         assert speech.result(timeout=2).state == protocol.SayTextResponse.INVALID
 
 
-def test_state_is_odometry_at_30_a_second(simulate):
+def test_state_is_odometry_at_every_tick_of_the_engine(simulate):
     sim = simulate(world=2)
     with sim.stub() as stub:
         in_control(stub)
@@ -291,7 +421,7 @@ def test_state_is_odometry_at_30_a_second(simulate):
         while time.monotonic() - start < 1.0:
             state = next(states).event.robot_state
             count += 1
-        assert 25 <= count <= 33
+        assert 14 <= count <= 18  # 16.7, one every 60 ms
         assert state.gyro.z == pytest.approx(-100 / 48, rel=0.04)
         assert state.status & protocol.RobotStatus.Value("ROBOT_STATUS_ARE_WHEELS_MOVING")
         states.cancel()

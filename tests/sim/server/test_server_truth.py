@@ -237,12 +237,19 @@ def test_frames_come_late_in_order_with_the_times_at_which_they_were_taken(locks
         wait_for(lambda: sim.get("/log")["streams"]["camera"] == 1)
         sim.post("/fault", fault="camera_latency", latency_ms=200)
         assert sim.post("/step", ms=150)["image_ids"][sim.serial] == 0 and got == []
-        assert sim.post("/step", ms=150)["image_ids"][sim.serial] == 1  # the one of 70 ms
+        assert sim.post("/step", ms=200)["image_ids"][sim.serial] == 1  # the one of 120 ms
         sim.post("/fault", fault="clear", name="camera_latency")
-        sim.post("/step", ms=300)
-        wait_for(lambda: len(got) == 9)
+        sim.post("/step", ms=370)
+        wait_for(lambda: len(got) == 10)
         feed.cancel()
-    assert got == [(1, 70), (2, 135), (3, 200), (4, 270), (5, 335), (6, 400), (7, 470), (8, 535), (9, 600)]
+    taken = [120, 180, 240, 300, 360, 420, 480, 540, 600, 720]  # 15 a second, at ticks of 60 ms
+    assert got == list(enumerate(taken, 1))
+
+
+def test_there_is_one_frame_for_a_tick_at_most(simulate):
+    sim = simulate(lockstep=True, camera_fps=30)
+    with sim.stub() as stub:
+        assert [frame.frame_time_stamp for frame in frames_of(sim, stub, 4)] == [60, 120, 180, 240]
 
 
 def test_control_comes_late_and_in_order(lockstep_sim):
@@ -388,13 +395,17 @@ def test_control_lost_leaves_the_wheels_and_a_later_request_is_granted_afterward
         drive(stub, 90, 90)  # refused
         sim.post("/step", ms=100)
         assert sim.me()["left_mmps"] == 20
-        drive(stub, 0, 0)
+        drive(stub, 0, 0)  # refused too
         control.request()
         sim.post("/step", ms=300)
-        assert sim.me()["left_mmps"] == 0 and len(control.answers) == 2
-        sim.post("/step", ms=200)
+        assert sim.me()["left_mmps"] == 20 and len(control.answers) == 2
+        sim.post("/step", ms=240)
         control.wait("control_granted_response", "control_lost_event", "control_granted_response")
-    assert [(e["t_ms"], e["left_mmps"]) for e in sim.log("wheels")] == [(0, 20.0), (200, 0.0)]
+        drive(stub, 0, 0)
+        sim.post("/step", ms=60)
+        assert sim.me()["left_mmps"] == 0
+    wheels = [(e["t_ms"], e["left_mmps"], e["applied"]) for e in sim.log("wheels")]
+    assert wheels == [(0, 20.0, True), (100, 90.0, False), (200, 0.0, False), (740, 0.0, True)]
 
 
 def test_cliff_and_hand(lockstep_sim):

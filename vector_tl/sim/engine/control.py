@@ -1,4 +1,9 @@
-"""Who may move the robot: requests, priorities, release and loss of behaviour control."""
+"""Who may move the robot: the SDK's behaviours, who asked for them, and the robot's own above them.
+
+As in the firmware there is one wish for all clients together: whoever asks has it, whoever releases ends it
+for everybody. An SDK behaviour becomes active, or ends, when the engine's behaviours have their turn
+(`Control.update`, once per tick).
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,6 +13,7 @@ from anki_vector.messaging import protocol
 from vector_tl.sim.engine.outbox import Outbox
 
 OVERRIDE = protocol.ControlRequest.OVERRIDE_BEHAVIORS  # a smaller number is a higher priority
+DEFAULT = protocol.ControlRequest.DEFAULT
 RESERVE = protocol.ControlRequest.RESERVE_CONTROL
 PRIORITY_NAMES = {number: name for name, number in protocol.ControlRequest.Priority.items()}
 
@@ -18,8 +24,6 @@ class Claim:
     def __init__(self, deliver: Callable[[Outbox, protocol.BehaviorControlResponse], None]):
         self._deliver = deliver
         self.outbox = Outbox(None)
-        self.priority = 0
-        self.waiting = False
 
     def send(self, **answer: Any) -> None:
         """Answer the client, with one of the fields of a `BehaviorControlResponse`."""
@@ -33,9 +37,6 @@ class Claim:
 class Control:
     """One robot's behaviour control.
 
-    A request of the same or a higher priority takes control from its holder, a lower one waits until it is
-    free. RESERVE_CONTROL keeps the robot from moving by itself and hinders no other client.
-
     It calls `changed(event, **details)` after every change, and `deliver(outbox, answer)` to answer a client.
     """
 
@@ -45,14 +46,18 @@ class Control:
         deliver: Callable[[Outbox, protocol.BehaviorControlResponse], None] = Outbox.put,
     ):
         self._changed, self._deliver = changed, deliver
-        self.claims: list[Claim] = []
-        self.holder: Claim | None = None
-        self._taken: set[str] = set()  # the robot's own reasons to keep control for itself
+        self.claims: list[Claim] = []  # the open control streams, oldest first
+        self.active: int | None = None  # the priority of the SDK behaviour that is active
+        self._wanted = False
+        self._level = DEFAULT
+        self._asker: Claim | None = None  # the last who asked; None is the firmware's connection 0
+        self._reserved_by: Claim | None = None
+        self._own: set[str] = set()  # the robot's own behaviours above DEFAULT that are active
 
     @property
     def overrides_reactions(self) -> bool:
-        """Whether the holder runs above the robot's physical reactions (such as stopping at an edge)."""
-        return self.holder is not None and self.holder.priority == OVERRIDE
+        """Whether the SDK behaviour runs above the robot's physical reactions (a stop at an edge is one)."""
+        return self.active == OVERRIDE
 
     def open(self) -> Claim:
         """A client has opened a control stream."""
@@ -65,66 +70,78 @@ class Control:
         for claim in self.claims:
             claim.keep_alive()
 
-    def close(self, claim: Claim) -> None:
-        """The client's stream has ended."""
-        self.claims.remove(claim)
-        held = self.holder is claim
-        if held:
-            self.holder = None
-        self._changed("client gone", held=held, clients_left=len(self.claims))
-        self._grant_next()
-
     def request(self, claim: Claim, priority: int) -> None:
-        """A client asks for control."""
-        claim.priority = priority
+        """A client asks for control: it is granted at once where an SDK behaviour is active, whoever's."""
         self._changed("request", priority=PRIORITY_NAMES.get(priority, str(priority)))
+        if priority not in (OVERRIDE, DEFAULT, RESERVE):
+            return
+        self._level = priority
         if priority == RESERVE:
+            if self._reserved_by not in (None, claim):
+                lost = protocol.ReservedControlLostResponse()
+                self._reserved_by.send(reserved_control_lost_event=lost)
+            self._reserved_by = claim
             claim.send(control_granted_response=protocol.ControlGrantedResponse())
             return
-        claim.waiting = True
-        holder = self.holder
-        if holder is not None and holder is not claim and priority <= holder.priority and not self._taken:
-            self.holder = None
-            self._lose(holder, "a client of the same or a higher priority")
-        elif holder is claim:
-            self.holder = None  # granted anew, unless its new priority is below that of somebody who waits
-        self._grant_next()
-        if holder is claim and self.holder is not claim:
-            claim.send(control_lost_event=protocol.ControlLostResponse())
+        self._wanted, self._asker = True, claim
+        if self.active is not None:
+            self._grant(priority)
 
     def release(self, claim: Claim) -> None:
-        """A client gives control back, or no longer waits for it."""
-        claim.waiting = False
-        held = self.holder is claim
-        if held:
-            self.holder = None
-        claim.send(control_lost_event=protocol.ControlLostResponse())
-        self._changed("release", held=held)
-        self._grant_next()
+        """A client gives control back, or its stream has ended: that of everybody ends with it."""
+        if claim is self._reserved_by:
+            self._reserved_by = None
+            claim.send(control_lost_event=protocol.ControlLostResponse())
+        self._wanted, self._asker = False, None
+        self._changed("release")
+
+    def close(self, claim: Claim) -> None:
+        """A client's stream has ended; the gateway releases control for it."""
+        self.claims.remove(claim)
+        self._changed("client gone", clients_left=len(self.claims))
 
     def take(self, reason: str) -> None:
-        """The robot itself takes control and keeps it until `give_back` for this and all other reasons."""
-        self._taken.add(reason)
-        holder, self.holder = self.holder, None
-        if holder:
-            self._lose(holder, reason)
+        """A behaviour of the robot itself begins, above DEFAULT, and lasts until `give_back`."""
+        self._own.add(reason)
 
     def give_back(self, reason: str) -> None:
-        """A waiting client gets control, once the robot has no other reason to keep it."""
-        if reason in self._taken:
-            self._taken.remove(reason)
-            self._grant_next()
+        """That behaviour of the robot itself has ended."""
+        self._own.discard(reason)
 
-    def _lose(self, claim: Claim, reason: str) -> None:
-        claim.waiting = False
-        claim.send(control_lost_event=protocol.ControlLostResponse())
-        self._changed("lost", reason=reason)
+    def update(self) -> None:
+        """The behaviours' turn: end the SDK behaviour, or begin one, as wishes and the robot's own have it.
 
-    def _grant_next(self) -> None:
-        waiting = [claim for claim in self.claims if claim.waiting]
-        if self._taken or self.holder is not None or not waiting:
+        After a loss the wish stays: once the robot's own behaviour has ended, whoever asked last is granted
+        control again.
+        """
+        level = self._due()
+        if level == self.active:
             return
-        self.holder = min(waiting, key=lambda claim: claim.priority)
-        self.holder.waiting = False
-        self.holder.send(control_granted_response=protocol.ControlGrantedResponse())
-        self._changed("granted", priority=PRIORITY_NAMES.get(self.holder.priority, ""))
+        before, self.active = self.active, level
+        if level is None:
+            heard_by = self._asker or next(iter(self.claims), None)  # connection 0: the oldest stream
+            if heard_by:
+                heard_by.send(control_lost_event=protocol.ControlLostResponse())
+            if self._wanted:
+                self._changed("lost", reason=", ".join(sorted(self._own)))
+            else:
+                self._changed("ended")
+        elif before is None:
+            self._grant(level)
+        else:
+            self._changed("raised", priority=PRIORITY_NAMES[level])
+
+    def _due(self) -> int | None:
+        """The SDK behaviour whose turn it is: the first of the order that is active or wants to be."""
+        if not self._wanted:
+            return None
+        if OVERRIDE in (self.active, self._level):
+            return OVERRIDE
+        if self._own:
+            return None
+        return DEFAULT if DEFAULT in (self.active, self._level) else None
+
+    def _grant(self, priority: int) -> None:
+        if self._asker:
+            self._asker.send(control_granted_response=protocol.ControlGrantedResponse())
+        self._changed("granted", priority=PRIORITY_NAMES[priority])

@@ -2,6 +2,7 @@
 
 import asyncio
 import colorsys
+from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -10,10 +11,11 @@ from typing import Any, NamedTuple
 from anki_vector.messaging import protocol
 
 from vector_tl.errors import UserError
-from vector_tl.sim.engine.control import Claim, Control
+from vector_tl.sim.engine.control import DEFAULT, Claim, Control
 from vector_tl.sim.engine.faults import CameraFaults, Fault, LateStream, TakenImage
 from vector_tl.sim.engine.identity import Identity
 from vector_tl.sim.engine.journal import WorldJournal
+from vector_tl.sim.engine.motors import Motors
 from vector_tl.sim.engine.nav_map import NavMap
 from vector_tl.sim.engine.outbox import Outbox
 from vector_tl.sim.engine.routine import Routine, Steps, drive, wait
@@ -56,6 +58,8 @@ class VirtualVector:
         self.world, self.camera_thread, self.journal, self._truth = world, camera_thread, journal, truth
         self.lockstep = lockstep
         self.control = Control(self._control_changed, partial(self._deliver, "control"))
+        self.motors = Motors(self)
+        self._messages: deque[Callable[[], None]] = deque()  # for the engine's next tick
         self.cameras: set[Outbox] = set()
         self.events: dict[Outbox, Callable[[str], bool]] = {}
         self.streaming = self.high_resolution = False
@@ -104,6 +108,30 @@ class VirtualVector:
         hue, saturation = (min(max(or_zero(value), 0.0), 1.0) for value in (hue, saturation))
         red, green, blue = colorsys.hsv_to_rgb(hue, saturation, 1.0)
         self.world.eyes_rgb[self.index] = (red * red, green * green, blue * blue)  # linear light
+
+    # -- the engine's tick -----------------------------------------------------------------------------------
+
+    def at_tick(self, message: Callable[[], None]) -> None:
+        """Let something take effect at the engine's next tick."""
+        self._messages.append(message)
+
+    def take_in(self, message: Callable[[], None]) -> None:
+        """Let a call take effect: at the next tick, and in lockstep, where the world stands still, now.
+
+        What a call changes of control is then settled at once too, or a client could not connect.
+        """
+        if not self.lockstep:
+            self.at_tick(message)
+            return
+        message()
+        self.control.update()
+
+    def tick(self) -> None:
+        """One tick of the engine, every 60 ms: its behaviours, its messages, its state."""
+        self.control.update()
+        for _ in range(len(self._messages)):
+            self._messages.popleft()()
+        self.send_state()
 
     # -- images ----------------------------------------------------------------------------------------------
 
@@ -253,26 +281,34 @@ class VirtualVector:
 
     @property
     def _reacts(self) -> bool:
-        """Whether edges and hands take control from the client: not from one of the highest priority.
+        """Whether edges take control from the client: not from one of the highest priority.
 
         In lockstep they take it only from clients that asked for a motion of given length: one that steers
         the wheels could not be notified of it at a definite moment.
         """
-        return (
-            self.control.holder is not None
-            and not self.control.overrides_reactions
-            and not (self.lockstep and self.steered)
-        )
+        return self.control.active == DEFAULT and not (self.lockstep and self.steered)
 
     def notice(self, kind: str) -> None:
         """React to what happened to it in the world: a stop at a cliff, a fall, the end of one."""
         if kind == "stop" and self._reacts:
-            self.control.take("cliff")
-            self.perform(_away_from_edge(self.body.cliffs[0]), lambda how: self.control.give_back("cliff"))
+            self._react("cliff", _away_from_edge(self.body.cliffs[0]))
         elif kind == "fall" and self._reacts:
-            self.control.take("fall")
+            self.at_tick(partial(self.control.take, "fall"))
         elif kind == "put back":
-            self.control.give_back("fall")
+            self.at_tick(partial(self.control.give_back, "fall"))
+
+    def _react(self, reason: str, steps: Steps) -> None:
+        """Begin a behaviour of its own at the engine's next tick; it has control until its end."""
+
+        def ended(how: str) -> None:
+            self.at_tick(partial(self.control.give_back, reason))
+
+        def begin() -> None:
+            self.control.take(reason)
+            self.control.update()
+            self.perform(steps, ended)
+
+        self.at_tick(begin)
 
     async def take_photo(self) -> None:
         """Take a photo and remember it."""
@@ -286,13 +322,10 @@ class VirtualVector:
     # -- control ---------------------------------------------------------------------------------------------
 
     def _control_changed(self, event: str, **details: Any) -> None:
-        """Give up drives of given length after a loss; the wheels keep their last speeds.
-
-        What a real one's wheels do then is not known.
-        """
+        """Give up drives of given length when the SDK behaviour ends; the wheels keep their last speeds."""
         self.log("control", event=event, **details)
         self.body.cliff_stop = not self.control.overrides_reactions
-        if event == "lost" or (event in ("release", "client gone") and details["held"]):
+        if event in ("lost", "ended"):
             self.give_up()
 
     # -- faults ----------------------------------------------------------------------------------------------
@@ -310,12 +343,10 @@ class VirtualVector:
         if fault.name == "rpc_stall":
             self.unstalled.clear()
         elif fault.name == "control_lost":
-            self.control.take(OWN_BEHAVIOUR)
+            self.take_in(partial(self.control.take, OWN_BEHAVIOUR))
         elif fault.name == "cliff":
             self.body.forced_cliff = True
         elif fault.name == "picked_up":
-            if self._reacts:
-                self.control.take("picked up")
             self.world.lift_up(self.index, True)
         elif fault.name in ("wake_word", "voice_command"):
             self._hear(fault)
@@ -334,21 +365,20 @@ class VirtualVector:
         if name == "rpc_stall":
             self.unstalled.set()
         elif name == "control_lost":
-            self.control.give_back(OWN_BEHAVIOUR)
+            self.at_tick(partial(self.control.give_back, OWN_BEHAVIOUR))
         elif name == "cliff":
             self.body.forced_cliff = False
         elif name == "picked_up":
             self.world.lift_up(self.index, False)
-            self.control.give_back("picked up")
-        elif name == "wake_word" and self.control.holder is None:
+        elif name == "wake_word" and self.control.active is None:
             self.send_event(
                 wake_word=protocol.WakeWord(wake_word_end=protocol.WakeWordEnd(intent_heard=False))
             )
 
     def _hear(self, fault: Fault) -> None:
         """The wake word reaches programs without control, a voice command those with it, as on the robot."""
-        if (fault.name == "wake_word") != (self.control.holder is None):
-            who = "a client" if self.control.holder else "no client"
+        if (fault.name == "wake_word") != (self.control.active is None):
+            who = "a client" if self.control.active else "no client"
             self.log("ignored", rpc=fault.name, reason=f"{who} has control")
         elif fault.name == "wake_word":
             self.send_event(wake_word=protocol.WakeWord(wake_word_begin=protocol.WakeWordBegin()))
@@ -416,10 +446,18 @@ class VirtualVector:
         self.log("stream", stream="control", state="open")
         return self.control.open()
 
+    def ask_control(self, claim: Claim, request: protocol.BehaviorControlRequest) -> None:
+        """A client asks for control on its stream, or releases it."""
+        if request.WhichOneof("request_type") == "control_request":
+            self.take_in(partial(self.control.request, claim, request.control_request.priority))
+        else:
+            self.take_in(partial(self.control.release, claim))
+
     def close_control(self, claim: Claim) -> None:
         """A client's control stream has ended."""
         self.log("stream", stream="control", state="closed")
         self.control.close(claim)
+        self.take_in(partial(self.control.release, claim))
 
 
 def _away_from_edge(front: bool) -> Steps:

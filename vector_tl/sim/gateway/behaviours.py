@@ -7,9 +7,10 @@ from collections.abc import Callable
 from anki_vector.messaging import protocol
 
 from vector_tl.sim.engine import animations, navigation, routine
+from vector_tl.sim.engine.motors import NO_NUMBER
 from vector_tl.sim.engine.routine import Routine, Step, Steps
 from vector_tl.sim.engine.virtual import VirtualVector
-from vector_tl.sim.gateway.streams import OK
+from vector_tl.sim.gateway.streams import OK, PROCESSING
 from vector_tl.sim.world.body import HEAD_RANGE_RAD, LIFT_RANGE_MM, Done, Joint, lift_angle_rad, or_zero
 
 _ACTION = protocol.ActionResult
@@ -29,7 +30,6 @@ LOOK_HEAD_RAD = (0.0, 0.35)
 SPEECH_MS, SPEECH_MS_PER_LETTER = 400, 75
 SCREEN_BYTES = 184 * 96 * 2  # RGB 565
 AUDIO_RATES_HZ = (8000, 16025)
-NO_NUMBER = "a number is NaN or infinite"
 
 
 class Behaviours:
@@ -42,7 +42,7 @@ class Behaviours:
 
     def _in_control(self, what: str) -> bool:
         """Whether a client has behaviour control: without it nothing starts to move, and the log says so."""
-        if self.robot.control.holder is None:
+        if self.robot.control.active is None:
             self.robot.log("ignored", rpc=what, reason="no client has control")
             return False
         return True
@@ -67,22 +67,27 @@ class Behaviours:
         Returns:
             how it ended.
         """
-        if not self._in_control(what):
-            steps.close()
-            ended("not started")
-            return "not started"
         over = asyncio.get_running_loop().create_future()
+        running: Routine | None = None
 
         def is_over(how: str) -> None:
             ended(how)
             # Until here a client that broke the call off could still cancel it by its tag.
-            self._by_tag = {tag: other for tag, other in self._by_tag.items() if not other.over}
+            self._by_tag = {tag: other for tag, other in self._by_tag.items() if other is not running}
             if not over.done():
                 over.set_result(how)
 
-        running = self.robot.perform(steps, is_over, animates)
-        if tag is not None and not running.over:
-            self._by_tag[tag] = running
+        def begin() -> None:
+            nonlocal running
+            if not self._in_control(what):
+                steps.close()
+                is_over("not started")
+                return
+            running = self.robot.perform(steps, is_over, animates)
+            if tag is not None and not running.over:
+                self._by_tag[tag] = running
+
+        self.robot.take_in(begin)
         return await over
 
     async def _act(self, response, request, steps: Steps, **numbers: float):
@@ -112,40 +117,26 @@ class Behaviours:
     # -- motors ----------------------------------------------------------------------------------------------
 
     async def DriveWheels(self, request, context):
-        asked = request.left_wheel_mmps, request.right_wheel_mmps
-        left, right = (or_zero(speed) for speed in asked)
-        if (left, right) != asked:
-            self.robot.log("ignored", rpc="DriveWheels", reason=NO_NUMBER)
-        stops = left == 0.0 and right == 0.0  # is always obeyed
-        if stops or self._in_control("DriveWheels"):
-            body = self.robot.body
-            self.robot.steered = True
-            body.drive(left, right, or_zero(request.left_wheel_mmps2), or_zero(request.right_wheel_mmps2))
-            if body.cliff_stop and body.blocked_by_cliff(left, right):
-                self.robot.log("ignored", rpc="DriveWheels", reason="cliff")
-            self.robot.log("wheels", left_mmps=left, right_mmps=right)
-        return protocol.DriveWheelsResponse(status=OK)
+        self.robot.steered = True
+        self.robot.motors.drive(
+            request.left_wheel_mmps,
+            request.right_wheel_mmps,
+            request.left_wheel_mmps2,
+            request.right_wheel_mmps2,
+        )
+        return protocol.DriveWheelsResponse(status=PROCESSING)
 
     async def StopAllMotors(self, request, context):
-        self.robot.body.stop()
-        self.robot.log("wheels", left_mmps=0.0, right_mmps=0.0)
-        return protocol.StopAllMotorsResponse(status=OK)
+        self.robot.motors.stop()
+        return protocol.StopAllMotorsResponse(status=PROCESSING)
 
     async def MoveHead(self, request, context):
-        self._move("MoveHead", self.robot.body.head, request.speed_rad_per_sec)
-        return protocol.MoveHeadResponse(status=OK)
+        self.robot.motors.move("MoveHead", lambda body: body.head, request.speed_rad_per_sec)
+        return protocol.MoveHeadResponse(status=PROCESSING)
 
     async def MoveLift(self, request, context):
-        self._move("MoveLift", self.robot.body.lift, request.speed_rad_per_sec)
-        return protocol.MoveLiftResponse(status=OK)
-
-    def _move(self, rpc: str, joint: Joint, speed_radps: float) -> None:
-        if not math.isfinite(speed_radps):
-            self.robot.log("ignored", rpc=rpc, reason=NO_NUMBER)
-        speed_radps = or_zero(speed_radps)
-        if speed_radps == 0 or self._in_control(rpc):
-            joint.move(speed_radps)
-            self.robot.log("joint", rpc=rpc, speed_radps=speed_radps)
+        self.robot.motors.move("MoveLift", lambda body: body.lift, request.speed_rad_per_sec)
+        return protocol.MoveLiftResponse(status=PROCESSING)
 
     # -- actions ---------------------------------------------------------------------------------------------
 

@@ -46,10 +46,7 @@ class VectorServicer(Behaviours, Memories, external_interface_pb2_grpc.ExternalI
 
         async def listen() -> None:
             async for request in requests:
-                if request.WhichOneof("request_type") == "control_request":
-                    self.robot.control.request(claim, request.control_request.priority)
-                else:
-                    self.robot.control.release(claim)
+                self.robot.ask_control(claim, request)
 
         listener = asyncio.create_task(listen())  # until the client closes its side
         listener.add_done_callback(lambda task: claim.outbox.end(aborted=False))

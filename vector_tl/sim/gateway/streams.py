@@ -9,6 +9,7 @@ from anki_vector.messaging import protocol
 from vector_tl.sim.engine.outbox import Ended, Outbox
 
 OK = protocol.ResponseStatus(code=protocol.ResponseStatus.RESPONSE_RECEIVED)
+PROCESSING = protocol.ResponseStatus(code=protocol.ResponseStatus.REQUEST_PROCESSING)  # nobody waits for more
 
 
 def always(response: Callable[..., Any], **fields: Any) -> Callable[..., Any]:

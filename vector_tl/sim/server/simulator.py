@@ -21,7 +21,7 @@ from vector_tl.sim.settings import SimSettings
 from vector_tl.sim.world.body import Battery
 from vector_tl.sim.world.world import STEP_MS, World
 
-STATES_PER_S = 30.0
+TICK_MS = 60  # of the engine: one state, and at most one frame of the camera
 MAX_CATCH_UP_MS = 250  # after the process stood still, the world continues from where it was
 DRAIN_S = 1.0
 # Control streams get a sign of life this often: a client whose reader waits for a message could not even end.
@@ -31,18 +31,18 @@ STATES_REPEAT_S = 0.1
 
 
 class Beat:
-    """Regular moments of world time, on the world's grid."""
+    """The engine's ticks that are nearest after regular moments of world time; each tick at most once."""
 
-    def __init__(self, per_s: float):
-        self._period_ms, self._number = 1000.0 / per_s, 1
+    def __init__(self, period_ms: float):
+        self._period_ms, self._number = max(period_ms, TICK_MS), 1
 
     @property
     def next_ms(self) -> int:
-        """The next moment."""
-        return math.ceil(self._number * self._period_ms / STEP_MS - 1e-9) * STEP_MS
+        """The next of these ticks."""
+        return math.ceil(self._number * self._period_ms / TICK_MS - 1e-9) * TICK_MS
 
     def advance(self) -> None:
-        """That moment has come."""
+        """That tick has come."""
         self._number += 1
 
 
@@ -69,7 +69,7 @@ class Simulator:
         ]
         self.restart: Callable[[VirtualVector, float], Awaitable[None]]  # set by the servers
         self._restarting: set[str] = set()  # serials
-        self._states, self._frames = Beat(STATES_PER_S), Beat(settings.camera_fps)
+        self._ticks, self._frames = Beat(TICK_MS), Beat(1000.0 / settings.camera_fps)
         self._stepping = asyncio.Lock()
         self._asked_ms = 0.0  # the sum of all steps; the world stands at the grid's last moment before
         self._tasks: set[asyncio.Task] = set()
@@ -86,24 +86,33 @@ class Simulator:
     def _advance(self, t_ms: float) -> list[tuple[VirtualVector, Due]]:
         """Move the world to `t_ms` and send the states that fall due; returns the frames that do, undrawn."""
         due = []
-        while (moment := min(self._states.next_ms, self._frames.next_ms)) <= t_ms:
-            self.world.advance(moment)
-            if self._states.next_ms == moment:
-                self._states.advance()
-                for robot in self.robots:
-                    robot.send_state()
-            if self._frames.next_ms == moment:
+        while (tick_ms := self._ticks.next_ms) <= t_ms:
+            self._ticks.advance()
+            self._move(tick_ms)
+            for robot in self.robots:
+                robot.tick()
+            if self._frames.next_ms == tick_ms:
                 self._frames.advance()
-                for robot in self.robots:
-                    if robot.shooting and not self.settings.lockstep:
-                        robot.missed_frame = (
-                            True  # the camera is busy; it takes this one as soon as it is free
-                        )
-                    elif robot.cameras and robot.streaming:
-                        robot.shooting = not self.settings.lockstep
-                        due.append((robot, robot.view(robot.high_resolution)))
-        self.world.advance(t_ms)
+                due += [
+                    (robot, robot.view(robot.high_resolution)) for robot in self.robots if self._shoots(robot)
+                ]
+        self._move(t_ms)
         return due
+
+    def _move(self, t_ms: float) -> None:
+        """Move the world to the grid's last moment that is not after `t_ms`, and watch all wheels."""
+        while self.world.t_ms + STEP_MS <= t_ms:
+            self.world.advance(self.world.t_ms + STEP_MS)
+            for robot in self.robots:
+                robot.motors.watch()
+
+    def _shoots(self, robot: VirtualVector) -> bool:
+        """Whether a robot takes the frame that is due now; a busy camera takes it as soon as it is free."""
+        if robot.shooting and not self.settings.lockstep:
+            robot.missed_frame = True
+            return False
+        robot.shooting = bool(robot.cameras and robot.streaming and not self.settings.lockstep)
+        return bool(robot.cameras and robot.streaming)
 
     def sync(self) -> None:
         """Bring the world to the present. In lockstep only `step` moves it."""

@@ -74,7 +74,7 @@ def describe(simulator: Simulator, since_ms: float = 0.0) -> dict:
                 "serial": robot.serial,
                 "vector": robot.index,
                 "streams": len(robot.cameras),
-                "controlled": robot.control.holder is not None,
+                "controlled": robot.control.active is not None,
                 "collisions": robot.body.collisions,
                 "falls": robot.body.falls,
                 "faults": sorted(robot.faults),

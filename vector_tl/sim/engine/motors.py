@@ -1,0 +1,86 @@
+"""Direct commands to the motors: who may give them, when they take effect, and the wheels' true speeds."""
+
+import math
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from vector_tl.sim.engine.control import Control
+from vector_tl.sim.world.body import Body, Joint, or_zero
+
+NO_NUMBER = "a number is NaN or infinite"
+NO_CONTROL = "no SDK behaviour is active"
+WHEELS_BUSY = "an action has the wheels"
+
+
+class Driven(Protocol):
+    """Whose motors they are."""
+
+    control: Control
+
+    @property
+    def body(self) -> Body:
+        """Its body in the world that it is in now."""
+
+    def log(self, kind: str, **details: Any) -> None:
+        """Log something that happens to it."""
+
+    def take_in(self, message: Callable[[], None]) -> None:
+        """Let a call take effect when the engine takes in its messages."""
+
+
+class Motors:
+    """One robot's motors. The gateway has answered a command before the engine drops it or obeys."""
+
+    def __init__(self, robot: Driven):
+        self._robot = robot
+        self._speeds_mmps = self._logged_mmps = (0.0, 0.0)
+        self._steady = True
+
+    def drive(
+        self, left_mmps: float, right_mmps: float, left_mmps2: float = 0.0, right_mmps2: float = 0.0
+    ) -> None:
+        """Set the wheels' speeds, unless no SDK behaviour is active or an action has the wheels: 0, 0 too."""
+        left, right, *accelerations = (
+            or_zero(number) for number in (left_mmps, right_mmps, left_mmps2, right_mmps2)
+        )
+        if (left, right) != (left_mmps, right_mmps):
+            self._robot.log("ignored", rpc="DriveWheels", reason=NO_NUMBER)
+        busy = WHEELS_BUSY if self._robot.body.motion is not None else None
+        if self._log_wheels(left, right, self._refusal() or busy):
+            self._robot.take_in(lambda: self._robot.body.drive(left, right, *accelerations))
+
+    def stop(self) -> None:
+        """Stop all motors, and what an action does with them, unless no SDK behaviour is active."""
+        if self._log_wheels(0.0, 0.0, self._refusal()):
+            self._robot.take_in(lambda: self._robot.body.stop())
+
+    def move(self, rpc: str, which: Callable[[Body], Joint], radps: float) -> None:
+        """Move head or lift at a speed, unless no SDK behaviour is active: 0 too."""
+        if not math.isfinite(radps):
+            self._robot.log("ignored", rpc=rpc, reason=NO_NUMBER)
+        radps, why_not = or_zero(radps), self._refusal()
+        self._robot.log("joint", rpc=rpc, speed_radps=radps, **_applied(why_not))
+        if why_not is None:
+            self._robot.take_in(lambda: which(self._robot.body).move(radps))
+
+    def watch(self) -> None:
+        """Log the wheels' true speeds when they begin to change, reach 0, or no longer change."""
+        now = (self._robot.body.left_mmps, self._robot.body.right_mmps)
+        steady, self._speeds_mmps = now == self._speeds_mmps, now
+        begins = self._steady and not steady
+        if now != self._logged_mmps and (begins or steady or now == (0.0, 0.0)):
+            self._logged_mmps = now
+            self._robot.log("speeds", left_mmps=round(now[0], 2), right_mmps=round(now[1], 2))
+        self._steady = steady
+
+    def _refusal(self) -> str | None:
+        return NO_CONTROL if self._robot.control.active is None else None
+
+    def _log_wheels(self, left_mmps: float, right_mmps: float, why_not: str | None) -> bool:
+        self._robot.log("wheels", left_mmps=left_mmps, right_mmps=right_mmps, **_applied(why_not))
+        return why_not is None
+
+
+def _applied(why_not: str | None) -> dict[str, Any]:
+    """What the log says of a command: whether it was applied, and why not."""
+    return {"applied": True} if why_not is None else {"applied": False, "why": why_not}
