@@ -179,7 +179,7 @@ def test_a_detector_on_a_folder(tmp_path, capsys):
     figures = evaluate_detector(DarkestCorner(), dataset.load_dataset(made_folder(tmp_path)))
     assert list(figures) == [
         "model", "arch", "init", "images", "boxes", "ap50", "ap50_95", "threshold", "precision", "recall",
-        "false_positives_per_image", "recall_by_height_px",
+        "false_positives_per_image", "recall_by_height_px", "kinds",
     ]  # fmt: skip
     assert (figures["images"], figures["boxes"], figures["recall"], figures["threshold"]) == (4, 3, 1.0, 0.5)
     assert figures["ap50_95"] == pytest.approx(1.0)

@@ -8,6 +8,7 @@ from vector_tl.data.coverage import BINS
 from vector_tl.data.dataset import Dataset, Item
 from vector_tl.errors import UsageError, UserError
 from vector_tl.evaluate.evaluate import describe, evaluate
+from vector_tl.evaluate.kinds import figures_by_kind
 from vector_tl.evaluate.metrics import Outcome, measure
 from vector_tl.evaluate.report import Case, cases, next_images, write_report
 from vector_tl.evaluate.settings import EvaluateSettings
@@ -129,7 +130,8 @@ def test_a_poor_model_is_not_said_to_stand_out_nowhere(name, images):
 
 def test_page_shows_every_missed_vector_and_false_positive(images, tmp_path):
     seen = outcomes(images)
-    figures = {"model": "made", "arch": "none", "init": "scratch"} | measure(seen, 0.5)
+    kinds = figures_by_kind(seen, [("far", "desk"), ()] * 10, [item.session for item in images.items], 0.5)
+    figures = {"model": "made", "arch": "none", "init": "scratch"} | measure(seen, 0.5) | {"kinds": kinds}
     result = write_report(tmp_path / "r.html", figures, images, seen)
     page = (tmp_path / "r.html").read_text()
     assert (result["missed"], result["false_positives"], result["badly_fitting"]) == (10, 10, 0)
@@ -140,6 +142,7 @@ def test_page_shows_every_missed_vector_and_false_positive(images, tmp_path):
         and "http" not in page
     )
     assert "a/000: 30 px high, score 0.20" in page
+    assert "By kind of image" in page and page.index("<td>desk") < page.index("<td>far")
     assert "10 missed, 10 false positives" in describe(figures | result)
 
 

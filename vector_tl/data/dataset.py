@@ -4,6 +4,7 @@ images/<session>/<name>.jpg     images of any size; the format is recognised by 
 labels/<session>/<name>.txt     a line `class cx cy w h` (0..1) for each box; an empty file: no Vector;
                                 no file: not labelled
 splits.json                     session -> train | val | test; without it every session is test
+kinds.json                      session/name -> kinds of the image (optional, see `kinds.py`)
 sessions/<session>.json         where a session comes from (optional for reading)
 data.yaml                       so that YOLO tools open the folder (optional for reading)
 """
@@ -19,6 +20,7 @@ import numpy as np
 
 from vector_tl.data.boxes import to_pixels
 from vector_tl.data.images import is_image_file, read_image
+from vector_tl.data.kinds import read_kinds
 from vector_tl.data.yolo import format_label, parse_label
 from vector_tl.errors import UsageError, UserError
 from vector_tl.files import read_json, write_atomic, write_json
@@ -37,6 +39,7 @@ class Item:
     name: str
     image_path: Path
     boxes_norm: np.ndarray | None
+    kinds: tuple[str, ...] = ()
 
     def image(self) -> np.ndarray:
         """The image (H, W, 3), RGB.
@@ -74,7 +77,7 @@ def load_dataset(folder: Path, split: str = DEFAULT_SPLIT) -> Dataset:
 
     Raises:
         UsageError: an unknown split.
-        UserError: no images or no labels there, or a broken label or splits file.
+        UserError: no images or no labels there, or a broken label, splits or kinds file.
     """
     folder = Path(folder)
     if split not in (*SPLITS, "all"):
@@ -99,8 +102,15 @@ def load_dataset(folder: Path, split: str = DEFAULT_SPLIT) -> Dataset:
             f"No images of {folder} are set aside for {purpose} yet (split {split}); divide them with: "
             f"vector-tl label split --data {folder}."
         )
+    kinds = read_kinds(folder)
     items = [
-        Item(session, name, path, read_labels(label_path(folder, session, name)))
+        Item(
+            session,
+            name,
+            path,
+            read_labels(label_path(folder, session, name)),
+            kinds.get((session, name), ()),
+        )
         for (session, name), path in chosen.items()
     ]
     labelled = [item for item in items if item.boxes_norm is not None]

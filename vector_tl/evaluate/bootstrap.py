@@ -62,8 +62,8 @@ def weighted_ap(matched: Matched, weights: np.ndarray) -> tuple[float | None, fl
     predictions = np.maximum(np.cumsum(weight), 1e-12)  # (M,)
     # precision never rises with recall: each value is the best at that recall or a higher one
     precision = np.maximum.accumulate((true_positives / predictions)[:, ::-1], axis=1)[:, ::-1]
-    values = np.zeros((len(IOUS), len(RECALLS)))
-    for level in range(len(IOUS)):
+    values = np.zeros((len(matched.right), len(RECALLS)))
+    for level in range(len(values)):
         at = np.searchsorted(true_positives[level] / total, RECALLS)
         inside = at < precision.shape[1]
         values[level, inside] = precision[level, at[inside]]

@@ -11,6 +11,7 @@ from vector_tl.data.dataset import Dataset, load_dataset
 from vector_tl.detect.interface import ImageDetector
 from vector_tl.detect.settings import check_threshold
 from vector_tl.errors import UsageError
+from vector_tl.evaluate.kinds import figures_by_kind
 from vector_tl.evaluate.metrics import AP_SCORE, Outcome, measure
 from vector_tl.evaluate.recorded import recorded_dataset
 from vector_tl.evaluate.settings import EvaluateSettings
@@ -22,9 +23,9 @@ def evaluate(settings: EvaluateSettings) -> dict[str, Any]:
 
     Returns:
         {"model", "arch", "init", "images", "boxes", "ap50", "ap50_95", "threshold", "precision", "recall",
-        "false_positives_per_image", "recall_by_height_px": [{"min", "max", "boxes", "recall"}]}; what is
-        undefined is None. With --report also {"report", "missed", "false_positives", "badly_fitting",
-        "capture_next"}.
+        "false_positives_per_image", "recall_by_height_px": [{"min", "max", "boxes", "recall"}], "kinds":
+        [a row of `figures_by_kind`, worst first]}; what is undefined is None. With --report also {"report",
+        "missed", "false_positives", "badly_fitting", "capture_next"}.
 
     Raises:
         UsageError: a threshold outside 0..1 or an unknown split.
@@ -42,7 +43,7 @@ def evaluate(settings: EvaluateSettings) -> dict[str, Any]:
 
     detector = load(settings.model, settings.device)
     outcomes = run_detector(detector, dataset)
-    figures = _figures(detector, outcomes, settings.threshold)
+    figures = _figures(detector, dataset, outcomes, settings.threshold)
     if settings.report is None:
         return figures
     from vector_tl.evaluate.report import write_report  # slow to import, and rarely asked for
@@ -54,12 +55,19 @@ def evaluate_detector(
     detector: ImageDetector, dataset: Dataset, threshold: float | None = None
 ) -> dict[str, Any]:
     """The figures of `evaluate` for a detector at hand, at its own threshold unless another is given."""
-    return _figures(detector, run_detector(detector, dataset), threshold)
+    return _figures(detector, dataset, run_detector(detector, dataset), threshold)
 
 
-def _figures(detector: ImageDetector, outcomes: list[Outcome], threshold: float | None) -> dict[str, Any]:
+def _figures(
+    detector: ImageDetector, dataset: Dataset, outcomes: list[Outcome], threshold: float | None
+) -> dict[str, Any]:
     figures = measure(outcomes, detector.threshold if threshold is None else threshold)
-    return {"model": detector.name, "arch": detector.arch, "init": detector.init} | figures
+    kinds, sessions = [item.kinds for item in dataset.items], [item.session for item in dataset.items]
+    return (
+        {"model": detector.name, "arch": detector.arch, "init": detector.init}
+        | figures
+        | {"kinds": figures_by_kind(outcomes, kinds, sessions, figures["threshold"])}
+    )
 
 
 def run_detector(detector: ImageDetector, dataset: Dataset) -> list[Outcome]:
@@ -94,6 +102,13 @@ def describe(figures: dict[str, Any]) -> str:
         until = "and more" if row["max"] is None else f"to {row['max']:g}"
         size = f"{row['min']:g} {until} px high"
         lines.append(f"  {size}: {row['boxes']} Vectors, recall {show(row['recall'])}")
+    lines += ["  by kind, worst first:"] * bool(figures["kinds"])
+    for row in figures["kinds"]:
+        lines.append(
+            f"  {row['kind']}: {row['images']} images, {row['boxes']} Vectors, AP50 {show(row['ap50'])}, "
+            f"recall {show(row['recall'])}, "
+            f"false positives per image {show(row['false_positives_per_image'])}"
+        )
     if "report" in figures:
         lines.append(
             f"{figures['missed']} missed, {figures['false_positives']} false positives, "

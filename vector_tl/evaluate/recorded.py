@@ -50,7 +50,7 @@ def recorded_dataset(path: Path) -> Dataset:
         if boxes_norm is None:
             unlabelled += 1
         else:
-            items.append(RecordedItem(path.stem, f"{frame.index:06d}", path, boxes_norm, frame.jpeg))
+            items.append(RecordedItem(path.stem, f"{frame.index:06d}", path, boxes_norm, jpeg=frame.jpeg))
     if recording.note:
         log.warning("%s", recording.note)
     if not items:

@@ -1,14 +1,17 @@
 """The page of a comparison: the answer, figures, curves and images."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from vector_tl import __version__
+from vector_tl.evaluate.kind_table import kind_rows
+from vector_tl.evaluate.kinds import figures_by_kind
 from vector_tl.experiments.compare_answer import MIN_NOTICED, signed
 from vector_tl.experiments.compare_figures import LEVELS, mean, needed, runs_of, summary
 from vector_tl.experiments.compare_settings import CompareSettings
-from vector_tl.experiments.compare_sheets import COLORS, NAMES, real_sheets, worst_sheets
+from vector_tl.experiments.compare_sheets import COLORS, NAMES, kept_outcomes, real_sheets, worst_sheets
 from vector_tl.experiments.runs import ARMS, MIN_LEARNED, ComparisonData, Result, late_loss
 from vector_tl.files import write_json
 from vector_tl.train.batches import own_images
@@ -33,6 +36,7 @@ def write_page(settings: CompareSettings, results: list[Result], data: Compariso
         head_start=_head_start(figures),
         by_image=_by_image(results),
         heights=_heights(results),
+        kinds=_kinds(settings.out, results, data),
         rates=_rates(figures, results),
         rates_note=rates_note(figures, results),
         real=_real(figures),
@@ -55,6 +59,18 @@ def write_page(settings: CompareSettings, results: list[Result], data: Compariso
 
 
 # -- tables ----------------------------------------------------------------------------------------------
+
+
+def _kinds(out: Path, results: list[Result], data: ComparisonData) -> list[tuple[Any, ...]]:
+    """Both arms by kind of image, seed 0."""
+    items = data.splits["test"]
+    kinds, sessions = [item.kinds for item in items], [item.session for item in items]
+    return kind_rows(
+        {
+            NAMES[arm]: figures_by_kind(outcomes, kinds, sessions, threshold)
+            for arm, threshold, outcomes in kept_outcomes(out, results, "test.npz", len(items))
+        }
+    )
 
 
 def _both(figures: dict[str, Any], results: list[Result]) -> Rows:

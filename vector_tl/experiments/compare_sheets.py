@@ -69,7 +69,7 @@ def worst_false_positives(judged: Sequence[JudgedImage]) -> list[JudgedImage]:
 def worst_sheets(out: Path, results: list[Result], data: ComparisonData) -> list[Sheet]:
     """Two sheets for each arm from the test sessions: missed Vectors and false positives."""
     items, sheets = data.splits["test"], []
-    for arm, threshold, outcomes in _kept(out, results, "test.npz", len(items)):
+    for arm, threshold, outcomes in kept_outcomes(out, results, "test.npz", len(items)):
         judged = judge(outcomes, threshold)
         for some, what in (
             (worst_missed(judged), "a missed Vector"),
@@ -83,21 +83,23 @@ def worst_sheets(out: Path, results: list[Result], data: ComparisonData) -> list
 def real_sheets(out: Path, results: list[Result], data: ComparisonData) -> list[Sheet]:
     """For each arm the real images, the worst first, and the rooms in which it sees a Vector."""
     items, rooms, sheets = data.real_items, data.rooms, []
-    for arm, threshold, outcomes in _kept(out, results, "real.npz", len(items)):
+    for arm, threshold, outcomes in kept_outcomes(out, results, "real.npz", len(items)):
         judged = judge(outcomes, threshold)
         ordered = [*worst_missed(judged), *worst_false_positives(judged), *judged]
         once = list({one.number: one for one in ordered}.values())
         title = f"{NAMES[arm]}: {min(MAX_IMAGES, len(judged))} of {len(judged)} real images"
         sheets.append(Sheet(title, _drawn(once, arm, threshold, lambda number: _item(items[number]))))
     if rooms is not None:
-        for arm, threshold, outcomes in _kept(out, results, "rooms.npz", len(rooms)):
+        for arm, threshold, outcomes in kept_outcomes(out, results, "rooms.npz", len(rooms)):
             some = worst_false_positives(judge(outcomes, threshold))
             title = f"{NAMES[arm]}: a false positive in {len(some)} of {len(outcomes)} rooms without a Vector"
             sheets.append(Sheet(title, _drawn(some, arm, threshold, partial(_room, rooms))))
     return sheets
 
 
-def _kept(out: Path, results: list[Result], name: str, images: int) -> list[tuple[str, float, list[Outcome]]]:
+def kept_outcomes(
+    out: Path, results: list[Result], name: str, images: int
+) -> list[tuple[str, float, list[Outcome]]]:
     """Arm, threshold and outcomes of seed 0, where they were kept for the images that are there now."""
     kept = []
     for arm in ARMS:

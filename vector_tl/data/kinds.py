@@ -1,0 +1,65 @@
+"""Kinds of images, `kinds.json` of a dataset: `session/name` -> tags of what makes an image easy or hard.
+
+An image may have several kinds, or none; the file is optional.
+"""
+
+import logging
+from difflib import get_close_matches
+from pathlib import Path
+
+from vector_tl.errors import UserError
+from vector_tl.files import read_json
+
+log = logging.getLogger(__name__)
+# What the tags mean that this project itself gives; any other text is a kind as well.
+KNOWN_KINDS = {
+    "ordinary": "one near Vector, screen on, little around it",
+    "screen-off": "a Vector's screen is dark",
+    "touching": "two or more Vectors touch or overlap in the image",
+    "occluded": "something stands before a Vector",
+    "clutter": "many things lie around",
+    "low-light": "a dark room",
+    "blur": "smeared by motion, or out of focus",
+    "edge": "the image's edge cuts a Vector",
+    "far": "a Vector is small in the image",
+    "from-above": "seen steeply from above",
+    "from-behind": "a Vector's back is seen",
+    "third-person": "not taken by a Vector",
+    "charger": "a charger in view",
+    "cube": "a light cube in view",
+    "hand": "a hand in view",
+    "own-body": "the viewer's own lift or treads in view",
+    "person": "a person in view",
+    "toy": "a toy in view",
+    "other-robot": "a robot in view that is no Vector",
+    "room": "a room as a whole",
+    "none": "no Vector in the image",
+}
+
+
+def read_kinds(folder: Path) -> dict[tuple[str, str], tuple[str, ...]]:
+    """The kinds of a dataset's images, (session, name) -> kinds; empty without a `kinds.json`.
+
+    A kind that looks like a known one written otherwise counts as it stands, and is logged.
+
+    Raises:
+        UserError: the file is not of that form; the message names the entry.
+    """
+    path = Path(folder) / "kinds.json"
+    tags = read_json(path, missing={})
+    if not isinstance(tags, dict):
+        raise UserError(
+            f'{path} must be an object that gives images their kinds, such as {{"kitchen/001": ["far"]}}.'
+        )
+    kinds = {}
+    for image, some in tags.items():
+        session, slash, name = image.partition("/")
+        if not (session and slash and name) or "/" in name:
+            raise UserError(f'{path}: {image!r} does not name an image; write "session/name".')
+        if not isinstance(some, list) or not all(isinstance(kind, str) and kind.strip() for kind in some):
+            raise UserError(f'{path}: the kinds of {image!r} must be a list of words, such as ["far"].')
+        kinds[session, name] = tuple(dict.fromkeys(kind.strip() for kind in some))
+    for kind in sorted({kind for some in kinds.values() for kind in some} - KNOWN_KINDS.keys()):
+        if alike := get_close_matches(kind.lower(), KNOWN_KINDS, n=1, cutoff=0.8):
+            log.warning("%s has images of the kind %r; is %r meant?", path, kind, alike[0])
+    return kinds
