@@ -6,13 +6,9 @@ import os
 import signal
 import sys
 
-import grpc
-from anki_vector.messaging import external_interface_pb2_grpc
-
 from vector_tl.sim.engine.virtual import VirtualVector
-from vector_tl.sim.gateway.gate import Gate
-from vector_tl.sim.gateway.protocol import VectorServicer
 from vector_tl.sim.render.cameras import CameraThread, camera_factory
+from vector_tl.sim.server.robot_server import RobotServer
 from vector_tl.sim.server.sdk_home import SdkHome
 from vector_tl.sim.server.simulator import Simulator
 from vector_tl.sim.server.truth import truth_app
@@ -72,11 +68,11 @@ async def serve(settings: SimSettings) -> None:
 
 
 class RobotServers:
-    """One gRPC server with TLS per robot, as each robot has its own address."""
+    """One port with TLS per robot, as each robot has its own address."""
 
     def __init__(self, simulator: Simulator, first_port: int):
         self._simulator, self._first_port = simulator, first_port
-        self._servers: dict[str, grpc.aio.Server] = {}
+        self._servers: dict[str, RobotServer] = {}
         self._ports: dict[str, int] = {}
         simulator.restart = self.restart
 
@@ -86,27 +82,22 @@ class RobotServers:
         Raises:
             UserError: the port is in use.
         """
-        server = grpc.aio.server(
-            interceptors=[Gate(robot, self._simulator.sync)], options=[("grpc.so_reuseport", 0)]
-        )
-        external_interface_pb2_grpc.add_ExternalInterfaceServicer_to_server(VectorServicer(robot), server)
         wanted = self._ports.get(robot.serial) or (self._first_port and self._first_port + robot.index)
-        bind(port=wanted).close()  # gRPC would write lines of its own about a port in use
-        credentials = grpc.ssl_server_credentials([(robot.identity.key, robot.identity.certificate)])
-        port = server.add_secure_port(f"{LOOPBACK}:{wanted}", credentials)
-        await server.start()
-        self._servers[robot.serial], self._ports[robot.serial] = server, port
+        bound = bind(port=wanted)
+        self._servers[robot.serial] = server = RobotServer(robot, self._simulator.sync)
+        await server.start(bound)
+        self._ports[robot.serial] = port = bound.getsockname()[1]
         return port
 
     async def restart(self, robot: VirtualVector, ms: float) -> None:
         """End the robot's server and start it again on the same port; the robot itself continues."""
         server = self._servers.pop(robot.serial, None)  # None when it could not come back the last time
         if server:
-            await server.stop(None)
+            await server.stop()
         await asyncio.sleep(ms / 1000)
         await self.start(robot)
         robot.log("fault", fault="restart", state="end")
 
     async def stop(self) -> None:
         """End all servers and their connections."""
-        await asyncio.gather(*(server.stop(None) for server in self._servers.values()))
+        await asyncio.gather(*(server.stop() for server in self._servers.values()))
