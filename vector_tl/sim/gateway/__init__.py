@@ -1,1 +1,1 @@
-"""The robot's protocol over gRPC: what each call does and answers."""
+"""The robot's protocol, over gRPC and JSON: what each call does and answers."""
