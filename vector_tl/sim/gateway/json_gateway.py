@@ -15,7 +15,7 @@ from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from vector_tl.sim.gateway.transcoding import (
     HTTP_STATUS,
@@ -33,18 +33,37 @@ JSON = "application/json"
 MAX_BODY_BYTES = 4 << 20  # as gRPC's own limit of a message
 
 
-def json_app(service: ServiceDescriptor, channel: grpc.aio.Channel) -> Starlette:
+def json_app(service: ServiceDescriptor, channel: grpc.aio.Channel) -> ASGIApp:
     """The calls of a service, each at its addresses.
 
     Args:
         service: with the addresses as options of its methods.
         channel: to the server that answers them.
     """
-    app = Starlette(
-        routes=[Route(way.path, _Call(way, channel), methods=[way.verb]) for way in bindings(service)]
-    )
+    routes = [Route(way.path, _Call(way, channel), methods=[way.verb]) for way in bindings(service)]
+    app = Starlette(routes=routes)
     app.router.redirect_slashes = False
-    return app
+    return _with_whole_body(app)
+
+
+def _with_whole_body(app: ASGIApp) -> ASGIApp:
+    """The same app, asked once the body is there, as `scope["body"]`.
+
+    An answer before that, such as that there is nothing at an address, would cost the client its connection.
+    """
+
+    async def ask(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            try:
+                scope["body"] = await _body(Request(scope, receive))
+            except ClientDisconnect:
+                return
+            except Malformed as error:
+                await _refusal(grpc.StatusCode.INVALID_ARGUMENT, str(error))(scope, receive, send)
+                return
+        await app(scope, receive, send)
+
+    return ask
 
 
 class _Call:
@@ -62,12 +81,9 @@ class _Call:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
+        query = request.query_params.multi_items()
         try:
-            asked = read_request(
-                self._binding, await _body(request), request.path_params, request.query_params.multi_items()
-            )
-        except ClientDisconnect:
-            return
+            asked = read_request(self._binding, scope["body"], request.path_params, query)
         except Malformed as error:
             await _refusal(grpc.StatusCode.INVALID_ARGUMENT, str(error))(scope, receive, send)
             return
