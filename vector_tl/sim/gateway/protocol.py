@@ -9,7 +9,7 @@ from vector_tl.sim.engine.virtual import JPEG_COLOR, VirtualVector
 from vector_tl.sim.gateway.behaviours import Behaviours
 from vector_tl.sim.gateway.memories import Memories
 from vector_tl.sim.gateway.streams import OK, always, until_ended
-from vector_tl.sim.world.body import EMPTY_VOLTS, LOW_VOLTS
+from vector_tl.sim.world.battery import SHOWN_LOW_VOLTS
 from vector_tl.sim.world.scene import Exposure
 
 EXPOSURE_MS, GAIN = (1, 67), (0.1, 4.0)  # the ranges that can be set by hand
@@ -75,8 +75,8 @@ class VectorServicer(Behaviours, Memories, external_interface_pb2_grpc.ExternalI
         robot, battery = self.robot, self.robot.battery
         battery.update(robot.world.t_ms, robot.body.on_charger)
         empty = "low_battery" in robot.faults
-        volts = EMPTY_VOLTS if empty else battery.volts
-        level = "LOW" if volts < LOW_VOLTS else "FULL" if battery.full else "NOMINAL"
+        volts = SHOWN_LOW_VOLTS if empty else battery.volts
+        level = "LOW" if empty else battery.level
         return protocol.BatteryStateResponse(
             status=OK,
             battery_level=protocol.BatteryLevel.Value("BATTERY_LEVEL_" + level),
