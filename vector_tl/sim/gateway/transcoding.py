@@ -63,11 +63,6 @@ class Binding:
     path: str
     body: str
 
-    @property
-    def rpc(self) -> str:
-        """The call's name in gRPC."""
-        return f"/{self.method.containing_service.full_name}/{self.method.name}"
-
 
 def bindings(service: ServiceDescriptor) -> Iterator[Binding]:
     """The addresses of a service's calls; those whose requests stream have none in grpc-gateway 1's JSON."""

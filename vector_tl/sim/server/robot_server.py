@@ -10,17 +10,17 @@ from collections.abc import Callable
 from typing import Any
 
 import grpc
-from anki_vector.messaging import external_interface_pb2, external_interface_pb2_grpc
+from anki_vector.messaging import external_interface_pb2_grpc
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
 from vector_tl.sim.engine.virtual import VirtualVector
 from vector_tl.sim.gateway.front import Front
+from vector_tl.sim.gateway.full_protocol import SERVICE, SERVICE_NAME
 from vector_tl.sim.gateway.gate import Gate
 from vector_tl.sim.gateway.json_gateway import json_app
 from vector_tl.sim.gateway.protocol import VectorServicer
 
-SERVICE = external_interface_pb2.DESCRIPTOR.services_by_name["ExternalInterface"]
 IDLE_S = 300.0  # for which a JSON client may keep its connection and ask nothing
 
 
@@ -44,7 +44,9 @@ class RobotServer:
         listening = socket.socket(socket.AF_UNIX)
         listening.bind(f"\0{self._json_name}")
         listening.listen()  # connections wait until it is served
-        app: Any = json_app(SERVICE, self._channel)  # hypercorn's types of the same ASGI are narrower
+        app: Any = json_app(
+            SERVICE, SERVICE_NAME, self._channel
+        )  # hypercorn's types of the same ASGI are narrower
         self._json = asyncio.create_task(serve(app, _config(listening), shutdown_trigger=self._ending.wait))
         await self._front.start(bound)
 
