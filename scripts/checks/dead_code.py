@@ -2,13 +2,14 @@
 
 import sys
 
-from anki_vector.messaging import external_interface_pb2
 from vulture import Vulture
+
+from vector_tl.sim.gateway.full_protocol import SERVICE
 
 PATHS = ["vector_tl", "tests", "scripts"]
 MIN_CONFIDENCE = 60  # per cent; below that vulture reports names it has only not seen used
 # Calls of the robot's protocol: gRPC calls them by name.
-RPCS = [rpc.name for rpc in external_interface_pb2.DESCRIPTOR.services_by_name["ExternalInterface"].methods]
+RPCS = [rpc.name for rpc in SERVICE.methods]
 # Names that a library, or a lookup by name, uses.
 USED_BY_NAME = [
     "pytestmark",
@@ -23,6 +24,7 @@ USED_BY_NAME = [
     *("momentum", "_generate_wh_pairs", "postprocess_detections", "num_outputs"),  # torch and torchvision
     *("image_anchors", "matched_idxs"),  # torchvision
     "intercept_service",  # gRPC
+    *("type_name", "oneof_index", "proto3_optional"),  # protobuf's descriptors
     "_enabled",  # the SDK's camera
     *("before_s", "zero_y", "src"),  # fields that only a template reads
     "DataclassInstance",  # a quoted annotation

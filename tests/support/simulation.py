@@ -14,7 +14,9 @@ from pathlib import Path
 import anki_vector
 import grpc
 import pytest
-from anki_vector.messaging import external_interface_pb2_grpc, protocol
+from anki_vector.messaging import protocol
+
+from vector_tl.sim.gateway.full_protocol import FullStub
 
 OVERRIDE, DEFAULT, RESERVE = (
     protocol.ControlRequest.Priority.Value(name)
@@ -92,7 +94,7 @@ class Simulation:
             options=(("grpc.ssl_target_name_override", robot["name"]),),
         )
         with channel:
-            yield external_interface_pb2_grpc.ExternalInterfaceStub(channel)
+            yield FullStub(channel)
 
     def end(self) -> int:
         if self.process.poll() is None:

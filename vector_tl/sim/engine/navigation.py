@@ -4,19 +4,20 @@ import heapq
 import math
 from collections.abc import Callable
 
-from vector_tl.robot.body import DRIVE_CENTER_X_MM, ahead
 from vector_tl.sim.engine import routine
 from vector_tl.sim.world import footprint as fp
 from vector_tl.sim.world.scene import Pose
 
 Point = tuple[float, float]
-CLEAR_MM = 74.0  # kept from obstacles by the drive centre: a Vector that turns on the spot reaches 70 mm
+CLEAR_MM = 70.0  # kept from obstacles: a Vector that turns on the spot reaches 66 mm
 MIN_CLEAR_MM = 5.0
 CORNER_MM = 2.0  # corners to drive around lie so much farther out
 ROUND_CORNERS = 8
 CHARGER_BEFORE_MM = 110.0  # from here it backs onto the charger
 CHARGER_OFF_MM = 100.0
 CHARGER_MMPS, CHARGER_RADPS = 80.0, 2.0
+LOOK_TURNS, LOOK_RADPS, LOOK_PAUSE_MS = 8, 1.5, 300
+LOOK_HEAD_RAD = (0.0, 0.35)
 
 
 def route(start: Point, goal: Point, blocks: list[fp.Footprint]) -> list[Point] | None:
@@ -104,7 +105,7 @@ def _off(point: Point, a: Point, b: Point) -> float:
 def go_to(
     pose: Callable[[], Pose], goal: Pose, blocks: list[fp.Footprint], mmps: float, radps: float
 ) -> routine.Steps:
-    """Drive to a pose, around `blocks`; its ways are those of the drive centre, about which it turns.
+    """Drive to a pose, around `blocks`.
 
     Args:
         pose: returns where it is now, in the same frame as all the rest.
@@ -113,21 +114,17 @@ def go_to(
         mmps: speed on the way.
         radps: speed of turns on the spot.
     """
-
-    def centre() -> Pose:
-        return ahead(pose(), DRIVE_CENTER_X_MM)
-
-    way = route(centre()[:2], ahead(goal, DRIVE_CENTER_X_MM)[:2], blocks)
+    way = route(pose()[:2], goal[:2], blocks)
     if way is None:
         return "no way"
     for x, y in way:
-        here = centre()
+        here = pose()
         if math.dist(here[:2], (x, y)) < 2.0:
             continue
         how = yield routine.turn_to(math.atan2(y - here[1], x - here[0]), here[2], radps)
         if how != "reached":
             return how
-        here = centre()
+        here = pose()
         how = yield routine.drive(math.dist(here[:2], (x, y)), mmps)
         if how != "reached":
             return how
@@ -169,4 +166,13 @@ def on_charger(robot: routine.Performer) -> routine.Steps:
         return how if how != "reached" else "stalled"
     body.on_charger = True
     robot.log("charger", state="on")
+    return None
+
+
+def look_around() -> routine.Steps:
+    """Turn once about itself, with the head up and down and a look at each stop."""
+    for number in range(LOOK_TURNS):
+        yield routine.turn(math.tau / LOOK_TURNS, LOOK_RADPS)
+        yield routine.head(LOOK_HEAD_RAD[number % 2], 2.0)
+        yield routine.wait(LOOK_PAUSE_MS)
     return None

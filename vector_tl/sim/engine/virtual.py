@@ -11,21 +11,20 @@ from typing import Any, NamedTuple
 from anki_vector.messaging import protocol
 
 from vector_tl.errors import UserError
-from vector_tl.robot.body import CLIFF_SENSORS_MM, RANGE_X_MM
 from vector_tl.sim.engine.control import DEFAULT, Claim, Control
 from vector_tl.sim.engine.faults import CameraFaults, Fault, LateStream, TakenImage
 from vector_tl.sim.engine.identity import Identity
 from vector_tl.sim.engine.journal import WorldJournal
+from vector_tl.sim.engine.memory import Memory
 from vector_tl.sim.engine.motors import Motors
 from vector_tl.sim.engine.nav_map import NavMap
 from vector_tl.sim.engine.outbox import Outbox
 from vector_tl.sim.engine.routine import Routine, Steps, drive, wait
 from vector_tl.sim.engine.sensors import robot_state
 from vector_tl.sim.render.cameras import HIGH_SIZE_WH, SIZE_WH, CameraThread, ImageRequest
-from vector_tl.sim.world.battery import Battery
-from vector_tl.sim.world.body import Body, Done, or_zero
+from vector_tl.sim.world.body import Battery, Body, Done, or_zero
 from vector_tl.sim.world.scene import Exposure, Moment, Pose
-from vector_tl.sim.world.world import World
+from vector_tl.sim.world.world import CLIFF_SENSORS_MM, RANGE_X_MM, World
 
 STALL_POLL_S = 0.02
 JPEG_COLOR = protocol.ImageChunk.JPEG_COLOR
@@ -55,10 +54,12 @@ class VirtualVector:
         journal: WorldJournal,
         truth: Callable[..., dict],
         lockstep: bool,
+        memory: Memory | None = None,
     ):
         self.index, self.identity, self.serial = index, identity, identity.serial
         self.world, self.camera_thread, self.journal, self._truth = world, camera_thread, journal, truth
         self.lockstep = lockstep
+        self.memory = memory or Memory()
         self.control = Control(self._control_changed, partial(self._deliver, "control"))
         self.motors = Motors(self)
         self._messages: deque[Callable[[], None]] = deque()  # for the engine's next tick

@@ -25,8 +25,6 @@ ACTION = {
 COMPLETE = protocol.BehaviorResults.Value("BEHAVIOR_COMPLETE_STATE")
 WONT_ACTIVATE = protocol.BehaviorResults.Value("BEHAVIOR_WONT_ACTIVATE_STATE")
 GO_TO_MMPS, GO_TO_RADPS = 100.0, 2.0
-LOOK_TURNS, LOOK_RADPS, LOOK_PAUSE_MS = 8, 1.5, 300
-LOOK_HEAD_RAD = (0.0, 0.35)
 SPEECH_MS, SPEECH_MS_PER_LETTER = 400, 75
 SCREEN_BYTES = 184 * 96 * 2  # RGB 565
 AUDIO_RATES_HZ = (8000, 16025)
@@ -206,7 +204,7 @@ class Behaviours:
         return await self._behave(protocol.DriveOnChargerResponse, "DriveOnCharger", steps)
 
     async def LookAroundInPlace(self, request, context):
-        steps = self._driven(_look_around())
+        steps = self._driven(navigation.look_around())
         return await self._behave(protocol.LookAroundInPlaceResponse, "LookAroundInPlace", steps)
 
     async def SayText(self, request, context):
@@ -311,14 +309,6 @@ def _joint_steps(
     if request.duration_sec > 0:
         radps = max(abs(angle_rad - joint.angle_rad) / request.duration_sec, 1e-3)
     return routine.only(move(angle_rad, radps, request.accel_rad_per_sec2))
-
-
-def _look_around() -> Steps:
-    for number in range(LOOK_TURNS):
-        yield routine.turn(math.tau / LOOK_TURNS, LOOK_RADPS)
-        yield routine.head(LOOK_HEAD_RAD[number % 2], 2.0)
-        yield routine.wait(LOOK_PAUSE_MS)
-    return None
 
 
 def _mean_rgb(face_data: bytes) -> list[int]:

@@ -3,12 +3,16 @@
 `SERVICE` describes all 90, each with its path over HTTP (`google.api.http`). It has a name of its own, since
 the wheel has taken the robot's, but its calls go by the robot's: `/SERVICE_NAME/<call>`. Field numbers and
 names are the protocol's (digital-dream-labs/vector-cloud, internal/proto/external_interface).
+
+On the robot the fields of `RobotSettingsConfig` can be absent, in the wheel's older file they cannot, so that
+a setting could never be switched off: UpdateSettings takes a message of the same form on the wire whose
+fields can.
 """
 
 from typing import Any
 
 import grpc
-from anki_vector.messaging import external_interface_pb2
+from anki_vector.messaging import external_interface_pb2, protocol
 from google.api import annotations_pb2
 from google.protobuf import descriptor_pb2, descriptor_pool
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
@@ -99,6 +103,17 @@ def _add_field(message: descriptor_pb2.DescriptorProto, text: str, in_oneof: boo
         field.oneof_index = 0
 
 
+def _add_settings(file: descriptor_pb2.FileDescriptorProto) -> None:
+    """Describe the request of UpdateSettings with fields that can be absent."""
+    settings = file.message_type.add()
+    protocol.RobotSettingsConfig.DESCRIPTOR.CopyToProto(settings)
+    settings.name = "RobotSettingsChange"
+    for number, field in enumerate(settings.field):
+        field.proto3_optional, field.oneof_index = True, number
+        settings.oneof_decl.add(name=f"_{field.name}")
+    _add_field(file.message_type.add(name="UpdateSettingsChange"), "1 RobotSettingsChange settings", False)
+
+
 def _describe() -> ServiceDescriptor:
     """Put the lacking messages, and a service of all calls, into the wheel's pool of descriptors."""
     file = descriptor_pb2.FileDescriptorProto(name=_FILE, package=_WHEEL.package, syntax="proto3")
@@ -116,10 +131,14 @@ def _describe() -> ServiceDescriptor:
         for part, in_oneof in ((always, False), (exclusive, True)):
             for text in filter(None, part.split(",")):
                 _add_field(message, text, in_oneof)
+    _add_settings(file)
     service = file.service.add(name="FullInterface")
     known = descriptor_pb2.FileDescriptorProto()
     _WHEEL.CopyToProto(known)
     service.method.extend(known.service[0].method)
+    for method in service.method:
+        if method.name == "UpdateSettings":
+            method.input_type = f".{_WHEEL.package}.UpdateSettingsChange"
     for call, path, request, response in _CALLS:
         method = service.method.add(name=call)
         method.input_type, method.output_type = (f".{_WHEEL.package}.{kind}" for kind in (request, response))
@@ -139,6 +158,12 @@ def message(name: str) -> Any:
     return GetMessageClass(descriptor_pool.Default().FindMessageTypeByName(full_name))
 
 
+def rpc_path(method: MethodDescriptor) -> str:
+    """Where gRPC finds a call."""
+    service = method.containing_service
+    return f"/{SERVICE_NAME if service is SERVICE else service.full_name}/{method.name}"
+
+
 def _kind(method: MethodDescriptor) -> str:
     """Whether one or many messages go there and come back: unary_stream and the like."""
     many = (method.client_streaming, method.server_streaming)
@@ -151,7 +176,7 @@ class FullStub:
     def __init__(self, channel: Any):
         for method in SERVICE.methods:
             call = getattr(channel, _kind(method))(
-                f"/{SERVICE_NAME}/{method.name}",
+                rpc_path(method),
                 request_serializer=GetMessageClass(method.input_type).SerializeToString,
                 response_deserializer=GetMessageClass(method.output_type).FromString,
             )

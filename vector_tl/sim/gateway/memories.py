@@ -11,6 +11,7 @@ from vector_tl.sim.engine.virtual import VirtualVector
 from vector_tl.sim.gateway.streams import OK, always, until_ended
 from vector_tl.sim.world import footprint as fp
 
+NOT_FOUND = protocol.ResponseStatus(code=protocol.ResponseStatus.NOT_FOUND)
 THUMBNAIL_WH = (320, 180)
 MAX_MAPS_PER_S = 10.0
 MAX_OBJECTS = 100
@@ -33,12 +34,14 @@ class Memories:
 
     async def Photo(self, request, context):
         photo = self.robot.photos.get(request.photo_id)
-        return protocol.PhotoResponse(status=OK, success=photo is not None, image=photo[1] if photo else b"")
+        if photo is None:
+            return protocol.PhotoResponse(status=NOT_FOUND)
+        return protocol.PhotoResponse(status=OK, success=True, image=photo[1])
 
     async def Thumbnail(self, request, context):
         photo = self.robot.photos.get(request.photo_id)
         if photo is None:
-            return protocol.ThumbnailResponse(status=OK, success=False)
+            return protocol.ThumbnailResponse(status=NOT_FOUND)
         small = io.BytesIO()
         Image.open(io.BytesIO(photo[1])).resize(THUMBNAIL_WH).save(small, "JPEG")
         return protocol.ThumbnailResponse(status=OK, success=True, image=small.getvalue())

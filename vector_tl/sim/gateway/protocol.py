@@ -3,19 +3,28 @@
 import asyncio
 import math
 
-from anki_vector.messaging import external_interface_pb2_grpc, protocol
+from anki_vector.messaging import protocol
+from anki_vector.messaging.external_interface_pb2_grpc import ExternalInterfaceServicer
 
 from vector_tl.sim.engine.virtual import JPEG_COLOR, VirtualVector
+from vector_tl.sim.gateway.account import Account
 from vector_tl.sim.gateway.behaviours import Behaviours
+from vector_tl.sim.gateway.faces import FaceCalls
+from vector_tl.sim.gateway.feeds import Feeds
+from vector_tl.sim.gateway.full_protocol import SERVICE
 from vector_tl.sim.gateway.memories import Memories
+from vector_tl.sim.gateway.onboarding import Onboarding
+from vector_tl.sim.gateway.settings import Settings
 from vector_tl.sim.gateway.streams import OK, always, until_ended
-from vector_tl.sim.world.battery import SHOWN_LOW_VOLTS
+from vector_tl.sim.world.body import EMPTY_VOLTS, LOW_VOLTS
 from vector_tl.sim.world.scene import Exposure
 
 EXPOSURE_MS, GAIN = (1, 67), (0.1, 4.0)  # the ranges that can be set by hand
 
 
-class VectorServicer(Behaviours, Memories, external_interface_pb2_grpc.ExternalInterfaceServicer):
+class VectorServicer(
+    FaceCalls, Memories, Settings, Account, Onboarding, Feeds, Behaviours, ExternalInterfaceServicer
+):
     """Answers for one virtual Vector. Every method has the name of its call in the protocol.
 
     Calls that are not here are in `unsupported.UNSUPPORTED`, with the reason.
@@ -75,8 +84,8 @@ class VectorServicer(Behaviours, Memories, external_interface_pb2_grpc.ExternalI
         robot, battery = self.robot, self.robot.battery
         battery.update(robot.world.t_ms, robot.body.on_charger)
         empty = "low_battery" in robot.faults
-        volts = SHOWN_LOW_VOLTS if empty else battery.volts
-        level = "LOW" if empty else battery.level
+        volts = EMPTY_VOLTS if empty else battery.volts
+        level = "LOW" if volts < LOW_VOLTS else "FULL" if battery.full else "NOMINAL"
         return protocol.BatteryStateResponse(
             status=OK,
             battery_level=protocol.BatteryLevel.Value("BATTERY_LEVEL_" + level),
@@ -147,9 +156,8 @@ class VectorServicer(Behaviours, Memories, external_interface_pb2_grpc.ExternalI
         return protocol.SetCameraSettingsResponse(status=OK)
 
 
-_BASE = external_interface_pb2_grpc.ExternalInterfaceServicer
 ANSWERED = frozenset(
-    name
-    for name in vars(_BASE)
-    if name[0].isupper() and getattr(VectorServicer, name) is not getattr(_BASE, name)
+    method.name
+    for method in SERVICE.methods
+    if getattr(VectorServicer, method.name) is not getattr(ExternalInterfaceServicer, method.name, None)
 )

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 _NO_CUBE = "there is no light cube in the simulated world"
 _NO_FACE = "there are no people, so no faces, in the simulated world"
-_NO_SOUND = "there is no sound in the simulated world, so the microphones hear nothing"
 
 UNSUPPORTED: dict[str, str] = {
     "DockWithCube": _NO_CUBE,
@@ -21,16 +20,7 @@ UNSUPPORTED: dict[str, str] = {
     "RollObject": _NO_CUBE,
     "SetCubeLights": _NO_CUBE,
     "SetPreferredCube": _NO_CUBE,
-    "CancelFaceEnrollment": _NO_FACE,
-    "EnrollFace": _NO_FACE,
-    "EraseAllEnrolledFaces": _NO_FACE,
-    "EraseEnrolledFaceByID": _NO_FACE,
-    "FindFaces": _NO_FACE,
-    "RequestEnrolledNames": _NO_FACE,
-    "SetFaceToEnroll": _NO_FACE,
     "TurnTowardsFace": _NO_FACE,
-    "UpdateEnrolledFaceByID": _NO_FACE,
-    "AudioFeed": _NO_SOUND,
 }
 
 

@@ -10,13 +10,12 @@ from collections.abc import Callable
 from typing import Any
 
 import grpc
-from anki_vector.messaging import external_interface_pb2_grpc
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
 from vector_tl.sim.engine.virtual import VirtualVector
 from vector_tl.sim.gateway.front import Front
-from vector_tl.sim.gateway.full_protocol import SERVICE, SERVICE_NAME
+from vector_tl.sim.gateway.full_protocol import SERVICE, add_to_server
 from vector_tl.sim.gateway.gate import Gate
 from vector_tl.sim.gateway.json_gateway import json_app
 from vector_tl.sim.gateway.protocol import VectorServicer
@@ -31,7 +30,7 @@ class RobotServer:
         name = f"vector-{robot.serial}-{secrets.token_hex(8)}"
         self._grpc_name, self._json_name = f"{name}-grpc", f"{name}-json"
         self._grpc = grpc.aio.server(interceptors=[Gate(robot, sync)])
-        external_interface_pb2_grpc.add_ExternalInterfaceServicer_to_server(VectorServicer(robot), self._grpc)
+        add_to_server(VectorServicer(robot), self._grpc)
         self._grpc.add_insecure_port(f"unix-abstract:{self._grpc_name}")
         self._channel = grpc.aio.insecure_channel(f"unix-abstract:{self._grpc_name}")
         self._front = Front(robot.identity, {"grpc": f"\0{self._grpc_name}", "json": f"\0{self._json_name}"})
@@ -44,9 +43,7 @@ class RobotServer:
         listening = socket.socket(socket.AF_UNIX)
         listening.bind(f"\0{self._json_name}")
         listening.listen()  # connections wait until it is served
-        app: Any = json_app(
-            SERVICE, SERVICE_NAME, self._channel
-        )  # hypercorn's types of the same ASGI are narrower
+        app: Any = json_app(SERVICE, self._channel)  # hypercorn's types of the same ASGI are narrower
         self._json = asyncio.create_task(serve(app, _config(listening), shutdown_trigger=self._ending.wait))
         await self._front.start(bound)
 

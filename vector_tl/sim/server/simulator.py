@@ -15,10 +15,11 @@ from vector_tl.errors import UserError
 from vector_tl.sim.engine.faults import MOMENTARY, Fault, known_name
 from vector_tl.sim.engine.identity import make_identity
 from vector_tl.sim.engine.journal import WorldJournal
+from vector_tl.sim.engine.memory import Memory
 from vector_tl.sim.engine.virtual import Due, VirtualVector
 from vector_tl.sim.render.cameras import CameraThread
 from vector_tl.sim.settings import SimSettings
-from vector_tl.sim.world.battery import Battery
+from vector_tl.sim.world.body import Battery
 from vector_tl.sim.world.world import STEP_MS, World
 
 TICK_MS = 60  # of the engine: one state, and at most one frame of the camera
@@ -64,6 +65,7 @@ class Simulator:
                 self.journal,
                 self.truth_now,
                 settings.lockstep,
+                Memory(settings.faces),
             )
             for i in range(settings.robots)
         ]
