@@ -170,9 +170,9 @@ def misfit(used: Collection[int], names: Collection[int], file: object, where: s
     listed = ", ".join(map(str, sorted(used)[:MAX_LISTED]))
     missing = ", ".join(map(str, sorted(set(used) - set(names))[:MAX_LISTED]))
     return (
-        f"{where} the class numbers {listed}; names for {min(names)} to {max(names)} stand in {file}, none for "
-        f"{missing}: the labels seem to count from {begin}. Correct {file}, or say with --classes which of "
-        "the numbers mean a Vector."
+        f"{where} the class numbers {listed}; names for {min(names)} to {max(names)} stand in {file}, none "
+        f"for {missing}: the labels seem to count from {begin}. Correct {file}, or say with --classes which "
+        "of the numbers mean a Vector."
     )
 
 
