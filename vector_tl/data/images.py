@@ -5,6 +5,7 @@ applied.
 """
 
 import io
+import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -87,11 +88,12 @@ def is_animated_image(path: Path) -> bool:
 def _is_still(path: Path, head: bytes) -> bool:
     if head[4:8] == b"ftyp":
         return head[8:12] in STILL_BRANDS
-    return bool(
-        head.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"II*\0", b"MM\0*"))
-        or head[:4] + head[8:12] == b"RIFFWEBP"
-        or cv2.haveImageReader(str(path))
-    )
+    if head.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"II*\0", b"MM\0*")):
+        return True
+    if head[:4] + head[8:12] == b"RIFFWEBP":
+        return True
+    utf8 = os.fsencode(path).decode("utf-8", "ignore") == str(path)  # OpenCV dies of other names
+    return utf8 and bool(cv2.haveImageReader(str(path)))
 
 
 def _is_animated(path: Path, head: bytes) -> bool:

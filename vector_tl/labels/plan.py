@@ -13,7 +13,7 @@ import numpy as np
 
 from vector_tl.data.boxes import as_boxes, clip_boxes, iou_matrix, sides, to_pixels
 from vector_tl.errors import UserError
-from vector_tl.labels.sources.classes import Choice, choose_classes, speaks_of_vectors
+from vector_tl.labels.sources.classes import Choice, choose_classes, is_vector, speaks_of_vectors
 from vector_tl.labels.sources.joining import (
     Match,
     parts_of,
@@ -27,7 +27,9 @@ from vector_tl.labels.sources.records import ImageLabel, LabelBox
 
 SAME_IOU, OTHER_IOU = 0.9, 0.5  # boxes of one thing, and of two, where two files label one image
 EDGE_PX, EDGE_SHARE = 1.0, 0.05  # how far a box may reach over the edge of an image of unknown size
+MIN_SIDE_PX = 1.0
 PER_IMAGE_FORMS = ("yolo", "voc", "labelme")
+MAX_NAME_BYTES = 240  # file systems take 255, with an ending
 MAX_NAMED = 1000  # files in a list of the result; the counts are of all
 
 
@@ -111,7 +113,7 @@ def make_plan(
     """
     source = read_folder(folder, with_labels)
     if not source.images and not source.films:
-        raise UserError(f"{folder} holds no images.")
+        raise UserError(f"{folder} holds no images.{''.join(f' {note}.' for note in source.notes)}")
     plan = Plan(source, choose_classes(source.labels, classes))
     plan.notes += [*source.notes, *plan.choice.notes]
     _blame_nameless(plan)
@@ -318,8 +320,12 @@ def _unite(
         for label in labels:
             own = [box for box in label.boxes if box.class_name in plan.choice.vector]
             crowds |= any(box.crowd for box in own)
+            if not own and any(name in plan.choice.vector or is_vector(name) for name in label.whole):
+                doubtful[image] = f"{label.where} says that the image shows a Vector, but not where; mark it."
             if own or speaks_of_vectors(label, plan.choice):
                 kept.append(label)
+        if image in doubtful:
+            continue
         if len({label.form for label in kept}) > 1:  # another tool's project file without any label
             busy = [
                 label
@@ -463,6 +469,11 @@ def checked_boxes(boxes: np.ndarray, size_wh: tuple[int, int], where: str, certa
     clipped = clip_boxes(boxes, size_wh)
     if (sides(clipped) <= 0).any():
         raise UserError(f"{where} has a box outside the image; correct or delete it.")
+    if (sides(clipped).max(axis=1, initial=0) <= MIN_SIDE_PX).any():
+        raise UserError(
+            f"{where} has a box that is no larger than a pixel; correct or delete it, and write pixels if "
+            "its numbers are shares of the image."
+        )
     over = np.abs(clipped - boxes).max(initial=0.0)
     if not certain and over > max(EDGE_PX, EDGE_SHARE * max(size_wh)):
         raise UserError(
@@ -559,6 +570,7 @@ def _name_apart(images: list[PlannedImage]) -> None:
         if count[image.session, name.casefold()] > 1:
             folders = [_plain(part) for part in image.path.parts[:-1] if not says_nothing(part)]
             name = "-".join([*folders[-2:], name])
+        name = name.encode()[:MAX_NAME_BYTES].decode("utf-8", "ignore")
         free, number = name, 2
         while (image.session, free.casefold()) in taken:
             free, number = f"{name}-{number}", number + 1

@@ -50,6 +50,8 @@ SAME_THING = frozenset(
         "class",
     ]
 )
+# Words in the name of an only class that may mean a Vector, if nothing says otherwise.
+ANY_THING = SAME_THING | {"object", "objects", "obj", "item", "items", "target", "targets", "thing", "things"}
 MAX_LISTED = 12
 
 
@@ -111,7 +113,7 @@ def choose_classes(files: Iterable[LabelFile], wanted: tuple[str, ...]) -> Choic
             f"nothing names class {only}; it is the only one in the labels and was taken for a Vector"
         )
         chosen |= {only}
-    if len(named) == 1 and chosen >= named and not _is_vector(next(iter(named))):
+    if len(named) == 1 and chosen >= named and not is_vector(next(iter(named))):
         notes.append(f"{next(iter(named))!r} is the only class there and was taken for a Vector")
     return Choice(frozenset(chosen), frozenset(named - chosen), bool(numbers), notes)
 
@@ -128,9 +130,9 @@ def _asked_for(named: set[str], numbers: set[str], wanted: tuple[str, ...]) -> C
 
 
 def _by_name(named: set[str], used: Counter[str], nameless: dict[str, str]) -> set[str]:
-    if len(named) <= 1 and not nameless:
+    if not named or (len(named) == 1 and not nameless and _may_be_any(next(iter(named)))):
         return set(named)
-    chosen = {name for name in named if _is_vector(name)}
+    chosen = {name for name in named if is_vector(name)}
     listed = ", ".join(sorted(named)[:MAX_LISTED])
     if nameless and not chosen:
         raise UserError(
@@ -144,6 +146,11 @@ def _by_name(named: set[str], used: Counter[str], nameless: dict[str, str]) -> s
         raise UserError(
             f"There are the classes {listed}, and whether {unsure[0]!r} means a Vector is not certain; say "
             "with --classes which do."
+        )
+    if not chosen and len(named) == 1:
+        raise UserError(
+            f"The only class is {listed!r}; if it means a Vector, say --classes {listed!r}, otherwise take "
+            "the images alone with --images-only."
         )
     if not chosen:
         raise UserError(f"There are the classes {listed}; say with --classes which mean a Vector.")
@@ -176,10 +183,19 @@ def misfit(used: Collection[int], names: Collection[int], file: object, where: s
     )
 
 
-def _is_vector(name: str) -> bool:
-    """Whether a class's name says Vector and nothing that makes it another thing."""
+def _words(name: str) -> list[str]:
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
-    words = [word for word in re.split(r"[\W\d_]+", spaced.lower()) if word]
+    return [word for word in re.split(r"[\W\d_]+", spaced.lower()) if word]
+
+
+def _may_be_any(name: str) -> bool:
+    """Whether an only class's name says nothing that makes it another thing than a Vector: robot, 0."""
+    return all(word in VECTOR_WORDS or word in ANY_THING for word in _words(name))
+
+
+def is_vector(name: str) -> bool:
+    """Whether a class's name says Vector and nothing that makes it another thing."""
+    words = _words(name)
     return any(word in VECTOR_WORDS for word in words) and all(
         word in VECTOR_WORDS or word in SAME_THING for word in words
     )

@@ -14,6 +14,7 @@ from vector_tl.labels.sources.records import (
     LabelFile,
     around,
     number,
+    seem_corners,
     size_of,
 )
 
@@ -71,7 +72,22 @@ def read_coco(path: PurePosixPath, table: dict[str, Any]) -> LabelFile:
                     f"{image.image_name} shows no Vector is not known; correct their image_id."
                 )
     found.images = images
+    if not any(isinstance(a, dict) and "bbox_mode" in a for a in table.get("annotations", [])):
+        _blame_corners(found)
     return found
+
+
+def _blame_corners(found: LabelFile) -> None:
+    """Boxes that would reach out of their images, while all of them could be corners, have two meanings."""
+    sized = [(label.size_wh, box.corners) for label in found.images for box in label.boxes if label.size_wh]
+    rows = [(x1, y1, x2 - x1, y2 - y1) for _, (x1, y1, x2, y2) in sized]
+    if seem_corners(rows, [corners for _, corners in sized], [size_wh for size_wh, _ in sized]):
+        for label in found.images:
+            if label.boxes:
+                label.error = label.error or (
+                    f"{found.path}: bbox seems to hold corners x1 y1 x2 y2, since as x y w h it reaches out "
+                    "of the images; write x y w h, or bbox_mode 0 (corners) or 1 in each annotation."
+                )
 
 
 def _key(value: Any) -> Any:
@@ -87,7 +103,9 @@ def _key(value: Any) -> Any:
 
 def _categories(categories: list[Any], annotations: list[Any]) -> tuple[dict[Any, str], set[Any]]:
     """Names by id, without Roboflow's name of the whole set; and ids that have two names."""
-    entries = [c for c in categories if isinstance(c, dict) and "id" in c and c.get("name") is not None]
+    entries = [
+        c for c in categories if isinstance(c, dict) and "id" in c and str(c.get("name") or "").strip()
+    ]
     names: dict[Any, str] = {}
     doubtful: set[Any] = set()
     for entry in entries:
@@ -129,6 +147,8 @@ def _images(
         label = ImageLabel(path, f"{path}, image {name}", FORM, name)
         label.size_wh = size_of(entry.get("width"), entry.get("height"))
         label.classes = classes
+        split = entry.get("split") or entry.get("subset")
+        label.split = split if isinstance(split, str) else None
         same = by_id.setdefault(_key(entry.get("id")), [])
         if any(other.image_name == name for other in same):
             continue  # the same entry twice
@@ -172,6 +192,11 @@ def _box(
         if len(bbox) != 4:
             raise BadEntry(f"bbox has {len(bbox)} numbers instead of 4")
         x, y, w, h = (number(value, "bbox", notes) for value in bbox)
+        mode = annotation.get("bbox_mode", 1)
+        if mode not in (0, 1):
+            raise BadEntry(f"bbox_mode is {str(mode)[:40]!r}; 0 (corners) and 1 (x y w h) are read")
+        if mode == 0:
+            w, h = w - x, h - y
         if w <= 0 or h <= 0:
             raise BadEntry("bbox has no width or height")
         return LabelBox(name, (x, y, x + w, y + h), crowd=crowd)

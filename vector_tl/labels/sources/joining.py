@@ -20,6 +20,8 @@ SPLITS = {
     "valid": "val",
     "validation": "val",
     "dev": "val",
+    "eval": "val",
+    "evaluation": "val",
     "test": "test",
     "testing": "test",
 }
@@ -92,6 +94,7 @@ KIND_WORDS = frozenset(
         "truth",
     ]
 )
+LIST_WORDS = frozenset(["list", "lists", "filelist", "files", "ids", "names", "index", "split", "splits"])
 UPLOADED = re.compile(r"^[0-9a-f]{8}-(?=.)")  # what Label Studio puts before the names of images
 
 Parts = tuple[str, ...]
@@ -120,19 +123,28 @@ def words_of(part: str) -> list[str]:
 def split_of_words(part: str) -> str | None:
     """The split that a folder's name says: train, val2017, train_images; None with other words."""
     found = set()
-    for word in words_of(part):
-        plain = re.sub(r"(19|20)\d\d$", "", word)
-        if plain in SPLITS:
-            found.add(SPLITS[plain])
-        elif word not in KIND_WORDS and not word.isdecimal():
+    for word in words_of(re.sub(r"(?<=[a-z])(?=[A-Z])", " ", part)):
+        if split := _split_of_word(word):
+            found.add(split)
+        elif word not in KIND_WORDS and not re.fullmatch(r"v?\d+", word):
             return None
     return found.pop() if len(found) == 1 else None
 
 
+def _split_of_word(word: str) -> str | None:
+    """The split of train, val2017, testset."""
+    plain = re.sub(r"\d+$", "", word)
+    return SPLITS.get(plain) or SPLITS.get(plain.removesuffix("set"))
+
+
+def split_of_list(stem: str) -> str | None:
+    """The split that the name of a list of images says: train, train_list, ids-val."""
+    return split_of_words("_".join(word for word in words_of(stem) if word not in LIST_WORDS))
+
+
 def split_in_file_name(stem: str) -> str | None:
     """The split that the name of a label file says, among whatever words: instances_train2017."""
-    words = (re.sub(r"(19|20)\d\d$", "", word) for word in words_of(stem))
-    found = {SPLITS[word] for word in words if word in SPLITS}
+    found = {split for word in words_of(stem) if (split := _split_of_word(word))}
     return found.pop() if len(found) == 1 else None
 
 
@@ -291,6 +303,8 @@ class ImageIndex:
         found = self._candidates(self._by_stem, stem)
         if not found:  # a.jpg.txt
             found = self._candidates(self._by_name, stem)
+        if not found and UPLOADED.match(stem):
+            found = self._candidates(self._by_stem, UPLOADED.sub("", stem))
         if not found:
             return Match(why="has no image of its name")
         fits = [image for image in found if not self._is_elsewhere(near, self.parts[image][:-1])]

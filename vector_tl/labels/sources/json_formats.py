@@ -38,6 +38,10 @@ def read_labelme(path: PurePosixPath, table: dict[str, Any]) -> LabelFile:
     found = LabelFile(path, LABELME)
     label = ImageLabel(path, str(path), LABELME, str(table.get("imagePath") or ""))
     label.size_wh = size_of(table.get("imageWidth"), table.get("imageHeight"))
+    flags = table.get("flags")
+    label.whole = (
+        {str(flag) for flag, on in flags.items() if on is True} if isinstance(flags, dict) else set()
+    )
     for position, shape in enumerate(table["shapes"], 1):
         try:
             if not isinstance(shape, dict) or not isinstance(shape.get("label"), str):
@@ -117,12 +121,18 @@ def read_studio(path: PurePosixPath, table: list[dict[str, Any]]) -> LabelFile:
             and not answer.get("ground_truth_skipped")
         ]
         for answer in submitted:
-            found.images.append(_studio_label(path, where, name, answer, found.notes))
+            label = _studio_label(path, where, name, answer, found.notes)
+            label.split = _split_of_task(task)
+            found.images.append(label)
         if not submitted:
             skipped += 1
     if skipped:
         found.notes.append(f"{skipped} tasks have no image or nothing that somebody submitted")
     found.classes = sorted({box.class_name for label in found.images for box in label.boxes})
+    if not found.classes and any(label.whole for label in found.images):
+        found.notes.append("it holds choices for whole images and no regions, so nothing of it is used")
+        for label in found.images:
+            label.classes = frozenset()
     return found
 
 
@@ -146,26 +156,51 @@ def _image_name(task: dict[str, Any]) -> str:
     return ""
 
 
+def _split_of_task(task: dict[str, Any]) -> str | None:
+    data = task.get("data") if isinstance(task.get("data"), dict) else task
+    split = (data.get("split") or data.get("subset")) if isinstance(data, dict) else None
+    return split if isinstance(split, str) else None
+
+
 def _studio_label(
     path: PurePosixPath, where: str, name: str, answer: dict[str, Any], notes: list[str]
 ) -> ImageLabel:
     label = ImageLabel(path, where, STUDIO, name)
-    for region in answer.get("result") or []:
-        kind = region.get("type") if isinstance(region, dict) else None
-        if kind not in REGIONS or not isinstance(region.get("value"), dict):
-            continue  # such as a choice for the whole image, or a rectangle without a label
-        value = region["value"]
+    results = [
+        r for r in answer.get("result") or [] if isinstance(r, dict) and isinstance(r.get("value"), dict)
+    ]
+    named = {r.get("id") for r in results if r.get("type") in (*REGIONS, "labels")}
+    for region in results:
+        kind, value = str(region.get("type")), region["value"]
+        label.whole |= set(map(str, value.get("choices") or []))
+        shape = _studio_shape(kind, value)
+        if not shape or (kind in REGIONS.values() and region.get("id") in named):
+            continue  # such as a choice for the whole image, or a rectangle whose labels stand beside it
         names = value.get(kind) or []
         label.size_wh = label.size_wh or size_of(region.get("original_width"), region.get("original_height"))
         try:
             if len(names) != 1:
                 raise BadEntry(f"a region has {len(names)} labels")
-            corners = _studio_corners(REGIONS[kind], value, label.size_wh or (1, 1), notes)
+            if turn := number(region.get("image_rotation") or 0, "image_rotation") % 360:
+                raise BadEntry(f"the image was turned by {turn:g} degrees when it was labelled")
+            corners = _studio_corners(shape, value, label.size_wh or (1, 1), notes)
             label.boxes.append(LabelBox(str(names[0]).strip(), corners, normalised=True))
         except BadEntry as error:
             label.error = f"{where}: {error}; correct it."
             break
     return label
+
+
+def _studio_shape(kind: str, value: dict[str, Any]) -> str:
+    """The shape of a region; empty for what is none, such as a choice or a text."""
+    if kind in REGIONS:
+        return REGIONS[kind]
+    if kind in REGIONS.values():
+        return kind
+    if kind != "labels":
+        return ""
+    keys = {"points": "polygon", "radiusX": "ellipse", "rle": "brush", "width": "rectangle"}
+    return next((shape for key, shape in keys.items() if key in value), "")
 
 
 def _studio_corners(

@@ -4,6 +4,7 @@ import json
 import os
 import re
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -13,19 +14,31 @@ from vector_tl.data.yolo import CLASS_NAMES
 from vector_tl.errors import UserError
 from vector_tl.labels.sources import coco, json_formats, xml_formats, yolo
 from vector_tl.labels.sources.classes import misfit
+from vector_tl.labels.sources.content import (
+    MASK_END,
+    is_names_file,
+    looks_like_table,
+    mask_of,
+    names_in_json,
+    sniffed,
+)
 from vector_tl.labels.sources.joining import (
-    SPLITS,
     ImageIndex,
     parts_of,
     says_nothing,
     split_in_file_name,
+    split_of_list,
     split_of_words,
     splits_of_folders,
 )
 from vector_tl.labels.sources.own import MARKER, OwnFolder, own_folders
 from vector_tl.labels.sources.records import ImageLabel, LabelFile, read_text
 
-LABEL_SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".tfrecord", ".record", ".mat", ".pbtxt", ".lst")
+LABEL_SUFFIXES = (
+    *(".csv", ".tsv", ".jsonl", ".ndjson", ".tfrecord", ".record", ".mat", ".pbtxt", ".lst", ".parquet"),
+    *(".arrow", ".xlsx", ".xls", ".ods"),
+)
+SMALL_BYTES = 2**20  # a YOLO label without an ending of its own is no larger
 LABEL_KEYS = ("annotations", "shapes", "regions", "bbox", "boxes", "objects", "_via_img_metadata", "labels")
 SYSTEM_NAMES = ("thumbs.db", "desktop.ini", "__macosx")
 
@@ -70,6 +83,11 @@ def read_folder(folder: Path, with_labels: bool = True) -> Source:
     for root, folders, files in os.walk(folder, followlinks=False):
         here = PurePosixPath(Path(root).relative_to(folder).as_posix())
         hidden = [name for name in folders if _is_hidden(name)]
+        source.notes += [
+            f"{here / name} is a link to a folder and was not followed; copy that folder to its place"
+            for name in sorted(set(folders) - set(hidden))
+            if Path(root, name).is_symlink()
+        ]
         for name in hidden:
             source.hidden += sum(len(names) for _, _, names in os.walk(Path(root, name)))
         folders[:] = sorted(name for name in folders if not _is_hidden(name))
@@ -83,13 +101,24 @@ def read_folder(folder: Path, with_labels: bool = True) -> Source:
                 source.films.append(here / name)
             else:
                 rest.append(here / name)
+    masks = _masks(source.images)
+    source.images = [image for image in source.images if image not in masks]
     source.index = ImageIndex(source.images)
     if not with_labels:
-        source.others = rest
+        source.others = sorted([*rest, *masks])
         return source
+    why = "is another image's mask, which is not read; convert masks to boxes in COCO's form"
+    source.unused |= {mask: f"{mask} {why}." for mask in sorted(masks)}
     source.own = own_folders(folder, rest)
     _Reader(source).read(rest)
     return source
+
+
+def _masks(images: list[PurePosixPath]) -> set[PurePosixPath]:
+    """The images that are masks of others."""
+    seen = {image for image in images if mask_of(image, {image.stem, MASK_END.sub("", image.stem)})}
+    stems = {image.stem for image in images if image not in seen}
+    return {image for image in seen if mask_of(image, stems)}
 
 
 def _is_hidden(name: str) -> bool:
@@ -108,17 +137,10 @@ class _Reader:
     def read(self, files: list[PurePosixPath]) -> None:
         for file in files:
             suffix = file.suffix.lower()
-            reader = {
-                ".txt": self._text,
-                ".names": self._names,
-                ".json": self._json,
-                ".xml": self._xml,
-                ".yaml": self._yaml,
-                ".yml": self._yaml,
-                ".data": self._data,
-            }.get(suffix, self._other)
             try:
-                reader(file)
+                self._reader(file, suffix)(file)
+            except yolo.UnclearNames:
+                raise
             except UserError as error:
                 if suffix in (".yaml", ".yml", ".names", ".data"):
                     raise
@@ -128,6 +150,35 @@ class _Reader:
         self._resolve_names_files()
         self._lists_of_images()
         self._yolo_labels()
+
+    def _reader(self, file: PurePosixPath, suffix: str) -> Callable[[PurePosixPath], None]:
+        """What reads a file: by its ending, or by its content where the ending says something else."""
+        by_suffix = {
+            ".txt": self._text,
+            ".names": self._names,
+            ".labels": self._names,
+            ".json": self._json,
+            ".xml": self._xml,
+            ".yaml": self._yaml,
+            ".yml": self._yaml,
+            ".data": self._data,
+        }
+        if suffix in LABEL_SUFFIXES or suffix in by_suffix.keys() - {".txt", ".json", ".xml"}:
+            return by_suffix.get(suffix, self._other)
+        path = self.source.folder / file
+        kind = sniffed(path)
+        if kind == "text" and suffix not in by_suffix and self.source.index.has_stem(file.stem):
+            return self._bare
+        return {"json": self._json, "xml": self._xml}.get(kind) or by_suffix.get(suffix, self._other)
+
+    def _bare(self, file: PurePosixPath) -> None:
+        """A text of an unknown ending, named as an image."""
+        data = self._bytes(file)
+        text = data.decode("utf-8-sig", "replace") if len(data) <= SMALL_BYTES else ""
+        if yolo.looks_like_labels(text):
+            self.texts[file] = text
+        else:
+            self._other(file)
 
     def _bytes(self, file: PurePosixPath) -> bytes:
         return (self.source.folder / file).read_bytes()
@@ -162,11 +213,6 @@ class _Reader:
 
     def _text(self, file: PurePosixPath) -> None:
         is_label = self.source.index.has_stem(file.stem)
-        if file.name.lower() in yolo.NAME_FILES and not is_label:
-            text = read_text(self._bytes(file), str(file))
-            if not yolo.looks_like_labels(text):
-                self.tables.append(yolo.read_names_text(file, text))
-                return
         try:
             text = read_text(self._bytes(file), str(file))
         except UserError as error:
@@ -176,7 +222,9 @@ class _Reader:
             else:
                 self.source.others.append(file)
             return
-        if is_label and (not text.strip() or _mentions_numbers(text)) or yolo.looks_like_labels(text):
+        if not is_label and not yolo.looks_like_labels(text) and is_names_file(file, text):
+            self.tables.append(yolo.read_names_text(file, text))
+        elif is_label and (not text.strip() or _mentions_numbers(text)) or yolo.looks_like_labels(text):
             self.texts[file] = text
         elif is_label:
             self.source.unused[file] = f"{file} is text without a line 'class cx cy w h'."
@@ -184,6 +232,11 @@ class _Reader:
             self.source.unused[file] = (
                 f"{file} has lines 'image x,y,x,y,class', a format that is not read; convert it to COCO, "
                 "YOLO or Pascal VOC."
+            )
+        elif looks_like_table(text):
+            self.source.unused[file] = (
+                f"{file} has lines of numbers in a form that is not read; convert it to COCO, YOLO "
+                "or Pascal VOC."
             )
         else:
             self.lists[file] = text
@@ -203,7 +256,7 @@ class _Reader:
         try:
             table = json.loads(text)
         except (ValueError, RecursionError) as error:
-            if any(f'"{key}"' in text for key in LABEL_KEYS):
+            if any(f'"{key}"' in text for key in LABEL_KEYS) or self.source.index.has_stem(file.stem):
                 form = "COCO's form" if '"annotations"' in text else "a readable label"
                 raise UserError(f"{file} is not {form}, since it is not JSON: {error}.") from error
             self.source.others.append(file)
@@ -217,6 +270,9 @@ class _Reader:
             read = json_formats.read_studio(file, table)
         elif file.name.lower() == "notes.json" and isinstance(table, dict) and "categories" in table:
             self.tables.append(yolo.read_notes(file, table["categories"]))
+            return
+        elif names := names_in_json(file, table):
+            self.tables.append(yolo.NameTable(file, names))
             return
         elif _is_like_labels(table) or self.source.index.has_stem(file.stem):
             self.source.unused[file] = f"{file} is JSON of a format that is not read; convert it to COCO."
@@ -277,7 +333,7 @@ class _Reader:
         used: set[PurePosixPath] = set()
         for file, text in self.lists.items():
             in_sets = "ImageSets" in file.parts  # vector_train.txt may lie there
-            split = split_in_file_name(file.stem) if in_sets else SPLITS.get(file.stem.lower())
+            split = split_in_file_name(file.stem) if in_sets else split_of_list(file.stem)
             if split and self._assign(file, text.split("\n"), split, in_sets):
                 used.add(file)
         for table in self.tables:
@@ -301,6 +357,8 @@ class _Reader:
             if match.image is None and stems:
                 root = PurePosixPath(*file.parts[: file.parts.index("ImageSets")])
                 match = self.source.index.by_stem(root / "JPEGImages" / (name + ".txt"))
+            elif not match.images and len(name.split()) == 1:  # names without their endings
+                match = self.source.index.by_stem(file.parent / (name + ".txt"))
             if match.image is not None:
                 self.source.splits[match.image].add(split)
                 count += 1
@@ -345,6 +403,7 @@ class _Reader:
             if file.parent not in known:
                 known[file.parent] = self._table_for(file.parent, named)
         doubts = self._misfits(known)
+        labels: list[ImageLabel] = []
         for file, text in self.texts.items():
             table = known[file.parent]
             names, where = (table.names, table.file) if table else ({}, None)
@@ -353,8 +412,10 @@ class _Reader:
             doubt = doubts.get(tuple(names.items()), "")
             keypoints = any(folder in (file.parent, *file.parents) for folder in kpt)
             label = yolo.read_label(file, text, {} if doubt else names, where, keypoints)
+            labels.append(label)
             classes = sorted(set(names.values())) if not doubt else []
             self.source.labels.append(LabelFile(file, yolo.FORM, [label], classes, doubt=doubt))
+        yolo.blame_corners(labels)
         used = {id(table) for table in known.values()}
         for table in named:
             if id(table) not in used and not table.splits and not table.names_file and self.texts:

@@ -1,11 +1,14 @@
 """What a reader makes of a label file: boxes with the names of their classes, image by image."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
 from vector_tl.errors import UserError
+
+REACH = 0.02  # how far out of its image, in shares of it, a box reaches that was perhaps read wrongly
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,7 @@ class ImageLabel:
         unnamed: the classes are numbers that nothing gives a name.
         nameless: numbers that have no name, though others of the file have one -> where the first stands.
         split: the source's own, where the file says it.
+        whole: classes that the file says of the whole image, without a place.
         error: why this label cannot be used.
     """
 
@@ -49,6 +53,7 @@ class ImageLabel:
     unnamed: bool = False
     nameless: dict[str, str] = field(default_factory=dict)
     split: str | None = None
+    whole: set[str] = field(default_factory=set)
     error: str | None = None
 
 
@@ -131,6 +136,31 @@ def points_of(values: Any, what: str, notes: list[str] | None = None) -> list[tu
     if not isinstance(values, list) or not all(isinstance(p, list) and len(p) >= 2 for p in values):
         raise BadEntry(f"{what} is not a list of points")
     return [(number(p[0], what, notes), number(p[1], what, notes)) for p in values]
+
+
+def seem_corners(
+    rows: Sequence[tuple[float, ...]],
+    corners: Sequence[tuple[float, ...]],
+    sizes_wh: Sequence[tuple[float, float]],
+) -> bool:
+    """Whether boxes seem to be written as corners, though they were read as a place and a size.
+
+    Args:
+        rows: the four numbers of each box, as the file has them.
+        corners: what they were read as, x1 y1 x2 y2.
+        sizes_wh: of each box's image.
+
+    Returns:
+        Whether a box reaches far out of its image, while all of them would be right as corners.
+    """
+    reaches_out = any(
+        x1 < -REACH * w or y1 < -REACH * h or x2 > (1 + REACH) * w or y2 > (1 + REACH) * h
+        for (x1, y1, x2, y2), (w, h) in zip(corners, sizes_wh, strict=True)
+    )
+    return reaches_out and all(
+        0 <= a < c <= w + 1e-6 and 0 <= b < d <= h + 1e-6
+        for (a, b, c, d), (w, h) in zip(rows, sizes_wh, strict=True)
+    )
 
 
 def turned_box(

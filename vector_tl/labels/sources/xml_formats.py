@@ -108,7 +108,10 @@ def read_cvat(path: PurePosixPath, root: ElementTree.Element) -> LabelFile:
         label.size_wh = size_of(element.get("width"), element.get("height"))
         label.split = element.get("subset")
         for shape in element:
-            if shape.tag == "tag" or not shape.get("label"):
+            if not shape.get("label"):
+                continue
+            if shape.tag == "tag":
+                label.whole.add(str(shape.get("label")).strip())
                 continue
             class_name = str(shape.get("label")).strip()
             try:

@@ -14,13 +14,17 @@ import yaml
 
 from vector_tl.data.boxes import from_cxcywh
 from vector_tl.errors import UserError
-from vector_tl.labels.sources.records import BadEntry, ImageLabel, LabelBox, number
+from vector_tl.labels.sources.records import BadEntry, ImageLabel, LabelBox, number, seem_corners
 
 FORM = "yolo"
 SPLIT_KEYS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
-KEYS = ("names", "path", "nc", "kpt_shape")  # of data.yaml, beside the splits
-NAME_FILES = ("classes.txt", "obj.names", "predefined_classes.txt", "labels.txt", "class_names.txt")
+NAMES_KEYS = ("names", "class_names", "classes", "label_names")  # of data.yaml; the first is the usual one
+KEYS = (*NAMES_KEYS, "path", "nc", "kpt_shape")  # beside the splits
 MARGIN = 0.5  # how far over the image's edge, in shares of it, a line may lie and still be one of shares
+
+
+class UnclearNames(UserError):
+    """A file of names does not say certainly which number has which name."""
 
 
 @dataclass
@@ -36,8 +40,22 @@ class NameTable:
 
 
 def read_names_text(path: PurePosixPath, text: str) -> NameTable:
-    """A file with a name a line; the first is class 0."""
+    """A file with a name a line; the first is class 0.
+
+    Raises:
+        UnclearNames: a line is a comment, or all names stand in one line, so that numbers are uncertain.
+    """
     lines = [line.strip() for line in text.splitlines()]
+    for number_there, line in enumerate(lines, 1):
+        if line.startswith(("#", "//", ";")):
+            raise UnclearNames(
+                f"{path}, line {number_there}: {line[:60]!r} seems to be a comment, and each line is a "
+                "class's name; delete it."
+            )
+    if sum(map(bool, lines)) == 1 and re.search(r"[,;\t]", text.strip()):
+        raise UnclearNames(
+            f"{path} holds several names in one line; write one a line, the first for class 0."
+        )
     while lines and not lines[-1]:
         lines.pop()
     return NameTable(path, {index: name for index, name in enumerate(lines) if name})
@@ -47,7 +65,7 @@ def read_yaml(path: PurePosixPath, text: str) -> NameTable | None:
     """data.yaml in each of its forms; None for YAML of another kind.
 
     Raises:
-        UserError: it is not YAML, or its names are of no form that says a class's number.
+        UserError: it is not YAML, names a key twice, or its names are of no form that says a class's number.
     """
     try:
         table = _plain(yaml.compose(text, Loader=yaml.BaseLoader))
@@ -67,10 +85,11 @@ def read_yaml(path: PurePosixPath, text: str) -> NameTable | None:
         values = [values] if isinstance(values, str) else values if isinstance(values, list) else []
         if found := [value for value in values if isinstance(value, str) and value]:
             splits.setdefault(split, []).extend(found)
-    if "names" not in table:
+    key = next((key for key in NAMES_KEYS if table.get(key) and (key == "names" or _is_flat(table[key]))), "")
+    if not key:
         known = splits or "nc" in table
         return NameTable(path, {}, splits, str(table.get("path") or "")) if known else None
-    names: Any = table["names"]
+    names: Any = table[key]
     names_file = ""
     if isinstance(names, str) and names.strip():
         if re.search(r"\.(names|txt)$", names.strip()):
@@ -108,7 +127,18 @@ def _plain(node: Any, depth: int = 4) -> Any:
     return None
 
 
+def _is_flat(names: Any) -> bool:
+    """Whether a value lists texts, or gives numbers texts."""
+    if isinstance(names, dict):
+        return all(str(key).strip().isdecimal() for key in names) and _is_flat(list(names.values()))
+    return isinstance(names, list) and all(isinstance(name, str) for name in names)
+
+
 def _yaml_names(path: PurePosixPath, names: Any) -> dict[int, str]:
+    return {number: name for number, name in _numbered_names(path, names).items() if name}
+
+
+def _numbered_names(path: PurePosixPath, names: Any) -> dict[int, str]:
     if isinstance(names, list) and names and all(isinstance(name, dict) and len(name) == 1 for name in names):
         names = {key: value for name in names for key, value in name.items()}
     if isinstance(names, list):
@@ -189,6 +219,19 @@ def read_label(
         if names and (key := class_number(line)) not in names:
             label.nameless.setdefault(str(key), f"{shown}: there is no class {key} in {names_file}")
     return label
+
+
+def blame_corners(labels: list[ImageLabel]) -> None:
+    """Boxes that would reach out of their images, while all of them could be corners, have two meanings."""
+    corners = [box.corners for label in labels for box in label.boxes]
+    rows = [((x1 + x2) / 2, (y1 + y2) / 2, x2 - x1, y2 - y1) for x1, y1, x2, y2 in corners]
+    if seem_corners(rows, corners, [(1.0, 1.0)] * len(corners)):
+        for label in labels:
+            if label.boxes:
+                label.error = label.error or (
+                    f"{label.file}: the lines seem to hold corners x1 y1 x2 y2, since as centres and sizes "
+                    "they reach out of the images; write class cx cy w h."
+                )
 
 
 def class_number(line: str) -> int | None:
