@@ -1,78 +1,40 @@
 """Measures how soon the wheels stand still after each kind of fault while `find` drives.
 
     .venv/bin/python scripts/trials/fault_trials.py RESULTS.jsonl [--repeats 20] [--only "no frames"]
+    .venv/bin/python scripts/trials/fault_trials.py RESULTS.jsonl --proxy         (a slow network between)
+    .venv/bin/python scripts/trials/fault_trials.py RESULTS.jsonl --pairs-minutes 30
+    .venv/bin/python scripts/trials/fault_trials.py RESULTS.jsonl --quiet-minutes 60
     .venv/bin/python scripts/trials/fault_trials.py RESULTS.jsonl --table
-    .venv/bin/python scripts/trials/fault_trials.py RESULTS.jsonl --random-minutes 30
 
-The finder runs as it does with a robot (real time, its own guard and link), with a detector that sees
-nothing, so that it searches without end: the fault begins while the wheels turn. Each row has, by the
-simulator's own log, the time from the fault to the stop after which no other command came while the fault
-lasted (to the first stop where the fault is over at once), whether the search drove again within 5 s of the
-fault's end, the reasons that the guard gave, and the threads and streams that remain once everything is
-closed. Where no command can reach the robot, there is no stop in the log.
+The finder is a process of its own and runs as with a robot (real time, its own guard, link and watchdog); its
+detector sees nothing, so that it searches without end: the fault begins while the wheels turn. The wheels'
+true speeds judge, by the simulator's log: the time from the fault to 0 for good, as long as the fault lasts.
+See `fault_kinds.py` for the faults. A run that was broken off continues where it stopped.
 """
 
 import json
-import os
 import random
-import signal
-import subprocess
 import sys
 import threading
 import time
 from collections import defaultdict
-from contextlib import suppress
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tyro
+from fault_kinds import FAULTS, Fault
+from fault_rig import Rig
 
-from vector_tl.detect.interface import Detections
 from vector_tl.errors import UserError
-from vector_tl.find.loop import find
-from vector_tl.find.settings import FindSettings
-from vector_tl.robot.open import open_robot
-from vector_tl.robot.simulator_client import SimulatorProcess
 
-# name -> (the simulator's fault, or what happens in the app; its arguments; how long it lasts, ms)
-FAULTS: dict[str, tuple[str, dict, float]] = {
-    "no frames": ("camera_stall", {}, 1000),
-    "the same frame again and again": ("camera_repeat", {}, 1000),
-    "frames of noise": ("camera_corrupt", {}, 1000),
-    "frames 2.5 s late": ("camera_latency", {"latency_ms": 2500}, 3500),
-    "no states": ("event_stall", {}, 900),
-    "no answers": ("rpc_stall", {}, 800),
-    "answers 0.4 s late": ("rpc_latency", {"latency_ms": 400}, 1500),
-    "control taken away": ("control_lost", {}, 1000),
-    "camera stream breaks off": ("abort_camera", {}, 0),
-    "event stream breaks off": ("abort_events", {}, 0),
-    "control stream breaks off": ("abort_control", {}, 0),
-    "all streams break off": ("abort_streams", {}, 0),
-    "an edge": ("cliff", {}, 800),
-    "picked up": ("picked_up", {}, 1000),
-    "robot's server restarts": ("restart", {"ms": 600}, 600),
-    "robot frozen for 0.7 s": ("freeze", {"ms": 700}, 700),
-    "robot frozen for 2.5 s": ("freeze", {"ms": 2500}, 2500),
-    "detector takes 1.5 s": ("app: slow", {}, 1500),
-    "detector raises": ("app: raise", {}, 0),
-    "Ctrl-C": ("signal", {"number": signal.SIGINT}, 0),
-    "SIGTERM": ("signal", {"number": signal.SIGTERM}, 0),
-    "terminal closed": ("signal", {"number": signal.SIGHUP}, 0),
-    "app frozen for 1.5 s": ("signal", {"number": signal.SIGSTOP}, 1500),
-    "app killed": ("signal", {"number": signal.SIGKILL}, 0),
-}
-NOT_RANDOM = ("frames 2.5 s late", "detector raises")  # nor signals: these end the run, or last too long
-RANDOM = [name for name, (fault, *_) in FAULTS.items() if fault != "signal" and name not in NOT_RANDOM]
-NOTHING_FRESH = (  # faults during which the newest frame or state is too old to drive by
-    "no frames",
-    "the same frame again and again",
-    "frames of noise",
-    "no states",
-    "detector takes 1.5 s",
-)
-RESUME_S = 5.0
-ROOM_S = 480.0  # of random faults in one room: a battery lasts three times as long
+GOAL_MS, WORST_MS = 500, 700
+RESUME_S = 8.0
+SEEN_MS = 700  # so long a fault that is over at once is watched
+SLOW_MS = (50.0, 500.0)  # one way, through the slow network
+APART_S = 0.6  # between the faults of a pair, at most
 
 
 @dataclass(frozen=True)
@@ -83,310 +45,190 @@ class FaultTrials:
     """File of the results, one JSON object per line."""
     repeats: int = 20
     """Trials of each fault."""
-    only: str | None = None
-    """Run only this fault, named as in the table."""
+    only: tuple[str, ...] = ()
+    """Run only these faults, named as in the table."""
+    jobs: int = 1
+    """So many trials side by side, each with a simulator of its own."""
+    proxy: bool = False
+    """With a network between that delays by 50 to 500 ms each way."""
+    pairs_minutes: float = 0.0
+    """Instead: so many minutes of two faults drawn at random, one shortly after the other."""
+    quiet_minutes: float = 0.0
+    """Instead: so many minutes without any fault, to count stops without a cause."""
     table: bool = False
     """Only print the table."""
-    random_minutes: float = 0.0
-    """Instead: one run of so many minutes, with faults drawn at random."""
 
 
-class Blind:
-    """A detector that sees nothing, and can be made slow or broken."""
-
-    def __init__(self):
-        self.name, self.sleep_s = "blind", 0.0
-        self.error: Exception | None = None
-
-    def __call__(self, image: np.ndarray, threshold: float | None = None) -> Detections:
-        """See `ImageDetector`."""
-        if self.error:
-            raise self.error
-        if self.sleep_s:
-            seconds, self.sleep_s = self.sleep_s, 0.0
-            time.sleep(seconds)
-        return Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
-
-
-class Wheels:
-    """The simulator's own log of wheel commands."""
-
-    def __init__(self, simulator: SimulatorProcess):
-        self._truth = simulator.truth
-
-    def now_ms(self) -> float:
-        """The world's time."""
-        return self._truth.log(1e15)["t_ms"]
-
-    def since(self, t_ms: float) -> list[tuple[float, bool]]:
-        """(time, turning?) of each command."""
-        entries = self._truth.log(t_ms)["entries"]
-        return [
-            (entry["t_ms"], bool(entry["left_mmps"] or entry["right_mmps"]))
-            for entry in entries
-            if entry["kind"] == "wheels"
-        ]
-
-    def wait_until_turning(self, timeout_s: float) -> bool:
-        """Whether the wheels turn within that time, by a command that was just sent."""
-        until_s, since_ms = time.monotonic() + timeout_s, self.now_ms()
-        while time.monotonic() < until_s:
-            commands = self.since(since_ms)
-            if (
-                len(commands) >= 3
-                and all(turning for _, turning in commands[-3:])
-                and self.now_ms() - commands[-1][0] < 60
-            ):
-                return True
-            time.sleep(0.01)
-        return False
-
-    def stopped_after_ms(self, begin_ms: float, end_ms: float) -> float | None:
-        """Time from `begin_ms` to the stop that nothing but stops followed until `end_ms`; None without one.
-
-        Where `end_ms` is not later than `begin_ms`, the time to the first stop.
-        """
-        commands = [(t, turning) for t, turning in self.since(begin_ms) if t <= max(end_ms, begin_ms + 700)]
-        if end_ms <= begin_ms:
-            return next((round(t - begin_ms, 1) for t, turning in commands if not turning), None)
-        turning = [t for t, turns in commands if turns]
-        stops = [t for t, turns in commands if not turns and t >= max(turning, default=begin_ms)]
-        return round(min(stops) - begin_ms, 1) if stops else None
+def trial(fault: Fault, world: int, slow: bool) -> dict[str, Any]:
+    """One fault in a room of its own."""
+    delay_ms = random.Random(world).uniform(*SLOW_MS) if slow else 0.0
+    with Rig(world, delay_ms, networked=slow or fault.how == "proxy") as rig:
+        rig.wait_until_turning()
+        begin_ms = rig.strike(fault)
+        time.sleep(max(fault.lasts_ms, SEEN_MS + 4 * delay_ms) / 1000 + 0.1)
+        row = {"fault": fault.name, "stopped_ms": rig.stopped_after_ms(fault, begin_ms)}
+        if delay_ms:
+            row["delay_ms"] = round(delay_ms)
+        rig.end_fault(fault)
+        if fault.survives:
+            row["resumed"] = rig.turns_within(RESUME_S + 8 * delay_ms / 1000)
+        return row | rig.end()
 
 
-def strike(
-    simulator: SimulatorProcess, detector: Blind, fault: str, arguments: dict, lasts_ms: float
-) -> float:
-    """Begin the fault; returns the world's time at which it began."""
-    begin_ms = simulator.truth.log(1e15)["t_ms"]
-    if fault == "app: slow":
-        detector.sleep_s = lasts_ms / 1000
-    elif fault == "app: raise":
-        detector.error = RuntimeError("a bug")
-    else:
-        ms = {} if not lasts_ms or "ms" in arguments else {"ms": lasts_ms}
-        return simulator.truth.fault(fault, **arguments, **ms)["t_ms"]
-    return begin_ms
+def pairs(minutes: float, keep_row: Any) -> None:
+    """Two faults of those that the app survives, one shortly after the other, again and again."""
+    rng, until_s = random.Random(time.time()), time.monotonic() + minutes * 60
+    survived = [fault for fault in FAULTS.values() if fault.survives and fault.judged == "stand"]
+    while time.monotonic() < until_s:
+        first, second = rng.sample(survived, 2)
+        apart_s = rng.uniform(0.0, APART_S)
+        with Rig(rng.randrange(100, 400), networked="proxy" in (first.how, second.how)) as rig:
+            rig.wait_until_turning()
+            rig.strike(first)
+            time.sleep(apart_s)
+            begin_ms = rig.strike(second)
+            time.sleep(max(first.lasts_ms - apart_s * 1000, second.lasts_ms, SEEN_MS) / 1000 + 0.1)
+            row: dict[str, Any] = {
+                "pair": [first.name, second.name],
+                "apart_ms": round(apart_s * 1000),
+                "stopped_ms": rig.stopped_after_ms(second, begin_ms),
+            }
+            for fault in (first, second):
+                rig.end_fault(fault)
+            row["resumed"] = rig.turns_within(RESUME_S)
+            keep_row(row | rig.end())
 
 
-def in_this_process(simulator: SimulatorProcess, name: str) -> dict:
-    """Run the finder in a thread of this process; the fault is one of the simulator or of the detector."""
-    fault, arguments, lasts_ms = FAULTS[name]
-    before, wheels, detector = set(threading.enumerate()), Wheels(simulator), Blind()
-    with open_robot(simulator.serials[0], home=simulator.home, reconnect_s=10.0) as robot:
-
-        def run() -> None:
-            with suppress(Exception):  # the trial ends it by an error
-                find(FindSettings(seconds=60.0), robot, detector)
-
-        thread = threading.Thread(target=run)
-        thread.start()
-        if not wheels.wait_until_turning(15.0):
-            raise UserError("the finder never turned its wheels")
-        stops_before = len(robot.stops)
-        begin_ms = strike(simulator, detector, fault, arguments, lasts_ms)
-        time.sleep(max(lasts_ms / 1000, 0.7) + 0.05)
-        stopped_ms = wheels.stopped_after_ms(
-            begin_ms, begin_ms + (0 if fault.startswith("abort_") else max(lasts_ms, 700))
-        )
-        resumed = fault != "app: raise" and wheels.wait_until_turning(RESUME_S)
-        reasons = [stop.reason for stop in robot.stops[stops_before:]]
-        detector.error = RuntimeError("the trial is over")
-        thread.join(10.0)
-    time.sleep(0.3)
-    left = [thread.name for thread in set(threading.enumerate()) - before]
-    return {
-        "stopped_ms": stopped_ms,
-        "resumed": resumed,
-        "reasons": sorted(set(reasons)),
-        "threads": left,
-        "streams": simulator.truth.log(1e15)["streams"],
-    }
-
-
-def in_another_process(simulator: SimulatorProcess, name: str) -> dict:
-    """Run the command `find` as a process of its own; the fault is a signal to it."""
-    _, arguments, lasts_ms = FAULTS[name]
-    wheels = Wheels(simulator)
-    command = [
-        sys.executable,
-        "-m",
-        "vector_tl",
-        "find",
-        "--robot",
-        simulator.serials[0],
-        "--model",
-        "scratch",
-        "--threshold",
-        "0.99",
-        "--seconds",
-        "60",
-    ]
-    process = subprocess.Popen(
-        command,
-        env=os.environ | {"HOME": str(simulator.home)},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        if not wheels.wait_until_turning(30.0):
-            raise UserError("the finder never turned its wheels")
-        begin_ms = wheels.now_ms()
-        process.send_signal(arguments["number"])
-        time.sleep(max(lasts_ms / 1000, 0.7) + 0.05)
-        stopped_ms = wheels.stopped_after_ms(begin_ms, begin_ms + max(lasts_ms, 700))
-        resumed = False
-        if arguments["number"] == signal.SIGSTOP:
-            process.send_signal(signal.SIGCONT)
-            resumed = wheels.wait_until_turning(RESUME_S)
-            process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=15)
-    finally:
-        process.kill()
-        process.wait()
-    time.sleep(0.5)
-    reasons = [line for line in err.splitlines() if line.startswith("vector-tl find:")][-1:]
-    return {
-        "stopped_ms": stopped_ms,
-        "resumed": resumed,
-        "reasons": reasons,
-        "threads": [],
-        "streams": simulator.truth.log(1e15)["streams"],
-    }
-
-
-def trial(simulator: SimulatorProcess, name: str, world: int) -> dict:
-    """One fault in a world of its own."""
-    simulator.truth.fault("clear")
-    simulator.truth.world(world)
-    run = in_another_process if FAULTS[name][0] == "signal" else in_this_process
-    return {"fault": name} | run(simulator, name)
-
-
-def random_faults(minutes: float) -> dict:
-    """Faults one after another in one long run: did it ever drive by a frame or a state that was too old?"""
-    rng, detector, late, counts = random.Random(0), Blind(), 0, defaultdict(int)
-    before = set(threading.enumerate())
-    with (
-        SimulatorProcess(world=300, camera="plain") as simulator,
-        open_robot(simulator.serials[0], home=simulator.home, reconnect_s=20.0) as robot,
-    ):
-        errors, wheels = [], Wheels(simulator)
-
-        def run() -> None:
-            try:
-                find(FindSettings(seconds=minutes * 60 + 60), robot, detector)
-            except Exception as error:
-                errors.append(f"{type(error).__name__}: {error}")
-
-        thread = threading.Thread(target=run)
-        thread.start()
-        begin_s, memory, rooms = time.monotonic(), [], 1
-        while time.monotonic() < begin_s + minutes * 60 and thread.is_alive():
-            if time.monotonic() > begin_s + rooms * ROOM_S:  # another room, with a charged battery
-                simulator.truth.world(300 + rooms)
+def quiet(minutes: float) -> dict[str, Any]:
+    """Nothing happens: how often does the guard stop the wheels all the same?"""
+    with Rig(300) as rig:
+        rig.wait_until_turning()
+        begin_s = time.monotonic()
+        rooms = 1
+        while time.monotonic() < begin_s + minutes * 60 and rig.alive:
+            time.sleep(1.0)
+            if time.monotonic() > begin_s + 480 * rooms:  # another room, with a charged battery
+                rig.truth.world(300 + rooms)
                 rooms += 1
-            wheels.wait_until_turning(8.0)
-            name = rng.choice(RANDOM)
-            fault, arguments, lasts_ms = FAULTS[name]
-            begin_ms = strike(simulator, detector, fault, arguments, lasts_ms)
-            counts[name] += 1
-            time.sleep(max(lasts_ms / 1000, 0.7) + 0.05)
-            if name in NOTHING_FRESH:
-                commands = wheels.since(begin_ms + 500)
-                late += sum(turning and t_ms < begin_ms + lasts_ms for t_ms, turning in commands)
-            simulator.truth.fault("clear")
-            time.sleep(rng.uniform(0.0, 1.0))
-            memory.append(_memory_mib())
         lasted_s = time.monotonic() - begin_s
-        alive = thread.is_alive() and wheels.wait_until_turning(15.0)
-        detector.error = RuntimeError("the trial is over")
-        thread.join(15.0)
-        hung = thread.is_alive()
-    time.sleep(0.5)
-    return {
-        "random_minutes": round(lasted_s / 60, 1),
-        "rooms": rooms,
-        "faults": dict(counts),
-        "commands_without_fresh_data": late,
-        "still_searching_at_the_end": alive,
-        "hung": hung,
-        "error": errors[0] if errors else None,
-        "threads": [t.name for t in set(threading.enumerate()) - before],
-        "memory_mib": [round(memory[len(memory) * tenth // 10], 1) for tenth in range(1, 10)]
-        + [round(memory[-1], 1)],
-    }
+        return {"quiet_minutes": round(lasted_s / 60, 1), "rooms": rooms, "alive": rig.alive} | rig.end()
 
 
-def _memory_mib() -> float:
-    """The memory that this process occupies."""
-    (line,) = [line for line in Path("/proc/self/status").read_text().splitlines() if "VmRSS" in line]
-    return int(line.split()[1]) / 1024
-
-
-def table(rows: list[dict]) -> str:
+def table(rows: list[dict[str, Any]]) -> str:
     """The results as a table in Markdown."""
+    heads = (
+        "fault",
+        "trials",
+        "wheels at 0 after, ms: median, 95 %, worst",
+        "not stopped",
+        "searched again",
+        "what the app said",
+    )
+    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     groups = defaultdict(list)
     for row in rows:
         if "fault" in row:
             groups[row["fault"]].append(row)
-    heads = (
-        "fault",
-        "trials",
-        "wheels stand after, ms: median, maximum",
-        "not stopped",
-        "searched again",
-        "reasons given",
-        "left behind",
-    )
-    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
-    for name in FAULTS:
+    for name, fault in FAULTS.items():
         some = groups.get(name)
         if not some:
             continue
         times = [row["stopped_ms"] for row in some if row["stopped_ms"] is not None]
-        took = f"{np.median(times):.0f}, {max(times):.0f}" if times else "-"
-        reasons = sorted({reason for row in some for reason in row["reasons"]})
-        left = sum(bool(row["threads"]) + any(row["streams"].values()) for row in some)
-        resumed = sum(row["resumed"] for row in some)
-        cells = (name, len(some), took, len(some) - len(times), resumed, "; ".join(reasons), left)
-        lines.append(f"| {' | '.join(map(str, cells))} |")
-    return "\n".join(lines)
+        took = f"{np.median(times):.0f}, {np.quantile(times, 0.95):.0f}, {max(times):.0f}" if times else "-"
+        missed = str(len(some) - len(times))
+        if fault.judged == "shout":
+            shouted = sum(row["shouted"] for row in some)
+            took, missed = "out of reach", f"shouted {shouted} of {len(some)}"
+        again = str(sum(row["resumed"] for row in some)) if fault.survives else "-"
+        reasons = sorted({stop["reason"] for row in some for stop in row["stops"]})
+        lines.append(f"| {' | '.join((name, str(len(some)), took, missed, again, '; '.join(reasons)))} |")
+    return "\n".join([*lines, "", *_summaries(rows)])
+
+
+def _summaries(rows: list[dict[str, Any]]) -> list[str]:
+    """All faults together, beside the goals; pairs; stops without a cause."""
+    lines = []
+    judged = [row for row in rows if "fault" in row and FAULTS[row["fault"]].judged != "shout"]
+    for slow in (False, True):
+        some = [row for row in judged if ("delay_ms" in row) == slow]
+        if not some:
+            continue
+        times = [
+            row["stopped_ms"] - 4 * row.get("delay_ms", 0) for row in some if row["stopped_ms"] is not None
+        ]
+        less = " through a slow network, less four one-way delays" * slow
+        lines.append(
+            f"{len(some)} trials{less}: wheels at 0 after {_spread(times)}, "
+            f"goals {GOAL_MS} (95 %) and {WORST_MS} (worst); not stopped in {len(some) - len(times)}."
+        )
+    paired = [row for row in rows if "pair" in row]
+    if paired:
+        times = [row["stopped_ms"] for row in paired if row["stopped_ms"] is not None]
+        lines.append(
+            f"{len(paired)} pairs of faults: wheels at 0 after the second {_spread(times)}; not stopped in "
+            f"{len(paired) - len(times)}; searched again in {sum(row['resumed'] for row in paired)}."
+        )
+    for row in rows:
+        if "quiet_minutes" in row:
+            reasons = ", ".join(stop["reason"] for stop in row["stops"]) or "none"
+            lines.append(f"{row['quiet_minutes']} minutes without a fault: stops: {reasons}.")
+    return lines
+
+
+def _spread(times_ms: list[float]) -> str:
+    """Median, 95 % and worst, in words."""
+    middle, most = np.quantile(times_ms, (0.5, 0.95))
+    return f"{middle:.0f} ms (median), {most:.0f} (95 %), {max(times_ms):.0f} (worst)"
+
+
+def run_missing(settings: FaultTrials, rows: list[dict[str, Any]], keep_row: Any) -> None:
+    """Run the trials that are not among the results yet."""
+    names = settings.only or tuple(FAULTS)
+    if unknown := set(names) - set(FAULTS):
+        raise UserError(f"There is no fault {min(unknown)!r}; there are: {', '.join(FAULTS)}.")
+    done = defaultdict(int)
+    for row in rows:
+        if "fault" in row:
+            done[row["fault"], "delay_ms" in row] += 1
+    missing = [
+        (FAULTS[name], 100 + number)
+        for number in range(settings.repeats)
+        for name in names
+        if done[name, settings.proxy] <= number
+    ]
+
+    def run(fault: Fault, world: int) -> None:
+        try:
+            keep_row(trial(fault, world, settings.proxy))
+        except UserError as error:  # the next run repeats this one
+            print(f"{fault.name}: {error}", file=sys.stderr, flush=True)
+
+    with ThreadPoolExecutor(settings.jobs) as pool:
+        for done_trial in [pool.submit(run, fault, world) for fault, world in missing]:
+            done_trial.result()
 
 
 def main(settings: FaultTrials) -> None:
     """Run the trials that are missing, or print the table."""
-    rows = (
-        [json.loads(line) for line in settings.results.read_text().splitlines()]
-        if settings.results.exists()
-        else []
-    )
+    there = settings.results.exists()
+    rows = [json.loads(line) for line in settings.results.read_text().splitlines()] if there else []
     if settings.table:
         print(table(rows))
-        print(*(json.dumps(row) for row in rows if "random_minutes" in row), sep="\n")
         return
+    writing = threading.Lock()
 
-    def keep_row(row: dict) -> None:
-        settings.results.parent.mkdir(parents=True, exist_ok=True)
-        with settings.results.open("a") as file:
+    def keep_row(row: dict[str, Any]) -> None:
+        with writing, settings.results.open("a") as file:
             file.write(json.dumps(row) + "\n")
-        print(json.dumps(row), file=sys.stderr, flush=True)
+            print(json.dumps(row), file=sys.stderr, flush=True)
 
-    if settings.random_minutes:
-        keep_row(random_faults(settings.random_minutes))
-        return
-    with SimulatorProcess(camera="plain") as simulator:
-        for number in range(settings.repeats):
-            for name in FAULTS if settings.only is None else [settings.only]:
-                if sum(row.get("fault") == name for row in rows) > number:
-                    continue
-                try:
-                    rows.append(trial(simulator, name, 100 + number))
-                except UserError as error:  # the next run repeats this one
-                    print(f"{name}: {error}", file=sys.stderr, flush=True)
-                    continue
-                keep_row(rows[-1])
+    settings.results.parent.mkdir(parents=True, exist_ok=True)
+    if settings.pairs_minutes:
+        pairs(settings.pairs_minutes, keep_row)
+    elif settings.quiet_minutes:
+        keep_row(quiet(settings.quiet_minutes))
+    else:
+        run_missing(settings, rows, keep_row)
 
 
 if __name__ == "__main__":
