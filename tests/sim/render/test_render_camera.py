@@ -1,6 +1,7 @@
 """The rendered camera: exact boxes, repeatable bytes, and parts that move the way they should."""
 
 import math
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -18,7 +19,7 @@ from vector_tl.sim.render.mesh import (
     pitch_about,
     vector_parts,
 )
-from vector_tl.sim.render.renderer import OWN_BODY, indexed, near_first
+from vector_tl.sim.render.renderer import OWN_BODY, Renderer, indexed, near_first
 from vector_tl.sim.render.shapes import Material, box, ellipsoid, lathe, moved
 from vector_tl.sim.render.things import thing
 from vector_tl.sim.world.room import KINDS, make_room
@@ -43,6 +44,20 @@ def shoot(camera, distance_mm, bearing_deg=0.0, heading_deg=0.0, viewer=None, se
         -100 + distance_mm * math.cos(bearing), distance_mm * math.sin(bearing), math.radians(heading_deg)
     )
     return camera.shoot(Moment((viewer, target)), np.random.default_rng(seed))
+
+
+def test_a_second_camera_leaves_the_first_ones_images_as_they_were(camera):
+    """As a robot's photo in high resolution between the frames of its stream."""
+    vectors = (VectorPose(-100, 0, 0), VectorPose(150, 0, 2.0))
+    before, _ = camera._renderer.render(vectors, 0)
+    other = VectorCamera((1280, 720))
+    try:
+        other.enter(make_room(5))
+        between, _ = camera._renderer.render(vectors, 0)
+    finally:
+        other.close()
+    after, _ = camera._renderer.render(vectors, 0)
+    assert np.array_equal(before, between) and np.array_equal(before, after)
 
 
 @pytest.mark.fast
@@ -134,6 +149,22 @@ def test_an_exposure_set_by_hand_is_as_bright_as_it_says_and_smears_for_as_long(
         assert long < 0.7 * short, "edges are smeared"
     finally:
         camera.close()
+
+
+@pytest.mark.fast
+def test_a_surface_looked_at_squarely_is_lit_everywhere():
+    """Rounding may put the cosine there above 1: one NaN blinded the exposure control of a whole session."""
+    glossy, half_mm = Material((0.5, 0.5, 0.5), 0.1, 0.04), 300
+    shell = moved(ellipsoid((half_mm,) * 3, glossy), (CAMERA_MM[0], 0, CAMERA_MM[2] - half_mm))
+    decor = replace(furnish(make_room(3)), surroundings=shell)
+    renderer = Renderer((160, 90), 80.0, details=False)
+    try:
+        renderer.enter(decor)
+        for turn_rad in np.linspace(0, 1, 12):
+            light, _ = renderer.render((VectorPose(0, 0, turn_rad),), 0)
+            assert np.isfinite(light).all()
+    finally:
+        renderer.close()
 
 
 @pytest.mark.fast

@@ -135,6 +135,16 @@ def test_exposure_control_lags_by_its_time_constant():
     assert sensor.gain == pytest.approx(before / 4, rel=0.01)
 
 
+def test_exposure_moves_by_no_more_than_the_light():
+    """On another machine light differs in its last bits: a gain of steps would turn that into grey levels."""
+    light = np.random.default_rng(0).lognormal(-1.5, 1.5, (360, 640, 3)).astype(np.float32)
+    sensor, gains = Sensor(QUIET), []
+    for step in range(40):
+        sensor.settle(light * np.float32(1 + 1e-4 * step))
+        gains.append(sensor.gain)
+    assert -np.diff(np.log(gains)) == pytest.approx(1e-4, abs=3e-5)
+
+
 def test_bias_gives_dark_and_blown_out_images():
     means = [
         Sensor(SensorLook(**{**QUIET.__dict__, "exposure_bias_ev": bias})).expose(flat(0.2), 0.1).mean()

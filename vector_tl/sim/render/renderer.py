@@ -88,7 +88,10 @@ class _Uploaded(NamedTuple):
 
 
 class Renderer:
-    """Images of `size_wh` pixels with the pinhole focal length `focal_px`, its axis in the image's middle."""
+    """Images of `size_wh` pixels with the pinhole focal length `focal_px`, its axis in the image's middle.
+
+    Several may live in one thread, in turn: each makes its context the thread's current one first.
+    """
 
     def __init__(self, size_wh: tuple[int, int], focal_px: float, details: bool = True):
         self.size_wh = size_wh
@@ -145,20 +148,22 @@ class Renderer:
 
     def enter(self, decor: Decor) -> None:
         """Load a room and bake its light into a small environment map for reflections and shade."""
-        for old in (self._surroundings, self._ground, self._textures):
-            if old is not None:
-                old.release()
-        self.decor = decor
-        self._surroundings = self._upload("ROOM", near_first(decor.surroundings))
-        self._ground = self._upload("GROUND", decor.ground)
-        texels = np.ascontiguousarray(np.stack(decor.textures)[:, ::-1])  # OpenGL's first row is the lowest
-        self._textures = self.gl.texture_array((SIZE, SIZE, len(texels)), 3, texels.tobytes())
-        self._textures.build_mipmaps()
-        self._textures.anisotropy = 1.0
-        self._set(to_lamp=decor.to_lamp, lamp_color=decor.lamp_color)
-        self._set(ambient_color=decor.ambient_color, eye_tint=decor.eye_tint)
-        self._draw_room_shadow()
-        self._bake()
+        with self.gl:
+            for old in (self._surroundings, self._ground, self._textures):
+                if old is not None:
+                    old.release()
+            self.decor = decor
+            self._surroundings = self._upload("ROOM", near_first(decor.surroundings))
+            self._ground = self._upload("GROUND", decor.ground)
+            # OpenGL's first row is the lowest.
+            texels = np.ascontiguousarray(np.stack(decor.textures)[:, ::-1])
+            self._textures = self.gl.texture_array((SIZE, SIZE, len(texels)), 3, texels.tobytes())
+            self._textures.build_mipmaps()
+            self._textures.anisotropy = 1.0
+            self._set(to_lamp=decor.to_lamp, lamp_color=decor.lamp_color)
+            self._set(ambient_color=decor.ambient_color, eye_tint=decor.eye_tint)
+            self._draw_room_shadow()
+            self._bake()
 
     def render(self, vectors: tuple[VectorPose, ...], viewer: int) -> tuple[np.ndarray, np.ndarray]:
         """What `vectors[viewer]` sees.
@@ -167,30 +172,32 @@ class Renderer:
             linear light (H, W, 3) float32, and instance ids (H, W) uint8: 0 the room, index + 1 a Vector,
             `OWN_BODY` the viewer.
         """
-        camera = camera_matrix(vectors[viewer])
-        view = self._projection @ np.linalg.inv(camera)
-        parts, eyes_rgb = [part_matrices(pose) for pose in vectors], [pose.eye_rgb for pose in vectors]
-        self._draw_shadows(parts)
-        eye = camera[:3, 3]
-        self._set_footprints(vectors, (eye[0], eye[1]))
-        if self.decor.ground_gloss > 0.02:  # else the mirror image stays what `_bake` left: even light
-            self._mirror.use()
-            self._mirror.clear(*self.decor.ambient_color, 0)
-            self._draw(view @ _FLIP_GROUND, eye * (1, 1, -1), parts, viewer, eyes_rgb, mirrored=True)
-            self._mirror_texture.build_mipmaps()
-        self._image.use()
-        self._image.clear(0, 0, 0, 0)
-        self._draw(view, eye, parts, viewer, eyes_rgb)
-        width, height = self.size_wh
-        lowest_first = np.frombuffer(self._image.read(components=4, dtype="f4"), np.float32)
+        with self.gl:
+            camera = camera_matrix(vectors[viewer])
+            view = self._projection @ np.linalg.inv(camera)
+            parts, eyes_rgb = [part_matrices(pose) for pose in vectors], [pose.eye_rgb for pose in vectors]
+            self._draw_shadows(parts)
+            eye = camera[:3, 3]
+            self._set_footprints(vectors, (eye[0], eye[1]))
+            if self.decor.ground_gloss > 0.02:  # else the mirror image stays what `_bake` left: even light
+                self._mirror.use()
+                self._mirror.clear(*self.decor.ambient_color, 0)
+                self._draw(view @ _FLIP_GROUND, eye * (1, 1, -1), parts, viewer, eyes_rgb, mirrored=True)
+                self._mirror_texture.build_mipmaps()
+            self._image.use()
+            self._image.clear(0, 0, 0, 0)
+            self._draw(view, eye, parts, viewer, eyes_rgb)
+            width, height = self.size_wh
+            lowest_first = np.frombuffer(self._image.read(components=4, dtype="f4"), np.float32)
         pixels = cv2.flip(lowest_first.reshape(height, width, 4), 0)
         return cv2.cvtColor(pixels, cv2.COLOR_RGBA2RGB), cv2.extractChannel(pixels, 3).astype(np.uint8)
 
     def light_from(self, to_lamp: tuple[float, float, float]) -> None:
         """Move the room's lamp to where the unit vector `to_lamp` points."""
-        self.decor = replace(self.decor, to_lamp=to_lamp)
-        self._set(to_lamp=to_lamp)
-        self._draw_room_shadow()
+        with self.gl:
+            self.decor = replace(self.decor, to_lamp=to_lamp)
+            self._set(to_lamp=to_lamp)
+            self._draw_room_shadow()
 
     def _draw(
         self,

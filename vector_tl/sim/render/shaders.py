@@ -63,7 +63,7 @@ void main() {
         albedo *= texel * texel;
     }
 #endif
-    float facing = max(dot(n, to_eye), 0.0);
+    float facing = clamp(dot(n, to_eye), 0.0, 1.0);   // a rounding above 1 makes pow() below a NaN
     float fresnel = surface.y + (max(1.0 - roughness, surface.y) - surface.y) * pow(1.0 - facing, 5.0);
 
     vec3 irradiance = textureLod(environment, n, 5.0).rgb + ambient_color * 0.3;
