@@ -17,7 +17,7 @@ import contextlib
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -35,6 +35,7 @@ STILL_MMPS = 1.0  # wheels slower than that stand
 CAMERA_S = 0.5  # a robot time that has not moved for so long says nothing
 UNKNOWN_DELAY_S = 0.1  # of states, where no robot time tells it
 POLL_S = 0.01
+SLACK_MMPS, SLACK_SHARE = 5.0, 0.1  # by which wheels may miss their speed; an assumption
 
 
 @dataclass(frozen=True)
@@ -379,6 +380,19 @@ class Stopping:
                 connection.close()
         for attempt in self._attempts:
             attempt.end(self._clock())
+
+
+def explained_by(commands: Iterable[tuple[float, float]], left_mmps: float, right_mmps: float) -> bool:
+    """Whether wheel speeds are those of commands, (left, right) in mm/s, or on the way between them and 0."""
+    all_commands = [(0.0, 0.0), *commands]
+    return all(
+        min(of_wheel) - _slack(min(of_wheel)) <= speed <= max(of_wheel) + _slack(max(of_wheel))
+        for of_wheel, speed in zip(zip(*all_commands, strict=True), (left_mmps, right_mmps), strict=True)
+    )
+
+
+def _slack(speed_mmps: float) -> float:
+    return SLACK_MMPS + SLACK_SHARE * abs(speed_mmps)
 
 
 def shout_text(serial: str) -> str:

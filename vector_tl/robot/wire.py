@@ -25,6 +25,7 @@ from vector_tl.robot.stopping import WheelState
 
 CONNECT_S = 3.0  # until an attempt to connect counts as failed
 CALL_S = 2.0  # a stop may arrive late: it does no harm
+STATES_KEPT = 8  # half a second of them
 # gRPC's own pauses between attempts to connect would outlast a stop.
 OPTIONS = (
     ("grpc.initial_reconnect_backoff_ms", 100),
@@ -121,6 +122,11 @@ class Wire:
     def take_states(self) -> list[WheelState]:
         """See `Connection.take_states`."""
         return [self._states.popleft() for _ in range(len(self._states))]
+
+    def drop_old_states(self) -> None:
+        """Forget states of more than half a second ago, so that only what is new is looked at later."""
+        while len(self._states) > STATES_KEPT:
+            self._states.popleft()
 
     def ask_override(self) -> None:
         """See `Connection.ask_override`."""
