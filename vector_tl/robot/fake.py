@@ -17,9 +17,9 @@ from vector_tl.robot.base import (
     RobotState,
     Stop,
 )
+from vector_tl.robot.body import TRACK_MM, driven
 from vector_tl.robot.guard import STILL, Guard
 
-TRACK_MM = 48.0  # between the middles of the treads
 TICK_S = 0.005
 HEAD_RAD, LIFT_MM = (math.radians(-22), math.radians(45)), (32.0, 92.0)
 NOMINAL = Intrinsics()
@@ -168,15 +168,7 @@ class FakeVector:
     def _move(self, dt_s: float) -> None:
         """Along the circle on which both wheels roll without slip."""
         left, right = self._wheels
-        x_mm, y_mm, heading_rad = self.pose
-        turn_rad, way_mm = (right - left) / TRACK_MM * dt_s, (left + right) / 2 * dt_s
-        chord_mm = way_mm * (math.sin(turn_rad / 2) / (turn_rad / 2) if turn_rad else 1.0)
-        middle_rad = heading_rad + turn_rad / 2
-        self.pose = (
-            x_mm + chord_mm * math.cos(middle_rad),
-            y_mm + chord_mm * math.sin(middle_rad),
-            math.remainder(heading_rad + turn_rad, math.tau),
-        )
+        self.pose = driven(self.pose, (left + right) / 2 * dt_s, (right - left) / TRACK_MM * dt_s)
         self._t_s += dt_s
 
     def _make_state(self) -> RobotState:

@@ -14,7 +14,8 @@ from vector_tl.sim.render.plain_camera import PlainCamera
 from vector_tl.sim.server.simulator import Simulator
 from vector_tl.sim.settings import SimSettings
 from vector_tl.sim.world import footprint as fp
-from vector_tl.sim.world.body import CHARGE_S, EMPTY_VOLTS, FULL_VOLTS, LOW_VOLTS, RUN_S, Battery, Joint
+from vector_tl.sim.world.battery import CHARGE_S, FULL_VOLTS, LOW_VOLTS, OFF_VOLTS, RUN_S, Battery
+from vector_tl.sim.world.body import Joint, lift_angle_rad
 
 pytestmark = pytest.mark.fast
 
@@ -145,25 +146,36 @@ def test_it_drives_off_its_charger_and_back_onto_it(simulator):
 
 
 def test_the_battery_runs_down_and_is_charged():
-    battery = Battery()
-    volts = [battery.volts]
-    for minute in range(1, 61):
-        battery.update(minute * 60_000, charging=False)
+    battery, levels, volts = Battery(), [], []
+    for second in range(0, 60 * 60):
+        battery.update(second * 1000, on_charger=False)
         volts.append(battery.volts)
-    assert (
-        volts == sorted(volts, reverse=True)
-        and volts[-1] == EMPTY_VOLTS < LOW_VOLTS
-        and battery.charger_s > 0
-    )
-    battery.update(60 * 60_000 + int(1000 * CHARGE_S), charging=True)
-    assert battery.volts == FULL_VOLTS and battery.full and battery.charger_s == 0
-    battery.update(60 * 60_000 + int(1000 * (CHARGE_S + RUN_S)), charging=False)
-    assert battery.volts == pytest.approx(EMPTY_VOLTS)
+        levels.append("OFF" if battery.off else battery.level)
+    assert volts == sorted(volts, reverse=True) and volts[-1] == OFF_VOLTS
+    low, off = levels.index("LOW"), levels.index("OFF")
+    below = next(second for second, volt in enumerate(volts) if volt < LOW_VOLTS)
+    assert set(levels) == {"NOMINAL", "LOW", "OFF"}
+    assert low - below == pytest.approx(45, abs=1) and off - low == 240  # as the firmware has it
+    assert battery.charger_s > 0
+    battery.update(60 * 60_000 + int(1000 * CHARGE_S), on_charger=True)
+    assert battery.volts == FULL_VOLTS and battery.level == "FULL" and battery.charger_s == 0
+    battery.update(60 * 60_000 + int(1000 * CHARGE_S) + 60, on_charger=False)
+    assert battery.level == "NOMINAL"  # FULL only on the charger
+    battery.update(60 * 60_000 + int(1000 * (CHARGE_S + RUN_S)) + 60, on_charger=False)
+    assert battery.volts == pytest.approx(OFF_VOLTS) and battery.off
+
+
+def test_a_fault_sets_the_battery():
+    battery = Battery()
+    battery.set_volts(3.6, low_for_s=45.0)
+    assert battery.level == "LOW" and not battery.off
+    battery.update(1000, on_charger=True)
+    assert battery.level == "NOMINAL"
 
 
 def test_a_world_begins_with_a_charged_battery(simulator):
     robot = simulator.robots[0]
-    robot.battery.volts = EMPTY_VOLTS
+    robot.battery.set_volts(OFF_VOLTS)
     simulator.enter(TABLE)
     advance(simulator, 100)
     assert robot.battery.volts == pytest.approx(Battery().volts, abs=1e-3)
@@ -283,7 +295,8 @@ def test_senses_have_noise_that_the_same_moment_repeats(simulator):
         assert robot.state() == robot.state()
         states.append(robot.state())
     z = [state.accel.z for state in states]
-    assert 9750 < sum(z) / len(z) < 9870 and max(z) - min(z) > 20
+    tilted = 9810 * math.cos(robot.body.head.angle_rad)
+    assert tilted - 60 < sum(z) / len(z) < tilted + 60 and max(z) - min(z) > 20
     assert max(abs(state.gyro.z) for state in states) < 0.02
     raw = [state.touch_data.raw_touch_value for state in states]
     assert 4400 < min(raw) < max(raw) < 4600 and not any(
@@ -295,20 +308,42 @@ def test_senses_have_noise_that_the_same_moment_repeats(simulator):
     assert not robot.state().touch_data.is_being_touched
 
 
+def test_the_accelerometer_tilts_with_the_head(simulator):
+    robot, body = simulator.robots[0], simulator.robots[0].body
+    for angle in (-0.3, 0.0, 0.7):
+        body.head.put(angle)
+        accel = robot.state().accel
+        wanted = (9810 * math.sin(angle), 0.0, 9810 * math.cos(angle))
+        assert (accel.x, accel.y, accel.z) == pytest.approx(wanted, abs=120)
+
+
 @pytest.mark.parametrize(
-    ("seen_mm", "unobstructed", "found"),
-    [(None, True, False), (10.0, False, False), (200.0, False, True), (1100.0, False, True)],
+    ("seen_mm", "unobstructed", "quality"),
+    [
+        (None, True, 0.006),
+        (10.0, False, 11.7),
+        (200.0, False, 1.05),
+        (395.0, False, 0.27),
+        (420.0, True, 0.24),
+    ],
 )
-def test_the_range_sensor_reports_what_it_knows(seen_mm, unobstructed, found):
+def test_the_range_sensor_reports_what_it_knows(seen_mm, unobstructed, quality):
+    """A robot never sets found_object; with nothing ahead it reads some 244 mm, unobstructed."""
     from vector_tl.sim.engine.sensors import proximity
 
-    reads = [proximity(seen_mm, noise, False) for noise in (-2.0, 0.0, 2.0)]
-    assert all((read.unobstructed, read.found_object) == (unobstructed, found) for read in reads)
-    if seen_mm:
-        assert reads[0].distance_mm < seen_mm < reads[2].distance_mm and reads[1].distance_mm == round(
-            seen_mm
-        )
-        assert 0 < reads[0].signal_quality <= 1
+    reads = [proximity(seen_mm, noise, False) for noise in (-1.0, 0.0, 1.0)]
+    assert all((read.unobstructed, read.found_object) == (unobstructed, False) for read in reads)
+    assert all(read.signal_quality == pytest.approx(quality, abs=0.01) for read in reads)
+    real_mm = seen_mm or 244.0
+    assert reads[0].distance_mm < real_mm < reads[2].distance_mm and reads[1].distance_mm == round(real_mm)
+
+
+def test_the_lift_hides_what_is_ahead(simulator):
+    robot, body = simulator.robots[0], simulator.robots[0].body
+    for height_mm, hidden in ((32.0, False), (36.0, True), (54.0, True), (60.0, False)):
+        body.lift.put(lift_angle_rad(height_mm))
+        prox = robot.state().prox_data
+        assert prox.is_lift_in_fov == hidden and (prox.distance_mm < 30) == hidden
 
 
 @pytest.mark.parametrize("priority", ["DEFAULT", "OVERRIDE_BEHAVIORS"])

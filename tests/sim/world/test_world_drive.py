@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vector_tl.robot.body import DRIVE_CENTER_X_MM, ahead, arc, driven
 from vector_tl.sim.world import footprint as fp
 from vector_tl.sim.world import starts
 from vector_tl.sim.world import world as world_module
@@ -15,7 +16,6 @@ from vector_tl.sim.world.body import (
     SLIP_FORWARD,
     SLIP_TURN,
     Motion,
-    arc,
     lift_angle_rad,
     lift_height_mm,
 )
@@ -63,16 +63,34 @@ def test_an_arc_driven_back_returns(heading, forward, turn):
     assert back[:2] == pytest.approx((0, 0), abs=1e-6)
 
 
+@given(angles, st.floats(-300, 300), st.floats(-3, 3))
+def test_the_wheels_move_the_drive_centre_along_the_arc(heading, forward, turn):
+    pose = driven((30.0, -20.0, heading), forward, turn)
+    there = arc(*ahead((30.0, -20.0, heading), DRIVE_CENTER_X_MM), forward, turn)
+    assert ahead(pose, DRIVE_CENTER_X_MM) == pytest.approx(there)
+
+
+def test_it_turns_about_a_point_behind_its_origin(monkeypatch):
+    """The firmware's DRIVE_CENTER_OFFSET: the origin, in the state's pose too, swings about it."""
+    world = world_in(monkeypatch, [(0.0, 0.0, 0.0)])
+    body = world.bodies[0]
+    body.drive(-40, 40)
+    world.advance(900)
+    assert body.heading_rad > 1.0
+    for pose in (body.pose, body.odometry):
+        assert ahead(pose, -25.0)[:2] == pytest.approx((-25.0, 0.0), abs=1e-6)
+        assert math.dist(pose[:2], (-25.0, 0.0)) == pytest.approx(25.0)
+
+
 def test_wheels_make_the_circle_that_their_speeds_and_track_give(monkeypatch):
     world = world_in(monkeypatch, [(0.0, 0.0, 0.0)])
     body = world.bodies[0]
     body.drive(60.0, 100.0)
     world.advance(200)  # up to speed
-    assert body.turn_radps == pytest.approx((100 - 60) / 48.0 * (1 - SLIP_TURN))
+    assert body.turn_radps == pytest.approx((100 - 60) / 46.0 * (1 - SLIP_TURN))
     assert body.forward_mmps == pytest.approx(80.0 * (1 - SLIP_FORWARD))
-    assert math.hypot(body.x_mm, body.y_mm) == pytest.approx(
-        math.hypot(*body.odometry[:2]) * (1 - SLIP_FORWARD)
-    )  # encoders count what slips
+    way, counted = (math.dist(ahead(p, -25.0)[:2], (-25.0, 0.0)) for p in (body.pose, body.odometry))
+    assert way == pytest.approx(counted * (1 - SLIP_FORWARD))  # encoders count what slips
     assert body.odometry[2] == pytest.approx(body.heading_rad)  # the gyro does not
 
 
@@ -232,22 +250,63 @@ def test_nobody_ever_enters_anything(commands, seed):
         )
 
 
-@pytest.mark.parametrize("speed", [40, 220, -40, -150])
-def test_the_firmware_stops_at_an_edge(monkeypatch, speed):
+@pytest.mark.parametrize("speed", [40, 170, -40, -170])
+def test_the_firmware_stops_once_at_an_edge(monkeypatch, speed):
     world = world_in(monkeypatch, [(0.0, 0.0, 0.7)], surface="table", half=300.0)
     body = world.bodies[0]
     body.drive(speed, speed)
     world.advance(12_000)
     assert body.falls == 0 and any(body.cliffs)
     assert body.left_mmps == body.right_mmps == 0
-    assert ("stop", 0, {"reason": "cliff"}) in world.events
+    assert world.events == [("stop", 0, {"reason": "cliff"})]
     reached = math.hypot(body.x_mm, body.y_mm)
-    body.drive(speed, speed)
-    world.advance(13_000)
-    assert math.hypot(body.x_mm, body.y_mm) == pytest.approx(reached)  # on is refused
     body.drive(-speed, -speed)
-    world.advance(13_600)
-    assert math.hypot(body.x_mm, body.y_mm) < reached - 10  # back is free
+    world.advance(13_500)
+    assert math.hypot(body.x_mm, body.y_mm) < reached - 10 and not any(body.cliffs)  # back is free
+    body.drive(speed, speed)
+    world.advance(16_000)
+    assert len(world.events) == 2 and body.falls == 0  # once more, as all sensors have seen ground meanwhile
+
+
+def test_whoever_drives_on_after_the_stop_falls(monkeypatch):
+    """The firmware does not stop again for an edge that it has stopped for, in any direction."""
+    world = world_in(monkeypatch, [(0.0, 0.0, 0.0)], surface="table", half=300.0)
+    body = world.bodies[0]
+    body.drive(60, 60)
+    while not any(body.cliffs):
+        world.advance(world.t_ms + 5)
+    body.drive(60, 60)
+    assert body.wanted_mmps == (0.0, 0.0)  # until the engine's answer, at its next tick
+    world.advance(world.t_ms + 60)
+    body.drive(60, 60)
+    world.advance(world.t_ms + 1500)
+    assert [event[0] for event in world.events][:2] == ["stop", "fall"]
+
+
+def test_faster_than_the_firmware_calls_safe_it_falls(monkeypatch):
+    world = world_in(monkeypatch, [(-100.0, 0.0, 0.0)], surface="table", half=300.0)
+    world.bodies[0].drive(220, 220)
+    world.advance(4000)
+    assert [event[0] for event in world.events][:2] == ["stop", "fall"]
+
+
+def test_an_edge_is_seen_where_the_sensors_are(monkeypatch):
+    """Front pair 2 mm before the axle, back pair 50 mm behind it (cozmoConfig.h)."""
+    for speed, edge_x in ((50, 2.0), (-50, -50.0)):
+        world = world_in(monkeypatch, [(0.0, 0.0, 0.0)], surface="table", half=300.0)
+        body = world.bodies[0]
+        body.drive(speed, speed)
+        while not any(body.cliffs):
+            world.advance(world.t_ms + 5)
+        assert abs(body.x_mm + edge_x) == pytest.approx(300.0, abs=0.5)
+
+
+def test_turning_stops_too_when_a_sensor_comes_over_an_edge(monkeypatch):
+    world = world_in(monkeypatch, [(295.0, 0.0, math.pi / 2)], surface="table", half=300.0)
+    body = world.bodies[0]
+    body.drive(30, -30)
+    world.advance(1000)
+    assert any(body.cliffs) and body.left_mmps == 0 and body.falls == 0
 
 
 def test_without_the_firmware_it_falls_once_and_is_put_back(monkeypatch):

@@ -4,12 +4,13 @@ import heapq
 import math
 from collections.abc import Callable
 
+from vector_tl.robot.body import DRIVE_CENTER_X_MM, ahead
 from vector_tl.sim.engine import routine
 from vector_tl.sim.world import footprint as fp
 from vector_tl.sim.world.scene import Pose
 
 Point = tuple[float, float]
-CLEAR_MM = 70.0  # kept from obstacles: a Vector that turns on the spot reaches 66 mm
+CLEAR_MM = 74.0  # kept from obstacles by the drive centre: a Vector that turns on the spot reaches 70 mm
 MIN_CLEAR_MM = 5.0
 CORNER_MM = 2.0  # corners to drive around lie so much farther out
 ROUND_CORNERS = 8
@@ -105,7 +106,7 @@ def _off(point: Point, a: Point, b: Point) -> float:
 def go_to(
     pose: Callable[[], Pose], goal: Pose, blocks: list[fp.Footprint], mmps: float, radps: float
 ) -> routine.Steps:
-    """Drive to a pose, around `blocks`.
+    """Drive to a pose, around `blocks`; its ways are those of the drive centre, about which it turns.
 
     Args:
         pose: returns where it is now, in the same frame as all the rest.
@@ -114,17 +115,21 @@ def go_to(
         mmps: speed on the way.
         radps: speed of turns on the spot.
     """
-    way = route(pose()[:2], goal[:2], blocks)
+
+    def centre() -> Pose:
+        return ahead(pose(), DRIVE_CENTER_X_MM)
+
+    way = route(centre()[:2], ahead(goal, DRIVE_CENTER_X_MM)[:2], blocks)
     if way is None:
         return "no way"
     for x, y in way:
-        here = pose()
+        here = centre()
         if math.dist(here[:2], (x, y)) < 2.0:
             continue
         how = yield routine.turn_to(math.atan2(y - here[1], x - here[0]), here[2], radps)
         if how != "reached":
             return how
-        here = pose()
+        here = centre()
         how = yield routine.drive(math.dist(here[:2], (x, y)), mmps)
         if how != "reached":
             return how

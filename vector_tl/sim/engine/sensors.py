@@ -6,14 +6,23 @@ from typing import Protocol
 import numpy as np
 from anki_vector.messaging import protocol
 
+from vector_tl.robot.body import RANGE_MAX_MM
 from vector_tl.sim.engine.faults import Fault
-from vector_tl.sim.world.body import Battery, Body, lift_height_mm
-from vector_tl.sim.world.world import RANGE_MAX_MM, RANGE_MIN_MM, World
+from vector_tl.sim.world.battery import Battery
+from vector_tl.sim.world.body import Body, lift_height_mm
+from vector_tl.sim.world.world import World
 
-LIFT_IN_VIEW_MM = (40.0, 75.0)  # heights of the fork before the time-of-flight sensor; an assumption
+GRAVITY_MMPS2 = 9810.0
 ACCEL_NOISE_MMPS2, GYRO_NOISE_RADPS = 25.0, 0.002
 HAND_ACCEL_MMPS2, HAND_GYRO_RADPS = 600.0, 0.15  # while a hand holds it
 RANGE_NOISE_MM, RANGE_NOISE_SHARE = 1.0, 0.01
+# Measured on a robot (VectorClaw, docs/HARDWARE_SMOKE_LOG.md): what the time-of-flight sensor reports with
+# nothing ahead, its best quality, and between which heights of the fork the lift hides everything from it.
+NOTHING_MM, NOTHING_QUALITY, MAX_QUALITY = 244.0, 0.006, 11.7
+LIFT_IN_VIEW_MM = (34.0, 56.0)
+# Assumptions: up to this distance the quality is best, then it falls with the distance squared; a signal
+# below the second figure is too weak; so far away the fork is seen.
+BEST_QUALITY_MM, MIN_QUALITY, FORK_MM = 60.0, 0.15, 25.0
 # Raw values; they differ from robot to robot.
 TOUCH_FREE, TOUCH_HELD, TOUCH_NOISE = 4500.0, 5400.0, 15.0
 _bit = protocol.RobotStatus.Value
@@ -46,10 +55,9 @@ def robot_state(robot: Sensed) -> protocol.RobotState:
     height = lift_height_mm(body.lift.angle_rad)
     held = body.off_treads and not body.falling
     touched = "touched" in robot.faults
-    gravity = 0.0 if body.falling else 9810.0
     shake, sway = (HAND_ACCEL_MMPS2, HAND_GYRO_RADPS) if held else (ACCEL_NOISE_MMPS2, GYRO_NOISE_RADPS)
-    accel = np.array([body.accel_mmps2, body.forward_mmps * body.turn_radps, gravity]) + shake * noise[:3]
-    gyro = np.array([0.0, 0.0, body.turn_radps]) + sway * noise[3:6]
+    accel, gyro = in_head(robot)
+    accel, gyro = accel + shake * noise[:3], gyro + sway * noise[3:6]
     touch = (TOUCH_HELD if touched else TOUCH_FREE) + TOUCH_NOISE * noise[6]
     return protocol.RobotState(
         pose=protocol.PoseStruct(
@@ -76,6 +84,24 @@ def robot_state(robot: Sensed) -> protocol.RobotState:
     )
 
 
+def in_head(robot: Sensed) -> tuple[np.ndarray, np.ndarray]:
+    """What the chip in the head measures, without noise: it tilts with the head.
+
+    Returns:
+        acceleration (3,) in mm/s2, which is gravity's reaction while it stands still; turning rates (3,) in
+        rad/s. The axes are the head's own: forward, left, up.
+    """
+    body = robot.body
+    weight = 0.0 if body.falling else GRAVITY_MMPS2
+    lying = "on_side" in robot.faults  # on its right side: its left is up
+    side, up = (weight, 0.0) if lying else (0.0, weight)
+    accel = np.array([body.accel_mmps2, body.forward_mmps * body.turn_radps + side, up])
+    gyro = np.array([0.0, -body.head.speed_radps, body.turn_radps])
+    c, s = math.cos(body.head.angle_rad), math.sin(body.head.angle_rad)
+    into_head = np.array([[c, 0.0, s], [0.0, 1.0, 0.0], [-s, 0.0, c]])
+    return into_head @ accel, into_head @ gyro
+
+
 def _status(robot: Sensed) -> int:
     """The bits of the SDK's `RobotStatus`."""
     body = robot.body
@@ -100,23 +126,25 @@ def _status(robot: Sensed) -> int:
 def proximity(seen_mm: float | None, noise: float, lift_in_view: bool) -> protocol.ProxData:
     """What the time-of-flight sensor reports; farther things come back weaker.
 
+    From `RANGE_MAX_MM` on, or with a weak signal, the robot reports "unobstructed", whatever is there; what
+    it measured stands beside it.
+
     Args:
-        seen_mm: the real range; None when there is nothing within its reach.
+        seen_mm: the real range; None when nothing comes back.
         noise: a standard normal draw.
-        lift_in_view: whether the fork hangs before it.
+        lift_in_view: whether the fork hangs before it, and hides the rest.
     """
+    if lift_in_view:
+        seen_mm = FORK_MM
     if seen_mm is None:
-        return protocol.ProxData(
-            distance_mm=round(RANGE_MAX_MM),
-            signal_quality=0.0,
-            unobstructed=True,
-            is_lift_in_fov=lift_in_view,
-        )
-    read_mm = max(seen_mm + noise * (RANGE_NOISE_MM + RANGE_NOISE_SHARE * seen_mm), 0.0)
+        read_mm, quality = NOTHING_MM * (1 + RANGE_NOISE_SHARE * noise), NOTHING_QUALITY
+    else:
+        read_mm = max(seen_mm + noise * (RANGE_NOISE_MM + RANGE_NOISE_SHARE * seen_mm), 0.0)
+        quality = MAX_QUALITY * (BEST_QUALITY_MM / max(seen_mm, BEST_QUALITY_MM)) ** 2
     return protocol.ProxData(
         distance_mm=round(read_mm),
-        signal_quality=min(1.0, 40.0 / max(seen_mm, 40.0)),
-        unobstructed=False,
-        found_object=seen_mm >= RANGE_MIN_MM,
+        signal_quality=quality,
+        unobstructed=read_mm >= RANGE_MAX_MM or quality < MIN_QUALITY,
+        found_object=False,
         is_lift_in_fov=lift_in_view,
     )

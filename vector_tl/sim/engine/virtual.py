@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from anki_vector.messaging import protocol
 
 from vector_tl.errors import UserError
+from vector_tl.robot.body import CLIFF_SENSORS_MM, RANGE_X_MM
 from vector_tl.sim.engine.control import DEFAULT, Claim, Control
 from vector_tl.sim.engine.faults import CameraFaults, Fault, LateStream, TakenImage
 from vector_tl.sim.engine.identity import Identity
@@ -22,9 +23,10 @@ from vector_tl.sim.engine.outbox import Outbox
 from vector_tl.sim.engine.routine import Routine, Steps, drive, wait
 from vector_tl.sim.engine.sensors import robot_state
 from vector_tl.sim.render.cameras import HIGH_SIZE_WH, SIZE_WH, CameraThread, ImageRequest
-from vector_tl.sim.world.body import Battery, Body, Done, or_zero
+from vector_tl.sim.world.battery import Battery
+from vector_tl.sim.world.body import Body, Done, or_zero
 from vector_tl.sim.world.scene import Exposure, Moment, Pose
-from vector_tl.sim.world.world import CLIFF_SENSORS_MM, RANGE_X_MM, World
+from vector_tl.sim.world.world import World
 
 STALL_POLL_S = 0.02
 JPEG_COLOR = protocol.ImageChunk.JPEG_COLOR

@@ -29,35 +29,52 @@ class Front:
     """
 
     def __init__(self, identity: Identity, servers: Mapping[str, str]):
-        self._tls, self._servers = _tls(identity), servers
+        self.servers = servers
+        self.clients: list[_Client] = []  # the oldest first
+        self.stalled = False
+        self._tls = _tls(identity)
         self._listener: asyncio.Server | None = None
-        self._clients: set[_Client] = set()
 
     async def start(self, bound: socket.socket) -> None:
         """Take connections at a socket, from now on."""
         self._listener = await asyncio.get_running_loop().create_server(
-            lambda: _Client(self._clients, self._servers),
+            lambda: _Client(self),
             sock=bound,
             ssl=self._tls,
             ssl_handshake_timeout=HANDSHAKE_S,
             ssl_shutdown_timeout=CLOSING_S,
         )
 
+    def stall(self, client: int, on: bool) -> None:
+        """Pass nothing on, either way, as a link that is gone; what is held back passes when it is back.
+
+        Args:
+            client: 1 for the oldest connection that is open, 2 for the next; 0 for all, later ones too.
+            on: whether it begins or ends.
+        """
+        if client == 0:
+            self.stalled = on
+        for side in self.clients[client - 1 : client] if client else self.clients:
+            side.stall(on)
+
     def stop(self) -> None:
         """Take no connections any more, and cut those there are."""
         if self._listener:
             self._listener.close()
-        for client in list(self._clients):
+        for client in list(self.clients):
             client.cut()
 
 
 class _Side(asyncio.Protocol):
-    """One side of a connection that is passed on: what it receives the other side sends."""
+    """One side of a connection that is passed on: what it receives the other side sends.
+
+    It is not read while the other side cannot send more, nor while the link is stalled.
+    """
 
     transport: asyncio.Transport  # once it is connected
 
     def __init__(self, other: "_Side | None" = None):
-        self.other = other
+        self.other, self.full, self.stalled = other, False, False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -69,12 +86,20 @@ class _Side(asyncio.Protocol):
             self.other.transport.write(data)
 
     def pause_writing(self) -> None:
+        self.full = True
         if self.other:
-            self.other.transport.pause_reading()
+            self.other.read_or_wait()
 
     def resume_writing(self) -> None:
+        self.full = False
         if self.other:
-            self.other.transport.resume_reading()
+            self.other.read_or_wait()
+
+    def read_or_wait(self) -> None:
+        if self.stalled or (self.other and self.other.full):
+            self.transport.pause_reading()
+        else:
+            self.transport.resume_reading()
 
     def connection_lost(self, error: Exception | None) -> None:
         if self.other:
@@ -84,19 +109,27 @@ class _Side(asyncio.Protocol):
 class _Client(_Side):
     """The client's side. The server is chosen by what comes first."""
 
-    def __init__(self, clients: set["_Client"], servers: Mapping[str, str]):
+    def __init__(self, front: Front):
         super().__init__()
-        self._clients, self._servers = clients, servers
+        self._front = front
         self._first, self._waiting = FirstRequest(), bytearray()
         self._connecting: asyncio.Task[None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        self._clients.add(self)
-        if len(self._clients) > MAX_CONNECTIONS:
+        self._front.clients.append(self)
+        if len(self._front.clients) > MAX_CONNECTIONS:
             log.warning("There are %d connections already: one more is refused.", MAX_CONNECTIONS)
             self.cut()
+        self.stall(self._front.stalled)
         asyncio.get_running_loop().call_later(HANDSHAKE_S, self._give_up)
+
+    def stall(self, on: bool) -> None:
+        """Pass nothing on, or all again."""
+        for side in (self, self.other):
+            if side:
+                side.stalled = on
+                side.read_or_wait()
 
     def data_received(self, data: bytes) -> None:
         if self.other and self._first.settled:
@@ -120,12 +153,14 @@ class _Client(_Side):
     async def _connect(self, server: str) -> None:
         loop = asyncio.get_running_loop()
         try:
-            _, self.other = await loop.create_unix_connection(lambda: _Side(self), self._servers[server])
+            _, self.other = await loop.create_unix_connection(
+                lambda: _Side(self), self._front.servers[server]
+            )
         except OSError:  # it is ending
             self.cut()
             return
         self._send_waiting()
-        self.transport.resume_reading()
+        self.stall(self.stalled)
         if self.transport.is_closing():
             self.other.transport.close()
 
@@ -134,12 +169,12 @@ class _Client(_Side):
         self._waiting.clear()
 
     def _give_up(self) -> None:
-        if not self._first.begun:
+        if not self._first.begun and not self.stalled:
             self.cut()
 
     def connection_lost(self, error: Exception | None) -> None:
         super().connection_lost(error)
-        self._clients.discard(self)
+        self._front.clients.remove(self)
 
     def cut(self) -> None:
         """End the connection now."""

@@ -33,14 +33,16 @@ JSON = "application/json"
 MAX_BODY_BYTES = 4 << 20  # as gRPC's own limit of a message
 
 
-def json_app(service: ServiceDescriptor, channel: grpc.aio.Channel) -> ASGIApp:
+def json_app(service: ServiceDescriptor, name: str, channel: grpc.aio.Channel) -> ASGIApp:
     """The calls of a service, each at its addresses.
 
     Args:
         service: with the addresses as options of its methods.
-        channel: to the server that answers them.
+        name: by which gRPC knows the service.
+        channel: to the server that answers its calls.
     """
-    routes = [Route(way.path, _Call(way, channel), methods=[way.verb]) for way in bindings(service)]
+    ways = bindings(service)
+    routes = [Route(way.path, _Call(way, name, channel), methods=[way.verb]) for way in ways]
     app = Starlette(routes=routes)
     app.router.redirect_slashes = False
     return _with_whole_body(app)
@@ -69,12 +71,12 @@ def _with_whole_body(app: ASGIApp) -> ASGIApp:
 class _Call:
     """Answers at one address."""
 
-    def __init__(self, binding: Binding, channel: grpc.aio.Channel):
+    def __init__(self, binding: Binding, service_name: str, channel: grpc.aio.Channel):
         self._binding = binding
         self._streams = binding.method.server_streaming
         open_call = channel.unary_stream if self._streams else channel.unary_unary
         self._open = open_call(
-            binding.rpc,
+            f"/{service_name}/{binding.method.name}",
             request_serializer=GetMessageClass(binding.method.input_type).SerializeToString,
             response_deserializer=GetMessageClass(binding.method.output_type).FromString,
         )

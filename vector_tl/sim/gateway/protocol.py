@@ -16,7 +16,7 @@ from vector_tl.sim.gateway.memories import Memories
 from vector_tl.sim.gateway.onboarding import Onboarding
 from vector_tl.sim.gateway.settings import Settings
 from vector_tl.sim.gateway.streams import OK, always, until_ended
-from vector_tl.sim.world.body import EMPTY_VOLTS, LOW_VOLTS
+from vector_tl.sim.world.battery import SHOWN_LOW_VOLTS
 from vector_tl.sim.world.scene import Exposure
 
 EXPOSURE_MS, GAIN = (1, 67), (0.1, 4.0)  # the ranges that can be set by hand
@@ -84,8 +84,8 @@ class VectorServicer(
         robot, battery = self.robot, self.robot.battery
         battery.update(robot.world.t_ms, robot.body.on_charger)
         empty = "low_battery" in robot.faults
-        volts = EMPTY_VOLTS if empty else battery.volts
-        level = "LOW" if volts < LOW_VOLTS else "FULL" if battery.full else "NOMINAL"
+        volts = SHOWN_LOW_VOLTS if empty else battery.volts
+        level = "LOW" if empty else battery.level
         return protocol.BatteryStateResponse(
             status=OK,
             battery_level=protocol.BatteryLevel.Value("BATTERY_LEVEL_" + level),

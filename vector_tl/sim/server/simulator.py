@@ -19,7 +19,7 @@ from vector_tl.sim.engine.memory import Memory
 from vector_tl.sim.engine.virtual import Due, VirtualVector
 from vector_tl.sim.render.cameras import CameraThread
 from vector_tl.sim.settings import SimSettings
-from vector_tl.sim.world.body import Battery
+from vector_tl.sim.world.battery import Battery
 from vector_tl.sim.world.world import STEP_MS, World
 
 TICK_MS = 60  # of the engine: one state, and at most one frame of the camera

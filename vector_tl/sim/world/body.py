@@ -1,17 +1,16 @@
 """One Vector's body: two treads, head, lift, and the motions that run on them.
 
-Lengths in mm, angles in radians, left and up positive. The origin is the front axle on the ground.
+Lengths in mm, angles in radians, left and up positive. The origin is the front axle on the ground; the body
+turns about a point behind it. Its measures are in `vector_tl/robot/body.py`.
 """
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from vector_tl.robot.body import MAX_WHEEL_MMPS, TRACK_MM, WHEEL_ACCEL_MMPS2, driven
 from vector_tl.sim.world.scene import Pose
 
-TRACK_MM = 48.0  # between the treads' middle lines
-MAX_WHEEL_MMPS = 220.0
-WHEEL_ACCEL_MMPS2 = 1000.0  # what the motors can do; an assumption, as no figure is published
 HEAD_RANGE_RAD = (math.radians(-22.0), math.radians(45.0))
 LIFT_RANGE_MM = (32.0, 92.0)
 LIFT_ARM_MM, LIFT_PIVOT_MM = 66.0, 45.0  # height of the fork = pivot + arm * sin(angle)
@@ -19,8 +18,6 @@ STALL_MS = 1000  # a motion without progress for so long gives up
 # Share of the treads' way that is lost on the ground; more in turns, where they scrub. Assumptions.
 SLIP_FORWARD, SLIP_TURN = 0.01, 0.03
 CHARGER_CONTACT_MM = 12.0  # its contacts touch within this distance from its place on the charger
-FULL_VOLTS, NOMINAL_VOLTS, LOW_VOLTS, EMPTY_VOLTS = 4.15, 3.95, 3.65, 3.5
-RUN_S, CHARGE_S = 45 * 60, 30 * 60  # from full to empty, and back
 
 Contact = tuple[str, int | str]  # what it touches: ("obstacle" or "vector", number) or ("wall", side)
 Done = Callable[[str], None]  # is called with "reached", "cancelled" or "stalled"
@@ -124,32 +121,6 @@ class Motion:
     stalled_ms: float = 0.0
 
 
-class Battery:
-    """Charge of one robot, by the world's time. Its voltage is linear in the charge (an assumption)."""
-
-    def __init__(self, t_ms: int = 0):
-        self.volts = NOMINAL_VOLTS
-        self._at_ms = t_ms
-
-    def update(self, t_ms: int, charging: bool) -> None:
-        """Let it discharge, or charge, until `t_ms`."""
-        passed_s, self._at_ms = (t_ms - self._at_ms) / 1000, t_ms
-        change = (FULL_VOLTS - EMPTY_VOLTS) * (passed_s / CHARGE_S if charging else -passed_s / RUN_S)
-        self.volts = min(max(self.volts + change, EMPTY_VOLTS), FULL_VOLTS)
-
-    @property
-    def full(self) -> bool:
-        """Whether it needs no more charging."""
-        return self.volts >= FULL_VOLTS - 0.01
-
-    @property
-    def charger_s(self) -> float:
-        """How long it should charge: 0 unless it is low."""
-        if self.volts >= LOW_VOLTS:
-            return 0.0
-        return (NOMINAL_VOLTS - self.volts) / (FULL_VOLTS - EMPTY_VOLTS) * CHARGE_S
-
-
 class Body:
     """Pose, treads, head and lift of one Vector.
 
@@ -176,6 +147,8 @@ class Body:
         self.forced_cliff = False
         # The firmware stops at cliffs, unless the SDK holds control above physical reactions.
         self.cliff_stop = True
+        self._cliff_met = False  # it has stopped there: not again before all sensors see ground
+        self.wheels_off = False  # from a stop at a cliff until the engine's answer: no command moves them
         self.collisions = self.falls = 0
         self.touching: set[Contact] = set()
 
@@ -189,6 +162,8 @@ class Body:
     ) -> None:
         """Wheel speeds from now on. Acceleration 0 means as fast as the motors can."""
         self.end_motion()
+        if self.wheels_off:
+            return
         self.wanted_mmps = (_limited(left_mmps), _limited(right_mmps))
         self._accel_mmps2 = (_acceleration(left_mmps2), _acceleration(right_mmps2))
 
@@ -210,10 +185,31 @@ class Body:
         self.head.end()
         self.lift.end()
 
-    def blocked_by_cliff(self, left_mmps: float, right_mmps: float) -> bool:
-        """Whether these speeds lead over an edge that the sensors see."""
-        forward = left_mmps + right_mmps
-        return (self.cliffs[0] and forward > 1.0) or (self.cliffs[1] and forward < -1.0)
+    def see_cliffs(self, front: bool, back: bool) -> bool:
+        """Take in what the cliff sensors see.
+
+        The firmware stops turning wheels, whatever their direction, when the first of the sensors sees an
+        edge, and not again before all of them have seen ground; until the engine has answered the stop
+        (`rearm`), the wheels take no command.
+
+        Returns:
+            whether it has stopped for that now.
+        """
+        self.cliffs = (front, back)
+        if not any(self.cliffs):
+            self._cliff_met = False
+            return False
+        if self._cliff_met or self.wanted_mmps == (0.0, 0.0) or self.left_mmps == self.right_mmps == 0.0:
+            return False
+        self._cliff_met = True
+        if self.cliff_stop:
+            self.drive(0.0, 0.0)
+            self.wheels_off = True
+        return self.cliff_stop
+
+    def rearm(self) -> None:
+        """The engine has answered a stop at a cliff: the wheels take commands again."""
+        self.wheels_off = False
 
     def motors(self, dt_s: float) -> tuple[float, float]:
         """Let the motors work for `dt_s`.
@@ -223,15 +219,11 @@ class Body:
         """
         self.head.step(dt_s)
         self.lift.step(dt_s)
-        if self.motion:
+        if self.motion and not self.wheels_off:
             self._steer(self.motion)
-        wanted = self.wanted_mmps
-        braking = self.cliff_stop and self.blocked_by_cliff(*wanted)
-        if braking:
-            wanted = (0.0, 0.0)
-        dv = [accel * dt_s * (2 if braking else 1) for accel in self._accel_mmps2]
-        self.left_mmps = _towards(self.left_mmps, wanted[0], dv[0])
-        self.right_mmps = _towards(self.right_mmps, wanted[1], dv[1])
+        (left_wanted, right_wanted), (left_accel, right_accel) = self.wanted_mmps, self._accel_mmps2
+        self.left_mmps = _towards(self.left_mmps, left_wanted, left_accel * dt_s)
+        self.right_mmps = _towards(self.right_mmps, right_wanted, right_accel * dt_s)
         left, right = self.left_mmps * dt_s, self.right_mmps * dt_s
         self.left_tread_mm += left
         self.right_tread_mm += right
@@ -250,11 +242,13 @@ class Body:
         Args:
             dt_s: how long it lasted.
             asked: how far the treads would have taken it, as `motors` returned it.
-            got: how far the world let it move: forward (mm), left turn (rad).
+            got: how far the world let its drive centre move: forward (mm), left turn (rad).
         """
         ran_mm = asked[0] / (1 - SLIP_FORWARD)  # what the encoders count
-        self.x_mm, self.y_mm, self.heading_rad = arc(*self.pose, *got)
-        self.odometry = arc(*self.odometry, ran_mm, got[1])  # encoders for the way, the gyro for the heading
+        self.x_mm, self.y_mm, self.heading_rad = driven(self.pose, *got)
+        self.odometry = driven(
+            self.odometry, ran_mm, got[1]
+        )  # encoders for the way, the gyro for the heading
         forward = got[0] / dt_s
         self.accel_mmps2 = (forward - self.forward_mmps) / dt_s
         self.forward_mmps, self.turn_radps = forward, got[1] / dt_s
@@ -280,19 +274,8 @@ class Body:
         self.wanted_mmps = (0.0, 0.0)
         self.odometry, self.origin_id = (0.0, 0.0, 0.0), self.origin_id + 1
         self.off_treads = self.falling = self.on_charger = False
-        self.cliffs = (False, False)
+        self.cliffs, self._cliff_met, self.wheels_off = (False, False), False, False
         self.touching.clear()
-
-
-def arc(x: float, y: float, heading: float, forward: float, turn: float) -> Pose:
-    """The pose at the end of a circular arc, `forward` (mm) long, that turns left by `turn` (rad); exact."""
-    half = turn / 2
-    chord = forward * (math.sin(half) / half if abs(half) > 1e-9 else 1.0)
-    return (
-        x + chord * math.cos(heading + half),
-        y + chord * math.sin(heading + half),
-        math.remainder(heading + turn, math.tau),
-    )
 
 
 def _limited(speed_mmps: float) -> float:

@@ -3,10 +3,8 @@
 import math
 from dataclasses import dataclass
 
+from vector_tl.robot.body import HALF_WIDTH_MM, REACH_BEFORE_MM, REACH_BEHIND_MM
 from vector_tl.sim.world.scene import Obstacle
-
-# How far a Vector reaches around its origin, the front axle.
-REACH_BEHIND_MM, REACH_BEFORE_MM, HALF_WIDTH_MM = 59.0, 39.0, 29.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vector_tl.sim.world.body import TRACK_MM, Body, arc
+from vector_tl.robot.body import TRACK_MM, driven
+from vector_tl.sim.world.body import Body
 from vector_tl.sim.world.scene import Pose
 
 THINK_MS = 100
@@ -19,7 +20,7 @@ ACCEL_MMPS2 = 300.0
 SPEED_MMPS = (30.0, 80.0)  # how fast a real Vector drives by itself
 TREADS_MMPS = (24.0, 55.0)  # while it turns on the spot: 1 to 2.3 rad/s
 DRIVE_MARGINS_MM = (40.0, 60.0)  # kept from edges, walls and things; from other Vectors
-TURN_MARGINS_MM = (8.0, 15.0)  # a turn on the spot swings the tail only
+TURN_MARGINS_MM = (8.0, 15.0)  # a turn on the spot swings the nose only
 AHEAD_S, STEP_S = 0.6, 0.2  # how far it looks ahead on its way, and in which steps
 TRIES = 12
 ALARM_MM, CALM_MM = 300.0, 420.0  # it flees from a robot nearer than this, until the robot is so far away
@@ -45,7 +46,7 @@ class Manoeuvre:
         """The pose that it leads to within `s` seconds."""
         forward_mmps = (self.left_mmps + self.right_mmps) / 2
         turn_radps = (self.right_mmps - self.left_mmps) / TRACK_MM
-        return arc(*pose, forward_mmps * s, turn_radps * s)
+        return driven(pose, forward_mmps * s, turn_radps * s)
 
 
 def _pause(until_ms: float) -> Manoeuvre:
@@ -130,7 +131,7 @@ class Mover:
         def gain(way: Manoeuvre) -> float:
             spot = way.left_mmps + way.right_mmps == 0
             # The worth of a turn is where it then lets it drive.
-            there = arc(*way.after(pose, (2 if spot else 1) * AHEAD_S), top * AHEAD_S, 0.0)
+            there = driven(way.after(pose, (2 if spot else 1) * AHEAD_S), top * AHEAD_S, 0.0)
             if not all(free >= least for free, least in zip(clearance(there), TURN_MARGINS_MM, strict=True)):
                 return -math.inf
             same = (way.left_mmps, way.right_mmps) == (self._now.left_mmps, self._now.right_mmps)

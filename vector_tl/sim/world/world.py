@@ -10,8 +10,9 @@ import math
 from collections.abc import Callable, Iterator
 from functools import partial
 
+from vector_tl.robot.body import BALANCE_X_MM, CLIFF_SENSORS_MM, RANGE_X_MM, TICK_MS, driven
 from vector_tl.sim.world import footprint as fp
-from vector_tl.sim.world.body import Body, Contact, arc, lift_height_mm
+from vector_tl.sim.world.body import Body, Contact, lift_height_mm
 from vector_tl.sim.world.room import make_room
 from vector_tl.sim.world.scene import CameraMotion, Pose, Rgb, VectorPose
 from vector_tl.sim.world.starts import start_poses
@@ -19,14 +20,11 @@ from vector_tl.sim.world.targets import THINK_MS, Mover
 
 STEP_MS = 5
 CONTACT_ENDS_MM = 3.0  # a contact is over, and may be counted again, once so far apart
-# x, y under the body: front pair, back pair
-CLIFF_SENSORS_MM = ((18.0, 14.0), (18.0, -14.0), (-42.0, 14.0), (-42.0, -14.0))
-BALANCE_X_MM = -18.0  # it falls once this point is over the edge
 FALL_MS, PICK_UP_MS = 400, 1500
 HAND_SALT = 1_000_000  # a hand's places for a Vector are drawn apart from those after falls
 TOUCH_MM = 1e-6  # less is no overlap
 MOOD_MS, EYE_MOODS = 2900, (1.0, 1.0, 0.55, 1.0, 1.18, 0.8)  # how far the eyes are open, one after another
-RANGE_X_MM, RANGE_MIN_MM, RANGE_MAX_MM = 20.0, 30.0, 1200.0  # time-of-flight sensor in the chest
+RANGE_REACH_MM = 1200.0  # beyond it nothing comes back to the range sensor
 RANGE_CONE_RAD = tuple(math.radians(a) for a in (-12.0, -6.0, 0.0, 6.0, 12.0))
 SENSOR_HEIGHT_MM = 25.0
 
@@ -137,7 +135,7 @@ class World:
             return asked
 
         def blocked_by(move: tuple[float, float]) -> set[Contact]:
-            after = self._gaps(fp.of_vector(*arc(*body.pose, *move)), near)
+            after = self._gaps(fp.of_vector(*driven(body.pose, *move)), near)
             return {
                 key for key, gap in after.items() if gap < 0 and gap <= gaps[key]
             }  # leaving an overlap is free
@@ -189,9 +187,8 @@ class World:
         if self.room.surface == "table":
             seen = [not self._on_ground(*self._point(body, x, y)) for x, y in CLIFF_SENSORS_MM]
         cliffs = (seen[0] or seen[1] or body.forced_cliff, seen[2] or seen[3])
-        new, body.cliffs = cliffs != body.cliffs and any(cliffs), cliffs
-        if new and body.cliff_stop and body.blocked_by_cliff(*body.wanted_mmps):
-            body.drive(0.0, 0.0)
+        if body.see_cliffs(*cliffs):
+            self.after(TICK_MS - self.t_ms % TICK_MS, body.rearm)
             self.report("stop", index, reason="cliff")
 
     def _fall(self, index: int) -> None:
@@ -296,7 +293,7 @@ class World:
         return CameraMotion(body.forward_mmps, body.turn_radps, body.head.speed_radps)
 
     def range_mm(self, index: int) -> float | None:
-        """What the time-of-flight sensor measures: the nearest thing in its cone (mm), None beyond reach."""
+        """What comes back to the time-of-flight sensor: from the nearest thing in its cone (mm), or None."""
         body = self.bodies[index]
         x, y = self._point(body, RANGE_X_MM, 0.0)
         low = {
@@ -305,7 +302,7 @@ class World:
             if thing.height_mm <= SENSOR_HEIGHT_MM
         }
         shapes = [shape for key, shape in self._others(index) if key not in low]
-        nearest = RANGE_MAX_MM
+        nearest = RANGE_REACH_MM
         for angle in RANGE_CONE_RAD:
             heading = body.heading_rad + angle
             for shape in shapes:
@@ -317,7 +314,7 @@ class World:
                 ):
                     if abs(step) > 1e-9:
                         nearest = min(nearest, max((math.copysign(half, step) - at) / step, 0.0))
-        return None if nearest >= RANGE_MAX_MM else nearest
+        return None if nearest >= RANGE_REACH_MM else nearest
 
     def nearest(self, index: int) -> tuple[float, float] | None:
         """Distance and bearing of the nearest other Vector, None when it is alone.
