@@ -15,7 +15,7 @@ from hypercorn.config import Config
 
 from vector_tl.sim.engine.virtual import VirtualVector
 from vector_tl.sim.gateway.front import Front
-from vector_tl.sim.gateway.full_protocol import SERVICE, add_to_server
+from vector_tl.sim.gateway.full_protocol import SERVICE, SERVICE_NAME, add_to_server
 from vector_tl.sim.gateway.gate import Gate
 from vector_tl.sim.gateway.json_gateway import json_app
 from vector_tl.sim.gateway.protocol import VectorServicer
@@ -43,7 +43,8 @@ class RobotServer:
         listening = socket.socket(socket.AF_UNIX)
         listening.bind(f"\0{self._json_name}")
         listening.listen()  # connections wait until it is served
-        app: Any = json_app(SERVICE, self._channel)  # hypercorn's types of the same ASGI are narrower
+        # hypercorn's types of the same ASGI are narrower
+        app: Any = json_app(SERVICE, SERVICE_NAME, self._channel)
         self._json = asyncio.create_task(serve(app, _config(listening), shutdown_trigger=self._ending.wait))
         await self._front.start(bound)
 
