@@ -25,6 +25,8 @@ class Fault:
             once); `ours`: the app sends no speeds any more, since somebody else may drive; `shout`: nothing
             can reach the robot, so the app must say aloud that it may be driving.
         survives: whether the app goes on searching afterwards.
+        out_of_reach_ms: for how long no command can reach the robot (in the world's time, which stands still
+            for most of the time for which the robot is frozen); the time to the stop begins afterwards.
     """
 
     name: str
@@ -35,6 +37,7 @@ class Fault:
     judged: Judge = "stand"
     survives: bool = True
     numbers: tuple[tuple[str, Any], ...] = ()
+    out_of_reach_ms: float = 0.0
 
 
 def _signal(name: str, number: signal.Signals, lasts_ms: float = 0.0, survives: bool = False) -> Fault:
@@ -48,17 +51,19 @@ LINK = (
     Fault("frames 2.5 s late", "link", "sim", "camera_latency", 3500, numbers=(("latency_ms", 2500),)),
     Fault("no states", "link", "sim", "event_stall", 900),
     Fault("states 1 s late", "link", "sim", "event_latency", 2500, numbers=(("latency_ms", 1000),)),
-    Fault("no answers", "link", "sim", "rpc_stall", 800),
-    Fault("no answers and no states", "link", "sim", "rpc_stall+event_stall", 1500),
+    Fault("no answers", "link", "sim", "rpc_stall", 800, out_of_reach_ms=800),
+    Fault("no answers and no states", "link", "sim", "rpc_stall+event_stall", 1500, out_of_reach_ms=1500),
     Fault("answers 0.4 s late", "link", "sim", "rpc_latency", 1500, numbers=(("latency_ms", 400),)),
     Fault("camera stream breaks off", "link", "sim", "abort_camera"),
     Fault("event stream breaks off", "link", "sim", "abort_events"),
     Fault("control stream breaks off", "link", "sim", "abort_control"),
     Fault("all streams break off", "link", "sim", "abort_streams"),
-    Fault("robot's server restarts", "link", "sim", "restart", 600, numbers=(("ms", 600),)),
-    Fault("network silent for 2 s", "link", "proxy", "stall", 2000),
+    Fault(
+        "robot's server restarts", "link", "sim", "restart", 600, numbers=(("ms", 600),), out_of_reach_ms=600
+    ),
+    Fault("network silent for 2 s", "link", "proxy", "stall", 2000, out_of_reach_ms=2000),
     Fault("network silent for good", "link", "proxy", "stall", 20000, "shout", survives=False),
-    Fault("connection cut, none for 2 s", "link", "proxy", "cut", 2000),
+    Fault("connection cut, none for 2 s", "link", "proxy", "cut", 2000, out_of_reach_ms=2000),
     Fault("connection cut once", "link", "proxy", "cut", 0),
 )
 APP = (
@@ -101,8 +106,24 @@ ROBOT = (
     Fault("own behaviour takes control", "robot's own behaviour", "sim", "control_lost", 1000),
     Fault("wake word", "robot's own behaviour", "sim", "wake_word", 1000),
     Fault("voice command", "robot's own behaviour", "sim", "voice_command", 1000),
-    Fault("frozen for 0.7 s", "robot's own behaviour", "sim", "freeze", 700, numbers=(("ms", 700),)),
-    Fault("frozen for 2.5 s", "robot's own behaviour", "sim", "freeze", 2500, numbers=(("ms", 2500),)),
+    Fault(
+        "frozen for 0.7 s",
+        "robot's own behaviour",
+        "sim",
+        "freeze",
+        700,
+        numbers=(("ms", 700),),
+        out_of_reach_ms=250,
+    ),
+    Fault(
+        "frozen for 2.5 s",
+        "robot's own behaviour",
+        "sim",
+        "freeze",
+        2500,
+        numbers=(("ms", 2500),),
+        out_of_reach_ms=250,
+    ),
     Fault("switches itself off", "robot's own behaviour", "sim", "battery_off", 3000, survives=False),
 )
 FAULTS = {fault.name: fault for fault in (*LINK, *APP, *BODY, *CLIENT, *ROBOT)}

@@ -125,17 +125,23 @@ class Rig:
     def stopped_after_ms(self, fault: Fault, begin_ms: float) -> float | None:
         """Time (ms) from the fault to the moment from which on the wheels stood; None if they did not.
 
-        For a fault that is over at once that is the first moment at which they stood. Where somebody else may
-        drive, it is the time until the last of the app's own speeds was replaced.
+        For a fault that is over at once that is the first moment at which they stood, and for one that keeps
+        all commands from the robot the first one after it. Where somebody else may drive, it is the time until
+        the last of the app's own speeds was replaced.
         """
         entries = self.truth.log(begin_ms)["entries"]
         if fault.judged == "ours":
             return _ours_end_ms(entries, begin_ms)
-        end_ms = begin_ms + max(fault.lasts_ms, 0.0)
-        speeds = [e for e in entries if e["kind"] == "speeds" and (not fault.lasts_ms or e["t_ms"] <= end_ms)]
-        if not fault.lasts_ms:
-            return next((round(e["t_ms"] - begin_ms, 1) for e in speeds if _stands(e)), None)
-        return round(speeds[-1]["t_ms"] - begin_ms, 1) if speeds and _stands(speeds[-1]) else None
+        speeds = [entry for entry in entries if entry["kind"] == "speeds"]
+        if fault.lasts_ms and not fault.out_of_reach_ms:
+            speeds = [entry for entry in speeds if entry["t_ms"] <= begin_ms + fault.lasts_ms]
+            return round(speeds[-1]["t_ms"] - begin_ms, 1) if speeds and _stands(speeds[-1]) else None
+        since_ms = begin_ms + fault.out_of_reach_ms
+        before = [entry for entry in speeds if entry["t_ms"] <= since_ms]
+        if fault.out_of_reach_ms and before and _stands(before[-1]):
+            return 0.0
+        later = (entry["t_ms"] for entry in speeds if entry["t_ms"] > since_ms and _stands(entry))
+        return next((round(t_ms - since_ms, 1) for t_ms in later), None)
 
     # -- faults ----------------------------------------------------------------------------------------------
 

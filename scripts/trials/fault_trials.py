@@ -32,7 +32,7 @@ from vector_tl.errors import UserError
 
 GOAL_MS, WORST_MS = 500, 700
 RESUME_S = 8.0
-SEEN_MS = 700  # so long a fault that is over at once is watched
+SEEN_MS = 900  # so long a fault that is over is watched
 SLOW_MS = (50.0, 500.0)  # one way, through the slow network
 APART_S = 0.6  # between the faults of a pair, at most
 
@@ -65,7 +65,7 @@ def trial(fault: Fault, world: int, slow: bool) -> dict[str, Any]:
     with Rig(world, delay_ms, networked=slow or fault.how == "proxy") as rig:
         rig.wait_until_turning()
         begin_ms = rig.strike(fault)
-        time.sleep(max(fault.lasts_ms, SEEN_MS + 4 * delay_ms) / 1000 + 0.1)
+        time.sleep(max(fault.lasts_ms, fault.out_of_reach_ms + SEEN_MS + 4 * delay_ms) / 1000 + 0.1)
         row = {"fault": fault.name, "stopped_ms": rig.stopped_after_ms(fault, begin_ms)}
         if delay_ms:
             row["delay_ms"] = round(delay_ms)
