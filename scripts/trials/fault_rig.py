@@ -126,8 +126,8 @@ class Rig:
         """Time (ms) from the fault to the moment from which on the wheels stood; None if they did not.
 
         For a fault that is over at once that is the first moment at which they stood, and for one that keeps
-        all commands from the robot the first one after it. Where somebody else may drive, it is the time until
-        the last of the app's own speeds was replaced.
+        all commands from the robot the first one after it. Where somebody else may drive, it is the time
+        until the last of the app's own speeds was replaced.
         """
         entries = self.truth.log(begin_ms)["entries"]
         if fault.judged == "ours":
