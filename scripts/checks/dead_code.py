@@ -15,7 +15,6 @@ USED_BY_NAME = [
     "pytestmark",
     *("do_GET", "log_message"),  # http.server
     *("capture_signals", "should_exit", "force_exit"),  # uvicorn
-    *("loglevel", "include_server_header", "keep_alive_timeout", "graceful_timeout"),  # hypercorn
     *("pause_writing", "resume_writing"),  # asyncio
     "redirect_slashes",  # Starlette
     *("thread_type", "color_primaries", "color_trc", "colorspace"),  # PyAV

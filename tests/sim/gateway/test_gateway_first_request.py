@@ -47,7 +47,7 @@ def requests(received: bytes) -> list[dict[bytes, bytes]]:
 
 @pytest.mark.parametrize(
     ("content_type", "server"),
-    [("application/grpc", "grpc"), ("application/grpc+proto", "grpc"), ("application/json", "json")],
+    [("application/grpc", "grpc"), ("application/grpc+proto", "grpc"), ("application/json", "http2")],
 )
 @given(sizes=st.lists(st.integers(0, 40), max_size=40))
 def test_http2_is_told_apart_by_the_content_type_however_it_arrives(content_type, server, sizes):
@@ -59,9 +59,9 @@ def test_http2_is_told_apart_by_the_content_type_however_it_arrives(content_type
 @given(
     request=st.sampled_from([b"POST /v1/x HTTP/1.1\r\n\r\n", b"PUT", b"PRO", b"\0\0\0", b"GET / HTTP/0.9\n"])
 )
-def test_all_else_is_for_the_json_server_as_it_is(request):
+def test_all_else_is_for_the_server_of_http1_as_it_is(request):
     first, received = fed(request)
-    assert first.server == "json" and received == request and first.settled
+    assert first.server == "http1" and received == request and first.settled
 
 
 def test_the_first_acknowledgement_stays_here_whenever_it_comes():

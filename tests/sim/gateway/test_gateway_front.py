@@ -22,7 +22,7 @@ class Rig:
 
     def __init__(self):
         address = f"\0front-{secrets.token_hex(8)}"
-        self.front = Front(IDENTITY, {"json": address, "grpc": address})
+        self.front = Front(IDENTITY, {"http1": address})
         self.address, self.served, self.serving, self.clients = address, [], [], []
         self.reads = asyncio.Event()
         self.reads.set()

@@ -1,6 +1,6 @@
-"""Which server a connection is for, by its first request: gRPC or JSON.
+"""Which server a connection is for, by its first request: gRPC's, or that of JSON over HTTP/1.1 or HTTP/2.
 
-A robot has both at one port. HTTP/1.1 is JSON. On HTTP/2 the first request's content type says it, but a
+A robot has all at one port. On HTTP/2 the first request's content type says it, but a
 client may wait for the server's settings before it asks anything (RFC 9113, 3.4; gRPC's does). So empty
 settings are sent to it here, which change nothing, and its acknowledgement of them is left out of what the
 server receives: the server sends settings of its own. Pings are answered here until the server is known.
@@ -16,6 +16,7 @@ PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 FRAME_HEAD_BYTES = 9
 MAX_FRAME_BYTES = 1 << 14  # until settings say otherwise (RFC 9113, 4.2)
 MAX_OPENING_BYTES = 64 << 10
+Server = Literal["grpc", "http2", "http1"]
 GRPC = b"application/grpc"  # content types begin with it, as "application/grpc+proto"
 
 
@@ -32,7 +33,7 @@ class FirstRequest:
     """
 
     def __init__(self) -> None:
-        self.server: Literal["grpc", "json"] | None = None
+        self.server: Server | None = None
         self.replies = bytearray()
         self._unread = bytearray()  # the frame that has not arrived wholly
         self._for_server = bytearray()
@@ -72,7 +73,7 @@ class FirstRequest:
         if len(self._unread) < 3:
             return False
         if not PREFACE.startswith(self._unread[: len(PREFACE)]):
-            self.server, self._read = "json", self._read_rest
+            self.server, self._read = "http1", self._read_rest
             return True
         if len(self._unread) < len(PREFACE):
             return False
@@ -123,6 +124,6 @@ class FirstRequest:
         del self._unread[:size]
 
 
-def _server(block: bytes) -> Literal["grpc", "json"]:
+def _server(block: bytes) -> Server:
     headers = dict(Decoder(MAX_OPENING_BYTES).decode(block, raw=True))
-    return "grpc" if headers.get(b"content-type", b"").startswith(GRPC) else "json"
+    return "grpc" if headers.get(b"content-type", b"").startswith(GRPC) else "http2"

@@ -1,4 +1,4 @@
-"""The robot's one port: ends TLS, and passes each connection on to the gRPC or to the JSON server.
+"""The robot's one port: ends TLS, and passes each connection on to the server it is for.
 
 The bytes are passed on as they are, so what a gRPC client meets is gRPC's own server.
 """
@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Mapping
 
 from vector_tl.sim.engine.identity import Identity
-from vector_tl.sim.gateway.first_request import FirstRequest, NoRequest
+from vector_tl.sim.gateway.first_request import FirstRequest, NoRequest, Server
 
 HANDSHAKE_S = 10.0  # for TLS, and again until the first bytes of a request
 CLOSING_S = 5.0  # for what was written to arrive before the connection is cut
@@ -25,10 +25,10 @@ class Front:
 
     Args:
         identity: whose certificate it shows.
-        servers: the address (of a Unix socket) of the "grpc" and of the "json" server.
+        servers: the address (of a Unix socket) of each server.
     """
 
-    def __init__(self, identity: Identity, servers: Mapping[str, str]):
+    def __init__(self, identity: Identity, servers: Mapping[Server, str]):
         self.servers = servers
         self.clients: list[_Client] = []  # the oldest first
         self.stalled = False
@@ -147,10 +147,9 @@ class _Client(_Side):
         if self.other:
             self._send_waiting()
         elif self._first.server and not self._connecting:
-            self.transport.pause_reading()
             self._connecting = asyncio.create_task(self._connect(self._first.server))
 
-    async def _connect(self, server: str) -> None:
+    async def _connect(self, server: Server) -> None:
         loop = asyncio.get_running_loop()
         try:
             _, self.other = await loop.create_unix_connection(
@@ -160,7 +159,8 @@ class _Client(_Side):
             self.cut()
             return
         self._send_waiting()
-        self.stall(self.stalled)
+        self.other.stalled = self.stalled
+        self.other.read_or_wait()
         if self.transport.is_closing():
             self.other.transport.close()
 

@@ -7,6 +7,7 @@ that disconnects cancels its call.
 
 import asyncio
 import contextlib
+import logging
 
 import grpc
 from google.protobuf.descriptor import ServiceDescriptor
@@ -29,20 +30,19 @@ from vector_tl.sim.gateway.transcoding import (
     write_answer,
 )
 
+log = logging.getLogger(__name__)
 JSON = "application/json"
 MAX_BODY_BYTES = 4 << 20  # as gRPC's own limit of a message
 
 
-def json_app(service: ServiceDescriptor, name: str, channel: grpc.aio.Channel) -> ASGIApp:
+def json_app(service: ServiceDescriptor, channel: grpc.aio.Channel) -> ASGIApp:
     """The calls of a service, each at its addresses.
 
     Args:
         service: with the addresses as options of its methods.
-        name: by which gRPC knows the service.
-        channel: to the server that answers its calls.
+        channel: to the server that answers them.
     """
-    ways = bindings(service)
-    routes = [Route(way.path, _Call(way, name, channel), methods=[way.verb]) for way in ways]
+    routes = [Route(way.path, _Call(way, channel), methods=[way.verb]) for way in bindings(service)]
     app = Starlette(routes=routes)
     app.router.redirect_slashes = False
     return _with_whole_body(app)
@@ -63,7 +63,13 @@ def _with_whole_body(app: ASGIApp) -> ASGIApp:
             except Malformed as error:
                 await _refusal(grpc.StatusCode.INVALID_ARGUMENT, str(error))(scope, receive, send)
                 return
-        await app(scope, receive, send)
+        try:
+            await app(scope, receive, send)
+        except OSError:  # the client has gone
+            raise
+        except Exception:
+            log.exception("%s failed", scope.get("path"))
+            raise
 
     return ask
 
@@ -71,12 +77,12 @@ def _with_whole_body(app: ASGIApp) -> ASGIApp:
 class _Call:
     """Answers at one address."""
 
-    def __init__(self, binding: Binding, service_name: str, channel: grpc.aio.Channel):
+    def __init__(self, binding: Binding, channel: grpc.aio.Channel):
         self._binding = binding
         self._streams = binding.method.server_streaming
         open_call = channel.unary_stream if self._streams else channel.unary_unary
         self._open = open_call(
-            f"/{service_name}/{binding.method.name}",
+            binding.rpc,
             request_serializer=GetMessageClass(binding.method.input_type).SerializeToString,
             response_deserializer=GetMessageClass(binding.method.output_type).FromString,
         )

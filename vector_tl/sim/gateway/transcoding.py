@@ -19,6 +19,8 @@ from google.protobuf.descriptor import Descriptor, MethodDescriptor, ServiceDesc
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
+from vector_tl.sim.gateway.full_protocol import rpc_path
+
 WHOLE = "*"  # an annotation's `body`: the request is the whole body
 VERBS = ("get", "put", "post", "delete", "patch")
 # grpc-gateway 1.16, runtime/errors.go: HTTPStatusFromCode.
@@ -62,6 +64,11 @@ class Binding:
     verb: str
     path: str
     body: str
+
+    @property
+    def rpc(self) -> str:
+        """The call's name in gRPC."""
+        return rpc_path(self.method)
 
 
 def bindings(service: ServiceDescriptor) -> Iterator[Binding]:
