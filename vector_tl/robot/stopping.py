@@ -4,60 +4,43 @@ A robot ignores a stop from a client while no SDK behaviour is active, and still
 when the client vanishes. So the app, its watchdog and `vector-tl stop` stop a robot in one way:
 
 1. Send the stop at once, at the level held. It works while an SDK behaviour is active, whoever has control.
-2. It counts when two states in a row show wheels at 0 that are younger than the robot's answer.
-3. Not so in time, and the wheels still turn at our speeds: ask for control at OVERRIDE, wait for the grant,
-   stop, see the zeros, release at once (OVERRIDE switches the robot's own stop at edges off).
-4. Nothing is heard, or it did not help: the same again over a new connection, beside the ones there are.
+2. It counts when two states in a row, younger than the stop, show wheels at 0; see `evidence.py`.
+3. Not so in time, and the wheels still turn at our speeds: ask for control at OVERRIDE, and send stops until
+   the zeros are seen. Then release at once, as OVERRIDE switches the robot's own stop at edges off.
+4. Nothing is heard, or it did not help: the same over new connections, beside the ones there are.
 5. The speeds are not ours: the robot's own behaviour (it retreats from an edge) or somebody else drives. Do
    not ask for control, and say so.
-6. Nothing helps: shout. Somebody must pick the robot up.
+6. Nothing helps: shout, and go on. Somebody must pick the robot up.
 """
 
 import contextlib
-import threading
 import time
-from collections import deque
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Protocol
 
-TICK_S = 0.060  # of the robot's engine: a state comes each tick, and a command takes effect within one
+from vector_tl.robot.evidence import TICK_S, Evidence, WheelState
+
 CONFIRM_S = 0.120  # so long a stop may go without a confirmation before control is asked for
-AGAIN_S = 0.120  # until a stop that is not confirmed is sent again
-GRANT_S = 0.400  # two ticks and a slow network; then another connection tries as well
-OVERRIDE_S = 0.600  # so long control at OVERRIDE is kept at most after the stop in it
-ASK_AGAIN_S = 1.0
-SILENT_S = 0.300  # without any state or answer, another connection tries
+SLOWING_S = 0.350  # from the robot's 220 mm/s to 0 at 1000 mm/s2, and two ticks
+SILENT_S = 0.300  # without an answer or a state, besides the connection's own delays, another way is tried
+DEAF_S = 0.420  # without a state, besides the delays: events may be late by 300 ms and a tick
+GRANT_S = 0.300  # two ticks and a busy robot; then another connection asks as well
+OVERRIDE_S = 0.800  # so long control at OVERRIDE is kept at most: the robot's stop at edges is off meanwhile
+ASK_AGAIN_S = 0.500
+RELEASE_S = 5.0  # so long it is tried to give control back
 CONNECT_EVERY_S = 0.5
 MAX_CONNECTIONS = 4
-SHOUT_S = 1.5  # wheels that may turn for so long are a person's business
-STILL_MMPS = 1.0  # wheels slower than that stand
-CAMERA_S = 0.5  # a robot time that has not moved for so long says nothing
-UNKNOWN_DELAY_S = 0.1  # of states, where no robot time tells it
+MAX_UNDER_WAY = 8  # stops without an answer, for each connection
+SHOUT_S, SHOUT_AGAIN_S = 1.5, 10.0  # wheels that may turn for so long are a person's business
 POLL_S = 0.01
-SLACK_MMPS, SLACK_SHARE = 5.0, 0.1  # by which wheels may miss their speed; an assumption
 
-
-@dataclass(frozen=True)
-class WheelState:
-    """What a robot's state says of its wheels.
-
-    Attributes:
-        received_s: on this computer's monotonic clock.
-        robot_ms: the newest robot time in it, that of the last camera image; 0 when there is none.
-        left_mmps: speed of the left wheel.
-        right_mmps: speed of the right wheel.
-    """
-
-    received_s: float
-    robot_ms: int
-    left_mmps: float
-    right_mmps: float
-
-    @property
-    def stands(self) -> bool:
-        """Whether both wheels are at 0."""
-        return max(abs(self.left_mmps), abs(self.right_mmps)) < STILL_MMPS
+AT_LEVEL_HELD = "at the level held"
+AT_OVERRIDE = "control taken at OVERRIDE"
+NEW_CONNECTION = "over a new connection"
+NOT_OURS = "not ours: the robot's own behaviour or another program drives"
+NOT_WANTED = "no longer wanted"
+GIVEN_UP = "given up: the robot may be driving, pick it up"
 
 
 class Answer(Protocol):
@@ -76,18 +59,17 @@ class Connection(Protocol):
     def send_stop(self) -> Answer:
         """Send a stop of all wheels, at whatever level of control there is."""
 
+    def hear_anew(self) -> None:
+        """Open a new event stream, after all that was sent before, and listen to no older one any more."""
+
     def take_states(self) -> list[WheelState]:
-        """The states that came since the last call, oldest first."""
+        """The states that came on the newest stream since the last call, oldest first."""
 
     def ask_override(self) -> None:
-        """Ask for control at OVERRIDE."""
+        """Ask for control at OVERRIDE. The grant is not waited for: stops follow until wheels stand."""
 
-    @property
-    def granted(self) -> bool:
-        """Whether that has been granted."""
-
-    def release(self) -> None:
-        """Give control back; does nothing where it was never asked for."""
+    def release(self) -> Answer:
+        """Give control back. The answer is the robot's to something sent after it: then it has arrived."""
 
     def call_out(self, text: str) -> None:
         """Let the robot say it, where it still answers."""
@@ -103,136 +85,100 @@ class StopResult:
     Attributes:
         stopped: whether the robot's states have confirmed it.
         confirmed_ms: from the first attempt to the confirmation; None without one.
-        how: a sentence for people.
+        how: in words.
         foreign: whether the wheels turn at speeds that are not ours.
+        control_taken: whether control at OVERRIDE was asked for. Its release has ended everybody's control:
+            who wants to drive on must ask anew.
     """
 
     stopped: bool
     confirmed_ms: float | None
     how: str
     foreign: bool = False
+    control_taken: bool = False
 
 
-class Standstill:
-    """Tells from a connection's states whether the wheels have stood since the robot answered a stop.
-
-    A state proves something only if it is younger than the answer. States carry the time of the last camera
-    image: less the smallest delay that was ever seen between the two clocks, it says when a state was made at
-    the earliest. Without a running camera, a state counts two ticks and the states' delay after the answer.
-    """
-
-    def __init__(self) -> None:
-        self.last: WheelState | None = None
-        self._answered_s: float | None = None
-        self._in_a_row = 0
-        self._offset_s = float("inf")  # this computer's clock less the robot's, plus the smallest delay
-        self._robot_ms, self._robot_moved_s = 0, float("-inf")
-        self._delays_s: deque[float] = deque(maxlen=32)
-
-    @property
-    def confirmed(self) -> bool:
-        """Whether two states in a row, younger than the answer, showed wheels at 0."""
-        return self._in_a_row >= 2
-
-    def answered(self, answered_s: float) -> None:
-        """Note that the robot has answered a stop, the first one since wheels were seen to turn."""
-        if self._answered_s is None:
-            self._answered_s = answered_s
-
-    def began(self) -> None:
-        """Note that a new stop begins: nothing that was seen before counts."""
-        self._answered_s, self._in_a_row = None, 0
-
-    def saw(self, state: WheelState) -> None:
-        """Note a state."""
-        self.last = state
-        if state.robot_ms > self._robot_ms:
-            self._robot_ms, self._robot_moved_s = state.robot_ms, state.received_s
-            offset_s = state.received_s - state.robot_ms / 1000
-            self._offset_s = min(self._offset_s, offset_s)
-            self._delays_s.append(offset_s - self._offset_s)
-        if not self._is_younger(state):
-            return
-        self._in_a_row = self._in_a_row + 1 if state.stands else 0
-
-    def _is_younger(self, state: WheelState) -> bool:
-        """Whether it was made after the robot answered."""
-        if self._answered_s is None:
-            return False
-        if state.received_s - self._robot_moved_s <= CAMERA_S:
-            return state.robot_ms / 1000 + self._offset_s >= self._answered_s
-        delay_s = max(self._delays_s, default=UNKNOWN_DELAY_S)
-        return state.received_s >= self._answered_s + 2 * TICK_S + delay_s
-
-
-@dataclass
 class _Attempt:
-    """A connection's part in a stop."""
+    """One connection's part in a stop."""
 
-    connection: Connection
-    begun_s: float
-    theirs: bool = True  # the caller's: it stays open
-    standstill: Standstill = field(default_factory=Standstill)
-    heard_s: float = float("-inf")  # when anything came from the robot
-    sent_s: float = float("-inf")
-    asked_s: float | None = None  # since when control is asked for or held
-    released_s: float = float("-inf")
-    in_control_s: float | None = None  # when a stop was first sent in control
-    _under_way: list[Answer] = field(default_factory=list)
+    def __init__(self, connection: Connection, now_s: float, is_new: bool, own: bool):
+        self.connection, self.begun_s, self.is_new, self.own = connection, now_s, is_new, own
+        self.evidence = Evidence()
+        self.answered_s: float | None = None  # when the first stop was
+        self.delay_s = 0.0  # there and back, of that stop
+        self.asked_s: float | None = None  # since when control is asked for or held
+        self.heard_s = self._opened_s = self._sent_s = now_s
+        self._failed = False  # whether the last stop could not be sent
+        self._under_way: list[tuple[float, Answer]] = []
+        self.send_stop(now_s)
+        self._hear_anew(now_s)
 
     def look(self, now_s: float) -> None:
         """Take in what came."""
-        for answer in [answer for answer in self._under_way if answer.done()]:
-            self._under_way.remove(answer)
-            if answer.exception() is None:
+        for sent_s, answer in [each for each in self._under_way if each[1].done()]:
+            self._under_way.remove((sent_s, answer))
+            self._failed = answer.exception() is not None
+            if not self._failed:
                 self.heard_s = now_s
-                self.standstill.answered(now_s)
+                if self.answered_s is None:
+                    self.answered_s, self.delay_s = now_s, now_s - sent_s
         for state in self.connection.take_states():
             self.heard_s = max(self.heard_s, state.received_s)
-            self.standstill.saw(state)
+            self.evidence.saw(state, self.answered_s)
 
     def send_stop(self, now_s: float) -> None:
         """Send a stop, also where earlier ones are still under way."""
-        self.sent_s = now_s
-        with contextlib.suppress(Exception):  # a connection that has just ended: others go on
-            self._under_way.append(self.connection.send_stop())
+        self._sent_s = now_s
+        try:
+            self._under_way.append((now_s, self.connection.send_stop()))
+        except Exception:  # a connection that has just ended: others go on
+            self._failed = True
 
-    def act(self, now_s: float, overdue: bool) -> None:
-        """Do what the rule wants next."""
-        if overdue and self.asked_s is None and now_s - self.released_s > ASK_AGAIN_S:
-            self.asked_s, self.in_control_s = now_s, None
-            with contextlib.suppress(Exception):
-                self.connection.ask_override()
-        granted = self.asked_s is not None and self.connection.granted
-        if granted and self.in_control_s is None:
-            self.in_control_s = now_s
-            self.standstill.began()  # what is seen from now on must follow from this stop
-            self.send_stop(now_s)
-        elif now_s - self.sent_s >= AGAIN_S:
-            self.send_stop(now_s)
-        if self.in_control_s is not None and now_s - self.in_control_s > OVERRIDE_S:
-            self.give_back(now_s)
+    def act(self, now_s: float) -> None:
+        """Repeat the stop, and listen anew where the event stream is silent.
 
-    def give_back(self, now_s: float) -> None:
-        """Release control, where it was asked for."""
-        if self.asked_s is not None:
-            self.asked_s, self.released_s = None, now_s
-            with contextlib.suppress(Exception):
-                self.connection.release()
+        In control, stops follow each other without waiting for the grant, which would cost a round trip.
+        """
+        again_s = TICK_S if self.asked_s is not None else CONFIRM_S
+        if now_s - self._sent_s >= again_s and len(self._under_way) < MAX_UNDER_WAY:
+            self.send_stop(now_s)
+        if self.answered_s is not None and self._is_deaf(now_s):
+            self._hear_anew(now_s)
+
+    def _is_deaf(self, now_s: float) -> bool:
+        newest = self.evidence.newest
+        heard_s = max(self._opened_s, newest.received_s if newest else 0.0)
+        return now_s - heard_s > DEAF_S + 2 * self.delay_s
+
+    def _hear_anew(self, now_s: float) -> None:
+        self._opened_s = now_s
+        self.evidence = Evidence()
+        with contextlib.suppress(Exception):
+            self.connection.hear_anew()
+
+    def ask(self, now_s: float) -> None:
+        """Ask for control at OVERRIDE."""
+        self.asked_s = now_s
+        with contextlib.suppress(Exception):
+            self.connection.ask_override()
+        self.send_stop(now_s)
+
+    def give_back(self) -> Answer | None:
+        """Release control; None where the connection has ended."""
+        with contextlib.suppress(Exception):
+            return self.connection.release()
+        return None
 
     def is_stuck(self, now_s: float) -> bool:
         """Whether this connection alone should no longer be waited for."""
-        silent = now_s - max(self.heard_s, self.begun_s) > SILENT_S
-        ungranted = (
-            self.asked_s is not None and not self.connection.granted and now_s - self.asked_s > GRANT_S
-        )
-        unheeded = self.in_control_s is not None and now_s - self.in_control_s > SILENT_S
-        return silent or ungranted or unheeded
+        patience_s = 2 * self.delay_s
+        silent = now_s - self.heard_s > SILENT_S + patience_s
+        unheeded = self.asked_s is not None and now_s - self.asked_s > GRANT_S + patience_s
+        return self._failed or silent or unheeded
 
-    def end(self, now_s: float) -> None:
-        """Give control back, and end the connection unless it is the caller's."""
-        self.give_back(now_s)
-        if not self.theirs:
+    def close(self) -> None:
+        """End the connection, unless it is the caller's."""
+        if self.own:
             with contextlib.suppress(Exception):
                 self.connection.close()
 
@@ -241,14 +187,17 @@ class Stopping:
     """One stop of one robot, from the first attempt to the confirmation. `run` does it.
 
     Args:
-        connect: opens a new connection; may take long and may fail. It is called in threads of its own.
+        connect: makes a new connection, at once: what is sent over it waits until it is connected.
         first: a connection that is there already; it stays open.
         is_ours: whether wheel speeds (left, right, mm/s) are those of our last commands. None: a person wants
             the robot to stop, whoever drives.
         give_up_s: for how long to try.
-        shout: called once when wheels may have turned for `SHOUT_S`, and the stop goes on.
-        clock: monotonic seconds.
+        shout: called when wheels may have turned for `SHOUT_S`, and then every `SHOUT_AGAIN_S`.
+        clock: monotonic seconds, the clock of the states' `received_s`.
         wait: sleeps for seconds.
+
+    Raises:
+        UserError: without `first`, no connection can be made at all.
     """
 
     def __init__(
@@ -264,135 +213,173 @@ class Stopping:
         self._connect, self._is_ours, self._shout = connect, is_ours, shout
         self._give_up_s, self._clock, self._wait = give_up_s, clock, wait
         self._begun_s = clock()
-        self._attempts = [] if first is None else [_Attempt(first, self._begun_s)]
-        self._arrived: deque[Connection] = deque()  # from the connecting threads
-        self._connecting, self._connected_s = 0, float("-inf")
-        self._over = threading.Lock()  # held while connections are handed over, and for good at the end
-        self._ended = False
+        self._connected_s = self._begun_s if first is None else float("-inf")
+        self._shout_s = self._begun_s + SHOUT_S
+        self._released_s = float("-inf")
+        self._asked = False  # whether control was asked for and not known to be given back
+        self._control_taken = False
+        self._releases: list[Answer] = []
+        self._result: StopResult | None = None  # what it ends with, once control is given back
+        self._decided_s = 0.0
+        begin = _Attempt(first or connect(), self._begun_s, is_new=False, own=first is None)
+        self._attempts = [begin]
 
     def run(self, wanted: Callable[[], bool] = lambda: True) -> StopResult:
         """Stop the robot. Returns once that is confirmed, given up, or no longer `wanted`."""
-        shouted = False
         try:
             while True:
-                now_s = self._clock()
-                for attempt in self._attempts:
-                    attempt.look(now_s)
-                result = self._result(now_s)
+                result = self.poll(wanted())
                 if result is not None:
                     return result
-                if not wanted():
-                    return StopResult(False, None, "no longer wanted")
-                if now_s - self._begun_s > self._give_up_s:
-                    return StopResult(False, None, "given up: the robot may be driving, pick it up")
-                self._act(now_s)
-                if not shouted and now_s - self._begun_s > SHOUT_S:
-                    shouted = True
-                    self._shout()
-                    for attempt in self._attempts:
-                        with contextlib.suppress(Exception):
-                            attempt.connection.call_out("Help! Pick me up!")
                 self._wait(POLL_S)
         finally:
-            self._end()
+            self.end()
 
-    def _result(self, now_s: float) -> StopResult | None:
-        """How it ended, None while it goes on."""
-        confirmed_ms = round((now_s - self._begun_s) * 1000, 1)
+    def poll(self, wanted: bool = True) -> StopResult | None:
+        """Do what is to be done now. Returns how it ended, None while it goes on; call `end` then."""
+        now_s = self._clock()
         for attempt in self._attempts:
-            if attempt.standstill.confirmed:
-                where = "" if attempt.theirs else ", over a new connection"
-                level = "at the level held" if attempt.in_control_s is None else "with control at OVERRIDE"
-                return StopResult(True, confirmed_ms, f"stopped {level}{where}")
+            attempt.look(now_s)
+        if self._result is None:
+            self._result = self._ending(now_s, wanted)
+            if self._result is None:
+                self._act(now_s)
+                return None
+            self._decided_s = now_s
+            self._give_back(now_s)
+        return self._result if self._is_given_back(now_s) else None
+
+    def end(self) -> None:
+        """End the connections that this stop made; control asked for over them ends with them."""
+        for attempt in self._attempts:
+            attempt.close()
+
+    # -- how it ends -----------------------------------------------------------------------------------------
+
+    def _ending(self, now_s: float, wanted: bool) -> StopResult | None:
+        """How it ends, None while it goes on."""
+        for attempt in self._attempts:
+            if attempt.evidence.stands:
+                level = AT_OVERRIDE if self._control_taken else AT_LEVEL_HELD
+                how = f"{level}, {NEW_CONNECTION}" if attempt.is_new else level
+                confirmed_ms = round((now_s - self._begun_s) * 1000, 1)
+                return StopResult(True, confirmed_ms, how, control_taken=self._control_taken)
         if self._is_foreign(now_s):
-            return StopResult(
-                False, None, "the robot's own behaviour or another program drives: left to it", foreign=True
-            )
+            return StopResult(False, None, NOT_OURS, foreign=True, control_taken=self._control_taken)
+        if not wanted and (not self._in_control or self._is_override_over(now_s)):
+            return StopResult(False, None, NOT_WANTED, control_taken=self._control_taken)
+        if now_s - self._begun_s > self._give_up_s:
+            return StopResult(False, None, GIVEN_UP, control_taken=self._control_taken)
         return None
 
     def _is_foreign(self, now_s: float) -> bool:
-        """Whether the newest states show speeds that are not ours, the stop's effect being due."""
-        if self._is_ours is None or now_s - self._begun_s < CONFIRM_S + TICK_S:
-            return False
-        last = self._newest()
+        """Whether wheels turn at speeds that are not ours, in two states in a row."""
+        evidence = self._best()
         return (
-            last is not None
-            and last.received_s > self._begun_s + CONFIRM_S
-            and not last.stands
-            and not self._is_ours(last.left_mmps, last.right_mmps)
+            self._is_ours is not None
+            and evidence is not None
+            and now_s - self._begun_s >= CONFIRM_S
+            and evidence.turns_otherwise(self._is_ours)
         )
 
-    def _newest(self) -> WheelState | None:
-        states = [attempt.standstill.last for attempt in self._attempts if attempt.standstill.last]
-        return max(states, key=lambda state: state.received_s, default=None)
+    def _best(self) -> Evidence | None:
+        """What was seen last, of all connections."""
+        seen = [attempt.evidence for attempt in self._attempts if attempt.evidence.newest]
+        return max(seen, key=lambda evidence: evidence.newest_s, default=None)
+
+    # -- what is to be done ----------------------------------------------------------------------------------
 
     def _act(self, now_s: float) -> None:
-        with self._over:
-            while self._arrived:
-                self._attempts.append(_Attempt(self._arrived.popleft(), now_s, theirs=False))
         for attempt in self._attempts:
-            attempt.act(now_s, self._is_overdue(now_s - max(self._begun_s, attempt.begun_s)))
+            attempt.act(now_s)
+        if self._in_control and self._is_override_over(now_s):
+            self._give_back(now_s)
+        elif self._needs_control(now_s):
+            self._ask(now_s)
         if all(attempt.is_stuck(now_s) for attempt in self._attempts):
             self._open_another(now_s)
+        if now_s >= self._shout_s:
+            self._shout_s = now_s + SHOUT_AGAIN_S
+            self._call_for_help()
 
-    def _is_overdue(self, waited_s: float) -> bool:
-        """Whether to ask for control: the wheels still turn at our speeds, or nothing is seen of them."""
-        last = self._newest()
-        if last is None:
-            return waited_s >= SILENT_S
-        ours = self._is_ours is None or self._is_ours(last.left_mmps, last.right_mmps)
-        return waited_s >= CONFIRM_S and not last.stands and ours
+    def _needs_control(self, now_s: float) -> bool:
+        """Whether the wheels still turn at our speeds, or are not seen though the robot answers."""
+        if now_s - self._begun_s < CONFIRM_S or now_s - self._released_s < ASK_AGAIN_S:
+            return False
+        evidence = self._best()
+        if evidence is None:
+            return any(
+                attempt.answered_s is not None and now_s - attempt.answered_s > DEAF_S + 2 * attempt.delay_s
+                for attempt in self._attempts
+            )
+        if self._is_ours is not None and not evidence.turns_as(self._is_ours):
+            return False
+        may_slow = now_s - self._begun_s < CONFIRM_S + SLOWING_S
+        return evidence.turns and not (may_slow and evidence.slows)
+
+    def _ask(self, now_s: float) -> None:
+        """Ask over the connection that answered last, and over the next one where that was not heeded."""
+        asked = [attempt for attempt in self._attempts if attempt.asked_s is not None]
+        if asked and not all(attempt.is_stuck(now_s) for attempt in asked):
+            return
+        free = [a for a in self._attempts if a.asked_s is None and a.answered_s is not None]
+        if free:
+            self._asked = self._control_taken = True
+            self._releases.clear()
+            max(free, key=lambda attempt: attempt.heard_s).ask(now_s)
+
+    @property
+    def _in_control(self) -> bool:
+        """Whether control is asked for or held."""
+        return any(attempt.asked_s is not None for attempt in self._attempts)
+
+    def _is_override_over(self, now_s: float) -> bool:
+        """Whether control was held for long enough without any effect."""
+        asked_s = (a.asked_s + 2 * a.delay_s for a in self._attempts if a.asked_s is not None)
+        return now_s - max(asked_s, default=now_s) > OVERRIDE_S
 
     def _open_another(self, now_s: float) -> None:
         """Connect anew, beside what is under way: one that hangs must not keep the next one waiting."""
-        open_now = self._connecting + sum(not attempt.theirs for attempt in self._attempts)
         if now_s - self._connected_s < CONNECT_EVERY_S:
             return
-        if open_now >= MAX_CONNECTIONS:
-            oldest = next((attempt for attempt in self._attempts if not attempt.theirs), None)
-            if oldest is None:
-                return
-            self._attempts.remove(oldest)
-            oldest.end(now_s)
+        own = [attempt for attempt in self._attempts if attempt.own]
+        if len(own) >= MAX_CONNECTIONS:
+            self._attempts.remove(own[0])
+            own[0].close()  # which also ends control that was asked for over it
         self._connected_s = now_s
-        self._connecting += 1
-        threading.Thread(target=self._open, name="stopping", daemon=True).start()
-
-    def _open(self) -> None:
-        connection = None
         with contextlib.suppress(Exception):  # no way to the robot now; the next attempt follows
-            connection = self._connect()
-        with self._over:
-            self._connecting -= 1
-            if connection is not None and not self._ended:
-                self._arrived.append(connection)
-                connection = None
-        if connection is not None:
-            connection.close()
+            self._attempts.append(_Attempt(self._connect(), now_s, is_new=True, own=True))
 
-    def _end(self) -> None:
-        with self._over:
-            self._ended = True
-            late = list(self._arrived)
-            self._arrived.clear()
-        for connection in late:
-            with contextlib.suppress(Exception):
-                connection.close()
+    def _call_for_help(self) -> None:
+        self._shout()
         for attempt in self._attempts:
-            attempt.end(self._clock())
+            with contextlib.suppress(Exception):
+                attempt.connection.call_out("Help! Pick me up!")
 
+    # -- giving control back ---------------------------------------------------------------------------------
 
-def explained_by(commands: Iterable[tuple[float, float]], left_mmps: float, right_mmps: float) -> bool:
-    """Whether wheel speeds are those of commands, (left, right) in mm/s, or on the way between them and 0."""
-    all_commands = [(0.0, 0.0), *commands]
-    return all(
-        min(of_wheel) - _slack(min(of_wheel)) <= speed <= max(of_wheel) + _slack(max(of_wheel))
-        for of_wheel, speed in zip(zip(*all_commands, strict=True), (left_mmps, right_mmps), strict=True)
-    )
+    def _give_back(self, now_s: float) -> None:
+        """Release control, over every connection over which it was asked for."""
+        for attempt in self._attempts:
+            if attempt.asked_s is not None:
+                attempt.asked_s = None
+                self._releases += filter(None, [attempt.give_back()])
+        self._released_s = now_s
 
+    def _is_given_back(self, now_s: float) -> bool:
+        """Whether control has been given back, as far as that can be known.
 
-def _slack(speed_mmps: float) -> float:
-    return SLACK_MMPS + SLACK_SHARE * abs(speed_mmps)
+        A connection that does not answer may have an open request in it, but its release follows right after.
+        If it was granted, control must be given back over another connection: anybody's release ends it.
+        """
+        if any(answer.done() and answer.exception() is None for answer in self._releases):
+            self._asked = False
+        if not self._asked or now_s - self._decided_s > RELEASE_S:
+            return True
+        if now_s - self._decided_s > SILENT_S and now_s - self._connected_s >= CONNECT_EVERY_S:
+            self._open_another(now_s)
+            self._releases += filter(None, [self._attempts[-1].give_back()])
+        return False
 
 
 def shout_text(serial: str) -> str:

@@ -17,18 +17,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # read when gRPC is first imported
 import grpc
 
 from vector_tl.errors import UserError
+from vector_tl.robot.evidence import WheelState
 from vector_tl.robot.sdk_config import read_config
-from vector_tl.robot.stopping import WheelState
 
-CONNECT_S = 3.0  # until an attempt to connect counts as failed
+CLOSE_S = 0.2  # what was sent last must leave first
 CALL_S = 2.0  # a stop may arrive late: it does no harm
-STATES_KEPT = 8  # half a second of them
-# gRPC's own pauses between attempts to connect would outlast a stop.
+# gRPC's own pauses between attempts to connect, and its patience with each, would outlast a stop.
 OPTIONS = (
     ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 2000),  # so long an attempt may take
     ("grpc.max_reconnect_backoff_ms", 500),
     ("grpc.enable_http_proxy", 0),  # the robot is on this network
     ("grpc.use_local_subchannel_pool", 1),  # a connection of its own, not a shared one that hangs
@@ -61,18 +62,20 @@ def load_messages() -> tuple[Any, Any]:
 
 
 class Wire:
-    """A `Connection` (see `stopping.py`). It opens a control stream only when control is asked for.
+    """A `Connection` (see `stopping.py`). It is made at once and connects by itself; calls wait for it.
+
+    It opens a control stream only when control is asked for or released, since the end of any control stream
+    ends everybody's control.
 
     Args:
         serial: the robot's, as in `sdk_config.ini`.
         home: the folder with `.anki_vector`.
 
     Raises:
-        UserError: no such robot in `sdk_config.ini`, or no connection within `CONNECT_S`.
+        UserError: no such robot in `sdk_config.ini`, or no SDK installed.
     """
 
     def __init__(self, serial: str, home: Path):
-        os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
         self._protocol, client = load_messages()
         about = read_config(serial, home)
         credentials = grpc.composite_channel_credentials(
@@ -82,78 +85,79 @@ class Wire:
         options = (*OPTIONS, ("grpc.ssl_target_name_override", about["name"]))
         self._channel = grpc.secure_channel(f"{about['ip']}:{about.get('port') or 443}", credentials, options)
         self._robot = client.ExternalInterfaceStub(self._channel)
+        self._events: Any = None  # the newest event stream
         self._states: deque[WheelState] = deque(maxlen=64)
         self._requests: queue.SimpleQueue[Any] | None = None  # of the control stream
-        self.granted = False
-        self.lost = False  # whether the event stream has ended
-        try:
-            grpc.channel_ready_future(self._channel).result(CONNECT_S)
-        except grpc.FutureTimeoutError:
-            self._channel.close()
-            raise UserError(
-                f"{about['name']} does not answer at {about['ip']}; is it awake, and on this network?"
-            ) from None
-        self._events = self._robot.EventStream(self._wanted_events())
-        threading.Thread(target=self._listen, name="wire states", daemon=True).start()
-
-    def _wanted_events(self) -> Any:
-        only = self._protocol.FilterList(list=["robot_state"])
-        return self._protocol.EventRequest(white_list=only, connection_id="")
-
-    def _listen(self) -> None:
-        with contextlib.suppress(grpc.RpcError, ValueError):
-            for answer in self._events:
-                if answer.event.HasField("robot_state"):
-                    state = answer.event.robot_state
-                    self._states.append(
-                        WheelState(
-                            time.monotonic(),
-                            state.last_image_time_stamp,
-                            state.left_wheel_speed_mmps,
-                            state.right_wheel_speed_mmps,
-                        )
-                    )
-        self.lost = True
+        self.heard_s = float("-inf")  # when anything came on the event stream
 
     def send_stop(self) -> Any:
         """See `Connection.send_stop`. Unlike speeds of 0 it also stops wheels that an action drives."""
-        return self._robot.StopAllMotors.future(self._protocol.StopAllMotorsRequest(), timeout=CALL_S)
+        return self._robot.StopAllMotors.future(
+            self._protocol.StopAllMotorsRequest(), timeout=CALL_S, wait_for_ready=True
+        )
+
+    def hear_anew(self) -> None:
+        """See `Connection.hear_anew`."""
+        self._listen_to("robot_state")
+
+    def stay_open(self) -> None:
+        """Keep the connection open, and hear only the robot's pings (one a second), which cost nothing."""
+        self._listen_to("wake_word")
+
+    def _listen_to(self, kind: str) -> None:
+        if self._events is not None:
+            self._events.cancel()
+        only = self._protocol.FilterList(list=[kind])
+        request = self._protocol.EventRequest(white_list=only, connection_id="")
+        self._events = self._robot.EventStream(request, wait_for_ready=True)
+        self._states = deque(maxlen=64)  # of this stream; the thread of the last one keeps its own
+        threading.Thread(
+            target=self._listen, args=(self._events, self._states), name="wire events", daemon=True
+        ).start()
+
+    def _listen(self, events: Any, states: deque[WheelState]) -> None:
+        with contextlib.suppress(grpc.RpcError, ValueError):  # it ends, or the channel does
+            for answer in events:
+                self.heard_s = time.monotonic()
+                if answer.event.HasField("robot_state"):
+                    state = answer.event.robot_state
+                    states.append(
+                        WheelState(self.heard_s, state.left_wheel_speed_mmps, state.right_wheel_speed_mmps)
+                    )
 
     def take_states(self) -> list[WheelState]:
         """See `Connection.take_states`."""
         return [self._states.popleft() for _ in range(len(self._states))]
 
-    def drop_old_states(self) -> None:
-        """Forget states of more than half a second ago, so that only what is new is looked at later."""
-        while len(self._states) > STATES_KEPT:
-            self._states.popleft()
-
     def ask_override(self) -> None:
         """See `Connection.ask_override`."""
+        request = self._protocol.ControlRequest(priority=self._protocol.ControlRequest.OVERRIDE_BEHAVIORS)
+        self._say(control_request=request)
+
+    def release(self) -> Any:
+        """See `Connection.release`. The stream stays open until `close`: its end clears control anew."""
+        self._say(control_release=self._protocol.ControlRelease())
+        return self._robot.BatteryState.future(
+            self._protocol.BatteryStateRequest(), timeout=CALL_S, wait_for_ready=True
+        )
+
+    def _say(self, **request: Any) -> None:
+        """Send a request on the control stream, which is opened for the first."""
         if self._requests is None:
             self._requests = queue.SimpleQueue()
-            answers = self._robot.BehaviorControl(_sent(self._requests))
+            answers = self._robot.BehaviorControl(_sent(self._requests), wait_for_ready=True)
             threading.Thread(
-                target=self._await_grant, args=(answers,), name="wire control", daemon=True
+                target=self._drain, args=(answers, self._requests), name="wire control", daemon=True
             ).start()
-        request = self._protocol.ControlRequest(priority=self._protocol.ControlRequest.OVERRIDE_BEHAVIORS)
-        self._requests.put(self._protocol.BehaviorControlRequest(control_request=request))
+        self._requests.put(self._protocol.BehaviorControlRequest(**request))
 
-    def _await_grant(self, answers: Any) -> None:
+    def _drain(self, answers: Any, requests: "queue.SimpleQueue[Any]") -> None:
+        """Take the control stream's answers, which say nothing that the states do not show."""
         with contextlib.suppress(grpc.RpcError, ValueError):
-            for answer in answers:
-                if answer.HasField("control_granted_response"):
-                    self.granted = True
-                elif answer.HasField("control_lost_event"):
-                    self.granted = False
-        self.granted = False
-
-    def release(self) -> None:
-        """See `Connection.release`. The stream stays open until `close`: its end would clear control anew."""
-        if self._requests is not None:
-            self.granted = False
-            release = self._protocol.ControlRelease()
-            self._requests.put(self._protocol.BehaviorControlRequest(control_release=release))
+            for _ in answers:
+                pass
+        if self._requests is requests:
+            self._requests = None  # the next request opens another stream
 
     def call_out(self, text: str) -> None:
         """See `Connection.call_out`. A robot speaks only for whoever has control."""
@@ -161,12 +165,12 @@ class Wire:
         self._robot.SayText.future(request, timeout=CALL_S)
 
     def close(self) -> None:
-        """See `Connection.close`."""
+        """See `Connection.close`. What was sent is still delivered where that is possible."""
         if self._requests is not None:
-            self._requests.put(None)
-            time.sleep(0.02)  # the release must leave before the connection ends
-        self._events.cancel()
-        self._channel.close()
+            self._requests.put(None)  # ends the stream; the robot's gateway releases control then
+        if self._events is not None:
+            self._events.cancel()
+        threading.Timer(CLOSE_S, self._channel.close).start()
 
 
 def _sent(requests: "queue.SimpleQueue[Any]") -> Iterator[Any]:

@@ -8,21 +8,24 @@ import os
 import select
 import signal
 import sys
-import threading
 import time
 from collections import deque
 from pathlib import Path
 
 from vector_tl.errors import UserError
-from vector_tl.robot.stopping import Stopping, StopResult, explained_by, shout_text
+from vector_tl.robot.evidence import Evidence, explained_by
+from vector_tl.robot.stopping import Stopping, StopResult, shout_text
 from vector_tl.robot.watchdog.channel import Channel, Heartbeat, WatchdogState
 from vector_tl.robot.wire import Wire
 
 HEART_S = 0.300  # without a sign of life for so long, while wheels may turn, the app counts as lost
 LOOK_S = 0.025
 RECONNECT_S = 1.0
-GIVE_UP_S = 120.0
+SILENT_S = 5.0  # the robot pings once a second
+GIVE_UP_S = 300.0
 OURS_S = 1.5  # commands of so long before the last sign of life explain the wheels' speeds
+WATCH_ON_S = 3.0  # a command of the app's may still be in the network when the wheels stand already
+IGNORED = ("SIGINT", "SIGTERM", "SIGHUP", "SIGTSTP", "SIGQUIT")  # it ends when the app has ended
 
 
 class Process:
@@ -40,11 +43,11 @@ class Process:
         self._serial, self._home, self._channel = serial, home, channel
         self._app_pid, self._terminal = app_pid, terminal
         self._wire: Wire | None = None
-        self._connecting = threading.Thread()
         self._connected_s = float("-inf")
-        self._ready, self._stepped_in = False, 0
+        self._at_work, self._stepped_in = False, 0
         self._sent: deque[tuple[float, float, float]] = deque(maxlen=64)  # time, left, right
         self._beat = Heartbeat()
+        self._last = 0  # number of the last sign of life before it stepped in
         self._gone = select.poll()
         if hasattr(os, "pidfd_open"):
             with contextlib.suppress(OSError):
@@ -56,26 +59,25 @@ class Process:
         while True:
             self._keep_connected()
             self._show_life()
-            beat = self._read()
-            gone = self._is_gone()
-            if beat.ended or (gone and beat.standing):
+            beat, gone = self._read(), self._is_gone()
+            if beat.ended or (gone and (beat.standing or beat.number == handled)):
                 return 0
-            silent = time.monotonic() - beat.beat_s > min(HEART_S, max(beat.valid_s, 0.0) or HEART_S)
-            if not beat.standing and (gone or silent) and beat.number != handled:
-                handled = beat.number
-                result = self._step_in("the program is gone" if gone else "no sign of life for 300 ms")
-                if gone:
-                    return 0 if result.stopped or result.foreign else 1
-            elif gone:
-                return 0
+            if not beat.standing and beat.number != handled and (gone or self._is_silent()):
+                if self._step_in("the program is gone" if gone else "no sign of life for 300 ms"):
+                    handled = beat.number
+                elif gone:
+                    return 1
             self._gone.poll(LOOK_S * 1000)
 
     def _read(self) -> Heartbeat:
-        beat = self._channel.read_heartbeat()
+        beat = self._channel.read_heartbeat() or self._beat
         if beat.number != self._beat.number:
             self._sent.append((beat.beat_s, beat.left_mmps, beat.right_mmps))
             self._beat = beat
         return beat
+
+    def _is_silent(self) -> bool:
+        return time.monotonic() - self._beat.beat_s > min(HEART_S, self._beat.valid_s)
 
     def _is_gone(self) -> bool:
         """Whether the app's process has ended."""
@@ -87,58 +89,82 @@ class Process:
         sent = [(left, right) for at_s, left, right in self._sent if at_s >= since_s]
         return explained_by(sent, left_mmps, right_mmps)
 
-    def _step_in(self, why: str) -> StopResult:
-        """Stop the robot, unless the app lives again meanwhile: then it is the app's to do."""
+    def _is_wanted(self) -> bool:
+        """Whether the app is still lost: once its heart beats again, stopping is its business."""
+        self._show_life()
+        return self._is_gone() or self._read().number == self._last
+
+    def _step_in(self, why: str) -> bool:
+        """Stop the robot, and watch for a while whether it stays so; returns whether that is settled."""
         self._stepped_in += 1
-        number = self._beat.number
+        self._at_work, self._last = True, self._beat.number
+        try:
+            while True:
+                result = self._stop()
+                self._report(why, result)
+                settled = result.stopped or result.foreign
+                if not settled or self._stays_so():
+                    return settled or not self._is_wanted()
+                why = "a late command of the program's moved the wheels"
+        finally:
+            self._at_work = False
+            if self._wire is not None:
+                self._wire.stay_open()
 
-        def wanted() -> bool:
-            self._show_life()
-            return self._is_gone() or self._channel.read_heartbeat().number == number
-
+    def _stop(self) -> StopResult:
         stopping = Stopping(
             lambda: Wire(self._serial, self._home),
-            self._wire if self._wire is not None and not self._wire.lost else None,
+            self._wire,
             self._is_ours,
             GIVE_UP_S,
             lambda: self._write(shout_text(self._serial)),
         )
-        result = stopping.run(wanted)
+        return stopping.run(self._is_wanted)
+
+    def _stays_so(self) -> bool:
+        """Whether the wheels do not turn at the app's speeds again, as long as the app is lost."""
+        begun_s, evidence = time.monotonic(), Evidence()
+        self._keep_connected()
+        if self._wire is not None:
+            self._wire.hear_anew()
+        while time.monotonic() - begun_s < WATCH_ON_S and self._is_wanted():
+            for state in self._wire.take_states() if self._wire is not None else []:
+                evidence.saw(state, begun_s)
+                if evidence.turns_as(self._is_ours):
+                    return False
+            time.sleep(LOOK_S)
+        return True
+
+    def _report(self, why: str, result: StopResult) -> None:
         after = "" if result.confirmed_ms is None else f" after {result.confirmed_ms:.0f} ms"
-        report = f"watchdog of {self._serial}: {why}; {result.how}{after}"
+        stopped = "stopped " if result.stopped else ""
+        report = f"watchdog of {self._serial}: {why}; {stopped}{result.how}{after}"
         self._channel.write_report(report)
         self._show_life()
         self._write(f"{report}\n")
-        if not (result.stopped or result.foreign) and "no longer" not in result.how:
-            self._write(shout_text(self._serial))
-        return result
 
     def _show_life(self) -> None:
-        self._channel.write_watchdog(WatchdogState(time.monotonic(), self._stepped_in, self._ready))
+        wire = self._wire
+        heard = wire is not None and time.monotonic() - wire.heard_s < SILENT_S
+        state = WatchdogState(time.monotonic(), self._stepped_in, heard and not self._at_work)
+        self._channel.write_watchdog(state)
 
     def _keep_connected(self) -> None:
-        """Keep a connection open, made in the background, so that a stop finds one."""
-        if self._wire is not None and not self._wire.lost:
-            self._ready = True
-            self._wire.drop_old_states()
+        """Keep a connection open, so that a stop finds one, and replace it when it is silent."""
+        now_s, old = time.monotonic(), self._wire
+        if old is not None and now_s - max(old.heard_s, self._connected_s) < SILENT_S:
             return
-        if self._connecting.is_alive() or time.monotonic() - self._connected_s < RECONNECT_S:
+        if now_s - self._connected_s < RECONNECT_S:
             return
-        self._connected_s = time.monotonic()
-        self._connecting = threading.Thread(target=self._connect, name="connecting", daemon=True)
-        self._connecting.start()
-
-    def _connect(self) -> None:
-        old, wire = self._wire, None
-        with contextlib.suppress(UserError):
-            wire = Wire(self._serial, self._home)
-        if wire is not None:
-            self._wire = wire
+        self._connected_s = now_s
+        with contextlib.suppress(UserError):  # sdk_config.ini may be written at this moment
+            self._wire = Wire(self._serial, self._home)
+            self._wire.stay_open()
             if old is not None:
                 old.close()
 
     def _write(self, text: str) -> None:
-        """Write to the app's terminal, and to its error output where that is something else."""
+        """Write to the app's error output, and to its terminal where that is something else."""
         with contextlib.suppress(OSError, ValueError):
             sys.stderr.write(text)
             sys.stderr.flush()
@@ -150,8 +176,9 @@ class Process:
 def main(arguments: list[str]) -> int:
     """Run the watchdog that the arguments describe."""
     serial, home, descriptor, app_pid, terminal = arguments
-    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTSTP, signal.SIGQUIT):
-        signal.signal(number, signal.SIG_IGN)
+    for name in IGNORED:
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
     return Process(serial, Path(home), Channel(int(descriptor)), int(app_pid), terminal).run()
 
 

@@ -47,7 +47,7 @@ class WatchdogState:
     Attributes:
         beat_s: when it was written, on the system's monotonic clock.
         stepped_in: how often it has stopped the robot, or tried to.
-        ready: whether it has had a connection to the robot.
+        ready: whether it has a connection to the robot, and is not at work.
     """
 
     beat_s: float = 0.0
@@ -81,17 +81,19 @@ class Channel:
             ),
         )
 
-    def read_heartbeat(self) -> Heartbeat:
-        """The app's half, as it was last written in whole."""
-        return Heartbeat(*APP.unpack(self._read(APP_AT, APP.size)))
+    def read_heartbeat(self) -> Heartbeat | None:
+        """The app's half; None while it is being written, or when the app has ended in that."""
+        data = self._read(APP_AT, APP.size)
+        return None if data is None else Heartbeat(*APP.unpack(data))
 
     def write_watchdog(self, state: WatchdogState) -> None:
         """The watchdog's half."""
         self._write(WATCHDOG_AT, WATCHDOG.pack(state.beat_s, state.stepped_in, state.ready))
 
-    def read_watchdog(self) -> WatchdogState:
-        """The watchdog's half, as it was last written in whole."""
-        return WatchdogState(*WATCHDOG.unpack(self._read(WATCHDOG_AT, WATCHDOG.size)))
+    def read_watchdog(self) -> WatchdogState | None:
+        """The watchdog's half; None while it is being written, or when the watchdog has died in that."""
+        data = self._read(WATCHDOG_AT, WATCHDOG.size)
+        return None if data is None else WatchdogState(*WATCHDOG.unpack(data))
 
     def write_report(self, text: str) -> None:
         """What the watchdog did the last time that it stepped in."""
@@ -100,12 +102,11 @@ class Channel:
 
     def read_report(self) -> str:
         """What the watchdog did the last time; empty when it never stepped in."""
-        data = self._read(REPORT_AT, REPORT_SIZE - GUARD.size * 2)
+        data = self._read(REPORT_AT, REPORT_SIZE - GUARD.size * 2) or b""
         return data.rstrip(b"\0").decode(errors="replace")
 
-    def close(self) -> None:
-        """Let go of the memory."""
-        self._memory.close()
+    def close_file(self) -> None:
+        """Close the file; the memory stays."""
         os.close(self.descriptor)
 
     def _write(self, at: int, data: bytes) -> None:
@@ -115,16 +116,15 @@ class Channel:
         memory[at + GUARD.size : end] = data
         GUARD.pack_into(memory, end, number + 1)
 
-    def _read(self, at: int, size: int) -> bytes:
+    def _read(self, at: int, size: int) -> bytes | None:
         memory, end = self._memory, at + GUARD.size + size
-        data = b""
         for _ in range(READ_TRIES):  # a writer that was stopped in the middle must not stop the reader
             (after,) = GUARD.unpack_from(memory, end)
             data = memory[at + GUARD.size : end]
             (before,) = GUARD.unpack_from(memory, at)
             if before == after:
-                break
-        return data
+                return data
+        return None
 
 
 def _new_file() -> int:
