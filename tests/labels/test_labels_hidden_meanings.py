@@ -148,7 +148,46 @@ CASES = {
         ),
         {"a" * 30 + "-" + "x" * 209: [BOX], "b" * 30 + "-" + "x" * 209: [BOX]},
     ),
+    "VOC says a folder that is here and lost its image": Case(
+        several(
+            an_image("JPEGImages/b/1.jpg"),
+            an_image("JPEGImages/a/2.jpg", 1),
+            *(
+                lambda f, n=n: voc(
+                    f / f"Annotations/{n}.xml", f"{n}.jpg", BOX, folder="a", path=f"/d/a/{n}.jpg"
+                )
+                for n in (1, 2)
+            ),
+        ),
+        {"1": None, "2": [BOX]},
+        skipped="another folder",
+    ),
+    "VOC says a folder of before": Case(
+        several(
+            an_image("b/1.jpg"),
+            an_image("test/2.jpg", 1),
+            an_image("a/3.jpg", 2),
+            an_image("train/4.jpg", 3),
+            lambda f: voc(f / "b/1.xml", "1.jpg", BOX, folder="a"),
+            lambda f: voc(f / "xml/2.xml", "2.jpg", BOX, folder="train"),
+        ),
+        {"1": [BOX], "2": [BOX], "3": None, "4": None},
+        splits={"2": "test"},
+    ),
     # numbers
+    "keypoints that may be polygons": Case(
+        lambda f: yolo(f, LINE.strip() + " 0.3 0.4 0.7 0.6\n"), refused="boxes with keypoints"
+    ),
+    "keypoints with visibility": Case(
+        lambda f: yolo(f, LINE.strip() + " 0.3 0.4 1 0.7 0.6 0\n"), refused="boxes with keypoints"
+    ),
+    "keypoints that data.yaml says": Case(
+        several(
+            lambda f: yolo(f, LINE.strip() + " 0.3 0.4 1 0.7 0.6 0\n"),
+            also("data.yaml", "names: [vector]\nkpt_shape: [2, 3]\n"),
+        ),
+        {"a": [BOX]},
+    ),
     **{
         f"shares of the image in {form}": Case(
             several(two_images, *makes), {"b": [BOX]}, skipped="than a pixel"
@@ -283,9 +322,36 @@ CASES = {
             ("bbx_gt.txt", "a.jpg\n1\n16 9 32 18 0 0 0 0 0 0\n"),
             ("train-00000.parquet", "PAR1"),
             ("labels.xlsx", "PK"),
+            ("annotations.tar.gz", "x"),
+            (
+                "training.xml",
+                "<dataset><images><image file='a.jpg'><box top='9' left='16' width='32' height='18'/>"
+                "</image></images></dataset>",
+            ),
+            ("train.yaml", "- boxes:\n  - {label: vector, x_max: 48, x_min: 16}\n  path: a.jpg\n"),
         )
     },
+    "VOC with a namespace": Case(
+        several(
+            an_image("a.jpg"),
+            lambda f: voc(f / "a.xml", "a.jpg", BOX),
+            lambda f: put(
+                f / "a.xml", (f / "a.xml").read_text().replace("<annotation>", "<annotation xmlns='urn:x'>")
+            ),
+        ),
+        {"a": [BOX]},
+    ),
     # splits
+    "splits in the folders of labels alone": Case(
+        several(
+            lambda f: yolo(f, label_at="labels/train/a.txt"),
+            an_image("images/b.jpg", 1),
+            lambda f: coco(f / "annotations/test/instances.json", ["b.jpg"], [(0, 0, BOX, {})]),
+            also("classes.txt", "vector\n"),
+        ),
+        {"a": [BOX], "b": [BOX]},
+        splits={"a": "train", "b": "test"},
+    ),
     "lists with other names": Case(
         several(
             lambda f: yolo(f),

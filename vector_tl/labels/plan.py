@@ -225,6 +225,10 @@ def _match(source: Source, label: ImageLabel) -> Match:
         )
         if len(left) == 1:
             return replace(match, images=tuple(left), exact=True)
+    image = match.image
+    for hint in label.hints:
+        if image and source.index.is_of_another_folder(image, label.file, hint):
+            return Match(why=f"is for {hint}, which is not there; {image} lies in another folder")
     return match
 
 
@@ -495,7 +499,7 @@ def _splits_of_label_files(joined: dict[PurePosixPath, list[ImageLabel]]) -> dic
             split = split_in_file_name(label.split) if label.split else None
             if split is None and label.form not in PER_IMAGE_FORMS:
                 split = split_of_label_file(label.file.stem)
-            said |= {split} if split else set()
+            said |= {split} if split else splits_of_folders(parts_of(label.file)[:-1])
         found[image] = said
     return found
 

@@ -23,8 +23,8 @@ class ImportSettings:
     session: str | None = None
     """Name of the new session, or the beginning of their names; by default the source's own name."""
     classes: tuple[str, ...] = ()
-    """Classes of the source that mean a Vector, by name, or by number where no name fits; by default those that
-    are named so, or an only class that nothing names otherwise."""
+    """Classes of the source that mean a Vector, by name, or by number where no name fits; by default those
+    that are named so, or an only class that nothing names otherwise."""
     novelty: int = 8
     """How different a new frame of a video must be from those taken: 0 takes all, higher takes fewer. It is
     the number, 0 to 64, of light-dark comparisons that must differ."""

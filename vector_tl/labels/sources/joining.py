@@ -296,6 +296,18 @@ class ImageIndex:
             images, "" if images else f"names {written!r}, which is not there", length=len(wanted) + 1
         )
 
+    def is_of_another_folder(self, image: PurePosixPath, file: PurePosixPath, hint: str) -> bool:
+        """Whether a hint names a folder that is here, and an image lies neither in it nor with its label.
+
+        Folders that say a split do not count: images are often divided after they were labelled.
+        """
+        own, near = parts_of(image)[:-1], parts_of(file)[:-1]
+        folder = written_parts(hint)[-2:-1]
+        says = cores_of(folder)
+        if not says or split_of_words(folder[0]) or says[0] not in self._named:
+            return False
+        return says[0] not in cores_of(own) and cores_of(own) != cores_of(near)
+
     def by_stem(self, file: PurePosixPath, hint: str = "") -> Match:
         """The image of a label file that is named as it is: in its place under images/, or nearest."""
         parts = parts_of(file)

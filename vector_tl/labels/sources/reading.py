@@ -30,6 +30,7 @@ from vector_tl.labels.sources.joining import (
     split_of_list,
     split_of_words,
     splits_of_folders,
+    words_of,
 )
 from vector_tl.labels.sources.own import MARKER, OwnFolder, own_folders
 from vector_tl.labels.sources.records import ImageLabel, LabelFile, read_text
@@ -38,8 +39,25 @@ LABEL_SUFFIXES = (
     *(".csv", ".tsv", ".jsonl", ".ndjson", ".tfrecord", ".record", ".mat", ".pbtxt", ".lst", ".parquet"),
     *(".arrow", ".xlsx", ".xls", ".ods"),
 )
+ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
+LABEL_WORDS = frozenset(
+    [
+        "label",
+        "labels",
+        "annotation",
+        "annotations",
+        "anns",
+        "annos",
+        "instances",
+        "coco",
+        "yolo",
+        "voc",
+        "cvat",
+    ]
+)
 SMALL_BYTES = 2**20  # a YOLO label without an ending of its own is no larger
 LABEL_KEYS = ("annotations", "shapes", "regions", "bbox", "boxes", "objects", "_via_img_metadata", "labels")
+YAML_LABELS = re.compile(r"^[ \t]*(- +)?(boxes|bbox|objects|shapes|regions|annotations):", re.MULTILINE)
 SYSTEM_NAMES = ("thumbs.db", "desktop.ini", "__macosx")
 
 
@@ -184,7 +202,9 @@ class _Reader:
         return (self.source.folder / file).read_bytes()
 
     def _other(self, file: PurePosixPath) -> None:
-        if file.suffix.lower() in LABEL_SUFFIXES:
+        if file.suffix.lower() in ARCHIVES and LABEL_WORDS & set(words_of(file.name)):
+            self.source.unused[file] = f"{file} is packed; unpack it."
+        elif file.suffix.lower() in LABEL_SUFFIXES:
             self.source.unused[file] = (
                 f"{file} is not of a format that is read; convert it to COCO, YOLO or Pascal VOC."
             )
@@ -205,8 +225,11 @@ class _Reader:
             self.tables.append(table)
 
     def _yaml(self, file: PurePosixPath) -> None:
-        table = yolo.read_yaml(file, read_text(self._bytes(file), str(file)))
-        if table is None:
+        text = read_text(self._bytes(file), str(file))
+        table = yolo.read_yaml(file, text)
+        if table is None and YAML_LABELS.search(text):
+            self.source.unused[file] = f"{file} is YAML of a format that is not read; convert it to COCO."
+        elif table is None:
             self.source.others.append(file)
         else:
             self.tables.append(table)
@@ -294,7 +317,7 @@ class _Reader:
             self._add(xml_formats.read_cvat(file, root))
         elif xml_formats.is_voc(root):
             self._add(xml_formats.read_voc(file, root))
-        elif self.source.index.has_stem(file.stem) or root.find(".//bndbox") is not None:
+        elif self.source.index.has_stem(file.stem) or xml_formats.holds_shapes(root):
             why = f"{file} is neither Pascal VOC nor CVAT for images: it begins with <{root.tag}>."
             self.source.unused[file] = why
         else:
@@ -416,6 +439,7 @@ class _Reader:
             classes = sorted(set(names.values())) if not doubt else []
             self.source.labels.append(LabelFile(file, yolo.FORM, [label], classes, doubt=doubt))
         yolo.blame_corners(labels)
+        yolo.blame_poses([label for label in labels if not kpt], self.texts)
         used = {id(table) for table in known.values()}
         for table in named:
             if id(table) not in used and not table.splits and not table.names_file and self.texts:

@@ -16,6 +16,7 @@ from vector_tl.labels.sources.records import (
 )
 
 VOC, CVAT = "voc", "cvat"
+SHAPES = ("bndbox", "robndbox", "box", "boundingbox", "bbox", "object", "polygon", "rectangle")
 
 
 def parse_xml(path: PurePosixPath, data: bytes) -> ElementTree.Element:
@@ -29,9 +30,17 @@ def parse_xml(path: PurePosixPath, data: bytes) -> ElementTree.Element:
     if re.search(rb"<!(DOCTYPE|ENTITY)", data, re.IGNORECASE):
         raise UserError(f"{path} defines entities, which no label needs; it is not read.")
     try:
-        return ElementTree.fromstring(data)
+        root = ElementTree.fromstring(data)
     except (ElementTree.ParseError, ValueError, LookupError) as error:
         raise UserError(f"{path} is not readable XML ({error}); correct it.") from error
+    for element in root.iter():
+        element.tag = element.tag.rpartition("}")[2]  # without a namespace
+    return root
+
+
+def holds_shapes(root: ElementTree.Element) -> bool:
+    """Whether an XML file of another form seems to hold labels."""
+    return any(element.tag.lower() in SHAPES for element in root.iter())
 
 
 def is_voc(root: ElementTree.Element) -> bool:

@@ -20,6 +20,7 @@ FORM = "yolo"
 SPLIT_KEYS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 NAMES_KEYS = ("names", "class_names", "classes", "label_names")  # of data.yaml; the first is the usual one
 KEYS = (*NAMES_KEYS, "path", "nc", "kpt_shape")  # beside the splits
+EDGE = 0.01  # how far out of a box its keypoints may lie, in shares of the image
 MARGIN = 0.5  # how far over the image's edge, in shares of it, a line may lie and still be one of shares
 
 
@@ -232,6 +233,39 @@ def blame_corners(labels: list[ImageLabel]) -> None:
                     f"{label.file}: the lines seem to hold corners x1 y1 x2 y2, since as centres and sizes "
                     "they reach out of the images; write class cx cy w h."
                 )
+
+
+def blame_poses(labels: list[ImageLabel], texts: dict[PurePosixPath, str]) -> None:
+    """Long lines that all could be a box with points in it, instead of a polygon, have two meanings."""
+    long = {
+        label.file: [words for line in texts[label.file].splitlines() if len(words := line.split()) > 5]
+        for label in labels
+        if not label.error
+    }
+    lines = [words[1:] for found in long.values() for words in found]
+    if not lines or not all(_may_be_pose([float(word) for word in words]) for words in lines):
+        return
+    for label in labels:
+        if long.get(label.file):
+            label.error = (
+                f"{label.file}: the lines may be polygons, or boxes with keypoints; write kpt_shape into "
+                "data.yaml if they are keypoints, or boxes as class cx cy w h."
+            )
+
+
+def _may_be_pose(values: list[float]) -> bool:
+    """Whether the first four numbers may be a box, and the rest points in it, with or without visibility."""
+    x1, y1, x2, y2 = from_cxcywh(values[:4])[0].tolist()
+
+    def inside(step: int) -> bool:
+        points = [values[at : at + step] for at in range(4, len(values), step)]
+        return len(points[-1]) == step and all(
+            (x == y == 0 or (x1 - EDGE <= x <= x2 + EDGE and y1 - EDGE <= y <= y2 + EDGE))
+            and all(seen in (0, 1, 2) for seen in rest)
+            for x, y, *rest in points
+        )
+
+    return min(x1, y1) >= -EDGE and max(x2, y2) <= 1 + EDGE and (inside(2) or inside(3))
 
 
 def class_number(line: str) -> int | None:
