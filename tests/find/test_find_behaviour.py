@@ -7,9 +7,10 @@ import pytest
 from support.small_world import SmallDetector, SmallWorld
 from vector_tl.find.behaviour import decide
 from vector_tl.find.loop import find
-from vector_tl.find.memory import Law, Memory, Observation, Step, begin
+from vector_tl.find.memory import EDGE_REACTION_S, Law, Memory, Observation, Step, begin, following
 from vector_tl.find.settings import FindSettings
-from vector_tl.find.track import Pose, Target
+from vector_tl.find.track import Pose, Target, aim_rad
+from vector_tl.robot.body import EDGE_ROOM_MM, SAFE_EDGE_MMPS, WHEEL_ACCEL_MMPS2, driven
 
 pytestmark = pytest.mark.fast
 
@@ -100,6 +101,47 @@ def test_an_edge_sends_it_back_and_away():
     )
     memory, command = decide(memory, Observation(1.1, HERE, target=target(400), cliff=True))
     assert command.left_mmps < 0, "the target does not lure it over the edge"
+
+
+@pytest.mark.parametrize("side", [1, -1])
+def test_a_turn_that_meets_an_edge_is_undone(side):
+    """The state does not say which sensor sees it: driving straight might lead over the edge."""
+    memory = Memory(plan=(Step("turn", side * 1.5),), last_s=0.9, turn_radps=side * 1.2)
+    memory, _ = decide(memory, Observation(0.93, Pose(0, 0, side * 0.4)))
+    memory, command = decide(memory, Observation(1.0, Pose(0, 0, side * 0.5), cliff=True))
+    assert command.mode == "avoid" and (command.right_mmps - command.left_mmps) * side < 0
+    assert command.left_mmps == pytest.approx(-command.right_mmps)
+    assert memory.plan[0].amount * side < 0.4 and memory.side == -side
+
+
+def test_nothing_on_the_range_sensor_is_unknown_and_not_free():
+    """Such a way is taken slowly, a little at a time, and after one that is known to be as free."""
+    memory = Memory(plan=(Step("drive", 250.0),), last_s=0.9, forward_mmps=60.0)
+    speeds = [decide(memory, Observation(1.0, HERE, range_mm=range_mm))[1] for range_mm in (None, 390.0)]
+    assert [speed.left_mmps for speed in speeds] == [LAW.unknown_mmps, LAW.wander_mmps]
+    for ranges, heading in (((0.5, 320.0), (1.0, 200.0)), 0.5), (((0.0, 150.0), (1.0, 390.0)), 1.0):
+        looked = Memory(turned_rad=math.tau, ranges=ranges, last_s=0.9)
+        planned, _ = decide(looked, Observation(1.0, HERE))
+        assert planned.plan[0] == Step("turn", heading) and planned.plan[1].kind == "drive"
+        assert planned.plan[1].amount <= max(way_mm for _, way_mm in ranges) - LAW.clear_mm
+
+
+def test_it_turns_by_what_faces_the_target_about_its_drive_centre():
+    """A target beside the origin needs less of a turn than its bearing: the origin swings along."""
+    pose, place = Pose(10.0, 20.0, 0.3), (110.0, 160.0)
+    turned = pose.heading_rad + aim_rad(*pose.polar(*place))
+    there = Pose(*driven((10.0, 20.0, 0.3), 0.0, turned - 0.3))
+    assert there.polar(*place)[1] == pytest.approx(0.0, abs=1e-9)
+    assert abs(turned - 0.3) < abs(pose.polar(*place)[1])
+
+
+def test_its_own_stop_is_in_time_at_an_edge_at_its_top_speed():
+    """Should the robot not stop by itself: reaction and braking fit between sensors and balance."""
+    v = LAW.top_mmps
+    assert v * EDGE_REACTION_S + v * v / (2 * WHEEL_ACCEL_MMPS2) <= EDGE_ROOM_MM[0] + 0.1
+    back = max(LAW.back_mmps, following(LAW).back_mmps)
+    assert back * EDGE_REACTION_S + back * back / (2 * WHEEL_ACCEL_MMPS2) <= EDGE_ROOM_MM[1]
+    assert LAW.top_mmps <= FindSettings().top_mmps <= SAFE_EDGE_MMPS
 
 
 def test_something_before_the_target_is_gone_around():

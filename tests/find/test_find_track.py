@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from vector_tl.find.geometry import Sighting
-from vector_tl.find.track import HOLD_S, CameraClock, Pose, PoseHistory, Tracker
+from vector_tl.find.track import HOLD_S, MAX_AHEAD_S, CameraClock, Pose, PoseHistory, Tracker
 
 pytestmark = pytest.mark.fast
 
@@ -111,7 +111,17 @@ def test_history_interpolates_and_unwraps():
     assert (pose.x_mm, tilt) == pytest.approx((5, 0.1)) and math.degrees(pose.heading_rad) == pytest.approx(
         180
     )
-    assert history.at(0.0)[0].x_mm == 0 and history.at(9.0)[0].x_mm == 10
+    assert history.at(0.0)[0].x_mm == 0 and history.at(9.0)[0].x_mm == pytest.approx(10)
+
+
+def test_history_carries_the_newest_state_on_until_the_next_one():
+    """States come every 60 ms; it turns about its drive centre meanwhile, so that the origin swings."""
+    history = PoseHistory()
+    history.add(1.0, Pose(0, 0, 0), 0.1, 0.0, 2.0)
+    pose, _ = history.at(1.05)
+    assert pose.heading_rad == pytest.approx(0.1) and pose.y_mm == pytest.approx(25 * math.sin(0.1))
+    assert history.at(3.0)[0].heading_rad == pytest.approx(2.0 * MAX_AHEAD_S)  # no farther
+    assert history.at(0.9)[0] == Pose(0, 0, 0)
 
 
 def test_an_image_that_came_late_is_placed_in_its_time():

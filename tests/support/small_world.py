@@ -11,6 +11,7 @@ import numpy as np
 
 from vector_tl.find.geometry import Distortion, camera_position_mm
 from vector_tl.robot.base import Frame, Intrinsics, NoFreshFrame, RobotState, Stop
+from vector_tl.robot.body import RANGE_MAX_MM, TRACK_MM, driven
 
 JPEG = cv2.imencode(".jpg", np.zeros((36, 64, 3), np.uint8))[1].tobytes()
 STEP_S = 0.005
@@ -161,7 +162,7 @@ class SmallWorld:
             aside = -(dx - x) * math.sin(heading) + (dy - y) * math.cos(heading)
             if ahead > 0 and abs(aside) < radius:
                 nearest = min(nearest, ahead - math.sqrt(radius**2 - aside**2) - 20)
-        return nearest if nearest < 1200 else None
+        return nearest if nearest < RANGE_MAX_MM else None
 
     def _advance(self, until_s: float) -> None:
         while self.t_s < until_s - 1e-9:
@@ -179,9 +180,8 @@ class SmallWorld:
             ):
                 self.wheels = (0.0, 0.0)
             left, right = self.wheels
-            self.finder[2] += (right - left) / 48.0 * STEP_S
-            self.finder[0] += (left + right) / 2 * math.cos(self.finder[2]) * STEP_S
-            self.finder[1] += (left + right) / 2 * math.sin(self.finder[2]) * STEP_S
+            way_mm, turn_rad = (left + right) / 2 * STEP_S, (right - left) / TRACK_MM * STEP_S
+            self.finder[:] = driven(tuple(self.finder), way_mm, turn_rad)
             self.path.append((self.t_s, *self.finder))
 
 

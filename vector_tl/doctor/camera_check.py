@@ -13,9 +13,10 @@ import numpy as np
 from vector_tl.data.images import decode_or_none
 from vector_tl.doctor.check import MIN_FPS, RESTART, SHORT_OF_FRAMES, Check
 from vector_tl.errors import UserError
-from vector_tl.find.geometry import HEIGHT_MM, HEIGHT_NEARER_MM, Distortion, camera_position_mm, rays
+from vector_tl.find.geometry import HEIGHT_NEARER_MM, Distortion, camera_position_mm, rays
 from vector_tl.find.track import CameraClock
 from vector_tl.robot.base import Frame, Intrinsics, Robot, RobotState
+from vector_tl.robot.body import HEIGHT_MM
 
 LOOK_S, FRAMES = 4.0, 30
 NOMINAL = Intrinsics()

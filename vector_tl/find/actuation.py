@@ -3,26 +3,28 @@
 import math
 from dataclasses import replace
 
-from vector_tl.find.geometry import HEIGHT_MM, camera_position_mm
+from vector_tl.find.geometry import camera_position_mm
 from vector_tl.find.memory import Law, Memory, Observation
-from vector_tl.find.track import Target
+from vector_tl.find.track import Target, aim_rad
+from vector_tl.robot.body import DRIVE_CENTER_X_MM, HEIGHT_MM, TRACK_MM
 
-HALF_TRACK_MM = 24.0  # half the way between the treads' middles
+HALF_TRACK_MM = TRACK_MM / 2
 
 
 def approach(seen: Observation, target: Target, law: Law, backing: bool = True) -> tuple[float, float]:
     """Forward speed (mm/s) and turning speed (rad/s, left-positive) towards the stop distance.
 
-    Both are proportional to what will be left of distance and bearing once the command takes effect. When
-    following, the target's own speed is added, so that at the stop distance both drive alike.
+    Both are proportional to what will be left of distance, and of the turn that faces the target, once the
+    command takes effect: until then the finder moves on as it does, about its drive centre. When following,
+    the target's own speed is added, so that at the stop distance both drive alike.
     """
     away, across = 0.0, 0.0
     if law.follow:
         away, across = target.lead(seen.heading_rad, law.quiet_mmps, law.lead_mmps)
-    coming_mm = seen.forward_mmps * law.dead_time_s * math.cos(target.bearing_rad)
-    left_mm = target.distance_mm - coming_mm - law.stop_mm
-    left_rad = target.bearing_rad - seen.turn_radps * law.dead_time_s
-    swing_radps = across / max(target.distance_mm, law.stop_mm)
+    then = seen.pose.after(law.dead_time_s, seen.forward_mmps, seen.turn_radps)
+    distance_mm, bearing_rad = then.polar(target.x_mm, target.y_mm)
+    left_mm, left_rad = distance_mm - law.stop_mm, aim_rad(distance_mm, bearing_rad)
+    swing_radps = across / (max(target.distance_mm, law.stop_mm) - DRIVE_CENTER_X_MM)
 
     turn = 0.0
     if abs(left_rad) >= 0.6 * law.tight_rad or swing_radps:
@@ -49,7 +51,8 @@ def smooth(memory: Memory, seen: Observation, law: Law, forward: float, turn: fl
     rise = law.accel_mmps2 * min(max(seen.now_s - memory.last_s, 0.0), 0.2)
     forward = _rising(memory.forward_mmps, forward, rise)
     turn = _rising(memory.turn_radps, turn, rise / HALF_TRACK_MM)
-    return replace(memory, last_s=seen.now_s, forward_mmps=forward, turn_radps=turn)
+    clear_rad = memory.clear_rad if seen.cliff else seen.heading_rad
+    return replace(memory, last_s=seen.now_s, forward_mmps=forward, turn_radps=turn, clear_rad=clear_rad)
 
 
 def _rising(now: float, wanted: float, rise: float) -> float:

@@ -22,9 +22,10 @@ from vector_tl.find.actuation import HALF_TRACK_MM, approach, head_angle, smooth
 from vector_tl.find.memory import LAW, Doubt, Law, Memory, MotionCommand, Observation, Step, again
 from vector_tl.find.plans import LOOK, STILL, TOWARDS_LAST, Speeds, detour, follow_plan, towards_last
 from vector_tl.find.track import Pose, Target
+from vector_tl.robot.body import RANGE_X_MM
 
-SENSOR_X_MM = 20.0  # the range sensor sits in the chest
 NEAR_FACE_MM = 66.0  # no part of a Vector is farther from its origin
+UNDO_RAD = math.radians(8)  # a turn that met an edge is undone by so much more
 
 Transition = tuple[Memory, str | None]  # and a line for people when the mode has changed
 
@@ -151,6 +152,12 @@ def _detect_pushing(memory: Memory, seen: Observation, law: Law, target: Target)
 
 def _leave_edge(memory: Memory, seen: Observation, law: Law) -> Transition:
     target, forward = seen.target, memory.forward_mmps >= 0
+    if memory.turn_radps and abs(memory.forward_mmps) < law.min_mmps:
+        # The state does not say which sensor it is, and driving straight might lead over the edge.
+        back_rad = memory.clear_rad - math.copysign(UNDO_RAD, memory.turn_radps)
+        memory = replace(memory, side=-math.copysign(1.0, memory.turn_radps))
+        memory = memory.entering(seen, "avoid", Step("turn", back_rad, firm=True), LOOK)
+        return memory, f"an edge while turning: back, and searching {memory.way}"
     if not law.follow or target is None:
         away = Step("turn", seen.heading_rad + memory.side * math.radians(120))
         memory = memory.entering(seen, "avoid", Step("drive", -50.0 if forward else 50.0), away, LOOK)
@@ -214,7 +221,7 @@ def _blocked(seen: Observation, law: Law, distance_mm: float) -> bool:
     return (
         range_mm is not None
         and range_mm < law.clear_mm
-        and range_mm + SENSOR_X_MM < distance_mm - NEAR_FACE_MM - 30.0
+        and range_mm + RANGE_X_MM < distance_mm - NEAR_FACE_MM - 30.0
     )
 
 

@@ -15,8 +15,8 @@ from typing import NamedTuple
 import numpy as np
 
 from vector_tl.robot.base import Intrinsics
+from vector_tl.robot.body import HEIGHT_MM
 
-HEIGHT_MM = 67.5  # of a Vector, lift down
 HEAD_PIVOT_XZ_MM = (-11.0, 47.5)
 LENS_FROM_PIVOT_XZ_MM = (18.0, -7.5)  # at head angle 0: the lens is at x 7, z 40
 # How much nearer than its origin a target is measured, as mean and standard deviation over all headings and

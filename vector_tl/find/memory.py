@@ -4,6 +4,12 @@ import math
 from dataclasses import dataclass, replace
 
 from vector_tl.find.track import Pose, Target
+from vector_tl.robot.body import TICK_MS, fastest_before_edge_mmps
+
+# From an edge under the robot to the robot's motors, should the robot not stop by itself (it does, within
+# 5 ms, at up to 170 mm/s): until its next state, the two ways through the air and this computer, and until
+# the engine's next tick takes the stop in.
+EDGE_REACTION_S = (TICK_MS + 30 + TICK_MS) / 1000
 
 
 @dataclass(frozen=True)
@@ -16,7 +22,7 @@ class Law:
     loose_mm: float = 28.0
     loose_rad: float = math.radians(8.0)
     hold_s: float = 1.0
-    top_mmps: float = 110.0
+    top_mmps: float = float(round(fastest_before_edge_mmps(EDGE_REACTION_S)))  # 100
     back_mmps: float = 30.0
     top_radps: float = 1.3
     gain_per_s: float = 1.0  # of the distance: with 0.2-0.4 s of dead time, gain x dead time stays below 1/2
@@ -30,6 +36,10 @@ class Law:
     search_radps: float = 1.6
     wander_mm: float = 250.0
     wander_mmps: float = 60.0
+    # A way on which the range sensor reports nothing is unknown, not free: it counts as so long, just within
+    # the sensor's 400 mm, and is driven slowly.
+    unknown_mm: float = 320.0
+    unknown_mmps: float = 40.0
     # Something nearer ahead is in the way: there the range sensor's cone (24 degrees) is as wide as the
     # finder.
     clear_mm: float = 160.0
@@ -65,7 +75,7 @@ class Observation:
     pose: Pose
     forward_mmps: float = 0.0  # by the wheels, as the state reports
     turn_radps: float = 0.0
-    range_mm: float | None = None
+    range_mm: float | None = None  # None is unknown, not free
     target: Target | None = None
     candidate: bool = False  # something was just seen that is not yet confirmed
     frame_age_s: float = 0.0  # since the frame came
@@ -124,6 +134,7 @@ class Memory:
     pushed_from_mm: float | None = None
     reached: bool = False  # following: it has been there
     edge_behind_s: float = -math.inf  # when there was an edge behind it
+    clear_rad: float = 0.0  # its heading when no cliff sensor saw an edge, lately
     doubts: tuple[Doubt, ...] = ()
 
     @property

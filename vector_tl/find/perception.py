@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from vector_tl.find.actuation import HALF_TRACK_MM
 from vector_tl.find.geometry import locate
 from vector_tl.find.memory import Observation
 from vector_tl.find.track import CameraClock, Pose, PoseHistory, Tracker
 from vector_tl.robot.base import Frame, Robot, RobotState
+from vector_tl.robot.body import RANGE_MAX_MM, TRACK_MM
 
 CAMERA_DELAY_S = 0.03  # from the shutter to a frame's arrival
 
@@ -32,7 +32,8 @@ class Perception:
             self._tracker.reset()
             self._poses = PoseHistory()
         self._clock.note(state.received_s, state.image_time_ms)
-        self._poses.add(state.received_s, pose_of(state), state.head_angle_rad + state.pitch_rad)
+        tilt_rad = state.head_angle_rad + state.pitch_rad
+        self._poses.add(state.received_s, pose_of(state), tilt_rad, *speeds_of(state))
         return state
 
     def observe(
@@ -42,7 +43,8 @@ class Perception:
 
         Their scores are (N,).
         """
-        now_s, pose = self._robot.now_s(), pose_of(state)
+        now_s, (forward_mmps, turn_radps) = self._robot.now_s(), speeds_of(state)
+        pose = pose_of(state).after(now_s - state.received_s, forward_mmps, turn_radps)
         self._clock.note(frame.received_s, frame.robot_time_ms)
         delay_s = max(0.0, self._clock.delay_s(frame.received_s, frame.robot_time_ms) - CAMERA_DELAY_S)
         taken_s = frame.received_s - CAMERA_DELAY_S - delay_s
@@ -55,9 +57,9 @@ class Perception:
         return Observation(
             now_s=now_s,
             pose=pose,
-            forward_mmps=(state.left_wheel_mmps + state.right_wheel_mmps) / 2,
-            turn_radps=(state.right_wheel_mmps - state.left_wheel_mmps) / (2 * HALF_TRACK_MM),
-            range_mm=state.range_mm,
+            forward_mmps=forward_mmps,
+            turn_radps=turn_radps,
+            range_mm=known_range_mm(state),
             target=self._tracker.target(now_s, pose),
             candidate=self._tracker.candidate(now_s),
             frame_age_s=max(0.0, now_s - frame.received_s),
@@ -65,6 +67,18 @@ class Perception:
             cliff=state.cliff,
             lifted=self._lifted,
         )
+
+
+def speeds_of(state: RobotState) -> tuple[float, float]:
+    """How it moves, by its wheels: forward (mm/s, of the drive centre), turning (rad/s, left-positive)."""
+    left, right = state.left_wheel_mmps, state.right_wheel_mmps
+    return (left + right) / 2, (right - left) / TRACK_MM
+
+
+def known_range_mm(state: RobotState) -> float | None:
+    """How far something is ahead; None is unknown, not free: nothing, something far, dark or low."""
+    range_mm = state.range_mm
+    return None if range_mm is None or range_mm >= RANGE_MAX_MM else range_mm
 
 
 def pose_of(state: RobotState) -> Pose:

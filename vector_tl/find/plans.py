@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from vector_tl.find.actuation import freshness, limited
 from vector_tl.find.memory import Law, Memory, Observation, Step
-from vector_tl.find.track import Pose
+from vector_tl.find.track import Pose, aim_rad
 
 LOOK = Step("look")
 TOWARDS_LAST = Step("turn", math.nan)
@@ -96,7 +96,8 @@ def _drive(memory: Memory, seen: Observation, law: Law, step: Step) -> tuple[Spe
     edge = seen.cliff and onward == (memory.forward_mmps > 0) and gone > 5
     if wall or edge or late or gone >= abs(step.amount):
         return STILL, True
-    speed = math.copysign(law.wander_mmps if onward else law.back_mmps, step.amount)
+    onward_mmps = law.wander_mmps if seen.range_mm is not None else law.unknown_mmps
+    speed = math.copysign(min(onward_mmps, law.wander_mmps) if onward else law.back_mmps, step.amount)
     return (speed * freshness(seen), 0.0), False
 
 
@@ -106,28 +107,23 @@ def _finish(memory: Memory, seen: Observation, law: Law, step: Step) -> tuple[Me
         moved = abs(math.remainder(seen.heading_rad - memory.step_pose.heading_rad, math.tau))
         left = abs(math.remainder(step.amount - seen.heading_rad, math.tau))
         memory = replace(memory, turned_rad=memory.turned_rad + moved)
-        if left > moved + math.radians(10):  # something is in the way of the tail
-            back = seen.range_mm is not None and seen.range_mm < law.clear_mm
+        if left > moved + math.radians(10):  # something is in the way of its nose, which swings out most
             memory = replace(memory, side=-memory.side)
-            return (
-                memory.with_plan(seen, Step("drive", -40.0 if back else 40.0), LOOK),
-                f"cannot turn here: {'back' if back else 'forward'} 40 mm, then the other way",
-            )
+            back = Step("drive", -40.0)
+            return memory.with_plan(seen, back, LOOK), "cannot turn here: back 40 mm, then the other way"
     if step.kind == "look":
-        free_mm = 1200.0 if seen.range_mm is None else seen.range_mm
+        free_mm = law.unknown_mm if seen.range_mm is None else seen.range_mm
         memory = replace(memory, ranges=(*memory.ranges, (seen.heading_rad, free_mm)))
     return memory.with_plan(seen, *memory.plan[1:]), None
 
 
 def _freest(ranges: tuple[tuple[float, float], ...]) -> tuple[float, float]:
     """Heading and free way of the look with most room, its neighbours counted: a narrow gap is no way."""
-    free = [min(way_mm, 600.0) for _, way_mm in ranges]
+    free = [way_mm for _, way_mm in ranges]
     widths = [free[i] + 0.5 * (free[i - 1] + free[(i + 1) % len(free)]) for i in range(len(free))]
     return ranges[widths.index(max(widths))]
 
 
 def _heading_to(pose: Pose, place: tuple[float, float] | None) -> float:
-    """The heading (rad) towards a place; the present one where there is no place."""
-    if place is None:
-        return pose.heading_rad
-    return math.atan2(place[1] - pose.y_mm, place[0] - pose.x_mm)
+    """The heading (rad) at which a place lies ahead once it has turned; the present one without a place."""
+    return pose.heading_rad + (aim_rad(*pose.polar(*place)) if place is not None else 0.0)

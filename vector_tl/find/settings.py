@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from vector_tl.errors import UsageError, refuse_outside, refuse_suffix
+from vector_tl.robot.body import SAFE_EDGE_MMPS
 
 
 @dataclass(frozen=True)
@@ -40,8 +41,9 @@ class FindSettings:
     """Replace an existing recording."""
     stop_mm: float = 150.0
     """Where to stop, from front axle to front axle, 110 to 600; nearer, the robots would touch."""
-    top_mmps: float = 110.0
-    """Fastest it drives, 20 to 220 mm/s. For a first drive: 40."""
+    top_mmps: float = 100.0
+    """Fastest it drives, 20 to 170 mm/s: above, the robot does not stop in time at an edge; up to 100 this
+    program's own stop is in time, too. For a first drive: 40."""
     threshold: float = 0.6
     """Confidence threshold. It may be lower than the model's own, which is for single images: here a false
     alarm must also stand on the ground, at the size of a Vector, in two frames."""
@@ -92,7 +94,7 @@ class FindSettings:
         if not 0 < self.threshold < 1:
             raise UsageError(f"--threshold is a confidence between 0 and 1, not {self.threshold:g}.")
         refuse_outside("--stop-mm", self.stop_mm, 110, 600)
-        refuse_outside("--top-mmps", self.top_mmps, 20, 220)
+        refuse_outside("--top-mmps", self.top_mmps, 20, SAFE_EDGE_MMPS)
         refuse_outside("--page-port", self.page_port, 0, 65535)
         if not self.page and (self.also is not None or self.page_port or self.page_start != "auto"):
             raise UsageError("--also, --page-port and --page-start are for the live view; add --page.")

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vector_tl.find.geometry import Sighting
+from vector_tl.robot.body import DRIVE_CENTER_X_MM, driven
 
 CONFIRM_SIGHTINGS = 2
 HOLD_S = 0.5  # a track that was not seen for so long is lost
@@ -19,6 +20,7 @@ GATE_SIGMA = 3.5  # a sighting farther from the prediction belongs to somebody e
 ACCELERATION_MMPS2 = 40.0  # how briskly a target is expected to change its speed
 START_SPEED_MMPS = 30.0
 MAX_DELAY_S = 5.0  # no image takes longer from the camera
+MAX_AHEAD_S = 0.12  # two states: no motion is carried on for longer
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,18 @@ class Pose:
     x_mm: float
     y_mm: float
     heading_rad: float
+
+    def after(self, s: float, forward_mmps: float, turn_radps: float) -> "Pose":
+        """Where it is `s` seconds on, at these speeds of its drive centre (25 mm behind the origin)."""
+        if s <= 0.0:
+            return self
+        s = min(s, MAX_AHEAD_S)
+        return Pose(*driven((self.x_mm, self.y_mm, self.heading_rad), forward_mmps * s, turn_radps * s))
+
+    def polar(self, x_mm: float, y_mm: float) -> tuple[float, float]:
+        """Distance (mm) and bearing (rad, left-positive) of a place, from the origin."""
+        dx, dy = x_mm - self.x_mm, y_mm - self.y_mm
+        return math.hypot(dx, dy), math.remainder(math.atan2(dy, dx) - self.heading_rad, math.tau)
 
 
 @dataclass(frozen=True)
@@ -55,6 +69,12 @@ class Target:
         ways = c * self.vx_mmps + s * self.vy_mmps, c * self.vy_mmps - s * self.vx_mmps
         away, across = (math.copysign(min(max(abs(way) - quiet_mmps, 0.0), max_mmps), way) for way in ways)
         return away, across
+
+
+def aim_rad(distance_mm: float, bearing_rad: float) -> float:
+    """How far to turn about the drive centre to face what is at this distance and bearing of the origin."""
+    left_mm = distance_mm * math.sin(bearing_rad)
+    return math.atan2(left_mm, distance_mm * math.cos(bearing_rad) - DRIVE_CENTER_X_MM)
 
 
 class Track:
@@ -149,14 +169,12 @@ class Tracker:
             return None
         ahead = max(0.0, t_s - track.t_s)
         x, y = track.mean[:2] + track.mean[2:] * ahead
-        dx, dy = x - pose.x_mm, y - pose.y_mm
-        distance = math.hypot(dx, dy)
-        line = np.array([dx, dy]) / max(distance, 1e-6)
+        distance, bearing = pose.polar(float(x), float(y))
+        line = np.array([x - pose.x_mm, y - pose.y_mm]) / max(distance, 1e-6)
         spread = track.covariance[:2, :2]
         variance = float(line @ spread @ line)
         along = math.sqrt(max(0.0, variance))
         across = math.sqrt(max(0.0, float(spread.trace()) - variance))
-        bearing = math.remainder(math.atan2(dy, dx) - pose.heading_rad, math.tau)
         age_s, (vx, vy) = max(0.0, t_s - self._delay_s - track.seen_s), map(float, track.mean[2:])
         return Target(
             bearing,
@@ -194,9 +212,12 @@ class PoseHistory:
         self._keep = keep
         # Each: time, x, y, heading (unwrapped), head angle + pitch.
         self._rows: list[tuple[float, float, float, float, float]] = []
+        self._speeds = (0.0, 0.0)  # of the last state: forward, turn
 
-    def add(self, t_s: float, pose: Pose, tilt_rad: float) -> None:
-        """Note a state; one with the time of the last one replaces it."""
+    def add(
+        self, t_s: float, pose: Pose, tilt_rad: float, forward_mmps: float = 0.0, turn_radps: float = 0.0
+    ) -> None:
+        """Note a state and its speeds; one with the time of the last one replaces it."""
         heading = pose.heading_rad
         if self._rows:
             if t_s < self._rows[-1][0]:
@@ -205,16 +226,18 @@ class PoseHistory:
             heading = last + math.remainder(heading - last, math.tau)
             if t_s == self._rows[-1][0]:
                 self._rows.pop()
+        self._speeds = (forward_mmps, turn_radps)
         self._rows = [*self._rows[1 - self._keep :], (t_s, pose.x_mm, pose.y_mm, heading, tilt_rad)]
 
     def at(self, t_s: float) -> tuple[Pose, float]:
         """Pose and camera tilt (head angle + pitch, rad) at `t_s`.
 
-        Interpolated; outside what is known, the nearest that is known.
+        Interpolated; carried on from the newest state by its speeds, as the next one may be 60 ms away;
+        before the oldest, that one.
         """
         rows = np.array(self._rows)
         x, y, heading, tilt = (float(np.interp(t_s, rows[:, 0], rows[:, column])) for column in range(1, 5))
-        return Pose(x, y, heading), tilt
+        return Pose(x, y, heading).after(t_s - float(rows[-1, 0]), *self._speeds), tilt
 
 
 class CameraClock:

@@ -28,6 +28,8 @@ WHEEL_ACCEL_MMPS2 = 1000.0
 TICK_MS = 60  # of the engine: it sends a state, takes in calls, and answers a stop at a cliff
 # Time-of-flight sensor in the chest: where it sits, and between which distances it reports an obstacle.
 RANGE_X_MM, RANGE_MIN_MM, RANGE_MAX_MM = 20.0, 30.0, 400.0
+# From a sensor's place over an edge to where it falls, driving forward and backward.
+EDGE_ROOM_MM = (CLIFF_SENSORS_MM[0][0] - BALANCE_X_MM, BALANCE_X_MM - CLIFF_SENSORS_MM[2][0])
 
 
 def arc(x: float, y: float, heading: float, forward: float, turn: float) -> Pose:
@@ -45,6 +47,17 @@ def ahead(pose: Pose, x_mm: float) -> Pose:
     """The pose of a point on the body's middle line, `x_mm` before the origin."""
     x, y, heading = pose
     return x + x_mm * math.cos(heading), y + x_mm * math.sin(heading), heading
+
+
+def fastest_before_edge_mmps(reaction_s: float, room_mm: float = EDGE_ROOM_MM[0]) -> float:
+    """The speed v at which v t + v^2 / 2a, reaction and braking, just use up the room to an edge.
+
+    Args:
+        reaction_s: from a sensor over the edge to wheels that begin to slow down.
+        room_mm: from there to where it falls.
+    """
+    a = WHEEL_ACCEL_MMPS2
+    return a * (math.sqrt(reaction_s**2 + 2 * room_mm / a) - reaction_s)
 
 
 def driven(pose: Pose, forward: float, turn: float) -> Pose:
