@@ -17,7 +17,7 @@ import pytest
 from anki_vector.messaging import protocol
 from PIL import Image
 
-from support.simulation import wait_for
+from support.simulation import drive, wait_for
 from vector_tl.sim.gateway.first_request import PREFACE
 
 
@@ -95,6 +95,17 @@ def test_calls_streams_and_errors_in_json(simulate, http2):
     wait_for(lambda: sim.get("/log")["streams"] == {"camera": 0, "events": 0, "control": 0})
     assert [entry["rpc"] for entry in sim.log("call")] == ["BatteryState", "CameraFeed", "EventStream"]
     assert [entry["rpc"] for entry in sim.log("refused")] == ["BatteryState"]
+
+
+def test_control_that_json_took_lets_any_client_drive(simulate):
+    sim = simulate()
+    request = b'{"control_request": {"priority": "DEFAULT"}}'
+    with Web(sim).stream("POST", "/v1/assume_behavior_control", content=request) as lines, sim.stub() as stub:
+        wait_for(lambda: "control_granted_response" in next(lines)["result"])
+        drive(stub, 30, 30)
+        wait_for(lambda: sim.log("wheels"))
+    assert [entry["applied"] for entry in sim.log("wheels")] == [True]
+    wait_for(lambda: sim.get("/log")["streams"]["control"] == 0)
 
 
 def test_whoever_disconnects_before_the_first_line_ends_the_call(simulate):
