@@ -119,11 +119,11 @@ def test_nothing_on_the_range_sensor_is_unknown_and_not_free():
     memory = Memory(plan=(Step("drive", 250.0),), last_s=0.9, forward_mmps=60.0)
     speeds = [decide(memory, Observation(1.0, HERE, range_mm=range_mm))[1] for range_mm in (None, 390.0)]
     assert [speed.left_mmps for speed in speeds] == [LAW.unknown_mmps, LAW.wander_mmps]
-    for ranges, heading in (((0.5, 320.0), (1.0, 200.0)), 0.5), (((0.0, 150.0), (1.0, 390.0)), 1.0):
-        looked = Memory(turned_rad=math.tau, ranges=ranges, last_s=0.9)
+    for ways_mm, best in (((200.0, 320.0, 200.0, 200.0), 1), ((150.0, 150.0, 390.0, 150.0), 2)):
+        looked = Memory(turned_rad=math.tau, ranges=tuple(enumerate(ways_mm, 1)), last_s=0.9)
         planned, _ = decide(looked, Observation(1.0, HERE))
-        assert planned.plan[0] == Step("turn", heading) and planned.plan[1].kind == "drive"
-        assert planned.plan[1].amount <= max(way_mm for _, way_mm in ranges) - LAW.clear_mm
+        assert planned.plan[0] == Step("turn", best + 1) and planned.plan[1].kind == "drive"
+        assert planned.plan[1].amount <= max(ways_mm) - LAW.clear_mm
 
 
 def test_it_turns_by_what_faces_the_target_about_its_drive_centre():
