@@ -13,6 +13,7 @@ from anki_vector.messaging import protocol
 from vector_tl.errors import UserError
 from vector_tl.robot.body import CLIFF_SENSORS_MM, RANGE_X_MM
 from vector_tl.sim.engine.control import DEFAULT, Claim, Control
+from vector_tl.sim.engine.cubes import CUBE_FAULTS, Cubes
 from vector_tl.sim.engine.faults import CameraFaults, Fault, LateStream, TakenImage
 from vector_tl.sim.engine.identity import Identity
 from vector_tl.sim.engine.journal import WorldJournal
@@ -64,6 +65,7 @@ class VirtualVector:
         self.memory = memory or Memory()
         self.control = Control(self._control_changed, partial(self._deliver, "control"))
         self.motors = Motors(self)
+        self.cubes = Cubes(self)
         self._messages: deque[Callable[[], None]] = deque()  # for the engine's next tick
         self.cameras: set[Outbox] = set()
         self.events: dict[Outbox, Callable[[str], bool]] = {}
@@ -136,6 +138,7 @@ class VirtualVector:
         self.control.update()
         for _ in range(len(self._messages)):
             self._messages.popleft()()
+        self.cubes.update()
         self.send_state()
 
     # -- images ----------------------------------------------------------------------------------------------
@@ -339,10 +342,12 @@ class VirtualVector:
         """Begin a lasting fault; it ends after its time, or when it is cleared.
 
         Raises:
-            UserError: its charger is not free.
+            UserError: its charger is not free, or there is no light cube.
         """
         if fault.name == "on_charger":
             self._put_on_charger()
+        elif fault.name in CUBE_FAULTS:
+            self.cubes.suffer(fault.name)
         self.faults[fault.name] = fault
         self.log("fault", fault=fault.name, state="begin", ms=fault.ms, **fault.numbers)
         if fault.name == "rpc_stall":

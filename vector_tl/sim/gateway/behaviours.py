@@ -7,6 +7,12 @@ from collections.abc import Callable
 from anki_vector.messaging import protocol
 
 from vector_tl.sim.engine import animations, navigation, routine
+from vector_tl.sim.engine.animation_names import (
+    ANIMATIONS,
+    TRIGGERS,
+    is_animations_form,
+    is_triggers_form,
+)
 from vector_tl.sim.engine.motors import NO_NUMBER
 from vector_tl.sim.engine.routine import Routine, Step, Steps
 from vector_tl.sim.engine.virtual import VirtualVector
@@ -21,6 +27,11 @@ ACTION = {
     "not started": _ACTION.NOT_STARTED,
     "no way": _ACTION.PATH_PLANNING_FAILED_ABORT,
     "on charger": _ACTION.SHOULDNT_DRIVE_ON_CHARGER,
+    "bad object": _ACTION.BAD_OBJECT,
+    "no face": _ACTION.NO_FACE,
+    "missed": _ACTION.LAST_PICK_AND_PLACE_FAILED,
+    "still carrying": _ACTION.STILL_CARRYING_OBJECT,
+    "not carrying": _ACTION.NOT_CARRYING_OBJECT_ABORT,
 }
 COMPLETE = protocol.BehaviorResults.Value("BEHAVIOR_COMPLETE_STATE")
 WONT_ACTIVATE = protocol.BehaviorResults.Value("BEHAVIOR_WONT_ACTIVATE_STATE")
@@ -88,7 +99,7 @@ class Behaviours:
         self.robot.take_in(begin)
         return await over
 
-    async def _act(self, response, request, steps: Steps, **numbers: float):
+    async def _act(self, context, response, request, steps: Steps, **numbers: float):
         """Perform an action that was asked for with `numbers`, which the log gets.
 
         An action with a number that is not finite does not start.
@@ -142,19 +153,19 @@ class Behaviours:
         angle_rad = min(max(request.angle_rad, HEAD_RANGE_RAD[0]), HEAD_RANGE_RAD[1])
         steps = _joint_steps(request, routine.head, self.robot.body.head, angle_rad)
         numbers = {"angle_rad": request.angle_rad} | _pace(request)
-        return await self._act(protocol.SetHeadAngleResponse, request, steps, **numbers)
+        return await self._act(context, protocol.SetHeadAngleResponse, request, steps, **numbers)
 
     async def SetLiftHeight(self, request, context):
         angle_rad = lift_angle_rad(min(max(request.height_mm, LIFT_RANGE_MM[0]), LIFT_RANGE_MM[1]))
         steps = _joint_steps(request, routine.lift, self.robot.body.lift, angle_rad)
         numbers = {"height_mm": request.height_mm} | _pace(request)
-        return await self._act(protocol.SetLiftHeightResponse, request, steps, **numbers)
+        return await self._act(context, protocol.SetLiftHeightResponse, request, steps, **numbers)
 
     async def DriveStraight(self, request, context):
         mmps = abs(request.speed_mmps) or GO_TO_MMPS
         steps = self._driven(routine.only(routine.drive(request.dist_mm, mmps)))
         numbers = {"dist_mm": request.dist_mm, "speed_mmps": mmps}
-        return await self._act(protocol.DriveStraightResponse, request, steps, **numbers)
+        return await self._act(context, protocol.DriveStraightResponse, request, steps, **numbers)
 
     async def TurnInPlace(self, request, context):
         radps = abs(request.speed_rad_per_sec) or GO_TO_RADPS
@@ -164,7 +175,7 @@ class Behaviours:
             angle = math.remainder(angle - self.robot.body.odometry[2], math.tau)
         steps = self._driven(routine.only(routine.turn(angle, radps, radps2)))
         numbers = {"angle_rad": angle, "speed_radps": radps, "accel_radps2": radps2}
-        return await self._act(protocol.TurnInPlaceResponse, request, steps, **numbers)
+        return await self._act(context, protocol.TurnInPlaceResponse, request, steps, **numbers)
 
     async def GoToPose(self, request, context):
         body = self.robot.body
@@ -174,7 +185,7 @@ class Behaviours:
         blocks = list(self.robot.map.objects.values())
         steps = self._driven(navigation.go_to(lambda: body.odometry, (x_mm, y_mm, rad), blocks, mmps, radps))
         numbers = {"x_mm": x_mm, "y_mm": y_mm, "heading_rad": rad, "speed_mmps": mmps, "turn_radps": radps}
-        return await self._act(protocol.GoToPoseResponse, request, steps, **numbers)
+        return await self._act(context, protocol.GoToPoseResponse, request, steps, **numbers)
 
     def _driven(self, steps: Steps) -> Steps:
         """The same steps, unless it is on its charger."""
@@ -215,15 +226,19 @@ class Behaviours:
         return protocol.SayTextResponse(status=OK, state=state)
 
     async def PlayAnimation(self, request, context):
-        return await self._play(request.animation.name, animations.ANIMATIONS, request)
+        return await self._play(request.animation.name, ANIMATIONS, is_animations_form, request)
 
     async def PlayAnimationTrigger(self, request, context):
-        return await self._play(request.animation_trigger.name, animations.TRIGGERS, request)
+        return await self._play(request.animation_trigger.name, TRIGGERS, is_triggers_form, request)
 
-    async def _play(self, name: str, known: tuple[str, ...], request):
+    async def _play(self, name: str, listed: tuple[str, ...], fits: Callable[[str], bool], request):
+        """Play an animation; one that is not listed only where its name has the robot's form.
+
+        The log says which.
+        """
         done = False
-        if name in known:
-            self.robot.log("animation", name=name, loops=max(request.loops, 1))
+        if name in listed or fits(name):
+            self.robot.log("animation", name=name, loops=max(request.loops, 1), listed=name in listed)
             tracks = {
                 "head": not request.ignore_head_track,
                 "lift": not request.ignore_lift_track,
@@ -236,11 +251,11 @@ class Behaviours:
         )
 
     async def ListAnimations(self, request, context):
-        names = [protocol.Animation(name=name) for name in animations.ANIMATIONS]
+        names = [protocol.Animation(name=name) for name in ANIMATIONS]
         return protocol.ListAnimationsResponse(status=OK, animation_names=names)
 
     async def ListAnimationTriggers(self, request, context):
-        triggers = [protocol.AnimationTrigger(name=name) for name in animations.TRIGGERS]
+        triggers = [protocol.AnimationTrigger(name=name) for name in TRIGGERS]
         return protocol.ListAnimationTriggersResponse(status=OK, animation_trigger_names=triggers)
 
     # -- face and voice --------------------------------------------------------------------------------------

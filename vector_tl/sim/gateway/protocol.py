@@ -4,14 +4,13 @@ import asyncio
 import math
 
 from anki_vector.messaging import protocol
-from anki_vector.messaging.external_interface_pb2_grpc import ExternalInterfaceServicer
 
 from vector_tl.sim.engine.virtual import JPEG_COLOR, VirtualVector
 from vector_tl.sim.gateway.account import Account
 from vector_tl.sim.gateway.behaviours import Behaviours
+from vector_tl.sim.gateway.cubes import CubeCalls
 from vector_tl.sim.gateway.faces import FaceCalls
 from vector_tl.sim.gateway.feeds import Feeds
-from vector_tl.sim.gateway.full_protocol import SERVICE
 from vector_tl.sim.gateway.memories import Memories
 from vector_tl.sim.gateway.onboarding import Onboarding
 from vector_tl.sim.gateway.settings import Settings
@@ -22,13 +21,8 @@ from vector_tl.sim.world.scene import Exposure
 EXPOSURE_MS, GAIN = (1, 67), (0.1, 4.0)  # the ranges that can be set by hand
 
 
-class VectorServicer(
-    FaceCalls, Memories, Settings, Account, Onboarding, Feeds, Behaviours, ExternalInterfaceServicer
-):
-    """Answers for one virtual Vector. Every method has the name of its call in the protocol.
-
-    Calls that are not here are in `unsupported.UNSUPPORTED`, with the reason.
-    """
+class VectorServicer(CubeCalls, FaceCalls, Memories, Settings, Account, Onboarding, Feeds, Behaviours):
+    """Answers for one virtual Vector. Every method has the name of its call in the protocol."""
 
     def __init__(self, robot: VirtualVector):
         self.robot = robot
@@ -93,6 +87,7 @@ class VectorServicer(
             is_charging=robot.body.on_charger and not battery.full,
             is_on_charger_platform=robot.body.on_charger,
             suggested_charger_sec=600.0 if empty else battery.charger_s,
+            cube_battery=robot.cubes.battery(),
         )
 
     async def VersionState(self, request, context):
@@ -154,10 +149,3 @@ class VectorServicer(
         update = protocol.CameraSettingsUpdate(auto_exposure_enabled=robot.auto_exposure, **now)
         robot.send_event(camera_settings_update=update)
         return protocol.SetCameraSettingsResponse(status=OK)
-
-
-ANSWERED = frozenset(
-    method.name
-    for method in SERVICE.methods
-    if getattr(VectorServicer, method.name) is not getattr(ExternalInterfaceServicer, method.name, None)
-)
