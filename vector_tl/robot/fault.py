@@ -8,7 +8,18 @@ import tyro
 
 from vector_tl.robot.simulator_client import TruthClient
 
-DETAILS = ("ms", "count", "serial", "share", "latency_ms", "jitter_ms", "intent", "name")
+DETAILS = (
+    "ms",
+    "count",
+    "serial",
+    "share",
+    "latency_ms",
+    "jitter_ms",
+    "intent",
+    "deg_per_s",
+    "client",
+    "name",
+)
 
 
 @dataclass(frozen=True)
@@ -37,6 +48,10 @@ class FaultSettings:
     """For the same faults: by how much more at most, drawn anew each time."""
     intent: int | None = None
     """For voice_command: which one, as the SDK's UserIntentEvent counts them."""
+    deg_per_s: float | None = None
+    """For turned_by_hand and bumped: how fast it is turned, left for positive."""
+    client: int | None = None
+    """For link_stall: the connection, 1 for the oldest that is open, 0 for all."""
     name: str | None = None
     """For clear: the one fault to end; all when not given."""
 

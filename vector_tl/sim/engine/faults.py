@@ -30,37 +30,49 @@ FAULTS: dict[str, tuple[str, dict[str, float]]] = {
     "abort_events": ("event streams break off", {}),
     "abort_control": ("control streams break off", {}),
     "abort_streams": ("all streams break off", {}),
+    "link_stall": (
+        "nothing passes either way, while connections stay open: of the `client`-th oldest, or of all (0)",
+        {"client": 0},
+    ),
+    "camera_off": ("streaming is switched off for all feeds, as by the end of another program's", {}),
     "cliff": ("the front cliff sensors see an edge", {}),
     "picked_up": ("a hand lifts the robot", {}),
-    "low_battery": ("the battery is almost empty", {}),
+    "on_side": ("a hand holds it on its side", {}),
+    "falling": ("it falls, and a person puts it on a free place", {}),
+    "turned_by_hand": ("a hand turns it on the ground, left for positive", {"deg_per_s": 90}),
+    "bumped": ("something runs against it and turns it with a jolt", {"deg_per_s": 200}),
+    "low_battery": ("the battery is almost empty: the robot takes control and drives to its charger", {}),
+    "battery_off": ("the robot switches itself off, its server is gone; back after `ms`", {}),
     "touched": ("a hand lies on its back", {}),
-    "wake_word": ("somebody says: Hey Vector", {}),
+    "wake_word": ("somebody says: Hey Vector; the robot takes control and listens for `ms`", {}),
     "voice_command": (
         "somebody gives a voice command, `intent` as the SDK's UserIntentEvent counts them",
         {"intent": 39},
     ),
     "take_photo": ("somebody asks it to take a photo", {}),
     "on_charger": ("a hand puts it onto its charger, which is where it woke up", {}),
-    "cube_tapped": ("a finger taps the connected light cube", {}),
-    "cube_moved": ("a hand puts the light cube before the robot", {}),
-    "cube_lost": ("the connection to the light cube breaks", {}),
     "restart": ("the robot's server ends and comes back after `ms` on the same port", {}),
     "freeze": ("the whole process stands still for `ms` of wall time", {}),
     "kill": ("the whole process ends at once", {}),
 }
-MOMENTARY = {"abort_camera", "abort_events", "abort_control", "abort_streams", "freeze", "kill", "restart"}
-WITHOUT_MS = MOMENTARY - {"freeze", "restart"}  # over as soon as they have begun
+MOMENTARY = {
+    *("abort_camera", "abort_events", "abort_control", "abort_streams", "camera_off"),
+    *("battery_off", "freeze", "kill", "restart"),
+}
+WITHOUT_MS = MOMENTARY - {"battery_off", "freeze", "restart"}  # over as soon as they have begun
+SIGNED = {"deg_per_s"}  # numbers that may be below 0
 DEFAULT_MS = {
     "control_lost": 1000.0,
     "freeze": 1000.0,
     "restart": 500.0,
+    "battery_off": 600_000.0,
+    "falling": 0.0,
+    "turned_by_hand": 800.0,
+    "bumped": 250.0,
     "wake_word": 1000.0,
     "voice_command": 0.0,
     "take_photo": 0.0,
     "on_charger": 0.0,
-    "cube_tapped": 0.0,
-    "cube_moved": 0.0,
-    "cube_lost": 0.0,
 }
 
 
@@ -90,8 +102,11 @@ class Fault:
             )
         for key in body.keys() & {*taken}:
             value = body[key]
-            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e9:
-                raise UserError(f"{key} of {name} must be a number from 0 on, not {value!r}.")
+            low = -1e9 if key in SIGNED else 0
+            if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value < 1e9:
+                raise UserError(
+                    f"{key} of {name} must be a number{'' if low else ' from 0 on'}, not {value!r}."
+                )
         if "count" in body and (not isinstance(body["count"], int) or body["count"] < 1):
             raise UserError(f"count of {name} must be a whole number from 1 on, not {body['count']!r}.")
         numbers = {key: body.get(key, value) for key, value in known.items()}
@@ -112,7 +127,7 @@ def known_name(name: object) -> str:
 def numbers_of(name: str) -> list[str]:
     """The numbers that a fault takes: `ms` where it lasts, `count` where it is about frames, and its own."""
     ms = [] if name in WITHOUT_MS else ["ms"]
-    count = ["count"] if name.startswith("camera_") else []
+    count = ["count"] if name.startswith("camera_") and name not in MOMENTARY else []
     return [*ms, *count, *FAULTS[name][1]]
 
 

@@ -10,6 +10,7 @@ from vector_tl.sim.world.body import Body, Joint, or_zero
 NO_NUMBER = "a number is NaN or infinite"
 NO_CONTROL = "no SDK behaviour is active"
 WHEELS_BUSY = "an action has the wheels"
+AT_CLIFF = "stopped at a cliff"  # until the engine has answered that
 
 
 class Driven(Protocol):
@@ -45,8 +46,7 @@ class Motors:
         )
         if (left, right) != (left_mmps, right_mmps):
             self._robot.log("ignored", rpc="DriveWheels", reason=NO_NUMBER)
-        busy = WHEELS_BUSY if self._robot.body.motion is not None else None
-        if self._log_wheels(left, right, self._refusal() or busy):
+        if self._log_wheels(left, right, self._refusal() or self._wheels_refusal()):
             self._robot.take_in(lambda: self._robot.body.drive(left, right, *accelerations))
 
     def stop(self) -> None:
@@ -75,6 +75,10 @@ class Motors:
 
     def _refusal(self) -> str | None:
         return NO_CONTROL if self._robot.control.active is None else None
+
+    def _wheels_refusal(self) -> str | None:
+        body = self._robot.body
+        return AT_CLIFF if body.wheels_off else WHEELS_BUSY if body.motion is not None else None
 
     def _log_wheels(self, left_mmps: float, right_mmps: float, why_not: str | None) -> bool:
         self._robot.log("wheels", left_mmps=left_mmps, right_mmps=right_mmps, **_applied(why_not))

@@ -10,30 +10,28 @@ from typing import Any, NamedTuple
 
 from anki_vector.messaging import protocol
 
-from vector_tl.errors import UserError
 from vector_tl.robot.body import CLIFF_SENSORS_MM, RANGE_X_MM
-from vector_tl.sim.engine.control import DEFAULT, Claim, Control
-from vector_tl.sim.engine.cubes import CUBE_FAULTS, Cubes
+from vector_tl.sim.engine.control import Claim, Control
 from vector_tl.sim.engine.faults import CameraFaults, Fault, LateStream, TakenImage
 from vector_tl.sim.engine.identity import Identity
 from vector_tl.sim.engine.journal import WorldJournal
 from vector_tl.sim.engine.memory import Memory
+from vector_tl.sim.engine.mishaps import Mishaps
 from vector_tl.sim.engine.motors import Motors
 from vector_tl.sim.engine.nav_map import NavMap
 from vector_tl.sim.engine.outbox import Outbox
-from vector_tl.sim.engine.routine import Routine, Steps, drive, wait
+from vector_tl.sim.engine.reactions import Reactions
+from vector_tl.sim.engine.routine import Routine, Steps
 from vector_tl.sim.engine.sensors import robot_state
 from vector_tl.sim.render.cameras import HIGH_SIZE_WH, SIZE_WH, CameraThread, ImageRequest
 from vector_tl.sim.world.battery import Battery
 from vector_tl.sim.world.body import Body, Done, or_zero
-from vector_tl.sim.world.scene import Exposure, Moment, Pose
+from vector_tl.sim.world.scene import Exposure, Moment, Pose, Rgb
 from vector_tl.sim.world.world import World
 
 STALL_POLL_S = 0.02
 JPEG_COLOR = protocol.ImageChunk.JPEG_COLOR
-OWN_BEHAVIOUR = "the robot's own behaviour"
 PHOTO_EPOCH_S = 1_700_000_000  # what the robot's clock shows when the world begins
-EDGE_PAUSE_MS, EDGE_BACK_MM, EDGE_MMPS, EDGE_REACTION_MS = 200, 50.0, 80.0, 600
 
 
 class Due(NamedTuple):
@@ -64,16 +62,18 @@ class VirtualVector:
         self.lockstep = lockstep
         self.memory = memory or Memory()
         self.control = Control(self._control_changed, partial(self._deliver, "control"))
-        self.motors = Motors(self)
-        self.cubes = Cubes(self)
+        self.motors, self.reactions, self.mishaps = Motors(self), Reactions(self), Mishaps(self)
         self._messages: deque[Callable[[], None]] = deque()  # for the engine's next tick
         self.cameras: set[Outbox] = set()
         self.events: dict[Outbox, Callable[[str], bool]] = {}
+        self._primary_id = ""  # the connection id of the primary event stream
+        self._primary: Outbox | None = None
+        self.stall_link: Callable[[int, bool], None] | None = None  # by its server: see the fault link_stall
         self.streaming = self.high_resolution = False
         self.shooting = self.missed_frame = False
-        self.steered = True  # the client steers the wheels itself
         self.routines: set[Routine] = set()
         self.battery = Battery()
+        self._own_eyes: Rgb | None = None  # as the settings have them
         self.map = NavMap()
         self._remembered: tuple[Body, int, Pose, tuple[bool, bool]] | None = None
         self.maps: set[Outbox] = set()
@@ -105,16 +105,25 @@ class VirtualVector:
         """Log something that happens to it."""
         self.journal.add(kind, self.serial, **details)
 
-    def set_eye_color(self, hue: float, saturation: float) -> None:
+    def set_eye_color(self, hue: float, saturation: float, for_good: bool = False) -> None:
         """Set the colour of the eyes, at full brightness.
 
         Args:
             hue: 0 to 1, on the SDK's colour wheel: 0 is red, .33 green, .67 blue.
             saturation: 0 to 1.
+            for_good: as a setting; else until the SDK behaviour ends.
         """
         hue, saturation = (min(max(or_zero(value), 0.0), 1.0) for value in (hue, saturation))
         red, green, blue = colorsys.hsv_to_rgb(hue, saturation, 1.0)
         self.world.eyes_rgb[self.index] = (red * red, green * green, blue * blue)  # linear light
+        if for_good:
+            self._own_eyes = self.world.eyes_rgb[self.index]
+
+    def _reset_eyes(self) -> None:
+        """Give the eyes the colour of the settings again."""
+        self.world.eyes_rgb.pop(self.index, None)
+        if self._own_eyes:
+            self.world.eyes_rgb[self.index] = self._own_eyes
 
     # -- the engine's tick -----------------------------------------------------------------------------------
 
@@ -136,9 +145,9 @@ class VirtualVector:
     def tick(self) -> None:
         """One tick of the engine, every 60 ms: its behaviours, its messages, its state."""
         self.control.update()
+        self.reactions.tick()
         for _ in range(len(self._messages)):
             self._messages.popleft()()
-        self.cubes.update()
         self.send_state()
 
     # -- images ----------------------------------------------------------------------------------------------
@@ -182,6 +191,7 @@ class VirtualVector:
         while "camera_stall" in self.faults:
             await asyncio.sleep(STALL_POLL_S)
         image = await self.shoot(self.view(high_resolution))
+        self.stream_images(False)  # as the gateway does when it has its image
         return self._camera_faults.passed(self.faults, image) or image  # a call's image is not dropped
 
     async def shoot_for_streams(self, due: Due) -> None:
@@ -212,7 +222,7 @@ class VirtualVector:
             if not name.startswith("camera_") or fault.count is None:
                 continue
             if fault.count <= 1:
-                self.end_fault(name)
+                self.mishaps.end(name)
             else:
                 self.faults[name] = replace(fault, count=fault.count - 1)
 
@@ -220,14 +230,20 @@ class VirtualVector:
 
     def send_event(self, to: Outbox | None = None, **event: Any) -> None:
         """Send an event, given by its name in the protocol, to one stream or to all that want it."""
-        if "event_stall" in self.faults:
-            return
-        message = protocol.EventResponse(
-            status=protocol.ResponseStatus(code=protocol.ResponseStatus.OK), event=protocol.Event(**event)
-        )
         kind = next(iter(event))
-        for outbox in [to] if to else [outbox for outbox, wants in self.events.items() if wants(kind)]:
-            self._deliver("event", outbox, message)
+        message = protocol.EventResponse(event=protocol.Event(**event))
+        self._send_events(message, [to] if to else [o for o, wants in self.events.items() if wants(kind)])
+
+    def ping(self) -> None:
+        """Send a sign of life on all event and control streams, as the gateway does every second."""
+        ping = protocol.Event(keep_alive=protocol.KeepAlivePing())
+        self._send_events(protocol.EventResponse(event=ping), list(self.events))
+        self.control.keep_alive()
+
+    def _send_events(self, message: protocol.EventResponse, outboxes: list[Outbox]) -> None:
+        if "event_stall" not in self.faults:
+            for outbox in outboxes:
+                self._deliver("event", outbox, message)
 
     def send_map(self, to: Outbox) -> None:
         """Send the map as it is now."""
@@ -288,35 +304,14 @@ class VirtualVector:
         self.body.lift.end()
 
     @property
-    def _reacts(self) -> bool:
-        """Whether edges take control from the client: not from one of the highest priority.
+    def battery_low(self) -> bool:
+        """Whether its battery is almost empty."""
+        return "low_battery" in self.faults or self.battery.low
 
-        In lockstep they take it only from clients that asked for a motion of given length: one that steers
-        the wheels could not be notified of it at a definite moment.
-        """
-        return self.control.active == DEFAULT and not (self.lockstep and self.steered)
-
-    def notice(self, kind: str) -> None:
-        """React to what happened to it in the world: a stop at a cliff, a fall, the end of one."""
-        if kind == "stop" and self._reacts:
-            self._react("cliff", _away_from_edge(self.body.cliffs[0]))
-        elif kind == "fall" and self._reacts:
-            self.at_tick(partial(self.control.take, "fall"))
-        elif kind == "put back":
-            self.at_tick(partial(self.control.give_back, "fall"))
-
-    def _react(self, reason: str, steps: Steps) -> None:
-        """Begin a behaviour of its own at the engine's next tick; it has control until its end."""
-
-        def ended(how: str) -> None:
-            self.at_tick(partial(self.control.give_back, reason))
-
-        def begin() -> None:
-            self.control.take(reason)
-            self.control.update()
-            self.perform(steps, ended)
-
-        self.at_tick(begin)
+    def switch_off(self) -> None:
+        """All ends, and the motors have no current any more."""
+        self.give_up()
+        self.body.stop()
 
     async def take_photo(self) -> None:
         """Take a photo and remember it."""
@@ -330,79 +325,16 @@ class VirtualVector:
     # -- control ---------------------------------------------------------------------------------------------
 
     def _control_changed(self, event: str, **details: Any) -> None:
-        """Give up drives of given length when the SDK behaviour ends; the wheels keep their last speeds."""
+        """What the end of the SDK behaviour ends too: all but the wheels' last direct drive."""
         self.log("control", event=event, **details)
         self.body.cliff_stop = not self.control.overrides_reactions
         if event in ("lost", "ended"):
             self.give_up()
-
-    # -- faults ----------------------------------------------------------------------------------------------
-
-    def begin_fault(self, fault: Fault) -> None:
-        """Begin a lasting fault; it ends after its time, or when it is cleared.
-
-        Raises:
-            UserError: its charger is not free, or there is no light cube.
-        """
-        if fault.name == "on_charger":
-            self._put_on_charger()
-        elif fault.name in CUBE_FAULTS:
-            self.cubes.suffer(fault.name)
-        self.faults[fault.name] = fault
-        self.log("fault", fault=fault.name, state="begin", ms=fault.ms, **fault.numbers)
-        if fault.name == "rpc_stall":
-            self.unstalled.clear()
-        elif fault.name == "control_lost":
-            self.take_in(partial(self.control.take, OWN_BEHAVIOUR))
-        elif fault.name == "cliff":
-            self.body.forced_cliff = True
-        elif fault.name == "picked_up":
-            self.world.lift_up(self.index, True)
-        elif fault.name in ("wake_word", "voice_command"):
-            self._hear(fault)
-        elif fault.name == "take_photo":
-            self._photo = asyncio.ensure_future(self.take_photo())
-        if fault.ms is not None:
-            self.world.after(fault.ms, lambda: self.end_fault(fault.name, fault))
-
-    def end_fault(self, name: str, only: Fault | None = None) -> None:
-        """End a fault; with `only`, when it is still that one."""
-        fault = self.faults.get(name)
-        if fault is None or (only is not None and fault is not only):
-            return
-        del self.faults[name]
-        self.log("fault", fault=name, state="end")
-        if name == "rpc_stall":
-            self.unstalled.set()
-        elif name == "control_lost":
-            self.at_tick(partial(self.control.give_back, OWN_BEHAVIOUR))
-        elif name == "cliff":
-            self.body.forced_cliff = False
-        elif name == "picked_up":
-            self.world.lift_up(self.index, False)
-        elif name == "wake_word" and self.control.active is None:
-            self.send_event(
-                wake_word=protocol.WakeWord(wake_word_end=protocol.WakeWordEnd(intent_heard=False))
-            )
-
-    def _hear(self, fault: Fault) -> None:
-        """The wake word reaches programs without control, a voice command those with it, as on the robot."""
-        if (fault.name == "wake_word") != (self.control.active is None):
-            who = "a client" if self.control.active else "no client"
-            self.log("ignored", rpc=fault.name, reason=f"{who} has control")
-        elif fault.name == "wake_word":
-            self.send_event(wake_word=protocol.WakeWord(wake_word_begin=protocol.WakeWordBegin()))
-        else:
-            self.send_event(
-                user_intent=protocol.UserIntent(intent_id=int(fault.numbers["intent"]), json_data="{}")
-            )
-
-    def _put_on_charger(self) -> None:
-        why_not = self.world.place({self.index: self.body.charger})
-        if why_not:
-            raise UserError(f"The robot cannot be put onto its charger: {why_not}.")
-        self.body.on_charger = True
-        self.log("charger", state="on")
+            self.auto_exposure = True
+            self._reset_eyes()
+            self.send_event(vision_modes_auto_disabled=protocol.VisionModesAutoDisabled())
+        elif self.control.overrides_reactions:
+            self.reactions.end_all()
 
     def abort(self, streams: str) -> None:
         """Break off the open streams of a kind: camera, events, control or streams (all)."""
@@ -418,37 +350,52 @@ class VirtualVector:
 
     # -- streams ---------------------------------------------------------------------------------------------
 
+    def stream_images(self, enable: bool, high_resolution: bool = False) -> None:
+        """Switch the camera's streaming on or off, for all clients; open feeds stay open and silent."""
+        self.streaming, self.high_resolution = enable, enable and high_resolution
+
     def open_camera(self) -> Outbox:
         """Open a camera stream: its outbox."""
         outbox = Outbox(None if self.lockstep else 1)
         self.cameras.add(outbox)
-        self.streaming = True
+        self.stream_images(True)
         self.log("stream", stream="camera", state="open")
         return outbox
 
     def close_camera(self, outbox: Outbox) -> None:
-        """A client's camera stream has ended."""
+        """A client's camera stream has ended: the gateway switches streaming off, for all others too."""
         self.cameras.discard(outbox)
-        if not self.cameras:
-            self.streaming = self.high_resolution = False
+        self.stream_images(False)
         self.log("stream", stream="camera", state="closed")
 
-    def open_events(self, wants: Callable[[str], bool]) -> Outbox:
-        """Open an event stream for the kinds of events that `wants` accepts: its outbox."""
+    def open_events(self, wants: Callable[[str], bool], connection_id: str = "") -> Outbox:
+        """Open an event stream: its outbox.
+
+        Args:
+            wants: tells which kinds of events it lets through; not asked about its first message and pings.
+            connection_id: the client's name for itself; one at a time is the primary connection.
+        """
         outbox = Outbox(None if self.lockstep else 16)
-        first = not self.events
         self.events[outbox] = wants
+        is_primary = self._primary_id in ("", connection_id)
+        if is_primary:
+            self._primary_id, self._primary = connection_id, outbox
         self.log("stream", stream="events", state="open")
-        answer = protocol.ConnectionResponse(
-            status=protocol.ResponseStatus(code=protocol.ResponseStatus.OK), is_primary=first
+        answer = protocol.ConnectionResponse(is_primary=is_primary)
+        response = protocol.EventResponse(
+            status=protocol.ResponseStatus(code=protocol.ResponseStatus.RESPONSE_RECEIVED),
+            event=protocol.Event(connection_response=answer),
         )
-        self.send_event(to=outbox, connection_response=answer)
-        self.send_event(to=outbox, robot_state=self.state())  # at once: in lockstep time may stand still
+        self._send_events(response, [outbox])
+        if wants("robot_state"):  # at once: in lockstep time may stand still
+            self.send_event(to=outbox, robot_state=self.state())
         return outbox
 
     def close_events(self, outbox: Outbox) -> None:
         """A client's event stream has ended."""
         self.events.pop(outbox, None)
+        if outbox is self._primary:
+            self._primary_id, self._primary = "", None
         self.log("stream", stream="events", state="closed")
 
     def open_control(self) -> Claim:
@@ -468,11 +415,3 @@ class VirtualVector:
         self.log("stream", stream="control", state="closed")
         self.control.close(claim)
         self.take_in(partial(self.control.release, claim))
-
-
-def _away_from_edge(front: bool) -> Steps:
-    """Its reaction to an edge: a pause, some way back from it, another pause."""
-    yield wait(EDGE_PAUSE_MS)
-    yield drive(-EDGE_BACK_MM if front else EDGE_BACK_MM, EDGE_MMPS)
-    yield wait(EDGE_REACTION_MS)
-    return None

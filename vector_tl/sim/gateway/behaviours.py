@@ -4,19 +4,14 @@ import asyncio
 import math
 from collections.abc import Callable
 
+import grpc
 from anki_vector.messaging import protocol
 
 from vector_tl.sim.engine import animations, navigation, routine
-from vector_tl.sim.engine.animation_names import (
-    ANIMATIONS,
-    TRIGGERS,
-    is_animations_form,
-    is_triggers_form,
-)
 from vector_tl.sim.engine.motors import NO_NUMBER
 from vector_tl.sim.engine.routine import Routine, Step, Steps
 from vector_tl.sim.engine.virtual import VirtualVector
-from vector_tl.sim.gateway.streams import OK, PROCESSING
+from vector_tl.sim.gateway.streams import FORBIDDEN, OK, PROCESSING
 from vector_tl.sim.world.body import HEAD_RANGE_RAD, LIFT_RANGE_MM, Done, Joint, lift_angle_rad, or_zero
 
 _ACTION = protocol.ActionResult
@@ -27,12 +22,8 @@ ACTION = {
     "not started": _ACTION.NOT_STARTED,
     "no way": _ACTION.PATH_PLANNING_FAILED_ABORT,
     "on charger": _ACTION.SHOULDNT_DRIVE_ON_CHARGER,
-    "bad object": _ACTION.BAD_OBJECT,
-    "no face": _ACTION.NO_FACE,
-    "missed": _ACTION.LAST_PICK_AND_PLACE_FAILED,
-    "still carrying": _ACTION.STILL_CARRYING_OBJECT,
-    "not carrying": _ACTION.NOT_CARRYING_OBJECT_ABORT,
 }
+ACTION_TAGS = range(protocol.FIRST_SDK_TAG, protocol.LAST_SDK_TAG + 1)
 COMPLETE = protocol.BehaviorResults.Value("BEHAVIOR_COMPLETE_STATE")
 WONT_ACTIVATE = protocol.BehaviorResults.Value("BEHAVIOR_WONT_ACTIVATE_STATE")
 GO_TO_MMPS, GO_TO_RADPS = 100.0, 2.0
@@ -102,8 +93,12 @@ class Behaviours:
     async def _act(self, context, response, request, steps: Steps, **numbers: float):
         """Perform an action that was asked for with `numbers`, which the log gets.
 
-        An action with a number that is not finite does not start.
+        An action with a number that is not finite does not start; one with a tag that is not of the SDK's
+        range is refused.
         """
+        if request.id_tag not in ACTION_TAGS:
+            steps.close()
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "Invalid Action tag_id")
         rpc = request.DESCRIPTOR.name.removesuffix("Request")
         self.robot.log("action", rpc=rpc, id_tag=request.id_tag, **numbers)
 
@@ -126,7 +121,6 @@ class Behaviours:
     # -- motors ----------------------------------------------------------------------------------------------
 
     async def DriveWheels(self, request, context):
-        self.robot.steered = True
         self.robot.motors.drive(
             request.left_wheel_mmps,
             request.right_wheel_mmps,
@@ -191,20 +185,25 @@ class Behaviours:
         """The same steps, unless it is on its charger."""
         if self.robot.body.on_charger:
             return "on charger"
-        self.robot.steered = False
         return (yield from steps)
 
     async def CancelActionByIdTag(self, request, context):
-        if request.id_tag in self._by_tag:
-            self._by_tag[request.id_tag].cancel()
-        return protocol.CancelActionByIdTagResponse(status=OK)
+        def cancel() -> None:
+            if request.id_tag in self._by_tag:
+                self._by_tag[request.id_tag].cancel()
+
+        self.robot.take_in(cancel)
+        return protocol.CancelActionByIdTagResponse(status=PROCESSING)
 
     # -- behaviours ------------------------------------------------------------------------------------------
 
     async def CancelBehavior(self, request, context):
-        for running in [running for running in self.robot.routines if running.animates]:
-            running.cancel()
-        return protocol.CancelBehaviorResponse(status=OK)
+        def cancel() -> None:
+            for running in [running for running in self.robot.routines if running.animates]:
+                running.cancel()
+
+        self.robot.take_in(cancel)
+        return protocol.CancelBehaviorResponse(status=PROCESSING)
 
     async def DriveOffCharger(self, request, context):
         steps = navigation.off_charger(self.robot)
@@ -222,23 +221,21 @@ class Behaviours:
         self.robot.log("say", text=request.text)
         ms = SPEECH_MS + SPEECH_MS_PER_LETTER * len(request.text) * (or_zero(request.duration_scalar) or 1.0)
         how = await self._perform("SayText", routine.only(routine.wait(ms)), animates=True)
+        if how == "not started":
+            await context.abort(grpc.StatusCode.INTERNAL, "Failed to say text")
         state = protocol.SayTextResponse.FINISHED if how == "reached" else protocol.SayTextResponse.INVALID
         return protocol.SayTextResponse(status=OK, state=state)
 
     async def PlayAnimation(self, request, context):
-        return await self._play(request.animation.name, ANIMATIONS, is_animations_form, request)
+        return await self._play(request.animation.name, animations.ANIMATIONS, request)
 
     async def PlayAnimationTrigger(self, request, context):
-        return await self._play(request.animation_trigger.name, TRIGGERS, is_triggers_form, request)
+        return await self._play(request.animation_trigger.name, animations.TRIGGERS, request)
 
-    async def _play(self, name: str, listed: tuple[str, ...], fits: Callable[[str], bool], request):
-        """Play an animation; one that is not listed only where its name has the robot's form.
-
-        The log says which.
-        """
+    async def _play(self, name: str, known: tuple[str, ...], request):
         done = False
-        if name in listed or fits(name):
-            self.robot.log("animation", name=name, loops=max(request.loops, 1), listed=name in listed)
+        if name in known:
+            self.robot.log("animation", name=name, loops=max(request.loops, 1))
             tracks = {
                 "head": not request.ignore_head_track,
                 "lift": not request.ignore_lift_track,
@@ -251,11 +248,11 @@ class Behaviours:
         )
 
     async def ListAnimations(self, request, context):
-        names = [protocol.Animation(name=name) for name in ANIMATIONS]
+        names = [protocol.Animation(name=name) for name in animations.ANIMATIONS]
         return protocol.ListAnimationsResponse(status=OK, animation_names=names)
 
     async def ListAnimationTriggers(self, request, context):
-        triggers = [protocol.AnimationTrigger(name=name) for name in TRIGGERS]
+        triggers = [protocol.AnimationTrigger(name=name) for name in animations.TRIGGERS]
         return protocol.ListAnimationTriggersResponse(status=OK, animation_trigger_names=triggers)
 
     # -- face and voice --------------------------------------------------------------------------------------
@@ -263,15 +260,17 @@ class Behaviours:
     async def DisplayFaceImageRGB(self, request, context):
         if len(request.face_data) == SCREEN_BYTES and self._in_control("DisplayFaceImageRGB"):
             self.robot.log("screen", duration_ms=request.duration_ms, mean_rgb=_mean_rgb(request.face_data))
-        return protocol.DisplayFaceImageRGBResponse(status=OK)
+        return protocol.DisplayFaceImageRGBResponse(status=PROCESSING)
 
     async def SetEyeColor(self, request, context):
         if self._in_control("SetEyeColor"):
             self.robot.set_eye_color(request.hue, request.saturation)
             self.robot.log("eye_color", hue=request.hue, saturation=request.saturation)
-        return protocol.SetEyeColorResponse(status=OK)
+        return protocol.SetEyeColorResponse(status=PROCESSING)
 
     async def SetMasterVolume(self, request, context):
+        if request.volume_level not in protocol.MasterVolumeLevel.values():
+            return protocol.MasterVolumeResponse(status=FORBIDDEN)
         self.robot.log("volume", level=request.volume_level)
         return protocol.MasterVolumeResponse(status=OK)
 

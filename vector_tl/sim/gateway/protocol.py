@@ -1,43 +1,75 @@
 """The robot's protocol: what each call of the SDK does to a virtual Vector, and what it answers."""
 
 import asyncio
-import math
+import re
+import time
+from functools import partial
 
+import grpc
 from anki_vector.messaging import protocol
+from anki_vector.messaging.external_interface_pb2_grpc import ExternalInterfaceServicer
 
+from vector_tl.sim.engine.motors import NO_CONTROL
 from vector_tl.sim.engine.virtual import JPEG_COLOR, VirtualVector
 from vector_tl.sim.gateway.account import Account
 from vector_tl.sim.gateway.behaviours import Behaviours
-from vector_tl.sim.gateway.cubes import CubeCalls
 from vector_tl.sim.gateway.faces import FaceCalls
 from vector_tl.sim.gateway.feeds import Feeds
+from vector_tl.sim.gateway.full_protocol import SERVICE
 from vector_tl.sim.gateway.memories import Memories
 from vector_tl.sim.gateway.onboarding import Onboarding
 from vector_tl.sim.gateway.settings import Settings
-from vector_tl.sim.gateway.streams import OK, always, until_ended
+from vector_tl.sim.gateway.streams import FORBIDDEN, OK, PROCESSING, RateLimit, always, until_ended
 from vector_tl.sim.world.battery import SHOWN_LOW_VOLTS
 from vector_tl.sim.world.scene import Exposure
 
+HOST_VERSION = 5
+SESSION_ID = re.compile(rb"2[0-9A-Za-z]{22}")  # as accounts and wire-pod give them
+LOGINS, LOGIN_EVERY_S = 10, 3.0  # so many at once, then one in so many seconds; the robot's figures differ
 EXPOSURE_MS, GAIN = (1, 67), (0.1, 4.0)  # the ranges that can be set by hand
 
 
-class VectorServicer(CubeCalls, FaceCalls, Memories, Settings, Account, Onboarding, Feeds, Behaviours):
-    """Answers for one virtual Vector. Every method has the name of its call in the protocol."""
+def _in_control(response):
+    """A call that changes nothing here, and is forbidden unless a client has control."""
+
+    async def answer(self, request, context):
+        allowed = self.robot.control.active is not None
+        return response(status=OK if allowed else FORBIDDEN)
+
+    return answer
+
+
+class VectorServicer(
+    FaceCalls, Memories, Settings, Account, Onboarding, Feeds, Behaviours, ExternalInterfaceServicer
+):
+    """Answers for one virtual Vector. Every method has the name of its call in the protocol.
+
+    Calls that are not here are in `unsupported.UNSUPPORTED`, with the reason.
+    """
 
     def __init__(self, robot: VirtualVector):
         self.robot = robot
+        self._logins = RateLimit(LOGINS, LOGIN_EVERY_S)
         Behaviours.__init__(self)
 
     # -- connecting ------------------------------------------------------------------------------------------
 
     async def ProtocolVersion(self, request, context):
-        return protocol.ProtocolVersionResponse(
-            result=protocol.ProtocolVersionResponse.SUCCESS, host_version=5
-        )
+        known = request.client_version >= protocol.PROTOCOL_VERSION_MINIMUM
+        answer = protocol.ProtocolVersionResponse
+        return answer(result=answer.SUCCESS if known else answer.UNSUPPORTED, host_version=HOST_VERSION)
 
-    SDKInitialization = always(protocol.SDKInitializationResponse)
+    SDKInitialization = always(protocol.SDKInitializationResponse, status=PROCESSING)
 
     async def UserAuthentication(self, request, context):
+        """Give the token for a session of an account; only the form of its id can be checked here."""
+        if not self._logins.allows(time.monotonic()):
+            why = "Maximum auth rate exceeded. Please wait and try again later."
+            await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, why)
+        if not SESSION_ID.fullmatch(request.user_session_id):
+            return protocol.UserAuthenticationResponse(
+                status=OK, code=protocol.UserAuthenticationResponse.UNAUTHORIZED
+            )
         return protocol.UserAuthenticationResponse(
             status=OK,
             code=protocol.UserAuthenticationResponse.AUTHORIZED,
@@ -61,18 +93,22 @@ class VectorServicer(CubeCalls, FaceCalls, Memories, Settings, Account, Onboardi
             self.robot.close_control(claim)
 
     async def EventStream(self, request, context):
-        allowed, refused = set(request.white_list.list), set(request.black_list.list)
-        outbox = self.robot.open_events(lambda kind: (not allowed or kind in allowed) and kind not in refused)
+        outbox = self.robot.open_events(partial(_passes, request), request.connection_id)
         try:
             async for event in until_ended(outbox, context):
                 yield event
         finally:
             self.robot.close_events(outbox)
 
-    EnableFaceDetection = always(protocol.EnableFaceDetectionResponse)
-    EnableMarkerDetection = always(protocol.EnableMarkerDetectionResponse)
-    EnableMotionDetection = always(protocol.EnableMotionDetectionResponse)
-    EnableMirrorMode = always(protocol.EnableMirrorModeResponse)
+    EnableFaceDetection = _in_control(protocol.EnableFaceDetectionResponse)
+    EnableMotionDetection = _in_control(protocol.EnableMotionDetectionResponse)
+    EnableMirrorMode = _in_control(protocol.EnableMirrorModeResponse)
+
+    async def EnableMarkerDetection(self, request, context):
+        if not request.enable:  # nobody waits for the camera's answer to that
+            return protocol.EnableMarkerDetectionResponse(status=PROCESSING)
+        allowed = self.robot.control.active is not None
+        return protocol.EnableMarkerDetectionResponse(status=OK if allowed else FORBIDDEN)
 
     async def BatteryState(self, request, context):
         robot, battery = self.robot, self.robot.battery
@@ -87,7 +123,6 @@ class VectorServicer(CubeCalls, FaceCalls, Memories, Settings, Account, Onboardi
             is_charging=robot.body.on_charger and not battery.full,
             is_on_charger_platform=robot.body.on_charger,
             suggested_charger_sec=600.0 if empty else battery.charger_s,
-            cube_battery=robot.cubes.battery(),
         )
 
     async def VersionState(self, request, context):
@@ -123,8 +158,7 @@ class VectorServicer(CubeCalls, FaceCalls, Memories, Settings, Account, Onboardi
         return protocol.IsImageStreamingEnabledResponse(is_image_streaming_enabled=self.robot.streaming)
 
     async def EnableImageStreaming(self, request, context):
-        self.robot.streaming = request.enable
-        self.robot.high_resolution = request.enable and request.enable_high_resolution
+        self.robot.stream_images(request.enable, request.enable_high_resolution)
         return protocol.EnableImageStreamingResponse(status=OK)
 
     async def CaptureSingleImage(self, request, context):
@@ -138,14 +172,41 @@ class VectorServicer(CubeCalls, FaceCalls, Memories, Settings, Account, Onboardi
         )
 
     async def SetCameraSettings(self, request, context):
-        robot = self.robot
-        robot.auto_exposure = request.enable_auto_exposure
-        if not robot.auto_exposure:
-            gain = request.gain if math.isfinite(request.gain) else 1.0
-            shutter_ms = min(max(request.exposure_ms, EXPOSURE_MS[0]), EXPOSURE_MS[1])
-            robot.exposure = Exposure(shutter_ms, min(max(gain, GAIN[0]), GAIN[1]))
-        now = {"exposure_ms": robot.exposure.shutter_ms, "gain": robot.exposure.gain}
-        robot.log("camera_settings", auto_exposure=robot.auto_exposure, **now)
-        update = protocol.CameraSettingsUpdate(auto_exposure_enabled=robot.auto_exposure, **now)
-        robot.send_event(camera_settings_update=update)
-        return protocol.SetCameraSettingsResponse(status=OK)
+        """Settings out of range, or without control, change nothing; the gateway's status hides that."""
+        robot, answer = self.robot, protocol.SetCameraSettingsResponse(status=OK)
+        in_range = (
+            EXPOSURE_MS[0] <= request.exposure_ms <= EXPOSURE_MS[1] and GAIN[0] <= request.gain <= GAIN[1]
+        )
+        if robot.control.active is None:
+            robot.log("ignored", rpc="SetCameraSettings", reason=NO_CONTROL)
+        elif not request.enable_auto_exposure and not in_range:
+            answer.status_message = (
+                f"Camera exposure time must be in the range {EXPOSURE_MS[0]} - {EXPOSURE_MS[1]} ms, "
+                f"gain must be in the range {GAIN[0]:g} - {GAIN[1]:g}"
+            )
+        else:
+            robot.auto_exposure = request.enable_auto_exposure
+            if not robot.auto_exposure:
+                robot.exposure = Exposure(request.exposure_ms, request.gain)
+            now = {"exposure_ms": robot.exposure.shutter_ms, "gain": robot.exposure.gain}
+            robot.log("camera_settings", auto_exposure=robot.auto_exposure, **now)
+            update = protocol.CameraSettingsUpdate(auto_exposure_enabled=robot.auto_exposure, **now)
+            robot.send_event(camera_settings_update=update)
+        return answer
+
+
+def _passes(request: protocol.EventRequest, kind: str) -> bool:
+    """Whether a kind of event passes the lists of a request, as in the gateway: either list lets it."""
+    lists = [name for name in ("white_list", "black_list") if request.HasField(name)]
+    return (
+        not lists
+        or ("white_list" in lists and kind in request.white_list.list)
+        or ("black_list" in lists and kind not in request.black_list.list)
+    )
+
+
+ANSWERED = frozenset(
+    method.name
+    for method in SERVICE.methods
+    if getattr(VectorServicer, method.name) is not getattr(ExternalInterfaceServicer, method.name, None)
+)

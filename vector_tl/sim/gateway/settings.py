@@ -33,7 +33,7 @@ class Settings:
         """The robot's settings, merged with those that the request has."""
         changed = self._merge(ROBOT_SETTINGS, _present(request.settings))
         if "eye_color" in changed:
-            self.robot.set_eye_color(*EYES[changed["eye_color"]])
+            self.robot.set_eye_color(*EYES[changed["eye_color"]], for_good=True)
         return protocol.UpdateSettingsResponse(doc=self.robot.memory.jdocs.document(ROBOT_SETTINGS))
 
     async def UpdateAccountSettings(self, request, context):

@@ -33,6 +33,7 @@ class RobotServer:
         self._http2_socket = _bound(f"{name}-http2")
         self._http1 = PageServer(self._app, _bound(f"{name}-http1"))
         self._front = Front(robot.identity, {way: f"\0{name}-{way}" for way in ("grpc", "http2", "http1")})
+        robot.stall_link = self._front.stall
         self._http2: asyncio.Server | None = None
         self._serving: asyncio.Task[None] | None = None
 

@@ -25,7 +25,7 @@ from vector_tl.sim.world.world import STEP_MS, World
 TICK_MS = 60  # of the engine: one state, and at most one frame of the camera
 MAX_CATCH_UP_MS = 250  # after the process stood still, the world continues from where it was
 DRAIN_S = 1.0
-# Control streams get a sign of life this often: a client whose reader waits for a message could not even end.
+# As on the robot; a client whose reader waits for a message could not even end.
 KEEP_ALIVE_S = 1.0
 # The SDK waits for a state before it counts itself connected, also while time stands still.
 STATES_REPEAT_S = 0.1
@@ -53,12 +53,7 @@ class Simulator:
     def __init__(self, settings: SimSettings, camera_thread: CameraThread):
         self.settings = settings
         self.world = World(
-            settings.world,
-            settings.robots,
-            settings.targets,
-            self._report,
-            settings.target_motion,
-            settings.cubes,
+            settings.world, settings.robots, settings.targets, self._report, settings.target_motion
         )
         self.journal = WorldJournal(lambda: self.world.t_ms)
         self.robots = [
@@ -86,7 +81,7 @@ class Simulator:
         robot = self.robots[vector] if vector < len(self.robots) else None
         self.journal.add(kind, robot.serial if robot else None, vector=vector, **details)
         if robot:
-            robot.notice(kind)
+            robot.reactions.notice(kind)
 
     # -- time ------------------------------------------------------------------------------------------------
 
@@ -98,6 +93,8 @@ class Simulator:
             self._move(tick_ms)
             for robot in self.robots:
                 robot.tick()
+                if robot.battery.off and robot.serial not in self._restarting:
+                    self._begin([robot], Fault.parse({"fault": "battery_off"}))
             if self._frames.next_ms == tick_ms:
                 self._frames.advance()
                 due += [
@@ -111,6 +108,8 @@ class Simulator:
         while self.world.t_ms + STEP_MS <= t_ms:
             self.world.advance(self.world.t_ms + STEP_MS)
             for robot in self.robots:
+                robot.mishaps.move_hands(STEP_MS / 1000)
+                robot.reactions.feel()
                 robot.motors.watch()
 
     def _shoots(self, robot: VirtualVector) -> bool:
@@ -163,7 +162,7 @@ class Simulator:
         while True:
             await asyncio.sleep(KEEP_ALIVE_S)
             for robot in self.robots:
-                robot.control.keep_alive()
+                robot.ping()
 
     async def step(self, ms: float | None = None, frames: int | None = None) -> dict:
         """Move the world by a time or by frames, and send all frames that fall due.
@@ -205,6 +204,7 @@ class Simulator:
             "t_ms": self.world.t_ms,
             "lockstep": self.settings.lockstep,
             "image_ids": {robot.serial: robot.sent_image_id for robot in self.robots},
+            "sdk_active": {robot.serial: robot.control.active is not None for robot in self.robots},
         }
 
     def spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
@@ -274,7 +274,7 @@ class Simulator:
         """The same robots wake up in another room, that of `seed`."""
         for robot in self.robots:
             for name in list(robot.faults):
-                robot.end_fault(name)
+                robot.mishaps.end(name)
         self.world.enter(seed)
         for robot in self.robots:
             robot.body.cliff_stop = not robot.control.overrides_reactions
@@ -305,20 +305,24 @@ class Simulator:
         only = body.get("name") and known_name(body["name"])
         for robot in robots:
             for name in [only] if only else list(robot.faults):
-                robot.end_fault(name)
+                robot.mishaps.end(name)
 
     def _begin(self, robots: list[VirtualVector], fault: Fault) -> None:
         away = [robot.serial for robot in robots if robot.serial in self._restarting]
-        if fault.name == "restart" and away:
+        if fault.name in ("restart", "battery_off") and away:
             raise UserError(f"The server of {away[0]} is away already; wait until its restart has ended.")
         for robot in robots:
             if fault.name not in MOMENTARY:
-                robot.begin_fault(fault)
+                robot.mishaps.begin(fault)
                 continue
             robot.log("fault", fault=fault.name, state="begin", ms=fault.ms)
             if fault.name.startswith("abort_"):
                 robot.abort(fault.name.removeprefix("abort_"))
-            elif fault.name == "restart":
+            elif fault.name == "camera_off":
+                robot.stream_images(False)
+            elif fault.name in ("restart", "battery_off"):
+                if fault.name == "battery_off":
+                    robot.switch_off()
                 self._restarting.add(robot.serial)
                 self.spawn(self._restart(robot, fault.ms or 0.0))
         if fault.name in ("freeze", "kill"):  # after the answer

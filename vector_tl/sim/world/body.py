@@ -266,6 +266,13 @@ class Body:
         elif motion.stalled_ms >= STALL_MS:
             self.end_motion("stalled")
 
+    def turned_by_hand(self, rad: float, dt_s: float) -> None:
+        """A hand turns it on the ground by `rad` within `dt_s`: its gyro feels that, its wheels do not."""
+        self.heading_rad = math.remainder(self.heading_rad + rad, math.tau)
+        x, y, heading = self.odometry
+        self.odometry = (x, y, math.remainder(heading + rad, math.tau))
+        self.turn_radps += rad / dt_s
+
     def put_down(self, x_mm: float, y_mm: float, heading_rad: float) -> None:
         """A hand sets it down there: it no longer knows where it is, its own coordinates start again at 0."""
         self.end_motion()
