@@ -55,9 +55,9 @@ COMMANDS = {
         "Make something go wrong with a simulated Vector", "robot.fault:FaultSettings", "robot.fault:fault"
     ),
     "sim rpcs": Command(
-        "List which SDK calls the simulated Vector answers",
-        "sim.gateway.unsupported:RpcSettings",
-        "sim.gateway.unsupported:rpcs",
+        "List the calls that the simulated Vector answers",
+        "sim.gateway.calls:RpcSettings",
+        "sim.gateway.calls:rpcs",
     ),
     "capture": Command(
         "Take images with a robot's camera", "capture.settings:CaptureSettings", "capture.run:capture"

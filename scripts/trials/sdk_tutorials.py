@@ -80,7 +80,7 @@ class Seen:
 
     def calls(self) -> list[str]:
         """The calls that the program made, each once."""
-        calls = [entry["rpc"] for entry in self.entries if entry["kind"] in ("call", "unimplemented")]
+        calls = [entry["rpc"] for entry in self.entries if entry["kind"] == "call"]
         return [*dict.fromkeys(calls), *(["DriveWheels"] if self.kinds("wheels") else [])]
 
     def lost(self, reason: str) -> bool:
@@ -278,7 +278,6 @@ def run(program: Path, known: Tutorial, camera: str) -> dict:
         seconds = time.monotonic() - start_s
         seen.entries = sim.truth.log()["entries"]
         missing = [call for call in known.calls if call not in seen.calls()]
-        unimplemented = [entry["rpc"] for entry in seen.kinds("unimplemented")]
         why = []
         if process.returncode != 0 or "Traceback" in output or known.loops and seconds < LOOP_S:
             why.append(
@@ -294,7 +293,6 @@ def run(program: Path, known: Tutorial, camera: str) -> dict:
             "passed": not why,
             "old_meaning": old_meaning,
             "why_not": "; ".join(why),
-            "unimplemented": unimplemented,
             "seconds": round(seconds, 1),
             "calls": calls,
             "effect": seen.effect(),

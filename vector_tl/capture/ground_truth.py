@@ -28,6 +28,7 @@ class LabelledImage:
     frame: Frame
     boxes_xyxy: np.ndarray  # float32 (N, 4), pixels
     truth: dict[str, Any]  # see `GroundTruth.truth`
+    attempts: tuple[int, ...] = ()  # the arrangements that were seen for it, by number; the last is its own
 
     @property
     def size_wh(self) -> tuple[int, int]:
@@ -42,13 +43,18 @@ def label_image(frame: Frame, truth: dict[str, Any]) -> LabelledImage | None:
     return None if boxes is None else LabelledImage(frame, boxes, truth)
 
 
+def all_boxes(boxes: list[dict[str, Any]]) -> np.ndarray:
+    """The boxes, float32 (N, 4), of an image's ground truth."""
+    return np.array([box["xyxy"] for box in boxes], np.float32).reshape(-1, 4)
+
+
 def clear_boxes(boxes: list[dict[str, Any]]) -> np.ndarray | None:
     """The boxes, float32 (N, 4), of an image's ground truth.
 
     Returns:
         None when one of them shows too little to be called a Vector or no Vector.
     """
-    xyxy = np.array([box["xyxy"] for box in boxes], np.float32).reshape(-1, 4)
+    xyxy = all_boxes(boxes)
     if (sides(xyxy) < MIN_SIDE_PX).any() or any(box["visible_px"] < MIN_VISIBLE_PX for box in boxes):
         return None
     inside = share_inside(xyxy, xyxy)  # (N, N)
@@ -75,6 +81,7 @@ def facts_of(image: LabelledImage) -> Shot:
         "distance_mm": round(math.hypot(east, north), 1),
         "bearing_deg": round(math.degrees(math.remainder(bearing, math.tau)), 2),
         "facing_deg": round(math.degrees(math.remainder(facing, math.tau)), 2),
+        **({"attempts": list(image.attempts)} if image.attempts else {}),
         **({"background": image.truth["background"]} if image.truth.get("background") else {}),
         "poses": [
             [round(x_mm, 1), round(y_mm, 1), round(heading_rad, 4)]

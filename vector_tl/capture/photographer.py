@@ -4,11 +4,13 @@ A hand puts the Vectors somewhere, the robot's camera takes an image, and the gr
 """
 
 import math
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from vector_tl.capture.arrange import Arrangement, arrange, draw_distance_mm, is_negative, spread
-from vector_tl.capture.ground_truth import LabelledImage, label_image, pose_of, truth_of
+from vector_tl.capture.ground_truth import LabelledImage, all_boxes, label_image, pose_of, truth_of
 from vector_tl.capture.plan import SessionPlan
 from vector_tl.errors import UserError
 from vector_tl.robot.base import Frame, Robot
@@ -40,25 +42,39 @@ class Photographer:
         vectors = self.truth.truth()["vectors"]
         self._start, self._targets = pose_of(vectors[0]), len(vectors) - 1
 
-    def take_image(self, number: int) -> LabelledImage | None:
-        """Image `number` of the session; None when no arrangement worked out in this room."""
+    def take_image(self, number: int, attempts: Sequence[int] = ()) -> LabelledImage | None:
+        """Image `number` of the session; None when no arrangement worked out in this room.
+
+        Args:
+            number: of the image in its session.
+            attempts: the arrangements that were seen when it was taken before. The same are seen now and the
+                last one is taken: what an image shows is not judged again, as a pixel that another computer
+                draws otherwise might then decide.
+        """
         plan = self.plan
         rng = np.random.default_rng([plan.seed, plan.world, number])
         negative = is_negative(plan.first + number, plan.negatives)
         moving = rng.random() < plan.moving
         distance_mm = draw_distance_mm(spread(plan.first + number))
+        seen: list[int] = []
         for attempt in range(ARRANGEMENTS):
             if attempt >= FIRST_DISTANCE and attempt % SAME_DISTANCE == 0:
                 distance_mm = draw_distance_mm(rng.random())
             wanted = arrange(rng, self._start, self._targets, distance_mm, negative, moving)
-            if not self._place(wanted):
+            if (attempts and attempt not in attempts) or not self._place(wanted):
                 continue
             frame = self._take_frame(wanted, settle=int(rng.integers(1, SETTLE_FRAMES + 1)), moving=moving)
+            seen.append(attempt)
             if self.robot.state().picked_up:  # over the table's edge
                 continue
-            image = label_image(frame, self.truth.truth(frame.image_id))
+            truth = self.truth.truth(frame.image_id)
+            if attempts:
+                if attempt == attempts[-1]:
+                    return LabelledImage(frame, all_boxes(truth["boxes"]), truth, tuple(seen))
+                continue
+            image = label_image(frame, truth)
             if image is not None and (len(image.boxes_xyxy) == 0) == negative:
-                return image
+                return replace(image, attempts=tuple(seen))
         return None
 
     def _place(self, wanted: Arrangement) -> bool:

@@ -112,7 +112,7 @@ def take_session(
 
     for number in range(plan.images):
         name = f"{plan.session}-{number:03d}"
-        image = photographer.take_image(number)
+        image = photographer.take_image(number, known.get(name, {}).get("attempts", ()))
         if image is None:
             if name in known:
                 raise UserError(f"Image {name} cannot be taken again as it was; {remedy}")

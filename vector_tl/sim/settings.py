@@ -27,6 +27,8 @@ class SimSettings:
     """Seed of the room and of where everybody starts."""
     camera_fps: float = 15.0
     """Camera frames a second, in world time."""
+    cubes: int = 0
+    """Light cubes in the world (0 to 4), before the robots where there is room."""
     faces: tuple[str, ...] = ()
     """Names of the people whose faces each robot knows when it wakes up. Faces are not drawn."""
     lockstep: bool = False

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vector_tl.sim.engine import animations, navigation, routine
+from vector_tl.sim.engine.animation_names import KNOWN_ANIMATIONS, KNOWN_TRIGGERS
 from vector_tl.sim.render.cameras import CameraThread
 from vector_tl.sim.render.plain_camera import PlainCamera
 from vector_tl.sim.server.simulator import Simulator
@@ -94,7 +95,7 @@ def test_nothing_of_a_routine_comes_after_its_end(simulator):
     assert outcomes == ["cancelled"] and robot.body.left_mmps == 0 and robot.body.motion is None
 
 
-@pytest.mark.parametrize("name", [*animations.ANIMATIONS[:3], "anim_turn_left_01", animations.TRIGGERS[0]])
+@pytest.mark.parametrize("name", [*KNOWN_ANIMATIONS[:3], "anim_turn_left_01", KNOWN_TRIGGERS[0]])
 def test_an_animation_moves_and_ends_where_it_began(simulator, name):
     robot, body = simulator.robots[0], simulator.robots[0].body
     body.head.put(0.1)

@@ -6,25 +6,11 @@ from pathlib import Path
 import pytest
 
 from vector_tl.sim.engine.faults import DEFAULT_MS, FAULTS, numbers_of
-from vector_tl.sim.gateway.unsupported import UNSUPPORTED, RpcSettings, rpcs
 from vector_tl.sim.settings import SimSettings
 
 pytestmark = pytest.mark.fast
 
 TEXT = (Path(__file__).parents[3] / "docs" / "simulator.md").read_text()
-
-
-def test_what_is_not_simulated_stands_there_with_its_reason():
-    rows = [
-        [cell.strip() for cell in line.strip("|").split("|")]
-        for line in TEXT.splitlines()
-        if line.startswith("|") and "the simulated world" in line
-    ]
-    documented = {name: why for names, why in rows for name in names.split(", ")}
-    assert documented == UNSUPPORTED
-    answers = rpcs(RpcSettings())
-    answered = len(answers) - len(UNSUPPORTED)
-    assert f"{answered} calls of the protocol are answered, {len(UNSUPPORTED)} say UNIMPLEMENTED" in TEXT
 
 
 def test_every_fault_stands_in_the_table_with_what_it_does_and_its_numbers():

@@ -16,9 +16,9 @@ from PIL import Image
 from support.simulation import DEFAULT, OVERRIDE, RESERVE, TABLE, ControlStream, drive, in_control, wait_for
 from support.stops import still_since_ms
 from vector_tl.sim.engine.motors import NO_CONTROL, NO_NUMBER, WHEELS_BUSY
+from vector_tl.sim.gateway.calls import RpcSettings, rpcs
 from vector_tl.sim.gateway.full_protocol import SERVICE
-from vector_tl.sim.gateway.protocol import ANSWERED, VectorServicer
-from vector_tl.sim.gateway.unsupported import UNSUPPORTED, RpcSettings, rpcs
+from vector_tl.sim.gateway.protocol import VectorServicer
 
 
 @pytest.fixture
@@ -103,17 +103,6 @@ def test_a_wrong_token_is_refused(simulate):
         next(stub.CameraFeed(protocol.CameraFeedRequest(), timeout=2))
     assert error.value.code() == grpc.StatusCode.UNAUTHENTICATED
     assert [entry["rpc"] for entry in sim.log("refused")] == ["BatteryState", "CameraFeed"]
-
-
-def test_what_makes_no_sense_is_unimplemented(simulate):
-    sim = simulate()
-    with sim.stub() as stub:
-        with pytest.raises(grpc.RpcError) as error:
-            stub.PickupObject(protocol.PickupObjectRequest(), timeout=2)
-        assert error.value.code() == grpc.StatusCode.UNIMPLEMENTED and "light cube" in error.value.details()
-        stub.BatteryState(protocol.BatteryStateRequest(), timeout=2)
-    sim.end()
-    assert "Traceback" not in sim.process.stderr.read()
 
 
 def test_without_control_nothing_moves_or_stops_and_is_answered_all_the_same(simulate):
@@ -542,13 +531,13 @@ def test_real_time_runs_by_itself(simulate):
     assert sim.get("/log")["t_ms"] - before == pytest.approx(1000 * (time.monotonic() - start), abs=60)
 
 
-def test_every_call_of_the_protocol_is_answered_or_in_the_table_of_reasons():
+def test_every_call_of_the_protocol_has_a_method_and_no_other_name_has_one():
     calls = {method.name for method in SERVICE.methods}
-    assert ANSWERED | UNSUPPORTED.keys() == calls and not ANSWERED & UNSUPPORTED.keys()
-    assert all(UNSUPPORTED.values())
-    own = {name for kind in VectorServicer.__mro__[:-2] for name in vars(kind) if name[0].isupper()}
-    assert own == ANSWERED  # no method with a name that the protocol does not have
-    assert list(rpcs(RpcSettings())) == [*sorted(ANSWERED), *sorted(UNSUPPORTED)]
+    own = {name for kind in VectorServicer.__mro__ for name in vars(kind) if name[0].isupper()}
+    assert own == calls and len(calls) == 90
+    table = rpcs(RpcSettings())
+    assert list(table) == sorted(calls)
+    assert (table["AppIntent"], table["DriveWheels"]) == ("/v1/app_intent", "over gRPC alone")
 
 
 def test_a_control_stream_on_which_nothing_happens_is_kept_alive(simulate):

@@ -219,3 +219,76 @@ def test_an_unknown_photo_is_not_found(simulate):
         assert ask(stub, "Thumbnail", "ThumbnailRequest", photo_id=7).status.code == STATUS.NOT_FOUND
         deleted = ask(stub, "DeletePhoto", "DeletePhotoRequest", photo_id=7)
         assert (deleted.status.code, deleted.success) == (STATUS.RESPONSE_RECEIVED, False)
+
+
+ACTION = protocol.ActionResult
+CUBE_ACTIONS = ("GoToObject", "DockWithCube", "PickupObject", "RollObject", "PopAWheelie")
+
+
+def test_without_a_cube_the_calls_about_cubes_answer_as_a_robot_that_finds_none(simulate):
+    sim = simulate(lockstep=True, world=TABLE)
+    with sim.stub() as stub:
+        assert not ask(stub, "ConnectCube", "ConnectCubeRequest").success
+        assert not ask(stub, "CubesAvailable", "CubesAvailableRequest").factory_ids
+        for call in ("SetCubeLights", "FlashCubeLights", "SetPreferredCube", "ForgetPreferredCube"):
+            assert ask(stub, call, call + "Request").status.code == STATUS.REQUEST_PROCESSING
+        in_control(stub)
+        for call in CUBE_ACTIONS:
+            answer = ask(stub, call, call + "Request", object_id=1, id_tag=2000001)
+            assert answer.result.code == ACTION.BAD_OBJECT, call
+        here = ask(stub, "PlaceObjectOnGroundHere", "PlaceObjectOnGroundHereRequest", id_tag=2000001)
+        assert here.result.code == ACTION.NOT_CARRYING_OBJECT_ABORT
+        face = ask(stub, "TurnTowardsFace", "TurnTowardsFaceRequest", face_id=1, id_tag=2000001)
+        assert face.result.code == ACTION.NO_FACE
+        assert ask(stub, "RollBlock", "RollBlockRequest").result == WONT_ACTIVATE
+        status, answer = sim.http("/fault", {"fault": "cube_moved"})
+        assert status == 400 and "--cubes 1" in answer["error"]
+
+
+def test_a_cube_is_connected_lit_tapped_seen_and_picked_up(simulate):
+    sim = simulate(lockstep=True, world=TABLE, cubes=1)
+    with sim.stub() as stub:
+        events = (event.object_event for event in events_of(stub, "object_event"))
+
+        def next_of(kind):
+            return next(getattr(event, kind) for event in events if event.HasField(kind))
+
+        wait_for(lambda: sim.get("/log")["streams"]["events"])
+        ids = ask(stub, "CubesAvailable", "CubesAvailableRequest").factory_ids
+        cube = ask(stub, "ConnectCube", "ConnectCubeRequest")
+        assert cube.success and [cube.factory_id] == list(ids)
+        assert next_of("object_connection_state").connected
+        assert ask(stub, "BatteryState", "BatteryStateRequest").cube_battery.factory_id == cube.factory_id
+        red = [0xFF0000FF] * 4
+        ask(stub, "SetCubeLights", "SetCubeLightsRequest", object_id=cube.object_id, on_color=red)
+        assert sim.log("cube_lights")[0]["on_rgb"] == [[255, 0, 0]] * 4
+        sim.post("/fault", fault="cube_tapped")
+        assert next_of("object_tapped").object_id == cube.object_id
+        sim.post("/step", ms=240)
+        assert next_of("robot_observed_object").object_id == cube.object_id
+        in_control(stub)
+        request = message("PickupObjectRequest")(object_id=cube.object_id, id_tag=2000001)
+        lifting = stub.PickupObject.future(request, timeout=10)
+        wait_for(lambda: sim.log("action"))
+        sim.post("/step", ms=20_000)
+        assert lifting.result().result.code == ACTION.ACTION_RESULT_SUCCESS
+        assert [entry["state"] for entry in sim.log("cube")] == ["connected", "picked up"]
+
+
+def test_animations_of_the_robots_form_play_and_others_do_not(simulate):
+    sim = simulate(lockstep=True, world=TABLE)
+    with sim.stub() as stub:
+        in_control(stub)
+        for call, field, names in (
+            ("PlayAnimation", "animation", ["anim_pounce_03", "anim_wheelie_01", "waltz"]),
+            ("PlayAnimationTrigger", "animation_trigger", ["GreetAfterLongTime", "DanceBeat", "?"]),
+        ):
+            for number, name in enumerate(names):
+                before = len(sim.log("animation"))
+                fields = {field: {"name": name}, "ignore_body_track": True}
+                running = getattr(stub, call).future(message(call + "Request")(**fields), timeout=10)
+                if number < 2:
+                    wait_for(lambda before=before: len(sim.log("animation")) > before)
+                    sim.post("/step", ms=8000)
+                assert running.result().result == (COMPLETE if number < 2 else WONT_ACTIVATE), name
+        assert [entry["listed"] for entry in sim.log("animation")] == [True, False, True, False]

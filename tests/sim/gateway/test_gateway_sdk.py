@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 from anki_vector.connection import ControlPriorityLevel
 from anki_vector.events import Events
-from anki_vector.exceptions import VectorUnimplementedException
 from anki_vector.messaging import protocol
 from anki_vector.objects import CustomObjectMarkers, CustomObjectTypes
 from anki_vector.user_intent import UserIntent, UserIntentEvent
@@ -149,8 +148,8 @@ def test_objects_a_map_and_a_way_around(meet, monkeypatch):
         Pose(100, 0, 0, angle_z=degrees(0)), 10, 60, 100, relative_to_robot=True
     )
     assert cube is not None and wall.object_id == 1
-    with pytest.raises(VectorUnimplementedException):
-        robot.behavior.pickup_object(wall)
+    no_cube = robot.behavior.pickup_object(wall)
+    assert no_cube.result.code == protocol.ActionResult.BAD_OBJECT
     start = meet.sim.me()
     assert (
         robot.behavior.go_to_pose(Pose(200, 0, 0, angle_z=degrees(0)), relative_to_robot=True).result.code

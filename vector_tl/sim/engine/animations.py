@@ -1,4 +1,4 @@
-"""Animations that SDK programs commonly ask for, and how the body moves while one plays.
+"""How the body moves while an animation plays.
 
 The robot's own are made by artists and are not public; here each name stands for a gesture drawn from the
 name.
@@ -16,46 +16,6 @@ DURATION_MS = 2000
 GESTURES = 3
 HEAD_RAD, LIFT_RAD, TURN_RAD = 0.25, 0.4, 0.12  # how far a gesture goes at most
 TURNS = {"anim_turn_left_01": math.pi / 2, "anim_turn_right_01": -math.pi / 2}
-
-ANIMATIONS = (
-    "anim_blackjack_victorwin_01",
-    "anim_eyecontact_giggle_01_head_angle_20",
-    "anim_eyepose_determined",
-    "anim_eyepose_furious",
-    "anim_eyepose_happy",
-    "anim_eyepose_sad_up",
-    "anim_eyepose_squint",
-    "anim_feedback_shutup_01",
-    "anim_fistbump_success_01",
-    "anim_fistbump_success_02",
-    "anim_greeting_hello_01",
-    "anim_greeting_hello_02",
-    "anim_knowledgegraph_success_01",
-    "anim_movement_comehere_reaction_01",
-    "anim_pounce_success_01",
-    "anim_pounce_success_02",
-    "anim_reacttocliff_edge_01",
-    "anim_reacttoface_unidentified_01",
-    "anim_rtpickup_loop_09",
-    "anim_rtpickup_loop_10",
-    "anim_turn_left_01",
-    "anim_turn_right_01",
-    "anim_volume_stage_03",
-    "anim_volume_stage_05",
-    "anim_wakeword_groggyeyes_listenloop_01",
-    "anim_wheelie_01",
-)
-TRIGGERS = (
-    "DanceBeat",
-    "FistBumpSuccess",
-    "GreetAfterLongTime",
-    "GreetingHello",
-    "PounceSuccess",
-    "ReactToCliff",
-    "ReactToGoodBye",
-    "ReactToGoodMorning",
-    "WheelieSuccess",
-)
 
 
 def play(

@@ -51,6 +51,9 @@ FAULTS: dict[str, tuple[str, dict[str, float]]] = {
     ),
     "take_photo": ("somebody asks it to take a photo", {}),
     "on_charger": ("a hand puts it onto its charger, which is where it woke up", {}),
+    "cube_tapped": ("a finger taps the connected light cube", {}),
+    "cube_moved": ("a hand puts the light cube before the robot", {}),
+    "cube_lost": ("the connection to the light cube breaks", {}),
     "restart": ("the robot's server ends and comes back after `ms` on the same port", {}),
     "freeze": ("the whole process stands still for `ms` of wall time", {}),
     "kill": ("the whole process ends at once", {}),
@@ -73,6 +76,9 @@ DEFAULT_MS = {
     "voice_command": 0.0,
     "take_photo": 0.0,
     "on_charger": 0.0,
+    "cube_tapped": 0.0,
+    "cube_moved": 0.0,
+    "cube_lost": 0.0,
 }
 
 

@@ -10,6 +10,7 @@ from anki_vector.messaging import protocol
 
 from vector_tl.errors import UserError
 from vector_tl.sim.engine.control import Control
+from vector_tl.sim.engine.cubes import CUBE_FAULTS, Cubes
 from vector_tl.sim.engine.faults import Fault
 from vector_tl.sim.engine.reactions import Reactions
 from vector_tl.sim.engine.routine import Performer
@@ -22,6 +23,7 @@ class Struck(Performer, Protocol):
 
     index: int
     control: Control
+    cubes: Cubes
     reactions: Reactions
     faults: dict[str, Fault]
     unstalled: asyncio.Event
@@ -55,6 +57,7 @@ class Mishaps:
             "on_side": self._lift_up,
             "falling": self._begin_falling,
             "on_charger": self._put_on_charger,
+            **{name: self._strike_cube for name in CUBE_FAULTS},
         }
         self._ends: dict[str, Callable[[Fault], None]] = {
             "link_stall": self._end_link_stall,
@@ -70,7 +73,7 @@ class Mishaps:
         """Begin a fault; it ends after its time, or when it is cleared.
 
         Raises:
-            UserError: it is to be put onto its charger, which is not free; nothing can stall its link.
+            UserError: its charger is not free; there is no light cube; nothing can stall its link.
         """
         robot = self._robot
         robot.faults[fault.name] = fault
@@ -166,6 +169,9 @@ class Mishaps:
     def _begin_falling(self, fault: Fault) -> None:
         if not self._robot.body.off_treads:
             self._robot.world.fall(self._robot.index)
+
+    def _strike_cube(self, fault: Fault) -> None:
+        self._robot.cubes.suffer(fault.name)
 
     def _put_on_charger(self, fault: Fault) -> None:
         robot = self._robot

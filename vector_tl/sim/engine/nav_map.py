@@ -35,8 +35,13 @@ class NavMap:
 
     def add_object(self, shape: fp.Footprint) -> int:
         """Remember an object that a program says is there. Returns its id."""
-        number, self._next_id = self._next_id, self._next_id + 1
+        number = self.new_id()
         self.objects[number] = shape
+        return number
+
+    def new_id(self) -> int:
+        """An id that no object has yet."""
+        number, self._next_id = self._next_id, self._next_id + 1
         return number
 
     def note(

@@ -7,6 +7,7 @@ import numpy as np
 from anki_vector.messaging import protocol
 
 from vector_tl.robot.body import RANGE_MAX_MM
+from vector_tl.sim.engine.cubes import Cubes
 from vector_tl.sim.engine.faults import Fault
 from vector_tl.sim.world.battery import Battery
 from vector_tl.sim.world.body import Body, lift_height_mm
@@ -36,6 +37,7 @@ class Sensed(Protocol):
     battery: Battery
     faults: dict[str, Fault]
     last_image_ms: int
+    cubes: Cubes
 
     @property
     def body(self) -> Body:
@@ -71,7 +73,7 @@ def robot_state(robot: Sensed) -> protocol.RobotState:
         lift_height_mm=height,
         accel=protocol.AccelData(x=accel[0], y=accel[1], z=accel[2]),
         gyro=protocol.GyroData(x=gyro[0], y=gyro[1], z=gyro[2]),
-        carrying_object_id=-1,
+        carrying_object_id=robot.cubes.carried_id,
         carrying_object_on_top_id=-1,
         head_tracking_object_id=-1,
         localized_to_object_id=-1,
@@ -110,6 +112,7 @@ def _status(robot: Sensed) -> int:
         "IS_MOVING": joints or wheels,
         "IS_PICKED_UP": body.off_treads,
         "IS_FALLING": body.falling,
+        "IS_CARRYING_BLOCK": robot.cubes.carried is not None,
         "IS_ANIMATING": robot.animating,
         "IS_PATHING": body.motion is not None,
         "LIFT_IN_POS": not body.lift.moving,

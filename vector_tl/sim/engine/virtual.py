@@ -12,6 +12,7 @@ from anki_vector.messaging import protocol
 
 from vector_tl.robot.body import CLIFF_SENSORS_MM, RANGE_X_MM
 from vector_tl.sim.engine.control import Claim, Control
+from vector_tl.sim.engine.cubes import Cubes
 from vector_tl.sim.engine.faults import CameraFaults, Fault, LateStream, TakenImage
 from vector_tl.sim.engine.identity import Identity
 from vector_tl.sim.engine.journal import WorldJournal
@@ -63,6 +64,7 @@ class VirtualVector:
         self.memory = memory or Memory()
         self.control = Control(self._control_changed, partial(self._deliver, "control"))
         self.motors, self.reactions, self.mishaps = Motors(self), Reactions(self), Mishaps(self)
+        self.cubes = Cubes(self)
         self._messages: deque[Callable[[], None]] = deque()  # for the engine's next tick
         self.cameras: set[Outbox] = set()
         self.events: dict[Outbox, Callable[[str], bool]] = {}
@@ -148,6 +150,7 @@ class VirtualVector:
         self.reactions.tick()
         for _ in range(len(self._messages)):
             self._messages.popleft()()
+        self.cubes.update()
         self.send_state()
 
     # -- images ----------------------------------------------------------------------------------------------

@@ -8,6 +8,12 @@ import grpc
 from anki_vector.messaging import protocol
 
 from vector_tl.sim.engine import animations, navigation, routine
+from vector_tl.sim.engine.animation_names import (
+    ANIMATIONS,
+    TRIGGERS,
+    is_animations_form,
+    is_triggers_form,
+)
 from vector_tl.sim.engine.motors import NO_NUMBER
 from vector_tl.sim.engine.routine import Routine, Step, Steps
 from vector_tl.sim.engine.virtual import VirtualVector
@@ -22,6 +28,11 @@ ACTION = {
     "not started": _ACTION.NOT_STARTED,
     "no way": _ACTION.PATH_PLANNING_FAILED_ABORT,
     "on charger": _ACTION.SHOULDNT_DRIVE_ON_CHARGER,
+    "bad object": _ACTION.BAD_OBJECT,
+    "no face": _ACTION.NO_FACE,
+    "missed": _ACTION.LAST_PICK_AND_PLACE_FAILED,
+    "still carrying": _ACTION.STILL_CARRYING_OBJECT,
+    "not carrying": _ACTION.NOT_CARRYING_OBJECT_ABORT,
 }
 ACTION_TAGS = range(protocol.FIRST_SDK_TAG, protocol.LAST_SDK_TAG + 1)
 COMPLETE = protocol.BehaviorResults.Value("BEHAVIOR_COMPLETE_STATE")
@@ -227,15 +238,19 @@ class Behaviours:
         return protocol.SayTextResponse(status=OK, state=state)
 
     async def PlayAnimation(self, request, context):
-        return await self._play(request.animation.name, animations.ANIMATIONS, request)
+        return await self._play(request.animation.name, ANIMATIONS, is_animations_form, request)
 
     async def PlayAnimationTrigger(self, request, context):
-        return await self._play(request.animation_trigger.name, animations.TRIGGERS, request)
+        return await self._play(request.animation_trigger.name, TRIGGERS, is_triggers_form, request)
 
-    async def _play(self, name: str, known: tuple[str, ...], request):
+    async def _play(self, name: str, listed: tuple[str, ...], fits: Callable[[str], bool], request):
+        """Play an animation; one that is not listed only where its name has the robot's form.
+
+        The log says which.
+        """
         done = False
-        if name in known:
-            self.robot.log("animation", name=name, loops=max(request.loops, 1))
+        if name in listed or fits(name):
+            self.robot.log("animation", name=name, loops=max(request.loops, 1), listed=name in listed)
             tracks = {
                 "head": not request.ignore_head_track,
                 "lift": not request.ignore_lift_track,
@@ -248,11 +263,11 @@ class Behaviours:
         )
 
     async def ListAnimations(self, request, context):
-        names = [protocol.Animation(name=name) for name in animations.ANIMATIONS]
+        names = [protocol.Animation(name=name) for name in ANIMATIONS]
         return protocol.ListAnimationsResponse(status=OK, animation_names=names)
 
     async def ListAnimationTriggers(self, request, context):
-        triggers = [protocol.AnimationTrigger(name=name) for name in animations.TRIGGERS]
+        triggers = [protocol.AnimationTrigger(name=name) for name in TRIGGERS]
         return protocol.ListAnimationTriggersResponse(status=OK, animation_trigger_names=triggers)
 
     # -- face and voice --------------------------------------------------------------------------------------

@@ -8,7 +8,6 @@ from collections.abc import Callable
 import grpc
 
 from vector_tl.sim.engine.virtual import VirtualVector
-from vector_tl.sim.gateway.unsupported import UNSUPPORTED
 
 OPEN_TO_ALL = {"UserAuthentication"}
 NOT_LOGGED = {"DriveWheels"}  # has an entry of its own, with the speeds
@@ -39,10 +38,6 @@ class Gate(grpc.aio.ServerInterceptor):
                 late_ms = late.numbers["latency_ms"] + random.random() * late.numbers["jitter_ms"]
                 await asyncio.sleep(late_ms / 1000)
             self._sync()
-            if rpc in UNSUPPORTED:
-                self._robot.log("unimplemented", rpc=rpc)
-                why = f"{rpc} is not simulated: {UNSUPPORTED[rpc]}"
-                await context.abort(grpc.StatusCode.UNIMPLEMENTED, why)
             if rpc not in NOT_LOGGED:
                 self._robot.log("call", rpc=rpc)
 

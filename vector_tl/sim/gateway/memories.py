@@ -1,4 +1,4 @@
-"""The calls about cubes and about what the robot remembers: photos, objects made up by programs, its map."""
+"""The calls about what the robot remembers: photos, objects made up by programs, its map."""
 
 import io
 import math
@@ -49,13 +49,6 @@ class Memories:
     async def DeletePhoto(self, request, context):
         deleted = self.robot.photos.pop(request.photo_id, None) is not None
         return protocol.DeletePhotoResponse(status=OK, success=deleted)
-
-    # -- cubes -----------------------------------------------------------------------------------------------
-
-    # As a robot answers that has no cube near it.
-    CubesAvailable = always(protocol.CubesAvailableResponse)
-    ConnectCube = always(protocol.ConnectCubeResponse, success=False)
-    DisconnectCube = always(protocol.DisconnectCubeResponse)
 
     # -- objects ---------------------------------------------------------------------------------------------
 

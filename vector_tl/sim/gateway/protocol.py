@@ -7,15 +7,14 @@ from functools import partial
 
 import grpc
 from anki_vector.messaging import protocol
-from anki_vector.messaging.external_interface_pb2_grpc import ExternalInterfaceServicer
 
 from vector_tl.sim.engine.motors import NO_CONTROL
 from vector_tl.sim.engine.virtual import JPEG_COLOR, VirtualVector
 from vector_tl.sim.gateway.account import Account
 from vector_tl.sim.gateway.behaviours import Behaviours
+from vector_tl.sim.gateway.cubes import CubeCalls
 from vector_tl.sim.gateway.faces import FaceCalls
 from vector_tl.sim.gateway.feeds import Feeds
-from vector_tl.sim.gateway.full_protocol import SERVICE
 from vector_tl.sim.gateway.memories import Memories
 from vector_tl.sim.gateway.onboarding import Onboarding
 from vector_tl.sim.gateway.settings import Settings
@@ -39,13 +38,8 @@ def _in_control(response):
     return answer
 
 
-class VectorServicer(
-    FaceCalls, Memories, Settings, Account, Onboarding, Feeds, Behaviours, ExternalInterfaceServicer
-):
-    """Answers for one virtual Vector. Every method has the name of its call in the protocol.
-
-    Calls that are not here are in `unsupported.UNSUPPORTED`, with the reason.
-    """
+class VectorServicer(CubeCalls, FaceCalls, Memories, Settings, Account, Onboarding, Feeds, Behaviours):
+    """Answers for one virtual Vector. Every method has the name of its call in the protocol."""
 
     def __init__(self, robot: VirtualVector):
         self.robot = robot
@@ -123,6 +117,7 @@ class VectorServicer(
             is_charging=robot.body.on_charger and not battery.full,
             is_on_charger_platform=robot.body.on_charger,
             suggested_charger_sec=600.0 if empty else battery.charger_s,
+            cube_battery=robot.cubes.battery(),
         )
 
     async def VersionState(self, request, context):
@@ -203,10 +198,3 @@ def _passes(request: protocol.EventRequest, kind: str) -> bool:
         or ("white_list" in lists and kind in request.white_list.list)
         or ("black_list" in lists and kind not in request.black_list.list)
     )
-
-
-ANSWERED = frozenset(
-    method.name
-    for method in SERVICE.methods
-    if getattr(VectorServicer, method.name) is not getattr(ExternalInterfaceServicer, method.name, None)
-)

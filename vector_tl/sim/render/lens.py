@@ -256,8 +256,8 @@ class Sensor:
         """The gain for the target brightness, metered with white clipped; then the look's bias."""
         light = (small @ LUMA.astype(np.float32)).ravel()
         low, high = 1 / 64, self.look.max_gain
-        # Bisection in the logarithm, so fine that a last bit of the light that differs on another machine moves
-        # the gain no more than it moved the light.
+        # Bisection in the logarithm, so fine that the gain has no steps: a last bit of the light, which may
+        # differ on another machine, would decide between two of them.
         for _ in range(24):
             gain = math.sqrt(low * high)
             too_dark = np.sqrt(np.minimum(light * gain, 1.0)) @ self._metering < self.look.target

@@ -16,12 +16,15 @@ def run(settings: SimSettings) -> None:
     for name, value, low, high in (
         ("robots", settings.robots, 1, 4),
         ("targets", settings.targets, 0, 8),
+        ("cubes", settings.cubes, 0, 4),
         ("camera-fps", settings.camera_fps, 0.5, 120.0),
         ("port", settings.port, 0, 65535 - settings.robots),
         ("world", settings.world, 0, 2**63 - 1),
     ):
         if not low <= value <= high:
             raise UsageError(f"--{name} must be from {low} to {high}, not {value}.")
+    if len(set(settings.faces)) < len(settings.faces) or "" in settings.faces:
+        raise UsageError("--faces takes names that are not empty and all different.")
     given = [f"--{name}" for name in ("without", "backgrounds") if getattr(settings, name)]
     if settings.camera == "plain" and given:
         raise UsageError(

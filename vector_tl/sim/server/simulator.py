@@ -53,7 +53,12 @@ class Simulator:
     def __init__(self, settings: SimSettings, camera_thread: CameraThread):
         self.settings = settings
         self.world = World(
-            settings.world, settings.robots, settings.targets, self._report, settings.target_motion
+            settings.world,
+            settings.robots,
+            settings.targets,
+            self._report,
+            settings.target_motion,
+            settings.cubes,
         )
         self.journal = WorldJournal(lambda: self.world.t_ms)
         self.robots = [

@@ -13,6 +13,7 @@ from functools import partial
 from vector_tl.robot.body import BALANCE_X_MM, CLIFF_SENSORS_MM, RANGE_X_MM, TICK_MS, driven
 from vector_tl.sim.world import footprint as fp
 from vector_tl.sim.world.body import Body, Contact, lift_height_mm
+from vector_tl.sim.world.cubes import LightCube, keep_in_room, lay_cubes
 from vector_tl.sim.world.room import make_room
 from vector_tl.sim.world.scene import CameraMotion, Pose, Rgb, VectorPose
 from vector_tl.sim.world.starts import start_poses
@@ -46,6 +47,7 @@ class World:
         targets: int,
         report: Report = lambda kind, vector, **details: None,
         target_motion: str = "stand",
+        cubes: int = 0,
     ):
         self.t_ms = 0
         self.robots, self.count = robots, robots + targets
@@ -54,6 +56,7 @@ class World:
         self._order = itertools.count()
         self.bodies: list[Body] = []
         self.eyes_rgb: dict[int, Rgb] = {}  # of those whose colour a program has set
+        self.cubes = [LightCube(number) for number in range(cubes)]
         self.enter(seed)
 
     def enter(self, seed: int) -> None:
@@ -66,6 +69,7 @@ class World:
         self.bodies[:] = [Body(*pose, head_rad=head) for pose, head in poses]
         moving = range(self.robots, self.count) if self._target_motion != "stand" else ()
         self._movers = {index: Mover(self._target_motion, seed, index) for index in moving}
+        lay_cubes(self.cubes, self.room, self.bodies, self.robots)
 
     # -- time ------------------------------------------------------------------------------------------------
 
@@ -76,6 +80,8 @@ class World:
                 self._think()
             for index in range(self.count):
                 self._move(index)
+            for cube in self.cubes:
+                self._push(cube)
             self.t_ms += STEP_MS
             while self._timers and self._timers[0][0] <= self.t_ms:
                 heapq.heappop(self._timers)[2]()
@@ -121,6 +127,16 @@ class World:
         self._sense_cliffs(index)
         if self.room.surface == "table" and not self._on_ground(*self._point(body, BALANCE_X_MM, 0.0)):
             self.fall(index)
+
+    def _push(self, cube: LightCube) -> None:
+        """Let a cube give way to the Vectors; a hand puts one that falls off the table back."""
+        if cube.carried_by is not None:
+            return
+        for body in self.bodies:
+            if not body.off_treads:
+                cube.give_way(body)
+        if not keep_in_room(cube, self.room):
+            lay_cubes([cube], self.room, self.bodies, self.robots)
 
     def _allowed(self, index: int, asked: tuple[float, float]) -> tuple[float, float]:
         """As much of a step as nothing blocks: all of it, only its turn, only its way, or nothing."""
@@ -302,6 +318,7 @@ class World:
             if thing.height_mm <= SENSOR_HEIGHT_MM
         }
         shapes = [shape for key, shape in self._others(index) if key not in low]
+        shapes += [cube.footprint for cube in self.cubes if cube.carried_by != index]
         nearest = RANGE_REACH_MM
         for angle in RANGE_CONE_RAD:
             heading = body.heading_rad + angle
