@@ -31,6 +31,7 @@ USED_BY_NAME = [
     *("_stand", "_face", "_go", "_settle", "_escape"),  # a choreographer's goals
     *("clicks", "drags"),  # fields of the review page's JSON
     "intent",  # an option
+    *("override", "vanish", "intrude"),  # what another client does in a fault trial
 ]
 
 

@@ -52,7 +52,6 @@ class Rig:
             self._network = self._stack.enter_context(SlowProxy(self._simulator.home, home, delay_ms))
         self._other: Any = None
         self._home = home
-        self._started: dict[str, Any] | None = None
 
     def __enter__(self) -> Self:
         self._errors = self._stack.enter_context(tempfile.TemporaryFile("w+"))
