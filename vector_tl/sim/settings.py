@@ -26,7 +26,7 @@ class SimSettings:
     world: int = 0
     """Seed of the room and of where everybody starts."""
     camera_fps: float = 15.0
-    """Camera frames a second, in world time."""
+    """Camera frames a second, in world time; one for each tick of the engine (60 ms) at most."""
     cubes: int = 0
     """Light cubes in the world (0 to 4), before the robots where there is room."""
     faces: tuple[str, ...] = ()

@@ -14,7 +14,7 @@ from vector_tl.sim.server.simulator import Simulator
 PAGE = Path(__file__).parent / "page"
 LOG_LINES = 200
 OBSTACLE = ("x_mm", "y_mm", "heading_rad", "half_x_mm", "half_y_mm", "kind", "round")
-QUIET = {"call"}  # kinds of log entries that would drown the others
+QUIET = {"call", "speeds"}  # kinds of log entries that would drown the others
 
 
 def view_routes(simulator: Simulator) -> list[Route]:
