@@ -125,6 +125,8 @@ class SimulatorProcess:
         target_motion: str = "stand",
         without: tuple[str, ...] = (),
         backgrounds: Path | None = None,
+        cubes: int = 0,
+        faces: tuple[str, ...] = (),
     ):
         self.home = Path(tempfile.mkdtemp(prefix="vector-tl-sim-"))
         options = {
@@ -140,6 +142,8 @@ class SimulatorProcess:
         command += ["--lockstep"] if lockstep else []
         command += ["--without", *without] if without else []
         command += ["--backgrounds", str(backgrounds)] if backgrounds else []
+        command += ["--cubes", str(cubes)] if cubes else []
+        command += ["--faces", *faces] if faces else []
         self._errors = (self.home / "errors.txt").open("w+")
         self.process = subprocess.Popen(
             command,

@@ -3,12 +3,13 @@
 import io
 import math
 
+import grpc
 from anki_vector.messaging import protocol
 from PIL import Image
 
 from vector_tl.sim.engine.outbox import Outbox
 from vector_tl.sim.engine.virtual import VirtualVector
-from vector_tl.sim.gateway.streams import OK, always, until_ended
+from vector_tl.sim.gateway.streams import OK, until_ended
 from vector_tl.sim.world import footprint as fp
 
 NOT_FOUND = protocol.ResponseStatus(code=protocol.ResponseStatus.NOT_FOUND)
@@ -52,8 +53,12 @@ class Memories:
 
     # -- objects ---------------------------------------------------------------------------------------------
 
-    # It would recognise such an object by its markers, which nothing in the world carries.
-    DefineCustomObject = always(protocol.DefineCustomObjectResponse, success=True)
+    async def DefineCustomObject(self, request, context):
+        """Take a kind of object: known by its markers, which nothing in the world carries."""
+        if request.WhichOneof("custom_object_definition") is None:
+            why = "DefineCustomObjectRequest has unexpected type <nil>"
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, why)
+        return protocol.DefineCustomObjectResponse(status=OK, success=True)
 
     async def CreateFixedCustomObject(self, request, context):
         """Add an object that is only in its map: it drives around it."""
