@@ -123,6 +123,9 @@ COMMANDS = {
         "find.loop:find",
         describe="find.progress:describe",
     ),
+    "stop": Command(
+        "Stop a robot now, whoever drives it", "robot.stop_settings:StopSettings", "robot.stop:stop"
+    ),
     "bench": Command("Measure speed beside a baseline", "bench.settings:BenchSettings", "bench.run:bench"),
     "film": Command(
         "Film two models side by side on the same frames", "film.settings:FilmSettings", "film.film:film"

@@ -24,7 +24,8 @@ RECONNECT_S = 1.0
 SILENT_S = 5.0  # the robot pings once a second
 GIVE_UP_S = 300.0
 OURS_S = 1.5  # commands of so long before the last sign of life explain the wheels' speeds
-WATCH_ON_S = 3.0  # a command of the app's may still be in the network when the wheels stand already
+# A command of the app's may still be in the network when the wheels stand; for long where that has stalled.
+WATCH_ON_S, STALLED_S, WATCH_ON_STALLED_S = 0.5, 1.0, 3.0
 IGNORED = ("SIGINT", "SIGTERM", "SIGHUP", "SIGTSTP", "SIGQUIT")  # it ends when the app has ended
 
 
@@ -103,7 +104,8 @@ class Process:
                 result = self._stop()
                 self._report(why, result)
                 settled = result.stopped or result.foreign
-                if not settled or self._stays_so():
+                stalled = (result.confirmed_ms or 0.0) > STALLED_S * 1000
+                if not settled or self._stays_so(WATCH_ON_STALLED_S if stalled else WATCH_ON_S):
                     return settled or not self._is_wanted()
                 why = "a late command of the program's moved the wheels"
         finally:
@@ -121,13 +123,13 @@ class Process:
         )
         return stopping.run(self._is_wanted)
 
-    def _stays_so(self) -> bool:
+    def _stays_so(self, watch_s: float) -> bool:
         """Whether the wheels do not turn at the app's speeds again, as long as the app is lost."""
         begun_s, evidence = time.monotonic(), Evidence()
         self._keep_connected()
         if self._wire is not None:
             self._wire.hear_anew()
-        while time.monotonic() - begun_s < WATCH_ON_S and self._is_wanted():
+        while time.monotonic() - begun_s < watch_s and self._is_wanted():
             for state in self._wire.take_states() if self._wire is not None else []:
                 evidence.saw(state, begun_s)
                 if evidence.turns_as(self._is_ours):

@@ -65,6 +65,9 @@ class Channel:
     def __init__(self, descriptor: int | None = None):
         self.descriptor = _new_file() if descriptor is None else descriptor
         self._memory = mmap.mmap(self.descriptor, SIZE)
+        if descriptor is None:
+            self.write_heartbeat(Heartbeat())
+            self.write_watchdog(WatchdogState())
 
     def write_heartbeat(self, beat: Heartbeat) -> None:
         """The app's half."""

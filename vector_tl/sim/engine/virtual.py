@@ -235,7 +235,9 @@ class VirtualVector:
         """Send an event, given by its name in the protocol, to one stream or to all that want it."""
         kind = next(iter(event))
         message = protocol.EventResponse(event=protocol.Event(**event))
-        self._send_events(message, [to] if to is not None else [o for o, wants in self.events.items() if wants(kind)])
+        self._send_events(
+            message, [to] if to is not None else [o for o, wants in self.events.items() if wants(kind)]
+        )
 
     def ping(self) -> None:
         """Send a sign of life on all event and control streams, as the gateway does every second."""

@@ -1,0 +1,76 @@
+"""`vector-tl stop`: one command that stops a robot, whoever drives it."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from support.simulation import drive, in_control
+from support.stops import still_since_ms
+from vector_tl import cli
+
+
+def stop_command(sim, *more):
+    return subprocess.run(
+        [sys.executable, "-m", "vector_tl", "stop", "--robot", sim.serial, "--json", *more],
+        env=os.environ | {"HOME": str(sim.home)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_it_stops_a_robot_in_control_and_one_without(simulate):
+    sim = simulate()
+    with sim.stub() as stub:
+        for how, release in (("at the level held", False), ("control taken at OVERRIDE", True)):
+            control = in_control(stub)
+            drive(stub, 100, -100)
+            time.sleep(0.2)
+            if release:
+                control.release()
+                time.sleep(0.2)
+            done = stop_command(sim)
+            assert done.returncode == 0, done.stderr
+            answer = json.loads(done.stdout)
+            assert answer["stopped"]
+            assert answer["how"] == how
+            assert 0 < answer["confirmed_ms"] < 2000
+            assert still_since_ms(sim.log(), serial=sim.serial) is not None
+            control.close()
+
+
+@pytest.mark.fast
+@pytest.mark.parametrize(
+    ("serial", "more", "code", "words"),
+    [
+        ("sim", [], 2, "HOME=DIR vector-tl stop"),
+        ("00e20100", ["--seconds", "0"], 2, "--seconds"),
+        ("00e20100", [], 1, "python -m anki_vector.configure"),
+    ],
+)
+def test_what_cannot_be_stopped_is_said(serial, more, code, words, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert cli.main(["stop", "--robot", serial, *more]) == code
+    assert words in capsys.readouterr().err
+
+
+@pytest.mark.fast
+def test_a_robot_that_does_not_answer_is_shouted_about(tmp_path, monkeypatch, capfd):
+    folder = tmp_path / ".anki_vector"
+    folder.mkdir()
+    (folder / "cert").write_text("-----BEGIN CERTIFICATE-----\n")
+    about = f"[00e20100]\ncert = {folder}/cert\nip = 127.0.0.1\nport = 9\nname = Vector-A1B2\nguid = x\n"
+    (folder / "sdk_config.ini").write_text(about)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert cli.main(["stop", "--robot", "00e20100", "--seconds", "1.8", "--json"]) == 1
+    out, err = capfd.readouterr()
+    answer = json.loads(out)
+    assert answer["stopped"] is False
+    assert answer["confirmed_ms"] is None
+    assert "PICK IT UP" in answer["error"]
+    assert "\a" in err
+    assert "00e20100 MAY BE DRIVING" in err
