@@ -97,4 +97,4 @@ def test_no_states_stop_the_wheels():
     robot.freeze_states = True
     drive_for(robot, 8, 40, 40)
     assert robot.commands[-1][1:] == (0, 0)
-    assert [stop.reason for stop in robot.stops] == ["no state for 350 ms"]
+    assert [stop.reason for stop in robot.stops] == ["no state for 300 ms"]

@@ -9,7 +9,10 @@ from typing import Any, Protocol
 
 from vector_tl.errors import UserError
 
-LOW_BATTERY = "battery low"  # a `Stop.reason` that does not pass by waiting
+# Reasons of a `Stop` that do not pass by waiting.
+LOW_BATTERY = "battery low"
+OTHER_DRIVER = "somebody else drives"
+NO_WATCHDOG = "no watchdog"
 
 
 class LinkLost(UserError):
@@ -32,7 +35,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class RobotState:
-    """The robot's own report of itself (about 30 a second)."""
+    """The robot's own report of itself (one per tick of 60 ms)."""
 
     received_s: float  # on the link's clock
     x_mm: float
@@ -49,6 +52,8 @@ class RobotState:
     on_charger: bool = False
     being_held: bool = False
     pitch_rad: float = 0.0
+    accel_y_mmps2: float = 0.0  # in the head, left-positive
+    accel_z_mmps2: float = 9810.0  # in the head, which may look up or down
     image_time_ms: int = 0  # time stamp of the last image that the robot took
 
 
@@ -67,6 +72,7 @@ class Stop:
 
     t_s: float  # on the link's clock, since it was opened
     reason: str  # "no frame for 350 ms", "control lost", "cliff", ...
+    confirmed_ms: int | None = None  # until the robot's states showed that they stand; None: not yet
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,9 @@ from vector_tl.robot.base import (
     RobotState,
     Stop,
 )
-from vector_tl.robot.body import TRACK_MM, driven
-from vector_tl.robot.guard import STILL, Guard
+from vector_tl.robot.body import TICK_MS, TRACK_MM, driven
+from vector_tl.robot.guard import Guard
+from vector_tl.robot.reading import STILL
 
 TICK_S = 0.005
 HEAD_RAD, LIFT_MM = (math.radians(-22), math.radians(45)), (32.0, 92.0)
@@ -57,6 +58,7 @@ class FakeVector:
 
     def __post_init__(self) -> None:
         self._t_s, self._wheels, self._image_id, self._lost = 0.0, STILL, 0, False
+        self._shown_s = self._turned_s = 0.0  # when the guard saw a state, and turning wheels, last
         self._frame: Frame | None = None
         self._guard = Guard(self.now_s)
         self._guard.connect()
@@ -136,8 +138,7 @@ class FakeVector:
         while self._t_s < until_s - 1e-9:
             self._move(min(TICK_S, until_s - self._t_s))
             if not self.freeze_states:
-                self._state = self._make_state()
-                self._guard.saw_state(self._state)
+                self._show_state()
             self._keep_to_guard()
 
     def lose_control(self) -> None:
@@ -159,10 +160,22 @@ class FakeVector:
         if self._lost:
             raise LinkLost(f"The link to {self.serial} was lost.")
 
+    def _show_state(self) -> None:
+        """Renew the state. The guard sees one per tick; a tick with wheels that stand confirms that."""
+        self._state = self._make_state()
+        if self._wheels != STILL:
+            self._turned_s = self._t_s
+        if self._t_s - self._shown_s >= TICK_MS / 1000 - 1e-9:
+            self._shown_s = self._t_s
+            self._guard.saw_state(self._state)
+            if self._t_s - self._turned_s >= TICK_MS / 1000:
+                self._guard.confirm_standing()
+
     def _keep_to_guard(self) -> None:
         wheels = self._guard.wheels()
         if wheels != self._wheels:
             self._wheels = wheels
+            self._guard.sent(wheels)
             self.commands.append((round(self._t_s, 6), *wheels))
 
     def _move(self, dt_s: float) -> None:

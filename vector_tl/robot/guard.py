@@ -1,17 +1,18 @@
 """When wheels may turn: pure rules on times and states, without a robot or a thread.
 
 Speeds are wanted for the length of a lease only. Whatever else happens (no more commands, no frames, no
-states, control lost, an edge, a hand), the wheels are to stand still, and each time is noted once with its
-reason.
+states, control lost, an edge, a hand, somebody else's commands), the wheels are to stand still, and each time
+is noted once with its reason.
 """
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from vector_tl.robot.base import LOW_BATTERY, RobotState, Stop
+from vector_tl.robot.base import LOW_BATTERY, NO_WATCHDOG, OTHER_DRIVER, RobotState, Stop
+from vector_tl.robot.reading import FOREIGN_SPEEDS, STILL, Reading, Speeds
 
-STILL = (0.0, 0.0)
+LINK_LOST = "link lost"
 
 
 @dataclass(frozen=True)
@@ -20,42 +21,64 @@ class Limits:
 
     lease_s: float = 0.300
     frame_age_s: float = 0.350
-    state_age_s: float = 0.350
+    state_age_s: float = 0.300  # five states
     max_mmps: float = 220.0  # the robot's own limit
+    first_mmps: float = 40.0  # until this robot has been seen to stop
+    own_behaviour_s: float = (
+        0.6  # within which a behaviour of the robot's own is known by the loss of control
+    )
 
 
 class Guard:
-    """Decides what the wheels may do. Not thread-safe: the link calls it under its lock."""
+    """Decides what the wheels may do. Not thread-safe: the link calls it under its lock.
 
-    def __init__(self, clock: Callable[[], float], limits: Limits = Limits()):
+    Attributes:
+        stops: when and why the guard stopped the wheels by itself.
+        reading: what the states say.
+        control: whether the robot lets us drive.
+        battery_low: whether its battery is.
+        other_driver: whether somebody else drives, so that we do not any more.
+        watched: whether the watchdog process is ready to stop the wheels if this program fails.
+        cautious: whether it drives slowly, because this robot has not been seen to stop yet.
+        may_turn: whether the wheels may turn: they were to, and have not been seen to stand since.
+        stopping: whether they must be seen to stand before anything but a stop is sent.
+    """
+
+    def __init__(self, clock: Callable[[], float], limits: Limits = Limits(), cautious: bool = False):
         self._clock, self._limits, self._start_s = clock, limits, clock()
         self.stops: list[Stop] = []
-        self.control = False  # whether the robot lets us drive
-        self.battery_low = False
-        # Whether the last wheel command has been answered; after a silent one only a stop may be sent.
-        self.confirmed = True
+        self.reading = Reading()
+        self.control = self.battery_low = self.other_driver = False
+        self.watched, self.cautious = True, cautious
+        self.may_turn = self.stopping = False
         self._connected = False
         self._frame_s: float | None = None
         self._image_id: int | None = None
         self._state: RobotState | None = None
+        self._unseen: str | None = None  # why nothing has been seen yet
+        self._foreign_s: float | None = None  # since when wheels turn as we did not command
         self._wanted, self._wanted_s = STILL, clock()
-        self._direction = 1.0  # of the last drive before an edge: 1 forward, -1 backward
+        self._before_edge = (1.0, 1.0)  # the last speeds before an edge
         self._held_for: str | None = None  # why the wheels are held now, so that it is noted only once
 
+    # -- what the link reports -------------------------------------------------------------------------------
+
     def connect(self) -> None:
-        """Note that there is a connection, and that the wheels stand still."""
-        self._connected = self.confirmed = True
+        """Note that there is a connection."""
+        self._connected = True
         self.release()
 
     def disconnect(self) -> None:
         """Note that the connection is gone: what was wanted counts as stopped; what was seen is forgotten."""
         self._connected = self.control = False
         self.wheels()
-        self.forget()
+        self.forget(LINK_LOST)
 
-    def forget(self) -> None:
+    def forget(self, why: str) -> None:
         """Forget what was seen: before wheels turn, there must be a new frame and a new state."""
         self._frame_s = self._image_id = self._state = None
+        self._unseen = why
+        self.reading.reason = None
 
     def saw_frame(self, image_id: int, received_s: float) -> None:
         """Note a camera frame. The same frame again is no sign that the camera works."""
@@ -63,8 +86,40 @@ class Guard:
             self._image_id, self._frame_s = image_id, received_s
 
     def saw_state(self, state: RobotState) -> None:
-        """Note a state."""
+        """Note a state.
+
+        Wheels that turn as we did not command, and no loss of control that explains it as the robot's own
+        behaviour: somebody else drives.
+        """
         self._state = state
+        if self.reading.saw(state) != FOREIGN_SPEEDS or not self.control:
+            self._foreign_s = None
+            return
+        self._foreign_s = self._foreign_s or state.received_s
+        self.other_driver |= state.received_s - self._foreign_s > self._limits.own_behaviour_s
+
+    def sent(self, speeds: Speeds) -> None:
+        """Note a wheel command that has been sent just now."""
+        self.reading.sent(self._clock(), speeds)
+        self.may_turn |= speeds != STILL
+
+    def confirm_standing(self) -> None:
+        """Note that the robot's states have shown that the wheels stand, as they were to."""
+        now_s = self._clock()
+        self.cautious &= not self.may_turn
+        self.may_turn = self.stopping = False
+        self.reading.standing()
+        for number, stop in enumerate(self.stops):
+            if stop.confirmed_ms is None:
+                took_ms = round((now_s - self._start_s - stop.t_s) * 1000)
+                self.stops[number] = replace(stop, confirmed_ms=max(0, took_ms))
+
+    def leave_alone(self) -> None:
+        """Note that the wheels turn, but not by our commands: a stop of ours has nothing to wait for."""
+        self.may_turn = self.stopping = False
+        self.reading.standing()
+
+    # -- what may be done ------------------------------------------------------------------------------------
 
     def want(self, left_mmps: float, right_mmps: float) -> bool:
         """Ask for wheel speeds for the length of a lease; whether they are granted now.
@@ -84,18 +139,36 @@ class Guard:
         now_s = self._clock()
         reason = self.objection(now_s, speeds)
         if reason is not None:
-            self._hold(now_s, reason)
+            self.hold(reason)
             return False
+        if self.stopping:  # what was to stop has not been seen to stand yet
+            return False
+        if self.cautious:
+            share = min(1.0, self._limits.first_mmps / max(map(abs, speeds)))
+            speeds = (speeds[0] * share, speeds[1] * share)
         self._wanted, self._wanted_s, self._held_for = speeds, now_s, None
-        if self._state is not None and not self._state.cliff and sum(speeds) != 0:
-            self._direction = math.copysign(1.0, sum(speeds))
+        if self._state is not None and not self._state.cliff:
+            self._before_edge = speeds
         return True
 
     def release(self) -> None:
         """Stand still because nothing is wanted any more, which is not a stop of the guard's own."""
         self._wanted = STILL
 
-    def wheels(self) -> tuple[float, float]:
+    def stop(self) -> None:
+        """Stand still, and let nothing turn the wheels before they have been seen to stand."""
+        self._wanted = STILL
+        self.stopping |= self.may_turn
+
+    def hold(self, reason: str) -> None:
+        """Stop for a reason, which is noted when it is a new one."""
+        self.stop()
+        if reason != self._held_for:
+            self._held_for = reason
+            t_s = round(self._clock() - self._start_s, 3)
+            self.stops.append(Stop(t_s, reason, None if self.may_turn else 0))
+
+    def wheels(self) -> Speeds:
         """What the wheels may do now, (left, right) in mm/s.
 
         A lease that ran out or an objection makes them stand still.
@@ -109,40 +182,34 @@ class Guard:
         if reason is None and now_s - self._wanted_s > self._limits.lease_s:
             reason = f"no command for {self._limits.lease_s * 1000:.0f} ms"
         if reason is not None:
-            self._hold(now_s, reason)
+            self.hold(reason)
         return self._wanted
 
-    def objection(self, now_s: float, speeds: tuple[float, float]) -> str | None:
+    def objection(self, now_s: float, speeds: Speeds) -> str | None:
         """Why wheels must not turn at these speeds, or None."""
         limits, state = self._limits, self._state
         if not self._connected:
-            return "link lost"
+            return LINK_LOST
+        if self.other_driver:
+            return OTHER_DRIVER
         if not self.control:
             return "control lost"
-        if not self.confirmed:
-            return "command not confirmed"
+        if not self.watched:
+            return NO_WATCHDOG
+        if self._unseen is not None and (state is None or self._frame_s is None):
+            return self._unseen
+        self._unseen = None
         if state is None or now_s - state.received_s > limits.state_age_s:
             return f"no state for {limits.state_age_s * 1000:.0f} ms"
         if self._frame_s is None or now_s - self._frame_s > limits.frame_age_s:
             return f"no frame for {limits.frame_age_s * 1000:.0f} ms"
         if self.battery_low:
             return LOW_BATTERY
-        for seen, reason in (
-            (state.falling, "falling"),
-            (state.picked_up, "picked up"),
-            (state.being_held, "being held"),
-        ):
-            if seen:
-                return reason
+        if self.reading.reason is not None:
+            return self.reading.reason
         return "cliff" if state.cliff and not self._retreats(speeds) else None
 
-    def _retreats(self, speeds: tuple[float, float]) -> bool:
-        """Whether it drives back where it came from: the state does not say at which end the edge is."""
-        along = [speed * self._direction for speed in speeds]
-        return max(along) <= 0 and min(along) < 0
-
-    def _hold(self, now_s: float, reason: str) -> None:
-        self._wanted = STILL
-        if reason != self._held_for:
-            self._held_for = reason
-            self.stops.append(Stop(round(now_s - self._start_s, 3), reason))
+    def _retreats(self, speeds: Speeds) -> bool:
+        """Whether each wheel undoes what brought it to the edge: the state does not say where that is."""
+        against = [speed * before for speed, before in zip(speeds, self._before_edge, strict=True)]
+        return max(against) <= 0 and min(against) < 0

@@ -1,11 +1,11 @@
 """A guarded Vector over the SDK: the only way from this project to a robot's wheels.
 
-One thread, the watchdog, sends all wheel commands: the newest wanted speeds at most 20 times a second, a stop
-at once, and by itself when the guard says so. A lost link is made again for as long as allowed; the wheels
-then stand still until they are asked for anew.
+One thread, the control thread, sends all wheel commands: the newest wanted speeds at most 20 times a second,
+a stop at once, and by itself when the guard says so. It alone feeds the watchdog process, which stops the
+robot when this program no longer can. A lost link is made again for as long as allowed; the wheels then stand
+still until they are asked for anew.
 """
 
-import contextlib
 import itertools
 import logging
 import threading
@@ -17,22 +17,31 @@ from pathlib import Path
 from typing import Any
 
 from vector_tl.errors import UserError
+from vector_tl.robot.asking import Asking
 from vector_tl.robot.base import BatteryState, Frame, Intrinsics, LinkLost, NoFreshFrame, RobotState, Stop
-from vector_tl.robot.guard import STILL, Guard, Limits
-from vector_tl.robot.session import CALL_S, Session, battery_of
+from vector_tl.robot.guard import Guard, Limits
+from vector_tl.robot.reading import NO_EFFECT
+from vector_tl.robot.session import Session, battery_of
 from vector_tl.robot.simulator_client import TruthClient
+from vector_tl.robot.watchdog.watchdog import Watchdog
+from vector_tl.robot.wheels import Wheels
+from vector_tl.robot.wire import Wire
 
 log = logging.getLogger(__name__)
-WATCH_S = 0.02  # how often the watchdog looks
-COMMAND_EVERY_S = 0.05
+WATCH_S = 0.02  # how often the control thread looks
+FROZEN_S = 0.5  # a control thread that has not looked for so long was frozen
+DEAF_S = 0.15  # after that, what comes has waited in buffers
 DEAD_STATE_S, DEAD_FRAME_S = 1.0, 3.0  # silence after which the link counts as lost
 BACK_OFF_S = (0.2, 1.0, 2.0, 4.0, 8.0, 10.0)
-STOP_TRIES = 3
-STOP_S = 2.0  # until when a stop may arrive
+STOP_WAIT_S = 3.0  # for the confirmation of a stop: longer than until the shout
+STOP_FIRST_S = 1.0  # for a stop, before the broken connection is closed
+# From a release of control to the next request. One in the same tick would keep the priority of before:
+# OVERRIDE, at which the robot does not stop at edges.
+RELEASED_S = 0.3
 BATTERY_EVERY_S = 5.0
 LIMITS = Limits()
 JPEG_START = b"\xff\xd8"
-CONNECT_S, RECONNECT_TRY_S, FIRST_STATE_S, SPEECH_S = 8.0, 2.0, 2.0, 4.0
+CONNECT_S, RECONNECT_TRY_S, READY_S, FIRST_STATE_S, SPEECH_S = 8.0, 2.0, 3.0, 2.0, 4.0
 
 
 class VectorLink:
@@ -43,38 +52,52 @@ class VectorLink:
         home: the folder with `.anki_vector`.
         reconnect_s: how long to try for a lost link.
         truth: the simulator's ground-truth channel, None on a robot.
+        watchdog: the process that stops the robot when this program fails; None where nothing drives.
+        take_control: whether control may be taken once more from another program.
 
     Raises:
         UserError: the robot cannot be connected to; the message says what to do.
     """
 
-    _command_s = CALL_S  # deadline of a wheel command
+    _wheels_kind: type[Wheels] = Wheels
 
-    def __init__(self, serial: str, home: Path, reconnect_s: float = 30.0, truth: TruthClient | None = None):
-        self.serial, self._truth = serial, truth
+    def __init__(
+        self,
+        serial: str,
+        home: Path,
+        reconnect_s: float = 30.0,
+        truth: TruthClient | None = None,
+        watchdog: Watchdog | None = None,
+        take_control: bool = False,
+    ):
+        self.serial, self._truth, self._watchdog = serial, truth, watchdog
         self._home, self._reconnect_s = Path(home), reconnect_s
         # Guards everything below; reentrant, so that a signal's handler may stop the wheels.
         self._changed = threading.Condition()
-        self._guard = Guard(self.now_s, LIMITS)
+        self._guard = Guard(self.now_s, LIMITS, cautious=truth is None)
+        self._guard.watched = self._wheels_kind.in_lockstep
+        self._asking = Asking(extra=int(take_control))
+        self._wheels = self._wheels_kind(
+            serial, self._guard, self._changed, self._reach, reconnect_s, watchdog
+        )
         self._frame: Frame | None = None
         self._state: RobotState | None = None
         self._lost: str | None = None  # why there is no link now
         self._give_up_s = 0.0
         self._dead: LinkLost | None = None  # set once the link is lost for good
-        self._asked = False  # speeds have been asked for that are not sent yet
-        self._sent: tuple[float, float] | None = STILL  # None: not confirmed
-        self._silent_s: float | None = None  # since when no command has been confirmed
-        self._sent_s = self._state_heard_s = self._frame_heard_s = time.monotonic()
-        self._sending = threading.Lock()
+        self._state_heard_s = self._frame_heard_s = self._looked_s = time.monotonic()
+        self._deaf_until_s = self._battery_asked_s = 0.0
+        self._ask_at_s: float | None = None  # when to ask for control that a stop has cost
+        self._stepped_in = 0  # how often the watchdog process has
         self._closing = threading.Event()
-        self._session: Session | None = None
         self._speech: Future[Any] | None = None
-        self._battery_asked_s = 0.0
-        self._watchdog = threading.Thread(target=self._watch, name="wheel watchdog", daemon=True)
+        self._control_thread = threading.Thread(target=self._control, name="wheel control", daemon=True)
         session = self._connect(CONNECT_S)
         self._take(session)
         self.intrinsics: Intrinsics = session.intrinsics
-        self._watchdog.start()
+        self._looked_s = time.monotonic()
+        self._control_thread.start()
+        self._wait_until_ready()
 
     @property
     def stops(self) -> list[Stop]:
@@ -119,20 +142,17 @@ class VectorLink:
         """See `Robot.drive`."""
         with self._changed:
             granted = self._guard.want(left_mmps, right_mmps)
-            self._asked = True
+            self._wheels.asked |= granted
+            self._wheels.urgent |= not granted or not (left_mmps or right_mmps)
             self._changed.notify_all()
             return granted
 
     def stop(self) -> None:
         """Stop the wheels now, whatever the last command was.
 
-        Returns once the robot has confirmed it, or does not answer.
+        Returns once the robot's states show that they stand, or a person has been called to help.
         """
-        with self._changed:
-            self._guard.release()
-        for _ in range(STOP_TRIES):
-            if self._session is None or self._send(STILL):
-                return
+        self._stop()
 
     def set_head(self, angle_rad: float) -> None:
         """See `Robot.set_head`."""
@@ -148,7 +168,7 @@ class VectorLink:
 
     def battery(self) -> BatteryState:
         """See `Robot.battery`."""
-        session = self._session
+        session = self._wheels.session
         if session is None:
             raise LinkLost(f"{self.serial} is not connected, so its battery's charge is not known.")
         try:
@@ -166,19 +186,26 @@ class VectorLink:
         """See `Robot.close`."""
         if self._closing.is_set():
             return
-        self.stop()
+        stands = self._stop()
         self._wait_for_speech()
         self._closing.set()
         with self._changed:
             self._changed.notify_all()
-            session, self._session = self._session, None
-        self._watchdog.join(2.0)
+            session, self._wheels.session = self._wheels.session, None
+        self._control_thread.join(2.0)
+        if self._watchdog is not None and stands:  # else it stays, and goes on trying
+            self._watchdog.end()
+        self._wheels.close()
         if session is not None:
             session.close()
 
+    def _stop(self) -> bool:
+        """Stop; whether it has been confirmed."""
+        return self._wheels.stop_and_wait(STOP_WAIT_S)
+
     def _begin(self, start: Callable[[Session], Future[Any]]) -> Future[Any] | None:
         """Start something that ends by itself; without control the robot would not do it."""
-        session = self._session
+        session = self._wheels.session
         if session is None or not self._guard.control:
             log.warning("%s accepts no commands now", self.serial)
             return None
@@ -198,118 +225,109 @@ class VectorLink:
         if self._speech is not None and self._lost is None:
             wait_for_all([self._speech], SPEECH_S)
 
-    # -- wheels ----------------------------------------------------------------------------------------------
+    # -- the control thread ----------------------------------------------------------------------------------
 
-    def _keep_to_guard(self) -> bool:
-        """Bring the wheels to what the guard allows, unless it is too early for another command.
-
-        Returns False when the robot did not confirm it.
-        """
-        with self._changed:
-            speeds = self._guard.wheels()
-            if speeds == self._sent and not self._asked:
-                return True
-            if self._too_early(speeds):
-                return True
-            self._asked = False
-        return self._send(speeds)
-
-    def _too_early(self, speeds: tuple[float, float]) -> bool:
-        return speeds != STILL and time.monotonic() - self._sent_s < COMMAND_EVERY_S
-
-    def _send(self, speeds: tuple[float, float]) -> bool:
-        with self._sending:
-            with self._changed:
-                session = self._session
-                if speeds != STILL:  # the guard may have closed while we waited for our turn
-                    speeds = self._guard.wheels()
-            if session is None:
-                return False
-            self._sent_s = time.monotonic()
-            stopping = speeds == STILL
-            answer = session.drive(*speeds, STOP_S if stopping else self._command_s)
-            try:
-                self._wait_for(answer, speeds)
-            except Exception as error:
-                # It is unknown what the robot does: until a stop is confirmed, nothing but a stop is sent.
-                if stopping:  # a stop does no harm when it comes late, and its confirmation counts
-                    answer.add_done_callback(lambda late: self._on_late_stop(late, session))
-                else:
-                    answer.cancel()
-                if self._sent is not None and not self._closing.is_set():
-                    failed = (
-                        "did not answer a wheel command in time"
-                        if isinstance(error, TimeoutError)
-                        else f"did not take a wheel command ({type(error).__name__})"
-                    )
-                    log.warning("%s %s; only stops are sent until it answers.", self.serial, failed)
-                with self._changed:
-                    self._sent, self._guard.confirmed = None, False
-                    self._silent_s = self._silent_s or self._sent_s
-                return False
-            with self._changed:
-                self._sent, self._silent_s = speeds, None
-                self._guard.confirmed |= speeds == STILL
-            return True
-
-    def _on_late_stop(self, answer: Future[Any], session: Session) -> None:
-        if not answer.cancelled() and answer.exception() is None:
-            with self._changed:
-                if self._session is session and self._sent is None:  # nothing but stops was sent since
-                    self._sent, self._silent_s, self._guard.confirmed = STILL, None, True
-
-    def _wait_for(self, answer: Future[Any], speeds: tuple[float, float]) -> None:
-        """Wait for the robot's answer.
-
-        Not once the wheels are to stop: a slow command must not keep the stop waiting.
-        """
-        until_s = time.monotonic() + self._command_s + 0.2
-        while True:
-            try:
-                answer.result(WATCH_S)
-                return
-            except TimeoutError:
-                with self._changed:
-                    overtaken = speeds != STILL and self._guard.wheels() == STILL
-                if answer.done() or overtaken or time.monotonic() > until_s:
-                    raise
-
-    def _watch(self) -> None:
-        """The watchdog: does what the guard says, notices silence, and makes a lost link again."""
+    def _control(self) -> None:
+        """Do what the guard says, notice silence, and mind a lost link."""
         while not self._closing.is_set():
             with self._changed:
-                self._changed.wait_for(lambda: self._asked or self._lost or self._closing.is_set(), WATCH_S)
-                self._asked &= self._lost is None
+                self._changed.wait_for(lambda: self._wheels.due or self._closing.is_set(), WATCH_S)
+                gap_s, self._looked_s = time.monotonic() - self._looked_s, time.monotonic()
+                if gap_s > FROZEN_S:
+                    self._begin_anew(f"this program stood still for {gap_s:.1f} s")
+            self._look_after_watchdog()
+            self._wheels.turn()
             if self._lost is None:
                 self._tend()
-            elif self._dead is None:
+            else:
                 self._mind_reconnecting()
-            if self._lost is not None:
-                self._closing.wait(WATCH_S)
+
+    def _begin_anew(self, why: str) -> None:
+        """Stop, and see and want everything anew; called under the lock."""
+        if self._guard.may_turn:
+            self._guard.hold(why)
+        self._guard.stop()
+        self._guard.forget(why)
+        self._frame = None
+        self._looked_s = time.monotonic()
+        self._deaf_until_s = self._looked_s + DEAF_S
+
+    def _look_after_watchdog(self) -> None:
+        """Drive only while it is ready; begin anew after it has stepped in."""
+        watchdog = self._watchdog
+        if watchdog is None:
+            return
+        with self._changed:
+            watched = watchdog.ready
+            if self._guard.watched and not watched and watchdog.dead:
+                log.error("the watchdog process of %s has ended: the wheels are stopped", self.serial)
+            if watched != self._guard.watched:
+                self._guard.watched = watched
+                self._changed.notify_all()
+            if watchdog.stepped_in > self._stepped_in:
+                self._stepped_in = watchdog.stepped_in
+                log.error("the watchdog process has stopped %s: %s", self.serial, watchdog.report)
+                self._begin_anew("the watchdog stopped it")
+                self._wheels.control_spent = True
 
     def _tend(self) -> None:
-        """Do what the watchdog does while there is a link."""
-        self._keep_to_guard()
-        now_s = time.monotonic()
-        session = self._session
-        if session is not None and session.control_stream_ended:
+        """What the control thread does while there is a link; nothing here waits for the robot."""
+        now_s, session = time.monotonic(), self._wheels.session
+        if session is None:
+            return
+        if session.control_stream_ended:
             self._on_lost("the control stream ended")
-        elif session is not None and now_s - self._battery_asked_s > BATTERY_EVERY_S:
+            return
+        self._mind_control(session)
+        if now_s - self._battery_asked_s > BATTERY_EVERY_S:
             self._battery_asked_s = now_s
             session.beat().add_done_callback(self._on_battery)
         for heard_s, limit_s, what in (
             (self._state_heard_s, DEAD_STATE_S, "state"),
             (self._frame_heard_s, DEAD_FRAME_S, "camera frame"),
-            (self._silent_s or now_s, DEAD_STATE_S, "answer to wheel commands"),
+            (self._wheels.silent_s or now_s, DEAD_STATE_S, "answer to wheel commands"),
         ):
             if now_s - heard_s > limit_s:
                 self._on_lost(f"no {what} for {limit_s:g} s")
 
+    def _mind_control(self, session: Session) -> None:
+        """Ask for control again where that is no fight with somebody else."""
+        with self._changed:
+            now_s, guard = self.now_s(), self._guard
+            if guard.reading.reason == NO_EFFECT and guard.control:
+                guard.hold(NO_EFFECT)
+                guard.control = False
+                self._asking.lost(now_s)
+            if guard.may_turn or guard.other_driver:
+                return
+            if self._wheels.control_spent:  # by a stop of ours, or the watchdog's
+                self._wheels.control_spent = guard.control = False
+                self._ask_at_s = now_s + RELEASED_S + guard.reading.delay_s
+                session.release_control()
+            elif self._ask_at_s is not None:
+                if now_s >= self._ask_at_s:
+                    self._ask_at_s = None
+                    session.ask_control()
+            elif self._asking.is_due(now_s):
+                log.warning("%s: control is lost; asking for it again", self.serial)
+                session.ask_control()
+            elif self._asking.given_up:
+                guard.other_driver = True
+            if guard.other_driver:
+                log.error(
+                    "%s: somebody else seems to drive it (another program, here or on another computer, or a "
+                    "person's voice), so it is not driven from here any more. End the other one and start "
+                    "again; --take-control takes control from it once.",
+                    self.serial,
+                )
+
     # -- the link --------------------------------------------------------------------------------------------
 
+    def _reach(self) -> Wire:
+        """Another connection, for stops; it is not waited for."""
+        return Wire(self.serial, self._home)
+
     def _connect(self, timeout_s: float) -> Session:
-        with self._changed:
-            self._guard.forget()
         return Session(
             self.serial,
             self._home,
@@ -322,27 +340,42 @@ class VectorLink:
         )
 
     def _take(self, session: Session) -> None:
-        """Use a new connection: the wheels stand still, whatever they did before."""
+        """Use a new connection: the wheels are to stand still, whatever they did before."""
         with self._changed:
             self._guard.connect()
-            self._sent_s = self._state_heard_s = self._frame_heard_s = time.monotonic()
-            self._session, self._lost, self._sent, self._silent_s = session, None, None, None
-        self._send(STILL)
+            self._state_heard_s = self._frame_heard_s = time.monotonic()
+            self._lost = None
+            self._wheels.use(session)
+
+    def _wait_until_ready(self) -> None:
+        """Wait until the robot is seen to stand, and somebody watches: before, nothing is driven."""
+        with self._changed:
+            self._changed.wait_for(
+                lambda: not self._guard.may_turn and (self._guard.watched or self._watchdog is None), READY_S
+            )
 
     def _on_frame(self, image_id: int, robot_time_ms: int, jpeg: bytes) -> None:
         with self._changed:
+            self._frame_heard_s = time.monotonic()
+            if self._frame_heard_s < self._deaf_until_s:
+                return
             self._frame = Frame(image_id, robot_time_ms, self.now_s(), jpeg)
             if jpeg.startswith(JPEG_START):  # a broken image is no sign that the camera works
                 self._guard.saw_frame(image_id, self._frame.received_s)
-            self._frame_heard_s = time.monotonic()
             self._changed.notify_all()
 
     def _on_state(self, state: RobotState) -> None:
         with self._changed:
-            self._state = state
-            self._guard.saw_state(state)
             self._state_heard_s = time.monotonic()
+            if self._state_heard_s >= self._deaf_until_s:
+                self._show_state(state)
             self._changed.notify_all()
+
+    def _show_state(self, state: RobotState) -> None:
+        self._state = state
+        self._guard.saw_state(state)
+        if state.cliff or self._guard.reading.reason not in (None, NO_EFFECT):
+            self._asking.saw_cause(state.received_s)
 
     def _on_battery(self, answer: Future[Any]) -> None:
         if not answer.cancelled() and answer.exception() is None:
@@ -352,20 +385,24 @@ class VectorLink:
 
     def _on_control(self, granted: bool) -> None:
         with self._changed:
+            if granted:
+                self._asking.granted(self.now_s())
+            elif self._guard.control:  # else we gave it back ourselves
+                self._asking.lost(self.now_s())
             self._guard.control = granted
             self._guard.wheels()  # notes why
-            self._asked = True  # the watchdog stops them at once
+            self._wheels.urgent = True  # the control thread stops them at once
             self._changed.notify_all()
 
     def _on_lost(self, why: str) -> None:
         with self._changed:
-            if self._session is not None and not self._closing.is_set():
+            if self._lost is None and self._wheels.session is not None and not self._closing.is_set():
                 log.error(
                     "link to %s lost: %s; trying to reconnect for %g s", self.serial, why, self._reconnect_s
                 )
                 self._lost, self._give_up_s = why, time.monotonic() + self._reconnect_s
                 self._guard.disconnect()
-                old, self._session = self._session, None
+                old, self._wheels.urgent = self._wheels.session, True
                 threading.Thread(
                     target=self._reconnect, args=(old,), name="reconnecting", daemon=True
                 ).start()
@@ -373,7 +410,7 @@ class VectorLink:
 
     def _mind_reconnecting(self) -> None:
         """Give up in time, whatever a connection attempt may still be waiting for."""
-        if time.monotonic() > self._give_up_s:
+        if self._dead is None and time.monotonic() > self._give_up_s:
             with self._changed:
                 self._dead = LinkLost(
                     f"The link to {self.serial} was lost ({self._lost}) and did not come back within "
@@ -382,8 +419,12 @@ class VectorLink:
                 self._changed.notify_all()
 
     def _reconnect(self, old: Session) -> None:
-        with contextlib.suppress(Exception):  # where only a stream broke, a stop still arrives
-            old.drive(*STILL).result(CALL_S)
+        with (
+            self._changed
+        ):  # where only a stream broke, a stop still arrives; else it goes new ways meanwhile
+            self._changed.wait_for(lambda: not self._guard.may_turn, STOP_FIRST_S)
+            if self._wheels.session is old:
+                self._wheels.session = None
         closing = threading.Thread(target=old.close, name="closing", daemon=True)
         closing.start()
         closing.join(1.5)

@@ -5,36 +5,120 @@ clock.
 """
 
 import contextlib
+import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from concurrent.futures import wait as wait_for_all
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from vector_tl.robot.base import Frame, LinkLost, NoFreshFrame, RobotState
 from vector_tl.robot.link import JPEG_START, WATCH_S, VectorLink
+from vector_tl.robot.reading import STILL
 from vector_tl.robot.session import Session
 from vector_tl.robot.simulator_client import SimulatorGone, TruthClient
+from vector_tl.robot.wheels import Wheels
 
+log = logging.getLogger(__name__)
+ANSWER_S = 10.0  # wall time that the world waits for an answer
+OVERRIDE_AFTER = 3  # states of wheels that turn though they are to stop
 ARRIVE_S = 5.0  # wall time within which something of a step must arrive
 STRAGGLE_S = (
     1.0  # wall time that the frame may come after the state of its step, or the state after the frame
 )
 
 
+class SteppedWheels(Wheels):
+    """Wheels in a world that waits: each call waits for the robot's answer, and steps confirm a stop."""
+
+    in_lockstep = True
+
+    def __init__(self, *args: Any):
+        super().__init__(*args)
+        self._zeros, self._waited = 0, 0  # states since the stop that show it, in a row, and that do not
+        self._is_stopping = False
+
+    def use(self, session: Session) -> None:
+        """See `Wheels.use`; there is no connection beside it."""
+        with self._changed:
+            self.session, self.silent_s = session, None
+            self._under_way.clear()
+            self._is_stopping, self._guard.may_turn = False, True
+            self._guard.stop()
+
+    def saw_state(self, state: RobotState) -> None:
+        """Note the state at the end of a step."""
+        if not self._is_stopping:
+            return
+        stands = state.left_wheel_mmps == state.right_wheel_mmps == 0
+        self._zeros = self._zeros + 1 if stands else 0
+        self._waited += not stands
+        if self._zeros == 2:
+            self._is_stopping = False
+            self.confirmed()
+        elif self._waited == OVERRIDE_AFTER:
+            self._stop_in_control()
+
+    def stop_and_wait(self, wait_s: float) -> bool:
+        """See `Wheels.stop_and_wait`. While the world stands still wheels do not turn; steps confirm it."""
+        with self._changed:
+            self._guard.stop()
+            self.turn()
+            return self.wait_for_answers(wait_s)
+
+    def wait_for_answers(self, wait_s: float) -> bool:
+        """Wait until the robot has answered all commands; whether it has."""
+        wait_for_all([answer for _, answer in list(self._under_way)], wait_s)
+        return all(answer.done() for _, answer in list(self._under_way))
+
+    def _stop_in_control(self) -> None:
+        """Stop as the rule of stopping has it where a stop at the level held had no effect."""
+        session = self.session
+        if session is None or not self._guard.reading.is_ours(self._guard.reading.seen):
+            return
+        log.warning("%s: the stop has no effect; stopping it with control at OVERRIDE", self._serial)
+        self.control_spent = self._guard.stopping = True
+        with contextlib.suppress(Exception):
+            session.ask_control(override=True).result(ARRIVE_S)
+            session.stop_motors().result(ARRIVE_S)
+            session.release_control().result(ARRIVE_S)
+
+    def _begin_stop(self) -> None:
+        self.asked = False
+        if not self._is_stopping and self.session is not None:
+            self._is_stopping, self._zeros, self._waited = True, 0, 0
+            self._send(STILL)
+
+    def _supersede(self) -> None:
+        self._is_stopping = False
+
+    def _is_time(self) -> bool:
+        return True
+
+    def _patience_s(self) -> float:
+        return ANSWER_S
+
+    def _measure(self, rtt_s: float) -> None:
+        """Do not: wall time means nothing."""
+
+
 class LockstepLink(VectorLink):
     """A `VectorLink` whose `next_frame` moves the simulated world on to the next camera frame."""
 
-    _command_s = 10.0  # the world waits
+    _wheels_kind = SteppedWheels
+    _wheels: SteppedWheels
 
-    def __init__(self, serial: str, home: Path, reconnect_s: float, stepper: TruthClient):
+    def __init__(
+        self, serial: str, home: Path, reconnect_s: float, stepper: TruthClient, take_control: bool = False
+    ):
         self._stepper = stepper
         self._world_s: float = stepper.log(since_ms=1e15)["t_ms"] / 1000
         # As they come; what `state` and `next_frame` return changes with a step only.
         self._arrived_frame: Frame | None = None
         self._arrived_state: RobotState | None = None
-        super().__init__(serial, home, reconnect_s, stepper)
+        super().__init__(serial, home, reconnect_s, stepper, take_control=take_control)
 
     def now_s(self) -> float:
         """The world's time."""
@@ -54,6 +138,7 @@ class LockstepLink(VectorLink):
             self._raise_if_lost()
             raise LinkLost(str(error)) from error
         frame = self._receive(answer["t_ms"], answer["image_ids"].get(self.serial))
+        self._hear_of_control(answer)
         self._keep_to_guard()
         if frame is None:
             self._raise_if_lost()
@@ -61,9 +146,24 @@ class LockstepLink(VectorLink):
         return frame
 
     def drive(self, left_mmps: float, right_mmps: float) -> bool:
-        """See `Robot.drive`. The world stands still until the robot has confirmed."""
+        """See `Robot.drive`. The world stands still until the robot has answered."""
         granted = super().drive(left_mmps, right_mmps)
         return self._keep_to_guard() and granted
+
+    def _keep_to_guard(self) -> bool:
+        """Bring the wheels to what the guard allows; whether the robot has answered."""
+        self._wheels.turn()
+        answered = self._wheels.wait_for_answers(ANSWER_S)
+        if (session := self._wheels.session) is not None and self._lost is None:
+            self._mind_control(session)
+        return answered
+
+    def _hear_of_control(self, answer: dict[str, Any]) -> None:
+        """Wait for the robot's word where a step has cost us control."""
+        active = answer.get("sdk_active", {}).get(self.serial, True)
+        with self._changed:
+            if not active and not self._changed.wait_for(lambda: not self._guard.control, STRAGGLE_S):
+                self._on_control(False)
 
     def _receive(self, t_ms: int, image_id: int | None) -> Frame | None:
         """Take in the state and the frame of the moment at which the step ended; the frame if it is new."""
@@ -94,8 +194,8 @@ class LockstepLink(VectorLink):
             return self._frame
 
     def _show_state(self, state: RobotState) -> None:
-        self._state = replace(state, received_s=self._world_s)
-        self._guard.saw_state(self._state)
+        super()._show_state(replace(state, received_s=self._world_s))
+        self._wheels.saw_state(state)
 
     def _raise_if_lost(self) -> None:
         with self._changed:
@@ -105,7 +205,7 @@ class LockstepLink(VectorLink):
 
     def _begin(self, start: Callable[[Session], Future[Any]]) -> Future[Any] | None:
         """Make sure that the request has arrived before the world moves on."""
-        begun, session = super()._begin(start), self._session
+        begun, session = super()._begin(start), self._wheels.session
         if session is not None:
             with contextlib.suppress(Exception):
                 session.beat().result(5.0)
@@ -114,21 +214,29 @@ class LockstepLink(VectorLink):
     def _wait_for_speech(self) -> None:
         """Do not wait: the world stands still."""
 
-    def _too_early(self, speeds: tuple[float, float]) -> bool:
-        return False
-
-    def _tend(self) -> None:
+    def _control(self) -> None:
         """Notice only streams that end.
 
         Silence means nothing while the world stands still, and each step takes care of the wheels.
         """
-        if self._session is not None and self._session.control_stream_ended:
-            self._on_lost("the control stream ended")
-        self._closing.wait(WATCH_S)
+        while not self._closing.wait(WATCH_S):
+            session = self._wheels.session
+            if self._lost is not None:
+                self._mind_reconnecting()
+            elif session is not None and session.control_stream_ended:
+                self._on_lost("the control stream ended")
 
     def _take(self, session: Session) -> None:
         session.wait_for_camera()  # or nobody would receive the first step's frame
         super()._take(session)
+
+    def _wait_until_ready(self) -> None:
+        """See the wheels stand in the state of this moment, as the world stands still."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._state is not None, ARRIVE_S)
+            state = self._state
+            if state is not None and state.left_wheel_mmps == state.right_wheel_mmps == 0:
+                self._guard.confirm_standing()
 
     def _on_frame(self, image_id: int, robot_time_ms: int, jpeg: bytes) -> None:
         with self._changed:

@@ -5,9 +5,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from vector_tl.robot.driver_lock import only_driver
 from vector_tl.robot.link import VectorLink
 from vector_tl.robot.lockstep import LockstepLink
+from vector_tl.robot.sdk_config import read_config
 from vector_tl.robot.simulator_client import SimulatorProcess, TruthClient
+from vector_tl.robot.watchdog.watchdog import Watchdog
 
 RECONNECT_SIM_S, RECONNECT_ROBOT_S = 3.0, 30.0
 
@@ -26,6 +29,8 @@ def open_robot(
     target_motion: str = "stand",
     without: tuple[str, ...] = (),
     backgrounds: Path | None = None,
+    drives: bool = True,
+    take_control: bool = False,
 ) -> Iterator[VectorLink]:
     """Open a guarded robot; close it again (wheels first) however the block ends.
 
@@ -44,9 +49,11 @@ def open_robot(
         target_motion: what the targets do by themselves.
         without: features that its images lack; see `sim_features.py`.
         backgrounds: a folder of background images.
+        drives: whether its wheels may turn; a watchdog process then stands by, except in lockstep.
+        take_control: whether control may be taken once more from a program that seems to drive it, too.
 
     Raises:
-        UserError: the simulator does not start, or the robot cannot be reached.
+        UserError: the simulator does not start, the robot cannot be reached, or another program here has it.
     """
     with ExitStack() as stack:
         truth: TruthClient | None = None
@@ -69,10 +76,29 @@ def open_robot(
                 truth = TruthClient(home)
         if reconnect_s is None:
             reconnect_s = RECONNECT_SIM_S if robot == "sim" else RECONNECT_ROBOT_S
-        link = (
-            LockstepLink(serial, home, reconnect_s, truth)
-            if lockstep and truth is not None
-            else VectorLink(serial, home, reconnect_s, truth)
-        )
+        about = read_config(serial, home)
+        stack.enter_context(only_driver(serial, f"{about['ip']}-{about.get('port', '443')}"))
+        if lockstep and truth is not None:
+            link: VectorLink = LockstepLink(serial, home, reconnect_s, truth, take_control)
+        else:
+            watchdog = Watchdog(serial, home) if drives else None
+            link = _linked(serial, home, reconnect_s, truth, watchdog, take_control)
         stack.callback(link.close)
         yield link
+
+
+def _linked(
+    serial: str,
+    home: Path,
+    reconnect_s: float,
+    truth: TruthClient | None,
+    watchdog: Watchdog | None,
+    take_control: bool,
+) -> VectorLink:
+    """Connect; where that fails there is nothing to watch."""
+    try:
+        return VectorLink(serial, home, reconnect_s, truth, watchdog, take_control)
+    except BaseException:
+        if watchdog is not None:
+            watchdog.end()
+        raise

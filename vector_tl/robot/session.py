@@ -24,7 +24,9 @@ from vector_tl.robot.base import BatteryState, Intrinsics, RobotState
 from vector_tl.robot.sdk_config import CONFIGURE, read_config
 
 log = logging.getLogger(__name__)
-CALL_S = 0.3  # deadline of a wheel command
+CALL_S = 0.3  # deadline of a wheel command on a quick link
+STOP_S = 2.0  # until when a stop may arrive: late ones do no harm
+CONTROL_S = 30.0  # how long a request for control may wait for a behaviour of the robot's own to end
 MOTOR = {"max_speed_rad_per_sec": 10.0, "accel_rad_per_sec2": 10.0, "num_retries": 0}  # of head and lift
 PICKED_UP, FALLING, ON_CHARGER, CLIFF, HELD = 0x8, 0x20, 0x1000, 0x4000, 0x10000
 BATTERY_LEVELS = {1: "low", 2: "nominal", 3: "full"}  # as the SDK's BatteryLevel counts
@@ -40,7 +42,8 @@ class Session:
         home: the folder with `.anki_vector`.
         on_frame: takes image id, the robot's time stamp (ms) and JPEG of each camera frame.
         on_state: takes each state.
-        on_control: takes whether the robot lets us drive, each time that it changes.
+        on_control: takes whether the robot lets us drive, each time that the robot says so. Nothing is asked
+            for here by itself: the robot never says that another program has asked for control.
         on_lost: takes the reason why the connection is of no use any more.
         clock: gives the time (s) of states.
         timeout_s: how long connecting may take.
@@ -76,7 +79,8 @@ class Session:
                 "this network, and is that still its address?"
             ) from error
         _past_proxies(config["ip"])
-        self._on_lost, self._closed, self._clock = on_lost, False, clock
+        self._on_lost, self._on_control, self._closed, self._clock = on_lost, on_control, False, clock
+        self.rtt_s = 0.0  # how long an answer takes
         self._stream: Any = None  # of gRPC; the SDK has no types
         self._tasks: list[Future[Any]] = []
         self.robot = _make_robot(serial, home)
@@ -92,7 +96,7 @@ class Session:
 
             self.robot.events.subscribe(hear, Events.robot_state, _on_connection_thread=True)
             on_control(True)
-            self._tasks = [self.start(self._feed(on_frame)), self.start(self._watch_control(on_control))]
+            self._tasks = [self.start(self._feed(on_frame)), self.start(self._watch_control())]
         except BaseException:
             self.close()
             raise
@@ -144,7 +148,10 @@ class Session:
         return self.start(send())
 
     def drive(self, left_mmps: float, right_mmps: float, deadline_s: float = CALL_S) -> Future[Any]:
-        """Set wheel speeds, as fast as the robot can (acceleration 0); the future ends when it confirms."""
+        """Set wheel speeds, as fast as the robot can (acceleration 0); the future ends with the answer.
+
+        The answer says that the command has arrived, not that the robot obeys.
+        """
         return self.call(
             "DriveWheels",
             "DriveWheelsRequest",
@@ -152,6 +159,43 @@ class Session:
             left_wheel_mmps=left_mmps,
             right_wheel_mmps=right_mmps,
         )
+
+    def stop_motors(self) -> Future[Any]:
+        """Stop all motors, also those that an action of the robot's has locked."""
+        return self.call("StopAllMotors", "StopAllMotorsRequest", STOP_S)
+
+    def ask_control(self, override: bool = False) -> Future[Any]:
+        """Ask for control; the future ends, and `on_control` comes, when it is granted.
+
+        Args:
+            override: above the robot's own reactions, which switches its stop at edges off. For stops in
+                lockstep only, which give it back at once.
+        """
+        from anki_vector.connection import ControlPriorityLevel as Level
+
+        level = Level.OVERRIDE_BEHAVIORS_PRIORITY if override else Level.DEFAULT_PRIORITY
+
+        async def ask() -> None:
+            self.conn.control_granted_event.clear()  # of the request before this one
+            await self.conn.request_control(level, timeout=CONTROL_S)
+            if not override:
+                self._on_control(True)
+
+        return self._quietly(ask())
+
+    def release_control(self) -> Future[Any]:
+        """Give control back: that of every program ends with it."""
+
+        async def release() -> None:
+            await self.conn.release_control(timeout=STOP_S)
+
+        return self._quietly(release())
+
+    def _quietly(self, work: Coroutine[Any, Any, Any]) -> Future[Any]:
+        """Run a coroutine on the SDK's loop, whose failure shows in what does not happen then."""
+        begun = self.start(work)
+        begun.add_done_callback(lambda done: done.cancelled() or done.exception())
+        return begun
 
     def set_head(self, angle_rad: float) -> Future[Any]:
         """Move the head; the future ends when it is there."""
@@ -209,21 +253,19 @@ class Session:
         if not self._closed:
             self._on_lost(why)
 
-    async def _watch_control(self, on_control: Callable[[bool], None]) -> None:
+    async def _watch_control(self) -> None:
+        """Report what the robot says of control."""
         while True:
             await self.conn.control_lost_event.wait()
-            on_control(False)
-            log.warning("control of the robot is lost; asking for it again")
-            while not self.conn.control_granted_event.is_set():
-                with contextlib.suppress(Exception):  # a time-out: ask again
-                    await self.conn.request_control(timeout=2.0)
-                await asyncio.sleep(0.05)
-            on_control(True)
-            log.info("control of the robot is granted again")
+            self._on_control(False)
+            await self.conn.control_granted_event.wait()
+            self._on_control(True)
 
     def _read_intrinsics(self) -> Intrinsics:
+        begin_s = time.monotonic()
         try:
             c = self.call("GetCameraConfig", "CameraConfigRequest", 2.0).result(3.0)
+            self.rtt_s = time.monotonic() - begin_s
             if c.focal_length_x > 0 and c.focal_length_y > 0:
                 return Intrinsics(
                     focal_xy_px=(c.focal_length_x, c.focal_length_y), center_xy_px=(c.center_x, c.center_y)
@@ -240,6 +282,8 @@ class Session:
             y_mm=message.pose.y,
             heading_rad=message.pose_angle_rad,
             pitch_rad=message.pose_pitch_rad,
+            accel_y_mmps2=message.accel.y,
+            accel_z_mmps2=message.accel.z,
             head_angle_rad=message.head_angle_rad,
             lift_height_mm=message.lift_height_mm,
             left_wheel_mmps=message.left_wheel_speed_mmps,

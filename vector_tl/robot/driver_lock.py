@@ -1,0 +1,62 @@
+"""One program at a time drives a robot from this machine: a lock that ends with the process that holds it."""
+
+import contextlib
+import json
+import os
+import re
+import shlex
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from vector_tl.errors import UserError
+from vector_tl.files import read_json
+
+
+@contextlib.contextmanager
+def only_driver(serial: str, address: str) -> Iterator[None]:
+    """Within the block, be the only program of this user that has a robot open.
+
+    Args:
+        serial: the robot's.
+        address: where it is reached; simulated robots of several simulators may have one serial.
+
+    Raises:
+        UserError: another program has it; the message names that.
+    """
+    name = re.sub(r"[^\w.-]", "_", f"{serial.strip().lower()}-{address}")
+    lock, about = FileLock(_folder() / f"{name}.lock"), _folder() / f"{name}.json"
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        raise UserError(_who_has_it(serial, about)) from None
+    try:
+        about.write_text(json.dumps({"pid": os.getpid(), "command": shlex.join(sys.orig_argv)}))
+        yield
+    finally:
+        about.unlink(missing_ok=True)
+        lock.release()
+
+
+def _folder() -> Path:
+    """This user's own folder for what lasts as long as processes do."""
+    runtime = os.environ.get("XDG_RUNTIME_DIR")
+    base = Path(runtime) if runtime and os.access(runtime, os.W_OK) else Path(tempfile.gettempdir())
+    folder = base / f"vector-tl-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
+
+
+def _who_has_it(serial: str, about: Path) -> str:
+    try:
+        other = read_json(about) or {}
+    except UserError:  # it is being written just now
+        other = {}
+    process = f"process {other['pid']}: {other['command']}" if "pid" in other else "another program here"
+    return (
+        f"{serial} is in use by {process}. End that first; where it hangs, stop the robot with: "
+        f"vector-tl stop --robot {serial}. (--take-control is for programs on other computers.)"
+    )
