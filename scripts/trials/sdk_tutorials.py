@@ -187,7 +187,7 @@ KNOWN = {
     ),
     "12": Tutorial(
         ("SayText", "DriveWheels"),
-        lambda s: len(s.kinds("wheels")) == 3 and not s.kinds("ignored"),
+        lambda s: [wheels["applied"] for wheels in s.kinds("wheels")] == [True] * 3,
         ("picked_up", 4.0, {"ms": 8000}),
     ),
     "13": Tutorial((), lambda s: not s.kinds("ignored"), ("voice_command", 3.0, {})),

@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from functools import partial
 from typing import Any
 
@@ -16,6 +16,7 @@ from vector_tl.sim.engine.faults import MOMENTARY, Fault, known_name
 from vector_tl.sim.engine.identity import make_identity
 from vector_tl.sim.engine.journal import WorldJournal
 from vector_tl.sim.engine.memory import Memory
+from vector_tl.sim.engine.outbox import Outbox
 from vector_tl.sim.engine.virtual import Due, VirtualVector
 from vector_tl.sim.render.cameras import CameraThread
 from vector_tl.sim.settings import SimSettings
@@ -197,11 +198,12 @@ class Simulator:
     async def _drain(self) -> None:
         """Wait until the open streams have taken what was sent, so that nothing piles up."""
         until = time.monotonic() + DRAIN_S
-        while (
-            any(len(outbox) for robot in self.robots for outbox in (*robot.cameras, *robot.events))
-            and time.monotonic() < until
-        ):
+        while any(map(len, self._outboxes())) and time.monotonic() < until:
             await asyncio.sleep(0.0005)
+
+    def _outboxes(self) -> Iterator[Outbox]:
+        for robot in self.robots:
+            yield from (*robot.cameras, *robot.events, *(claim.outbox for claim in robot.control.claims))
 
     def clock(self) -> dict:
         """The world's time, and the id of each robot's newest frame."""
