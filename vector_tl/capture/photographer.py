@@ -97,9 +97,11 @@ class Photographer:
         When `moving`, the next one, while it drives.
         """
         robot = self.robot
-        robot.set_head(wanted.head_rad)
-        robot.set_lift(wanted.lift_mm)
+        arrived = False
         for count in range(1, MAX_SETTLE_FRAMES + 1):
+            if not arrived:  # again: while it backs off from an edge by itself, it takes no commands
+                robot.set_head(wanted.head_rad)
+                robot.set_lift(wanted.lift_mm)
             frame = self._next_frame()
             state = robot.state()
             arrived = (

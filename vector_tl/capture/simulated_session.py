@@ -21,11 +21,14 @@ from vector_tl.data.images import decode_image
 from vector_tl.errors import UserError
 from vector_tl.files import write_atomic
 from vector_tl.robot.base import Robot
+from vector_tl.robot.body import TICK_MS
 
 log = logging.getLogger(__name__)
 TARGETS = 2  # Vectors beside the viewer, so that some images show two
 # A slow camera gives head and exposure control more time between frames, and each frame has to be rendered.
-CAMERA_FPS = 5.0
+# In whole ticks of the robot, so that all frames are equally far apart: what an image shows of a robot that
+# moves does not depend on when it began.
+CAMERA_FPS = 1000 / (4 * TICK_MS)
 # How far an image may be off when it is taken again.
 SAME_BOX_PX, SAME_POSE_MM, SAME_HEADING_RAD, SAME_GREYS = 1.0, 0.5, 0.002, 2.0
 

@@ -70,7 +70,9 @@ class TruthClient:
         """In lockstep, move the world on by `ms` or to the `frames`-th next camera frame.
 
         Returns:
-            {"t_ms", "image_ids"}: world time, and the newest image id that each robot has sent.
+            {"t_ms", "image_ids", "states", "sdk_active"}: world time; for each robot the newest image id that
+            it has sent, the time of the last image that the newest state sent knows of (None: no states are
+            sent now), and whether the SDK behaviour is active.
         """
         return self._ask("/step", {"ms": ms} if frames is None else {"frames": frames})
 

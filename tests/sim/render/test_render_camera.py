@@ -153,7 +153,7 @@ def test_an_exposure_set_by_hand_is_as_bright_as_it_says_and_smears_for_as_long(
 
 @pytest.mark.fast
 def test_a_surface_looked_at_squarely_is_lit_everywhere():
-    """Rounding may put the cosine there above 1: one NaN blinded the exposure control of a whole session."""
+    """Rounding may put the cosine there above 1, and a single NaN blinds the exposure control for good."""
     glossy, half_mm = Material((0.5, 0.5, 0.5), 0.1, 0.04), 300
     shell = moved(ellipsoid((half_mm,) * 3, glossy), (CAMERA_MM[0], 0, CAMERA_MM[2] - half_mm))
     decor = replace(furnish(make_room(3)), surroundings=shell)

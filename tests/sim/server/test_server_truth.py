@@ -224,6 +224,27 @@ def test_camera_faults(lockstep_sim):
     assert len(faults(sim)) == 12  # each has ended too
 
 
+def test_a_step_says_which_state_to_wait_for(lockstep_sim):
+    """A client in lockstep then waits for what was sent, however slow the computer, and for nothing else."""
+    sim = lockstep_sim
+
+    def state_of_the_step():
+        answer = sim.post("/step", frames=1)
+        return answer["t_ms"], answer["states"][sim.serial]
+
+    assert state_of_the_step()[1] is None
+    with sim.stub() as stub:
+        events = stub.EventStream(protocol.EventRequest(), timeout=20)
+        feed = stub.CameraFeed(protocol.CameraFeedRequest(), timeout=20)
+        wait_for(lambda: {"camera": 1, "events": 1}.items() <= sim.get("/log")["streams"].items())
+        t_ms, state_ms = state_of_the_step()
+        assert state_ms == t_ms
+        sim.post("/fault", fault="event_stall")
+        assert state_of_the_step()[1] is None
+        feed.cancel()
+        events.cancel()
+
+
 def test_frames_come_late_in_order_with_the_times_at_which_they_were_taken(lockstep_sim):
     sim = lockstep_sim
     with sim.stub() as stub:

@@ -269,6 +269,12 @@ class VirtualVector:
         if self.events:
             self.send_event(robot_state=self.state())
 
+    @property
+    def newest_state_ms(self) -> int | None:
+        """Time of the last image in the state that event streams were sent; None while nobody is sent any."""
+        held = {"event_stall", "event_latency"} & self.faults.keys()
+        return self.last_image_ms if self.events and not held else None
+
     def _remember(self) -> None:
         """Take what it senses into its map; nothing is new while it stands still."""
         body = self.body

@@ -206,11 +206,12 @@ class Simulator:
             yield from (*robot.cameras, *robot.events, *(claim.outbox for claim in robot.control.claims))
 
     def clock(self) -> dict:
-        """The world's time, and the id of each robot's newest frame."""
+        """The world's time, and for each robot its newest frame, the last image its newest state knows of."""
         return {
             "t_ms": self.world.t_ms,
             "lockstep": self.settings.lockstep,
             "image_ids": {robot.serial: robot.sent_image_id for robot in self.robots},
+            "states": {robot.serial: robot.newest_state_ms for robot in self.robots},
             "sdk_active": {robot.serial: robot.control.active is not None for robot in self.robots},
         }
 
