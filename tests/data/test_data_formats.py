@@ -128,6 +128,8 @@ RATES = {
     "slow, then fast": ([k / 5 for k in range(15)] + [3 + k / 30 for k in range(60)], 30),
     "120 a second": ([k / 120 for k in range(120)], 60),
     "one frame a second": ([float(k) for k in range(5)], 1),
+    "one frame in seven seconds": ([0.0, 7.0, 14.0], 10),
+    "slow and uneven": ([0.0, 3.0, 4.0, 9.0], 10),
 }
 
 

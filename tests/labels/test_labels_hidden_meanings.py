@@ -77,6 +77,15 @@ CASES = {
         several(lambda f: yolo(f, TWO), also("classes.txt", "# of the set\nmug\nvector\n")),
         refused="seems to be a comment",
     ),
+    "classes that are counted and not named": Case(
+        several(lambda f: yolo(f), also("data.yaml", "train: images\nnc: 2\n")), refused="2 classes"
+    ),
+    "classes that are counted in obj.data and that a person says": Case(
+        several(lambda f: yolo(f), also("obj.data", "classes = 2\nnames = data/obj.names\n")),
+        {"a": [BOX]},
+        classes=("0",),
+        noted="which is not there",
+    ),
     "all names in one line": Case(
         several(lambda f: yolo(f), also("classes.txt", "mug, vector\n")), refused="one line"
     ),
@@ -212,6 +221,25 @@ CASES = {
             ),
         }.items()
     },
+    "a number with an underscore": Case(
+        several(
+            two_images,
+            lambda f: voc(f / "a.xml", "a.jpg", BOX),
+            lambda f: voc(f / "b.xml", "b.jpg", BOX),
+            lambda f: put(f / "b.xml", (f / "b.xml").read_text().replace("<xmin>17.0", "<xmin>1_7")),
+        ),
+        {"a": [BOX]},
+        skipped="'1_7', which is not a number",
+    ),
+    "images without names": Case(
+        several(
+            an_image("a.jpg"),
+            lambda f: coco(
+                f / "x.json", [], [(1, 0, BOX, {})], images=[{"id": 1, "coco_url": "http://x/a.jpg"}]
+            ),
+        ),
+        refused="has a file_name",
+    ),
     "corners in COCO's bbox": Case(
         several(
             two_images,

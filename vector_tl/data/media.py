@@ -35,6 +35,7 @@ FILM_SUFFIXES = (
 )
 MATROSKA_MAGIC = b"\x1a\x45\xdf\xa3"
 MAX_FPS = 60  # of what is made of a video; faster ones are thinned out
+FINE_FPS = 10  # at least, where frames stand unevenly or for long, so that a film lasts as long to 0.1 s
 DEFAULT_FPS = Fraction(25)  # of a video that does not say how fast it is
 
 
@@ -235,13 +236,13 @@ def video_fps(media: Media) -> Fraction:
     if len(gaps):
         usual, own = float(np.median(gaps)), float(average)
         if (np.abs(gaps - usual) > 0.3 * usual + 0.0011).any():
-            own = 1 / float(np.percentile(gaps, 10))
+            own = max(1 / float(np.percentile(gaps, 10)), float(FINE_FPS))
         elif abs(own * usual - 1) > 0.05:  # the last frame's time counts too much in short videos
             own = 1 / float(gaps.mean())
         if own != float(average):
             whole = own >= 1 and abs(own - round(own)) < 0.02 * own
             average = Fraction(round(own)) if whole else Fraction(own).limit_denominator(1001)
-    return min(max(average, Fraction(1, 2)), Fraction(MAX_FPS))
+    return min(average if average >= Fraction(1, 2) else Fraction(FINE_FPS), Fraction(MAX_FPS))
 
 
 def _frame_times_s(path: Path) -> np.ndarray:

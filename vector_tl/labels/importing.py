@@ -42,7 +42,8 @@ from vector_tl.errors import UsageError, UserError, cannot_write
 from vector_tl.files import claimed
 from vector_tl.labels import moving
 from vector_tl.labels.archive import remove, unpack
-from vector_tl.labels.plan import Plan, PlannedImage, boxes_of_image, make_plan
+from vector_tl.labels.image_boxes import boxes_of_image
+from vector_tl.labels.plan import Plan, PlannedImage, make_plan
 from vector_tl.labels.settings import ImportSettings
 
 log = logging.getLogger(__name__)

@@ -72,6 +72,8 @@ def read_coco(path: PurePosixPath, table: dict[str, Any]) -> LabelFile:
                     f"{image.image_name} shows no Vector is not known; correct their image_id."
                 )
     found.images = images
+    if table["images"] and not images:
+        found.error = f"{path}: none of its {len(table['images'])} images has a file_name; add them."
     if not any(isinstance(a, dict) and "bbox_mode" in a for a in table.get("annotations", [])):
         _blame_corners(found)
     return found

@@ -432,7 +432,7 @@ class _Reader:
             names, where = (table.names, table.file) if table else ({}, None)
             if not names and any(o.kind == "dataset" and o.folder in file.parents for o in self.source.own):
                 names, where = dict(enumerate(CLASS_NAMES)), file  # a dataset of ours
-            doubt = doubts.get(tuple(names.items()), "")
+            doubt = doubts.get(tuple(names.items()), "") if names else self._nameless(file)
             keypoints = any(folder in (file.parent, *file.parents) for folder in kpt)
             label = yolo.read_label(file, text, {} if doubt else names, where, keypoints)
             labels.append(label)
@@ -460,6 +460,16 @@ class _Reader:
                 }
         whys = {key: misfit(numbers[key], dict(key), files[key], "The labels use") for key in files}
         return {key: why for key, why in whys.items() if why}
+
+    def _nameless(self, file: PurePosixPath) -> str:
+        """Why the only number in the labels may not be a Vector's, where nothing names it."""
+        for table in self.tables:
+            if table.count > 1 and table.file.parent in file.parents:
+                return (
+                    f"{table.file} says that there are {table.count} classes, and nothing names them; say "
+                    "with --classes which of the numbers mean a Vector."
+                )
+        return ""
 
     def _table_for(self, folder: PurePosixPath, tables: list[yolo.NameTable]) -> yolo.NameTable | None:
         """The names for labels of a folder: those in it and above it, else the only ones there are.

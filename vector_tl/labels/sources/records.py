@@ -88,6 +88,8 @@ def number(value: Any, what: str, notes: list[str] | None = None) -> float:
         raise BadEntry(f"{what} is {_shown(value)}, which is not a number")
     try:
         found = float(value)
+        if isinstance(value, str) and "_" in value:
+            raise ValueError  # Python takes 1_0 for 10
     except (ValueError, OverflowError):
         comma = ", write it with a point" if isinstance(value, str) and "," in value else ""
         raise BadEntry(f"{what} is {_shown(value)}, which is not a number{comma}") from None

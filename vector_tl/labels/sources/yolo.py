@@ -38,6 +38,7 @@ class NameTable:
     base: str = ""  # the folder that `splits` count from
     names_file: str = ""  # where the names stand, if in another file
     keypoints: bool = False
+    count: int = 0  # of classes, where the file says it
 
 
 def read_names_text(path: PurePosixPath, text: str) -> NameTable:
@@ -89,7 +90,9 @@ def read_yaml(path: PurePosixPath, text: str) -> NameTable | None:
     key = next((key for key in NAMES_KEYS if table.get(key) and (key == "names" or _is_flat(table[key]))), "")
     if not key:
         known = splits or "nc" in table
-        return NameTable(path, {}, splits, str(table.get("path") or "")) if known else None
+        return (
+            NameTable(path, {}, splits, str(table.get("path") or ""), count=_count(table)) if known else None
+        )
     names: Any = table[key]
     names_file = ""
     if isinstance(names, str) and names.strip():
@@ -105,7 +108,13 @@ def read_yaml(path: PurePosixPath, text: str) -> NameTable | None:
         base if isinstance(base, str) else "",
         names_file,
         "kpt_shape" in table,
+        _count(table),
     )
+
+
+def _count(table: dict[str, Any]) -> int:
+    words = [str(table.get(key) or "").strip() for key in ("nc", "classes")]
+    return next((int(word) for word in words if word.isdecimal()), 0)
 
 
 def _plain(node: Any, depth: int = 4) -> Any:
@@ -182,7 +191,7 @@ def read_data_file(path: PurePosixPath, text: str) -> NameTable | None:
     if "names" not in pairs and "train" not in pairs:
         return None
     splits = {split: [pairs[key]] for key, split in SPLIT_KEYS.items() if key in pairs}
-    return NameTable(path, {}, splits, "", pairs.get("names", ""))
+    return NameTable(path, {}, splits, "", pairs.get("names", ""), count=_count(pairs))
 
 
 def looks_like_labels(text: str) -> bool:
