@@ -38,9 +38,11 @@ def small(**settings) -> tuple[FindSettings, SmallWorld, SmallDetector]:
 @pytest.mark.fast
 def test_the_result_has_the_agreed_keys_and_is_json():
     settings, world, detector = small()
-    world.stops.append(Stop(0.5, "no frame for 350 ms"))
+    world.stops.append(Stop(0.5, "no frame for 350 ms", 180))
     result = find(settings, world, detector)
-    assert list(result) == KEYS and result["stops"] == [{"t_s": 0.5, "reason": "no frame for 350 ms"}]
+    assert list(result) == KEYS and result["stops"] == [
+        {"t_s": 0.5, "reason": "no frame for 350 ms", "confirmed_ms": 180}
+    ]
     assert json.loads(json.dumps(result, allow_nan=False)) == result
     assert (
         result["fps"] == pytest.approx(15, rel=0.05)

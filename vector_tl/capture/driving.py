@@ -53,7 +53,7 @@ class Driver:
         blocked = min(self._speeds) > 0 and range_mm is not None and range_mm < NEAR_MM
         if blocked or self._robot.now_s() > self._until_s:
             self._speeds = None
-            self._robot.stop()
+            self._robot.drive(0.0, 0.0)  # not `stop`, which waits for the robot, and images with it
             return f"something is {range_mm:.0f} mm ahead" if blocked else None
         if not self._robot.drive(*self._speeds):
             self._speeds = None

@@ -102,7 +102,7 @@ def robot_checks(
                 return
     name, started_s = f"robot {serial}", time.monotonic()
     try:
-        with open_robot(serial, home=home, reconnect_s=1.0) as link:
+        with open_robot(serial, home=home, reconnect_s=1.0, drives=False) as link:
             state, connected_s = link.state(), time.monotonic() - started_s
             where = (
                 "on its charger: take it off before it is to drive" if state.on_charger else "off its charger"

@@ -9,6 +9,7 @@ import logging
 import math
 import time
 from contextlib import ExitStack
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,7 @@ from vector_tl.find.perception import Perception, pose_of
 from vector_tl.find.progress import ProgressLine
 from vector_tl.find.settings import FindSettings
 from vector_tl.find.track import Target
-from vector_tl.robot.base import LOW_BATTERY, Frame, GroundTruth, NoFreshFrame, Robot, RobotState
+from vector_tl.robot.base import REMEDIES, Frame, GroundTruth, NoFreshFrame, Robot, RobotState
 from vector_tl.robot.signals import wheels_first
 
 log = logging.getLogger("vector_tl.find")
@@ -82,6 +83,8 @@ def _find(
                     camera_fps=settings.camera_fps,
                     reconnect_s=settings.reconnect_s,
                     target_motion=settings.target_motion,
+                    drives=not settings.dry_run,
+                    take_control=settings.take_control,
                 )
             )
         if keeper.keeps:
@@ -134,7 +137,7 @@ class FindLoop:
         self.start_s = self.end_s = self.robot.now_s()
         self.target: Target | None = None
         self._blind, self._frame_heard_s = False, time.monotonic()
-        self._head_rad, self._held = math.inf, False
+        self._head_rad, self._held, self._stops = math.inf, False, 0
         self._switch = "running"  # a person's; see board.py
         board.begin_run(self.stages.laps_ms, self.frame_to_command_ms)
 
@@ -144,7 +147,7 @@ class FindLoop:
         Raises:
             NoFreshFrame: no frame came for 10 s, or none at all.
             LinkLost: the link is gone for good.
-            UserError: the battery is low.
+            UserError: the battery is low, or somebody else drives.
         """
         self.memory = begin(self.robot.now_s(), pose_of(self.perception.read_state()))
         if not self.settings.dry_run:
@@ -226,7 +229,7 @@ class FindLoop:
             "fps": _rounded(self.frames / self._seconds()),
             "latency_ms": percentiles_ms(self.frame_to_command_ms),
             "stages_ms": stages_ms,
-            "stops": [{"t_s": _rounded(stop.t_s), "reason": stop.reason} for stop in self.robot.stops],
+            "stops": [asdict(stop) | {"t_s": _rounded(stop.t_s)} for stop in self.robot.stops],
         } | (self.followed.result() if self.followed else {})
 
     # -- parts of the loop -----------------------------------------------------------------------------------
@@ -307,17 +310,18 @@ class FindLoop:
         """Note when the guard begins or ends holding the wheels.
 
         Raises:
-            UserError: it holds them because of a low battery, which waiting does not change.
+            UserError: it holds them for a reason that waiting does not change, such as a low battery.
         """
-        if held == self._held:
-            return
-        self._held = held
-        reason = self.robot.stops[-1].reason if self.robot.stops else "not ready"
-        self._note(f"the guard holds the wheels: {reason}" if held else "the guard has released the wheels")
-        if held and reason == LOW_BATTERY:
-            raise UserError(
-                f"The battery of {self.robot.serial} is low: put it on its charger, then start again."
-            )
+        stops = self.robot.stops
+        reason = stops[-1].reason if stops else "not ready"
+        if held and reason in REMEDIES:
+            raise UserError(REMEDIES[reason].format(serial=self.robot.serial))
+        if held and not self._held and len(stops) == self._stops:
+            return  # it only waits to see the wheels stand, as they are to
+        if held != self._held:
+            self._held, self._stops = held, len(stops)
+            line = f"the guard holds the wheels: {reason}" if held else "the guard has released the wheels"
+            self._note(line)
 
     def _note(self, line: str) -> None:
         now_s = self.robot.now_s()

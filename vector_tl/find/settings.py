@@ -31,6 +31,8 @@ class FindSettings:
     """Record frames, state, commands and detections to this file, FILE.mcap."""
     dry_run: bool = False
     """Show what it would do, and never move the robot."""
+    take_control: bool = False
+    """Take control once more from a program on another computer that seems to drive the robot, too."""
     follow: bool = False
     """Do not end when it is reached: keep it at the stop distance for --seconds, wherever it drives."""
     target_motion: Literal["stand", "wander", "spin", "flee"] = "stand"

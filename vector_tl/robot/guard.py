@@ -192,6 +192,8 @@ class Guard:
             return LINK_LOST
         if self.other_driver:
             return OTHER_DRIVER
+        if self.battery_low:  # before control, which the robot's way home takes
+            return LOW_BATTERY
         if not self.control:
             return "control lost"
         if not self.watched:
@@ -203,8 +205,6 @@ class Guard:
             return f"no state for {limits.state_age_s * 1000:.0f} ms"
         if self._frame_s is None or now_s - self._frame_s > limits.frame_age_s:
             return f"no frame for {limits.frame_age_s * 1000:.0f} ms"
-        if self.battery_low:
-            return LOW_BATTERY
         if self.reading.reason is not None:
             return self.reading.reason
         return "cliff" if state.cliff and not self._retreats(speeds) else None

@@ -18,7 +18,17 @@ from typing import Any
 
 from vector_tl.errors import UserError
 from vector_tl.robot.asking import Asking
-from vector_tl.robot.base import BatteryState, Frame, Intrinsics, LinkLost, NoFreshFrame, RobotState, Stop
+from vector_tl.robot.base import (
+    OTHER_DRIVER,
+    REMEDIES,
+    BatteryState,
+    Frame,
+    Intrinsics,
+    LinkLost,
+    NoFreshFrame,
+    RobotState,
+    Stop,
+)
 from vector_tl.robot.guard import Guard, Limits
 from vector_tl.robot.reading import NO_EFFECT
 from vector_tl.robot.session import Session, battery_of
@@ -313,13 +323,7 @@ class VectorLink:
                 session.ask_control()
             elif self._asking.given_up:
                 guard.other_driver = True
-            if guard.other_driver:
-                log.error(
-                    "%s: somebody else seems to drive it (another program, here or on another computer, or a "
-                    "person's voice), so it is not driven from here any more. End the other one and start "
-                    "again; --take-control takes control from it once.",
-                    self.serial,
-                )
+                log.error(REMEDIES[OTHER_DRIVER].format(serial=self.serial))
 
     # -- the link --------------------------------------------------------------------------------------------
 
@@ -389,6 +393,7 @@ class VectorLink:
                 self._asking.granted(self.now_s())
             elif self._guard.control:  # else we gave it back ourselves
                 self._asking.lost(self.now_s())
+                self._battery_asked_s = 0.0  # a low one is a cause
             self._guard.control = granted
             self._guard.wheels()  # notes why
             self._wheels.urgent = True  # the control thread stops them at once
