@@ -7,9 +7,9 @@ from vector_tl.robot.asking import Asking
 pytestmark = pytest.mark.fast
 
 
-def ask_times(story: list[tuple[float, str]], extra: int = 0, until_s: float = 200.0) -> list[float]:
+def ask_times(story: list[tuple[float, str]], until_s: float = 200.0) -> list[float]:
     """When it asks; a grant follows 0.1 s after each request where the story says `open`, else never."""
-    asking, asked, is_open, grant_s = Asking(extra), [], True, None
+    asking, asked, is_open, grant_s = Asking(), [], True, None
     story = sorted(story)
     for tenth in range(round(until_s * 10)):
         now_s = tenth / 10
@@ -29,19 +29,18 @@ def ask_times(story: list[tuple[float, str]], extra: int = 0, until_s: float = 2
 
 
 @pytest.mark.parametrize(
-    ("story", "extra", "asked"),
+    ("story", "asked"),
     [
-        ([], 0, []),
-        ([(10, "lost")], 0, [11]),
-        ([(10, "lost"), (10.5, "granted")], 0, []),  # the robot's own behaviour was soon over
-        ([(10, "lost"), (20, "lost")], 0, [11]),  # taken back once, and that is all
-        ([(10, "lost"), (20, "lost"), (30, "lost")], 1, [11, 21]),
-        ([(10, "lost"), (100, "lost")], 0, [11, 101]),  # long ago
-        ([(10, "cause"), (10, "lost"), (20, "lost")], 0, [11, 21]),  # an edge took it: no other program
-        ([(10, "lost"), (10.5, "cause"), (20, "lost")], 0, [11, 21]),
-        ([(10, "shut"), (10, "lost"), (19, "open"), (30, "lost")], 0, [11, 31]),  # it waited for a behaviour
-        ([(10, "lost"), (10.2, "lost")], 0, [11]),
+        ([], []),
+        ([(10, "lost")], [11]),
+        ([(10, "lost"), (10.5, "granted")], []),  # the robot's own behaviour was soon over
+        ([(10, "lost"), (20, "lost")], [11]),  # taken back once, and that is all
+        ([(10, "lost"), (100, "lost")], [11, 101]),  # long ago
+        ([(10, "cause"), (10, "lost"), (20, "lost")], [11, 21]),  # an edge took it: no other program
+        ([(10, "lost"), (10.5, "cause"), (20, "lost")], [11, 21]),
+        ([(10, "shut"), (10, "lost"), (19, "open"), (30, "lost")], [11, 31]),  # it waited for a behaviour
+        ([(10, "lost"), (10.2, "lost")], [11]),
     ],
 )
-def test_it_asks_again_and_never_fights(story, extra, asked):
-    assert ask_times(story, extra) == pytest.approx(asked)
+def test_it_asks_again_and_never_fights(story, asked):
+    assert ask_times(story) == pytest.approx(asked)

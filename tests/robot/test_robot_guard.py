@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vector_tl.robot.base import RobotState
+from vector_tl.robot.base import OTHER_DRIVER, RobotState
 from vector_tl.robot.body import TRACK_MM
 from vector_tl.robot.guard import Guard
 from vector_tl.robot.reading import FOREIGN_SPEEDS, NO_EFFECT, STILL
@@ -243,6 +243,18 @@ def test_the_robots_own_behaviour_is_known_by_the_loss_of_control(loses_control,
     bench.guard.control = True
     hear_states(bench, [wheel_speeds(0, 0)])
     assert bench.drive(40, 40) is not other_driver
+
+
+def test_control_is_taken_once_and_only_when_asked_to():
+    bench = Bench()
+    bench.guard.takes = 1
+    for _ in range(2):
+        hear_states(bench, [wheel_speeds(-60, -60)] * 20)
+        assert bench.guard.other_driver and not bench.drive(40, 40)
+        hear_states(bench, [wheel_speeds(0, 0)] * 40)
+        bench.guard.control = True  # where the link has asked for it
+    assert not bench.drive(40, 40)
+    assert bench.reasons == [FOREIGN_SPEEDS, OTHER_DRIVER]
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,15 @@ import threading
 import time
 from pathlib import Path
 
+import grpc
 import pytest
+from anki_vector.messaging import external_interface_pb2_grpc, protocol
 
+from support.simulation import in_control
 from support.stops import still_since_ms
 from vector_tl.errors import UserError
 from vector_tl.robot import link, lockstep, sdk_config
-from vector_tl.robot.base import LOW_BATTERY, LinkLost, NoFreshFrame
+from vector_tl.robot.base import LOW_BATTERY, NO_WATCHDOG, OTHER_DRIVER, LinkLost, NoFreshFrame
 from vector_tl.robot.open import open_robot
 from vector_tl.robot.reading import FOREIGN_SPEEDS, STILL
 from vector_tl.robot.session import Session
@@ -368,6 +371,73 @@ def test_in_lockstep_the_guard_keeps_the_worlds_time(monkeypatch):
         assert time.monotonic() - begin_s < 4.5
 
 
+@contextlib.contextmanager
+def other_program(simulator: SimulatorProcess):
+    """The calls of another program, on a connection of its own."""
+    config = sdk_config.read_config(simulator.serials[0], simulator.home)
+    credentials = grpc.composite_channel_credentials(
+        grpc.ssl_channel_credentials(Path(config["cert"]).read_bytes()),
+        grpc.access_token_call_credentials(config["guid"]),
+    )
+    name = (("grpc.ssl_target_name_override", config["name"]),)
+    with grpc.secure_channel(f"{config['ip']}:{config['port']}", credentials, name) as channel:
+        yield external_interface_pb2_grpc.ExternalInterfaceStub(channel)
+
+
+def test_a_stop_works_though_another_program_has_ended_everybodys_control(sim):
+    with connect(sim) as robot, other_program(sim) as stub:
+        robot.next_frame()
+        assert all(drive_for(robot, 0.4, 30, -30))
+        other = in_control(stub)
+        assert all(drive_for(robot, 0.1, 30, -30))  # it was granted control, and we hear nothing of that
+        since_ms = sim.truth.log(1e15)["t_ms"]
+        other.close()
+        drive_for(robot, 0.2, 30, -30)
+        robot.stop()
+        assert stands_after_ms(sim, since_ms) < 900
+        wait_until(lambda: robot.drive(30, -30))
+        wait_until(lambda: robot.drive(30, -30) and speeds(sim) == (30, -30))
+
+
+def test_it_leaves_the_robot_to_another_driver(sim):
+    with connect(sim) as robot, other_program(sim) as stub:
+        robot.next_frame()
+        assert all(drive_for(robot, 0.4, 30, -30))
+        others = protocol.DriveWheelsRequest(left_wheel_mmps=-60, right_wheel_mmps=60)
+        for _ in range(30):
+            stub.DriveWheels(others)
+            drive_for(robot, 0.05, 30, -30)
+        assert [stop.reason for stop in robot.stops][-1:] == [OTHER_DRIVER]
+        since_ms = sim.truth.log(1e15)["t_ms"]
+        for _ in range(10):
+            stub.DriveWheels(others)
+            assert not any(drive_for(robot, 0.05, 30, -30))
+        assert set(obeyed(sim, since_ms)) == {(-60, 60)}  # neither driven nor stopped by us
+        stub.DriveWheels(protocol.DriveWheelsRequest())
+        assert not any(drive_for(robot, 0.5, 30, -30))
+
+
+def test_it_stops_and_says_so_when_its_watchdog_dies(sim, caplog):
+    with connect(sim) as robot:
+        robot.next_frame()
+        assert all(drive_for(robot, 0.4, 30, -30))
+        since_ms = sim.truth.log(1e15)["t_ms"]
+        os.kill(robot._watchdog.pid, signal.SIGKILL)
+        assert not drive_for(robot, 0.8, 30, -30)[-1]
+        assert stands_after_ms(sim, since_ms) < 500
+        assert [stop.reason for stop in robot.stops] == [NO_WATCHDOG]
+        assert "watchdog process" in caplog.text
+
+
+def test_one_program_at_a_time_has_the_robot_and_the_other_is_named(sim):
+    with connect(sim), pytest.raises(UserError, match=rf"in use by process {os.getpid()}: .*vector-tl stop"):
+        with connect(sim):
+            pass
+    with connect(sim, drives=False) as robot:
+        robot.next_frame()
+        assert not robot.drive(20, 20)
+
+
 def edit_ini(simulator, tmp_path, old: str, new: str):
     folder = tmp_path / ".anki_vector"
     folder.mkdir()
@@ -485,7 +555,6 @@ STOPPED_BY_A_SIGNAL = """
 import signal, sys, time
 from pathlib import Path
 from vector_tl.robot.open import open_robot
-from vector_tl.robot.reading import FOREIGN_SPEEDS, STILL
 from vector_tl.robot.signals import wheels_first
 from vector_tl.robot.simulator_client import TruthClient
 
@@ -515,10 +584,42 @@ with open_robot(serial, home=home) as robot:
 
 
 @pytest.mark.parametrize(
-    ("number", "ends_with"), [(signal.SIGINT, "KeyboardInterrupt"), (signal.SIGTERM, "SystemExit")]
+    ("number", "ends_with"), [(signal.SIGINT, "KeyboardInterrupt"), (signal.SIGQUIT, "SystemExit")]
 )
 def test_signals_stop_the_wheels_first(sim, number, ends_with):
     """In a process of its own: what other tests have loaded here may not bear signals."""
     command = [sys.executable, "-c", STOPPED_BY_A_SIGNAL, sim.serials[0], str(sim.home), str(int(number))]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert ended.stdout.strip() == ends_with, ended.stderr
+
+
+DRIVES_ON = """
+import sys, time
+from pathlib import Path
+from vector_tl.robot.open import open_robot
+from vector_tl.robot.signals import wheels_first
+
+with open_robot(sys.argv[1], home=Path(sys.argv[2])) as robot, wheels_first(robot):
+    robot.next_frame()
+    while True:
+        robot.drive(30, -30)
+        time.sleep(0.05)
+"""
+
+
+def test_ctrl_z_stops_the_wheels_before_it_suspends_the_program(sim):
+    command = [sys.executable, "-c", DRIVES_ON, sim.serials[0], str(sim.home)]
+    with subprocess.Popen(command, process_group=0, stderr=subprocess.DEVNULL) as program:
+        state = Path(f"/proc/{program.pid}/stat")
+        wait_until(lambda: speeds(sim) == (30, -30), 20.0)
+        since_ms = sim.truth.log(1e15)["t_ms"]
+        program.send_signal(signal.SIGTSTP)
+        wait_until(lambda: state.read_text().rsplit(")", 1)[1].split()[0] == "T")
+        assert stands_after_ms(sim, since_ms) < 700
+        time.sleep(0.7)
+        assert speeds(sim) == STILL
+        program.send_signal(signal.SIGCONT)
+        wait_until(lambda: speeds(sim) == (30, -30), 5.0)
+        program.send_signal(signal.SIGHUP)
+        assert program.wait(10) == 128 + signal.SIGHUP
+        assert speeds(sim) == STILL

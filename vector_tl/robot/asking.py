@@ -16,16 +16,12 @@ MAX_TAKEN = 1  # how often control is taken back in that time where no cause was
 class Asking:
     """Keeps book of losses, grants and what the states show.
 
-    Args:
-        extra: how often more than usual control may be taken back (`--take-control`: once).
-
     Attributes:
         given_up: whether not to ask any more, as somebody else must be driving.
     """
 
-    def __init__(self, extra: int = 0):
+    def __init__(self) -> None:
         self.given_up = False
-        self._extra = extra
         self._lost_s: float | None = None
         self._asked_s: float | None = None
         self._cause_s = -math.inf
@@ -56,7 +52,7 @@ class Asking:
         if now_s - self._lost_s < ASK_AFTER_S:
             return False
         self._taken_s = [taken_s for taken_s in self._taken_s if now_s - taken_s < FORGET_S]
-        if len(self._taken_s) >= MAX_TAKEN + self._extra and self._cause_s < self._lost_s - CAUSE_S:
+        if len(self._taken_s) >= MAX_TAKEN and self._cause_s < self._lost_s - CAUSE_S:
             self.given_up = True
             return False
         self._asked_s = now_s

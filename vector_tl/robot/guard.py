@@ -24,6 +24,7 @@ class Limits:
     state_age_s: float = 0.300  # five states
     max_mmps: float = 220.0  # the robot's own limit
     first_mmps: float = 40.0  # until this robot has been seen to stop
+    quiet_s: float = 2.0
     own_behaviour_s: float = (
         0.6  # within which a behaviour of the robot's own is known by the loss of control
     )
@@ -38,6 +39,7 @@ class Guard:
         control: whether the robot lets us drive.
         battery_low: whether its battery is.
         other_driver: whether somebody else drives, so that we do not any more.
+        takes: how often it may drive again all the same, once the wheels have stood for a while.
         watched: whether the watchdog process is ready to stop the wheels if this program fails.
         cautious: whether it drives slowly, because this robot has not been seen to stop yet.
         may_turn: whether the wheels may turn: they were to, and have not been seen to stand since.
@@ -51,11 +53,13 @@ class Guard:
         self.control = self.battery_low = self.other_driver = False
         self.watched, self.cautious = True, cautious
         self.may_turn = self.stopping = False
+        self.takes = 0
         self._connected = False
         self._frame_s: float | None = None
         self._image_id: int | None = None
         self._state: RobotState | None = None
         self._unseen: str | None = None  # why nothing has been seen yet
+        self._turned_s = 0.0  # when a state showed turning wheels last
         self._foreign_s: float | None = None  # since when wheels turn as we did not command
         self._wanted, self._wanted_s = STILL, clock()
         self._before_edge = (1.0, 1.0)  # the last speeds before an edge
@@ -94,9 +98,15 @@ class Guard:
         self._state = state
         if self.reading.saw(state) != FOREIGN_SPEEDS or not self.control:
             self._foreign_s = None
-            return
-        self._foreign_s = self._foreign_s or state.received_s
-        self.other_driver |= state.received_s - self._foreign_s > self._limits.own_behaviour_s
+        elif self._foreign_s is None:
+            self._foreign_s = state.received_s
+        elif state.received_s - self._foreign_s > self._limits.own_behaviour_s:
+            self.other_driver = True
+        if state.left_wheel_mmps or state.right_wheel_mmps:
+            self._turned_s = state.received_s
+        if self.other_driver and self.takes and state.received_s - self._turned_s > self._limits.quiet_s:
+            self.other_driver = self.control = False
+            self.takes -= 1
 
     def sent(self, speeds: Speeds) -> None:
         """Note a wheel command that has been sent just now."""
@@ -191,7 +201,7 @@ class Guard:
         if not self._connected:
             return LINK_LOST
         if self.other_driver:
-            return OTHER_DRIVER
+            return FOREIGN_SPEEDS if self.takes else OTHER_DRIVER
         if self.battery_low:  # before control, which the robot's way home takes
             return LOW_BATTERY
         if not self.control:

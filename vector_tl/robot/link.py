@@ -86,7 +86,8 @@ class VectorLink:
         self._changed = threading.Condition()
         self._guard = Guard(self.now_s, LIMITS, cautious=truth is None)
         self._guard.watched = self._wheels_kind.in_lockstep
-        self._asking = Asking(extra=int(take_control))
+        self._guard.takes = self._takes = int(take_control)
+        self._asking = Asking()
         self._wheels = self._wheels_kind(
             serial, self._guard, self._changed, self._reach, reconnect_s, watchdog
         )
@@ -310,6 +311,9 @@ class VectorLink:
                 self._asking.lost(now_s)
             if guard.may_turn or guard.other_driver:
                 return
+            if guard.takes < self._takes:
+                self._takes, self._asking = guard.takes, Asking()
+                session.ask_control()
             if self._wheels.control_spent:  # by a stop of ours, or the watchdog's
                 self._wheels.control_spent = guard.control = False
                 self._ask_at_s = now_s + RELEASED_S + guard.reading.delay_s
