@@ -430,9 +430,9 @@ def test_it_stops_and_says_so_when_its_watchdog_dies(sim, caplog):
 
 
 def test_one_program_at_a_time_has_the_robot_and_the_other_is_named(sim):
-    with connect(sim), pytest.raises(UserError, match=rf"in use by process {os.getpid()}: .*vector-tl stop"):
-        with connect(sim):
-            pass
+    other = rf"in use by process {os.getpid()}: .*vector-tl stop"
+    with connect(sim), pytest.raises(UserError, match=other), connect(sim):
+        pass
     with connect(sim, drives=False) as robot:
         robot.next_frame()
         assert not robot.drive(20, 20)
