@@ -53,7 +53,15 @@ LINK = (
     Fault("states 1 s late", "link", "sim", "event_latency", 2500, numbers=(("latency_ms", 1000),)),
     Fault("no answers", "link", "sim", "rpc_stall", 800, out_of_reach_ms=800),
     Fault("no answers and no states", "link", "sim", "rpc_stall+event_stall", 1500, out_of_reach_ms=1500),
-    Fault("answers 0.4 s late", "link", "sim", "rpc_latency", 1500, numbers=(("latency_ms", 400),)),
+    Fault(
+        "calls 0.4 s late",
+        "link",
+        "sim",
+        "rpc_latency",
+        1500,
+        numbers=(("latency_ms", 400),),
+        out_of_reach_ms=400,
+    ),
     Fault("camera stream breaks off", "link", "sim", "abort_camera"),
     Fault("event stream breaks off", "link", "sim", "abort_events"),
     Fault("control stream breaks off", "link", "sim", "abort_control"),
@@ -81,7 +89,7 @@ APP = (
     _signal("frozen for good (SIGSTOP)", signal.SIGSTOP, 4000),
     _signal("killed", signal.SIGKILL),
     _signal("crashed (SIGSEGV)", signal.SIGSEGV),
-    Fault("watchdog killed", "app", "watchdog", "kill"),
+    Fault("watchdog killed", "app", "watchdog", "kill", survives=False),
 )
 BODY = (
     Fault("picked up", "body", "sim", "picked_up", 1000),

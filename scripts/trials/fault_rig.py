@@ -36,10 +36,13 @@ class Rig:
         world: the room.
         delay_ms: of the network, one way; 0 goes past it unless `networked`.
         networked: whether there is a network that can be slow or break.
+        has_terminal: whether the app has a terminal of its own, which can close.
     """
 
-    def __init__(self, world: int, delay_ms: float = 0.0, networked: bool = False):
-        self._stack = ExitStack()
+    def __init__(
+        self, world: int, delay_ms: float = 0.0, networked: bool = False, has_terminal: bool = False
+    ):
+        self._stack, self._has_terminal = ExitStack(), has_terminal
         self._simulator = self._stack.enter_context(SimulatorProcess(world=world, camera="plain"))
         self.truth: TruthClient = self._simulator.truth
         self.serial = self._simulator.serials[0]
@@ -58,7 +61,11 @@ class Rig:
         self._terminal, terminal = os.openpty()
 
         def take_terminal() -> None:
+            os.setsid()
             fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)
+
+        # A group of its own in this session, as a shell makes it: one without a shell is never suspended.
+        group = {"preexec_fn": take_terminal} if self._has_terminal else {"process_group": 0}
 
         self._app = subprocess.Popen(
             [sys.executable, str(DRIVER), self.serial, str(RUN_S)],
@@ -67,8 +74,7 @@ class Rig:
             stdout=subprocess.PIPE,
             stderr=self._errors,
             text=True,
-            start_new_session=True,
-            preexec_fn=take_terminal,
+            **group,
         )
         os.close(terminal)
         return self

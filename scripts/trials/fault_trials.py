@@ -62,7 +62,8 @@ class FaultTrials:
 def trial(fault: Fault, world: int, slow: bool) -> dict[str, Any]:
     """One fault in a room of its own."""
     delay_ms = random.Random(world).uniform(*SLOW_MS) if slow else 0.0
-    with Rig(world, delay_ms, networked=slow or fault.how == "proxy") as rig:
+    networked, has_terminal = slow or fault.how == "proxy", fault.how == "terminal"
+    with Rig(world, delay_ms, networked, has_terminal) as rig:
         rig.wait_until_turning()
         begin_ms = rig.strike(fault)
         time.sleep(max(fault.lasts_ms, fault.out_of_reach_ms + SEEN_MS + 4 * delay_ms) / 1000 + 0.1)
