@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from support.strict_robot import Cable, StrictRobot
-from vector_tl.robot.evidence import OurSpeeds
+from vector_tl.robot.evidence import explained_by
 from vector_tl.robot.stopping import (
     AT_LEVEL_HELD,
     AT_OVERRIDE,
@@ -24,19 +24,17 @@ OURS = (120.0, 80.0)
 def stop(robot, *cables, ours=OURS, wanted=lambda: True, give_up_s=30.0, shout=lambda: None, first=True):
     """Run the rule: the first cable is there already, the others are new connections in turn."""
     cables = list(cables)
-    commands = OurSpeeds(robot.clock)
-    commands.note(*ours) if ours else None
     stopping = Stopping(
         lambda: cables.pop(0) if len(cables) > 1 else cables[0],
         cables.pop(0) if first else None,
-        commands.matches if ours else None,
+        (lambda *seen: explained_by([ours], *seen)) if ours else None,
         give_up_s,
         shout,
         robot.clock,
         robot.wait,
     )
     result = stopping.run(wanted)
-    robot.wait(3.0)  # what is under way arrives
+    robot.wait(3.0)  # what was sent arrives
     return result
 
 

@@ -87,7 +87,7 @@ class StrictRobot:
 
 @dataclass
 class Call:
-    """An answer that is under way."""
+    """A request, and its answer once there is one."""
 
     error: Exception | None = None
     answered: bool = False
@@ -126,7 +126,7 @@ class Cable:
     _ended: bool = False  # which the robot's gateway knows to have ended
 
     def __post_init__(self):
-        self._up_s = self._down_s = 0.0  # none overtakes another
+        self._up_s = 0.0  # none overtakes another
         if self.broken_s < float("inf"):
             self.robot.at(self.broken_s, self._break)
 

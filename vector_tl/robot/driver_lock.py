@@ -27,8 +27,7 @@ def only_driver(serial: str, address: str) -> Iterator[None]:
     Raises:
         UserError: another program has it; the message names that.
     """
-    name = re.sub(r"[^\w.-]", "_", f"{serial.strip().lower()}-{address}")
-    lock, about = FileLock(_folder() / f"{name}.lock"), _folder() / f"{name}.json"
+    lock, about = FileLock(_file(serial, address, "lock")), _file(serial, address, "json")
     try:
         lock.acquire(blocking=False)
     except Timeout:
@@ -39,6 +38,19 @@ def only_driver(serial: str, address: str) -> Iterator[None]:
     finally:
         about.unlink(missing_ok=True)
         lock.release()
+
+
+def driving_pid(serial: str, address: str) -> int | None:
+    """The process that has opened a robot last and has not closed it in good order; None without one."""
+    with contextlib.suppress(UserError):  # it is being written just now
+        pid = (read_json(_file(serial, address, "json")) or {}).get("pid")
+        return pid if isinstance(pid, int) else None
+    return None
+
+
+def _file(serial: str, address: str, kind: str) -> Path:
+    name = re.sub(r"[^\w.-]", "_", f"{serial.strip().lower()}-{address}")
+    return _folder() / f"{name}.{kind}"
 
 
 def _folder() -> Path:

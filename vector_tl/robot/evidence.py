@@ -7,8 +7,6 @@ may be made in the tick in which the stop is only taken in; those after it count
 the stop. However late states arrive, no old one of wheels at rest is among them.
 """
 
-import time
-from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -17,7 +15,6 @@ DUE_S = TICK_S + 0.010  # after the answer, made in a later tick than the one th
 STILL_MMPS = 1.0  # wheels slower than that stand
 SLOWING_MMPS = 15.0  # by so much at least wheels that brake become slower in a tick
 SLACK_MMPS, SLACK_SHARE = 15.0, 0.1  # by which wheels may miss their speed; an assumption
-OURS_S = 1.0  # for so long wheels may still follow a command
 
 
 @dataclass(frozen=True)
@@ -89,32 +86,6 @@ class Evidence:
 
     def _both(self, holds: Callable[[WheelState], bool]) -> bool:
         return self._due and all(state is not None and holds(state) for state in (self.newest, self._before))
-
-
-class OurSpeeds:
-    """Which wheel speeds may follow from our own commands: those of the last second, and all down to 0."""
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic):
-        self._clock = clock
-        self._commands: deque[tuple[float, float, float]] = deque()  # until when it counts; left, right
-
-    def note(self, left_mmps: float, right_mmps: float) -> None:
-        """Note a command; the newest counts until the next."""
-        now_s = self._clock()
-        if self._commands and self._commands[-1][1:] == (left_mmps, right_mmps):
-            return
-        if self._commands:
-            _, left, right = self._commands.pop()
-            self._commands.append((now_s + OURS_S, left, right))
-        self._commands.append((float("inf"), left_mmps, right_mmps))
-        while self._commands[0][0] < now_s:
-            self._commands.popleft()
-
-    def matches(self, left_mmps: float, right_mmps: float) -> bool:
-        """Whether wheels turn so by our own commands."""
-        now_s = self._clock()
-        ours = [(left, right) for until_s, left, right in self._commands if until_s >= now_s]
-        return explained_by(ours, left_mmps, right_mmps)
 
 
 def explained_by(commands: Iterable[tuple[float, float]], left_mmps: float, right_mmps: float) -> bool:

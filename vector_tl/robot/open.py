@@ -8,7 +8,7 @@ from pathlib import Path
 from vector_tl.robot.driver_lock import only_driver
 from vector_tl.robot.link import VectorLink
 from vector_tl.robot.lockstep import LockstepLink
-from vector_tl.robot.sdk_config import read_config
+from vector_tl.robot.sdk_config import address_of, read_config
 from vector_tl.robot.simulator_client import SimulatorProcess, TruthClient
 from vector_tl.robot.watchdog.watchdog import Watchdog
 
@@ -77,7 +77,7 @@ def open_robot(
         if reconnect_s is None:
             reconnect_s = RECONNECT_SIM_S if robot == "sim" else RECONNECT_ROBOT_S
         about = read_config(serial, home)
-        stack.enter_context(only_driver(serial, f"{about['ip']}-{about.get('port', '443')}"))
+        stack.enter_context(only_driver(serial, address_of(about)))
         if lockstep and truth is not None:
             link: VectorLink = LockstepLink(serial, home, reconnect_s, truth, take_control)
         else:

@@ -99,3 +99,8 @@ def read_config(serial: str, home: Path) -> dict[str, str]:
             f"The certificate {section['cert']} of {serial} is missing; write it again with: {CONFIGURE}"
         )
     return section
+
+
+def address_of(section: dict[str, str]) -> str:
+    """Where the robot of a section is reached, as IP:PORT."""
+    return f"{section['ip']}:{section.get('port') or 443}"

@@ -31,7 +31,7 @@ ASK_AGAIN_S = 0.500
 RELEASE_S = 5.0  # so long it is tried to give control back
 CONNECT_EVERY_S = 0.5
 MAX_CONNECTIONS = 4
-MAX_UNDER_WAY = 8  # stops without an answer, for each connection
+MAX_PENDING = 8  # stops without an answer, for each connection
 SHOUT_S, SHOUT_AGAIN_S = 1.5, 10.0  # wheels that may turn for so long are a person's business
 POLL_S = 0.01
 
@@ -44,7 +44,7 @@ GIVEN_UP = "given up: the robot may be driving, pick it up"
 
 
 class Answer(Protocol):
-    """A request that is under way, such as a future of gRPC's or of `concurrent.futures`."""
+    """A request without an answer yet, such as a future of gRPC's or of `concurrent.futures`."""
 
     def done(self) -> bool:
         """Whether it has been answered, or failed."""
@@ -109,14 +109,14 @@ class _Attempt:
         self.asked_s: float | None = None  # since when control is asked for or held
         self.heard_s = self._opened_s = self._sent_s = now_s
         self._failed = False  # whether the last stop could not be sent
-        self._under_way: list[tuple[float, Answer]] = []
+        self._pending: list[tuple[float, Answer]] = []
         self.send_stop(now_s)
         self._hear_anew(now_s)
 
     def look(self, now_s: float) -> None:
         """Take in what came."""
-        for sent_s, answer in [each for each in self._under_way if each[1].done()]:
-            self._under_way.remove((sent_s, answer))
+        for sent_s, answer in [each for each in self._pending if each[1].done()]:
+            self._pending.remove((sent_s, answer))
             self._failed = answer.exception() is not None
             if not self._failed:
                 self.heard_s = now_s
@@ -127,10 +127,10 @@ class _Attempt:
             self.evidence.saw(state, self.answered_s)
 
     def send_stop(self, now_s: float) -> None:
-        """Send a stop, also where earlier ones are still under way."""
+        """Send a stop, also where earlier ones have no answer yet."""
         self._sent_s = now_s
         try:
-            self._under_way.append((now_s, self.connection.send_stop()))
+            self._pending.append((now_s, self.connection.send_stop()))
         except Exception:  # a connection that has just ended: others go on
             self._failed = True
 
@@ -140,7 +140,7 @@ class _Attempt:
         In control, stops follow each other without waiting for the grant, which would cost a round trip.
         """
         again_s = TICK_S if self.asked_s is not None else CONFIRM_S
-        if now_s - self._sent_s >= again_s and len(self._under_way) < MAX_UNDER_WAY:
+        if now_s - self._sent_s >= again_s and len(self._pending) < MAX_PENDING:
             self.send_stop(now_s)
         if self.answered_s is not None and self._is_deaf(now_s):
             self._hear_anew(now_s)
@@ -339,7 +339,7 @@ class Stopping:
         return now_s - max(asked_s, default=now_s) > OVERRIDE_S
 
     def _open_another(self, now_s: float) -> None:
-        """Connect anew, beside what is under way: one that hangs must not keep the next one waiting."""
+        """Connect anew, beside the others: one that hangs must not keep the next one waiting."""
         if now_s - self._connected_s < CONNECT_EVERY_S:
             return
         own = [attempt for attempt in self._attempts if attempt.own]

@@ -22,7 +22,7 @@ import grpc
 
 from vector_tl.errors import UserError
 from vector_tl.robot.evidence import WheelState
-from vector_tl.robot.sdk_config import read_config
+from vector_tl.robot.sdk_config import address_of, read_config
 
 CLOSE_S = 0.2  # what was sent last must leave first
 CALL_S = 2.0  # a stop may arrive late: it does no harm
@@ -83,7 +83,7 @@ class Wire:
             grpc.access_token_call_credentials(about["guid"]),
         )
         options = (*OPTIONS, ("grpc.ssl_target_name_override", about["name"]))
-        self._channel = grpc.secure_channel(f"{about['ip']}:{about.get('port') or 443}", credentials, options)
+        self._channel = grpc.secure_channel(address_of(about), credentials, options)
         self._robot = client.ExternalInterfaceStub(self._channel)
         self._events: Any = None  # the newest event stream
         self._states: deque[WheelState] = deque(maxlen=64)

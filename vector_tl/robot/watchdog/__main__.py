@@ -13,7 +13,9 @@ from collections import deque
 from pathlib import Path
 
 from vector_tl.errors import UserError
+from vector_tl.robot.driver_lock import driving_pid
 from vector_tl.robot.evidence import Evidence, explained_by
+from vector_tl.robot.sdk_config import address_of, read_config
 from vector_tl.robot.stopping import Stopping, StopResult, shout_text
 from vector_tl.robot.watchdog.channel import Channel, Heartbeat, WatchdogState
 from vector_tl.robot.wire import Wire
@@ -129,13 +131,22 @@ class Process:
         self._keep_connected()
         if self._wire is not None:
             self._wire.hear_anew()
-        while time.monotonic() - begun_s < watch_s and self._is_wanted():
+        while time.monotonic() - begun_s < watch_s and self._is_wanted() and not self._has_successor():
             for state in self._wire.take_states() if self._wire is not None else []:
                 evidence.saw(state, begun_s)
                 if evidence.turns_as(self._is_ours):
                     return False
             time.sleep(LOOK_S)
         return True
+
+    def _has_successor(self) -> bool:
+        """Whether another program has opened the robot since: its commands are not the lost one's."""
+        try:
+            about = read_config(self._serial, self._home)
+        except UserError:
+            return False
+        pid = driving_pid(self._serial, address_of(about))
+        return pid is not None and pid != self._app_pid
 
     def _report(self, why: str, result: StopResult) -> None:
         after = "" if result.confirmed_ms is None else f" after {result.confirmed_ms:.0f} ms"
