@@ -340,8 +340,24 @@ def test_lockstep_repeats_itself():
     assert journey() == journey()
 
 
-def test_in_lockstep_the_guard_keeps_the_worlds_time(monkeypatch):
-    monkeypatch.setattr(lockstep, "STRAGGLE_S", 0.3)
+def test_lockstep_waits_for_what_a_slow_computer_is_late_with(monkeypatch):
+    arrive, late_s = lockstep.LockstepLink._on_state, [0.0]
+
+    def slowly(link, state):
+        time.sleep(late_s[0])
+        arrive(link, state)
+
+    monkeypatch.setattr(lockstep.LockstepLink, "_on_state", slowly)
+    with open_robot("sim", camera="plain", world=9, lockstep=True, camera_fps=5) as robot:
+        robot.set_head(0.3)
+        late_s[0] = 0.4  # for each of a step's states
+        frame = robot.next_frame()
+        state = robot.state()
+        late_s[0] = 0.0
+        assert state.image_time_ms == frame.robot_time_ms and state.head_angle_rad > 0.1
+
+
+def test_in_lockstep_the_guard_keeps_the_worlds_time():
     with open_robot("sim", camera="plain", world=4, lockstep=True) as robot:
         robot.next_frame()
         assert robot.drive(20, -20)

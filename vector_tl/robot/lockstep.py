@@ -24,10 +24,8 @@ from vector_tl.robot.wheels import Wheels
 log = logging.getLogger(__name__)
 ANSWER_S = 10.0  # wall time that the world waits for an answer
 OVERRIDE_AFTER = 3  # states of wheels that turn though they are to stop
-ARRIVE_S = 5.0  # wall time within which something of a step must arrive
-STRAGGLE_S = (
-    1.0  # wall time that the frame may come after the state of its step, or the state after the frame
-)
+ARRIVE_S = 10.0  # wall time within which the frame and the state that a step has sent must arrive
+HEAR_S = 1.0  # wall time within which the robot says that it has taken control, or given it back
 
 
 class SteppedWheels(Wheels):
@@ -118,6 +116,8 @@ class LockstepLink(VectorLink):
         # As they come; what `state` and `next_frame` return changes with a step only.
         self._arrived_frame: Frame | None = None
         self._arrived_state: RobotState | None = None
+        self._was_active = True  # the SDK behaviour, after the last step
+        self._sent_id: int | None = None  # of the newest image that the robot had sent after the last step
         super().__init__(serial, home, reconnect_s, stepper, take_control=take_control)
 
     def now_s(self) -> float:
@@ -137,7 +137,7 @@ class LockstepLink(VectorLink):
             self._on_lost("the simulator no longer answers")
             self._raise_if_lost()
             raise LinkLost(str(error)) from error
-        frame = self._receive(answer["t_ms"], answer["image_ids"].get(self.serial))
+        frame = self._receive(answer)
         self._hear_of_control(answer)
         self._keep_to_guard()
         if frame is None:
@@ -159,14 +159,23 @@ class LockstepLink(VectorLink):
         return answered
 
     def _hear_of_control(self, answer: dict[str, Any]) -> None:
-        """Wait for the robot's word where a step has cost us control."""
-        active = answer.get("sdk_active", {}).get(self.serial, True)
+        """Wait for the robot's word where a step has cost us control, or where it has ended what did."""
+        active, before = answer["sdk_active"].get(self.serial, True), self._was_active
+        self._was_active = active
         with self._changed:
-            if not active and not self._changed.wait_for(lambda: not self._guard.control, STRAGGLE_S):
+            if not active and not self._changed.wait_for(lambda: not self._guard.control, HEAR_S):
                 self._on_control(False)
+            if active and not before:
+                self._changed.wait_for(lambda: self._guard.control, HEAR_S)
 
-    def _receive(self, t_ms: int, image_id: int | None) -> Frame | None:
-        """Take in the state and the frame of the moment at which the step ended; the frame if it is new."""
+    def _receive(self, answer: dict[str, Any]) -> Frame | None:
+        """Take in what a step has sent, by its answer: state and frame of its end; the frame if it is new.
+
+        What was sent is waited for, and nothing else: how slow this computer is decides nothing.
+        """
+        t_ms, image_id = answer["t_ms"], answer["image_ids"].get(self.serial)
+        state_is_due = answer["states"].get(self.serial) == t_ms
+        frame_is_due, self._sent_id = bool(image_id) and image_id != self._sent_id, image_id
         with self._changed:
 
             def over() -> bool:
@@ -178,8 +187,10 @@ class LockstepLink(VectorLink):
             def frame_came() -> bool:
                 return self._arrived_frame is not None and self._arrived_frame.image_id == image_id
 
-            self._changed.wait_for(lambda: over() or state_came() or frame_came(), ARRIVE_S)
-            self._changed.wait_for(lambda: over() or (state_came() and frame_came()), STRAGGLE_S)
+            def all_came() -> bool:
+                return (state_came() or not state_is_due) and (frame_came() or not frame_is_due)
+
+            self._changed.wait_for(lambda: over() or all_came(), ARRIVE_S)
             self._world_s = t_ms / 1000
             if over():
                 return None

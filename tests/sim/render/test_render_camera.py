@@ -168,7 +168,7 @@ def test_a_surface_looked_at_squarely_is_lit_everywhere():
 
 
 def test_another_drivers_roundings_stay_as_small_as_they_are(monkeypatch):
-    """Its light differs by a part in a million and now and then by a grey level: nothing grows out of that."""
+    """Its light differs by a part in a million, some pixels' by a grey level: nothing grows out of that."""
 
     def images(disturb):
         camera, rng = VectorCamera(), np.random.default_rng(5)
