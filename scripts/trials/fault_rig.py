@@ -166,8 +166,16 @@ class Rig:
         elif fault.how == "client":
             self._other_client(fault.what)
         elif fault.how == "proxy":
-            self._network.stall() if fault.what == "stall" else self._network.cut(fault.lasts_ms / 1000)
+            self._break_network(fault)
         return begin_ms
+
+    def _break_network(self, fault: Fault) -> None:
+        if fault.what == "cut":
+            self._network.cut(fault.lasts_ms / 1000)
+            return
+        self._network.stall()
+        if fault.judged != "shout":
+            threading.Timer(fault.lasts_ms / 1000, self._network.resume).start()
 
     def _strike_simulator(self, fault: Fault) -> float:
         ms = {"ms": fault.lasts_ms} if fault.lasts_ms else {}
