@@ -12,12 +12,11 @@ from vector_tl.capture.settings import CaptureSettings
 from vector_tl.data import dataset
 from vector_tl.data.coverage import Coverage
 from vector_tl.data.dataset import read_session
+from vector_tl.robot.body import BALANCE_X_MM, CLIFF_SENSORS_MM
 from vector_tl.robot.fake import FakeVector
 
-SENSORS_MM = ((18.0, 14.0), (18.0, -14.0), (-42.0, 14.0), (-42.0, -14.0))
 
-
-def over_edge(pose, half_x, half_y, points=SENSORS_MM) -> bool:
+def over_edge(pose, half_x, half_y, points=CLIFF_SENSORS_MM) -> bool:
     x, y, heading = pose
     at = [
         (
@@ -41,7 +40,7 @@ def dance(
         robot.cliff = over_edge(robot.pose, half_x, half_y)
         robot.next_frame()
         choreographer.step(coverage)
-        fell += over_edge(robot.pose, half_x, half_y, ((-18.0, 0.0),))  # its balance
+        fell += over_edge(robot.pose, half_x, half_y, ((BALANCE_X_MM, 0.0),))  # its balance
         if choreographer.word.startswith("stand"):
             stands.append(robot.pose)
     return choreographer, robot, stands, fell

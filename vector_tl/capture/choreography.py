@@ -2,8 +2,9 @@
 
 It drives in small guarded moves and knows where it is by its wheels only, from the place where a person put
 it: before the camera, facing it. It always drives forward, where the cliff sensors and the range sensor look;
-away from an edge it goes over the ground that it came from, as the guard demands. Where it met an edge it
-does not go again, nor beyond it.
+away from an edge it undoes what brought it there, as the guard demands: the state does not say which of its
+sensors sees it. Where it met an edge it does not go again, nor beyond it. Its ways are those of its drive
+centre, about which it turns.
 """
 
 import math
@@ -13,19 +14,17 @@ from collections.abc import Callable, Iterable
 from vector_tl.capture.arrange import Pose
 from vector_tl.data.coverage import Coverage
 from vector_tl.robot.base import Robot, RobotState
+from vector_tl.robot.body import CLIFF_SENSORS_MM, DRIVE_CENTER_X_MM, ahead
 
 DRIVE_MMPS, TURN_MMPS, ESCAPE_MMPS = 60.0, 35.0, 50.0
 MIN_TURN_MMPS, MAX_STEER_MMPS, STEER_MMPS_PER_RAD = 15.0, 20.0, 40.0
 # Good enough to drive on, and to stand; beyond the last it stops and turns anew.
 FACING_RAD, TURNED_RAD, ASTRAY_RAD = math.radians(12), math.radians(6), math.radians(60)
-ARRIVED_MM, ESCAPE_MM, SETTLE_MM = 20.0, 70.0, 8.0
+ARRIVED_MM, ESCAPE_MM = 20.0, 70.0
 MOVE_S = 12.0  # how long a phase may take,
-PHASE_S = {"stand": 0.8, "escape": 2.5, "settle": 0.8}  # but these; it stands for its image
+PHASE_S = {"stand": 0.8, "undo": 2.5, "escape": 2.5}  # but these; it stands for its image
 NEAR_MM = 90.0  # no further forward when the range sensor sees something so near
-# After a spin nobody knows at which end the edge is; so little is safe either way, as it balances 36 mm
-# behind its front sensors.
-ESCAPE_SPUN_MM = 20.0
-FRONT_SENSORS_MM, REAR_SENSORS_MM = 20.0, -45.0  # ahead of its origin
+FRONT_SENSORS_MM, REAR_SENSORS_MM = CLIFF_SENSORS_MM[0][0], CLIFF_SENSORS_MM[2][0]
 MAX_ESCAPES = 4  # one after another; then a person is asked
 EDGE_BERTH_MM, SAME_EDGE_MM = 130.0, 40.0  # goals keep so far from where there was an edge
 AHEAD_MM, LOOKED_AT_MM = 300.0, 250.0
@@ -65,7 +64,6 @@ class Choreographer:
         self._rng = random.Random(seed)
         self.word = "standing"
         self._from = target.state()  # where the present straight move began
-        self._escape_mm = ESCAPE_MM
         self._start_anew(put_down() if put_down else _camera_ahead(self._from))
 
     def _start_anew(self, camera: Pose) -> None:
@@ -74,12 +72,15 @@ class Choreographer:
         self._held = False
         self._goal: Pose | None = None  # where to stand, in the frame of its wheels
         self._way = 1.0  # of the last straight move: 1 forward, -1 backward
+        self._spun_from_rad = 0.0  # heading at which the last turn on the spot began
         self._escapes = 0  # one after another
         self.edges: list[Point] = []
         self._begin("stand")
 
     def _begin(self, phase: str) -> None:
         self._phase, self._since_s = phase, self._target.now_s()
+        if phase in ("face", "turn"):
+            self._spun_from_rad = self._target.state().heading_rad
 
     def pause(self) -> None:
         """Stand still."""
@@ -98,7 +99,7 @@ class Choreographer:
             return
         if self._held:  # put down again: as at the start
             self._start_anew(_camera_ahead(state))
-        if state.cliff and self._phase != "escape":
+        if state.cliff and self._phase not in ("undo", "escape"):
             # A stand comes after an escape that did not help.
             if self._escapes >= MAX_ESCAPES or self._phase == "stand":
                 self._target.stop()
@@ -113,14 +114,16 @@ class Choreographer:
             self.word += f" ({math.dist(self._goal[:2], self._camera[:2]):.0f} mm away)"
 
     def _continue_phase(self, state: RobotState, coverage: Coverage) -> None:
-        """Stand, then face the goal, go, settle, turn, and stand again; escape from an edge in between."""
+        """Stand, then face the goal, go, turn, and stand again; escape from an edge in between."""
         late = self._target.now_s() - self._since_s > PHASE_S.get(self._phase, MOVE_S)
-        if self._phase == "escape":
+        if self._phase == "undo":
+            self._undo(state, late)
+        elif self._phase == "escape":
             self._escape(state, late)
         elif self._phase == "stand" or self._goal is None:
             self._stand(state, late, coverage)
         else:
-            phases = {"face": self._face, "go": self._go, "settle": self._settle, "turn": self._turn}
+            phases = {"face": self._face, "go": self._go, "turn": self._turn}
             phases[self._phase](state, late, self._goal)
 
     # -- phases
@@ -148,25 +151,13 @@ class Choreographer:
         blocked = state.range_mm is not None and state.range_mm < NEAR_MM
         if late or blocked or left_mm < ARRIVED_MM or abs(off_rad) > ASTRAY_RAD:
             self._target.stop()
-            self._escapes, self._from = 0, state
-            self._begin("settle")
+            self._escapes = 0
+            self._begin("turn")
             return
         self._way = 1.0
         steer = max(-MAX_STEER_MMPS, min(MAX_STEER_MMPS, STEER_MMPS_PER_RAD * off_rad))
         if not self._target.drive(DRIVE_MMPS - steer, DRIVE_MMPS + steer):
             self._begin("stand")
-
-    def _settle(self, state: RobotState, late: bool, _goal: Pose) -> None:
-        """Drive a little back.
-
-        While it turns, its long rear is what may swing over an edge, and the guard then leaves the way
-        forward open.
-        """
-        if self._straight_is_done(state, late, SETTLE_MM):
-            self._begin("turn")
-        else:
-            self._way = -1.0
-            self._target.drive(-ESCAPE_MMPS, -ESCAPE_MMPS)
 
     def _turn(self, state: RobotState, late: bool, goal: Pose) -> None:
         """Turn to the heading that is wanted."""
@@ -177,31 +168,35 @@ class Choreographer:
         else:
             self._spin(off_rad)
 
+    def _undo(self, state: RobotState, late: bool) -> None:
+        """Turn back from an edge that it met while turning, then leave as it came."""
+        off_rad = math.remainder(self._spun_from_rad - state.heading_rad, math.tau)
+        if late or abs(off_rad) < TURNED_RAD:
+            self._target.stop()
+            self._from = state
+            self._begin("escape")
+        else:
+            self._spin(off_rad)
+
     def _escape(self, state: RobotState, late: bool) -> None:
         """Drive away from an edge, against the last straight move."""
-        if self._straight_is_done(state, late, self._escape_mm):
+        if late or math.dist((self._from.x_mm, self._from.y_mm), (state.x_mm, state.y_mm)) > ESCAPE_MM:
+            self._target.stop()
             self._way = -self._way
             self._begin("stand")
         else:
             self._target.drive(-self._way * ESCAPE_MMPS, -self._way * ESCAPE_MMPS)
 
-    def _straight_is_done(self, state: RobotState, late: bool, length_mm: float) -> bool:
-        """Whether it has come far enough since `_from`; it is stopped then."""
-        done = late or math.dist((self._from.x_mm, self._from.y_mm), (state.x_mm, state.y_mm)) > length_mm
-        if done:
-            self._target.stop()
-        return done
-
     def _meet_edge(self, state: RobotState) -> None:
         self._target.stop()
-        self._escape_mm = ESCAPE_SPUN_MM if self._phase in ("face", "turn") else ESCAPE_MM
+        spun = self._phase in ("face", "turn")
         ahead_mm = FRONT_SENSORS_MM if self._way > 0 else REAR_SENSORS_MM
         edge = _point_from((state.x_mm, state.y_mm), state.heading_rad, ahead_mm)
         if all(math.dist(edge, other) > SAME_EDGE_MM for other in self.edges):
             self.edges.append(edge)
         self._from, self._goal = state, None
         self._escapes += 1
-        self._begin("escape")
+        self._begin("undo" if spun else "escape")
 
     def _spin(self, off_rad: float) -> None:
         speed = max(MIN_TURN_MMPS, min(TURN_MMPS, STEER_MMPS_PER_RAD * abs(off_rad)))
@@ -252,8 +247,11 @@ def _point_from(start: Point, direction_rad: float, away_mm: float) -> Point:
 
 
 def _way_to(goal: Pose, state: RobotState) -> tuple[float, float]:
-    """How far the goal is, in mm, and how far off the heading is from it, in rad, left-positive."""
-    x_mm, y_mm = goal[0] - state.x_mm, goal[1] - state.y_mm
+    """How far its drive centre has to go (mm), and how far off that way it heads (rad, left-positive)."""
+    there, here = (
+        ahead(pose, DRIVE_CENTER_X_MM) for pose in (goal, (state.x_mm, state.y_mm, state.heading_rad))
+    )
+    x_mm, y_mm = there[0] - here[0], there[1] - here[1]
     return math.hypot(x_mm, y_mm), math.remainder(math.atan2(y_mm, x_mm) - state.heading_rad, math.tau)
 
 
