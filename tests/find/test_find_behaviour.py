@@ -8,9 +8,10 @@ from support.small_world import SmallDetector, SmallWorld
 from vector_tl.find.behaviour import decide
 from vector_tl.find.loop import find
 from vector_tl.find.memory import EDGE_REACTION_S, Law, Memory, Observation, Step, begin, following
+from vector_tl.find.plans import way_to_edge_mm
 from vector_tl.find.settings import FindSettings
 from vector_tl.find.track import Pose, Target, aim_rad
-from vector_tl.robot.body import EDGE_ROOM_MM, SAFE_EDGE_MMPS, WHEEL_ACCEL_MMPS2, driven
+from vector_tl.robot.body import CLIFF_SENSORS_MM, EDGE_ROOM_MM, SAFE_EDGE_MMPS, WHEEL_ACCEL_MMPS2, driven
 
 pytestmark = pytest.mark.fast
 
@@ -124,6 +125,18 @@ def test_nothing_on_the_range_sensor_is_unknown_and_not_free():
         planned, _ = decide(looked, Observation(1.0, HERE))
         assert planned.plan[0] == Step("turn", best + 1) and planned.plan[1].kind == "drive"
         assert planned.plan[1].amount <= max(ways_mm) - LAW.clear_mm
+
+
+def test_a_search_does_not_go_where_an_edge_was():
+    memory, _ = decide(Memory(last_s=0.9, forward_mmps=40.0), Observation(1.0, HERE, cliff=True))
+    assert memory.edges == ((CLIFF_SENSORS_MM[0][0], 0.0),)
+    back = Pose(-150.0, 0.0, 2.0)
+    assert way_to_edge_mm(memory.edges, back, 0.2, LAW.edge_berth_mm) == pytest.approx(152 * math.cos(0.2))
+    assert way_to_edge_mm(memory.edges, back, 1.2, LAW.edge_berth_mm) == math.inf
+    ranges = ((0.0, 320.0), (1.2, 320.0), (2.4, 320.0), (-2.4, 320.0), (-1.2, 320.0))
+    looked = Memory(turned_rad=math.tau, ranges=ranges, last_s=0.9, edges=memory.edges)
+    planned, _ = decide(looked, Observation(1.0, back))
+    assert abs(planned.plan[0].amount) == 2.4  # the way with most room to both sides
 
 
 def test_it_turns_by_what_faces_the_target_about_its_drive_centre():

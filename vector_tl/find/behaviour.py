@@ -22,7 +22,7 @@ from vector_tl.find.actuation import HALF_TRACK_MM, approach, head_angle, smooth
 from vector_tl.find.memory import LAW, Doubt, Law, Memory, MotionCommand, Observation, Step, again
 from vector_tl.find.plans import LOOK, STILL, TOWARDS_LAST, Speeds, detour, follow_plan, towards_last
 from vector_tl.find.track import Pose, Target
-from vector_tl.robot.body import RANGE_X_MM
+from vector_tl.robot.body import CLIFF_SENSORS_MM, RANGE_X_MM, ahead
 
 NEAR_FACE_MM = 66.0  # no part of a Vector is farther from its origin
 UNDO_RAD = math.radians(8)  # a turn that met an edge is undone by so much more
@@ -158,6 +158,8 @@ def _leave_edge(memory: Memory, seen: Observation, law: Law) -> Transition:
         memory = replace(memory, side=-math.copysign(1.0, memory.turn_radps))
         memory = memory.entering(seen, "avoid", Step("turn", back_rad, firm=True), LOOK)
         return memory, f"an edge while turning: back, and searching {memory.way}"
+    x_mm, y_mm, _ = ahead(seen.pose.triple, CLIFF_SENSORS_MM[0 if forward else 2][0])
+    memory = replace(memory, edges=(*memory.edges, (x_mm, y_mm)))
     if not law.follow or target is None:
         away = Step("turn", seen.heading_rad + memory.side * math.radians(120))
         memory = memory.entering(seen, "avoid", Step("drive", -50.0 if forward else 50.0), away, LOOK)

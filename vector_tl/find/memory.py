@@ -40,6 +40,7 @@ class Law:
     # the sensor's 400 mm, and is driven slowly.
     unknown_mm: float = 320.0
     unknown_mmps: float = 40.0
+    edge_berth_mm: float = 100.0  # no search drives past an edge that it has met, nor nearer beside it
     # Something nearer ahead is in the way: there the range sensor's cone (24 degrees) is as wide as the
     # finder.
     clear_mm: float = 160.0
@@ -134,6 +135,7 @@ class Memory:
     pushed_from_mm: float | None = None
     reached: bool = False  # following: it has been there
     edge_behind_s: float = -math.inf  # when there was an edge behind it
+    edges: tuple[tuple[float, float], ...] = ()  # where the ground ended, in the odometry's frame
     clear_rad: float = 0.0  # its heading when no cliff sensor saw an edge, lately
     doubts: tuple[Doubt, ...] = ()
 

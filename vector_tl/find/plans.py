@@ -43,7 +43,12 @@ def next_search(memory: Memory, seen: Observation, law: Law) -> tuple[Memory, st
             memory.with_plan(seen, turn, LOOK),
             f"searching: turning {memory.way}, {degrees:.0f} of 360 degrees seen",
         )
-    heading, free = _freest(memory.ranges)
+    heading, free = _freest(
+        tuple(
+            (rad, min(way_mm, way_to_edge_mm(memory.edges, seen.pose, rad, law.edge_berth_mm)))
+            for rad, way_mm in memory.ranges
+        )
+    )
     memory = replace(memory, turned_rad=0.0, ranges=(), last_seen=None, side=-memory.side)
     drive_mm = min(law.wander_mm, free - law.clear_mm - 40.0)
     if drive_mm < 40.0:
@@ -122,6 +127,18 @@ def _freest(ranges: tuple[tuple[float, float], ...]) -> tuple[float, float]:
     free = [way_mm for _, way_mm in ranges]
     widths = [free[i] + 0.5 * (free[i - 1] + free[(i + 1) % len(free)]) for i in range(len(free))]
     return ranges[widths.index(max(widths))]
+
+
+def way_to_edge_mm(
+    edges: tuple[tuple[float, float], ...], pose: Pose, heading_rad: float, berth_mm: float
+) -> float:
+    """How far it is along a heading to the nearest edge that is known within a berth beside the way."""
+    ways = [math.inf]
+    for edge in edges:
+        distance, bearing = replace(pose, heading_rad=heading_rad).polar(*edge)
+        if math.cos(bearing) > 0 and distance * abs(math.sin(bearing)) < berth_mm:
+            ways.append(distance * math.cos(bearing))
+    return min(ways)
 
 
 def _heading_to(pose: Pose, place: tuple[float, float] | None) -> float:

@@ -31,12 +31,17 @@ class Pose:
     y_mm: float
     heading_rad: float
 
+    @property
+    def triple(self) -> tuple[float, float, float]:
+        """The same as x, y, heading."""
+        return self.x_mm, self.y_mm, self.heading_rad
+
     def after(self, s: float, forward_mmps: float, turn_radps: float) -> "Pose":
         """Where it is `s` seconds on, at these speeds of its drive centre (25 mm behind the origin)."""
         if s <= 0.0:
             return self
         s = min(s, MAX_AHEAD_S)
-        return Pose(*driven((self.x_mm, self.y_mm, self.heading_rad), forward_mmps * s, turn_radps * s))
+        return Pose(*driven(self.triple, forward_mmps * s, turn_radps * s))
 
     def polar(self, x_mm: float, y_mm: float) -> tuple[float, float]:
         """Distance (mm) and bearing (rad, left-positive) of a place, from the origin."""
