@@ -9,6 +9,7 @@ import os
 import select
 import sys
 import time
+from collections import deque
 from pathlib import Path
 
 from vector_tl.robot.stopping import Stopping
@@ -28,7 +29,7 @@ class Program:
         self.wire._say(control_request=default)
         while not self.watchdog.ready:
             time.sleep(0.01)
-        self.begun_s = time.monotonic()
+        self.begun_s, self.sent = time.monotonic(), deque(maxlen=50)
 
     def run(self) -> None:
         says_so = False
@@ -48,7 +49,8 @@ class Program:
 
     def drive(self, left: float, right: float) -> None:
         request = self.protocol.DriveWheelsRequest(left_wheel_mmps=left, right_wheel_mmps=right)
-        self.wire._robot.DriveWheels(request, timeout=0.3)
+        # gRPC cancels a call that nobody holds.
+        self.sent.append(self.wire._robot.DriveWheels.future(request, timeout=2.0))
 
     def obey(self, word: str) -> None:
         if word == "gil":

@@ -298,7 +298,8 @@ class Stopping:
             self._ask(now_s)
         if all(attempt.is_stuck(now_s) for attempt in self._attempts):
             self._open_another(now_s)
-        if now_s >= self._shout_s:
+        delay_s = max(attempt.delay_s for attempt in self._attempts)
+        if now_s >= self._shout_s + 2 * delay_s:
             self._shout_s = now_s + SHOUT_AGAIN_S
             self._call_for_help()
 
