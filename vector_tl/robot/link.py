@@ -99,7 +99,7 @@ class VectorLink:
         self._state_heard_s = self._frame_heard_s = self._looked_s = time.monotonic()
         self._deaf_until_s = self._battery_asked_s = 0.0
         self._ask_at_s: float | None = None  # when to ask for control that a stop has cost
-        self._stepped_in = 0  # how often the watchdog process has
+        self._stepped_in, self._report_due = 0, False  # how often the watchdog process has; what it did
         self._closing = threading.Event()
         self._speech: Future[Any] | None = None
         self._control_thread = threading.Thread(target=self._control, name="wheel control", daemon=True)
@@ -276,10 +276,12 @@ class VectorLink:
                 self._guard.watched = watched
                 self._changed.notify_all()
             if watchdog.stepped_in > self._stepped_in:
-                self._stepped_in = watchdog.stepped_in
-                log.error("the watchdog process has stopped %s: %s", self.serial, watchdog.report)
+                self._stepped_in, self._report_due = watchdog.stepped_in, True
                 self._begin_anew("the watchdog stopped it")
                 self._wheels.control_spent = True
+            if self._report_due and watched:  # it has done its work
+                self._report_due = False
+                log.error("%s", watchdog.report)
 
     def _tend(self) -> None:
         """What the control thread does while there is a link; nothing here waits for the robot."""

@@ -51,7 +51,7 @@ class Reading:
         """Begin anew, with wheels that stand."""
         self._before: RobotState | None = None
         self._sent: deque[tuple[float, Speeds]] = deque([(-1e9, STILL)], maxlen=64)
-        self._in_a_row: dict[str, int] = {}
+        self._counts: dict[str, float] = {}  # states that say so
         self.reason: str | None = None  # the strongest that holds now
 
     def sent(self, t_s: float, speeds: Speeds) -> None:
@@ -80,15 +80,18 @@ class Reading:
             "being held": state.being_held,
             "on the charger": state.on_charger,
         }
-        slow = {  # reason -> what this state says, and how many must say so in a row
-            "on its side": (self._tipped(state), 3),
-            "moved by hand": (before is not None and self._turned(before, state), 2),
-            FOREIGN_SPEEDS: (self._foreign(state), 3),
-            NO_EFFECT: (self._without_effect(state), 3),
+        # Reason -> whether this state says so, how many must, and how many of them one that does not takes back:
+        # where two programs drive at once, states show now the one's speeds, now the other's.
+        slow = {
+            "on its side": (self._tipped(state), 3, 3.0),
+            "moved by hand": (before is not None and self._turned(before, state), 2, 2.0),
+            FOREIGN_SPEEDS: (self._foreign(state), 3, 0.5),
+            NO_EFFECT: (self._without_effect(state), 3, 3.0),
         }
-        for reason, (says, needed) in slow.items():
-            self._in_a_row[reason] = self._in_a_row.get(reason, 0) + 1 if says else 0
-            said[reason] = self._in_a_row[reason] >= needed
+        for reason, (says, needed, back) in slow.items():
+            count = self._counts.get(reason, 0.0)
+            self._counts[reason] = min(count + 1, needed) if says else max(count - back, 0.0)
+            said[reason] = self._counts[reason] >= needed
         self.reason = next((reason for reason, says in said.items() if says), None)
         return self.reason
 

@@ -254,7 +254,7 @@ class Wheels:
 
 @dataclass
 class _Stop:
-    """A stop under way; superseded by speeds that were asked for since, or by a new session."""
+    """A stop that is not over yet; superseded by speeds that were asked for since, or by a new session."""
 
     rule: Stopping
     superseded: bool = False
