@@ -99,6 +99,7 @@ class Process:
 
     def _step_in(self, why: str) -> bool:
         """Stop the robot, and watch for a while whether it stays so; returns whether that is settled."""
+        self._channel.write_report(f"watchdog of {self._serial}: {why}; it stops the robot")
         self._stepped_in += 1
         self._at_work, self._last = True, self._beat.number
         try:
