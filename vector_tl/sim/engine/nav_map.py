@@ -8,12 +8,12 @@ from collections.abc import Iterable, Iterator
 
 from anki_vector.messaging import protocol
 
+from vector_tl.robot.body import RANGE_MAX_MM, RANGE_MIN_MM
 from vector_tl.sim.world import footprint as fp
 from vector_tl.sim.world.scene import Pose
 
 CELL_MM = 25.0
 MIN_DEPTH, MAX_DEPTH = 5, 8  # 800 mm to 6.4 m square
-SEEN_MM = 400.0  # the range sensor is trusted so far
 _content = protocol.NavNodeContentType.Value
 UNKNOWN, CLEAR, DRIVEN = map(
     _content, ("NAV_NODE_UNKNOWN", "NAV_NODE_CLEAR_OF_OBSTACLE", "NAV_NODE_CLEAR_OF_CLIFF")
@@ -73,12 +73,12 @@ class NavMap:
             return math.floor(along / CELL_MM), math.floor(across / CELL_MM)
 
         cells = self._cells
-        end = min(SEEN_MM, math.inf if range_mm is None else range_mm)
+        end = min(RANGE_MAX_MM, math.inf if range_mm is None else range_mm)
         for step in range(int(end / CELL_MM)):
             where = cell(range_from_mm + step * CELL_MM, 0.0)
             if cells.get(where) != DRIVEN:
                 cells[where] = CLEAR
-        if range_mm is not None and range_mm < SEEN_MM:
+        if range_mm is not None and RANGE_MIN_MM <= range_mm < RANGE_MAX_MM:
             cells[cell(range_from_mm + range_mm + 1.0, 0.0)] = OBSTACLE
         for forward in (-45.0, -20.0, 5.0, 30.0):
             for left in (-25.0, 0.0, 25.0):
