@@ -85,7 +85,7 @@ def test_a_program_that_dies_is_stopped_and_its_watchdog_ends(sim, program, numb
 def test_a_program_that_is_frozen_is_stopped_and_learns_of_it(sim, program, number):
     stopped_ms = stops_within_ms(sim, lambda: os.killpg(program.pid, getattr(signal, number)))
     assert stopped_ms <= STOPPED_MS
-    time.sleep(0.5)  # until it has been confirmed
+    assert "no sign of life for 300 ms; stopped at the level held" in program.stderr.readline()
     os.killpg(program.pid, signal.SIGCONT)
     assert "no sign of life for 300 ms; stopped at the level held" in program.stdout.readline()
 
