@@ -80,7 +80,7 @@ class Reading:
             "being held": state.being_held,
             "on the charger": state.on_charger,
         }
-        # Reason -> whether this state says so, how many must, and how many of them one that does not takes back:
+        # Reason -> whether this state says so, how many must, and how many one that does not takes back:
         # where two programs drive at once, states show now the one's speeds, now the other's.
         slow = {
             "on its side": (self._tipped(state), 3, 3.0),
