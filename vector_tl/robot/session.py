@@ -92,7 +92,7 @@ class Session:
 
             def hear(_robot: Any, _kind: str, state: Any) -> None:
                 if not self._closed:
-                    on_state(self._state(state))
+                    on_state(read_state(state, self._clock()))
 
             self.robot.events.subscribe(hear, Events.robot_state, _on_connection_thread=True)
             on_control(True)
@@ -274,29 +274,6 @@ class Session:
             log.warning("no camera intrinsics from the robot (%s); nominal ones are used", _short(error))
         return Intrinsics()
 
-    def _state(self, message: Any) -> RobotState:
-        status, prox = message.status, message.prox_data
-        return RobotState(
-            received_s=self._clock(),
-            x_mm=message.pose.x,
-            y_mm=message.pose.y,
-            heading_rad=message.pose_angle_rad,
-            pitch_rad=message.pose_pitch_rad,
-            accel_y_mmps2=message.accel.y,
-            accel_z_mmps2=message.accel.z,
-            head_angle_rad=message.head_angle_rad,
-            lift_height_mm=message.lift_height_mm,
-            left_wheel_mmps=message.left_wheel_speed_mmps,
-            right_wheel_mmps=message.right_wheel_speed_mmps,
-            range_mm=None if prox.unobstructed or prox.is_lift_in_fov else float(prox.distance_mm),
-            picked_up=bool(status & PICKED_UP),
-            falling=bool(status & FALLING),
-            cliff=bool(status & CLIFF),
-            on_charger=bool(status & ON_CHARGER),
-            being_held=bool(status & HELD),
-            image_time_ms=message.last_image_time_stamp,
-        )
-
     def close(self) -> None:
         """End streams, connection and threads in bounded time; safe to call twice and after any failure."""
         if self._closed:
@@ -356,6 +333,31 @@ def _make_robot(serial: str, home: Path) -> Any:
                 del os.environ["HOME"]
             else:
                 os.environ["HOME"] = before
+
+
+def read_state(message: Any, received_s: float) -> RobotState:
+    """A robot_state of the protocol, with the time at which it came."""
+    status, prox = message.status, message.prox_data
+    return RobotState(
+        received_s=received_s,
+        x_mm=message.pose.x,
+        y_mm=message.pose.y,
+        heading_rad=message.pose_angle_rad,
+        pitch_rad=message.pose_pitch_rad,
+        accel_y_mmps2=message.accel.y,
+        accel_z_mmps2=message.accel.z,
+        head_angle_rad=message.head_angle_rad,
+        lift_height_mm=message.lift_height_mm,
+        left_wheel_mmps=message.left_wheel_speed_mmps,
+        right_wheel_mmps=message.right_wheel_speed_mmps,
+        range_mm=None if prox.unobstructed or prox.is_lift_in_fov else float(prox.distance_mm),
+        picked_up=bool(status & PICKED_UP),
+        falling=bool(status & FALLING),
+        cliff=bool(status & CLIFF),
+        on_charger=bool(status & ON_CHARGER),
+        being_held=bool(status & HELD),
+        image_time_ms=message.last_image_time_stamp,
+    )
 
 
 def _past_proxies(ip: str) -> None:

@@ -88,6 +88,7 @@ class Wire:
         self._events: Any = None  # the newest event stream
         self._states: deque[WheelState] = deque(maxlen=64)
         self._requests: queue.SimpleQueue[Any] | None = None  # of the control stream
+        self._held: deque[Any] = deque(maxlen=8)  # gRPC cancels a call that nobody holds
         self.heard_s = float("-inf")  # when anything came on the event stream
 
     def send_stop(self) -> Any:
@@ -162,7 +163,7 @@ class Wire:
     def call_out(self, text: str) -> None:
         """See `Connection.call_out`. A robot speaks only for whoever has control."""
         request = self._protocol.SayTextRequest(text=text, use_vector_voice=True, duration_scalar=1.0)
-        self._robot.SayText.future(request, timeout=CALL_S)
+        self._held.append(self._robot.SayText.future(request, timeout=CALL_S))
 
     def close(self) -> None:
         """See `Connection.close`. What was sent is still delivered where that is possible."""
