@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 ANSWER_S = 10.0  # wall time that the world waits for an answer
 OVERRIDE_AFTER = 3  # states of wheels that turn though they are to stop
 ARRIVE_S = 10.0  # wall time within which the frame and the state that a step has sent must arrive
+BEGIN_S = 5.0  # wall time within which the robot takes in a call
 HEAR_S = 1.0  # wall time within which the robot says that it has taken control, or given it back
 
 
@@ -215,12 +216,21 @@ class LockstepLink(VectorLink):
                 raise self._dead
 
     def _begin(self, start: Callable[[Session], Future[Any]]) -> Future[Any] | None:
-        """Make sure that the request has arrived before the world moves on."""
-        begun, session = super()._begin(start), self._wheels.session
-        if session is not None:
-            with contextlib.suppress(Exception):
-                session.beat().result(5.0)
-        return begun
+        """Make sure that the robot has begun with it before the world moves on, as its log then says."""
+        with contextlib.suppress(SimulatorGone):
+            before, begun = self._count_calls(), super()._begin(start)
+            until_s = time.monotonic() + BEGIN_S
+            while begun is not None and not begun.done() and time.monotonic() < until_s:
+                if self._count_calls() > before:
+                    break
+                time.sleep(0.001)
+            return begun
+        return None
+
+    def _count_calls(self) -> int:
+        """How many calls the robot has taken in at this moment of the world."""
+        entries = self._stepper.log(since_ms=self._world_s * 1000)["entries"]
+        return sum(entry["kind"] == "call" and entry["serial"] == self.serial for entry in entries)
 
     def _wait_for_speech(self) -> None:
         """Do not wait: the world stands still."""

@@ -1,5 +1,6 @@
 """What happened when, and the ground truth of which image."""
 
+import itertools
 import math
 from collections import OrderedDict, deque
 from collections.abc import Callable
@@ -29,7 +30,8 @@ class WorldJournal:
 
     def since(self, t_ms: float) -> list[dict]:
         """Entries at or after `t_ms`, oldest first."""
-        return [entry for entry in self._entries if entry["t_ms"] >= t_ms]
+        newest_first = itertools.takewhile(lambda entry: entry["t_ms"] >= t_ms, reversed(self._entries))
+        return list(newest_first)[::-1]
 
     def keep_truth(self, serial: str, image_id: int, truth: dict) -> None:
         """Keep the ground truth of a robot's image."""
