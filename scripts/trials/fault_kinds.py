@@ -26,7 +26,8 @@ class Fault:
             can reach the robot, so the app must say aloud that it may be driving.
         survives: whether the app goes on searching afterwards.
         out_of_reach_ms: for how long no command can reach the robot (in the world's time, which stands still
-            for most of the time for which the robot is frozen); the time to the stop begins afterwards.
+            for most of the time for which the robot is frozen), or another client lets it drive on; the time
+            to the stop begins afterwards.
     """
 
     name: str
@@ -102,8 +103,8 @@ BODY = (
     Fault("battery low", "body", "sim", "low_battery", 1500, survives=False),
 )
 CLIENT = (
-    Fault("takes control and waits", "another client", "client", "take", 1500),
-    Fault("takes control at OVERRIDE", "another client", "client", "override", 1500),
+    Fault("had control for 1.5 s, ends", "another client", "client", "take", 1500, out_of_reach_ms=1500),
+    Fault("had it at OVERRIDE, ends", "another client", "client", "override", 1500, out_of_reach_ms=1500),
     Fault("takes control and gives it back", "another client", "client", "release"),
     Fault("takes control and its program ends", "another client", "client", "vanish"),
     Fault("takes control and drives for 1 s", "another client", "client", "drive", 1500, "ours"),
@@ -113,7 +114,6 @@ CLIENT = (
 ROBOT = (
     Fault("own behaviour takes control", "robot's own behaviour", "sim", "control_lost", 1000),
     Fault("wake word", "robot's own behaviour", "sim", "wake_word", 1000),
-    Fault("voice command", "robot's own behaviour", "sim", "voice_command", 1000),
     Fault(
         "frozen for 0.7 s",
         "robot's own behaviour",

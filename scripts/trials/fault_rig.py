@@ -164,7 +164,7 @@ class Rig:
         elif fault.how == "watchdog":
             os.kill(self._watchdog_pid(), signal.SIGKILL)
         elif fault.how == "client":
-            self._other_client(fault.what)
+            self._other_client(fault)
         elif fault.how == "proxy":
             self._break_network(fault)
         return begin_ms
@@ -212,11 +212,13 @@ class Rig:
                 return int(pid)
         raise UserError("the app has no watchdog")
 
-    def _other_client(self, what: str) -> None:
+    def _other_client(self, fault: Fault) -> None:
         from other_client import OtherClient
 
         self._other = OtherClient(self._simulator.home, self.serial, THEIRS_MMPS)
-        getattr(self._other, what)()
+        if fault.out_of_reach_ms:
+            threading.Timer(fault.out_of_reach_ms / 1000, self._other.close).start()
+        getattr(self._other, fault.what)()
 
     # -- the end ---------------------------------------------------------------------------------------------
 

@@ -66,7 +66,8 @@ def trial(fault: Fault, world: int, slow: bool) -> dict[str, Any]:
     with Rig(world, delay_ms, networked, has_terminal) as rig:
         rig.wait_until_turning()
         begin_ms = rig.strike(fault)
-        time.sleep(max(fault.lasts_ms, fault.out_of_reach_ms + SEEN_MS + 4 * delay_ms) / 1000 + 0.1)
+        after_ms = SEEN_MS + 4 * delay_ms if fault.out_of_reach_ms or not fault.lasts_ms else 0.0
+        time.sleep((fault.lasts_ms + after_ms) / 1000 + 0.1)
         row = {"fault": fault.name, "stopped_ms": rig.stopped_after_ms(fault, begin_ms)}
         if delay_ms:
             row["delay_ms"] = round(delay_ms)
