@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vector_tl.robot.base import OTHER_DRIVER, RobotState
+from vector_tl.robot.base import NO_WATCHDOG, OTHER_DRIVER, RobotState
 from vector_tl.robot.body import TRACK_MM
 from vector_tl.robot.guard import Guard
 from vector_tl.robot.reading import FOREIGN_SPEEDS, NO_EFFECT, STILL
@@ -162,9 +162,9 @@ def test_the_first_drive_is_slow_until_a_stop_has_been_seen():
 
 def test_without_a_watchdog_nothing_turns():
     bench = Bench()
-    bench.guard.watched = False
+    bench.guard.unwatched = NO_WATCHDOG
     assert not bench.drive(40, 40)
-    assert bench.reasons == ["no watchdog"]
+    assert bench.reasons == [NO_WATCHDOG]
 
 
 TICK_S = 0.06

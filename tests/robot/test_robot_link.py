@@ -23,6 +23,7 @@ from vector_tl.robot.open import open_robot
 from vector_tl.robot.reading import FOREIGN_SPEEDS, STILL
 from vector_tl.robot.session import Session
 from vector_tl.robot.simulator_client import SimulatorGone, SimulatorProcess, TruthClient
+from vector_tl.robot.watched import NOT_READY
 
 
 @pytest.fixture(scope="module")
@@ -439,11 +440,17 @@ def test_it_stops_and_says_so_when_its_watchdog_dies(sim, caplog):
         robot.next_frame()
         assert all(drive_for(robot, 0.4, 30, -30))
         since_ms = sim.truth.log(1e15)["t_ms"]
-        os.kill(robot._watchdog.pid, signal.SIGKILL)
-        assert not drive_for(robot, 0.8, 30, -30)[-1]
+        os.kill(robot._watched.watchdog.pid, signal.SIGKILL)
+        robot.drive(30, -30)
+        wait_until(lambda: speeds(sim) == STILL)
         assert stands_after_ms(sim, since_ms) < 500
-        assert [stop.reason for stop in robot.stops] == [NO_WATCHDOG]
+        assert [stop.reason for stop in robot.stops] == [NOT_READY]
         assert "watchdog process" in caplog.text
+        for _ in range(2):  # another one takes over, but not for ever
+            wait_until(lambda: robot.drive(30, -30), 8.0)
+            os.kill(robot._watched.watchdog.pid, signal.SIGKILL)
+            wait_until(lambda: not robot.drive(30, -30))
+        wait_until(lambda: not robot.drive(30, -30) and robot.stops[-1].reason == NO_WATCHDOG)
 
 
 def test_one_program_at_a_time_has_the_robot_and_the_other_is_named(sim):

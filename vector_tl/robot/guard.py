@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from vector_tl.robot.base import LOW_BATTERY, NO_WATCHDOG, OTHER_DRIVER, RobotState, Stop
+from vector_tl.robot.base import LOW_BATTERY, OTHER_DRIVER, RobotState, Stop
 from vector_tl.robot.reading import FOREIGN_SPEEDS, STILL, Reading, Speeds
 
 LINK_LOST = "link lost"
@@ -40,7 +40,8 @@ class Guard:
         battery_low: whether its battery is.
         other_driver: whether somebody else drives, so that we do not any more.
         takes: how often it may drive again all the same, once the wheels have stood for a while.
-        watched: whether the watchdog process is ready to stop the wheels if this program fails.
+        unwatched: why no watchdog process is ready to stop the wheels if this program fails; None while
+            one is, and where none is needed.
         cautious: whether it drives slowly, because this robot has not been seen to stop yet.
         may_turn: whether the wheels may turn: they were to, and have not been seen to stand since.
         stopping: whether they must be seen to stand before anything but a stop is sent.
@@ -51,7 +52,8 @@ class Guard:
         self.stops: list[Stop] = []
         self.reading = Reading()
         self.control = self.battery_low = self.other_driver = False
-        self.watched, self.cautious = True, cautious
+        self.unwatched: str | None = None
+        self.cautious = cautious
         self.may_turn = self.stopping = False
         self.takes = 0
         self._connected = False
@@ -206,8 +208,8 @@ class Guard:
             return LOW_BATTERY
         if not self.control:
             return "control lost"
-        if not self.watched:
-            return NO_WATCHDOG
+        if self.unwatched is not None:
+            return self.unwatched
         if self._unseen is not None and (state is None or self._frame_s is None):
             return self._unseen
         self._unseen = None

@@ -19,6 +19,7 @@ from typing import Any
 from vector_tl.errors import UserError
 from vector_tl.robot.asking import Asking
 from vector_tl.robot.base import (
+    NO_WATCHDOG,
     OTHER_DRIVER,
     REMEDIES,
     BatteryState,
@@ -33,7 +34,7 @@ from vector_tl.robot.guard import Guard, Limits
 from vector_tl.robot.reading import NO_EFFECT
 from vector_tl.robot.session import Session, battery_of
 from vector_tl.robot.simulator_client import TruthClient
-from vector_tl.robot.watchdog.watchdog import Watchdog
+from vector_tl.robot.watched import NOT_READY, Watched
 from vector_tl.robot.wheels import Wheels
 from vector_tl.robot.wire import Wire
 
@@ -62,7 +63,7 @@ class VectorLink:
         home: the folder with `.anki_vector`.
         reconnect_s: how long to try for a lost link.
         truth: the simulator's ground-truth channel, None on a robot.
-        watchdog: the process that stops the robot when this program fails; None where nothing drives.
+        watched: by the process that stops the robot when this program fails; None where nothing drives.
         take_control: whether control may be taken once more from another program.
 
     Raises:
@@ -77,19 +78,20 @@ class VectorLink:
         home: Path,
         reconnect_s: float = 30.0,
         truth: TruthClient | None = None,
-        watchdog: Watchdog | None = None,
+        watched: Watched | None = None,
         take_control: bool = False,
     ):
-        self.serial, self._truth, self._watchdog = serial, truth, watchdog
+        self.serial, self._truth, self._watched = serial, truth, watched
         self._home, self._reconnect_s = Path(home), reconnect_s
         # Guards everything below; reentrant, so that a signal's handler may stop the wheels.
         self._changed = threading.Condition()
         self._guard = Guard(self.now_s, LIMITS, cautious=truth is None)
-        self._guard.watched = self._wheels_kind.in_lockstep
+        if not self._wheels_kind.in_lockstep:
+            self._guard.unwatched = NO_WATCHDOG if watched is None else NOT_READY
         self._guard.takes = self._takes = int(take_control)
         self._asking = Asking()
         self._wheels = self._wheels_kind(
-            serial, self._guard, self._changed, self._reach, reconnect_s, watchdog
+            serial, self._guard, self._changed, self._reach, reconnect_s, watched
         )
         self._frame: Frame | None = None
         self._state: RobotState | None = None
@@ -99,7 +101,6 @@ class VectorLink:
         self._state_heard_s = self._frame_heard_s = self._looked_s = time.monotonic()
         self._deaf_until_s = self._battery_asked_s = 0.0
         self._ask_at_s: float | None = None  # when to ask for control that a stop has cost
-        self._stepped_in, self._report_due = 0, False  # how often the watchdog process has; what it did
         self._closing = threading.Event()
         self._speech: Future[Any] | None = None
         self._control_thread = threading.Thread(target=self._control, name="wheel control", daemon=True)
@@ -204,8 +205,8 @@ class VectorLink:
             self._changed.notify_all()
             session, self._wheels.session = self._wheels.session, None
         self._control_thread.join(2.0)
-        if self._watchdog is not None and stands:  # else it stays, and goes on trying
-            self._watchdog.end()
+        if self._watched is not None and stands:  # else it stays, and goes on trying
+            self._watched.end()
         self._wheels.close()
         if session is not None:
             session.close()
@@ -265,23 +266,15 @@ class VectorLink:
 
     def _look_after_watchdog(self) -> None:
         """Drive only while it is ready; begin anew after it has stepped in."""
-        watchdog = self._watchdog
-        if watchdog is None:
+        if self._watched is None:
             return
         with self._changed:
-            watched = watchdog.ready
-            if self._guard.watched and not watched and watchdog.dead:
-                log.error("the watchdog process of %s has ended: the wheels are stopped", self.serial)
-            if watched != self._guard.watched:
-                self._guard.watched = watched
+            if (unwatched := self._watched.objection()) != self._guard.unwatched:
+                self._guard.unwatched = unwatched
                 self._changed.notify_all()
-            if watchdog.stepped_in > self._stepped_in:
-                self._stepped_in, self._report_due = watchdog.stepped_in, True
+            if self._watched.has_stepped_in():
                 self._begin_anew("the watchdog stopped it")
                 self._wheels.control_spent = True
-            if self._report_due and watched:  # it has done its work
-                self._report_due = False
-                log.error("%s", watchdog.report)
 
     def _tend(self) -> None:
         """What the control thread does while there is a link; nothing here waits for the robot."""
@@ -361,7 +354,7 @@ class VectorLink:
         """Wait until the robot is seen to stand, and somebody watches: before, nothing is driven."""
         with self._changed:
             self._changed.wait_for(
-                lambda: not self._guard.may_turn and (self._guard.watched or self._watchdog is None), READY_S
+                lambda: not self._guard.may_turn and self._guard.unwatched != NOT_READY, READY_S
             )
 
     def _on_frame(self, image_id: int, robot_time_ms: int, jpeg: bytes) -> None:

@@ -11,6 +11,7 @@ from vector_tl.robot.lockstep import LockstepLink
 from vector_tl.robot.sdk_config import address_of, read_config
 from vector_tl.robot.simulator_client import SimulatorProcess, TruthClient
 from vector_tl.robot.watchdog.watchdog import Watchdog
+from vector_tl.robot.watched import Watched
 
 RECONNECT_SIM_S, RECONNECT_ROBOT_S = 3.0, 30.0
 
@@ -81,8 +82,8 @@ def open_robot(
         if lockstep and truth is not None:
             link: VectorLink = LockstepLink(serial, home, reconnect_s, truth, take_control)
         else:
-            watchdog = Watchdog(serial, home) if drives else None
-            link = _linked(serial, home, reconnect_s, truth, watchdog, take_control)
+            watched = Watched(lambda: Watchdog(serial, home), serial) if drives else None
+            link = _linked(serial, home, reconnect_s, truth, watched, take_control)
         stack.callback(link.close)
         yield link
 
@@ -92,13 +93,13 @@ def _linked(
     home: Path,
     reconnect_s: float,
     truth: TruthClient | None,
-    watchdog: Watchdog | None,
+    watched: Watched | None,
     take_control: bool,
 ) -> VectorLink:
     """Connect; where that fails there is nothing to watch."""
     try:
-        return VectorLink(serial, home, reconnect_s, truth, watchdog, take_control)
+        return VectorLink(serial, home, reconnect_s, truth, watched, take_control)
     except BaseException:
-        if watchdog is not None:
-            watchdog.end()
+        if watched is not None:
+            watched.end()
         raise

@@ -18,7 +18,7 @@ from vector_tl.robot.guard import Guard
 from vector_tl.robot.reading import STILL, Speeds
 from vector_tl.robot.session import STOP_S, Session
 from vector_tl.robot.stopping import Answer, Connection, Stopping, shout_text
-from vector_tl.robot.watchdog.watchdog import Watchdog
+from vector_tl.robot.watched import Watched
 from vector_tl.robot.wire import Wire
 
 log = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ class Wheels:
         changed: the link's lock, which is notified of what ends here.
         connect: opens another connection for the rule of stopping, and does not wait for it.
         give_up_s: for how long one stop is tried.
-        watchdog: is shown each command, and that the control thread lives.
+        watched: its process is shown each command, and that the control thread lives.
 
     Attributes:
         session: the link's; None while there is none.
@@ -56,9 +56,9 @@ class Wheels:
         changed: threading.Condition,
         connect: Callable[[], Wire],
         give_up_s: float,
-        watchdog: Watchdog | None = None,
+        watched: Watched | None = None,
     ):
-        self._serial, self._guard, self._changed, self._watchdog = serial, guard, changed, watchdog
+        self._serial, self._guard, self._changed, self._watched = serial, guard, changed, watched
         self._connect, self._give_up_s = connect, give_up_s
         self.session: Session | None = None
         self._beside: Wire | None = None  # the connection that stops go over, beside the session's
@@ -119,8 +119,8 @@ class Wheels:
 
     def _feed(self) -> None:
         """Show the watchdog what the wheels may be doing, as far as they have not been seen to stand."""
-        if self._watchdog is not None:
-            self._watchdog.feed(*self._driven, standing=not self._guard.may_turn)
+        if self._watched is not None:
+            self._watched.feed(*self._driven, standing=not self._guard.may_turn)
 
     def _is_time(self) -> bool:
         return time.monotonic() - self._sent_s >= COMMAND_EVERY_S

@@ -10,7 +10,7 @@ from pathlib import Path
 import vector_tl
 from vector_tl.robot.watchdog.channel import Channel, Heartbeat, WatchdogState
 
-SILENT_S = 1.0  # a watchdog without a sign of life for so long counts as dead
+SILENT_S = 2.0  # a watchdog without a sign of life for so long counts as dead
 END_S = 2.0
 VALID_S = 0.3
 
