@@ -320,7 +320,8 @@ class VirtualVector:
         return "low_battery" in self.faults or self.battery.low
 
     def switch_off(self) -> None:
-        """All ends, and the motors have no current any more."""
+        """All ends, commands that wait for a tick too, and the motors have no current any more."""
+        self._messages.clear()
         self.give_up()
         self.body.stop()
 
