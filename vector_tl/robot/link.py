@@ -42,6 +42,7 @@ log = logging.getLogger(__name__)
 WATCH_S = 0.02  # how often the control thread looks
 FROZEN_S = 0.5  # a control thread that has not looked for so long was frozen
 DEAF_S = 0.15  # after that, what comes has waited in buffers
+READY_DELAYS = 8  # so many times there and back until connections are made and a stop is seen
 DEAD_STATE_S, DEAD_FRAME_S = 1.0, 3.0  # silence after which the link counts as lost
 BACK_OFF_S = (0.2, 1.0, 2.0, 4.0, 8.0, 10.0)
 STOP_WAIT_S = 3.0  # for the confirmation of a stop: longer than until the shout
@@ -354,7 +355,8 @@ class VectorLink:
         """Wait until the robot is seen to stand, and somebody watches: before, nothing is driven."""
         with self._changed:
             self._changed.wait_for(
-                lambda: not self._guard.may_turn and self._guard.unwatched != NOT_READY, READY_S
+                lambda: not self._guard.may_turn and self._guard.unwatched != NOT_READY,
+                READY_S + READY_DELAYS * self._guard.reading.delay_s,
             )
 
     def _on_frame(self, image_id: int, robot_time_ms: int, jpeg: bytes) -> None:

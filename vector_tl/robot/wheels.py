@@ -222,10 +222,14 @@ class Wheels:
             first,
             self._is_ours,
             self._give_up_s,
-            lambda: print(shout_text(self._serial), file=sys.stderr, flush=True),
+            self._shout_for_help,
         )
         self._stop = stop = _Stop(rule)
         threading.Thread(target=self._see_to, args=(stop,), name="stopping", daemon=True).start()
+
+    def _shout_for_help(self) -> None:
+        if self._driven != STILL:  # else it is only the stop with which a link begins
+            print(shout_text(self._serial), file=sys.stderr, flush=True)
 
     def _supersede(self) -> None:
         if self._stop is not None:

@@ -29,7 +29,7 @@ CALL_S = 2.0  # a stop may arrive late: it does no harm
 # gRPC's own pauses between attempts to connect, and its patience with each, would outlast a stop.
 OPTIONS = (
     ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 2000),  # so long an attempt may take
+    ("grpc.min_reconnect_backoff_ms", 6000),  # so long an attempt may take: three times there and back
     ("grpc.max_reconnect_backoff_ms", 500),
     ("grpc.enable_http_proxy", 0),  # the robot is on this network
     ("grpc.use_local_subchannel_pool", 1),  # a connection of its own, not a shared one that hangs
