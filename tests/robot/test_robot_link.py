@@ -181,7 +181,6 @@ def test_speeds_of_0_are_no_stop_of_the_guards_and_may_be_followed_by_others_at_
         assert robot.stops == [] and speeds(sim)[0] < 0
 
 
-@pytest.mark.xfail(reason="a low battery also takes control: the guard's words for it are open", strict=False)
 def test_an_empty_battery_drives_nowhere(sim, monkeypatch):
     monkeypatch.setattr(link, "BATTERY_EVERY_S", 0.2)
     with connect(sim) as robot:
