@@ -123,6 +123,8 @@ def test_vectinator(meet):
     robot.conn.release_control()  # who has control does not hear it
     meet.sim.post("/fault", fault="wake_word")
     wait_for(lambda: heard)
+    # The robot listens for a second: it takes control from whoever asked just before.
+    wait_for(lambda: meet.sim.log("fault")[-1]["state"] == "end")
     robot.conn.request_control()
     robot.behavior.say_text("I only acknowledge commands from skynet.")
     assert meet.sim.log("say")[-1]["text"].startswith("I only acknowledge")
