@@ -95,7 +95,13 @@ class Process:
     def _is_wanted(self) -> bool:
         """Whether the app is still lost: once its heart beats again, stopping is its business."""
         self._show_life()
-        return self._is_gone() or self._read().number == self._last
+        if self._is_gone():
+            return self._is_known()
+        return self._read().number == self._last
+
+    def _is_known(self) -> bool:
+        """Whether there still is a way to the robot; a simulator's home vanishes with it."""
+        return (self._home / ".anki_vector" / "sdk_config.ini").exists()
 
     def _step_in(self, why: str) -> bool:
         """Stop the robot, and watch for a while whether it stays so; returns whether that is settled."""
