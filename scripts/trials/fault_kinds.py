@@ -107,8 +107,18 @@ CLIENT = (
     Fault("had it at OVERRIDE, ends", "another client", "client", "override", 1500, out_of_reach_ms=1500),
     Fault("takes control and gives it back", "another client", "client", "release"),
     Fault("takes control and its program ends", "another client", "client", "vanish"),
-    Fault("takes control and drives for 1 s", "another client", "client", "drive", 1500, "ours"),
-    Fault("drives without control of its own", "another client", "client", "intrude", 1500, "ours"),
+    Fault(
+        "takes control and drives for 3 s", "another client", "client", "drive", 3000, "ours", survives=False
+    ),
+    Fault(
+        "drives without control of its own",
+        "another client",
+        "client",
+        "intrude",
+        3000,
+        "ours",
+        survives=False,
+    ),
     Fault("ends the camera feed", "another client", "client", "camera"),
 )
 ROBOT = (

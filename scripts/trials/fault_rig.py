@@ -132,11 +132,12 @@ class Rig:
 
         For a fault that is over at once that is the first moment at which they stood, and for one that keeps
         all commands from the robot the first one after it. Where somebody else may drive, it is the time
-        until the last of the app's own speeds was replaced.
+        until the last of the app's own speeds was replaced; with another program, from the moment at which
+        the wheels turned by its speeds, as some of its commands are overwritten before they take effect.
         """
         entries = self.truth.log(begin_ms)["entries"]
         if fault.judged == "ours":
-            return _ours_end_ms(entries, begin_ms)
+            return _ours_end_ms(entries, _theirs_begin_ms(entries, begin_ms))
         speeds = [entry for entry in entries if entry["kind"] == "speeds"]
         if fault.lasts_ms and not fault.out_of_reach_ms:
             speeds = [entry for entry in speeds if entry["t_ms"] <= begin_ms + fault.lasts_ms]
@@ -266,6 +267,16 @@ def _is_drive(entry: dict[str, Any]) -> bool:
 
 def _stands(entry: dict[str, Any]) -> bool:
     return entry["left_mmps"] == entry["right_mmps"] == 0
+
+
+def _theirs_begin_ms(entries: list[dict[str, Any]], begin_ms: float) -> float:
+    """When the wheels first turned by another client's speeds; `begin_ms` where none drives."""
+    theirs = (
+        e["t_ms"]
+        for e in entries
+        if e["kind"] == "speeds" and e["left_mmps"] == e["right_mmps"] == THEIRS_MMPS
+    )
+    return next(theirs, begin_ms)
 
 
 def _ours_end_ms(entries: list[dict[str, Any]], begin_ms: float) -> float | None:

@@ -221,7 +221,8 @@ def main(settings: FaultTrials) -> None:
 
     def keep_row(row: dict[str, Any]) -> None:
         with writing, settings.results.open("a") as file:
-            file.write(json.dumps(row) + "\n")
+            kept = {key: value for key, value in row.items() if key != "said"}  # it names folders of here
+            file.write(json.dumps(kept) + "\n")
             print(json.dumps(row), file=sys.stderr, flush=True)
 
     settings.results.parent.mkdir(parents=True, exist_ok=True)

@@ -12,7 +12,7 @@ from typing import Any
 import grpc
 from anki_vector.messaging import client, protocol
 
-DRIVE_S, EVERY_S = 1.0, 0.1
+DRIVE_S, EVERY_S = 3.0, 0.1
 ASK_S = 1.0
 
 

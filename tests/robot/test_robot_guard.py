@@ -241,8 +241,24 @@ def test_the_robots_own_behaviour_is_known_by_the_loss_of_control(loses_control,
     hear_states(bench, [wheel_speeds(-60, -60)] * 10)
     assert bench.guard.other_driver is other_driver
     bench.guard.control = True
-    hear_states(bench, [wheel_speeds(0, 0)])
+    hear_states(bench, [wheel_speeds(0, 0)] * 7)
     assert bench.drive(40, 40) is not other_driver
+
+
+@pytest.mark.parametrize("one_in", [2, 3, 5])
+def test_another_driver_is_known_from_a_few_of_many_states(one_in):
+    bench = Bench()
+    bench.guard.sent((-40, 40))
+    theirs, ours = wheel_speeds(40, 40), wheel_speeds(-40, 40)
+    hear_states(bench, [ours] * 10 + [theirs, *[ours] * (one_in - 1)] * 12)
+    assert bench.guard.other_driver
+
+
+def test_one_odd_state_now_and_then_says_nothing():
+    bench = Bench()
+    bench.guard.sent((-40, 40))
+    theirs, ours = wheel_speeds(40, 40), wheel_speeds(-40, 40)
+    assert set(hear_states(bench, [theirs, *[ours] * 19] * 8)) == {None}
 
 
 def test_control_is_taken_once_and_only_when_asked_to():

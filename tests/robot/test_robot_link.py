@@ -188,7 +188,9 @@ def test_an_empty_battery_drives_nowhere(sim, monkeypatch):
         assert all(drive_for(robot, 0.4, 30, -30))
         sim.truth.fault("low_battery", ms=1200)
         assert not drive_for(robot, 0.8, 30, -30)[-1]
-        assert [stop.reason for stop in robot.stops] == [LOW_BATTERY]
+        reasons = [stop.reason for stop in robot.stops]
+        assert reasons[-1] == LOW_BATTERY
+        assert set(reasons[:-1]) <= {"control lost"}  # its way home may be heard of before the battery is
         wait_until(lambda: robot.drive(30, -30), 3.0)
 
 

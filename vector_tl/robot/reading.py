@@ -80,17 +80,18 @@ class Reading:
             "being held": state.being_held,
             "on the charger": state.on_charger,
         }
-        # Reason -> whether this state says so, how many must, and how many one that does not takes back:
-        # where two programs drive at once, states show now the one's speeds, now the other's.
+        # Reason -> whether this state says so, how many must, how many one that does not takes back, and how
+        # many count at most. Where two programs drive at once, only a state in a few shows the other's,
+        # so that this reason comes from few of many and holds on for five states that show ours.
         slow = {
-            "on its side": (self._tipped(state), 3, 3.0),
-            "moved by hand": (before is not None and self._turned(before, state), 2, 2.0),
-            FOREIGN_SPEEDS: (self._foreign(state), 3, 0.5),
-            NO_EFFECT: (self._without_effect(state), 3, 3.0),
+            "on its side": (self._tipped(state), 3, 3.0, 3),
+            "moved by hand": (before is not None and self._turned(before, state), 2, 2.0, 2),
+            FOREIGN_SPEEDS: (self._foreign(state), 3, 0.1, 3.5),
+            NO_EFFECT: (self._without_effect(state), 3, 3.0, 3),
         }
-        for reason, (says, needed, back) in slow.items():
+        for reason, (says, needed, back, most) in slow.items():
             count = self._counts.get(reason, 0.0)
-            self._counts[reason] = min(count + 1, needed) if says else max(count - back, 0.0)
+            self._counts[reason] = min(count + 1, most) if says else max(count - back, 0.0)
             said[reason] = self._counts[reason] >= needed
         self.reason = next((reason for reason, says in said.items() if says), None)
         return self.reason

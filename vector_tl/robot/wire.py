@@ -30,7 +30,7 @@ CALL_S = 2.0  # a stop may arrive late: it does no harm
 OPTIONS = (
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 6000),  # so long an attempt may take: three times there and back
-    ("grpc.max_reconnect_backoff_ms", 500),
+    ("grpc.max_reconnect_backoff_ms", 150),  # else a robot that is back is found late
     ("grpc.enable_http_proxy", 0),  # the robot is on this network
     ("grpc.use_local_subchannel_pool", 1),  # a connection of its own, not a shared one that hangs
 )
