@@ -32,7 +32,7 @@ class SmallWorld:
         self.head_rad, self.lift_mm, self.speeds = 0.0, 32.0, (0.0, 0.0)
         self.fail_after, self.shift_px, self.truths, self.driven = fail_after, shift_px, {}, 0
 
-    def world(self, seed):
+    def world(self, seed, kinds=()):
         self.images_elsewhere = self.image_id
         self.poses = [(0.0, seed % 100 * 5.0, 0.0), (300.0, 0.0, 0.0), (-300.0, 0.0, 0.0)]
 

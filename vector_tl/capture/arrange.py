@@ -77,7 +77,7 @@ def arrange(
         poses=tuple(poses),
         head_rad=math.radians(float(np.clip(rng.normal(4, 9), -20, 32))),
         lift_mm=float(rng.uniform(32, 92)) if rng.random() < 0.15 else 32.0,
-        wheels_mmps=_wheels_mmps(rng) if moving else (0.0, 0.0),
+        wheels_mmps=draw_wheels_mmps(rng) if moving else (0.0, 0.0),
     )
 
 
@@ -89,7 +89,7 @@ def _bearing_in_view(rng: np.random.Generator, distance_mm: float) -> float:
     return side * (HALF_VIEW_RAD + rng.uniform(-0.7, 1.0) * math.atan(HALF_WIDTH_MM / distance_mm))
 
 
-def _wheels_mmps(rng: np.random.Generator) -> tuple[float, float]:
+def draw_wheels_mmps(rng: np.random.Generator) -> tuple[float, float]:
     """Turning on the spot, a bend, or straight."""
     speed = rng.uniform(30, 150) * (1 if rng.random() < 0.7 else -1)
     kind = rng.random()

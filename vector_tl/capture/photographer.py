@@ -9,8 +9,16 @@ from dataclasses import replace
 
 import numpy as np
 
-from vector_tl.capture.arrange import Arrangement, arrange, draw_distance_mm, is_negative, spread
+from vector_tl.capture.arrange import (
+    Arrangement,
+    arrange,
+    draw_distance_mm,
+    draw_wheels_mmps,
+    is_negative,
+    spread,
+)
 from vector_tl.capture.ground_truth import LabelledImage, all_boxes, label_image, pose_of, truth_of
+from vector_tl.capture.harder import arrange_harder
 from vector_tl.capture.plan import SessionPlan
 from vector_tl.errors import UserError
 from vector_tl.robot.base import Frame, Robot
@@ -38,7 +46,8 @@ class Photographer:
         self.robot, self.plan, self.truth = robot, plan, truth_of(robot)
         self.seen = 0
         self._last_id: int | None = None
-        self.truth.world(plan.world)
+        answer = self.truth.world(plan.world, plan.kinds)
+        self._things = answer["things"] if plan.kinds else []
         vectors = self.truth.truth()["vectors"]
         self._start, self._targets = pose_of(vectors[0]), len(vectors) - 1
 
@@ -54,13 +63,13 @@ class Photographer:
         plan = self.plan
         rng = np.random.default_rng([plan.seed, plan.world, number])
         negative = is_negative(plan.first + number, plan.negatives)
-        moving = rng.random() < plan.moving
+        moving = rng.random() < plan.moving or "blur" in plan.kinds
         distance_mm = draw_distance_mm(spread(plan.first + number))
         seen: list[int] = []
         for attempt in range(ARRANGEMENTS):
             if attempt >= FIRST_DISTANCE and attempt % SAME_DISTANCE == 0:
                 distance_mm = draw_distance_mm(rng.random())
-            wanted = arrange(rng, self._start, self._targets, distance_mm, negative, moving)
+            wanted = self._arrange(rng, distance_mm, negative, moving)
             if (attempts and attempt not in attempts) or not self._place(wanted):
                 continue
             frame = self._take_frame(wanted, settle=int(rng.integers(1, SETTLE_FRAMES + 1)), moving=moving)
@@ -76,6 +85,16 @@ class Photographer:
             if image is not None and (len(image.boxes_xyxy) == 0) == negative:
                 return replace(image, attempts=tuple(seen))
         return None
+
+    def _arrange(
+        self, rng: np.random.Generator, distance_mm: float, negative: bool, moving: bool
+    ) -> Arrangement:
+        if not self.plan.kinds:
+            return arrange(rng, self._start, self._targets, distance_mm, negative, moving)
+        wheels_mmps = draw_wheels_mmps(rng) if moving else None
+        return arrange_harder(
+            rng, self._start, self._targets, negative, wheels_mmps, self.plan.kinds, self._things
+        )
 
     def _place(self, wanted: Arrangement) -> bool:
         """Put everybody where the arrangement says; False where something stands, or the ground ends."""

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from vector_tl.capture.harder import MIXED, draw_kinds
 from vector_tl.capture.sessions import has_image
 from vector_tl.capture.settings import CaptureSettings
 from vector_tl.data import dataset
@@ -26,6 +29,7 @@ class SessionPlan:
     camera: str
     without: tuple[str, ...] = ()
     backgrounds: str | None = None  # name of the folder of photographs
+    kinds: tuple[str, ...] = ()  # of its room, see `data.kinds`
 
     @classmethod
     def of(cls, session: str, about: dict[str, Any]) -> "SessionPlan":
@@ -36,6 +40,7 @@ class SessionPlan:
             images=about["planned"],
             without=tuple(about.get("without", ())),
             backgrounds=about.get("backgrounds"),
+            kinds=tuple(about.get("kinds", ())),
             **same,
         )
 
@@ -50,7 +55,11 @@ class SessionPlan:
             "moving": self.moving,
             "camera": self.camera,
         }
-        options = {"without": list(self.without), "backgrounds": self.backgrounds}
+        options = {
+            "without": list(self.without),
+            "backgrounds": self.backgrounds,
+            "kinds": list(self.kinds),
+        }
         return facts | {key: value for key, value in options.items() if value}
 
 
@@ -67,6 +76,7 @@ def next_plan(settings: CaptureSettings) -> tuple[SessionPlan | None, list[dict[
         re.sub(r"[^\w-]+", "-", settings.backgrounds.resolve().name) if settings.backgrounds else None
     )
     kind = "-no-".join([f"room-{photographs}" if photographs else "sim", *settings.without])
+    kind = "-".join([kind, *settings.kinds])
     whole: list[dict[str, Any]] = []
     while True:
         session = f"{kind}-{settings.seed}-{len(whole):03d}"
@@ -82,17 +92,20 @@ def next_plan(settings: CaptureSettings) -> tuple[SessionPlan | None, list[dict[
     left = settings.count - kept
     if left <= 0:
         return None, whole
+    world = settings.seed * 100_000 + len(whole)
+    mixed = settings.kinds == (MIXED,)
     plan = SessionPlan(
         session,
         seed=settings.seed,
-        world=settings.seed * 100_000 + len(whole),
+        world=world,
         images=math.ceil(left / math.ceil(left / settings.images_per_session)),  # sessions of about one size
         first=kept,
-        negatives=1.0 if settings.negatives else settings.negative_share,
+        negatives=1.0 if settings.negatives or "none" in settings.kinds else settings.negative_share,
         moving=settings.moving,
         camera=settings.camera,
         without=settings.without,
         backgrounds=photographs,
+        kinds=draw_kinds(np.random.default_rng([settings.seed, world, 6])) if mixed else settings.kinds,
     )
     return plan, whole
 

@@ -57,13 +57,18 @@ def remake(settings: CaptureSettings) -> dict[str, Any]:
     }
     with only_capture(folder), progress(len(digests), 0) as advance:
         check = ImageComparison(digests, advance)
-        for camera, without in sorted({(plan.camera, plan.without) for plan in plans}):
-            with open_simulated_robot(camera, without) as robot:
+        for camera, without, of_kinds in sorted({_how(plan) for plan in plans}):
+            with open_simulated_robot(camera, without, of_kinds=of_kinds) as robot:
                 for plan in plans:
-                    if (plan.camera, plan.without) == (camera, without):
+                    if _how(plan) == (camera, without, of_kinds):
                         take_session(folder, plan, robot, check.add, strict=False)
     result = {"sessions": len(sessions)} | check.result()
     return result | {"seconds": round(time.monotonic() - started_s, 1)}
+
+
+def _how(plan: SessionPlan) -> tuple[str, tuple[str, ...], bool]:
+    """What sessions have in common that one simulator takes."""
+    return plan.camera, plan.without, bool(plan.kinds)
 
 
 class ImageComparison:

@@ -62,7 +62,9 @@ def capture_simulated(settings: CaptureSettings) -> dict[str, Any]:
             before = sum(len(about["shots"]) for about in whole)
             with (
                 progress(settings.count, before) as advance,
-                open_simulated_robot(plan.camera, plan.without, settings.backgrounds) as opened,
+                open_simulated_robot(
+                    plan.camera, plan.without, settings.backgrounds, bool(plan.kinds)
+                ) as opened,
                 recorded(opened, settings) as robot,
             ):
                 while plan is not None:

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from vector_tl.capture.harder import MIXED
+from vector_tl.data.kinds import KNOWN_KINDS
 from vector_tl.errors import UsageError, refuse_outside, refuse_suffix
 from vector_tl.robot.sim_features import Feature
 
@@ -72,6 +74,9 @@ class CaptureSettings:
     backgrounds: Path | None = None
     """Put simulated Vectors in front of the photographs in this folder, such as those that `capture
     --negatives` took in your own room; the images are labelled at once."""
+    kinds: tuple[str, ...] = ()
+    """Harder images, such as screen-off touching clutter: every simulated room is of all these kinds, or with
+    mixed of some drawn at random. See docs/images.md for the list."""
     without: tuple[Feature, ...] = ()
     """What simulated images leave out, to find out what it is worth: variety, distractors, light, mirrors,
     sensor, details."""
@@ -103,6 +108,20 @@ class CaptureSettings:
         refuse_suffix("--record", self.record, ".mcap")
         refuse_outside("--reach-mm", self.reach_mm, 200, 3000)
         self._check_robots()
+        self._check_kinds()
+
+    def _check_kinds(self) -> None:
+        if not self.kinds:
+            return
+        if self.robot != "sim" or self.target is not None or self.camera != "rendered":
+            raise UsageError(
+                "--kinds are of the simulator's drawn rooms: leave out --robot, --target, --camera."
+            )
+        if MIXED in self.kinds and len(self.kinds) > 1:
+            raise UsageError(f"--kinds {MIXED} draws the kinds itself; name no others.")
+        known = {*KNOWN_KINDS, MIXED}
+        if unknown := [kind for kind in self.kinds if kind not in known]:
+            raise UsageError(f"--kinds: there is no {unknown[0]!r}; there are: {', '.join(sorted(known))}.")
 
     def _check_robots(self) -> None:
         simulated = self.robot == "sim"

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from vector_tl.capture.ground_truth import LabelledImage, facts_of
+from vector_tl.capture.harder import tags_of
 from vector_tl.capture.photographer import Photographer
 from vector_tl.capture.plan import SessionPlan
 from vector_tl.capture.sessions import describe, has_image, new_session, sweep, thumb_difference
@@ -18,6 +19,7 @@ from vector_tl.data.boxes import as_boxes, to_pixels
 from vector_tl.data.coverage import Shot
 from vector_tl.data.dataset import read_session, write_label, write_session
 from vector_tl.data.images import decode_image
+from vector_tl.data.kinds import add_kinds
 from vector_tl.errors import UserError
 from vector_tl.files import write_atomic
 from vector_tl.robot.base import Robot
@@ -25,6 +27,7 @@ from vector_tl.robot.body import TICK_MS
 
 log = logging.getLogger(__name__)
 TARGETS = 2  # Vectors beside the viewer, so that some images show two
+TARGETS_OF_KINDS = 3  # so that three may touch
 # A slow camera gives head and exposure control more time between frames, and each frame has to be rendered.
 # In whole ticks of the robot, so that all frames are equally far apart: what an image shows of a robot that
 # moves does not depend on when it began.
@@ -34,15 +37,18 @@ SAME_BOX_PX, SAME_POSE_MM, SAME_HEADING_RAD, SAME_GREYS = 1.0, 0.5, 0.002, 2.0
 
 
 def open_simulated_robot(
-    camera: str, without: tuple[str, ...] = (), backgrounds: Path | None = None
+    camera: str,
+    without: tuple[str, ...] = (),
+    backgrounds: Path | None = None,
+    of_kinds: bool = False,
 ) -> AbstractContextManager[Robot]:
-    """A robot in a simulator of its own, whose world waits for the camera."""
+    """A robot in a simulator of its own, whose world waits for the camera; `of_kinds`: in harder rooms."""
     from vector_tl.robot.open import open_robot  # brings the SDK, which takes seconds
 
     return open_robot(
         "sim",
         lockstep=True,
-        targets=TARGETS,
+        targets=TARGETS_OF_KINDS if of_kinds else TARGETS,
         camera=camera,
         camera_fps=CAMERA_FPS,
         without=without,
@@ -136,6 +142,14 @@ def take_session(
         report(name, image, difference)
     if strict and not shots:
         raise UserError(f"Room {plan.world} leaves no place for a single image; choose another --seed.")
+    if plan.kinds:
+        add_kinds(
+            folder,
+            {
+                (plan.session, name): tags_of(plan.kinds, as_boxes(shot["xyxy"]), shot["size_wh"])
+                for name, shot in shots.items()
+            },
+        )
     write(shots, whole=True)
 
 

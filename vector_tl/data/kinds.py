@@ -3,12 +3,14 @@
 An image may have several kinds, or none; the file is optional.
 """
 
+import json
 import logging
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
 from vector_tl.errors import UserError
-from vector_tl.files import read_json
+from vector_tl.files import read_json, write_atomic
 
 log = logging.getLogger(__name__)
 # What the tags mean that this project itself gives; any other text is a kind as well.
@@ -63,3 +65,20 @@ def read_kinds(folder: Path) -> dict[tuple[str, str], tuple[str, ...]]:
         if alike := get_close_matches(kind.lower(), KNOWN_KINDS, n=1, cutoff=0.8):
             log.warning("%s has images of the kind %r; is %r meant?", path, kind, alike[0])
     return kinds
+
+
+def add_kinds(folder: Path, tags: Mapping[tuple[str, str], Sequence[str]]) -> None:
+    """Write the kinds of some images, (session, name) -> kinds, into a dataset's `kinds.json`.
+
+    What the file says of other images stays; of one that it names already, its kinds come first.
+
+    Raises:
+        UserError: the file that is there is not of the form that `read_kinds` takes.
+    """
+    kinds = read_kinds(folder)
+    for image, some in tags.items():
+        kinds[image] = tuple(dict.fromkeys((*kinds.get(image, ()), *some)))
+    text = json.dumps(
+        {f"{session}/{name}": list(some) for (session, name), some in sorted(kinds.items())}, indent=1
+    )
+    write_atomic(Path(folder) / "kinds.json", text.encode())

@@ -4,6 +4,7 @@
 the same protocol.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -97,8 +98,13 @@ class GroundTruth(Protocol):
     def place(self, vectors: list[dict[str, Any]]) -> dict[str, Any]:
         """Put Vectors somewhere else, as a person's hand would. Raises `UserError` where there is no room."""
 
-    def world(self, seed: int) -> dict[str, Any]:
-        """Move the same robots into another room."""
+    def world(self, seed: int, kinds: Sequence[str] = ()) -> dict[str, Any]:
+        """Move the same robots into another room, which may be of harder kinds (`data.kinds.KNOWN_KINDS`).
+
+        Returns:
+            the clock, and "things": what stands and lies in it, each {"x_mm", "y_mm", "heading_rad",
+            "half_x_mm", "half_y_mm", "height_mm", "kind", "round"}.
+        """
 
 
 class Robot(Protocol):

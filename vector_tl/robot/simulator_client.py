@@ -15,6 +15,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any, Self
@@ -80,9 +81,9 @@ class TruthClient:
         """See `GroundTruth.place`."""
         return self._ask("/place", {"vectors": vectors})
 
-    def world(self, seed: int) -> dict[str, Any]:
+    def world(self, seed: int, kinds: Sequence[str] = ()) -> dict[str, Any]:
         """See `GroundTruth.world`."""
-        return self._ask("/world", {"seed": seed})
+        return self._ask("/world", {"seed": seed, "kinds": list(kinds)})
 
     def _ask(self, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         data = None if body is None else json.dumps(body).encode()

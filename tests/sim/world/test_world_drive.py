@@ -32,7 +32,7 @@ FAR_AWAY = ((-800.0, 800.0, 0.0), 0.0)
 def world_in(monkeypatch, poses, surface="floor", obstacles=(), half=1000.0, robots=1):
     """A world in a made room with everybody where the test wants them."""
     room = Room(seed=0, surface=surface, half_x_mm=half, half_y_mm=half, obstacles=tuple(obstacles))
-    monkeypatch.setattr(world_module, "make_room", lambda seed: room)
+    monkeypatch.setattr(world_module, "make_room", lambda seed, kinds: room)
     monkeypatch.setattr(
         world_module,
         "start_poses",

@@ -278,17 +278,18 @@ class Simulator:
 
     # -- hands and faults ------------------------------------------------------------------------------------
 
-    def enter(self, seed: int) -> None:
-        """The same robots wake up in another room, that of `seed`."""
+    def enter(self, seed: int, kinds: tuple[str, ...] = ()) -> None:
+        """The same robots wake up in another room, that of `seed` and these kinds."""
         for robot in self.robots:
             for name in list(robot.faults):
                 robot.mishaps.end(name)
-        self.world.enter(seed)
+        self.world.enter(seed, kinds)
         for robot in self.robots:
             robot.body.cliff_stop = not robot.control.overrides_reactions
             robot.images_elsewhere = robot.image_id
             robot.battery = Battery(self.world.t_ms)  # as after a night on its charger
-        self.journal.add("world", seed=seed)
+        details: dict[str, Any] = {"kinds": list(kinds)} if kinds else {}
+        self.journal.add("world", seed=seed, **details)
 
     def fault(self, body: dict) -> dict:
         """Begin a fault, or `clear` one (`name`) or all of them, on one robot (`serial`) or on all.

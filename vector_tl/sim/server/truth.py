@@ -4,6 +4,7 @@ HTTP on 127.0.0.1; port and token stand in the truth.json of the simulator's hom
 /fault, /step, /place, /world. The same server shows people the world, see `vector_tl.sim.server.view`.
 """
 
+from dataclasses import asdict
 from typing import Any
 
 from starlette.applications import Starlette
@@ -11,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from vector_tl.data.kinds import KNOWN_KINDS
 from vector_tl.errors import Refused, UserError
 from vector_tl.sim.server.simulator import Simulator
 from vector_tl.sim.server.view import PAGE, view_routes
@@ -71,12 +73,17 @@ def truth_app(simulator: Simulator) -> Starlette:
         return JSONResponse({"t_ms": simulator.world.t_ms})
 
     async def world(request: Request) -> JSONResponse:
-        seed: Any = (await _body(request)).get("seed")
+        body = await _body(request)
+        seed: Any = body.get("seed")
         if not _whole(seed) or seed < 0:
             raise UserError(f"seed must be a whole number from 0 on, not {seed!r}.")
+        kinds = _kinds(body.get("kinds", []))
         simulator.sync()
-        simulator.enter(seed)
-        return JSONResponse(simulator.clock())
+        simulator.enter(seed, kinds)
+        room = simulator.world.room
+        return JSONResponse(
+            simulator.clock() | {"things": [asdict(thing) for thing in (*room.obstacles, *room.loose)]}
+        )
 
     async def broken(request: Request, error: Exception) -> JSONResponse:
         """The last resort: whoever asks reads what went wrong, as JSON."""
@@ -88,6 +95,13 @@ def truth_app(simulator: Simulator) -> Starlette:
     ]
     routes = [Route("/truth", truth), Route("/log", log), *posts, *view_routes(simulator)]
     return page_app(routes, PAGE, "view.html", broken)
+
+
+def _kinds(kinds: Any) -> tuple[str, ...]:
+    """What makes Vectors harder to see in a room, each of `KNOWN_KINDS`."""
+    if not isinstance(kinds, list) or not set(map(str, kinds)) <= KNOWN_KINDS.keys():
+        raise UserError(f"kinds must be a list of these: {', '.join(KNOWN_KINDS)}; not {kinds!r}.")
+    return tuple(kinds)
 
 
 def _duration(body: dict[str, Any]) -> tuple[float | None, int | None]:

@@ -24,8 +24,8 @@ KINDS = {
 ROUND = {"bottle", "vase", "kettle", "mug", "bowl", "ball"}  # whose footprint is a disc, not a rectangle
 
 
-def make_room(seed: int) -> Room:
-    """A room drawn from `seed`: the same seed gives the same room.
+def make_room(seed: int, kinds: tuple[str, ...] = ()) -> Room:
+    """A room drawn from `seed`: the same seed and kinds give the same room.
 
     Obstacles keep to the outer part of the ground, so that robots always have some of it free around the
     middle.
@@ -63,4 +63,5 @@ def make_room(seed: int) -> Room:
         half_x_mm=float(half_x),
         half_y_mm=float(half_y),
         obstacles=tuple(obstacles),
+        kinds=kinds,
     )

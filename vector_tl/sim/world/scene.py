@@ -93,7 +93,8 @@ class Obstacle:
 class Room:
     """A seeded room. The ground to drive on is the rectangle |x| <= half_x_mm, |y| <= half_y_mm.
 
-    On a `table` its edges are cliffs; on a `floor` they are walls.
+    On a `table` its edges are cliffs; on a `floor` they are walls. `kinds` are what makes it harder to see
+    Vectors in it, of `data.kinds.KNOWN_KINDS`; `loose` are things that stop no robot.
     """
 
     seed: int
@@ -101,3 +102,5 @@ class Room:
     half_x_mm: float
     half_y_mm: float
     obstacles: tuple[Obstacle, ...]
+    kinds: tuple[str, ...] = ()
+    loose: tuple[Obstacle, ...] = ()

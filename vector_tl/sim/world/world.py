@@ -59,11 +59,11 @@ class World:
         self.cubes = [LightCube(number) for number in range(cubes)]
         self.enter(seed)
 
-    def enter(self, seed: int) -> None:
-        """Everybody wakes up in the room of `seed`; time continues."""
+    def enter(self, seed: int, kinds: tuple[str, ...] = ()) -> None:
+        """Everybody wakes up in the room of `seed`, one of these kinds; time continues."""
         for body in self.bodies:
             body.stop()
-        self.seed, self.room, self._entered_ms = seed, make_room(seed), self.t_ms
+        self.seed, self.room, self._entered_ms = seed, make_room(seed, kinds), self.t_ms
         self._things = tuple(fp.of_obstacle(thing) for thing in self.room.obstacles)
         poses = start_poses(self.room, self.count)
         self.bodies[:] = [Body(*pose, head_rad=head) for pose, head in poses]

@@ -1,0 +1,108 @@
+"""Harder images: which kinds a session gets, where the Vectors are put, and what is said of each image."""
+
+import math
+
+import numpy as np
+import pytest
+
+from vector_tl.capture.harder import (
+    ELSEWHERE,
+    OF_A_VECTOR,
+    SHARES,
+    arrange_harder,
+    draw_kinds,
+    tags_of,
+)
+from vector_tl.capture.settings import CaptureSettings
+from vector_tl.data.kinds import KNOWN_KINDS, add_kinds, read_kinds
+from vector_tl.errors import UsageError
+
+pytestmark = pytest.mark.fast
+MUG = {"x_mm": 100.0, "y_mm": -50.0, "half_x_mm": 40.0, "half_y_mm": 40.0, "kind": "mug"}
+
+
+def arranged(seed, kinds, negative=False, things=(MUG,)):
+    rng = np.random.default_rng(seed)
+    return arrange_harder(rng, (0.0, 0.0, 0.0), 3, negative, None, kinds, things)
+
+
+def bearing(viewer, other):
+    direction = math.atan2(other[1] - viewer[1], other[0] - viewer[0])
+    return abs(math.remainder(direction - viewer[2], math.tau))
+
+
+def test_every_kind_that_is_drawn_is_known_and_comes_about():
+    drawn = [draw_kinds(np.random.default_rng([7, seed])) for seed in range(600)]
+    assert set(SHARES) <= set(KNOWN_KINDS)
+    assert set().union(*drawn) == {*SHARES, "ordinary"}
+    assert all(kinds and len(set(kinds)) == len(kinds) for kinds in drawn)
+
+
+def test_a_phone_shows_no_treads_of_its_own():
+    drawn = [set(draw_kinds(np.random.default_rng([8, seed]))) for seed in range(600)]
+    assert not any(kinds & ELSEWHERE and kinds & OF_A_VECTOR for kinds in drawn)
+
+
+@pytest.mark.parametrize("kinds", [(), ("touching",), ("far",), ("occluded", "clutter"), ("third-person",)])
+def test_the_first_other_vector_is_in_view_and_without_one_none_is(kinds):
+    for seed in range(60):
+        viewer, first, *_ = arranged(seed, kinds).poses
+        assert bearing(viewer, first) <= math.radians(46)
+        viewer, *others = arranged(seed, kinds, negative=True).poses
+        assert all(bearing(viewer, other) > math.radians(60) for other in others)
+
+
+def test_touching_vectors_stand_beside_each_other():
+    for seed in range(60):
+        _, first, second, _ = arranged(seed, ("touching",)).poses
+        assert 55 <= math.dist(first[:2], second[:2]) <= 110
+
+
+def test_an_occluded_vector_stands_behind_the_thing():
+    behind = 0
+    for seed in range(60):
+        viewer, first, *_ = arranged(seed, ("occluded",)).poses
+        behind += math.dist(viewer[:2], first[:2]) > math.dist(viewer[:2], (MUG["x_mm"], MUG["y_mm"]))
+    assert behind >= 45
+
+
+def test_the_same_numbers_give_the_same_arrangement_and_no_thing_is_needed():
+    assert arranged(3, ("touching",)) == arranged(3, ("touching",))
+    assert len(arranged(3, ("clutter",), things=()).poses) == 4
+
+
+@pytest.mark.parametrize(
+    ("kinds", "boxes", "tags"),
+    [
+        (("screen-off", "cube"), [], ["none", "cube"]),
+        (("none",), [], ["none"]),
+        (("ordinary",), [[10, 10, 110, 110]], ["ordinary"]),
+        (("touching",), [[10, 10, 110, 110], [300, 10, 400, 110]], []),
+        (("touching",), [[10, 10, 110, 110], [112, 10, 200, 110]], ["touching"]),
+        (("screen-off",), [[10, 10, 60, 60]], ["screen-off", "far"]),
+        (("far",), [[10, 10, 110, 110]], []),
+        ((), [[600, 10, 640, 110]], ["edge"]),
+    ],
+)
+def test_what_is_said_of_an_image(kinds, boxes, tags):
+    assert tags_of(kinds, np.array(boxes, float).reshape(-1, 4), (640, 360)) == tags
+
+
+def test_kinds_are_added_to_those_that_are_there(tmp_path):
+    add_kinds(tmp_path, {("desk", "001"): ["far"]})
+    add_kinds(tmp_path, {("desk", "001"): ["cube", "far"], ("desk", "002"): []})
+    assert read_kinds(tmp_path) == {("desk", "001"): ("far", "cube"), ("desk", "002"): ()}
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"kinds": ("dark-screen",)}, "there is no 'dark-screen'"),
+        ({"kinds": ("mixed", "far")}, "name no others"),
+        ({"kinds": ("far",), "robot": "00e20100"}, "drawn rooms"),
+        ({"kinds": ("far",), "camera": "plain"}, "drawn rooms"),
+    ],
+)
+def test_kinds_that_make_no_sense_are_refused(settings, words):
+    with pytest.raises(UsageError, match=words):
+        CaptureSettings(**settings).check()
