@@ -86,7 +86,7 @@ class Reading:
         slow = {
             "on its side": (self._tipped(state), 3, 3.0, 3),
             "moved by hand": (before is not None and self._turned(before, state), 2, 2.0, 2),
-            FOREIGN_SPEEDS: (self._foreign(state), 3, 0.1, 3.5),
+            FOREIGN_SPEEDS: (self._foreign(state), 2, 0.1, 2.5),
             NO_EFFECT: (self._without_effect(state), 3, 3.0, 3),
         }
         for reason, (says, needed, back, most) in slow.items():
