@@ -1,19 +1,24 @@
 """Vector's simulated camera: room and robots in, the robot's JPEG and its ground truth out."""
 
+from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from vector_tl.data.images import encode_jpeg
+from vector_tl.sim.render.conditions import conditions, lit
 from vector_tl.sim.render.decor import Decor, furnish
 from vector_tl.sim.render.lens import Sensor, SensorLook, WideAngleLens, boxes_from_ids
+from vector_tl.sim.render.phone import PHONE_KINDS, Phone
 from vector_tl.sim.render.renderer import OWN_BODY, Renderer
 from vector_tl.sim.world.scene import CameraMotion, Moment, Room, Shot, VectorPose, VisibleBox
 
 FOCAL_PX = 353.0  # in an image 640 wide
 # Of the resolution in the image's middle: as soft as the robot's own images, and a quarter faster.
 RENDER_SCALE = 0.85
+PHONE_RENDER_SCALE = 1.5  # sharper, and with smoother outlines
 # How long the shutter is open, unless a program sets it; motion blurs the image for that long.
 SHUTTER_S = 0.012
 # From the first row to the last: a turning camera makes upright things lean (a guess: small rolling shutters
@@ -34,6 +39,12 @@ PLAIN_LOOK = SensorLook(
 )
 
 
+@lru_cache(maxsize=2)
+def phone_lens(size_wh: tuple[int, int]) -> WideAngleLens:
+    """A lens that bends nothing. Its maps are the same whatever its focal length is."""
+    return WideAngleLens(size_wh, FOCAL_PX * size_wh[0] / 640, k=(0.0, 0.0), render_scale=PHONE_RENDER_SCALE)
+
+
 class RenderedCamera:
     """What cameras with a renderer share: lens, renderer, and a sensor for each robot.
 
@@ -42,7 +53,9 @@ class RenderedCamera:
 
     def __init__(self, size_wh: tuple[int, int], details: bool = True):
         self.size_wh = size_wh
-        self._lens = WideAngleLens(size_wh, FOCAL_PX * size_wh[0] / 640, render_scale=RENDER_SCALE)
+        self._own_lens = WideAngleLens(size_wh, FOCAL_PX * size_wh[0] / 640, render_scale=RENDER_SCALE)
+        self._lens = self._own_lens
+        self._phone: Phone | None = None  # that takes the images instead
         self._renderer = Renderer(self._lens.render_size_wh, self._lens.render_focal_px, details)
         self._sensors: dict[int, Sensor] = {}
         self._room: Room  # from `_enter` on
@@ -50,11 +63,17 @@ class RenderedCamera:
     def _enter(self, room: Room, decor: Decor) -> None:
         self._room = room
         self._sensors.clear()
+        self._phone = Phone(room) if PHONE_KINDS.intersection(room.kinds) else None
+        self._lens = phone_lens(self.size_wh) if self._phone else self._own_lens
+        self._renderer.resize(self._lens.render_size_wh)
         self._renderer.enter(decor)
 
     def _render(self, vectors: tuple[VectorPose, ...], viewer: int) -> tuple[np.ndarray, np.ndarray]:
         """Linear light (H, W, 3) and instance ids (H, W) as `vectors[viewer]` sees them through the lens."""
-        return self._lens.warp(*self._renderer.render(vectors, viewer))
+        sight = self._phone.sight(vectors, viewer) if self._phone else None
+        if sight is not None:
+            sight = replace(sight, focal_px=sight.focal_px * self._lens.render_focal_px / FOCAL_PX)
+        return self._lens.warp(*self._renderer.render(vectors, viewer, sight))
 
     def _look(self, drawn: SensorLook) -> SensorLook:
         """The look of a robot's sensor, from the one drawn for it."""
@@ -64,7 +83,8 @@ class RenderedCamera:
         """A robot's sensor; its look is drawn from the room's seed."""
         if viewer not in self._sensors:
             drawn = SensorLook.draw(np.random.default_rng([self._room.seed, 3, viewer]))
-            self._sensors[viewer] = Sensor(self._look(drawn), self.size_wh)
+            look = conditions(self._room, viewer, drawn).look
+            self._sensors[viewer] = Sensor(self._look(look), self.size_wh)
         return self._sensors[viewer]
 
     def close(self) -> None:
@@ -94,21 +114,30 @@ class VectorCamera(RenderedCamera):
 
     def enter(self, room: Room) -> None:
         """Look at `room` from now on; its seed gives every robot's camera a look of its own."""
-        self._enter(room, furnish(room, self._photos, self._without))
+        self._conditions = conditions(room, 0, SensorLook())
+        self._enter(room, lit(furnish(room, self._photos, self._without), self._conditions))
 
     def shoot(self, moment: Moment, rng: np.random.Generator) -> Shot:
         """Take one image, as `Camera.shoot` says."""
-        sensor, motion, exposure = self._sensor(moment.viewer), moment.motion, moment.exposure
+        sensor, exposure = self._sensor(moment.viewer), moment.exposure
+        motion, shutter_s = self._moved(moment, sensor)
         light, ids = self._render(moment.vectors, moment.viewer)
         if "sensor" in self._without:
             rgb = sensor.expose(light, moment.dt_s, exposure=exposure)
         else:
             soften(light, ids == OWN_BODY)
             light, ids = rolled(light, ids, motion, self._lens.focal_px * READOUT_S)
-            smear_px = self._lens.focal_px * (exposure.shutter_ms / 1000 if exposure else SHUTTER_S)
+            smear_px = self._lens.focal_px * (exposure.shutter_ms / 1000 if exposure else shutter_s)
             motion_px = (motion.turn_radps * smear_px, motion.head_radps * smear_px)
             rgb = sensor.expose(light, moment.dt_s, motion_px, rng, exposure)
         return Shot(encode_jpeg(rgb, sensor.look.quality), visible_boxes(ids, moment))
+
+    def _moved(self, moment: Moment, sensor: Sensor) -> tuple[CameraMotion, float]:
+        """How the camera moves, and for how long (s) an automatic exposure lets it."""
+        if not self._room.kinds:
+            return moment.motion, SHUTTER_S
+        motion = CameraMotion() if self._phone else moment.motion
+        return self._conditions.moved(motion, sensor.gain)
 
     def _look(self, drawn: SensorLook) -> SensorLook:
         return PLAIN_LOOK if "sensor" in self._without else drawn

@@ -12,6 +12,7 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
+from vector_tl.sim.render.soiling import dirt_map, ghosts
 from vector_tl.sim.world.scene import Exposure, VisibleBox
 
 # Sensor code 255 stands for this much signal (square root of light); noise above white is clipped, as on a
@@ -126,6 +127,10 @@ class SensorLook:
     center_metering: float = 0.0
     exposure_bias_ev: float = 0.0  # how far the exposure control misses its target
     max_gain: float = 16.0
+    defocus_px: float = 0.0  # sigma of the blur of a lens that is out of focus
+    dirt: float = 0.0  # share of light that the worst spot of the lens swallows
+    dirt_seed: int = 0
+    flare: float = 0.0  # share of what is brighter than white that is thrown elsewhere
 
     @classmethod
     def draw(cls, rng: np.random.Generator) -> "SensorLook":
@@ -191,6 +196,8 @@ class Sensor:
         self.gain: float | None = None  # None until the first image, whose light it settles on
         self._scale = size_wh[0] / 640
         self._shade = _shade(look, size_wh)
+        if look.dirt:
+            self._shade *= dirt_map(look.dirt, look.dirt_seed, size_wh)[..., None]
         self._small_wh = (max(1, size_wh[0] // SHRINK), max(1, size_wh[1] // SHRINK))
         self._metering = _metering(look, self._small_wh)
         sharp, soft = _edge_weights(look, size_wh)
@@ -235,7 +242,10 @@ class Sensor:
             progress = 1 - math.exp(-max(dt_s, 0.0) / self.look.lag_s)
             self.gain *= (self._wanted_gain(small) / self.gain) ** progress
 
-        light = cv2.multiply(self._bloomed(_motion_blur(linear_rgb, *motion_px), small), self._shade)
+        sharp = _motion_blur(linear_rgb, *motion_px)
+        if self.look.defocus_px:
+            sharp = cv2.GaussianBlur(sharp, (0, 0), self.look.defocus_px * self._scale)
+        light = cv2.multiply(self._bloomed(sharp, small), self._shade)
         light = cv2.transform(light, self._colour * self.gain)
         light = np.maximum(light, 0.0, out=light)  # colour correction can go below black
         cv2.sqrt(light, light)
@@ -267,7 +277,10 @@ class Sensor:
     def _bloomed(self, light: np.ndarray, small: np.ndarray) -> np.ndarray:
         near, far = self.look.bloom_near, self.look.bloom_far
         narrow, wide = (cv2.GaussianBlur(small, (0, 0), sigma * self._scale) for sigma in (1.0, 5.0))
-        spread = cv2.resize(near * narrow + far * wide, self.size_wh, interpolation=cv2.INTER_LINEAR)
+        spread = near * narrow + far * wide
+        if self.look.flare and self.gain:
+            spread += ghosts(small, self.gain, self.look.flare)
+        spread = cv2.resize(spread, self.size_wh, interpolation=cv2.INTER_LINEAR)
         return cv2.addWeighted(light, 1 - near - far, spread, 1.0, 0.0)
 
     def _noise_tile(self, rng: np.random.Generator) -> np.ndarray:

@@ -17,6 +17,7 @@ import numpy as np
 from vector_tl.errors import UserError
 from vector_tl.sim.render.decor import Decor
 from vector_tl.sim.render.mesh import camera_matrix, part_matrices, vector_parts
+from vector_tl.sim.render.phone import Sight
 from vector_tl.sim.render.shaders import (
     SCENE_KINDS,
     SCENE_VERTEX,
@@ -94,18 +95,15 @@ class Renderer:
     """
 
     def __init__(self, size_wh: tuple[int, int], focal_px: float, details: bool = True):
-        self.size_wh = size_wh
-        self._projection = projection((size_wh[0] / 2 / focal_px, size_wh[1] / 2 / focal_px))
+        self._focal_px = focal_px
         gl = self.gl = open_context()
         gl.enable(moderngl.DEPTH_TEST)
         gl.enable_direct(_CLIP_DISTANCE_0)
         self._scene = {kind: gl.program(SCENE_VERTEX, scene_fragment(kind)) for kind in SCENE_KINDS}
         self._shadow = gl.program(SHADOW_VERTEX, SHADOW_FRAGMENT)
         self._set(textures=0, environment=1, shadow_map=2, mirror_image=3, model=_columns(np.eye(4)))
-        self._image = gl.framebuffer([gl.texture(size_wh, 4, dtype="f2")], gl.depth_renderbuffer(size_wh))
-        half = (size_wh[0] // 2, size_wh[1] // 2)
-        self._mirror_texture = gl.texture(half, 4, dtype="f2")
-        self._mirror = gl.framebuffer([self._mirror_texture], gl.depth_renderbuffer(half))
+        self._targets: list[Any] = []
+        self._make_targets(size_wh)
         self._shadow_map = gl.depth_texture((_SHADOW_SIZE,) * 2)
         self._shadow_map.compare_func = "<="
         self._shadow_map.repeat_x = self._shadow_map.repeat_y = False
@@ -125,6 +123,31 @@ class Renderer:
         self._ground: _Uploaded | None = None
         self._textures: moderngl.TextureArray | None = None
         self.decor: Decor  # from `enter` on
+
+    def resize(self, size_wh: tuple[int, int]) -> None:
+        """Draw images of this size from the next room on."""
+        if size_wh != self.size_wh:
+            with self.gl:
+                for old in self._targets:
+                    old.release()
+                self._make_targets(size_wh)
+
+    def _make_targets(self, size_wh: tuple[int, int]) -> None:
+        """What the image and, half as large, its mirror image in the ground are drawn into."""
+        gl, self.size_wh = self.gl, size_wh
+        half = (size_wh[0] // 2, size_wh[1] // 2)
+        image_texture, image_depth = gl.texture(size_wh, 4, dtype="f2"), gl.depth_renderbuffer(size_wh)
+        self._image = gl.framebuffer([image_texture], image_depth)
+        self._mirror_texture, mirror_depth = gl.texture(half, 4, dtype="f2"), gl.depth_renderbuffer(half)
+        self._mirror = gl.framebuffer([self._mirror_texture], mirror_depth)
+        self._targets = [
+            self._image,
+            self._mirror,
+            image_texture,
+            image_depth,
+            self._mirror_texture,
+            mirror_depth,
+        ]
 
     def _set(self, **uniforms: Any) -> None:
         """Set uniforms, numbers or arrays (matrices by columns), in every scene program that has them."""
@@ -165,20 +188,29 @@ class Renderer:
             self._draw_room_shadow()
             self._bake()
 
-    def render(self, vectors: tuple[VectorPose, ...], viewer: int) -> tuple[np.ndarray, np.ndarray]:
-        """What `vectors[viewer]` sees.
+    def render(
+        self, vectors: tuple[VectorPose, ...], viewer: int, sight: Sight | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """What `vectors[viewer]` sees, or another camera in its stead: then that Vector is not drawn.
 
         Returns:
             linear light (H, W, 3) float32, and instance ids (H, W) uint8: 0 the room, index + 1 a Vector,
             `OWN_BODY` the viewer.
         """
         with self.gl:
-            camera = camera_matrix(vectors[viewer])
-            view = self._projection @ np.linalg.inv(camera)
+            width, height = self.size_wh
+            camera = camera_matrix(vectors[viewer]) if sight is None else sight.frame
+            focal_px = self._focal_px if sight is None else sight.focal_px
+            lens = projection((width / 2 / focal_px, height / 2 / focal_px))
+            view = lens @ np.linalg.inv(camera)
             parts, eyes_rgb = [part_matrices(pose) for pose in vectors], [pose.eye_rgb for pose in vectors]
+            standing = list(vectors)
+            if sight is not None:
+                parts[viewer] = {}
+                del standing[viewer]
             self._draw_shadows(parts)
             eye = camera[:3, 3]
-            self._set_footprints(vectors, (eye[0], eye[1]))
+            self._set_footprints(standing, (eye[0], eye[1]))
             if self.decor.ground_gloss > 0.02:  # else the mirror image stays what `_bake` left: even light
                 self._mirror.use()
                 self._mirror.clear(*self.decor.ambient_color, 0)
@@ -187,7 +219,6 @@ class Renderer:
             self._image.use()
             self._image.clear(0, 0, 0, 0)
             self._draw(view, eye, parts, viewer, eyes_rgb)
-            width, height = self.size_wh
             lowest_first = np.frombuffer(self._image.read(components=4, dtype="f4"), np.float32)
         pixels = cv2.flip(lowest_first.reshape(height, width, 4), 0)
         return cv2.cvtColor(pixels, cv2.COLOR_RGBA2RGB), cv2.extractChannel(pixels, 3).astype(np.uint8)
