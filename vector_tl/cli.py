@@ -90,6 +90,11 @@ COMMANDS = {
         "labels.review_settings:ReviewSettings",
         "labels.review_server:review",
     ),
+    "label mine": Command(
+        "Add what a model wrongly sees in your rooms as images without a Vector",
+        "labels.mine_settings:MineSettings",
+        "labels.mine:mine",
+    ),
     "train": Command(
         "Train a detector from COCO, from scratch or from your own model",
         "train.settings:TrainSettings",
