@@ -134,7 +134,7 @@ def test_a_killed_training_is_resumed_to_the_same_weights(ema, settings, tmp_pat
 
 @pytest.mark.parametrize("change", [
     {"evaluations": 2}, {"background_share": 0.25}, {"negatives": Path("photos")},
-    {"backgrounds": Path("photos")}, {"images": 3}, {"seed": 1}, {"lr": 1e-4}, {"ema": 0.9},
+    {"backgrounds": (Path("photos"),)}, {"images": 3}, {"seed": 1}, {"lr": 1e-4}, {"ema": 0.9},
     {"batch_size": 8}, {"arch": "ssdlite320_mobilenet_v3_large"}, {"init": "coco"},
 ])  # fmt: skip
 def test_what_changes_the_curve_cannot_be_resumed(change, settings):
@@ -371,17 +371,17 @@ def test_backgrounds_and_negatives(settings, tmp_path):
         path = tmp_path / "photos" / f"{i}.png"
         path.parent.mkdir(exist_ok=True)
         cv2.imwrite(str(path), np.full((30, 30, 3), 20 * i, np.uint8))
-    train(replace(settings, backgrounds=tmp_path / "photos", negatives=tmp_path / "photos", steps=1))
+    train(replace(settings, backgrounds=(tmp_path / "photos",), negatives=tmp_path / "photos", steps=1))
     assert checkpoint.load(settings.out)[1]["backgrounds"] == 9
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match="empty"):
-        train(replace(settings, out=tmp_path / "b.safetensors", backgrounds=tmp_path / "empty"))
+        train(replace(settings, out=tmp_path / "b.safetensors", backgrounds=(tmp_path / "empty",)))
     with pytest.raises(UsageError, match="--background-share 0.9 leaves no image"):
         train(
             replace(
                 settings,
                 out=tmp_path / "b.safetensors",
-                backgrounds=tmp_path / "photos",
+                backgrounds=(tmp_path / "photos",),
                 background_share=0.9,
             )
         )
@@ -423,7 +423,7 @@ def test_an_epoch_is_over_the_datasets_own_images(batch_size, share, own, settin
     (tmp_path / "photos").mkdir()
     cv2.imwrite(str(tmp_path / "photos" / "0.png"), np.full((30, 30, 3), 90, np.uint8))
     monkeypatch.setattr(loop, "lr_share", lambda step, steps: pytest.fail(str(steps)))
-    backgrounds = {"backgrounds": tmp_path / "photos", "background_share": share} if share else {}
+    backgrounds = {"backgrounds": (tmp_path / "photos",), "background_share": share} if share else {}
     with pytest.raises(pytest.fail.Exception, match=f"^{math.ceil(2 * 12 / own)}$"):
         train(replace(settings, epochs=2.0, steps=None, batch_size=batch_size, **backgrounds))
 

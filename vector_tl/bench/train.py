@@ -34,9 +34,10 @@ from vector_tl.detect.detector import pick_device
 from vector_tl.errors import UserError
 from vector_tl.nets.checkpoint import load
 from vector_tl.nets.ssd import VectorSSD
-from vector_tl.train.batches import KEPT_WH, Batches, Images
+from vector_tl.train.batches import Batches, Images
 from vector_tl.train.loop import CLIP_NORM, make_optimizer
 from vector_tl.train.memory import keep_freed_memory
+from vector_tl.train.pixels import KEPT_WH
 from vector_tl.train.precision import has_bfloat16, mixed
 from vector_tl.train.settings import LR_TRAINED
 

@@ -276,7 +276,8 @@ def _train(
     steps = max(1, training.images_seen // settings.batch_size)
     result = {"images": size or len(splits["train"]), "steps": steps}
     # `train` resumes only with the same paths, so they are made absolute
-    backgrounds, negatives = (path and path.resolve() for path in (settings.backgrounds, settings.negatives))
+    backgrounds = (settings.backgrounds.resolve(),) if settings.backgrounds else ()
+    negatives = settings.negatives and settings.negatives.resolve()
     asked = TrainSettings(
         data=settings.data, out=folder / "model.safetensors", init=training.arm, arch=settings.arch,
         steps=steps, images=size, seed=training.seed, device=settings.device, resume=True, overwrite=True,

@@ -12,7 +12,8 @@ from vector_tl.data.dataset import Item
 from vector_tl.evaluate.metrics import Outcome, match
 from vector_tl.experiments.compare_figures import runs_of
 from vector_tl.experiments.runs import ARMS, ComparisonData, Result, folder_name, read_outcomes
-from vector_tl.train.batches import KEPT_WH, Images
+from vector_tl.train.batches import Images
+from vector_tl.train.pixels import KEPT_WH
 from vector_tl.web.report import WHITE, Illustration, Sheet, draw_boxes
 
 NAMES = {"coco": "transfer (from COCO)", "scratch": "from scratch"}

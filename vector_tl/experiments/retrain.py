@@ -85,11 +85,12 @@ def trainings(settings: RetrainSettings, arch: str) -> dict[str, TrainSettings]:
         "after": (str(checkpoint.resolve(settings.model)), settings.lr),
         "coco": ("coco", settings.coco_lr),
     }
+    backgrounds = (settings.backgrounds,) if settings.backgrounds else ()
     return {
         name: TrainSettings(
             data=settings.data, out=settings.out / f"{name}{checkpoint.SUFFIX}", init=init, arch=arch,
             epochs=settings.epochs, seed=settings.seed, device=settings.device, resume=True, overwrite=True,
-            coco=settings.coco, backgrounds=settings.backgrounds, negatives=settings.negatives,
+            coco=settings.coco, backgrounds=backgrounds, negatives=settings.negatives,
             batch_size=settings.batch_size, lr=lr, threads=settings.threads,
         )
         for name, (init, lr) in starts.items()

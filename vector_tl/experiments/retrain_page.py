@@ -9,7 +9,7 @@ import numpy as np
 from vector_tl.evaluate.metrics import Outcome, match
 from vector_tl.experiments.retrain_results import PARTS, ModelResult
 from vector_tl.experiments.retrain_settings import RetrainSettings
-from vector_tl.train.batches import KEPT_WH
+from vector_tl.train.pixels import KEPT_WH
 from vector_tl.web import pages
 from vector_tl.web.report import WHITE, Sheet, decimals, draw_boxes
 

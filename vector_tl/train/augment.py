@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vector_tl.data.boxes import share_inside, sides
+from vector_tl.train.settings import MAX_ZOOM_OUT
 
 CROP_SHARE, ZOOM_OUT_SHARE = 0.5, 0.3
 MIN_VISIBLE, MAX_LEFT_OVER = 0.6, 0.05  # a crop shows at least so much of a box's area, or at most so little
@@ -30,16 +31,19 @@ CHROMA_STEPS = [[17, 18, 24, 47], [18, 21, 26, 66], [24, 26, 56, 99], [47, 66, 9
 TO_YCC = [[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]]
 
 
-def draw_window(boxes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def draw_window(
+    boxes: np.ndarray, rng: np.random.Generator, max_zoom_out: float = MAX_ZOOM_OUT
+) -> np.ndarray:
     """A random window x1 y1 x2 y2 in 0..1 of the image, beyond it when zoomed out.
 
     Args:
         boxes: ground-truth boxes (N, 4) in the same units; a crop cuts none of them by half.
         rng: of the draw.
+        max_zoom_out: how many times wider than the image it is at most.
     """
     case = rng.random()
     if case < ZOOM_OUT_SHARE:
-        size = rng.uniform(1.0, 2.2) * np.exp(rng.uniform(-0.15, 0.15, 2) * [1, -1])
+        size = rng.uniform(1.0, max_zoom_out) * np.exp(rng.uniform(-0.15, 0.15, 2) * [1, -1])
         size = np.maximum(size, 1.0)
         corner = -rng.random(2) * (size - 1)
         return np.concatenate([corner, corner + size])
@@ -49,11 +53,19 @@ def draw_window(boxes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
             size = np.clip(side * np.exp(stretch * np.array([1, -1])), 0.25, 1.0)
             corner = rng.random(2) * (1 - size)
             window = np.concatenate([corner, corner + size])
-            share = share_inside(boxes, window)[:, 0]
-            visible, outside = share >= MIN_VISIBLE, share <= MAX_LEFT_OVER
-            if (visible | outside).all() and (len(boxes) == 0 or visible.any()):
+            if cuts_none(boxes, window) and (len(boxes) == 0 or (_share(boxes, window) >= MIN_VISIBLE).any()):
                 return window
     return np.array([0.0, 0.0, 1.0, 1.0])
+
+
+def cuts_none(boxes: np.ndarray, window: np.ndarray) -> bool:
+    """Whether each of the boxes (N, 4) lies inside of a window (4,), or outside, but for a little."""
+    share = _share(boxes, window)
+    return bool(((share >= MIN_VISIBLE) | (share <= MAX_LEFT_OVER)).all())
+
+
+def _share(boxes: np.ndarray, window: np.ndarray) -> np.ndarray:
+    return share_inside(boxes, window)[:, 0]
 
 
 def boxes_in_window(
@@ -63,12 +75,17 @@ def boxes_in_window(
 
     Boxes that the window leaves out, or that come out too small, are missing.
     """
-    kept = boxes[share_inside(boxes, window)[:, 0] > MAX_LEFT_OVER]
-    inside = np.clip((kept - np.tile(window[:2], 2)) / np.tile(window[2:] - window[:2], 2), 0, 1)
+    inside = move_boxes(boxes, window)
     if mirrored:
         inside[:, [0, 2]] = 1 - inside[:, [2, 0]]
     pixels = inside * [*size_wh, *size_wh]
     return pixels[(sides(pixels) >= MIN_SIDE_PX).all(axis=1)].astype(np.float32)
+
+
+def move_boxes(boxes: np.ndarray, window: np.ndarray) -> np.ndarray:
+    """Boxes (M, 4) in 0..1 of a window; those of `boxes` (N, 4) that it leaves out are missing."""
+    kept = boxes[_share(boxes, window) > MAX_LEFT_OVER]
+    return np.clip((kept - np.tile(window[:2], 2)) / np.tile(window[2:] - window[:2], 2), 0, 1)
 
 
 def resample_windows(

@@ -1,10 +1,11 @@
 """Images decoded once and kept in memory, and the endless sequence of augmented batches made of them."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -13,17 +14,27 @@ from vector_tl.data.dataset import Item
 from vector_tl.data.images import decode_or_none
 from vector_tl.errors import UsageError, UserError
 from vector_tl.train.augment import boxes_in_window, draw_window, relight, resample_windows
+from vector_tl.train.mosaic import FOUR, make_mosaic
+from vector_tl.train.pixels import EncodedPixels, Which, stack
+from vector_tl.train.settings import Variety
+from vector_tl.train.variety import vary
 
-# the size of the robot's camera; other images are stretched to it, as the network does anyway
-KEPT_WH = (640, 360)
+DECODED_AT_ONCE, AS_EVER = 256, Variety()
 
 
 @dataclass(frozen=True)
 class Images:
-    """`pixels` uint8 (N, 3, H, W) and for each image its ground-truth boxes (n, 4) xyxy in 0..1."""
+    """Images in memory.
 
-    pixels: Tensor
+    Attributes:
+        pixels: uint8 (N, 3, H, W), or the same encoded.
+        boxes: of each image the ground-truth boxes (n, 4) xyxy in 0..1.
+        folders: of each image the number of the folder that it came from; None when they do not matter.
+    """
+
+    pixels: Tensor | EncodedPixels
     boxes: list[np.ndarray]
+    folders: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.boxes)
@@ -36,15 +47,45 @@ class Images:
     def part(self, which: slice | list[int]) -> "Images":
         """Some of the images."""
         boxes = self.boxes[which] if isinstance(which, slice) else [self.boxes[i] for i in which]
-        return Images(self.pixels[which], boxes)
+        return Images(self.pixels[which], boxes, None if self.folders is None else self.folders[which])
 
     def on(self, device: torch.device) -> "Images":
         """The same with their pixels on a device: 0.7 MB each, so that no batch has to travel there."""
-        return Images(self.pixels.to(device), self.boxes)
+        return replace(self, pixels=self.pixels.to(device))
+
+    def decoded(self, which: Which) -> Tensor:
+        """The pixels of some of the images, uint8 (n, 3, H, W)."""
+        return self.pixels[which] if isinstance(self.pixels, Tensor) else self.pixels.decode(which)
+
+    def in_decoded_parts(self) -> Iterator["Images"]:
+        """The images with decoded pixels, so many at once as are worth it."""
+        if isinstance(self.pixels, Tensor):
+            yield self
+            return
+        for at in range(0, len(self), DECODED_AT_ONCE):
+            which = slice(at, at + DECODED_AT_ONCE)
+            yield Images(self.decoded(which), self.boxes[which])
+
+    def draw(self, count: int, rng: np.random.Generator) -> np.ndarray:
+        """Numbers (count,) of images drawn evenly over the folders, and over the images in each of them."""
+        if len(self._of_folder) == 1:
+            return rng.integers(len(self), size=count)
+        chosen = [self._of_folder[i] for i in rng.integers(len(self._of_folder), size=count)]
+        return np.array([numbers[rng.integers(len(numbers))] for numbers in chosen])
+
+    @cached_property
+    def _of_folder(self) -> list[np.ndarray]:
+        """For each folder the numbers of its images."""
+        folders = np.zeros(len(self), int) if self.folders is None else self.folders
+        return [np.flatnonzero(folders == folder) for folder in np.unique(folders)]
 
 
-def keep_images(items: list[Item]) -> Images:
-    """Decode the labelled images of a dataset.
+def keep_images(items: list[Item], encoded: bool = False) -> Images:
+    """Read the labelled images of a dataset.
+
+    Args:
+        items: of the dataset.
+        encoded: whether they are kept as JPEG.
 
     Raises:
         UserError: one cannot be read.
@@ -55,30 +96,50 @@ def keep_images(items: list[Item]) -> Images:
         if item.boxes_norm is None:
             raise ValueError(f"{item.image_path} is not labelled")
         boxes.append(item.boxes_norm.astype(np.float64))
-    return Images(_stack([item.image() for item in items]), boxes)
+    if encoded:
+        files = [EncodedPixels.encode(item.image_path.read_bytes(), item.image()) for item in items]
+        return Images(EncodedPixels(files), boxes)
+    return Images(stack((item.image() for item in items), len(items)), boxes)
 
 
-def keep_folder(folder: Path) -> Images:
-    """Decode all images below a folder, as images without a Vector.
+def files_below(*folders: Path) -> list[Path]:
+    """All files below some folders, none of them twice, sorted in each."""
+    found = [path for folder in folders for path in sorted(Path(folder).rglob("*")) if path.is_file()]
+    return list(dict.fromkeys(found))
+
+
+def keep_folder(*folders: Path, encoded: bool = False) -> Images:
+    """Read all images below one folder or several, as images without a Vector.
+
+    Args:
+        folders: whose images, and those of the folders in them, are taken.
+        encoded: whether they are kept as JPEG.
 
     Raises:
-        UserError: there is none.
+        UserError: there is none in one of them.
     """
-    paths = sorted(p for p in Path(folder).rglob("*") if p.is_file())
-    images = [image for path in paths if (image := decode_or_none(path.read_bytes())) is not None]
-    if not images:
-        raise UserError(f"{folder} holds no readable images; name a folder of photographs without a Vector.")
-    return Images(_stack(images), [np.zeros((0, 4))] * len(images))
+    for folder in folders:
+        if not any(decode_or_none(path.read_bytes()) is not None for path in files_below(folder)):
+            raise UserError(
+                f"{folder} holds no readable images; name a folder of photographs without a Vector."
+            )
+    paths = files_below(*folders)
+    places = {folder: number for number, folder in enumerate(dict.fromkeys(path.parent for path in paths))}
+    kept: list[int] = []  # the folder's number of each readable image
 
+    def read() -> Iterator[tuple[bytes, np.ndarray]]:
+        for path in paths:
+            data = path.read_bytes()
+            if (image := decode_or_none(data)) is not None:
+                kept.append(places[path.parent])
+                yield data, image
 
-def _stack(images: list[np.ndarray]) -> Tensor:
-    """Images (H, W, 3) of any sizes as uint8 (N, 3, 360, 640)."""
-    out = torch.empty((len(images), 3, KEPT_WH[1], KEPT_WH[0]), dtype=torch.uint8)
-    for i, image in enumerate(images):
-        if (image.shape[1], image.shape[0]) != KEPT_WH:
-            image = cv2.resize(image, KEPT_WH, interpolation=cv2.INTER_AREA)
-        out[i] = torch.from_numpy(image).permute(2, 0, 1)
-    return out
+    pixels: Tensor | EncodedPixels
+    if encoded:
+        pixels = EncodedPixels([EncodedPixels.encode(data, image) for data, image in read()])
+    else:
+        pixels = stack((image for _, image in read()), len(paths))
+    return Images(pixels, [np.zeros((0, 4))] * len(kept), np.array(kept))
 
 
 def own_images(batch_size: int, background_share: float) -> int:
@@ -112,6 +173,7 @@ class Batches:
         device: where batches are made.
         background_share: share of a batch that are backgrounds.
         rank: number of this process; each draws other numbers.
+        variety: options that make images more various.
     """
 
     def __init__(
@@ -124,21 +186,31 @@ class Batches:
         device: torch.device,
         background_share: float = 0.125,
         rank: int = 0,
+        variety: Variety = AS_EVER,
     ):
         self.images, self.backgrounds = images.on(device), backgrounds and backgrounds.on(device)
         self.size_wh, self.device = size_wh, device
         self.own = own_images(batch_size, background_share if backgrounds is not None else 0.0)
         self.extra = batch_size - self.own
+        self.background_share, self.variety = background_share, variety
         self.rng = np.random.default_rng([seed, 11, rank] if rank else [seed, 11])
+        # its own, so that a training without any variety has the same batches as ever
+        self.variety_rng = np.random.default_rng([seed, 12, rank])
         self._order = np.zeros(0, np.int64)
 
     def state(self) -> dict[str, Any]:
         """What `restore` needs."""
-        return {"rng": self.rng.bit_generator.state, "order": self._order.tolist()}
+        return {
+            "rng": self.rng.bit_generator.state,
+            "variety_rng": self.variety_rng.bit_generator.state,
+            "order": self._order.tolist(),
+        }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Continue where `state` was taken."""
         self.rng.bit_generator.state = state["rng"]
+        if "variety_rng" in state:  # not in files from before there was any
+            self.variety_rng.bit_generator.state = state["variety_rng"]
         self._order = np.asarray(state["order"], np.int64)
 
     def next_batch(self) -> tuple[Tensor, list[dict[str, Tensor]]]:
@@ -146,23 +218,56 @@ class Batches:
         while len(self._order) < self.own:
             self._order = np.concatenate([self._order, self.rng.permutation(len(self.images))])
         chosen, self._order = self._order[: self.own], self._order[self.own :]
-        pixels = self.images.pixels[torch.from_numpy(chosen).to(self.device)]  # (own, 3, H, W)
+        pixels = self.images.decoded(torch.from_numpy(chosen).to(self.device))  # (own, 3, H, W)
         boxes = [self.images.boxes[i] for i in chosen]
+        if self.variety.mosaic:
+            pixels, boxes = self._with_mosaics(pixels, boxes)
         if self.backgrounds is not None:
-            more = self.rng.integers(len(self.backgrounds), size=self.extra)
-            extra = self.backgrounds.pixels[torch.from_numpy(more).to(self.device)]
-            pixels = torch.cat([pixels, extra])  # (B, 3, H, W)
+            more = self.backgrounds.draw(self.extra, self.rng)
+            pixels = torch.cat([pixels, self.backgrounds.decoded(torch.from_numpy(more).to(self.device))])
             boxes += [np.zeros((0, 4))] * self.extra
 
-        windows = np.stack([draw_window(b, self.rng) for b in boxes])  # (B, 4)
+        windows = np.stack([draw_window(b, self.rng, self.variety.max_zoom_out) for b in boxes])  # (B, 4)
         mirrored = self.rng.random(len(boxes)) < 0.5  # (B,)
         fill = torch.as_tensor(self.rng.random((len(boxes), 3), dtype=np.float32), device=self.device)
+        seen = [
+            boxes_in_window(box, window, bool(flip), self.size_wh)
+            for box, window, flip in zip(boxes, windows, mirrored, strict=True)
+        ]
         batch = resample_windows(pixels, windows, mirrored, self.size_wh, fill)  # (B, 3, h, w)
+        batch = vary(batch, seen, self.variety, self.variety_rng)
         batch = relight(batch, self.rng)
-
-        targets = []
-        for box, window, flip in zip(boxes, windows, mirrored, strict=True):
-            inside = torch.from_numpy(boxes_in_window(box, window, bool(flip), self.size_wh)).to(self.device)
-            labels = torch.ones(len(inside), dtype=torch.int64, device=self.device)
-            targets.append({"boxes": inside, "labels": labels})
+        targets = [
+            {
+                "boxes": torch.from_numpy(inside).to(self.device),
+                "labels": torch.ones(len(inside), dtype=torch.int64, device=self.device),
+            }
+            for inside in seen
+        ]
         return batch.contiguous(memory_format=torch.channels_last), targets
+
+    def _with_mosaics(self, pixels: Tensor, boxes: list[np.ndarray]) -> tuple[Tensor, list[np.ndarray]]:
+        """Images (own, 3, H, W) and their boxes, of which a share became a quarter of a mosaic."""
+        rng = self.variety_rng
+        chosen = np.flatnonzero(rng.random(len(boxes)) < self.variety.mosaic)
+        others, of_others = self._draw_others(len(chosen) * (FOUR - 1))
+        pixels, boxes = pixels.clone(), list(boxes)
+        for i, at in zip(chosen, range(0, len(of_others), FOUR - 1), strict=True):
+            some, order = slice(at, at + FOUR - 1), rng.permutation(FOUR)
+            four, of_four = torch.cat([pixels[i][None], others[some]]), [boxes[i], *of_others[some]]
+            pixels[i], boxes[i] = make_mosaic(four[order], [of_four[k] for k in order], rng)
+        return pixels, boxes
+
+    def _draw_others(self, count: int) -> tuple[Tensor, list[np.ndarray]]:
+        """Images (count, 3, H, W) and their boxes: of the dataset, and as often as in a batch backgrounds."""
+        rng, sources = self.variety_rng, [self.images, self.backgrounds or self.images]
+        source = (rng.random(count) < self.background_share).astype(int)
+        number = [int(sources[k].draw(1, rng)[0]) for k in source]
+        boxes = [sources[k].boxes[i] for k, i in zip(source, number, strict=True)]
+        parts, order = [], []
+        for k in (0, 1):
+            which = np.flatnonzero(source == k)
+            parts.append(sources[k].decoded([number[i] for i in which]))
+            order.append(which)
+        back = np.argsort(np.concatenate(order))  # from the sources' order to the drawn one
+        return torch.cat(parts)[torch.from_numpy(back).to(self.device)], boxes

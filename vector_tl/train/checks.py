@@ -30,6 +30,8 @@ def check_settings(settings: TrainSettings, lr_option: str = "--lr") -> None:
         f"--background-share {settings.background_share:g} must lie between 0 and 1.": (
             0 < settings.background_share < 1
         ),
+        f"--max-zoom-out {settings.max_zoom_out:g} must be 1 or more.": 1 <= settings.max_zoom_out < math.inf,
+        "--max-decoded must be 0 or more.": settings.max_decoded >= 0,
         "--images must be at least 1.": settings.images is None or settings.images >= 1,
         "Give --epochs or --steps, not both.": epochs is None or steps is None,
         "--epochs must be above 0.": epochs is None or 0 < epochs < math.inf,
@@ -38,6 +40,9 @@ def check_settings(settings: TrainSettings, lr_option: str = "--lr") -> None:
             settings.batch_size >= 2
         ),
     }
+    for name in ("mosaic", "colour_cast", "grayscale", "cutout"):
+        share = getattr(settings, name)
+        allowed[f"--{name.replace('_', '-')} {share:g} must lie between 0 and 1."] = 0 <= share <= 1
     for message, fine in allowed.items():
         if not fine:
             raise UsageError(message)

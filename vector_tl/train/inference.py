@@ -6,7 +6,8 @@ from torch.nn import functional as F
 
 from vector_tl.evaluate.metrics import AP_SCORE, Outcome
 from vector_tl.nets.ssd import VectorSSD
-from vector_tl.train.batches import KEPT_WH, Images
+from vector_tl.train.batches import Images
+from vector_tl.train.pixels import KEPT_WH
 from vector_tl.train.threshold import views
 
 
@@ -17,7 +18,7 @@ def run_model(model: VectorSSD, images: Images, batch_size: int = 16) -> list[Ou
     device, outcomes = next(model.parameters()).device, []
     scale = np.array([*KEPT_WH, *KEPT_WH], np.float32)
     for at in range(0, len(images), batch_size):
-        pixels = images.pixels[at : at + batch_size].to(device).float().div_(255)  # (B, 3, H, W)
+        pixels = images.decoded(slice(at, at + batch_size)).to(device).float().div_(255)  # (B, 3, H, W)
         # as the detector's resize: no anti-aliasing
         batch = F.interpolate(pixels, size=model.size_wh[::-1], mode="bilinear")  # (B, 3, h, w)
         batch = batch.contiguous(memory_format=torch.channels_last)
@@ -31,4 +32,5 @@ def run_model(model: VectorSSD, images: Images, batch_size: int = 16) -> list[Ou
 
 def run_views(model: VectorSSD, images: Images) -> list[Outcome]:
     """The same for all `views` of images without a Vector."""
-    return [outcome for view in views(images) for outcome in run_model(model, view)]
+    parts = images.in_decoded_parts()
+    return [outcome for part in parts for view in views(part) for outcome in run_model(model, view)]

@@ -103,6 +103,7 @@ class TrainingLoop:
             device,
             settings.background_share,
             ranks.rank,
+            settings.variety,
         )
         self.forward = ranks.parallel(model)
         self.state = TrainState(
@@ -257,6 +258,7 @@ class TrainingLoop:
             "batch_size": settings.batch_size,
             "lr": settings.learning_rate,
             "ema": settings.ema,
+            "variety": settings.variety.changed(),
             "continued_from": Path(settings.init).stem if fine_tuned else None,
             # trained on or chosen by: these sessions are no test of it, whatever their split later on
             "learned_from": sorted(learned_from),
@@ -271,7 +273,7 @@ class TrainingLoop:
 def initial_model(settings: TrainSettings, training: Images) -> VectorSSD:
     """The network with its initial weights; COCO's BatchNorm statistics are measured on training images."""
     chosen = torch.linspace(0, len(training) - 1, min(48, len(training))).long()
-    images = training.pixels[chosen].float().div_(255)  # (48, 3, H, W)
+    images = training.decoded(chosen).float().div_(255)  # (48, 3, H, W)
     model = build(settings.arch, settings.init, settings.seed, settings.coco, images=images)
     for layer in model.modules():
         if isinstance(layer, nn.BatchNorm2d):

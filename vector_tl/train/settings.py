@@ -1,10 +1,26 @@
 """Settings of `vector-tl train`."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 # random weights gain far more at a high rate: docs/training.md, "Transfer against scratch"
 LR_TRAINED, LR_RANDOM = 8e-4, 6.4e-3
+MAX_ZOOM_OUT = 2.2
+
+
+@dataclass(frozen=True)
+class Variety:
+    """Options that make training images more various; off unless asked for. `TrainSettings` explains them."""
+
+    mosaic: float = 0.0
+    max_zoom_out: float = MAX_ZOOM_OUT
+    colour_cast: float = 0.0
+    grayscale: float = 0.0
+    cutout: float = 0.0
+
+    def changed(self) -> dict[str, float]:
+        """Those that were asked for."""
+        return {key: value for key, value in asdict(self).items() if value != getattr(Variety, key)}
 
 
 @dataclass(frozen=True)
@@ -42,14 +58,28 @@ class TrainSettings:
     """Replace --out if it is there already."""
     coco: Path | None = None
     """TensorFlow's COCO weights: detect.tflite or its folder."""
-    backgrounds: Path | None = None
-    """Folder of photographs without a Vector to train on as well; every tenth is used only to choose the
-    confidence threshold."""
+    backgrounds: tuple[Path, ...] = ()
+    """Folders of photographs without a Vector to train on as well, drawn evenly over all folders in them
+    that hold images; every tenth image is used only to choose the confidence threshold."""
     background_share: float = 0.125
     """Share of a batch that comes from --backgrounds."""
     negatives: Path | None = None
     """Folder of images without a Vector that are not trained on: the confidence threshold is raised until
     they give almost no false alarms."""
+    mosaic: float = 0.0
+    """Share of the dataset's images in a batch that become mosaics: four training images or backgrounds at
+    about half their size in one."""
+    max_zoom_out: float = MAX_ZOOM_OUT
+    """How far images are zoomed out at most: 3.5 makes a Vector 3.5 times smaller."""
+    colour_cast: float = 0.0
+    """Share of the images with a white balance that is far off."""
+    grayscale: float = 0.0
+    """Share of the images without colour."""
+    cutout: float = 0.0
+    """Share of the Vectors that a patch hides in part, up to 40 % of the box."""
+    max_decoded: int = 4000
+    """Images up to so many are kept decoded in memory, 0.7 MB each. More are kept as JPEG, 0.03 MB each,
+    and decoded again for every batch."""
     tensorboard: Path | None = None
     """Folder for TensorBoard: loss, learning rate and AP go into a folder inside it, named after --out."""
     batch_size: int = 16
@@ -74,6 +104,11 @@ class TrainSettings:
     def peak_lr(self) -> float:
         """The highest learning rate of the training: `learning_rate` scaled with the batch's size."""
         return self.learning_rate * self.batch_size / 16
+
+    @property
+    def variety(self) -> Variety:
+        """The options that make images more various."""
+        return Variety(**{field.name: getattr(self, field.name) for field in fields(Variety)})
 
     @property
     def resume_path(self) -> Path:

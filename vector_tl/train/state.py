@@ -114,5 +114,9 @@ def training_identity(settings: TrainSettings, steps: int) -> str:
     """What must be the same for a training to be resumed: all that changes its learning curve."""
     own = [settings.init, settings.arch, settings.seed, steps, settings.batch_size, settings.learning_rate]
     own += [settings.ema, settings.images, settings.evaluations, digest(settings.data)]
-    own += [str(settings.backgrounds), settings.background_share, str(settings.negatives)]
+    backgrounds = [str(folder) for folder in settings.backgrounds] or ["None"]
+    own += [*backgrounds, settings.background_share, str(settings.negatives)]
+    # nothing where no such option is used: files from before there were any can still be resumed
+    own += [changed] if (changed := settings.variety.changed()) else []
+    own += [settings.max_decoded] if settings.max_decoded != TrainSettings.max_decoded else []
     return json.dumps(own)

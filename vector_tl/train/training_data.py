@@ -8,7 +8,7 @@ import numpy as np
 
 from vector_tl.data.dataset import Item, load_dataset
 from vector_tl.errors import UsageError, UserError
-from vector_tl.train.batches import Images, keep_folder, keep_images, own_images
+from vector_tl.train.batches import Images, files_below, keep_folder, keep_images, own_images
 from vector_tl.train.ranks import Ranks
 from vector_tl.train.settings import TrainSettings
 
@@ -39,7 +39,7 @@ class TrainingData:
 def load_training_data(
     settings: TrainSettings, items: tuple[list[Item], list[Item]] | None, ranks: Ranks
 ) -> TrainingData:
-    """Decode all images.
+    """Read all images; they are decoded once, or for each batch where they are many.
 
     Args:
         settings: of `vector-tl train`.
@@ -54,8 +54,10 @@ def load_training_data(
         load_dataset(settings.data, "train").items,
         load_dataset(settings.data, "val").items,
     )
-    training = keep_images(choose_items(train_items, settings.images, settings.seed))
-    validation = keep_images(val_items)
+    chosen = choose_items(train_items, settings.images, settings.seed)
+    count = len(chosen) + len(val_items) + len(files_below(*settings.backgrounds))
+    encoded = count > settings.max_decoded
+    training, validation = keep_images(chosen, encoded), keep_images(val_items, encoded)
     if not training.with_boxes:
         raise UserError(
             f"None of the {len(training)} images to train on shows a Vector; label some, "
@@ -69,7 +71,7 @@ def load_training_data(
     backgrounds: Images | None = None
     negatives: list[Images] = []
     if settings.backgrounds:
-        backgrounds, negatives = hold_out(keep_folder(settings.backgrounds))
+        backgrounds, negatives = hold_out(keep_folder(*settings.backgrounds, encoded=encoded))
     if settings.negatives:
         negatives.append(keep_folder(settings.negatives))
     sessions = {item.session for item in (*train_items, *val_items)}

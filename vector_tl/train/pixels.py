@@ -1,0 +1,79 @@
+"""Pixels of many images in memory: decoded (0.7 MB each), or as JPEG (some 0.03 MB each)."""
+
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from vector_tl.data.images import decode_image, encode_jpeg
+
+# the size of the robot's camera; other images are stretched to it, as the network does anyway
+KEPT_WH = (640, 360)
+JPEG_START = b"\xff\xd8\xff"
+THREADS = 4  # OpenCV decodes without holding Python's lock
+Which = slice | list[int] | Tensor
+
+
+def stack(images: Iterable[np.ndarray], max_images: int) -> Tensor:
+    """Images (H, W, 3) of any sizes as uint8 (N, 3, 360, 640); there are no more than `max_images`."""
+    out = torch.empty((max_images, 3, KEPT_WH[1], KEPT_WH[0]), dtype=torch.uint8)
+    count = 0
+    for image in images:
+        out[count] = torch.from_numpy(resized(image)).permute(2, 0, 1)
+        count += 1
+    return out[:count]
+
+
+def resized(image: np.ndarray) -> np.ndarray:
+    """An image (H, W, 3) at `KEPT_WH`; the same one where it has that size."""
+    if (image.shape[1], image.shape[0]) == KEPT_WH:
+        return image
+    return cv2.resize(image, KEPT_WH, interpolation=cv2.INTER_AREA)
+
+
+class EncodedPixels:
+    """JPEG files of `KEPT_WH`, which stand where a tensor (N, 3, 360, 640) would.
+
+    A part of them is encoded as well; `decode` gives a tensor, the same one at every time.
+
+    Args:
+        files: the images' encoded bytes.
+        device: where decoded images go.
+    """
+
+    def __init__(self, files: list[bytes], device: torch.device | None = None):
+        self.files, self.device = files, device or torch.device("cpu")
+
+    @staticmethod
+    def encode(data: bytes, image: np.ndarray) -> bytes:
+        """What is kept of a file, given its bytes and the image (H, W, 3) in it.
+
+        The file as it is where it is a JPEG of the kept size; else the resized image as JPEG of quality 95,
+        which changes it by about a grey level.
+        """
+        small = resized(image)
+        return data if small is image and data.startswith(JPEG_START) else encode_jpeg(small)
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __getitem__(self, which: Which) -> "EncodedPixels":
+        return EncodedPixels(self._chosen(which), self.device)
+
+    def to(self, device: torch.device) -> "EncodedPixels":
+        """The same, decoded onto a device."""
+        return EncodedPixels(self.files, device)
+
+    def decode(self, which: Which) -> Tensor:
+        """Some of the images, uint8 (n, 3, 360, 640)."""
+        chosen = self._chosen(which)
+        with ThreadPoolExecutor(THREADS) as threads:
+            return stack(
+                threads.map(lambda data: decode_image(data, "a kept image"), chosen), len(chosen)
+            ).to(self.device)
+
+    def _chosen(self, which: Which) -> list[bytes]:
+        return self.files[which] if isinstance(which, slice) else [self.files[int(i)] for i in which]
