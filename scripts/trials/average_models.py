@@ -25,7 +25,7 @@ from vector_tl.nets import checkpoint
 from vector_tl.train.average import mean_of
 from vector_tl.train.batches import keep_folder, keep_images
 from vector_tl.train.inference import run_model, run_views
-from vector_tl.train.threshold import choose_threshold
+from vector_tl.train.threshold import VIEWS, judge_scores
 from vector_tl.train.training_data import hold_out
 
 
@@ -62,10 +62,9 @@ def main(asked: AverageModels) -> dict:
     validation = run_model(mean, keep_images(load_dataset(asked.data, "val").items))
     negatives = hold_out(keep_folder(asked.backgrounds))[1] if asked.backgrounds else []
     negatives += [keep_folder(asked.negatives)] if asked.negatives else []
-    threshold = choose_threshold(validation, [run_views(mean, some) for some in negatives])
+    scores = judge_scores(validation, [run_views(mean, some) for some in negatives], len(VIEWS))
     ap50, ap50_95 = average_precision(validation)
-    about = {
-        "threshold": threshold,
+    about = scores | {
         "data_digest": digest(asked.data),
         "metrics": {"val_ap50": ap50, "val_ap50_95": ap50_95},
         "mean_of": [checkpoint.resolve(model).stem for model in asked.models],
@@ -74,7 +73,7 @@ def main(asked: AverageModels) -> dict:
         "sessions": sorted(set().union(*(one.get("sessions", []) for one in abouts))),
     }
     checkpoint.save(asked.out, mean, about)
-    return {"model": str(asked.out), "threshold": threshold, "ap50": ap50, "ap50_95": ap50_95}
+    return {"model": str(asked.out), "thresholds": scores["thresholds"], "ap50": ap50, "ap50_95": ap50_95}
 
 
 if __name__ == "__main__":

@@ -73,8 +73,8 @@ class Trials:
     """Frames per second of the camera."""
     delay_ms: float = 0.0
     """Delay of the frames, on top of the camera's own."""
-    threshold: float = 0.6
-    """Confidence threshold of every law."""
+    threshold: float | None = None
+    """Confidence threshold of every law; the model's own when not given."""
     follow: bool = False
     """Follow a target that moves, with our steering law."""
     motion: Literal["wander", "spin", "flee"] = "wander"

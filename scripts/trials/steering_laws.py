@@ -63,7 +63,7 @@ class PidFollower:
         return max(-200.0, min(200.0, drive + turn)), max(-200.0, min(200.0, drive - turn))
 
 
-def run_law(law: str, robot, detector, threshold: float) -> dict:
+def run_law(law: str, robot, detector, threshold: float | None) -> dict:
     """Steer by another project's law, frame by frame, until it has stopped at the target."""
     steer = JetBot() if law == "jetbot" else PidFollower()
     last_id, since_s, start_s, frames = None, None, robot.now_s(), 0

@@ -16,6 +16,7 @@ from vector_tl.errors import UsageError, UserError
 from vector_tl.nets import checkpoint
 from vector_tl.nets.archs import ARCHS
 from vector_tl.nets.build import build
+from vector_tl.nets.calibration import Calibration
 
 CPU = torch.device("cpu")
 
@@ -45,6 +46,30 @@ def test_batch_is_the_same_as_one_by_one(network):
         assert np.allclose(alone.boxes_xyxy, found.boxes_xyxy, atol=0.1)
         assert np.allclose(alone.scores, found.scores, atol=1e-3)
     assert detector.batch([]) == []
+
+
+def test_scores_are_calibrated_alike_in_every_engine(network):
+    """The same boxes, with calibrated scores, above a threshold of such scores."""
+    plain = Detector(copy.deepcopy(network), "test", 0.001, CPU, "torch")(image(640, 360))
+    assert len(plain)
+    calibration = Calibration(0.7, -0.5)
+    threshold = float(calibration(np.float64(0.001)))
+    for engine in ("torch", "openvino"):
+        detector = Detector(copy.deepcopy(network), "test", threshold, CPU, engine, calibration)
+        found = detector(image(640, 360))
+        assert abs(len(found) - len(plain)) <= 1  # a score may lie on the threshold
+        count = min(len(found), len(plain))
+        assert found.scores.dtype == np.float32 and (found.scores > threshold).all()
+        assert np.allclose(found.scores[:count], calibration(plain.scores[:count]), atol=2e-3)
+
+
+def test_a_hardly_trained_model_says_so_when_it_is_loaded(tmp_path, caplog):
+    path = tmp_path / "young.safetensors"
+    about = {"thresholds": {"fp32": 0.1}, "calibration": {"scale": 2.0, "shift": 0.5}}
+    checkpoint.save(path, build(ARCHS[0], "scratch"), about | {"hardly_trained": "It is hardly trained."})
+    detector = load(path)
+    assert (detector.threshold, detector.calibration) == (0.1, Calibration(2.0, 0.5))
+    assert "It is hardly trained." in caplog.text
 
 
 def test_boxes_are_pixels_of_the_image_best_first(network):

@@ -136,7 +136,7 @@ def test_page_shows_every_missed_vector_and_false_positive(images, tmp_path):
     page = (tmp_path / "r.html").read_text()
     assert (result["missed"], result["false_positives"], result["badly_fitting"]) == (10, 10, 0)
     assert (
-        page.count("<img") == 20
+        page.count("<img") == 21
         and "Missed: 10" in page
         and "False positives: 10" in page
         and "http" not in page

@@ -253,6 +253,7 @@ def test_it_drives_no_faster_than_the_settings_say():
         {"seconds": 0},
         {"seconds": math.nan},
         {"stop_mm": 50},
+        {"threshold": 1.0},
         {"top_mmps": 300},
         {"robot": "00e20100", "world": 3},
     ],
@@ -260,3 +261,18 @@ def test_it_drives_no_faster_than_the_settings_say():
 def test_settings_that_make_no_sense(wrong):
     with pytest.raises(UsageError):
         FindSettings(**wrong).check()
+
+
+@pytest.mark.fast
+@pytest.mark.parametrize(("asked", "used"), [(None, None), (0.3, 0.3)])
+def test_the_threshold_is_the_models_own_unless_another_is_asked_for(asked, used):
+    settings, world, detector = small(threshold=asked, seconds=0.5)
+    thresholds = []
+
+    def looks(image, threshold=0.99):
+        thresholds.append(threshold)
+        return detector(image)
+
+    looks.name = "looks"
+    find(settings, world, looks)
+    assert thresholds and set(thresholds) == {used}

@@ -92,7 +92,8 @@ def test_a_training_and_its_files(settings, capsys):
         and metadata["seed"] == 0
         and metadata["data_digest"] == dataset.digest(settings.data)
     )
-    assert 0 < metadata["threshold"] < 1
+    assert list(metadata["thresholds"]) == ["fp32"] and 0 < metadata["thresholds"]["fp32"] < 1
+    assert "hardly trained" in metadata["hardly_trained"]
     rows = list(csv.DictReader(settings.out.with_suffix(".csv").open()))
     assert [row["step"] for row in rows] == ["1", "2", "3"] and all(float(row["loss"]) > 0 for row in rows)
     assert {p.name for p in settings.out.parent.iterdir()} == {"m.safetensors", "m.csv"}
@@ -400,14 +401,18 @@ def test_the_threshold_is_settled_by_all_views(settings, tmp_path, monkeypatch):
         kept.append(checkpoint.load(asked.out))
         if len(kept) == 1:
             raise KeyboardInterrupt
-        return [Outcome((64, 36), np.zeros((0, 4)), np.float32([[0, 0, 9, 9]]), np.float32([0.93]))]
+        return [Outcome((64, 36), np.zeros((0, 4)), np.float32([[0, 0, 9, 9]]), np.float32([0.9305]))]
+
+    def finds_all(model, images):
+        return [Outcome((64, 36), boxes, boxes, np.float32([0.95] * len(boxes))) for boxes in images.boxes]
 
     monkeypatch.setattr(loop, "run_views", box_of_93)
+    monkeypatch.setattr(loop, "run_model", finds_all)
     with pytest.raises(KeyboardInterrupt):
         train(asked)
     train(replace(asked, resume=True))
     network, about = checkpoint.load(asked.out)
-    assert about == kept[0][1] | {"threshold": 0.94} != kept[0][1]
+    assert about == kept[0][1] | {"thresholds": {"fp32": 0.931}} != kept[0][1]
     assert all(
         torch.equal(values, kept[0][0].state_dict()[name]) for name, values in network.state_dict().items()
     )

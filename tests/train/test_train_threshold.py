@@ -1,25 +1,123 @@
-"""The threshold that a model carries."""
+"""What a model says of its scores: threshold, calibration, and whether it is hardly trained."""
+
+import json
 
 import numpy as np
 import pytest
 import torch
+from scipy.special import expit
 
-from vector_tl.evaluate.metrics import Outcome
+from vector_tl.evaluate.metrics import Outcome, calibrate
+from vector_tl.evaluate.reliability import reliability
+from vector_tl.nets.calibration import UNCALIBRATED, calibration_of
 from vector_tl.train.batches import Images
-from vector_tl.train.threshold import VIEWS, choose_threshold, views
+from vector_tl.train.threshold import (
+    VIEWS,
+    choose_threshold,
+    fit_calibration,
+    judge_scores,
+    views,
+)
 
 pytestmark = pytest.mark.fast
 
 
+BOX = np.float32([[0, 0, 9, 9]])
+
+
+def without(*scores: float) -> Outcome:
+    """An image without a Vector, with false positives."""
+    boxes = np.float32([[12 * n, 0, 12 * n + 9, 9] for n in range(len(scores))]).reshape(-1, 4)
+    return Outcome((64, 36), np.zeros((0, 4)), boxes, np.float32(sorted(scores, reverse=True)))
+
+
+def with_vector(score: float, wrong: float | None = None) -> Outcome:
+    """An image with a Vector that is found, and perhaps a false positive."""
+    if wrong is None:
+        return Outcome((64, 36), BOX, BOX, np.float32([score]))
+    boxes, scores = np.concatenate([BOX, BOX + [[30, 0, 30, 0]]]), np.float32([score, wrong])
+    order = np.argsort(-scores)
+    return Outcome((64, 36), BOX, boxes[order], scores[order])
+
+
 @pytest.mark.parametrize(
     ("render", "photo", "expected"),
-    [(0.3, 0.3, 0.5), (0.3, 0.62, 0.65), (0.62, 0.3, 0.65), (0.999, 0.999, 0.99)],
+    [(0.3, 0.3, 0.5), (0.3, 0.6214, 0.622), (0.6214, 0.3, 0.622), (0.9999, 0.9999, 0.999)],
 )
 def test_threshold_lies_above_the_false_positives(render, photo, expected):
-    def images(score):
-        return [Outcome((64, 36), np.zeros((0, 4)), np.float32([[0, 0, 9, 9]]), np.float32([score]))] * 10
+    assert choose_threshold([without(render)] * 10, [[without(photo)] * 10]) == pytest.approx(expected)
 
-    assert choose_threshold(images(render), [images(photo)]) == pytest.approx(expected)
+
+@pytest.mark.parametrize(("wrong", "expected"), [(1, 0.5), (2, 0.5), (3, 0.9)])
+def test_one_false_positive_in_a_hundred_images_is_allowed(wrong, expected):
+    photos = [without(0.9)] * wrong + [without()] * (200 - wrong)
+    assert choose_threshold([], [photos]) == pytest.approx(expected, abs=1e-3)
+
+
+def test_a_model_that_finds_something_has_that_threshold():
+    said = judge_scores([with_vector(0.9)] * 30, [[without(0.7)] * 10])
+    assert said == {"thresholds": {"fp32": pytest.approx(0.7, abs=1e-3)}, "calibration": None} | {
+        "hardly_trained": None
+    }
+
+
+def test_a_hardly_trained_model_shows_its_best_boxes_and_says_so():
+    """Ten Vectors, of which five have the best boxes; false positives as sure as those are everywhere."""
+    validation = [with_vector(0.3, 0.05)] * 5 + [with_vector(0.1, 0.28)] * 5
+    said = judge_scores(validation, [[without(0.29)] * 50])
+    threshold = said["thresholds"]["fp32"]
+    shown = [float(score) for outcome in validation for score in outcome.scores if score > threshold]
+    assert sorted(shown) == pytest.approx([0.28] * 5 + [0.3] * 5)
+    assert said["hardly_trained"].startswith("This model is hardly trained: with few false alarms it finds 0")
+    assert "train it longer" in said["hardly_trained"]
+
+
+def test_a_model_that_has_found_nothing_yet_shows_whatever_it_has():
+    nothing = judge_scores([Outcome((64, 36), BOX, np.zeros((0, 4)), np.zeros(0))], [])
+    assert nothing["thresholds"]["fp32"] == 0.01 and nothing["hardly_trained"]
+
+
+def drawn(count: int, seed: int) -> list[Outcome]:
+    """Images of a model that is too sure of itself: a box with score s is right with less than s."""
+    rng, outcomes = np.random.default_rng(seed), []
+    for odds in rng.normal(0, 2.5, count):
+        right = rng.random() < expit(0.6 * odds - 1)
+        score = float(expit(odds))
+        outcomes.append(with_vector(score) if right else without(score))
+    return outcomes
+
+
+def test_calibrated_scores_say_how_often_boxes_are_right():
+    outcomes = drawn(4000, 0)
+    calibration = fit_calibration(outcomes)
+    assert (calibration.scale, calibration.shift) == pytest.approx((0.6, -1.0), abs=0.15)
+    bins = reliability(calibrate(drawn(4000, 1), calibration))
+    assert sum(b.boxes for b in bins) == 4000
+    assert all(abs(b.right - b.confidence) < 0.08 for b in bins if b.boxes >= 100)
+    raw = reliability(drawn(4000, 1))
+    assert max(b.confidence - b.right for b in raw if b.boxes >= 100) > 0.2
+
+
+def test_the_threshold_is_one_of_calibrated_scores():
+    validation, photos = [with_vector(0.9, 0.3)] * 60, [without(0.8)] * 50 + [without(0.2)] * 50
+    said = judge_scores(validation, [photos])
+    own, calibration = choose_threshold(validation, [photos]), calibration_of(said)
+    assert said["thresholds"]["fp32"] == pytest.approx(float(calibration(np.float64(own))))
+    assert own == pytest.approx(0.801) and abs(said["thresholds"]["fp32"] - own) > 0.1
+    json.dumps(said, allow_nan=False)
+
+
+@pytest.mark.parametrize(
+    "outcomes",
+    [
+        [],
+        [with_vector(0.9)] * 50,  # none is wrong
+        [with_vector(0.9)] * 10 + [without(0.2)] * 100,  # few are right
+        [with_vector(0.2)] * 50 + [without(0.9)] * 50,  # the surer, the more often wrong
+    ],
+)
+def test_what_cannot_be_calibrated_stays_as_it_is(outcomes):
+    assert fit_calibration(outcomes) == UNCALIBRATED
 
 
 def test_views_show_all_of_an_image_and_parts_of_it_nearer():

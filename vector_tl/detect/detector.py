@@ -1,5 +1,6 @@
 """A detector: image in, boxes out."""
 
+import logging
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,9 +11,12 @@ import torch
 from vector_tl.detect.engines import make_engine
 from vector_tl.detect.interface import Detections
 from vector_tl.errors import UsageError, UserError
+from vector_tl.nets.calibration import UNCALIBRATED, Calibration, calibration_of
 from vector_tl.nets.checkpoint import load as load_model
 from vector_tl.nets.checkpoint import resolve, threshold_of
 from vector_tl.nets.ssd import VectorSSD
+
+log = logging.getLogger(__name__)
 
 
 def pick_device(device: str = "auto") -> torch.device:
@@ -42,6 +46,7 @@ class Detector:
     Attributes:
         name: of the model, for people.
         threshold: the model's confidence threshold.
+        calibration: from the network's own scores to those that are given.
         arch: name of the network.
         init: where its initial weights came from.
         device: where it runs.
@@ -49,9 +54,15 @@ class Detector:
     """
 
     def __init__(
-        self, model: VectorSSD, name: str, threshold: float, device: torch.device, engine: str = "auto"
+        self,
+        model: VectorSSD,
+        name: str,
+        threshold: float,
+        device: torch.device,
+        engine: str = "auto",
+        calibration: Calibration = UNCALIBRATED,
     ):
-        self.name, self.threshold = name, threshold
+        self.name, self.threshold, self.calibration = name, threshold, calibration
         self.arch, self.init, self.device = model.arch, model.init, device
         self._engine = make_engine(model, device, engine)
         self.engine = self._engine.name
@@ -66,10 +77,12 @@ class Detector:
         if not images:
             return []
         found = []
-        chosen = self._engine(images, self.threshold if threshold is None else threshold)
+        asked = self.threshold if threshold is None else threshold
+        chosen = self._engine(images, float(self.calibration.own_scores(asked)))
         for image, (boxes, scores) in zip(images, chosen, strict=True):
             boxes_xyxy = boxes * np.array([*image.shape[1::-1]] * 2, np.float32)
-            found.append(Detections(boxes_xyxy.astype(np.float32), scores.astype(np.float32)))
+            calibrated = self.calibration(scores).astype(np.float32)
+            found.append(Detections(boxes_xyxy.astype(np.float32), calibrated))
         return found
 
 
@@ -81,4 +94,6 @@ def load(model: str | Path, device: str = "auto", engine: str = "auto") -> Detec
     """
     network, metadata = load_model(model)
     name, threshold = resolve(model).stem, threshold_of(metadata)
-    return Detector(network, name, threshold, pick_device(device), engine)
+    if note := metadata.get("hardly_trained"):
+        log.warning("%s: %s", name, note)
+    return Detector(network, name, threshold, pick_device(device), engine, calibration_of(metadata))

@@ -12,7 +12,7 @@ class Detections:
 
     Attributes:
         boxes_xyxy: float32 (N, 4) in pixels of the image, clipped to it, best first.
-        scores: float32 (N,).
+        scores: float32 (N,), calibrated where the model is: of boxes with .8 about 80 % are right.
     """
 
     boxes_xyxy: np.ndarray

@@ -115,12 +115,16 @@ def coco() -> Check:
 def models() -> Check:
     """The shipped models can be read."""
     try:
-        from vector_tl.nets.checkpoint import MODELS, read_metadata  # here: torch may be missing or broken
+        from vector_tl.nets.checkpoint import (
+            MODELS,
+            read_metadata,
+            threshold_of,
+        )  # here: torch may be missing or broken
 
         words = []
         for path in sorted(MODELS.glob("*.safetensors")):
             about = read_metadata(path)
-            words.append(f"{path.stem} ({about['init']}, threshold {about.get('threshold')})")
+            words.append(f"{path.stem} ({about['init']}, threshold {threshold_of(about):.3g})")
     except (UserError, ImportError, OSError) as error:
         return Check("models", False, str(error), "git checkout models/, or train them again")
     return Check(

@@ -38,10 +38,11 @@ def match_all(outcomes: Sequence[Outcome]) -> Matched:
     """Match once, as COCO does, what every resampling then counts."""
     scores, images, right = [], [], []
     for number, outcome in enumerate(outcomes):
-        best = np.argsort(-outcome.scores, kind="stable")[:MAX_BOXES]
-        best = best[outcome.scores[best] > AP_SCORE]
+        own_scores = outcome.ap_scores
+        best = np.argsort(-own_scores, kind="stable")[:MAX_BOXES]
+        best = best[own_scores[best] > AP_SCORE]
         iou = iou_matrix(outcome.predicted_xyxy[best], outcome.boxes_xyxy)  # (m, n)
-        scores.append(outcome.scores[best])
+        scores.append(own_scores[best])
         images.append(np.full(len(best), number))
         # as COCO does, an IoU may lie below its level by rounding
         right.append(np.stack([match_greedily(iou, level - 1e-10) >= 0 for level in IOUS]))  # (10, m)

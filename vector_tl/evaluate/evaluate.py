@@ -16,6 +16,7 @@ from vector_tl.evaluate.metrics import AP_SCORE, Outcome, measure
 from vector_tl.evaluate.recorded import recorded_dataset
 from vector_tl.evaluate.settings import EvaluateSettings
 from vector_tl.files import refuse_existing
+from vector_tl.nets.calibration import UNCALIBRATED
 
 
 def evaluate(settings: EvaluateSettings) -> dict[str, Any]:
@@ -72,15 +73,18 @@ def _figures(
 
 def run_detector(detector: ImageDetector, dataset: Dataset) -> list[Outcome]:
     """The detector's boxes on every image, all that AP needs, beside the ground truth."""
-    outcomes = []
+    outcomes, calibration = [], getattr(detector, "calibration", UNCALIBRATED)
+    lowest = float(calibration(AP_SCORE))
     hidden, console = not sys.stderr.isatty(), Console(stderr=True)
     for item in track(dataset.items, "evaluate", console=console, disable=hidden, transient=True):
         image = item.image()
         size_wh = (image.shape[1], image.shape[0])
-        found = detector(image, threshold=AP_SCORE)
+        found = detector(image, threshold=lowest)
         finite = np.isfinite(found.boxes_xyxy).all(axis=1) & np.isfinite(found.scores)
         boxes_xyxy = item.boxes_xyxy(size_wh)
-        outcomes.append(Outcome(size_wh, boxes_xyxy, found.boxes_xyxy[finite], found.scores[finite]))
+        scores = found.scores[finite]
+        own_scores = calibration.own_scores(scores)
+        outcomes.append(Outcome(size_wh, boxes_xyxy, found.boxes_xyxy[finite], scores, own_scores))
     return outcomes
 
 

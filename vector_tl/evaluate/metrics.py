@@ -1,8 +1,8 @@
 """Metrics: COCO's average precision, and precision, recall and false positives at a confidence threshold."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -27,12 +27,24 @@ class Outcome:
         boxes_xyxy: ground-truth boxes (N, 4) in pixels of the image.
         predicted_xyxy: predicted boxes (M, 4), best first.
         scores: their scores (M,).
+        own_scores: the network's own scores (M,) where `scores` are calibrated; AP is taken on these.
     """
 
     size_wh: tuple[int, int]
     boxes_xyxy: np.ndarray
     predicted_xyxy: np.ndarray
     scores: np.ndarray
+    own_scores: np.ndarray | None = None
+
+    @property
+    def ap_scores(self) -> np.ndarray:
+        """The scores (M,) that AP is taken on."""
+        return self.scores if self.own_scores is None else self.own_scores
+
+
+def calibrate(outcomes: Sequence[Outcome], calibration: Callable[[np.ndarray], np.ndarray]) -> list[Outcome]:
+    """Outcomes with the network's own scores, now with calibrated ones beside them."""
+    return [replace(o, scores=calibration(o.scores), own_scores=o.scores) for o in outcomes]
 
 
 def average_precision(outcomes: Sequence[Outcome]) -> tuple[float | None, float | None]:
@@ -54,7 +66,8 @@ def average_precision(outcomes: Sequence[Outcome]) -> tuple[float | None, float 
                     "iscrowd": 0,
                 }
             )
-        for box, score in zip(to_xywh(outcome.predicted_xyxy).tolist(), outcome.scores.tolist(), strict=True):
+        boxes = to_xywh(outcome.predicted_xyxy).tolist()
+        for box, score in zip(boxes, outcome.ap_scores.tolist(), strict=True):
             if score > AP_SCORE:
                 predictions.append({"image_id": image_id, "category_id": 1, "bbox": box, "score": score})
     if not truths:

@@ -14,6 +14,7 @@ from vector_tl.data.coverage import BINS, GREYS, place_of
 from vector_tl.data.dataset import Dataset, Item
 from vector_tl.evaluate.kind_table import kind_rows
 from vector_tl.evaluate.metrics import HEIGHT_EDGES_PX, HEIGHT_LINES, MATCH_IOU, Outcome, match
+from vector_tl.evaluate.reliability import reliability, reliability_plot
 from vector_tl.web import pages
 from vector_tl.web.report import WHITE, Illustration, Sheet, decimals, draw_boxes
 
@@ -210,6 +211,7 @@ def write_report(
         },
         wanted=wanted,
         kinds=kind_rows({figures["model"]: figures["kinds"]}),
+        reliability=reliability_plot(reliability(outcomes)) if outcomes else None,
         tables={kind: _table(vectors, false_positives, kind, threshold) for kind in KINDS},
         sheets=_sheets(missed, false_positives, badly, threshold),
     )

@@ -22,7 +22,7 @@ from vector_tl.data.dataset import Item, load_dataset
 from vector_tl.data.images import is_image_file
 from vector_tl.detect.detector import pick_device
 from vector_tl.errors import Diverged, UsageError, UserError
-from vector_tl.evaluate.metrics import count_false_positives, measure
+from vector_tl.evaluate.metrics import calibrate, count_false_positives, measure
 from vector_tl.experiments.compare_page import write_page
 from vector_tl.experiments.compare_settings import CompareSettings
 from vector_tl.experiments.experiment import (
@@ -44,6 +44,7 @@ from vector_tl.experiments.runs import (
 )
 from vector_tl.files import claimed, write_json
 from vector_tl.nets import checkpoint, mobilenet_v1
+from vector_tl.nets.calibration import calibration_of
 from vector_tl.nets.ssd import VectorSSD
 from vector_tl.nets.tflite import find_weights
 from vector_tl.train.batches import keep_folder, keep_images
@@ -259,7 +260,7 @@ def finish(training: Training, settings: CompareSettings, material: ComparisonDa
     if training.kind != "lr":
         network, about = checkpoint.load(path.with_name("model.safetensors"))
         network = network.to(pick_device(settings.device), memory_format=torch.channels_last)
-        result |= _measure(network, about["threshold"], path.parent, splits["test"], material)
+        result |= _measure(network, about, path.parent, splits["test"], material)
     write_json(path, result, indent=None)
     return result
 
@@ -312,13 +313,14 @@ def _train(
 
 
 def _measure(
-    network: VectorSSD, threshold: float, folder: Path, test: list[Item], material: ComparisonData
+    network: VectorSSD, about: dict[str, Any], folder: Path, test: list[Item], material: ComparisonData
 ) -> Result:
     """Figures on the test sessions, real images and rooms; the boxes found there are kept in the folder."""
+    threshold = checkpoint.threshold_of(about)
     result: Result = {"threshold": threshold, "sessions": [item.session for item in test]}
     for name, images in (("test", keep_images(test)), ("real", material.real), ("rooms", material.rooms)):
         if images:
-            outcomes = run_model(network, images)
+            outcomes = calibrate(run_model(network, images), calibration_of(about))
             write_outcomes(folder / f"{name}.npz", outcomes)
             if name == "rooms":
                 result["false_positives"] = {

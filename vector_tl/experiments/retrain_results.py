@@ -16,9 +16,10 @@ from vector_tl.evaluate.bootstrap import (
     showing_vectors,
     weighted_ap,
 )
-from vector_tl.evaluate.metrics import Outcome, count_false_positives, measure
+from vector_tl.evaluate.metrics import Outcome, calibrate, count_false_positives, measure
 from vector_tl.experiments.compare_answer import hardly, signed
 from vector_tl.nets import checkpoint
+from vector_tl.nets.calibration import calibration_of
 from vector_tl.train.batches import keep_images
 from vector_tl.train.inference import run_model
 
@@ -45,7 +46,8 @@ def measure_model(path: Path, test: list[Item], new: set[str], device: torch.dev
     network, about = checkpoint.load(path)
     threshold = checkpoint.threshold_of(about)
     network = network.to(device, memory_format=torch.channels_last)
-    every = list(zip(test, run_model(network, keep_images(test)), strict=True)) if test else []
+    outcomes = run_model(network, keep_images(test)) if test else []
+    every = list(zip(test, calibrate(outcomes, calibration_of(about)), strict=True))
     result = ModelResult({}, {}, {}, threshold)
     for part in PARTS:
         chosen = [pair for pair in every if (pair[0].session in new) == (part == "new")]

@@ -118,7 +118,8 @@ def read_outcomes(path: Path) -> list[Outcome]:
     with np.load(path) as file:
         columns = [
             np.split(file[name], np.cumsum(file[f"{name}_n"])[:-1])
-            for name in ("truth", "predicted", "scores")
+            for name in ("truth", "predicted", "scores", "own_scores")
+            if name in file  # an earlier version kept no scores of the network's own
         ]
         width, height = file["size_wh"].tolist()
     return [Outcome((width, height), *parts) for parts in zip(*columns, strict=True)]
@@ -130,6 +131,7 @@ def write_outcomes(path: Path, outcomes: Sequence[Outcome]) -> None:
         "truth": [o.boxes_xyxy for o in outcomes],
         "predicted": [o.predicted_xyxy for o in outcomes],
         "scores": [o.scores for o in outcomes],
+        "own_scores": [o.ap_scores for o in outcomes],
     }
     arrays: dict[str, Any] = {name: np.concatenate(rows) for name, rows in columns.items()}
     arrays |= {f"{name}_n": np.array([len(row) for row in rows]) for name, rows in columns.items()}

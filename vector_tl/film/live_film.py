@@ -45,7 +45,7 @@ class LiveFilm:
         path: the film.
         left: the other model.
         detector: the finder's own, for its caption.
-        threshold: confidence threshold of the other model.
+        threshold: confidence threshold of the finder and of the other model; each one's own when None.
         fps: of the film.
         device: where the other model runs: auto, cpu or cuda.
         patient: wait rather than leave frames out; only where the world waits, too.
@@ -63,14 +63,14 @@ class LiveFilm:
         path: Path,
         left: str,
         detector,
-        threshold: float,
+        threshold: float | None,
         fps: float,
         device: str = "auto",
         patient: bool = False,
     ):
         self.line, self.dropped, self._path, self._patient = "", 0, path, patient
         self.result: dict = {}
-        finder = {word: getattr(detector, word, None) for word in ("name", "arch", "init")}
+        finder = {word: getattr(detector, word, None) for word in ("name", "arch", "init", "threshold")}
         asked = {
             "path": str(path),
             "left": str(resolve(left)),

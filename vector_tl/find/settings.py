@@ -46,9 +46,9 @@ class FindSettings:
     top_mmps: float = 100.0
     """Fastest it drives, 20 to 170 mm/s: above, the robot does not stop in time at an edge; up to 100 this
     program's own stop is in time, too. For a first drive: 40."""
-    threshold: float = 0.6
-    """Confidence threshold. It may be lower than the model's own, which is for single images: here a false
-    alarm must also stand on the ground, at the size of a Vector, in two frames."""
+    threshold: float | None = None
+    """Confidence threshold: the model's own when not given. A lower one finds farther and serves here too, as
+    a false alarm must also stand on the ground, at the size of a Vector, in two frames."""
     device: str = "auto"
     """Where the model runs: auto, cpu or cuda (an NVIDIA GPU)."""
     camera_fps: float = 15.0
@@ -93,7 +93,7 @@ class FindSettings:
         """Raise `UsageError` for values that make no sense."""
         if not self.seconds > 0:
             raise UsageError(f"--seconds must be above 0, not {self.seconds:g}.")
-        if not 0 < self.threshold < 1:
+        if self.threshold is not None and not 0 < self.threshold < 1:
             raise UsageError(f"--threshold is a confidence between 0 and 1, not {self.threshold:g}.")
         refuse_outside("--stop-mm", self.stop_mm, 110, 600)
         refuse_outside("--top-mmps", self.top_mmps, 20, SAFE_EDGE_MMPS)

@@ -70,7 +70,7 @@ def mine(settings: MineSettings) -> dict[str, Any]:
 
     Returns:
         {"looked_at", "candidates", "kept"}: images looked at, those shown because the model sees something in
-        them that is new to the dataset, and those added; with "next" (commands that use them) where some were.
+        them that is new to the dataset, and those added; with "next", commands that use them.
 
     Raises:
         UsageError: a setting out of its range, or an input that is part of the dataset.

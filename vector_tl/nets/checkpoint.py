@@ -25,8 +25,8 @@ def save(path: Path, model: VectorSSD, metadata: dict[str, Any]) -> None:
     Args:
         path: of the file.
         model: the network; its arch, classes, input size and init are written beside the weights.
-        metadata: seed, threshold, data_digest, metrics and whatever else is worth knowing, as JSON beside the
-            weights.
+        metadata: seed, thresholds, calibration, data_digest, metrics and whatever else is worth knowing, as
+            JSON beside the weights.
 
     Raises:
         UserError: the file cannot be written.
@@ -89,9 +89,13 @@ def read_metadata(model: str | Path) -> dict[str, Any]:
     return metadata
 
 
-def threshold_of(metadata: dict[str, Any]) -> float:
-    """The confidence threshold that a model's metadata name, or `DEFAULT_THRESHOLD`."""
-    return float(metadata.get("threshold") or DEFAULT_THRESHOLD)
+def threshold_of(metadata: dict[str, Any], precision: str = "fp32") -> float:
+    """The confidence threshold that a model's metadata name for a precision, or `DEFAULT_THRESHOLD`.
+
+    Models of earlier versions have a single "threshold". A precision without one of its own has that of fp32.
+    """
+    thresholds = metadata.get("thresholds") or {"fp32": metadata.get("threshold")}
+    return float(thresholds.get(precision) or thresholds.get("fp32") or DEFAULT_THRESHOLD)
 
 
 def load(model: str | Path) -> tuple[VectorSSD, dict[str, Any]]:

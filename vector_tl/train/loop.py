@@ -35,7 +35,7 @@ from vector_tl.train.precision import mixed
 from vector_tl.train.ranks import Ranks, join
 from vector_tl.train.settings import TrainSettings
 from vector_tl.train.state import TrainState, training_identity
-from vector_tl.train.threshold import THRESHOLDS, choose_threshold
+from vector_tl.train.threshold import VIEWS, judge_scores
 from vector_tl.train.training_data import count_steps, load_training_data
 from vector_tl.train.watch import Progressing, board
 
@@ -197,12 +197,10 @@ class TrainingLoop:
         state.losses.clear()
         note(state.step, ap50=ap50, ap50_95=ap50_95)
         if state.best is None or (ap50_95 or 0) >= (state.best["ap50_95"] or 0):
-            threshold = choose_threshold(outcomes, [run_model(network, some) for some in self.data.negatives])
-            state.best = {"step": state.step, "ap50": ap50, "ap50_95": ap50_95, "threshold": threshold}
+            scores = judge_scores(outcomes, [run_model(network, some) for some in self.data.negatives])
+            state.best = {"step": state.step, "ap50": ap50, "ap50_95": ap50_95}
             metrics = {"val_ap50": ap50, "val_ap50_95": ap50_95, "best_step": state.step}
-            checkpoint.save(
-                settings.out, network, self.metadata | {"threshold": threshold, "metrics": metrics}
-            )
+            checkpoint.save(settings.out, network, self.metadata | scores | {"metrics": metrics})
         write_curve(settings.curve_path, state.curve)
 
     def _save(self) -> None:
@@ -211,17 +209,14 @@ class TrainingLoop:
             self.state.save(self.settings.resume_path, batches_states)
 
     def _finish(self) -> dict[str, Any]:
-        """Settle the threshold of the model that is kept; the result of `train`."""
+        """Settle threshold and calibration of the model that is kept; the result of `train`."""
         settings, best = self.settings, self.state.best
         assert best is not None  # the last step was evaluated
-        threshold = self._settle_threshold() if self.data.negatives else best.get("threshold")
+        if self.data.negatives:
+            self._settle_scores()
+        if note := checkpoint.read_metadata(settings.out).get("hardly_trained"):
+            log.warning(note)
         settings.resume_path.unlink(missing_ok=True)
-        if threshold == THRESHOLDS[-1]:
-            log.warning(
-                "The model's confidence threshold is %g, the highest there is: it often takes other things "
-                "for a Vector. Add --backgrounds, or more of them.",
-                threshold,
-            )
         return {
             "model": str(settings.out),
             "steps": self.steps,
@@ -231,8 +226,8 @@ class TrainingLoop:
             "seconds": round(self.state.seconds(), 1),
         }
 
-    def _settle_threshold(self) -> float:
-        """Choose the kept model's threshold by all views of images without a Vector.
+    def _settle_scores(self) -> None:
+        """Judge the kept model's scores by all views of images without a Vector.
 
         That is too slow for every model that was the best for a while.
         """
@@ -240,9 +235,8 @@ class TrainingLoop:
         model, metadata = checkpoint.load(path)
         model = model.to(self.device, memory_format=torch.channels_last)
         negatives = [run_views(model, some) for some in data.negatives]
-        threshold = choose_threshold(run_model(model, data.validation), negatives)
-        checkpoint.save(path, model, metadata | {"threshold": threshold})
-        return threshold
+        scores = judge_scores(run_model(model, data.validation), negatives, len(VIEWS))
+        checkpoint.save(path, model, metadata | scores)
 
     def _metadata(self) -> dict[str, Any]:
         """What the model's file says of its training; `checkpoint.save` adds the network's own."""

@@ -1,15 +1,29 @@
-"""The confidence threshold of a model: the lowest at which images give almost no false positives."""
+"""What a model says of its own scores: confidence threshold, calibration, whether it is hardly trained.
 
-from collections.abc import Iterator
+The threshold is the lowest at which images give almost no false positives. A model that then finds next to
+nothing, as after a few steps of training, gets a lower one, at which its best boxes show, and says so.
+"""
 
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from scipy.optimize import minimize
+from scipy.special import logit
 from torch.nn import functional as F
 
-from vector_tl.evaluate.metrics import Outcome, count_false_positives
+from vector_tl.evaluate.metrics import AP_SCORE, Outcome, match
+from vector_tl.nets.calibration import UNCALIBRATED, Calibration
 from vector_tl.train.batches import Images
 
-# rendered images alone would give .16 to .28, at which real images have many false positives
-THRESHOLDS = (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.92, 0.94, 0.96, 0.97, 0.98, 0.99)
-MAX_FALSE_POSITIVES = 0.02  # per image
+# of the network's own scores; rendered images alone would give .16 to .28, at which real ones have many
+# false positives
+MIN_THRESHOLD, MAX_THRESHOLD = 0.5, 0.999
+MAX_FALSE_POSITIVES = 0.01  # per image
+MIN_RECALL = 0.1  # of the val sessions' Vectors; a model that finds fewer is hardly trained
+MIN_BOXES = 20  # right ones, and wrong ones; fewer say too little to calibrate by
+MIN_SCALE, MAX_LOGIT = 0.05, 16.0  # of a calibration; float32 scores are 0 or 1 beyond these log-odds
 NEARER = 0.8  # share of an image's width and height
 # left and top of the part as shares of what is left of the image, the part's size, mirrored
 VIEWS = (
@@ -19,26 +33,100 @@ VIEWS = (
 )  # fmt: skip
 
 
-def choose_threshold(validation: list[Outcome], negatives: list[list[Outcome]]) -> float:
-    """The lowest of `THRESHOLDS` at which no set of images gives more than a few false positives.
+def judge_scores(
+    validation: list[Outcome], negatives: Sequence[list[Outcome]], views_each: int = 1
+) -> dict[str, Any]:
+    """What a model's metadata say of its scores.
+
+    Args:
+        validation: outcomes of the val images, with the network's own scores.
+        negatives: of sets of real images without a Vector: they need a higher threshold than rendered ones.
+        views_each: how many views of each image a set of negatives holds, the images as they are before all
+            others; only these count for the calibration, which is about images as they come.
+
+    Returns:
+        {"thresholds": {"fp32": of calibrated scores}, "calibration": {"scale", "shift"} or None,
+        "hardly_trained": a sentence, or None for a model that finds something}
+    """
+    own, note = choose_threshold(validation, negatives), None
+    boxes = sum(len(outcome.boxes_xyxy) for outcome in validation)
+    found = _found(validation, own)
+    if boxes and found < MIN_RECALL * boxes:
+        own = show_best_boxes(validation, boxes)
+        note = (
+            f"This model is hardly trained: with few false alarms it finds {found} of the {boxes} Vectors in "
+            f"the val sessions. So its confidence threshold is one at which its best boxes show, right "
+            f"({_found(validation, own)}) or wrong; train it longer, and with --backgrounds."
+        )
+    as_they_are = [outcome for some in negatives for outcome in some[: len(some) // views_each]]
+    calibration = fit_calibration([*validation, *as_they_are])
+    return {
+        "thresholds": {"fp32": float(calibration(own))},
+        "calibration": None
+        if calibration == UNCALIBRATED
+        else {"scale": calibration.scale, "shift": calibration.shift},
+        "hardly_trained": note,
+    }
+
+
+def choose_threshold(validation: list[Outcome], negatives: Sequence[list[Outcome]]) -> float:
+    """The lowest threshold from .5 to .999 at which no set of images gives more than a few false positives.
+
+    It is rounded up to a thousandth.
 
     Args:
         validation: of the val images.
-        negatives: sets of real images without a Vector, which need a higher threshold than rendered ones.
+        negatives: of sets of real images without a Vector.
     """
-    for threshold in THRESHOLDS:
-        if all(
-            count_false_positives(outcomes, threshold) <= MAX_FALSE_POSITIVES * len(outcomes)
-            for outcomes in (validation, *negatives)
-        ):
-            break
-    return threshold
+    lowest = max(_above_false_positives(outcomes) for outcomes in (validation, *negatives))
+    return min(max(MIN_THRESHOLD, math.ceil(lowest * 1000) / 1000), MAX_THRESHOLD)
+
+
+def _above_false_positives(outcomes: list[Outcome]) -> float:
+    """The score above which there are at most `MAX_FALSE_POSITIVES` of these images; 0 without any."""
+    wrong = np.sort(np.concatenate([o.scores[~match(o)[1]] for o in outcomes] or [np.zeros(0)]))[::-1]
+    allowed = int(MAX_FALSE_POSITIVES * len(outcomes))
+    return float(wrong[allowed]) if len(wrong) > allowed else 0.0
+
+
+def show_best_boxes(validation: list[Outcome], boxes: int) -> float:
+    """The threshold above which the val images show as many boxes as they have Vectors.
+
+    There precision and recall are equal (the break-even point).
+    """
+    scores = np.sort(np.concatenate([outcome.scores for outcome in validation]))[::-1]
+    return float(scores[boxes]) if len(scores) > boxes else AP_SCORE
+
+
+def _found(outcomes: list[Outcome], threshold: float) -> int:
+    return sum(int((match(outcome)[0] > threshold).sum()) for outcome in outcomes)
+
+
+def fit_calibration(outcomes: list[Outcome]) -> Calibration:
+    """The calibration with the greatest likelihood, with Platt's targets, which keep it from certainty.
+
+    Scores stay as they are where too few boxes are right or wrong, or where a higher score does not mean that
+    a box is right more often.
+    """
+    scores = np.concatenate([outcome.scores for outcome in outcomes] or [np.zeros(0)]).astype(np.float64)
+    right = np.concatenate([match(outcome)[1] for outcome in outcomes] or [np.zeros(0, bool)])
+    if min(right.sum(), (~right).sum()) < MIN_BOXES:
+        return UNCALIBRATED
+    odds = np.clip(logit(scores), -MAX_LOGIT, MAX_LOGIT)
+    targets = np.where(right, (right.sum() + 1) / (right.sum() + 2), 1 / ((~right).sum() + 2))
+
+    def loss(line: np.ndarray) -> float:
+        values = line[0] * odds + line[1]
+        return float(np.sum(np.logaddexp(0, values) - targets * values))
+
+    scale, shift = minimize(loss, [1.0, 0.0], bounds=[(MIN_SCALE, None), (None, None)]).x.tolist()
+    return Calibration(scale, shift) if scale > MIN_SCALE else UNCALIBRATED
 
 
 def views(images: Images) -> Iterator[Images]:
     """Images without a Vector, each as it is, mirrored, and nearer in six ways.
 
-    Of some fifty images `MAX_FALSE_POSITIVES` is a single one, and the scores of the next doubtful ones are
+    Of some hundred images `MAX_FALSE_POSITIVES` is a single one, and the scores of the next doubtful ones are
     chance; eight views of each say more about rooms that were not photographed.
     """
     height, width = images.pixels.shape[2:]
