@@ -241,7 +241,7 @@ def test_the_robots_own_behaviour_is_known_by_the_loss_of_control(loses_control,
     hear_states(bench, [wheel_speeds(-60, -60)] * 10)
     assert bench.guard.other_driver is other_driver
     bench.guard.control = True
-    hear_states(bench, [wheel_speeds(0, 0)] * 7)
+    hear_states(bench, [wheel_speeds(0, 0)] * 25)
     assert bench.drive(40, 40) is not other_driver
 
 

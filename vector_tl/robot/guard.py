@@ -25,6 +25,7 @@ class Limits:
     max_mmps: float = 220.0  # the robot's own limit
     first_mmps: float = 40.0  # until this robot has been seen to stop
     quiet_s: float = 2.0
+    foreign_pause_s: float = 1.0  # no driving for so long after somebody else's speeds: stops hide those
     own_behaviour_s: float = (
         0.6  # within which a behaviour of the robot's own is known by the loss of control
     )
@@ -63,6 +64,7 @@ class Guard:
         self._unseen: str | None = None  # why nothing has been seen yet
         self._turned_s = 0.0  # when a state showed turning wheels last
         self._foreign_s: float | None = None  # since when wheels turn as we did not command
+        self._foreign_seen_s = float("-inf")  # and when they did last
         self._wanted, self._wanted_s = STILL, clock()
         self._before_edge = (1.0, 1.0)  # the last speeds before an edge
         self._held_for: str | None = None  # why the wheels are held now, so that it is noted only once
@@ -98,7 +100,10 @@ class Guard:
         behaviour: somebody else drives.
         """
         self._state = state
-        if self.reading.saw(state) != FOREIGN_SPEEDS or not self.control:
+        reason = self.reading.saw(state)
+        if reason == FOREIGN_SPEEDS:
+            self._foreign_seen_s = state.received_s
+        if reason != FOREIGN_SPEEDS or not self.control:
             self._foreign_s = None
         elif self._foreign_s is None:
             self._foreign_s = state.received_s
@@ -219,6 +224,8 @@ class Guard:
             return f"no frame for {limits.frame_age_s * 1000:.0f} ms"
         if self.reading.reason is not None:
             return self.reading.reason
+        if now_s - self._foreign_seen_s < limits.foreign_pause_s:
+            return FOREIGN_SPEEDS
         return "cliff" if state.cliff and not self._retreats(speeds) else None
 
     def _retreats(self, speeds: Speeds) -> bool:
