@@ -440,6 +440,7 @@ def test_where_it_stops_gaining_is_a_row_only_if_that_was_tried(
         {"threads": 0},
         {"device": "gpu"},
         {"sizes": ("9",)},
+        {"sizes": ("2",)},  # the answer rests on all images
         {"real": Path("photos/some"), "backgrounds": Path("photos")},
         {"test_negatives": Path("rooms"), "negatives": Path("./rooms/some")},
     ],
@@ -448,6 +449,17 @@ def test_wrong_settings(data, tmp_path, trained, wrong):
     with pytest.raises(UsageError):
         compare(small(data, tmp_path, **wrong))
     assert trained == [] and not (tmp_path / "out").exists()  # nothing holds on to them
+
+
+@pytest.mark.fast
+def test_parts_alone_are_refused_at_once_unless_all_images_were_trained_on_before(data, tmp_path, trained):
+    with pytest.raises(UsageError, match="add the word all"):
+        compare(small(data, tmp_path, sizes=("2",)))
+    assert trained == [] and not (tmp_path / "out").exists()
+    compare(small(data, tmp_path, sizes=("all",), seeds=1))
+    before = len(trained)
+    result = compare(small(data, tmp_path, sizes=("2",), seeds=1))
+    assert len(trained) == before + 2 and "images seen" in result["answer"][0]
 
 
 @pytest.mark.fast

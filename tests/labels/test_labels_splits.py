@@ -8,9 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vector_tl.data import dataset
+from vector_tl.data.kinds import add_kinds
 from vector_tl.errors import UsageError, UserError
 from vector_tl.labels.settings import SplitSettings
 from vector_tl.labels.splits import divide, split
+from vector_tl.labels.suggestions import MODEL, put_suggestion, read_suggestions, suggestion
 
 
 def make(folder, sessions: dict[str, tuple[int, int]]) -> None:
@@ -71,3 +73,74 @@ def test_wrong_use(tmp_path):
     with pytest.raises(UsageError):
         split(SplitSettings(data=tmp_path, shares=(0, 0, 0)))
     assert split(SplitSettings(data=tmp_path, shares=(0, 0, 1)))["splits"]["test"]["sessions"] == 1
+
+
+def photos(folder) -> None:
+    """One session of 20 photographs, 5 of them without a Vector; one has a kind, one a suggestion."""
+    make(folder, {"photos": (20, 5)})
+    add_kinds(folder, {("photos", "7"): ["screen-off"]})
+    some = suggestion(MODEL, "m", "d", 0.5, 0.1, np.array([[1, 1, 9, 9]]), [0.9])
+    put_suggestion(folder, "photos", "8", some, (64, 36))
+
+
+@pytest.mark.fast
+def test_the_images_of_one_session_are_divided_when_asked_for(tmp_path):
+    photos(tmp_path)
+    with pytest.raises(UserError, match="--by image"):
+        split(SplitSettings(data=tmp_path))
+    result = split(SplitSettings(data=tmp_path, by="image"))
+    counts = {name: (row["images"], row["negatives"]) for name, row in result["splits"].items()}
+    assert (result["sessions"], result["new"]) == (3, 3)
+    assert sum(n for n, _ in counts.values()) == 20 and sum(e for _, e in counts.values()) == 5
+    assert 12 <= counts["train"][0] <= 15 and min(counts["val"][0], counts["test"][0]) >= 2
+    assert dataset.read_splits(tmp_path) == {f"photos-{name}": name for name in ("train", "val", "test")}
+    items = dataset.load_dataset(tmp_path, "all").items
+    assert sorted(item.name for item in items) == sorted(map(str, range(20)))
+    assert all((len(item.boxes_norm) == 0) == (int(item.name) < 5) for item in items)
+    assert [item.name for item in items if item.kinds == ("screen-off",)] == ["7"]
+    (eighth,) = (item for item in items if item.name == "8")
+    assert len(read_suggestions(tmp_path, eighth.session, "8")[0]) == 1
+    assert not (tmp_path / "images" / "photos").exists() and not (tmp_path / "labels" / "photos").exists()
+
+
+@pytest.mark.fast
+def test_dividing_by_image_touches_only_sessions_without_a_split_or_those_named(tmp_path):
+    make(tmp_path, {"room": (4, 0), "photos": (9, 3)})
+    dataset.write_splits(tmp_path, {"room": "train"})
+    split(SplitSettings(data=tmp_path, by="image"))
+    assert sorted(dataset.read_splits(tmp_path)) == ["photos-test", "photos-train", "photos-val", "room"]
+    again = split(SplitSettings(data=tmp_path, by="image"))
+    assert again["new"] == 0 and len(dataset.list_images(tmp_path)) == 13
+    split(SplitSettings(data=tmp_path, by="image", session=("room",)))
+    assert "room" not in dataset.read_splits(tmp_path) and "room-val" in dataset.read_splits(tmp_path)
+
+
+@pytest.mark.fast
+def test_what_cannot_be_divided_by_image_is_left_as_it_is(tmp_path):
+    make(tmp_path, {"two": (2, 0), "sim": (9, 0), "room": (6, 0), "room-val": (1, 0)})
+    dataset.write_session(tmp_path, "sim", {"source": "simulator"})
+    dataset.write_splits(tmp_path, {"room-val": "test"})
+    before = sorted(dataset.list_images(tmp_path))
+    for session, words in (
+        ("two", "too few"),
+        ("sim", "stays whole"),
+        ("room", "room-val"),
+        ("x", "no imag"),
+    ):
+        with pytest.raises(UserError, match=words):
+            split(SplitSettings(data=tmp_path, by="image", session=(session,)))
+    with pytest.raises(UsageError, match="--by image"):
+        split(SplitSettings(data=tmp_path, session=("room",)))
+    assert sorted(dataset.list_images(tmp_path)) == before
+    assert dataset.read_splits(tmp_path) == {"room-val": "test"}
+
+
+@pytest.mark.fast
+@pytest.mark.parametrize(("sessions", "offered"), [(1, True), (2, True), (3, False)])
+def test_training_without_a_split_offers_the_command_that_makes_one(tmp_path, sessions, offered):
+    make(tmp_path, {f"s{number}": (9, 3) for number in range(sessions)})
+    with pytest.raises(UserError, match="vector-tl label split") as said:
+        dataset.load_dataset(tmp_path, "train")
+    assert str(said.value).endswith(" --by image.") is offered
+    split(SplitSettings(data=tmp_path, by="image" if offered else "session"))
+    assert len(dataset.load_dataset(tmp_path, "train"))

@@ -100,7 +100,7 @@ def load_dataset(folder: Path, split: str = DEFAULT_SPLIT) -> Dataset:
         purpose = {"train": "training", "val": "validation"}.get(split, "testing")
         raise UserError(
             f"No images of {folder} are set aside for {purpose} yet (split {split}); divide them with: "
-            f"vector-tl label split --data {folder}."
+            f"vector-tl label split --data {folder}{_by_image(len(sessions))}."
         )
     kinds = read_kinds(folder)
     items = [
@@ -128,6 +128,11 @@ def load_dataset(folder: Path, split: str = DEFAULT_SPLIT) -> Dataset:
             folder,
         )
     return Dataset(folder, split, labelled, unlabelled, digest(folder))
+
+
+def _by_image(sessions: int) -> str:
+    """The option that divides where there are fewer sessions than splits."""
+    return " --by image" if sessions < len(SPLITS) else ""
 
 
 def list_images(folder: Path) -> dict[tuple[str, str], Path]:

@@ -55,6 +55,7 @@ from vector_tl.train.settings import TrainSettings
 
 log = logging.getLogger(__name__)
 WAIT_S = 5.0
+WHOLE = ("equal", "all")  # kind and size of the trainings that an answer rests on
 FURTHER_RATES = 2  # tried beyond an edge of --lrs where the best lies there
 
 
@@ -82,6 +83,7 @@ def compare(settings: CompareSettings) -> dict[str, Any]:
     refuse_another(settings, before)
     if not settings.page_only:
         settings = replace(settings, sizes=possible_sizes(settings.sizes, len(material.splits["train"])))
+        _refuse_without_all(settings)
         _check_trainings(settings)
         claim_experiment(settings)
         rates = choose_rates(settings, material)
@@ -149,6 +151,19 @@ def possible_sizes(sizes: Sequence[str], images: int) -> tuple[str, ...]:
     if left_out := [size for size in asked if size not in kept]:
         log.warning("--sizes %s left out: there are %d images to train on.", " ".join(left_out), images)
     return kept
+
+
+def _refuse_without_all(settings: CompareSettings) -> None:
+    """Raise `UsageError` where the trainings on a part of the images would give no answer at the end.
+
+    They give one where the folder holds those on all images from an earlier start.
+    """
+    done = {run["arm"] for run in finished_trainings(settings.out) if (run["kind"], run["size"]) == WHOLE}
+    if "all" not in settings.sizes and done != set(ARMS):
+        raise UsageError(
+            f"--sizes {' '.join(settings.sizes)} trains on a part of the images only, which is not enough "
+            "for an answer; add the word all to --sizes."
+        )
 
 
 # -- which trainings -------------------------------------------------------------------------------------

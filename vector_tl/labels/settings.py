@@ -81,6 +81,9 @@ class CheckSettings:
 class SplitSettings:
     """Divide sessions into the splits train, val and test; sessions that have a split keep it.
 
+    A session stays whole, as its images look alike: a model is then measured in rooms that it was not trained
+    in. With --by image the images of a session are divided instead, for one folder of own photographs.
+
     Example: vector-tl label split --data data --shares 70 15 15
     """
 
@@ -92,9 +95,16 @@ class SplitSettings:
     """Seed of the order in which sessions get their split."""
     again: bool = False
     """Divide all sessions again, also those that have a split."""
+    by: Literal["session", "image"] = "session"
+    """What is divided: whole sessions, or the images of each session, which then becomes one session for each
+    split (photos-train and so on)."""
+    session: tuple[str, ...] = ()
+    """With --by image: divide only these sessions, whether or not they have a split."""
 
     def check(self) -> None:
         """Raise `UsageError` for values that make no sense."""
+        if self.session and self.by != "image":
+            raise UsageError("--session names what to divide by image; add --by image.")
         if not all(0 <= share < 1e9 for share in self.shares) or sum(self.shares) <= 0:
             raise UsageError(
                 "--shares takes three numbers of 0 or more, not all 0; "

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from vector_tl.data import dataset
-from vector_tl.data.dataset import SPLITS
+from vector_tl.data.dataset import DEFAULT_SPLIT, SPLITS
 from vector_tl.errors import UserError
 from vector_tl.labels.settings import SplitSettings
+from vector_tl.labels.split_images import check_divisible, count_images, move_images
 
 
 def split(settings: SplitSettings) -> dict[str, Any]:
@@ -21,28 +22,65 @@ def split(settings: SplitSettings) -> dict[str, Any]:
         UserError: no images, a broken label, or fewer sessions than splits with a share.
     """
     settings.check()
+    if settings.by == "image":
+        return _split_by_image(settings)
     images, negatives = count(settings.data)
     before = {} if settings.again else dataset.read_splits(settings.data)
     wanted = [name for name, share in zip(SPLITS, settings.shares, strict=True) if share > 0]
     if len(images) < len(wanted):
         raise UserError(
             f"{len(images)} session{'' if len(images) == 1 else 's'} cannot fill "
-            f"{', '.join(wanted[:-1])} and {wanted[-1]}; capture more, or leave a split empty, for instance "
-            f"with --shares {'70 0 30' if len(images) == 2 else '0 0 100'}."
+            f"{', '.join(wanted[:-1])} and {wanted[-1]}; capture more, divide the images instead with "
+            f"--by image, or leave a split empty, for instance with --shares "
+            f"{'70 0 30' if len(images) == 2 else '0 0 100'}."
         )
     new = sorted(session for session in images if session not in before)
     present = {session: name for session, name in before.items() if session in images}
     splits = before | divide(new, present, images, negatives, settings.shares, settings.seed)
     dataset.write_splits(settings.data, splits)
+    return _counts(splits, images, negatives, len(new))
+
+
+def _split_by_image(settings: SplitSettings) -> dict[str, Any]:
+    """Divide the images of each session that is asked for, or else of each that has no split yet.
+
+    Raises:
+        UserError: no such session, one that must stay whole, or fewer images than splits with a share.
+    """
+    folder, (images, _) = settings.data, count(settings.data)
+    before = {} if settings.again else dataset.read_splits(folder)
+    chosen = list(settings.session) or sorted(session for session in images if session not in before)
+    if unknown := sorted(set(chosen) - set(images)):
+        raise UserError(f"{folder} has no images of a session {unknown[0]}; it has {', '.join(images)}.")
+    check_divisible(folder, chosen)
+    wanted = sum(share > 0 for share in settings.shares)
+    places = {}
+    for session in chosen:
+        if images[session] < wanted:
+            raise UserError(
+                f"The session {session} has too few images ({images[session]}) for {wanted} splits; add more."
+            )
+        single, empty = count_images(folder, {session})
+        for key, name in divide(sorted(single), {}, single, empty, settings.shares, settings.seed).items():
+            places[session, key.partition("/")[2]] = name
+    parts = move_images(folder, places) if places else {}
+    splits = dataset.read_splits(folder)
+    return _counts(splits, *count(folder), len(parts))
+
+
+def _counts(
+    splits: dict[str, str], images: Counter[str], negatives: Counter[str], new: int
+) -> dict[str, Any]:
+    """What `split` returns."""
     counts = {}
     for name in SPLITS:
-        sessions = [session for session in images if splits[session] == name]
+        sessions = [session for session in images if splits.get(session, DEFAULT_SPLIT) == name]
         counts[name] = {
             "sessions": len(sessions),
             "images": sum(images[session] for session in sessions),
             "negatives": sum(negatives[session] for session in sessions),
         }
-    return {"sessions": len(images), "new": len(new), "splits": counts}
+    return {"sessions": len(images), "new": new, "splits": counts}
 
 
 def count(folder: Path) -> tuple[Counter[str], Counter[str]]:

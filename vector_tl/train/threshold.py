@@ -41,8 +41,8 @@ def judge_scores(
     Args:
         validation: outcomes of the val images, with the network's own scores.
         negatives: of sets of real images without a Vector: they need a higher threshold than rendered ones.
-        views_each: how many views of each image a set of negatives holds, the images as they are before all
-            others; only these count for the calibration, which is about images as they come.
+        views_each: how many views of each image a set of negatives holds; for the calibration one in so many
+            counts, or images without a Vector would be far more frequent than they are.
 
     Returns:
         {"thresholds": {"fp32": of calibrated scores}, "calibration": {"scale", "shift"} or None,
@@ -58,8 +58,8 @@ def judge_scores(
             f"the val sessions. So its confidence threshold is one at which its best boxes show, right "
             f"({_found(validation, own)}) or wrong; train it longer, and with --backgrounds."
         )
-    as_they_are = [outcome for some in negatives for outcome in some[: len(some) // views_each]]
-    calibration = fit_calibration([*validation, *as_they_are])
+    photos = [outcome for some in negatives for outcome in some[::views_each]]
+    calibration = fit_calibration([*validation, *photos])
     return {
         "thresholds": {"fp32": float(calibration(own))},
         "calibration": None
