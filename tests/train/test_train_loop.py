@@ -100,9 +100,12 @@ def test_a_training_and_its_files(settings, capsys):
     assert capsys.readouterr().out == ""
 
 
-@pytest.mark.parametrize("ema", [0.0, 0.9])
-def test_a_killed_training_is_resumed_to_the_same_weights(ema, settings, tmp_path, monkeypatch):
-    settings = replace(settings, ema=ema)
+@pytest.mark.parametrize("options", [
+    {"ema": 0.0}, {"ema": 0.9},
+    {"mosaic": 0.5, "max_zoom_out": 3.5, "colour_cast": 0.5, "grayscale": 0.5, "cutout": 0.5, "max_decoded": 0},
+])  # fmt: skip
+def test_a_killed_training_is_resumed_to_the_same_weights(options, settings, tmp_path, monkeypatch):
+    settings = replace(settings, **options)
     train(settings)
     broken = replace(settings, out=tmp_path / "killed.safetensors")
     monkeypatch.setattr(loop, "SAVE_EVERY_S", 0.0)
@@ -136,6 +139,8 @@ def test_a_killed_training_is_resumed_to_the_same_weights(ema, settings, tmp_pat
 @pytest.mark.parametrize("change", [
     {"evaluations": 2}, {"background_share": 0.25}, {"negatives": Path("photos")},
     {"backgrounds": (Path("photos"),)}, {"images": 3}, {"seed": 1}, {"lr": 1e-4}, {"ema": 0.9},
+    {"mosaic": 0.5}, {"max_zoom_out": 3.5}, {"colour_cast": 0.5}, {"grayscale": 0.5}, {"cutout": 0.5},
+    {"max_decoded": 9}, {"backgrounds": (Path("photos"), Path("rooms"))},
     {"batch_size": 8}, {"arch": "ssdlite320_mobilenet_v3_large"}, {"init": "coco"},
 ])  # fmt: skip
 def test_what_changes_the_curve_cannot_be_resumed(change, settings):
@@ -338,6 +343,9 @@ def test_nothing_is_overwritten(settings):
     ({"init": "nowhere"}, UserError, "nowhere"), ({"arch": "yolo"}, UsageError, "yolo"),
     ({"epochs": 1.0}, UsageError, "--steps"), ({"steps": 0}, UsageError, "--steps"),
     ({"lr": float("nan")}, UsageError, "--lr"), ({"seed": -1}, UsageError, "--seed"),
+    ({"mosaic": 1.5}, UsageError, "--mosaic 1.5 must"), ({"cutout": float("nan")}, UsageError, "--cutout"),
+    ({"colour_cast": -0.1}, UsageError, "--colour-cast"), ({"grayscale": 2.0}, UsageError, "--grayscale"),
+    ({"max_zoom_out": 0.5}, UsageError, "--max-zoom-out"), ({"max_decoded": -1}, UsageError, "--max-decoded"),
     ({"threads": 0}, UsageError, "--threads"), ({"batch_size": 1}, UsageError, "--batch-size"),
     ({"coco": "no/such", "init": "coco"}, UserError, "COCO"),
 ])  # fmt: skip
@@ -374,6 +382,7 @@ def test_backgrounds_and_negatives(settings, tmp_path):
         cv2.imwrite(str(path), np.full((30, 30, 3), 20 * i, np.uint8))
     train(replace(settings, backgrounds=(tmp_path / "photos",), negatives=tmp_path / "photos", steps=1))
     assert checkpoint.load(settings.out)[1]["backgrounds"] == 9
+    assert checkpoint.load(settings.out)[1]["variety"] == {}
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match="empty"):
         train(replace(settings, out=tmp_path / "b.safetensors", backgrounds=(tmp_path / "empty",)))
