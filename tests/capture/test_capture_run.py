@@ -16,7 +16,7 @@ from vector_tl.capture.settings import CaptureSettings
 from vector_tl.capture.simulated_session import take_session
 from vector_tl.data import dataset
 from vector_tl.data.dataset import read_session
-from vector_tl.data.images import decode_or_none
+from vector_tl.data.images import decode_or_none, read_mask
 from vector_tl.errors import UsageError, UserError
 from vector_tl.robot.base import Frame, Intrinsics, NoFreshFrame, RobotState
 
@@ -285,6 +285,7 @@ def test_broken_provenance_is_named(tmp_path):
         {"moving": -0.1},
         {"seed": -1},
         {"seconds": 0.0},
+        {"masks": True, "robot": "00e20100"},
     ],
 )
 def test_settings_out_of_range(wrong, tmp_path):
@@ -331,7 +332,9 @@ def simulated(tmp_path_factory):
     """What the real simulator (plain camera), its sockets and the genuine SDK make of 14 images."""
     pytest.importorskip("anki_vector", reason="the SDK is not installed")
     folder = tmp_path_factory.mktemp("simulated")
-    settings = settings_for(folder, count=14, images_per_session=7, camera="plain", negative_share=0.3)
+    settings = settings_for(
+        folder, count=14, images_per_session=7, camera="plain", negative_share=0.3, masks=True
+    )
     return settings, capture(settings)
 
 
@@ -355,6 +358,17 @@ def test_capture_through_the_sdk(simulated):
     assert {key: again[key] for key in ("sessions", "kept", "seen")} == {
         key: result[key] for key in ("sessions", "kept", "seen")
     }
+
+
+def test_masks_show_what_the_boxes_enclose(simulated):
+    settings, _ = simulated
+    for item in dataset.load_dataset(settings.data, "all").items:
+        mask = read_mask(dataset.mask_path(settings.data, item.session, item.name))
+        assert mask.shape == (360, 640)
+        seen = [cv2.boundingRect((mask == number).view(np.uint8)) for number in np.unique(mask[mask > 0])]
+        enclosed = sorted((x, y, x + width, y + height) for x, y, width, height in seen)
+        labelled = np.array(sorted(item.boxes_xyxy((640, 360)).tolist())).reshape(-1, 4)
+        np.testing.assert_allclose(np.array(enclosed).reshape(-1, 4), labelled, atol=0.01)
 
 
 def test_the_same_seed_gives_the_same_bytes(simulated, tmp_path):

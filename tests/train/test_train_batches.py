@@ -72,8 +72,8 @@ def test_a_mosaic_holds_its_own_image_and_others_of_the_dataset_and_the_backgrou
     levels = set()
     batches = Batches(numbered(20), Images(numbered(1).pixels + 200, [EMPTY]), 16, (32, 32), 0, CPU, 0.25,
                       variety=Variety(mosaic=1.0))  # fmt: skip
-    pixels, _ = batches._with_mosaics(batches.images.decoded([3, 7]), [EMPTY, EMPTY])
-    for mosaic, own in zip(pixels, (3, 7), strict=True):
+    pixels, _ = batches._with_mosaics(batches.images.decoded(slice(12)), [EMPTY] * 12)
+    for mosaic, own in zip(pixels, range(12), strict=True):
         found = set(mosaic.unique().tolist())
         assert own in found and 2 <= len(found) <= 4
         levels |= found

@@ -102,7 +102,8 @@ def test_a_training_and_its_files(settings, capsys):
 
 @pytest.mark.parametrize("options", [
     {"ema": 0.0}, {"ema": 0.9},
-    {"mosaic": 0.5, "max_zoom_out": 3.5, "colour_cast": 0.5, "grayscale": 0.5, "cutout": 0.5, "max_decoded": 0},
+    {"mosaic": 0.5, "max_zoom_out": 3.5, "colour_cast": 0.5, "grayscale": 0.5, "cutout": 0.5, "paste": 0.5,
+     "max_decoded": 0},
 ])  # fmt: skip
 def test_a_killed_training_is_resumed_to_the_same_weights(options, settings, tmp_path, monkeypatch):
     settings = replace(settings, **options)
@@ -139,8 +140,8 @@ def test_a_killed_training_is_resumed_to_the_same_weights(options, settings, tmp
 @pytest.mark.parametrize("change", [
     {"evaluations": 2}, {"background_share": 0.25}, {"negatives": Path("photos")},
     {"backgrounds": (Path("photos"),)}, {"images": 3}, {"seed": 1}, {"lr": 1e-4}, {"ema": 0.9},
-    {"mosaic": 0.5}, {"max_zoom_out": 3.5}, {"colour_cast": 0.5}, {"grayscale": 0.5}, {"cutout": 0.5},
-    {"max_decoded": 9}, {"backgrounds": (Path("photos"), Path("rooms"))},
+    {"mosaic": 0.5}, {"paste": 0.5}, {"max_zoom_out": 3.5}, {"colour_cast": 0.5}, {"grayscale": 0.5},
+    {"cutout": 0.5}, {"max_decoded": 9}, {"backgrounds": (Path("photos"), Path("rooms"))},
     {"batch_size": 8}, {"arch": "ssdlite320_mobilenet_v3_large"}, {"init": "coco"},
 ])  # fmt: skip
 def test_what_changes_the_curve_cannot_be_resumed(change, settings):

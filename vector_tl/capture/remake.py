@@ -61,7 +61,7 @@ def remake(settings: CaptureSettings) -> dict[str, Any]:
             with open_simulated_robot(camera, without, of_kinds=of_kinds) as robot:
                 for plan in plans:
                     if _how(plan) == (camera, without, of_kinds):
-                        take_session(folder, plan, robot, check.add, strict=False)
+                        take_session(folder, plan, robot, check.add, strict=False, masks=settings.masks)
     result = {"sessions": len(sessions)} | check.result()
     return result | {"seconds": round(time.monotonic() - started_s, 1)}
 

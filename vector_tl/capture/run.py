@@ -69,7 +69,13 @@ def capture_simulated(settings: CaptureSettings) -> dict[str, Any]:
             ):
                 while plan is not None:
                     dataset.extend_splits(settings.data, [plan.session], settings.split_shares)
-                    take_session(settings.data, plan, robot, lambda name, image, difference: advance())
+                    take_session(
+                        settings.data,
+                        plan,
+                        robot,
+                        lambda name, image, difference: advance(),
+                        masks=settings.masks,
+                    )
                     plan, whole = next_plan(settings)
     coverage = Coverage(shot for about in whole for shot in about["shots"])
     Console(stderr=True).print(rich_table(coverage.table(), coverage.all_lacking()))

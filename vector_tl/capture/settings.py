@@ -77,6 +77,9 @@ class CaptureSettings:
     kinds: tuple[str, ...] = ()
     """Harder images, such as screen-off touching clutter: every simulated room is of all these kinds, or with
     mixed of some drawn at random. See docs/images.md for the list."""
+    masks: bool = False
+    """Also write where each Vector is seen in a simulated image (masks/, a PNG for each image), for train
+    --paste."""
     without: tuple[Feature, ...] = ()
     """What simulated images leave out, to find out what it is worth: variety, distractors, light, mirrors,
     sensor, details."""
@@ -109,6 +112,11 @@ class CaptureSettings:
         refuse_outside("--reach-mm", self.reach_mm, 200, 3000)
         self._check_robots()
         self._check_kinds()
+        self._check_masks()
+
+    def _check_masks(self) -> None:
+        if self.masks and (self.robot != "sim" or self.target is not None):
+            raise UsageError("--masks are of simulated images: leave out --robot and --target.")
 
     def _check_kinds(self) -> None:
         if not self.kinds:

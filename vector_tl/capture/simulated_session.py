@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vector_tl.capture.ground_truth import LabelledImage, facts_of
+from vector_tl.capture.ground_truth import LabelledImage, facts_of, truth_of
 from vector_tl.capture.harder import tags_of
 from vector_tl.capture.photographer import Photographer
 from vector_tl.capture.plan import SessionPlan
@@ -89,6 +89,7 @@ def take_session(
     robot: Robot,
     report: Callable[[str, LabelledImage, Difference | None], None] = lambda name, image, difference: None,
     strict: bool = True,
+    masks: bool = False,
 ) -> None:
     """Take a simulated session from its first image on, and write what is not there yet.
 
@@ -102,6 +103,7 @@ def take_session(
         report: called with each image's name, the image, and how it differs from what was known of it, if
             anything.
         strict: an image that differs too much is an error; else it is reported and not written.
+        masks: whether the images' instance masks are written as well.
 
     Raises:
         UserError: not one image worked out in this room, or one differs from what its label and session say.
@@ -135,6 +137,9 @@ def take_session(
             shots[name] = shot if difference is None else known[name]
             write(known | shots, whole=False)
             _write_files(folder, plan.session, name, image, labelled=label is not None)
+            if masks:
+                mask = truth_of(robot).mask(image.frame.image_id, robot.serial)
+                write_atomic(dataset.mask_path(folder, plan.session, name), mask)
         elif strict:
             raise UserError(
                 f"{label_path} differs from what the simulator now shows ({difference}); {remedy}"

@@ -5,6 +5,7 @@ labels/<session>/<name>.txt     a line `class cx cy w h` (0..1) for each box; an
                                 no file: not labelled
 splits.json                     session -> train | val | test; without it every session is test
 kinds.json                      session/name -> kinds of the image (optional, see `kinds.py`)
+masks/<session>/<name>.png      grey levels: 0, or which Vector is seen there (optional)
 sessions/<session>.json         where a session comes from (optional for reading)
 data.yaml                       so that YOLO tools open the folder (optional for reading)
 """
@@ -179,6 +180,11 @@ def image_path(folder: Path, session: str, name: str, suffix: str = ".jpg") -> P
 def label_path(folder: Path, session: str, name: str) -> Path:
     """Where an image's label lies."""
     return Path(folder) / "labels" / _plain(session) / (_plain(name) + ".txt")
+
+
+def mask_path(folder: Path, session: str, name: str) -> Path:
+    """Where a simulated image's instance mask lies."""
+    return Path(folder) / "masks" / _plain(session) / (_plain(name) + ".png")
 
 
 def _plain(name: str) -> str:

@@ -278,6 +278,29 @@ def encode_png(image: np.ndarray) -> bytes:
     return _encode(image, ".png", ())
 
 
+def encode_mask(mask: np.ndarray) -> bytes:
+    """The PNG bytes of an instance mask, uint8 (H, W): 0 the background, other numbers one thing each."""
+    done, data = cv2.imencode(".png", mask)
+    if not done:
+        raise ValueError(f"OpenCV cannot encode a mask of shape {mask.shape}")
+    return data.tobytes()
+
+
+def read_mask(path: Path) -> np.ndarray:
+    """The instance mask (H, W) in a PNG file, as `encode_mask` wrote it.
+
+    Raises:
+        UserError: the file is missing or no such mask.
+    """
+    try:
+        mask = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_UNCHANGED)
+    except (OSError, cv2.error) as error:
+        raise UserError(f"Cannot read the mask {path}; remove it, or capture it again.") from error
+    if mask is None or mask.ndim != 2 or mask.dtype != np.uint8:
+        raise UserError(f"{path} is no instance mask (PNG in grey levels); remove it, or capture it again.")
+    return mask
+
+
 def _encode(image: np.ndarray, suffix: str, options: tuple[int, ...]) -> bytes:
     done, data = cv2.imencode(suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), options)
     if not done:

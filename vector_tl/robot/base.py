@@ -95,6 +95,12 @@ class GroundTruth(Protocol):
     def truth(self, image_id: int | None = None, serial: str | None = None) -> dict[str, Any]:
         """Exact boxes of an image, or (without `image_id`) where every Vector is now, seen by `serial`."""
 
+    def mask(self, image_id: int, serial: str | None = None) -> bytes:
+        """The instance mask of one of the newest images, as PNG in grey levels.
+
+        0 is the background; where Vector n of the image's truth is seen, the level is n + 1.
+        """
+
     def place(self, vectors: list[dict[str, Any]]) -> dict[str, Any]:
         """Put Vectors somewhere else, as a person's hand would. Raises `UserError` where there is no room."""
 

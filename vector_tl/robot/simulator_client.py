@@ -55,9 +55,11 @@ class TruthClient:
 
     def truth(self, image_id: int | None = None, serial: str | None = None) -> dict[str, Any]:
         """See `GroundTruth.truth`."""
-        asked = {"image_id": image_id, "serial": serial}
-        query = "&".join(f"{key}={value}" for key, value in asked.items() if value is not None)
-        return self._ask(f"/truth?{query}")
+        return self._ask(f"/truth?{_query(image_id=image_id, serial=serial)}")
+
+    def mask(self, image_id: int, serial: str | None = None) -> bytes:
+        """See `GroundTruth.mask`."""
+        return self._bytes(f"/mask?{_query(image_id=image_id, serial=serial)}")
 
     def log(self, since_ms: float = 0) -> dict[str, Any]:
         """Wheel commands, calls and faults with their times, and the streams that are open."""
@@ -86,16 +88,27 @@ class TruthClient:
         return self._ask("/world", {"seed": seed, "kinds": list(kinds)})
 
     def _ask(self, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        try:
+            answer: dict[str, Any] = json.loads(self._bytes(path, body))
+            return answer
+        except ValueError as error:
+            raise SimulatorGone(f"The simulator no longer answers ({error}); start again.") from error
+
+    def _bytes(self, path: str, body: dict[str, Any] | None = None) -> bytes:
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self._url + path, data, {"Authorization": f"Bearer {self._token}"})
         try:
             with LOCAL.open(request, timeout=ANSWER_S) as response:
-                answer: dict[str, Any] = json.load(response)
+                answer: bytes = response.read()
                 return answer
         except urllib.error.HTTPError as error:
             raise UserError(f"The simulator refuses: {_reason(error)}") from error
         except (OSError, ValueError, HTTPException) as error:
             raise SimulatorGone(f"The simulator no longer answers ({error}); start again.") from error
+
+
+def _query(**asked: Any) -> str:
+    return "&".join(f"{key}={value}" for key, value in asked.items() if value is not None)
 
 
 def _reason(error: urllib.error.HTTPError) -> str:

@@ -1,6 +1,6 @@
 """Images decoded once and kept in memory, and the endless sequence of augmented batches made of them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +15,7 @@ from vector_tl.data.images import decode_or_none
 from vector_tl.errors import UsageError, UserError
 from vector_tl.train.augment import boxes_in_window, draw_window, relight, resample_windows
 from vector_tl.train.mosaic import FOUR, make_mosaic
+from vector_tl.train.paste import Cutout, paste
 from vector_tl.train.pixels import EncodedPixels, Which, stack
 from vector_tl.train.settings import Variety
 from vector_tl.train.variety import vary
@@ -174,6 +175,7 @@ class Batches:
         background_share: share of a batch that are backgrounds.
         rank: number of this process; each draws other numbers.
         variety: options that make images more various.
+        cutouts: Vectors to paste, where that is asked for.
     """
 
     def __init__(
@@ -187,12 +189,13 @@ class Batches:
         background_share: float = 0.125,
         rank: int = 0,
         variety: Variety = AS_EVER,
+        cutouts: Sequence[Cutout] = (),
     ):
         self.images, self.backgrounds = images.on(device), backgrounds and backgrounds.on(device)
         self.size_wh, self.device = size_wh, device
         self.own = own_images(batch_size, background_share if backgrounds is not None else 0.0)
         self.extra = batch_size - self.own
-        self.background_share, self.variety = background_share, variety
+        self.background_share, self.variety, self.cutouts = background_share, variety, list(cutouts)
         self.rng = np.random.default_rng([seed, 11, rank] if rank else [seed, 11])
         # its own, so that a training without any variety has the same batches as ever
         self.variety_rng = np.random.default_rng([seed, 12, rank])
@@ -220,12 +223,14 @@ class Batches:
         chosen, self._order = self._order[: self.own], self._order[self.own :]
         pixels = self.images.decoded(torch.from_numpy(chosen).to(self.device))  # (own, 3, H, W)
         boxes = [self.images.boxes[i] for i in chosen]
-        if self.variety.mosaic:
-            pixels, boxes = self._with_mosaics(pixels, boxes)
         if self.backgrounds is not None:
             more = self.backgrounds.draw(self.extra, self.rng)
             pixels = torch.cat([pixels, self.backgrounds.decoded(torch.from_numpy(more).to(self.device))])
             boxes += [np.zeros((0, 4))] * self.extra
+        if self.variety.paste:
+            pixels, boxes = self._with_pasted(pixels, boxes)
+        if self.variety.mosaic:
+            pixels, boxes = self._with_mosaics(pixels, boxes)
 
         windows = np.stack([draw_window(b, self.rng, self.variety.max_zoom_out) for b in boxes])  # (B, 4)
         mirrored = self.rng.random(len(boxes)) < 0.5  # (B,)
@@ -246,10 +251,17 @@ class Batches:
         ]
         return batch.contiguous(memory_format=torch.channels_last), targets
 
+    def _with_pasted(self, pixels: Tensor, boxes: list[np.ndarray]) -> tuple[Tensor, list[np.ndarray]]:
+        """Images (B, 3, H, W) and their boxes; onto a share of them Vectors were pasted."""
+        rng, pixels, boxes = self.variety_rng, pixels.clone(), list(boxes)
+        for i in np.flatnonzero(rng.random(len(boxes)) < self.variety.paste):
+            boxes[i] = paste(pixels[i], boxes[i], self.cutouts, rng)
+        return pixels, boxes
+
     def _with_mosaics(self, pixels: Tensor, boxes: list[np.ndarray]) -> tuple[Tensor, list[np.ndarray]]:
-        """Images (own, 3, H, W) and their boxes, of which a share became a quarter of a mosaic."""
+        """Images (B, 3, H, W) and their boxes; a share of the dataset's became a quarter of a mosaic."""
         rng = self.variety_rng
-        chosen = np.flatnonzero(rng.random(len(boxes)) < self.variety.mosaic)
+        chosen = np.flatnonzero(rng.random(self.own) < self.variety.mosaic)
         others, of_others = self._draw_others(len(chosen) * (FOUR - 1))
         pixels, boxes = pixels.clone(), list(boxes)
         for i, at in zip(chosen, range(0, len(of_others), FOUR - 1), strict=True):

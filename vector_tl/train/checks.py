@@ -40,7 +40,7 @@ def check_settings(settings: TrainSettings, lr_option: str = "--lr") -> None:
             settings.batch_size >= 2
         ),
     }
-    for name in ("mosaic", "colour_cast", "grayscale", "cutout"):
+    for name in ("paste", "mosaic", "colour_cast", "grayscale", "cutout"):
         share = getattr(settings, name)
         allowed[f"--{name.replace('_', '-')} {share:g} must lie between 0 and 1."] = 0 <= share <= 1
     for message, fine in allowed.items():

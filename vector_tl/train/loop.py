@@ -104,6 +104,7 @@ class TrainingLoop:
             settings.background_share,
             ranks.rank,
             settings.variety,
+            data.cutouts,
         )
         self.forward = ranks.parallel(model)
         self.state = TrainState(

@@ -12,6 +12,7 @@ MAX_ZOOM_OUT = 2.2
 class Variety:
     """Options that make training images more various; off unless asked for. `TrainSettings` explains them."""
 
+    paste: float = 0.0
     mosaic: float = 0.0
     max_zoom_out: float = MAX_ZOOM_OUT
     colour_cast: float = 0.0
@@ -66,6 +67,9 @@ class TrainSettings:
     negatives: Path | None = None
     """Folder of images without a Vector that are not trained on: the confidence threshold is raised until
     they give almost no false alarms."""
+    paste: float = 0.0
+    """Share of the images and backgrounds onto which Vectors of other images are pasted, alone or touching.
+    Needs masks: capture --robot sim --masks."""
     mosaic: float = 0.0
     """Share of the dataset's images in a batch that become mosaics: four training images or backgrounds at
     about half their size in one."""

@@ -9,6 +9,7 @@ import numpy as np
 from vector_tl.data.dataset import Item, load_dataset
 from vector_tl.errors import UsageError, UserError
 from vector_tl.train.batches import Images, files_below, keep_folder, keep_images, own_images
+from vector_tl.train.paste import Cutout, cut_out
 from vector_tl.train.ranks import Ranks
 from vector_tl.train.settings import TrainSettings
 
@@ -26,6 +27,7 @@ class TrainingData:
         validation: images to evaluate on.
         backgrounds: images without a Vector to train on as well.
         negatives: sets of images without a Vector that only help choose the threshold.
+        cutouts: Vectors to paste, where that is asked for.
         sessions: those that `training` and `validation` come from.
     """
 
@@ -33,6 +35,7 @@ class TrainingData:
     validation: Images
     backgrounds: Images | None
     negatives: list[Images]
+    cutouts: list[Cutout]
     sessions: set[str]
 
 
@@ -74,8 +77,14 @@ def load_training_data(
         backgrounds, negatives = hold_out(keep_folder(*settings.backgrounds, encoded=encoded))
     if settings.negatives:
         negatives.append(keep_folder(settings.negatives))
+    cutouts = cut_out(settings.data, chosen, settings.seed) if settings.paste else []
+    if settings.paste and not cutouts:
+        raise UserError(
+            f"--paste: no image of {settings.data} has a mask (masks/); capture some with vector-tl capture "
+            "--robot sim --masks."
+        )
     sessions = {item.session for item in (*train_items, *val_items)}
-    return TrainingData(training, validation, backgrounds, negatives, sessions)
+    return TrainingData(training, validation, backgrounds, negatives, cutouts, sessions)
 
 
 def hold_out(backgrounds: Images) -> tuple[Images, list[Images]]:

@@ -14,6 +14,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import grpc
+import numpy as np
 import pytest
 from anki_vector.messaging import protocol
 from hypothesis import given
@@ -24,7 +25,7 @@ from vector_tl.errors import UsageError, UserError
 from vector_tl.robot.simulator_client import TruthClient
 from vector_tl.sim.engine.faults import FAULTS, Fault, Lateness
 from vector_tl.sim.engine.identity import make_identity
-from vector_tl.sim.engine.journal import LOG_ENTRIES, TRUTHS_PER_ROBOT, WorldJournal
+from vector_tl.sim.engine.journal import LOG_ENTRIES, MASKS_PER_ROBOT, TRUTHS_PER_ROBOT, WorldJournal
 from vector_tl.sim.server.sdk_home import SdkHome
 from vector_tl.sim.server.server import run
 from vector_tl.sim.settings import SimSettings
@@ -96,6 +97,8 @@ def lockstep_sim(simulate):
         ("/truth?image_id=%C2%B2", 404),
         ("/truth?image_id=" + "9" * 5000, 404),
         ("/truth?image_id=-1", 404),
+        ("/mask", 404),
+        ("/mask?image_id=5", 404),
         ("/nowhere", 404),
         ("/fault", 405),
         ("/scene?since_ms=" + "9" * 5000, 500),
@@ -687,6 +690,18 @@ def test_the_journal_does_not_grow_for_ever():
     assert len(journal.since(0)) == LOG_ENTRIES and journal.since(6) == []
     assert journal.truth("00e20100", 9) is None and journal.truth("00e20100", 10)["image_id"] == 10
     assert journal.truth("nobody", 1) is None
+
+
+def test_the_journal_keeps_the_newest_masks():
+    """Of the Vectors that the truth names; not of what else the renderer has a number for."""
+    journal, ids = WorldJournal(lambda: 5), np.array([[0, 2], [3, 200]], np.int16)
+    for index in range(MASKS_PER_ROBOT + 1):
+        journal.keep_truth("00e20100", index, {"boxes": [{"vector": 1}] * (index % 2)})
+        journal.keep_ids("00e20100", index, ids)
+    assert journal.mask("00e20100", 0) is None and journal.mask("nobody", 1) is None
+    assert journal.mask("00e20100", 1).tolist() == [[0, 2], [0, 0]]
+    assert journal.mask("00e20100", 2).tolist() == [[0, 0], [0, 0]]
+    assert journal.mask("00e20100", 1).dtype == np.uint8
 
 
 def test_the_journal_never_holds_what_json_cannot():

@@ -6,8 +6,10 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 LOG_ENTRIES = 50_000
-TRUTHS_PER_ROBOT = 2_000
+TRUTHS_PER_ROBOT, MASKS_PER_ROBOT = 2_000, 8
 
 
 class WorldJournal:
@@ -17,6 +19,7 @@ class WorldJournal:
         self._now_ms = now_ms
         self._entries: deque[dict] = deque(maxlen=LOG_ENTRIES)
         self._truths: dict[str, OrderedDict[int, dict]] = {}
+        self._ids: dict[str, OrderedDict[int, np.ndarray]] = {}
 
     def add(self, kind: str, serial: str | None = None, **details: Any) -> None:
         """Log one thing at the world's present time.
@@ -35,14 +38,31 @@ class WorldJournal:
 
     def keep_truth(self, serial: str, image_id: int, truth: dict) -> None:
         """Keep the ground truth of a robot's image."""
-        truths = self._truths.setdefault(serial, OrderedDict())
-        truths[image_id] = truth
-        while len(truths) > TRUTHS_PER_ROBOT:
-            truths.popitem(last=False)
+        _keep(self._truths.setdefault(serial, OrderedDict()), image_id, truth, TRUTHS_PER_ROBOT)
+
+    def keep_ids(self, serial: str, image_id: int, ids: np.ndarray) -> None:
+        """Keep where the Vectors are seen in a robot's image: (H, W), number n as n + 1."""
+        _keep(self._ids.setdefault(serial, OrderedDict()), image_id, ids, MASKS_PER_ROBOT)
 
     def truth(self, serial: str, image_id: int) -> dict | None:
         """The ground truth of an image, None when it is unknown or too old."""
         return self._truths.get(serial, OrderedDict()).get(image_id)
+
+    def mask(self, serial: str, image_id: int) -> np.ndarray | None:
+        """The instance mask of an image, uint8 (H, W): 0, or n + 1 where the truth has a box of Vector n.
+
+        It is kept for the newest few images only; None when it is unknown or too old.
+        """
+        ids, truth = self._ids.get(serial, OrderedDict()).get(image_id), self.truth(serial, image_id)
+        if ids is None or truth is None:
+            return None
+        return np.where(np.isin(ids, [box["vector"] + 1 for box in truth["boxes"]]), ids, 0).astype(np.uint8)
+
+
+def _keep(newest: OrderedDict[int, Any], image_id: int, value: Any, max_count: int) -> None:
+    newest[image_id] = value
+    while len(newest) > max_count:
+        newest.popitem(last=False)
 
 
 def _finite(value: Any) -> Any:

@@ -187,6 +187,8 @@ class VirtualVector:
             "background": shot.background,
         }
         self.journal.keep_truth(self.serial, due.image_id, due.truth | seen)
+        if shot.ids is not None:
+            self.journal.keep_ids(self.serial, due.image_id, shot.ids)
         return TakenImage(due.image_id, due.t_ms, shot.jpeg)
 
     async def shoot_single(self, high_resolution: bool) -> TakenImage:

@@ -161,12 +161,12 @@ class BackdropCamera(RenderedCamera):
         if self._plate.own:  # the robot's body is in its own images already
             noise = rng.normal(0, self._plate.noise, light.shape) * cover
             levels = 255 * np.sqrt(np.clip(light, 0, 1)) + noise
-            return Shot(encode_jpeg(np.clip(levels, 0, 255).astype(np.uint8), 80), boxes, self.name)
+            return Shot(encode_jpeg(np.clip(levels, 0, 255).astype(np.uint8), 80), boxes, self.name, ids)
         near, width = own_body[..., None].astype(np.float32), self.size_wh[0]
         light = light * (1 - out_of_focus(near, width)) + out_of_focus(drawn * near, width)
         sensor = self._sensor(viewer)
         rgb = sensor.expose(light, moment.dt_s, rng=rng, exposure=moment.exposure)
-        return Shot(encode_jpeg(rgb, sensor.look.quality), boxes, self.name)
+        return Shot(encode_jpeg(rgb, sensor.look.quality), boxes, self.name, ids)
 
     def _turn_lamp(self, heading_rad: float) -> None:
         """The photograph is what lies before the viewer, so its light comes from where the viewer looks."""

@@ -130,7 +130,7 @@ class VectorCamera(RenderedCamera):
             smear_px = self._lens.focal_px * (exposure.shutter_ms / 1000 if exposure else shutter_s)
             motion_px = (motion.turn_radps * smear_px, motion.head_radps * smear_px)
             rgb = sensor.expose(light, moment.dt_s, motion_px, rng, exposure)
-        return Shot(encode_jpeg(rgb, sensor.look.quality), visible_boxes(ids, moment))
+        return Shot(encode_jpeg(rgb, sensor.look.quality), visible_boxes(ids, moment), ids=ids)
 
     def _moved(self, moment: Moment, sensor: Sensor) -> tuple[CameraMotion, float]:
         """How the camera moves, and for how long (s) an automatic exposure lets it."""

@@ -57,7 +57,7 @@ class PlainCamera:
         noise = rng.integers(-4, 5, (height, width, 1), dtype=np.int16)
         brightness = math.sqrt(exposure.gain * exposure.shutter_ms / UNIT_GAIN_MS) if exposure else 1.0
         image = np.clip(brightness * image + noise, 0, 255).astype(np.uint8)
-        return Shot(encode_jpeg(image, QUALITY), boxes)
+        return Shot(encode_jpeg(image, QUALITY), boxes, ids=ids + 1)
 
     def close(self) -> None:
         """It holds nothing."""

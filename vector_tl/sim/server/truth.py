@@ -1,7 +1,7 @@
 """The ground-truth channel: what tests and capture may know that a robot would never say.
 
-HTTP on 127.0.0.1; port and token stand in the truth.json of the simulator's home. GET /truth, /log; POST
-/fault, /step, /place, /world. The same server shows people the world, see `vector_tl.sim.server.view`.
+HTTP on 127.0.0.1; port and token stand in the truth.json of the simulator's home. GET /truth, /mask, /log;
+POST /fault, /step, /place, /world. The same server shows people the world, see `vector_tl.sim.server.view`.
 """
 
 from dataclasses import asdict
@@ -9,9 +9,10 @@ from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from vector_tl.data.images import encode_mask
 from vector_tl.data.kinds import KNOWN_KINDS
 from vector_tl.errors import Refused, UserError
 from vector_tl.sim.server.simulator import Simulator
@@ -27,18 +28,6 @@ MAX_NUMBER = 1e9  # mm, ms or rad
 
 def truth_app(simulator: Simulator) -> Starlette:
     """The endpoints of the ground-truth channel and of the page for people."""
-
-    async def truth(request: Request) -> JSONResponse:
-        robot = simulator.robot(request.query_params.get("serial"))
-        image_id = request.query_params.get("image_id")
-        simulator.sync()
-        if image_id is None:
-            return JSONResponse(simulator.truth_now(robot))
-        is_number = image_id.isdecimal() and len(image_id) <= MAX_DIGITS
-        known = simulator.journal.truth(robot.serial, int(image_id)) if is_number else None
-        if known is None:
-            raise Refused(404, f"Nothing is known of image {image_id} of {robot.serial}.")
-        return JSONResponse(known)
 
     async def log(request: Request) -> JSONResponse:
         since_ms = request.query_params.get("since_ms", "0")
@@ -93,8 +82,47 @@ def truth_app(simulator: Simulator) -> Starlette:
     posts = [
         Route(f"/{endpoint.__name__}", endpoint, methods=["POST"]) for endpoint in (fault, step, place, world)
     ]
-    routes = [Route("/truth", truth), Route("/log", log), *posts, *view_routes(simulator)]
+    routes = [
+        *_image_routes(simulator),
+        Route("/log", log),
+        *posts,
+        *view_routes(simulator),
+    ]
     return page_app(routes, PAGE, "view.html", broken)
+
+
+def _image_routes(simulator: Simulator) -> list[Route]:
+    """What is known of an image, or of now: boxes and places, and the instance mask."""
+
+    async def truth(request: Request) -> JSONResponse:
+        robot = simulator.robot(request.query_params.get("serial"))
+        image_id = request.query_params.get("image_id")
+        simulator.sync()
+        if image_id is None:
+            return JSONResponse(simulator.truth_now(robot))
+        known = simulator.journal.truth(robot.serial, _image_number(image_id))
+        if known is None:
+            raise Refused(404, f"Nothing is known of image {image_id} of {robot.serial}.")
+        return JSONResponse(known)
+
+    async def mask(request: Request) -> Response:
+        robot = simulator.robot(request.query_params.get("serial"))
+        image_id = request.query_params.get("image_id", "")
+        simulator.sync()
+        known = simulator.journal.mask(robot.serial, _image_number(image_id))
+        if known is None:
+            raise Refused(
+                404,
+                f"No mask of image {image_id} of {robot.serial} is kept; ask for one of the newest images.",
+            )
+        return Response(encode_mask(known), media_type="image/png")
+
+    return [Route("/truth", truth), Route("/mask", mask)]
+
+
+def _image_number(image_id: str) -> int:
+    """The number of an image; -1, which no image has, for what is none."""
+    return int(image_id) if image_id.isdecimal() and len(image_id) <= MAX_DIGITS else -1
 
 
 def _kinds(kinds: Any) -> tuple[str, ...]:

@@ -3,7 +3,9 @@
 Lengths in mm, angles in radians, left and up positive.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+import numpy as np
 
 Pose = tuple[float, float, float]  # x (mm), y (mm), heading (rad) on the ground
 Rgb = tuple[float, float, float]  # linear light
@@ -73,6 +75,8 @@ class Shot:
     jpeg: bytes
     boxes: tuple[VisibleBox, ...]
     background: str | None = None  # name of the photograph behind it, where there is one
+    # (H, W): n + 1 where Vector number n is seen
+    ids: np.ndarray | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
