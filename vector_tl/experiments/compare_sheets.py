@@ -129,4 +129,6 @@ def _item(item: Item) -> tuple[np.ndarray, str]:
 
 
 def _room(rooms: Images, number: int) -> tuple[np.ndarray, str]:
-    return np.ascontiguousarray(rooms.pixels[number].permute(1, 2, 0).cpu().numpy()), f"room {number + 1}"
+    return np.ascontiguousarray(
+        rooms.decoded([number])[0].permute(1, 2, 0).cpu().numpy()
+    ), f"room {number + 1}"

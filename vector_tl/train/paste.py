@@ -60,8 +60,9 @@ def cut_out(folder: Path, items: list[Item], seed: int) -> list[Cutout]:
         mask = read_mask(mask_path(folder, item.session, item.name))
         mask = cv2.resize(mask, KEPT_WH, interpolation=cv2.INTER_NEAREST)
         numbers = np.unique(mask[mask > 0])
-        image = resized(item.image()) if len(numbers) else None
-        cutouts += [cut for number in numbers if (cut := _cut(image, mask == number)) is not None]
+        if len(numbers):
+            image = resized(item.image())
+            cutouts += [cut for number in numbers if (cut := _cut(image, mask == number)) is not None]
         if len(cutouts) >= MAX_CUTOUTS:
             break
     return cutouts[:MAX_CUTOUTS]

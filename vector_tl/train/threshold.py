@@ -129,11 +129,12 @@ def views(images: Images) -> Iterator[Images]:
     Of some hundred images `MAX_FALSE_POSITIVES` is a single one, and the scores of the next doubtful ones are
     chance; eight views of each say more about rooms that were not photographed.
     """
-    height, width = images.pixels.shape[2:]
+    pixels = images.decoded(slice(None))
+    height, width = pixels.shape[2:]
     for left, top, size, mirrored in VIEWS:
         h, w = round(size * height), round(size * width)
         y, x = round(top * (height - h)), round(left * (width - w))
-        part = images.pixels[:, :, y : y + h, x : x + w]
+        part = pixels[:, :, y : y + h, x : x + w]
         if size < 1:  # resized as bytes: thousands of images as floats would fill the memory
             part = F.interpolate(part, size=(height, width), mode="bilinear")
         yield Images(part.flip(3) if mirrored else part, images.boxes)
