@@ -15,9 +15,10 @@ import pytest
 import torch
 
 from vector_tl.data import dataset
+from vector_tl.data.images import encode_mask
 from vector_tl.errors import UsageError, UserError
 from vector_tl.evaluate.metrics import Outcome
-from vector_tl.files import claimed
+from vector_tl.files import claimed, write_atomic
 from vector_tl.nets import checkpoint
 from vector_tl.nets.build import build
 from vector_tl.train import loop
@@ -48,6 +49,8 @@ def made_data(folder, images=12):
                 (160, 90),
                 ".png",
             )
+            mask = (image.max(axis=2) == 15).astype(np.uint8)
+            write_atomic(dataset.mask_path(folder, session, f"{i:02d}"), encode_mask(mask))
     dataset.write_splits(folder, {"one": "train", "two": "val"})
     return folder
 
