@@ -129,6 +129,5 @@ def _item(item: Item) -> tuple[np.ndarray, str]:
 
 
 def _room(rooms: Images, number: int) -> tuple[np.ndarray, str]:
-    return np.ascontiguousarray(
-        rooms.decoded([number])[0].permute(1, 2, 0).cpu().numpy()
-    ), f"room {number + 1}"
+    pixels = rooms.decoded([number])[0].permute(1, 2, 0).cpu().numpy()  # (H, W, 3)
+    return np.ascontiguousarray(pixels), f"room {number + 1}"

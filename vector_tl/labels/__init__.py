@@ -1,1 +1,1 @@
-"""Labels: importing, exporting, checking, suggesting and reviewing them."""
+"""Labels: importing, exporting, checking, suggesting, reviewing and mining them."""

@@ -129,7 +129,7 @@ def views(images: Images) -> Iterator[Images]:
     Of some hundred images `MAX_FALSE_POSITIVES` is a single one, and the scores of the next doubtful ones are
     chance; eight views of each say more about rooms that were not photographed.
     """
-    pixels = images.decoded(slice(None))
+    pixels = images.decoded(slice(None))  # (N, 3, H, W)
     height, width = pixels.shape[2:]
     for left, top, size, mirrored in VIEWS:
         h, w = round(size * height), round(size * width)
