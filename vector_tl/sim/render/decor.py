@@ -11,6 +11,7 @@ import numpy as np
 from vector_tl.data.images import decode_or_none
 from vector_tl.sim.render import textures
 from vector_tl.sim.render.furniture import furnish_around
+from vector_tl.sim.render.harder import desk_top, harder_things
 from vector_tl.sim.render.mesh import EYE_RGB, EYE_SHAPES
 from vector_tl.sim.render.shapes import (
     Material,
@@ -27,6 +28,7 @@ from vector_tl.sim.render.shapes import (
     tube,
 )
 from vector_tl.sim.render.things import finish, leaning_sheet, random_kind, thing
+from vector_tl.sim.world.room import KINDS
 from vector_tl.sim.world.scene import Obstacle, Rgb, Room
 
 ROUGHNESS, EMISSION = 11, 13  # columns of a vertex row
@@ -102,6 +104,9 @@ def furnish(room: Room, photos: list[Path] | None = None, without: tuple[str, ..
         parts += [_plain_box(o) for o in room.obstacles]
     else:
         parts += _clutter(room, rng, layers) + _litter(room, rng, layers)
+        parts += harder_things(room, shelf.layers, layers)
+        if desk := desk_top(room, shelf.layers):
+            ground = shaded_ground(room, *desk)
     decor = Decor(
         ground=ground,
         surroundings=join(parts),
@@ -303,6 +308,7 @@ def _clutter(room: Room, rng: np.random.Generator, layers: list[int]) -> list[np
             o.heading_rad,
         )
         for o in room.obstacles
+        if o.kind in KINDS
     ]
     if room.surface == "table":
         for _ in range(rng.integers(0, 9)):

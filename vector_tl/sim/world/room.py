@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from vector_tl.sim.world.clutter import with_harder_things
 from vector_tl.sim.world.scene import Obstacle, Room
 
 # kind -> (range of half widths, range of heights) in mm
@@ -28,7 +29,7 @@ def make_room(seed: int, kinds: tuple[str, ...] = ()) -> Room:
     """A room drawn from `seed`: the same seed and kinds give the same room.
 
     Obstacles keep to the outer part of the ground, so that robots always have some of it free around the
-    middle.
+    middle. What the kinds add stands nearer, along a lane that stays free.
     """
     rng = np.random.default_rng([seed, 1])
     table = rng.random() < 0.55
@@ -57,7 +58,7 @@ def make_room(seed: int, kinds: tuple[str, ...] = ()) -> Room:
         )
         if apart and math.hypot(obstacle.x_mm, obstacle.y_mm) > 200 + half:
             obstacles.append(obstacle)
-    return Room(
+    room = Room(
         seed=seed,
         surface="table" if table else "floor",
         half_x_mm=float(half_x),
@@ -65,3 +66,4 @@ def make_room(seed: int, kinds: tuple[str, ...] = ()) -> Room:
         obstacles=tuple(obstacles),
         kinds=kinds,
     )
+    return with_harder_things(room) if kinds else room
