@@ -112,7 +112,9 @@ def _notebook(hx: float, hy: float, height: float, rng: Rng, prints: Prints) -> 
     if open_:
         top = quad((-0.97 * hx, -0.97 * hy, height + 0.5), (1.94 * hx, 0, 0), (0, 1.94 * hy, 0), page)
         return join([bevelled(hx, hy, height, 1, cover), top])
-    pages = moved(box((0.97 * hx, 0.97 * hy, height * 0.8), Material(grey(0.8), 0.9, 0.03)), (0, 0, height * 0.1))
+    pages = moved(
+        box((0.97 * hx, 0.97 * hy, height * 0.8), Material(grey(0.8), 0.9, 0.03)), (0, 0, height * 0.1)
+    )
     lids = [moved(box((hx, hy, height * 0.1), cover), (0, 0, z * height)) for z in (0, 0.9)]
     rings = []
     if rng.random() < 0.5:
@@ -142,11 +144,20 @@ def _plant(hx: float, hy: float, height: float, rng: Rng, prints: Prints) -> np.
     pot = height * rng.uniform(0.25, 0.4)
     clay = finish(rng, prints.surfaces) if rng.random() < 0.5 else Material((0.35, 0.12, 0.06), 0.8, 0.03)
     rim = hx * rng.uniform(0.8, 1.0)
-    wall = [(0, 0), (0.72 * rim, 0), (0.95 * rim, 0.88 * pot), (rim, 0.88 * pot), (rim, pot), (0.9 * rim, pot)]
+    wall = [
+        (0, 0),
+        (0.72 * rim, 0),
+        (0.95 * rim, 0.88 * pot),
+        (rim, 0.88 * pot),
+        (rim, pot),
+        (0.9 * rim, pot),
+    ]
     earth = [(0.9 * rim, 0.9 * pot), (0, 0.9 * pot)]
     parts = [lathe(np.array(wall), clay), lathe(np.array(earth), Material((0.03, 0.02, 0.015), 0.95, 0.02))]
     for _ in range(int(rng.integers(7, 18))):
-        color = Material((rng.uniform(0.02, 0.12), rng.uniform(0.08, 0.3), rng.uniform(0.01, 0.06)), 0.55, 0.04)
+        color = Material(
+            (rng.uniform(0.02, 0.12), rng.uniform(0.08, 0.3), rng.uniform(0.01, 0.06)), 0.55, 0.04
+        )
         angle, lean = rng.uniform(0, 2 * np.pi), rng.uniform(0.1, 1.1)
         length = (height - pot) * rng.uniform(0.5, 1.0)
         leaf = ellipsoid((length * rng.uniform(0.08, 0.16), length * 0.03, length / 2), color, 10)
@@ -161,7 +172,11 @@ def _black_dish(hx: float, hy: float, height: float, rng: Rng, prints: Prints) -
     z = np.linspace(0, 1, 7)
     outside = np.column_stack([hx * (0.5 + 0.5 * np.sqrt(z)), height * z])
     glaze = Material(grey(rng.uniform(0.004, 0.025)), rng.uniform(0.06, 0.45), 0.05)
-    return lathe(np.vstack([[0, 0], outside, outside[::-1] * (0.94, 0.95) + (0, 0.06 * height), [0, 0.1 * height]]), glaze, 28)
+    return lathe(
+        np.vstack([[0, 0], outside, outside[::-1] * (0.94, 0.95) + (0, 0.06 * height), [0, 0.1 * height]]),
+        glaze,
+        28,
+    )
 
 
 def _headphones(hx: float, hy: float, height: float, rng: Rng, prints: Prints) -> np.ndarray:
@@ -171,10 +186,17 @@ def _headphones(hx: float, hy: float, height: float, rng: Rng, prints: Prints) -
         shell = plastic(rng, 0.2)
     radius, cup = 0.8 * hy, height / 2
     arc = np.linspace(-0.5 * np.pi, 0.5 * np.pi, 15)
-    band = np.column_stack([0.1 * hx - 0.95 * radius * np.cos(arc), radius * np.sin(arc), np.full(15, 0.55 * cup)])
+    band = np.column_stack(
+        [0.1 * hx - 0.95 * radius * np.cos(arc), radius * np.sin(arc), np.full(15, 0.55 * cup)]
+    )
     parts = [capsule(band, 5.5, shell, 8), capsule(band[3:-3] + (3.5, 0, 0), 6.5, cushion, 8)]
     for side in (-1, 1):
-        arm = bent((0.1 * hx, side * radius, 0.55 * cup), (0.3 * hx, side * radius, 0.6 * cup), (0.4 * hx, side * radius * 0.95, cup), 5)
+        arm = bent(
+            (0.1 * hx, side * radius, 0.55 * cup),
+            (0.3 * hx, side * radius, 0.6 * cup),
+            (0.4 * hx, side * radius * 0.95, cup),
+            5,
+        )
         parts.append(capsule(arm, 4.5, shell, 6))
         for depth, share, material in ((0.0, 1.0, shell), (-0.16, 0.92, cushion)):
             disc = ellipsoid((cup * share, 0.22 * hy, cup * share), material, 16)
@@ -220,7 +242,9 @@ def _pen_pot(hx: float, hy: float, height: float, rng: Rng, prints: Prints) -> n
 def _screwdriver(hx: float, hy: float, height: float, rng: Rng, prints: Prints) -> np.ndarray:
     steel, grip = Material((0.25, 0.25, 0.26), 0.25, 0.6), vivid(rng) if rng.random() < 0.7 else dark(rng)
     r = min(hy, height / 2)
-    handle = capsule(np.linspace((-hx + r, 0, r), (-0.1 * hx, 0, r), 6), r * np.array([0.95, 1, 0.85, 1, 0.9, 0.7]), grip)
+    handle = capsule(
+        np.linspace((-hx + r, 0, r), (-0.1 * hx, 0, r), 6), r * np.array([0.95, 1, 0.85, 1, 0.9, 0.7]), grip
+    )
     return join([handle, capsule(np.linspace((-0.1 * hx, 0, r), (hx - 4, 0, r), 3), 3.0, steel, 6)])
 
 
@@ -248,7 +272,9 @@ def _monitor(hx: float, hy: float, height: float, rng: Rng, prints: Prints) -> n
     low, half = rng.uniform(85, 140), rng.uniform(230, 330)
     on = rng.random() < 0.6
     glow = float(rng.uniform(0.6, 2.5)) if on else 0.0
-    shown = Material((1.0, 1.0, 1.0), 0.2, 0.05, glow, prints.screen) if on else Material(grey(0.006), 0.15, 0.05)
+    shown = (
+        Material((1.0, 1.0, 1.0), 0.2, 0.05, glow, prints.screen) if on else Material(grey(0.006), 0.15, 0.05)
+    )
     parts = [
         bevelled(hx, hy, 10, 3, shell),
         moved(box((14, 30, low + 60), shell), (-0.3 * hx, 0, 0)),
@@ -263,7 +289,9 @@ def _lamp(hx: float, hy: float, height: float, rng: Rng, prints: Prints) -> np.n
     knee = np.array((-0.5 * hx, 0, 0.6 * height))
     head = np.array((rng.uniform(0.8, 2.0) * hx, 0, 0.92 * height))
     shade = lathe([(14, 0), (22, -10), (62, -62)], metal, 20)
-    warm = Material((1.0, 0.85, 0.6), 0.5, 0.0, emission=float(rng.uniform(4, 18)) if rng.random() < 0.7 else 0.0)
+    warm = Material(
+        (1.0, 0.85, 0.6), 0.5, 0.0, emission=float(rng.uniform(4, 18)) if rng.random() < 0.7 else 0.0
+    )
     bulb = moved(ellipsoid((24, 24, 20), warm, 10), (0, 0, -62))
     foot = lathe([(0, 0), (hx, 0), (hx, 12), (hx * 0.9, 17), (0, 17)], metal)
     arms = [tube(np.linspace(a, b, 3), 6, metal, 6) for a, b in (((0, 0, 15), knee), (knee, head))]
@@ -286,7 +314,9 @@ def _note(hx: float, hy: float, height: float, rng: Rng, prints: Prints) -> np.n
 def _pen(hx: float, hy: float, height: float, rng: Rng, prints: Prints) -> np.ndarray:
     r, body = height / 2, vivid(rng) if rng.random() < 0.5 else dark(rng)
     shaft = capsule(np.linspace((-hx + r, 0, r), (0.75 * hx, 0, r), 3), r, body, 7)
-    tip = capsule([(0.75 * hx, 0, r), (0.9 * hx, 0, r), (hx - 2, 0, r)], r * np.array([0.9, 0.5, 0.2]), dark(rng), 7)
+    tip = capsule(
+        [(0.75 * hx, 0, r), (0.9 * hx, 0, r), (hx - 2, 0, r)], r * np.array([0.9, 0.5, 0.2]), dark(rng), 7
+    )
     return join([shaft, tip])
 
 

@@ -61,7 +61,9 @@ def _flat_hand(of_skin: Material, rng: Rng) -> np.ndarray:
     for y, length, radius in FINGERS:
         knuckle, tip = np.array((34.0, y, 17.0)), np.array((34.0 + 0.8 * length - curl, y * 1.2, radius))
         middle = (0.6 * knuckle + 0.4 * tip) + (0, 0, 6 + curl)
-        parts.append(capsule(bent(knuckle, middle, tip), np.linspace(radius * 1.15, radius * 0.8, 7), of_skin))
+        parts.append(
+            capsule(bent(knuckle, middle, tip), np.linspace(radius * 1.15, radius * 0.8, 7), of_skin)
+        )
     thumb = bent((-18, -32, 14), (8, -50, 16), (34, -42, 10))
     return join([*parts, capsule(thumb, np.linspace(12, 8.5, 7), of_skin)])
 
@@ -86,7 +88,9 @@ def _torso(hx: float, hy: float, height: float, rng: Rng, prints: Prints) -> np.
         shoulder, elbow = (0, side * hy * 0.95, height - 70), (0.6 * hx, side * (hy + 60), height * 0.35)
         wrist = (hx + rng.uniform(30, 90), side * hy * rng.uniform(0.3, 0.9), 95)
         parts.append(capsule(bent(shoulder, elbow, wrist, 9), np.linspace(62, 36, 9), shirt, 14))
-        parts.append(capsule([wrist, np.add(wrist, (25, 0, -4)), np.add(wrist, (50, 0, -6))], (25, 30, 16), of_skin))
+        parts.append(
+            capsule([wrist, np.add(wrist, (25, 0, -4)), np.add(wrist, (50, 0, -6))], (25, 30, 16), of_skin)
+        )
     return join(parts)
 
 
@@ -101,14 +105,27 @@ def _sitter(hx: float, hy: float, height: float, rng: Rng, prints: Prints) -> np
     parts.append(moved(_head(height, of_skin, rng), (back, 0, 0)))
     for side in (-1, 1):
         knee = (0.55 * hx, side * (hy - 62), 75)
-        parts.append(capsule(bent((back, side * 0.5 * hy, 90), (0.1 * hx, side * 0.9 * hy, 120), knee, 7), np.linspace(80, 58, 7), trousers, 14))
+        parts.append(
+            capsule(
+                bent((back, side * 0.5 * hy, 90), (0.1 * hx, side * 0.9 * hy, 120), knee, 7),
+                np.linspace(80, 58, 7),
+                trousers,
+                14,
+            )
+        )
         foot = (0.62 * hx, -side * 0.2 * hy, 52)
-        parts.append(capsule(bent(knee, (0.7 * hx, side * 0.3 * hy, 66), foot, 7), np.linspace(55, 42, 7), trousers, 12))
+        parts.append(
+            capsule(
+                bent(knee, (0.7 * hx, side * 0.3 * hy, 66), foot, 7), np.linspace(55, 42, 7), trousers, 12
+            )
+        )
         shoulder = (back, side * 0.78 * hy, height - 80)
         hand = (0.35 * hx, side * 0.5 * hy, 160)
         arm = bent(shoulder, (back * 0.3, side * (hy + 40), 0.45 * height), hand, 9)
         parts.append(capsule(arm, np.linspace(55, 32, 9), shirt, 12))
-        parts.append(capsule([hand, np.add(hand, (25, 0, -6)), np.add(hand, (52, 0, -14))], (24, 28, 14), of_skin))
+        parts.append(
+            capsule([hand, np.add(hand, (25, 0, -6)), np.add(hand, (52, 0, -14))], (24, 28, 14), of_skin)
+        )
     rows = join(parts)
     rows[:, 2] = rows[:, 2].clip(0)
     return rows
@@ -127,9 +144,20 @@ def _truck(hx: float, hy: float, height: float, rng: Rng, prints: Prints) -> np.
     r = min(0.22 * hx, 0.3 * height)
     wide = hy - 1
     cab = [(0.3 * hx, r), (hx, r), (hx, 0.5 * height), (0.85 * hx, height), (0.3 * hx, height)]
-    bed = [(-hx, 0.45 * height), (-0.85 * hx, 0.9 * height), (0.1 * hx, 0.9 * height), (0.22 * hx, 1.1 * r), (-0.8 * hx, 1.1 * r)]
+    bed = [
+        (-hx, 0.45 * height),
+        (-0.85 * hx, 0.9 * height),
+        (0.1 * hx, 0.9 * height),
+        (0.22 * hx, 1.1 * r),
+        (-0.8 * hx, 1.1 * r),
+    ]
     glass = Material((0.02, 0.03, 0.04), 0.1, 0.06)
-    window = [(0.45 * hx, 0.55 * height), (0.94 * hx, 0.55 * height), (0.84 * hx, 0.92 * height), (0.45 * hx, 0.92 * height)]
+    window = [
+        (0.45 * hx, 0.55 * height),
+        (0.94 * hx, 0.55 * height),
+        (0.84 * hx, 0.92 * height),
+        (0.45 * hx, 0.92 * height),
+    ]
     parts = [
         prism(cab, wide * 0.86, paint),
         prism(bed, wide * 0.95, other),
@@ -180,18 +208,43 @@ def _plush(hx: float, hy: float, height: float, rng: Rng, prints: Prints) -> np.
     pale = Material(rgb(np.minimum(np.array(fur.color) * 2.2 + 0.05, 0.9)), 0.95, 0.02)
     black, r = Material(grey(0.006), 0.15, 0.05), hx * 0.95
     tall, head = 0.58 * height, 0.2 * height
-    parts = [ellipsoid((0.55 * r, 0.55 * r, tall / 2), fur, 16), moved(ellipsoid((0.4 * r, 0.38 * r, 0.36 * tall), pale, 14), (0.22 * r, 0, 0.12 * tall))]
+    parts = [
+        ellipsoid((0.55 * r, 0.55 * r, tall / 2), fur, 16),
+        moved(ellipsoid((0.4 * r, 0.38 * r, 0.36 * tall), pale, 14), (0.22 * r, 0, 0.12 * tall)),
+    ]
     skull = (min(0.5 * r, 1.1 * head), min(0.55 * r, 1.2 * head), head)
     parts.append(moved(ellipsoid(skull, fur, 16), (0.08 * r, 0, height - 2.15 * head)))
     middle = height - 1.15 * head
-    parts.append(moved(ellipsoid((0.5 * skull[0], 0.5 * skull[1], 0.4 * head), pale, 12), (0.08 * r + 0.72 * skull[0], 0, middle - 0.65 * head)))
+    parts.append(
+        moved(
+            ellipsoid((0.5 * skull[0], 0.5 * skull[1], 0.4 * head), pale, 12),
+            (0.08 * r + 0.72 * skull[0], 0, middle - 0.65 * head),
+        )
+    )
     parts.append(moved(ellipsoid((3, 4.5, 3), black, 8), (0.08 * r + 1.2 * skull[0], 0, middle - 0.2 * head)))
     ear = ellipsoid((0.15 * r, 0.28 * skull[1], rng.uniform(0.25, 0.42) * head), fur, 10)
     limbs = [moved(ear, (0.05 * r, 0.8 * skull[1], middle + 0.25 * head))]
-    limbs.append(moved(ellipsoid((2.5, 3.2, 3.2), black, 8), (0.08 * r + 0.86 * skull[0], 0.36 * skull[1], middle)))
+    limbs.append(
+        moved(ellipsoid((2.5, 3.2, 3.2), black, 8), (0.08 * r + 0.86 * skull[0], 0.36 * skull[1], middle))
+    )
     limb = 0.17 * r
-    limbs.append(capsule(bent((0.1 * r, 0.45 * r, 0.8 * tall), (0.25 * r, 0.95 * r - limb, 0.6 * tall), (0.5 * r, 0.6 * r, 0.4 * tall), 6), limb, fur))
-    limbs.append(capsule(np.linspace((0.15 * r, 0.4 * r, 1.1 * limb), (0.75 * r, 0.5 * r, 1.1 * limb), 4), 1.1 * limb, fur))
+    limbs.append(
+        capsule(
+            bent(
+                (0.1 * r, 0.45 * r, 0.8 * tall),
+                (0.25 * r, 0.95 * r - limb, 0.6 * tall),
+                (0.5 * r, 0.6 * r, 0.4 * tall),
+                6,
+            ),
+            limb,
+            fur,
+        )
+    )
+    limbs.append(
+        capsule(
+            np.linspace((0.15 * r, 0.4 * r, 1.1 * limb), (0.75 * r, 0.5 * r, 1.1 * limb), 4), 1.1 * limb, fur
+        )
+    )
     rows = join([*parts, mirrored(join(limbs))])
     rows[:, 2] = rows[:, 2].clip(0)
     return rows
@@ -203,16 +256,37 @@ def _animal(hx: float, hy: float, height: float, rng: Rng, prints: Prints) -> np
     coat = Material(rgb(np.array(coats[int(rng.integers(len(coats)))]) * rng.uniform(0.6, 1.4)), 0.6, 0.04)
     leg, girth = 0.48 * height, min(0.5 * hy, 0.17 * height)
     spine = leg + 0.5 * girth
-    body = capsule([(-0.6 * hx, 0, spine), (0, 0, spine), (0.4 * hx, 0, spine)], girth * np.array([0.9, 1.0, 0.95]), coat)
+    body = capsule(
+        [(-0.6 * hx, 0, spine), (0, 0, spine), (0.4 * hx, 0, spine)], girth * np.array([0.9, 1.0, 0.95]), coat
+    )
     neck = bent((0.45 * hx, 0, spine), (0.6 * hx, 0, 0.7 * height), (0.68 * hx, 0, 0.84 * height), 5)
     skull = [(0.66 * hx, 0, 0.84 * height), (0.8 * hx, 0, 0.8 * height), (0.92 * hx, 0, 0.77 * height)]
-    parts = [body, capsule(neck, np.linspace(0.7, 0.5, 5) * girth, coat), capsule(skull, girth * np.array([0.5, 0.42, 0.26]), coat)]
-    limbs = [capsule(np.linspace((x * hx, 0.6 * girth, spine), ((x + 0.04) * hx, 0.75 * girth, 0.3 * girth), 4), girth * np.array([0.5, 0.34, 0.25, 0.28]), coat, 8) for x in (-0.58, 0.38)]
+    parts = [
+        body,
+        capsule(neck, np.linspace(0.7, 0.5, 5) * girth, coat),
+        capsule(skull, girth * np.array([0.5, 0.42, 0.26]), coat),
+    ]
+    limbs = [
+        capsule(
+            np.linspace((x * hx, 0.6 * girth, spine), ((x + 0.04) * hx, 0.75 * girth, 0.3 * girth), 4),
+            girth * np.array([0.5, 0.34, 0.25, 0.28]),
+            coat,
+            8,
+        )
+        for x in (-0.58, 0.38)
+    ]
     if rng.random() < 0.6:
         horn = Material((0.45, 0.3, 0.14), 0.6, 0.04)
-        curve = bent((0.62 * hx, 0.2 * girth, 0.88 * height), (0.5 * hx, 0.7 * hy, 0.93 * height), (0.6 * hx, 0.8 * hy, height - 2), 6)
+        curve = bent(
+            (0.62 * hx, 0.2 * girth, 0.88 * height),
+            (0.5 * hx, 0.7 * hy, 0.93 * height),
+            (0.6 * hx, 0.8 * hy, height - 2),
+            6,
+        )
         limbs.append(capsule(curve, np.linspace(2.4, 1.2, 6), horn, 6))
-    tail = bent((-0.65 * hx, 0, spine), (-0.85 * hx, 0, spine), (-0.94 * hx, 0, rng.uniform(0.25, 0.7) * height), 5)
+    tail = bent(
+        (-0.65 * hx, 0, spine), (-0.85 * hx, 0, spine), (-0.94 * hx, 0, rng.uniform(0.25, 0.7) * height), 5
+    )
     return join([*parts, capsule(tail, np.linspace(0.35, 0.12, 5) * girth, coat, 6), mirrored(join(limbs))])
 
 

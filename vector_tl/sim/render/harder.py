@@ -15,7 +15,12 @@ from vector_tl.sim.render.things import SHAPES
 from vector_tl.sim.world.clutter import CUBE_MM, SIZES
 from vector_tl.sim.world.scene import Obstacle, Room
 
-USUAL = {"carton": "box", "device": "gadget", "shoes": "shoe", "sack": "bag"}  # drawn as one of `things.SHAPES`
+USUAL = {
+    "carton": "box",
+    "device": "gadget",
+    "shoes": "shoe",
+    "sack": "bag",
+}  # drawn as one of `things.SHAPES`
 
 
 def harder_things(room: Room, layers: list[np.ndarray], surfaces: list[int]) -> list[np.ndarray]:

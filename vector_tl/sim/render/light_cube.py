@@ -12,7 +12,14 @@ from vector_tl.sim.world.clutter import CUBE_MM
 
 HALF_MM, CORNER_MM, EDGE_MM, PANEL_MM = CUBE_MM / 2, 8.5, 1.3, 17.0
 CELLS = 4  # markers along each side of their texture
-LIGHTS = ((0.1, 1.0, 0.2), (0.1, 0.35, 1.0), (1.0, 0.12, 0.08), (1.0, 0.7, 0.1), (0.1, 0.9, 1.0), (1.0, 1.0, 1.0))
+LIGHTS = (
+    (0.1, 1.0, 0.2),
+    (0.1, 0.35, 1.0),
+    (1.0, 0.12, 0.08),
+    (1.0, 0.7, 0.1),
+    (0.1, 0.9, 1.0),
+    (1.0, 1.0, 1.0),
+)
 _LOW, _MID, _HIGH = 26, 64, 102  # of a cell of 128 texels
 # Each marker as lines through points of a 3 x 3 grid, counted row by row; the last one is closed where it
 # ends at its beginning.
@@ -67,7 +74,11 @@ def light_cube(rng: np.random.Generator, markers: int) -> np.ndarray:
     rows = hull(_corners(), Material(shell, rng.uniform(0.3, 0.55), 0.045))
     normal = np.abs(rows[:, 3:6])
     rows[normal.max(axis=1) < 0.68, 8:15] = _light(rng)
-    faces = [_marker(axis, side, int(rng.integers(CELLS * CELLS)), markers, rng) for axis in range(3) for side in (-1, 1)]
+    faces = [
+        _marker(axis, side, int(rng.integers(CELLS * CELLS)), markers, rng)
+        for axis in range(3)
+        for side in (-1, 1)
+    ]
     return moved(join([rows, *faces]), (0, 0, HALF_MM))
 
 
@@ -77,7 +88,9 @@ def cube_stack(height_mm: float, rng: np.random.Generator, markers: int) -> np.n
     for number in range(max(1, round(height_mm / CUBE_MM))):
         turn = rng.normal(0, 0.12) if number else 0.0
         aside = rng.normal(0, 1.0, 2).clip(-2, 2)
-        cubes.append(moved(light_cube(rng, markers), (*aside, number * CUBE_MM), float(np.clip(turn, -0.2, 0.2))))
+        cubes.append(
+            moved(light_cube(rng, markers), (*aside, number * CUBE_MM), float(np.clip(turn, -0.2, 0.2)))
+        )
     return join(cubes)
 
 
@@ -85,7 +98,9 @@ def _corners() -> np.ndarray:
     """The cube's corner points about its middle: each face is a square without its corners, (48, 3)."""
     near, far = HALF_MM - CORNER_MM, HALF_MM - EDGE_MM
     flat = [(HALF_MM, a * u, b * v) for u, v in ((near, far), (far, near)) for a in (-1, 1) for b in (-1, 1)]
-    return np.array([np.roll((side * x, y, z), axis) for axis in range(3) for side in (-1, 1) for x, y, z in flat])
+    return np.array(
+        [np.roll((side * x, y, z), axis) for axis in range(3) for side in (-1, 1) for x, y, z in flat]
+    )
 
 
 def _light(rng: np.random.Generator) -> tuple[float, ...]:
@@ -93,7 +108,7 @@ def _light(rng: np.random.Generator) -> tuple[float, ...]:
     milky = Material(grey(rng.uniform(0.12, 0.35)), 0.35, 0.05)
     if rng.random() < 0.5:
         color = np.array(LIGHTS[int(rng.integers(len(LIGHTS)))]) * rng.uniform(0.7, 1.0)
-        milky = replace(milky, color=rgb(color.clip(0.02, 1)), emission=float(rng.uniform(1.0, 5.0)))
+        milky = replace(milky, color=rgb(color.clip(0.02, 1)), emission=float(rng.uniform(0.7, 3.5)))
     return (*milky.color, milky.roughness, milky.reflectance, milky.emission, milky.layer)
 
 

@@ -31,7 +31,13 @@ class Prints:
 def add_prints(layers: list[np.ndarray], surfaces: list[int], rng: np.random.Generator) -> Prints:
     """Draw the textures and append them to `layers`; `surfaces` are those of them that suit any thing."""
     first = len(layers)
-    drawn: tuple[Callable[[np.random.Generator], np.ndarray], ...] = (marker_texture, keys, page, shirt, screen)
+    drawn: tuple[Callable[[np.random.Generator], np.ndarray], ...] = (
+        marker_texture,
+        keys,
+        page,
+        shirt,
+        screen,
+    )
     layers += [draw(rng) for draw in drawn]
     return Prints(surfaces, *range(first, first + len(drawn)))
 
@@ -86,7 +92,9 @@ def shirt(rng: np.random.Generator) -> np.ndarray:
             color = tuple(map(float, tone(rng, 0.3, 1.0, 0.5)))
             middle = (int(rng.normal(SIZE / 2, 40)), int(rng.normal(0.45 * SIZE, 50)))
             if rng.random() < 0.5:
-                cv2.ellipse(image, middle, (int(rng.integers(8, 60)), int(rng.integers(8, 60))), 0, 0, 360, color, -1)
+                cv2.ellipse(
+                    image, middle, (int(rng.integers(8, 60)), int(rng.integers(8, 60))), 0, 0, 360, color, -1
+                )
             else:
                 corner = (middle[0] + int(rng.integers(10, 80)), middle[1] + int(rng.integers(6, 60)))
                 cv2.rectangle(image, middle, corner, color, -1)
@@ -95,7 +103,9 @@ def shirt(rng: np.random.Generator) -> np.ndarray:
         _write(image, word, where, (float(rng.uniform(1, 1.8)), 4), float(rng.uniform(0.6, 1)))
     elif case < 0.85:  # stripes or checks
         color, step = tone(rng, 0.1, 0.9, 0.3), int(rng.integers(14, 50))
-        image[(np.arange(SIZE) // step) % 2 == 0] = 0.5 * image[(np.arange(SIZE) // step) % 2 == 0] + 0.5 * color
+        image[(np.arange(SIZE) // step) % 2 == 0] = (
+            0.5 * image[(np.arange(SIZE) // step) % 2 == 0] + 0.5 * color
+        )
         if rng.random() < 0.6:
             columns = (np.arange(SIZE) // step) % 2 == 0
             image[:, columns] = 0.6 * image[:, columns] + 0.4 * color

@@ -16,7 +16,9 @@ def hull(points_mm: ArrayLike, material: Material) -> np.ndarray:
     return vertices(corners, normal, np.zeros((len(corners), 2)), material)
 
 
-def bevelled(half_x_mm: float, half_y_mm: float, height_mm: float, bevel_mm: float, material: Material) -> np.ndarray:
+def bevelled(
+    half_x_mm: float, half_y_mm: float, height_mm: float, bevel_mm: float, material: Material
+) -> np.ndarray:
     """A box on z = 0 whose edges and corners are cut, (N, 15)."""
     half = np.array([half_x_mm, half_y_mm, height_mm / 2])
     bevel = min(bevel_mm, 0.9 * float(half.min()))
@@ -72,7 +74,9 @@ def bent(start: ArrayLike, middle: ArrayLike, end: ArrayLike, points: int = 7) -
     return (1 - t) ** 2 * a + 2 * t * (1 - t) * b + t**2 * c
 
 
-def posed(rows: np.ndarray, offset_mm: ArrayLike = (0.0, 0.0, 0.0), turn_deg: ArrayLike = (0.0, 0.0, 0.0)) -> np.ndarray:
+def posed(
+    rows: np.ndarray, offset_mm: ArrayLike = (0.0, 0.0, 0.0), turn_deg: ArrayLike = (0.0, 0.0, 0.0)
+) -> np.ndarray:
     """A copy of `rows` turned about the x, then the y, then the z axis, then shifted by `offset_mm`."""
     turn = Rotation.from_euler("xyz", np.asarray(turn_deg, float), degrees=True).as_matrix()
     out = rows.copy()

@@ -84,7 +84,9 @@ DESK = (
     "ribbed-mug blue-bottle speaker keyboard mouse notebook books plant black-dish headphones phone-stand "
     "adapter tape pen-pot screwdriver pliers can carton device cube"
 ).split()
-ON_FLOOR = "speaker books plant black-dish headphones adapter tape can carton device device shoes sack".split()
+ON_FLOOR = (
+    "speaker books plant black-dish headphones adapter tape can carton device device shoes sack".split()
+)
 HIDING = "ribbed-mug blue-bottle speaker books plant can carton device cube-stack pen-pot".split()
 FLAT = "paper paper note pen cable cable mat".split()
 TOYS = "truck car blocks plush animal".split()
