@@ -12,6 +12,8 @@ from vector_tl.sim.render.other_robot import cozmo
 from vector_tl.sim.render.prints import Prints, add_prints
 from vector_tl.sim.render.shapes import Material, box, grey, join, moved
 from vector_tl.sim.render.things import SHAPES
+from vector_tl.sim.render.toys import TOYS
+from vector_tl.sim.render.vessels import VESSELS
 from vector_tl.sim.world.clutter import CUBE_MM, SIZES
 from vector_tl.sim.world.scene import Obstacle, Room
 
@@ -55,7 +57,7 @@ def draw_thing(thing: Obstacle, rng: np.random.Generator, prints: Prints) -> np.
         return SHAPES[USUAL[thing.kind]](*size, rng, prints.surfaces)
     if thing.kind in ("cube", "cube-stack"):
         return cube_stack(thing.height_mm, rng, prints.markers)
-    return (DESK_SHAPES | FIGURES | {"cozmo": cozmo})[thing.kind](*size, rng, prints)
+    return (VESSELS | DESK_SHAPES | FIGURES | TOYS | {"cozmo": cozmo})[thing.kind](*size, rng, prints)
 
 
 def desk_top(room: Room, layers: list[np.ndarray]) -> tuple[Material, float] | None:

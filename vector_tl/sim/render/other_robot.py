@@ -20,10 +20,11 @@ def cozmo(hx: float, hy: float, height: float, rng: np.random.Generator, prints:
     paint = Material(PAINTS[int(rng.integers(len(PAINTS)))], rng.uniform(0.25, 0.5), 0.05)
     accent = Material(ACCENTS[int(rng.integers(len(ACCENTS)))], 0.35, 0.05)
     panel = Material((0.30, 0.27, 0.22), 0.35, 0.25)
+    raised = rng.uniform(-0.36, -0.2) if rng.random() < 0.75 else rng.uniform(-0.2, 0.6)
     parts = [
         *_body(paint, panel, accent),
         _head(paint, panel, accent, rng),
-        _arms(paint, rng.uniform(-0.1, 0.75)),
+        _arms(paint, raised),
     ]
     parts.append(mirrored(_track(paint, accent)))
     return moved(join(parts), scale=(hx / 57, hy / 31, height / 69))

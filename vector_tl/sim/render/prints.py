@@ -63,7 +63,7 @@ def keys(rng: np.random.Generator) -> np.ndarray:
 
 
 def page(rng: np.random.Generator) -> np.ndarray:
-    """A page with lines of text, and now and then a picture or a table."""
+    """A page with lines of text, and now and then an image or a table."""
     white = tone(rng, 0.85, 1.0, 0.03)
     image = np.ascontiguousarray(np.broadcast_to(white, (SIZE, SIZE, 3)), np.float32)
     ink, y = float(rng.uniform(0.1, 0.45)), 40
@@ -102,13 +102,13 @@ def shirt(rng: np.random.Generator) -> np.ndarray:
         where = (SIZE // 2 - 90, int(rng.uniform(0.4, 0.6) * SIZE))
         _write(image, word, where, (float(rng.uniform(1, 1.8)), 4), float(rng.uniform(0.6, 1)))
     elif case < 0.85:  # stripes or checks
-        color, step = tone(rng, 0.1, 0.9, 0.3), int(rng.integers(14, 50))
+        band, step = tone(rng, 0.1, 0.9, 0.3), int(rng.integers(14, 50))
         image[(np.arange(SIZE) // step) % 2 == 0] = (
-            0.5 * image[(np.arange(SIZE) // step) % 2 == 0] + 0.5 * color
+            0.5 * image[(np.arange(SIZE) // step) % 2 == 0] + 0.5 * band
         )
         if rng.random() < 0.6:
             columns = (np.arange(SIZE) // step) % 2 == 0
-            image[:, columns] = 0.6 * image[:, columns] + 0.4 * color
+            image[:, columns] = 0.6 * image[:, columns] + 0.4 * band
     return _texels(image)
 
 

@@ -25,6 +25,8 @@ from vector_tl.sim.render.shapes import (
 from vector_tl.sim.render.textures import tone
 from vector_tl.sim.world.room import KINDS
 
+Rng = np.random.Generator
+
 
 def finish(rng: np.random.Generator, layers: list[int]) -> Material:
     """A random surface: dark and glossy in every third case, else plain or textured (one of `layers`)."""
@@ -38,6 +40,23 @@ def finish(rng: np.random.Generator, layers: list[int]) -> Material:
         return Material((1.0, 1.0, 1.0), rng.uniform(0.2, 0.9), 0.04, layer=int(rng.choice(layers)))
     color = np.square(tone(rng, 0.2, 0.95, 0.15 if rng.random() < 0.7 else 0.6))  # most things are dull
     return Material(rgb(color), rng.uniform(0.1, 0.9), 0.04)
+
+
+def dark(rng: Rng) -> Material:
+    """Black or nearly black plastic, matte or glossy."""
+    return Material(grey(rng.uniform(0.005, 0.035)), rng.uniform(0.15, 0.7), 0.045)
+
+
+def plastic(rng: Rng, colorful: float = 0.6) -> Material:
+    """A plain surface of some colour."""
+    return Material(rgb(np.square(tone(rng, 0.25, 0.98, colorful))), rng.uniform(0.15, 0.7), 0.045)
+
+
+def vivid(rng: Rng) -> Material:
+    """The strong colours of toys and tools."""
+    colors = ((0.7, 0.03, 0.03), (0.9, 0.55, 0.03), (0.03, 0.15, 0.6), (0.05, 0.4, 0.08), (0.8, 0.2, 0.02))
+    color = np.array(colors[int(rng.integers(len(colors)))]) * rng.uniform(0.5, 1.1)
+    return Material(rgb(color.clip(0.01, 0.95)), rng.uniform(0.2, 0.6), 0.045)
 
 
 def random_kind(rng: np.random.Generator) -> tuple[str, float, tuple[float, float]]:

@@ -28,8 +28,8 @@ class Size:
         height_mm: its height.
         aspect: its width as a share of its depth.
         round: whether it covers a disc.
-        at: "lane" (beside the lane or anywhere), "rim" (at the ground's edge, facing the middle), "beyond" it,
-            or "flat" (lies anywhere and stops no robot).
+        at: "lane" (beside the lane or anywhere), "rim" (at the ground's edge, facing the middle), "beyond"
+            (outside of it), or "flat" (lies anywhere and stops no robot).
     """
 
     half_x_mm: Range
@@ -80,16 +80,57 @@ SIZES = {
     "sitter": Size((150, 180), (560, 680), (1.2, 1.4), at="rim"),
     "torso": Size((110, 140), (450, 620), (1.6, 1.9), at="beyond"),
 }
-DESK = (
-    "ribbed-mug blue-bottle speaker keyboard mouse notebook books plant black-dish headphones phone-stand "
-    "adapter tape pen-pot screwdriver pliers can carton device cube"
-).split()
-ON_FLOOR = (
-    "speaker books plant black-dish headphones adapter tape can carton device device shoes sack".split()
-)
-HIDING = "ribbed-mug blue-bottle speaker books plant can carton device cube-stack pen-pot".split()
-FLAT = "paper paper note pen cable cable mat".split()
-TOYS = "truck car blocks plush animal".split()
+DESK = [
+    "ribbed-mug",
+    "blue-bottle",
+    "speaker",
+    "keyboard",
+    "mouse",
+    "notebook",
+    "books",
+    "plant",
+    "black-dish",
+    "headphones",
+    "phone-stand",
+    "adapter",
+    "tape",
+    "pen-pot",
+    "screwdriver",
+    "pliers",
+    "can",
+    "carton",
+    "device",
+    "cube",
+]
+ON_FLOOR = [
+    "speaker",
+    "books",
+    "plant",
+    "black-dish",
+    "headphones",
+    "adapter",
+    "tape",
+    "can",
+    "carton",
+    "device",
+    "device",
+    "shoes",
+    "sack",
+]
+HIDING = [
+    "ribbed-mug",
+    "blue-bottle",
+    "speaker",
+    "books",
+    "plant",
+    "can",
+    "carton",
+    "device",
+    "cube-stack",
+    "pen-pot",
+]
+FLAT = ["paper", "paper", "note", "pen", "cable", "cable", "mat"]
+TOYS = ["truck", "car", "blocks", "plush", "animal"]
 # Kind of a room -> what of its things, at least and at most how many; the first fitting surface counts.
 CONTENTS: dict[str, tuple[tuple[Sequence[str], int, int], ...]] = {
     "cube": ((("cube", "cube", "cube", "cube-stack"), 3, 6),),
