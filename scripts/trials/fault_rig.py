@@ -165,7 +165,7 @@ class Rig:
         elif fault.how == "watchdog":
             os.kill(self._watchdog_pid(), signal.SIGKILL)
         elif fault.how == "client":
-            self._other_client(fault)
+            begin_ms = self._other_client(fault, begin_ms)
         elif fault.how == "proxy":
             self._break_network(fault)
         return begin_ms
@@ -213,13 +213,18 @@ class Rig:
                 return int(pid)
         raise UserError("the app has no watchdog")
 
-    def _other_client(self, fault: Fault) -> None:
+    def _other_client(self, fault: Fault, begin_ms: float) -> float:
+        """Let another program do something; returns when it did, once connected and in control."""
         from other_client import OtherClient
 
-        self._other = OtherClient(self._simulator.home, self.serial, THEIRS_MMPS)
+        acted_ms: list[float] = []
+        self._other = OtherClient(
+            self._simulator.home, self.serial, THEIRS_MMPS, lambda: acted_ms.append(self.now_ms())
+        )
         if fault.out_of_reach_ms:
             threading.Timer(fault.out_of_reach_ms / 1000, self._other.close).start()
         getattr(self._other, fault.what)()
+        return acted_ms[0] if acted_ms else begin_ms
 
     # -- the end ---------------------------------------------------------------------------------------------
 

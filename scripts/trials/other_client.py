@@ -4,7 +4,7 @@ import configparser
 import queue
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -23,9 +23,11 @@ class OtherClient:
         home: the folder with `.anki_vector`.
         serial: the robot's.
         mmps: at which its commands drive.
+        act: called right before it does what the robot's other programs suffer from, where that comes after
+            it has connected and been given control.
     """
 
-    def __init__(self, home: Path, serial: str, mmps: float):
+    def __init__(self, home: Path, serial: str, mmps: float, act: Callable[[], None] = lambda: None):
         ini = configparser.ConfigParser()
         ini.read(Path(home) / ".anki_vector" / "sdk_config.ini")
         about = ini[serial]
@@ -37,7 +39,7 @@ class OtherClient:
         self._channel = grpc.secure_channel(f"{about['ip']}:{about['port']}", credentials, options)
         self._robot = client.ExternalInterfaceStub(self._channel)
         self._requests: queue.Queue[Any] = queue.Queue()
-        self._mmps = mmps
+        self._mmps, self._act = mmps, act
         self._answers: list[Any] = []
         self._driving: threading.Thread | None = None
 
@@ -68,11 +70,13 @@ class OtherClient:
     def release(self) -> None:
         """Take control and give it back at once."""
         self.take()
+        self._act()
         self._requests.put(protocol.BehaviorControlRequest(control_release=protocol.ControlRelease()))
 
     def vanish(self) -> None:
         """Take control, and end as a program does that is killed."""
         self.take()
+        self._act()
         self._channel.close()
 
     def drive(self) -> None:
@@ -98,6 +102,7 @@ class OtherClient:
         feed = self._robot.CameraFeed(protocol.CameraFeedRequest())
         with suppress(grpc.RpcError):
             next(iter(feed))
+        self._act()
         feed.cancel()
 
     def close(self) -> None:
