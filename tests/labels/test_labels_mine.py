@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from support import chromium
+from vector_tl.cli import parse
 from vector_tl.data import dataset
 from vector_tl.detect.interface import Detections
 from vector_tl.errors import UsageError, UserError
@@ -69,6 +70,13 @@ def photos(tmp_path):
     write(folder / "green.png", room(7, GREEN))
     write(folder / "empty.png", room(8, None))
     return folder
+
+
+@pytest.mark.fast
+def test_the_command_as_a_person_types_it():
+    settings, as_json = parse("label mine", ["best", "--data", "d", "kitchen", "hall.mp4", "--yes", "--json"])
+    wanted = MineSettings("best", (Path("kitchen"), Path("hall.mp4")), Path("d"), yes=True)
+    assert as_json and settings == wanted and not MineSettings("best", (Path("kitchen"),)).yes
 
 
 @pytest.mark.fast

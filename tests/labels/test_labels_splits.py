@@ -1,5 +1,6 @@
 """Sessions are divided by their images, each split gets its share of negatives, and none is moved later."""
 
+import shlex
 from collections import Counter
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vector_tl.cli import parse
 from vector_tl.data import dataset
 from vector_tl.data.kinds import add_kinds
 from vector_tl.errors import UsageError, UserError
@@ -138,9 +140,11 @@ def test_what_cannot_be_divided_by_image_is_left_as_it_is(tmp_path):
 @pytest.mark.fast
 @pytest.mark.parametrize(("sessions", "offered"), [(1, True), (2, True), (3, False)])
 def test_training_without_a_split_offers_the_command_that_makes_one(tmp_path, sessions, offered):
-    make(tmp_path, {f"s{number}": (9, 3) for number in range(sessions)})
+    make(tmp_path, {f"s {number}": (9, 3) for number in range(sessions)})
+    dataset.write_splits(tmp_path, dict.fromkeys(["s 0"] * (sessions < 3), "val"))
     with pytest.raises(UserError, match="vector-tl label split") as said:
         dataset.load_dataset(tmp_path, "train")
-    assert str(said.value).endswith(" --by image.") is offered
-    split(SplitSettings(data=tmp_path, by="image" if offered else "session"))
+    assert ("--by image" in str(said.value)) is offered
+    words = str(said.value).removesuffix(".").partition("vector-tl label split ")[2]
+    split(parse("label split", shlex.split(words))[0])
     assert len(dataset.load_dataset(tmp_path, "train"))

@@ -13,6 +13,7 @@ data.yaml                       so that YOLO tools open the folder (optional for
 import hashlib
 import json
 import logging
+import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -101,7 +102,7 @@ def load_dataset(folder: Path, split: str = DEFAULT_SPLIT) -> Dataset:
         purpose = {"train": "training", "val": "validation"}.get(split, "testing")
         raise UserError(
             f"No images of {folder} are set aside for {purpose} yet (split {split}); divide them with: "
-            f"vector-tl label split --data {folder}{_by_image(len(sessions))}."
+            f"vector-tl label split --data {folder}{_by_image(sessions)}."
         )
     kinds = read_kinds(folder)
     items = [
@@ -131,9 +132,10 @@ def load_dataset(folder: Path, split: str = DEFAULT_SPLIT) -> Dataset:
     return Dataset(folder, split, labelled, unlabelled, digest(folder))
 
 
-def _by_image(sessions: int) -> str:
-    """The option that divides where there are fewer sessions than splits."""
-    return " --by image" if sessions < len(SPLITS) else ""
+def _by_image(sessions: set[str]) -> str:
+    """The options that divide where there are fewer sessions than splits."""
+    few = len(sessions) < len(SPLITS)
+    return f" --by image --session {shlex.join(sorted(sessions))}" if few else ""
 
 
 def list_images(folder: Path) -> dict[tuple[str, str], Path]:
