@@ -41,6 +41,15 @@ MAX_MIXED = 5
 # Of kinds that are about Vectors, which an image without one does not have; and of those that it must show.
 ABOUT_VECTORS = {"screen-off", "touching", "occluded", "far", "edge", "from-behind"}
 SEEN_IN_BOXES = {"touching", "far", "edge"}
+# Of kinds that a photograph behind the Vectors leaves: no things are drawn before it.
+BEFORE_PHOTOGRAPHS = {
+    "ordinary",
+    "none",
+    *ABOUT_VECTORS - {"occluded"},
+    *ELSEWHERE,
+    *OF_A_VECTOR,
+    "low-light",
+}
 
 NEAR_MM, FAR_MM, ELSEWHERE_MM = (95.0, 700.0), (450.0, 1100.0), (200.0, 700.0)
 ASIDE_MM = (38.0, 150.0)  # of a Vector from the edge of the thing beside it
@@ -48,11 +57,13 @@ BESIDE_MM, INLINE_MM = (58.0, 68.0), (62.0, 105.0)  # of touching Vectors, from 
 FAR_PX, TOUCHING_PX = 60.0, 6.0  # in an image of 360 lines
 
 
-def draw_kinds(rng: np.random.Generator) -> tuple[str, ...]:
+def draw_kinds(rng: np.random.Generator, before_photographs: bool = False) -> tuple[str, ...]:
     """The kinds of one session of --kinds mixed; at least one."""
     drawn = [kind for kind, share in SHARES.items() if rng.random() < share]
     if ELSEWHERE & set(drawn):
         drawn = [kind for kind in drawn if kind not in OF_A_VECTOR]
+    if before_photographs:
+        drawn = [kind for kind in drawn if kind in BEFORE_PHOTOGRAPHS]
     kept = sorted(rng.permutation(len(drawn))[:MAX_MIXED])
     return tuple(drawn[number] for number in kept) or ("ordinary",)
 

@@ -93,7 +93,10 @@ def next_plan(settings: CaptureSettings) -> tuple[SessionPlan | None, list[dict[
     if left <= 0:
         return None, whole
     world = settings.seed * 100_000 + len(whole)
-    mixed = settings.kinds == (MIXED,)
+    kinds = settings.kinds
+    if kinds == (MIXED,):
+        rng = np.random.default_rng([settings.seed, world, 6])
+        kinds = draw_kinds(rng, before_photographs=photographs is not None)
     plan = SessionPlan(
         session,
         seed=settings.seed,
@@ -105,7 +108,7 @@ def next_plan(settings: CaptureSettings) -> tuple[SessionPlan | None, list[dict[
         camera=settings.camera,
         without=settings.without,
         backgrounds=photographs,
-        kinds=draw_kinds(np.random.default_rng([settings.seed, world, 6])) if mixed else settings.kinds,
+        kinds=kinds,
     )
     return plan, whole
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from vector_tl.capture.harder import MIXED
+from vector_tl.capture.harder import BEFORE_PHOTOGRAPHS, MIXED
 from vector_tl.data.kinds import KNOWN_KINDS
 from vector_tl.errors import UsageError, refuse_outside, refuse_suffix
 from vector_tl.robot.sim_features import Feature
@@ -130,6 +130,11 @@ class CaptureSettings:
         known = {*KNOWN_KINDS, MIXED}
         if unknown := [kind for kind in self.kinds if kind not in known]:
             raise UsageError(f"--kinds: there is no {unknown[0]!r}; there are: {', '.join(sorted(known))}.")
+        things = [kind for kind in self.kinds if kind not in {*BEFORE_PHOTOGRAPHS, MIXED}]
+        if self.backgrounds is not None and things:
+            raise UsageError(
+                f"--backgrounds puts only Vectors in front of photographs: leave out {', '.join(things)}."
+            )
 
     def _check_robots(self) -> None:
         simulated = self.robot == "sim"

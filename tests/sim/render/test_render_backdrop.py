@@ -9,8 +9,8 @@ import pytest
 from vector_tl.capture.run import capture
 from vector_tl.capture.settings import CaptureSettings
 from vector_tl.data.dataset import load_dataset
-from vector_tl.errors import UserError
-from vector_tl.sim.render.backdrop import BackdropCamera, Plate
+from vector_tl.errors import UsageError, UserError
+from vector_tl.sim.render.backdrop import BackdropCamera, Plate, by_folder, looks_down, photographs
 from vector_tl.sim.world.room import make_room
 from vector_tl.sim.world.scene import Moment, VectorPose
 
@@ -131,3 +131,66 @@ def test_the_head_stands_as_it_did_for_the_photograph(tmp_path):
     assert (
         60 < lower_edges[2] - lower_edges[1] < 100
     )  # 353 px to the radian in the middle; the lens rises with the head too
+
+
+@pytest.mark.fast
+def test_photographs_of_one_folder_come_in_order_and_of_several_evenly(tmp_path, monkeypatch):
+    for name in ("a", "b", "c"):
+        photograph(tmp_path / f"{name}.png", (320, 240))
+    flat = BackdropCamera(tmp_path)
+    try:
+        names = [flat._readable(seed)[0].name for seed in range(7)]
+    finally:
+        flat.close()
+    assert names == ["a.png", "b.png", "c.png", "a.png", "b.png", "c.png", "a.png"], "as it always was"
+    for room, count in (("kitchen", 6), ("hall", 1)):
+        (tmp_path / room).mkdir()
+        for number in range(count):
+            photograph(tmp_path / room / f"{number}.png", (320, 240))
+    several = BackdropCamera(tmp_path)
+    try:
+        drawn = [several._readable(seed)[0] for seed in range(18)]
+    finally:
+        several.close()
+    assert [
+        sum(path.parent.name == room for path in drawn) for room in ("kitchen", "hall", tmp_path.name)
+    ] == [
+        6,
+        6,
+        6,
+    ]
+    assert len({path for path in drawn if path.parent.name == "kitchen"}) == 6
+    assert [len(some) for some in by_folder(photographs(tmp_path))] == [3, 1, 6]
+
+
+@pytest.mark.fast
+def test_ground_looks_down_and_a_wall_above_a_floor_does_not(tmp_path):
+    wall = cv2.imread(str(photograph(tmp_path / "p.png")))[..., ::-1]
+    ground = np.random.default_rng(0).normal(120, 20, (300, 300, 3)).clip(0, 255).astype(np.uint8)
+    assert looks_down(ground) and not looks_down(wall)
+
+
+@pytest.mark.fast
+def test_a_phones_box_encloses_the_vector_that_it_filmed_before_ground(tmp_path):
+    rough = np.random.default_rng(0).normal(150, 6, (300, 300, 3)).clip(0, 255).astype(np.uint8)
+    cv2.imwrite(str(tmp_path / "ground.png"), rough)
+    camera = BackdropCamera(tmp_path)
+    try:
+        camera.enter(make_room(2, ("third-person",)))
+        assert not camera._plate.own
+        (_, empty), (shot, image) = shoot(camera, VIEWER), shoot(camera, VIEWER, FAR)
+    finally:
+        camera.close()
+    (box,) = shot.boxes
+    x1, y1, x2, y2 = map(int, box.xyxy)
+    assert image[y1:y2, x1:x2].mean() < 0.75 * empty[y1:y2, x1:x2].mean()
+    inside = np.s_[y1 + (y2 - y1) // 3 : y2 - (y2 - y1) // 3, x1 + (x2 - x1) // 3 : x2 - (x2 - x1) // 3]
+    assert image[inside].mean() < 90
+
+
+@pytest.mark.fast
+def test_things_cannot_be_asked_for_in_front_of_photographs(tmp_path):
+    settings = CaptureSettings(data=tmp_path, count=1, backgrounds=tmp_path, kinds=("cube", "low-light"))
+    with pytest.raises(UsageError, match="leave out cube"):
+        settings.check()
+    CaptureSettings(data=tmp_path, count=1, backgrounds=tmp_path, kinds=("touching", "third-person")).check()

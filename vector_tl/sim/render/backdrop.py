@@ -14,6 +14,7 @@ to lie in the middle, as with a level head.
 import logging
 import math
 from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 
 import cv2
@@ -24,9 +25,11 @@ from vector_tl.data.images import encode_jpeg, read_image
 from vector_tl.errors import UserError
 from vector_tl.sim.render import textures
 from vector_tl.sim.render.camera import RenderedCamera, out_of_focus, visible_boxes
+from vector_tl.sim.render.conditions import conditions, lit
 from vector_tl.sim.render.decor import Decor, direction
 from vector_tl.sim.render.lens import SensorLook
 from vector_tl.sim.render.mesh import EYE_RGB
+from vector_tl.sim.render.phone import PHONE_KINDS
 from vector_tl.sim.render.renderer import OWN_BODY
 from vector_tl.sim.render.shapes import Material, join, level, quad, rgb, ring
 from vector_tl.sim.world.scene import Moment, Room, Shot
@@ -37,6 +40,10 @@ SUFFIXES = (".jpg", ".jpeg", ".png")
 MIN_PX = 240  # a smaller side shows nothing of a room
 ROOM_MM, HIGH_MM = 2500.0, 2200.0  # half the width of the empty room, its height
 SHADOW_RATIO = (0.08, 1.6)  # by how much a Vector may change the light on the ground
+# Tries for one that looks down; the next try is in another folder and another image of it.
+TRIES, STRIDE = 30, 7919
+MAX_ROUGHER, MAX_BRIGHTER = 1.6, 1.2  # one third of a photograph that looks down against the other
+VIEW_KINDS = PHONE_KINDS | {"low-light", "blur"}
 SOFT_PX = 0.6  # blur of a Vector's outline
 
 
@@ -53,6 +60,25 @@ def photographs(folder: Path) -> list[Path]:
             "take some with vector-tl capture --negatives."
         )
     return found
+
+
+def by_folder(paths: list[Path]) -> list[list[Path]]:
+    """Photographs in order, those of each folder by themselves."""
+    return [
+        list(some) for _, some in groupby(sorted(paths, key=lambda path: path.parent), lambda p: p.parent)
+    ]
+
+
+def looks_down(image_rgb: np.ndarray) -> bool:
+    """Whether a photograph (H, W, 3) shows ground all over, as far as its light says.
+
+    A view with a horizon is brighter or darker, or coarser, above than below.
+    """
+    grey = cv2.resize(cv2.cvtColor(image_rgb, cv2.COLOR_RGB2GRAY), (96, 54), interpolation=cv2.INTER_AREA)
+    above, below = grey[:18].astype(float), grey[-18:].astype(float)
+    rough = np.std(above) + 4.0, np.std(below) + 4.0
+    brightness = above.mean() + 8.0, below.mean() + 8.0
+    return bool(max(rough) < MAX_ROUGHER * min(rough) and max(brightness) < MAX_BRIGHTER * min(brightness))
 
 
 def head_angle_rad(photograph: Path) -> float:
@@ -112,24 +138,38 @@ class BackdropCamera(RenderedCamera):
         Raises:
             UserError: no image in `folder`.
         """
-        self._photographs = photographs(folder)
+        self._folders = by_folder(photographs(folder))
         super().__init__(size_wh)
 
     def enter(self, room: Room) -> None:
         """Take the photograph that belongs to the room's seed.
 
+        A phone's image is taken from photographs that look down, as far as a few tries find one.
+
         Raises:
             UserError: none of the photographs can be read.
         """
+        phone = bool(PHONE_KINDS.intersection(room.kinds))
         path, image = self._readable(room.seed)
+        for number in range(1, TRIES if phone else 0):
+            if looks_down(image):
+                break
+            path, image = self._readable(room.seed + number * STRIDE)
         self.name, self._plate = path.name, Plate(image, self.size_wh)
+        if not VIEW_KINDS.isdisjoint(room.kinds):
+            self._plate.own = False  # another lens or another light than the robot took it with
         self._head_rad = head_angle_rad(path)
-        self._enter(room, surround(room, self._plate))
+        seen = conditions(room, 0, SensorLook())  # the room is as bright as its photograph
+        self._enter(room, lit(surround(room, self._plate), replace(seen, dim=1.0, ground_light=1.0)))
 
     def _readable(self, number: int) -> tuple[Path, np.ndarray]:
-        """Photograph `number` and its RGB image; those that cannot be read are left out, with a warning."""
-        while self._photographs:
-            path = self._photographs[number % len(self._photographs)]
+        """Photograph `number` and its RGB image; those that cannot be read are left out, with a warning.
+
+        Consecutive numbers go round the folders, so that each counts the same however many it holds.
+        """
+        while self._folders:
+            folder = self._folders[number % len(self._folders)]
+            path = folder[number // len(self._folders) % len(folder)]
             try:
                 image = read_image(path)
                 if min(image.shape[:2]) >= MIN_PX:
@@ -138,19 +178,23 @@ class BackdropCamera(RenderedCamera):
             except UserError as error:
                 why = str(error)
             log.warning("%s is left out: %s", path, why)
-            self._photographs.remove(path)
+            folder.remove(path)
+            self._folders = [some for some in self._folders if some]
         raise UserError("None of the photographs in --backgrounds can be read, or all are too small.")
 
     def shoot(self, moment: Moment, rng: np.random.Generator) -> Shot:
         """The photograph with all Vectors but the viewer in it, as `Camera.shoot` says.
 
-        A photograph stands still, so the motion is not used. The robot's own images are exposed already.
+        A photograph stands still, so the motion is used only where the room's kinds ask for it. The robot's
+        own images are exposed already.
         """
         viewer = moment.viewer
         pose = replace(moment.vectors[viewer], head_angle_rad=self._head_rad)
         self._turn_lamp(pose.heading_rad)
-        drawn, ids = self._render((*moment.vectors[:viewer], pose, *moment.vectors[viewer + 1 :]), viewer)
-        bare, _ = self._render((pose,), 0)
+        vectors = (*moment.vectors[:viewer], pose, *moment.vectors[viewer + 1 :])
+        sight = self._sight(vectors, viewer)
+        drawn, ids = self._render(vectors, viewer, sight)
+        bare, _ = self._render((pose,), 0, sight)
         boxes = visible_boxes(ids, moment)
         ratio = np.clip((drawn + 0.004) / (bare + 0.004), *SHADOW_RATIO)
         ground = np.where((ids == 0)[..., None], ratio, 1.0).astype(np.float32)
@@ -165,7 +209,8 @@ class BackdropCamera(RenderedCamera):
         near, width = own_body[..., None].astype(np.float32), self.size_wh[0]
         light = light * (1 - out_of_focus(near, width)) + out_of_focus(drawn * near, width)
         sensor = self._sensor(viewer)
-        rgb = sensor.expose(light, moment.dt_s, rng=rng, exposure=moment.exposure)
+        smear_px = self._smear_px(*self._moved(moment, sensor)) if self._room.kinds else (0.0, 0.0)
+        rgb = sensor.expose(light, moment.dt_s, smear_px, rng, moment.exposure)
         return Shot(encode_jpeg(rgb, sensor.look.quality), boxes, self.name, ids)
 
     def _turn_lamp(self, heading_rad: float) -> None:
@@ -174,7 +219,10 @@ class BackdropCamera(RenderedCamera):
         self._renderer.light_from(direction(heading_rad - across * math.radians(45), math.radians(45)))
 
     def _look(self, drawn: SensorLook) -> SensorLook:
-        return replace(drawn, saturation=1.0)  # the photograph's colours are a camera's already
+        """The photograph's colours are a camera's already, and half of its contrast."""
+        if self._room.kinds:
+            drawn = replace(drawn, contrast=drawn.contrast / 2, crush=drawn.crush / 2)
+        return replace(drawn, saturation=1.0)
 
 
 def surround(room: Room, plate: Plate) -> Decor:

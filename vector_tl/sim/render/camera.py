@@ -11,7 +11,7 @@ from vector_tl.data.images import encode_jpeg
 from vector_tl.sim.render.conditions import conditions, lit
 from vector_tl.sim.render.decor import Decor, furnish
 from vector_tl.sim.render.lens import Sensor, SensorLook, WideAngleLens, boxes_from_ids
-from vector_tl.sim.render.phone import PHONE_KINDS, Phone
+from vector_tl.sim.render.phone import PHONE_KINDS, Phone, Sight
 from vector_tl.sim.render.renderer import OWN_BODY, Renderer
 from vector_tl.sim.world.scene import CameraMotion, Moment, Room, Shot, VectorPose, VisibleBox
 
@@ -68,12 +68,31 @@ class RenderedCamera:
         self._renderer.resize(self._lens.render_size_wh)
         self._renderer.enter(decor)
 
-    def _render(self, vectors: tuple[VectorPose, ...], viewer: int) -> tuple[np.ndarray, np.ndarray]:
+    def _sight(self, vectors: tuple[VectorPose, ...], viewer: int) -> Sight | None:
+        """How a phone films those before `vectors[viewer]`; None where that Vector takes the images."""
+        if self._phone is None:
+            return None
+        sight = self._phone.sight(vectors, viewer)
+        return replace(sight, focal_px=sight.focal_px * self._lens.render_focal_px / FOCAL_PX)
+
+    def _render(
+        self, vectors: tuple[VectorPose, ...], viewer: int, sight: Sight | None
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Linear light (H, W, 3) and instance ids (H, W) as `vectors[viewer]` sees them through the lens."""
-        sight = self._phone.sight(vectors, viewer) if self._phone else None
-        if sight is not None:
-            sight = replace(sight, focal_px=sight.focal_px * self._lens.render_focal_px / FOCAL_PX)
         return self._lens.warp(*self._renderer.render(vectors, viewer, sight))
+
+    def _smear_px(self, motion: CameraMotion, shutter_s: float) -> tuple[float, float]:
+        """How far the image moves, right and down, while the shutter is open."""
+        smear_px = self._lens.focal_px * shutter_s
+        return motion.turn_radps * smear_px, motion.head_radps * smear_px
+
+    def _moved(self, moment: Moment, sensor: Sensor) -> tuple[CameraMotion, float]:
+        """How the camera moves, and for how long (s) the shutter lets it."""
+        motion, shutter_s = moment.motion, SHUTTER_S
+        if self._room.kinds:
+            seen = conditions(self._room, moment.viewer, sensor.look)
+            motion, shutter_s = seen.moved(CameraMotion() if self._phone else motion, sensor.gain)
+        return motion, moment.exposure.shutter_ms / 1000 if moment.exposure else shutter_s
 
     def _look(self, drawn: SensorLook) -> SensorLook:
         """The look of a robot's sensor, from the one drawn for it."""
@@ -114,30 +133,21 @@ class VectorCamera(RenderedCamera):
 
     def enter(self, room: Room) -> None:
         """Look at `room` from now on; its seed gives every robot's camera a look of its own."""
-        self._conditions = conditions(room, 0, SensorLook())
-        self._enter(room, lit(furnish(room, self._photos, self._without), self._conditions))
+        decor = furnish(room, self._photos, self._without)
+        self._enter(room, lit(decor, conditions(room, 0, SensorLook())))
 
     def shoot(self, moment: Moment, rng: np.random.Generator) -> Shot:
         """Take one image, as `Camera.shoot` says."""
         sensor, exposure = self._sensor(moment.viewer), moment.exposure
         motion, shutter_s = self._moved(moment, sensor)
-        light, ids = self._render(moment.vectors, moment.viewer)
+        light, ids = self._render(moment.vectors, moment.viewer, self._sight(moment.vectors, moment.viewer))
         if "sensor" in self._without:
             rgb = sensor.expose(light, moment.dt_s, exposure=exposure)
         else:
             soften(light, ids == OWN_BODY)
             light, ids = rolled(light, ids, motion, self._lens.focal_px * READOUT_S)
-            smear_px = self._lens.focal_px * (exposure.shutter_ms / 1000 if exposure else shutter_s)
-            motion_px = (motion.turn_radps * smear_px, motion.head_radps * smear_px)
-            rgb = sensor.expose(light, moment.dt_s, motion_px, rng, exposure)
+            rgb = sensor.expose(light, moment.dt_s, self._smear_px(motion, shutter_s), rng, exposure)
         return Shot(encode_jpeg(rgb, sensor.look.quality), visible_boxes(ids, moment), ids=ids)
-
-    def _moved(self, moment: Moment, sensor: Sensor) -> tuple[CameraMotion, float]:
-        """How the camera moves, and for how long (s) an automatic exposure lets it."""
-        if not self._room.kinds:
-            return moment.motion, SHUTTER_S
-        motion = CameraMotion() if self._phone else moment.motion
-        return self._conditions.moved(motion, sensor.gain)
 
     def _look(self, drawn: SensorLook) -> SensorLook:
         return PLAIN_LOOK if "sensor" in self._without else drawn
