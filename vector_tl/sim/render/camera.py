@@ -1,7 +1,7 @@
 """Vector's simulated camera: room and robots in, the robot's JPEG and its ground truth out."""
 
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import cv2
@@ -11,6 +11,7 @@ from vector_tl.data.images import encode_jpeg
 from vector_tl.sim.render.conditions import conditions, lit
 from vector_tl.sim.render.decor import Decor, furnish
 from vector_tl.sim.render.lens import Sensor, SensorLook, WideAngleLens, boxes_from_ids
+from vector_tl.sim.render.looks import draw_look
 from vector_tl.sim.render.phone import PHONE_KINDS, Phone, Sight
 from vector_tl.sim.render.renderer import OWN_BODY, Renderer
 from vector_tl.sim.world.scene import CameraMotion, Moment, Room, Shot, VectorPose, VisibleBox
@@ -66,7 +67,7 @@ class RenderedCamera:
         self._phone = Phone(room) if PHONE_KINDS.intersection(room.kinds) else None
         self._lens = phone_lens(self.size_wh) if self._phone else self._own_lens
         self._renderer.resize(self._lens.render_size_wh)
-        self._renderer.enter(decor)
+        self._renderer.enter(decor, partial(draw_look, room) if room.kinds else None)
 
     def _sight(self, vectors: tuple[VectorPose, ...], viewer: int) -> Sight | None:
         """How a phone films those before `vectors[viewer]`; None where that Vector takes the images."""

@@ -6,6 +6,7 @@ Articulation follows the SDK's own viewer (`anki_vector/opengl/opengl_vector.py`
 """
 
 import math
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -14,13 +15,18 @@ import numpy as np
 import trimesh
 
 from vector_tl.errors import UserError
-from vector_tl.sim.render.shapes import Material, box, join, rounded_patch, vertices
+from vector_tl.sim.render.looks import TEXTS, RobotLook, Stance, stands_plain
+from vector_tl.sim.render.shapes import Material, box, join, moved, quad, rounded_patch, vertices
 from vector_tl.sim.world.scene import VectorPose
 
-BODY = Material((0.012, 0.012, 0.013), 0.27, 0.05)
-ARM = Material((0.050, 0.050, 0.052), 0.45, 0.045)
-FORK = Material((0.018, 0.018, 0.019), 0.3, 0.05)
-TREAD = Material((0.014, 0.014, 0.014), 0.7, 0.03)
+# A Vector has no textures: its materials' layers say what of it a look may change, as in the shader.
+BACK_SHELL, HEAD_SHELL, LIMB, RUBBER = range(4)
+BODY = Material((0.012, 0.012, 0.013), 0.27, 0.05, layer=BACK_SHELL)
+HEAD = Material((0.012, 0.012, 0.013), 0.27, 0.05, layer=HEAD_SHELL)
+ARM = Material((0.050, 0.050, 0.052), 0.45, 0.045, layer=LIMB)
+FORK = Material((0.018, 0.018, 0.019), 0.3, 0.05, layer=LIMB)
+CAP = Material((0.010, 0.010, 0.011), 0.12, 0.12)
+TREAD = Material((0.014, 0.014, 0.014), 0.7, 0.03, layer=RUBBER)
 WHEEL = Material((0.050, 0.050, 0.052), 0.5, 0.04)
 WHEEL_DARK = Material((0.010, 0.010, 0.010), 0.5, 0.04)
 FACE = Material((0.004, 0.004, 0.004), 0.08, 0.06)
@@ -42,7 +48,7 @@ GROUPS = {
     "wheel_FR_geo": ("body", WHEEL),
     "wheel_BL_geo": ("body", WHEEL),
     "wheel_BR_geo": ("body", WHEEL),
-    "head_geo": ("head", BODY),
+    "head_geo": ("head", HEAD),
     "screenEdge_geo": ("head", FACE),
     "backScreen_mat": ("head", FACE),
     "front_Screen_geo": ("head", FACE),
@@ -57,10 +63,15 @@ RIB_PITCH_MM, RIB_PHASES = 4.2, 4  # phases: at how many places the treads' ribs
 RIBS = {side: tuple(f"{side}_ribs_{phase}" for phase in range(RIB_PHASES)) for side in ("left", "right")}
 EYE_SHAPES = ("square", "round", "tired", "happy")
 PARTS = ("body", "head", "upper_arm", "lower_arm", "fork", *EYE_SHAPES, *RIBS["left"], *RIBS["right"])
+TEXT_PARTS = tuple(f"text_{number}" for number in range(len(TEXTS)))
 HEAD_PIVOT = (-11.0, 47.5)  # x, z in mm
 UPPER_ARM_PIVOT, LOWER_ARM_PIVOT, FORK_PIVOT = (-37.3, 44.7), (-37.4, 32.7), (30.0, 34.0)
 EYE_HEIGHT_MM = 52.3
+SCREEN_HALF_MM = 10.5
+FORK_TOP_MM = 38.2
 RIGHT_ARM_SAG_RAD = math.radians(-2.9)  # the mesh's right arms sit 2.9 degrees lower than the left ones
+MIDDLE_MM = (-10.0, 0.0, 34.0)  # of the whole robot
+DOCK_Z_MM, DOCK_PITCH_RAD = 7.0, math.radians(2.0)  # on its charger
 CAMERA_MM = (7.0, 0.0, 40.0)  # the lens at head angle 0, at the lower rim of the face
 
 
@@ -75,7 +86,14 @@ def body_matrix(pose: VectorPose) -> np.ndarray:
     """The robot's frame in the world, (4, 4), mm."""
     c, s = math.cos(pose.heading_rad), math.sin(pose.heading_rad)
     turn = np.array([[c, -s, 0, pose.x_mm], [s, c, 0, pose.y_mm], [0, 0, 1, pose.z_mm], [0, 0, 0, 1]])
-    return turn @ pitch_about(pose.pitch_rad)
+    frame = turn @ pitch_about(pose.pitch_rad)
+    return frame @ roll(pose.roll_rad) if pose.roll_rad else frame
+
+
+def roll(angle_rad: float) -> np.ndarray:
+    """A rotation (4, 4) about the x axis, left side up for positive angles."""
+    c, s = math.cos(angle_rad), math.sin(angle_rad)
+    return np.array([[1, 0, 0, 0], [0, c, -s, 0], [0, s, c, 0], [0, 0, 0, 1]])
 
 
 def part_matrices(pose: VectorPose) -> dict[str, np.ndarray]:
@@ -102,6 +120,55 @@ def part_matrices(pose: VectorPose) -> dict[str, np.ndarray]:
 def _phase(tread_mm: float) -> int:
     """Which of the `RIBS` to draw for a tread that has run so far."""
     return int(tread_mm / RIB_PITCH_MM * RIB_PHASES) % RIB_PHASES
+
+
+def stood(pose: VectorPose, stance: Stance) -> VectorPose:
+    """A Vector as its look has it stand: about the same place, its lowest point on the ground.
+
+    Only who stands level on the ground is moved: who is held or driven into the air stays there.
+    """
+    if not stands_plain(pose):
+        return pose
+    if stance.docked:
+        return replace(pose, z_mm=DOCK_Z_MM, pitch_rad=DOCK_PITCH_RAD)
+    if not (stance.roll_rad or stance.pitch_rad):
+        return pose
+    leaning = replace(pose, roll_rad=stance.roll_rad, pitch_rad=stance.pitch_rad)
+    before, after = (body_matrix(one) @ (*MIDDLE_MM, 1.0) for one in (pose, leaning))
+    lowest_mm = min(
+        (points @ matrix[2, :3] + matrix[2, 3]).min()
+        for name, matrix in part_matrices(leaning).items()
+        if (points := _corners().get(name)) is not None
+    )
+    return replace(
+        leaning,
+        x_mm=float(pose.x_mm + before[0] - after[0]),
+        y_mm=float(pose.y_mm + before[1] - after[1]),
+        z_mm=float(-lowest_mm),
+    )
+
+
+@cache
+def _corners() -> dict[str, np.ndarray]:
+    """Where the parts' corners are, (N, 3) mm, each once to the millimetre."""
+    solid = ("body", "head", "upper_arm", "lower_arm", "fork")
+    return {name: np.unique(vector_parts()[name][:, :3].round(), axis=0) for name in solid}
+
+
+def on_screen(head: np.ndarray, eyes: np.ndarray, look: RobotLook) -> np.ndarray:
+    """World matrix (4, 4) of a look's eyes, or of its text, on a head.
+
+    Args:
+        head: the head's matrix (4, 4).
+        eyes: the eyes' matrix (4, 4), lids and all.
+        look: where on the screen they are, and how large.
+    """
+    if look.text is not None:
+        return head
+    size = np.diag([1.0, look.eye_size, look.eye_size, 1.0])
+    left_mm, up_mm = look.gaze_mm
+    size[1:3, 3] = left_mm, up_mm + EYE_HEIGHT_MM * (1 - look.eye_size)
+    return eyes @ size
 
 
 def camera_matrix(pose: VectorPose) -> np.ndarray:
@@ -139,6 +206,26 @@ def vector_parts(details: bool = True) -> dict[str, np.ndarray]:
     if details:
         _add_details(parts, outlines)
     return {name: join(rows) for name, rows in parts.items()}
+
+
+@cache
+def look_parts() -> dict[str, np.ndarray]:
+    """Vertex rows (N, 15) of what only a Vector with a look has: the fork's glossy caps, and texts."""
+    caps = [moved(box((2.2, 5.2, 2.2), CAP), (27.5, side * 18.6, FORK_TOP_MM)) for side in (1, -1)]
+    return {"caps": join(caps), **{name: _text(text) for name, text in zip(TEXT_PARTS, TEXTS, strict=True)}}
+
+
+def _text(text: str) -> np.ndarray:
+    """A text on the screen, as rows of glowing dots."""
+    (width, height), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, 0.5, 1)
+    dots = np.zeros((height + 4, width + 4), np.uint8)
+    cv2.putText(dots, text, (2, height + 1), cv2.FONT_HERSHEY_SIMPLEX, 0.5, 255, 1)
+    pitch = min(SCREEN_HALF_MM * 2 / dots.shape[1], 0.6)
+    rows = []
+    for line, column in zip(*np.nonzero(dots), strict=True):
+        y, z = (dots.shape[1] / 2 - column) * pitch, EYE_HEIGHT_MM + (dots.shape[0] / 2 - line) * pitch
+        rows.append(quad((9.35, y, z), (0, -pitch, 0), (0, 0, -pitch), EYE))
+    return join(rows)
 
 
 def _eye(shape: str, side: int) -> np.ndarray:

@@ -6,7 +6,7 @@ renderer belongs to one thread.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -15,16 +15,21 @@ import moderngl
 import numpy as np
 
 from vector_tl.errors import UserError
+from vector_tl.sim.render.charger import charger
 from vector_tl.sim.render.decor import Decor
-from vector_tl.sim.render.mesh import camera_matrix, part_matrices, vector_parts
-from vector_tl.sim.render.phone import Sight
-from vector_tl.sim.render.shaders import (
-    SCENE_KINDS,
-    SCENE_VERTEX,
-    SHADOW_FRAGMENT,
-    SHADOW_VERTEX,
-    scene_fragment,
+from vector_tl.sim.render.looks import RobotLook
+from vector_tl.sim.render.mesh import (
+    TEXT_PARTS,
+    body_matrix,
+    camera_matrix,
+    look_parts,
+    on_screen,
+    part_matrices,
+    stood,
+    vector_parts,
 )
+from vector_tl.sim.render.phone import Sight
+from vector_tl.sim.render.shaders import LOOK, SCENE_KINDS, SHADOW_FRAGMENT, SHADOW_VERTEX, scene_shaders
 from vector_tl.sim.render.textures import SIZE
 from vector_tl.sim.world.scene import Rgb, VectorPose
 
@@ -88,6 +93,18 @@ class _Uploaded(NamedTuple):
             part.release()
 
 
+class _Figure(NamedTuple):
+    """A Vector as it is drawn."""
+
+    parts: dict[str, np.ndarray]  # part -> its matrix (4, 4) in the world
+    eye_rgb: Rgb | None = None  # None: the look's, or the room's
+    look: RobotLook | None = None  # None: as in the room
+    dock: np.ndarray | None = None  # its charger's matrix (4, 4), where it stands on one
+
+
+Looks = Callable[[int], RobotLook | None]  # a Vector's index -> its look
+
+
 class Renderer:
     """Images of `size_wh` pixels with the pinhole focal length `focal_px`, its axis in the image's middle.
 
@@ -99,9 +116,8 @@ class Renderer:
         gl = self.gl = open_context()
         gl.enable(moderngl.DEPTH_TEST)
         gl.enable_direct(_CLIP_DISTANCE_0)
-        self._scene = {kind: gl.program(SCENE_VERTEX, scene_fragment(kind)) for kind in SCENE_KINDS}
+        self._scene = {kind: self._program(kind) for kind in SCENE_KINDS}
         self._shadow = gl.program(SHADOW_VERTEX, SHADOW_FRAGMENT)
-        self._set(textures=0, environment=1, shadow_map=2, mirror_image=3, model=_columns(np.eye(4)))
         self._targets: list[Any] = []
         self._make_targets(size_wh)
         self._shadow_map = gl.depth_texture((_SHADOW_SIZE,) * 2)
@@ -116,9 +132,13 @@ class Renderer:
         self._cube_target = gl.framebuffer(
             [gl.texture((_CUBE_SIZE,) * 2, 4, dtype="f2")], gl.depth_renderbuffer((_CUBE_SIZE,) * 2)
         )
+        self._details = details
         self._robot = {
             name: self._upload("VECTOR", rows) for name, rows in vector_parts(details).items() if len(rows)
         }
+        self._looked: dict[str, _Uploaded] = {}  # the same for Vectors with a look; made when first needed
+        self._charger: _Uploaded | None = None
+        self._looks: Looks = _no_look
         self._surroundings: _Uploaded | None = None
         self._ground: _Uploaded | None = None
         self._textures: moderngl.TextureArray | None = None
@@ -149,6 +169,22 @@ class Renderer:
             mirror_depth,
         ]
 
+    def _program(self, kind: str) -> moderngl.Program:
+        program = self.gl.program(*scene_shaders(kind))
+        for name, unit in (("textures", 0), ("environment", 1), ("shadow_map", 2), ("mirror_image", 3)):
+            _write(program, name, np.array(unit, "i4").tobytes())
+        _write(program, "model", _columns(np.eye(4)))
+        return program
+
+    def _prepare_looks(self) -> None:
+        """What only Vectors with a look need: a program and parts for it, and a charger."""
+        if self._looked:
+            return
+        self._scene[LOOK] = self._program(LOOK)
+        rows_of = {**vector_parts(self._details), **look_parts()}
+        self._looked = {name: self._upload(LOOK, rows) for name, rows in rows_of.items() if len(rows)}
+        self._charger = self._upload("ROOM", charger())
+
     def _set(self, **uniforms: Any) -> None:
         """Set uniforms, numbers or arrays (matrices by columns), in every scene program that has them."""
         for name, value in uniforms.items():
@@ -169,9 +205,17 @@ class Renderer:
             order,
         )
 
-    def enter(self, decor: Decor) -> None:
-        """Load a room and bake its light into a small environment map for reflections and shade."""
+    def enter(self, decor: Decor, looks: Looks | None = None) -> None:
+        """Load a room and bake its light into a small environment map for reflections and shade.
+
+        Args:
+            decor: the room.
+            looks: the look of each of its Vectors; without it all look as the room says.
+        """
         with self.gl:
+            if looks is not None:
+                self._prepare_looks()
+            self._looks = looks or _no_look
             for old in (self._surroundings, self._ground, self._textures):
                 if old is not None:
                     old.release()
@@ -203,22 +247,22 @@ class Renderer:
             focal_px = self._focal_px if sight is None else sight.focal_px
             lens = projection((width / 2 / focal_px, height / 2 / focal_px))
             view = lens @ np.linalg.inv(camera)
-            parts, eyes_rgb = [part_matrices(pose) for pose in vectors], [pose.eye_rgb for pose in vectors]
+            figures = [self._figure(pose, index, viewer) for index, pose in enumerate(vectors)]
             standing = list(vectors)
             if sight is not None:
-                parts[viewer] = {}
+                figures[viewer] = _Figure({})
                 del standing[viewer]
-            self._draw_shadows(parts)
+            self._draw_shadows(figures)
             eye = camera[:3, 3]
             self._set_footprints(standing, (eye[0], eye[1]))
             if self.decor.ground_gloss > 0.02:  # else the mirror image stays what `_bake` left: even light
                 self._mirror.use()
                 self._mirror.clear(*self.decor.ambient_color, 0)
-                self._draw(view @ _FLIP_GROUND, eye * (1, 1, -1), parts, viewer, eyes_rgb, mirrored=True)
+                self._draw(view @ _FLIP_GROUND, eye * (1, 1, -1), figures, viewer, mirrored=True)
                 self._mirror_texture.build_mipmaps()
             self._image.use()
             self._image.clear(0, 0, 0, 0)
-            self._draw(view, eye, parts, viewer, eyes_rgb)
+            self._draw(view, eye, figures, viewer)
             lowest_first = np.frombuffer(self._image.read(components=4, dtype="f4"), np.float32)
         pixels = cv2.flip(lowest_first.reshape(height, width, 4), 0)
         return cv2.cvtColor(pixels, cv2.COLOR_RGBA2RGB), cv2.extractChannel(pixels, 3).astype(np.uint8)
@@ -234,9 +278,8 @@ class Renderer:
         self,
         view_projection: np.ndarray,
         eye: np.ndarray,
-        vectors: Sequence[dict[str, np.ndarray]],
+        vectors: Sequence[_Figure],
         viewer: int,
-        eyes_rgb: Sequence[Rgb | None] = (),
         mirrored: bool = False,
         size_wh: tuple[int, int] | None = None,
     ) -> None:
@@ -245,9 +288,8 @@ class Renderer:
         Args:
             view_projection: world to clip coordinates (4, 4).
             eye: where the camera is, (3,) mm.
-            vectors: the matrices (4, 4) of each Vector's parts.
+            vectors: all Vectors.
             viewer: index of the Vector whose camera it is; -1 for none.
-            eyes_rgb: colours of the Vectors' eyes; None for the room's.
             mirrored: whether this is the ground's mirror image, which has no ground in it.
             size_wh: of the image; the renderer's own when not given.
         """
@@ -262,21 +304,73 @@ class Renderer:
         self._cube.use(1)
         self._shadow_map.use(2)
         self._mirror_texture.use(3)
-        program = self._scene["VECTOR"]
-        for index, parts in enumerate(vectors):
-            program["instance"] = float(OWN_BODY if index == viewer else index + 1)
-            for name, matrix in parts.items():
-                if index == viewer and name in ("head", "eyes"):
-                    continue  # the camera sits inside the head
-                drawn = self._robot.get(self.decor.eye_shape if name == "eyes" else name)
-                if drawn is not None:  # without details there are no ribs
-                    _write(program, "model", _columns(matrix))
-                    own_rgb = eyes_rgb[index] if name == "eyes" else None
-                    program["eye_tint"] = own_rgb or self.decor.eye_tint  # also that of its small lights
-                    drawn.scene.render()
+        for index, figure in enumerate(vectors):
+            self._draw_vector(figure, OWN_BODY if index == viewer else index + 1)
         if not mirrored:
             self._ground.scene.render()
         self._surroundings.scene.render()
+
+    def _draw_vector(self, figure: _Figure, instance: int) -> None:
+        """Draw one Vector, and its charger, with the instance id `instance`."""
+        look = figure.look
+        robot, program = (self._robot, self._scene["VECTOR"]) if look is None else self._dressed(look)
+        program["instance"] = float(instance)
+        for name, matrix in figure.parts.items():
+            if instance == OWN_BODY and name in ("head", "eyes"):
+                continue  # the camera sits inside the head
+            drawn = robot.get(self._eyes(look) if name == "eyes" else name)
+            if drawn is not None:  # without details there are no ribs
+                _write(program, "model", _columns(matrix))
+                own_rgb = figure.eye_rgb if name == "eyes" else None
+                program["eye_tint"] = own_rgb or self.decor.eye_tint  # also that of its small lights
+                if look is not None:
+                    program["own_light"] = look.screen if name == "eyes" else look.lights
+                drawn.scene.render()
+        if figure.dock is not None and self._charger is not None:
+            room = self._scene["ROOM"]
+            _write(room, "model", _columns(figure.dock))
+            self._charger.scene.render()
+            _write(room, "model", _columns(np.eye(4)))
+
+    def _eyes(self, look: RobotLook | None) -> str:
+        """The part that a screen shows."""
+        if look is None:
+            return self.decor.eye_shape
+        return look.eye_shape or self.decor.eye_shape if look.text is None else TEXT_PARTS[look.text]
+
+    def _dressed(self, look: RobotLook) -> tuple[dict[str, _Uploaded], moderngl.Program]:
+        """The parts and the program that draw a Vector with a look, its uniforms set."""
+        program = self._scene[LOOK]
+        painted = 0.0 if look.paint_rgb is None else 2.0 if look.painted_arms else 1.0
+        none = ((0.0, 0.0, 0.0, 0.0), (0.0, 0.0, 0.0), (0.0, 0.0, 0.0))
+        stickers = [((*s.center_mm, s.radius_mm), s.color, s.rim) for s in look.stickers]
+        stickers += [none] * (2 - len(stickers))
+        glint = look.glint_light * self._brightness
+        for name, value in (
+            ("shell", (*(look.paint_rgb or (0.0, 0.0, 0.0)), painted)),
+            ("wear", (look.dust, look.scratches, look.tread_grey, look.gloss)),
+            ("stickers", [at for at, _, _ in stickers]),
+            ("sticker_colors", [color for _, *colors in stickers for color in colors]),
+            ("glints", look.glints),
+            ("glint_color", (glint, glint, glint)),
+        ):
+            _write(program, name, np.asarray(value, "f4").tobytes())
+        return self._looked, program
+
+    def _figure(self, pose: VectorPose, index: int, viewer: int) -> _Figure:
+        """A Vector as it is drawn: its look, and its parts as its stance puts them."""
+        look = self._looks(index)
+        if look is None:
+            return _Figure(part_matrices(pose), pose.eye_rgb)
+        placed = pose if index == viewer else stood(pose, look.stance)
+        parts = part_matrices(replace(placed, eyes_open=placed.eyes_open * look.lids))
+        parts["eyes"] = on_screen(parts["head"], parts["eyes"], look)
+        if look.dark:
+            del parts["eyes"]
+        if index != viewer:  # its own are too near to be seen sharply
+            parts["caps"] = parts["fork"]
+        docked = placed is not pose and look.stance.docked
+        return _Figure(parts, pose.eye_rgb or look.eye_rgb, look, body_matrix(pose) if docked else None)
 
     def _draw_room_shadow(self) -> None:
         """What the room itself hides from its lamp; it stays the same until the next room."""
@@ -289,15 +383,18 @@ class Renderer:
         _write(self._shadow, "model", _columns(np.eye(4)))
         self._surroundings.shadow.render()
 
-    def _draw_shadows(self, vectors: Sequence[dict[str, np.ndarray]]) -> None:
-        """The room's shadow and that of each Vector's parts, from their matrices (4, 4)."""
+    def _draw_shadows(self, vectors: Sequence[_Figure]) -> None:
+        """The room's shadow, and that of each Vector's parts and charger."""
         self.gl.copy_framebuffer(self._shadow_target, self._room_shadow)
         self._shadow_target.use()
-        for parts in vectors:
-            for name, matrix in parts.items():
+        for figure in vectors:
+            for name, matrix in figure.parts.items():
                 if name in self._robot:
                     _write(self._shadow, "model", _columns(matrix))
                     self._robot[name].shadow.render()
+            if figure.dock is not None and self._charger is not None:
+                _write(self._shadow, "model", _columns(figure.dock))
+                self._charger.shadow.render()
 
     def _shadow_matrix(self, reach_mm: float = 900.0) -> np.ndarray:
         """The lamp's parallel view (4, 4) of the room's middle; its near plane cuts ceiling and walls off."""
@@ -352,11 +449,16 @@ class Renderer:
             self._cube.build_mipmaps()
         walls = [pixels[..., :3].astype(np.float32).clip(0, 4).mean() for pixels in faces[:4]]
         albedo, roughness, eye_light = self.decor.paint
-        self._set(paint=(albedo, roughness, eye_light * float(np.mean(walls))))
+        self._brightness = float(np.mean(walls))
+        self._set(paint=(albedo, roughness, eye_light * self._brightness))
 
     def close(self) -> None:
         """Release the context and all that it holds."""
         self.gl.release()
+
+
+def _no_look(vector: int) -> None:
+    """The look of Vectors in a room that asks for none."""
 
 
 def near_first(rows: np.ndarray) -> np.ndarray:

@@ -1,12 +1,18 @@
 """The few shader programs of the renderer (GLSL 330)."""
 
-SCENE_VERTEX = """
+_SCENE_VERTEX = """
 #version 330
 uniform mat4 model, view_projection, shadow_matrix;
 uniform float above_ground_only;
 in vec3 in_position; in vec3 in_normal; in vec2 in_uv; in vec3 in_color; in vec4 in_surface;
 out vec3 position, normal, color; out vec2 uv; out vec4 surface; out vec3 shadow_position;
+#ifdef LOOK
+out vec3 at_rest;
+#endif
 void main() {
+#ifdef LOOK
+    at_rest = in_position;
+#endif
     vec4 world = model * vec4(in_position, 1.0);
     position = world.xyz;
     normal = mat3(model) * in_normal;
@@ -32,6 +38,67 @@ uniform float instance;
 in vec3 position, normal, color; in vec2 uv; in vec4 surface; in vec3 shadow_position;
 out vec4 image;
 
+#ifdef LOOK
+uniform vec4 shell;                    // its paint; alpha 1 where painted, 2 with arms, 0 bare
+uniform vec4 wear;                     // dust, scratches, the treads' grey, gloss
+uniform vec4 stickers[2];              // centre in the resting robot's frame, radius (0: none)
+uniform vec3 sticker_colors[4];        // of each: face, rim
+uniform vec3 glints[2], glint_color;   // small lamps that glossy parts mirror
+uniform float own_light;
+in vec3 at_rest;
+
+float hash(vec3 p) {
+    p = fract(p * 0.3183099 + 0.1) * 17.0;
+    return fract(p.x * p.y * p.z * (p.x + p.y + p.z));
+}
+
+float noise(vec3 p) {                  // value noise, smooth, 0 to 1
+    vec3 i = floor(p), f = fract(p);
+    f *= f * (3.0 - 2.0 * f);
+    vec4 low = vec4(hash(i), hash(i + vec3(1, 0, 0)), hash(i + vec3(0, 1, 0)), hash(i + vec3(1, 1, 0)));
+    i.z += 1.0;
+    vec4 high = vec4(hash(i), hash(i + vec3(1, 0, 0)), hash(i + vec3(0, 1, 0)), hash(i + vec3(1, 1, 0)));
+    vec4 level = mix(low, high, f.z);
+    vec2 line = mix(level.xz, level.yw, f.x);
+    return mix(line.x, line.y, f.y);
+}
+
+// What a look changes of a surface: surface.w is the part of the robot, as `mesh.BACK_SHELL` and so on.
+void dress(vec3 n, inout vec3 albedo, inout float roughness) {
+    float part = surface.w;
+    bool is_shell = part > -0.5 && part < 1.5, is_limb = part > 1.5 && part < 2.5;
+    if ((is_shell && shell.a > 0.5) || (is_limb && shell.a > 1.5)) albedo = shell.rgb;
+    roughness *= wear.w;
+    vec2 plate = abs(at_rest.xy - vec2(-38.0, 0.0)) - vec2(9.0, 10.0);
+    if (part > -0.5 && part < 0.5 && at_rest.z > 56.0 && max(plate.x, plate.y) < 0.0) {
+        albedo = vec3(0.42, 0.35, 0.22);           // the touch sensor's bronze plate, with its black button
+        if (length(at_rest.xy - vec2(-37.0, 0.0)) < 3.4) albedo = vec3(0.01);
+    }
+    if (part > 2.5 && part < 3.5) albedo *= wear.z;
+    if (is_shell) {
+        for (int i = 0; i < 2; i++) {
+            float off = distance(at_rest, stickers[i].xyz) / max(stickers[i].w, 1e-3);
+            if (off < 1.0) {
+                albedo = off < 0.8 ? sticker_colors[2 * i] : sticker_colors[2 * i + 1];
+                roughness = 0.5;
+            }
+        }
+    }
+    if (wear.y > 0.0) {
+        float line = noise(at_rest * vec3(0.12, 1.7, 0.3) + 7.0) + noise(at_rest.zxy * vec3(1.9, 0.1, 0.2));
+        float scratch = smoothstep(0.02, 0.0, abs(line * 0.5 - 0.5)) * wear.y * noise(at_rest * 0.15);
+        albedo = mix(albedo, vec3(0.22), 0.35 * scratch);
+        roughness = mix(roughness, 0.7, scratch);
+    }
+    if (wear.x > 0.0) {
+        float patches = smoothstep(0.25, 0.8, noise(at_rest * 0.11) * 0.6 + noise(at_rest * 0.9) * 0.4);
+        float dust = wear.x * patches * (0.25 + 0.75 * max(n.z, 0.0));
+        albedo = mix(albedo, vec3(0.26, 0.24, 0.21), dust * 0.45);
+        roughness = mix(roughness, 0.85, dust);
+    }
+}
+#endif
+
 #ifdef GROUND
 float contact_shadow() {               // how much of the sky a robot hides from a point of the ground
     float light = 1.0;
@@ -54,8 +121,15 @@ void main() {
     vec3 albedo = color;
     float roughness = clamp(surface.x, 0.04, 1.0), emission = surface.z;
 #ifdef VECTOR
+#ifdef LOOK
+    emission *= own_light;
+#endif
     if (emission > 0.0) { albedo *= eye_tint / vec3(0.10, 0.62, 1.0); emission *= paint.z; }
     else { albedo *= paint.x; roughness = clamp(roughness * paint.y, 0.04, 1.0); }
+#ifdef LOOK
+    if (surface.z <= 0.0) { dress(n, albedo, roughness); roughness = clamp(roughness, 0.04, 1.0); }
+    else if (emission <= 0.0) albedo = vec3(0.004);   // a light that is off is dark glass
+#endif
 #else
     if (surface.w > -0.5) {
         vec2 mirrored = 1.0 - abs(1.0 - mod(uv, 2.0));   // every other repeat mirrored: no seam
@@ -87,6 +161,13 @@ void main() {
         float highlight = (power + 2.0) / 8.0 * pow(max(dot(n, half_way), 0.0), power) * surface.y;
         light += lamp_color * lambert * lit * (albedo * 0.8 + min(highlight, 4.0));
     }
+#ifdef LOOK
+    float tight = 8.0 / (roughness * roughness + 0.003);
+    for (int i = 0; i < 2; i++) {
+        float sharp = pow(max(dot(n, normalize(glints[i] + to_eye)), 0.0), tight);
+        light += glint_color * sharp * (fresnel + 0.02) * (1.0 - roughness);
+    }
+#endif
 #ifdef VECTOR
     if (instance > 199.5) light *= 0.22;   // the viewer's own body stands in the shade of its head
 #endif
@@ -95,14 +176,19 @@ void main() {
 """
 
 SCENE_KINDS = ("VECTOR", "GROUND", "ROOM")
+LOOK = "VECTOR\n#define LOOK"  # a Vector with a look of its own
 
 
-def scene_fragment(kind: str) -> str:
-    """The fragment shader of the scene for one of `SCENE_KINDS`.
+def scene_shaders(kind: str) -> tuple[str, str]:
+    """The vertex and the fragment shader of the scene for `LOOK` or one of `SCENE_KINDS`.
 
     On a CPU a pixel pays for both sides of a branch, so each kind has a program of its own.
     """
-    return _SCENE_FRAGMENT.replace("#version 330", f"#version 330\n#define {kind}")
+    version = "#version 330"
+    vertex, fragment = (
+        source.replace(version, f"{version}\n#define {kind}") for source in (_SCENE_VERTEX, _SCENE_FRAGMENT)
+    )
+    return vertex, fragment
 
 
 SHADOW_VERTEX = """
