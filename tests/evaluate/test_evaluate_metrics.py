@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from vector_tl.data import dataset
 from vector_tl.errors import UsageError, UserError
-from vector_tl.evaluate.evaluate import describe, evaluate, evaluate_detector
+from vector_tl.evaluate.evaluate import describe, evaluate, evaluate_detector, run_detector
 from vector_tl.evaluate.metrics import Outcome, average_precision, match, measure
 from vector_tl.evaluate.settings import EvaluateSettings
+from vector_tl.nets.calibration import Calibration
 
 pytestmark = pytest.mark.fast
 
@@ -185,6 +186,33 @@ def test_a_detector_on_a_folder(tmp_path, capsys):
     assert figures["ap50_95"] == pytest.approx(1.0)
     assert "AP50 1.000" in describe(figures)
     assert capsys.readouterr().out == ""
+
+
+class Calibrated(DarkestCorner):
+    """The same with a sure and an unsure box, and scores that are calibrated far down."""
+
+    calibration = Calibration(1.0, -4.0)
+    own_scores = np.float32([0.9, 0.02])
+
+    def __call__(self, image, threshold=None):
+        found = super().__call__(image)
+        boxes = (
+            np.repeat(found.boxes_xyxy, 2, axis=0)
+            + np.float32([[0, 0, 0, 0], [50, 0, 50, 0]])[: 2 * len(found.scores)]
+        )
+        scores = self.calibration(self.own_scores[: len(boxes)]).astype(np.float32)
+        above = scores > threshold
+        return SimpleNamespace(boxes_xyxy=boxes[above], scores=scores[above])
+
+
+def test_calibrated_scores_are_compared_with_the_threshold_and_ap_takes_the_networks_own(tmp_path):
+    """.02 becomes .0004, and that box still counts for AP; .9 becomes .14, above .1 but not above .5."""
+    data = dataset.load_dataset(made_folder(tmp_path))
+    outcomes = run_detector(Calibrated(), data)
+    assert [len(o.scores) for o in outcomes] == [0, 2, 2, 2]
+    assert outcomes[1].own_scores == pytest.approx([0.9, 0.02], abs=1e-5)
+    assert [evaluate_detector(Calibrated(), data, at)["recall"] for at in (0.1, 0.5)] == [1.0, 0.0]
+    assert evaluate_detector(Calibrated(), data)["ap50_95"] == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize("threshold", [-0.1, 1.1, float("nan")])

@@ -25,9 +25,7 @@ BAD_FIT_IOU = 0.75  # a box that fits its label worse is shown among the badly f
 BAD_FIT_SHARE = 0.25  # of the boxes: so many that labels should be looked at before anything is captured
 MIN_VECTORS = 8  # of a kind, before its recall says anything
 LOW_RECALL = 0.5  # below it, images of every kind are wanted, whichever kind is found least
-MIN_SCORE = (
-    0.5  # the lowest threshold that training chooses: a missed box above it is only hidden by a higher one
-)
+MIN_SCORE = 0.5  # a missed Vector with a surer box than this is seen, and only hidden by the threshold
 WEAK = 0.1  # recall this far below that of all Vectors asks for more images of the kind
 FOUND, LABEL, FALSE_POSITIVE = "#0b8a7a", WHITE, "#ff5a4f"
 KINDS = ("height", "place", "brightness", "session")
