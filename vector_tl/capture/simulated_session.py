@@ -106,7 +106,8 @@ def take_session(
         masks: whether the images' instance masks are written as well.
 
     Raises:
-        UserError: not one image worked out in a room without kinds, or one differs from what its label and session say.
+        UserError: not one image worked out in a room without kinds, or one differs from what its label and
+            session say.
     """
     sweep(folder, plan.session)
     about = read_session(folder, plan.session) or new_session(robot, "simulator", plan.facts())

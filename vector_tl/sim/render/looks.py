@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from vector_tl.sim.render.shapes import rgb
 from vector_tl.sim.world.scene import Rgb, Room, VectorPose
 
 DARK = 0.02  # a screen with less light than that is off
@@ -150,7 +151,7 @@ def _screen(rng: np.random.Generator, look: RobotLook) -> RobotLook:
     half_shut = rng.random() < 0.25
     return replace(
         look,
-        eye_rgb=tuple(map(float, tint)) if rng.random() < 0.7 else None,
+        eye_rgb=rgb(tint) if rng.random() < 0.7 else None,
         eye_shape=str(rng.choice(["square", "round", "tired", "happy"], p=(0.5, 0.2, 0.18, 0.12))),
         lids=float(rng.uniform(0.1, 0.6)) if half_shut else 1.0,
         gaze_mm=(float(rng.normal(0, 1.0)), float(rng.normal(0, 0.7))),
@@ -174,7 +175,7 @@ def _shell(rng: np.random.Generator, look: RobotLook, plain: bool) -> RobotLook:
     stickers = tuple(_sticker(rng) for _ in range(int(rng.choice([0, 1, 2], p=(0.7, 0.18, 0.12)))))
     return replace(
         look,
-        paint_rgb=tuple(map(float, color)) if painted else None,
+        paint_rgb=rgb(color) if painted else None,
         painted_arms=bool(rng.random() < 0.4),
         dust=float(rng.choice([0.0, rng.uniform(0.05, 0.7)])),
         scratches=float(rng.choice([0.0, rng.uniform(0.1, 0.8)])),
@@ -188,7 +189,7 @@ def _sticker(rng: np.random.Generator) -> Sticker:
     color = rng.uniform(0.02, 0.9, 3)
     rim = np.full(3, 0.8) if rng.random() < 0.5 else rng.uniform(0.02, 0.9, 3)
     at = (float(x_mm + rng.normal(0, 2)), float(y_mm), float(z_mm + rng.normal(0, 2)))
-    return Sticker(at, float(rng.uniform(4, 11)), tuple(map(float, color)), tuple(map(float, rim)))
+    return Sticker(at, float(rng.uniform(4, 11)), rgb(color), rgb(rim))
 
 
 def _glints(rng: np.random.Generator) -> tuple[tuple, float]:

@@ -235,7 +235,7 @@ class Renderer:
     def render(
         self, vectors: tuple[VectorPose, ...], viewer: int, sight: Sight | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
-        """What `vectors[viewer]` sees, or another camera in its stead: then that Vector is not drawn.
+        """What `vectors[viewer]` sees, or another camera in its place: then that Vector is not drawn.
 
         Returns:
             linear light (H, W, 3) float32, and instance ids (H, W) uint8: 0 the room, index + 1 a Vector,

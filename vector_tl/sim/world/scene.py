@@ -30,7 +30,6 @@ class VectorPose:
     eyes_open: float = 1.0  # 0 shut, 1 open, above: wide
     eye_rgb: Rgb | None = None  # as a program has set it; None: the colour that the room's seed gave it
     roll_rad: float = 0.0  # left side up
-    roll_rad: float = 0.0  # left side up
 
 
 @dataclass(frozen=True)
