@@ -14,8 +14,8 @@ since then no program with `enable_nav_map_feed=True` gets through its disconnec
 Those get the old meaning back and are marked with a star.
 
 What a person does for some of the programs is done here: the robot stands on its charger before those that
-drive off it; it is picked up for 12, hears a voice command for 13 (a wake word for 13b), and has taken a
-photo before 08.
+drive off it; a light cube lies before it for 07; it is picked up for 12, hears a voice command for 13 (a wake
+word for 13b), and has taken a photo before 08.
 """
 
 import json
@@ -140,12 +140,14 @@ class Tutorial:
         hand: what a person does: a fault of the simulator, its time in s after the start (None: before the
             start), and its arguments.
         loops: it ends only when it is interrupted.
+        cubes: light cubes before the robot.
     """
 
     calls: tuple[str, ...]
     effect: Callable[[Seen], bool]
     hand: tuple[str, float | None, dict] | None = None
     loops: bool = False
+    cubes: int = 0
 
 
 CHARGER = ("on_charger", None, {})
@@ -175,7 +177,10 @@ KNOWN = {
         lambda s: bool(s.kinds("screen")) and max(s.head_deg) > 44,
     ),
     "07": Tutorial(
-        ("DriveOffCharger", "SetHeadAngle", "SetLiftHeight", "ConnectCube"), lambda s: s.path_mm > 80, CHARGER
+        ("DriveOffCharger", "SetHeadAngle", "SetLiftHeight", "ConnectCube", "DockWithCube", "DisconnectCube"),
+        lambda s: s.path_mm > 120,
+        CHARGER,
+        cubes=1,
     ),
     "08": Tutorial(("PhotosInfo", "Photo"), lambda s: bool(s.kinds("photo")), ("take_photo", None, {})),
     "09": Tutorial(("SetEyeColor",), lambda s: bool(s.kinds("eye_color"))),
@@ -226,7 +231,7 @@ class Settings:
 
 def run(program: Path, known: Tutorial, camera: str) -> dict:
     """Run one program against a simulator of its own; returns its row."""
-    with SimulatorProcess(world=WORLD, camera=camera) as sim:
+    with SimulatorProcess(world=WORLD, camera=camera, cubes=known.cubes) as sim:
         seen, over = Seen(), threading.Event()
         if known.hand and known.hand[1] is None:
             sim.truth.fault(known.hand[0], **known.hand[2])

@@ -275,6 +275,20 @@ def test_a_cube_is_connected_lit_tapped_seen_and_picked_up(simulate):
         assert [entry["state"] for entry in sim.log("cube")] == ["connected", "picked up"]
 
 
+def test_a_program_hears_of_the_connected_cube_before_the_answer(simulate):
+    sim = simulate(world=TABLE, cubes=1)
+    with sim.stub() as stub:
+        heard = []
+        events = events_of(stub, "object_event")
+        next(events)  # the stream is open
+        connecting = stub.ConnectCube.future(message("ConnectCubeRequest")(), timeout=10)
+        connecting.add_done_callback(lambda _: heard.append("answer"))
+        state = next(e.object_event for e in events if e.object_event.HasField("object_connection_state"))
+        heard.append("event")
+        assert state.object_connection_state.connected and connecting.result().success
+        wait_for(lambda: heard == ["event", "answer"])
+
+
 def test_animations_of_the_robots_form_play_and_others_do_not(simulate):
     sim = simulate(lockstep=True, world=TABLE)
     with sim.stub() as stub:

@@ -1,5 +1,6 @@
 """The calls about light cubes. Without one (`--cubes`) they are answered as by a robot that finds none."""
 
+import asyncio
 import math
 
 from anki_vector.messaging import protocol
@@ -12,6 +13,7 @@ from vector_tl.sim.gateway.behaviours import GO_TO_MMPS, GO_TO_RADPS, Behaviours
 from vector_tl.sim.gateway.streams import OK, PROCESSING
 
 LIGHTS = 4
+CONNECT_MS = 500  # from the event of a connection to the answer
 
 
 class CubeCalls(Behaviours):
@@ -25,10 +27,14 @@ class CubeCalls(Behaviours):
         return protocol.CubesAvailableResponse(status=OK, factory_ids=[cube.factory_id for cube in heard])
 
     async def ConnectCube(self, request, context):
-        """Connect to a cube."""
+        """Connect to a cube. The event of it goes out first, as from a robot; programs count on that."""
         cube = self.robot.cubes.connect()
         if cube is None:
             return protocol.ConnectCubeResponse(status=OK, success=False)
+        if not self.robot.lockstep:  # there the world stands still until the client steps it
+            ready = asyncio.Event()
+            self.robot.world.after(CONNECT_MS, ready.set)
+            await ready.wait()
         number = self.robot.cubes.object_id(cube)
         return protocol.ConnectCubeResponse(
             status=OK, success=True, object_id=number, factory_id=cube.factory_id
