@@ -18,7 +18,16 @@ from vector_tl.data.kinds import KNOWN_KINDS, add_kinds, read_kinds
 from vector_tl.errors import UsageError
 
 pytestmark = pytest.mark.fast
-MUG = {"x_mm": 100.0, "y_mm": -50.0, "half_x_mm": 40.0, "half_y_mm": 40.0, "kind": "mug"}
+MUG = {
+    "x_mm": 100.0,
+    "y_mm": -50.0,
+    "heading_rad": 0.0,
+    "half_x_mm": 40.0,
+    "half_y_mm": 40.0,
+    "height_mm": 90.0,
+    "kind": "mug",
+    "round": True,
+}
 
 
 def arranged(seed, kinds, negative=False, things=(MUG,)):
@@ -106,3 +115,28 @@ def test_kinds_are_added_to_those_that_are_there(tmp_path):
 def test_kinds_that_make_no_sense_are_refused(settings, words):
     with pytest.raises(UsageError, match=words):
         CaptureSettings(**settings).check()
+
+
+def test_everybody_is_put_beside_the_things_and_on_the_ground():
+    """Else hardly any arrangement works out on a desk that is full of things."""
+    things = [
+        {
+            "x_mm": 150.0 * x,
+            "y_mm": 150.0 * y,
+            "heading_rad": 0.4,
+            "half_x_mm": 30.0,
+            "half_y_mm": 20.0,
+            "height_mm": 90.0,
+            "round": (x + y) % 2 == 0,
+        }
+        for x in range(-2, 3)
+        for y in range(-2, 3)
+    ]
+    off = inside = 0
+    for seed in range(100):
+        rng = np.random.default_rng(seed)
+        drawn = arrange_harder(rng, (0.0, 75.0, 0.0), 3, False, None, ("clutter",), things, (500.0, 400.0))
+        for x_mm, y_mm, _ in drawn.poses[:2]:
+            off += abs(x_mm) > 460 or abs(y_mm) > 360
+            inside += any(math.hypot(x_mm - t["x_mm"], y_mm - t["y_mm"]) < 35 for t in things)
+    assert off <= 4 and inside <= 4

@@ -54,6 +54,8 @@ BEFORE_PHOTOGRAPHS = {
 NEAR_MM, FAR_MM, ELSEWHERE_MM = (95.0, 700.0), (450.0, 1100.0), (200.0, 700.0)
 ASIDE_MM = (38.0, 150.0)  # of a Vector from the edge of the thing beside it
 BESIDE_MM, INLINE_MM = (58.0, 68.0), (62.0, 105.0)  # of touching Vectors, from origin to origin
+TRIES = 60  # to find a clear place
+CLEAR_MM, FLAT_MM = 42.0, 3.0  # from a Vector's origin to the rim of a thing; lower things lie flat
 FAR_PX, TOUCHING_PX = 60.0, 6.0  # in an image of 360 lines
 
 
@@ -76,6 +78,7 @@ def arrange_harder(
     moving: tuple[float, float] | None,
     kinds: Sequence[str],
     things: Sequence[dict[str, Any]],
+    ground_mm: tuple[float, float] = (math.inf, math.inf),
 ) -> Arrangement:
     """Draw an arrangement. It may be impossible in its room: the caller then draws another one.
 
@@ -87,7 +90,38 @@ def arrange_harder(
         moving: treads' speeds (mm/s) with which the viewer drives; None: it stands.
         kinds: of the room.
         things: of the room, see `GroundTruth.world`.
+        ground_mm: half of the ground's size, x and y.
     """
+    standing = [thing for thing in things if thing["height_mm"] > FLAT_MM]
+    for _ in range(TRIES):
+        subject, viewer, direction = _subject_and_viewer(rng, start, kinds, things)
+        if _is_clear(viewer, standing, ground_mm) and (negative or _is_clear(subject, standing, ground_mm)):
+            break
+    poses = [viewer]
+    if not negative:
+        facing = direction + rng.normal(0, 0.6) if "from-behind" in kinds else rng.uniform(-math.pi, math.pi)
+        poses.append((*subject, facing))
+    together = 0 if negative else _together(rng, kinds, targets)
+    while len(poses) <= targets:
+        in_group = not negative and len(poses) <= together
+        for _ in range(TRIES):
+            pose = _next_to(rng, poses[-1], direction) if in_group else _hidden(rng, viewer)
+            if _is_clear(pose, standing, ground_mm):
+                break
+        poses.append(pose)
+    own_body = "own-body" in kinds
+    return Arrangement(
+        poses=tuple(poses),
+        head_rad=math.radians(float(rng.uniform(-20, 8) if own_body else np.clip(rng.normal(4, 9), -20, 32))),
+        lift_mm=float(rng.uniform(45, 92)) if own_body or rng.random() < 0.15 else 32.0,
+        wheels_mmps=moving or (0.0, 0.0),
+    )
+
+
+def _subject_and_viewer(
+    rng: np.random.Generator, start: Pose, kinds: Sequence[str], things: Sequence[dict[str, Any]]
+) -> tuple[tuple[float, float], Pose, float]:
+    """Where a Vector is to stand, the camera that looks there, and the direction from here to there."""
     thing = things[int(rng.integers(len(things)))] if things else None
     subject = _beside(rng, thing) if thing else (start[0] + rng.normal(0, 150), start[1] + rng.normal(0, 150))
     away_mm = _distance_mm(rng, kinds)
@@ -103,21 +137,7 @@ def arrange_harder(
         lens[1] - LENS_AHEAD_MM * math.sin(heading),
         heading,
     )
-    poses = [viewer]
-    if not negative:
-        facing = direction + rng.normal(0, 0.6) if "from-behind" in kinds else rng.uniform(-math.pi, math.pi)
-        poses.append((*subject, facing))
-    together = 0 if negative else _together(rng, kinds, targets)
-    while len(poses) <= targets:
-        in_group = not negative and len(poses) <= together
-        poses.append(_next_to(rng, poses[-1], direction) if in_group else _hidden(rng, viewer))
-    own_body = "own-body" in kinds
-    return Arrangement(
-        poses=tuple(poses),
-        head_rad=math.radians(float(rng.uniform(-20, 8) if own_body else np.clip(rng.normal(4, 9), -20, 32))),
-        lift_mm=float(rng.uniform(45, 92)) if own_body or rng.random() < 0.15 else 32.0,
-        wheels_mmps=moving or (0.0, 0.0),
-    )
+    return subject, viewer, direction
 
 
 def _beside(rng: np.random.Generator, thing: dict[str, Any]) -> tuple[float, float]:
@@ -164,6 +184,24 @@ def _hidden(rng: np.random.Generator, viewer: Pose) -> Pose:
     """Behind the camera."""
     direction = viewer[2] + math.pi + rng.uniform(-1, 1) * math.radians(115)
     return (*_from(viewer[0], viewer[1], direction, rng.uniform(*HIDDEN_MM)), rng.uniform(-math.pi, math.pi))
+
+
+def _is_clear(
+    place: Sequence[float], things: Sequence[dict[str, Any]], ground_mm: tuple[float, float]
+) -> bool:
+    """Whether a Vector at a place (x, y, ...) is on the ground and stands in no thing, or only just."""
+    on_ground = all(abs(at) < half - CLEAR_MM for at, half in zip(place, ground_mm))
+    return on_ground and all(_gap_mm(place, thing) > CLEAR_MM for thing in things)
+
+
+def _gap_mm(place: Sequence[float], thing: dict[str, Any]) -> float:
+    """From a place (x, y, ...) to a thing's rim; 0 inside it."""
+    dx, dy = place[0] - thing["x_mm"], place[1] - thing["y_mm"]
+    if thing["round"]:
+        return max(math.hypot(dx, dy) - thing["half_x_mm"], 0.0)
+    c, s = math.cos(thing["heading_rad"]), math.sin(thing["heading_rad"])
+    along, across = abs(c * dx + s * dy) - thing["half_x_mm"], abs(c * dy - s * dx) - thing["half_y_mm"]
+    return math.hypot(max(along, 0.0), max(across, 0.0))
 
 
 def _from(x_mm: float, y_mm: float, direction: float, away_mm: float) -> tuple[float, float]:

@@ -48,6 +48,7 @@ class Photographer:
         self._last_id: int | None = None
         answer = self.truth.world(plan.world, plan.kinds)
         self._things = answer["things"] if plan.kinds else []
+        self._ground_mm = tuple(answer["ground_mm"]) if plan.kinds else (math.inf, math.inf)
         vectors = self.truth.truth()["vectors"]
         self._start, self._targets = pose_of(vectors[0]), len(vectors) - 1
 
@@ -93,7 +94,14 @@ class Photographer:
             return arrange(rng, self._start, self._targets, distance_mm, negative, moving)
         wheels_mmps = draw_wheels_mmps(rng) if moving else None
         return arrange_harder(
-            rng, self._start, self._targets, negative, wheels_mmps, self.plan.kinds, self._things
+            rng,
+            self._start,
+            self._targets,
+            negative,
+            wheels_mmps,
+            self.plan.kinds,
+            self._things,
+            self._ground_mm,
         )
 
     def _place(self, wanted: Arrangement) -> bool:

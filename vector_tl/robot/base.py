@@ -108,8 +108,8 @@ class GroundTruth(Protocol):
         """Move the same robots into another room, which may be of harder kinds (`data.kinds.KNOWN_KINDS`).
 
         Returns:
-            the clock, and "things": what stands and lies in it, each {"x_mm", "y_mm", "heading_rad",
-            "half_x_mm", "half_y_mm", "height_mm", "kind", "round"}.
+            the clock; "ground_mm": half of the ground's size, x and y; "things": what stands and lies in it,
+            each {"x_mm", "y_mm", "heading_rad", "half_x_mm", "half_y_mm", "height_mm", "kind", "round"}.
         """
 
 

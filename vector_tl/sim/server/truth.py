@@ -71,7 +71,11 @@ def truth_app(simulator: Simulator) -> Starlette:
         simulator.enter(seed, kinds)
         room = simulator.world.room
         return JSONResponse(
-            simulator.clock() | {"things": [asdict(thing) for thing in (*room.obstacles, *room.loose)]}
+            simulator.clock()
+            | {
+                "things": [asdict(thing) for thing in (*room.obstacles, *room.loose)],
+                "ground_mm": [room.half_x_mm, room.half_y_mm],
+            }
         )
 
     async def broken(request: Request, error: Exception) -> JSONResponse:

@@ -14,6 +14,7 @@ from vector_tl.sim.world.scene import Obstacle, Room
 
 CUBE_MM = 44.0
 LANE_MM = ((260.0, 340.0), (108.0, 125.0))  # half length and half width of the ground that stays free
+FULL_MM2 = 1.2e6  # smaller ground holds fewer things
 GAP_MM = 5.0  # between two things
 TRIES = 30
 Range = tuple[float, float]
@@ -154,12 +155,13 @@ def with_harder_things(room: Room) -> Room:
     """
     rng = np.random.default_rng([room.seed, 8])
     contents = CONTENTS | (INSTEAD_ON_FLOOR if room.surface == "floor" else {})
-    lane = _free_lane(rng, room)
+    lane, share = _free_lane(rng, room), min(1.0, 4 * room.half_x_mm * room.half_y_mm / FULL_MM2)
     for kind, sorts in contents.items():
         if kind not in room.kinds:
             continue
         for names, fewest, most in sorts:
-            for name in rng.choice(names, int(rng.integers(fewest, most + 1))):
+            count = math.ceil(share * int(rng.integers(fewest, most + 1)))
+            for name in rng.choice(names, count):
                 room = _with_one(room, str(name), lane, rng)
     return room
 
