@@ -14,6 +14,7 @@ SIGN = Material((0.62, 0.62, 0.60), 0.5, 0.04)
 CONTACT = Material((0.5, 0.42, 0.25), 0.3, 0.6)
 BASE_X_MM, BASE_HALF_MM, BASE_HIGH_MM = (-70.0, 44.0), 40.0, 7.0
 WALL_X_MM, WALL_HALF_MM, WALL_HIGH_MM, WALL_LEAN = -64.0, 31.0, 84.0, 0.16
+MIDDLE_X_MM = -21.5  # of the whole charger, its wall's leaning top included
 HOUSE = ((-1, -1), (1, -1), (1, 0.25), (0, 1), (-1, 0.25))  # its outline (left, up), half a width each
 
 
@@ -38,7 +39,7 @@ def _outline(half_x: float, half_y: float, corner: float, points: int = 40) -> n
 def _slab() -> np.ndarray:
     """The base: rounded, its sides sloping outwards to the ground."""
     middle, half = sum(BASE_X_MM) / 2, (BASE_X_MM[1] - BASE_X_MM[0]) / 2
-    return moved(_loft(_outline(half, BASE_HALF_MM, 6), BASE_HIGH_MM, 0.9), (middle, 0, 0))
+    return moved(_loft(_outline(half, BASE_HALF_MM, 6), BASE_HIGH_MM, 0.93), (middle, 0, 0))
 
 
 def _loft(outline: np.ndarray, high_mm: float, top: float) -> np.ndarray:

@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from vector_tl.sim.render import textures
+from vector_tl.sim.render.charger import MIDDLE_X_MM, charger
 from vector_tl.sim.render.desk import DESK_SHAPES
 from vector_tl.sim.render.figures import FIGURES
 from vector_tl.sim.render.light_cube import cube_stack
@@ -57,6 +58,8 @@ def draw_thing(thing: Obstacle, rng: np.random.Generator, prints: Prints) -> np.
         return SHAPES[USUAL[thing.kind]](*size, rng, prints.surfaces)
     if thing.kind in ("cube", "cube-stack"):
         return cube_stack(thing.height_mm, rng, prints.markers)
+    if thing.kind == "charger":
+        return moved(charger(), (-MIDDLE_X_MM, 0, 0))
     return (VESSELS | DESK_SHAPES | FIGURES | TOYS | {"cozmo": cozmo})[thing.kind](*size, rng, prints)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from vector_tl.sim.render.shapes import rgb
 from vector_tl.sim.world.scene import Rgb, Room, VectorPose
 
+Glints = tuple[tuple[float, float, float], tuple[float, float, float]]
 DARK = 0.02  # a screen with less light than that is off
 # The eye colours of the Vector app (teal is how it leaves the factory), linear light.
 APP_EYES_RGB: dict[str, Rgb] = {
@@ -112,7 +113,7 @@ class RobotLook:
     scratches: float = 0.0
     tread_grey: float = 1.0
     stickers: tuple[Sticker, ...] = ()
-    glints: tuple[tuple[float, float, float], tuple[float, float, float]] = ((0.0, 0.0, 1.0),) * 2
+    glints: Glints = ((0.0, 0.0, 1.0), (0.0, 0.0, 1.0))
     glint_light: float = 0.0
     stance: Stance = UPRIGHT
 
@@ -192,7 +193,7 @@ def _sticker(rng: np.random.Generator) -> Sticker:
     return Sticker(at, float(rng.uniform(4, 11)), rgb(color), rgb(rim))
 
 
-def _glints(rng: np.random.Generator) -> tuple[tuple, float]:
+def _glints(rng: np.random.Generator) -> tuple[Glints, float]:
     """Two lamps overhead, not far from each other, and how bright they are beside the room."""
     azimuth, height = rng.uniform(-math.pi, math.pi), rng.uniform(0.5, 1.3)
     at = []

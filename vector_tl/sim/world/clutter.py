@@ -76,6 +76,7 @@ SIZES = {
     "blocks": Size((32, 60), (40, 120), (0.8, 1.2)),
     "plush": Size((45, 80), (100, 190), round=True),
     "animal": Size((50, 85), (70, 130), (0.35, 0.45)),
+    "charger": Size((66, 66), (91, 91), (0.62, 0.62)),
     "cozmo": Size((55, 58), (66, 70), (0.53, 0.55)),
     "hand": Size((82, 96), (70, 110), (0.52, 0.6)),
     "sitter": Size((150, 180), (560, 680), (1.2, 1.4), at="rim"),
@@ -136,6 +137,7 @@ TOYS = ["truck", "car", "blocks", "plush", "animal"]
 CONTENTS: dict[str, tuple[tuple[Sequence[str], int, int], ...]] = {
     "cube": ((("cube", "cube", "cube", "cube-stack"), 3, 6),),
     "occluded": ((HIDING, 4, 7),),
+    "charger": ((("charger",), 1, 1),),
     "hand": ((("hand",), 1, 2),),
     "other-robot": ((("cozmo",), 1, 2),),
     "toy": ((TOYS, 2, 5),),
