@@ -171,7 +171,7 @@ def _shell(rng: np.random.Generator, look: RobotLook, plain: bool) -> RobotLook:
     look = replace(look, gloss=float(rng.uniform(0.7, 1.4)))
     if plain:
         return look
-    painted = rng.random() < 0.12
+    painted = rng.random() < 0.06
     color = np.array(PAINTS_RGB[int(rng.integers(len(PAINTS_RGB)))]) * rng.uniform(0.7, 1.1)
     stickers = tuple(_sticker(rng) for _ in range(int(rng.choice([0, 1, 2], p=(0.7, 0.18, 0.12)))))
     return replace(
