@@ -30,11 +30,11 @@ from google.protobuf import json_format
 from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message_factory import GetMessageClass
 
-from vector_tl.robot.simulator_client import SimulatorProcess
+from vector_tl.robot.simulator_client import SimulatorProcess, TruthClient
 from vector_tl.sim.gateway.full_protocol import SERVICE, FullStub
 
 WORLD = 44  # a table with room before the robot
-ANSWER_S, STREAM_S, SETTLE_S = 30.0, 5.0, 0.5
+ANSWER_S, STREAM_S, SETTLE_S, POLL_S = 30.0, 20.0, 0.5, 0.05
 TAKES_CONTROL = ("BehaviorControl", "AssumeBehaviorControl")
 HELD = {"control_request": {"priority": 20}}
 # gRPC's code of an error's number, as the JSON gateway's errors have it.
@@ -67,12 +67,29 @@ class Robot:
         entry = ini[ini.sections()[0]]
         self.address, self.name, self.guid = f"{entry['ip']}:{entry['port']}", entry["name"], entry["guid"]
         self.certificate = Path(entry["cert"])
+        self._truth = TruthClient(home)
+
+    def wait_until_free(self) -> None:
+        """Wait until nobody has control: a release that comes late would clear the next client's control.
+
+        Raises:
+            TimeoutError: somebody keeps it.
+        """
+        until_s = time.monotonic() + ANSWER_S
+        while time.monotonic() < until_s:
+            log = self._truth.log()
+            events = [entry["event"] for entry in log["entries"] if entry["kind"] == "control"]
+            if not log["streams"]["control"] and events[-1:] in ([], ["ended"]):
+                return
+            time.sleep(POLL_S)
+        raise TimeoutError(f"Control was not released within {ANSWER_S:.0f} s.")
 
 
 class GrpcClient:
     """Calls over gRPC."""
 
     def __init__(self, robot: Robot):
+        self._robot = robot
         credentials = grpc.composite_channel_credentials(
             grpc.ssl_channel_credentials(robot.certificate.read_bytes()),
             grpc.access_token_call_credentials(robot.guid),
@@ -115,7 +132,7 @@ class GrpcClient:
         yield
         over.set()
         stream.cancel()
-        time.sleep(SETTLE_S)
+        self._robot.wait_until_free()
 
 
 class JsonClient:
@@ -158,9 +175,7 @@ class JsonClient:
         next(stream)
         yield
         stream.close()
-        release = self.call(assume, {"control_release": {}})
         time.sleep(SETTLE_S)
-        release.close()
 
 
 def _path(method: MethodDescriptor) -> str:
