@@ -163,8 +163,8 @@ def test_the_newest_command_wins_at_no_more_than_20_a_second(sim):
 def test_a_lease_ends_by_itself(sim):
     with connect(sim) as robot:
         robot.next_frame()
+        wait_until(lambda: robot.drive(30, -30), 2.0)
         since_ms = sim.truth.log(1e15)["t_ms"]
-        assert robot.drive(30, -30)
         time.sleep(0.8)
         assert 250 <= stands_after_ms(sim, since_ms) <= 550
         assert [stop.reason for stop in robot.stops] == ["no command for 300 ms"]

