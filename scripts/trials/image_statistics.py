@@ -1,11 +1,17 @@
 """Compares simulated images with real ones: a table of statistics, and a sheet of images to look at.
 
-    .venv/bin/python scripts/trials/image_statistics.py DATA [MORE_DATA ...] [--images 500]
+    .venv/bin/python scripts/trials/image_statistics.py DATA [MORE_DATA ...] [--images 500] [--by-kind]
         [--sheet SHEET.png --rooms 48]
 
-Each DATA is a dataset's folder, of which `--images` labelled images are taken, spread over its sessions.
-Noise is the standard deviation of what a median filter over 3 x 3 pixels removes where the image is flat;
-the other figures are of grey levels 0 to 255 in 640 x 360.
+Each DATA is a dataset's folder, of which `--images` labelled images are taken, spread over its sessions. The
+first is the simulated one: below the table stands in which figures it is off from each other dataset, and by
+how many standard deviations of the two. With `--by-kind` each kind of a dataset's `kinds.json` is a row, and
+compared with the same kind of the others where both have images of it.
+
+All figures are of grey levels 0 to 255 in 640 x 360. Noise is the standard deviation of what a median filter
+over 3 x 3 pixels removes where the image is flat; gradient the mean slope per pixel; tails the kurtosis of
+slopes (3 is a bell curve; scenes of few sharp edges on smooth surfaces have more); sharpness how much of its
+strongest slopes an image loses when it is blurred by 1.5 px, in %.
 """
 
 from collections.abc import Iterator
@@ -37,6 +43,8 @@ class Statistics:
     """Write a sheet: an image of each session of the first dataset, below them two rows of each other one."""
     rooms: int = 48
     """Sessions of the first dataset on the sheet."""
+    by_kind: bool = False
+    """A row for each kind of image."""
 
 
 def spread(items: list[Item], count: int) -> list[Item]:
@@ -70,22 +78,92 @@ def figures(image_rgb: np.ndarray) -> dict[str, float]:
         "noise": rough.std() if rough.size > 500 else np.nan,
         "saturation": cv2.cvtColor(image, cv2.COLOR_RGB2HSV)[..., 1].mean(),
         "blue - red": float(image[..., 2].mean() - image[..., 0].mean()),
+        "green cast": float(image[..., 1].mean() - image[..., ::2].mean()),
+        **slopes(grey.astype(np.float32)),
     }
 
 
-def table(sets: dict[str, list[Item]]) -> Iterator[str]:
+def slopes(grey: np.ndarray) -> dict[str, float]:
+    """Statistics of the slopes of grey levels (H, W) float32."""
+    across = np.diff(grey, axis=1)
+    steep = np.abs(across)
+    blurred = np.abs(np.diff(cv2.GaussianBlur(grey, (0, 0), 1.5), axis=1))
+    edges = steep >= max(float(np.quantile(steep, 0.98)), 1.0)
+    centred = across - across.mean()
+    variance = float(np.square(centred).mean())
+    return {
+        "gradient": float(steep.mean()),
+        "tails": float((centred**4).mean()) / variance**2 if variance > 0 else np.nan,
+        "sharpness, %": 100 * (1 - float(blurred[edges].mean() / steep[edges].mean()))
+        if edges.any()
+        else np.nan,
+    }
+
+
+Rows = list[dict[str, float]]
+OFF = 0.8  # standard deviations; more is a large difference (Cohen, Statistical power analysis, 1988)
+
+
+def table(measured: dict[str, Rows]) -> Iterator[str]:
     """Markdown: means and, in brackets, the 10th to the 90th percentile over the images."""
-    for number, (name, items) in enumerate(sets.items()):
-        rows = [figures(item.image()) for item in items]
-        if number == 0:
-            yield f"| images | number | {' | '.join(rows[0])} |"
-            yield "|---" * (len(rows[0]) + 2) + "|"
+    names = list(next(iter(measured.values()))[0])
+    yield f"| images | number | {' | '.join(names)} |"
+    yield "|---" * (len(names) + 2) + "|"
+    for name, rows in measured.items():
         cells = []
-        for key in rows[0]:
-            values = np.array([row[key] for row in rows])
+        for values in (column(rows, key) for key in names):
             low, high = np.nanpercentile(values, (10, 90))
             cells.append(f"{np.nanmean(values):.1f} ({low:.1f} to {high:.1f})")
-        yield f"| {name} | {len(items)} | {' | '.join(cells)} |"
+        yield f"| {name} | {len(rows)} | {' | '.join(cells)} |"
+
+
+def column(rows: Rows, key: str) -> np.ndarray:
+    """One figure of all images, (N,)."""
+    return np.array([row[key] for row in rows])
+
+
+def differences(simulated: Rows, real: Rows) -> dict[str, float]:
+    """By how many standard deviations, pooled, each figure of simulated images is above that of real ones."""
+    above = {}
+    for key in simulated[0]:
+        ours, theirs = column(simulated, key), column(real, key)
+        spread_of_both = np.sqrt((np.nanvar(ours) + np.nanvar(theirs)) / 2)
+        above[key] = float((np.nanmean(ours) - np.nanmean(theirs)) / max(spread_of_both, 1e-6))
+    return above
+
+
+def verdict(name: str, simulated: Rows, real: Rows) -> str:
+    """A line that says in what the simulated images are off from the real ones, the worst first."""
+    above = sorted(differences(simulated, real).items(), key=lambda pair: -abs(pair[1]))
+    off = [f"{key} {value:+.1f}" for key, value in above if abs(value) > OFF]
+    return f"- {name}: {', '.join(off) if off else 'nothing is off'}"
+
+
+def grouped(folder: Path, items: list[Item], by_kind: bool) -> dict[str, list[Item]]:
+    """The images of a dataset, all of them or by kind, under the names of their rows."""
+    if not by_kind:
+        return {folder.name: items}
+    groups: dict[str, list[Item]] = {}
+    for item in items:
+        for kind in item.kinds:
+            groups.setdefault(kind, []).append(item)
+    return {f"{folder.name}, {kind}": groups[kind] for kind in sorted(groups)}
+
+
+def compare(folders: dict[Path, list[Item]], images: int, by_kind: bool) -> Iterator[str]:
+    """The table, and below it what is off."""
+    measured = {
+        name: [figures(item.image()) for item in spread(some, images)]
+        for folder, items in folders.items()
+        for name, some in grouped(folder, items, by_kind).items()
+    }
+    yield from table(measured)
+    yield ""
+    first = next(iter(folders)).name
+    for name, rows in measured.items():
+        ours = first + name[name.index(",") :] if by_kind else first
+        if ours in measured and ours != name:
+            yield verdict(f"{ours} against {name}", measured[ours], rows)
 
 
 def one_per_session(items: list[Item]) -> list[Item]:
@@ -110,8 +188,8 @@ def sheet(items: list[Item]) -> np.ndarray:
 
 if __name__ == "__main__":
     asked = tyro.cli(Statistics)
-    loaded = {folder.name: load_dataset(folder, "all").items for folder in asked.data}
-    print("\n".join(table({name: spread(items, asked.images) for name, items in loaded.items()})))
+    loaded = {folder: load_dataset(folder, "all").items for folder in asked.data}
+    print("\n".join(compare(loaded, asked.images, asked.by_kind)))
     if asked.sheet is not None:
         first, *others = loaded.values()
         rows = [sheet(spread(one_per_session(first), asked.rooms))]
