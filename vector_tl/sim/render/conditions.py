@@ -47,11 +47,11 @@ def conditions(room: Room, viewer: int, drawn: SensorLook) -> Conditions:
         return Conditions(as_firmware(drawn) if FIRMWARE_IN_ALL_ROOMS else drawn)
     rng = np.random.default_rng([room.seed, 9, 1])
     phone = bool(PHONE_KINDS.intersection(room.kinds))
-    look = of_phone(np.random.default_rng([room.seed, 9, 2, viewer])) if phone else as_firmware(drawn)
+    look = of_phone(np.random.default_rng([room.seed, 9, 2, viewer])) if phone else tuned(as_firmware(drawn))
     seen = Conditions(replace(look, exposure_bias_ev=max(look.exposure_bias_ev, MIN_BIAS_EV)))
     if "low-light" in room.kinds:
         seen = in_low_light(seen, rng, phone)
-    elif rng.random() < SHARE:
+    elif rng.random() < (SHARE / 2 if phone else SHARE):
         seen = badly_exposed(seen, rng)
     if "blur" in room.kinds:
         seen = blurred(seen, rng)
@@ -71,26 +71,35 @@ def as_firmware(look: SensorLook) -> SensorLook:
     )
 
 
+def tuned(look: SensorLook) -> SensorLook:
+    """A drawn look nearer to real images, which have more colour and a little less noise."""
+    return replace(look, saturation=1.25 * look.saturation, noise=0.85 * look.noise)
+
+
 def of_phone(rng: np.random.Generator) -> SensorLook:
-    """A phone's sensor: sharp, bright, with all its colours and no dark corners."""
-    warm = rng.normal(0.0, 0.05)
+    """A phone's sensor: sharp, with all its colours, deep blacks and no dark corners, mostly warm.
+
+    The ranges enclose what `scripts/trials/image_statistics.py` says of real ones.
+    """
+    warm = rng.normal(0.06, 0.07)
     return SensorLook(
         vignette=rng.uniform(0.0, 0.15),
         circle_px=4000.0,
         bloom_near=rng.uniform(0.0, 0.03),
         bloom_far=rng.uniform(0.0, 0.02),
         white_balance=(1.0 + warm, 1.0 + rng.normal(0, 0.015), 1.0 - warm),
-        saturation=rng.uniform(0.7, 1.1),
-        noise=rng.uniform(0.4, 2.0),
+        saturation=rng.uniform(0.8, 1.3),
+        noise=rng.uniform(0.4, 2.5),
         chroma_noise=rng.uniform(0.1, 0.4),
         edge_blur=0.0,
         black_level=rng.uniform(0.0, 0.01),
-        contrast=rng.uniform(0.3, 0.8),
-        crush=rng.uniform(0.0, 0.03),
+        contrast=rng.uniform(0.5, 1.0),
+        crush=rng.uniform(0.0, 0.1),
         quality=int(rng.integers(72, 93)),
-        target=rng.uniform(0.45, 0.62),
-        center_metering=rng.uniform(0.0, 0.6),
-        exposure_bias_ev=rng.normal(0.0, 0.3),
+        target=rng.uniform(0.42, 0.62),
+        center_metering=rng.uniform(0.0, 0.5),
+        exposure_bias_ev=rng.normal(-0.25, 0.3),
+        defocus_px=max(0.0, rng.normal(0.0, 0.6)),
     )
 
 
