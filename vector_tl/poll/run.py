@@ -129,10 +129,7 @@ def _address(settings: PollSettings, own: str) -> str:
 
 def _serve(opened: Poll, settings: PollSettings) -> str:
     """Serve the page until SIGINT or SIGTERM. Returns its address."""
-    from vector_tl.poll.server import (
-        MAX_CONNECTIONS,
-        poll_app,
-    )  # here: a result comes sooner without a server
+    from vector_tl.poll.server import poll_app  # here: a result comes sooner without a server
     from vector_tl.web.server import PageServer, bind
 
     port = settings.port if settings.port is not None else opened.fact("port") or 0
@@ -148,7 +145,7 @@ def _serve(opened: Poll, settings: PollSettings) -> str:
         if invitations:
             log.info("a personal address for each voter is in %s", invitations)
         app = poll_app(opened, settings.host, settings.url)
-        PageServer(app, bound, MAX_CONNECTIONS).run_until_signal()
+        PageServer(app, bound).run_until_signal()
     return address
 
 

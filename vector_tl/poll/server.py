@@ -24,7 +24,6 @@ from vector_tl.web.access import guarded, these_names
 from vector_tl.web.server import page_app, read_json
 
 MAX_BYTES = 12 * MAX_WHY + 512  # of a vote; an escaped character has up to 12 bytes
-MAX_CONNECTIONS = 2000
 COOKIE_S = 400 * 24 * 3600
 
 

@@ -1,6 +1,6 @@
 """One way to serve a page: port, start and end, a guard before every request, the page's files, JSON.
 
-Who is let in is said in `vector_tl.web.access`.
+Who is let in is said in `vector_tl.web.access`, how many and for how long in `vector_tl.web.connections`.
 """
 
 import asyncio
@@ -13,8 +13,9 @@ import socket
 import struct
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import uvicorn
 from starlette.applications import Starlette
@@ -26,6 +27,14 @@ from starlette.types import ASGIApp
 
 from vector_tl.errors import Refused, UserError
 from vector_tl.web.access import LOOPBACK, behind_token, guarded, this_machine
+from vector_tl.web.connections import (
+    ACCEPTED_AT_ONCE,
+    MAX_HEAD_BYTES,
+    WAITING_TO_BE_ACCEPTED,
+    Connection,
+    Crowd,
+    allow_files,
+)
 
 SHARED = Path(__file__).parent / "page"  # the base stylesheet and the modules that pages share
 MEDIA_TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
@@ -66,26 +75,38 @@ def bind(host: str = LOOPBACK, port: int = 0, option: str = "--port") -> socket.
 class PageServer(uvicorn.Server):
     """A server on a socket that takes connections from now on; they wait until it runs.
 
+    Args:
+        app: answers the requests.
+        bound: the socket, see `bind`.
+        crowd: how many connections there may be; the usual number when None.
+
     Attributes:
         socket: the socket it listens at; its owner closes it.
     """
 
-    def __init__(self, app: ASGIApp, bound: socket.socket, max_connections: int | None = None):
+    def __init__(self, app: ASGIApp, bound: socket.socket, crowd: Crowd | None = None):
         config = uvicorn.Config(
             app,
             log_level="critical",
             access_log=False,
             lifespan="off",
             ws="none",
-            http="h11",
+            http=cast(type[asyncio.Protocol], partial(Connection, crowd or Crowd())),
+            h11_max_incomplete_event_size=MAX_HEAD_BYTES,
+            backlog=ACCEPTED_AT_ONCE,
             server_header=False,
             proxy_headers=False,
             timeout_graceful_shutdown=1,
-            limit_concurrency=max_connections,
         )
         super().__init__(config)
-        bound.listen()
+        allow_files()
+        bound.listen(WAITING_TO_BE_ACCEPTED)
         self.socket = bound
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to take connections, few at once; many may wait for that."""
+        await super().startup(sockets)
+        self.socket.listen(WAITING_TO_BE_ACCEPTED)  # asyncio has one number for both
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
