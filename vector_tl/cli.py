@@ -23,6 +23,7 @@ from typing import Annotated, Any, TextIO, get_type_hints
 import vector_tl
 from vector_tl.errors import UserError
 from vector_tl.files import finite
+from vector_tl.plain import one_line, plain_values, printable
 
 
 @dataclass(frozen=True)
@@ -187,10 +188,20 @@ def _no_command(argv: list[str]) -> int:
     return 2
 
 
+class _PlainFormatter(logging.Formatter):
+    """Log lines in which names of files and robots steer no terminal and begin no line of their own."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        return one_line(super().formatMessage(record))
+
+    def format(self, record: logging.LogRecord) -> str:
+        return printable(super().format(record))  # a traceback too, in its lines
+
+
 def _set_up_logging() -> None:
-    logging.basicConfig(
-        level=logging.WARNING, stream=sys.stderr, format="%(levelname).1s %(name)s: %(message)s"
-    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_PlainFormatter("%(levelname).1s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
     logging.getLogger("vector_tl").setLevel(logging.INFO)
     for noisy in ("aiogrpc", "uvicorn", "libav"):
         logging.getLogger(noisy).setLevel(logging.CRITICAL)
@@ -276,7 +287,7 @@ def _work(name: str, command: Command, settings: Any, as_json: bool, out: TextIO
     """Do a command's work and print its result; the exit code."""
 
     def fail(error: UserError | str, code: int) -> int:
-        print(f"vector-tl {name}: {error}", file=sys.stderr)
+        print(f"vector-tl {name}: {one_line(str(error))}", file=sys.stderr)
         if as_json:  # with what was reached before it failed, where there is any
             _print_json({**getattr(error, "result", {}), "error": str(error)}, out)
         return code
@@ -295,7 +306,7 @@ def _work(name: str, command: Command, settings: Any, as_json: bool, out: TextIO
         return fail(f"a package is missing or broken ({error}); run scripts/setup, then vector-tl doctor.", 1)
     except Exception as error:
         if os.environ.get("VECTOR_TL_DEBUG"):
-            traceback.print_exc()
+            print(printable(traceback.format_exc()), file=sys.stderr)
         words = " ".join(str(error).split())[:300]
         return fail(
             f"unexpected {type(error).__name__}: {words} (VECTOR_TL_DEBUG=1 shows where it happened).",
@@ -313,7 +324,7 @@ def _print_result(command: Command, result: dict | Iterator[dict] | None, as_jso
         _print_json(result, out)
     else:
         describe = _import(command.describe) if command.describe else _lines
-        print(describe(result), file=out, flush=True)
+        print(describe(plain_values(result)), file=out, flush=True)
     failed = any(not check["ok"] and not check["optional"] for check in result.get("checks", ()))
     return 1 if failed or "error" in result else 0
 
@@ -326,11 +337,11 @@ def _print_each(results: Iterator[dict], as_json: bool, out: TextIO) -> int:
         if as_json:
             _print_json(result, out)
         elif "error" in result:
-            print(result["error"], file=sys.stderr)  # a sentence that names the file
+            print(one_line(result["error"]), file=sys.stderr)  # a sentence that names the file
         else:
             boxes = [f"{box['score']:.2f} at {[round(v) for v in box['xyxy']]}" for box in result["boxes"]]
             words = ", ".join(boxes) or "no Vector"
-            print(f"{result['source']}#{result['frame']}: {words}", file=out, flush=True)
+            print(one_line(f"{result['source']}#{result['frame']}: {words}"), file=out, flush=True)
     return code
 
 
@@ -363,7 +374,7 @@ def _line(value: Any) -> str:
         return ", ".join(f"{key} {_line(part)}" for key, part in value.items()) or "-"
     if isinstance(value, list):
         return ", ".join(map(_line, value)) or "-"
-    return "-" if value is None else str(value)
+    return "-" if value is None else one_line(str(value))
 
 
 def _import(target: str) -> Any:

@@ -16,8 +16,13 @@ from filelock import FileLock, Timeout
 from vector_tl.errors import UserError, cannot_write
 
 
-def write_atomic(path: Path, data: bytes | str) -> None:
+def write_atomic(path: Path, data: bytes | str, private: bool = False) -> None:
     """Write `data` to `path` through a temporary file beside it, so that nobody ever sees half a file.
+
+    Args:
+        path: the file.
+        data: its new content; text in UTF-8.
+        private: only the user may read it, from its first byte on: for tokens, keys and invitations.
 
     Raises:
         UserError: the folder cannot be written or the disk is full; `path` is then as it was before.
@@ -32,9 +37,10 @@ def write_atomic(path: Path, data: bytes | str) -> None:
             file.write(raw)
             file.flush()
             os.fsync(file.fileno())
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)  # mkstemp makes 0600
+        if not private:  # mkstemp makes 0600
+            umask = os.umask(0)
+            os.umask(umask)
+            os.chmod(temporary, 0o666 & ~umask)
         os.replace(temporary, path)
     except OSError as error:
         if temporary is not None and os.path.exists(temporary):

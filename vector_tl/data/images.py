@@ -17,6 +17,7 @@ import pi_heif
 from PIL import Image, UnidentifiedImageError
 
 from vector_tl.errors import UserError
+from vector_tl.limits import IMAGE_FILE, refuse_pixels
 
 # Formats of images, in every command: these by their name, and all of them by their content.
 SUFFIXES = (
@@ -30,18 +31,15 @@ SUFFIX_OF = {
 HEAD_BYTES = 4096  # of a file, enough to recognise its format
 STILL_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"mif1", b"mif2", b"avif")  # of ISO media files
 ANIMATED_BRANDS = (b"avis", b"msf1", b"hevc", b"hevx")
-MAX_PIXELS = 64_000_000  # no camera of a robot or a telephone gives more; decoding would ask for gigabytes
-MAX_FILE_BYTES = 200 * 2**20
+# Pillow opens no others, some of which run programs (EPS); an MPO is a JPEG to begin with.
+FORMATS = tuple(sorted(SUFFIX_OF.keys() - {"MPO"}))
 ORIENTATION, QUARTER_TURNS = 0x0112, (5, 6, 7, 8)  # EXIF's tag; its values that swap width and height
 # EXIF's orientation -> quarter turns against the clock, and whether the image is mirrored after that.
 TURNS = {2: (0, True), 3: (2, False), 4: (2, True), 5: (3, True), 6: (3, False), 7: (1, True), 8: (1, False)}
-# OpenCV decodes these fastest; Pillow decodes the rest.
-OPENCV_FORMATS, OPENCV_MODES = (
-    ("JPEG", "MPO", "PNG", "BMP", "WEBP"),
-    ("RGB", "RGBA", "L", "LA", "P", "1", "CMYK"),
-)
-# What Pillow warns of is an error here, or no matter.
+SLICE_PIXELS = 1 << 22  # of deep images that are scaled at once: a few copies in double precision
+# What Pillow warns of is an error here, or no matter; how large an image may be, `vector_tl.limits` says.
 warnings.filterwarnings("ignore", module=r"PIL\.")
+Image.MAX_IMAGE_PIXELS = None
 pi_heif.register_heif_opener()
 
 
@@ -106,7 +104,7 @@ def _is_animated(path: Path, head: bytes) -> bool:
     if not head.startswith(b"GIF8"):
         return False
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=("GIF",)) as image:
             return bool(getattr(image, "n_frames", 1) > 1)
     except (OSError, SyntaxError, ValueError, EOFError):
         return False
@@ -118,42 +116,60 @@ def read_image(path: Path) -> np.ndarray:
     Raises:
         UserError: the file is missing, not an image, damaged or too large.
     """
+    return decode_image(image_bytes(path), str(path))
+
+
+def image_bytes(path: Path) -> bytes:
+    """What an image's file holds.
+
+    Raises:
+        UserError: the file is missing, or larger than `limits.IMAGE_FILE`.
+    """
     try:
-        size = path.stat().st_size
-        data = path.read_bytes() if size <= MAX_FILE_BYTES else b""
+        IMAGE_FILE.refuse(path.stat().st_size / 1e6, f"{path} has")
+        return path.read_bytes()
     except OSError as error:
         raise UserError(f"Cannot read the image {path}: {error.strerror}.") from error
-    if size > MAX_FILE_BYTES:
-        raise UserError(f"{path} has {size >> 20} MB, and {MAX_FILE_BYTES >> 20} are read; make it smaller.")
-    return decode_image(data, str(path))
 
 
 def decode_image(data: bytes, where: str) -> np.ndarray:
-    """An encoded image of any format, upright (H, W, 3) uint8 RGB.
+    """An encoded image of any format, upright (H, W, 3) uint8 RGB; transparency is left out.
 
-    The header is read first (20 us), so that a few bytes cannot ask for gigabytes of memory. Decoders differ
-    in whether they take an image that is cut off; `image_size` never does.
+    The header is read first (20 us), so that a few bytes cannot ask for gigabytes of memory. OpenCV decodes
+    a camera's JPEGs, in two thirds of Pillow's time, and Pillow all else. An image that is cut off is
+    refused: Pillow does that, and releases of OpenCV differ, so that only JPEGs with an end are left to it.
 
     Args:
         data: the file's content.
         where: names the image in errors.
 
     Raises:
-        UserError: not an image, damaged, or larger than `MAX_PIXELS`.
+        UserError: not an image, damaged, cut off, or with more pixels than `limits.PIXELS`.
     """
     with _header(data, where) as header:
-        turn, form = _orientation(header), header.format
-        deep = header.mode.startswith(("I", "F")) or (form == "PNG" and data[24:25] == b"\x10")
-        if deep or form not in OPENCV_FORMATS or header.mode not in OPENCV_MODES:
-            return _upright(_by_pillow(header, data, deep), turn)
+        turn = _orientation(header)
+        if header.format in ("JPEG", "MPO") and header.mode in ("RGB", "L") and _has_end(data):
+            image = _by_opencv(data)
+        else:
+            image = _by_pillow(header, data)
+    if image is None:
+        raise UserError(f"{where} is damaged or incomplete; take it again or delete it.")
+    return _upright(image, turn)
+
+
+def _has_end(jpeg: bytes) -> bool:
+    """Whether JPEG's end of image comes after its last scan; that of a thumbnail comes before."""
+    return jpeg.rfind(b"\xff\xd9") > jpeg.rfind(b"\xff\xda")
+
+
+def _by_opencv(data: bytes) -> np.ndarray | None:
+    """The pixels (H, W, 3) uint8 as stored; None for a damaged image."""
     try:
         flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
         image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error:
-        image = None
-    if image is None:
-        raise UserError(f"{where} is damaged or incomplete; take it again or delete it.")
-    return _upright(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), turn)
+        return None
+    return None if image is None else cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
 def _orientation(image: Image.Image) -> int:
@@ -168,13 +184,14 @@ def _upright(image: np.ndarray, orientation: int) -> np.ndarray:
     return np.ascontiguousarray(image[:, ::-1] if mirrored else image)
 
 
-def _by_pillow(image: Image.Image, data: bytes, deep: bool) -> np.ndarray:
+def _by_pillow(image: Image.Image, data: bytes) -> np.ndarray:
     """The pixels (H, W, 3) uint8 as stored; those of more than 8 bits are scaled, see `_to_8_bits`."""
+    deep_png = image.format == "PNG" and data[24:25] == b"\x10"
     image.load()
-    if not deep:
-        return np.asarray(image.convert("RGB"))
+    if not deep_png and not image.mode.startswith(("I", "F")):
+        return np.array(image.convert("RGB"))  # a copy, which can be drawn on
     pixels = np.asarray(image)
-    if image.format == "PNG":  # Pillow gives 8 bits for colours of 16
+    if deep_png:  # Pillow gives 8 bits for colours of 16
         flags = cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR | cv2.IMREAD_IGNORE_ORIENTATION
         read = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
         if read is not None:
@@ -189,8 +206,10 @@ def _to_8_bits(pixels: np.ndarray) -> np.ndarray:
     Fractions up to 1 are shares; values up to 255, 4095 (a camera's 12 bits) or 65535 have that as white;
     anything else is stretched from its least to its greatest value.
     """
-    values = np.nan_to_num(pixels.astype(np.float64), posinf=0.0, neginf=0.0)
-    low, high = float(values.min(initial=0.0)), float(values.max(initial=0.0))
+    rows = max(1, SLICE_PIXELS // pixels[:1].size)
+    parts = [slice(top, top + rows) for top in range(0, len(pixels), rows)]
+    ranges = [(v.min(initial=0.0), v.max(initial=0.0)) for v in (_finite(pixels[part]) for part in parts)]
+    low, high = float(min(low for low, _ in ranges)), float(max(high for _, high in ranges))
     whites: tuple[float, ...] = (
         (255.0, 4095.0, 65535.0) if pixels.dtype.kind in "ui" else (1.0, 255.0, 4095.0, 65535.0)
     )
@@ -198,7 +217,15 @@ def _to_8_bits(pixels: np.ndarray) -> np.ndarray:
         whites = (4095.0, 65535.0)
     white = next((w for w in whites if high <= w), high)
     low = low if low < 0 or high > whites[-1] else 0.0
-    return np.clip((values - low) * 255.0 / max(white - low, 1e-12) + 0.5, 0, 255).astype(np.uint8)
+    levels = np.empty(pixels.shape, np.uint8)
+    for part in parts:
+        scaled = (_finite(pixels[part]) - low) * 255.0 / max(white - low, 1e-12) + 0.5
+        levels[part] = np.clip(scaled, 0, 255)
+    return levels
+
+
+def _finite(pixels: np.ndarray) -> np.ndarray:
+    return np.nan_to_num(pixels.astype(np.float64), posinf=0.0, neginf=0.0)
 
 
 def decode_or_none(data: bytes) -> np.ndarray | None:
@@ -213,20 +240,17 @@ def image_size(data: bytes, where: str) -> tuple[int, int]:
     """Width and height of an encoded image, upright, after all of it was decoded without complaint.
 
     Raises:
-        UserError: not an image, larger than `MAX_PIXELS`, cut off or otherwise damaged.
+        UserError: as `decode_image`.
     """
-    with _header(data, where) as image:
-        turned = _orientation(image) in QUARTER_TURNS
-        image.load()
-        width, height = image.size
-    return (height, width) if turned else (width, height)
+    height, width = decode_image(data, where).shape[:2]
+    return width, height
 
 
 def image_about(data: bytes, where: str) -> tuple[str, int]:
     """Pillow's name of an image's format, and its EXIF orientation (1: stored upright), from its header.
 
     Raises:
-        UserError: not an image, or larger than `MAX_PIXELS`.
+        UserError: not an image, or with too many pixels.
     """
     with _header(data, where) as image:
         return str(image.format), _orientation(image)
@@ -236,10 +260,10 @@ def animation_frames(path: Path) -> Iterator[tuple[float, float, np.ndarray]]:
     """The frames of an animated image: when each appears, how long it stands (s), and (H, W, 3) uint8 RGB.
 
     Raises:
-        UserError: damaged, or not an image.
+        UserError: damaged, not an image, or too large.
     """
     t_s = 0.0
-    with _header(path.read_bytes(), str(path)) as image:
+    with _header(image_bytes(path), str(path)) as image:
         for number in range(getattr(image, "n_frames", 1)):
             image.seek(number)
             frame = np.asarray(image.convert("RGB"))
@@ -253,18 +277,12 @@ def animation_frames(path: Path) -> Iterator[tuple[float, float, np.ndarray]]:
 def _header(data: bytes, where: str) -> Iterator[Image.Image]:
     """Pillow's image, with its header read and its size checked, but not decoded."""
     try:
-        with Image.open(io.BytesIO(data)) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise Image.DecompressionBombError
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            refuse_pixels(image.width, image.height, where)
             yield image
     except UnidentifiedImageError as error:
         raise UserError(f"{where} is not a readable image; take it again or delete it.") from error
-    except Image.DecompressionBombError as error:
-        raise UserError(
-            f"{where} claims to have more than the {MAX_PIXELS / 1e6:.0f} million pixels that are read; "
-            "make it smaller."
-        ) from error
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
+    except (OSError, SyntaxError, ValueError, EOFError, MemoryError, RuntimeError) as error:
         raise UserError(f"{where} is damaged or incomplete; take it again or delete it.") from error
 
 
@@ -293,8 +311,10 @@ def read_mask(path: Path) -> np.ndarray:
         UserError: the file is missing or no such mask.
     """
     try:
-        mask = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_UNCHANGED)
-    except (OSError, cv2.error) as error:
+        data = image_bytes(path)
+        with _header(data, str(path)):
+            mask = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    except (UserError, cv2.error) as error:
         raise UserError(f"Cannot read the mask {path}; remove it, or capture it again.") from error
     if mask is None or mask.ndim != 2 or mask.dtype != np.uint8:
         raise UserError(f"{path} is no instance mask (PNG in grey levels); remove it, or capture it again.")

@@ -27,6 +27,7 @@ from vector_tl.data.images import (
 from vector_tl.data.recording import RecordedFrame, is_recording, read_recording
 from vector_tl.data.sidecar_labels import label_of_frame, label_of_image, labels_beside
 from vector_tl.errors import UserError
+from vector_tl.limits import FRAMES, HOURS, PIXELS, refuse_pixels
 
 # Formats of videos and recordings, in every command: these by their name, and all of them by their content.
 FILM_SUFFIXES = (
@@ -89,7 +90,7 @@ def open_media(path: Path) -> Media:
     if not path.exists():
         raise UserError(f"There is no {path}; name an image, a folder, a video or a recording.")
     if is_recording(path):
-        return Media(path, "recording", lambda: _recording_frames(path))
+        return Media(path, "recording", lambda: _within_limits(path, _recording_frames(path)))
     if is_animated_image(path):
         return _open_animation(path)
     if holds_image(path):
@@ -110,6 +111,18 @@ def read_frames(inputs: tuple[Path, ...]) -> Iterator[MediaFrame]:
             raise UserError(f"There is no {path}; name an image, a folder, a video or a recording.")
         files += media_files(path) if path.is_dir() else [path]
     return (frame for file in files for frame in _frames_or_error(file))
+
+
+def _within_limits(path: Path, frames: Iterator[MediaFrame]) -> Iterator[MediaFrame]:
+    """The frames up to the limits; one with an error instead of what is beyond."""
+    for frame in frames:
+        try:
+            FRAMES.refuse(frame.index + 1, f"{path} has")
+            HOURS.refuse(abs(frame.t_s) / 3600, f"{path} lasts")
+        except UserError as error:
+            yield MediaFrame(path, frame.index, error=str(error))
+            return
+        yield frame
 
 
 def _frames_or_error(path: Path) -> Iterator[MediaFrame]:
@@ -181,6 +194,9 @@ def _open_video(path: Path) -> Media:
             unit = stream.time_base if stream.duration else Fraction(1, av.time_base)
             if length and not stream.duration and "matroska" in container.format.name:
                 length -= container.start_time or 0  # its duration counts from 0, not from the first frame
+            seconds = float(length * unit) if length and unit else None
+            FRAMES.refuse(stream.frames, f"{path} has")
+            HOURS.refuse((seconds or 0) / 3600, f"{path} lasts")
             next(container.decode(video=0))
     except StopIteration:
         raise UserError(f"{path} is a video without images.") from None
@@ -190,8 +206,7 @@ def _open_video(path: Path) -> Media:
         raise UserError(
             f"{path} cannot be read as an image, video or recording; it may be damaged."
         ) from error
-    seconds = float(length * unit) if length and unit else None
-    return Media(path, "video", lambda: _video_frames(path, fps), fps, seconds)
+    return Media(path, "video", lambda: _within_limits(path, _video_frames(path, fps)), fps, seconds)
 
 
 def _video_frames(path: Path, fps: Fraction) -> Iterator[MediaFrame]:
@@ -208,9 +223,13 @@ def _video_frames(path: Path, fps: Fraction) -> Iterator[MediaFrame]:
 
 
 def _open_animation(path: Path) -> Media:
-    times_s = [(t_s, stands_s) for t_s, stands_s, _ in animation_frames(path)]
-    seconds = sum(stands_s for _, stands_s in times_s)
-    fps = Fraction(len(times_s) / seconds).limit_denominator(1001) if seconds else DEFAULT_FPS
+    stands_s = []
+    for number, (_, stands_for_s, _) in enumerate(animation_frames(path), 1):
+        FRAMES.refuse(number, f"{path} has")
+        stands_s.append(stands_for_s)
+    seconds = sum(stands_s)
+    HOURS.refuse(seconds / 3600, f"{path} lasts")
+    fps = Fraction(len(stands_s) / seconds).limit_denominator(1001) if seconds else DEFAULT_FPS
 
     def frames() -> Iterator[MediaFrame]:
         index = -1
@@ -220,7 +239,7 @@ def _open_animation(path: Path) -> Media:
         except UserError as error:
             yield MediaFrame(path, index + 1, error=str(error))
 
-    return Media(path, "video", frames, fps, seconds)
+    return Media(path, "video", lambda: _within_limits(path, frames()), fps, seconds)
 
 
 def video_fps(media: Media) -> Fraction:
@@ -255,6 +274,8 @@ def _frame_times_s(path: Path) -> np.ndarray:
             for packet in container.demux(video=0):
                 if packet.pts is not None and packet.time_base is not None:
                     times_s.append(float(packet.pts * packet.time_base))
+                if len(times_s) > FRAMES.value:
+                    break
     except (av.FFmpegError, ValueError, OSError):
         pass  # what comes before is enough
     return np.array(times_s)
@@ -273,7 +294,10 @@ def _video(path: Path) -> Iterator[InputContainer]:
         # text that FFmpeg would draw as a terminal, and images that OpenCV refused, are no videos
         if not container.streams.video or kind in ("tty", "image2") or kind.endswith("_pipe"):
             raise ValueError(f"{path} is no video")
-        container.streams.video[0].thread_type = "AUTO"
+        codec = container.streams.video[0].codec_context
+        refuse_pixels(codec.width, codec.height, str(path))
+        codec.options = {"max_pixels": str(int(PIXELS.value * 1e6))}  # of later frames, which may be larger
+        codec.thread_type = "AUTO"
         yield container
 
 

@@ -17,6 +17,7 @@ from vector_tl.evaluate.recorded import recorded_dataset
 from vector_tl.evaluate.settings import EvaluateSettings
 from vector_tl.files import refuse_existing
 from vector_tl.nets.calibration import UNCALIBRATED
+from vector_tl.plain import one_line
 
 
 def evaluate(settings: EvaluateSettings) -> dict[str, Any]:
@@ -119,4 +120,4 @@ def describe(figures: dict[str, Any]) -> str:
             f"{figures['badly_fitting']} badly fitting boxes: {figures['report']}"
         )
         lines += [f"  to capture next: {line}" for line in figures["capture_next"]]
-    return "\n".join(lines)
+    return "\n".join(map(one_line, lines))

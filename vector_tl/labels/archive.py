@@ -7,9 +7,7 @@ import zlib
 from pathlib import Path, PurePosixPath
 
 from vector_tl.errors import UserError, cannot_write
-
-MAX_FILES, MAX_BYTES, MAX_RATIO = 200_000, 20_000_000_000, 200
-SMALL_BYTES = 100_000_000  # up to here any ratio is taken
+from vector_tl.limits import refuse_swelling
 
 
 def unpack(path: Path, into: Path) -> Path:
@@ -47,13 +45,7 @@ def unpack(path: Path, into: Path) -> Path:
 
 
 def _refuse_dangerous(path: Path, entries: list[zipfile.ZipInfo]) -> None:
-    total = sum(entry.file_size for entry in entries)
-    bomb = total > SMALL_BYTES and total > MAX_RATIO * path.stat().st_size
-    if len(entries) > MAX_FILES or total > MAX_BYTES or bomb:
-        raise UserError(
-            f"{path} would unpack to {len(entries)} files and {total / 1e9:.1f} GB, too much for images; "
-            "it is not unpacked."
-        )
+    refuse_swelling(str(path), len(entries), sum(entry.file_size for entry in entries), path.stat().st_size)
     for entry in entries:
         name = _name(entry)
         if name.is_absolute() or ".." in name.parts or ":" in name.parts[0]:

@@ -16,11 +16,12 @@ from rich.progress import track
 from vector_tl.data import dataset
 from vector_tl.data.boxes import iou_matrix, sides
 from vector_tl.data.dataset import DEFAULT_SPLIT, SPLITS
-from vector_tl.data.images import bits_apart, image_size, perceptual_hash, read_image
+from vector_tl.data.images import bits_apart, perceptual_hash, read_image
 from vector_tl.errors import UserError
 from vector_tl.files import refuse_existing
 from vector_tl.labels.check_imports import session_problems
 from vector_tl.labels.settings import CheckSettings
+from vector_tl.plain import one_line
 
 LINES = 360  # heights are those in an image of so many lines
 MIN_SIDE_PX = 3.0  # of LINES: nobody could see a smaller Vector
@@ -131,11 +132,11 @@ def _check_image(
     except UserError as error:
         problems.append(Problem("broken label", str(label.relative_to(folder)), str(error)))
     try:
-        size_wh = image_size(path.read_bytes(), where)
         image = read_image(path)
-    except (UserError, OSError) as error:
+    except UserError as error:
         problems.append(Problem("broken image", where, str(error)))
         return None
+    size_wh = (image.shape[1], image.shape[0])
     if boxes is not None and len(boxes):
         smallest_px = (sides(boxes) * size_wh).min() * LINES / size_wh[1]
         if smallest_px < MIN_SIDE_PX:
@@ -244,4 +245,5 @@ def describe(result: dict[str, Any]) -> str:
     if len(problems) > MAX_SHOWN:
         lines.append(f"and {len(problems) - MAX_SHOWN} problems more; --json lists all")
     lines.append(result.get("error", "no problems"))
-    return "\n".join([*lines, *([f"page: {result['report']}"] if result["report"] else [])])
+    lines += [f"page: {result['report']}"] if result["report"] else []
+    return "\n".join(map(one_line, lines))

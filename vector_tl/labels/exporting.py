@@ -16,7 +16,14 @@ import numpy as np
 from vector_tl import __version__
 from vector_tl.data.boxes import areas, to_pixels, to_xywh
 from vector_tl.data.dataset import DEFAULT_SPLIT, SPLITS, load_dataset, read_splits
-from vector_tl.data.images import decode_image, encode_jpeg, encode_png, image_about, image_size
+from vector_tl.data.images import (
+    decode_image,
+    encode_jpeg,
+    encode_png,
+    image_about,
+    image_bytes,
+    image_size,
+)
 from vector_tl.data.yolo import format_label
 from vector_tl.errors import cannot_write
 from vector_tl.files import refuse_existing
@@ -144,7 +151,7 @@ def export_data(settings: ExportSettings) -> dict[str, Any]:
         new, boxes = work / "new", 0
         exporter = EXPORTERS[settings.format](new, settings.decimals)
         for item in everything.items:
-            split, data = splits.get(item.session, DEFAULT_SPLIT), item.image_path.read_bytes()
+            split, data = splits.get(item.session, DEFAULT_SPLIT), image_bytes(item.image_path)
             size_wh = image_size(data, str(item.image_path))
             data, suffix = _plain_image(data, item.image_path)
             boxes_xyxy = to_pixels([] if item.boxes_norm is None else item.boxes_norm, size_wh)

@@ -32,6 +32,7 @@ from vector_tl.data.images import (
     bits_apart,
     encode_jpeg,
     image_about,
+    image_bytes,
     image_size,
     is_image_file,
     perceptual_hash,
@@ -45,6 +46,7 @@ from vector_tl.labels.archive import remove, unpack
 from vector_tl.labels.image_boxes import boxes_of_image
 from vector_tl.labels.plan import Plan, PlannedImage, make_plan
 from vector_tl.labels.settings import ImportSettings
+from vector_tl.plain import one_line
 
 log = logging.getLogger(__name__)
 RECENT = 50  # a video's frame is compared with so many that were kept before it
@@ -221,7 +223,7 @@ def _stage_image(
 ) -> tuple[tuple[int, int], int | None]:
     """Write an image and its label; its size, and how many boxes it has (None: not labelled)."""
     where = str(image.path)
-    data = (folder / image.path).read_bytes()
+    data = image_bytes(folder / image.path)
     size_wh = image_size(data, where)
     form, orientation = image_about(data, where)
     stored_wh = (size_wh[1], size_wh[0]) if orientation in QUARTER_TURNS else size_wh
@@ -351,4 +353,4 @@ def describe(result: dict[str, Any]) -> str:
         f"{len(result['skipped'])} skipped, {plan['unused_label_files']['count']} label files not used, "
         f"{plan['other_files']['count']} other files not read"
     )
-    return "\n".join(lines)
+    return "\n".join(map(one_line, lines))

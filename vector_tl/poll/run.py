@@ -159,6 +159,6 @@ def _write_invitations(opened: Poll, base: str) -> Path | None:
     if not count:
         return None
     path = opened.folder / "invitations.txt"
-    write_atomic(path, "".join(f"{base}?i={opened.invitation(number)}\n" for number in range(1, count + 1)))
-    path.chmod(0o600)
+    lines = [f"{base}?i={opened.invitation(number)}\n" for number in range(1, count + 1)]
+    write_atomic(path, "".join(lines), private=True)
     return path

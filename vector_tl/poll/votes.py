@@ -8,6 +8,7 @@ import hashlib
 import hmac
 import json
 import math
+import os
 import secrets
 import sqlite3
 import time
@@ -62,8 +63,8 @@ class Poll:
             facts: JSON-able: hours, question, contact, invitations, threshold, fps, ...
         """
         path = Path(folder) / FILE
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))  # before SQLite makes it for all to read
         database = _open(path)
-        path.chmod(0o600)
         films = sorted(films, key=lambda film: film["file"])  # by their drawn names: the order says nothing
         facts |= {
             "id": secrets.token_hex(4),

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from vector_tl.data.dataset import Item
-from vector_tl.data.images import decode_or_none
+from vector_tl.data.images import decode_image, image_bytes
 from vector_tl.errors import UsageError, UserError
 from vector_tl.train.augment import boxes_in_window, draw_window, relight, resample_windows
 from vector_tl.train.mosaic import FOUR, make_mosaic
@@ -120,7 +120,7 @@ def keep_folder(*folders: Path, encoded: bool = False) -> Images:
         UserError: there is none in one of them.
     """
     for folder in folders:
-        if not any(decode_or_none(path.read_bytes()) is not None for path in files_below(folder)):
+        if not any(_readable(path) is not None for path in files_below(folder)):
             raise UserError(
                 f"{folder} holds no readable images; name a folder of photographs without a Vector."
             )
@@ -130,10 +130,9 @@ def keep_folder(*folders: Path, encoded: bool = False) -> Images:
 
     def read() -> Iterator[tuple[bytes, np.ndarray]]:
         for path in paths:
-            data = path.read_bytes()
-            if (image := decode_or_none(data)) is not None:
+            if (found := _readable(path)) is not None:
                 kept.append(places[path.parent])
-                yield data, image
+                yield found
 
     pixels: Tensor | EncodedPixels
     if encoded:
@@ -141,6 +140,15 @@ def keep_folder(*folders: Path, encoded: bool = False) -> Images:
     else:
         pixels = stack((image for _, image in read()), len(paths))
     return Images(pixels, [np.zeros((0, 4))] * len(kept), np.array(kept))
+
+
+def _readable(path: Path) -> tuple[bytes, np.ndarray] | None:
+    """An image's encoded bytes and its pixels; None for one that cannot be read."""
+    try:
+        data = image_bytes(path)
+        return data, decode_image(data, str(path))
+    except UserError:
+        return None
 
 
 def own_images(batch_size: int, background_share: float) -> int:

@@ -98,9 +98,8 @@ class SdkHome:
         self._write(self.door, json.dumps(truth) + "\n")
 
     def _write(self, path: Path, data: bytes | str) -> None:
-        write_atomic(path, data)
+        write_atomic(path, data, private=True)
         self._written[path] = data.encode() if isinstance(data, str) else data
-        path.chmod(0o600)
 
     def remove(self) -> None:
         """Remove what was written and has not changed since: nobody answers there any more."""

@@ -1,0 +1,27 @@
+"""Text of others, made harmless to print: names of files, labels and robots may hold a terminal's codes."""
+
+import re
+from typing import Any
+
+# Control characters (C0 but for the line's end, C1), those that turn the direction of writing, and halves of
+# characters, which stand for bytes of names that are not UTF-8.
+_CODES = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def printable(text: str) -> str:
+    r"""The text with every character that steers a terminal written out, such as `\x1b`."""
+    return _CODES.sub(lambda code: ascii(code[0])[1:-1], text)
+
+
+def one_line(text: str) -> str:
+    r"""As `printable`, with ends of lines written out too: a name must not pass for another line of ours."""
+    return printable(text).replace("\n", "\\n")
+
+
+def plain_values(value: Any) -> Any:
+    """A result for people: every text in dictionaries and lists as `printable`."""
+    if isinstance(value, dict):
+        return {printable(str(key)): plain_values(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain_values(item) for item in value]
+    return printable(value) if isinstance(value, str) else value
