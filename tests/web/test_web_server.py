@@ -5,6 +5,8 @@ import json
 import logging
 import socket
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor, wait
 
 import pytest
 from starlette.requests import Request
@@ -23,6 +25,8 @@ from vector_tl.web.server import (
     read_json,
     stream_part,
 )
+
+from vector_tl.web.wrong_tokens import AT_ONCE, MAX_WAITING, STEP_S
 
 pytestmark = pytest.mark.fast
 
@@ -112,6 +116,51 @@ def test_who_is_let_in(local, path, headers, status):
     facts = {"token": local.token, "port": local.port}
     given = {name: value.format(**facts) for name, value in headers.items()}
     assert ask(local.port, path.format(**facts), **given)[0] == status
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Host": "192.168.1.20:{port}"}, 200),
+        ({"Host": "{name}:{port}", "Origin": "http://{name}:{port}"}, 200),
+        ({"Host": "{name}.local:{port}"}, 200),
+        ({"Host": "192.168.1.20"}, 403),
+        ({"Host": "evil.example:{port}"}, 403),
+        ({"Host": "192.168.1.20:{port}", "Origin": "http://192.168.1.21:{port}"}, 403),
+        ({"Origin": "http://evil.example"}, 403),
+        ({"path": "/"}, 401),
+    ],
+)
+def test_who_is_let_in_where_others_reach_the_page(page, caplog, headers, status):
+    server = LocalServer(app(page), "", host="0.0.0.0", deeds="see the page")
+    assert "every computer" in caplog.text and "can see the page" in caplog.text
+    facts = {"port": server.port, "name": socket.gethostname()}
+    with server.in_thread("page"):
+        assert ask(server.port, server.url.partition(str(server.port))[2])[0] == 200, "the address printed"
+        given = {name: value.format(**facts) for name, value in headers.items()}
+        assert ask(server.port, given.pop("path", f"/{server.token}/"), **given)[0] == status
+
+
+def test_on_this_machine_alone_nothing_is_warned_of(page, caplog):
+    for host in ("127.0.0.1", "localhost", "127.0.0.2"):
+        LocalServer(app(page), "", host=host).socket.close()
+    assert not caplog.text
+
+
+def test_wrong_tokens_wait_and_right_ones_do_not(local):
+    begun_s = time.monotonic()
+    for number in range(AT_ONCE):
+        assert ask(local.port, f"/wrong{number}/")[0] == 401
+    assert time.monotonic() - begun_s < 12 * STEP_S, "a few mistakes cost nothing (15 steps otherwise)"
+    with ThreadPoolExecutor(MAX_WAITING + 8) as pool:
+        begun_s = time.monotonic()
+        flood = [pool.submit(ask, local.port, "/wrong/") for _ in range(MAX_WAITING + 8)]
+        wait(flood, timeout=0.3)
+        assert ask(local.port, f"/{local.token}/")[0] == 200 and time.monotonic() - begun_s < 3
+        assert not all(answer.done() for answer in flood)
+        local.should_exit = True  # the rest would take half a minute
+        statuses = [answer.result()[0] for answer in flood if answer.done()]
+    assert set(statuses) <= {401, 429} and 429 in statuses
 
 
 def test_refusals_are_for_who_reads_them(local):

@@ -66,6 +66,9 @@ class FindSettings:
     """Serve a live view on this machine, with buttons to start, pause and stop, and print its address."""
     page_port: int = 0
     """Port of the live view, 0 for a free one."""
+    host: str = "127.0.0.1"
+    """Address to serve the live view at; with 0.0.0.0 or this machine's own one, other computers that have
+    the page's address with its token can see the camera and start, pause and stop the robot."""
     page_start: Literal["auto", "wait", "now"] = "auto"
     """With --page: wait for its Start button, or begin now; auto waits with a robot only."""
     also: str | None = None
@@ -98,8 +101,9 @@ class FindSettings:
         refuse_outside("--stop-mm", self.stop_mm, 110, 600)
         refuse_outside("--top-mmps", self.top_mmps, 20, SAFE_EDGE_MMPS)
         refuse_outside("--page-port", self.page_port, 0, 65535)
-        if not self.page and (self.also is not None or self.page_port or self.page_start != "auto"):
-            raise UsageError("--also, --page-port and --page-start are for the live view; add --page.")
+        of_page = {"also": None, "page_port": 0, "page_start": "auto", "host": FindSettings.host}
+        if not self.page and any(getattr(self, name) != usual for name, usual in of_page.items()):
+            raise UsageError("--also, --host, --page-port and --page-start are for the live view; add --page.")
         refuse_suffix("--record", self.record, ".mcap")
         refuse_suffix("--live", self.live, ".mp4")
         if self.robot != "sim" and self.target_motion != "stand":

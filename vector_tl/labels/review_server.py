@@ -1,4 +1,4 @@
-"""`vector-tl label review`: the page and its server, on this machine only and behind a token.
+"""`vector-tl label review`: the page and its server, behind a token, on this machine only unless asked for more.
 
 GET  /TOKEN/          the page; /TOKEN/start, /TOKEN/queue, /TOKEN/item, /TOKEN/image: what it shows
 POST /TOKEN/decide, /TOKEN/undo, /TOKEN/carry
@@ -65,7 +65,8 @@ def review_server(desk: Desk, settings: ReviewSettings) -> LocalServer:
         UserError: the port is taken.
     """
     way_in = "Open the address that vector-tl label review printed last."
-    return LocalServer(review_app(desk, settings), way_in, settings.port)
+    deeds = "see the images and change their labels"
+    return LocalServer(review_app(desk, settings), way_in, settings.port, host=settings.host, deeds=deeds)
 
 
 def review_app(desk: Desk, settings: ReviewSettings) -> Starlette:

@@ -61,7 +61,10 @@ class ReviewSettings:
     session: str | None = None
     """Show only this session."""
     port: int = 0
-    """Port of the page on this computer (127.0.0.1); 0 takes a free one."""
+    """Port of the page on this computer; 0 takes a free one."""
+    host: str = "127.0.0.1"
+    """Address to serve the page at; with 0.0.0.0 or this machine's own one, other computers that have the
+    page's address with its token can see the images and change their labels."""
     open: bool = False
     """Open the page in this computer's browser."""
 

@@ -38,6 +38,12 @@ class SimSettings:
     view: bool = False
     """Print the address of a page: the map from above, each robot's camera with the ground-truth boxes,
     buttons for the faults."""
+    view_port: int = 0
+    """Port of that page; 0 takes a free one."""
+    host: str = "127.0.0.1"
+    """Address to serve that page at, with --view; with 0.0.0.0 or this machine's own one, other computers
+    that have its address with the token can see and disturb the simulated robots. The robots themselves stay
+    on this machine."""
     camera: Literal["rendered", "plain"] = "rendered"
     """rendered: the robot's mesh through lens and sensor (needs EGL). plain: flat boxes, quick, for tests and
     computers without EGL."""

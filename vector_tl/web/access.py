@@ -1,12 +1,15 @@
 """Who may ask a page's server, and the headers that every answer has.
 
-The pages of one person are served on 127.0.0.1 only, behind a random token in the address:
-http://127.0.0.1:PORT/TOKEN/. Programs may give the token in a header instead: `Authorization: Bearer TOKEN`.
-A page for others (the poll's) has no token; there the name in the address and the page of origin are checked.
+The pages of one person are served on 127.0.0.1 unless another address is asked for, and behind a random token
+in the address: http://127.0.0.1:PORT/TOKEN/. Programs may give the token in a header instead:
+`Authorization: Bearer TOKEN`. On the page for others (the poll's) the name in the address and the page of
+origin are checked; who may vote there is its own matter.
 """
 
 import hmac
 import ipaddress
+import logging
+import socket
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
@@ -14,7 +17,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from vector_tl.web.wrong_tokens import WrongTokens
+
 LOOPBACK = "127.0.0.1"
+HTTP_PORT = 80  # which addresses leave out
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
     "media-src 'self' blob:; connect-src 'self'; base-uri 'none'; form-action 'none'"
@@ -29,6 +35,7 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 Check = Callable[[Request], tuple[int, str] | None]  # why a request is refused: HTTP status and a sentence
+log = logging.getLogger(__name__)
 
 
 def guarded(app: ASGIApp, check: Check, referrer: str = HEADERS["Referrer-Policy"]) -> ASGIApp:
@@ -59,6 +66,7 @@ def guarded(app: ASGIApp, check: Check, referrer: str = HEADERS["Referrer-Policy
 
 def behind_token(app: ASGIApp, token: str, way_in: str) -> ASGIApp:
     """`app` for those who have the token: as the first part of the path, in a header, or as `?token=`."""
+    wrong = WrongTokens()
 
     def fits(given: str) -> bool:
         return hmac.compare_digest(given.encode("utf-8", "replace"), token.encode())
@@ -73,21 +81,29 @@ def behind_token(app: ASGIApp, token: str, way_in: str) -> ASGIApp:
                 answer = RedirectResponse(f"/{token}/")
             scope = {**scope, "path": f"/{rest}", "raw_path": f"/{rest}".encode()}
         elif not fits(by_header or request.query_params.get("token", "")):
-            answer = refused(request, 401, f"The token is missing or wrong. {way_in}")
+            status = 401 if await wrong.wait() else 429
+            answer = refused(request, status, f"The token is missing or wrong. {way_in}")
         await answer(scope, receive, send)
 
     return entrance
 
 
-def this_machine(port: int) -> Check:
-    """Lets in who asks under this machine's name for itself, and not from another site's page."""
-    hosts = {f"{LOOPBACK}:{port}", f"localhost:{port}"}
-    origins = {f"http://{host}" for host in hosts}
+def own_page(host: str, port: int) -> Check:
+    """Lets in who asks under a name of this machine, at the page's port, and not from another site's page.
+
+    Args:
+        host: where the page is served; beside it and any bare address, localhost is its name, and the
+            machine's own where others reach it.
+        port: at which it is served.
+    """
+    names = {"localhost", host.lower()} if is_loopback(host) else own_names(host)
+    here = {f"http://{name}:{port}" for name in (LOOPBACK, "localhost")}
 
     def check(request: Request) -> tuple[int, str] | None:
-        if not set(asked := request.headers.getlist("host")) <= hosts or len(asked) != 1:
-            return 403, f"This server answers only at {LOOPBACK}."
-        if not set(request.headers.getlist("origin")) <= origins:
+        asked = [name.lower() for name in request.headers.getlist("host")]
+        if len(asked) != 1 or not leads_here(asked[0], names, port):
+            return 403, f"This server answers only at {host}."
+        if not {page.lower() for page in request.headers.getlist("origin")} <= here | {f"http://{asked[0]}"}:
             return 403, "Requests from other pages are refused."
         return None
 
@@ -120,16 +136,60 @@ def these_names(names: set[str], url: str | None = None) -> Check:
     return check
 
 
-def leads_here(host: str, names: set[str]) -> bool:
-    """Whether a Host header has one of the names, or a bare address, which no other page can pretend."""
+def leads_here(host: str, names: set[str], port: int | None = None) -> bool:
+    """Whether a Host header has one of the names, or a bare address, which no other page can pretend.
+
+    Args:
+        host: the header.
+        names: of this machine.
+        port: the one that it must have; any when None.
+    """
     try:
         parts = urlsplit(f"//{host}")
-        _ = parts.port  # raises for what is not a port
-        if "@" in host or "/" in host:
+        asked_port = parts.port or HTTP_PORT  # raises for what is not a port
+        if "@" in host or "/" in host or (port is not None and asked_port != port):
             return False
         return parts.hostname in names or bool(ipaddress.ip_address(parts.hostname or ""))
     except ValueError:
         return False
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches what is served at `host`."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def own_names(host: str) -> set[str]:
+    """The names under which a page may be asked for that is served at `host`."""
+    own = socket.gethostname().lower()
+    return {"localhost", host.lower(), own, f"{own}.local"}
+
+
+def address(host: str, port: int) -> str:
+    """What to open on this machine: `HOST:PORT`, with 127.0.0.1 where all addresses of it are served."""
+    named = {"0.0.0.0": LOOPBACK, "::": "::1"}.get(host, host)
+    return f"[{named}]:{port}" if ":" in named else f"{named}:{port}"
+
+
+def warn_if_open(host: str, deeds: str, option: str = "--host") -> None:
+    """Say what serving at `host` opens, where that is more than this machine.
+
+    Args:
+        host: the address or name to listen at.
+        deeds: what who has the page's address can do there, such as "see the images".
+        option: by which `host` was given.
+    """
+    if not is_loopback(host):
+        log.warning(
+            "%s %s opens the page to every computer that reaches this one: who has its address, which travels "
+            "unencrypted, can %s.",
+            option,
+            host,
+            deeds,
+        )
 
 
 def refused(request: Request, status: int, sentence: str) -> Response:

@@ -26,7 +26,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
 from vector_tl.errors import Refused, UserError
-from vector_tl.web.access import LOOPBACK, behind_token, guarded, this_machine
+from vector_tl.web.access import LOOPBACK, address, behind_token, guarded, own_page, warn_if_open
 from vector_tl.web.connections import (
     ACCEPTED_AT_ONCE,
     MAX_HEAD_BYTES,
@@ -137,10 +137,10 @@ class PageServer(uvicorn.Server):
 
 
 class LocalServer(PageServer):
-    """The server of one person's page, on this machine only and behind a token.
+    """The server of one person's page, behind a token, and on this machine only unless asked for more.
 
     Attributes:
-        url: the page's address, with the token.
+        url: the page's address, with the token; `base`: without anything after the port.
         token: the random word that lets a request in.
         port: where it listens.
 
@@ -148,12 +148,31 @@ class LocalServer(PageServer):
         UserError: the port cannot be used.
     """
 
-    def __init__(self, app: ASGIApp, way_in: str, port: int = 0, option: str = "--port"):
-        """`way_in` says where the address or the token is to be had, for those who come without."""
-        bound = bind(LOOPBACK, port, option)
+    def __init__(
+        self,
+        app: ASGIApp,
+        way_in: str,
+        port: int = 0,
+        option: str = "--port",
+        host: str = LOOPBACK,
+        deeds: str = "see and do all that is on it",
+    ):
+        """Listen, and warn where `host` is more than this machine.
+
+        Args:
+            app: answers those who have the token.
+            way_in: where the address or the token is to be had, for those who come without.
+            port: where to listen; 0 takes a free one.
+            option: by which the port is chosen, for the error's sentence.
+            host: the address or name to listen at.
+            deeds: what who has the address can do, for the warning.
+        """
+        warn_if_open(host, deeds)
+        bound = bind(host, port, option)
         self.port, self.token = bound.getsockname()[1], secrets.token_urlsafe(24)
-        self.url = f"http://{LOOPBACK}:{self.port}/{self.token}/"
-        super().__init__(guarded(behind_token(app, self.token, way_in), this_machine(self.port)), bound)
+        self.base = f"http://{address(host, self.port)}"
+        self.url = f"{self.base}/{self.token}/"
+        super().__init__(guarded(behind_token(app, self.token, way_in), own_page(host, self.port)), bound)
 
 
 def page_app(

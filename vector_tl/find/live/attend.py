@@ -19,7 +19,7 @@ def attended(live: Board) -> Iterator[None]:
         if settings.page:
             from vector_tl.find.live.server import served  # brings Starlette and uvicorn
 
-            stack.enter_context(served(live, settings.page_port))
+            stack.enter_context(served(live, settings.page_port, settings.host))
         stack.enter_context(keys(live))
         try:
             yield

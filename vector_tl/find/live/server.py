@@ -1,4 +1,4 @@
-"""The live view's server: in a thread of its own, on this machine only and behind a token.
+"""The live view's server: in a thread of its own, behind a token, on this machine only unless asked for more.
 
 GET  /TOKEN/         the page
 GET  /TOKEN/stream   for as long as the run lasts, parts of JSON and JPEG, see `vector_tl.web.server`. The
@@ -24,6 +24,7 @@ from starlette.routing import Route
 
 from vector_tl.find.live.board import ACTIONS, Board
 from vector_tl.find.live.status import Reporter
+from vector_tl.web.access import LOOPBACK
 from vector_tl.web.server import LocalServer, Streams, page_app, stream_part
 
 PAGE = Path(__file__).parent / "page"
@@ -34,7 +35,7 @@ SEND_BUFFER_BYTES = 64 << 10  # what a page that reads slowly is behind at most
 
 
 @contextlib.contextmanager
-def served(live: Board, port: int = 0) -> Iterator[str]:
+def served(live: Board, port: int = 0, host: str = LOOPBACK) -> Iterator[str]:
     """Serve the page until the block ends; gives its address and prints it on standard error.
 
     Raises:
@@ -42,7 +43,8 @@ def served(live: Board, port: int = 0) -> Iterator[str]:
     """
     reporter, ended = Reporter(live), threading.Event()
     way_in = "Open the address that vector-tl find printed last."
-    server = LocalServer(live_app(live, reporter), way_in, port, "--page-port")
+    deeds = "see the robot's camera, and start, pause and stop it"
+    server = LocalServer(live_app(live, reporter), way_in, port, "--page-port", host, deeds)
     server.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
     battery = threading.Thread(target=_watch_battery, args=(reporter, ended), name="battery", daemon=True)
     with server.in_thread("live page"):

@@ -19,12 +19,15 @@ def run(settings: SimSettings) -> None:
         ("cubes", settings.cubes, 0, 4),
         ("camera-fps", settings.camera_fps, 0.5, 120.0),
         ("port", settings.port, 0, 65535 - settings.robots),
+        ("view-port", settings.view_port, 0, 65535),
         ("world", settings.world, 0, 2**63 - 1),
     ):
         if not low <= value <= high:
             raise UsageError(f"--{name} must be from {low} to {high}, not {value}.")
     if len(set(settings.faces)) < len(settings.faces) or "" in settings.faces:
         raise UsageError("--faces takes names that are not empty and all different.")
+    if not settings.view and (settings.view_port or settings.host != SimSettings.host):
+        raise UsageError("--view-port and --host are for the page; add --view.")
     given = [f"--{name}" for name in ("without", "backgrounds") if getattr(settings, name)]
     if settings.camera == "plain" and given:
         raise UsageError(

@@ -1,4 +1,4 @@
-"""The simulator's process: a TLS server per robot, the ground-truth channel, and an orderly end."""
+"""The simulator's process: a TLS server per robot, the ground-truth channel, the page, and an orderly end."""
 
 import asyncio
 import gc
@@ -13,7 +13,6 @@ from vector_tl.sim.server.sdk_home import SdkHome
 from vector_tl.sim.server.simulator import Simulator
 from vector_tl.sim.server.truth import truth_app
 from vector_tl.sim.settings import SimSettings
-from vector_tl.web.access import LOOPBACK
 from vector_tl.web.server import LocalServer, bind
 
 GIL_SLICE_S = 0.001  # the drawing thread gives way so soon to whoever answers calls
@@ -27,7 +26,8 @@ async def serve(settings: SimSettings) -> None:
     ended = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
-    robots = truth = None
+    robots = None
+    pages: list[LocalServer] = []
     tasks: list[asyncio.Task] = []
     try:
         simulator = Simulator(settings, cameras)
@@ -35,22 +35,23 @@ async def serve(settings: SimSettings) -> None:
         robots = RobotServers(simulator, settings.port)
         ports = [await robots.start(robot) for robot in simulator.robots]
         truth = LocalServer(truth_app(simulator), "It stands in the truth.json of the simulator's home.")
-        tasks.append(asyncio.create_task(truth.serve(sockets=[truth.socket])))
+        pages += [truth, *([_view(simulator, settings)] if settings.view else [])]
+        tasks += [asyncio.create_task(page.serve(sockets=[page.socket])) for page in pages]
         tasks.append(asyncio.create_task(simulator.run()))
         home.write(
             [(robot.identity, port) for robot, port in zip(simulator.robots, ports)],
             {
                 "port": truth.port,
                 "token": truth.token,
-                "url": f"http://{LOOPBACK}:{truth.port}",
+                "url": truth.base,
                 "pid": os.getpid(),
             },
         )
         gc.freeze()  # what lives from the start on needs no looking at: shorter collections, steadier answers
         for robot, port in zip(simulator.robots, ports):
             print(f"ready {robot.serial} {port}", flush=True)
-        if settings.view:
-            print(f"view {truth.url}", flush=True)
+        for page in pages[1:]:
+            print(f"view {page.url}", flush=True)
         await asyncio.wait([asyncio.create_task(ended.wait()), *tasks], return_when=asyncio.FIRST_COMPLETED)
         for task in tasks:
             if task.done() and not ended.is_set():
@@ -59,12 +60,21 @@ async def serve(settings: SimSettings) -> None:
         home.remove()
         if robots:
             await robots.stop()
-        if truth:
-            truth.should_exit = truth.force_exit = True
-        for task in tasks[1:]:
+        for page in pages:
+            page.should_exit = page.force_exit = True
+        for task in tasks[len(pages) :]:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         cameras.close()
+
+
+def _view(simulator: Simulator, settings: SimSettings) -> LocalServer:
+    """The page for people. It has a server of its own: the ground-truth channel stays on this machine."""
+    way_in = "Open the address that vector-tl sim printed after `view`."
+    deeds = "see the simulated world, move it and disturb its robots"
+    return LocalServer(
+        truth_app(simulator), way_in, settings.view_port, "--view-port", settings.host, deeds
+    )
 
 
 class RobotServers:
