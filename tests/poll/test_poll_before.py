@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from vector_tl.poll.publish import export, take_votes, votes_csv
-from vector_tl.poll.votes import FILE, Poll, result
+from vector_tl.poll.result import result
+from vector_tl.poll.votes import FILE, Poll
 
 pytestmark = pytest.mark.fast
 

@@ -17,9 +17,10 @@ from test_poll_server import NAMES, Fixed, served
 
 from support.chromium import CHROMIUM, Chromium, Page
 from vector_tl.data.recording import RecordingWriter
+from vector_tl.poll.result import result
 from vector_tl.poll.run import poll
 from vector_tl.poll.settings import PollSettings
-from vector_tl.poll.votes import Poll, result
+from vector_tl.poll.votes import Poll
 from vector_tl.robot.base import Frame
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine")
@@ -51,7 +52,7 @@ def folder(tmp_path_factory) -> Path:
         writer.frame(Frame(index, index * 1000 // FPS, index / FPS, cv2.imencode(".jpg", image)[1].tobytes()))
     writer.close()
     poll(
-        PollSettings(place / "run.mcap", *NAMES, place / "poll", no_serve=True, width=320),
+        PollSettings(place / "run.mcap", *NAMES, place / "poll", no_serve=True, width=320, invitations=0),
         Fixed(NAMES[0], 0.9),
         Fixed(NAMES[1], 0.6),
     )

@@ -18,9 +18,10 @@ from hypothesis import strategies as st
 
 from vector_tl.errors import UsageError, UserError
 from vector_tl.poll.publish import export, page_html, result_data, take_votes, votes_csv
+from vector_tl.poll.result import result, wilson
 from vector_tl.poll.run import poll
 from vector_tl.poll.settings import PollSettings
-from vector_tl.poll.votes import FILE, MAX_WHY, Poll, Refused, clean, result, wilson
+from vector_tl.poll.votes import FILE, MAX_WHY, Poll, Refused, clean
 
 NAMES = ("Gargantua", "Pantagruel")
 

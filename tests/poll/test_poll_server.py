@@ -18,9 +18,10 @@ import cv2
 import numpy as np
 import pytest
 
+from vector_tl.poll.result import result
 from vector_tl.poll.run import poll
 from vector_tl.poll.settings import PollSettings
-from vector_tl.poll.votes import Poll, result
+from vector_tl.poll.votes import Poll
 
 NAMES = ("Gargantua", "Pantagruel")
 VOTERS = 60

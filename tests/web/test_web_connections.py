@@ -11,7 +11,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from vector_tl.web import connections
-from vector_tl.web.connections import Crowd, _peer, allow_files
+from vector_tl.web.connections import Crowd, allow_files, peer_of
 from vector_tl.web.server import PageServer, bind, page_app
 
 pytestmark = pytest.mark.fast
@@ -146,9 +146,9 @@ def test_a_head_without_end_is_refused(client):
     assert b"200" not in said and is_cut(endless)
 
 
-def test_a_household_is_one_peer():
-    assert _peer("2001:db8::1:2:3:4") == _peer("2001:db8::ffff") != _peer("2001:db8:0:1::1")
-    assert _peer("10.0.0.1") != _peer("10.0.0.2") and _peer("fe80::1%eth0") and _peer("") == ""
+def test_a_household_is_onepeer_of():
+    assert peer_of("2001:db8::1:2:3:4") == peer_of("2001:db8::ffff") != peer_of("2001:db8:0:1::1")
+    assert peer_of("10.0.0.1") != peer_of("10.0.0.2") and peer_of("fe80::1%eth0") and peer_of("") == ""
 
 
 def test_files_are_allowed_up_to_what_the_system_allows():

@@ -25,7 +25,6 @@ from vector_tl.web.server import (
     read_json,
     stream_part,
 )
-
 from vector_tl.web.wrong_tokens import AT_ONCE, MAX_WAITING, STEP_S
 
 pytestmark = pytest.mark.fast

@@ -103,7 +103,9 @@ class FindSettings:
         refuse_outside("--page-port", self.page_port, 0, 65535)
         of_page = {"also": None, "page_port": 0, "page_start": "auto", "host": FindSettings.host}
         if not self.page and any(getattr(self, name) != usual for name, usual in of_page.items()):
-            raise UsageError("--also, --host, --page-port and --page-start are for the live view; add --page.")
+            raise UsageError(
+                "--also, --host, --page-port and --page-start are for the live view; add --page."
+            )
         refuse_suffix("--record", self.record, ".mcap")
         refuse_suffix("--live", self.live, ".mp4")
         if self.robot != "sim" and self.target_motion != "stand":

@@ -1,4 +1,4 @@
-"""`vector-tl label review`: the page and its server, behind a token, on this machine only unless asked for more.
+"""`vector-tl label review`: the page and its server, behind a token, on this machine unless asked for more.
 
 GET  /TOKEN/          the page; /TOKEN/start, /TOKEN/queue, /TOKEN/item, /TOKEN/image: what it shows
 POST /TOKEN/decide, /TOKEN/undo, /TOKEN/carry

@@ -16,7 +16,9 @@ from typing import Any
 
 from vector_tl.errors import UserError, cannot_write
 from vector_tl.files import write_atomic
-from vector_tl.poll.votes import MAX_WHY, SIDES, Poll, Refused, result, stamp
+from vector_tl.poll.doubts import double_votes
+from vector_tl.poll.result import result
+from vector_tl.poll.votes import MAX_WHY, SIDES, Poll, Refused, stamp
 from vector_tl.web import pages
 from vector_tl.web.access import POLICY
 from vector_tl.web.server import SHARED
@@ -60,7 +62,8 @@ def shown(poll: Poll, **more: Any) -> dict[str, Any]:
 def result_data(poll: Poll, reveal: bool = False) -> dict[str, Any]:
     """The data of the result page: only how many have voted, while voting is open and not to be revealed."""
     if not poll.closed() and not reveal:
-        return shown(poll, mode="notice", notice="open", votes=poll.count())
+        doubts = double_votes(poll.votes(), poll.invitations > 0)
+        return shown(poll, mode="notice", notice="open", votes=poll.count(), warning=doubts["warning"])
     return shown(poll, mode="result", result=result(poll, reveal))
 
 
@@ -87,7 +90,7 @@ def export(poll: Poll, folder: Path, reveal: bool = False, overwrite: bool = Fal
         mode="code",
         files=[f"films/{file}" for file in poll.files],
         contact=poll.fact("contact"),
-        invited=poll.fact("invitations") > 0,
+        invited=poll.invitations > 0,
     )
     write_atomic(folder / "index.html", page_html(data, exported=True))
     if poll.closed() or reveal:
@@ -97,8 +100,8 @@ def export(poll: Poll, folder: Path, reveal: bool = False, overwrite: bool = Fal
     write_atomic(folder / "poll.js", '"use strict";\n' + plain_script())
     write_atomic(
         folder / "README.txt",
-        "Put this folder on any web host. A vote is a code that the voter sends back; count them with:\n\n"
-        "vector-tl poll POLL --take-votes CODES.txt\n",
+        "Put this folder on any web host. A vote is a code that the voter sends back; count them, before the "
+        "voting closes, with:\n\nvector-tl poll POLL --take-votes CODES.txt\n",
     )
     try:
         (folder / "films").mkdir(exist_ok=True)
@@ -113,7 +116,8 @@ def export(poll: Poll, folder: Path, reveal: bool = False, overwrite: bool = Fal
 def take_votes(poll: Poll, text: str) -> dict[str, Any]:
     """Count the codes in a text: mails as they came, with quote marks and broken lines.
 
-    Codes that were counted before do no harm.
+    Codes that were counted before do no harm. The others must arrive before the voting closes, by this
+    computer's clock: when a code says that it was made, its maker chooses.
 
     Returns:
         {"taken", "repeated", "refused": [{"code", "why"}], "votes"}
@@ -142,20 +146,20 @@ def _read_code(poll: Poll, body: str, checksum: str) -> dict[str, Any]:
         raise Refused(400, "The code was damaged on its way; ask for it again.")
     try:
         code = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
-        voter, side, left, why, at_s = code["v"], code["s"], code["l"], code["w"], float(code["t"])
+        voter, side, left, why, said_s = code["v"], code["s"], code["l"], code["w"], float(code["t"])
     except (ValueError, KeyError, TypeError, binascii.Error, RecursionError, OverflowError):
         raise Refused(400, "The code does not hold a vote.") from None
     if code.get("p") != poll.id:
         raise Refused(400, "The code belongs to another poll.")
-    if not isinstance(voter, str) or side not in SIDES or left not in poll.files or not at_s > 0:
+    if not isinstance(voter, str) or side not in SIDES or left not in poll.files or not said_s > 0:
         raise Refused(400, "The code does not hold a vote.")
-    if poll.fact("invitations"):
+    if poll.invitations:
         voter = poll.invited(voter)
         if voter is None:
             raise Refused(403, "The code comes without one of the poll's invitations.")
     elif not re.fullmatch(r"[0-9a-f]{32}", voter):
         raise Refused(400, "The code does not hold a vote.")
-    return {"voter": voter, "side": side, "left_film": left, "why": why, "at_s": at_s}
+    return {"voter": voter, "side": side, "left_film": left, "why": why, "said_s": said_s}
 
 
 def votes_csv(poll: Poll, reveal: bool = False) -> str:
@@ -163,7 +167,7 @@ def votes_csv(poll: Poll, reveal: bool = False) -> str:
     models = {film["file"]: film["model"] for film in poll.fact("films")} if reveal or poll.closed() else {}
     out = io.StringIO()
     rows = csv.writer(out, lineterminator="\n")
-    rows.writerow(["at", "voter", "side", "left_film", "film", "model", "why", "way"])
+    rows.writerow(["at", "voter", "side", "left_film", "film", "model", "why", "way", "address"])
     for vote in poll.votes():
         why = vote["why"]
         why = f"'{why}" if why[:1] in ("=", "+", "-", "@", "\t", "\r") else why
@@ -178,6 +182,7 @@ def votes_csv(poll: Poll, reveal: bool = False) -> str:
                 models.get(vote["film"], ""),
                 why,
                 vote["way"],
+                (vote["address"] or "")[:8],
             ]
         )
     return out.getvalue()

@@ -14,8 +14,10 @@ from typing import Any
 from vector_tl.errors import UserError, cannot_write
 from vector_tl.files import refuse_existing, write_atomic
 from vector_tl.poll.publish import export, take_votes, votes_csv
-from vector_tl.poll.settings import HOURS, PollSettings
-from vector_tl.poll.votes import Poll, is_poll, result, stamp
+from vector_tl.poll.result import result
+from vector_tl.poll.settings import HOURS, INVITATIONS, PollSettings
+from vector_tl.poll.votes import Poll, is_poll, stamp
+from vector_tl.web.hosts import address, is_loopback, warn_if_open
 
 log = logging.getLogger("vector_tl.poll")
 
@@ -98,6 +100,8 @@ def make(settings: PollSettings, left: Callable | None = None, right: Callable |
 def _answer(opened: Poll, settings: PollSettings) -> dict:
     """Do what was asked of a poll, in an order in which the answer is of the latest state."""
     answer: dict[str, Any] = {"poll": str(opened.folder)}
+    if settings.export or settings.serves:
+        _decide_who_votes(opened, settings)
     if settings.take_votes:
         try:
             text = settings.take_votes.read_text(encoding="utf-8", errors="replace")
@@ -122,6 +126,18 @@ def _answer(opened: Poll, settings: PollSettings) -> dict:
     return answer | {"votes": opened.count(), "closes": stamp(closes_s), "closed": opened.closed()}
 
 
+def _decide_who_votes(opened: Poll, settings: PollSettings) -> None:
+    """Whether a poll is by invitation, once and for all, when it is first served or exported."""
+    if opened.fact("invitations") is None:
+        begun = opened.fact("opened_s") is not None
+        opened.remember(invitations=INVITATIONS if settings.leaves and not begun else 0)
+    if settings.leaves and not opened.invitations:
+        log.warning(
+            "This vote is open to all who have the page's address, and one person can vote several times; "
+            "a new poll with --invitations N gives each voter one vote."
+        )
+
+
 def _address(settings: PollSettings, own: str) -> str:
     """Where voters find the page: at --url where that is given, else at `own`."""
     return f"{settings.url.rstrip('/')}/" if settings.url else own
@@ -132,21 +148,23 @@ def _serve(opened: Poll, settings: PollSettings) -> str:
     from vector_tl.poll.server import poll_app  # here: a result comes sooner without a server
     from vector_tl.web.server import PageServer, bind
 
+    warn_if_open(settings.host, "see the films and vote")
     port = settings.port if settings.port is not None else opened.fact("port") or 0
     with bind(settings.host, port) as bound:
         port = bound.getsockname()[1]
         opened.open()
         opened.remember(port=port)
-        name = f"[{settings.host}]" if ":" in settings.host else settings.host
-        address = _address(settings, f"http://{name}:{port}/")
-        invitations = _write_invitations(opened, address)
+        base = page = _address(settings, f"http://{address(settings.host, port)}/")
+        if not is_loopback(settings.host) and not opened.invitations:
+            page += f"?i={opened.common_token()}"
+        invitations = _write_invitations(opened, base)
         until = f"{'closed at' if opened.closed() else 'open until'} {stamp(opened.fact('closes_s'))}"
-        log.info("the poll is at %s (%s; %d votes so far; end with Ctrl-C)", address, until, opened.count())
+        log.info("the poll is at %s (%s; %d votes so far; end with Ctrl-C)", page, until, opened.count())
         if invitations:
             log.info("a personal address for each voter is in %s", invitations)
         app = poll_app(opened, settings.host, settings.url)
         PageServer(app, bound).run_until_signal()
-    return address
+    return page
 
 
 def _write_invitations(opened: Poll, base: str) -> Path | None:
@@ -155,7 +173,7 @@ def _write_invitations(opened: Poll, base: str) -> Path | None:
     Returns:
         The file, or None for an open poll.
     """
-    count = opened.fact("invitations")
+    count = opened.invitations
     if not count:
         return None
     path = opened.folder / "invitations.txt"

@@ -8,8 +8,10 @@ from urllib.parse import urlsplit
 import tyro
 
 from vector_tl.errors import UsageError, refuse_outside
+from vector_tl.web.hosts import is_loopback
 
 HOURS = 24.0
+INVITATIONS = 64  # a class
 MAX_TEXT = 300  # of the question and the contact
 
 
@@ -37,8 +39,8 @@ class PollSettings:
     """How long people can vote, counted from the first serving or export: 24 when not given. For a poll that
     is open already: its new length."""
     host: str = "127.0.0.1"
-    """The address to serve on. With 0.0.0.0 other computers can reach the page; by default only this one
-    can."""
+    """The address to serve on. With 0.0.0.0 other computers can reach the page, whose address then has a
+    token; by default only this one can."""
     port: int | None = None
     """The port to serve on: the same as last time, or a free one, when not given."""
     url: str | None = None
@@ -56,9 +58,10 @@ class PollSettings:
     """The question on the page."""
     contact: str = ""
     """Where voters of an exported poll send their code, for instance an e-mail address; shown on the page."""
-    invitations: int = 0
-    """Make this many personal addresses, one vote each (written to invitations.txt in the poll's
-    folder). With 0 there is one vote for each browser."""
+    invitations: int | None = None
+    """Make this many personal addresses, one vote each (written to invitations.txt in the poll's folder):
+    64 when not given and the page leaves this computer at first (--host, --url, --export), else 0. With 0
+    there is one vote for each browser."""
     result: bool = False
     """Give the result instead of serving. It names the models once voting has closed."""
     reveal: bool = False
@@ -86,6 +89,11 @@ class PollSettings:
     def serves(self) -> bool:
         """Whether the page is to be served."""
         return not (self.result or self.csv or self.export or self.take_votes or self.close or self.no_serve)
+
+    @property
+    def leaves(self) -> bool:
+        """Whether others than this computer's users are to reach the page."""
+        return self.export is not None or self.url is not None or not is_loopback(self.host)
 
     def check(self) -> None:
         """Raise `UsageError` for values that make no sense."""

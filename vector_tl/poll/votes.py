@@ -7,29 +7,29 @@ a retry loses or doubles one.
 import hashlib
 import hmac
 import json
-import math
 import os
 import secrets
 import sqlite3
 import time
 import unicodedata
-from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from vector_tl.errors import Refused, UserError
+from vector_tl.poll.clock import Clock
 
 FILE = "poll.sqlite"
 SIDES = ("left", "right", "none")
 MAX_WHY = 500  # characters
 _LATE_S = 300  # how wrong the clock of a voter without server may be
+_REMEMBERED_S = 10.0  # how much of the time that was seen a kill may lose
 _TABLES = """
 CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE votes (
     voter TEXT PRIMARY KEY, at_s REAL NOT NULL, side TEXT NOT NULL CHECK (side IN ('left', 'right', 'none')),
-    left_film TEXT NOT NULL, film TEXT, why TEXT NOT NULL, way TEXT NOT NULL
+    left_film TEXT NOT NULL, film TEXT, why TEXT NOT NULL, way TEXT NOT NULL, address TEXT
 );
 """
 
@@ -49,6 +49,7 @@ class Poll:
         try:
             self._database = _open(self.folder / FILE)
             self.id, self._secret = self.fact("id"), bytes.fromhex(self.fact("secret"))
+            self._clock = Clock(float(self.fact("latest_s") or 0))
         except (sqlite3.Error, TypeError, ValueError) as error:
             raise UserError(f"The poll in {folder} cannot be read: {error}.") from error
 
@@ -60,7 +61,7 @@ class Poll:
             folder: an existing one, which holds films/.
             films: two, each with `file` (in folder/films) and what is revealed at the end: `model`,
                 `caption`, `init`, `arch`.
-            facts: JSON-able: hours, question, contact, invitations, threshold, fps, ...
+            facts: JSON-able: hours, question, contact, invitations (None: decided later), threshold, ...
         """
         path = Path(folder) / FILE
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))  # before SQLite makes it for all to read
@@ -83,6 +84,8 @@ class Poll:
 
     def close(self) -> None:
         """Close the file."""
+        with suppress(sqlite3.Error):  # closed before, or no disk
+            self._put(latest_s=self._clock.now_s())
         self._database.close()
 
     def fact(self, name: str) -> Any:
@@ -91,20 +94,30 @@ class Poll:
         return None if row is None else json.loads(row[0])
 
     def remember(self, **facts: Any) -> None:
-        """Set facts."""
+        """Set facts, all or none."""
         with self._transaction():
-            rows = [(name, json.dumps(value)) for name, value in facts.items()]
-            self._database.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?)", rows)
+            self._put(**facts)
+
+    def _put(self, **facts: Any) -> None:
+        rows = [(name, json.dumps(value)) for name, value in facts.items()]
+        self._database.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?)", rows)
 
     @property
     def files(self) -> list[str]:
         """The two films' names."""
         return [film["file"] for film in self.fact("films")]
 
+    @property
+    def invitations(self) -> int:
+        """How many personal addresses there are; 0 for a vote that is open to all."""
+        return self.fact("invitations") or 0
+
+    # When: by this computer's clock, which is not believed where it goes back.
+
     def open(self, now_s: float | None = None) -> None:
         """Begin the voting, unless it has begun."""
         if self.fact("opened_s") is None:
-            now_s = time.time() if now_s is None else now_s
+            now_s = self._clock.now_s() if now_s is None else now_s
             self.remember(opened_s=now_s, closes_s=now_s + 3600 * self.fact("hours"))
 
     def last(self, hours: float) -> None:
@@ -124,12 +137,20 @@ class Poll:
         """Close the voting now."""
         self.open(now_s)
         if not self.closed(now_s):
-            self.remember(closes_s=time.time() if now_s is None else now_s)
+            self.remember(closes_s=self._clock.now_s() if now_s is None else now_s, closed=True)
 
     def closed(self, now_s: float | None = None) -> bool:
-        """Whether the time for votes is over."""
+        """Whether the time for votes is over. It is for good, once that was seen."""
         closes_s = self.fact("closes_s")
-        return closes_s is not None and (time.time() if now_s is None else now_s) >= closes_s
+        if closes_s is None or self.fact("closed"):
+            return closes_s is not None
+        if now_s is not None:
+            return now_s >= closes_s
+        is_over = self._clock.now_s() >= closes_s
+        if is_over or self._clock.latest_s > (self.fact("latest_s") or 0) + _REMEMBERED_S:
+            with suppress(sqlite3.Error):  # a full disk: remembered another time
+                self._put(latest_s=self._clock.latest_s, **({"closed": True} if is_over else {}))
+        return is_over
 
     # Who votes.
 
@@ -151,11 +172,21 @@ class Poll:
         plain = number.isascii() and number.isdigit() and len(number) < 8
         if (
             plain
-            and 1 <= int(number) <= self.fact("invitations")
+            and 1 <= int(number) <= self.invitations
             and self.signed_by_us("invitation", number, signature)
         ):
             return f"invited-{number}"
         return None
+
+    def common_token(self) -> str:
+        """The token in the address of a vote that is open to all who have that address."""
+        return f"all-{self.sign('invitation', 'all')}"
+
+    def admits(self, token: str) -> bool:
+        """Whether a token opens the page: an invitation, or the common one where there are none."""
+        if self.invitations:
+            return self.invited(token) is not None
+        return hmac.compare_digest(token.encode(errors="replace"), self.common_token().encode())
 
     def sides(self, voter: str) -> tuple[str, str]:
         """The films that a voter sees left and right: at random for each voter, and the same each time."""
@@ -172,6 +203,8 @@ class Poll:
         way: str = "page",
         left_film: str | None = None,
         at_s: float | None = None,
+        said_s: float | None = None,
+        address: str | None = None,
     ) -> None:
         """Count a vote; it is on disk when this returns.
 
@@ -181,7 +214,9 @@ class Poll:
             why: the reason, in the voter's words; may be empty.
             way: page, or code for one that was sent back from an exported page.
             left_film: what was on the left; as `sides` says when None.
-            at_s: when; now when None.
+            at_s: when it is counted; now when None.
+            said_s: when it was made, by the voter's clock; it must have been in time by that clock, too.
+            address: where it came from; only its signature is kept.
 
         Raises:
             Refused: voted already, too early or late, not understood, or the disk does not take it.
@@ -195,22 +230,33 @@ class Poll:
             else (left_film, *(file for file in self.files if file != left_film))[:2]
         )
         try:
+            closed = self.closed(at_s)
             with self._transaction():
-                opened_s, closes_s = self.fact("opened_s"), self.fact("closes_s")
-                slack_s = 0 if way == "page" else _LATE_S
-                at_s = time.time() if at_s is None else at_s
-                if opened_s is None or at_s < opened_s - slack_s:
-                    raise Refused(403, "The voting has not begun.")
-                if at_s >= closes_s + slack_s:
-                    raise Refused(410, "The voting has closed; this vote was not counted.")
-                row = (voter, at_s, side, left, {"left": left, "right": right, "none": None}[side], why, way)
-                self._database.execute("INSERT INTO votes VALUES (?, ?, ?, ?, ?, ?, ?)", row)
-        except sqlite3.IntegrityError:
-            raise Refused(409, "Your vote was counted already; there is one for each voter.") from None
+                at_s = self._clock.now_s() if at_s is None else at_s
+                if self.voted(voter):
+                    raise Refused(409, "Your vote was counted already; there is one for each voter.")
+                self._refuse_untimely(closed, at_s, at_s if said_s is None else said_s)
+                film = {"left": left, "right": right, "none": None}[side]
+                origin = self.sign("address", address)[:16] if address else None
+                row = (voter, at_s, side, left, film, why, way, origin)
+                self._database.execute("INSERT INTO votes VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
         except sqlite3.Error as error:
             raise Refused(
                 503, f"The vote could not be stored ({error}) and was not counted; please try again."
             ) from error
+
+    def _refuse_untimely(self, closed: bool, at_s: float, said_s: float) -> None:
+        opened_s, closes_s = self.fact("opened_s"), self.fact("closes_s")
+        slack_s = 0 if said_s == at_s else _LATE_S
+        if opened_s is None or at_s < opened_s or said_s < opened_s - slack_s:
+            raise Refused(403, "The voting has not begun.")
+        if closed or self.closed(at_s) or said_s >= closes_s + slack_s or said_s > at_s + slack_s:
+            raise Refused(410, "The voting has closed; this vote was not counted.")
+
+    def count_from(self, address: str) -> int:
+        """How many votes came from an address."""
+        origin = self.sign("address", address)[:16]
+        return self._database.execute("SELECT count(*) FROM votes WHERE address = ?", (origin,)).fetchone()[0]
 
     def voted(self, voter: str) -> str | None:
         """The side a voter has voted for, or None."""
@@ -218,8 +264,8 @@ class Poll:
         return row and row[0]
 
     def votes(self) -> list[dict]:
-        """All votes in the order of their times: voter, at_s, side, left_film, film, why, way."""
-        columns = ("voter", "at_s", "side", "left_film", "film", "why", "way")
+        """All votes in the order of their times: those of `_TABLES`."""
+        columns = ("voter", "at_s", "side", "left_film", "film", "why", "way", "address")
         rows = self._database.execute(f"SELECT {', '.join(columns)} FROM votes ORDER BY at_s, voter")
         return [dict(zip(columns, row, strict=True)) for row in rows]
 
@@ -264,58 +310,6 @@ def clean(why: str) -> str:
     return " ".join(unicodedata.normalize("NFC", plain).split())
 
 
-def wilson(share_of: int, total: int, z: float = 1.959964) -> tuple[float, float] | None:
-    """Wilson's score interval of a share (95 % by default), or None without votes.
-
-    E. B. Wilson, JASA 22 (1927) 209-212.
-    """
-    if not total:
-        return None
-    share, square = share_of / total, z * z / total
-    middle, reach = (
-        (share + square / 2) / (1 + square),
-        z * math.sqrt((share * (1 - share) + square / 4) / total) / (1 + square),
-    )
-    return max(0.0, middle - reach), min(1.0, middle + reach)
-
-
-def result(poll: Poll, reveal: bool = False) -> dict:
-    """The count as a JSON-able dict; models are named once voting has closed, or with `reveal`."""
-    votes, closed = poll.votes(), poll.closed()
-    picked = [vote["film"] for vote in votes if vote["film"]]
-    films = []
-    for film in poll.fact("films"):
-        mine = picked.count(film["file"])
-        interval = wilson(mine, len(picked))
-        films.append(
-            {
-                "film": film["file"],
-                "model": film["model"] if closed or reveal else None,
-                "caption": film["caption"] if closed or reveal else None,
-                "votes": mine,
-                "share": round(mine / len(picked), 4) if picked else None,
-                "interval95": [round(edge, 4) for edge in interval] if interval else None,
-                "why": [vote["why"] for vote in votes if vote["film"] == film["file"] and vote["why"]],
-            }
-        )
-    sides = Counter(vote["side"] for vote in votes)
-    return {
-        "poll": poll.id,
-        "question": poll.fact("question"),
-        "opened": stamp(poll.fact("opened_s")),
-        "closes": stamp(poll.fact("closes_s")),
-        "closed": closed,
-        "votes": len(votes),
-        "decided": len(picked),
-        "no_difference": len(votes) - len(picked),
-        "chose_left": sides["left"],
-        "chose_right": sides["right"],
-        "threshold": poll.fact("threshold"),
-        "films": films,
-        "why_no_difference": [vote["why"] for vote in votes if not vote["film"] and vote["why"]],
-    }
-
-
 def stamp(time_s: float | None) -> str | None:
     """A time as ISO 8601 in UTC."""
     return None if time_s is None else time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time_s))
@@ -325,4 +319,7 @@ def _open(path: Path) -> sqlite3.Connection:
     database = sqlite3.connect(path, timeout=5, isolation_level=None, check_same_thread=False)
     database.execute("PRAGMA journal_mode = WAL")
     database.execute("PRAGMA synchronous = FULL")  # a commit returns when the disk has it
+    columns = [row[1] for row in database.execute("PRAGMA table_info(votes)")]
+    if columns and "address" not in columns:  # of an earlier version
+        database.execute("ALTER TABLE votes ADD COLUMN address TEXT")
     return database

@@ -8,8 +8,6 @@ origin are checked; who may vote there is its own matter.
 
 import hmac
 import ipaddress
-import logging
-import socket
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
@@ -17,9 +15,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from vector_tl.web.hosts import LOOPBACK, is_loopback, own_names
 from vector_tl.web.wrong_tokens import WrongTokens
 
-LOOPBACK = "127.0.0.1"
 HTTP_PORT = 80  # which addresses leave out
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
@@ -35,7 +33,6 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 Check = Callable[[Request], tuple[int, str] | None]  # why a request is refused: HTTP status and a sentence
-log = logging.getLogger(__name__)
 
 
 def guarded(app: ASGIApp, check: Check, referrer: str = HEADERS["Referrer-Policy"]) -> ASGIApp:
@@ -152,44 +149,6 @@ def leads_here(host: str, names: set[str], port: int | None = None) -> bool:
         return parts.hostname in names or bool(ipaddress.ip_address(parts.hostname or ""))
     except ValueError:
         return False
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches what is served at `host`."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
-
-
-def own_names(host: str) -> set[str]:
-    """The names under which a page may be asked for that is served at `host`."""
-    own = socket.gethostname().lower()
-    return {"localhost", host.lower(), own, f"{own}.local"}
-
-
-def address(host: str, port: int) -> str:
-    """What to open on this machine: `HOST:PORT`, with 127.0.0.1 where all addresses of it are served."""
-    named = {"0.0.0.0": LOOPBACK, "::": "::1"}.get(host, host)
-    return f"[{named}]:{port}" if ":" in named else f"{named}:{port}"
-
-
-def warn_if_open(host: str, deeds: str, option: str = "--host") -> None:
-    """Say what serving at `host` opens, where that is more than this machine.
-
-    Args:
-        host: the address or name to listen at.
-        deeds: what who has the page's address can do there, such as "see the images".
-        option: by which `host` was given.
-    """
-    if not is_loopback(host):
-        log.warning(
-            "%s %s opens the page to every computer that reaches this one: who has its address, which travels "
-            "unencrypted, can %s.",
-            option,
-            host,
-            deeds,
-        )
 
 
 def refused(request: Request, status: int, sentence: str) -> Response:

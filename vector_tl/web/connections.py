@@ -38,7 +38,7 @@ class Connection(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for a request."""
         super().connection_made(transport)
-        self.peer = _peer(self.client[0] if self.client else "")
+        self.peer = peer_of(self.client[0] if self.client else "")
         self._watch_request()
         self._crowd.enter(self)
 
@@ -133,7 +133,7 @@ def _makes_room(connections: Iterable[Connection], newest: Connection) -> Connec
     return oldest_owing or newest
 
 
-def _peer(address: str) -> str:
+def peer_of(address: str) -> str:
     """Whom an address stands for: with IPv6 a household has a network of 64 bits (RFC 6177)."""
     with contextlib.suppress(ValueError):
         ip = ipaddress.ip_address(address.partition("%")[0])
@@ -143,7 +143,7 @@ def _peer(address: str) -> str:
 
 
 def allow_files(wanted: int = FILES) -> None:
-    """Raise this process's limit of open files, which is 1,024 in many shells, as far as the system allows."""
+    """Raise this process's limit of open files, 1,024 in many shells, as far as the system allows."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
     if soft != resource.RLIM_INFINITY and soft < most:

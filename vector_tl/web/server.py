@@ -26,7 +26,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
 from vector_tl.errors import Refused, UserError
-from vector_tl.web.access import LOOPBACK, address, behind_token, guarded, own_page, warn_if_open
+from vector_tl.web.access import behind_token, guarded, own_page
 from vector_tl.web.connections import (
     ACCEPTED_AT_ONCE,
     MAX_HEAD_BYTES,
@@ -35,6 +35,7 @@ from vector_tl.web.connections import (
     Crowd,
     allow_files,
 )
+from vector_tl.web.hosts import LOOPBACK, address, warn_if_open
 
 SHARED = Path(__file__).parent / "page"  # the base stylesheet and the modules that pages share
 MEDIA_TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}

@@ -24,7 +24,7 @@ from starlette.routing import Route
 
 from vector_tl.find.live.board import ACTIONS, Board
 from vector_tl.find.live.status import Reporter
-from vector_tl.web.access import LOOPBACK
+from vector_tl.web.hosts import LOOPBACK
 from vector_tl.web.server import LocalServer, Streams, page_app, stream_part
 
 PAGE = Path(__file__).parent / "page"

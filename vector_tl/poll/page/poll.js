@@ -179,8 +179,15 @@ function showNotice(notice = data.notice) {
     say("This vote is by invitation: open the page with the personal address you were given.");
     return;
   }
+  if (notice === "address") {
+    say("This vote is for those who have the page's whole address: open it as it was given to you.");
+    return;
+  }
   byId("until").textContent = until();
-  say(`${plural(data.votes, "person has", "people have")} voted so far.`);
+  const voted = data.warning
+    ? `There are ${plural(data.votes, "vote")} so far.`
+    : `${plural(data.votes, "person has", "people have")} voted so far.`;
+  say([voted, data.warning].filter(Boolean).join(" "));
 }
 
 function showResult() {
@@ -195,6 +202,7 @@ function showResult() {
   byId("verdict").textContent = verdict(films, data.result.decided);
   byId("shares").append(...films.map(shareOf));
   byId("counts").textContent = counts(data.result);
+  showDoubts(data.result.double_votes);
   showReasons(films, data.result.why_no_difference);
   byId("caption-left").textContent = films[0].name;
   byId("caption-right").textContent = films[1].name;
@@ -208,6 +216,7 @@ function showResult() {
 
 function verdict([first], decided) {
   if (!decided) return "Nobody has decided for a side.";
+  if (data.result.double_votes?.warning) return "Too many votes came from one address to say which one people like better.";
   if (first.interval95[0] > 0.5) return `More people like “${first.name}” better.`;
   return "Too few votes to say which one people like better.";
 }
@@ -237,6 +246,17 @@ function counts({ votes, decided, no_difference, chose_left, chose_right }) {
     `Shares count the votes for a side; the interval (Wilson's) holds the share among all people with 95 % confidence. ` +
     `${chose_left} chose the film on their left, ${chose_right} the one on their right.`
   );
+}
+
+function showDoubts(doubts) {
+  byId("warning").textContent = doubts.warning ?? "";
+  byId("warning").hidden = !doubts.warning;
+  byId("not-excluded").append(...doubts.not_excluded.map((kind) => make("li", kind)));
+  const { addresses, most_from_one_address: most, most_a_minute_from_one_address: rate } = doubts;
+  const from = plural(addresses, "address", "addresses");
+  byId("addresses").textContent = addresses
+    ? `Votes came from ${from}: ${most} at most from one, and ${rate} at most from one within a minute.`
+    : "";
 }
 
 function showReasons(films, noDifference) {

@@ -72,9 +72,7 @@ def _view(simulator: Simulator, settings: SimSettings) -> LocalServer:
     """The page for people. It has a server of its own: the ground-truth channel stays on this machine."""
     way_in = "Open the address that vector-tl sim printed after `view`."
     deeds = "see the simulated world, move it and disturb its robots"
-    return LocalServer(
-        truth_app(simulator), way_in, settings.view_port, "--view-port", settings.host, deeds
-    )
+    return LocalServer(truth_app(simulator), way_in, settings.view_port, "--view-port", settings.host, deeds)
 
 
 class RobotServers:
