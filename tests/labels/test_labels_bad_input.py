@@ -256,7 +256,7 @@ def test_zips(data, tmp_path, monkeypatch):
     refused(tmp_path / "c.zip", data)
     zipped(tmp_path / "bomb.zip", {f"{i}.jpg": bytes(60_000_000) for i in range(2)})
     assert "would unpack" in refused(tmp_path / "bomb.zip", data)
-    monkeypatch.setattr(archive, "MAX_FILES", 3)
+    monkeypatch.setenv("VECTOR_TL_MAX_MEMBERS", "3")
     assert "would unpack" in refused(zipped(tmp_path / "m.zip", {f"{i}.jpg": b"" for i in range(4)}), data)
 
 

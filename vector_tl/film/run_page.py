@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from vector_tl.film.settings import FilmSettings
 
 LIBRARIES = ("torch", "torchvision", "openvino", "av", "opencv-python", "numpy", "mcap", "wirepod_vector_sdk")
-COLORS = ("var(--a)", "var(--b)", "var(--c)", "var(--d)")
+COLORS = ("tone-a", "tone-b", "tone-c", "tone-d")
 FIGURES = {  # of a detector, as in the result of a film, and in words
     "images": "frames",
     "seen_in": "saw a Vector in",

@@ -7,13 +7,16 @@ from dataclasses import dataclass, field
 WIDTH, HEIGHT = 1000, 100  # of a drawing; the page stretches it
 MAX_POINTS = 1500
 MAX_TURN_DEG = 180.0  # between two points; more means that an angle went round
-MODE_COLORS = ("var(--b)", "var(--a)", "var(--c)", "var(--d)", "var(--soft)")
+MODE_COLORS = ("tone-b", "tone-a", "tone-c", "tone-d", "tone-soft")
 Points = Sequence[tuple[float, float]]  # (seconds, value)
 
 
 @dataclass(frozen=True)
 class Curve:
-    """A curve with its label and colour; `truth` for one that is known, not measured, which is dashed."""
+    """A curve with its label and colour (a class of `run.css`).
+
+    `truth` is for one that is known, not measured; it is dashed.
+    """
 
     label: str
     points: Points
@@ -28,7 +31,7 @@ class Timeline:
     Attributes:
         title: its caption.
         note: at the caption's other end.
-        color: of the title's key, where the drawing shows one thing only.
+        color: of the title's key, where the drawing shows one thing only; colours are classes of `run.css`.
         lane: whether it is a low lane of spans.
         keys: the other labels and their colours.
         area: the path of an area.

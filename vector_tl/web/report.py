@@ -6,11 +6,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import cv2
+import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 WHITE = "#ffffff"
+matplotlib.rcParams["text.parse_math"] = False  # a name with dollars is a name, not a formula
 
 
 @dataclass(frozen=True)
