@@ -15,7 +15,7 @@ HOSTILE_NAMES = (
     "\x1b]0;owned\x07\x1b[2J\x1b[31mred",
     "two lines\nI vector_tl: all right",
     "\u202egpj.exe",
-    "$\\frac{x",
+    "$x^{$",  # a formula for Matplotlib
     "{{ 7 * 7 }}{% raw %}",
     "%s%n{0}",
     "--json",
