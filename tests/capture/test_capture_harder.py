@@ -11,7 +11,6 @@ from vector_tl.capture.harder import (
     SHARES,
     arrange_harder,
     draw_kinds,
-    tags_of,
 )
 from vector_tl.capture.settings import CaptureSettings
 from vector_tl.data.kinds import KNOWN_KINDS, add_kinds, read_kinds
@@ -78,23 +77,6 @@ def test_an_occluded_vector_stands_behind_the_thing():
 def test_the_same_numbers_give_the_same_arrangement_and_no_thing_is_needed():
     assert arranged(3, ("touching",)) == arranged(3, ("touching",))
     assert len(arranged(3, ("clutter",), things=()).poses) == 4
-
-
-@pytest.mark.parametrize(
-    ("kinds", "boxes", "tags"),
-    [
-        (("screen-off", "cube"), [], ["none", "cube"]),
-        (("none",), [], ["none"]),
-        (("ordinary",), [[10, 10, 110, 110]], ["ordinary"]),
-        (("touching",), [[10, 10, 110, 110], [300, 10, 400, 110]], []),
-        (("touching",), [[10, 10, 110, 110], [112, 10, 200, 110]], ["touching"]),
-        (("screen-off",), [[10, 10, 60, 60]], ["screen-off", "far"]),
-        (("far",), [[10, 10, 110, 110]], []),
-        ((), [[600, 10, 640, 110]], ["edge"]),
-    ],
-)
-def test_what_is_said_of_an_image(kinds, boxes, tags):
-    assert tags_of(kinds, np.array(boxes, float).reshape(-1, 4), (640, 360)) == tags
 
 
 def test_kinds_are_added_to_those_that_are_there(tmp_path):

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from vector_tl.capture.arrange import HALF_VIEW_RAD, HIDDEN_MM, LENS_AHEAD_MM, Arrangement, Pose
-from vector_tl.data.boxes import share_inside, sides
 
 MIXED = "mixed"
 # Kind -> in how many sessions of --kinds mixed. Not drawn together: those of another viewer's own body.
@@ -38,9 +37,7 @@ SHARES = {
 ELSEWHERE = {"third-person", "from-above"}  # the camera is none of a Vector
 OF_A_VECTOR = {"own-body", "blur"}
 MAX_MIXED = 5
-# Of kinds that are about Vectors, which an image without one does not have; and of those that it must show.
 ABOUT_VECTORS = {"screen-off", "touching", "occluded", "far", "edge", "from-behind"}
-SEEN_IN_BOXES = {"touching", "far", "edge"}
 # Of kinds that a photograph behind the Vectors leaves: no things are drawn before it.
 BEFORE_PHOTOGRAPHS = {
     "ordinary",
@@ -54,9 +51,9 @@ BEFORE_PHOTOGRAPHS = {
 NEAR_MM, FAR_MM, ELSEWHERE_MM = (95.0, 700.0), (450.0, 1100.0), (200.0, 700.0)
 ASIDE_MM = (38.0, 150.0)  # of a Vector from the edge of the thing beside it
 BESIDE_MM, INLINE_MM = (58.0, 68.0), (62.0, 105.0)  # of touching Vectors, from origin to origin
+SHOWN = 0.6  # of the Vectors with a dark screen show it, the others stand anyhow
 TRIES = 60  # to find a clear place
 CLEAR_MM, FLAT_MM = 42.0, 3.0  # from a Vector's origin to the rim of a thing; lower things lie flat
-FAR_PX, TOUCHING_PX = 60.0, 6.0  # in an image of 360 lines
 
 
 def draw_kinds(rng: np.random.Generator, before_photographs: bool = False) -> tuple[str, ...]:
@@ -99,8 +96,7 @@ def arrange_harder(
             break
     poses = [viewer]
     if not negative:
-        facing = direction + rng.normal(0, 0.6) if "from-behind" in kinds else rng.uniform(-math.pi, math.pi)
-        poses.append((*subject, facing))
+        poses.append((*subject, _facing(rng, kinds, direction)))
     together = 0 if negative else _together(rng, kinds, targets)
     while len(poses) <= targets:
         in_group = not negative and len(poses) <= together
@@ -138,6 +134,16 @@ def _subject_and_viewer(
         heading,
     )
     return subject, viewer, direction
+
+
+def _facing(rng: np.random.Generator, kinds: Sequence[str], direction: float) -> float:
+    """Away from the camera, or so that its dark screen is seen; else anywhere."""
+    anywhere = rng.uniform(-math.pi, math.pi)
+    if "from-behind" in kinds:
+        return direction + rng.normal(0, 0.6)
+    if "screen-off" in kinds and rng.random() < SHOWN:
+        return direction + math.pi + rng.normal(0, 0.6)
+    return anywhere
 
 
 def _beside(rng: np.random.Generator, thing: dict[str, Any]) -> tuple[float, float]:
@@ -206,33 +212,3 @@ def _gap_mm(place: Sequence[float], thing: dict[str, Any]) -> float:
 
 def _from(x_mm: float, y_mm: float, direction: float, away_mm: float) -> tuple[float, float]:
     return x_mm + away_mm * math.cos(direction), y_mm + away_mm * math.sin(direction)
-
-
-def tags_of(kinds: Sequence[str], boxes_xyxy: np.ndarray, size_wh: tuple[int, int]) -> list[str]:
-    """The kinds that hold for one image of a session, for `kinds.json`.
-
-    Args:
-        kinds: of its room.
-        boxes_xyxy: (N, 4), pixels.
-        size_wh: of the image, pixels.
-    """
-    tags = [kind for kind in kinds if kind not in SEEN_IN_BOXES]
-    if not len(boxes_xyxy):
-        return ["none", *(tag for tag in tags if tag not in ABOUT_VECTORS | {"none", "ordinary"})]
-    scale = size_wh[1] / 360
-    tags = [tag for tag in tags if tag != "none"]
-    if _touch(boxes_xyxy, TOUCHING_PX * scale):
-        tags.append("touching")
-    if sides(boxes_xyxy)[:, 1].max() < FAR_PX * scale:
-        tags.append("far")
-    if (boxes_xyxy[:, 0] <= 1).any() or (boxes_xyxy[:, 2] >= size_wh[0] - 1).any():
-        tags.append("edge")
-    return tags
-
-
-def _touch(boxes_xyxy: np.ndarray, within_px: float) -> bool:
-    """Whether two boxes (N, 4), grown by a few pixels, overlap."""
-    grown = boxes_xyxy + np.array([-within_px / 2, -within_px / 2, within_px / 2, within_px / 2])
-    overlap = share_inside(grown, grown)
-    np.fill_diagonal(overlap, 0)
-    return bool((overlap > 0).any())

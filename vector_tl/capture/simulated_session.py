@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from vector_tl.capture.ground_truth import LabelledImage, facts_of, truth_of
-from vector_tl.capture.harder import tags_of
 from vector_tl.capture.photographer import Photographer
 from vector_tl.capture.plan import SessionPlan
 from vector_tl.capture.sessions import describe, has_image, new_session, sweep, thumb_difference
+from vector_tl.capture.tags import tags_of
 from vector_tl.data import dataset
 from vector_tl.data.boxes import as_boxes, to_pixels
 from vector_tl.data.coverage import Shot
@@ -114,6 +114,7 @@ def take_session(
     known = {shot["name"]: shot for shot in about["shots"]}
     photographer = Photographer(robot, plan)
     shots: dict[str, Shot] = {}
+    tags: dict[tuple[str, str], list[str]] = {}
     remedy = f"move session {plan.session} away to have it captured again."
 
     def write(shots: dict[str, Shot], whole: bool) -> None:
@@ -136,6 +137,8 @@ def take_session(
         difference = compare(known[name], label, shot) if name in known and label is not None else None
         if difference is None or difference.tolerable:
             shots[name] = shot if difference is None else known[name]
+            if plan.kinds:
+                tags[plan.session, name] = tags_of(plan.kinds, image.truth, shot["brightness"])
             write(known | shots, whole=False)
             _write_files(folder, plan.session, name, image, labelled=label is not None)
             if masks:
@@ -149,13 +152,7 @@ def take_session(
     if strict and not shots and not plan.kinds:  # of harder rooms some are too full: the next one then
         raise UserError(f"Room {plan.world} leaves no place for a single image; choose another --seed.")
     if plan.kinds:
-        add_kinds(
-            folder,
-            {
-                (plan.session, name): tags_of(plan.kinds, as_boxes(shot["xyxy"]), shot["size_wh"])
-                for name, shot in shots.items()
-            },
-        )
+        add_kinds(folder, tags)
     write(shots, whole=True)
 
 

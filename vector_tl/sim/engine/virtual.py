@@ -4,7 +4,7 @@ import asyncio
 import colorsys
 from collections import deque
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -185,7 +185,7 @@ class VirtualVector:
             "size_wh": list(due.request.size_wh),
             "boxes": boxes,
             "background": shot.background,
-        }
+        } | ({"seen": asdict(shot.seen)} if shot.seen else {})
         self.journal.keep_truth(self.serial, due.image_id, due.truth | seen)
         if shot.ids is not None:
             self.journal.keep_ids(self.serial, due.image_id, shot.ids)

@@ -193,9 +193,13 @@ class BackdropCamera(RenderedCamera):
         self._turn_lamp(pose.heading_rad)
         vectors = (*moment.vectors[:viewer], pose, *moment.vectors[viewer + 1 :])
         sight = self._sight(vectors, viewer)
-        drawn, ids = self._render(vectors, viewer, sight)
-        bare, _ = self._render((pose,), 0, sight)
+        drawn, ids, drawn_ids = self._render(vectors, viewer, sight)
+        bare, *_ = self._render((pose,), 0, sight)
         boxes = visible_boxes(ids, moment)
+        smear_px = (0.0, 0.0)
+        if self._room.kinds and not self._plate.own:
+            smear_px = self._smear_px(*self._moved(moment, self._sensor(viewer)))
+        seen = self._seen(vectors, viewer, sight, (ids, drawn_ids), smear_px)
         ratio = np.clip((drawn + 0.004) / (bare + 0.004), *SHADOW_RATIO)
         ground = np.where((ids == 0)[..., None], ratio, 1.0).astype(np.float32)
         behind = self._plate.light * cv2.GaussianBlur(ground, (0, 0), 1.0)
@@ -205,13 +209,13 @@ class BackdropCamera(RenderedCamera):
         if self._plate.own:  # the robot's body is in its own images already
             noise = rng.normal(0, self._plate.noise, light.shape) * cover
             levels = 255 * np.sqrt(np.clip(light, 0, 1)) + noise
-            return Shot(encode_jpeg(np.clip(levels, 0, 255).astype(np.uint8), 80), boxes, self.name, ids)
+            jpeg = encode_jpeg(np.clip(levels, 0, 255).astype(np.uint8), 80)
+            return Shot(jpeg, boxes, self.name, ids, seen)
         near, width = own_body[..., None].astype(np.float32), self.size_wh[0]
         light = light * (1 - out_of_focus(near, width)) + out_of_focus(drawn * near, width)
         sensor = self._sensor(viewer)
-        smear_px = self._smear_px(*self._moved(moment, sensor)) if self._room.kinds else (0.0, 0.0)
         rgb = sensor.expose(light, moment.dt_s, smear_px, rng, moment.exposure)
-        return Shot(encode_jpeg(rgb, sensor.look.quality), boxes, self.name, ids)
+        return Shot(encode_jpeg(rgb, sensor.look.quality), boxes, self.name, ids, seen)
 
     def _turn_lamp(self, heading_rad: float) -> None:
         """The photograph is what lies before the viewer, so its light comes from where the viewer looks."""

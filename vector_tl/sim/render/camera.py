@@ -14,7 +14,8 @@ from vector_tl.sim.render.lens import Sensor, SensorLook, WideAngleLens, boxes_f
 from vector_tl.sim.render.looks import draw_look
 from vector_tl.sim.render.phone import PHONE_KINDS, Phone, Sight
 from vector_tl.sim.render.renderer import OWN_BODY, Renderer
-from vector_tl.sim.world.scene import CameraMotion, Moment, Room, Shot, VectorPose, VisibleBox
+from vector_tl.sim.render.sightings import Observed, blur_px
+from vector_tl.sim.world.scene import CameraMotion, Moment, Room, Seen, Shot, VectorPose, VisibleBox
 
 FOCAL_PX = 353.0  # in an image 640 wide
 # Of the resolution in the image's middle: as soft as the robot's own images, and a quarter faster.
@@ -78,9 +79,30 @@ class RenderedCamera:
 
     def _render(
         self, vectors: tuple[VectorPose, ...], viewer: int, sight: Sight | None
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Linear light (H, W, 3) and instance ids (H, W) as `vectors[viewer]` sees them through the lens."""
-        return self._lens.warp(*self._renderer.render(vectors, viewer, sight))
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """What `vectors[viewer]` sees.
+
+        Returns:
+            linear light (H, W, 3) and instance ids (H, W) through the lens, and ids (h, w) without it.
+        """
+        light, ids = self._renderer.render(vectors, viewer, sight)
+        return *self._lens.warp(light, ids), ids
+
+    def _seen(
+        self,
+        vectors: tuple[VectorPose, ...],
+        viewer: int,
+        sight: Sight | None,
+        through_and_without_lens: tuple[np.ndarray, np.ndarray],
+        smear_px: tuple[float, float],
+    ) -> Seen | None:
+        """What an image shows beside its boxes, by its instance ids; None in a room without kinds."""
+        if not self._room.kinds:
+            return None
+        ids, drawn_ids = through_and_without_lens
+        observed = Observed(self._renderer, self._room, vectors, viewer, sight, drawn_ids)
+        defocus_px = self._sensor(viewer).look.defocus_px
+        return observed.seen(ids, blur_px(smear_px, defocus_px, self.size_wh[0]))
 
     def _smear_px(self, motion: CameraMotion, shutter_s: float) -> tuple[float, float]:
         """How far the image moves, right and down, while the shutter is open."""
@@ -141,14 +163,18 @@ class VectorCamera(RenderedCamera):
         """Take one image, as `Camera.shoot` says."""
         sensor, exposure = self._sensor(moment.viewer), moment.exposure
         motion, shutter_s = self._moved(moment, sensor)
-        light, ids = self._render(moment.vectors, moment.viewer, self._sight(moment.vectors, moment.viewer))
+        sight = self._sight(moment.vectors, moment.viewer)
+        light, ids, drawn_ids = self._render(moment.vectors, moment.viewer, sight)
+        smear_px = self._smear_px(motion, shutter_s)
+        seen = self._seen(moment.vectors, moment.viewer, sight, (ids, drawn_ids), smear_px)
         if "sensor" in self._without:
             rgb = sensor.expose(light, moment.dt_s, exposure=exposure)
         else:
             soften(light, ids == OWN_BODY)
             light, ids = rolled(light, ids, motion, self._lens.focal_px * READOUT_S)
-            rgb = sensor.expose(light, moment.dt_s, self._smear_px(motion, shutter_s), rng, exposure)
-        return Shot(encode_jpeg(rgb, sensor.look.quality), visible_boxes(ids, moment), ids=ids)
+            rgb = sensor.expose(light, moment.dt_s, smear_px, rng, exposure)
+        boxes = visible_boxes(ids, moment)
+        return Shot(encode_jpeg(rgb, sensor.look.quality), boxes, ids=ids, seen=seen)
 
     def _look(self, drawn: SensorLook) -> SensorLook:
         return PLAIN_LOOK if "sensor" in self._without else drawn

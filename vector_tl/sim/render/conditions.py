@@ -173,14 +173,21 @@ def lit(decor: Decor, seen: Conditions) -> Decor:
     """A room's decor in the light of these conditions."""
     if seen.dim == seen.ground_light == seen.eye_light == 1.0:
         return decor
-    surroundings, ground = decor.surroundings.copy(), decor.ground.copy()
-    surroundings[:, EMISSION] *= seen.dim
+    ground = decor.ground.copy()
     ground[:, COLOR] = np.minimum(ground[:, COLOR] * seen.ground_light, 2.0)
     albedo, roughness, eye_light = decor.paint
     return replace(
         decor,
-        surroundings=surroundings,
+        surroundings=_dimmed(decor.surroundings, seen.dim),
         ground=ground,
+        things=tuple((kind, _dimmed(rows, seen.dim)) for kind, rows in decor.things),
         lamp_color=rgb(np.array(decor.lamp_color) * seen.dim),
         paint=(albedo, roughness, eye_light * seen.eye_light),
     )
+
+
+def _dimmed(rows: np.ndarray, share: float) -> np.ndarray:
+    """Vertex rows (N, 15) that shine with a share of their light."""
+    rows = rows.copy()
+    rows[:, EMISSION] *= share
+    return rows

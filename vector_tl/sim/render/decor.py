@@ -49,6 +49,7 @@ class Decor:
     paint: tuple[float, float, float]  # factors on Vector's albedo, roughness and eye light
     eye_tint: Rgb
     eye_shape: str = "square"  # one of `EYE_SHAPES`
+    things: tuple[tuple[str, np.ndarray], ...] = ()  # what a room's kinds have put into it: kind, (N, 15)
 
 
 class _Shelf:
@@ -100,11 +101,12 @@ def furnish(room: Room, photos: list[Path] | None = None, without: tuple[str, ..
     lamp_color = np.array([1 + warm, 1.0, 1 - warm]) * rng.choice([0.0, rng.uniform(0.3, 2.5)], p=[0.2, 0.8])
     azimuth, height = rng.uniform(-math.pi, math.pi), math.radians(rng.uniform(25, 80))
     parts = _surroundings(room, rng, shelf, backlit, layers)
+    things: list[tuple[str, np.ndarray]] = []
     if "distractors" in without:
         parts += [_plain_box(o) for o in room.obstacles]
     else:
         parts += _clutter(room, rng, layers) + _litter(room, rng, layers)
-        parts += harder_things(room, shelf.layers, layers)
+        things = harder_things(room, shelf.layers, layers)
         if desk := desk_top(room, shelf.layers):
             ground = shaded_ground(room, *desk)
     decor = Decor(
@@ -122,6 +124,7 @@ def furnish(room: Room, photos: list[Path] | None = None, without: tuple[str, ..
         ),
         eye_tint=_eye_tint(rng),
         eye_shape=str(rng.choice(list(EYE_SHAPES), p=(0.55, 0.2, 0.15, 0.1))),
+        things=tuple(things),
     )
     if "light" in without:
         decor.surroundings[:, EMISSION] = 0.0

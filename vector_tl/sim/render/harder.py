@@ -11,13 +11,14 @@ from vector_tl.sim.render.figures import FIGURES
 from vector_tl.sim.render.light_cube import cube_stack
 from vector_tl.sim.render.other_robot import cozmo
 from vector_tl.sim.render.prints import Prints, add_prints
-from vector_tl.sim.render.shapes import Material, box, grey, join, moved
+from vector_tl.sim.render.shapes import Material, box, grey, moved
 from vector_tl.sim.render.things import SHAPES
 from vector_tl.sim.render.toys import TOYS
 from vector_tl.sim.render.vessels import VESSELS
 from vector_tl.sim.world.clutter import CUBE_MM, SIZES
 from vector_tl.sim.world.scene import Obstacle, Room
 
+LAYER = 14  # column of a vertex row
 USUAL = {
     "carton": "box",
     "device": "gadget",
@@ -26,8 +27,10 @@ USUAL = {
 }  # drawn as one of `things.SHAPES`
 
 
-def harder_things(room: Room, layers: list[np.ndarray], surfaces: list[int]) -> list[np.ndarray]:
-    """Everything that the room's kinds have put into it, in its place: vertex rows (N, 15) each.
+def harder_things(room: Room, layers: list[np.ndarray], surfaces: list[int]) -> list[tuple[str, np.ndarray]]:
+    """Everything that the room's kinds have put into it, in its place: kind and vertex rows (N, 15) each.
+
+    A hand around a light cube is a "cube-in-hand".
 
     Args:
         room: the room.
@@ -38,17 +41,15 @@ def harder_things(room: Room, layers: list[np.ndarray], surfaces: list[int]) -> 
     if not added:
         return []
     prints = add_prints(layers, surfaces, np.random.default_rng([room.seed, 8, 100]))
-    parts = [
-        moved(
-            draw_thing(thing, np.random.default_rng([room.seed, 8, 101 + number]), prints),
-            (thing.x_mm, thing.y_mm, 0),
-            thing.heading_rad,
-        )
-        for number, thing in enumerate(added)
-    ]
+    things = []
+    for number, thing in enumerate(added):
+        rows = draw_thing(thing, np.random.default_rng([room.seed, 8, 101 + number]), prints)
+        with_cube = thing.kind == "hand" and (rows[:, LAYER] == prints.markers).any()
+        placed = moved(rows, (thing.x_mm, thing.y_mm, 0), thing.heading_rad)
+        things.append(("cube-in-hand" if with_cube else thing.kind, placed))
     if "clutter" in room.kinds and room.surface == "table":
-        parts += _shelf_behind(room, np.random.default_rng([room.seed, 8, 99]), prints)
-    return parts
+        things += _shelf_behind(room, np.random.default_rng([room.seed, 8, 99]), prints)
+    return things
 
 
 def draw_thing(thing: Obstacle, rng: np.random.Generator, prints: Prints) -> np.ndarray:
@@ -81,14 +82,14 @@ def desk_top(room: Room, layers: list[np.ndarray]) -> tuple[Material, float] | N
     return Material((1.0, 1.0, 1.0), gloss, 0.04, layer=len(layers) - 1), float(rng.uniform(400, 1200))
 
 
-def _shelf_behind(room: Room, rng: np.random.Generator, prints: Prints) -> list[np.ndarray]:
+def _shelf_behind(room: Room, rng: np.random.Generator, prints: Prints) -> list[tuple[str, np.ndarray]]:
     """Boards behind one of the desk's long sides, with cubes, books and cartons on them."""
     if rng.random() < 0.4:
         return []
     board, half = Material(grey(rng.uniform(0.02, 0.8)), 0.6, 0.04), rng.uniform(250, 500)
     parts = []
     for z in (-20.0, rng.uniform(150, 260), rng.uniform(330, 480)):
-        parts.append(moved(box((90, half, 14), board), (0, 0, z)))
+        parts.append(("shelf", moved(box((90, half, 14), board), (0, 0, z))))
         y = -half + 40
         while y < half - 60:
             name = str(rng.choice(["cube", "cube-stack", "carton", "can", "device", "books", "plush"]))
@@ -97,8 +98,9 @@ def _shelf_behind(room: Room, rng: np.random.Generator, prints: Prints) -> list[
                 wide, tall = CUBE_MM / 2, CUBE_MM * (1 + (name == "cube-stack"))
             thing = Obstacle(0, 0, 0, min(wide, 60), wide, tall, name)
             if rng.random() < 0.75:
-                parts.append(moved(draw_thing(thing, rng, prints), (rng.uniform(-20, 30), y + wide, z + 14)))
+                rows = draw_thing(thing, rng, prints)
+                parts.append((name, moved(rows, (rng.uniform(-20, 30), y + wide, z + 14))))
             y += 2 * wide + rng.uniform(8, 120)
     side = float(rng.choice([-1, 1]))
     place = (rng.uniform(-0.4, 0.4) * room.half_x_mm, side * (room.half_y_mm + rng.uniform(150, 500)), 0)
-    return [moved(join(parts), place, -side * math.pi / 2)]
+    return [(name, moved(rows, place, -side * math.pi / 2)) for name, rows in parts]

@@ -34,6 +34,9 @@ from vector_tl.sim.render.textures import SIZE
 from vector_tl.sim.world.scene import Rgb, VectorPose
 
 OWN_BODY = 200  # instance id of the viewer itself; the other Vectors have their index + 1
+# Of the things of a room's kinds, in their order (further ones belong to the room), and of chargers in use.
+FIRST_THING, MAX_THINGS = 100, 99
+DOCK = FIRST_THING + MAX_THINGS
 MAX_FOOTPRINTS = 4  # as in the shader
 _LAYOUT = ("3f 3f 2f 3f 4f", "in_position", "in_normal", "in_uv", "in_color", "in_surface")
 _SHADOW_SIZE, _CUBE_SIZE = 1024, 32
@@ -141,6 +144,8 @@ class Renderer:
         self._looks: Looks = _no_look
         self._surroundings: _Uploaded | None = None
         self._ground: _Uploaded | None = None
+        self._things: list[_Uploaded] = []
+        self._outline: Any = None  # what a Vector alone is drawn into; made when first needed
         self._textures: moderngl.TextureArray | None = None
         self.decor: Decor  # from `enter` on
 
@@ -151,6 +156,7 @@ class Renderer:
                 for old in self._targets:
                     old.release()
                 self._make_targets(size_wh)
+                self._outline = None
 
     def _make_targets(self, size_wh: tuple[int, int]) -> None:
         """What the image and, half as large, its mirror image in the ground are drawn into."""
@@ -216,11 +222,14 @@ class Renderer:
             if looks is not None:
                 self._prepare_looks()
             self._looks = looks or _no_look
-            for old in (self._surroundings, self._ground, self._textures):
+            for old in (self._surroundings, self._ground, self._textures, *self._things):
                 if old is not None:
                     old.release()
             self.decor = decor
-            self._surroundings = self._upload("ROOM", near_first(decor.surroundings))
+            own, more = decor.things[:MAX_THINGS], decor.things[MAX_THINGS:]
+            room = np.concatenate([decor.surroundings, *(rows for _, rows in more)])
+            self._things = [self._upload("ROOM", near_first(rows)) for _, rows in own]
+            self._surroundings = self._upload("ROOM", near_first(room))
             self._ground = self._upload("GROUND", decor.ground)
             # OpenGL's first row is the lowest.
             texels = np.ascontiguousarray(np.stack(decor.textures)[:, ::-1])
@@ -239,14 +248,12 @@ class Renderer:
 
         Returns:
             linear light (H, W, 3) float32, and instance ids (H, W) uint8: 0 the room, index + 1 a Vector,
-            `OWN_BODY` the viewer.
+            `OWN_BODY` the viewer, from `FIRST_THING` on the things of the room's kinds, `DOCK` a charger
+            under a Vector.
         """
         with self.gl:
             width, height = self.size_wh
-            camera = camera_matrix(vectors[viewer]) if sight is None else sight.frame
-            focal_px = self._focal_px if sight is None else sight.focal_px
-            lens = projection((width / 2 / focal_px, height / 2 / focal_px))
-            view = lens @ np.linalg.inv(camera)
+            camera, view = self.view(vectors[viewer], sight)
             figures = [self._figure(pose, index, viewer) for index, pose in enumerate(vectors)]
             standing = list(vectors)
             if sight is not None:
@@ -266,6 +273,31 @@ class Renderer:
             lowest_first = np.frombuffer(self._image.read(components=4, dtype="f4"), np.float32)
         pixels = cv2.flip(lowest_first.reshape(height, width, 4), 0)
         return cv2.cvtColor(pixels, cv2.COLOR_RGBA2RGB), cv2.extractChannel(pixels, 3).astype(np.uint8)
+
+    def view(self, viewer: VectorPose, sight: Sight | None) -> tuple[np.ndarray, np.ndarray]:
+        """The camera's frame in the world (4, 4), and world to clip coordinates (4, 4)."""
+        width, height = self.size_wh
+        camera = camera_matrix(viewer) if sight is None else sight.frame
+        focal_px = self._focal_px if sight is None else sight.focal_px
+        lens = projection((width / 2 / focal_px, height / 2 / focal_px))
+        return camera, lens @ np.linalg.inv(camera)
+
+    def outline(
+        self, vectors: tuple[VectorPose, ...], viewer: int, number: int, sight: Sight | None = None
+    ) -> np.ndarray:
+        """Where `vectors[viewer]` would see `vectors[number]` if nothing stood before it: bool (H, W)."""
+        with self.gl:
+            width, height = self.size_wh
+            _, view = self.view(vectors[viewer], sight)
+            if self._outline is None:
+                self._outline = self.gl.framebuffer(depth_attachment=self.gl.depth_texture(self.size_wh))
+            self._outline.use()
+            self._outline.clear(depth=1.0)
+            _write(self._shadow, "shadow_matrix", _columns(view))
+            self._draw_shadow(self._figure(vectors[number], number, viewer))
+            _write(self._shadow, "shadow_matrix", _columns(self._shadow_matrix()))
+            depth = np.frombuffer(self._outline.read(attachment=-1, components=1, dtype="f4"), np.float32)
+        return depth.reshape(height, width)[::-1] < 1.0
 
     def light_from(self, to_lamp: tuple[float, float, float]) -> None:
         """Move the room's lamp to where the unit vector `to_lamp` points."""
@@ -308,6 +340,10 @@ class Renderer:
             self._draw_vector(figure, OWN_BODY if index == viewer else index + 1)
         if not mirrored:
             self._ground.scene.render()
+        for number, thing in enumerate(self._things):
+            self._scene["ROOM"]["instance"] = float(FIRST_THING + number)
+            thing.scene.render()
+        self._scene["ROOM"]["instance"] = 0.0
         self._surroundings.scene.render()
 
     def _draw_vector(self, figure: _Figure, instance: int) -> None:
@@ -329,6 +365,7 @@ class Renderer:
         if figure.dock is not None and self._charger is not None:
             room = self._scene["ROOM"]
             _write(room, "model", _columns(figure.dock))
+            room["instance"] = float(DOCK)
             self._charger.scene.render()
             _write(room, "model", _columns(np.eye(4)))
 
@@ -381,20 +418,25 @@ class Renderer:
         self._room_shadow.use()
         self._room_shadow.clear()
         _write(self._shadow, "model", _columns(np.eye(4)))
-        self._surroundings.shadow.render()
+        for solid in (self._surroundings, *self._things):
+            solid.shadow.render()
 
     def _draw_shadows(self, vectors: Sequence[_Figure]) -> None:
         """The room's shadow, and that of each Vector's parts and charger."""
         self.gl.copy_framebuffer(self._shadow_target, self._room_shadow)
         self._shadow_target.use()
         for figure in vectors:
-            for name, matrix in figure.parts.items():
-                if name in self._robot:
-                    _write(self._shadow, "model", _columns(matrix))
-                    self._robot[name].shadow.render()
+            self._draw_shadow(figure)
             if figure.dock is not None and self._charger is not None:
                 _write(self._shadow, "model", _columns(figure.dock))
                 self._charger.shadow.render()
+
+    def _draw_shadow(self, figure: _Figure) -> None:
+        """One Vector's solid parts."""
+        for name, matrix in figure.parts.items():
+            if name in self._robot:
+                _write(self._shadow, "model", _columns(matrix))
+                self._robot[name].shadow.render()
 
     def _shadow_matrix(self, reach_mm: float = 900.0) -> np.ndarray:
         """The lamp's parallel view (4, 4) of the room's middle; its near plane cuts ceiling and walls off."""

@@ -70,6 +70,52 @@ class VisibleBox:
 
 
 @dataclass(frozen=True)
+class SeenThing:
+    """A thing of a room with kinds that an image shows."""
+
+    kind: str  # one of `clutter.SIZES`, or "cube-in-hand"
+    visible_px: int
+
+
+@dataclass(frozen=True)
+class SeenVector:
+    """How an image of a room with kinds shows one Vector.
+
+    Attributes:
+        vector: its index among the world's Vectors.
+        hidden: share of it that things before it hide, 0 to 1; other Vectors and the viewer's body hide none.
+        facing_deg: 0 where it faces the camera, 180 where its back is seen.
+        screen: the light of its screen, 1 as usual, 0 off; None where the screen is not seen.
+    """
+
+    vector: int
+    hidden: float
+    facing_deg: float
+    screen: float | None
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What an image of a room with kinds shows beside its boxes.
+
+    Attributes:
+        things: those of the room's kinds of which at least a pixel is visible.
+        vectors: those that have a box.
+        touching: whether two Vectors touch or overlap in the image.
+        own_body_px: pixels of the viewer's own lift and treads.
+        down_deg: how far below the horizon the camera looks.
+        blur_px: standard deviation of the blur by motion and defocus, in an image 640 wide.
+    """
+
+    things: tuple[SeenThing, ...]
+    vectors: tuple[SeenVector, ...]
+    touching: bool
+    own_body_px: int
+    down_deg: float
+    blur_px: float
+
+
+@dataclass(frozen=True)
 class Shot:
     """One image as the robot would send it, with its ground truth."""
 
@@ -78,6 +124,7 @@ class Shot:
     background: str | None = None  # name of the photograph behind it, where there is one
     # (H, W): n + 1 where Vector number n is seen
     ids: np.ndarray | None = field(default=None, compare=False, repr=False)
+    seen: Seen | None = None  # in rooms with kinds
 
 
 @dataclass(frozen=True)
