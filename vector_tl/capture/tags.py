@@ -98,7 +98,9 @@ def _of_things(things: Sequence[dict[str, Any]], share: float) -> list[str]:
             pixels[tag] = pixels.get(tag, 0) + thing["visible_px"]
     around = [thing for thing in things if thing["kind"] not in NO_THINGS]
     many = sum(thing["visible_px"] >= MIN_THING_PX * share for thing in around)
-    return ["clutter"] * (many >= MANY_THINGS) + [tag for tag, px in pixels.items() if px >= MIN_SEEN_PX * share]
+    return ["clutter"] * (many >= MANY_THINGS) + [
+        tag for tag, px in pixels.items() if px >= MIN_SEEN_PX * share
+    ]
 
 
 def _of_view(kinds: Sequence[str], seen: dict[str, Any], brightness: float, share: float) -> list[str]:
