@@ -223,10 +223,12 @@ def parse(name: str, argv: list[str]) -> tuple[Any, bool]:
             help="Print one JSON object on standard output and nothing else there.", help_behavior_hint=""
         ),
     ]
-    own = [(field.name, _with_help(kind, field.name), copy.copy(field)) for field in dataclasses.fields(kind)]
-    asked = dataclasses.make_dataclass(
-        kind.__name__, [*own, ("json", json_flag, False)], bases=(kind,), frozen=True
-    )
+    own = inspect.get_annotations(
+        kind
+    )  # what it has of another class, such as `TrainingOptions`, comes after
+    ordered = sorted(dataclasses.fields(kind), key=lambda field: field.name not in own)
+    options = [(field.name, _with_help(kind, field.name), copy.copy(field)) for field in ordered]
+    asked = dataclasses.make_dataclass(kind.__name__, [*options, ("json", json_flag, False)], frozen=True)
     given: Any = tyro.cli(
         asked,
         args=_with_new_names(name, argv),
@@ -243,7 +245,12 @@ def _with_help(kind: type, name: str) -> Any:
     import docstring_parser  # here: --version and the overview come sooner without
     import tyro
 
-    docs = {doc.arg_name: doc.description or "" for doc in docstring_parser.parse_from_object(kind).params}
+    docs = {
+        doc.arg_name: doc.description or ""
+        for part in reversed(kind.__mro__)
+        if dataclasses.is_dataclass(part)
+        for doc in docstring_parser.parse_from_object(part).params
+    }
     help_text = " ".join(docs.get(name, "").split()) or None
     (default,) = (field.default for field in dataclasses.fields(kind) if field.name == name)
     says_nothing = default is False or default in (None, "", (), dataclasses.MISSING)

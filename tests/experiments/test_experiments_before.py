@@ -16,6 +16,7 @@ from vector_tl.experiments import compare as comparison
 from vector_tl.experiments import retrain as retraining
 from vector_tl.experiments.compare import compare, finish
 from vector_tl.experiments.compare_settings import CompareSettings
+from vector_tl.experiments.retrain_data import claim
 from vector_tl.experiments.retrain_settings import RetrainSettings
 from vector_tl.experiments.runs import Training
 from vector_tl.nets import checkpoint
@@ -95,9 +96,9 @@ def test_a_retraining_is_not_trained_again(data, tmp_path, monkeypatch):
         )
     settings = RetrainSettings(str(model), data, out, epochs=1.0, batch_size=4, device="cpu")
     noted = json.loads((out / "retrain.json").read_text())
-    retraining._claim(replace(settings, out=tmp_path / "other"), {"tiny-test", "tiny-train"})
+    claim(replace(settings, out=tmp_path / "other"), {"tiny-test", "tiny-train"}, retraining.MARK, ("after",))
     own = json.loads((tmp_path / "other" / "retrain.json").read_text())
-    assert list(noted) == list(own)
+    assert noted.keys() == own.keys()
     moved = ("model", "data", "new", "contents of its model", "digest")
     (out / "retrain.json").write_text(json.dumps(noted | {key: own[key] for key in moved}))
     assert own["digest"] == digest(data)

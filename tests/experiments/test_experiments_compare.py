@@ -206,13 +206,13 @@ def test_what_may_change_between_two_starts(data, tmp_path, trained, monkeypatch
         lambda runs, *_: [{"lr": 8e-4, "arm": run.arm, "val_ap50_95": 0.5, "curve": []} for run in runs],
     )
     monkeypatch.chdir(tmp_path)
-    first = small(data, tmp_path, max_images_seen=0, lrs=(8e-4,), backgrounds=data / "images")
+    first = small(data, tmp_path, max_images_seen=0, lrs=(8e-4,), backgrounds=(data / "images",))
     compare(first)
     compare(
         replace(
             first,
             data=Path("data"),
-            backgrounds=Path("data/../data/images"),
+            backgrounds=(Path("data/../data/images"),),
             device="cpu",
             max_images_seen=64,
             threads=1,
@@ -234,7 +234,9 @@ def test_what_may_change_between_two_starts(data, tmp_path, trained, monkeypatch
         compare(CompareSettings(data=data, out=first.out, images_seen=40, page_only=True))
     with pytest.raises(UserError, match="nowhere"):  # not: another digest
         compare(CompareSettings(data=tmp_path / "nowhere", out=first.out, page_only=True))
-    compare(replace(first, data=data.rename(tmp_path / "moved"), backgrounds=data / "images", page_only=True))
+    compare(
+        replace(first, data=data.rename(tmp_path / "moved"), backgrounds=(data / "images",), page_only=True)
+    )
     data = tmp_path / "moved"
     dataset.write_splits(data, {"a": "train", "b": "val", "c": "val", "d": "test", "e": "test"})
     with pytest.raises(UserError, match="another digest"):
@@ -255,7 +257,9 @@ def test_what_may_change_between_two_starts(data, tmp_path, trained, monkeypatch
             "real": Path("my stills"),
             "negatives": Path("n"),
             "test_negatives": Path("t"),
-            "backgrounds": Path("b"),
+            "backgrounds": (Path("b"), Path("c")),
+            "mosaic": 0.3,
+            "cutout": 0.15,
         },
     ],
 )
@@ -270,8 +274,9 @@ def test_again_is_what_was_asked_for(other):
 @pytest.mark.fast
 @pytest.mark.parametrize("what", ["real", "test_negatives", "backgrounds", "negatives"])
 def test_a_folder_that_is_not_there_is_found_out_before_any_training(data, tmp_path, trained, what):
+    nowhere = tmp_path / "nowhere"
     with pytest.raises(UserError, match="nowhere"):
-        compare(small(data, tmp_path, **{what: tmp_path / "nowhere"}))
+        compare(small(data, tmp_path, **{what: (nowhere,) if what == "backgrounds" else nowhere}))
     assert trained == [] and not (tmp_path / "out" / "experiment.json").exists()
 
 
@@ -441,7 +446,7 @@ def test_where_it_stops_gaining_is_a_row_only_if_that_was_tried(
         {"device": "gpu"},
         {"sizes": ("9",)},
         {"sizes": ("2",)},  # the answer rests on all images
-        {"real": Path("photos/some"), "backgrounds": Path("photos")},
+        {"real": Path("photos/some"), "backgrounds": (Path("other"), Path("photos"))},
         {"test_negatives": Path("rooms"), "negatives": Path("./rooms/some")},
     ],
 )
@@ -556,7 +561,7 @@ def test_what_a_level_takes(heights, seen, shown):
 @pytest.mark.fast
 def test_epochs_count_own_images_only(tmp_path):
     alone, beside = (
-        CompareSettings(data=tmp_path, out=tmp_path, backgrounds=folder) for folder in (None, tmp_path)
+        CompareSettings(data=tmp_path, out=tmp_path, backgrounds=folders) for folders in ((), (tmp_path,))
     )
     assert own_share(alone) == 1 and own_share(beside) == 14 / 16
     assert (

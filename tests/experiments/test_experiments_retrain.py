@@ -16,6 +16,7 @@ from vector_tl.experiments import retrain as retraining
 from vector_tl.experiments.retrain import retrain
 from vector_tl.experiments.retrain_results import ModelResult, answer, change
 from vector_tl.experiments.retrain_settings import RetrainSettings
+from vector_tl.labels.mine_settings import FORM
 from vector_tl.nets import checkpoint
 from vector_tl.nets.build import build
 from vector_tl.nets.tflite import find_weights
@@ -165,11 +166,11 @@ def test_what_fails_before_its_first_model_does_not_lock_the_folder(settings, tr
     quick = retraining.train
     monkeypatch.setattr(retraining, "train", fails)
     with pytest.raises(UserError, match="photos"):
-        retrain(replace(settings, backgrounds=Path("photos")))
+        retrain(replace(settings, backgrounds=(Path("photos"),)))
     monkeypatch.setattr(retraining, "train", quick)
     retrain(settings)
     with pytest.raises(UserError, match="another backgrounds"):
-        retrain(replace(settings, backgrounds=Path("photos")))
+        retrain(replace(settings, backgrounds=(Path("photos"),)))
 
 
 def test_only_the_network_that_tensorflow_trained_needs_its_weights(settings, trained, tmp_path, monkeypatch):
@@ -361,3 +362,34 @@ def test_torchrun_is_refused(settings, trained, monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(UsageError, match="without torchrun"):
         retrain(settings)
+
+
+def mark_as_mined(data: Path, session: str) -> None:
+    """As `label mine` leaves a session: no Vector in any image, and a file that says where it comes from."""
+    for image in (data / "images" / session).iterdir():
+        (data / "labels" / session / f"{image.stem}.txt").write_text("")
+    dataset.write_session(data, session, {"form": FORM, "images": {}})
+
+
+def test_what_was_mined_is_trained_on_and_said(settings, trained):
+    mark_as_mined(settings.data, "new-1")
+    result = retrain(settings)
+    assert result["mined"] == 3 and result["new_sessions"] == ["new-1", "new-2"]
+    assert "3 of the images to train on show no Vector" in (settings.out / "index.html").read_text()
+
+
+def test_options_of_training_are_those_of_train(settings, trained, tmp_path):
+    folders = tmp_path / "rooms", tmp_path / "grounds"
+    retrain(replace(settings, mosaic=0.3, cutout=0.15, backgrounds=folders, background_share=0.25))
+    for asked in trained:
+        assert asked.variety.changed() == {"mosaic": 0.3, "cutout": 0.15}
+        assert asked.backgrounds == folders and asked.background_share == 0.25
+    with pytest.raises(UserError, match="another mosaic"):
+        retrain(replace(settings, cutout=0.15, backgrounds=folders, background_share=0.25))
+
+
+@pytest.mark.fast
+def test_pasting_without_masks_does_not_lock_the_folder(settings, trained):
+    with pytest.raises(UserError, match="capture --robot sim --masks"):
+        retrain(replace(settings, paste=0.2))
+    assert not settings.out.exists() and trained == []

@@ -14,6 +14,7 @@ import hashlib
 import json
 import logging
 import shlex
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -102,7 +103,7 @@ def load_dataset(folder: Path, split: str = DEFAULT_SPLIT) -> Dataset:
         purpose = {"train": "training", "val": "validation"}.get(split, "testing")
         raise UserError(
             f"No images of {folder} are set aside for {purpose} yet (split {split}); divide them with: "
-            f"vector-tl label split --data {folder}{_by_image(sessions)}."
+            f"{split_command(folder, sessions)}."
         )
     kinds = read_kinds(folder)
     items = [
@@ -132,10 +133,12 @@ def load_dataset(folder: Path, split: str = DEFAULT_SPLIT) -> Dataset:
     return Dataset(folder, split, labelled, unlabelled, digest(folder))
 
 
-def _by_image(sessions: set[str]) -> str:
-    """The options that divide where there are fewer sessions than splits."""
+def split_command(folder: Path, sessions: Collection[str]) -> str:
+    """What to type to divide sessions; by image where there are fewer of them than splits."""
     few = len(sessions) < len(SPLITS)
-    return f" --by image --session {shlex.join(sorted(sessions))}" if few else ""
+    return f"vector-tl label split --data {folder}" + (
+        f" --by image --session {shlex.join(sorted(sessions))}" if few else ""
+    )
 
 
 def list_images(folder: Path) -> dict[tuple[str, str], Path]:

@@ -51,6 +51,7 @@ from vector_tl.train.batches import keep_folder, keep_images
 from vector_tl.train.curve import read_curve
 from vector_tl.train.inference import run_model
 from vector_tl.train.loop import train
+from vector_tl.train.paste import refuse_without_masks
 from vector_tl.train.settings import TrainSettings
 
 log = logging.getLogger(__name__)
@@ -84,7 +85,7 @@ def compare(settings: CompareSettings) -> dict[str, Any]:
     if not settings.page_only:
         settings = replace(settings, sizes=possible_sizes(settings.sizes, len(material.splits["train"])))
         _refuse_without_all(settings)
-        _check_trainings(settings)
+        _check_trainings(settings, material.splits["train"])
         claim_experiment(settings)
         rates = choose_rates(settings, material)
         share([training for training in plan(settings, rates) if training.kind != "lr"], settings, material)
@@ -117,11 +118,15 @@ def gather(settings: CompareSettings) -> ComparisonData:
     )
 
 
-def _check_trainings(settings: CompareSettings) -> None:
-    """Raise `UserError` for what would stop a training: a missing device, images or COCO weights."""
+def _check_trainings(settings: CompareSettings, train_items: list[Item]) -> None:
+    """Raise `UserError` for what would stop a training: a missing device, images, masks or COCO weights."""
     pick_device(settings.device)
-    for option, path in (("--backgrounds", settings.backgrounds), ("--negatives", settings.negatives)):
-        if path is not None and not any(is_image_file(file) for file in path.rglob("*")):
+    if settings.paste:
+        refuse_without_masks(settings.data, train_items)
+    folders = [("--backgrounds", folder) for folder in settings.backgrounds]
+    folders += [("--negatives", settings.negatives)] if settings.negatives else []
+    for option, path in folders:
+        if not any(is_image_file(file) for file in path.rglob("*")):
             raise UserError(
                 f"{option} {path} holds no images; name a folder of photographs without a Vector."
             )
@@ -291,14 +296,10 @@ def _train(
     size = None if training.size == "all" else min(int(training.size), len(splits["train"]))
     steps = max(1, training.images_seen // settings.batch_size)
     result = {"images": size or len(splits["train"]), "steps": steps}
-    # `train` resumes only with the same paths, so they are made absolute
-    backgrounds = (settings.backgrounds.resolve(),) if settings.backgrounds else ()
-    negatives = settings.negatives and settings.negatives.resolve()
     asked = TrainSettings(
         data=settings.data, out=folder / "model.safetensors", init=training.arm, arch=settings.arch,
-        steps=steps, images=size, seed=training.seed, device=settings.device, resume=True, overwrite=True,
-        coco=settings.coco, backgrounds=backgrounds, negatives=negatives, batch_size=settings.batch_size,
-        lr=training.lr, evaluations=settings.evaluations, threads=settings.threads,
+        steps=steps, images=size, seed=training.seed, resume=True, overwrite=True, lr=training.lr,
+        evaluations=settings.evaluations, **settings.for_training(),
     )  # fmt: skip
     mark, old_mark = folder / "trained.json", folder / "told.json"  # of this version, and of 0.1
     trained = (read_json(mark) or read_json(old_mark)) if asked.out.exists() else {}

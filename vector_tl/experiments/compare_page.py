@@ -15,7 +15,6 @@ from vector_tl.experiments.compare_sheets import COLORS, NAMES, kept_outcomes, r
 from vector_tl.experiments.runs import ARMS, MIN_LEARNED, ComparisonData, Result, late_loss
 from vector_tl.files import write_json
 from vector_tl.train.batches import own_images
-from vector_tl.train.settings import TrainSettings
 from vector_tl.web import pages
 from vector_tl.web.report import Illustration, decimals, finish_plot, new_plot
 
@@ -120,7 +119,7 @@ def _needed(figures: dict[str, Any], share: float) -> Rows:
 
 def own_share(settings: CompareSettings) -> float:
     """Share of a batch that are training images, not backgrounds beside them, as `Batches` fills it."""
-    backgrounds = TrainSettings.background_share if settings.backgrounds else 0.0
+    backgrounds = settings.background_share if settings.backgrounds else 0.0
     return own_images(settings.batch_size, backgrounds) / settings.batch_size
 
 

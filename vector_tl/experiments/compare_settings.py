@@ -1,14 +1,14 @@
 """Settings of `vector-tl compare`."""
 
 from dataclasses import dataclass
-from itertools import product
 from pathlib import Path
 
 from vector_tl.errors import UsageError
+from vector_tl.train.settings import TrainingOptions
 
 
 @dataclass(frozen=True)
-class CompareSettings:
+class CompareSettings(TrainingOptions):
     """Train from COCO's weights and from scratch alike, and write a page with the answer.
 
     Example: vector-tl compare --data data --out runs/compare --seeds 3
@@ -33,29 +33,18 @@ class CompareSettings:
     lrs: tuple[float, ...] = (4e-4, 8e-4, 1.6e-3)
     """Learning rates to try first. By default good ones are tried by themselves; you need not set this. Each
     side gets the one with the best AP50-95 on the validation sessions after a quarter of --images-seen."""
-    batch_size: int = 16
-    """Images in a batch."""
     evaluations: int = 16
     """Points of each learning curve."""
-    backgrounds: Path | None = None
-    """Photographs without a Vector that both sides are also trained on."""
     real: Path | None = None
     """Real labelled images (all splits) to measure both sides on; they are used for measuring only."""
-    negatives: Path | None = None
-    """Real images without a Vector by which the confidence threshold of both sides is chosen."""
     test_negatives: Path | None = None
     """Other real images without a Vector, on which false positives are counted."""
-    coco: Path | None = None
-    """TensorFlow's COCO weights: detect.tflite or its folder."""
-    device: str = "auto"
-    """Where the model runs: auto, cpu or cuda (an NVIDIA GPU)."""
-    threads: int | None = None
-    """CPU threads; all when not given."""
     page_only: bool = False
     """Train nothing; write the page of what is finished."""
 
     def check(self) -> None:
         """Raise `UsageError` for values that make no sense."""
+        self.check_options()
         wrong = [size for size in self.sizes if size != "all" and not (size.isdigit() and int(size) > 0)]
         if wrong or not self.sizes:
             raise UsageError(
@@ -67,10 +56,9 @@ class CompareSettings:
             raise UsageError("--max-images-seen must be 0, or at least --images-seen.")
         if not self.lrs or not all(0 < lr < 1 for lr in self.lrs):
             raise UsageError("--lrs takes at least one learning rate between 0 and 1.")
-        if self.batch_size < 2 or self.evaluations < 4 or (self.threads is not None and self.threads < 1):
+        if self.evaluations < 4:
             raise UsageError(
-                "--batch-size must be at least 2, --evaluations at least 4 (fewer do not show whether a "
-                "training was still rising), and --threads at least 1."
+                "--evaluations must be at least 4; fewer do not show whether a training was still rising."
             )
         if self.device.split(":")[0] not in ("auto", "cpu", "cuda"):
             raise UsageError(f"--device is cpu, cuda or auto, not {self.device}.")
@@ -81,13 +69,14 @@ class CompareSettings:
             raise UsageError(f"There is no network {self.arch!r}; choose one of {', '.join(ARCHS)}.")
 
     def _check_folders_apart(self) -> None:
-        for measured, used in product(("real", "test_negatives"), ("data", "backgrounds", "negatives")):
-            own, theirs = getattr(self, measured), getattr(self, used)
-            if own and theirs:
-                own, theirs = own.resolve(), theirs.resolve()
+        used = [("data", self.data), *(("backgrounds", folder) for folder in self.backgrounds)]
+        used += [("negatives", self.negatives)] if self.negatives else []
+        for measured in ("real", "test_negatives"):
+            for name, folder in used if getattr(self, measured) else ():
+                own, theirs = getattr(self, measured).resolve(), folder.resolve()
                 if own.is_relative_to(theirs) or theirs.is_relative_to(own):
                     raise UsageError(
-                        f"{_option(measured)} {own} and {_option(used)} {theirs} overlap; images to measure "
+                        f"{_option(measured)} {own} and {_option(name)} {theirs} overlap; images to measure "
                         "on must neither be trained on nor used to choose anything."
                     )
 

@@ -1,20 +1,27 @@
 """`experiment.json`: the settings that a folder's experiment was begun with, so that two are never mixed."""
 
 import ast
-from dataclasses import asdict, fields, replace
+from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vector_tl.data.dataset import digest
 from vector_tl.errors import UserError
 from vector_tl.experiments.compare_settings import CompareSettings
 from vector_tl.experiments.runs import read_json
 from vector_tl.files import refuse_foreign, write_json
+from vector_tl.train.settings import Variety, absolute
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 FILE = "experiment.json"
 NOT_NOTED = ("out", "threads", "page_only")  # of no matter to an experiment
 # What may differ between one start and the next. Of the data its digest counts, not its place.
 MAY_CHANGE = (*NOT_NOTED, "data", "device", "seeds", "sizes")
+# Noted only where they are used, as experiments that began before there were any must go on.
+LATER = ("background_share", "max_decoded", *(field.name for field in fields(Variety)))
+FOLDERS = tuple[Path, ...]  # the type of a setting that names several
 
 
 def read_experiment(out: Path) -> dict[str, str]:
@@ -28,13 +35,7 @@ def with_settings_of(settings: CompareSettings, before: dict[str, str]) -> Compa
     for field in fields(settings):
         key, default = field.name, field.default
         if key in before and key not in NOT_NOTED and getattr(settings, key) == default:
-            text = before[key]
-            if text == "None":
-                there[key] = None
-            elif default is None:
-                there[key] = Path(text)
-            else:
-                there[key] = text if isinstance(default, str) else ast.literal_eval(text)
+            there[key] = _from_text(before[key], field.type, default)
     return replace(settings, **there)
 
 
@@ -61,10 +62,38 @@ def claim_experiment(settings: CompareSettings) -> None:
     write_json(settings.out / FILE, own)
 
 
+def noted(settings: "DataclassInstance", without: tuple[str, ...] = ()) -> dict[str, str]:
+    """Settings as text, but for some; one folder has one name, from wherever the command was called."""
+    return {
+        field.name: _text(value, field.type)
+        for field in fields(settings)
+        if field.name not in without
+        and ((value := getattr(settings, field.name)) != field.default or field.name not in LATER)
+    }
+
+
 def _noted(settings: CompareSettings) -> dict[str, str]:
-    """Settings as text; one folder has one name, from wherever the command was called."""
-    own = {key: value for key, value in asdict(settings).items() if key not in NOT_NOTED}
-    return {key: str(value.resolve() if isinstance(value, Path) else value) for key, value in own.items()}
+    return noted(settings, NOT_NOTED)
+
+
+def _text(value: Any, kind: Any) -> str:
+    """A setting of some type as text; several folders as a tuple, one alone as its name."""
+    if kind == FOLDERS:
+        folders = tuple(map(str, absolute(value)))
+        return str(folders if len(folders) > 1 else folders[0] if folders else None)
+    return str(value.resolve() if isinstance(value, Path) else value)
+
+
+def _from_text(text: str, kind: Any, default: Any) -> Any:
+    """The setting that `_text` wrote."""
+    if kind == FOLDERS:
+        several = ast.literal_eval(text) if text.startswith("(") else () if text == "None" else (text,)
+        return tuple(map(Path, several))
+    if text == "None":
+        return None
+    if default is None:
+        return Path(text)
+    return text if isinstance(default, str) else ast.literal_eval(text)
 
 
 def _changed(settings: CompareSettings, before: dict[str, str]) -> list[str]:
@@ -72,9 +101,10 @@ def _changed(settings: CompareSettings, before: dict[str, str]) -> list[str]:
     own = {key: value for key, value in _noted(settings).items() if key not in MAY_CHANGE}
     if "0" in (own["max_images_seen"], before.get("max_images_seen")):
         del own["max_images_seen"]  # the longer trainings may come later, or be left out
-    paths = {field.name for field in fields(settings) if field.type in (Path, Path | None)}
+    paths = {field.name for field in fields(settings) if field.type in (Path, Path | None, FOLDERS)}
     there = {
-        key: str(Path(text).resolve()) if key in paths and text != "None" else text
+        key: str(Path(text).resolve()) if key in paths and text != "None" and text[0] != "(" else text
         for key, text in before.items()
     }
-    return [key for key in own if there.get(key) != own[key]]
+    keys = [*own, *(key for key in LATER if key in there and key not in own)]
+    return [key for key in keys if there.get(key) != own.get(key)]

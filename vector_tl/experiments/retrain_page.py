@@ -20,7 +20,7 @@ MAX_IMAGES, MIN_CHANGE = 12, 0.1  # images that changed less are not shown
 
 def write_page(settings: RetrainSettings, result: dict[str, Any], models: dict[str, ModelResult]) -> None:
     """Write index.html; `result` as `vector-tl retrain` prints it."""
-    sheets = [_most_changed(models, part) for part in ("new", "old")]
+    sheets = [most_changed(models, part) for part in ("new", "old")]
     pages.write_page(
         settings.out / "index.html",
         "experiments/templates/retrain.html",
@@ -56,7 +56,7 @@ def _rows(models: dict[str, ModelResult]) -> list[tuple[str, ...]]:
     return rows
 
 
-def _most_changed(models: dict[str, ModelResult], part: str) -> Sheet:
+def most_changed(models: dict[str, ModelResult], part: str) -> Sheet:
     """The images on which before and after differ most."""
     before, after = models["before"], models["after"]
     triples = zip(before.items[part], before.outcomes[part], after.outcomes[part], strict=True)

@@ -16,7 +16,7 @@ from vector_tl.evaluate.bootstrap import (
     showing_vectors,
     weighted_ap,
 )
-from vector_tl.evaluate.metrics import Outcome, calibrate, count_false_positives, measure
+from vector_tl.evaluate.metrics import Outcome, calibrate, count_false_positives, match, measure
 from vector_tl.experiments.compare_answer import hardly, signed
 from vector_tl.nets import checkpoint
 from vector_tl.nets.calibration import calibration_of
@@ -77,6 +77,31 @@ def change(before: ModelResult, after: ModelResult, part: str) -> dict[str, Any]
     count = showing_vectors(sessions, matched[0])
     low, high = interval(gaps[1:].tolist(), count) or (None, None)
     return {"ap50_95": float(gaps[0]), "low": low, "high": high, "sessions": count}
+
+
+def recall_change(before: ModelResult, after: ModelResult, part: str) -> dict[str, Any] | None:
+    """Recall at each model's own threshold, after less before, with a 95 % interval over the sessions.
+
+    Returns:
+        {"recall", "low", "high"}; low and high are None for too few sessions. None where the part has no
+        Vector.
+    """
+    outcomes = before.outcomes[part]
+    boxes = np.array([len(outcome.boxes_xyxy) for outcome in outcomes])  # (images,)
+    if not boxes.sum():
+        return None
+    found = [
+        np.array([int((match(outcome)[0] > result.threshold).sum()) for outcome in result.outcomes[part]])
+        for result in (before, after)
+    ]
+    gained = found[1] - found[0]  # (images,)
+    sessions = [item.session for item in before.items[part]]
+    weights = draws(sessions, DRAWS)  # (DRAWS, images)
+    drawn = weights @ boxes
+    gaps = (weights @ gained)[drawn > 0] / drawn[drawn > 0]
+    showing = len({session for session, count in zip(sessions, boxes, strict=True) if count})
+    low, high = interval(gaps.tolist(), showing) or (None, None)
+    return {"recall": float(gained.sum() / boxes.sum()), "low": low, "high": high}
 
 
 def answer(models: dict[str, ModelResult], changes: dict[str, dict[str, Any] | None]) -> list[str]:

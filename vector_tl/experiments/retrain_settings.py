@@ -6,12 +6,17 @@ from typing import Annotated
 
 from tyro.conf import Positional, arg
 
+from vector_tl.errors import UsageError
+from vector_tl.train.settings import TrainingOptions
+
 
 @dataclass(frozen=True)
-class RetrainSettings:
+class RetrainSettings(TrainingOptions):
     """Fine-tune a model on new and old sessions, and write a page: before, after, and from COCO.
 
     Example: vector-tl retrain transfer --data data --out runs/retrain
+
+    Example: vector-tl retrain transfer --data data --sizes 0 25 100 --out runs/home
     """
 
     model: Positional[Annotated[str, arg(metavar="MODEL")]]
@@ -23,23 +28,22 @@ class RetrainSettings:
     not trained again."""
     new: tuple[str, ...] = ()
     """Names of the new sessions; when not given, those added since the model was trained."""
+    sizes: tuple[str, ...] = ()
+    """How much a few images of one home bring: fine-tune with so many images of the new sessions, such as 25
+    100 or the word all, and write a page with a curve for each figure. 0, the model as it was, is always
+    among them; nothing is trained from COCO then."""
     epochs: float = 10
     """Passes over all training images, for both trainings."""
     lr: float = 4e-4
     """Peak learning rate of the fine-tuning: lower than from COCO, so that less is forgotten."""
     coco_lr: float = 8e-4
     """Peak learning rate of the training from COCO."""
-    batch_size: int = 16
-    """Images in a batch."""
     seed: int = 0
     """Seed of order and augmentation."""
-    backgrounds: Path | None = None
-    """Photographs without a Vector that are trained on beside the dataset."""
-    negatives: Path | None = None
-    """Images without a Vector by which the confidence thresholds are chosen."""
-    coco: Path | None = None
-    """TensorFlow's COCO weights: detect.tflite or its folder."""
-    device: str = "auto"
-    """Where the model runs: auto, cpu or cuda (an NVIDIA GPU)."""
-    threads: int | None = None
-    """CPU threads; all when not given."""
+
+    def check(self) -> None:
+        """Raise `UsageError` for sizes that are no numbers of images."""
+        if wrong := [size for size in self.sizes if size != "all" and not size.isdigit()]:
+            raise UsageError(f"--sizes takes numbers of images and the word all, not {wrong[0]}.")
+        if self.sizes and not any(size == "all" or int(size) for size in self.sizes):
+            raise UsageError("--sizes needs a number of images above 0, such as 25, or the word all.")

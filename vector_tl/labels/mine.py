@@ -31,10 +31,9 @@ from vector_tl.detect.interface import Detections, ImageDetector
 from vector_tl.errors import UsageError, UserError, cannot_write
 from vector_tl.files import read_json, write_json
 from vector_tl.labels.mine_look import look
-from vector_tl.labels.mine_settings import MineSettings
+from vector_tl.labels.mine_settings import FORM, MineSettings
 from vector_tl.web.report import Illustration, draw_boxes
 
-FORM = "mined"  # in a session's file: its images came by this command
 THRESHOLD_SHARE = 0.5  # of the model's own threshold
 SAME_BITS = 3  # of a perceptual hash's 64: images that differ by no more show the same
 BOX_COLOR = "#ff5a4f"

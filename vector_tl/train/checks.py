@@ -24,25 +24,14 @@ def check_settings(settings: TrainSettings, lr_option: str = "--lr") -> None:
         f"--out {settings.out} must end in {checkpoint.SUFFIX}.": settings.out.suffix == checkpoint.SUFFIX,
         "--seed must be 0 or more.": settings.seed >= 0,
         "--evaluations must be at least 1.": settings.evaluations >= 1,
-        "--threads must be at least 1.": settings.threads is None or settings.threads >= 1,
         f"{lr_option} {lr or 0:g} must be a number above 0.": lr is None or 0 < lr < math.inf,
         f"--ema {settings.ema:g} must be 0 or more and below 1.": 0 <= settings.ema < 1,
-        f"--background-share {settings.background_share:g} must lie between 0 and 1.": (
-            0 < settings.background_share < 1
-        ),
-        f"--max-zoom-out {settings.max_zoom_out:g} must be 1 or more.": 1 <= settings.max_zoom_out < math.inf,
-        "--max-decoded must be 0 or more.": settings.max_decoded >= 0,
         "--images must be at least 1.": settings.images is None or settings.images >= 1,
         "Give --epochs or --steps, not both.": epochs is None or steps is None,
         "--epochs must be above 0.": epochs is None or 0 < epochs < math.inf,
         "--steps must be at least 1.": steps is None or steps >= 1,
-        f"--batch-size {settings.batch_size} is too small; BatchNorm needs at least 2 images.": (
-            settings.batch_size >= 2
-        ),
     }
-    for name in ("paste", "mosaic", "colour_cast", "grayscale", "cutout"):
-        share = getattr(settings, name)
-        allowed[f"--{name.replace('_', '-')} {share:g} must lie between 0 and 1."] = 0 <= share <= 1
+    settings.check_options()
     for message, fine in allowed.items():
         if not fine:
             raise UsageError(message)

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from vector_tl.data.dataset import Item, mask_path
 from vector_tl.data.images import read_mask
+from vector_tl.errors import UserError
 from vector_tl.train.pixels import KEPT_WH, resized
 
 MAX_CUTOUTS = 2000  # about 0.06 MB each
@@ -46,6 +47,15 @@ class Layer:
     x: int
     y: int
     opaque: np.ndarray
+
+
+def refuse_without_masks(folder: Path, items: list[Item]) -> None:
+    """Raise `UserError` where no image of a dataset to train on has an instance mask."""
+    if not any(mask_path(folder, item.session, item.name).exists() for item in items):
+        raise UserError(
+            f"--paste: no image of {folder} has a mask (masks/); capture some with vector-tl capture "
+            "--robot sim --masks."
+        )
 
 
 def cut_out(folder: Path, items: list[Item], seed: int) -> list[Cutout]:

@@ -1,31 +1,107 @@
 """Settings of `vector-tl train`."""
 
-from dataclasses import asdict, dataclass, fields
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
+
+from vector_tl.errors import UsageError, refuse_outside
 
 # random weights gain far more at a high rate: docs/training.md, "Transfer against scratch"
 LR_TRAINED, LR_RANDOM = 8e-4, 6.4e-3
 MAX_ZOOM_OUT = 2.2
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Variety:
-    """Options that make training images more various; off unless asked for. `TrainSettings` explains them."""
+    """Options that make training images more various; off unless asked for."""
 
     paste: float = 0.0
+    """Share of the images and backgrounds onto which Vectors of other images are pasted, alone or touching.
+    Needs masks: capture --robot sim --masks."""
     mosaic: float = 0.0
+    """Share of the dataset's images in a batch that become mosaics: four training images or backgrounds at
+    about half their size in one."""
     max_zoom_out: float = MAX_ZOOM_OUT
+    """How far images are zoomed out at most: 3.5 makes a Vector 3.5 times smaller."""
     colour_cast: float = 0.0
+    """Share of the images with a white balance that is far off."""
     grayscale: float = 0.0
+    """Share of the images without colour."""
     cutout: float = 0.0
+    """Share of the Vectors that a patch hides in part, up to 40 % of the box."""
 
     def changed(self) -> dict[str, float]:
         """Those that were asked for."""
-        return {key: value for key, value in asdict(self).items() if value != getattr(Variety, key)}
+        asked = {field.name: getattr(self, field.name) for field in fields(Variety)}
+        return {name: value for name, value in asked.items() if value != getattr(Variety, name)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingOptions(Variety):
+    """What `train`, `compare` and `retrain` have in common: further images, how they vary, the machine."""
+
+    backgrounds: tuple[Path, ...] = ()
+    """Folders of photographs without a Vector to train on as well, drawn evenly over all folders in them
+    that hold images; every tenth image is used only to choose the confidence threshold."""
+    background_share: float = 0.125
+    """Share of a batch that comes from --backgrounds."""
+    negatives: Path | None = None
+    """Folder of images without a Vector that are not trained on: the confidence threshold is raised until
+    they give almost no false alarms."""
+    max_decoded: int = 4000
+    """Images up to so many are kept decoded in memory, 0.7 MB each. More are kept as JPEG, 0.03 MB each,
+    and decoded again for every batch."""
+    batch_size: int = 16
+    """Images in a batch."""
+    coco: Path | None = None
+    """TensorFlow's COCO weights: detect.tflite or its folder."""
+    device: str = "auto"
+    """Where the model runs: auto, cpu or cuda (an NVIDIA GPU)."""
+    threads: int | None = None
+    """CPU threads; all when not given."""
+
+    @property
+    def variety(self) -> Variety:
+        """The options that make images more various."""
+        return Variety(**{field.name: getattr(self, field.name) for field in fields(Variety)})
+
+    def for_training(self) -> dict[str, Any]:
+        """These options for the `TrainSettings` of an experiment's training.
+
+        Folders of images are absolute: a training is resumed only with the same ones, wherever it is started.
+        """
+        options = {field.name: getattr(self, field.name) for field in fields(TrainingOptions)}
+        negatives = self.negatives and self.negatives.resolve()
+        return options | {"backgrounds": absolute(self.backgrounds), "negatives": negatives}
+
+    def check_options(self) -> None:
+        """Raise `UsageError` for one of these options that is out of its range."""
+        shares = ("paste", "mosaic", "colour_cast", "grayscale", "cutout")
+        for name in shares:
+            refuse_outside(f"--{name.replace('_', '-')}", getattr(self, name), 0, 1)
+        if not 0 < self.background_share < 1:
+            raise UsageError(f"--background-share {self.background_share:g} must lie between 0 and 1.")
+        if not 1 <= self.max_zoom_out < math.inf:
+            raise UsageError(f"--max-zoom-out {self.max_zoom_out:g} must be 1 or more.")
+        if self.max_decoded < 0:
+            raise UsageError("--max-decoded must be 0 or more.")
+        if self.batch_size < 2:
+            raise UsageError(
+                f"--batch-size {self.batch_size} is too small; BatchNorm needs at least 2 images."
+            )
+        if self.threads is not None and self.threads < 1:
+            raise UsageError("--threads must be at least 1.")
+
+
+def absolute(folders: Sequence[Path]) -> tuple[Path, ...]:
+    """The same folders, named from the root on."""
+    return tuple(folder.resolve() for folder in folders)
 
 
 @dataclass(frozen=True)
-class TrainSettings:
+class TrainSettings(TrainingOptions):
     """Train a detector on the train sessions of a dataset; its val sessions choose the model that is kept.
 
     Example: vector-tl train --data data --init coco --out models/mine.safetensors --epochs 20
@@ -51,43 +127,12 @@ class TrainSettings:
     seed: int = 0
     """For random weights, the order of images and augmentation: the same seed gives the same learning curve
     on the same machine's CPU."""
-    device: str = "auto"
-    """Where the model runs: auto, cpu or cuda (an NVIDIA GPU)."""
     resume: bool = False
     """Continue the stopped training of the same --out."""
     overwrite: bool = False
     """Replace --out if it is there already."""
-    coco: Path | None = None
-    """TensorFlow's COCO weights: detect.tflite or its folder."""
-    backgrounds: tuple[Path, ...] = ()
-    """Folders of photographs without a Vector to train on as well, drawn evenly over all folders in them
-    that hold images; every tenth image is used only to choose the confidence threshold."""
-    background_share: float = 0.125
-    """Share of a batch that comes from --backgrounds."""
-    negatives: Path | None = None
-    """Folder of images without a Vector that are not trained on: the confidence threshold is raised until
-    they give almost no false alarms."""
-    paste: float = 0.0
-    """Share of the images and backgrounds onto which Vectors of other images are pasted, alone or touching.
-    Needs masks: capture --robot sim --masks."""
-    mosaic: float = 0.0
-    """Share of the dataset's images in a batch that become mosaics: four training images or backgrounds at
-    about half their size in one."""
-    max_zoom_out: float = MAX_ZOOM_OUT
-    """How far images are zoomed out at most: 3.5 makes a Vector 3.5 times smaller."""
-    colour_cast: float = 0.0
-    """Share of the images with a white balance that is far off."""
-    grayscale: float = 0.0
-    """Share of the images without colour."""
-    cutout: float = 0.0
-    """Share of the Vectors that a patch hides in part, up to 40 % of the box."""
-    max_decoded: int = 4000
-    """Images up to so many are kept decoded in memory, 0.7 MB each. More are kept as JPEG, 0.03 MB each,
-    and decoded again for every batch."""
     tensorboard: Path | None = None
     """Folder for TensorBoard: loss, learning rate and AP go into a folder inside it, named after --out."""
-    batch_size: int = 16
-    """Images in a batch."""
     lr: float | None = None
     """Peak learning rate of AdamW for a batch of 16; scaled with the batch's size. When not given, .0064 from
     scratch, .0008 from trained weights."""
@@ -96,8 +141,6 @@ class TrainSettings:
     the end of a training."""
     evaluations: int = 10
     """How often the model is evaluated on the val sessions."""
-    threads: int | None = None
-    """CPU threads; all when not given."""
 
     @property
     def learning_rate(self) -> float:
@@ -108,11 +151,6 @@ class TrainSettings:
     def peak_lr(self) -> float:
         """The highest learning rate of the training: `learning_rate` scaled with the batch's size."""
         return self.learning_rate * self.batch_size / 16
-
-    @property
-    def variety(self) -> Variety:
-        """The options that make images more various."""
-        return Variety(**{field.name: getattr(self, field.name) for field in fields(Variety)})
 
     @property
     def resume_path(self) -> Path:

@@ -9,7 +9,7 @@ import numpy as np
 from vector_tl.data.dataset import Item, load_dataset
 from vector_tl.errors import UsageError, UserError
 from vector_tl.train.batches import Images, files_below, keep_folder, keep_images, own_images
-from vector_tl.train.paste import Cutout, cut_out
+from vector_tl.train.paste import Cutout, cut_out, refuse_without_masks
 from vector_tl.train.ranks import Ranks
 from vector_tl.train.settings import TrainSettings
 
@@ -77,12 +77,15 @@ def load_training_data(
         backgrounds, negatives = hold_out(keep_folder(*settings.backgrounds, encoded=encoded))
     if settings.negatives:
         negatives.append(keep_folder(settings.negatives))
-    cutouts = cut_out(settings.data, chosen, settings.seed) if settings.paste else []
-    if settings.paste and not cutouts:
-        raise UserError(
-            f"--paste: no image of {settings.data} has a mask (masks/); capture some with vector-tl capture "
-            "--robot sim --masks."
-        )
+    cutouts: list[Cutout] = []
+    if settings.paste:
+        refuse_without_masks(settings.data, chosen)
+        cutouts = cut_out(settings.data, chosen, settings.seed)
+        if not cutouts:
+            raise UserError(
+                f"--paste: no Vector in the masks of {settings.data} is large enough and whole; capture more "
+                "with vector-tl capture --robot sim --masks."
+            )
     sessions = {item.session for item in (*train_items, *val_items)}
     return TrainingData(training, validation, backgrounds, negatives, cutouts, sessions)
 

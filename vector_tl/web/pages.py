@@ -12,6 +12,7 @@ import shlex
 import urllib.parse
 from dataclasses import fields
 from functools import cache
+from inspect import get_annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,7 +51,8 @@ def command_line(name: str, settings: "DataclassInstance", positional: str = "",
         without: a setting that is left out.
     """
     words, options = ["vector-tl", name], []
-    for field in fields(settings):
+    own = get_annotations(type(settings))  # before those of another class, as in --help
+    for field in sorted(fields(settings), key=lambda field: field.name not in own):
         value = getattr(settings, field.name)
         if field.name == positional:
             words.append(str(value))
