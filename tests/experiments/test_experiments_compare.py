@@ -43,6 +43,7 @@ from vector_tl.experiments.compare_figures import (
 from vector_tl.experiments.compare_page import _seen, by_image_note, own_share, rates_note
 from vector_tl.experiments.compare_settings import CompareSettings
 from vector_tl.experiments.compare_sheets import judge, worst_false_positives, worst_missed
+from vector_tl.experiments.experiment import _changed, noted, with_settings_of
 from vector_tl.experiments.runs import ComparisonData, Training, late_loss, still_rising, write_outcomes
 from vector_tl.files import claimed
 from vector_tl.nets import checkpoint
@@ -269,6 +270,23 @@ def test_again_is_what_was_asked_for(other):
     assert (program, name) == ("vector-tl", "compare") and parse("compare", words)[0] == settings
     page_only = command_line("compare", replace(settings, page_only=True), without="page_only")
     assert shlex.split(page_only) == [program, name, *words]
+
+
+@pytest.mark.fast
+def test_options_of_training_belong_to_an_experiment(tmp_path):
+    """Also in a folder that was begun before there were any: it names one folder of backgrounds or None."""
+    folders = tmp_path / "a", tmp_path / "b"
+    plain = CompareSettings(data=tmp_path, out=tmp_path / "out")
+    asked = replace(plain, backgrounds=folders, mosaic=0.3, background_share=0.25)
+    before = noted(asked)
+    assert with_settings_of(plain, before) == asked and _changed(asked, before) == []
+    assert set(_changed(plain, before)) == {"backgrounds", "mosaic", "background_share"}
+    assert set(_changed(asked, noted(plain))) == {"backgrounds", "mosaic", "background_share"}
+    old = noted(plain)
+    assert old["backgrounds"] == "None" and "mosaic" not in old
+    assert with_settings_of(plain, old) == plain
+    one = with_settings_of(plain, old | {"backgrounds": str(folders[0])})
+    assert one.backgrounds == folders[:1] and _changed(one, old | {"backgrounds": str(folders[0])}) == []
 
 
 @pytest.mark.fast

@@ -16,7 +16,6 @@ from vector_tl.experiments import retrain as retraining
 from vector_tl.experiments.retrain import retrain
 from vector_tl.experiments.retrain_results import ModelResult, answer, change
 from vector_tl.experiments.retrain_settings import RetrainSettings
-from vector_tl.labels.mine_settings import FORM
 from vector_tl.nets import checkpoint
 from vector_tl.nets.build import build
 from vector_tl.nets.tflite import find_weights
@@ -368,7 +367,7 @@ def mark_as_mined(data: Path, session: str) -> None:
     """As `label mine` leaves a session: no Vector in any image, and a file that says where it comes from."""
     for image in (data / "images" / session).iterdir():
         (data / "labels" / session / f"{image.stem}.txt").write_text("")
-    dataset.write_session(data, session, {"form": FORM, "images": {}})
+    dataset.write_session(data, session, {"form": dataset.MINED, "images": {}})
 
 
 def test_what_was_mined_is_trained_on_and_said(settings, trained):

@@ -30,6 +30,7 @@ from vector_tl.files import read_json, write_atomic, write_json
 
 SPLITS = ("train", "val", "test")
 DEFAULT_SPLIT = "test"
+MINED = "mined"  # "form" in the file of a session that `label mine` added
 YAML_HEADER = "# Written by vector-tl from splits.json; change the splits there.\n"
 log = logging.getLogger(__name__)
 
@@ -152,6 +153,11 @@ def list_images(folder: Path) -> dict[tuple[str, str], Path]:
         raise UserError(
             f"{folder} has labels but no images yet; make them with: vector-tl capture --remake --data "
             f"{folder}."
+        )
+    if not images.is_dir() and any(is_image_file(path) for path in Path(folder).glob("*")):
+        raise UserError(
+            f"{folder} holds images but is not a dataset; make one of them with: vector-tl label import "
+            f"{folder} --data data, then label review, then label split --by image (each with --data data)."
         )
     if not images.is_dir():
         raise UserError(

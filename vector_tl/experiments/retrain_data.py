@@ -6,12 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from vector_tl.data.dataset import Item, digest, read_session, read_splits, split_command
+from vector_tl.data.dataset import MINED, Item, digest, read_session, read_splits, split_command
 from vector_tl.errors import UserError
 from vector_tl.experiments.experiment import noted
 from vector_tl.experiments.retrain_settings import RetrainSettings
 from vector_tl.files import read_json, refuse_foreign, write_json
-from vector_tl.labels.mine_settings import FORM
 from vector_tl.nets import checkpoint
 from vector_tl.train.batches import own_images
 
@@ -85,7 +84,7 @@ def count_steps(settings: RetrainSettings, images: int) -> int:
 def count_mined(data: Path, items: list[Item]) -> int:
     """How many of the images were added by `label mine`: without a Vector, but a model saw one."""
     abouts = {session: read_session(data, session) for session in {item.session for item in items}}
-    mined = {name for name, about in abouts.items() if isinstance(about, dict) and about.get("form") == FORM}
+    mined = {name for name, about in abouts.items() if isinstance(about, dict) and about.get("form") == MINED}
     return sum(item.session in mined for item in items)
 
 

@@ -31,7 +31,7 @@ from vector_tl.detect.interface import Detections, ImageDetector
 from vector_tl.errors import UsageError, UserError, cannot_write
 from vector_tl.files import read_json, write_json
 from vector_tl.labels.mine_look import look
-from vector_tl.labels.mine_settings import FORM, MineSettings
+from vector_tl.labels.mine_settings import MineSettings
 from vector_tl.web.report import Illustration, draw_boxes
 
 THRESHOLD_SHARE = 0.5  # of the model's own threshold
@@ -178,7 +178,7 @@ def known_hashes(data: Path) -> list[np.uint64]:
     known = [np.uint64(bits) for bits in read_json(_refused_path(data), missing=[])]
     for path in sorted((data / "sessions").glob("*.json")):
         about = dataset.read_session(data, path.stem)
-        if isinstance(about, dict) and about.get("form") == FORM:
+        if isinstance(about, dict) and about.get("form") == dataset.MINED:
             images = sorted((data / "images" / path.stem).glob("*"))
             known += [perceptual_hash(read_image(image)) for image in images if is_image_file(image)]
     return known
@@ -229,7 +229,7 @@ def _add(settings: MineSettings, session: str, model: str, kept: list[FalseSight
     """Write the session: where it comes from first and its split, so that a crash leaves nothing astray."""
     names = [f"{number:04d}" for number in range(1, len(kept) + 1)]
     about = {
-        "form": FORM,
+        "form": dataset.MINED,
         "model": model,
         "mined": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "vector_tl": __version__,

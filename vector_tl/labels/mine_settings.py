@@ -8,8 +8,6 @@ from tyro.conf import Positional, arg
 
 from vector_tl.errors import UsageError, refuse_outside
 
-FORM = "mined"  # in a session's file: its images came by this command
-
 
 @dataclass(frozen=True)
 class MineSettings:
