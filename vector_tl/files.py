@@ -14,6 +14,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from vector_tl.errors import UserError, cannot_write
+from vector_tl.forms import parse_json
 
 
 def write_atomic(path: Path, data: bytes | str, private: bool = False) -> None:
@@ -54,18 +55,20 @@ def sweep(path: Path) -> None:
         part.unlink(missing_ok=True)
 
 
-def read_json(path: Path, missing: Any = None, remedy: str = "correct or delete it") -> Any:
+def read_json(path: Path, missing: Any = None, remedy: str = "correct or delete it", form: Any = Any) -> Any:
     """The value in a JSON file; `missing` where there is no file.
 
     Raises:
-        UserError: it cannot be read, or is not JSON; the message ends with `remedy`.
+        UserError: it cannot be read, is not JSON or has another form (see `forms.py`); the message names the
+            place and ends with `remedy`.
     """
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8-sig"))
+        data = Path(path).read_bytes()
     except FileNotFoundError:
         return missing
-    except (OSError, ValueError, RecursionError) as error:
-        raise UserError(f"{path} is not readable JSON ({error}); {remedy}.") from error
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror or error}); {remedy}.") from error
+    return parse_json(data, form, str(path), remedy)
 
 
 def write_json(path: Path, value: Any, indent: int | None = 1) -> None:

@@ -13,6 +13,7 @@ from vector_tl.capture.sessions import has_image
 from vector_tl.capture.settings import CaptureSettings
 from vector_tl.data import dataset
 from vector_tl.data.dataset import read_session
+from vector_tl.data.session_forms import SimulatedSession
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def next_plan(settings: CaptureSettings) -> tuple[SessionPlan | None, list[dict[
     whole: list[dict[str, Any]] = []
     while True:
         session = f"{kind}-{settings.seed}-{len(whole):03d}"
-        about = read_session(settings.data, session)
+        about = read_session(settings.data, session, SimulatedSession)
         if about is None:
             break
         if not about["whole"] or any(

@@ -22,9 +22,11 @@ import numpy as np
 import vector_tl
 from vector_tl.data import dataset
 from vector_tl.data.coverage import Shot
-from vector_tl.data.dataset import read_session
+from vector_tl.data.dataset import SESSION_REMEDY, read_session, session_path
+from vector_tl.data.session_forms import CapturedSession, SimulatedSession
 from vector_tl.errors import UserError
 from vector_tl.files import claimed
+from vector_tl.forms import check_form
 from vector_tl.robot.base import Frame, Robot
 
 THUMB_WH = (16, 9)
@@ -33,12 +35,13 @@ STALE_S = 60.0  # nobody takes so long to write a file
 
 def read_all(folder: Path, source: str) -> dict[str, dict[str, Any]]:
     """The files of all sessions that capture took from `source` (simulator or robot): session -> content."""
-    names = sorted(path.stem for path in (Path(folder) / "sessions").glob("*.json"))
+    names = sorted(path.stem for path in (Path(folder) / "sessions").glob("[!.]*.json"))
     found = {name: read_session(folder, name) for name in names}
+    form = SimulatedSession if source == "simulator" else CapturedSession
     return {
-        name: about
+        name: check_form(about, form, str(session_path(folder, name)), SESSION_REMEDY)
         for name, about in found.items()
-        if isinstance(about, dict) and isinstance(about.get("shots"), list) and about.get("source") == source
+        if "shots" in about and about.get("source") == source
     }
 
 

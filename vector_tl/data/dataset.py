@@ -13,25 +13,31 @@ data.yaml                       so that YOLO tools open the folder (optional for
 import hashlib
 import json
 import logging
+import os
+import re
 import shlex
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 
 from vector_tl.data.boxes import to_pixels
 from vector_tl.data.images import is_image_file, read_image
 from vector_tl.data.kinds import read_kinds
+from vector_tl.data.session_forms import NAME, Session
 from vector_tl.data.yolo import format_label, parse_label
 from vector_tl.errors import UsageError, UserError
 from vector_tl.files import read_json, write_atomic, write_json
 
-SPLITS = ("train", "val", "test")
+Split = Literal["train", "val", "test"]
+SPLITS: tuple[str, ...] = get_args(Split)
 DEFAULT_SPLIT = "test"
 MINED = "mined"  # "form" in the file of a session that `label mine` added
+MAX_NAME_BYTES = 240  # of 255 that file systems take; the suffixes come on top
 YAML_HEADER = "# Written by vector-tl from splits.json; change the splits there.\n"
+SESSION_REMEDY = "repair it, or move it away to have the session taken again"
 log = logging.getLogger(__name__)
 
 
@@ -199,7 +205,7 @@ def mask_path(folder: Path, session: str, name: str) -> Path:
 
 
 def _plain(name: str) -> str:
-    if not name or name.startswith(".") or "/" in name or "\\" in name:
+    if not re.fullmatch(NAME, name) or len(os.fsencode(name)) > MAX_NAME_BYTES:
         raise UserError(f"{name!r} cannot name a session or image; use letters, digits, - and _.")
     return name
 
@@ -273,14 +279,18 @@ def session_path(folder: Path, session: str) -> Path:
     return Path(folder) / "sessions" / (_plain(session) + ".json")
 
 
-def read_session(folder: Path, session: str) -> Any:
+def read_session(folder: Path, session: str, form: Any = Session) -> Any:
     """A session's file: where it comes from, and of a capture its images in "shots"; None when there is none.
 
+    Args:
+        folder: of the dataset.
+        session: its name.
+        form: what must be there, see `session_forms.py`.
+
     Raises:
-        UserError: the file cannot be read.
+        UserError: the file cannot be read, or has another form.
     """
-    remedy = "repair it, or move it away to have the session taken again"
-    return read_json(session_path(folder, session), remedy=remedy)
+    return read_json(session_path(folder, session), remedy=SESSION_REMEDY, form=form)
 
 
 def write_session(folder: Path, session: str, about: dict[str, Any]) -> None:
@@ -302,15 +312,10 @@ def read_splits(folder: Path) -> dict[str, str]:
     Raises:
         UserError: it is not of that form.
     """
-    path = Path(folder) / "splits.json"
-    splits = read_json(path, missing={})
-    if not isinstance(splits, dict) or not all(isinstance(v, str) for v in splits.values()):
-        raise UserError(
-            f'{path} must be an object that gives each session its split, such as {{"kitchen": "train"}}.'
-        )
-    for session, split in splits.items():
-        if split not in SPLITS:
-            raise UserError(f"{path} puts session {session} into {split!r}; choose train, val or test.")
+    remedy = 'give each session train, val or test, such as {"kitchen": "train"}'
+    splits: dict[str, str] = read_json(
+        Path(folder) / "splits.json", missing={}, remedy=remedy, form=dict[str, Split]
+    )
     return splits
 
 

@@ -8,11 +8,15 @@ import logging
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Annotated
+
+from msgspec import Meta
 
 from vector_tl.errors import UserError
 from vector_tl.files import read_json, write_atomic
 
 log = logging.getLogger(__name__)
+Kind = Annotated[str, Meta(pattern=r"\S")]
 # What the tags mean that this project itself gives; any other text is a kind as well.
 KNOWN_KINDS = {
     "ordinary": "one near Vector, screen on, little around it",
@@ -48,18 +52,13 @@ def read_kinds(folder: Path) -> dict[tuple[str, str], tuple[str, ...]]:
         UserError: the file is not of that form; the message names the entry.
     """
     path = Path(folder) / "kinds.json"
-    tags = read_json(path, missing={})
-    if not isinstance(tags, dict):
-        raise UserError(
-            f'{path} must be an object that gives images their kinds, such as {{"kitchen/001": ["far"]}}.'
-        )
+    remedy = 'give each image a list of kinds, such as {"kitchen/001": ["far"]}'
+    tags = read_json(path, missing={}, remedy=remedy, form=dict[str, list[Kind]])
     kinds = {}
     for image, some in tags.items():
         session, slash, name = image.partition("/")
         if not (session and slash and name) or "/" in name:
-            raise UserError(f'{path}: {image!r} does not name an image; write "session/name".')
-        if not isinstance(some, list) or not all(isinstance(kind, str) and kind.strip() for kind in some):
-            raise UserError(f'{path}: the kinds of {image!r} must be a list of words, such as ["far"].')
+            raise UserError(f'{path} has a key {image!r} that names no image; write "session/name".')
         kinds[session, name] = tuple(dict.fromkeys(kind.strip() for kind in some))
     for kind in sorted({kind for some in kinds.values() for kind in some} - KNOWN_KINDS.keys()):
         if alike := get_close_matches(kind.lower(), KNOWN_KINDS, n=1, cutoff=0.8):

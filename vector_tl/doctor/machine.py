@@ -104,7 +104,7 @@ def coco() -> Check:
     try:
         from vector_tl.nets.tflite import find_weights  # here: the package may be missing or broken
 
-        return Check("coco weights", True, str(find_weights(download=False)), optional=True)
+        return Check("coco weights", True, str(find_weights(fetch=False)), optional=True)
     except (UserError, ImportError, OSError) as error:
         detail = "not here; train --init coco downloads them when it needs them (3 MB)"
         how = str(error).split("not here; ")[-1]
@@ -124,7 +124,7 @@ def models() -> Check:
         words = []
         for path in sorted(MODELS.glob("*.safetensors")):
             about = read_metadata(path)
-            words.append(f"{path.stem} ({about['init']}, threshold {threshold_of(about):.3g})")
+            words.append(f"{path.stem} ({about.get('init', 'unknown')}, threshold {threshold_of(about):.3g})")
     except (UserError, ImportError, OSError) as error:
         return Check("models", False, str(error), "git checkout models/, or train them again")
     return Check(

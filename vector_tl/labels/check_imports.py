@@ -31,7 +31,7 @@ def session_problems(
         except UserError as error:
             yield "broken session file", f"sessions/{session}.json", str(error)
             continue
-        if isinstance(read, dict):
+        if read is not None:
             about[session] = read
     yield from _other_classes(about)
     for session, facts in about.items():
@@ -63,13 +63,11 @@ def _other_classes(about: dict[str, dict[str, Any]]) -> Iterator[tuple[str, str,
     vector: dict[str, str] = {}
     other: dict[str, str] = {}
     for session, facts in about.items():
-        classes = facts.get("classes")
-        if not isinstance(classes, dict):
-            continue
-        for name in classes.get("vector") or []:
-            vector.setdefault(str(name), session)
-        for name in classes.get("other") or []:
-            other.setdefault(str(name), session)
+        classes = facts.get("classes", {})
+        for name in classes.get("vector", ()):
+            vector.setdefault(name, session)
+        for name in classes.get("other", ()):
+            other.setdefault(name, session)
     for name in sorted(vector.keys() & other.keys()):
         what = (
             f"The class {name!r} was taken for a Vector in the session {vector[name]}, and ignored in "
@@ -82,10 +80,9 @@ def _other_sizes(
     session: str, facts: dict[str, Any], sizes: dict[tuple[str, str], tuple[int, int]]
 ) -> Iterator[tuple[str, str, str]]:
     """Images that were replaced by others of another size since they were imported with their labels."""
-    before = facts.get("sizes")
-    for name, size in before.items() if isinstance(before, dict) else ():
+    for name, size in facts.get("sizes", {}).items():
         now = sizes.get((session, name))
-        if now is not None and isinstance(size, list) and tuple(size) != now:
+        if now is not None and tuple(size) != now:
             what = (
                 f"It was imported with {size[0]} x {size[1]} pixels and now has {now[0]} x {now[1]}; its "
                 "label was made for the other image."

@@ -9,15 +9,54 @@ its second line was cut off by a crash, and is carried out at the next start.
 
 import errno
 import json
+import logging
 import os
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
+from msgspec import Meta
+
+from vector_tl.data.session_forms import Name
 from vector_tl.errors import UserError, cannot_write
 from vector_tl.files import claimed
+from vector_tl.forms import Count, Finite, check_form
 
 Decision = dict[str, Any]
+log = logging.getLogger(__name__)
+
+
+class _State(TypedDict):
+    label: Annotated[str, Meta(pattern=r"^[^\ud800-\udc7f\udd00-\udfff]*$")] | None
+    binned: bool
+
+
+class _Entry(TypedDict):
+    n: Count
+    image: tuple[Name, Name]
+    before: _State
+    after: _State
+    ids: list[str]
+    tab: str
+
+
+class _Made(_Entry):
+    action: Literal["save", "keep", "bin", "restore"]
+    suggested: bool
+    active_s: Finite
+    keys: Count
+    clicks: Count
+    drags: Count
+
+
+class _Undoing(_Entry):
+    action: Literal["undo"]
+    undoes: Count
+
+
+class _Mark(TypedDict):
+    done: NotRequired[Count]
+    cancelled: NotRequired[Count]
 
 
 class DecisionJournal:
@@ -53,24 +92,39 @@ class DecisionJournal:
     def _read(self) -> None:
         self._file.seek(0)
         content = self._file.read()
-        for line in content.splitlines():
+        for number, line in enumerate(content.splitlines(), 1):
             try:
                 entry = json.loads(line)
-            except ValueError:  # cut off by a crash
+            except (ValueError, RecursionError):
+                log.warning(
+                    "%s: line %d is no decision (cut off by a crash) and counts for nothing",
+                    self.path,
+                    number,
+                )
                 continue
-            if not isinstance(entry, dict):
-                continue
-            if isinstance(entry.get("n"), int):
-                if "picture" in entry:  # old name, of version 0.1
-                    entry["image"] = entry.pop("picture")  # old name
-                self.decisions[entry["n"]] = entry
-                self._last = max(self._last, entry["n"])
-            elif isinstance(entry.get("done"), int):
-                self._done.add(entry["done"])
-            elif isinstance(entry.get("cancelled"), int):
-                self.decisions.pop(entry["cancelled"], None)
+            self._take(entry, f"{self.path}, line {number},")
         if content and not content.endswith(b"\n"):
             self._write(b"\n")
+
+    def _take(self, entry: Any, where: str) -> None:
+        """Take a line's value in.
+
+        Raises:
+            UserError: it is no such line.
+        """
+        remedy = "correct or delete that line"
+        if isinstance(entry, dict) and "n" in entry:
+            if "picture" in entry:  # old name, of version 0.1
+                entry["image"] = entry.pop("picture")  # old name
+            check_form(entry, _Undoing if "undoes" in entry else _Made, where, remedy)
+            self.decisions[entry["n"]] = entry
+            self._last = max(self._last, entry["n"])
+            return
+        check_form(entry, _Mark, where, remedy)
+        if "done" in entry:
+            self._done.add(entry["done"])
+        if "cancelled" in entry:
+            self.decisions.pop(entry["cancelled"], None)
 
     def add(self, decision: Decision) -> int:
         """Write a decision, which is on disk when this returns, and give its number."""

@@ -10,9 +10,10 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from msgspec import Meta
 
 from vector_tl import __version__
 from vector_tl.data import dataset
@@ -166,7 +167,7 @@ def _ask(candidates: list[FalseSight], model: str, settings: MineSettings) -> li
     refused = [sight.bits for number, sight in enumerate(candidates) if number not in kept]
     if refused:
         path = _refused_path(settings.data)
-        write_json(path, [*read_json(path, missing=[]), *map(int, refused)])
+        write_json(path, [*_refused_before(path), *map(int, refused)])
     return [sight for number, sight in enumerate(candidates) if number in kept]
 
 
@@ -175,10 +176,10 @@ def _ask(candidates: list[FalseSight], model: str, settings: MineSettings) -> li
 
 def known_hashes(data: Path) -> list[np.uint64]:
     """The perceptual hashes of all images that were mined for this dataset before, added or refused."""
-    known = [np.uint64(bits) for bits in read_json(_refused_path(data), missing=[])]
+    known = [np.uint64(bits) for bits in _refused_before(_refused_path(data))]
     for path in sorted((data / "sessions").glob("*.json")):
         about = dataset.read_session(data, path.stem)
-        if isinstance(about, dict) and about.get("form") == dataset.MINED:
+        if about.get("form") == dataset.MINED:
             images = sorted((data / "images" / path.stem).glob("*"))
             known += [perceptual_hash(read_image(image)) for image in images if is_image_file(image)]
     return known
@@ -186,6 +187,16 @@ def known_hashes(data: Path) -> list[np.uint64]:
 
 def _refused_path(data: Path) -> Path:
     return data / "review" / "mined-refused.json"
+
+
+def _refused_before(path: Path) -> list[int]:
+    """The hashes of images that were refused before, 64 bits each."""
+    hashes: list[int] = read_json(path, missing=[], form=list[Annotated[int, Meta(ge=0)]])
+    if too_long := [place for place, bits in enumerate(hashes) if bits >= 2**64]:
+        raise UserError(
+            f"{path} has a number of more than 64 bits, at `[{too_long[0]}]`; correct or delete it."
+        )
+    return hashes
 
 
 def _refuse_own_images(settings: MineSettings) -> None:

@@ -8,10 +8,13 @@ import hashlib
 import json
 import logging
 import os
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from vector_tl.data import dataset
+from vector_tl.data.dataset import Split
+from vector_tl.data.session_forms import Name
 from vector_tl.errors import UserError, cannot_write
 from vector_tl.files import read_json, write_json
 from vector_tl.labels.archive import remove
@@ -19,6 +22,19 @@ from vector_tl.labels.archive import remove
 log = logging.getLogger(__name__)
 PREFIX = ".import-"
 ORDER = "move.json"
+
+
+@dataclass
+class _Order:
+    do: Literal["import", "undo"]
+    sessions: dict[Name, Split | None] | list[Name]  # of an import, of an undo
+    result: dict[str, Any]
+    asked: dict[str, Any] = field(default_factory=dict)
+    made_splits: bool = False
+
+    def __post_init__(self) -> None:
+        if isinstance(self.sessions, dict) != (self.do == "import"):
+            raise ValueError("the sessions of an import have splits, and those of an undo have none")
 
 
 def _parts(session: str) -> tuple[str, str, str]:
@@ -120,8 +136,9 @@ def recover(data: Path, asked: dict[str, Any] | None = None) -> dict[str, Any] |
     for work in sorted(data.glob(f"{PREFIX}*")):
         if not work.is_dir():
             continue
-        order = read_json(work / ORDER)
-        if isinstance(order, dict):
+        remedy = f"correct it, or move the folder {work} away: what was not moved yet is in it"
+        order = read_json(work / ORDER, remedy=remedy, form=_Order)
+        if order is not None:
             _carry_out(work, data, order)
             log.warning(
                 "an earlier %s was interrupted and is now finished: %s",
@@ -144,9 +161,9 @@ def undo(data: Path) -> dict[str, Any]:
         UserError: there was none, or something was changed since.
     """
     imports: dict[str, dict[str, Any]] = {}
-    for path in sorted((data / "sessions").glob("*.json")):
-        about = read_json(path)
-        if isinstance(about, dict) and isinstance(about.get("labels_digest"), str) and about.get("imported"):
+    for path in sorted((data / "sessions").glob("[!.]*.json")):
+        about = dataset.read_session(data, path.stem)
+        if about.get("labels_digest") and about.get("imported"):
             imports[path.stem] = about
     if not imports:
         raise UserError(f"{data} has no import that could be undone.")

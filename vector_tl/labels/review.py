@@ -61,6 +61,11 @@ class State:
     label: str | None
     binned: bool
 
+    @classmethod
+    def of(cls, entry: dict[str, Any]) -> "State":
+        """The state in a line of the journal."""
+        return cls(entry["label"], entry["binned"])
+
     @property
     def version(self) -> str:
         """Differs whenever the state does."""
@@ -96,7 +101,7 @@ class Desk:
 
     def _recover(self, entry: Decision) -> None:
         key = _key(entry)
-        before, after = State(**entry["before"]), State(**entry["after"])
+        before, after = State.of(entry["before"]), State.of(entry["after"])
         with suppress(NotThere):
             if self.state(*key) in (before, after):  # else it was changed by hand since
                 self._carry_out(key, before, after, entry)
@@ -230,7 +235,7 @@ class Desk:
             number, entry = next(mine, (0, None))
             if entry is None:
                 raise UserError("There is nothing to undo.")
-            key, before, after = _key(entry), State(**entry["before"]), State(**entry["after"])
+            key, before, after = _key(entry), State.of(entry["before"]), State.of(entry["after"])
             if self.state(*key) != after:
                 raise Conflict(f"{key[1]} was changed after this decision; it is shown as it is now.")
             undoing = {"action": "undo", "undoes": number, "ids": entry["ids"], "tab": tab}

@@ -7,7 +7,6 @@ and `photos-test`, as an import of a divided session does it; labels, suggestion
 import os
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 from vector_tl.data import dataset
 from vector_tl.data.kinds import add_kinds, read_kinds
@@ -28,7 +27,7 @@ def check_divisible(folder: Path, sessions: list[str]) -> None:
     """
     for session in sessions:
         about = dataset.read_session(folder, session)
-        if isinstance(about, dict) and about.get("source") == "simulator":
+        if about is not None and about.get("source") == "simulator":
             raise UserError(
                 f"The session {session} is of the simulator and stays whole; capture more sessions with "
                 f"vector-tl capture --robot sim --data {folder}, or name others with --session."
@@ -81,8 +80,7 @@ def _part(session: str, split: str) -> str:
 
 
 def _write_about(folder: Path, session: str, part: str) -> None:
-    about: Any = dataset.read_session(folder, session)
-    known = about if isinstance(about, dict) else {}
+    known = dataset.read_session(folder, session) or {}
     facts = {key: known[key] for key in GOES_ALONG if key in known}
     if not dataset.session_path(folder, part).exists():
         dataset.write_session(folder, part, facts | {"divided_from": session})

@@ -8,22 +8,49 @@ person has decided on the image while it was there; decided ones stay, so that n
 is asked again.
 """
 
-import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from vector_tl.data.boxes import as_boxes
 from vector_tl.data.dataset import label_path
-from vector_tl.errors import UserError
+from vector_tl.data.session_forms import Box
 from vector_tl.files import claimed, read_json, write_json
+from vector_tl.forms import Finite, Share, Size
 
 MODEL, CARRIED = "model", "carried"
+REMEDY = "delete it and run vector-tl label suggest again"
+
+
+@dataclass
+class _ScoredBox:
+    xyxy: Box
+    score: Finite
+
+    def __post_init__(self) -> None:
+        x1, y1, x2, y2 = self.xyxy
+        if not (x1 < x2 and y1 < y2):
+            raise ValueError("the second corner of a box is not right of and below the first")
+
+
+class _Entry(TypedDict):
+    source: str
+    by: str
+    digest: str
+    threshold: Share
+    doubt: Finite
+    decided: bool
+    boxes: list[_ScoredBox]
+
+
+class _File(TypedDict):
+    size_wh: tuple[Size, Size]
+    suggestions: list[_Entry]
 
 
 @dataclass(frozen=True)
@@ -93,32 +120,18 @@ def read_suggestions(folder: Path, session: str, name: str) -> tuple[list[Sugges
     Raises:
         UserError: the file is not a list of suggestions.
     """
-    path = suggestions_path(folder, session, name)
-    try:
-        content = read_json(path)
-        if content is None:
-            return [], (1, 1)
-        width, height = (int(v) for v in content["size_wh"])
-        if width < 1 or height < 1:
-            raise ValueError("size_wh")
-        return [_parse(entry) for entry in content["suggestions"]], (width, height)
-    except (UserError, ValueError, TypeError, KeyError) as error:
-        raise UserError(
-            f"{path} is not a readable list of suggestions ({type(error).__name__}); "
-            "delete it and run vector-tl label suggest again."
-        ) from error
+    content = read_json(suggestions_path(folder, session, name), remedy=REMEDY, form=_File)
+    if content is None:
+        return [], (1, 1)
+    width, height = content["size_wh"]
+    return [_parse(entry) for entry in content["suggestions"]], (width, height)
 
 
 def _parse(entry: dict[str, Any]) -> Suggestion:
     boxes = tuple((*map(float, box["xyxy"]), float(box["score"])) for box in entry["boxes"])
-    if not all(
-        len(box) == 5 and all(map(math.isfinite, box)) and box[0] < box[2] and box[1] < box[3]
-        for box in boxes
-    ):
-        raise ValueError("boxes")
-    source, by, digest = (str(entry[key]) for key in ("source", "by", "digest"))
+    source, by, digest = (entry[key] for key in ("source", "by", "digest"))
     threshold, unsure = float(entry["threshold"]), float(entry["doubt"])
-    return Suggestion(source, by, digest, threshold, unsure, boxes, bool(entry["decided"]))
+    return Suggestion(source, by, digest, threshold, unsure, boxes, entry["decided"])
 
 
 def put_suggestion(folder: Path, session: str, name: str, new: Suggestion, size_wh: tuple[int, int]) -> bool:

@@ -2,21 +2,44 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Required, TypedDict
 
 import torch
+from msgspec import Meta
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from safetensors.torch import save as serialise
+from torch import Tensor
 
 from vector_tl.errors import Diverged, UserError
 from vector_tl.files import write_atomic
+from vector_tl.forms import Count, Finite, Positive, Share, Size, check_form, parse_json
 from vector_tl.nets.archs import ARCHS, VECTOR, make_network
 from vector_tl.nets.ssd import VectorSSD
 
 SUFFIX = ".safetensors"
 MODELS = Path(__file__).resolve().parents[2] / "models"
 DEFAULT_THRESHOLD = 0.5  # of a model without a confidence threshold of its own
+REMEDY = "train it again or fetch it again"
+
+
+class _Calibration(TypedDict):
+    scale: Positive
+    shift: Finite
+
+
+class _Metadata(TypedDict, total=False):
+    arch: Required[str]
+    classes: Annotated[list[str], Meta(min_length=1, max_length=1000)]
+    input_size: tuple[Size, Size]
+    init: str
+    threshold: Share | None  # of earlier versions
+    thresholds: dict[str, Share | None] | None
+    calibration: _Calibration | None
+    sessions: list[str]
+    learned_from: list[str]
+    steps: Count
+    hardly_trained: str | None
 
 
 def save(path: Path, model: VectorSSD, metadata: dict[str, Any]) -> None:
@@ -76,16 +99,18 @@ def read_metadata(model: str | Path) -> dict[str, Any]:
     try:
         with safe_open(path, "pt") as file:
             texts = file.metadata() or {}
-        metadata = {k: json.loads(v) for k, v in texts.items()} if "arch" in texts else {}
-    except (SafetensorError, OSError, ValueError) as error:
-        raise UserError(
-            f"{path} is not a readable model ({error}); train it again or fetch it again."
-        ) from error
-    if "arch" not in metadata:
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"{path} is not a readable model ({error}); {REMEDY}.") from error
+    if "arch" not in texts:
         raise UserError(
             f"{path} is a safetensors file, but not a model of this project: its metadata names no arch; "
             "choose another."
         )
+    metadata = {
+        key: parse_json(text, Any, f"{path} is not a readable model: its metadata, key {key!r},", REMEDY)
+        for key, text in texts.items()
+    }
+    check_form(metadata, _Metadata, f"{path} is not a readable model: its metadata", REMEDY)
     return metadata
 
 
@@ -113,14 +138,25 @@ def load(model: str | Path) -> tuple[VectorSSD, dict[str, Any]]:
     network = make_network(metadata["arch"], classes=tuple(metadata.get("classes", VECTOR)))
     try:
         tensors = load_file(path)
-        network.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in tensors.items()})
-    except (SafetensorError, OSError, RuntimeError) as error:
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"{path} is not a readable model ({error}); {REMEDY}.") from error
+    if odd := other_tensor(network.state_dict(), tensors):
         raise UserError(
-            f"{path} does not hold the weights of {metadata['arch']}; train it again or fetch it again."
-        ) from error
-    network.init = metadata.get("init", "unknown")
-    if not all(torch.isfinite(v).all() for v in network.state_dict().values()):
-        raise UserError(
-            f"{path} holds weights that are not finite numbers; train it again or fetch it again."
+            f"{path} does not hold the weights of {metadata['arch']}: the tensor {odd} is missing, unknown "
+            f"or of another shape; {REMEDY}."
         )
+    for name, values in tensors.items():
+        if not torch.isfinite(values).all():
+            raise UserError(
+                f"{path} holds weights that are not finite numbers, in the tensor {name} first; {REMEDY}."
+            )
+    network.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in tensors.items()})
+    network.init = metadata.get("init", "unknown")
     return network.eval(), metadata
+
+
+def other_tensor(own: dict[str, Tensor], given: dict[str, Tensor]) -> str | None:
+    """The first tensor that only one of two state dicts has, or has in this shape; None where all agree."""
+    names = (*own, *given)
+    same = {name for name in own if name in given and given[name].shape == own[name].shape}
+    return next((name for name in names if name not in same), None)

@@ -2,19 +2,31 @@
 
 import logging
 import pickle
+import re
+import struct
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from vector_tl.errors import UserError
+from vector_tl.forms import misfit
+from vector_tl.zips import refuse_damaged_zip
 
 log = logging.getLogger(__name__)
 SUFFIXES = (".pt", ".pth")
+_ZIP_MAGIC = b"PK\x03\x04"
+# What PyTorch's reader raises for damaged bytes of the old form, which has no checksums, and for code.
+_DAMAGE = (
+    *(OSError, RuntimeError, EOFError, ValueError, LookupError, AssertionError, struct.error),
+    pickle.UnpicklingError,
+)
 WRAPPINGS = ("model", "state_dict")  # the keys under which training scripts keep it in a checkpoint
 DISTRIBUTED = "module."  # DistributedDataParallel's prefix of each name
 CLASS_HEAD = ".classification_head."  # other classes: always left at its random weights
 MAX_NAMES = 12  # of tensors in a line of the log
+REMEDY = "save it with torch.save(model.state_dict(), ...) and try again"
 MIN_SHARE = 0.5  # of the tensors outside of the class head; where fewer fit, it is another network
 
 
@@ -70,24 +82,37 @@ def load_same_shapes(model: nn.Module, state: dict[str, Tensor]) -> tuple[list[s
     return sorted(copied), sorted(set(own) - set(copied))
 
 
+def load_tensors(path: Path, remedy: str) -> Any:
+    """What `torch.save` wrote, on the CPU. No code of the file is run.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        UserError: it is damaged, or holds more than tensors, numbers, text, lists and dicts; the message ends
+            with `remedy`.
+    """
+    path = Path(path)
+    with path.open("rb") as file:
+        if file.read(len(_ZIP_MAGIC)) == _ZIP_MAGIC:  # else of a PyTorch before 1.6, without checksums
+            refuse_damaged_zip(path, remedy)
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except _DAMAGE as error:
+        found = re.search(r"WeightsUnpickler error: ([^\n]+)", str(error))
+        reason = found[1] if found else str(error).partition("\n")[0]
+        raise UserError(
+            f"{path} cannot be read as weights only (entry data.pkl: {reason[:200]}); {remedy}."
+        ) from error
+
+
 def _read(path: Path) -> dict[str, Tensor]:
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        state = load_tensors(path, REMEDY)
     except FileNotFoundError as error:
         raise UserError(f"There is no file {path} with initial weights.") from error
-    except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
-        raise UserError(
-            f"{path} cannot be read as weights only; "
-            "save the state dict with torch.save(model.state_dict(), ...) and try again."
-        ) from error
     for wrapping in WRAPPINGS:
         if isinstance(state, dict) and isinstance(state.get(wrapping), dict):
             state = state[wrapping]
-    tensors = isinstance(state, dict) and all(
-        isinstance(k, str) and isinstance(v, Tensor) for k, v in state.items()
-    )
-    if not state or not tensors:
-        raise UserError(
-            f"{path} holds no state dict; save it with torch.save(model.state_dict(), ...) and try again."
-        )
+    problem = misfit(state, dict[str, Tensor]) if state else "it is empty, at its top level"
+    if problem:
+        raise UserError(f"{path} holds no state dict: {problem}; {REMEDY}.")
     return {name.removeprefix(DISTRIBUTED): values for name, values in state.items()}

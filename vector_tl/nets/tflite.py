@@ -1,11 +1,6 @@
 """TensorFlow's COCO weights, read from its release file itself and fitted into `ssd300_mobilenet_v1`."""
 
-import hashlib
-import io
-import logging
 import os
-import urllib.request
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vector_tl.errors import UserError
-from vector_tl.files import write_atomic
+from vector_tl.nets.downloads import cached_bytes, download, right_bytes
 from vector_tl.nets.ssd import VectorSSD
 
 FILE = "detect.tflite"
@@ -24,7 +19,6 @@ ARCHIVE = "coco_ssd_mobilenet_v1_1.0_quant_2018_06_29.zip"
 RELEASE = f"https://storage.googleapis.com/download.tensorflow.org/models/tflite/{ARCHIVE}"
 VARIABLE = "VECTOR_TL_COCO"
 COCO_CLASSES = tuple(f"coco{i}" for i in range(1, 91))
-log = logging.getLogger(__name__)
 
 
 def cache_folder() -> Path:
@@ -32,13 +26,13 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "vector_tl"
 
 
-def find_weights(coco: Path | None = None, download: bool = True) -> Path:
+def find_weights(coco: Path | None = None, fetch: bool = True) -> Path:
     """TensorFlow's release file, verified by its checksum.
 
     Args:
         coco: the file or its folder; else the environment variable VECTOR_TL_COCO names it, or it is in the
             user's cache.
-        download: whether to fetch it where it is not there.
+        fetch: whether to download it where it is not there.
 
     Raises:
         UserError: it is nowhere, cannot be downloaded, or is another file than TensorFlow released.
@@ -54,19 +48,9 @@ def find_weights(coco: Path | None = None, download: bool = True) -> Path:
             )
         return _verified(path)
     cached = cache_folder() / FILE
-    if cached.is_file():
-        return _verified(cached)
-    if download:
-        log.info("downloading TensorFlow's COCO weights (3 MB) to %s", cached)
-        try:
-            with urllib.request.urlopen(RELEASE, timeout=20) as response:
-                data = zipfile.ZipFile(io.BytesIO(response.read())).read(FILE)
-        except (OSError, KeyError, zipfile.BadZipFile):
-            data = None
-        if data is not None and hashlib.sha256(data).hexdigest() == SHA256:
-            write_atomic(cached, data)
-            return cached
-    failed = " and could not be downloaded" if download else ""
+    if cached_bytes(cached, SHA256) or (fetch and download(RELEASE, cached, SHA256, member=FILE)):
+        return cached
+    failed = " and could not be downloaded" if fetch else ""
     raise UserError(
         f"TensorFlow's COCO weights are not here{failed}; "
         f"download {RELEASE} elsewhere and put {FILE} from it into {cache_folder()}, "
@@ -75,7 +59,7 @@ def find_weights(coco: Path | None = None, download: bool = True) -> Path:
 
 
 def _verified(path: Path) -> Path:
-    if hashlib.sha256(path.read_bytes()).hexdigest() != SHA256:
+    if right_bytes(path, SHA256) is None:
         raise UserError(
             f"{path} is not TensorFlow's release file (its checksum differs); "
             f"unpack {FILE} again from {ARCHIVE}."

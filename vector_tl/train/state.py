@@ -5,18 +5,96 @@ import json
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 import torch
+from msgspec import Meta
+from torch import Tensor
 
 from vector_tl.data.dataset import digest
 from vector_tl.errors import UserError
 from vector_tl.files import write_atomic
+from vector_tl.forms import Count, Finite, Share, check_form, parse_json
+from vector_tl.nets.checkpoint import other_tensor
 from vector_tl.nets.ssd import VectorSSD
+from vector_tl.nets.state_dict import load_tensors
 from vector_tl.train.average import Average
 from vector_tl.train.batches import Batches
 from vector_tl.train.curve import with_new_names
 from vector_tl.train.settings import TrainSettings
+
+REMEDY = "remove it and start again with --overwrite"
+
+
+class _Point(TypedDict):
+    """A row of the curve."""
+
+    step: Count
+    images_seen: Count
+    loss: Finite | None
+    ap50: Share | None
+    ap50_95: Share | None
+
+
+class _Best(TypedDict):
+    step: Count
+    ap50: Share | None
+    ap50_95: Share | None
+
+
+class _Average(TypedDict, total=False):
+    updates: Count
+    network: dict[str, Tensor]
+
+
+class _Moments(TypedDict):
+    """Of AdamW, for one parameter."""
+
+    step: Tensor
+    exp_avg: Tensor
+    exp_avg_sq: Tensor
+
+
+class _Optimizer(TypedDict):
+    state: dict[int, _Moments]
+
+
+class _Saved(TypedDict):
+    identity: str
+    step: Count
+    curve: list[dict[str, Any]]
+    best: _Best | None
+    losses: list[float]
+    seconds: Annotated[float, Meta(ge=0, le=1e12)]
+    model: dict[str, Tensor]
+    average: _Average
+    optimizer: _Optimizer
+    batches: str
+
+
+@dataclass
+class _Whirl:
+    """The numbers of NumPy's PCG64."""
+
+    state: Annotated[int, Meta(ge=0)]
+    inc: Annotated[int, Meta(ge=0)]
+
+    def __post_init__(self) -> None:
+        if max(self.state, self.inc) >= 2**128:
+            raise ValueError("number of more than 128 bits")
+
+
+class _Generator(TypedDict):
+    bit_generator: Literal["PCG64"]
+    state: _Whirl
+    has_uint32: Annotated[int, Meta(ge=0, le=1)]
+    uinteger: Annotated[int, Meta(ge=0, lt=2**32)]
+
+
+class _Batches(TypedDict):
+    rng: _Generator
+    variety_rng: NotRequired[_Generator]  # not in files from before there was any
+    order: list[Count]
 
 
 @dataclass
@@ -85,29 +163,54 @@ class TrainState:
             UserError: the file cannot be read, or belongs to a training with other settings, data or
                 processes.
         """
-        try:
-            saved = torch.load(path, weights_only=True, map_location="cpu")
-            identity = saved["identity"]
-        except Exception as error:
-            raise UserError(f"{path} cannot be read; remove it and start again with --overwrite.") from error
-        if identity != self.identity:
+        saved = check_form(load_tensors(path, REMEDY), _Saved, str(path), REMEDY)
+        if saved["identity"] != self.identity:
             raise UserError(
                 f"{path} belongs to a training with other settings or data; "
                 "use the same ones, or --overwrite without --resume."
             )
-        batches_states = json.loads(saved["batches"])
+        where = f"{path}, key 'batches',"
+        batches_states = parse_json(saved["batches"], list[_Batches], where, REMEDY)
         if len(batches_states) != world:
             raise UserError(
                 f"{path} belongs to a training with {len(batches_states)} processes; "
                 "start as many, or --overwrite without --resume."
             )
+        curve = [with_new_names(row) for row in saved["curve"]]
+        check_form(curve, list[_Point], f"{path}, key 'curve',", REMEDY)
+        self._refuse_other_tensors(path, saved)
+        if any(place >= len(self.batches.images) for place in batches_states[rank]["order"]):
+            raise UserError(f"{path}, key 'batches', counts more images than there are; {REMEDY}.")
         self.model.load_state_dict(saved["model"])
         self.average.restore(saved["average"])
-        self.optimizer.load_state_dict(saved["optimizer"])
+        # its groups are those of this program; the learning rate is set at every step
+        groups = self.optimizer.state_dict()["param_groups"]
+        moments = saved["optimizer"]["state"]
+        self.optimizer.load_state_dict({"state": moments, "param_groups": groups})
         self.batches.restore(batches_states[rank])
         self.step, self.best, self.losses = saved["step"], saved["best"], saved["losses"]
-        self.curve = [with_new_names(row) for row in saved["curve"]]
-        self.spent_s = saved["seconds"]
+        self.curve, self.spent_s = curve, saved["seconds"]
+
+    def _refuse_other_tensors(self, path: Path, saved: _Saved) -> None:
+        """Raise `UserError` where a tensor is missing, or of another shape than the training's own."""
+        own = self.average.state()
+        if own.keys() != saved["average"].keys():
+            raise UserError(
+                f"{path}, key 'average', holds no mean of the weights, or one too many; {REMEDY}."
+            )
+        networks = [("model", self.model.state_dict(), saved["model"])]
+        networks += [("average", own["network"], saved["average"]["network"])] if own else []
+        parameters = [values for group in self.optimizer.param_groups for values in group["params"]]
+        for number, moments in saved["optimizer"]["state"].items():
+            shape = parameters[number].shape if 0 <= number < len(parameters) else None
+            same = moments["exp_avg"].shape == moments["exp_avg_sq"].shape == shape
+            if not same or moments["step"].numel() != 1:
+                raise UserError(
+                    f"{path}, key 'optimizer', holds moments of another parameter, at {number}; {REMEDY}."
+                )
+        for key, ours, theirs in networks:
+            if odd := other_tensor(ours, theirs):
+                raise UserError(f"{path}, key {key!r}, lacks the tensor {odd} or has an odd one; {REMEDY}.")
 
 
 def training_identity(settings: TrainSettings, steps: int) -> str:

@@ -1,0 +1,74 @@
+"""Weights that are downloaded: a file is used only while its SHA-256 is the one that is written down here.
+
+That holds for a file that lies in a cache from before, too: whoever can write there could put another one.
+"""
+
+import hashlib
+import io
+import logging
+import urllib.request
+import zipfile
+import zlib
+from http.client import HTTPException
+from pathlib import Path
+
+from vector_tl.files import write_atomic
+
+TIMEOUT_S = 20
+MAX_BYTES = 100_000_000
+WRONG = ".wrong"  # at the end of the name of a file that was set aside
+log = logging.getLogger(__name__)
+
+
+def right_bytes(path: Path, sha256: str) -> bytes | None:
+    """What a file holds, if its SHA-256 is this; None where it differs.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    data = path.read_bytes()
+    return data if hashlib.sha256(data).hexdigest() == sha256 else None
+
+
+def cached_bytes(path: Path, sha256: str) -> bytes | None:
+    """What a file of a cache holds; None where there is none. A wrong one is set aside: NAME.wrong.
+
+    Raises:
+        OSError: it cannot be read, or not be set aside.
+    """
+    if not path.is_file():
+        return None
+    data = right_bytes(path, sha256)
+    if data is None:
+        aside = path.with_name(path.name + WRONG)
+        path.replace(aside)
+        log.warning(
+            "%s is not the file that was released (its checksum differs); it is now %s", path, aside.name
+        )
+    return data
+
+
+def download(url: str, path: Path, sha256: str, member: str | None = None) -> bytes | None:
+    """Fetch a file into a cache; with `member`, the file of that name from the zip at `url`.
+
+    Returns:
+        Its content; None where it could not be fetched, or is not the right one.
+
+    Raises:
+        UserError: the cache cannot be written.
+    """
+    log.info("downloading %s to %s", url, path)
+    try:
+        with urllib.request.urlopen(url, timeout=TIMEOUT_S) as response:
+            data: bytes = response.read(MAX_BYTES)
+        if member is not None:
+            with zipfile.ZipFile(io.BytesIO(data)) as archive, archive.open(member) as file:
+                data = file.read(MAX_BYTES)
+    except (OSError, HTTPException, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        log.info("%s could not be downloaded: %s", url, error)
+        return None
+    if hashlib.sha256(data).hexdigest() != sha256:
+        log.warning("%s is not the file that was released (its checksum differs); it is not used", url)
+        return None
+    write_atomic(path, data)
+    return data
