@@ -56,10 +56,10 @@ from vector_tl.labels.suggestions import MODEL, mark, put_suggestion, read_sugge
 from vector_tl.nets import checkpoint, state_dict
 from vector_tl.nets.build import build
 from vector_tl.nets.calibration import calibration_of
-from vector_tl.nets.tflite import find_weights
 from vector_tl.poll.publish import export as export_poll
 from vector_tl.poll.publish import take_votes, votes_csv
-from vector_tl.poll.votes import FILE, Poll, result
+from vector_tl.poll.result import result
+from vector_tl.poll.votes import FILE, Poll
 from vector_tl.robot.base import Frame, Intrinsics, RobotState
 from vector_tl.robot.sdk_config import read_config
 from vector_tl.robot.simulator_client import TruthClient
@@ -256,12 +256,14 @@ def poll_values(data: bytes) -> Any:
 def poll_of(values: Any) -> bytes:
     database = sqlite3.connect(":memory:")
     database.execute("CREATE TABLE facts (name TEXT, value)")
-    database.execute("CREATE TABLE votes (voter, at_s, side, left_film, film, why, way)")
+    database.execute("CREATE TABLE votes (voter, at_s, side, left_film, film, why, way, address)")
     facts = [(str(name), dump_json(value).decode()) for name, value in values["facts"].items()]
     database.executemany("INSERT INTO facts VALUES (?, ?)", facts)
     for row in values["votes"]:
+        if len(row) != 8:
+            raise ValueError("such a table cannot be written")
         row = [value if isinstance(value, int | float | str | None) else dump_json(value) for value in row]
-        database.execute("INSERT INTO votes VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+        database.execute("INSERT INTO votes VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
     database.commit()
     return database.serialize()
 
@@ -448,10 +450,6 @@ def pth_of(values: Any) -> bytes:
 def make_old_pth(folder: Path) -> None:
     state = torch.nn.Linear(2, 2).state_dict()
     torch.save(state, folder / "w.pth", _use_new_zipfile_serialization=False)
-
-
-def make_tflite(folder: Path) -> None:
-    (folder / "detect.tflite").write_bytes(bytes(1000))
 
 
 # -- comparisons -----------------------------------------------------------------------------------------
@@ -827,7 +825,6 @@ READERS = {
             lambda folder: state_dict.load_state_dict(torch.nn.Linear(2, 2), folder / "w.pth"),
             None,
         ),
-        Reader("COCO weights", make_tflite, "detect.tflite", lambda folder: find_weights(folder), None),
         Reader(
             "learning curve",
             make_model,

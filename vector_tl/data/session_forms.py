@@ -3,7 +3,7 @@
 Every key is optional, since other tools may write such files; a capture's file has more that must be there.
 """
 
-from typing import Annotated, Required, TypedDict
+from typing import Annotated, NotRequired, Required, TypedDict
 
 from msgspec import Meta
 
@@ -41,16 +41,10 @@ class Classes(TypedDict, total=False):
     other: list[str]
 
 
-class Session(TypedDict, total=False):
-    """Any session's file."""
-
+class _Facts(TypedDict, total=False):
     source: str
     form: str
     robot: str
-    whole: bool
-    seen: Count
-    shots: list[Shot]
-    negatives: Finite | bool
     backgrounds: str | None
     kinds: list[str]
     without: list[str]
@@ -61,21 +55,34 @@ class Session(TypedDict, total=False):
     sizes: dict[str, tuple[Size, Size]]
 
 
-class CapturedSession(Session, total=False):
+class Session(_Facts, total=False):
+    """Any session's file."""
+
+    whole: bool
+    seen: Count
+    shots: list[Shot]
+    negatives: Finite | bool
+
+
+class _Captured(_Facts):
+    whole: bool
+    seen: Count
+    shots: list[Shot]
+
+
+class CapturedSession(_Captured):
     """The file of a session that `capture` took."""
 
-    whole: Required[bool]
-    seen: Required[Count]
-    shots: Required[list[Shot]]
+    negatives: NotRequired[Finite | bool]
 
 
-class SimulatedSession(CapturedSession, total=False):
+class SimulatedSession(_Captured):
     """One of the simulator, with all that its images depend on."""
 
-    seed: Required[Count]
-    world: Required[Count]
-    first: Required[Count]
-    planned: Required[Annotated[int, Meta(ge=1, le=100_000)]]
-    moving: Required[Finite]
-    camera: Required[str]
-    negatives: Required[Finite]
+    seed: Count
+    world: Count
+    first: Count
+    planned: Annotated[int, Meta(ge=1, le=100_000)]
+    moving: Finite
+    camera: str
+    negatives: Finite

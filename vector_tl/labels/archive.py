@@ -3,11 +3,11 @@
 import shutil
 import stat
 import zipfile
-import zlib
 from pathlib import Path, PurePosixPath
 
 from vector_tl.errors import UserError, cannot_write
 from vector_tl.limits import refuse_swelling
+from vector_tl.zips import DAMAGE
 
 
 def unpack(path: Path, into: Path) -> Path:
@@ -17,6 +17,7 @@ def unpack(path: Path, into: Path) -> Path:
         UserError: not a zip, damaged, encrypted, with links or with paths out of its folder, or far larger
             than its file.
     """
+    place = "directory"
     try:
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
@@ -25,6 +26,7 @@ def unpack(path: Path, into: Path) -> Path:
             for entry in entries:
                 if entry.is_dir():
                     continue
+                place = f"entry {entry.filename!r}"
                 target = into / _name(entry)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 with archive.open(entry) as source, target.open("wb") as file:
@@ -33,14 +35,16 @@ def unpack(path: Path, into: Path) -> Path:
                         if left < 0:
                             raise UserError(f"{path} unpacks to more than it says; it is not unpacked.")
                         file.write(block)
-    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-        raise UserError(f"{path} is not a whole zip file ({error}); download or copy it again.") from error
-    except (NotImplementedError, RuntimeError) as error:
+    except DAMAGE as error:
         raise UserError(
-            f"{path} cannot be unpacked ({error}); unpack it yourself and name the folder."
+            f"{path} is not a whole zip file: its {place} cannot be unpacked ({error}); download or copy it "
+            "again, or unpack it yourself and name the folder."
         ) from error
     except OSError as error:
-        raise UserError(f"{path} cannot be unpacked: {error.strerror or error}.") from error
+        raise UserError(
+            f"{path} cannot be unpacked, at its {place}: {error.strerror or error}; free some space, or "
+            "unpack it yourself and name the folder."
+        ) from error
     return into
 
 
@@ -48,12 +52,15 @@ def _refuse_dangerous(path: Path, entries: list[zipfile.ZipInfo]) -> None:
     refuse_swelling(str(path), len(entries), sum(entry.file_size for entry in entries), path.stat().st_size)
     for entry in entries:
         name = _name(entry)
+        where = f"{path} holds the entry {entry.filename!r}"
+        if not name.parts:
+            raise UserError(f"{where}, which has no name; unpack it yourself and name the folder.")
         if name.is_absolute() or ".." in name.parts or ":" in name.parts[0]:
             raise UserError(
-                f"{path} holds {entry.filename!r}, which leads out of its folder; it is not unpacked."
+                f"{where}, which leads out of its folder; it is not unpacked. Remove it from there."
             )
         if stat.S_ISLNK(entry.external_attr >> 16):
-            raise UserError(f"{path} holds the link {entry.filename!r}; it is not unpacked.")
+            raise UserError(f"{where}, which is a link; it is not unpacked. Remove it there.")
         if entry.flag_bits & 1:
             raise UserError(f"{path} is encrypted; unpack it yourself and name the folder.")
 
