@@ -15,8 +15,8 @@ from vector_tl.errors import UserError
 from vector_tl.forms import Finite, misfit, parse_json
 
 pytestmark = pytest.mark.fast
-LATER = """recording,poll,learning curve,experiment,result of a training,comparison's page,outcomes,retraining,
-label,mask,robot's settings,simulator's door,video,YOLO names""".replace("\n", "").split(",")
+LATER = """recording,poll,learning curve,experiment,result of a training,comparison's page,outcomes,
+retraining,label,mask,robot's settings,simulator's door,video,YOLO names""".replace("\n", "").split(",")
 
 
 class TypedX(TypedDict):
