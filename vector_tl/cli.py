@@ -10,6 +10,7 @@ import copy
 import dataclasses
 import importlib
 import inspect
+import io
 import json
 import logging
 import os
@@ -229,15 +230,31 @@ def parse(name: str, argv: list[str]) -> tuple[Any, bool]:
     ordered = sorted(dataclasses.fields(kind), key=lambda field: field.name not in own)
     options = [(field.name, _with_help(kind, field.name), copy.copy(field)) for field in ordered]
     asked = dataclasses.make_dataclass(kind.__name__, [*options, ("json", json_flag, False)], frozen=True)
-    given: Any = tyro.cli(
-        asked,
-        args=_with_new_names(name, argv),
-        prog=f"vector-tl {name}",
-        description=inspect.cleandoc(kind.__doc__),
-        config=(tyro.conf.FlagCreatePairsOff,),
-        registry=option_types(),
-    )
+    as_typed = all(printable(word) == word for word in argv)
+    with contextlib.nullcontext() if as_typed else _plain_errors():
+        given: Any = tyro.cli(
+            asked,
+            args=_with_new_names(name, argv),
+            prog=f"vector-tl {name}",
+            description=inspect.cleandoc(kind.__doc__),
+            config=(tyro.conf.FlagCreatePairsOff,),
+            registry=option_types(),
+        )
     return kind(**{field.name: getattr(given, field.name) for field in dataclasses.fields(kind)}), given.json
+
+
+@contextlib.contextmanager
+def _plain_errors() -> Iterator[None]:
+    """Print what goes to standard error meanwhile without codes for the terminal.
+
+    It loses its colours, so this is for words that hold such codes: names of files by a pattern such as `*`.
+    """
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):
+            yield
+    finally:
+        sys.stderr.write(printable(said.getvalue()))
 
 
 def _with_help(kind: type, name: str) -> Any:

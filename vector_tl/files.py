@@ -22,14 +22,14 @@ def write_atomic(path: Path, data: bytes | str, private: bool = False) -> None:
 
     Args:
         path: the file.
-        data: its new content; text in UTF-8.
+        data: its new content; text in UTF-8, but for names' bytes that are not.
         private: only the user may read it, from its first byte on: for tokens, keys and invitations.
 
     Raises:
         UserError: the folder cannot be written or the disk is full; `path` is then as it was before.
     """
     path = Path(path)
-    raw = data.encode() if isinstance(data, str) else data
+    raw = data.encode("utf-8", "surrogateescape") if isinstance(data, str) else data
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -365,6 +365,7 @@ def digest(folder: Path) -> str:
     folder, total = Path(folder), hashlib.sha256()
     for path in sorted((folder / "labels").glob("*/*.txt")):
         data = path.read_bytes().replace(b"\r\n", b"\n")
-        total.update(f"{path.parent.name}/{path.name}\0{len(data)}\0".encode() + data)
+        about = f"{path.parent.name}/{path.name}\0{len(data)}\0"
+        total.update(about.encode("utf-8", "surrogateescape") + data)  # names need not be UTF-8
     total.update(json.dumps(read_splits(folder), sort_keys=True).encode())
     return total.hexdigest()

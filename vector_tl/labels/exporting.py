@@ -15,7 +15,7 @@ import numpy as np
 
 from vector_tl import __version__
 from vector_tl.data.boxes import areas, to_pixels, to_xywh
-from vector_tl.data.dataset import DEFAULT_SPLIT, SPLITS, load_dataset, read_splits
+from vector_tl.data.dataset import DEFAULT_SPLIT, SPLITS, Item, load_dataset, read_splits
 from vector_tl.data.images import (
     decode_image,
     encode_jpeg,
@@ -25,11 +25,12 @@ from vector_tl.data.images import (
     image_size,
 )
 from vector_tl.data.yolo import format_label
-from vector_tl.errors import cannot_write
+from vector_tl.errors import UserError, cannot_write
 from vector_tl.files import refuse_existing
 from vector_tl.labels.archive import pack, remove
 from vector_tl.labels.settings import ExportSettings
 from vector_tl.labels.sources.own import MARKER, joined, marker_text
+from vector_tl.plain import one_line
 
 # Formats that are exported as they are, with their suffixes; others are written as JPEG or PNG.
 PLAIN_FORMATS = {"JPEG": (".jpg", ".jpeg"), "PNG": (".png",), "BMP": (".bmp",), "WEBP": (".webp",)}
@@ -155,7 +156,7 @@ def export_data(settings: ExportSettings) -> dict[str, Any]:
             size_wh = image_size(data, str(item.image_path))
             data, suffix = _plain_image(data, item.image_path)
             boxes_xyxy = to_pixels([] if item.boxes_norm is None else item.boxes_norm, size_wh)
-            stem = joined(item.session, item.name)
+            stem = _name_for_others(item)
             exporter.add(ExportImage(split, stem, suffix, data, size_wh, boxes_xyxy))
             boxes += len(boxes_xyxy)
         exporter.finish()
@@ -178,6 +179,21 @@ def export_data(settings: ExportSettings) -> dict[str, Any]:
         "boxes": boxes,
         "unlabelled": everything.unlabelled,
     }
+
+
+def _name_for_others(item: Item) -> str:
+    """An image's name in an export.
+
+    Raises:
+        UserError: text lists, XML and zips cannot hold it.
+    """
+    stem = joined(item.session, item.name)
+    if one_line(stem) != stem:
+        raise UserError(
+            f"{item.image_path} cannot be exported: its name or session holds control characters or is not "
+            "UTF-8; rename it, and its label."
+        )
+    return stem
 
 
 def _plain_image(data: bytes, path: Path) -> tuple[bytes, str]:

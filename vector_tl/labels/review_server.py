@@ -78,14 +78,14 @@ def review_app(desk: Desk, settings: ReviewSettings) -> Starlette:
         if which not in FILTERS:
             raise UserError(f"There is no filter {which!r}; choose {', '.join(FILTERS)}.")
         session = request.query_params.get("session") or None
-        return JSONResponse(queue.listed(which, session) | {"pace": desk.pace()})
+        return _Answer(queue.listed(which, session) | {"pace": desk.pace()})
 
     def start(request: Request) -> Response:
         started = {"data": str(settings.data), "filter": settings.filter, "session": settings.session}
-        return JSONResponse(started)
+        return _Answer(started)
 
     def item(request: Request) -> Response:
-        return JSONResponse(desk.item(*_key(request.query_params)))
+        return _Answer(desk.item(*_key(request.query_params)))
 
     def image(request: Request) -> Response:
         width = request.query_params.get("width", "")
@@ -108,14 +108,14 @@ def review_app(desk: Desk, settings: ReviewSettings) -> Starlette:
             _text(asked, "tab"),
             _effort(asked.get("effort")),
         )
-        return JSONResponse(answer | {"pace": desk.pace()})
+        return _Answer(answer | {"pace": desk.pace()})
 
     async def undo(request: Request) -> Response:
         tab = _text(await read_json(request), "tab")
-        return JSONResponse(await run_in_threadpool(desk.undo, tab) | {"pace": desk.pace()})
+        return _Answer(await run_in_threadpool(desk.undo, tab) | {"pace": desk.pace()})
 
     async def carry(request: Request) -> Response:
-        return JSONResponse(await run_in_threadpool(desk.carry, *_key(await read_json(request))))
+        return _Answer(await run_in_threadpool(desk.carry, *_key(await read_json(request))))
 
     routes = [
         Route("/start", start),
@@ -127,6 +127,14 @@ def review_app(desk: Desk, settings: ReviewSettings) -> Starlette:
         Route("/carry", carry, methods=["POST"]),
     ]
     return page_app(routes, PAGE, "review.html")
+
+
+class _Answer(JSONResponse):
+    """JSON in ASCII: a file's name need not be UTF-8, which JSON for browsers otherwise is."""
+
+    def render(self, content: Any) -> bytes:
+        """The answer's body."""
+        return json.dumps(content, allow_nan=False).encode()
 
 
 def _key(given: Any) -> tuple[str, str]:

@@ -20,6 +20,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from vector_tl.files import write_atomic
+from vector_tl.plain import printable
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -71,9 +72,15 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+        finalize=_plain,
     )
     made.globals |= {"inline": _inline, "policy": _policy, "beside": _beside}
     return made
+
+
+def _plain(value: object) -> object:
+    """A value in a page: text without codes that turn the direction of writing, or that are no characters."""
+    return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _inline(name: str) -> Markup:

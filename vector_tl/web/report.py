@@ -2,6 +2,7 @@
 
 import base64
 import io
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -10,6 +11,9 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+from vector_tl.plain import printable
 
 WHITE = "#ffffff"
 matplotlib.rcParams["text.parse_math"] = False  # a name with dollars is a name, not a formula
@@ -45,9 +49,13 @@ def finish_plot(figure: Figure, caption: str) -> Illustration:
         axes.spines[["top", "right"]].set_visible(False)
         if axes.get_legend_handles_labels()[0]:
             axes.legend(frameon=False)
-    figure.tight_layout()
+    for text in figure.findobj(Text):
+        text.set_text(printable(text.get_text()))
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of characters that the font lacks
+        figure.tight_layout()
+        figure.savefig(buffer, format="svg", metadata={"Date": None})
     return Illustration(_data_url("image/svg+xml", buffer.getvalue()), caption)
 
 
