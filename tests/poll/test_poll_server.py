@@ -458,7 +458,7 @@ def test_the_port_is_remembered_and_the_error_names_a_taken_one(place):
 
 
 def test_behind_another_server(tmp_path):
-    with served(make(tmp_path), 0, "--url", "https://poll.example.org") as (port, process):
+    with served(make(tmp_path, invitations=0), 0, "--url", "https://poll.example.org") as (port, process):
         status, headers, page = ask(port, "GET", "/", headers={"Host": "poll.example.org"})
         assert status == 200 and "Secure" in headers["set-cookie"]
         for host, origin, answered in (

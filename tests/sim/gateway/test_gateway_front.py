@@ -156,3 +156,23 @@ def test_one_connection_too_many_is_turned_away(monkeypatch):
         assert await reader.readline() == b"hello\n"
 
     run(scenario)
+
+
+def test_connections_that_ask_nothing_make_room(monkeypatch, caplog):
+    monkeypatch.setattr(front_module, "MAX_CONNECTIONS", 3)
+
+    async def scenario(rig):
+        reader, writer = await rig.connect()
+        assert await reader.readline() == b"hello\n"
+        silent = [await rig.connect(b"") for _ in range(2)]
+        for number in range(2):
+            late, _ = await rig.connect()
+            assert await late.readline() == b"hello\n"
+            assert not await silent[number][0].read(), "the oldest"
+        refused, _ = await rig.connect()
+        assert not await refused.read(), "all others have asked"
+        writer.write(b"bye\n")
+        assert await reader.readline() == b"bye\n"
+
+    run(scenario)
+    assert len(caplog.records) == 1

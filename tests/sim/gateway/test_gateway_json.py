@@ -1,5 +1,6 @@
 """JSON over HTTP/1.1 and HTTP/2 beside gRPC, at the robot's one port."""
 
+import asyncio
 import base64
 import configparser
 import contextlib
@@ -10,6 +11,7 @@ import socket
 import ssl
 import time
 
+import grpc
 import h2.config
 import h2.connection
 import httpx
@@ -18,7 +20,9 @@ from anki_vector.messaging import protocol
 from PIL import Image
 
 from support.simulation import drive, wait_for
+from vector_tl.sim.gateway import json_gateway
 from vector_tl.sim.gateway.first_request import PREFACE
+from vector_tl.sim.gateway.full_protocol import SERVICE
 
 
 class Web:
@@ -203,3 +207,42 @@ def test_a_client_that_does_not_read_holds_little_memory_and_nobody_up(simulate)
 def memory_mib(pid: int) -> float:
     with open(f"/proc/{pid}/statm") as file:
         return int(file.read().split()[1]) * 4096 / (1 << 20)
+
+
+@pytest.mark.fast
+@pytest.mark.parametrize(
+    ("origin", "body", "status"),
+    [
+        ("https://evil.example", b"{}", 403),
+        ("null", b"{}", 403),
+        ("http://robot", b"{}", 403),
+        ("https://robot", b"{", 400),
+        (None, b"{", 400),
+        (None, b"x" * (json_gateway.MAX_BODY_BYTES + 1), 400),
+    ],
+)
+def test_other_pages_and_bodies_that_are_too_large_are_refused(origin, body, status):
+    answer = asyncio.run(_asked(body, {"Origin": origin} if origin else {}))
+    assert answer.status_code == status and answer.json()["error"]["message"]
+
+
+@pytest.mark.fast
+def test_a_body_without_end_is_not_read_for_ever(monkeypatch):
+    monkeypatch.setattr(json_gateway, "MAX_READ_BYTES", json_gateway.MAX_BODY_BYTES)
+    sent = 0
+
+    async def endless():
+        nonlocal sent
+        while True:
+            sent += 1
+            yield b"x" * (1 << 20)
+
+    assert asyncio.run(_asked(endless(), {})).status_code == 400 and sent < 10
+
+
+async def _asked(body, headers):
+    """The answer of the app, before it has asked the robot."""
+    async with grpc.aio.insecure_channel("unix-abstract:nobody") as channel:
+        transport = httpx.ASGITransport(json_gateway.json_app(SERVICE, channel))
+        async with httpx.AsyncClient(transport=transport, base_url="https://robot") as client:
+            return await client.post("/v1/battery_state", content=body, headers=headers)

@@ -31,7 +31,7 @@ class Front:
     def __init__(self, identity: Identity, servers: Mapping[Server, str]):
         self.servers = servers
         self.clients: list[_Client] = []  # the oldest first
-        self.stalled = False
+        self.stalled = self._warned = False
         self._tls = _tls(identity)
         self._listener: asyncio.Server | None = None
 
@@ -56,6 +56,15 @@ class Front:
             self.stalled = on
         for side in self.clients[client - 1 : client] if client else self.clients:
             side.stall(on)
+
+    def make_room(self, newest: "_Client") -> None:
+        """Where there are too many connections, cut the oldest that has asked nothing, else the newest."""
+        if len(self.clients) > MAX_CONNECTIONS:
+            silent = (client for client in self.clients if not client.begun and client is not newest)
+            next(silent, newest).cut()
+            if not self._warned:
+                self._warned = True
+                log.warning("There are more than %d connections; some are cut.", MAX_CONNECTIONS)
 
     def stop(self) -> None:
         """Take no connections any more, and cut those there are."""
@@ -118,11 +127,14 @@ class _Client(_Side):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         self._front.clients.append(self)
-        if len(self._front.clients) > MAX_CONNECTIONS:
-            log.warning("There are %d connections already: one more is refused.", MAX_CONNECTIONS)
-            self.cut()
+        self._front.make_room(self)
         self.stall(self._front.stalled)
         asyncio.get_running_loop().call_later(HANDSHAKE_S, self._give_up)
+
+    @property
+    def begun(self) -> bool:
+        """Whether the client has said which HTTP it speaks."""
+        return self._first.begun
 
     def stall(self, on: bool) -> None:
         """Pass nothing on, or all again."""
@@ -169,7 +181,7 @@ class _Client(_Side):
         self._waiting.clear()
 
     def _give_up(self) -> None:
-        if not self._first.begun and not self.stalled:
+        if not self.begun and not self.stalled:
             self.cut()
 
     def connection_lost(self, error: Exception | None) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import grpc
 
 from vector_tl.sim.engine.virtual import VirtualVector
+from vector_tl.web.wrong_tokens import WrongTokens
 
 OPEN_TO_ALL = {"UserAuthentication"}
 NOT_LOGGED = {"DriveWheels"}  # has an entry of its own, with the speeds
@@ -18,6 +19,7 @@ class Gate(grpc.aio.ServerInterceptor):
 
     def __init__(self, robot: VirtualVector, sync: Callable[[], None]):
         self._robot, self._sync = robot, sync
+        self._wrong = WrongTokens()
 
     async def intercept_service(self, continuation, details):
         """Put `enter` before the call's own handler."""
@@ -30,7 +32,8 @@ class Gate(grpc.aio.ServerInterceptor):
 
         async def enter(context: grpc.aio.ServicerContext) -> None:
             if not allowed:
-                self._robot.log("refused", rpc=rpc)
+                if await self._wrong.wait():  # of a flood not all are kept
+                    self._robot.log("refused", rpc=rpc)
                 await context.abort(grpc.StatusCode.UNAUTHENTICATED, "Invalid token")
             await self._robot.unstalled.wait()
             late = self._robot.faults.get("rpc_latency")

@@ -33,6 +33,8 @@ from vector_tl.sim.gateway.transcoding import (
 log = logging.getLogger(__name__)
 JSON = "application/json"
 MAX_BODY_BYTES = 4 << 20  # as gRPC's own limit of a message
+MAX_READ_BYTES = 16 << 20  # of a body that is too large
+MAX_BODY_S = 30.0  # for a body to arrive
 
 
 def json_app(service: ServiceDescriptor, channel: grpc.aio.Channel) -> ASGIApp:
@@ -56,9 +58,14 @@ def _with_whole_body(app: ASGIApp) -> ASGIApp:
 
     async def ask(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
+            request = Request(scope, receive)
             try:
-                scope["body"] = await _body(Request(scope, receive))
-            except ClientDisconnect:
+                scope["body"] = await _body(request)
+                _refuse_other_pages(request)
+            except (ClientDisconnect, TimeoutError):
+                return
+            except PermissionError as error:
+                await _refusal(grpc.StatusCode.PERMISSION_DENIED, str(error))(scope, receive, send)
                 return
             except Malformed as error:
                 await _refusal(grpc.StatusCode.INVALID_ARGUMENT, str(error))(scope, receive, send)
@@ -148,16 +155,32 @@ async def _body(request: Request) -> bytes:
     """The request's body.
 
     Raises:
-        Malformed: it is too large. It was read nevertheless: not all clients look at an answer before that.
+        Malformed: it is too large. It was read nevertheless, unless it is far too large: not all clients look
+            at an answer before that.
+        TimeoutError: it does not arrive in time.
     """
     body, size = bytearray(), 0
-    async for part in request.stream():
-        size += len(part)
-        if size <= MAX_BODY_BYTES:
-            body += part
+    async with asyncio.timeout(MAX_BODY_S):
+        async for part in request.stream():
+            size += len(part)
+            if size <= MAX_BODY_BYTES:
+                body += part
+            if size > MAX_READ_BYTES:
+                break
     if size > MAX_BODY_BYTES:
         raise Malformed(f"The body holds more than {MAX_BODY_BYTES} bytes.")
     return bytes(body)
+
+
+def _refuse_other_pages(request: Request) -> None:
+    """Let no page of another site ask, whoever has it open; programs name no origin.
+
+    Raises:
+        PermissionError: one asks.
+    """
+    own = f"https://{request.headers.get('host', '')}".lower()
+    if not {origin.lower() for origin in request.headers.getlist("origin")} <= {own}:
+        raise PermissionError("Requests from other pages are refused.")
 
 
 def _token(request: Request) -> list[tuple[str, str]]:
