@@ -1,6 +1,6 @@
 """How soon a page answers while a client holds 1,000 half-open sockets at it, and its STOP stands the wheels.
 
-    nice -n -5 .venv/bin/python scripts/trials/half_open.py [--stops 20] [--again-s 1.0] [--json]
+    nice -n -5 .venv/bin/python scripts/trials/half_open.py [--stops 10] [--pauses 30] [--json]
 
 The client opens sockets that ask nothing, or half a request, and opens those anew that were closed. In the
 simulator, in real time, `find` searches with a detector that sees nothing; STOP (it ends a run) or pause is
@@ -45,6 +45,7 @@ HALVES = (
 ANSWER_S = 10.0
 READY_S = 60.0
 TURNING_S = 30.0
+LOOK_S = 0.02  # between two looks at which were closed
 STILL_S = 0.5  # after which wheels that stood are not expected to turn again
 
 
@@ -54,8 +55,8 @@ class Options:
 
     sockets: int = SOCKETS
     """Half-open sockets."""
-    again_s: float = 1.0
-    """How often those that were closed are opened anew; 0: never."""
+    rate: float = 500.0
+    """How many of those that were closed are opened anew in a second, at most; 0: none."""
     stops: int = 10
     """Runs of `find` that are ended by STOP."""
     pauses: int = 30
@@ -71,38 +72,45 @@ class Options:
 class HalfOpen:
     """Sockets that stay half-open at a port until the end of the block.
 
+    Args:
+        port: of this machine.
+        count: how many.
+        rate: how many of those that were closed are opened anew in a second, at most.
+
     Attributes:
         opened: how many were opened in all.
     """
 
-    def __init__(self, port: int, count: int = SOCKETS, again_s: float = 0.0):
+    def __init__(self, port: int, count: int = SOCKETS, rate: float = 0.0):
         self.opened = 0
-        self._port, self._count, self._again_s = port, count, again_s
+        self._port, self._count, self._rate = port, count, rate
         self._held: list[socket.socket] = []
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._keep, daemon=True)
 
     def __enter__(self) -> "HalfOpen":
         allow_files(2 * self._count + 256)
-        self._fill()
-        if self._again_s:
+        self._open(self._count)
+        if self._rate:
             self._thread.start()
         return self
 
     def __exit__(self, *_exc: object) -> None:
         self._ended.set()
-        if self._again_s:
+        if self._rate:
             self._thread.join()
         for held in self._held:
             held.close()
 
     def _keep(self) -> None:
-        while not self._ended.wait(self._again_s):
+        began_s, before = time.monotonic(), self.opened
+        while not self._ended.wait(LOOK_S):
             self._drop_closed()
-            self._fill()
+            allowed = int((time.monotonic() - began_s) * self._rate) - (self.opened - before)
+            self._open(max(0, min(allowed, self._count - len(self._held))))
 
-    def _fill(self) -> None:
-        while len(self._held) < self._count and not self._ended.is_set():
+    def _open(self, count: int) -> None:
+        for _ in range(count):
             made = socket.socket()
             made.setblocking(False)
             made.connect_ex(("127.0.0.1", self._port))
@@ -212,10 +220,10 @@ def stops_ms(options: Options, simulator: SimulatorProcess) -> tuple[list[float]
     """Times of the STOPs, one run each, and of the pauses of one run, each under half-open sockets."""
     finder, stops, pauses = Finder(simulator), [], []
     for _ in range(options.stops):
-        with finder.run(), HalfOpen(finder.port, options.sockets, options.again_s):
+        with finder.run(), HalfOpen(finder.port, options.sockets, options.rate):
             stops.append(finder.press("stop"))
     if options.pauses:
-        with finder.run(), HalfOpen(finder.port, options.sockets, options.again_s):
+        with finder.run(), HalfOpen(finder.port, options.sockets, options.rate):
             for _ in range(options.pauses):
                 pauses.append(finder.press("pause"))
                 finder.go_on()
@@ -243,7 +251,7 @@ def measure(options: Options) -> dict[str, Any]:
         poll, data = make_poll(Path(folder) / "poll"), make_dataset(Path(folder) / "data")
         pages = {"poll_s": ("poll", str(poll)), "review_s": ("label", "review", "--data", str(data))}
         for name, words in pages.items() if options.asks else ():
-            with page_of(vector_tl(*words)) as page, HalfOpen(page[0], options.sockets, options.again_s):
+            with page_of(vector_tl(*words)) as page, HalfOpen(page[0], options.sockets, options.rate):
                 figures[name] = summed_up(answers_s(page, options.asks))
     return figures
 

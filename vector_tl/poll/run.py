@@ -158,12 +158,12 @@ def _serve(opened: Poll, settings: PollSettings) -> str:
         if not is_loopback(settings.host) and not opened.invitations:
             page += f"?i={opened.common_token()}"
         invitations = _write_invitations(opened, base)
+        server = PageServer(poll_app(opened, settings.host, settings.url), bound)  # takes connections now
         until = f"{'closed at' if opened.closed() else 'open until'} {stamp(opened.fact('closes_s'))}"
         log.info("the poll is at %s (%s; %d votes so far; end with Ctrl-C)", page, until, opened.count())
         if invitations:
             log.info("a personal address for each voter is in %s", invitations)
-        app = poll_app(opened, settings.host, settings.url)
-        PageServer(app, bound).run_until_signal()
+        server.run_until_signal()
     return page
 
 

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from attacks.frame import Place, attack, check
-from attacks.pages import AGAIN_S, EVIL, PAGE_S, answer_of, ask, warns_and_wants_a_token
+from attacks.pages import EVIL, PAGE_S, RATE, answer_of, ask, warns_and_wants_a_token
 from attacks.serving import said_by
 from half_open import HalfOpen, answers_s, summed_up
 
@@ -127,7 +127,7 @@ def half_open_view(place: Place) -> str:
     with said_by(partial(place.start, *SIM)) as (process, said):
         wait_for(lambda: (place.folder / "sim" / "truth.json").exists(), said)
         port, token = truth_of(place)
-        with HalfOpen(port, again_s=AGAIN_S):
+        with HalfOpen(port, rate=RATE):
             figures = summed_up(answers_s((port, f"/{token}/"), 10))
     check(figures["p95"] <= PAGE_S, f"{figures}")
     return f"{figures['p95']:.2f} s at 95 %"

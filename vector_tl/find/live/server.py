@@ -31,6 +31,7 @@ PAGE = Path(__file__).parent / "page"
 LOOK_S, BEAT_S, BATTERY_S = 0.03, 0.25, 15.0
 LAST_S = 0.15  # for the state that has the wheels' last speed
 MAX_STREAMS = 6
+GIL_SLICE_S = 0.001  # the loop gives way so soon (5 ms otherwise) to the thread that takes a stop
 SEND_BUFFER_BYTES = 64 << 10  # what a page that reads slowly is behind at most
 
 
@@ -42,6 +43,7 @@ def served(live: Board, port: int = 0, host: str = LOOPBACK) -> Iterator[str]:
         UserError: the port cannot be used.
     """
     reporter, ended = Reporter(live), threading.Event()
+    sys.setswitchinterval(GIL_SLICE_S)
     way_in = "Open the address that vector-tl find printed last."
     deeds = "see the robot's camera, and start, pause and stop it"
     server = LocalServer(live_app(live, reporter), way_in, port, "--page-port", host, deeds)

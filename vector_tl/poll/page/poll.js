@@ -216,7 +216,8 @@ function showResult() {
 
 function verdict([first], decided) {
   if (!decided) return "Nobody has decided for a side.";
-  if (data.result.double_votes?.warning) return "Too many votes came from one address to say which one people like better.";
+  if (data.result.double_votes?.warning)
+    return "Too many votes came from one address to say which one people like better.";
   if (first.interval95[0] > 0.5) return `More people like “${first.name}” better.`;
   return "Too few votes to say which one people like better.";
 }
