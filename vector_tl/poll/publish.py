@@ -16,7 +16,6 @@ from typing import Any
 
 from vector_tl.errors import UserError, cannot_write
 from vector_tl.files import write_atomic
-from vector_tl.poll.doubts import double_votes
 from vector_tl.poll.result import result
 from vector_tl.poll.votes import MAX_WHY, SIDES, Poll, Refused, stamp
 from vector_tl.web import pages
@@ -59,11 +58,16 @@ def shown(poll: Poll, **more: Any) -> dict[str, Any]:
     return {"poll": poll.id, "longest_why": MAX_WHY} | facts | more
 
 
-def result_data(poll: Poll, reveal: bool = False) -> dict[str, Any]:
-    """The data of the result page: only how many have voted, while voting is open and not to be revealed."""
+def result_data(poll: Poll, reveal: bool = False, warning: str | None = None) -> dict[str, Any]:
+    """The data of the result page: only how many have voted, while voting is open and not to be revealed.
+
+    Args:
+        poll: whose result it is.
+        reveal: whether the whole result is shown at any time.
+        warning: what is shown of double votes while voting is open.
+    """
     if not poll.closed() and not reveal:
-        doubts = double_votes(poll.votes(), poll.invitations > 0)
-        return shown(poll, mode="notice", notice="open", votes=poll.count(), warning=doubts["warning"])
+        return shown(poll, mode="notice", notice="open", votes=poll.count(), warning=warning)
     return shown(poll, mode="result", result=result(poll, reveal))
 
 

@@ -11,6 +11,7 @@ Where other computers reach the page, all this is for those who have an invitati
 """
 
 import logging
+import math
 import secrets
 import time
 from typing import Any
@@ -23,7 +24,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from vector_tl.errors import Refused
-from vector_tl.poll.doubts import CLASS
+from vector_tl.poll.doubts import CLASS, double_votes
 from vector_tl.poll.publish import PAGE, page_html, result_data, shown
 from vector_tl.poll.votes import MAX_WHY, Poll
 from vector_tl.web.access import guarded, these_names
@@ -33,6 +34,7 @@ from vector_tl.web.server import page_app, read_json
 from vector_tl.web.wrong_tokens import WrongTokens
 
 MAX_BYTES = 12 * MAX_WHY + 512  # of a vote; an escaped character has up to 12 bytes
+WARNING_S = 5.0  # between two looks at all votes
 COOKIE_S = 400 * 24 * 3600
 log = logging.getLogger(__name__)
 
@@ -117,6 +119,20 @@ class _Pages:
 
     def __init__(self, poll: Poll, entrance: _Entrance):
         self._poll, self._entrance = poll, entrance
+        self._final: dict[str, Any] | None = None  # once voting has closed, which is for good
+        self._warning: str | None = None
+        self._warned_s = -math.inf
+
+    def _data(self) -> dict[str, Any]:
+        """The result's data; what takes long with many votes is not made anew for each who asks."""
+        if self._final is None and self._poll.closed():
+            self._final = result_data(self._poll)
+        if self._final is not None:
+            return self._final
+        if time.monotonic() - self._warned_s > WARNING_S:
+            doubts = double_votes(self._poll.votes(), self._poll.invitations > 0)
+            self._warning, self._warned_s = doubts["warning"], time.monotonic()
+        return result_data(self._poll, warning=self._warning)
 
     def _shut_out(self) -> Response:
         notice = "invitation" if self._poll.invitations else "address"
@@ -180,12 +196,12 @@ class _Pages:
     async def result(self, request: Request) -> Response:
         if not await self._entrance.lets_in(request):
             return self._shut_out()
-        return HTMLResponse(page_html(result_data(self._poll)))
+        return HTMLResponse(page_html(self._data()))
 
     async def result_json(self, request: Request) -> Response:
         if not await self._entrance.lets_in(request):
             raise HTTPException(403, "The result is for those who came by the page's whole address.")
-        data = result_data(self._poll)
+        data = self._data()
         still_open = {
             "poll": self._poll.id,
             "closed": False,

@@ -89,7 +89,7 @@ class Connection(H11Protocol):
             self._request_late = self.loop.call_later(REQUEST_S, self.cut)
 
     def cut(self) -> None:
-        """End the connection now, whatever is under way."""
+        """End the connection now, even within an answer."""
         self._crowd.leave(self)
         self.transport.abort()
 
@@ -110,7 +110,8 @@ class Crowd:
         if len(own) > self._max_of_peer:
             _makes_room(own, newest).cut()
         elif self._count > self._max_in_all:
-            _makes_room(max(self._peers.values(), key=len), newest).cut()
+            busiest = max(self._peers.values(), key=len)
+            _makes_room(busiest, newest).cut()
 
     def leave(self, connection: Connection) -> None:
         """Forget a connection; no harm if it has left before."""
