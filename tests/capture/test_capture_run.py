@@ -12,13 +12,14 @@ from vector_tl.capture.ground_truth import clear_boxes
 from vector_tl.capture.plan import next_plan
 from vector_tl.capture.robot_session import RobotSession
 from vector_tl.capture.run import capture
-from vector_tl.capture.settings import CaptureSettings
+from vector_tl.capture.settings import MAX_SEED, ROOMS_PER_SEED, CaptureSettings
 from vector_tl.capture.simulated_session import take_session
 from vector_tl.data import dataset
 from vector_tl.data.dataset import read_session
 from vector_tl.data.images import decode_or_none, read_mask
 from vector_tl.errors import UsageError, UserError
 from vector_tl.robot.base import Frame, Intrinsics, NoFreshFrame, RobotState
+from vector_tl.robot.sim_features import HELD_OUT_WORLDS
 
 
 class SmallWorld:
@@ -379,3 +380,24 @@ def test_the_same_seed_gives_the_same_bytes(simulated, tmp_path):
         for folder in (settings.data, tmp_path)
     )
     assert first == second
+
+
+def test_held_out_sessions_are_in_rooms_of_their_own_and_all_in_test(tmp_path):
+    settings = settings_for(tmp_path, held_out=True, count=20, seed=3)
+    run(settings)
+    assert dataset.read_splits(tmp_path) == {"held-out-3-000": "test", "held-out-3-001": "test"}
+    about = read_session(tmp_path, "held-out-3-001")
+    assert about["world"] == HELD_OUT_WORLDS + 300_001 and about["whole"]
+    run(settings_for(tmp_path, count=12, seed=3))
+    assert read_session(tmp_path, "sim-3-000")["world"] == 300_000
+
+
+@pytest.mark.parametrize(
+    "options", [{"backgrounds": "rooms"}, {"camera": "plain"}, {"robot": "00e20100"}, {"without": ("light",)}]
+)
+def test_held_out_rooms_are_drawn_ones_and_no_seed_reaches_them_by_itself(tmp_path, options):
+    with pytest.raises(UsageError, match="held-out"):
+        settings_for(tmp_path, held_out=True, **options).check()
+    with pytest.raises(UsageError, match="--seed"):
+        settings_for(tmp_path, seed=MAX_SEED).check()
+    assert MAX_SEED * ROOMS_PER_SEED == HELD_OUT_WORLDS

@@ -34,7 +34,7 @@ SHARES = {
     "third-person": 0.15,
     "from-above": 0.08,
 }
-ELSEWHERE = {"third-person", "from-above"}  # the camera is none of a Vector
+ELSEWHERE = {"third-person", "from-above", "room"}  # the camera is none of a Vector
 OF_A_VECTOR = {"own-body", "blur"}
 MAX_MIXED = 5
 ABOUT_VECTORS = {"screen-off", "touching", "occluded", "far", "edge", "from-behind"}

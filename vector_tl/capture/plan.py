@@ -10,10 +10,11 @@ import numpy as np
 
 from vector_tl.capture.harder import MIXED, draw_kinds
 from vector_tl.capture.sessions import has_image
-from vector_tl.capture.settings import CaptureSettings
+from vector_tl.capture.settings import ROOMS_PER_SEED, CaptureSettings
 from vector_tl.data import dataset
 from vector_tl.data.dataset import read_session
 from vector_tl.data.session_forms import SimulatedSession
+from vector_tl.robot.sim_features import HELD_OUT_WORLDS
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ def next_plan(settings: CaptureSettings) -> tuple[SessionPlan | None, list[dict[
         re.sub(r"[^\w-]+", "-", settings.backgrounds.resolve().name) if settings.backgrounds else None
     )
     kind = "-no-".join([f"room-{photographs}" if photographs else "sim", *settings.without])
-    kind = "-".join([kind, *settings.kinds])
+    kind = "-".join(["held-out" if settings.held_out else kind, *settings.kinds])
     whole: list[dict[str, Any]] = []
     while True:
         session = f"{kind}-{settings.seed}-{len(whole):03d}"
@@ -93,7 +94,7 @@ def next_plan(settings: CaptureSettings) -> tuple[SessionPlan | None, list[dict[
     left = settings.count - kept
     if left <= 0:
         return None, whole
-    world = settings.seed * 100_000 + len(whole)
+    world = settings.seed * ROOMS_PER_SEED + len(whole) + (HELD_OUT_WORLDS if settings.held_out else 0)
     kinds = settings.kinds
     if kinds == (MIXED,):
         rng = np.random.default_rng([settings.seed, world, 6])

@@ -7,7 +7,10 @@ from typing import Literal
 from vector_tl.capture.harder import BEFORE_PHOTOGRAPHS, MIXED
 from vector_tl.data.kinds import KNOWN_KINDS
 from vector_tl.errors import UsageError, refuse_outside, refuse_suffix
-from vector_tl.robot.sim_features import Feature
+from vector_tl.robot.sim_features import HELD_OUT_WORLDS, Feature
+
+ROOMS_PER_SEED = 100_000
+MAX_SEED = HELD_OUT_WORLDS // ROOMS_PER_SEED  # the rooms of further seeds would be held out
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,9 @@ class CaptureSettings:
     kinds: tuple[str, ...] = ()
     """Harder images, such as screen-off touching clutter: every simulated room is of all these kinds, or with
     mixed of some drawn at random. See docs/images.md for the list."""
+    held_out: bool = False
+    """Images to measure models by: rooms, things and robots' looks that no other simulated image has, all in
+    split test. Nothing is trained on them. scripts/trials/kind_sessions.py draws them for every kind."""
     masks: bool = False
     """Also write where each Vector is seen in a simulated image (masks/, a PNG for each image), for train
     --paste."""
@@ -87,7 +93,7 @@ class CaptureSettings:
     @property
     def split_shares(self) -> tuple[float, float, float]:
         """Shares of train, val and test."""
-        return 1.0 - self.val - self.test, self.val, self.test
+        return (0.0, 0.0, 1.0) if self.held_out else (1.0 - self.val - self.test, self.val, self.test)
 
     def check(self) -> None:
         """Raise `UsageError` for values that make no sense."""
@@ -111,8 +117,19 @@ class CaptureSettings:
         refuse_suffix("--record", self.record, ".mcap")
         refuse_outside("--reach-mm", self.reach_mm, 200, 3000)
         self._check_robots()
+        self._check_held_out()
         self._check_kinds()
         self._check_masks()
+
+    def _check_held_out(self) -> None:
+        if self.seed >= MAX_SEED:
+            raise UsageError(f"--seed must be below {MAX_SEED:.0e}, not {self.seed}.")
+        drawn = self.robot == "sim" and self.target is None and self.camera == "rendered"
+        if self.held_out and (not drawn or self.backgrounds is not None or self.without):
+            raise UsageError(
+                "--held-out are the simulator's drawn rooms: leave out --robot, --target, --camera, "
+                "--backgrounds and --without."
+            )
 
     def _check_masks(self) -> None:
         if self.masks and (self.robot != "sim" or self.target is not None):

@@ -138,7 +138,7 @@ def take_session(
         if difference is None or difference.tolerable:
             shots[name] = shot if difference is None else known[name]
             if plan.kinds:
-                tags[plan.session, name] = tags_of(plan.kinds, image.truth, shot["brightness"])
+                tags[plan.session, name] = tags_of(plan.kinds, image.truth, float(shot["brightness"]))
             write(known | shots, whole=False)
             _write_files(folder, plan.session, name, image, labelled=label is not None)
             if masks:

@@ -32,7 +32,7 @@ MIN_HIDDEN = 0.12  # share of a Vector
 FAR_PX, WIDE_PX = 60.0, 90.0  # height and width of a near Vector's box, in an image of 360 lines
 DARK_SCREEN, LIT_SCREEN = 0.02, 0.3  # light of a screen, 1 as usual
 UNREMARKABLE = {"hidden": 0.0, "facing_deg": 90.0, "screen": None}  # of a Vector that is hardly seen
-BEHIND_DEG, ABOVE_DEG = 120.0, 55.0
+BEHIND_DEG, ABOVE_DEG, LEVEL_DEG = 120.0, 55.0, 35.0
 DARK_ROOM, DARK_IMAGE = 92.0, 55.0  # mean grey levels: in a dark room, and in any
 BLUR_PX = 1.3  # standard deviation in an image 640 wide
 BORDER_PX = 1.0
@@ -106,9 +106,11 @@ def _of_things(things: Sequence[dict[str, Any]], share: float) -> list[str]:
 def _of_view(kinds: Sequence[str], seen: dict[str, Any], brightness: float, share: float) -> list[str]:
     """The kinds that say how the image was taken."""
     by_phone = bool({"third-person", "from-above"} & set(kinds))
+    of_room = "room" in kinds and not seen["vectors"]
     holds = {
         "from-above": by_phone and seen["down_deg"] >= ABOVE_DEG,
         "third-person": by_phone and seen["down_deg"] < ABOVE_DEG,
+        "room": of_room and seen["down_deg"] < LEVEL_DEG,
         "own-body": seen["own_body_px"] >= MIN_OWN_BODY_PX * share,
         "low-light": brightness < (DARK_ROOM if "low-light" in kinds else DARK_IMAGE),
         "blur": seen["blur_px"] >= BLUR_PX,

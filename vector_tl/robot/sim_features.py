@@ -16,3 +16,7 @@ sensor: no vignette, bloom, noise, smear, tint or exposure control gone wrong.
 details: the SDK's bare mesh, with the same eyes everywhere.
 """
 FEATURES: tuple[str, ...] = get_args(Feature)
+
+HELD_OUT_WORLDS = 10**15
+"""Rooms whose seeds begin here are for measuring: they have surfaces, things and robots' looks that no other
+room has, and nothing is trained on them. See `sim/world/held_out.py`."""

@@ -11,7 +11,7 @@ from vector_tl.sim.render.camera import VectorCamera
 from vector_tl.sim.render.conditions import MAX_GAIN, MAX_SHUTTER_MS, Conditions, conditions
 from vector_tl.sim.render.lens import UNIT_GAIN_MS, Sensor, SensorLook
 from vector_tl.sim.render.mesh import part_matrices, vector_parts
-from vector_tl.sim.render.phone import Phone, group
+from vector_tl.sim.render.phone import Phone, group, image_wh
 from vector_tl.sim.render.renderer import OWN_BODY
 from vector_tl.sim.render.soiling import dirt_map
 from vector_tl.sim.world.room import make_room
@@ -19,6 +19,7 @@ from vector_tl.sim.world.scene import Moment, VectorPose
 
 VIEWER, TARGET, BEHIND = VectorPose(-150, 0, 0), VectorPose(150, 20, 2.0), VectorPose(-400, 0, 0)
 PARTS = vector_parts()
+TALL = 2  # seed of a room whose phone takes 4:3 images; those of 3 are 16:9
 
 
 @pytest.fixture(scope="module")
@@ -70,16 +71,34 @@ def test_a_camera_that_was_a_phone_draws_other_rooms_as_before(camera):
 
 
 @pytest.mark.fast
+def test_half_of_the_phones_images_are_four_to_three_and_no_vectors():
+    sizes = [image_wh(make_room(seed, ("third-person",)), (640, 360)) for seed in range(60)]
+    assert set(sizes) == {(640, 360), (640, 480)} and 15 < sizes.count((640, 480)) < 45
+    assert image_wh(make_room(TALL, ("from-above",)), (1280, 720)) == (1280, 960)
+    assert {image_wh(make_room(seed, ("cube",)), (640, 360)) for seed in range(60)} == {(640, 360)}
+
+
+@pytest.mark.fast
+def test_a_phone_that_films_a_room_looks_over_it(camera):
+    for seed in range(30):
+        sight = Phone(make_room(seed, ("room",))).sight((VIEWER, TARGET), 0)
+        assert 500 <= sight.frame[2, 3] <= 1500 and -0.5 < sight.frame[2, 0] < 0.15
+
+
+@pytest.mark.fast
 @pytest.mark.parametrize("kind", ["third-person", "from-above"])
-@pytest.mark.parametrize("seed", [2, 3])
+@pytest.mark.parametrize("seed", [3, TALL])
 def test_boxes_are_exact_through_a_phones_lens(camera, kind, seed, monkeypatch):
     monkeypatch.setattr("vector_tl.sim.render.camera.draw_look", lambda room, vector: None)  # all upright
     room = bare(seed, kind)
+    size_wh = image_wh(room, (640, 360))
     camera.enter(room)
     vectors = (VIEWER, TARGET, BEHIND)
-    (box_,) = (box_ for box_ in shoot(camera, *vectors)[0].boxes if box_.vector == 1)
-    expected = projected_xyxy(Phone(room).sight(vectors, 0), TARGET)
-    assert box_.xyxy == pytest.approx(expected.clip(0, (640, 360, 640, 360)), abs=1.5)
+    shot, image = shoot(camera, *vectors)
+    (box_,) = (box_ for box_ in shot.boxes if box_.vector == 1)
+    assert size_wh == image.shape[::-1] == shot.ids.shape[::-1] and (size_wh[1] == 480) == (seed == TALL)
+    expected = projected_xyxy(Phone(room).sight(vectors, 0), TARGET, size_wh)
+    assert box_.xyxy == pytest.approx(expected.clip(0, size_wh * 2), abs=1.5)
 
 
 @pytest.mark.fast
@@ -104,8 +123,9 @@ def test_the_vectors_before_the_viewer_stay_in_a_phones_view(kind):
         there = rng.uniform(150, 600) * np.array([math.cos(ahead), math.sin(ahead)]) + (x, y)
         pose = VectorPose(*there, rng.uniform(-3, 3))
         sight = Phone(room).sight((viewer, pose), 0)
-        x1, y1, x2, y2 = projected_xyxy(sight, pose)
-        shown = (min(x2, 640) - max(x1, 0)) * (min(y2, 360) - max(y1, 0)) / ((x2 - x1) * (y2 - y1))
+        width, height = size_wh = image_wh(room, (640, 360))
+        x1, y1, x2, y2 = projected_xyxy(sight, pose, size_wh)
+        shown = (min(x2, width) - max(x1, 0)) * (min(y2, height) - max(y1, 0)) / ((x2 - x1) * (y2 - y1))
         assert shown > 0.8
         heights_mm.append(sight.frame[2, 3])
         sizes_px.append(y2 - y1)

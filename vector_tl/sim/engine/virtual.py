@@ -182,7 +182,7 @@ class VirtualVector:
         ]
         seen = {
             "image_id": due.image_id,
-            "size_wh": list(due.request.size_wh),
+            "size_wh": list(due.request.size_wh if shot.ids is None else shot.ids.shape[::-1]),
             "boxes": boxes,
             "background": shot.background,
         } | ({"seen": asdict(shot.seen)} if shot.seen else {})

@@ -29,7 +29,7 @@ from vector_tl.sim.render.conditions import conditions, lit
 from vector_tl.sim.render.decor import Decor, direction
 from vector_tl.sim.render.lens import SensorLook
 from vector_tl.sim.render.mesh import EYE_RGB
-from vector_tl.sim.render.phone import PHONE_KINDS
+from vector_tl.sim.render.phone import PHONE_KINDS, image_wh
 from vector_tl.sim.render.renderer import OWN_BODY
 from vector_tl.sim.render.shapes import Material, join, level, quad, rgb, ring
 from vector_tl.sim.world.scene import Moment, Room, Shot
@@ -44,6 +44,7 @@ SHADOW_RATIO = (0.08, 1.6)  # by how much a Vector may change the light on the g
 TRIES, STRIDE = 30, 7919
 MAX_ROUGHER, MAX_BRIGHTER = 1.6, 1.2  # one third of a photograph that looks down against the other
 VIEW_KINDS = PHONE_KINDS | {"low-light", "blur"}
+DOWN_KINDS = PHONE_KINDS - {"room"}
 SOFT_PX = 0.6  # blur of a Vector's outline
 
 
@@ -149,13 +150,13 @@ class BackdropCamera(RenderedCamera):
         Raises:
             UserError: none of the photographs can be read.
         """
-        phone = bool(PHONE_KINDS.intersection(room.kinds))
+        phone = bool(DOWN_KINDS.intersection(room.kinds))
         path, image = self._readable(room.seed)
         for number in range(1, TRIES if phone else 0):
             if looks_down(image):
                 break
             path, image = self._readable(room.seed + number * STRIDE)
-        self.name, self._plate = path.name, Plate(image, self.size_wh)
+        self.name, self._plate = path.name, Plate(image, image_wh(room, self.size_wh))
         if not VIEW_KINDS.isdisjoint(room.kinds):
             self._plate.own = False  # another lens or another light than the robot took it with
         self._head_rad = head_angle_rad(path)

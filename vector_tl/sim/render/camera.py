@@ -12,7 +12,7 @@ from vector_tl.sim.render.conditions import conditions, lit
 from vector_tl.sim.render.decor import Decor, furnish
 from vector_tl.sim.render.lens import Sensor, SensorLook, WideAngleLens, boxes_from_ids
 from vector_tl.sim.render.looks import draw_look
-from vector_tl.sim.render.phone import PHONE_KINDS, Phone, Sight
+from vector_tl.sim.render.phone import PHONE_KINDS, Phone, Sight, image_wh
 from vector_tl.sim.render.renderer import OWN_BODY, Renderer
 from vector_tl.sim.render.sightings import Observed, blur_px
 from vector_tl.sim.world.scene import CameraMotion, Moment, Room, Seen, Shot, VectorPose, VisibleBox
@@ -41,7 +41,7 @@ PLAIN_LOOK = SensorLook(
 )
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=4)
 def phone_lens(size_wh: tuple[int, int]) -> WideAngleLens:
     """A lens that bends nothing. Its maps are the same whatever its focal length is."""
     return WideAngleLens(size_wh, FOCAL_PX * size_wh[0] / 640, k=(0.0, 0.0), render_scale=PHONE_RENDER_SCALE)
@@ -66,7 +66,7 @@ class RenderedCamera:
         self._room = room
         self._sensors.clear()
         self._phone = Phone(room) if PHONE_KINDS.intersection(room.kinds) else None
-        self._lens = phone_lens(self.size_wh) if self._phone else self._own_lens
+        self._lens = phone_lens(image_wh(room, self.size_wh)) if self._phone else self._own_lens
         self._renderer.resize(self._lens.render_size_wh)
         self._renderer.enter(decor, partial(draw_look, room) if room.kinds else None)
 
@@ -126,7 +126,7 @@ class RenderedCamera:
         if viewer not in self._sensors:
             drawn = SensorLook.draw(np.random.default_rng([self._room.seed, 3, viewer]))
             look = conditions(self._room, viewer, drawn).look
-            self._sensors[viewer] = Sensor(self._look(look), self.size_wh)
+            self._sensors[viewer] = Sensor(self._look(look), self._lens.size_wh)
         return self._sensors[viewer]
 
     def close(self) -> None:

@@ -12,6 +12,9 @@ from vector_tl.data.images import decode_or_none
 from vector_tl.sim.render import textures
 from vector_tl.sim.render.furniture import furnish_around
 from vector_tl.sim.render.harder import desk_top, harder_things
+from vector_tl.sim.render.held_out_surfaces import instead_of
+from vector_tl.sim.render.held_out_things import design
+from vector_tl.sim.render.looks import held_out_eyes
 from vector_tl.sim.render.mesh import EYE_RGB, EYE_SHAPES
 from vector_tl.sim.render.shapes import (
     Material,
@@ -28,6 +31,7 @@ from vector_tl.sim.render.shapes import (
     tube,
 )
 from vector_tl.sim.render.things import finish, leaning_sheet, random_kind, thing
+from vector_tl.sim.world.held_out import is_held_out
 from vector_tl.sim.world.room import KINDS
 from vector_tl.sim.world.scene import Obstacle, Rgb, Room
 
@@ -55,14 +59,15 @@ class Decor:
 class _Shelf:
     """Collects textures and hands out their layer numbers."""
 
-    def __init__(self, rng: np.random.Generator, photos: list[Path]):
-        self.rng, self.photos = rng, photos
+    def __init__(self, rng: np.random.Generator, photos: list[Path], held_out: bool):
+        self.rng, self.photos, self.held_out = rng, photos, held_out
         self.layers: list[np.ndarray] = []
 
     def add(self, choices: Sequence[textures.Texture]) -> int:
         """Draw a texture, one of `choices` or now and then a photograph. Returns its layer."""
         layer = self._photo()
         if layer is None:
+            choices = instead_of(choices) if self.held_out else choices
             layer = choices[int(self.rng.integers(len(choices)))](self.rng)
         self.layers.append(layer)
         return len(self.layers) - 1
@@ -92,7 +97,7 @@ def furnish(room: Room, photos: list[Path] | None = None, without: tuple[str, ..
         without: what is left out, of `robot.sim_features.FEATURES`.
     """
     rng = np.random.default_rng([0 if "variety" in without else room.seed, 2])
-    shelf = _Shelf(rng, photos or [])
+    shelf = _Shelf(rng, photos or [], is_held_out(room.seed))
     layers = [shelf.add(textures.THINGS) for _ in range(5)]
     gloss = float(rng.choice([rng.uniform(0, 0.15), rng.uniform(0.15, 0.9)]))
     backlit = bool(rng.random() < 0.5)  # one side of the room is far brighter than the rest
@@ -126,6 +131,9 @@ def furnish(room: Room, photos: list[Path] | None = None, without: tuple[str, ..
         eye_shape=str(rng.choice(list(EYE_SHAPES), p=(0.55, 0.2, 0.15, 0.1))),
         things=tuple(things),
     )
+    if is_held_out(room.seed):
+        eye_rgb, eye_shape = held_out_eyes(np.random.default_rng([room.seed, 11]))
+        decor = replace(decor, eye_tint=eye_rgb, eye_shape=eye_shape)
     if "light" in without:
         decor.surroundings[:, EMISSION] = 0.0
         decor = replace(decor, to_lamp=(0.3, 0.2, 0.93), lamp_color=grey(1.0), ambient_color=grey(0.4))
@@ -304,9 +312,10 @@ def _table_edge(room: Room, rng: np.random.Generator) -> list[np.ndarray]:
 
 def _clutter(room: Room, rng: np.random.Generator, layers: list[int]) -> list[np.ndarray]:
     """The obstacles themselves, and behind a table's edge things on chairs and sideboards at eye level."""
+    draw = design if is_held_out(room.seed) else thing
     parts = [
         moved(
-            thing(o.kind, o.half_x_mm, o.half_y_mm, o.height_mm, rng, layers),
+            draw(o.kind, o.half_x_mm, o.half_y_mm, o.height_mm, rng, layers),
             (o.x_mm, o.y_mm, 0),
             o.heading_rad,
         )
@@ -320,7 +329,7 @@ def _clutter(room: Room, rng: np.random.Generator, layers: list[int]) -> list[np
             angle = rng.uniform(-math.pi, math.pi)
             reach = math.hypot(room.half_x_mm, room.half_y_mm) + half * grow + rng.uniform(50, 500)
             deep, tall = half * grow * rng.uniform(0.5, 1), rng.uniform(*heights) * grow
-            rows = thing(kind, half * grow, deep, tall, rng, layers)
+            rows = draw(kind, half * grow, deep, tall, rng, layers)
             place = (reach * math.cos(angle), reach * math.sin(angle), rng.uniform(-300, 60))
             parts.append(moved(rows, place, rng.uniform(-math.pi, math.pi)))
     for _ in range(rng.integers(0, 3)):

@@ -8,14 +8,17 @@ from vector_tl.sim.render import textures
 from vector_tl.sim.render.charger import MIDDLE_X_MM, charger
 from vector_tl.sim.render.desk import DESK_SHAPES
 from vector_tl.sim.render.figures import FIGURES
+from vector_tl.sim.render.held_out_surfaces import GROUNDS, tartan
+from vector_tl.sim.render.held_out_things import design, has_own_design
 from vector_tl.sim.render.light_cube import cube_stack
 from vector_tl.sim.render.other_robot import cozmo
-from vector_tl.sim.render.prints import Prints, add_prints
+from vector_tl.sim.render.prints import Prints, add_prints, shirt
 from vector_tl.sim.render.shapes import Material, box, grey, moved
 from vector_tl.sim.render.things import SHAPES
 from vector_tl.sim.render.toys import TOYS
 from vector_tl.sim.render.vessels import VESSELS
 from vector_tl.sim.world.clutter import CUBE_MM, SIZES
+from vector_tl.sim.world.held_out import is_held_out
 from vector_tl.sim.world.scene import Obstacle, Room
 
 LAYER = 14  # column of a vertex row
@@ -40,10 +43,12 @@ def harder_things(room: Room, layers: list[np.ndarray], surfaces: list[int]) -> 
     added = [thing for thing in (*room.obstacles, *room.loose) if thing.kind in SIZES]
     if not added:
         return []
-    prints = add_prints(layers, surfaces, np.random.default_rng([room.seed, 8, 100]))
+    held_out = is_held_out(room.seed)
+    shirts = tartan if held_out else shirt
+    prints = add_prints(layers, surfaces, np.random.default_rng([room.seed, 8, 100]), shirts)
     things = []
     for number, thing in enumerate(added):
-        rows = draw_thing(thing, np.random.default_rng([room.seed, 8, 101 + number]), prints)
+        rows = draw_thing(thing, np.random.default_rng([room.seed, 8, 101 + number]), prints, held_out)
         with_cube = thing.kind == "hand" and (rows[:, LAYER] == prints.markers).any()
         placed = moved(rows, (thing.x_mm, thing.y_mm, 0), thing.heading_rad)
         things.append(("cube-in-hand" if with_cube else thing.kind, placed))
@@ -52,9 +57,13 @@ def harder_things(room: Room, layers: list[np.ndarray], surfaces: list[int]) -> 
     return things
 
 
-def draw_thing(thing: Obstacle, rng: np.random.Generator, prints: Prints) -> np.ndarray:
+def draw_thing(
+    thing: Obstacle, rng: np.random.Generator, prints: Prints, held_out: bool = False
+) -> np.ndarray:
     """One thing at the origin, vertex rows (N, 15)."""
     size = thing.half_x_mm, thing.half_y_mm, thing.height_mm
+    if held_out and has_own_design(thing.kind):
+        return design(thing.kind, *size, rng, prints.surfaces)
     if thing.kind in USUAL:
         return SHAPES[USUAL[thing.kind]](*size, rng, prints.surfaces)
     if thing.kind in ("cube", "cube-stack"):
@@ -71,6 +80,9 @@ def desk_top(room: Room, layers: list[np.ndarray]) -> tuple[Material, float] | N
     if "clutter" not in room.kinds or room.surface != "table" or case > 0.8:
         return None
     gloss = float(rng.uniform(0.25, 0.8))
+    if is_held_out(room.seed):
+        layers.append(GROUNDS[int(rng.integers(len(GROUNDS)))](rng))
+        return Material((1.0, 1.0, 1.0), gloss, 0.04, layer=len(layers) - 1), float(rng.uniform(400, 1200))
     if case < 0.35:  # white, which the camera often blows out
         return Material(grey(rng.uniform(0.8, 0.97)), gloss, 0.045), 600.0
     if case < 0.65:  # yellow wood
@@ -98,7 +110,7 @@ def _shelf_behind(room: Room, rng: np.random.Generator, prints: Prints) -> list[
                 wide, tall = CUBE_MM / 2, CUBE_MM * (1 + (name == "cube-stack"))
             thing = Obstacle(0, 0, 0, min(wide, 60), wide, tall, name)
             if rng.random() < 0.75:
-                rows = draw_thing(thing, rng, prints)
+                rows = draw_thing(thing, rng, prints, is_held_out(room.seed))
                 parts.append((name, moved(rows, (rng.uniform(-20, 30), y + wide, z + 14))))
             y += 2 * wide + rng.uniform(8, 120)
     side = float(rng.choice([-1, 1]))

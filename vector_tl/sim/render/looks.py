@@ -5,11 +5,13 @@ is made of was seen on photographs of real Vectors; how often each occurs is a g
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from vector_tl.sim.render.shapes import rgb
+from vector_tl.sim.world.held_out import is_held_out
 from vector_tl.sim.world.scene import Rgb, Room, VectorPose
 
 Glints = tuple[tuple[float, float, float], tuple[float, float, float]]
@@ -25,6 +27,7 @@ APP_EYES_RGB: dict[str, Rgb] = {
     "white": (0.8, 0.9, 1.0),
 }
 TEXTS = ("12:45", "HELLO", "-VX7K", "OK 98%")  # what a screen may show instead of eyes
+HELD_OUT_TEXTS = ("ZZZ", "3:07", "*+*")
 PAINTS_RGB: tuple[Rgb, ...] = (
     (0.75, 0.73, 0.70),
     (0.45, 0.03, 0.03),
@@ -34,6 +37,16 @@ PAINTS_RGB: tuple[Rgb, ...] = (
     (0.05, 0.22, 0.10),
     (0.20, 0.20, 0.21),
 )
+HELD_OUT_PAINTS_RGB: tuple[Rgb, ...] = (
+    (0.16, 0.17, 0.03),
+    (0.02, 0.22, 0.24),
+    (0.35, 0.22, 0.45),
+    (0.65, 0.20, 0.03),
+    (0.45, 0.36, 0.12),
+)
+HELD_OUT_EYES_RGB: tuple[Rgb, ...] = ((1.0, 0.1, 0.45), (1.0, 0.04, 0.03), (0.4, 0.75, 1.0), (1.0, 0.7, 0.35))
+HELD_OUT_EYE_SHAPES = ("slanted", "narrow", "diamond")
+PATTERNS = 3  # of two paints: bands, halves, spots; as in the shader
 # Where stickers are found: on the head's top and sides, on the back and on the flanks (x, y, z in mm).
 STICKER_PLACES_MM = (
     (-12.0, 0.0, 67.0),
@@ -42,6 +55,13 @@ STICKER_PLACES_MM = (
     (-57.0, 6.0, 40.0),
     (-50.0, -18.0, 44.0),
     (12.0, 9.0, 20.0),
+)
+HELD_OUT_STICKER_PLACES_MM = (
+    (-30.0, 10.0, 62.0),
+    (4.0, 0.0, 66.0),
+    (-40.0, 25.0, 36.0),
+    (-40.0, -25.0, 36.0),
+    (-58.0, -8.0, 30.0),
 )
 
 
@@ -85,8 +105,10 @@ class RobotLook:
         lids: how far they are open, beside what its mood says.
         gaze_mm: how far its eyes are off the screen's middle, left and up.
         eye_size: factor on its eyes.
-        text: number of what it shows instead of eyes, in `TEXTS`; None for eyes.
+        text: number of what it shows instead of eyes, in `TEXTS` and `HELD_OUT_TEXTS`; None for eyes.
         paint_rgb: of a painted shell; None for the bare one.
+        pattern: of a second paint on it, 1 to `PATTERNS`; 0 for none.
+        second_rgb: that paint.
         painted_arms: whether arms and fork are painted as well.
         gloss: 1 as made; less is worn, more polished.
         dust: share of its upper side that dust covers, 0 to 1.
@@ -107,6 +129,8 @@ class RobotLook:
     eye_size: float = 1.0
     text: int | None = None
     paint_rgb: Rgb | None = None
+    pattern: int = 0
+    second_rgb: Rgb = (0.0, 0.0, 0.0)
     painted_arms: bool = False
     gloss: float = 1.0
     dust: float = 0.0
@@ -133,6 +157,8 @@ def draw_look(room: Room, vector: int) -> RobotLook | None:
         look = _switched_off(rng, look)
     elif "ordinary" in room.kinds:
         look = replace(look, screen=max(look.screen, 0.8), text=None)
+    if is_held_out(room.seed):
+        look = _held_out(np.random.default_rng([room.seed, 11, vector]), look)
     at, light = _glints(np.random.default_rng([room.seed, 7]))
     return replace(look, glints=at, glint_light=light, stance=_stance(rng, room.kinds, vector))
 
@@ -161,6 +187,29 @@ def _screen(rng: np.random.Generator, look: RobotLook) -> RobotLook:
     )
 
 
+def held_out_eyes(rng: np.random.Generator) -> tuple[Rgb, str]:
+    """Colour and shape of eyes in a held-out room."""
+    tint = np.array(HELD_OUT_EYES_RGB[int(rng.integers(len(HELD_OUT_EYES_RGB)))]) * rng.uniform(0.85, 1.15, 3)
+    return rgb(tint), HELD_OUT_EYE_SHAPES[int(rng.integers(len(HELD_OUT_EYE_SHAPES)))]
+
+
+def _held_out(rng: np.random.Generator, look: RobotLook) -> RobotLook:
+    """The same look as a held-out room has it: other eyes, texts, paints and stickers; painted more often."""
+    eye_rgb, eye_shape = held_out_eyes(rng)
+    one, other = rng.permutation(len(HELD_OUT_PAINTS_RGB))[:2]
+    painted = rng.random() < 0.18
+    return replace(
+        look,
+        eye_rgb=eye_rgb,
+        eye_shape=eye_shape,
+        text=None if look.text is None else len(TEXTS) + int(rng.integers(len(HELD_OUT_TEXTS))),
+        paint_rgb=HELD_OUT_PAINTS_RGB[one] if painted else None,
+        pattern=int(rng.integers(PATTERNS + 1)),
+        second_rgb=HELD_OUT_PAINTS_RGB[other],
+        stickers=tuple(_sticker(rng, HELD_OUT_STICKER_PLACES_MM) for _ in look.stickers),
+    )
+
+
 def _switched_off(rng: np.random.Generator, look: RobotLook) -> RobotLook:
     """Its screen off; now and then a small light is still on, as while it charges or sleeps."""
     return replace(look, screen=0.0, lights=float(rng.choice([0.0, 0.0, 0.0, rng.uniform(0.2, 1.0)])))
@@ -185,8 +234,10 @@ def _shell(rng: np.random.Generator, look: RobotLook, plain: bool) -> RobotLook:
     )
 
 
-def _sticker(rng: np.random.Generator) -> Sticker:
-    x_mm, y_mm, z_mm = np.array(STICKER_PLACES_MM[int(rng.integers(len(STICKER_PLACES_MM)))])
+def _sticker(
+    rng: np.random.Generator, places_mm: Sequence[tuple[float, float, float]] = STICKER_PLACES_MM
+) -> Sticker:
+    x_mm, y_mm, z_mm = np.array(places_mm[int(rng.integers(len(places_mm)))])
     color = rng.uniform(0.02, 0.9, 3)
     rim = np.full(3, 0.8) if rng.random() < 0.5 else rng.uniform(0.02, 0.9, 3)
     at = (float(x_mm + rng.normal(0, 2)), float(y_mm), float(z_mm + rng.normal(0, 2)))

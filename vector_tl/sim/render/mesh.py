@@ -15,7 +15,14 @@ import numpy as np
 import trimesh
 
 from vector_tl.errors import UserError
-from vector_tl.sim.render.looks import TEXTS, RobotLook, Stance, stands_plain
+from vector_tl.sim.render.looks import (
+    HELD_OUT_EYE_SHAPES,
+    HELD_OUT_TEXTS,
+    TEXTS,
+    RobotLook,
+    Stance,
+    stands_plain,
+)
 from vector_tl.sim.render.shapes import Material, box, join, moved, quad, rounded_patch, vertices
 from vector_tl.sim.world.scene import VectorPose
 
@@ -63,7 +70,8 @@ RIB_PITCH_MM, RIB_PHASES = 4.2, 4  # phases: at how many places the treads' ribs
 RIBS = {side: tuple(f"{side}_ribs_{phase}" for phase in range(RIB_PHASES)) for side in ("left", "right")}
 EYE_SHAPES = ("square", "round", "tired", "happy")
 PARTS = ("body", "head", "upper_arm", "lower_arm", "fork", *EYE_SHAPES, *RIBS["left"], *RIBS["right"])
-TEXT_PARTS = tuple(f"text_{number}" for number in range(len(TEXTS)))
+ALL_TEXTS = TEXTS + HELD_OUT_TEXTS
+TEXT_PARTS = tuple(f"text_{number}" for number in range(len(ALL_TEXTS)))
 HEAD_PIVOT = (-11.0, 47.5)  # x, z in mm
 UPPER_ARM_PIVOT, LOWER_ARM_PIVOT, FORK_PIVOT = (-37.3, 44.7), (-37.4, 32.7), (30.0, 34.0)
 EYE_HEIGHT_MM = 52.3
@@ -212,7 +220,14 @@ def vector_parts(details: bool = True) -> dict[str, np.ndarray]:
 def look_parts() -> dict[str, np.ndarray]:
     """Vertex rows (N, 15) of what only a Vector with a look has: the fork's glossy caps, and texts."""
     caps = [moved(box((2.2, 5.2, 2.2), CAP), (27.5, side * 18.6, FORK_TOP_MM)) for side in (1, -1)]
-    return {"caps": join(caps), **{name: _text(text) for name, text in zip(TEXT_PARTS, TEXTS, strict=True)}}
+    texts = {name: _text(text) for name, text in zip(TEXT_PARTS, ALL_TEXTS, strict=True)}
+    return {"caps": join(caps), **texts, **held_out_eye_parts()}
+
+
+@cache
+def held_out_eye_parts() -> dict[str, np.ndarray]:
+    """Vertex rows (N, 15) of eyes that only held-out rooms have."""
+    return {shape: join([_eye(shape, side) for side in (1, -1)]) for shape in HELD_OUT_EYE_SHAPES}
 
 
 def _text(text: str) -> np.ndarray:
@@ -235,9 +250,14 @@ def _eye(shape: str, side: int) -> np.ndarray:
         "round": (2.4, -1.0, 1.0),
         "tired": (4.0, -1.0, 0.25),
         "happy": (2.6, -0.2, 1.0),
+        "slanted": (3.0, -1.0, 1.0),
+        "narrow": (4.0, -0.4, 0.3),
+        "diamond": (1.2, -1.0, 1.0),
     }[shape]
     rows = rounded_patch((9.35, side * 5.6, EYE_HEIGHT_MM), (0, 3.9, 0), (0, 0, 4.3), corner, EYE)
     rows[:, 2] = rows[:, 2].clip(EYE_HEIGHT_MM + 4.3 * low, EYE_HEIGHT_MM + 4.3 * high)
+    if shape == "slanted":  # lower towards the nose
+        rows[:, 2] = np.minimum(rows[:, 2], EYE_HEIGHT_MM - 3.5 + 0.75 * side * rows[:, 1])
     return rows
 
 

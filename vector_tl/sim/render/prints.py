@@ -1,13 +1,12 @@
 """Textures of things in rooms of harder kinds: keys, written pages, shirts, screens; and where they lie."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
 from vector_tl.sim.render.light_cube import marker_texture
-from vector_tl.sim.render.textures import SIZE, clouds, tone
+from vector_tl.sim.render.textures import SIZE, Texture, clouds, tone
 
 
 @dataclass(frozen=True)
@@ -28,16 +27,12 @@ class Prints:
     screen: int
 
 
-def add_prints(layers: list[np.ndarray], surfaces: list[int], rng: np.random.Generator) -> Prints:
+def add_prints(
+    layers: list[np.ndarray], surfaces: list[int], rng: np.random.Generator, shirts: Texture
+) -> Prints:
     """Draw the textures and append them to `layers`; `surfaces` are those of them that suit any thing."""
     first = len(layers)
-    drawn: tuple[Callable[[np.random.Generator], np.ndarray], ...] = (
-        marker_texture,
-        keys,
-        page,
-        shirt,
-        screen,
-    )
+    drawn: tuple[Texture, ...] = (marker_texture, keys, page, shirts, screen)
     layers += [draw(rng) for draw in drawn]
     return Prints(surfaces, *range(first, first + len(drawn)))
 

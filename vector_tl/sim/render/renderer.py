@@ -22,6 +22,7 @@ from vector_tl.sim.render.mesh import (
     TEXT_PARTS,
     body_matrix,
     camera_matrix,
+    held_out_eye_parts,
     look_parts,
     on_screen,
     part_matrices,
@@ -137,7 +138,9 @@ class Renderer:
         )
         self._details = details
         self._robot = {
-            name: self._upload("VECTOR", rows) for name, rows in vector_parts(details).items() if len(rows)
+            name: self._upload("VECTOR", rows)
+            for name, rows in {**vector_parts(details), **held_out_eye_parts()}.items()
+            if len(rows)
         }
         self._looked: dict[str, _Uploaded] = {}  # the same for Vectors with a look; made when first needed
         self._charger: _Uploaded | None = None
@@ -385,6 +388,7 @@ class Renderer:
         glint = look.glint_light * self._brightness
         for name, value in (
             ("shell", (*(look.paint_rgb or (0.0, 0.0, 0.0)), painted)),
+            ("pattern", (*look.second_rgb, look.pattern)),
             ("wear", (look.dust, look.scratches, look.tread_grey, look.gloss)),
             ("stickers", [at for at, _, _ in stickers]),
             ("sticker_colors", [color for _, *colors in stickers for color in colors]),

@@ -40,6 +40,7 @@ out vec4 image;
 
 #ifdef LOOK
 uniform vec4 shell;                    // its paint; alpha 1 where painted, 2 with arms, 0 bare
+uniform vec4 pattern;                  // a second paint; alpha 1 in bands, 2 on one half, 3 in spots, 0 none
 uniform vec4 wear;                     // dust, scratches, the treads' grey, gloss
 uniform vec4 stickers[2];              // centre in the resting robot's frame, radius (0: none)
 uniform vec3 sticker_colors[4];        // of each: face, rim
@@ -67,7 +68,12 @@ float noise(vec3 p) {                  // value noise, smooth, 0 to 1
 void dress(vec3 n, inout vec3 albedo, inout float roughness) {
     float part = surface.w;
     bool is_shell = part > -0.5 && part < 1.5, is_limb = part > 1.5 && part < 2.5;
-    if ((is_shell && shell.a > 0.5) || (is_limb && shell.a > 1.5)) albedo = shell.rgb;
+    if ((is_shell && shell.a > 0.5) || (is_limb && shell.a > 1.5)) {
+        albedo = shell.rgb;
+        if (pattern.a > 2.5) { if (length(mod(at_rest, 14.0) - 7.0) < 5.5) albedo = pattern.rgb; }
+        else if (pattern.a > 1.5) { if (at_rest.y > 0.0) albedo = pattern.rgb; }
+        else if (pattern.a > 0.5) { if (mod(at_rest.x, 16.0) < 7.0) albedo = pattern.rgb; }
+    }
     roughness *= wear.w;
     vec2 plate = abs(at_rest.xy - vec2(-38.0, 0.0)) - vec2(9.0, 10.0);
     if (part > -0.5 && part < 0.5 && at_rest.z > 56.0 && max(plate.x, plate.y) < 0.0) {
