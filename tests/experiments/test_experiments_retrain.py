@@ -370,14 +370,21 @@ def mark_as_mined(data: Path, session: str) -> None:
     dataset.write_session(data, session, {"form": dataset.MINED, "images": {}})
 
 
-def test_what_was_mined_is_trained_on_and_said(settings, trained):
+@pytest.fixture
+def unmeasured(monkeypatch):
+    """Models are not run: there are no test images."""
+    nothing = ModelResult({"old": [], "new": []}, {"old": [], "new": []}, {"old": None, "new": None}, 0.5)
+    monkeypatch.setattr(retraining, "measure_model", lambda *_: nothing)
+
+
+def test_what_was_mined_is_trained_on_and_said(settings, trained, unmeasured):
     mark_as_mined(settings.data, "new-1")
     result = retrain(settings)
     assert result["mined"] == 3 and result["new_sessions"] == ["new-1", "new-2"]
     assert "3 of the images to train on show no Vector" in (settings.out / "index.html").read_text()
 
 
-def test_options_of_training_are_those_of_train(settings, trained, tmp_path):
+def test_options_of_training_are_those_of_train(settings, trained, unmeasured, tmp_path):
     folders = tmp_path / "rooms", tmp_path / "grounds"
     retrain(replace(settings, mosaic=0.3, cutout=0.15, backgrounds=folders, background_share=0.25))
     for asked in trained:
