@@ -104,7 +104,7 @@ def draw(wanted: Sequence[Portion], folder: Path, jobs: int) -> None:
                     del running[portion.name]
                     _finish(portion, process.returncode, folder)
                     left = len(waiting) + len(running)
-                    print(f"{portion.name}: {portion.count} images; {left} portions left", file=sys.stderr)
+                    print(f"{portion.name}: {portion.count} images; portions left: {left}", file=sys.stderr)
     finally:
         for _, process in running.values():
             process.terminate()

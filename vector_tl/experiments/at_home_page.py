@@ -12,6 +12,7 @@ from vector_tl.web import pages
 from vector_tl.web.report import Illustration, decimals, finish_plot, new_plot
 
 PARTS = {"new": ("this home", "#0b8a7a", "o-"), "old": ("old test sessions", "#5d6872", "s--")}
+MAX_NAMED = 4  # sessions
 FIGURES = {
     "recall": ("Vectors found", "recall at the model's threshold"),
     "false_positives_per_image": ("False alarms", "false alarms an image"),
@@ -29,7 +30,9 @@ def write_page(settings: RetrainSettings, result: dict[str, Any], models: dict[i
         title=f"At home: {Path(settings.model).stem}",
         result=result,
         plots=[_curve(result["sizes"], key) for key in FIGURES],
-        rows=_rows(result["sizes"]),
+        tables={PARTS[part][0]: rows for part in PARTS if (rows := _rows(result["sizes"], part))},
+        home=_named(result["new_sessions"]),
+        judged_by_val_alone=not (settings.backgrounds or settings.negatives),
         sheets=[sheet for sheet in sheets if sheet.images],
         largest=max(models),
         batch_size=settings.batch_size,
@@ -46,7 +49,7 @@ def _curve(rows: list[dict[str, Any]], key: str) -> Illustration:
         heights = [row[part][key] if row[part] else None for row in rows]
         known = [height for height in heights if height is not None]
         if known:
-            axes.plot(sizes, np.array(heights, float), line, color=color, label=name)
+            axes.plot(sizes, np.array(heights, float), line, color=color, label=name, clip_on=False)
             highest = max(highest, *known)
     axes.set_xscale("function", functions=(np.sqrt, np.square))  # so that 0, 25 and 100 stand evenly
     axes.set_xticks(sizes, [str(size) for size in sizes])
@@ -57,26 +60,23 @@ def _curve(rows: list[dict[str, Any]], key: str) -> Illustration:
     )
 
 
-def _rows(rows: list[dict[str, Any]]) -> list[tuple[str, ...]]:
-    """The table: a row for each size."""
-    head = ["images", "threshold"]
-    for name, _, _ in PARTS.values():
-        head += [f"{name}: {what}" for what in ("found", "false alarms an image", "AP50", "AP50-95")]
-    table: list[tuple[str, ...]] = [tuple(head)]
+def _rows(rows: list[dict[str, Any]], part: str) -> list[tuple[str, ...]]:
+    """The table of a part: a row for each size; empty where there are no images."""
+    if rows[0][part] is None:
+        return []
+    head = ("images of this home", "threshold", "found", "false alarms an image", "AP50", "AP50-95")
+    table: list[tuple[str, ...]] = [head]
     for row in rows:
-        known = row["new"] or row["old"]
-        cells = [f"{row['images']}" if row["images"] else "0, as it was", decimals(known["threshold"], 2)]
-        for part in PARTS:
-            cells += _cells(row[part])
-        table.append(tuple(cells))
+        figures, found = row[part], "-"
+        if figures["recall"] is not None:
+            found = f"{round(figures['recall'] * figures['boxes'])} of {figures['boxes']}"
+        aps = decimals(figures["ap50"]), decimals(figures["ap50_95"])
+        alarms = decimals(figures["false_positives_per_image"])
+        table.append((str(row["images"]), decimals(figures["threshold"], 2), found, alarms, *aps))
     return table
 
 
-def _cells(figures: dict[str, Any] | None) -> list[str]:
-    if figures is None:
-        return ["-"] * 4
-    found = "-"
-    if figures["recall"] is not None:
-        found = f"{round(figures['recall'] * figures['boxes'])} of {figures['boxes']}"
-    alarms = decimals(figures["false_positives_per_image"])
-    return [found, alarms, decimals(figures["ap50"]), decimals(figures["ap50_95"])]
+def _named(sessions: list[str]) -> str:
+    """The names of a few sessions, and how many more there are."""
+    more = len(sessions) - MAX_NAMED
+    return ", ".join(sessions[:MAX_NAMED]) + f" and {more} more" * (more > 0)
