@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from vector_tl.web.hosts import LOOPBACK, is_loopback, own_names
+from vector_tl.web.hosts import LOOPBACK, address, is_loopback, own_names
 from vector_tl.web.wrong_tokens import WrongTokens
 
 HTTP_PORT = 80  # which addresses leave out
@@ -99,7 +99,7 @@ def own_page(host: str, port: int) -> Check:
     def check(request: Request) -> tuple[int, str] | None:
         asked = [name.lower() for name in request.headers.getlist("host")]
         if len(asked) != 1 or not leads_here(asked[0], names, port):
-            return 403, f"This server answers only at {host}."
+            return 403, f"Open the page as http://{address(host, port)}, with the rest that was printed."
         if not {page.lower() for page in request.headers.getlist("origin")} <= here | {f"http://{asked[0]}"}:
             return 403, "Requests from other pages are refused."
         return None

@@ -122,7 +122,7 @@ def call_robot(place: Place, body: bytes, headers: dict[str, str]) -> tuple[int,
     return answer_of(client, "POST", "/v1/battery_state", body, {"Authorization": f"Bearer {guid}"} | headers)
 
 
-@attack("1,000 half-open sockets at the simulator's page", expected="it answers within 1 s")
+@attack("1,100 half-open sockets at the simulator's page", expected="it answers within 1 s")
 def half_open_view(place: Place) -> str:
     with said_by(partial(place.start, *SIM)) as (process, said):
         wait_for(lambda: (place.folder / "sim" / "truth.json").exists(), said)

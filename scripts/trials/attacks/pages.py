@@ -78,7 +78,7 @@ def warns_and_wants_a_token(start: Callable[..., subprocess.Popen]) -> str:
 
 
 @attack(
-    "1,000 half-open sockets at the live page, then STOP", expected=f"wheels at 0 within {STOP_MS:.0f} ms"
+    "1,100 half-open sockets at the live page, then STOP", expected=f"wheels at 0 within {STOP_MS:.0f} ms"
 )
 def stop_under_half_open_sockets(place: Place) -> str:
     with SimulatorProcess(world=3, camera="plain") as simulator:
@@ -93,12 +93,12 @@ def stop_under_half_open_sockets(place: Place) -> str:
     return f"{figures['p95']:.0f} ms at 95 %"
 
 
-@attack("1,000 half-open sockets at the poll", expected="it answers within 1 s")
+@attack("1,100 half-open sockets at the poll", expected="it answers within 1 s")
 def half_open_poll(place: Place) -> str:
     return answers_in_time(page_of(partial(place.start, "poll", str(make_poll(place.folder / "poll")))))
 
 
-@attack("1,000 half-open sockets at the review page", expected="it answers within 1 s")
+@attack("1,100 half-open sockets at the review page", expected="it answers within 1 s")
 def half_open_review(place: Place) -> str:
     return answers_in_time(review(place))
 

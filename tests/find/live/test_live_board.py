@@ -23,6 +23,7 @@ from vector_tl.find.live.second_detector import second_detector
 from vector_tl.find.loop import find
 from vector_tl.find.settings import FindSettings
 from vector_tl.robot.fake import FakeVector
+from vector_tl.web.connections import MAX_OF_PEER
 from vector_tl.web.keys import parse_keys
 
 FRAME_S = 0.01  # of real time for each frame of the small world
@@ -107,6 +108,22 @@ def test_stop_brings_the_wheels_to_zero_at_once_and_ends_the_run(start):
     assert not run.thread.is_alive() and not run.result["found"]
     assert all(command[1:] == (0.0, 0.0) for command in run.world.commands[after:])
     assert not [thread for thread in threading.enumerate() if thread.name in ("live page", "battery", "keys")]
+
+
+@pytest.mark.fast
+def test_stop_acts_though_others_hold_hundreds_of_sockets(start):
+    run = start()
+    run.wait(run.drives)
+    with contextlib.ExitStack() as held:
+        for number in range(2 * MAX_OF_PEER):
+            silent = held.enter_context(socket.create_connection(("127.0.0.1", run.port)))
+            silent.sendall((b"", b"P", b"POST /stop HTTP/1.1\r\n")[number % 3])
+        assert run.ask("POST", "stop")[0] == 200
+        after = len(run.world.commands)
+        assert run.world.commands[-1][1:] == (0.0, 0.0)
+        run.thread.join(5)
+    assert not run.thread.is_alive()
+    assert all(command[1:] == (0.0, 0.0) for command in run.world.commands[after:])
 
 
 def test_pause_holds_and_start_goes_on_to_the_end(start):
@@ -347,7 +364,13 @@ def test_the_error_names_a_port_that_is_taken():
 @pytest.mark.fast
 @pytest.mark.parametrize(
     "wrong",
-    [{"also": "scratch"}, {"page_port": 80}, {"page_start": "wait"}, {"page": True, "page_port": 70000}],
+    [
+        {"also": "scratch"},
+        {"page_port": 80},
+        {"page_start": "wait"},
+        {"page": True, "page_port": 70000},
+        {"host": "0.0.0.0"},
+    ],
 )
 def test_settings_of_the_page_that_make_no_sense(wrong):
     with pytest.raises(UsageError):

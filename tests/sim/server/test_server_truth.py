@@ -599,6 +599,8 @@ def test_settings_out_of_range_are_refused(tmp_path, settings):
         ({"camera": "plain", "without": ("mirrors",)}, "--without"),
         ({"camera": "plain", "backgrounds": Path(".")}, "--backgrounds"),
         ({"without": ("mirrors",), "backgrounds": Path(".")}, "one of them"),
+        ({"host": "0.0.0.0"}, "--view"),
+        ({"view_port": 8000}, "--view"),
     ],
 )
 def test_settings_that_would_do_nothing_are_refused(tmp_path, monkeypatch, settings, says):

@@ -1,7 +1,9 @@
 """The page for people: what it shows and does in the world, and the fault command of the command line."""
 
 import base64
+import http.client
 import json
+import re
 import subprocess
 import sys
 
@@ -10,7 +12,7 @@ import numpy as np
 import pytest
 
 from support.chromium import CHROMIUM, Chromium
-from support.simulation import drive, in_control, wait_for
+from support.simulation import drive, in_control, launch, wait_for
 from vector_tl.sim.server.view import without_repeats
 
 
@@ -45,6 +47,23 @@ def test_what_the_page_shows(simulate):
     for path in ("/", "/scene", "/image"):
         assert sim.http(path, token="wrong")[0] == 401
     assert sim.http("/scene?since_ms=x")[0] == 400 and sim.http("/image?serial=nobody")[0] == 400
+
+
+def test_the_page_has_a_port_and_a_token_of_its_own(tmp_path):
+    process = launch(tmp_path / "sim", view=True, camera="plain")
+    try:
+        lines = [process.stdout.readline() for _ in range(2)]
+        port, token = re.fullmatch(r"view http://127\.0\.0\.1:(\d+)/([\w-]+)/\n", lines[1]).groups()
+        door = json.loads((tmp_path / "sim" / "truth.json").read_text())
+        assert (int(port), token) != (door["port"], door["token"])
+        for shown, status in ((token, 200), (door["token"], 401)):
+            connection = http.client.HTTPConnection("127.0.0.1", int(port), timeout=10)
+            connection.request("GET", f"/{shown}/scene")
+            assert connection.getresponse().status == status
+            connection.close()
+    finally:
+        process.terminate()
+        process.communicate(timeout=20)
 
 
 def test_a_fault_from_the_command_line(simulate):
