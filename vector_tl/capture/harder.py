@@ -48,6 +48,7 @@ BEFORE_PHOTOGRAPHS = {
     "low-light",
 }
 
+ORDINARY_MM = (140.0, 350.0)
 NEAR_MM, FAR_MM, ELSEWHERE_MM = (95.0, 700.0), (450.0, 1100.0), (200.0, 700.0)
 ASIDE_MM = (38.0, 150.0)  # of a Vector from the edge of the thing beside it
 BESIDE_MM, INLINE_MM = (58.0, 68.0), (62.0, 105.0)  # of touching Vectors, from origin to origin
@@ -137,11 +138,11 @@ def _subject_and_viewer(
 
 
 def _facing(rng: np.random.Generator, kinds: Sequence[str], direction: float) -> float:
-    """Away from the camera, or so that its dark screen is seen; else anywhere."""
+    """Away from the camera, or so that its screen is seen; else anywhere."""
     anywhere = rng.uniform(-math.pi, math.pi)
     if "from-behind" in kinds:
         return direction + rng.normal(0, 0.6)
-    if "screen-off" in kinds and rng.random() < SHOWN:
+    if "ordinary" in kinds or ("screen-off" in kinds and rng.random() < SHOWN):
         return direction + math.pi + rng.normal(0, 0.6)
     return anywhere
 
@@ -155,6 +156,8 @@ def _beside(rng: np.random.Generator, thing: dict[str, Any]) -> tuple[float, flo
 
 def _distance_mm(rng: np.random.Generator, kinds: Sequence[str]) -> float:
     """From the camera to the subject, even in the logarithm."""
+    if "ordinary" in kinds:
+        return float(rng.uniform(*ORDINARY_MM))
     low, high = FAR_MM if "far" in kinds else ELSEWHERE_MM if ELSEWHERE & set(kinds) else NEAR_MM
     return float(math.exp(rng.uniform(math.log(low), math.log(high))))
 
@@ -164,12 +167,16 @@ def _bearing(rng: np.random.Generator, kinds: Sequence[str], away_mm: float) -> 
     if "edge" in kinds:
         side = -1 if rng.random() < 0.5 else 1
         return side * (HALF_VIEW_RAD + rng.uniform(-0.7, 1.0) * math.atan(30.0 / away_mm))
+    if "ordinary" in kinds:
+        return rng.uniform(-0.5, 0.5) * HALF_VIEW_RAD
     reach = 0.3 if ELSEWHERE & set(kinds) else 0.9
     return rng.uniform(-reach, reach) * HALF_VIEW_RAD
 
 
 def _together(rng: np.random.Generator, kinds: Sequence[str], targets: int) -> int:
     """How many Vectors are in view: side by side where they are to touch, now and then elsewhere."""
+    if "ordinary" in kinds:
+        return 1
     most = targets if "touching" in kinds or rng.random() < 0.15 else 1
     return min(most, 2 if rng.random() < 0.7 else 3)
 

@@ -88,7 +88,7 @@ class CaptureSettings:
     --paste."""
     without: tuple[Feature, ...] = ()
     """What simulated images leave out, to find out what it is worth: variety, distractors, light, mirrors,
-    sensor, details."""
+    sensor, details, looks."""
 
     @property
     def split_shares(self) -> tuple[float, float, float]:

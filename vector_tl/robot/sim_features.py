@@ -5,7 +5,7 @@ The world stays the same: who stands where, what can be bumped into, and so the 
 
 from typing import Literal, get_args
 
-Feature = Literal["variety", "distractors", "light", "mirrors", "sensor", "details"]
+Feature = Literal["variety", "distractors", "light", "mirrors", "sensor", "details", "looks"]
 """What leaving out each feature means.
 
 variety: every room has the surfaces, walls and furniture of room 0.
@@ -14,6 +14,7 @@ light: one even white lamp from above, no windows, no lamps in view.
 mirrors: no mirror image in the ground.
 sensor: no vignette, bloom, noise, smear, tint or exposure control gone wrong.
 details: the SDK's bare mesh, with the same eyes everywhere.
+looks: no look of its own for a Vector in a room with kinds: all are upright, clean, their screens on.
 """
 FEATURES: tuple[str, ...] = get_args(Feature)
 

@@ -52,4 +52,4 @@ class SimSettings:
     chooses the photograph."""
     without: tuple[Feature, ...] = ()
     """What the rendered camera leaves out, to see what it is worth: variety, distractors, light, mirrors,
-    sensor, details."""
+    sensor, details, looks."""

@@ -28,10 +28,9 @@ def camera():
 def plain_looks(monkeypatch):
     """All Vectors upright, their screens on; the second one's is off."""
     looks = {2: RobotLook(screen=0.0)}
-    for module in ("camera", "sightings"):
-        monkeypatch.setattr(
-            f"vector_tl.sim.render.{module}.draw_look", lambda room, vector: looks.get(vector, RobotLook())
-        )
+    monkeypatch.setattr(
+        "vector_tl.sim.render.camera.draw_look", lambda room, vector: looks.get(vector, RobotLook())
+    )
 
 
 def seen(camera, *vectors, things=(), kinds=("cube",)):

@@ -53,12 +53,14 @@ class RenderedCamera:
     It owns an OpenGL context: make and use it in one thread.
     """
 
-    def __init__(self, size_wh: tuple[int, int], details: bool = True):
-        self.size_wh = size_wh
+    def __init__(self, size_wh: tuple[int, int], without: tuple[str, ...] = ()):
+        self.size_wh, self._without = size_wh, without
         self._own_lens = WideAngleLens(size_wh, FOCAL_PX * size_wh[0] / 640, render_scale=RENDER_SCALE)
         self._lens = self._own_lens
         self._phone: Phone | None = None  # that takes the images instead
-        self._renderer = Renderer(self._lens.render_size_wh, self._lens.render_focal_px, details)
+        self._renderer = Renderer(
+            self._lens.render_size_wh, self._lens.render_focal_px, "details" not in without
+        )
         self._sensors: dict[int, Sensor] = {}
         self._room: Room  # from `_enter` on
 
@@ -68,7 +70,8 @@ class RenderedCamera:
         self._phone = Phone(room) if PHONE_KINDS.intersection(room.kinds) else None
         self._lens = phone_lens(image_wh(room, self.size_wh)) if self._phone else self._own_lens
         self._renderer.resize(self._lens.render_size_wh)
-        self._renderer.enter(decor, partial(draw_look, room) if room.kinds else None)
+        dressed = bool(room.kinds) and "looks" not in self._without
+        self._renderer.enter(decor, partial(draw_look, room) if dressed else None)
 
     def _sight(self, vectors: tuple[VectorPose, ...], viewer: int) -> Sight | None:
         """How a phone films those before `vectors[viewer]`; None where that Vector takes the images."""
@@ -100,7 +103,7 @@ class RenderedCamera:
         if not self._room.kinds:
             return None
         ids, drawn_ids = through_and_without_lens
-        observed = Observed(self._renderer, self._room, vectors, viewer, sight, drawn_ids)
+        observed = Observed(self._renderer, vectors, viewer, sight, drawn_ids)
         defocus_px = self._sensor(viewer).look.defocus_px
         return observed.seen(ids, blur_px(smear_px, defocus_px, self.size_wh[0]))
 
@@ -150,9 +153,8 @@ class VectorCamera(RenderedCamera):
             photos: photographs without a Vector in them, surfaces of rooms beside the drawn ones.
             without: what is left out, of `robot.sim_features.FEATURES`.
         """
-        super().__init__(size_wh, details="details" not in without)
+        super().__init__(size_wh, without)
         self._photos = sorted(photos or [])
-        self._without = without
 
     def enter(self, room: Room) -> None:
         """Look at `room` from now on; its seed gives every robot's camera a look of its own."""

@@ -285,6 +285,10 @@ class Renderer:
         lens = projection((width / 2 / focal_px, height / 2 / focal_px))
         return camera, lens @ np.linalg.inv(camera)
 
+    def look(self, vector: int) -> RobotLook:
+        """How it draws a Vector of the room."""
+        return self._looks(vector) or RobotLook()
+
     def outline(
         self, vectors: tuple[VectorPose, ...], viewer: int, number: int, sight: Sight | None = None
     ) -> np.ndarray:

@@ -11,11 +11,10 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike
 
-from vector_tl.sim.render.looks import RobotLook, draw_look
 from vector_tl.sim.render.mesh import EYE_HEIGHT_MM, part_matrices, stood
 from vector_tl.sim.render.phone import Sight
 from vector_tl.sim.render.renderer import DOCK, FIRST_THING, MAX_THINGS, OWN_BODY, Renderer
-from vector_tl.sim.world.scene import Room, Seen, SeenThing, SeenVector, VectorPose
+from vector_tl.sim.world.scene import Seen, SeenThing, SeenVector, VectorPose
 
 TOUCHING_PX = 6.0  # how far apart Vectors that touch may seem, in an image 640 wide
 SCREEN_MM = (9.4, 0.0, EYE_HEIGHT_MM)  # the middle of a head's screen
@@ -29,7 +28,6 @@ class Observed:
 
     Attributes:
         renderer: what has drawn it.
-        room: the room.
         vectors: all Vectors.
         viewer: whose camera it is.
         sight: of the phone that takes the image instead, if any.
@@ -37,7 +35,6 @@ class Observed:
     """
 
     renderer: Renderer
-    room: Room
     vectors: tuple[VectorPose, ...]
     viewer: int
     sight: Sight | None
@@ -64,7 +61,7 @@ class Observed:
         return self.renderer.view(self.vectors[self.viewer], self.sight)
 
     def _vector(self, number: int) -> SeenVector:
-        pose, look = self.vectors[number], draw_look(self.room, number) or RobotLook()
+        pose, look = self.vectors[number], self.renderer.look(number)
         parts = part_matrices(stood(pose, look.stance))
         alone = self.renderer.outline(self.vectors, self.viewer, number, self.sight)
         hidden = alone & ((self.drawn_ids == 0) | is_thing(self.drawn_ids))
