@@ -11,7 +11,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from vector_tl.web import connections
-from vector_tl.web.connections import Crowd, allow_files, peer_of
+from vector_tl.web.connections import Crowd, allow_files, peer_of, usual_crowd
 from vector_tl.web.server import PageServer, bind, page_app
 
 pytestmark = pytest.mark.fast
@@ -151,13 +151,16 @@ def test_a_household_is_onepeer_of():
     assert peer_of("10.0.0.1") != peer_of("10.0.0.2") and peer_of("fe80::1%eth0") and peer_of("") == ""
 
 
-def test_files_are_allowed_up_to_what_the_system_allows():
+def test_files_are_allowed_up_to_what_the_system_allows(monkeypatch):
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (256, before[1]))
         allow_files(512)
         assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == 512
-        allow_files(300)
+        assert allow_files(300) == 512
         assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == 512, "never lowered"
+        monkeypatch.setattr(connections, "FILES", 512)
+        crowd = usual_crowd()
+        assert (crowd.max_of_peer, crowd.max_in_all) == (256, 256), "half of the files stay the program's own"
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)

@@ -157,26 +157,20 @@ def _serve(opened: Poll, settings: PollSettings) -> str:
         base = page = _address(settings, f"http://{address(settings.host, port)}/")
         if not is_loopback(settings.host) and not opened.invitations:
             page += f"?i={opened.common_token()}"
-        invitations = _write_invitations(opened, base)
+        _write_invitations(opened, base)
         server = PageServer(poll_app(opened, settings.host, settings.url), bound)  # takes connections now
         until = f"{'closed at' if opened.closed() else 'open until'} {stamp(opened.fact('closes_s'))}"
         log.info("the poll is at %s (%s; %d votes so far; end with Ctrl-C)", page, until, opened.count())
-        if invitations:
-            log.info("a personal address for each voter is in %s", invitations)
         server.run_until_signal()
     return page
 
 
-def _write_invitations(opened: Poll, base: str) -> Path | None:
-    """Write the personal addresses of a poll by invitation into its folder.
-
-    Returns:
-        The file, or None for an open poll.
-    """
+def _write_invitations(opened: Poll, base: str) -> None:
+    """Write the personal addresses of a poll by invitation into its folder; nothing for an open one."""
     count = opened.invitations
     if not count:
-        return None
+        return
     path = opened.folder / "invitations.txt"
     lines = [f"{base}?i={opened.invitation(number)}\n" for number in range(1, count + 1)]
     write_atomic(path, "".join(lines), private=True)
-    return path
+    log.info("a personal address for each voter is in %s", path)

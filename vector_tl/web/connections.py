@@ -98,7 +98,7 @@ class Crowd:
     """The connections that a server has, by the address that they come from."""
 
     def __init__(self, max_of_peer: int = MAX_OF_PEER, max_in_all: int = MAX_IN_ALL):
-        self._max_of_peer, self._max_in_all = max_of_peer, max_in_all
+        self.max_of_peer, self.max_in_all = max_of_peer, max_in_all
         self._peers: dict[str, dict[Connection, None]] = {}  # the oldest first
         self._count = 0
 
@@ -107,9 +107,9 @@ class Crowd:
         own = self._peers.setdefault(newest.peer, {})
         own[newest] = None
         self._count += 1
-        if len(own) > self._max_of_peer:
+        if len(own) > self.max_of_peer:
             _makes_room(own, newest).cut()
-        elif self._count > self._max_in_all:
+        elif self._count > self.max_in_all:
             busiest = max(self._peers.values(), key=len)
             _makes_room(busiest, newest).cut()
 
@@ -143,10 +143,22 @@ def peer_of(address: str) -> str:
     return address
 
 
-def allow_files(wanted: int = FILES) -> None:
-    """Raise this process's limit of open files, 1,024 in many shells, as far as the system allows."""
+def usual_crowd() -> "Crowd":
+    """As many connections as are meant, or as half of the files that may be open allow."""
+    room = allow_files(FILES) // 2
+    return Crowd(min(MAX_OF_PEER, room), min(MAX_IN_ALL, room))
+
+
+def allow_files(wanted: int) -> int:
+    """Raise this process's limit of open files, 1,024 in many shells, as far as the system allows.
+
+    Returns:
+        The limit, or `wanted` where there is none.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
     if soft != resource.RLIM_INFINITY and soft < most:
         with contextlib.suppress(OSError, ValueError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return wanted if soft == resource.RLIM_INFINITY else soft

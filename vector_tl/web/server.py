@@ -33,7 +33,7 @@ from vector_tl.web.connections import (
     WAITING_TO_BE_ACCEPTED,
     Connection,
     Crowd,
-    allow_files,
+    usual_crowd,
 )
 from vector_tl.web.hosts import LOOPBACK, address, warn_if_open
 
@@ -92,7 +92,7 @@ class PageServer(uvicorn.Server):
             access_log=False,
             lifespan="off",
             ws="none",
-            http=cast(type[asyncio.Protocol], partial(Connection, crowd or Crowd())),
+            http=cast(type[asyncio.Protocol], partial(Connection, crowd or usual_crowd())),
             h11_max_incomplete_event_size=MAX_HEAD_BYTES,
             backlog=ACCEPTED_AT_ONCE,
             server_header=False,
@@ -100,7 +100,6 @@ class PageServer(uvicorn.Server):
             timeout_graceful_shutdown=1,
         )
         super().__init__(config)
-        allow_files()
         bound.listen(WAITING_TO_BE_ACCEPTED)
         self.socket = bound
 
