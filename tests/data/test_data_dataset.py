@@ -238,3 +238,9 @@ def test_shared_folders(name, images, boxes):
         pytest.skip(f"../shared/{name} is not here")
     read = dataset.load_dataset(SHARED / name)
     assert (len(read), sum(len(i.boxes_norm) for i in read.items)) == (images, boxes)
+
+
+def test_a_folder_of_bare_photographs_says_how_to_become_a_dataset(tmp_path):
+    (tmp_path / "001.jpg").write_bytes(image())
+    with pytest.raises(UserError, match="vector-tl label import .* label split --by image"):
+        dataset.list_images(tmp_path)
