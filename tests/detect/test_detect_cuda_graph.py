@@ -18,7 +18,7 @@ from vector_tl.detect.engines import TorchEngine, fold_batch_norm, make_engine
 from vector_tl.errors import UserError
 from vector_tl.nets.archs import ARCHS
 from vector_tl.nets.build import build
-from vector_tl.nets.ssd import vote
+from vector_tl.nets.suppression import select_boxes, vote
 
 CPU = torch.device("cpu")
 MODEL = fold_batch_norm(build(ARCHS[0], "scratch").eval())
@@ -32,16 +32,14 @@ def test_chooses_what_select_chooses(seed, count, spread, threshold):
     """Crowds of boxes from all over the image to one heap."""
     rng = np.random.default_rng(seed)
     center, size = 0.5 + rng.normal(0, spread, (count, 2)), rng.uniform(0.02, 0.5, (count, 2))
-    boxes = torch.from_numpy(
-        np.concatenate([center - size / 2, center + size / 2], axis=1).clip(0, 1).astype(np.float32)
-    )
-    scores = torch.from_numpy(np.sort(rng.permutation(1000)[:count])[::-1].astype(np.float32) / 1000)
-    ((expected, expected_scores),) = MODEL.select(scores[None], boxes[None], threshold)
-    shown = cuda_graph._mark_boxes(scores, boxes, torch.tensor(threshold))
-    assert (shown >= 0).all()
-    assert torch.equal(vote(boxes[shown > 0], scores[shown > 0], boxes, scores), expected) and torch.equal(
-        scores[shown > 0], expected_scores
-    )
+    boxes = np.concatenate([center - size / 2, center + size / 2], axis=1).clip(0, 1).astype(np.float32)
+    scores = np.sort(rng.permutation(1000)[:count])[::-1].astype(np.float32) / 1000
+    expected, expected_scores = select_boxes(scores, boxes, threshold)
+    marks = cuda_graph._mark_boxes(torch.tensor(scores), torch.tensor(boxes), torch.tensor(threshold)).numpy()
+    assert (marks >= 0).all()
+    shown = marks > 0
+    assert np.array_equal(vote(boxes[shown], scores[shown], boxes, scores), expected)
+    assert np.array_equal(scores[shown], expected_scores)
 
 
 @pytest.mark.fast
@@ -54,7 +52,6 @@ def test_a_chain_that_is_too_long_is_marked(monkeypatch):
     monkeypatch.setattr(cuda_graph, "ROUNDS", 3)
     assert (cuda_graph._mark_boxes(scores, boxes, torch.tensor(0.1)) == -1).all()
     engine = CudaGraphEngine.__new__(CudaGraphEngine)  # what it does then needs no device
-    engine._select = MODEL.select
     answer = torch.cat([boxes, scores[:, None], torch.full((20, 1), -1.0)], dim=1).numpy()
     ((expected, _),) = MODEL.select(scores[None], boxes[None], 0.1)
     assert np.array_equal(engine._shown_boxes(answer, 0.1)[0], expected.numpy())
@@ -75,12 +72,11 @@ def test_the_steps_find_what_pytorch_finds(arch, threshold):
         answer = ImageToBoxes(copy.deepcopy(network))(torch.from_numpy(one[None]), torch.tensor(threshold))[
             0
         ].numpy()
-    shown = torch.from_numpy(answer[answer[:, 5] > 0])
+    shown = answer[answer[:, 5] > 0]
     assert len(shown) == len(boxes)
     assert np.allclose(shown[:, 4], scores, atol=1e-5)
-    for box in vote(
-        shown[:, :4], shown[:, 4], torch.from_numpy(answer[:, :4]), torch.from_numpy(answer[:, 4])
-    ).numpy():  # in any order: some score alike
+    # in any order: some score alike
+    for box in vote(shown[:, :4], shown[:, 4], answer[:, :4], answer[:, 4]):
         assert np.abs(boxes - box).max(axis=1).min() < 1e-5
 
 

@@ -13,9 +13,9 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torchvision.ops import box_iou
 
-from vector_tl.nets.ssd import BEST_SCORES, MAX_BOXES, NESTED_SHARE, NMS_IOU, VectorSSD, share_inside, vote
+from vector_tl.nets.ssd import VectorSSD
+from vector_tl.nets.suppression import BEST_SCORES, MAX_BOXES, drop_matrix, keep_again, select_boxes, vote
 
 # images of the robot's camera are uploaded as they are and resized on the device; others are resized before
 ROBOT_HW = (360, 640)
@@ -53,47 +53,31 @@ class ImageToBoxes(nn.Module):
         if pixels.shape[2:] != (height, width):
             pixels = F.interpolate(pixels, (height, width), mode="bilinear", align_corners=False)
         scores, boxes = self.network.predict(pixels / 255)  # (B, A) and (B, A, 4)
-        scores, order = scores.topk(min(BEST_SCORES, scores.shape[1]), dim=1)  # (B, K)
+        # stable, as `select_boxes` sorts: of boxes that score alike the same one is better
+        scores, order = (each[:, :BEST_SCORES] for each in scores.sort(dim=1, descending=True, stable=True))
         boxes = boxes.gather(1, order[..., None].expand(-1, -1, 4))  # (B, K, 4)
-        marks = torch.stack([_mark_boxes(s, b, threshold) for s, b in zip(scores, boxes, strict=True)])
+        marks = _mark_boxes(scores, boxes, threshold)  # (B, K)
         return torch.cat([boxes, scores[..., None], marks[..., None]], dim=2)
 
 
 def _mark_boxes(scores: Tensor, boxes: Tensor, threshold: Tensor) -> Tensor:
-    """What `VectorSSD.select` does before the vote, in fixed shapes.
+    """What `select_boxes` does before the vote, in fixed shapes and for all images at once.
 
     Args:
-        scores: (K,), best first.
-        boxes: (K, 4).
+        scores: (..., K), best first.
+        boxes: (..., K, 4).
         threshold: only boxes with a higher score are shown.
 
     Returns:
-        Float (K,): 1 to show, 0 to drop, -1 for not settled.
+        Float (..., K): 1 to show, 0 to drop, -1 for not settled.
     """
-    alone, settled = _keep_greedily(box_iou(boxes, boxes) > NMS_IOU, scores > threshold)
-    outer, settled_too = _keep_greedily(share_inside(boxes).T > NESTED_SHARE, alone)
-    shown = outer & (outer.cumsum(0) <= MAX_BOXES)
-    return torch.where(settled & settled_too, shown.float(), -torch.ones_like(scores))
-
-
-def _keep_greedily(drops: Tensor, candidates: Tensor) -> tuple[Tensor, Tensor]:
-    """Best first, keep each candidate that no kept one before it drops.
-
-    Every round settles at least one more link of each chain; what a round leaves unchanged is the answer that
-    going through the boxes one after another would give.
-
-    Args:
-        drops: (K, K), [i, j] where i drops j.
-        candidates: (K,).
-
-    Returns:
-        Mask (K,) of the kept, and whether it is settled.
-    """
-    drops = drops.triu(1)
+    drops, candidates = drop_matrix(boxes, xp=torch), scores > threshold
     kept = before = candidates
     for _ in range(ROUNDS):
-        before, kept = kept, candidates & ~(drops & kept[:, None]).any(dim=0)
-    return kept, (kept == before).all()
+        before, kept = kept, keep_again(drops, candidates, kept)
+    settled = (kept == before).all(-1, keepdim=True)
+    shown = kept & (kept.cumsum(-1) <= MAX_BOXES)
+    return torch.where(settled, shown.float(), -1.0)
 
 
 class CudaGraphEngine:
@@ -111,7 +95,7 @@ class CudaGraphEngine:
 
     def __init__(self, network: VectorSSD, device: torch.device):
         self.name = f"cuda graph ({torch.cuda.get_device_name(device)}, half precision)"
-        self._device, self._size_wh, self._select = device, network.size_wh, network.select
+        self._device, self._size_wh = device, network.size_wh
         half = copy.deepcopy(network).to(device, memory_format=torch.channels_last)
         self._steps = ImageToBoxes(half, torch.float16).eval()
         self._threshold = torch.zeros((), device=device)
@@ -141,12 +125,11 @@ class CudaGraphEngine:
 
     def _shown_boxes(self, answer: np.ndarray, threshold: float) -> tuple[np.ndarray, np.ndarray]:
         """From (K, 6) the boxes (n, 4) to show and their scores (n,)."""
-        scores, boxes = torch.from_numpy(answer[:, 4]), torch.from_numpy(answer[:, :4])
-        if answer[0, 5] < 0:  # a chain longer than the graph follows: one after another instead
-            boxes, scores = self._select(scores[None], boxes[None], threshold)[0]
-            return boxes.numpy(), scores.numpy()
-        shown = torch.from_numpy(answer[:, 5] > 0)
-        return vote(boxes[shown], scores[shown], boxes, scores).numpy(), scores[shown].numpy()
+        scores, boxes, marks = answer[:, 4], answer[:, :4], answer[:, 5]
+        if marks[0] < 0:  # a chain longer than the graph follows
+            return select_boxes(scores, boxes, threshold)
+        shown = marks > 0
+        return vote(boxes[shown], scores[shown], boxes, scores), scores[shown]
 
     @torch.inference_mode()
     def _compare_with_pytorch(self, reference: VectorSSD) -> None:

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from vector_tl.detect.cuda_graph import CudaGraphEngine, resize_image
 from vector_tl.errors import UserError
 from vector_tl.nets.ssd import VectorSSD
+from vector_tl.nets.suppression import select_boxes
 
 log = logging.getLogger(__name__)
 
@@ -44,10 +45,10 @@ class NetworkEngine(ABC):
     """
 
     def __init__(self, network: VectorSSD):
-        self._size_wh, self._select = network.size_wh, network.select
+        self._size_wh = network.size_wh
 
     @abstractmethod
-    def scores_and_boxes(self, images: np.ndarray) -> tuple[Tensor, Tensor]:
+    def scores_and_boxes(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Run the network.
 
         Args:
@@ -57,12 +58,13 @@ class NetworkEngine(ABC):
             Scores (B, A) and boxes_xyxy (B, A, 4) in 0..1.
         """
 
-    @torch.inference_mode()
     def __call__(self, images: Sequence[np.ndarray], threshold: float) -> list[tuple[np.ndarray, np.ndarray]]:
         """See `Engine`."""
         resized = np.stack([resize_image(image, self._size_wh) for image in images])  # (B, h, w, 3)
-        chosen = self._select(*self.scores_and_boxes(resized), threshold)
-        return [(boxes.cpu().numpy(), scores.cpu().numpy()) for boxes, scores in chosen]
+        return [
+            select_boxes(scores, boxes, threshold)
+            for scores, boxes in zip(*self.scores_and_boxes(resized), strict=True)
+        ]
 
 
 class BytesToBoxes(nn.Module):
@@ -87,10 +89,10 @@ class TorchEngine(NetworkEngine):
         self._network = BytesToBoxes(network.to(device, memory_format=torch.channels_last))
 
     @torch.inference_mode()
-    def scores_and_boxes(self, images: np.ndarray) -> tuple[Tensor, Tensor]:
+    def scores_and_boxes(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """See `NetworkEngine`."""
         scores, boxes = self._network(torch.from_numpy(images).to(self._device))
-        return scores, boxes
+        return scores.cpu().numpy(), boxes.cpu().numpy()
 
 
 class OpenVinoEngine(NetworkEngine):
@@ -127,14 +129,14 @@ class OpenVinoEngine(NetworkEngine):
         }
         self._request = _openvino_core().compile_model(model, "CPU", options).create_infer_request()
 
-    def scores_and_boxes(self, images: np.ndarray) -> tuple[Tensor, Tensor]:
+    def scores_and_boxes(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """See `NetworkEngine`."""
         scores, boxes = [], []
         for image in images:
             answer = self._request.infer([image[None]])
-            scores.append(torch.from_numpy(answer[0].copy()))
-            boxes.append(torch.from_numpy(answer[1].copy()))
-        return torch.cat(scores), torch.cat(boxes)
+            scores.append(answer[0].copy())
+            boxes.append(answer[1].copy())
+        return np.concatenate(scores), np.concatenate(boxes)
 
 
 @functools.cache

@@ -10,15 +10,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.models.detection.anchor_utils import DefaultBoxGenerator
 from torchvision.models.detection.ssd import SSD
-from torchvision.ops import box_iou, generalized_box_iou_loss, nms
+from torchvision.ops import box_iou, generalized_box_iou_loss
+
+from vector_tl.nets.suppression import MAX_BOXES, MAX_IOU, select_boxes
 
 POSITIVE_IOU, IGNORED_IOU = 0.5, 0.4  # anchors that stand for a box, and those that count neither way
 NEGATIVES_PER_POSITIVE, MIN_NEGATIVES = 3, 24
 GIOU_WEIGHT = 2.0  # as in DETR (Carion et al., 2020, arXiv:2005.12872)
-NMS_IOU, NESTED_SHARE = 0.5, 0.7
-BEST_SCORES, MAX_BOXES = 400, 100  # boxes of an image that are considered, and that are chosen
-# how fast the weight of a box's vote falls with its IoU to the box that it votes for, and with its score
-VOTE_SPREAD, VOTE_POWER = 0.05, 4
 # a class head's first bias, a score of .05: hardly any anchor holds a Vector, and with higher scores the many
 # negatives would swamp the first steps
 CLASS_BIAS = -3.0
@@ -61,7 +59,7 @@ class VectorSSD(SSD):
             image_std=[std] * 3,
             head=head,
             score_thresh=0.01,
-            nms_thresh=NMS_IOU,
+            nms_thresh=MAX_IOU,
             detections_per_img=MAX_BOXES,
         )
         self.arch, self.size_wh, self.classes, self.init = arch, size_wh, classes, "scratch"
@@ -111,11 +109,7 @@ class VectorSSD(SSD):
     def select(
         self, scores: Tensor, boxes: Tensor, score_threshold: float, max_boxes: int = MAX_BOXES
     ) -> list[tuple[Tensor, Tensor]]:
-        """Choose each image's boxes, best first.
-
-        A box is dropped when it overlaps a better one (non-maximum suppression by IoU), and also when most of
-        its own area lies inside a better one (a head inside its robot), which IoU alone allows. Each box that
-        is left is moved to where its neighbours see it, too (`vote`).
+        """Choose each image's boxes, best first: `suppression.select_boxes`, of tensors.
 
         Args:
             scores: (B, A).
@@ -124,17 +118,11 @@ class VectorSSD(SSD):
             max_boxes: of an image.
 
         Returns:
-            For each image boxes (n, 4) in 0..1 and their scores (n,).
+            For each image boxes (n, 4) in 0..1 and their scores (n,), where `boxes` are.
         """
-        chosen = []
-        for image_scores, image_boxes in zip(scores, boxes, strict=True):
-            s, order = image_scores.topk(min(BEST_SCORES, len(image_scores)))  # (K,)
-            b = image_boxes[order]  # (K, 4)
-            candidates = int((s > score_threshold).sum())
-            kept = nms(b[:candidates], s[:candidates], NMS_IOU)
-            kept = kept[_not_nested(b[kept])][:max_boxes]  # (n,)
-            chosen.append((vote(b[kept], s[kept], b, s), s[kept]))
-        return chosen
+        images = zip(scores.detach().cpu().numpy(), boxes.detach().cpu().numpy(), strict=True)
+        chosen = [select_boxes(*image, score_threshold, max_boxes) for image in images]
+        return [(torch.from_numpy(b).to(boxes), torch.from_numpy(s).to(scores)) for b, s in chosen]
 
     def compute_loss(
         self,
@@ -238,47 +226,3 @@ class VectorSSD(SSD):
             size = chosen.new_tensor([width, height, width, height])
             detections.append({"boxes": chosen * size, "scores": score, "labels": best[i][where] + 1})
         return detections
-
-
-def vote(chosen: Tensor, chosen_scores: Tensor, boxes: Tensor, scores: Tensor) -> Tensor:
-    """Move each chosen box to the mean of all boxes that nearly cover it.
-
-    The anchors around a robot err in different directions. A weight is exp(-(1 - IoU)^2 / .05) times the
-    fourth power of the score as a share of the chosen one's, at most 1, so that a better neighbour does not
-    draw another robot's box to itself: variance voting (He et al., 2019, arXiv:1809.08545) without the
-    network's own guess of its error. A box without an area stays as it is.
-
-    Args:
-        chosen: boxes (n, 4).
-        chosen_scores: their scores (n,), above 0.
-        boxes: all boxes (K, 4).
-        scores: their scores (K,).
-
-    Returns:
-        (n, 4).
-    """
-    iou = box_iou(chosen, boxes).nan_to_num(0.0)  # (n, K)
-    share = (scores / chosen_scores[:, None]).clamp(max=1.0)  # (n, K)
-    weights = torch.where(iou > 0, torch.exp(-((1 - iou) ** 2) / VOTE_SPREAD) * share**VOTE_POWER, 0.0)
-    total = weights.sum(dim=1, keepdim=True)  # (n, 1)
-    return torch.where(total > 0, weights @ boxes / total, chosen)
-
-
-def _not_nested(boxes: Tensor) -> Tensor:
-    """Which boxes (n, 4), best first, do not lie mostly inside a better one that is kept: (n,)."""
-    if len(boxes) < 2:
-        return torch.ones(len(boxes), dtype=torch.bool, device=boxes.device)
-    inside = (share_inside(boxes) > NESTED_SHARE).tolist()  # [i][j]: i lies inside j
-    kept: list[bool] = []
-    for i, row in enumerate(inside):
-        kept.append(not any(row[j] and kept[j] for j in range(i)))
-    return torch.tensor(kept, device=boxes.device)
-
-
-def share_inside(boxes: Tensor) -> Tensor:
-    """(n, n), [i][j]: which share of the area of box i lies inside box j; boxes (n, 4)."""
-    low = torch.maximum(boxes[:, None, :2], boxes[None, :, :2])
-    high = torch.minimum(boxes[:, None, 2:], boxes[None, :, 2:])
-    shared = (high - low).clamp(min=0).prod(dim=2)
-    area = (boxes[:, 2:] - boxes[:, :2]).prod(dim=1).clamp(min=1e-9)
-    return shared / area[:, None]
