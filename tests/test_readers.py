@@ -15,7 +15,7 @@ from vector_tl.errors import UserError
 from vector_tl.forms import Finite, misfit, parse_json
 
 pytestmark = pytest.mark.fast
-LATER = """recording,poll,learning curve,experiment,result of a training,comparison's page,outcomes,
+LATER = """learning curve,experiment,result of a training,comparison's page,outcomes,
 retraining,label,mask,robot's settings,simulator's door,video,YOLO names""".replace("\n", "").split(",")
 
 

@@ -21,6 +21,7 @@ from vector_tl.errors import UserError
 
 _VAST = 1e300
 Finite = Annotated[float, Meta(ge=-_VAST, le=_VAST)]  # JSON of Python's may hold NaN and Infinity
+Pixel = Annotated[float, Meta(ge=-1e9, le=1e9)]  # in an image, or a little outside of it
 Share = Annotated[float, Meta(ge=0, le=1)]
 Positive = Annotated[float, Meta(gt=0, le=_VAST)]
 Count = Annotated[int, Meta(ge=0, le=2**62)]

@@ -8,6 +8,8 @@ import copy
 import json
 import random
 import re
+import sqlite3
+import struct
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -37,6 +39,11 @@ REMEDY = re.compile(
 )
 # An error of these kinds, raised in the program itself, is a slip of it: a sentence made of one hides it.
 SLIPS = (TypeError, AttributeError, LookupError, AssertionError, NameError, ZeroDivisionError)
+# What libraries raise for values that no file of the kind can hold.
+UNWRITABLE = (
+    *(ValueError, TypeError, OverflowError, AttributeError, LookupError, RuntimeError, struct.error),
+    sqlite3.Error,
+)
 
 
 class Twin(str):
@@ -150,7 +157,7 @@ class Reader:
         if self.values is not None and rng.random() < 0.65:
             try:
                 return self.whole(mutate_values(self.values(good), rng))
-            except (ValueError, TypeError, OverflowError, AttributeError, LookupError, RuntimeError):
+            except UNWRITABLE:
                 pass  # such a file cannot be written
         return mutate_bytes(good, rng)
 

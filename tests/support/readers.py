@@ -42,6 +42,7 @@ from vector_tl.experiments.compare_sheets import kept_outcomes
 from vector_tl.experiments.experiment import read_experiment, refuse_another, with_settings_of
 from vector_tl.experiments.retrain_settings import RetrainSettings
 from vector_tl.experiments.runs import ComparisonData, finished_trainings, write_outcomes
+from vector_tl.film.footage import open_footage
 from vector_tl.film.run_story import read_story
 from vector_tl.labels import mine, moving
 from vector_tl.labels.archive import unpack
@@ -154,7 +155,10 @@ def read_whole_recording(folder: Path) -> list[str]:
     notes.append(recording.note or "")
     recording.times_s()
     story = read_story(path)
-    story.timelines(story.seconds)
+    story.timelines(story.seconds or 1.0)
+    footage = open_footage(path) if recording.times_s() else None
+    if footage is not None:
+        list(footage.images())
     frames = list(read_frames((path,)))
     for frame in frames:
         frame.truth_xyxy()

@@ -16,6 +16,7 @@ import base64
 import json
 import os
 import platform
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -27,15 +28,21 @@ from mcap.exceptions import McapError
 from mcap.records import Channel, McapRecord, Message, Metadata
 from mcap.stream_reader import StreamReader
 from mcap.writer import MCAP0_MAGIC, Writer
+from zstandard import ZstdError
 
+from vector_tl.data.message_forms import MESSAGES
 from vector_tl.data.schemas import CALIBRATION, CAMERA, DETECTIONS, EVENTS, SCHEMAS, STATE, TRUTH, WHEELS
 from vector_tl.errors import UserError, cannot_write
 from vector_tl.files import refuse_existing
+from vector_tl.forms import parse_json
 from vector_tl.robot.base import Frame, Intrinsics, RobotState
 
 ABOUT, RESULT = "vector_tl", "vector_tl_result"  # names of the metadata before and after the messages
 _CHUNK_BYTES = 4096  # smaller than any camera frame: each frame closes a chunk
 _RECORD_LIMIT_BYTES = 64 * 2**20  # a damaged length field must not ask for gigabytes
+# What the readers of MCAP and of its chunks (zstd, LZ4) raise for damaged bytes; UserError: of a message's JSON.
+_DAMAGE = (McapError, UserError, ZstdError, EOFError, RuntimeError, ValueError, struct.error, OverflowError)
+_REMEDY = "the rest is lost: copy it again, if it is whole elsewhere"
 _LINE_LOOP = 2  # Foxglove's type of an outline
 _GREEN, _WHITE = {"r": 0.2, "g": 1.0, "b": 0.4, "a": 1.0}, {"r": 1.0, "g": 1.0, "b": 1.0, "a": 1.0}
 
@@ -277,7 +284,7 @@ class Recording:
             if topic == CAMERA:
                 if frame is not None:
                     yield frame
-                image_id, jpeg = message["image_id"], base64.b64decode(message["data"])
+                image_id, jpeg = message["image_id"], message["data"]
                 frame = RecordedFrame(index, t_s, image_id, message["robot_time_ms"], jpeg)
                 if truth := truths.get(image_id):
                     place = truth.get("distance_mm"), truth.get("bearing_deg")
@@ -289,10 +296,13 @@ class Recording:
             yield frame
 
     def messages(self, only: str | None = None) -> Iterator[tuple[str, float, Json]]:
-        """Every message in order: topic, time in seconds, content; with `only`, those of one topic."""
+        """Every message in order: topic, time in seconds, content; with `only`, those of one topic.
+
+        The content is that of `message_forms.py`, an image's `data` are bytes.
+        """
         self.note = None
         topics: dict[int, str] = {}
-        frames = 0
+        frames = number = 0
         with open(self.path, "rb") as file:
             records = _records(file)
             while True:
@@ -305,17 +315,20 @@ class Recording:
                         setattr(self, "about" if record.name == ABOUT else "result", _facts(record))
                     if not isinstance(record, Message):
                         continue
-                    topic = topics[record.channel_id]
-                    frames += topic == CAMERA
+                    number += 1
+                    if (topic := topics.get(record.channel_id)) is None:
+                        raise ValueError(f"message {number} is of no channel")
                     if only not in (None, topic):
+                        frames += topic == CAMERA
                         continue
-                    message = topic, record.log_time / 1e9, json.loads(record.data)
-                # whatever parsers make of damaged bytes: McapError, ValueError, struct.error, zstd's own, ...
-                except Exception as error:
+                    message = topic, record.log_time / 1e9, _content(topic, record.data, number)
+                    frames += topic == CAMERA
+                except _DAMAGE as error:
                     size = os.fstat(file.fileno()).st_size
+                    reason = str(error).rstrip(".") or type(error).__name__
                     self.note = (
-                        f"{self.path} is cut off or damaged near byte {file.tell()} of {size} "
-                        f"({type(error).__name__}); {frames} frames before it were read, the rest is lost."
+                        f"{self.path} is cut off or damaged near byte {file.tell()} of {size} ({reason}); "
+                        f"{frames} frames before it were read, {_REMEDY}."
                     )
                     return
                 yield message
@@ -357,8 +370,8 @@ def read_recording(path: Path) -> Recording:
             for record in metadata:
                 recording.about = _facts(record)
                 break
-    except (McapError, ValueError, OSError) as error:
-        recording.note = f"{path} has no readable header ({type(error).__name__})."
+    except (*_DAMAGE, OSError) as error:
+        recording.note = f"{path} has no readable header ({error or type(error).__name__}); {_REMEDY}."
     return recording
 
 
@@ -367,7 +380,24 @@ def _records(file: Any) -> Iterator[McapRecord]:
 
 
 def _facts(record: Metadata) -> Json:
-    return {name: json.loads(value) for name, value in record.metadata.items()}
+    return {
+        name: parse_json(value, Any, f"its metadata, key {name!r},", "delete it")
+        for name, value in record.metadata.items()
+    }
+
+
+def _content(topic: str, data: bytes, number: int) -> Any:
+    """What a message says.
+
+    Raises:
+        UserError: it is not of its topic's form.
+        ValueError: its image is no base64.
+    """
+    where = f"its message {number}, of {topic},"
+    content = parse_json(data, MESSAGES.get(topic, Any), where, "leave it out")
+    if topic == CAMERA:
+        content["data"] = base64.b64decode(content["data"], validate=True)
+    return content
 
 
 def _with(frame: RecordedFrame, topic: str, message: Json) -> RecordedFrame:

@@ -7,13 +7,13 @@ from typing import Annotated, NotRequired, Required, TypedDict
 
 from msgspec import Meta
 
-from vector_tl.forms import Count, Finite, Size
+from vector_tl.forms import Count, Finite, Pixel, Size
 
 # Without what no file system takes: a slash, control characters, halves of characters.
 _ODD = r"/\\\x00-\x1f\ud800-\udc7f\udd00-\udfff"
 NAME = rf"^[^.{_ODD}][^{_ODD}]{{0,239}}$"
 Name = Annotated[str, Meta(pattern=NAME)]
-Box = tuple[Finite, Finite, Finite, Finite]
+Box = tuple[Pixel, Pixel, Pixel, Pixel]
 
 
 class Shot(TypedDict, total=False):

@@ -18,9 +18,12 @@ from pathlib import Path
 from typing import Any
 
 from vector_tl.errors import Refused, UserError
+from vector_tl.forms import check_form, parse_json
 from vector_tl.poll.clock import Clock
+from vector_tl.poll.contents import NEEDED, Facts, Vote
 
 FILE = "poll.sqlite"
+REMEDY = "bring back a copy of it, or make a new poll"
 SIDES = ("left", "right", "none")
 MAX_WHY = 500  # characters
 _LATE_S = 300  # how wrong the clock of a voter without server may be
@@ -32,6 +35,12 @@ CREATE TABLE votes (
     left_film TEXT NOT NULL, film TEXT, why TEXT NOT NULL, way TEXT NOT NULL, address TEXT
 );
 """
+
+
+class Unreadable(UserError):
+    """The poll's file is damaged, or another program has it locked."""
+
+    status = 503
 
 
 class Poll:
@@ -48,10 +57,13 @@ class Poll:
             raise UserError(f"There is no poll in {folder}; make one with: {make}")
         try:
             self._database = _open(self.folder / FILE)
-            self.id, self._secret = self.fact("id"), bytes.fromhex(self.fact("secret"))
-            self._clock = Clock(float(self.fact("latest_s") or 0))
-        except (sqlite3.Error, TypeError, ValueError) as error:
-            raise UserError(f"The poll in {folder} cannot be read: {error}.") from error
+        except sqlite3.Error as error:
+            raise self._unreadable("header", error) from error
+        for name in NEEDED:
+            if self.fact(name) is None:
+                raise Unreadable(f"{self.folder / FILE} lacks the fact {name!r}; {REMEDY}.")
+        self.id, self._secret = self.fact("id"), bytes.fromhex(self.fact("secret"))
+        self._clock = Clock(float(self.fact("latest_s") or 0))
 
     @classmethod
     def create(cls, folder: Path, films: list[dict], **facts: Any) -> "Poll":
@@ -89,14 +101,39 @@ class Poll:
         self._database.close()
 
     def fact(self, name: str) -> Any:
-        """One of the facts, or None."""
-        row = self._database.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
-        return None if row is None else json.loads(row[0])
+        """One of the facts, or None.
+
+        Raises:
+            Unreadable: it cannot be read, or is not of its form (`contents.py`).
+        """
+        rows = self._rows("facts", "SELECT CAST(value AS TEXT) FROM facts WHERE name = ?", name)
+        if not rows or rows[0][0] is None:
+            return None
+        where = f"{self.folder / FILE}, fact {name!r},"
+        value = parse_json(rows[0][0], Any, where, REMEDY)
+        return check_form({name: value}, Facts, where, REMEDY)[name]
+
+    def _rows(self, table: str, query: str, *values: object) -> list[tuple[Any, ...]]:
+        try:
+            return self._database.execute(query, values).fetchall()
+        except sqlite3.Error as error:
+            raise self._unreadable(f"table {table}", error) from error
+
+    def _unreadable(self, place: str, error: sqlite3.Error) -> Unreadable:
+        return Unreadable(f"{self.folder / FILE} cannot be read, in its {place} ({error}); {REMEDY}.")
 
     def remember(self, **facts: Any) -> None:
-        """Set facts, all or none."""
-        with self._transaction():
-            self._put(**facts)
+        """Set facts, all or none.
+
+        Raises:
+            Unreadable: the file is damaged, or cannot be written.
+        """
+        try:
+            with self._transaction():
+                self._put(**facts)
+        except sqlite3.Error as error:
+            reason = f"cannot be written, in its table facts ({error})"
+            raise Unreadable(f"{self.folder / FILE} {reason}; free some space, or {REMEDY}.") from error
 
     def _put(self, **facts: Any) -> None:
         rows = [(name, json.dumps(value)) for name, value in facts.items()]
@@ -240,9 +277,10 @@ class Poll:
                 origin = self.sign("address", address)[:16] if address else None
                 row = (voter, at_s, side, left, film, why, way, origin)
                 self._database.execute("INSERT INTO votes VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, Unreadable) as error:
+            reason = error if isinstance(error, sqlite3.Error) else "the poll's file cannot be read"
             raise Refused(
-                503, f"The vote could not be stored ({error}) and was not counted; please try again."
+                503, f"The vote could not be stored ({reason}) and was not counted; please try again."
             ) from error
 
     def _refuse_untimely(self, closed: bool, at_s: float, said_s: float) -> None:
@@ -256,22 +294,30 @@ class Poll:
     def count_from(self, address: str) -> int:
         """How many votes came from an address."""
         origin = self.sign("address", address)[:16]
-        return self._database.execute("SELECT count(*) FROM votes WHERE address = ?", (origin,)).fetchone()[0]
+        return self._rows("votes", "SELECT count(*) FROM votes WHERE address = ?", origin)[0][0]
 
     def voted(self, voter: str) -> str | None:
         """The side a voter has voted for, or None."""
-        row = self._database.execute("SELECT side FROM votes WHERE voter = ?", (voter,)).fetchone()
-        return row and row[0]
+        rows = self._rows("votes", "SELECT side FROM votes WHERE voter = ?", voter)
+        return rows[0][0] if rows else None
 
     def votes(self) -> list[dict]:
-        """All votes in the order of their times: those of `_TABLES`."""
+        """All votes in the order of their times: those of `_TABLES`.
+
+        Raises:
+            Unreadable: one cannot be read.
+            UserError: one is not of its form.
+        """
         columns = ("voter", "at_s", "side", "left_film", "film", "why", "way", "address")
-        rows = self._database.execute(f"SELECT {', '.join(columns)} FROM votes ORDER BY at_s, voter")
-        return [dict(zip(columns, row, strict=True)) for row in rows]
+        rows = self._rows("votes", f"SELECT {', '.join(columns)} FROM votes ORDER BY at_s, voter")
+        votes = [dict(zip(columns, row, strict=True)) for row in rows]
+        for number, vote in enumerate(votes, 1):
+            check_form(vote, Vote, f"{self.folder / FILE}, table votes, row {number} by time,", REMEDY)
+        return votes
 
     def count(self) -> int:
         """How many have voted."""
-        return self._database.execute("SELECT count(*) FROM votes").fetchone()[0]
+        return self._rows("votes", "SELECT count(*) FROM votes")[0][0]
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
