@@ -56,7 +56,7 @@ def parse_json(data: bytes | str, form: Any, where: str, remedy: str) -> Any:
         text = data if isinstance(data, str) else data.decode("utf-8-sig")
         value = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise UserError(f"{where} is not readable JSON ({_syntax(error, text)}); {remedy}.") from error
+        raise UserError(f"{where} is not readable JSON ({json_problem(error, text)}); {remedy}.") from error
     return check_form(value, form, where, remedy)
 
 
@@ -96,8 +96,8 @@ def _in_words(types: re.Match[str]) -> str:
     return " or ".join(_WORDS[name] for name in names) if set(names) <= _WORDS.keys() else types[0]
 
 
-def _syntax(error: Exception, text: str) -> str:
-    """Python's reason with its place, which it does not give for everything."""
+def json_problem(error: Exception, text: str) -> str:
+    """Why text is no JSON, and where; of an error of `json.loads`, which does not always say where."""
     if isinstance(error, RecursionError):
         deep = re.search(r'(?:[\[{]\s*(?:"[^"]*"\s*:\s*)?){100}', text)
         return f"nested too deeply, from line {_line(text, deep)} on"

@@ -60,7 +60,7 @@ def judge_one(reader: Reader, content: bytes, seed: int, good: Path, now: Path) 
     (now / reader.file).write_bytes(reader.damaged(content, seed))
     signal.alarm(SLOW_S)
     try:
-        return judge(lambda: reader.read(now), now / reader.file)
+        return judge(reader, now)
     except Slow:
         return "too slow"
     finally:

@@ -26,14 +26,14 @@ STRANGE: tuple[Any, ...] = (
 )  # fmt: skip
 # What a place looks like: where in the file, or which of its parts.
 PLACE = re.compile(
-    r"\b(?:line|byte|position|char|column|row|frame|entry|message|record|tensor) \d|\bat ['\"\[]|\[[^\]]+\]|"
-    r"top level|\(split |\b(?:section|tensor|header|metadata|table|fact|directory|array|entry|key|column)\b|"
-    r"checksum",
+    r"\b(?:line|byte|position|char|column|row|frame|entry|message|record|tensor|class|shape) \d|\bat ['\"\[]|"
+    r"\b(?:section|tensor|header|metadata|table|fact|directory|array|entry|key|column|box)\b|\(split |"
+    r"\[[^\]]+\]|top level|checksum|of a format",
     re.IGNORECASE,
 )
 REMEDY = re.compile(
     r"(?:[;,.(:]|\bor|\band|what comes) (?:add|ask|bring|call|choose|copy|correct|delete|divide|download|end|"
-    r"fetch|free|give|go|leave|make|move|name|put|record|remove|rename|repair|restore|run|save|see|set|start|take|"
+    r"fetch|free|give|go|label|leave|make|move|name|put|record|remove|rename|repair|restore|run|save|say|see|set|start|take|"
     r"train|try|unpack|use|write)\b",
     re.IGNORECASE,
 )
@@ -142,6 +142,7 @@ class Reader:
         read: reads it from the folder, and returns sentences on what it could not read.
         values: the values in the file's bytes; None where it is damaged as bytes only.
         whole: the bytes of a file that holds mutated values.
+        placeless: the decoders of images and videos do not say where one is damaged.
     """
 
     name: str
@@ -150,6 +151,7 @@ class Reader:
     read: Callable[[Path], Any]
     values: Callable[[bytes], Any] | None = json.loads
     whole: Callable[[Any], bytes] = dump_json
+    placeless: bool = False
 
     def damaged(self, good: bytes, seed: int) -> bytes:
         """One of the ways in which the file can be damaged; the same for the same seed."""
@@ -162,32 +164,33 @@ class Reader:
         return mutate_bytes(good, rng)
 
 
-def judge(read: Callable[[], Any], file: Path) -> str:
-    """`read` where a file was read, `refused` where it was refused well, else what is wrong.
+def judge(reader: Reader, folder: Path) -> str:
+    """Read a file below a folder: `read`, `refused` where it was refused well, or what is wrong else.
 
     A refusal is good when it names the file, a place in it and a remedy, and when it does not make a sentence
     of an error that is a slip of the program.
     """
+    file = folder / reader.file
     try:
-        notes = read()
+        notes = reader.read(folder)
     except UserError as error:
-        return _judge_sentence(str(error), file) or _slip(error) or "refused"
+        return _judge_sentence(str(error), file, reader.placeless) or _slip(error) or "refused"
     except Exception as error:
         frames = traceback.extract_tb(error.__traceback__)
         frame = [frame for frame in frames if "/vector_tl/" in frame.filename or frame is frames[0]][-1]
         return f"{type(error).__name__} in {Path(frame.filename).name} line {frame.lineno}: {error}"[:200]
     for note in notes if isinstance(notes, list | tuple) else ():
-        if isinstance(note, str) and (wrong := _judge_sentence(note, file)):
+        if isinstance(note, str) and (wrong := _judge_sentence(note, file, reader.placeless)):
             return wrong
     return "read"
 
 
-def _judge_sentence(text: str, file: Path) -> str:
+def _judge_sentence(text: str, file: Path, placeless: bool) -> str:
     """What a sentence lacks; empty where it lacks nothing."""
     shown = re.sub(r"\S*/", "", text)[:160]
     if file.name not in text and file.stem not in text and file.parent.name not in text:
         return f"no file: {shown}"
-    if not PLACE.search(text.replace(str(file), "")):
+    if not placeless and not PLACE.search(text.replace(str(file), "")):
         return f"no place: {shown}"
     if not REMEDY.search(text):
         return f"no remedy: {shown}"

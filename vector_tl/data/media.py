@@ -199,12 +199,14 @@ def _open_video(path: Path) -> Media:
             HOURS.refuse((seconds or 0) / 3600, f"{path} lasts")
             next(container.decode(video=0))
     except StopIteration:
-        raise UserError(f"{path} is a video without images.") from None
+        raise UserError(f"{path} is a video without images; name another one.") from None
     except PermissionError as error:
         raise UserError(f"Cannot read {path}: {error.strerror}.") from error
     except (av.FFmpegError, ValueError, OSError) as error:
+        reason = getattr(error, "strerror", None) or error
         raise UserError(
-            f"{path} cannot be read as an image, video or recording; it may be damaged."
+            f"{path} cannot be read as an image, video or recording ({reason}); it may be damaged: copy it "
+            "again."
         ) from error
     return Media(path, "video", lambda: _within_limits(path, _video_frames(path, fps)), fps, seconds)
 

@@ -40,7 +40,7 @@ from vector_tl.robot.base import Frame, Intrinsics, RobotState
 ABOUT, RESULT = "vector_tl", "vector_tl_result"  # names of the metadata before and after the messages
 _CHUNK_BYTES = 4096  # smaller than any camera frame: each frame closes a chunk
 _RECORD_LIMIT_BYTES = 64 * 2**20  # a damaged length field must not ask for gigabytes
-# What the readers of MCAP and of its chunks (zstd, LZ4) raise for damaged bytes; UserError: of a message's JSON.
+# What the readers of MCAP, of its chunks (zstd, LZ4) and of a message's JSON raise for damaged bytes.
 _DAMAGE = (McapError, UserError, ZstdError, EOFError, RuntimeError, ValueError, struct.error, OverflowError)
 _REMEDY = "the rest is lost: copy it again, if it is whole elsewhere"
 _LINE_LOOP = 2  # Foxglove's type of an outline

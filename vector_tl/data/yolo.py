@@ -25,7 +25,7 @@ def parse_label(data: bytes | str, path: Path) -> np.ndarray:
     try:
         text = data.decode("utf-8-sig") if isinstance(data, bytes) else data
     except UnicodeDecodeError as error:
-        raise UserError(f"{path} is not a text file; label the image again.") from error
+        raise UserError(f"{path} is not a text file ({error}); label the image again.") from error
     lines = [
         (line.split(), f"{path}, line {n}") for n, line in enumerate(text.splitlines(), 1) if line.strip()
     ]
@@ -57,7 +57,10 @@ def _parse_line(words: list[str], where: str) -> tuple[float, float, float, floa
             f"{where}: {shown} is not numbers 'class cx cy w h'; correct the line or delete the file."
         ) from error
     if not 0 <= index < len(CLASS_NAMES):
-        raise UserError(f"{where}: class {index} is unknown; the only class is 0, {CLASS_NAMES[0]}.")
+        raise UserError(
+            f"{where}: class {index} is unknown, as the only one is 0, {CLASS_NAMES[0]}; correct the line or "
+            "delete the file."
+        )
     if not all(math.isfinite(v) and 0 <= v <= 1 + EDGE for v in (cx, cy, w, h)) or w <= 0 or h <= 0:
         raise UserError(
             f"{where}: {shown} is not a box in shares of the image, 0 to 1; "

@@ -31,6 +31,7 @@ from vector_tl.experiments.experiment import (
     refuse_another,
     with_settings_of,
 )
+from vector_tl.experiments.run_forms import Finished
 from vector_tl.experiments.runs import (
     ARMS,
     MIN_LEARNED,
@@ -40,6 +41,7 @@ from vector_tl.experiments.runs import (
     finished_trainings,
     late_loss,
     read_json,
+    read_result,
     write_outcomes,
 )
 from vector_tl.files import claimed, write_json
@@ -259,7 +261,7 @@ def share(trainings: list[Training], settings: CompareSettings, material: Compar
         for training in trainings:
             path = _result_path(settings, training)
             if training not in results and path.exists():
-                results[training] = read_json(path)
+                results[training] = read_result(path)
             elif training not in results:
                 with claimed(path.with_name("claim")) as mine:
                     if mine:
@@ -274,7 +276,7 @@ def finish(training: Training, settings: CompareSettings, material: ComparisonDa
     """The result of a training, which is started or resumed where there is none yet."""
     path = _result_path(settings, training)
     if path.exists():
-        return read_json(path)
+        return read_result(path)
     splits = shuffled(material.splits) if training.kind == "random" else material.splits
     result = asdict(training) | _train(training, settings, path.parent, splits)
     if training.kind != "lr":
@@ -302,7 +304,7 @@ def _train(
         evaluations=settings.evaluations, **settings.for_training(),
     )  # fmt: skip
     mark, old_mark = folder / "trained.json", folder / "told.json"  # of this version, and of 0.1
-    trained = (read_json(mark) or read_json(old_mark)) if asked.out.exists() else {}
+    trained = (read_json(mark, Finished) or read_json(old_mark, Finished)) if asked.out.exists() else {}
     if trained.get("lr") != training.lr:
         try:
             trained = (train(asked, (splits["train"], splits["val"])) or {}) | {"lr": training.lr}

@@ -145,6 +145,14 @@ def resample(out: Path, results: list[Result]) -> Resamples:
             raise UserError(
                 f"{path} is missing; bring it back, or remove {path.parent} and run vector-tl compare again."
             ) from error
+        if len(run["sessions"]) != len(matched.boxes) or (
+            weights is not None and weights.shape[1] != len(matched.boxes)
+        ):
+            raise UserError(
+                f"{path} is of {len(matched.boxes)} images, by the length of its array 'truth_n', and "
+                f"{path.with_name('result.json')} of {len(run['sessions'])}, by its key 'sessions', or other "
+                f"trainings are of other images; remove {path.parent} and run vector-tl compare again."
+            )
         if weights is None:
             sessions, weights = showing_vectors(run["sessions"], matched), draws(run["sessions"], DRAWS)
         values[folder_name(run)] = np.array([weighted_ap(matched, some)[1] for some in weights], float)

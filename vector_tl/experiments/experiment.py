@@ -6,16 +6,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vector_tl.data.dataset import digest
-from vector_tl.errors import UserError
+from vector_tl.errors import UsageError, UserError
 from vector_tl.experiments.compare_settings import CompareSettings
+from vector_tl.experiments.run_forms import Setting
 from vector_tl.experiments.runs import read_json
 from vector_tl.files import refuse_foreign, write_json
+from vector_tl.forms import check_form
 from vector_tl.train.settings import Variety, absolute
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 FILE = "experiment.json"
+REMEDY = "name another --out"
 NOT_NOTED = ("out", "threads", "page_only")  # of no matter to an experiment
 # What may differ between one start and the next. Of the data its digest counts, not its place.
 MAY_CHANGE = (*NOT_NOTED, "data", "device", "seeds", "sizes")
@@ -25,18 +28,36 @@ FOLDERS = tuple[Path, ...]  # the type of a setting that names several
 
 
 def read_experiment(out: Path) -> dict[str, str]:
-    """The settings that the experiment in a folder was begun with; empty where there is none."""
-    return read_json(out / FILE)
+    """The settings that the experiment in a folder was begun with; empty where there is none.
+
+    Raises:
+        UserError: the file is not of that form.
+    """
+    return read_json(out / FILE, dict[str, Setting])
 
 
 def with_settings_of(settings: CompareSettings, before: dict[str, str]) -> CompareSettings:
-    """The same settings, with those that an experiment was begun with in place of defaults."""
+    """The same settings, with those that an experiment was begun with in place of defaults.
+
+    Raises:
+        UserError: one of those makes no sense.
+    """
     there: dict[str, Any] = {}
     for field in fields(settings):
         key, default = field.name, field.default
         if key in before and key not in NOT_NOTED and getattr(settings, key) == default:
-            there[key] = _from_text(before[key], field.type, default)
-    return replace(settings, **there)
+            where = f"{settings.out / FILE}, key {key!r},"
+            there[key] = check_form(
+                _from_text(before[key], field.type, default, where), field.type, where, REMEDY
+            )
+    settings = replace(settings, **there)
+    try:
+        settings.check()
+    except UsageError as error:
+        raise UserError(
+            f"{settings.out / FILE} has a key of no sense: {error} Correct it, or {REMEDY}."
+        ) from error
+    return settings
 
 
 def refuse_another(settings: CompareSettings, before: dict[str, str]) -> None:
@@ -84,16 +105,26 @@ def _text(value: Any, kind: Any) -> str:
     return str(value.resolve() if isinstance(value, Path) else value)
 
 
-def _from_text(text: str, kind: Any, default: Any) -> Any:
+def _from_text(text: str, kind: Any, default: Any, where: str) -> Any:
     """The setting that `_text` wrote."""
     if kind == FOLDERS:
-        several = ast.literal_eval(text) if text.startswith("(") else () if text == "None" else (text,)
-        return tuple(map(Path, several))
+        several = _literal(text, where) if text.startswith("(") else () if text == "None" else (text,)
+        return tuple(map(Path, check_form(several, tuple[Setting, ...], where, REMEDY)))
     if text == "None":
         return None
     if default is None:
         return Path(text)
-    return text if isinstance(default, str) else ast.literal_eval(text)
+    return text if isinstance(default, str) else _literal(text, where)
+
+
+def _literal(text: str, where: str) -> Any:
+    """A number, or a tuple of numbers or words, from its text."""
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError, RecursionError, MemoryError) as error:
+        raise UserError(
+            f"{where} is no setting ({type(error).__name__}); correct it, or {REMEDY}."
+        ) from error
 
 
 def _changed(settings: CompareSettings, before: dict[str, str]) -> list[str]:

@@ -124,7 +124,7 @@ def claim(
         for file in settings.out.glob(name + suffix)
     ]
     if path.exists() and models:
-        before = read_json(path)
+        before = read_json(path, remedy="name another --out", form=dict[str, str])
         changed = [key for key in {**own, **before} if before.get(key) != own.get(key)]
         if changed:
             raise UserError(

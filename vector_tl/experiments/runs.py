@@ -6,7 +6,7 @@ runs/<name>/model.*         the model and its learning curve
 runs/<name>/test.npz        labels and boxes found on the test images; real.npz and rooms.npz likewise
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,12 @@ import numpy as np
 
 from vector_tl import files
 from vector_tl.data.dataset import Item
+from vector_tl.errors import UserError
 from vector_tl.evaluate.metrics import Outcome
+from vector_tl.experiments.run_forms import Measured, Tried
+from vector_tl.forms import check_form
 from vector_tl.train.batches import Images
+from vector_tl.zips import refuse_damaged_zip
 
 ARMS = ("coco", "scratch")
 MIN_LEARNED = 0.05  # AP50-95; below it a model is at the start of training, and its AP is chance
@@ -77,14 +81,43 @@ def with_new_keys(value: Any) -> Any:
     return [with_new_keys(part) for part in value] if isinstance(value, list) else value
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """A JSON file of an experiment, with the keys of this version; empty where it does not exist."""
-    return with_new_keys(files.read_json(path, missing={}))
+def read_json(path: Path, form: Any) -> dict[str, Any]:
+    """A JSON file of an experiment, with the keys of this version; empty where it does not exist.
+
+    Raises:
+        UserError: it cannot be read, or is not of that form.
+    """
+    remedy = f"remove the folder {path.parent} and run vector-tl compare again"
+    try:
+        value = with_new_keys(files.read_json(path, remedy=remedy))
+    except RecursionError as error:
+        raise UserError(f"{path} is nested too deeply, at its top level; {remedy}.") from error
+    return {} if value is None else check_form(value, form, str(path), remedy)
+
+
+def read_result(path: Path) -> Result:
+    """The result of a training.
+
+    Raises:
+        UserError: it cannot be read, is not of its form, or is that of another training.
+    """
+    tried = path.parent.name.startswith("lr-")
+    result = read_json(path, Tried if tried else Measured)
+    if folder_name(result) != path.parent.name:
+        raise UserError(
+            f"{path} has a key that is not that of its folder: it is of the training {folder_name(result)}; "
+            f"remove the folder {path.parent} and run vector-tl compare again."
+        )
+    return result
 
 
 def finished_trainings(out: Path) -> list[Result]:
-    """The results in an experiment's folder."""
-    return [read_json(path) for path in sorted((out / "runs").glob("*/result.json"))]
+    """The results in an experiment's folder.
+
+    Raises:
+        UserError: see `read_result`.
+    """
+    return [read_result(path) for path in sorted((out / "runs").glob("*/result.json"))]
 
 
 def late_loss(curve: list[dict[str, Any]]) -> float | None:
@@ -114,15 +147,56 @@ def still_rising(curve: list[dict[str, Any]]) -> bool:
 
 
 def read_outcomes(path: Path) -> list[Outcome]:
-    """The outcomes that `write_outcomes` wrote."""
+    """The outcomes that `write_outcomes` wrote.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        UserError: it is damaged, or holds something else; the message names the array.
+    """
+    refuse_damaged_zip(path, f"remove the folder {path.parent} and run vector-tl compare again")
     with np.load(path) as file:
-        columns = [
-            np.split(file[name], np.cumsum(file[f"{name}_n"])[:-1])
-            for name in ("truth", "predicted", "scores", "own_scores")
-            if name in file  # an earlier version kept no scores of the network's own
-        ]
-        width, height = file["size_wh"].tolist()
+        names = ["truth", "predicted", "scores"]
+        names += ["own_scores"] * ("own_scores" in file)  # an earlier version kept none
+        size_wh = _array(path, file, "size_wh", "iu", (2,), 1)
+        counts = {name: _array(path, file, f"{name}_n", "iu", (-1,), 0) for name in names}
+        sides = {"truth": (-1, 4), "predicted": (-1, 4)}
+        arrays = {name: _array(path, file, name, "f", sides.get(name, (-1,))) for name in names}
+    images = len(counts["truth"])
+    for name, array in arrays.items():
+        like = counts["truth" if name == "truth" else "predicted"]
+        if len(like) != images or not np.array_equal(counts[name], like) or like.sum() != len(array):
+            raise _odd_array(path, name, "it has other numbers of boxes than the rest")
+    columns = [np.split(array, np.cumsum(counts[name])[:-1]) for name, array in arrays.items()]
+    width, height = size_wh.tolist()
     return [Outcome((width, height), *parts) for parts in zip(*columns, strict=True)]
+
+
+def _array(
+    path: Path,
+    file: Mapping[str, np.ndarray],
+    name: str,
+    kinds: str,
+    shape: tuple[int, ...],
+    least: float = -1e9,
+) -> np.ndarray:
+    """An array of finite numbers of some kinds, of a shape (-1: of any length), none below `least`."""
+    try:
+        array = file[name]
+    except (KeyError, ValueError) as error:
+        raise _odd_array(path, name, str(error)) from None
+    like = len(array.shape) == len(shape) and all(
+        s in (-1, n) for s, n in zip(shape, array.shape, strict=True)
+    )
+    if array.dtype.kind not in kinds or not like:
+        raise _odd_array(path, name, f"it holds {array.dtype} of the shape {array.shape}")
+    if not ((array >= least) & (array <= 1e9)).all():  # NaN is neither
+        raise _odd_array(path, name, "it holds numbers out of their range")
+    return array
+
+
+def _odd_array(path: Path, name: str, why: str) -> UserError:
+    remedy = f"remove the folder {path.parent} and run vector-tl compare again"
+    return UserError(f"{path} does not have its form, at the array {name!r}: {why}; {remedy}.")
 
 
 def write_outcomes(path: Path, outcomes: Sequence[Outcome]) -> None:

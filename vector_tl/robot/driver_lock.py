@@ -9,11 +9,18 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypedDict
 
 from filelock import FileLock, Timeout
 
 from vector_tl.errors import UserError
 from vector_tl.files import read_json
+from vector_tl.forms import Count
+
+
+class _Driver(TypedDict):
+    pid: Count
+    command: str
 
 
 @contextlib.contextmanager
@@ -43,8 +50,8 @@ def only_driver(serial: str, address: str) -> Iterator[None]:
 def driving_pid(serial: str, address: str) -> int | None:
     """The process that has opened a robot last and has not closed it in good order; None without one."""
     with contextlib.suppress(UserError):  # it is being written just now
-        pid = (read_json(_file(serial, address, "json")) or {}).get("pid")
-        return pid if isinstance(pid, int) else None
+        about = read_json(_file(serial, address, "json"), form=_Driver)
+        return about["pid"] if about else None
     return None
 
 
@@ -64,7 +71,7 @@ def _folder() -> Path:
 
 def _who_has_it(serial: str, about: Path) -> str:
     try:
-        other = read_json(about) or {}
+        other = read_json(about, form=_Driver) or {}
     except UserError:  # it is being written just now
         other = {}
     process = f"process {other['pid']}: {other['command']}" if "pid" in other else "another program here"

@@ -5,11 +5,14 @@ its remedy.
 """
 
 import configparser
+import os
+import re
 from pathlib import Path
 
 from vector_tl.errors import UserError
 
 CONFIGURE = "python -m anki_vector.configure"
+_WORD = re.compile(r"[!-~]+")  # what gRPC can send
 
 
 def read_sections(path: Path) -> dict[str, dict[str, str]]:
@@ -21,11 +24,22 @@ def read_sections(path: Path) -> dict[str, dict[str, str]]:
     parser = configparser.ConfigParser(strict=False, interpolation=None)
     try:
         parser.read_string(path.read_text(encoding="utf-8-sig"), str(path))
+    except configparser.MissingSectionHeaderError as error:
+        raise _odd_line(path, error.lineno) from error
+    except configparser.ParsingError as error:
+        raise _odd_line(path, error.errors[0][0]) from error
     except (configparser.Error, UnicodeDecodeError, OSError) as error:
         raise UserError(
             f"{path} cannot be read ({str(error).splitlines()[0]}); write it again with: {CONFIGURE}"
         ) from error
     return {name: dict(parser[name]) for name in parser.sections()}
+
+
+def _odd_line(path: Path, line: int) -> UserError:
+    return UserError(
+        f"{path} cannot be read: line {line} is no [section] and no `key = value`; correct it, or write it again "
+        f"with: {CONFIGURE}"
+    )
 
 
 def sdk_stumbles(path: Path, name: str) -> str:
@@ -76,27 +90,37 @@ def read_config(serial: str, home: Path) -> dict[str, str]:
     sections = read_sections(path)
     name = find_section(sections, serial)
     if name is None:
-        raise UserError(f"No robot {serial!r} is in {path}; there is {', '.join(sections) or 'none'}.")
+        there = ", ".join(sections) or "none"
+        raise UserError(
+            f"No robot {serial!r} has a section in {path}; there is {there}: name one of those, or set it up "
+            f"with: {CONFIGURE}"
+        )
     if stumbles := sdk_stumbles(path, name):
         raise UserError(f"{stumbles}.")
     section = sdk_values(path, name)
     port = section.get("port", "443")
     if not (port.isascii() and port.isdigit()):
         raise UserError(
-            f"{path} says port {port!r} for {serial}, which is not a number; correct it, or leave the line "
-            "out for 443."
+            f"{path}, section [{name}], says port {port!r}, which is not a number; correct it, or leave the "
+            "line out for 443."
         )
     if len(port) > 5 or not 1 <= int(port) <= 65535:
         raise UserError(
-            f"{path} says port {port} for {serial}, which is not in 1..65535; correct it, or leave the line "
-            "out for 443."
+            f"{path}, section [{name}], says port {port}, which is not in 1..65535; correct it, or leave the "
+            "line out for 443."
         )
     for key in ("cert", "ip", "name", "guid"):
         if not section.get(key):
-            raise UserError(f"{path} has no {key} for {serial}; write it again with: {CONFIGURE}")
-    if not Path(section["cert"]).is_file():
+            raise UserError(f"{path}, section [{name}], has no {key}; write it again with: {CONFIGURE}")
+        if key != "cert" and not _WORD.fullmatch(section[key]):
+            raise UserError(
+                f"{path}, section [{name}], has a {key} with spaces or characters that are not ASCII; write "
+                f"it again with: {CONFIGURE}"
+            )
+    if not os.path.isfile(section["cert"]):  # also where no path could be of that form
         raise UserError(
-            f"The certificate {section['cert']} of {serial} is missing; write it again with: {CONFIGURE}"
+            f"The certificate {section['cert']} that {path}, section [{name}], names is missing; write it "
+            f"again with: {CONFIGURE}"
         )
     return section
 

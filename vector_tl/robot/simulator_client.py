@@ -18,7 +18,9 @@ import urllib.request
 from collections.abc import Sequence
 from http.client import HTTPException
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self, TypedDict
+
+from msgspec import Meta
 
 from vector_tl.errors import UserError
 from vector_tl.files import read_json
@@ -31,6 +33,13 @@ LOCAL = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 CLEAN_UP = (
     'cat >/dev/null; kill -s TERM -- -$0; kill -s CONT -- -$0; sleep 2; kill -s KILL -- -$0; rm -rf "$1"'
 )
+
+
+class Door(TypedDict):
+    """What `truth.json` in the simulator's folder says: where its ground-truth channel is."""
+
+    port: Annotated[int, Meta(ge=1, le=65535)]
+    token: Annotated[str, Meta(pattern=r"^[!-~]{1,1000}$")]
 
 
 class TruthClient:
@@ -48,7 +57,7 @@ class TruthClient:
 
     def __init__(self, home: Path):
         start = f"start one with: vector-tl sim --home {home}"
-        door = read_json(Path(home) / "truth.json", remedy=start)
+        door = read_json(Path(home) / "truth.json", remedy=start, form=Door)
         if door is None:
             raise UserError(f"No simulator runs with the home {home}; {start}")
         self._url, self._token = f"http://127.0.0.1:{door['port']}", door["token"]

@@ -3,12 +3,28 @@
 import csv
 import io
 from pathlib import Path
+from typing import Annotated, Any, NotRequired, TypedDict
 
+from msgspec import Meta
+
+from vector_tl.errors import UserError
 from vector_tl.files import write_atomic
+from vector_tl.forms import Count, Finite, Share, check_form
 from vector_tl.nets import checkpoint
 
+REMEDY = "remove it together with its model, and train again"
 COUNTS = ("step", "images_seen")
 OLD_COLUMNS = {"pictures_seen": "images_seen"}  # old name
+
+
+class Point(TypedDict):
+    """A row of a curve."""
+
+    step: NotRequired[Count]  # not in results of version 0.1
+    images_seen: Annotated[int, Meta(ge=1, le=10**12)]
+    loss: Finite | None
+    ap50: Share | None
+    ap50_95: Share | None
 
 
 def write_curve(path: Path, curve: list[dict]) -> None:
@@ -20,16 +36,41 @@ def write_curve(path: Path, curve: list[dict]) -> None:
     write_atomic(path, text.getvalue())
 
 
-def read_curve(path: Path) -> list[dict]:
-    """The rows of a curve as numbers, None for what is undefined; old names of columns are read, too."""
-    with path.open(newline="") as file:
-        return [
-            {
-                name: (int if name in COUNTS else float)(value) if value else None
-                for name, value in row.items()
-            }
-            for row in map(with_new_names, csv.DictReader(file))
-        ]
+def read_curve(path: Path) -> list[dict[str, Any]]:
+    """The rows of a curve as numbers, None for what is undefined; old names of columns are read, too.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        UserError: it is no such curve; the message names the line.
+    """
+    try:
+        text = io.StringIO(path.read_bytes().decode("utf-8-sig"), newline="")
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is not a learning curve ({error}); {REMEDY}.") from error
+    curve, reader = [], csv.DictReader(text)
+    try:
+        for cells in reader:
+            where = f"{path}, line {reader.line_num},"
+            row = {name: _number(name, cell, where) for name, cell in with_new_names(cells).items()}
+            curve.append(check_form(row, Point, where, REMEDY))
+    except csv.Error as error:
+        raise UserError(
+            f"{path} is not a learning curve, from line {reader.line_num} on ({error}); {REMEDY}."
+        ) from error
+    return curve
+
+
+def _number(name: str | None, cell: str | list[str] | None, where: str) -> int | float | None:
+    if name is None or isinstance(cell, list):
+        raise UserError(f"{where} has more columns than the first line names; {REMEDY}.")
+    if not cell:
+        return None
+    try:
+        return int(cell) if name in COUNTS else float(cell)
+    except ValueError as error:
+        raise UserError(
+            f"{where} has no number in the column {name!r} but {cell[:40]!r}; {REMEDY}."
+        ) from error
 
 
 def with_new_names(row: dict) -> dict:
@@ -45,6 +86,5 @@ def finished(out: Path) -> bool:
     curve_path = out.with_suffix(".csv")
     if not (out.exists() and curve_path.exists()) or out.with_suffix(".resume").exists():
         return False
-    with curve_path.open() as file:
-        last = max((int(row.get("step") or 0) for row in csv.DictReader(file)), default=0)
+    last = max((row.get("step", 0) for row in read_curve(curve_path)), default=0)
     return last == checkpoint.read_metadata(out).get("steps")

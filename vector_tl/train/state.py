@@ -14,26 +14,16 @@ from torch import Tensor
 from vector_tl.data.dataset import digest
 from vector_tl.errors import UserError
 from vector_tl.files import write_atomic
-from vector_tl.forms import Count, Finite, Share, check_form, parse_json
+from vector_tl.forms import Count, Share, check_form, parse_json
 from vector_tl.nets.checkpoint import other_tensor
 from vector_tl.nets.ssd import VectorSSD
 from vector_tl.nets.state_dict import load_tensors
 from vector_tl.train.average import Average
 from vector_tl.train.batches import Batches
-from vector_tl.train.curve import with_new_names
+from vector_tl.train.curve import Point, with_new_names
 from vector_tl.train.settings import TrainSettings
 
 REMEDY = "remove it and start again with --overwrite"
-
-
-class _Point(TypedDict):
-    """A row of the curve."""
-
-    step: Count
-    images_seen: Count
-    loss: Finite | None
-    ap50: Share | None
-    ap50_95: Share | None
 
 
 class _Best(TypedDict):
@@ -177,7 +167,7 @@ class TrainState:
                 "start as many, or --overwrite without --resume."
             )
         curve = [with_new_names(row) for row in saved["curve"]]
-        check_form(curve, list[_Point], f"{path}, key 'curve',", REMEDY)
+        check_form(curve, list[Point], f"{path}, key 'curve',", REMEDY)
         self._refuse_other_tensors(path, saved)
         if any(place >= len(self.batches.images) for place in batches_states[rank]["order"]):
             raise UserError(f"{path}, key 'batches', counts more images than there are; {REMEDY}.")

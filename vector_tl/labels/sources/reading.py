@@ -12,6 +12,7 @@ from vector_tl.data.images import is_image_file
 from vector_tl.data.media import is_film_file
 from vector_tl.data.yolo import CLASS_NAMES
 from vector_tl.errors import UserError
+from vector_tl.forms import json_problem
 from vector_tl.labels.sources import coco, json_formats, xml_formats, yolo
 from vector_tl.labels.sources.classes import misfit
 from vector_tl.labels.sources.content import (
@@ -281,7 +282,10 @@ class _Reader:
         except (ValueError, RecursionError) as error:
             if any(f'"{key}"' in text for key in LABEL_KEYS) or self.source.index.has_stem(file.stem):
                 form = "COCO's form" if '"annotations"' in text else "a readable label"
-                raise UserError(f"{file} is not {form}, since it is not JSON: {error}.") from error
+                problem = json_problem(error, text)
+                raise UserError(
+                    f"{file} is not {form}, since it is not JSON: {problem}; correct it."
+                ) from error
             self.source.others.append(file)
             return
         read: LabelFile

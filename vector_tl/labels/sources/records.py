@@ -186,8 +186,10 @@ def read_text(data: bytes, where: str) -> str:
         if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
             return data.decode("utf-16")
         return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise UserError(f"{where} is not a text file in UTF-8; save it as UTF-8.") from None
+    except UnicodeDecodeError as error:
+        raise UserError(
+            f"{where} is not a text file in UTF-8, at its byte {error.start}; save it as UTF-8."
+        ) from None
 
 
 def _shown(value: Any) -> str:

@@ -72,14 +72,16 @@ def read_yaml(path: PurePosixPath, text: str) -> NameTable | None:
     try:
         table = _plain(yaml.compose(text, Loader=yaml.BaseLoader))
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        mark = getattr(error, "problem_mark", None)
-        at = f", line {mark.line + 1}" if mark else ""
-        raise UserError(f"{path} is not readable YAML ({type(error).__name__}{at}); correct it.") from error
+        raise UserError(
+            f"{path} is not readable YAML ({type(error).__name__}, {_yaml_place(error, text)}); correct it."
+        ) from error
     except UserError as error:
         raise UserError(f"{path} is not readable YAML: {error}; correct it.") from None
     if not isinstance(table, dict):
         if isinstance(table, list) and path.name.lower() in ("data.yaml", "data.yml", "dataset.yaml"):
-            raise UserError(f"{path} is YAML without keys; write the classes as names: [vector].")
+            raise UserError(
+                f"{path} is YAML without keys at its top level; write the classes as names: [vector]."
+            )
         return None
     splits: dict[str, list[str]] = {}
     for key, split in SPLIT_KEYS.items():
@@ -144,6 +146,14 @@ def _is_flat(names: Any) -> bool:
     return isinstance(names, list) and all(isinstance(name, str) for name in names)
 
 
+def _yaml_place(error: Exception, text: str) -> str:
+    """Where YAML is broken: its reader says it in two ways, and not at all where it nests too deeply."""
+    if mark := getattr(error, "problem_mark", None):
+        return f"line {mark.line + 1}"
+    position = getattr(error, "position", None)
+    return "at its top level" if position is None else f"line {text.count(chr(10), 0, position) + 1}"
+
+
 def _yaml_names(path: PurePosixPath, names: Any) -> dict[int, str]:
     return {number: name for number, name in _numbered_names(path, names).items() if name}
 
@@ -162,7 +172,7 @@ def _numbered_names(path: PurePosixPath, names: Any) -> dict[int, str]:
         return found
     if not names:
         return {}
-    raise UserError(f"{path}: names must be a list, or numbers with names; write names: [vector].")
+    raise UserError(f"{path}: the key names must be a list, or numbers with names; write names: [vector].")
 
 
 def read_notes(path: PurePosixPath, categories: Any) -> NameTable:

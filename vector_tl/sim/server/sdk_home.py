@@ -7,12 +7,21 @@ import os
 import pwd
 import socket
 from pathlib import Path
+from typing import Annotated, TypedDict
+
+from msgspec import Meta
 
 from vector_tl.errors import UserError
-from vector_tl.files import write_atomic
+from vector_tl.files import read_json, write_atomic
+from vector_tl.forms import Count
 from vector_tl.sim.engine.identity import Identity
 
 CONNECT_S = 1.0  # to a port of the same computer
+
+
+class _Door(TypedDict):
+    pid: Count
+    port: Annotated[int, Meta(ge=1, le=65535)]
 
 
 class SdkHome:
@@ -62,10 +71,12 @@ class SdkHome:
 
     def _refuse_a_running_one(self) -> None:
         try:
-            door = json.loads(self.door.read_text())
-            pid, port = int(door["pid"]), int(door["port"])
-        except (OSError, ValueError, KeyError, TypeError):
+            door = read_json(self.door, form=_Door)
+        except UserError:
             return  # no simulator's
+        if door is None:
+            return
+        pid, port = door["pid"], door["port"]
         if pid != os.getpid() and _alive(pid) and _accepts(port):  # the files of a killed one are taken over
             raise UserError(
                 f"A simulator (process {pid}) runs with the home {self.home} already; "
