@@ -1,11 +1,13 @@
 """Retraining with some images of one home: which ones are trained on, the page, and what it offers."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
+from vector_tl.cli import parse
 from vector_tl.data import dataset
 from vector_tl.data.dataset import Item
 from vector_tl.errors import UsageError, UserError
@@ -184,3 +186,11 @@ def test_what_was_forgotten_follows_from_recall_on_old_sessions(before, after, w
     assert answer(rows)[1].startswith(words)
     gap = recall_change(models[0], models[25], "new")
     assert gap == {"recall": 1.0, "low": None, "high": None}  # of one session there is no interval
+
+
+@pytest.mark.fast
+def test_what_a_person_types():
+    words = ["best", "--data", "d", "--out", "o", "--sizes", "0", "25", "all", "--backgrounds", "a", "b"]
+    settings, _ = parse("retrain", [*words, "--mosaic", "0.3"])
+    assert settings.model == "best" and settings.sizes == ("0", "25", "all")
+    assert settings.backgrounds == (Path("a"), Path("b")) and settings.variety.changed() == {"mosaic": 0.3}

@@ -377,14 +377,16 @@ def unmeasured(monkeypatch):
     monkeypatch.setattr(retraining, "measure_model", lambda *_: nothing)
 
 
-def test_what_was_mined_is_trained_on_and_said(settings, trained, unmeasured):
+@pytest.mark.usefixtures("unmeasured")
+def test_what_was_mined_is_trained_on_and_said(settings, trained):
     mark_as_mined(settings.data, "new-1")
     result = retrain(settings)
     assert result["mined"] == 3 and result["new_sessions"] == ["new-1", "new-2"]
     assert "3 of the images to train on show no Vector" in (settings.out / "index.html").read_text()
 
 
-def test_options_of_training_are_those_of_train(settings, trained, unmeasured, tmp_path):
+@pytest.mark.usefixtures("unmeasured")
+def test_options_of_training_are_those_of_train(settings, trained, tmp_path):
     folders = tmp_path / "rooms", tmp_path / "grounds"
     retrain(replace(settings, mosaic=0.3, cutout=0.15, backgrounds=folders, background_share=0.25))
     for asked in trained:
