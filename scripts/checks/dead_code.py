@@ -31,6 +31,10 @@ USED_BY_NAME = [
     "DataclassInstance",  # a quoted annotation
     *("_stand", "_face", "_go", "_settle", "_escape"),  # a choreographer's goals
     *("clicks", "drags"),  # fields of the review page's JSON
+    # fields of forms (vector_tl/forms.py), read by key
+    *("undoes", "made_splits", "input_size", "hardly_trained", "updates", "exp_avg", "exp_avg_sq"),
+    *("has_uint32", "uinteger", "import_id", "val_ap50", "val_ap50_95"),
+    *("false_positives_per_image", "recall_by_height_px"),
     "intent",  # an option
     *("override", "vanish", "intrude"),  # what another client does in a fault trial
 ]

@@ -43,7 +43,8 @@ from vector_tl.experiments.compare_sheets import kept_outcomes
 from vector_tl.experiments.experiment import read_experiment, refuse_another, with_settings_of
 from vector_tl.experiments.retrain_data import claim, never_seen, new_sessions
 from vector_tl.experiments.retrain_settings import RetrainSettings
-from vector_tl.experiments.runs import ComparisonData, finished_trainings, write_outcomes
+from vector_tl.experiments.run_forms import Finished
+from vector_tl.experiments.runs import ComparisonData, finished_trainings, read_json, write_outcomes
 from vector_tl.film.footage import open_footage
 from vector_tl.film.run_story import read_story
 from vector_tl.labels import mine, moving
@@ -63,6 +64,7 @@ from vector_tl.poll.publish import export as export_poll
 from vector_tl.poll.publish import take_votes, votes_csv
 from vector_tl.poll.result import result
 from vector_tl.poll.votes import FILE, Poll
+from vector_tl.robot import driver_lock
 from vector_tl.robot.base import Frame, Intrinsics, RobotState
 from vector_tl.robot.sdk_config import read_config
 from vector_tl.robot.simulator_client import TruthClient
@@ -518,6 +520,8 @@ def make_comparison(folder: Path) -> None:
             "test": figures,
         }
         (run / "result.json").write_text(json.dumps(about))
+        trained = {"lr": 0.001, "seconds": 1.0, "ap50": 0.5, "ap50_95": None}
+        (run / "trained.json").write_text(json.dumps(trained))
         boxes = np.array(BOX, np.float32)
         write_outcomes(run / "test.npz", [Outcome(SIZE_WH, boxes, boxes + 1, np.array([0.9], np.float32))])
 
@@ -531,6 +535,11 @@ def read_comparison(folder: Path) -> None:
     results = finished_trainings(settings.out)
     summary(settings.out, results)
     kept_outcomes(settings.out, results, "test.npz", 1)
+
+
+def read_finished(folder: Path) -> None:
+    path = folder / "out/runs/equal-coco-all-seed0/trained.json"
+    [read_json(path, Finished)[key] for key in ("lr", "seconds", "ap50", "ap50_95")]
 
 
 def read_comparison_page(folder: Path) -> None:
@@ -739,7 +748,7 @@ def make_yolo(folder: Path) -> None:
 
 
 def read_source(folder: Path) -> None:
-    with allowed("The only class is"):
+    with allowed("The only class is", "which is not there", "was made for an image of"):
         import_data(ImportSettings(source=folder / "source", data=folder / "new", dry_run=True))
 
 
@@ -785,6 +794,14 @@ def read_door(folder: Path) -> None:
     with allowed("no longer answers"):
         TruthClient(folder).log()
     SdkHome(folder)._refuse_a_running_one()
+
+
+def make_driver(folder: Path) -> None:
+    (folder / "driver.json").write_text(json.dumps({"pid": 1, "command": "vector-tl find"}))
+
+
+def read_driver(folder: Path) -> None:
+    driver_lock._who_has_it("00a1", folder / "driver.json")
 
 
 def make_video(folder: Path) -> None:
@@ -867,6 +884,12 @@ READERS = {
             read_comparison_page,
         ),
         Reader(
+            "finished training",
+            make_comparison,
+            "out/runs/equal-coco-all-seed0/trained.json",
+            read_finished,
+        ),
+        Reader(
             "outcomes",
             make_comparison,
             "out/runs/equal-coco-all-seed0/test.npz",
@@ -901,6 +924,7 @@ READERS = {
         ),
         Reader("robot's settings", make_ini, ".anki_vector/sdk_config.ini", read_ini, ini_values, ini_of),
         Reader("simulator's door", make_door, "truth.json", read_door),
+        Reader("driver of a robot", make_driver, "driver.json", read_driver),
         Reader("video", make_video, "clip.mp4", read_video, None, placeless=True),
         Reader("COCO labels", exported("coco"), "source/train/_annotations.coco.json", read_source),
         Reader("export's marker", exported("yolo"), "source/vector_tl.json", read_source),

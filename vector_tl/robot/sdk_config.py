@@ -37,8 +37,8 @@ def read_sections(path: Path) -> dict[str, dict[str, str]]:
 
 def _odd_line(path: Path, line: int) -> UserError:
     return UserError(
-        f"{path} cannot be read: line {line} is no [section] and no `key = value`; correct it, or write it again "
-        f"with: {CONFIGURE}"
+        f"{path} cannot be read: line {line} is no [section] and no `key = value`; correct it, or write it "
+        f"again with: {CONFIGURE}"
     )
 
 
