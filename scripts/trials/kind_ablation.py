@@ -76,6 +76,8 @@ class KindAblation:
     """Steps of each training, in batches of 16."""
     only: tuple[str, ...] = ()
     """Run only these rows."""
+    coco: Path | None = None
+    """TensorFlow's COCO weights: detect.tflite or its folder; downloaded where not given."""
     device: str = "auto"
     """Where the trainings run: auto, cpu or cuda."""
     table: bool = False
@@ -115,6 +117,7 @@ def train_without(
             steps=asked.steps,
             seed=seed,
             evaluations=2,
+            coco=asked.coco,
             device=asked.device,
             resume=True,
             **variety,
