@@ -4,11 +4,12 @@
         [--real STILLS HARD ROOMS] [--count 2000] [--steps 1200] [--seeds 0 1]
     .venv/bin/python scripts/trials/kind_ablation.py runs/kinds --table
 
-Captures once: `--count` images of rooms with drawn kinds, the same with plain-looking Vectors, and, where
-there are photographs, as many before these. Every row then trains from COCO for the same number of steps, so
-on equally many images, without one group of things, and is measured on the yardstick that `kind_sessions.py`
-draws, and on photographs where given; neither chooses anything. Each row of RUNS/kind_ablation.jsonl is a
-training; a training that has a row is not run again, and one that was stopped goes on.
+Captures once: `--count` images of rooms with drawn kinds and, where there are photographs, as many before
+these; and all of them again with plain-looking Vectors. Every row then trains from COCO for the same number
+of steps, so on equally many images, without one group of things, and is measured on the yardstick that
+`kind_sessions.py` draws, and on photographs where given; neither chooses anything. Each row of
+RUNS/kind_ablation.jsonl is a training; a training that has a row is not run again, and one that was stopped
+goes on.
 
 `ablation.py` does the same for the parts of usual images.
 """
@@ -131,10 +132,10 @@ def train_without(
 
 def data_without(asked: KindAblation, name: str) -> Path:
     """The dataset of a row: a folder that links to the captured images of the sessions that it keeps."""
-    captured = asked.runs / "images"
-    take(asked, captured, looks=name != "looks", before=None)
-    if asked.photographs is not None and name != "photographs":
-        take(asked, captured, looks=True, before=asked.photographs)
+    looks = name != "looks"
+    captured = asked.runs / ("images" if looks else "images-no-looks")
+    for before in (None, asked.photographs) if asked.photographs else (None,):
+        take(asked, captured, looks, before)
     kept = [session for session in sorted(read_splits(captured)) if keeps(captured, session, name)]
     folder = asked.runs / f"data-{name.replace(' ', '-')}"
     shutil.rmtree(folder, ignore_errors=True)
@@ -168,11 +169,12 @@ def keeps(captured: Path, session: str, name: str) -> bool:
     """Whether a row trains on a session."""
     about = read_session(captured, session) or {}
     kinds = set(about.get("kinds", ()))
-    if about.get("backgrounds"):
-        return name != "photographs" and not (name == "views" and kinds & VIEWS)
-    if ("looks" in about.get("without", ())) != (name == "looks"):
-        return False
-    return not (name == "things" and kinds & THINGS or name == "views" and kinds & VIEWS)
+    left_out = {
+        "photographs": bool(about.get("backgrounds")),
+        "things": bool(kinds & THINGS),
+        "views": bool(kinds & VIEWS),
+    }
+    return not left_out.get(name, False)
 
 
 def read_rows(results: Path) -> list[dict[str, Any]]:

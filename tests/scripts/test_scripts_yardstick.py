@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import sys
+from itertools import product
 from pathlib import Path
 
 import cv2
@@ -141,17 +142,18 @@ def test_each_row_leaves_out_what_it_is_named_after(script, tmp_path, monkeypatc
         "sim-a": {"kinds": ["screen-off"]},
         "sim-b": {"kinds": ["cube"]},
         "sim-c": {"kinds": ["third-person", "touching"]},
-        "sim-no-looks-a": {"kinds": ["screen-off"], "without": ["looks"]},
         "room-x-a": {"kinds": ["low-light"], "backgrounds": "x"},
     }
-    images = tmp_path / "images"
-    for session, about in sessions.items():
+    for images, (session, about) in product(
+        (tmp_path / "images", tmp_path / "images-no-looks"), sessions.items()
+    ):
         write_session(images, session, about)
         write_label(images, session, "0", np.zeros((0, 4)), (8, 8))
         (images / "images" / session).mkdir(parents=True)
         cv2.imwrite(str(images / "images" / session / "0.jpg"), np.zeros((8, 8, 3), np.uint8))
-    write_splits(images, dict.fromkeys(sessions, "train"))
-    monkeypatch.setattr(program, "capture", lambda settings: None)
+        write_splits(images, dict.fromkeys(sessions, "train"))
+    taken = []
+    monkeypatch.setattr(program, "capture", taken.append)
     asked = program.KindAblation(tmp_path, photographs=tmp_path)
     kept = {
         name: {path.name for path in (program.data_without(asked, name) / "images").iterdir()}
@@ -160,7 +162,8 @@ def test_each_row_leaves_out_what_it_is_named_after(script, tmp_path, monkeypatc
     whole = {"sim-a", "sim-b", "sim-c", "room-x-a"}
     for name in ("all", *program.LEFT_OUT):
         assert kept[name] == whole
-    assert kept["looks"] == {"sim-no-looks-a", "room-x-a"} and kept["photographs"] == whole - {"room-x-a"}
+    assert kept["looks"] == whole and kept["photographs"] == whole - {"room-x-a"}
+    assert {(c.without, c.data.name) for c in taken} == {((), "images"), (("looks",), "images-no-looks")}
     assert kept["things"] == whole - {"sim-b"} and kept["views"] == {"sim-a", "sim-b"}
     assert len(program.ROWS) == 8 and set(program.VARIETY) == set().union(*program.LEFT_OUT.values())
     assert (program.data_without(asked, "all") / "images" / "sim-a" / "0.jpg").exists()

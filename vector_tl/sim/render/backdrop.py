@@ -133,14 +133,19 @@ class Plate:
 class BackdropCamera(RenderedCamera):
     """The cameras of all robots in front of photographs; the room's seed chooses the photograph."""
 
-    def __init__(self, folder: Path, size_wh: tuple[int, int] = (640, 360)):
+    def __init__(self, folder: Path, size_wh: tuple[int, int] = (640, 360), without: tuple[str, ...] = ()):
         """Make the camera.
+
+        Args:
+            folder: of the photographs.
+            size_wh: width and height of the images (pixels).
+            without: what is left out, of `robot.sim_features.FEATURES`.
 
         Raises:
             UserError: no image in `folder`.
         """
         self._folders = by_folder(photographs(folder))
-        super().__init__(size_wh)
+        super().__init__(size_wh, without)
 
     def enter(self, room: Room) -> None:
         """Take the photograph that belongs to the room's seed.

@@ -53,7 +53,8 @@ def camera_factory(
     if backgrounds is not None:
         from vector_tl.sim.render.backdrop import BackdropCamera
 
-        return lambda size_wh: BackdropCamera(backgrounds, size_wh)
+        left_out = tuple(feature for feature in without if feature == "looks")  # a photograph has the others
+        return lambda size_wh: BackdropCamera(backgrounds, size_wh, left_out)
     from vector_tl.sim.render.camera import VectorCamera
 
     return lambda size_wh: VectorCamera(size_wh=size_wh, without=without)
