@@ -3,7 +3,7 @@
     nice -n -5 .venv/bin/python scripts/trials/half_open.py [--stops 10] [--pauses 30] [--json]
 
 The client opens sockets that ask nothing, or half a request, and opens those anew that were closed. In the
-simulator, in real time, `find` searches with a detector that sees nothing; STOP (it ends a run) or pause is
+simulator, in real time, `find` searches a room without another robot; STOP (it ends a run) or pause is
 pressed over HTTP on a connection of its own, and the time is taken from before that connection to the moment
 from which the wheels' true speeds are 0 for good. The robot takes commands once in 60 ms. The poll and the
 review page are asked for their first page. All servers have the usual limit of 1,024 open files.
@@ -62,7 +62,9 @@ class Options:
     asks: int = 20
     """Requests to the poll and to the review page."""
     world: int = 3
-    """Seed of the room."""
+    """Seed of the room, in which there is no other robot."""
+    model: str | None = None
+    """A model that looks for one, as in `vector-tl find`; without it a detector that sees nothing."""
     json: bool = False
     """Print the figures as one JSON object on standard output."""
 
@@ -158,14 +160,18 @@ class Finder:
         port: of the live view.
     """
 
-    def __init__(self, simulator: SimulatorProcess):
+    def __init__(self, simulator: SimulatorProcess, model: str | None = None):
         self._truth: TruthClient = simulator.truth
-        self._home, self._serial = simulator.home, simulator.serials[0]
+        self._home, self._serial, self._model = simulator.home, simulator.serials[0], model
 
     @contextlib.contextmanager
     def run(self) -> Iterator[None]:
         """A run within the block, from the moment at which the wheels turn."""
         command = [sys.executable, __file__, "drive", self._serial]
+        if self._model:
+            words = ("--page", "--page-start", "now", "--seconds", "600", "--no-report")
+            find = ("find", "--robot", self._serial, "--model", self._model, *words)
+            command = [sys.executable, "-m", "vector_tl", *find]
         start = partial(subprocess.Popen, command, env=os.environ | {"HOME": str(self._home)})
         with page_of(start) as (self.port, self._path):
             self.wait_until_turning()
@@ -217,7 +223,7 @@ def drive(serial: str) -> None:
 
 def stops_ms(options: Options, simulator: SimulatorProcess) -> tuple[list[float], list[float]]:
     """Times of the STOPs, one run each, and of the pauses of one run, each under half-open sockets."""
-    finder, stops, pauses = Finder(simulator), [], []
+    finder, stops, pauses = Finder(simulator, options.model), [], []
     for _ in range(options.stops):
         with finder.run(), HalfOpen(finder.port, options.sockets, options.rate):
             stops.append(finder.press("stop"))
@@ -243,7 +249,7 @@ def measure(options: Options) -> dict[str, Any]:
     """All figures: {"stop_ms", "pause_ms", "poll_s", "review_s"}, each as `summed_up` gives them."""
     figures: dict[str, Any] = {}
     if options.stops or options.pauses:
-        with SimulatorProcess(world=options.world, camera="plain") as simulator:
+        with SimulatorProcess(world=options.world, camera="plain", targets=0) as simulator:
             stops, pauses = stops_ms(options, simulator)
         figures |= {"stop_ms": summed_up(stops), "pause_ms": summed_up(pauses)}
     with tempfile.TemporaryDirectory() as folder:
