@@ -7,6 +7,7 @@ from typing import Any
 from vector_tl.data.media import MediaFrame, read_frames
 from vector_tl.detect.detector import Detector, load
 from vector_tl.detect.interface import Detections
+from vector_tl.detect.second_look import SecondLook
 from vector_tl.detect.settings import DetectSettings, check_threshold
 from vector_tl.errors import UsageError
 
@@ -29,7 +30,8 @@ def detect(settings: DetectSettings) -> Iterator[dict[str, Any]]:
         raise UsageError("Name at least one image, folder, video or recording.")
     check_threshold(settings.threshold)
     frames = read_frames(settings.inputs)
-    detector = load(settings.model, settings.device, settings.engine)
+    once = load(settings.model, settings.device, settings.engine)
+    detector = SecondLook(once) if settings.tiles else once
     log.info("%s on %s", detector.name, detector.engine)
     waiting: list[MediaFrame] = []
     for frame in frames:
@@ -41,7 +43,7 @@ def detect(settings: DetectSettings) -> Iterator[dict[str, Any]]:
 
 
 def _detect_frames(
-    detector: Detector, frames: list[MediaFrame], threshold: float | None
+    detector: Detector | SecondLook, frames: list[MediaFrame], threshold: float | None
 ) -> Iterator[dict[str, Any]]:
     """One batch through the network; the results of all frames, in their order."""
     images = [frame.image for frame in frames if frame.image is not None]

@@ -30,6 +30,9 @@ class DetectSettings:
     """Where the model runs: auto, cpu or cuda (an NVIDIA GPU)."""
     engine: Engine = "auto"
     """Backend that runs the network; auto is the fastest: openvino on a CPU, cudagraph on a GPU."""
+    tiles: bool = False
+    """Look again, at twice the scale, at the part of an image with the best box below the model's threshold:
+    finds more small Vectors, and takes up to twice as long (1.4 times on average)."""
 
 
 def check_threshold(threshold: float | None) -> None:

@@ -42,8 +42,10 @@ def evaluate(settings: EvaluateSettings) -> dict[str, Any]:
     recorded = settings.data.is_file()
     dataset = recorded_dataset(settings.data) if recorded else load_dataset(settings.data, settings.split)
     from vector_tl.detect.detector import load  # slow to import (PyTorch): only once the data are there
+    from vector_tl.detect.second_look import SecondLook
 
-    detector = load(settings.model, settings.device)
+    once = load(settings.model, settings.device)
+    detector = SecondLook(once) if settings.tiles else once
     outcomes = run_detector(detector, dataset)
     figures = _figures(detector, dataset, outcomes, settings.threshold)
     if settings.report is None:

@@ -26,6 +26,8 @@ class EvaluateSettings:
     positives. The model's own when not given."""
     device: str = "auto"
     """Where the model runs: auto, cpu or cuda (an NVIDIA GPU)."""
+    tiles: bool = False
+    """Evaluate the model as `detect --tiles` runs it: with a second look, nearer, at what it doubts."""
     report: Path | None = None
     """Also write a page (.html): missed Vectors, false positives and badly fitting boxes as images, by size,
     place, brightness and session, and what to capture next."""
