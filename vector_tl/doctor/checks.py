@@ -66,10 +66,12 @@ class DoctorSettings:
 def doctor(settings: DoctorSettings) -> dict:
     """Run all checks: {"checks": [{"name", "ok", "detail", "remedy", "optional"}]}, with "report" if any."""
     settings.check()
-    with ThreadPoolExecutor(3) as pool:  # each of these waits for a process of its own
-        slow = [pool.submit(check) for check in (machine.egl, machine.opencv, machine.torch_and_gpu)]
-        egl, opencv, torch_and_gpu = (check.result() for check in slow)
-        checks = [machine.python(), *machine.packages(), *torch_and_gpu, *opencv, *egl]
+    with ThreadPoolExecutor(4) as pool:  # each of these waits for a process of its own
+        slow = (machine.packages, machine.torch_and_gpu, machine.opencv, machine.egl)
+        checks = [
+            machine.python(),
+            *(check for done in pool.map(lambda check: check(), slow) for check in done),
+        ]
         checks += [machine.coco(), machine.models()]
     home = Path(os.environ.get("HOME") or Path.home())
     configuration = [] if settings.robot == "sim" else list(sdk_configuration(home, settings.robot))

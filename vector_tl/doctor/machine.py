@@ -9,11 +9,47 @@ from collections.abc import Iterator
 from vector_tl.doctor.check import Check
 from vector_tl.errors import UserError
 
-PACKAGES = (
-    "torch", "torchvision", "opencv-python", "numpy", "scipy", "wirepod_vector_sdk", "grpcio", "protobuf",
-    "moderngl", "trimesh", "starlette", "uvicorn", "av", "mcap", "safetensors", "tflite", "faster-coco-eval",
-    "rich", "tyro",
-)  # fmt: skip
+# What is installed -> what is imported of it. torch, torchvision and opencv-python have checks of their own.
+PACKAGES = {
+    "numpy": "numpy",
+    "scipy": "scipy",
+    "pillow": "PIL.Image",
+    "pi_heif": "pi_heif",
+    "av": "av",
+    "matplotlib": "matplotlib.figure",
+    "openvino": "openvino",
+    "safetensors": "safetensors.numpy",
+    "tflite": "tflite",
+    "faster-coco-eval": "faster_coco_eval",
+    "tensorboardX": "tensorboardX",
+    "wirepod_vector_sdk": "anki_vector",
+    "aiogrpc": "aiogrpc",
+    "grpcio": "grpc",
+    "protobuf": "google.protobuf",
+    "cryptography": "cryptography.x509",
+    "moderngl": "moderngl",
+    "trimesh": "trimesh",
+    "starlette": "starlette.applications",
+    "uvicorn": "uvicorn",
+    "h2": "h2.connection",
+    "mcap": "mcap.reader",
+    "jinja2": "jinja2",
+    "pyyaml": "yaml",
+    "filelock": "filelock",
+    "rich": "rich.console",
+    "tyro": "tyro",
+}
+# Writes a module's name before it is imported, as that may end the process, and afterwards why it cannot be.
+IMPORT_CODE = """
+import importlib, sys, vector_tl
+for module in sys.argv[1:]:
+    print(module, end="\t", flush=True)
+    try:
+        importlib.import_module(module)
+        print(flush=True)
+    except Exception as error:
+        print(*str(error).split() or [type(error).__name__], flush=True)
+"""
 OPENCVS = (
     "opencv-python",
     "opencv-python-headless",
@@ -40,15 +76,36 @@ def python() -> Check:
     return Check("python", ok, version, "use Python 3.11, 3.12 or 3.13: PYTHON=python3.12 scripts/setup")
 
 
-def packages() -> Iterator[Check]:
-    """What is installed; missing ones by name."""
+def packages() -> list[Check]:
+    """What is installed and can be imported; what is missing or broken by name."""
     versions = {name: _version(name) for name in PACKAGES}
     missing = [name for name, version in versions.items() if version is None]
-    there = ", ".join(f"{name} {version}" for name, version in versions.items())
-    yield Check(
-        "packages", not missing, f"missing: {', '.join(missing)}" if missing else there, "run scripts/setup"
-    )
-    if sdk := versions["wirepod_vector_sdk"]:
+    broken = _broken([name for name, version in versions.items() if version])
+    detail = ", ".join(f"{name} {version}" for name, version in versions.items())
+    if missing or broken:
+        faults = [
+            *(f"{name} is missing" for name in missing),
+            *(f"{name}: {why}" for name, why in broken.items()),
+        ]
+        detail = "; ".join(faults)
+    remedy = "run scripts/setup --mend, which puts back what is missing or differs from what was installed"
+    return [Check("packages", not (missing or broken), detail, remedy), *_sdk(versions["wirepod_vector_sdk"])]
+
+
+def _broken(names: list[str]) -> dict[str, str]:
+    """Those of the packages that cannot be imported, and why."""
+    modules = [PACKAGES[name] for name in names]
+    ended, out, _ = _run(IMPORT_CODE, *modules)
+    why = dict(line.split("\t", 1) for line in out.splitlines() if "\t" in line)
+    broken = {name: why[module] for name, module in zip(names, modules) if why.get(module)}
+    if ended == 0:
+        return broken
+    culprit = max(len(why), 1) - 1  # the others after it were not tried yet
+    return broken | {names[culprit]: "its import ended the process"} | _broken(names[culprit + 1 :])
+
+
+def _sdk(sdk: str | None) -> Iterator[Check]:
+    if sdk:
         both = _version("anki_vector") is not None
         detail = f"{sdk}{', and anki_vector of 2019 beside it, which overwrites its files' if both else ''}"
         remedy = "pip uninstall -y anki_vector; pip install --force-reinstall wirepod_vector_sdk==0.8.1"
@@ -134,12 +191,16 @@ def models() -> Check:
 
 def _in_process(code: str) -> tuple[bool, str]:
     """Run Python code in a process of its own: whether it worked, and the last line that it printed."""
+    ended, out, errors = _run(code)
+    lines = (errors if ended else out).strip().splitlines()
+    return ended == 0, lines[-1] if lines else f"ended with code {ended}" if ended else ""
+
+
+def _run(code: str, *arguments: str) -> tuple[int, str, str]:
+    """Run Python code in a process of its own: its exit status, output and errors."""
+    command = [sys.executable, "-c", code, *arguments]
     try:
-        done = subprocess.run(
-            [sys.executable, "-c", code], check=False, capture_output=True, text=True, timeout=120
-        )
+        done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=120)
     except subprocess.TimeoutExpired:
-        return False, "hung for two minutes"
-    ok = done.returncode == 0
-    lines = (done.stdout if ok else done.stderr).strip().splitlines()
-    return ok, lines[-1] if lines else "" if ok else f"ended with code {done.returncode}"
+        return -1, "", "hung for two minutes"
+    return done.returncode, done.stdout, done.stderr

@@ -1,0 +1,38 @@
+"""Broken packages are found by importing them, and each is named."""
+
+import pytest
+
+from vector_tl.doctor import machine
+
+pytestmark = pytest.mark.fast
+
+
+@pytest.fixture
+def packages(tmp_path, monkeypatch):
+    """Packages of our own: one that works, three that do not."""
+    for name, code in {
+        "right": "",
+        "cut_short": "def f(:",
+        "lost": "import that_is_nowhere",
+        "fatal": "import os; os._exit(3)",
+    }.items():
+        (tmp_path / f"{name}.py").write_text(code)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    return ("right", "cut_short", "fatal", "lost")
+
+
+def test_each_package_that_cannot_be_imported_is_named(packages, monkeypatch):
+    monkeypatch.setattr(machine, "PACKAGES", {name: name for name in packages} | {"absent": "absent"})
+    monkeypatch.setattr(machine, "_version", lambda name: None if name == "absent" else "1")
+    monkeypatch.setattr(machine, "_sdk", lambda version: [])
+    monkeypatch.setitem(machine.PACKAGES, "wirepod_vector_sdk", "right")
+    (check,) = machine.packages()
+    assert not check.ok and "scripts/setup --mend" in check.remedy
+    for words in (
+        "absent is missing",
+        "cut_short: ",
+        "lost: No module named",
+        "fatal: its import ended the process",
+    ):
+        assert words in check.detail
+    assert "right:" not in check.detail
