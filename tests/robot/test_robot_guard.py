@@ -261,6 +261,28 @@ def test_one_odd_state_now_and_then_says_nothing():
     assert set(hear_states(bench, [theirs, *[ours] * 19] * 8)) == {None}
 
 
+def test_after_an_odd_state_it_listens_for_a_moment_once_a_second():
+    bench = Bench()
+    bench.guard.sent((-40, 40))
+    theirs, ours = wheel_speeds(40, 40), wheel_speeds(-40, 40)
+    hear_states(bench, [ours] * 3)
+    assert not bench.guard.listens
+    listened = []
+    for seen in [theirs, ours, ours, ours, theirs, *[ours] * 14, theirs]:
+        hear_states(bench, [seen])
+        listened.append(bench.guard.listens)
+    assert listened == [True, True, True, *[False] * 16, True]
+
+
+def test_speeds_of_a_behaviour_of_the_robots_own_hold_nobody_up_afterwards():
+    bench = Bench()
+    hear_states(bench, [wheel_speeds(-60, -60)] * 5)
+    bench.guard.control = False
+    hear_states(bench, [wheel_speeds(-60, -60)] * 3 + [wheel_speeds(0, 0)] * 6)
+    bench.guard.control = True
+    assert bench.drive(40, 40)
+
+
 def test_control_is_taken_once_and_only_when_asked_to():
     bench = Bench()
     bench.guard.takes = 1

@@ -33,6 +33,7 @@ PACKAGES = {
     "uvicorn": "uvicorn",
     "h2": "h2.connection",
     "mcap": "mcap.reader",
+    "msgspec": "msgspec",
     "jinja2": "jinja2",
     "pyyaml": "yaml",
     "filelock": "filelock",

@@ -26,6 +26,8 @@ class Limits:
     first_mmps: float = 40.0  # until this robot has been seen to stop
     quiet_s: float = 2.0
     foreign_pause_s: float = 1.0  # no driving for so long after somebody else's speeds: stops hide those
+    listen_s: float = 0.15  # so long nothing new is sent after the first odd state: commands hide those, too
+    listen_every_s: float = 1.0
     own_behaviour_s: float = (
         0.6  # within which a behaviour of the robot's own is known by the loss of control
     )
@@ -65,6 +67,7 @@ class Guard:
         self._turned_s = 0.0  # when a state showed turning wheels last
         self._foreign_s: float | None = None  # since when wheels turn as we did not command
         self._foreign_seen_s = float("-inf")  # and when they did last
+        self._listened_s = float("-inf")  # when a state last was odd enough to listen
         self._wanted, self._wanted_s = STILL, clock()
         self._before_edge = (1.0, 1.0)  # the last speeds before an edge
         self._held_for: str | None = None  # why the wheels are held now, so that it is noted only once
@@ -101,8 +104,12 @@ class Guard:
         """
         self._state = state
         reason = self.reading.saw(state)
-        if reason == FOREIGN_SPEEDS:
+        if reason == FOREIGN_SPEEDS and self.control:
             self._foreign_seen_s = state.received_s
+        elif not self.control:  # it was a behaviour of the robot's own, which has an end
+            self._foreign_seen_s = float("-inf")
+        if self.reading.is_odd and state.received_s - self._listened_s > self._limits.listen_every_s:
+            self._listened_s = state.received_s
         if reason != FOREIGN_SPEEDS or not self.control:
             self._foreign_s = None
         elif self._foreign_s is None:
@@ -135,6 +142,15 @@ class Guard:
         """Note that the wheels turn, but not by our commands: a stop of ours has nothing to wait for."""
         self.may_turn = self.stopping = False
         self.reading.standing()
+
+    @property
+    def listens(self) -> bool:
+        """Whether new speeds should wait: a state has just shown wheels that turn as nobody here asked.
+
+        Another program's commands take effect only until ours. Without ours the next states show them.
+        Stops never wait.
+        """
+        return self._clock() - self._listened_s < self._limits.listen_s + self.reading.delay_s
 
     # -- what may be done ------------------------------------------------------------------------------------
 

@@ -40,6 +40,7 @@ class Reading:
     Attributes:
         delay_s: how much longer than on a quick link a command's effect takes to be seen here; the link
             measures it.
+        is_odd: whether the wheels turn in the last state as none of our commands explains.
     """
 
     def __init__(self, tolerances: Tolerances = Tolerances()):
@@ -50,6 +51,7 @@ class Reading:
     def forget(self) -> None:
         """Begin anew, with wheels that stand."""
         self._before: RobotState | None = None
+        self.is_odd = False
         self._sent: deque[tuple[float, Speeds]] = deque([(-1e9, STILL)], maxlen=64)
         self._counts: dict[str, float] = {}  # states that say so
         self.reason: str | None = None  # the strongest that holds now
@@ -74,6 +76,7 @@ class Reading:
     def saw(self, state: RobotState) -> str | None:
         """Read a state; why the wheels must not turn, or None."""
         before, self._before = self._before, state
+        self.is_odd = self._foreign(state)
         said = {
             "falling": state.falling,
             "picked up": state.picked_up,
@@ -86,7 +89,7 @@ class Reading:
         slow = {
             "on its side": (self._tipped(state), 3, 3.0, 3),
             "moved by hand": (before is not None and self._turned(before, state), 2, 2.0, 2),
-            FOREIGN_SPEEDS: (self._foreign(state), 2, 0.1, 2.5),
+            FOREIGN_SPEEDS: (self.is_odd, 2, 0.1, 2.5),
             NO_EFFECT: (self._without_effect(state), 3, 3.0, 3),
         }
         for reason, (says, needed, back, most) in slow.items():

@@ -123,7 +123,7 @@ class Wheels:
             self._watched.feed(*self._driven, standing=not self._guard.may_turn)
 
     def _is_time(self) -> bool:
-        return time.monotonic() - self._sent_s >= COMMAND_EVERY_S
+        return time.monotonic() - self._sent_s >= COMMAND_EVERY_S and not self._guard.listens
 
     def _send(self, speeds: Speeds) -> Future[Any] | None:
         """Send speeds, and do not wait for the answer; called under the lock."""
