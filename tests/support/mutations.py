@@ -26,9 +26,9 @@ STRANGE: tuple[Any, ...] = (
 )  # fmt: skip
 # What a place looks like: where in the file, or which of its parts.
 PLACE = re.compile(
-    r"\b(?:line|byte|position|char|column|row|frame|entry|message|record|tensor|class|shape) \d|\bat ['\"\[]|"
-    r"\b(?:section|tensor|header|metadata|table|fact|directory|array|entry|key|column|box)\b|\(split |"
-    r"\[[^\]]+\]|top level|checksum|of a format",
+    r"\b(?:line|byte|position|char|column|row|frame|entry|message|record|tensor|class|shape|annotation) \d|"
+    r"\b(?:section|tensor|header|metadata|table|fact|directory|array|entry|key|column|box)\b|\bat ['\"\[]|"
+    r"\(split |\[[^\]]+\]|top level|checksum|of a format|is not a list|file_name|image_id|has the id",
     re.IGNORECASE,
 )
 REMEDY = re.compile(

@@ -728,6 +728,18 @@ def exported(form: str) -> Callable[[Path], None]:
     return make
 
 
+def make_masks(folder: Path) -> None:
+    """COCO's table with an outline, an uncompressed mask and a compressed one instead of boxes."""
+    label_cases.image(folder / "source" / "p.jpg")
+    outlines = (
+        [[10, 5, 40, 5, 40, 30, 10, 30]],
+        {"size": [36, 64], "counts": [180, 20, 2104]},
+        {"size": [36, 64], "counts": "];?e00000000000000000000000000000000000000SV1"},
+    )
+    boxes = [(0, 0, None, {"segmentation": outline}) for outline in outlines]
+    label_cases.coco(folder / "source" / "t.json", ["p.jpg"], boxes)
+
+
 def make_labelme(folder: Path) -> None:
     label_cases.image(folder / "source" / "p.jpg")
     outline = ("vector", "polygon", [[10.0, 5.0], [40.0, 5.0], [40.0, 30.0]])
@@ -748,7 +760,8 @@ def make_yolo(folder: Path) -> None:
 
 
 def read_source(folder: Path) -> None:
-    with allowed("The only class is", "which is not there", "was made for an image of"):
+    other_source = "says nothing of Vectors", "use the class numbers", "The only class is"
+    with allowed(*other_source, "which is not there", "was made for an image of"):
         import_data(ImportSettings(source=folder / "source", data=folder / "new", dry_run=True))
 
 
@@ -930,6 +943,7 @@ READERS = {
         Reader("export's marker", exported("yolo"), "source/vector_tl.json", read_source),
         Reader("YOLO names", exported("yolo"), "source/data.yaml", read_source, None),
         Reader("YOLO labels", make_yolo, "source/p.txt", read_source, words_values, words_of),
+        Reader("COCO masks", make_masks, "source/t.json", read_source),
         Reader("LabelMe labels", make_labelme, "source/p.json", read_source),
         Reader("CVAT labels", make_cvat, "source/annotations.xml", read_source, None),
         Reader("VOC labels", exported("voc"), "source/train/one__a.xml", read_source, None),

@@ -40,6 +40,17 @@ class Facts(TypedDict, total=False):
 NEEDED = ("id", "secret", "films", "question", "hours")
 
 
+class Code(TypedDict):
+    """The vote in a code: poll, voter, side, the film on the left, why, and when by the voter's clock."""
+
+    p: str
+    v: str
+    s: Literal["left", "right", "none"]
+    l: str  # noqa: E741
+    w: str
+    t: Annotated[float, Meta(gt=0, le=253402300799)]
+
+
 class Vote(TypedDict):
     """A row of the votes."""
 

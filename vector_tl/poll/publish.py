@@ -7,7 +7,6 @@ import base64
 import binascii
 import csv
 import io
-import json
 import re
 import shutil
 import zlib
@@ -16,8 +15,10 @@ from typing import Any
 
 from vector_tl.errors import UserError, cannot_write
 from vector_tl.files import write_atomic
+from vector_tl.forms import parse_json
+from vector_tl.poll.contents import Code
 from vector_tl.poll.result import result
-from vector_tl.poll.votes import MAX_WHY, SIDES, Poll, Refused, stamp
+from vector_tl.poll.votes import MAX_WHY, Poll, Refused, stamp
 from vector_tl.web import pages
 from vector_tl.web.access import POLICY
 from vector_tl.web.server import SHARED
@@ -149,13 +150,14 @@ def _read_code(poll: Poll, body: str, checksum: str) -> dict[str, Any]:
     if f"{zlib.crc32(body.encode()):08x}" != checksum:
         raise Refused(400, "The code was damaged on its way; ask for it again.")
     try:
-        code = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
-        voter, side, left, why, said_s = code["v"], code["s"], code["l"], code["w"], float(code["t"])
-    except (ValueError, KeyError, TypeError, binascii.Error, RecursionError, OverflowError):
-        raise Refused(400, "The code does not hold a vote.") from None
-    if code.get("p") != poll.id:
+        data = base64.urlsafe_b64decode(body + "=" * (-len(body) % 4))
+        code = parse_json(data, Code, "The code", "ask for it again")
+    except (binascii.Error, UserError) as error:
+        raise Refused(400, "The code does not hold a vote.") from error
+    if code["p"] != poll.id:
         raise Refused(400, "The code belongs to another poll.")
-    if not isinstance(voter, str) or side not in SIDES or left not in poll.files or not said_s > 0:
+    voter, side, left, why, said_s = code["v"], code["s"], code["l"], code["w"], float(code["t"])
+    if left not in poll.files:
         raise Refused(400, "The code does not hold a vote.")
     if poll.invitations:
         voter = poll.invited(voter)

@@ -27,6 +27,10 @@ class Point(TypedDict):
     ap50_95: Share | None
 
 
+class _Step(TypedDict):
+    step: NotRequired[Count]
+
+
 def write_curve(path: Path, curve: list[dict]) -> None:
     """Write rows of step, images_seen, loss, ap50 and ap50_95; what is undefined is empty."""
     text = io.StringIO()
@@ -36,8 +40,12 @@ def write_curve(path: Path, curve: list[dict]) -> None:
     write_atomic(path, text.getvalue())
 
 
-def read_curve(path: Path) -> list[dict[str, Any]]:
+def read_curve(path: Path, form: Any = Point) -> list[dict[str, Any]]:
     """The rows of a curve as numbers, None for what is undefined; old names of columns are read, too.
+
+    Args:
+        path: of the curve.
+        form: what a row must hold.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -52,7 +60,7 @@ def read_curve(path: Path) -> list[dict[str, Any]]:
         for cells in reader:
             where = f"{path}, line {reader.line_num},"
             row = {name: _number(name, cell, where) for name, cell in with_new_names(cells).items()}
-            curve.append(check_form(row, Point, where, REMEDY))
+            curve.append(check_form(row, form, where, REMEDY))
     except csv.Error as error:
         raise UserError(
             f"{path} is not a learning curve, from line {reader.line_num} on ({error}); {REMEDY}."
@@ -86,5 +94,5 @@ def finished(out: Path) -> bool:
     curve_path = out.with_suffix(".csv")
     if not (out.exists() and curve_path.exists()) or out.with_suffix(".resume").exists():
         return False
-    last = max((row.get("step", 0) for row in read_curve(curve_path)), default=0)
+    last = max((row.get("step", 0) for row in read_curve(curve_path, _Step)), default=0)
     return last == checkpoint.read_metadata(out).get("steps")

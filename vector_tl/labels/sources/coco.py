@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 
+from vector_tl import forms
 from vector_tl.labels.sources.classes import misfit
 from vector_tl.labels.sources.records import (
     BadEntry,
@@ -19,6 +20,13 @@ from vector_tl.labels.sources.records import (
 )
 
 FORM = "coco"
+MAX_MASK_PX = 10**8
+NOTHING = "it has no bbox, and its segmentation marks nothing"
+
+
+class _Mask(TypedDict):
+    size: tuple[float | str, float | str]  # height and width; some write numbers as text
+    counts: list[float | str] | str
 
 
 def is_coco(table: Any) -> bool:
@@ -57,7 +65,7 @@ def read_coco(path: PurePosixPath, table: dict[str, Any]) -> LabelFile:
                     f"it belongs to image {annotation['image_id']}, an id that several images have"
                 )
             box = _box(annotation, what, names, doubtful, owners[0], found.notes)
-        except (BadEntry, TypeError, KeyError) as error:
+        except BadEntry as error:
             for owner in owners:
                 owner.error = owner.error or f"{path}, {what} (of {owner.image_name}): {error}; correct it."
             continue
@@ -213,26 +221,37 @@ def _around(outline: Any, notes: list[str]) -> tuple[float, float, float, float]
     """The box around polygons, or around an uncompressed mask."""
     if isinstance(outline, list):
         rings = outline if isinstance(outline[0], list) else [outline]
+        if not all(isinstance(ring, list) for ring in rings):
+            raise BadEntry("segmentation is not a list of polygons")
         numbers = [[number(value, "segmentation", notes) for value in ring] for ring in rings]
         if any(len(ring) < 6 or len(ring) % 2 for ring in numbers):
             raise BadEntry("segmentation is not a polygon")
         return around([point for ring in numbers for point in zip(ring[::2], ring[1::2], strict=True)])
-    if isinstance(outline, dict) and isinstance(outline.get("counts"), list):
-        height, width = (int(number(value, "size")) for value in outline["size"])
-        counts = [int(number(value, "counts")) for value in outline["counts"]]
-        if sum(counts) != height * width or height * width > 10**8:
-            raise BadEntry("segmentation does not fit its size")
-        mask = np.repeat(np.arange(len(counts)) % 2, counts).reshape(width, height)
-        xs, ys = np.nonzero(mask)
-        if len(xs):
-            return float(xs.min()), float(ys.min()), float(xs.max() + 1), float(ys.max() + 1)
-    if isinstance(outline, dict) and isinstance(outline.get("counts"), str):
-        from faster_coco_eval.core import mask as masks  # here: a start without it is faster
+    if problem := forms.misfit(outline, _Mask):
+        raise BadEntry(f"segmentation is not a mask: {problem}")
+    height, width = (int(number(value, "size")) for value in outline["size"])
+    if not (0 < height <= MAX_MASK_PX and 0 < width <= MAX_MASK_PX // height):
+        raise BadEntry(f"segmentation has the size {height} x {width}")
+    counts = outline["counts"]
+    if isinstance(counts, list):
+        return _around_runs([int(number(value, "counts")) for value in counts], height, width)
+    from faster_coco_eval.core import mask as masks  # here: a start without it is faster
 
-        try:
-            x, y, w, h = map(float, masks.toBbox({"size": outline["size"], "counts": outline["counts"]}))
-        except Exception as error:  # whatever its C++ says of a broken mask
-            raise BadEntry(f"segmentation is not a mask ({type(error).__name__})") from error
-        if w > 0 and h > 0:
-            return x, y, x + w, y + h
-    raise BadEntry("it has no bbox, and its segmentation marks nothing")
+    try:
+        x, y, w, h = map(float, masks.toBbox({"size": [height, width], "counts": counts}))
+    except (ValueError, RuntimeError) as error:
+        raise BadEntry(f"segmentation is not a mask: {str(error).rstrip('.')}") from error
+    if w > 0 and h > 0:
+        return x, y, x + w, y + h
+    raise BadEntry(NOTHING)
+
+
+def _around_runs(counts: list[int], height: int, width: int) -> tuple[float, float, float, float]:
+    """The box around an uncompressed mask: lengths of runs down its columns, by turns outside and inside."""
+    if min(counts, default=0) < 0 or sum(counts) != height * width:
+        raise BadEntry("segmentation does not fit its size")
+    mask = np.repeat(np.arange(len(counts)) % 2, counts).reshape(width, height)
+    xs, ys = np.nonzero(mask)
+    if len(xs):
+        return float(xs.min()), float(ys.min()), float(xs.max() + 1), float(ys.max() + 1)
+    raise BadEntry(NOTHING)

@@ -85,10 +85,11 @@ def looks_down(image_rgb: np.ndarray) -> bool:
 def head_angle_rad(photograph: Path) -> float:
     """The head's angle when a robot captured the image, up positive; 0 (level) without a session's file."""
     try:
-        about = read_session(photograph.parent.parent.parent, photograph.parent.name)
-        return float(next(shot["head_rad"] for shot in about["shots"] if shot["name"] == photograph.stem))
-    except (UserError, ValueError, KeyError, TypeError, StopIteration):
+        about = read_session(photograph.parent.parent.parent, photograph.parent.name) or {}
+    except UserError:
         return 0.0
+    shots = (shot for shot in about.get("shots", ()) if shot["name"] == photograph.stem)
+    return float(next(shots, {}).get("head_rad", 0.0))
 
 
 class Plate:
