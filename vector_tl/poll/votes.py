@@ -24,6 +24,7 @@ from vector_tl.poll.contents import NEEDED, Facts, Vote
 
 FILE = "poll.sqlite"
 REMEDY = "bring back a copy of it, or make a new poll"
+BROKEN = (sqlite3.Error, UnicodeDecodeError)  # the latter where SQLite's own sentence names a damaged table
 SIDES = ("left", "right", "none")
 MAX_WHY = 500  # characters
 _LATE_S = 300  # how wrong the clock of a voter without server may be
@@ -57,7 +58,7 @@ class Poll:
             raise UserError(f"There is no poll in {folder}; make one with: {make}")
         try:
             self._database = _open(self.folder / FILE)
-        except sqlite3.Error as error:
+        except BROKEN as error:
             raise self._unreadable("header", error) from error
         for name in NEEDED:
             if self.fact(name) is None:
@@ -116,10 +117,10 @@ class Poll:
     def _rows(self, table: str, query: str, *values: object) -> list[tuple[Any, ...]]:
         try:
             return self._database.execute(query, values).fetchall()
-        except sqlite3.Error as error:
+        except BROKEN as error:
             raise self._unreadable(f"table {table}", error) from error
 
-    def _unreadable(self, place: str, error: sqlite3.Error) -> Unreadable:
+    def _unreadable(self, place: str, error: Exception) -> Unreadable:
         return Unreadable(f"{self.folder / FILE} cannot be read, in its {place} ({error}); {REMEDY}.")
 
     def remember(self, **facts: Any) -> None:
@@ -131,7 +132,7 @@ class Poll:
         try:
             with self._transaction():
                 self._put(**facts)
-        except sqlite3.Error as error:
+        except BROKEN as error:
             reason = f"cannot be written, in its table facts ({error})"
             raise Unreadable(f"{self.folder / FILE} {reason}; free some space, or {REMEDY}.") from error
 
