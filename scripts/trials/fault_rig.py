@@ -138,13 +138,16 @@ class Rig:
         entries = self.truth.log(begin_ms)["entries"]
         if fault.judged == "ours":
             return _ours_end_ms(entries, _theirs_begin_ms(entries, begin_ms))
-        speeds = [entry for entry in entries if entry["kind"] == "speeds"]
+        earlier = [entry for entry in self.truth.log()["entries"] if entry["kind"] == "speeds"]
+        at_first = [entry for entry in earlier if entry["t_ms"] <= begin_ms][-1:]
+        speeds = [entry | {"t_ms": begin_ms} for entry in at_first]  # they may have stood already
+        speeds += [entry for entry in entries if entry["kind"] == "speeds" and entry["t_ms"] > begin_ms]
         if fault.lasts_ms and not fault.out_of_reach_ms:
             speeds = [entry for entry in speeds if entry["t_ms"] <= begin_ms + fault.lasts_ms]
             return round(speeds[-1]["t_ms"] - begin_ms, 1) if speeds and _stands(speeds[-1]) else None
         since_ms = begin_ms + fault.out_of_reach_ms
         before = [entry for entry in speeds if entry["t_ms"] <= since_ms]
-        if fault.out_of_reach_ms and before and _stands(before[-1]):
+        if before and _stands(before[-1]):
             return 0.0
         later = (entry["t_ms"] for entry in speeds if entry["t_ms"] > since_ms and _stands(entry))
         return next((round(t_ms - since_ms, 1) for t_ms in later), None)
