@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from support.chromium import CHROMIUM, Chromium
-from support.hostile import HOSTILE_NAMES, WATCH, image_bytes, make_dataset
+from support.hostile import HOSTILE_NAMES, PLAIN_NAMES, WATCH, image_bytes, make_dataset
 from vector_tl.cli import main
 from vector_tl.data.recording import RecordingWriter
 from vector_tl.doctor.check import Check
@@ -38,7 +38,7 @@ DANGEROUS = re.compile(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory) -> Path:
-    return make_dataset(tmp_path_factory.mktemp("names") / "data", HOSTILE_NAMES[:4], HOSTILE_NAMES)
+    return make_dataset(tmp_path_factory.mktemp("names") / "data", PLAIN_NAMES[:3], PLAIN_NAMES)
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +79,6 @@ def test_reports_of_a_dataset(data, model, tmp_path, browser, capfd):
     assert main([*words, "--device", "cpu", "--report", str(tmp_path / "evaluate.html")]) == 0
     printed = "".join(capfd.readouterr())
     assert MARKUP in printed and not CODES_OF_TERMINALS.search(printed)
-    assert r"\x1b]0;owned\x07" in printed and "\nI vector_tl: all right" not in printed
     for name in ("check.html", "evaluate.html"):
         check_page(browser, (tmp_path / name).as_uri(), MARKUP)
 
@@ -156,7 +155,7 @@ def test_pages_of_experiments(tmp_path, browser):
         axes.plot([1, 2], [3, number], label=name)
     plot, rows = finish_plot(figure, CODES), [HOSTILE_NAMES[:3], HOSTILE_NAMES[:3]]
     sheet = Sheet(MARKUP, [image, plot], LINES)
-    result = {"answer": [MARKUP], "steps": 1, "new_sessions": list(HOSTILE_NAMES)}
+    result = {"answer": [MARKUP], "steps": 1, "new_sessions": list(HOSTILE_NAMES), "mined": 1}
     retrain = {"title": MARKUP, "result": result, "rows": rows, "sheets": [sheet], "batch_size": 1}
     compare = {
         **dict.fromkeys(("both", "needed", "head_start", "heights", "kinds", "rates", "real"), rows),

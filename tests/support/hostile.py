@@ -7,8 +7,9 @@ _PATH = Path(__file__).parents[2] / "scripts" / "trials" / "attacks" / "material
 _spec = importlib.util.spec_from_file_location("attack_material", _PATH)
 material = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(material)
-HOSTILE_NAMES, image_bytes, make_dataset = (
+HOSTILE_NAMES, PLAIN_NAMES, image_bytes, make_dataset = (
     material.HOSTILE_NAMES,
+    material.PLAIN_NAMES,
     material.image_bytes,
     material.make_dataset,
 )

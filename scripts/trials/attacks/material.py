@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from vector_tl.plain import one_line
+
 OWNED = "document.title='owned'"  # what a name does on a page, if the page lets it
 # Names that a file or folder may have; none may become markup, a terminal's code, an option or our line.
 HOSTILE_NAMES = (
@@ -23,6 +25,8 @@ HOSTILE_NAMES = (
     "`$(touch owned)`; touch owned",
     b"not utf-8 \xff\xfe".decode("utf-8", "surrogateescape"),
 )
+# Those without control characters: a dataset takes no others.
+PLAIN_NAMES = tuple(name for name in HOSTILE_NAMES if one_line(name) == name)
 
 
 def image_bytes(form: str = "JPEG", size_wh: tuple[int, int] = (64, 36), **options: object) -> bytes:
