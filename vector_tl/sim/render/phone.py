@@ -85,11 +85,12 @@ class Phone:
     def _over_the_room(
         self, here: VectorPose, height: float, swing: float, zoom: float, down: float
     ) -> Sight:
-        """How it films the room beyond the ground, from the viewer's place."""
+        """How it films the room across the ground, from behind the viewer's place."""
         bearing = here.heading_rad + (2 * swing - 1) * math.pi
         low, high = ROOM_DOWN_RAD
-        eye = np.array([here.x_mm, here.y_mm, between(ROOM_HEIGHT_MM, height)])
         forward = np.array([math.cos(bearing), math.sin(bearing), -math.tan(low + down * (high - low))])
+        behind = np.array([here.x_mm, here.y_mm]) - AWAY_MM[1] * forward[:2]
+        eye = np.array([*behind.clip(-self._reach_mm, self._reach_mm), between(ROOM_HEIGHT_MM, height)])
         return Sight(looking(eye, forward, np.array([0.0, 0.0, 1.0])), between(ROOM_FOCAL_PX, zoom))
 
     def _shares(self, here: VectorPose) -> list[float]:
