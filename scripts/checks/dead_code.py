@@ -20,6 +20,7 @@ USED_BY_NAME = [
     "go_package",  # an option of protocol files
     *("thread_type", "color_primaries", "color_trc", "colorspace"),  # PyAV
     *("compare_func", "repeat_x", "repeat_y", "anisotropy"),  # moderngl
+    "MAX_IMAGE_PIXELS",  # Pillow
     "maxDets",  # COCO's evaluation
     *("momentum", "_generate_wh_pairs", "postprocess_detections", "num_outputs"),  # torch and torchvision
     *("image_anchors", "matched_idxs"),  # torchvision

@@ -74,7 +74,7 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
         finalize=_plain,
     )
-    made.globals |= {"inline": _inline, "policy": _policy, "beside": _beside}
+    made.globals.update(inline=_inline, policy=_policy, beside=_beside)
     return made
 
 
