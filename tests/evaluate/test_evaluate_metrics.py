@@ -215,6 +215,33 @@ def test_calibrated_scores_are_compared_with_the_threshold_and_ap_takes_the_netw
     assert evaluate_detector(Calibrated(), data)["ap50_95"] == pytest.approx(1.0)
 
 
+class Shortsighted(DarkestCorner):
+    """Sure of what is dark in an image no larger than 80 x 45, and doubtful in a larger one."""
+
+    engine, calibration = "none", Calibration()
+
+    def batch(self, images, threshold):
+        return [self._found(image, threshold) for image in images]
+
+    def __call__(self, image, threshold=None):
+        return self._found(image, threshold)
+
+    def _found(self, image, threshold):
+        boxes = super().__call__(image).boxes_xyxy
+        scores = np.full(len(boxes), 0.99 if image.shape[1] <= 80 else 0.3, np.float32)
+        return SimpleNamespace(boxes_xyxy=boxes[scores > threshold], scores=scores[scores > threshold])
+
+
+@pytest.mark.parametrize(("tiles", "recall"), [(False, 0.0), (True, 1.0)])
+def test_with_tiles_it_looks_twice(tmp_path, monkeypatch, tiles, recall):
+    image = np.full((90, 160, 3), 200, np.uint8)
+    image[35:50, 60:90] = 10
+    data = cv2.imencode(".png", image)[1].tobytes()
+    dataset.write_item(tmp_path, "made", "0", data, np.array([[60, 35, 90, 50]]), (160, 90), ".png")
+    monkeypatch.setattr("vector_tl.detect.detector.load", lambda *_: Shortsighted())
+    assert evaluate(EvaluateSettings("any", tmp_path, tiles=tiles))["recall"] == recall
+
+
 @pytest.mark.parametrize("threshold", [-0.1, 1.1, float("nan")])
 def test_bad_threshold(tmp_path, threshold):
     with pytest.raises(UsageError, match="--threshold"):
