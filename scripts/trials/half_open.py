@@ -180,13 +180,24 @@ class Finder:
     def press(self, action: str) -> float:
         """Press `stop` or `pause`; ms until the wheels stood for good, infinite where they never did."""
         time.sleep(random.uniform(0, 0.12))  # at any moment of the robot's tick
-        begin_ms = self._truth.log(1e15)["t_ms"]
+        begin_ms = self._turning_at_ms()
         status, _ = ask(self.port, f"{self._path}{action}", "POST")
         time.sleep(STILL_S)
         speeds = [entry for entry in self._truth.log()["entries"] if entry["kind"] == "speeds"]
         last = speeds[-1]
         stands = last["left_mmps"] == last["right_mmps"] == 0 and status == 200
         return last["t_ms"] - begin_ms if stands else float("inf")
+
+    def _turning_at_ms(self) -> float:
+        """A moment, just now, at which the wheels turn: a search also waits for frames."""
+        end_s = time.monotonic() + TURNING_S
+        while time.monotonic() < end_s:
+            log = self._truth.log()
+            speeds = [entry for entry in log["entries"] if entry["kind"] == "speeds"]
+            if speeds and (speeds[-1]["left_mmps"] or speeds[-1]["right_mmps"]):
+                return float(log["t_ms"])
+            time.sleep(0.02)
+        raise RuntimeError("the wheels never turned")
 
     def go_on(self) -> None:
         """Press `start`, and wait until the wheels turn."""
@@ -199,14 +210,7 @@ class Finder:
         Raises:
             RuntimeError: they never do.
         """
-        end_s = time.monotonic() + TURNING_S
-        while time.monotonic() < end_s:
-            entries = self._truth.log(self._truth.log(1e15)["t_ms"] - 300)["entries"]
-            speeds = [entry for entry in entries if entry["kind"] == "speeds"]
-            if speeds and (speeds[-1]["left_mmps"] or speeds[-1]["right_mmps"]):
-                return
-            time.sleep(0.02)
-        raise RuntimeError("the wheels never turned")
+        self._turning_at_ms()
 
 
 def drive(serial: str) -> None:
