@@ -35,7 +35,7 @@ USED_BY_NAME = [
     # fields of forms (vector_tl/forms.py), read by key
     *("undoes", "made_splits", "input_size", "hardly_trained", "updates", "exp_avg", "exp_avg_sq"),
     *("has_uint32", "uinteger", "import_id", "val_ap50", "val_ap50_95"),
-    *("false_positives_per_image", "recall_by_height_px"),
+    *("false_positives_per_image", "recall_by_height_px", "l"),
     "intent",  # an option
     *("override", "vanish", "intrude"),  # what another client does in a fault trial
 ]

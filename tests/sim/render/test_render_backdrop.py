@@ -119,9 +119,8 @@ def test_the_head_stands_as_it_did_for_the_photograph(tmp_path):
         photograph(folder / "images" / "mine" / "a.png")
         if head_rad is not None:
             (folder / "sessions").mkdir()
-            (folder / "sessions" / "mine.json").write_text(
-                json.dumps({"shots": [{"name": "a", "head_rad": head_rad}]})
-            )
+            shot = {"name": "a", "size_wh": [640, 360], "brightness": 100.0, "head_rad": head_rad}
+            (folder / "sessions" / "mine.json").write_text(json.dumps({"shots": [shot]}))
         camera = BackdropCamera(folder)
         camera.enter(make_room(1))
         shot, _ = shoot(camera, VectorPose(0, 0, 0, head_angle_rad=-0.3), FAR)

@@ -85,11 +85,11 @@ def looks_down(image_rgb: np.ndarray) -> bool:
 def head_angle_rad(photograph: Path) -> float:
     """The head's angle when a robot captured the image, up positive; 0 (level) without a session's file."""
     try:
-        about = read_session(photograph.parent.parent.parent, photograph.parent.name) or {}
+        about = read_session(photograph.parent.parent.parent, photograph.parent.name)
     except UserError:
         return 0.0
-    shots = (shot for shot in about.get("shots", ()) if shot["name"] == photograph.stem)
-    return float(next(shots, {}).get("head_rad", 0.0))
+    shots = about.get("shots", []) if about else []
+    return next((shot.get("head_rad", 0.0) for shot in shots if shot["name"] == photograph.stem), 0.0)
 
 
 class Plate:
