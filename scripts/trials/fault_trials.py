@@ -19,7 +19,7 @@ import threading
 import time
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -93,11 +93,14 @@ def pairs(minutes: float, keep_row: Any) -> None:
             rig.strike(first)
             time.sleep(apart_s)
             begin_ms = rig.strike(second)
-            time.sleep(max(first.lasts_ms - apart_s * 1000, second.lasts_ms, SEEN_MS) / 1000 + 0.1)
+            apart_ms = apart_s * 1000
+            unreachable_ms = max(first.out_of_reach_ms - apart_ms, second.out_of_reach_ms, 0.0)
+            lasts_ms = max(first.lasts_ms - apart_ms, second.lasts_ms, unreachable_ms + SEEN_MS)
+            time.sleep(lasts_ms / 1000 + 0.1)
             row: dict[str, Any] = {
                 "pair": [first.name, second.name],
-                "apart_ms": round(apart_s * 1000),
-                "stopped_ms": rig.stopped_after_ms(second, begin_ms),
+                "apart_ms": round(apart_ms),
+                "stopped_ms": rig.stopped_after_ms(replace(second, out_of_reach_ms=unreachable_ms), begin_ms),
             }
             for fault in (first, second):
                 rig.end_fault(fault)
