@@ -28,7 +28,8 @@ STRANGE: tuple[Any, ...] = (
 PLACE = re.compile(
     r"\b(?:line|byte|position|char|column|row|frame|entry|message|record|tensor|class|shape|annotation) \d|"
     r"\b(?:section|tensor|header|metadata|table|fact|directory|array|entry|key|column|box)\b|\bat ['\"\[]|"
-    r"\(split |\[[^\]]+\]|top level|checksum|of a format|is not a list|file_name|image_id|has the id",
+    r"\(split |\[[^\]]+\]|top level|checksum|of a format|is not a list|its size|"
+    r"file_name|image_id|has the id",
     re.IGNORECASE,
 )
 REMEDY = re.compile(

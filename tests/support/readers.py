@@ -432,7 +432,7 @@ def read_about_model(folder: Path) -> None:
     with allowed("name the new ones"):
         new_sessions(settings, about, {"train": [*items.values()], "val": [], "test": [*items.values()]})
     never_seen([], about)
-    set(about.get("learned_from", ())), f"{about['init']}", about.get("hardly_trained")
+    set(about.get("learned_from", ())), f"{about.get('init')}", about.get("hardly_trained")
 
 
 def make_weights(folder: Path) -> None:

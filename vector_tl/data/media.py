@@ -297,6 +297,8 @@ def _video(path: Path) -> Iterator[InputContainer]:
         if not container.streams.video or kind in ("tty", "image2") or kind.endswith("_pipe"):
             raise ValueError(f"{path} is no video")
         codec = container.streams.video[0].codec_context
+        if codec is None:
+            raise ValueError("its codec is not known")
         refuse_pixels(codec.width, codec.height, str(path))
         codec.options = {"max_pixels": str(int(PIXELS.value * 1e6))}  # of later frames, which may be larger
         codec.thread_type = "AUTO"

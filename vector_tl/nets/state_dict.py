@@ -19,7 +19,7 @@ SUFFIXES = (".pt", ".pth")
 _ZIP_MAGIC = b"PK\x03\x04"
 # What PyTorch's reader raises for damaged bytes of the old form, which has no checksums, and for code.
 _DAMAGE = (
-    *(OSError, RuntimeError, EOFError, ValueError, LookupError, AssertionError, struct.error),
+    *(OSError, RuntimeError, EOFError, ValueError, LookupError, TypeError, AssertionError, struct.error),
     pickle.UnpicklingError,
 )
 WRAPPINGS = ("model", "state_dict")  # the keys under which training scripts keep it in a checkpoint
