@@ -19,7 +19,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -42,7 +41,7 @@ HALVES = (b"", HEAD[:1], HEAD[:30], HEAD)  # nothing, and a head without its end
 ANSWER_S = 10.0
 READY_S = 60.0
 TURNING_S = 30.0
-LOOK_S = 0.02  # between two looks at which were closed
+LOOK_S, MAX_EVENTS = 0.02, 4096  # between two looks at which were closed
 HELD_S = 1.0  # for which the sockets are open before anything is asked
 STILL_S = 0.5  # after which wheels that stood are not expected to turn again
 
@@ -70,66 +69,58 @@ class Options:
 
 
 class HalfOpen:
-    """Sockets that stay half-open at a port until the end of the block.
+    """Another client, a process of its own, that holds sockets half-open at a port until the block's end.
 
     Args:
         port: of this machine.
         count: how many.
         rate: how many of those that were closed are opened anew in a second, at most.
-
-    Attributes:
-        opened: how many were opened in all.
     """
 
     def __init__(self, port: int, count: int = SOCKETS, rate: float = 0.0):
-        self.opened = 0
-        self._port, self._count, self._rate = port, count, rate
-        self._held: list[socket.socket] = []
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._keep, daemon=True)
+        self._command = [sys.executable, str(Path(__file__)), "hold", str(port), str(count), str(rate)]
 
     def __enter__(self) -> "HalfOpen":
-        allow_files(2 * self._count + 256)
-        self._open(self._count)
-        if self._rate:
-            self._thread.start()
+        self._client = subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        assert self._client.stdout
+        self._client.stdout.readline()  # they are open
         time.sleep(HELD_S)
         return self
 
     def __exit__(self, *_exc: object) -> None:
-        self._ended.set()
-        if self._rate:
-            self._thread.join()
-        for held in self._held:
-            held.close()
+        self._client.communicate()  # the end of its standard input ends it
 
-    def _keep(self) -> None:
-        began_s, before = time.monotonic(), self.opened
-        while not self._ended.wait(LOOK_S):
-            self._drop_closed()
-            allowed = int((time.monotonic() - began_s) * self._rate) - (self.opened - before)
-            self._open(max(0, min(allowed, self._count - len(self._held))))
 
-    def _open(self, count: int) -> None:
-        for _ in range(count):
-            made = socket.socket()
-            made.setblocking(False)
-            made.connect_ex(("127.0.0.1", self._port))
-            self._held.append(made)
-            self.opened += 1
-            with contextlib.suppress(OSError):  # not connected yet, or refused
-                made.send(HALVES[self.opened % len(HALVES)])
+def hold(port: int, count: int, rate: float) -> None:
+    """Hold sockets half-open until standard input ends."""
+    allow_files(2 * count + 256)
+    look, held = select.epoll(), dict[int, socket.socket]()
+    look.register(sys.stdin.fileno(), select.EPOLLIN)
+    _open_half(port, count, look, held)
+    print("open", flush=True)
+    began_s, again = time.monotonic(), 0
+    while True:
+        for number, event in look.poll(LOOK_S, MAX_EVENTS):
+            if number == sys.stdin.fileno():
+                return
+            if event & (select.EPOLLHUP | select.EPOLLRDHUP | select.EPOLLERR):
+                held.pop(number).close()
+        allowed = int((time.monotonic() - began_s) * rate) - again
+        missing = max(0, min(allowed, count - len(held)))
+        _open_half(port, missing, look, held)
+        again += missing
+        time.sleep(LOOK_S)
 
-    def _drop_closed(self) -> None:
-        look = select.poll()
-        by_number = {held.fileno(): held for held in self._held}
-        for number in by_number:
-            look.register(number, select.POLLIN | select.POLLRDHUP)
-        for number, event in look.poll(0):
-            if event & (select.POLLHUP | select.POLLRDHUP | select.POLLERR):
-                closed = by_number[number]
-                closed.close()
-                self._held.remove(closed)
+
+def _open_half(port: int, count: int, look: select.epoll, held: dict[int, socket.socket]) -> None:
+    for number in range(count):
+        made = socket.socket()
+        made.setblocking(False)
+        made.connect_ex(("127.0.0.1", port))
+        with contextlib.suppress(OSError):  # not connected yet, or refused
+            made.send(HALVES[number % len(HALVES)])
+        held[made.fileno()] = made
+        look.register(made, select.EPOLLRDHUP)
 
 
 def ask(port: int, path: str, method: str = "GET", timeout_s: float = ANSWER_S) -> tuple[int, float]:
@@ -278,5 +269,7 @@ def main(options: Annotated[Options, tyro.conf.arg(name="")]) -> None:
 if __name__ == "__main__":
     if sys.argv[1:2] == ["drive"]:
         drive(sys.argv[2])
+    elif sys.argv[1:2] == ["hold"]:
+        hold(int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4]))
     else:
         main(tyro.cli(Options, description=__doc__))

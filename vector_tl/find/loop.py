@@ -5,10 +5,12 @@
 The robot comes behind the `Robot` protocol and the detector behind `ImageDetector`, so tests can give both.
 """
 
+import gc
 import logging
 import math
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from typing import Any
 
@@ -92,6 +94,7 @@ def _find(
         about = {"serial": robot.serial, "model": detector.name, "robot": settings.robot}
         board = Board(robot, settings, about)
         stack.enter_context(attended(board))
+        stack.enter_context(short_collections())
         loop = FindLoop(board, detector, keeper if keeper.keeps else None)
         try:
             try:
@@ -106,6 +109,20 @@ def _find(
         if keeper.keeps:
             keeper.result(result)
         return result
+
+
+@contextmanager
+def short_collections() -> Iterator[None]:
+    """Within the block, the garbage collector leaves out what was there before.
+
+    To look at all of it takes some 0.1 s, in which no thread goes on, and a page with many connections, which
+    come and go, makes that happen again and again.
+    """
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 class FindLoop:

@@ -1,6 +1,7 @@
 """The live view: a person's stop is the last word, strangers stay out, whoever looks on slows nothing."""
 
 import contextlib
+import gc
 import http.client
 import json
 import os
@@ -124,6 +125,17 @@ def test_stop_acts_though_others_hold_hundreds_of_sockets(start):
         run.thread.join(5)
     assert not run.thread.is_alive()
     assert all(command[1:] == (0.0, 0.0) for command in run.world.commands[after:])
+
+
+@pytest.mark.fast
+def test_the_garbage_collector_leaves_out_what_was_there_before_a_run(start):
+    assert gc.get_freeze_count() == 0
+    run = start()
+    run.wait(run.drives)
+    assert gc.get_freeze_count() > 10_000, "else each full collection would hold up a stop for some 0.1 s"
+    run.ask("POST", "stop")
+    run.thread.join(10)
+    assert gc.get_freeze_count() == 0
 
 
 def test_pause_holds_and_start_goes_on_to_the_end(start):
