@@ -220,7 +220,10 @@ def _video_frames(path: Path, fps: Fraction) -> Iterator[MediaFrame]:
                 yield MediaFrame(path, index, _upright(frame), t_s=t_s)
                 index += 1
     except (av.FFmpegError, ValueError, OSError) as error:
-        note = f"{path} is a damaged video after {index} frames ({error}); what comes before was read."
+        note = (
+            f"{path} is a damaged video after {index} frames ({error}); what comes before was read: copy it "
+            "again, if it is whole elsewhere."
+        )
         yield MediaFrame(path, index, error=note)
 
 

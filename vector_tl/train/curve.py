@@ -13,18 +13,28 @@ from vector_tl.forms import Count, Finite, Share, check_form
 from vector_tl.nets import checkpoint
 
 REMEDY = "remove it together with its model, and train again"
+COLUMNS = ("step", "images_seen", "loss", "ap50", "ap50_95")
 COUNTS = ("step", "images_seen")
 OLD_COLUMNS = {"pictures_seen": "images_seen"}  # old name
 
 
-class Point(TypedDict):
-    """A row of a curve."""
-
-    step: NotRequired[Count]  # not in results of version 0.1
+class _Heights(TypedDict):
     images_seen: Annotated[int, Meta(ge=1, le=10**12)]
     loss: Finite | None
     ap50: Share | None
     ap50_95: Share | None
+
+
+class Point(_Heights):
+    """A point of a curve in a training's result; version 0.1 wrote no step there."""
+
+    step: NotRequired[Count]
+
+
+class Row(_Heights):
+    """A row of a curve."""
+
+    step: Count
 
 
 class _Step(TypedDict):
@@ -40,7 +50,7 @@ def write_curve(path: Path, curve: list[dict]) -> None:
     write_atomic(path, text.getvalue())
 
 
-def read_curve(path: Path, form: Any = Point) -> list[dict[str, Any]]:
+def read_curve(path: Path, form: Any = Row) -> list[dict[str, Any]]:
     """The rows of a curve as numbers, None for what is undefined; old names of columns are read, too.
 
     Args:

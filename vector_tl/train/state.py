@@ -20,7 +20,7 @@ from vector_tl.nets.ssd import VectorSSD
 from vector_tl.nets.state_dict import load_tensors
 from vector_tl.train.average import Average
 from vector_tl.train.batches import Batches
-from vector_tl.train.curve import Point, with_new_names
+from vector_tl.train.curve import COLUMNS, Row, with_new_names
 from vector_tl.train.settings import TrainSettings
 
 REMEDY = "remove it and start again with --overwrite"
@@ -167,7 +167,8 @@ class TrainState:
                 "start as many, or --overwrite without --resume."
             )
         curve = [with_new_names(row) for row in saved["curve"]]
-        check_form(curve, list[Point], f"{path}, key 'curve',", REMEDY)
+        check_form(curve, list[Row], f"{path}, key 'curve',", REMEDY)
+        curve = [{name: row[name] for name in COLUMNS} for row in curve]
         self._refuse_other_tensors(path, saved)
         if any(place >= len(self.batches.images) for place in batches_states[rank]["order"]):
             raise UserError(f"{path}, key 'batches', counts more images than there are; {REMEDY}.")
