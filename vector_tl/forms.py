@@ -70,7 +70,9 @@ def check_form(value: Any, form: Any, where: str, remedy: str) -> Any:
 def misfit(value: Any, form: Any) -> str:
     """What of a value does not fit a form, and where; empty when all of it fits."""
     if get_origin(form) is dict and isinstance(value, dict):
-        inner = get_args(form)[1]  # msgspec does not name the keys of such an object
+        kind, inner = get_args(form)  # msgspec does not name the keys of such an object
+        if odd := [key for key in value if not isinstance(key, kind)]:
+            return f"a key is {odd[0]!r}, no {'text' if kind is str else kind.__name__}, at its top level"
         return next((problem for key, item in value.items() if (problem := _misfit(item, inner, key))), "")
     return _misfit(value, form, "")
 

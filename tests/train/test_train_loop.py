@@ -347,7 +347,7 @@ def test_nothing_is_overwritten(settings):
     ({"init": "nowhere"}, UserError, "nowhere"), ({"arch": "yolo"}, UsageError, "yolo"),
     ({"epochs": 1.0}, UsageError, "--steps"), ({"steps": 0}, UsageError, "--steps"),
     ({"lr": float("nan")}, UsageError, "--lr"), ({"seed": -1}, UsageError, "--seed"),
-    ({"mosaic": 1.5}, UsageError, "--mosaic 1.5 must"), ({"cutout": float("nan")}, UsageError, "--cutout"),
+    ({"mosaic": 1.5}, UsageError, "--mosaic must be"), ({"cutout": float("nan")}, UsageError, "--cutout"),
     ({"colour_cast": -0.1}, UsageError, "--colour-cast"), ({"grayscale": 2.0}, UsageError, "--grayscale"),
     ({"max_zoom_out": 0.5}, UsageError, "--max-zoom-out"), ({"max_decoded": -1}, UsageError, "--max-decoded"),
     ({"threads": 0}, UsageError, "--threads"), ({"batch_size": 1}, UsageError, "--batch-size"),
