@@ -88,11 +88,14 @@ def read_json(path: Path, form: Any) -> dict[str, Any]:
         UserError: it cannot be read, or is not of that form.
     """
     remedy = f"remove the folder {path.parent} and run vector-tl compare again"
+    if not path.exists():
+        return {}
     try:
         value = with_new_keys(files.read_json(path, remedy=remedy))
     except RecursionError as error:
         raise UserError(f"{path} is nested too deeply, at its top level; {remedy}.") from error
-    return {} if value is None else check_form(value, form, str(path), remedy)
+    about: dict[str, Any] = check_form(value, form, str(path), remedy)
+    return about
 
 
 def read_result(path: Path) -> Result:

@@ -87,6 +87,9 @@ class _Batches(TypedDict):
     order: list[Count]
 
 
+_OfRanks = Annotated[list[_Batches], Meta(min_length=1)]
+
+
 @dataclass
 class TrainState:
     """A training between two steps.
@@ -160,7 +163,7 @@ class TrainState:
                 "use the same ones, or --overwrite without --resume."
             )
         where = f"{path}, key 'batches',"
-        batches_states = parse_json(saved["batches"], list[_Batches], where, REMEDY)
+        batches_states = parse_json(saved["batches"], _OfRanks, where, REMEDY)
         if len(batches_states) != world:
             raise UserError(
                 f"{path} belongs to a training with {len(batches_states)} processes; "
