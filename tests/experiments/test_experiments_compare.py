@@ -350,7 +350,7 @@ def test_rates_beyond_an_edge_are_tried_and_divergence_is_no_end(
         if ap_of_rate[settings.lr] is None:
             raise Diverged("too high")
         settings.out.with_suffix(".csv").write_text(
-            f"images_seen,loss,ap50,ap50_95\n8,1.0,{ap_of_rate[settings.lr]},{ap_of_rate[settings.lr]}\n"
+            f"step,images_seen,loss,ap50,ap50_95\n1,8,1.0,{ap_of_rate[settings.lr]},{ap_of_rate[settings.lr]}\n"
         )
         return {"ap50": 0.5, "ap50_95": ap_of_rate[settings.lr], "seconds": 0.1}
 
