@@ -1,5 +1,6 @@
 """The watchdog process: whatever happens to the program that drives, the wheels stand soon."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -23,8 +24,8 @@ def sim():
         yield simulator
 
 
-@pytest.fixture
-def program(sim):
+@contextlib.contextmanager
+def driving(sim):
     """A program that drives; with its watchdog's process id as `watchdog`."""
     process = subprocess.Popen(
         [sys.executable, "-m", "support.driving_program", sim.serials[0], str(sim.home)],
@@ -39,9 +40,17 @@ def program(sim):
     word, pid = process.stdout.readline().split()
     assert word == "driving"
     process.watchdog = int(pid)
-    yield process
-    process.kill()
-    process.communicate()
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def program(sim):
+    with driving(sim) as process:
+        yield process
 
 
 def stops_within_ms(sim, fault) -> float:
@@ -88,6 +97,17 @@ def test_a_program_that_is_frozen_is_stopped_and_learns_of_it(sim, program, numb
     assert "no sign of life for 300 ms; stopped at the level held" in program.stderr.readline()
     os.killpg(program.pid, signal.SIGCONT)
     assert "no sign of life for 300 ms; stopped at the level held" in program.stdout.readline()
+
+
+def test_a_watchdog_ends_with_its_simulator_though_the_program_lives():
+    with contextlib.ExitStack() as stack:
+        with SimulatorProcess(camera="plain", targets=0) as mortal:
+            frozen = stack.enter_context(driving(mortal))
+            os.kill(mortal.process.pid, signal.SIGKILL)
+            os.kill(frozen.pid, signal.SIGSTOP)
+            time.sleep(1.0)
+            assert is_alive(frozen.watchdog)  # it tries, as long as a way may come back
+        assert ends(frozen.watchdog)
 
 
 def test_native_code_that_holds_the_gil_is_no_sign_of_life(sim, program):

@@ -231,9 +231,9 @@ def test_numbers_that_are_not_finite_move_nothing_and_break_nothing(simulate):
         assert {(entry["left_mmps"], entry["right_mmps"]) for entry in sim.log("wheels")} == {(0.0, 0.0)}
         assert not sim.log("speeds")
         head = stub.SetHeadAngle.future(
-            protocol.SetHeadAngleRequest(angle_rad=0.0, id_tag=2000001), timeout=5
+            protocol.SetHeadAngleRequest(angle_rad=0.0, id_tag=TAG + 1), timeout=5
         )  # the head still obeys
-        wait_for(lambda: sim.log("action")[-1]["id_tag"] == 2000001)
+        wait_for(lambda: sim.log("action")[-1]["id_tag"] == TAG + 1)
         sim.post("/step", ms=1000)
         assert (
             head.result().result.code == protocol.ActionResult.ACTION_RESULT_SUCCESS

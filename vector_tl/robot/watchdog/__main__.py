@@ -25,6 +25,7 @@ LOOK_S = 0.025
 RECONNECT_S = 1.0
 SILENT_S = 5.0  # the robot pings once a second
 GIVE_UP_S = 300.0
+NO_WAY_S = 2.0  # without sdk_config.ini for so long, no way to the robot is left; it may be written just now
 OURS_S = 1.5  # commands of so long before the last sign of life explain the wheels' speeds
 # A command of the app's may still be in the network when the wheels stand; for long where that has stalled.
 WATCH_ON_S, STALLED_S, WATCH_ON_STALLED_S = 0.5, 1.0, 3.0
@@ -47,6 +48,7 @@ class Process:
         self._app_pid, self._terminal = app_pid, terminal
         self._wire: Wire | None = None
         self._connected_s = float("-inf")
+        self._known_s = time.monotonic()  # when the way to the robot was known last
         self._at_work, self._stepped_in = False, 0
         self._sent: deque[tuple[float, float, float]] = deque(maxlen=64)  # time, left, right
         self._beat = Heartbeat()
@@ -57,13 +59,14 @@ class Process:
                 self._gone.register(os.pidfd_open(app_pid), select.POLLIN)
 
     def run(self) -> int:
-        """Watch until the app has ended and the robot stands; returns the exit code."""
+        """Watch until the app has ended and the robot stands, or is out of reach; returns the exit code."""
         handled = 0  # the last sign of life after which it has stepped in
         while True:
             self._keep_connected()
             self._show_life()
             beat, gone = self._read(), self._is_gone()
-            if beat.ended or (gone and (beat.standing or beat.number == handled)):
+            lost = gone or not self._is_known()
+            if beat.ended or (gone and beat.standing) or (lost and beat.number == handled):
                 return 0
             if not beat.standing and beat.number != handled and (gone or self._is_silent()):
                 if self._step_in("the program is gone" if gone else "no sign of life for 300 ms"):
@@ -95,13 +98,14 @@ class Process:
     def _is_wanted(self) -> bool:
         """Whether the app is still lost: once its heart beats again, stopping is its business."""
         self._show_life()
-        if self._is_gone():
-            return self._is_known()
-        return self._read().number == self._last
+        return self._is_known() and (self._is_gone() or self._read().number == self._last)
 
     def _is_known(self) -> bool:
         """Whether there still is a way to the robot; a simulator's home vanishes with it."""
-        return (self._home / ".anki_vector" / "sdk_config.ini").exists()
+        now_s = time.monotonic()
+        if (self._home / ".anki_vector" / "sdk_config.ini").exists():
+            self._known_s = now_s
+        return now_s - self._known_s < NO_WAY_S
 
     def _step_in(self, why: str) -> bool:
         """Stop the robot, and watch for a while whether it stays so; returns whether that is settled."""
