@@ -9,6 +9,7 @@ POST /TOKEN/start, /TOKEN/pause, /TOKEN/stop
 
 import asyncio
 import contextlib
+import http.client
 import socket
 import sys
 import threading
@@ -32,6 +33,7 @@ LOOK_S, BEAT_S, BATTERY_S = 0.03, 0.25, 15.0
 LAST_S = 0.15  # for the state that has the wheels' last speed
 MAX_STREAMS = 6
 GIL_SLICE_S = 0.001  # the loop gives way so soon (5 ms otherwise) to the thread that takes a stop
+FIRST_ANSWER_S = 2.0
 SEND_BUFFER_BYTES = 64 << 10  # what a page that reads slowly is behind at most
 
 
@@ -50,6 +52,7 @@ def served(live: Board, port: int = 0, host: str = LOOPBACK) -> Iterator[str]:
     server.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
     battery = threading.Thread(target=_watch_battery, args=(reporter, ended), name="battery", daemon=True)
     with server.in_thread("live page"):
+        _ask_once(server.port, f"/{server.token}/")
         battery.start()
         waits = " (it waits for Start there)" if live.state == "waiting" else ""
         print(f"live view: {server.url}{waits}", file=sys.stderr, flush=True)
@@ -58,6 +61,17 @@ def served(live: Board, port: int = 0, host: str = LOOPBACK) -> Iterator[str]:
         finally:
             live.end("over")
             ended.set()
+
+
+def _ask_once(port: int, path: str) -> None:
+    """Be asked for something: what a server makes at its first request shall not hold up a STOP."""
+    asking = http.client.HTTPConnection(LOOPBACK, port, timeout=FIRST_ANSWER_S)
+    with contextlib.suppress(
+        OSError, http.client.HTTPException
+    ):  # it listens elsewhere; then that stays undone
+        asking.request("GET", path)
+        asking.getresponse().read()
+    asking.close()
 
 
 def _watch_battery(reporter: Reporter, ended: threading.Event) -> None:
