@@ -14,7 +14,9 @@ from PIL import Image
 from vector_tl import limits
 from vector_tl.data.images import decode_image, image_about, image_size, read_image, read_mask
 from vector_tl.data.media import open_media, read_frames
+from vector_tl.data.recording import RecordingWriter
 from vector_tl.errors import UsageError, UserError
+from vector_tl.robot.base import Frame
 
 pytestmark = pytest.mark.fast
 
@@ -39,6 +41,17 @@ def zeros(width: int, height: int, depth: int, colour: int) -> bytes:
     pixels = b"".join(packer.compress(bytes(row)) for _ in range(height)) + packer.flush()
     head = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+
+
+def test_the_hours_of_a_recording_count_from_its_first_frame(tmp_path):
+    """Its clock is that of a computer which may have run for weeks."""
+    for name, times_s in {"short": (1e6, 1e6 + 1), "long": (1e6, 1e6 + 13 * 3600)}.items():
+        with RecordingWriter(tmp_path / f"{name}.mcap", {"serial": "x"}) as writer:
+            for number, t_s in enumerate(times_s):
+                writer.frame(Frame(number, number, t_s, encoded("JPEG")))
+    assert [frame.error for frame in read_frames((tmp_path / "short.mcap",))] == [None, None]
+    first, second = read_frames((tmp_path / "long.mcap",))
+    assert first.error is None and "lasts 13 hours, beyond the limit of 12" in second.error
 
 
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP", "TIFF", "GIF", "BMP", "JPEG2000", "AVIF", "PPM"])

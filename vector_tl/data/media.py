@@ -115,10 +115,14 @@ def read_frames(inputs: tuple[Path, ...]) -> Iterator[MediaFrame]:
 
 def _within_limits(path: Path, frames: Iterator[MediaFrame]) -> Iterator[MediaFrame]:
     """The frames up to the limits; one with an error instead of what is beyond."""
+    begin_s: float | None = None  # a recording's times count from when its computer was started
     for frame in frames:
+        if begin_s is None and frame.image is not None:
+            begin_s = frame.t_s
         try:
             FRAMES.refuse(frame.index + 1, f"{path} has")
-            HOURS.refuse(abs(frame.t_s) / 3600, f"{path} lasts")
+            if begin_s is not None and frame.image is not None:
+                HOURS.refuse(abs(frame.t_s - begin_s) / 3600, f"{path} lasts")
         except UserError as error:
             yield MediaFrame(path, frame.index, error=str(error))
             return
