@@ -8,10 +8,10 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from attacks.frame import Place, attack, check
+from attacks.frame import ROOT, Place, attack, check
 
 OPEN = 0o077  # rights of others
 READY_S = 60.0
@@ -26,12 +26,10 @@ def watched(folder: Path) -> Iterator[dict[str, int]]:
 
     def look() -> None:
         while not ended.is_set():
-            for path in folder.rglob("*"):
-                try:
+            with suppress(OSError):  # what was there has gone
+                for path in folder.rglob("*"):
                     if path.is_file():
                         seen[path.name] = seen.get(path.name, 0) | path.stat().st_mode
-                except OSError:
-                    pass
 
     thread = threading.Thread(target=look, daemon=True)
     thread.start()
@@ -76,10 +74,10 @@ def simulator(place: Place) -> str:
 @attack("a new poll's votes and secret, with an open umask", expected="0600 from the first byte")
 def poll(place: Place) -> str:
     code = (
-        "import os, sys; os.umask(0); from pathlib import Path; from vector_tl.poll.votes import Poll;"
-        "Poll.create(Path('.'), [{'file': 'a.mp4'}, {'file': 'b.mp4'}], hours=1).close()"
+        "import os; os.umask(0); from pathlib import Path; from attacks.serving import make_poll;"
+        "make_poll(Path('poll'))"
     )
-    return traced_creation(place, code, "poll.sqlite")
+    return traced_creation(place, code, "poll/poll.sqlite")
 
 
 @attack("a private file, with an open umask", expected="0600 from the first byte")
@@ -104,7 +102,8 @@ def traced_creation(place: Place, code: str, name: str) -> str:
     check(strace is not None, "strace is not installed")
     log = place.folder / "strace.log"
     trace = [str(strace), "-f", "-qq", "-e", "trace=openat,open,creat", "-o", str(log)]
-    answer = place.program([*trace, sys.executable, "-c", code])
+    env = {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "scripts" / "trials")])}
+    answer = place.program([*trace, sys.executable, "-c", code], env=env)
     check(answer.code == 0, answer.err[-300:])
     made: dict[str, str] = {}  # name -> the rights that it was made with; only the first call makes it
     for path, mode in MADE.findall(log.read_text(errors="replace")):
