@@ -50,7 +50,10 @@ ENDING = {
     "label split": ["--data", "data"],
     "train": "--data divided --init scratch --steps 1 --batch-size 2 --device cpu --out m.safetensors".split(),
     "compare": ["--data", "divided", "--out", "compared", "--page-only"],
-    "retrain": [MODEL, *"--data divided --new one three --sizes 1 --epochs 1 --out retrained --device cpu".split()],
+    "retrain": [
+        MODEL,
+        *"--data divided --new one three --sizes 1 --epochs 1 --out retrained --device cpu".split(),
+    ],
     "evaluate": [MODEL, *"--data data --split all --device cpu --report report.html".split()],
     "detect": [MODEL, "photos", "--device", "cpu", "--engine", "openvino"],
     "find": ["--robot", SERIAL, "--model", MODEL, "--seconds", "1", "--record", "run.mcap"],
