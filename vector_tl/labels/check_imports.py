@@ -25,7 +25,10 @@ def session_problems(
     """
     yield from _in_two_splits(folder, splits)
     about = {}
-    for session in sorted({session for session, _ in sizes}):
+    names: dict[str, list[str]] = defaultdict(list)
+    for session, name in sizes:
+        names[session].append(name)
+    for session in sorted(names):
         try:
             read = dataset.read_session(folder, session)
         except UserError as error:
@@ -36,7 +39,7 @@ def session_problems(
     yield from _other_classes(about)
     for session, facts in about.items():
         yield from _other_sizes(session, facts, sizes)
-        yield from _merged(session, facts, [name for own, name in sizes if own == session])
+        yield from _merged(session, facts, names[session])
 
 
 def _in_two_splits(folder: Path, splits: dict[str, str]) -> Iterator[tuple[str, str, str]]:

@@ -36,8 +36,8 @@ def write_page(
     Args:
         path: its file.
         folder: the dataset's.
-        images: each a `check.CheckedImage`.
-        problems: each a `check.Problem`.
+        images: each a `checked_image.CheckedImage`.
+        problems: each a `checked_image.Problem`.
         figures: those of `check.figures`.
     """
     by_split = {
