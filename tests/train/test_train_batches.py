@@ -7,6 +7,7 @@ import torch
 
 from vector_tl.data.dataset import load_dataset, write_item
 from vector_tl.errors import UserError
+from vector_tl.train import batches, pixels
 from vector_tl.train.batches import Batches, Images, keep_folder, keep_images
 from vector_tl.train.pixels import KEPT_WH, EncodedPixels
 from vector_tl.train.settings import Variety
@@ -142,13 +143,37 @@ def test_encoded_images_are_the_same_as_decoded_ones(dataset):
     assert pixels.dtype == torch.uint8 and pixels.shape == decoded.pixels.shape
     assert torch.equal(pixels[0], decoded.pixels[0]), "a JPEG of the camera's size is kept as it is"
     assert float((pixels.float() - decoded.pixels.float()).abs().mean()) < 3
-    assert encoded.pixels.files[0] == dataset[0].image_path.read_bytes()
+    assert encoded.pixels.files[0].data == dataset[0].image_path.read_bytes()
     for which in (slice(1, 3), [2, 0], torch.tensor([1])):
         assert torch.equal(encoded.decoded(which), pixels[which])
         assert torch.equal(encoded.part(which).decoded(slice(None)), pixels[which])
     assert encoded.decoded([]).shape == (0, 3, 360, 640)
     (part,) = encoded.in_decoded_parts()
     assert torch.equal(part.pixels, pixels) and next(decoded.in_decoded_parts()) is decoded
+
+
+def test_many_images_of_the_camera_are_kept_without_decoding_them(dataset, monkeypatch):
+    """Time to the first step must not grow by the milliseconds of a decoded image for each."""
+    decoded = []
+    decode = pixels.decode_image
+    monkeypatch.setattr(pixels, "decode_image", lambda *file: decoded.append(file[1]) or decode(*file))
+    monkeypatch.setattr(batches, "MAX_DECODED", 2)
+    images = keep_images(dataset)
+    assert decoded == [str(item.image_path) for item in dataset[1:]], "those of another form or size"
+    images.decoded([0])
+    assert decoded[2:] == [str(dataset[0].image_path)]
+
+
+def test_a_damaged_image_that_is_kept_encoded_is_named(dataset):
+    path = dataset[0].image_path
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-40])
+    with pytest.raises(UserError, match=path.name):
+        keep_images(dataset, encoded=True)
+    path.write_bytes(whole.replace(b"\xff\xdb", b"\xff\xfe"))  # no quantization tables, but a comment each
+    kept = keep_images(dataset, encoded=True)
+    with pytest.raises(UserError, match=path.name):
+        kept.decoded([0])
 
 
 def test_batches_of_encoded_images_are_the_same(dataset):

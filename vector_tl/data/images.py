@@ -256,6 +256,21 @@ def image_about(data: bytes, where: str) -> tuple[str, int]:
         return str(image.format), _orientation(image)
 
 
+def whole_jpeg_size(data: bytes, where: str) -> tuple[int, int] | None:
+    """Width and height, upright, of a JPEG that is not cut off, by its header; None for any other image.
+
+    Nothing is decoded (20 us instead of 2 ms for a robot's image), so damage within may show later.
+
+    Raises:
+        UserError: not an image, or with too many pixels.
+    """
+    with _header(data, where) as image:
+        if image.format not in ("JPEG", "MPO") or not _has_end(data):
+            return None
+        width, height = image.size
+        return (height, width) if _orientation(image) in QUARTER_TURNS else (width, height)
+
+
 def animation_frames(path: Path) -> Iterator[tuple[float, float, np.ndarray]]:
     """The frames of an animated image: when each appears, how long it stands (s), and (H, W, 3) uint8 RGB.
 

@@ -1,26 +1,28 @@
 """Images decoded once and kept in memory, and the endless sequence of augmented batches made of them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from vector_tl.data.dataset import Item
-from vector_tl.data.images import decode_image, image_bytes
+from vector_tl.data.images import image_bytes, read_image
 from vector_tl.errors import UsageError, UserError
 from vector_tl.train.augment import boxes_in_window, draw_window, relight, resample_windows
 from vector_tl.train.mosaic import FOUR, make_mosaic
 from vector_tl.train.paste import Cutout, paste
-from vector_tl.train.pixels import EncodedPixels, Which, stack
-from vector_tl.train.settings import Variety
+from vector_tl.train.pixels import THREADS, EncodedPixels, KeptFile, Which, stack
+from vector_tl.train.settings import MAX_DECODED, Variety
 from vector_tl.train.variety import vary
 
 DECODED_AT_ONCE, AS_EVER = 256, Variety()
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -81,12 +83,12 @@ class Images:
         return [np.flatnonzero(folders == folder) for folder in np.unique(folders)]
 
 
-def keep_images(items: list[Item], encoded: bool = False) -> Images:
+def keep_images(items: list[Item], encoded: bool | None = None) -> Images:
     """Read the labelled images of a dataset.
 
     Args:
         items: of the dataset.
-        encoded: whether they are kept as JPEG.
+        encoded: whether they are kept as JPEG; when None, if they are more than `MAX_DECODED`.
 
     Raises:
         UserError: one cannot be read.
@@ -97,10 +99,14 @@ def keep_images(items: list[Item], encoded: bool = False) -> Images:
         if item.boxes_norm is None:
             raise ValueError(f"{item.image_path} is not labelled")
         boxes.append(item.boxes_norm.astype(np.float64))
-    if encoded:
-        files = [EncodedPixels.encode(item.image_path.read_bytes(), item.image()) for item in items]
-        return Images(EncodedPixels(files), boxes)
+    if len(items) > MAX_DECODED if encoded is None else encoded:
+        with ThreadPoolExecutor(THREADS) as threads:
+            return Images(EncodedPixels(list(threads.map(lambda i: _keep(i.image_path), items))), boxes)
     return Images(stack((item.image() for item in items), len(items)), boxes)
+
+
+def _keep(path: Path) -> KeptFile:
+    return EncodedPixels.keep(image_bytes(path), str(path))
 
 
 def files_below(*folders: Path) -> list[Path]:
@@ -109,18 +115,18 @@ def files_below(*folders: Path) -> list[Path]:
     return list(dict.fromkeys(found))
 
 
-def keep_folder(*folders: Path, encoded: bool = False) -> Images:
+def keep_folder(*folders: Path, encoded: bool | None = None) -> Images:
     """Read all images below one folder or several, as images without a Vector.
 
     Args:
         folders: whose images, and those of the folders in them, are taken.
-        encoded: whether they are kept as JPEG.
+        encoded: whether they are kept as JPEG; when None, if there are more files than `MAX_DECODED`.
 
     Raises:
         UserError: there is none in one of them.
     """
     for folder in folders:
-        if not any(_readable(path) is not None for path in files_below(folder)):
+        if not any(_or_none(read_image, path) is not None for path in files_below(folder)):
             raise UserError(
                 f"{folder} holds no readable images; name a folder of photographs without a Vector."
             )
@@ -128,25 +134,23 @@ def keep_folder(*folders: Path, encoded: bool = False) -> Images:
     places = {folder: number for number, folder in enumerate(dict.fromkeys(path.parent for path in paths))}
     kept: list[int] = []  # the folder's number of each readable image
 
-    def read() -> Iterator[tuple[bytes, np.ndarray]]:
+    def readable(read: Callable[[Path], T]) -> Iterator[T]:
         for path in paths:
-            if (found := _readable(path)) is not None:
+            if (found := _or_none(read, path)) is not None:
                 kept.append(places[path.parent])
                 yield found
 
     pixels: Tensor | EncodedPixels
-    if encoded:
-        pixels = EncodedPixels([EncodedPixels.encode(data, image) for data, image in read()])
+    if len(paths) > MAX_DECODED if encoded is None else encoded:
+        pixels = EncodedPixels(list(readable(_keep)))
     else:
-        pixels = stack((image for _, image in read()), len(paths))
+        pixels = stack(readable(read_image), len(paths))
     return Images(pixels, [np.zeros((0, 4))] * len(kept), np.array(kept))
 
 
-def _readable(path: Path) -> tuple[bytes, np.ndarray] | None:
-    """An image's encoded bytes and its pixels; None for one that cannot be read."""
+def _or_none(read: Callable[[Path], T], path: Path) -> T | None:
     try:
-        data = image_bytes(path)
-        return data, decode_image(data, str(path))
+        return read(path)
     except UserError:
         return None
 

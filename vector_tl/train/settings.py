@@ -11,6 +11,7 @@ from vector_tl.errors import UsageError, refuse_outside
 # random weights gain far more at a high rate: docs/training.md, "Transfer against scratch"
 LR_TRAINED, LR_RANDOM = 8e-4, 6.4e-3
 MAX_ZOOM_OUT = 2.2
+MAX_DECODED = 4000  # images in memory with all their pixels: 2.8 GB
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +51,7 @@ class TrainingOptions(Variety):
     negatives: Path | None = None
     """Folder of images without a Vector that are not trained on: the confidence threshold is raised until
     they give almost no false alarms."""
-    max_decoded: int = 4000
+    max_decoded: int = MAX_DECODED
     """Images up to so many are kept decoded in memory, 0.7 MB each. More are kept as JPEG, 0.03 MB each,
     and decoded again for every batch."""
     batch_size: int = 16

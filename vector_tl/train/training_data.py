@@ -42,7 +42,7 @@ class TrainingData:
 def load_training_data(
     settings: TrainSettings, items: tuple[list[Item], list[Item]] | None, ranks: Ranks
 ) -> TrainingData:
-    """Read all images; they are decoded once, or for each batch where they are many.
+    """Read all images; they are decoded now, or for each batch where they are many.
 
     Args:
         settings: of `vector-tl train`.
@@ -58,7 +58,8 @@ def load_training_data(
         load_dataset(settings.data, "val").items,
     )
     chosen = choose_items(train_items, settings.images, settings.seed)
-    count = len(chosen) + len(val_items) + len(files_below(*settings.backgrounds))
+    folders = [*settings.backgrounds, *([settings.negatives] if settings.negatives else [])]
+    count = len(chosen) + len(val_items) + len(files_below(*folders))
     encoded = count > settings.max_decoded
     training, validation = keep_images(chosen, encoded), keep_images(val_items, encoded)
     if not training.with_boxes:
@@ -76,7 +77,7 @@ def load_training_data(
     if settings.backgrounds:
         backgrounds, negatives = hold_out(keep_folder(*settings.backgrounds, encoded=encoded))
     if settings.negatives:
-        negatives.append(keep_folder(settings.negatives))
+        negatives.append(keep_folder(settings.negatives, encoded=encoded))
     cutouts: list[Cutout] = []
     if settings.paste:
         refuse_without_masks(settings.data, chosen)
