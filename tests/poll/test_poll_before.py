@@ -7,7 +7,8 @@ import pytest
 
 from vector_tl.poll.publish import export, take_votes, votes_csv
 from vector_tl.poll.result import result
-from vector_tl.poll.votes import FILE, Poll
+from vector_tl.poll.storage import FILE
+from vector_tl.poll.votes import Poll
 
 pytestmark = pytest.mark.fast
 
@@ -25,7 +26,7 @@ def test_votes_films_and_codes_of_an_older_poll(tmp_path):
     folder = tmp_path / "poll"
     (folder / "films").mkdir(parents=True)
     poll = open_poll(folder, "poll.sql")
-    assert poll.sides("a" * 32)[0] == "e2143b547bfd5510.mp4", "a voter sees the films where they were"
+    assert poll.voters.sides("a" * 32)[0] == "e2143b547bfd5510.mp4", "a voter sees the films where they were"
     for file in poll.files:
         (folder / "films" / file).write_bytes(b"a film")
     counted = take_votes(poll, (BEFORE / "codes.txt").read_text())
@@ -45,5 +46,5 @@ def test_an_older_poll_by_invitation_that_has_closed(tmp_path):
     after = result(poll)
     assert after["closed"] and after["votes"] == 2
     assert [film["caption"] for film in after["films"]] == ["transfer", "from scratch"]
-    assert poll.invited("3-d9986a0fe9b0f776f4b6bbf1c4daf138") == "invited-3"
+    assert poll.voters.invited("3-d9986a0fe9b0f776f4b6bbf1c4daf138") == "invited-3"
     poll.close()

@@ -16,12 +16,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vector_tl.errors import UsageError, UserError
+from vector_tl.errors import Refused, UsageError, UserError
 from vector_tl.poll.publish import export, page_html, result_data, take_votes, votes_csv
 from vector_tl.poll.result import result, wilson
 from vector_tl.poll.run import poll
 from vector_tl.poll.settings import PollSettings
-from vector_tl.poll.votes import FILE, MAX_WHY, Poll, Refused, clean
+from vector_tl.poll.storage import FILE
+from vector_tl.poll.votes import Poll
+from vector_tl.poll.words import MAX_WHY, clean
 
 NAMES = ("Gargantua", "Pantagruel")
 
@@ -176,7 +178,7 @@ def test_a_poll_that_fails_leaves_nothing(tmp_path):
 def test_a_vote_counts_for_the_film_on_that_side(fresh):
     for number in range(40):
         voter = f"{number:032x}"
-        fresh.vote(voter, "left" if fresh.sides(voter)[0].startswith("a") else "right")
+        fresh.vote(voter, "left" if fresh.voters.sides(voter)[0].startswith("a") else "right")
     fresh.vote("x", "none", "no idea")
     said = result(fresh)
     assert (said["votes"], said["decided"], said["no_difference"]) == (41, 40, 1) and said[
@@ -216,8 +218,8 @@ def test_votes_and_sides_outlive_the_process(fresh):
     again = Poll(fresh.folder)  # while the other still has it open, as after a kill
     assert (
         again.voted("a") == "left"
-        and again.sides("a") == fresh.sides("a")
-        and again.sign("voter", "a") == fresh.sign("voter", "a")
+        and again.voters.sides("a") == fresh.voters.sides("a")
+        and again.voters.sign("voter", "a") == fresh.voters.sign("voter", "a")
     )
     with pytest.raises(Refused, match="already"):
         again.vote("a", "right")
@@ -254,10 +256,10 @@ def test_the_clock_starts_with_the_first_opening(fresh):
 
 @pytest.mark.fast
 def test_invitations(fresh):
-    assert fresh.invited(fresh.invitation(1)) is None, "none were made"
+    assert fresh.voters.invited(fresh.voters.invitation(1)) is None, "none were made"
     fresh.remember(invitations=3)
-    token = fresh.invitation(2)
-    assert fresh.invited(token) == "invited-2"
+    token = fresh.voters.invitation(2)
+    assert fresh.voters.invited(token) == "invited-2"
     for wrong in (
         "",
         "2",
@@ -265,13 +267,13 @@ def test_invitations(fresh):
         token + "0",
         token[:-1],
         "3" + token[1:],
-        fresh.invitation(4),
+        fresh.voters.invitation(4),
         "0" + token,
         "²-" + token,
         "-".join(["1"] * 9),
         "\udc80",
     ):
-        assert fresh.invited(wrong) is None
+        assert fresh.voters.invited(wrong) is None
 
 
 @pytest.mark.fast
@@ -391,7 +393,12 @@ def test_codes_of_a_poll_by_invitation(fresh):
     now = fresh.fact("opened_s") + 60
     text = "\n".join(
         code(fresh.id, v=voter, t=now)
-        for voter in (fresh.invitation(1), fresh.invitation(1), fresh.invitation(3), "0" * 32)
+        for voter in (
+            fresh.voters.invitation(1),
+            fresh.voters.invitation(1),
+            fresh.voters.invitation(3),
+            "0" * 32,
+        )
     )
     said = take_votes(fresh, text)
     assert (said["taken"], said["repeated"], len(said["refused"])) == (1, 1, 2)
@@ -423,7 +430,13 @@ def test_the_command_on_an_existing_poll(made, tmp_path):
     opened.remember(invitations=2)
     codes = tmp_path / "codes.txt"
     codes.write_text(
-        code(opened.id, v=opened.invitation(1), l=opened.files[0], t=opened.fact("opened_s") + 1, w="mine")
+        code(
+            opened.id,
+            v=opened.voters.invitation(1),
+            l=opened.files[0],
+            t=opened.fact("opened_s") + 1,
+            w="mine",
+        )
     )
     opened.close()
     said = poll(PollSettings(**shared, take_votes=codes, csv=tmp_path / "votes.csv", result=True))

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import pytest
 from test_poll_run import blind, code, images
 
+from vector_tl.errors import Refused
 from vector_tl.poll import clock
 from vector_tl.poll.doubts import CLASS, MANY_A_MINUTE, double_votes
 from vector_tl.poll.publish import take_votes, votes_csv
@@ -16,7 +17,7 @@ from vector_tl.poll.result import result
 from vector_tl.poll.run import poll
 from vector_tl.poll.server import poll_app
 from vector_tl.poll.settings import PollSettings
-from vector_tl.poll.votes import Poll, Refused
+from vector_tl.poll.votes import Poll
 from vector_tl.web.server import PageServer, bind
 
 pytestmark = pytest.mark.fast
@@ -195,10 +196,18 @@ def vote(port, path="/", **headers) -> int:
 def test_where_others_reach_it_a_token_is_needed(fresh):
     film = f"/films/{fresh.files[0]}"
     with served(fresh, "0.0.0.0") as port:
-        for path in ("/", "/?i=", "/?i=all-0", f"/?i={fresh.invitation(1)}", film, "/result", "/result.json"):
+        for path in (
+            "/",
+            "/?i=",
+            "/?i=all-0",
+            f"/?i={fresh.voters.invitation(1)}",
+            film,
+            "/result",
+            "/result.json",
+        ):
             assert ask(port, path)[0] == 403, path
         assert ask(port, "/poll.css")[0] == 200
-        whole = f"/?i={fresh.common_token()}"
+        whole = f"/?i={fresh.voters.common_token()}"
         assert vote(port, whole) == 200 and fresh.count() == 1
         cookie = ask(port, whole)[1]["set-cookie"].partition(";")[0]
         for path in ("/", film, "/result", "/result.json"):
@@ -212,8 +221,8 @@ def test_the_result_is_for_those_with_a_token_too(tmp_path):
     opened.open()
     opened.end()
     with served(opened, "0.0.0.0") as port:
-        status, headers, _ = ask(port, f"/?i={opened.invitation(1)}")
-        assert (status, headers["location"]) == (303, f"result?i={opened.invitation(1)}")
+        status, headers, _ = ask(port, f"/?i={opened.voters.invitation(1)}")
+        assert (status, headers["location"]) == (303, f"result?i={opened.voters.invitation(1)}")
         assert ask(port, f"/{headers['location']}")[0] == 200 and ask(port, "/result")[0] == 403
     opened.close()
 

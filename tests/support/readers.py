@@ -63,7 +63,8 @@ from vector_tl.nets.calibration import calibration_of
 from vector_tl.poll.publish import export as export_poll
 from vector_tl.poll.publish import take_votes, votes_csv
 from vector_tl.poll.result import result
-from vector_tl.poll.votes import FILE, Poll
+from vector_tl.poll.storage import FILE
+from vector_tl.poll.votes import Poll
 from vector_tl.robot import driver_lock
 from vector_tl.robot.base import Frame, Intrinsics, RobotState
 from vector_tl.robot.sdk_config import read_config
@@ -290,7 +291,7 @@ def read_poll(folder: Path) -> None:
         result(poll)
         votes_csv(poll, reveal=True)
         poll.count()
-        poll.invited(poll.invitation(1))
+        poll.voters.invited(poll.voters.invitation(1))
         export_poll(poll, folder / "out", reveal=True, overwrite=True)
         poll.remember(port=1)
         poll.open()
@@ -304,7 +305,7 @@ def make_codes(folder: Path) -> None:
     poll = Poll(folder)
     code = {
         "p": poll.id,
-        "v": poll.invitation(2),
+        "v": poll.voters.invitation(2),
         "s": "left",
         "l": poll.files[0],
         "w": "nice",

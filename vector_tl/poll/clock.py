@@ -20,3 +20,8 @@ class Clock:
         steadily_s = self._began_s + time.monotonic() - self._began_steadily_s
         self.latest_s = max(self.latest_s, time.time(), steadily_s)
         return self.latest_s
+
+
+def stamp(time_s: float | None) -> str | None:
+    """A time as ISO 8601 in UTC."""
+    return None if time_s is None else time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time_s))

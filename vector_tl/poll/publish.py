@@ -13,12 +13,14 @@ import zlib
 from pathlib import Path
 from typing import Any
 
-from vector_tl.errors import UserError, cannot_write
+from vector_tl.errors import Refused, UserError, cannot_write
 from vector_tl.files import write_atomic
 from vector_tl.forms import parse_json
+from vector_tl.poll.clock import stamp
 from vector_tl.poll.contents import Code
 from vector_tl.poll.result import result
-from vector_tl.poll.votes import MAX_WHY, Poll, Refused, stamp
+from vector_tl.poll.votes import Poll
+from vector_tl.poll.words import MAX_WHY
 from vector_tl.web import pages
 from vector_tl.web.access import POLICY
 from vector_tl.web.server import SHARED
@@ -160,7 +162,7 @@ def _read_code(poll: Poll, body: str, checksum: str) -> dict[str, Any]:
     if left not in poll.files:
         raise Refused(400, "The code does not hold a vote.")
     if poll.invitations:
-        voter = poll.invited(voter)
+        voter = poll.voters.invited(voter)
         if voter is None:
             raise Refused(403, "The code comes without one of the poll's invitations.")
     elif not re.fullmatch(r"[0-9a-f]{32}", voter):

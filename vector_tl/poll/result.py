@@ -3,8 +3,9 @@
 import math
 from collections import Counter
 
+from vector_tl.poll.clock import stamp
 from vector_tl.poll.doubts import double_votes
-from vector_tl.poll.votes import Poll, stamp
+from vector_tl.poll.votes import Poll
 
 
 def wilson(share_of: int, total: int, z: float = 1.959964) -> tuple[float, float] | None:

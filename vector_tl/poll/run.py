@@ -13,10 +13,12 @@ from typing import Any
 
 from vector_tl.errors import UserError, cannot_write
 from vector_tl.files import refuse_existing, write_atomic
+from vector_tl.poll.clock import stamp
 from vector_tl.poll.publish import export, take_votes, votes_csv
 from vector_tl.poll.result import result
 from vector_tl.poll.settings import HOURS, INVITATIONS, PollSettings
-from vector_tl.poll.votes import Poll, is_poll, stamp
+from vector_tl.poll.storage import is_poll
+from vector_tl.poll.votes import Poll
 from vector_tl.web.hosts import address, is_loopback, warn_if_open
 
 log = logging.getLogger("vector_tl.poll")
@@ -156,7 +158,7 @@ def _serve(opened: Poll, settings: PollSettings) -> str:
         opened.remember(port=port)
         base = page = _address(settings, f"http://{address(settings.host, port)}/")
         if not is_loopback(settings.host) and not opened.invitations:
-            page += f"?i={opened.common_token()}"
+            page += f"?i={opened.voters.common_token()}"
         _write_invitations(opened, base)
         server = PageServer(poll_app(opened, settings.host, settings.url), bound)  # takes connections now
         until = f"{'closed at' if opened.closed() else 'open until'} {stamp(opened.fact('closes_s'))}"
@@ -171,6 +173,6 @@ def _write_invitations(opened: Poll, base: str) -> None:
     if not count:
         return
     path = opened.folder / "invitations.txt"
-    lines = [f"{base}?i={opened.invitation(number)}\n" for number in range(1, count + 1)]
+    lines = [f"{base}?i={opened.voters.invitation(number)}\n" for number in range(1, count + 1)]
     write_atomic(path, "".join(lines), private=True)
     log.info("a personal address for each voter is in %s", path)

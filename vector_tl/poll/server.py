@@ -26,7 +26,8 @@ from starlette.types import ASGIApp
 from vector_tl.errors import Refused
 from vector_tl.poll.doubts import CLASS, double_votes
 from vector_tl.poll.publish import PAGE, page_html, result_data, shown
-from vector_tl.poll.votes import MAX_WHY, Poll
+from vector_tl.poll.votes import Poll
+from vector_tl.poll.words import MAX_WHY
 from vector_tl.web.access import guarded, these_names
 from vector_tl.web.connections import peer_of
 from vector_tl.web.hosts import is_loopback, own_names
@@ -77,13 +78,13 @@ class _Entrance:
     def voter(self, request: Request) -> str | None:
         """Who has been here before, by the cookie."""
         voter, _, signature = request.cookies.get(self._cookie, "").partition(".")
-        return voter if voter and self._poll.signed_by_us("voter", voter, signature) else None
+        return voter if voter and self._poll.voters.signed_by_us("voter", voter, signature) else None
 
     def remember(self, answer: Response, voter: str) -> None:
         """Give somebody the cookie."""
         answer.set_cookie(
             self._cookie,
-            f"{voter}.{self._poll.sign('voter', voter)}",
+            f"{voter}.{self._poll.voters.sign('voter', voter)}",
             max_age=COOKIE_S,
             httponly=True,
             # not strict: who follows a link from elsewhere is the same voter still, and the check of the page
@@ -97,7 +98,7 @@ class _Entrance:
         if not self._by_token or self.voter(request) is not None:
             return True
         token = request.query_params.get("i")
-        if token is not None and not self._poll.admits(token):
+        if token is not None and not self._poll.voters.admits(token):
             await self._wrong.wait()
             return False
         return token is not None
@@ -146,15 +147,15 @@ class _Pages:
             return RedirectResponse(f"result?{request.url.query}".removesuffix("?"), 303)
         voter, token = self._entrance.voter(request), request.query_params.get("i")
         if poll.invitations:
-            voter = poll.invited(token) if token is not None else voter
+            voter = poll.voters.invited(token) if token is not None else voter
             if voter is None:
                 return self._shut_out()
         voter = voter or secrets.token_hex(16)
-        left, right = poll.sides(voter)
+        left, right = poll.voters.sides(voter)
         own = {
             "left": f"films/{left}",
             "right": f"films/{right}",
-            "token": poll.sign("form", voter),
+            "token": poll.voters.sign("form", voter),
             "voted": poll.voted(voter),
         }
         answer = HTMLResponse(page_html(shown(poll, mode="vote", now_s=time.time(), **own)))
@@ -170,7 +171,9 @@ class _Pages:
                 403,
                 "Your browser sent no cookie: allow cookies for this page, load it again and vote then.",
             )
-        if not isinstance(body.get("token"), str) or not poll.signed_by_us("form", voter, body["token"]):
+        if not isinstance(body.get("token"), str) or not poll.voters.signed_by_us(
+            "form", voter, body["token"]
+        ):
             raise Refused(
                 403, "The vote does not belong to this browser's page; load the page again and vote then."
             )

@@ -13,7 +13,8 @@ from attacks.frame import Place, attack, check
 from attacks.pages import CLASS, ask
 from attacks.serving import make_poll, page_of
 
-from vector_tl.poll.votes import FILE, Poll
+from vector_tl.poll.storage import FILE
+from vector_tl.poll.votes import Poll
 
 ONE_DAY_S = 86_400
 
