@@ -41,6 +41,13 @@ class Command:
 
 CONTINUES = "stopped; the same command continues."
 COMMANDS = {
+    "demo": Command(
+        "Let a Vector find another one, and film what two models saw",
+        "demo.settings:DemoSettings",
+        "demo.run:demo",
+        describe="demo.run:describe",
+        stopped="stopped; the same command goes on after the last step that was finished.",
+    ),
     "doctor": Command(
         "Check this machine and, if asked, a robot; say what to do",
         "doctor.checks:DoctorSettings",
@@ -317,7 +324,7 @@ def _work(name: str, command: Command, settings: Any, as_json: bool, out: TextIO
         return code
 
     try:
-        return _print_result(command, _import(command.work)(settings), as_json, out)
+        return _print_result(name, command, settings, _import(command.work)(settings), as_json, out)
     except UserError as error:
         return fail(error, error.exit_code)
     except KeyboardInterrupt:
@@ -338,17 +345,26 @@ def _work(name: str, command: Command, settings: Any, as_json: bool, out: TextIO
         )
 
 
-def _print_result(command: Command, result: dict | Iterator[dict] | None, as_json: bool, out: TextIO) -> int:
-    """Print what a command's work gave; the exit code."""
+def _print_result(
+    name: str,
+    command: Command,
+    settings: Any,
+    result: dict | Iterator[dict] | None,
+    as_json: bool,
+    out: TextIO,
+) -> int:
+    """Print what a command's work gave, and what goes on from there; the exit code."""
     if isinstance(result, Iterator):
         return _print_each(result, as_json, out)
     if result is None:
         return 0
+    end = _import("next_steps:ending")(name, settings, result)  # here: `--help` comes sooner without
     if as_json:
-        _print_json(result, out)
+        _print_json(result | ({"next": end.commands} if end.steps else {}), out)
     else:
         describe = _import(command.describe) if command.describe else _lines
-        print(describe(plain_values(result)), file=out, flush=True)
+        print(describe(plain_values(result)), file=out)
+        print(printable(end.text()), end="\n" * bool(end.text()), file=out, flush=True)
     failed = any(not check["ok"] and not check["optional"] for check in result.get("checks", ()))
     return 1 if failed or "error" in result else 0
 

@@ -12,6 +12,7 @@ from vector_tl.doctor import machine
 from vector_tl.doctor.check import Check
 from vector_tl.doctor.robot import robot_checks, sdk_configuration
 from vector_tl.errors import UsageError, refuse_suffix
+from vector_tl.robot.stops_checked import note_stops
 
 if TYPE_CHECKING:
     from vector_tl.doctor.wheels.rig import Episode
@@ -87,6 +88,8 @@ def doctor(settings: DoctorSettings) -> dict:
             if settings.wheels:
                 works = all(check.ok for check in of_robot)
                 wheel_checks = _turn_wheels(settings, robot, home, works, episodes)
+                if episodes and settings.robot != "sim":  # of a simulator of our own nothing is left
+                    note_stops(robot, home, all(check.ok for check in wheel_checks))
         result: dict = {"checks": [vars(check) for check in (*checks, *wheel_checks)]}
         if settings.report is None:
             return result

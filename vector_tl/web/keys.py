@@ -47,6 +47,12 @@ def terminal_keys(pressed: Callable[[list[str]], None], help: str = "") -> Itera
             termios.tcsetattr(handle, termios.TCSADRAIN, before)
 
 
+def enter_pressed() -> bool:
+    """Ask for Enter before something begins; whether it was pressed, and nothing else was typed before it."""
+    print("Press Enter to begin, or anything else and Enter to leave it.", file=sys.stderr, flush=True)
+    return sys.stdin.readline() == "\n"
+
+
 def parse_keys(data: bytes) -> list[str]:
     """What a terminal sends, as names of keys.
 

@@ -13,7 +13,7 @@ from vector_tl.robot.driver_lock import only_driver
 from vector_tl.robot.sdk_config import address_of, read_config
 from vector_tl.robot.signals import wheels_first
 from vector_tl.robot.simulator_client import TruthClient
-from vector_tl.web.keys import terminal_keys
+from vector_tl.web.keys import enter_pressed, terminal_keys
 
 UNTRIED = "Nobody has run this on a real robot yet; it was tried on the simulated one."
 TABLE = (
@@ -46,7 +46,7 @@ def wheels(serial: str, home: Path, kind: str, yes: bool, episodes: list[Episode
     _say(
         f"\n{UNTRIED}\n{UP if kind == 'up' else TABLE}\nKeep a hand at it: be ready to pick it up.\n{PLAN}\n"
     )
-    if not yes and not _agreed():
+    if not yes and not enter_pressed():
         yield Check("wheels", True, "not turned: no Enter was pressed", optional=True)
         return
     try:
@@ -63,11 +63,6 @@ def wheels(serial: str, home: Path, kind: str, yes: bool, episodes: list[Episode
                     yield check
     except UserError as error:
         yield Check("wheels", False, str(error))
-
-
-def _agreed() -> bool:
-    _say("Press Enter to begin, or anything else and Enter to leave it.")
-    return sys.stdin.readline() == "\n"
 
 
 @contextlib.contextmanager
