@@ -358,7 +358,9 @@ def _print_result(
         return _print_each(result, as_json, out)
     if result is None:
         return 0
-    end = _import("next_steps:ending")(name, settings, result)  # here: `--help` comes sooner without
+    from vector_tl.next_steps import ending  # here: the overview and --help come sooner without
+
+    end = ending(name, settings, result)
     if as_json:
         _print_json(result | ({"next": end.commands} if end.steps else {}), out)
     else:

@@ -21,7 +21,6 @@ from vector_tl.robot.sdk_config import read_sections
 from vector_tl.robot.stops_checked import stops_checked
 
 Result = dict[str, Any]
-SHORT_IMAGES_SEEN = 2000  # a tenth of what `train` sees by default of the standard dataset is far too little
 POLL_FILE = "poll.sqlite"
 MANY_FOLDERS = 1000  # of which no more are looked into
 
