@@ -140,6 +140,12 @@ COMMANDS = {
     "stop": Command(
         "Stop a robot now, whoever drives it", "robot.stop_settings:StopSettings", "robot.stop:stop"
     ),
+    "clean": Command(
+        "Say what lies in runs/ and caches, and remove what you name",
+        "clean.settings:CleanSettings",
+        "clean.clean:clean",
+        describe="clean.clean:describe",
+    ),
     "bench": Command("Measure speed beside a baseline", "bench.settings:BenchSettings", "bench.run:bench"),
     "film": Command(
         "Film two models side by side on the same frames", "film.settings:FilmSettings", "film.film:film"

@@ -4,7 +4,6 @@ import glob
 import json
 import math
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
@@ -15,6 +14,7 @@ from filelock import FileLock, Timeout
 
 from vector_tl.errors import UserError, cannot_write
 from vector_tl.forms import parse_json
+from vector_tl.parts import Part
 
 
 def write_atomic(path: Path, data: bytes | str, private: bool = False) -> None:
@@ -30,22 +30,11 @@ def write_atomic(path: Path, data: bytes | str, private: bool = False) -> None:
     """
     path = Path(path)
     raw = data.encode("utf-8", "surrogateescape") if isinstance(data, str) else data
-    temporary = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-        with os.fdopen(handle, "wb") as file:
-            file.write(raw)
-            file.flush()
-            os.fsync(file.fileno())
-        if not private:  # mkstemp makes 0600
-            umask = os.umask(0)
-            os.umask(umask)
-            os.chmod(temporary, 0o666 & ~umask)
-        os.replace(temporary, path)
+        with Part(path, private=private) as part:
+            part.write(raw)
+            part.put()
     except OSError as error:
-        if temporary is not None and os.path.exists(temporary):
-            os.unlink(temporary)
         raise cannot_write(path, error) from error
 
 

@@ -40,7 +40,7 @@ def rows(settings: BenchSettings) -> tuple[str, list[Row]]:
     seconds = max(settings.seconds, 2.0)
     frames = round(seconds * FPS)
     detectors = load_side_by_side([settings.model, settings.model], settings.device)
-    with tempfile.TemporaryDirectory() as place:
+    with tempfile.TemporaryDirectory(prefix="vector-tl-") as place:
         source = _record(Path(place) / "bench.mcap", frames)
         stage_s = _one_after_another(source, Path(place) / "plain.mp4", detectors)
         asked = FilmSettings(source, settings.model, settings.model, Path(place) / "film.mp4", no_report=True)

@@ -122,7 +122,7 @@ def rows(settings: BenchSettings) -> tuple[str, list[Row]]:
         Row("kept_images_mib", STANDARD * KEPT_WH[0] * KEPT_WH[1] * 3 / MIB, "MiB"),
     ]
     if device.type == "cuda":  # hours on a CPU
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory(prefix="vector-tl-") as folder:
             seconds = both_arms_s(Path(folder), device, STANDARD, EPOCHS, LARGE_BATCH)
         table.append(Row(f"both_arms_{EPOCHS}_epochs_s", seconds, "s", "the goal", GOAL_S))
     return f"{device_words(device)}; batches of {BATCH}", table

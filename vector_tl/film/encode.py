@@ -3,7 +3,6 @@
 GIFs and stills.
 """
 
-import os
 import tempfile
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,6 +17,7 @@ from av.video.reformatter import Colorspace
 from vector_tl.data.images import encode_jpeg, encode_png
 from vector_tl.errors import UserError, cannot_write
 from vector_tl.files import write_atomic
+from vector_tl.parts import Part
 
 BT709 = 1  # the same number names its primaries, transfer and matrix
 KEY_FRAME_S = 2  # each begins a closed group of frames
@@ -43,7 +43,10 @@ class FilmWriter:
 
     def __init__(self, path: Path, fps: Fraction, size_wh: tuple[int, int]):
         self.path, self.frames, self._tick = Path(path), 0, 1 / fps
-        self._part = self.path.with_name(f".{self.path.name}.{os.getpid()}.part")
+        try:
+            self._part = Part(self.path)
+        except OSError as error:
+            raise cannot_write(f"the film {self.path}", error) from error
         mbps = MAX_MBPS * max(1.0, size_wh[0] * size_wh[1] / (1280 * 720))
         options = {
             "crf": "21",
@@ -55,8 +58,9 @@ class FilmWriter:
             "bufsize": f"{2 * mbps:.2f}M",
         }
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._container = av.open(str(self._part), "w", format="mp4", options={"movflags": "+faststart"})
+            self._container = av.open(
+                str(self._part.path), "w", format="mp4", options={"movflags": "+faststart"}
+            )
             self._stream = self._container.add_stream("libx264", rate=fps, options=options)
         except (OSError, av.FFmpegError) as error:
             self.abandon()
@@ -89,14 +93,14 @@ class FilmWriter:
         self._mux(None)
         try:
             self._container.close()
-            os.replace(self._part, self.path)
+            self._part.put()
         except (OSError, av.FFmpegError) as error:
             raise cannot_write(f"the film {self.path}", error) from error
         return self.frames
 
     def abandon(self) -> None:
         """Leave nothing behind."""
-        self._part.unlink(missing_ok=True)
+        self._part.drop()
 
     def _mux(self, frame: av.VideoFrame | None) -> None:
         try:

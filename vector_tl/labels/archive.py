@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 
 from vector_tl.errors import UserError, cannot_write
 from vector_tl.limits import refuse_swelling
+from vector_tl.parts import Part
 from vector_tl.zips import DAMAGE
 
 
@@ -75,14 +76,13 @@ def pack(folder: Path, out: Path) -> None:
     Raises:
         UserError: the zip cannot be written.
     """
-    part = out.with_name(f".{out.name}.part")
     try:
-        with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:
-            for path in sorted(p for p in folder.rglob("*") if p.is_file()):
-                archive.write(path, path.relative_to(folder).as_posix())
-        part.replace(out)
+        with Part(out) as part:
+            with zipfile.ZipFile(part.path, "w", zipfile.ZIP_STORED) as archive:
+                for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+                    archive.write(path, path.relative_to(folder).as_posix())
+            part.put()
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise cannot_write(out, error) from error
 
 

@@ -4,8 +4,6 @@ An image's session is kept in its file name, so that a later import finds it aga
 """
 
 import json
-import shutil
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,6 +28,7 @@ from vector_tl.files import refuse_existing
 from vector_tl.labels.archive import pack, remove
 from vector_tl.labels.settings import ExportSettings
 from vector_tl.labels.sources.own import MARKER, joined, marker_text
+from vector_tl.parts import Part
 from vector_tl.plain import one_line
 
 # Formats that are exported as they are, with their suffixes; others are written as JPEG or PNG.
@@ -144,12 +143,11 @@ def export_data(settings: ExportSettings) -> dict[str, Any]:
     refuse_existing(settings.out, settings.overwrite)
     everything, splits = load_dataset(settings.data, "all"), read_splits(settings.data)
     try:
-        settings.out.parent.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix=f".{settings.out.name}.", dir=settings.out.parent))
+        work = Part(settings.out, folder=True)
     except OSError as error:
         raise cannot_write(settings.out, error) from error
     try:
-        new, boxes = work / "new", 0
+        new, boxes = work.path / "new", 0
         exporter = EXPORTERS[settings.format](new, settings.decimals)
         for item in everything.items:
             split, data = splits.get(item.session, DEFAULT_SPLIT), image_bytes(item.image_path)
@@ -171,7 +169,7 @@ def export_data(settings: ExportSettings) -> dict[str, Any]:
     except OSError as error:
         raise cannot_write(settings.out, error) from error
     finally:
-        shutil.rmtree(work, ignore_errors=True)
+        work.drop()
     return {
         "out": str(settings.out),
         "format": settings.format,

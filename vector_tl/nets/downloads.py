@@ -6,6 +6,7 @@ That holds for a file that lies in a cache from before, too: whoever can write t
 import hashlib
 import io
 import logging
+import os
 import urllib.request
 import zipfile
 import zlib
@@ -17,7 +18,23 @@ from vector_tl.files import write_atomic
 TIMEOUT_S = 20
 MAX_BYTES = 100_000_000
 WRONG = ".wrong"  # at the end of the name of a file that was set aside
+TORCHVISION = "ssdlite320_mobilenet_v3_large_coco"  # torchvision's file begins so
 log = logging.getLogger(__name__)
+
+
+def user_cache() -> Path:
+    """The user's folder for what can be made or fetched again."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+
+
+def cache_folder() -> Path:
+    """Where this program's downloads lie."""
+    return user_cache() / "vector_tl"
+
+
+def torchvision_folder() -> Path:
+    """Where torchvision keeps its downloads, as `torch.hub` has it."""
+    return Path(os.environ.get("TORCH_HOME") or user_cache() / "torch") / "hub" / "checkpoints"
 
 
 def right_bytes(path: Path, sha256: str) -> bytes | None:

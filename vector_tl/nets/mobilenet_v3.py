@@ -2,7 +2,6 @@
 
 import io
 from functools import partial
-from pathlib import Path
 
 import torch
 from torch import nn
@@ -10,7 +9,7 @@ from torchvision.models.detection import SSDLite320_MobileNet_V3_Large_Weights, 
 from torchvision.models.detection.ssdlite import SSDLiteHead
 
 from vector_tl.errors import UserError
-from vector_tl.nets.downloads import cached_bytes, download
+from vector_tl.nets.downloads import cached_bytes, download, torchvision_folder
 from vector_tl.nets.ssd import CLASS_BIAS, VectorSSD
 from vector_tl.nets.state_dict import load_same_shapes
 
@@ -48,7 +47,7 @@ def load_coco(model: VectorSSD) -> None:
     Raises:
         UserError: the file is not here and cannot be downloaded.
     """
-    path = Path(torch.hub.get_dir()) / "checkpoints" / COCO_URL.rsplit("/", 1)[1]
+    path = torchvision_folder() / COCO_URL.rsplit("/", 1)[1]
     data = cached_bytes(path, COCO_SHA256) or download(COCO_URL, path, COCO_SHA256)
     if data is None:
         raise UserError(

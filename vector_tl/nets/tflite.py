@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vector_tl.errors import UserError
-from vector_tl.nets.downloads import cached_bytes, download, right_bytes
+from vector_tl.nets.downloads import cache_folder, cached_bytes, download, right_bytes
 from vector_tl.nets.ssd import VectorSSD
 
 FILE = "detect.tflite"
@@ -19,11 +19,6 @@ ARCHIVE = "coco_ssd_mobilenet_v1_1.0_quant_2018_06_29.zip"
 RELEASE = f"https://storage.googleapis.com/download.tensorflow.org/models/tflite/{ARCHIVE}"
 VARIABLE = "VECTOR_TL_COCO"
 COCO_CLASSES = tuple(f"coco{i}" for i in range(1, 91))
-
-
-def cache_folder() -> Path:
-    """Where downloaded weights are kept."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "vector_tl"
 
 
 def find_weights(coco: Path | None = None, fetch: bool = True) -> Path:

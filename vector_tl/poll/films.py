@@ -17,6 +17,7 @@ from vector_tl.errors import UserError, cannot_write
 from vector_tl.film.footage import FootageFrame, open_footage
 from vector_tl.film.loop import FilmMoment, Films, make_films
 from vector_tl.film.overlay import pane, pane_size
+from vector_tl.parts import Part
 
 YELLOW = (255, 221, 64)  # of neither side of a captioned film
 
@@ -100,21 +101,23 @@ def strip(path: Path) -> None:
     Raises:
         UserError: the disk does not take it.
     """
-    bare = path.with_name(f".{path.name}.part")
     try:
-        options = {"movflags": "+faststart", "fflags": "+bitexact"}
-        with av.open(str(path)) as source, av.open(str(bare), "w", format="mp4", options=options) as target:
-            stream = source.streams.video[0]
-            copy = target.add_stream_from_template(stream)
-            copy.metadata.clear()
-            # 6: SEI, where x264 writes its name
-            unsigned = BitStreamFilterContext("filter_units=remove_types=6", stream, copy)
-            for packet in source.demux(stream):
-                for part in unsigned.filter(packet if packet.dts is not None else None):
-                    part.stream = copy
-                    target.mux(part)
-        os.replace(bare, path)
+        with Part(path) as bare:
+            _copy_bare(path, bare.path)
+            bare.put()
     except (OSError, av.FFmpegError) as error:
         raise cannot_write(f"the film {path}", error) from error
-    finally:
-        bare.unlink(missing_ok=True)
+
+
+def _copy_bare(path: Path, bare: Path) -> None:
+    options = {"movflags": "+faststart", "fflags": "+bitexact"}
+    with av.open(str(path)) as source, av.open(str(bare), "w", format="mp4", options=options) as target:
+        stream = source.streams.video[0]
+        copy = target.add_stream_from_template(stream)
+        copy.metadata.clear()
+        # 6: SEI, where x264 writes its name
+        unsigned = BitStreamFilterContext("filter_units=remove_types=6", stream, copy)
+        for packet in source.demux(stream):
+            for part in unsigned.filter(packet if packet.dts is not None else None):
+                part.stream = copy
+                target.mux(part)

@@ -4,15 +4,13 @@ vector-tl poll runs/first.mcap --left scratch --right transfer --out runs/poll
 """
 
 import logging
-import shutil
-import tempfile
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from vector_tl.errors import UserError, cannot_write
 from vector_tl.files import refuse_existing, write_atomic
+from vector_tl.parts import Part
 from vector_tl.poll.clock import stamp
 from vector_tl.poll.publish import export, take_votes, votes_csv
 from vector_tl.poll.result import result
@@ -72,14 +70,13 @@ def make(settings: PollSettings, left: Callable | None = None, right: Callable |
     open_footage(settings.input)  # what cannot be shown is reported before models are loaded
     detectors = detectors_for([settings.left, settings.right], [left, right], settings.device)
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        part = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=folder.parent))
+        part = Part(folder, folder=True, private=True)
     except OSError as error:
         raise cannot_write(folder, error) from error
     try:
-        (part / "films").mkdir()
+        (part.path / "films").mkdir()
         names, facts = render(
-            settings.input, part / "films", detectors, settings.threshold, settings.fps, settings.width
+            settings.input, part.path / "films", detectors, settings.threshold, settings.fps, settings.width
         )
         films = [
             {"file": name, "model": str(getattr(model, "name", "?")), "caption": caption}
@@ -90,12 +87,12 @@ def make(settings: PollSettings, left: Callable | None = None, right: Callable |
             word: getattr(settings, word) for word in ("threshold", "question", "contact", "invitations")
         }
         facts |= {"hours": settings.hours or HOURS, "made_s": time.time(), "input": str(settings.input)}
-        Poll.create(part, films, **facts).close()
-        part.rename(folder)  # over an empty folder at most
+        Poll.create(part.path, films, **facts).close()
+        part.put()  # over an empty folder at most
     except OSError as error:
         raise cannot_write(folder, error) from error
     finally:
-        shutil.rmtree(part, ignore_errors=True)
+        part.drop()
     return Poll(folder)
 
 

@@ -1,0 +1,135 @@
+"""Temporary files and folders, beside what they become, and what killed runs left of them.
+
+They are called `.NAME.XXXXXXXX.part`, and whoever makes one holds a lock on it, which ends with the process
+however that ends: one without a lock is a leftover. A process looks for leftovers in each folder in which it
+makes one, before the first.
+"""
+
+import contextlib
+import fcntl
+import os
+import re
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+SUFFIX = ".part"
+NAME = re.compile(r"\..+\.([a-z0-9_]{8}|\d+)\.part")  # with a number: films of earlier versions
+LOCKED_AFTER_S = 1.0  # between making and locking one
+_swept: set[Path] = set()
+
+
+class Part:
+    """A temporary file or folder, locked, that becomes `path` by `put` or is gone by `drop`.
+
+    As a context manager it is dropped at the block's end, unless it was put.
+
+    Args:
+        path: what it becomes.
+        folder: make a folder.
+        private: only the user may read it; else everybody whom the umask lets.
+
+    Attributes:
+        path: where it lies until then.
+
+    Raises:
+        OSError: it cannot be made; nothing is left.
+    """
+
+    def __init__(self, path: Path, folder: bool = False, private: bool = False):
+        self._goal = Path(path)
+        self._goal.parent.mkdir(parents=True, exist_ok=True)
+        _sweep_once(self._goal.parent)
+        names = {"prefix": f".{self._goal.name}.", "suffix": SUFFIX, "dir": self._goal.parent}
+        if folder:
+            self.path = Path(tempfile.mkdtemp(**names))
+            self._lock = os.open(self.path, os.O_RDONLY)
+        else:
+            self._lock, made = tempfile.mkstemp(**names)
+            self.path = Path(made)
+        with contextlib.suppress(OSError):  # of a file system without locks
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if not private:  # it is made for the user alone
+            umask = os.umask(0)
+            os.umask(umask)
+            os.chmod(self.path, (0o777 if folder else 0o666) & ~umask)
+
+    def write(self, data: bytes) -> None:
+        """Write the whole content of a file, and wait until it is on the disk.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        with open(self._lock, "wb", closefd=False) as file:
+            file.write(data)
+        os.fsync(self._lock)
+
+    def put(self) -> None:
+        """Give it its name, over a file, or an empty folder, that has it.
+
+        Raises:
+            OSError: that cannot be done.
+        """
+        os.replace(self.path, self._goal)
+        self._unlock()
+
+    def drop(self) -> None:
+        """Remove it, unless it has its name already."""
+        if self._lock >= 0:
+            remove(self.path)
+            self._unlock()
+
+    def _unlock(self) -> None:
+        os.close(self._lock)
+        self._lock = -1
+
+    def __enter__(self) -> "Part":
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.drop()
+
+
+def leftovers(folder: Path) -> Iterator[Path]:
+    """What killed runs left right in a folder; nothing where it cannot be read."""
+    try:
+        names = [entry.name for entry in os.scandir(folder) if NAME.fullmatch(entry.name)]
+    except OSError:
+        return
+    yield from (Path(folder) / name for name in sorted(names) if _is_left(Path(folder) / name))
+
+
+def remove(path: Path) -> None:
+    """Remove a file, a link or a folder with all in it; what cannot be removed stays."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with contextlib.suppress(OSError):
+            path.unlink()
+
+
+def _sweep_once(folder: Path) -> None:
+    folder = folder.absolute()
+    if folder not in _swept:
+        _swept.add(folder)
+        for path in leftovers(folder):
+            remove(path)
+
+
+def _is_left(path: Path) -> bool:
+    """Whether nobody holds its lock."""
+    try:
+        if abs(time.time() - path.lstat().st_mtime) < LOCKED_AFTER_S:  # abs: the clock may have been set back
+            return False
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    finally:
+        os.close(handle)
+    return True
