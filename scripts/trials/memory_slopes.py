@@ -162,7 +162,7 @@ def start_all(site: Site, options: Options) -> None:
         return
     home = site.folder / "home"
     robots = 2 if "capture" in only else 1  # the second is for `capture`
-    room = ("--robots", str(robots), "--target-motion", "wander", "--camera-fps", "5", "--world", "7", "--view")
+    room = ("--robots", str(robots), "--target-motion", "wander", "--camera-fps", "5", "--view")
     site.start("sim", "sim", "--home", str(home), *room, client=look_on)
     serials = site.serials(robots)
     if "find" in only:
