@@ -19,12 +19,15 @@ import sys
 import traceback
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any, TextIO, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, TextIO, get_type_hints
 
 import vector_tl
 from vector_tl.errors import UserError
 from vector_tl.files import finite
 from vector_tl.plain import one_line, plain_values, printable
+
+if TYPE_CHECKING:
+    from vector_tl.next_steps.forms import Ending
 
 
 @dataclass(frozen=True)
@@ -361,12 +364,10 @@ def _print_result(
 ) -> int:
     """Print what a command's work gave, and what goes on from there; the exit code."""
     if isinstance(result, Iterator):
-        return _print_each(result, as_json, out)
+        return _print_each(name, settings, result, as_json, out)
     if result is None:
         return 0
-    from vector_tl.next_steps import ending  # here: the overview and --help come sooner without
-
-    end = ending(name, settings, result)
+    end = _ending(name, settings, result)
     if as_json:
         _print_json(result | ({"next": end.commands} if end.steps else {}), out)
     else:
@@ -377,11 +378,21 @@ def _print_result(
     return 1 if failed or "error" in result else 0
 
 
-def _print_each(results: Iterator[dict], as_json: bool, out: TextIO) -> int:
-    """Print the results of `detect`, each as soon as it is there; the exit code."""
-    code = 0
+def _ending(name: str, settings: Any, result: dict) -> "Ending":
+    from vector_tl.next_steps.endings import ending  # here: the overview and --help come sooner without
+
+    return ending(name, settings, result)
+
+
+def _print_each(name: str, settings: Any, results: Iterator[dict], as_json: bool, out: TextIO) -> int:
+    """Print the results of `detect`, each as soon as it is there; the exit code.
+
+    What goes on from there is on standard error, so that the results can be counted.
+    """
+    code, images, found = 0, 0, 0
     for result in results:
         code = 1 if "error" in result else code
+        images, found = images + ("boxes" in result), found + bool(result.get("boxes"))
         if as_json:
             _print_json(result, out)
         elif "error" in result:
@@ -390,6 +401,9 @@ def _print_each(results: Iterator[dict], as_json: bool, out: TextIO) -> int:
             boxes = [f"{box['score']:.2f} at {[round(v) for v in box['xyxy']]}" for box in result["boxes"]]
             words = ", ".join(boxes) or "no Vector"
             print(one_line(f"{result['source']}#{result['frame']}: {words}"), file=out, flush=True)
+    if images and not as_json:
+        end = _ending(name, settings, {"images": images, "found": found})
+        print(printable(end.text()), file=sys.stderr, flush=True)
     return code
 
 

@@ -70,7 +70,7 @@ def mine(settings: MineSettings) -> dict[str, Any]:
 
     Returns:
         {"looked_at", "candidates", "kept"}: images looked at, those shown because the model sees something in
-        them that is new to the dataset, and those added; with "next", commands that use them.
+        them that is new to the dataset, and those added.
 
     Raises:
         UsageError: a setting out of its range, or an input that is part of the dataset.
@@ -88,9 +88,7 @@ def mine(settings: MineSettings) -> dict[str, Any]:
     kept = _ask(candidates, detector.name, settings)
     if kept:
         _add(settings, session, detector.name, kept)
-    counts = {"looked_at": looked_at, "candidates": len(candidates), "kept": len(kept)}
-    trained = f"vector-tl retrain {settings.model} --data {settings.data} --out runs/retrain"
-    return counts | ({"next": [trained]} if kept else {})
+    return {"looked_at": looked_at, "candidates": len(candidates), "kept": len(kept)}
 
 
 # -- looking ---------------------------------------------------------------------------------------------

@@ -1,0 +1,134 @@
+"""Each command's last lines: each command that they name can be typed, and no result is in the way."""
+
+import io
+import json
+import shlex
+from pathlib import Path
+
+import pytest
+
+from vector_tl import cli
+from vector_tl.next_steps.endings import ENDINGS, ending
+from vector_tl.next_steps.forms import Ending, Step
+
+pytestmark = pytest.mark.fast
+WITHOUT = {"sim", "sim rpcs", "bench"}  # one serves, the others only list
+SERIAL = "00e20100"
+CHECK = {"name": "python", "ok": True, "detail": "", "remedy": "", "optional": False}
+DEMO = {
+    "film": "/x/a b/side-by-side.mp4",
+    "page": "/x/page/index.html",
+    "recording": "/x/run.mcap",
+    "made_now": True,
+    "opened": False,
+}
+TRAINED = {"model": "m.safetensors", "steps": 600, "images_seen": 9600, "ap50": 0.9, "ap50_95": 0.7}
+IMPORTED = {"images": 9, "unlabelled": 4, "dry_run": False}
+# (what was typed, its result, words that the last lines must hold)
+CASES = [
+    ("demo", DEMO, ["file:///x/a%20b/side-by-side.mp4", "from scratch"]),
+    ("doctor", {"checks": [CHECK]}, ["vector-tl demo"]),
+    ("doctor", {"checks": [CHECK | {"ok": False}]}, ["--report runs/doctor.html"]),
+    (f"doctor --robot {SERIAL}", {"checks": [CHECK]}, ["--wheels up"]),
+    ("sim fault camera_stall --home runs/sim", {"fault": "camera_stall"}, ["sim fault clear"]),
+    ("capture --data d", {"kept": 30}, ["--init coco", "30 simulated"]),
+    ("capture --data d --remake", {"images": 3}, ["vector-tl train"]),
+    (f"capture --robot {SERIAL} --negatives", {"kept": 30}, ["--backgrounds data/images", "label split"]),
+    (f"capture --robot {SERIAL}", {"kept": 30}, ["label suggest", "label review"]),
+    ("label import photos --data d", IMPORTED, ["4 of 9", "label review", "--undo"]),
+    ("label import photos --data d", IMPORTED | {"unlabelled": 0}, ["label split --data d --by image"]),
+    ("label import photos --session 'my room' --dry-run", IMPORTED | {"dry_run": True}, ["'my room'"]),
+    ("label import --undo", {"undone": ["photos"], "images": 9}, ["label check"]),
+    ("label export out.zip", {"images": 9, "unlabelled": 1}, ["9 labelled images", "--dry-run"]),
+    ("label check --data d", {"report": "r.html"}, ["page: file://", "label split"]),
+    ("label split --by image --data d", {}, ["kinder", "vector-tl train --data d"]),
+    ("label suggest --model best", {"boxes": 7}, ["label review"]),
+    ("label review", {"decisions": 3}, ["saved", "label check"]),
+    ("label mine best photos", {"kept": 3}, ["vector-tl retrain best"]),
+    ("label mine best photos", {"kept": 0}, ["nothing to learn"]),
+    ("train --data d --out m.safetensors", TRAINED, ["vector-tl evaluate m.safetensors", "vector-tl find"]),
+    ("train --data d --out m.safetensors --steps 20", TRAINED | {"images_seen": 320}, ["short training"]),
+    ("compare --data d --out c", {"page": "c/index.html"}, ["--page-only"]),
+    ("retrain best --data d --out r", {"page": "r/index.html"}, ["before and after"]),
+    ("evaluate best --data d", {}, ["--report runs/report.html", "detect best"]),
+    ("evaluate best --data d --report r.html", {"report": "r.html"}, ["page: file://", "detect best"]),
+    ("detect best 'my photos'", {"images": 4, "found": 3}, ["3 of 4", "film 'my photos'", "--tiles"]),
+    ("find --record runs/a.mcap", {"found": True}, ["film runs/a.mcap", "--out runs/a.mp4"]),
+    ("find --world 12", {"found": False}, ["--seconds", "--record runs/find.mcap", "--world 12"]),
+    (f"stop --robot {SERIAL}", {"stopped": True}, [f"doctor --robot {SERIAL}"]),
+    ("film a.mcap --left x --right y --out f.mp4", {"film": "f.mp4", "frames": 9}, ["poll a.mcap --left x"]),
+    ("poll p", {"poll": "p"}, ["poll p --result"]),
+    ("poll p --result", {"poll": "p"}, ["--csv"]),
+]
+
+
+def settings_of(line):
+    name = next(n for n in sorted(cli.COMMANDS, key=len, reverse=True) if f"{line} ".startswith(f"{n} "))
+    return name, cli.parse(name, shlex.split(line)[len(name.split()) :])[0]
+
+
+@pytest.fixture(autouse=True)
+def nowhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+
+@pytest.mark.parametrize(("line", "result", "words"), CASES, ids=[line for line, _, _ in CASES])
+def test_the_last_lines_name_commands_that_can_be_typed(line, result, words):
+    name, settings = settings_of(line)
+    end = ending(name, settings, result)
+    text = end.text()
+    assert all(word in text for word in words), text
+    assert len(end.steps) <= (3 if name == "demo" else 2)
+    for command in end.commands:
+        assert command.startswith("vector-tl ") and command in text
+        settings_of(command.removeprefix("vector-tl "))  # each option exists
+
+
+def test_every_command_has_last_lines():
+    assert set(ENDINGS) == set(cli.COMMANDS) - WITHOUT
+    assert set(ENDINGS) == {settings_of(line)[0] for line, _, _ in CASES}
+
+
+def test_what_is_there_is_not_named_as_a_new_file():
+    for taken in (Path("models/mine.safetensors"), Path("runs/report.html")):
+        taken.parent.mkdir()
+        taken.touch()
+    assert "models/mine-2.safetensors" in ending(*settings_of("label split"), {}).text()
+    assert "runs/report-2.html" in ending(*settings_of("evaluate best"), {}).text()
+
+
+def test_an_error_has_no_next_steps():
+    assert ending(*settings_of("label check"), {"error": "broken"}) == Ending()
+
+
+def test_text_in_json_and_for_people(monkeypatch, tmp_path):
+    name, settings = settings_of("stop --robot 00e2")
+    out, text = io.StringIO(), io.StringIO()
+    result = {"stopped": True, "confirmed_ms": 90}
+    assert cli._print_result(name, cli.COMMANDS[name], settings, result, True, out) == 0
+    assert json.loads(out.getvalue()) == result | {"next": ["vector-tl doctor --robot 00e2"]}
+    cli._print_result(name, cli.COMMANDS[name], settings, result, False, text)
+    assert text.getvalue().splitlines()[-1] == "    vector-tl doctor --robot 00e2"
+    monkeypatch.setattr("sys.argv", [str(tmp_path / ".venv/bin/vector-tl")])
+    monkeypatch.setenv("PATH", "/nothing")  # the shell would not find it by its name
+    shown = Ending(steps=(Step("vector-tl demo", "Go on"),)).text()
+    assert "    .venv/bin/vector-tl demo" in shown and f"in the folder {tmp_path}" in shown
+
+
+def test_names_cannot_steer_the_terminal():
+    name, settings = settings_of("film 'a\x1b[2J.mcap' --left x --right y --out f.mp4")
+    out = io.StringIO()
+    cli._print_result(name, cli.COMMANDS[name], settings, {"film": "f.mp4", "frames": 1}, False, out)
+    assert "\x1b" not in out.getvalue()
+
+
+def test_results_of_detect_stay_alone_on_standard_output(capsys):
+    name, settings = settings_of("detect best a.jpg")
+    results = [{"source": "a.jpg", "frame": 0, "boxes": []}]
+    out = io.StringIO()
+    assert cli._print_result(name, cli.COMMANDS[name], settings, iter(results), False, out) == 0
+    assert out.getvalue() == "a.jpg#0: no Vector\n"
+    assert "0 of 1 images" in capsys.readouterr().err
+    assert cli._print_result(name, cli.COMMANDS[name], settings, iter(results), True, io.StringIO()) == 0
+    assert capsys.readouterr().err == ""

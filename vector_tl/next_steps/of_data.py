@@ -1,0 +1,143 @@
+"""After commands that make or change a dataset."""
+
+from pathlib import Path
+from typing import Any
+
+from vector_tl.next_steps.forms import Ending, Step, typed
+from vector_tl.next_steps.there import free_name, has_splits
+
+Result = dict[str, Any]
+MODEL = Path("models/mine.safetensors")
+
+
+def after_capture(settings: Any, result: Result) -> Ending:
+    """Simulated images are labelled; a robot's are not, but for those without a Vector."""
+    data, made = settings.data, {"images": settings.data / "images"}
+    if settings.remake:
+        return Ending("The images of data/labels are there again.", (train_step(data),), made)
+    if settings.robot == "sim" and settings.target is None:
+        return Ending(
+            f"{result['kept']} simulated images with exact boxes, divided into train, val and test.",
+            (train_step(data), _check(data)),
+            made,
+        )
+    if settings.negatives:
+        words = ("capture", "--robot", "sim", "--backgrounds", data / "images", "--count", 600)
+        return Ending(
+            f"{result['kept']} images of your rooms, each labelled as one without a Vector.",
+            (
+                Step(typed(*words, "--data", "data"), "Let the simulator put Vectors before them"),
+                Step(typed("label", "split", "--data", data), "Divide them into train, val and test"),
+            ),
+            made,
+        )
+    return Ending(
+        f"{result['kept']} images that nobody has labelled yet.", (_suggest(data), _review(data)), made
+    )
+
+
+def after_import(settings: Any, result: Result) -> Ending:
+    """What came in is to be labelled, divided, checked."""
+    data = settings.data
+    if "undone" in result:
+        return Ending("The dataset is as it was before that import.", (_check(data),))
+    if result["dry_run"]:
+        words = ["label", "import", settings.source, "--data", data]
+        words += ["--session", settings.session] if settings.session else []
+        words += ["--classes", *settings.classes] if settings.classes else []
+        words += ["--images-only"] if settings.images_only else []
+        return Ending("Nothing was written.", (Step(typed(*words), "Import it like this"),))
+    undo = Step(typed("label", "import", "--undo", "--data", data), "Take it out again")
+    if result["unlabelled"]:
+        means = (
+            f"{result['unlabelled']} of {result['images']} images are not labelled, and count for nothing."
+        )
+        return Ending(means, (_review(data), undo), {"dataset": data})
+    step = train_step(data) if has_splits(data) else split_step(data)
+    return Ending("All images that came in are labelled.", (step, undo), {"dataset": data})
+
+
+def after_export(settings: Any, result: Result) -> Ending:
+    """Other tools read it, and so does `label import`."""
+    left_out = (
+        f"; {result['unlabelled']} that nobody has labelled are not in it" if result["unlabelled"] else ""
+    )
+    again = typed("label", "import", settings.out, "--data", free_name(Path("runs/data")), "--dry-run")
+    return Ending(
+        f"{result['images']} labelled images for tools that read {settings.format}{left_out}.",
+        (Step(again, "See what an import would read in it"),),
+        {"export": settings.out},
+    )
+
+
+def after_check(settings: Any, result: Result) -> Ending:
+    """A dataset without problems can be trained on."""
+    page = {"page": Path(result["report"])} if result["report"] else {}
+    step = train_step(settings.data) if has_splits(settings.data) else split_step(settings.data)
+    return Ending("Nothing in this dataset stands in the way of a training.", (step,), page)
+
+
+def after_split(settings: Any, result: Result) -> Ending:
+    """Each split has its work."""
+    data, by_image = settings.data, ""
+    if settings.by == "image":
+        by_image = " Its images are of one place, so figures on test are kinder than in another room."
+    return Ending(
+        f"A training learns from train, chooses its model by val, and is measured on test.{by_image}",
+        (train_step(data), _check(data)),
+    )
+
+
+def after_suggest(settings: Any, result: Result) -> Ending:
+    """Suggestions wait for a person."""
+    means = f"{result['boxes']} suggested boxes; they are no labels until a person has accepted them."
+    return Ending(means, (_review(settings.data),))
+
+
+def after_review(settings: Any, _result: Result) -> Ending:
+    """What was decided is saved; then it is divided or trained on."""
+    data = settings.data
+    step = train_step(data) if has_splits(data) else split_step(data)
+    return Ending("Every decision is saved as a label.", (step, _check(data)), {"labels": data / "labels"})
+
+
+def after_mine(settings: Any, result: Result) -> Ending:
+    """False alarms are to be trained on."""
+    if not result["kept"]:
+        return Ending("The model saw nothing new in these rooms: there is nothing to learn from.")
+    out = free_name(Path("runs/retrain"))
+    words = ("retrain", settings.model, "--data", settings.data, "--out", out)
+    return Ending(
+        f"{result['kept']} images on which the model was wrong, now labelled as without a Vector.",
+        (Step(typed(*words), "Train the model further with them"),),
+        {"images": settings.data / "images"},
+    )
+
+
+def train_step(data: Path) -> Step:
+    """A training from COCO, into a file that is not there yet."""
+    return Step(
+        typed("train", "--data", data, "--init", "coco", "--out", free_name(MODEL)), "Train a model with it"
+    )
+
+
+def split_step(data: Path) -> Step:
+    """The split that fits: by image where there are too few sessions."""
+    folders = [path for path in (data / "images").glob("*") if path.is_dir()]
+    by_image = ("--by", "image") if len(folders) < 3 else ()
+    return Step(typed("label", "split", "--data", data, *by_image), "Divide it into train, val and test")
+
+
+def _check(data: Path) -> Step:
+    return Step(typed("label", "check", "--data", data), "See what is in it, and what is wrong with it")
+
+
+def _review(data: Path) -> Step:
+    return Step(typed("label", "review", "--data", data), "Label them on a page in your browser")
+
+
+def _suggest(data: Path) -> Step:
+    return Step(
+        typed("label", "suggest", "--data", data, "--model", "transfer"),
+        "Let a model suggest boxes, so that most need one key",
+    )

@@ -1,0 +1,108 @@
+"""After commands that train, measure or show models."""
+
+from pathlib import Path
+from typing import Any
+
+from vector_tl.next_steps.forms import Ending, Step, typed
+from vector_tl.next_steps.there import free_name
+
+Result = dict[str, Any]
+SHORT_IMAGES_SEEN = 2000  # 20 epochs of the standard dataset are 9,460
+
+
+def after_train(settings: Any, result: Result) -> Ending:
+    """The model can be measured, and can drive a simulated robot. A short training is called so."""
+    model, seen = result["model"], result["images_seen"]
+    means = f"The model has seen {seen} images; ap50 and ap50_95 are on the val sessions, 1 is perfect."
+    if seen < SHORT_IMAGES_SEEN:
+        means = (
+            f"This was a short training: the model has seen {seen} images, where a usual one (--epochs 20) "
+            "sees about 10,000. Expect few boxes, and poor ones."
+        )
+    recording = free_name(Path("runs") / f"{Path(model).stem}.mcap")
+    return Ending(
+        means,
+        (
+            Step(typed("evaluate", model, "--data", settings.data), "Measure it on the test sessions"),
+            Step(
+                typed("find", "--robot", "sim", "--model", model, "--record", recording),
+                "Let it drive a simulated robot",
+            ),
+        ),
+        {"model": Path(model)},
+    )
+
+
+def after_compare(settings: Any, result: Result) -> Ending:
+    """The page has the answer."""
+    page = Path(result["page"])
+    again = typed("compare", "--data", settings.data, "--out", settings.out, "--page-only")
+    return Ending(
+        "The page says what pretraining is worth with these images, and how sure that is.",
+        (Step(again, "Draw the page again, without training"),),
+        {"page": page},
+    )
+
+
+def after_retrain(settings: Any, result: Result) -> Ending:
+    """The fine-tuned model is beside the page."""
+    model = settings.out / "after.safetensors"
+    steps = (Step(typed("evaluate", model, "--data", settings.data), "Measure the new model by itself"),)
+    means = "The page shows the model before and after, on new and on old test images."
+    return Ending(means, steps if model.is_file() else (), {"page": Path(result["page"])})
+
+
+def after_evaluate(settings: Any, result: Result) -> Ending:
+    """Where it fails shows on a page, and on one's own images."""
+    means = "recall: which share of the Vectors it found; precision: which share of its boxes were Vectors."
+    look = Step(typed("detect", settings.model, "PHOTO.jpg"), "Try it on an image of your own")
+    if settings.report is not None:
+        return Ending(means, (look,), {"page": settings.report})
+    page = free_name(Path("runs/report.html"))
+    words = ("evaluate", settings.model, "--data", settings.data, "--split", settings.split, "--report", page)
+    return Ending(means, (Step(typed(*words), "See where it fails, image by image"), look))
+
+
+def after_detect(settings: Any, result: Result) -> Ending:
+    """What a model sees can be filmed; what it wrongly sees can be learned from."""
+    first = settings.inputs[0]
+    means = f"A Vector was seen in {result['found']} of {result['images']} images."
+    models = ("--left", "scratch", "--right", settings.model)
+    film = free_name(Path("runs") / f"{first.stem}.mp4")
+    steps = [
+        Step(typed("film", first, *models, "--out", film), "See the boxes, beside those of another model")
+    ]
+    if result["found"] < result["images"] and not settings.tiles:
+        again = typed("detect", settings.model, *settings.inputs, "--tiles")
+        steps.append(Step(again, "Look twice: finds more small Vectors"))
+    return Ending(means, tuple(steps))
+
+
+def after_film(settings: Any, result: Result) -> Ending:
+    """A film is to be watched, and voted on."""
+    film, poll = Path(result["film"]), free_name(Path("runs/poll"))
+    models = ("--left", settings.left, "--right", settings.right)
+    return Ending(
+        f"Both models saw the same {result['frames']} frames. To watch it: {film.absolute().as_uri()}",
+        (
+            Step(
+                typed("poll", settings.input, *models, "--out", poll), "Let people vote which one sees better"
+            ),
+        ),
+        {"film": film} | ({"page": Path(result["report"])} if "report" in result else {}),
+    )
+
+
+def after_poll(settings: Any, result: Result) -> Ending:
+    """A poll is served, counted, or carried to another host."""
+    poll = result["poll"]
+    count = Step(typed("poll", poll, "--result"), "Count the votes; once it is closed, see which was which")
+    if settings.result:
+        steps = (
+            Step(
+                typed("poll", poll, "--csv", free_name(Path("runs/votes.csv"))), "Keep the votes as a table"
+            ),
+        )
+        return Ending(steps=steps)
+    serve = Step(typed("poll", poll), "Serve the page again, on this computer")
+    return Ending("Votes are kept in the poll's folder.", (count, serve), {"poll": Path(poll)})
