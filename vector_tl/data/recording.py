@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from mcap.exceptions import McapError
@@ -38,6 +38,7 @@ from vector_tl.forms import parse_json
 from vector_tl.robot.base import Frame, Intrinsics, RobotState
 
 ABOUT, RESULT = "vector_tl", "vector_tl_result"  # names of the metadata before and after the messages
+MAX_LATE = 600  # frames between one and its ground truth, which a thread asks for: 40 s at 15 a second, 20 MB
 _CHUNK_BYTES = 4096  # smaller than any camera frame: each frame closes a chunk
 _RECORD_LIMIT_BYTES = 64 * 2**20  # a damaged length field must not ask for gigabytes
 # What the readers of MCAP, of its chunks (zstd, LZ4) and of a message's JSON raise for damaged bytes.
@@ -225,6 +226,14 @@ class RecordingWriter:
             raise cannot_write(f"the recording {self.path}", error) from error
 
 
+class Place(NamedTuple):
+    """Where in a recording's file a frame lies: see `read_jpeg`."""
+
+    byte: int  # where its chunk begins
+    channel: int
+    time_ns: int
+
+
 @dataclass(frozen=True)
 class RecordedFrame:
     """One frame of a recording with what belongs to it.
@@ -242,6 +251,7 @@ class RecordedFrame:
         truth_xyxy: (M, 4) float32, the ground truth; None where it is not known.
         truth_mm_deg: true distance and bearing of the nearest Vector.
         events: lines of the run's log.
+        place: where it lies in the file.
     """
 
     index: int
@@ -256,6 +266,7 @@ class RecordedFrame:
     truth_xyxy: np.ndarray | None = None
     truth_mm_deg: tuple[float | None, float | None] = (None, None)
     events: tuple[str, ...] = ()
+    place: Place | None = None
 
 
 @dataclass
@@ -276,20 +287,20 @@ class Recording:
 
     def __iter__(self) -> Iterator[RecordedFrame]:
         """Every frame in order, with the detections, the state, the command and the events that follow it."""
-        truths: dict[int, Json] = {}
-        if self.about.get("truth"):  # it may come later than its frame
-            truths = {message["image_id"]: message for _, _, message in self.messages(only=TRUTH)}
+        return _with_truths(self._parts(), MAX_LATE if self.about.get("truth") else 0)
+
+    def _parts(self) -> "Iterator[RecordedFrame | Json]":
+        """Frames without their ground truth, and between them what was written of that."""
         frame, index = None, 0
-        for topic, t_s, message in self.messages():
+        for place, topic, t_s, message in self._messages():
             if topic == CAMERA:
                 if frame is not None:
                     yield frame
-                image_id, jpeg = message["image_id"], message["data"]
-                frame = RecordedFrame(index, t_s, image_id, message["robot_time_ms"], jpeg)
-                if truth := truths.get(image_id):
-                    place = truth.get("distance_mm"), truth.get("bearing_deg")
-                    frame = replace(frame, truth_xyxy=_boxes(truth), truth_mm_deg=place)
+                image_id, robot_time_ms = message["image_id"], message["robot_time_ms"]
+                frame = RecordedFrame(index, t_s, image_id, robot_time_ms, message["data"], place=place)
                 index += 1
+            elif topic == TRUTH:
+                yield message
             elif frame is not None:
                 frame = _with(frame, topic, message)
         if frame is not None:
@@ -300,15 +311,21 @@ class Recording:
 
         The content is that of `message_forms.py`, an image's `data` are bytes.
         """
+        return ((topic, t_s, message) for _, topic, t_s, message in self._messages(only))
+
+    def _messages(self, only: str | None = None) -> Iterator[tuple[Place, str, float, Json]]:
+        """The same, and where each lies."""
         self.note = None
         topics: dict[int, str] = {}
-        frames = number = 0
+        frames = number = begin = end = 0  # the record that is being read lies from byte `begin` to `end`
         with open(self.path, "rb") as file:
             records = _records(file)
             while True:
                 try:
                     if (record := next(records, None)) is None:
                         return
+                    if (at := file.tell()) != end:  # else it is of the same chunk
+                        begin, end = end, at
                     if isinstance(record, Channel):
                         topics[record.id] = record.topic
                     elif isinstance(record, Metadata) and record.name in (ABOUT, RESULT):
@@ -321,7 +338,8 @@ class Recording:
                     if only not in (None, topic):
                         frames += topic == CAMERA
                         continue
-                    message = topic, record.log_time / 1e9, _content(topic, record.data, number)
+                    content = _content(topic, record.data, number)
+                    place = Place(begin, record.channel_id, record.log_time)
                     frames += topic == CAMERA
                 except _DAMAGE as error:
                     size = os.fstat(file.fileno()).st_size
@@ -331,7 +349,7 @@ class Recording:
                         f"{frames} frames before it were read, {_REMEDY}."
                     )
                     return
-                yield message
+                yield place, topic, record.log_time / 1e9, content
 
     def times_s(self) -> list[float]:
         """When each frame was received, without decoding the images."""
@@ -375,8 +393,60 @@ def read_recording(path: Path) -> Recording:
     return recording
 
 
-def _records(file: Any) -> Iterator[McapRecord]:
-    return iter(StreamReader(file, validate_crcs=True, record_size_limit=_RECORD_LIMIT_BYTES).records)
+def read_jpeg(path: Path, place: Place) -> bytes:
+    """The image of one frame, as received; nothing else of the file is read.
+
+    Raises:
+        UserError: the file is no longer what it was when `place` was taken.
+    """
+    try:
+        with open(path, "rb") as file:
+            file.seek(place.byte)
+            for record in _records(file, from_start=False):
+                if isinstance(record, Message) and (record.channel_id, record.log_time) == place[1:]:
+                    return bytes(_content(CAMERA, record.data, 0)["data"])
+    except (*_DAMAGE, OSError):
+        pass
+    raise UserError(f"{path} was changed while it was read; start again.")
+
+
+def _records(file: Any, from_start: bool = True) -> Iterator[McapRecord]:
+    limit = _RECORD_LIMIT_BYTES
+    return iter(StreamReader(file, not from_start, validate_crcs=True, record_size_limit=limit).records)
+
+
+def _with_truths(parts: "Iterator[RecordedFrame | Json]", late: int) -> Iterator[RecordedFrame]:
+    """Frames with the ground truth that belongs to them, though it may follow up to `late` frames later.
+
+    So much is read ahead, and no more: of hours of frames only these are in memory.
+    """
+    waiting: dict[int, RecordedFrame] = {}  # by index
+    waits: dict[int, int] = {}  # image id -> index
+    early: dict[int, Json] = {}  # by image id; written before the frame's last message
+    for part in parts:
+        if isinstance(part, RecordedFrame):
+            truth = early.pop(part.image_id, None)
+            waiting[part.index] = part if truth is None else _with_truth(part, truth)
+            waits[part.image_id] = part.index
+        elif (index := waits.get(part["image_id"])) is not None:
+            waiting[index] = _with_truth(waiting[index], part)
+        else:
+            early[part["image_id"]] = part
+        if len(early) > late:
+            del early[next(iter(early))]
+        while waiting:
+            first = next(iter(waiting.values()))
+            if first.truth_xyxy is None and len(waiting) <= late:
+                break
+            yield waiting.pop(first.index)
+            if waits.get(first.image_id) == first.index:
+                del waits[first.image_id]
+    yield from waiting.values()
+
+
+def _with_truth(frame: RecordedFrame, truth: Json) -> RecordedFrame:
+    place = truth.get("distance_mm"), truth.get("bearing_deg")
+    return replace(frame, truth_xyxy=_boxes(truth), truth_mm_deg=place)
 
 
 def _facts(record: Metadata) -> Json:

@@ -13,7 +13,7 @@ from vector_tl.detect.settings import check_threshold
 from vector_tl.errors import UsageError
 from vector_tl.evaluate.kinds import figures_by_kind
 from vector_tl.evaluate.metrics import AP_SCORE, Outcome, measure
-from vector_tl.evaluate.recorded import recorded_dataset
+from vector_tl.evaluate.recorded import RecordedDataset, recorded_dataset
 from vector_tl.evaluate.settings import EvaluateSettings
 from vector_tl.files import refuse_existing
 from vector_tl.nets.calibration import UNCALIBRATED
@@ -40,7 +40,9 @@ def evaluate(settings: EvaluateSettings) -> dict[str, Any]:
         refuse_existing(settings.report, settings.overwrite)
     # of a recording all frames, whatever the split
     recorded = settings.data.is_file()
-    dataset = recorded_dataset(settings.data) if recorded else load_dataset(settings.data, settings.split)
+    dataset: Dataset | RecordedDataset = (
+        recorded_dataset(settings.data) if recorded else load_dataset(settings.data, settings.split)
+    )
     from vector_tl.detect.detector import load  # slow to import (PyTorch): only once the data are there
     from vector_tl.detect.second_look import SecondLook
 
@@ -56,14 +58,17 @@ def evaluate(settings: EvaluateSettings) -> dict[str, Any]:
 
 
 def evaluate_detector(
-    detector: ImageDetector, dataset: Dataset, threshold: float | None = None
+    detector: ImageDetector, dataset: Dataset | RecordedDataset, threshold: float | None = None
 ) -> dict[str, Any]:
     """The figures of `evaluate` for a detector at hand, at its own threshold unless another is given."""
     return _figures(detector, dataset, run_detector(detector, dataset), threshold)
 
 
 def _figures(
-    detector: ImageDetector, dataset: Dataset, outcomes: list[Outcome], threshold: float | None
+    detector: ImageDetector,
+    dataset: Dataset | RecordedDataset,
+    outcomes: list[Outcome],
+    threshold: float | None,
 ) -> dict[str, Any]:
     figures = measure(outcomes, detector.threshold if threshold is None else threshold)
     kinds, sessions = [item.kinds for item in dataset.items], [item.session for item in dataset.items]
@@ -74,12 +79,15 @@ def _figures(
     )
 
 
-def run_detector(detector: ImageDetector, dataset: Dataset) -> list[Outcome]:
+def run_detector(detector: ImageDetector, dataset: Dataset | RecordedDataset) -> list[Outcome]:
     """The detector's boxes on every image, all that AP needs, beside the ground truth."""
     outcomes, calibration = [], getattr(detector, "calibration", UNCALIBRATED)
     lowest = float(calibration(AP_SCORE))
     hidden, console = not sys.stderr.isatty(), Console(stderr=True)
-    for item in track(dataset.items, "evaluate", console=console, disable=hidden, transient=True):
+    # of a recording only its end says how many there are
+    total = len(dataset) if isinstance(dataset, Dataset) else None
+    shown = track(iter(dataset.items), "evaluate", total, console=console, disable=hidden, transient=True)
+    for item in shown:
         image = item.image()
         size_wh = (image.shape[1], image.shape[0])
         found = detector(image, threshold=lowest)

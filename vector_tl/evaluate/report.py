@@ -14,6 +14,7 @@ from vector_tl.data.coverage import BINS, GREYS, place_of
 from vector_tl.data.dataset import Dataset, Item
 from vector_tl.evaluate.kind_table import kind_rows
 from vector_tl.evaluate.metrics import HEIGHT_EDGES_PX, HEIGHT_LINES, MATCH_IOU, Outcome, match
+from vector_tl.evaluate.recorded import RecordedDataset
 from vector_tl.evaluate.reliability import reliability, reliability_plot
 from vector_tl.web import pages
 from vector_tl.web.report import WHITE, Illustration, Sheet, decimals, draw_boxes
@@ -59,7 +60,9 @@ class Case:
         return _height_px(self.xyxy, self.outcome)
 
 
-def cases(dataset: Dataset, outcomes: list[Outcome], threshold: float) -> tuple[list[Case], list[Case]]:
+def cases(
+    dataset: Dataset | RecordedDataset, outcomes: list[Outcome], threshold: float
+) -> tuple[list[Case], list[Case]]:
     """All labelled Vectors, and all false positives: boxes above the threshold that match no label."""
     vectors, false_positives = [], []
     for item, outcome in zip(dataset.items, outcomes, strict=True):
@@ -171,7 +174,7 @@ def _groups(some: list[Case], kind: str) -> dict[str, list[Case]]:
 
 
 def write_report(
-    path: Path, figures: dict[str, Any], dataset: Dataset, outcomes: list[Outcome]
+    path: Path, figures: dict[str, Any], dataset: Dataset | RecordedDataset, outcomes: list[Outcome]
 ) -> dict[str, Any]:
     """Write the page.
 
