@@ -94,6 +94,15 @@ def memory_mib(pid: int | str = "self") -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / MIB
 
 
+def peak_memory_mib() -> float:
+    """The most memory that this process had so far (Linux), 0 elsewhere."""
+    try:  # ru_maxrss would count what the parent had when it started this process
+        status = Path("/proc/self/status").read_text()
+    except OSError:
+        return 0.0
+    return int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1]) / 1024
+
+
 def soft_noise(
     rng: np.random.Generator, size_wh: tuple[int, int], blocks_wh: tuple[int, int] = (32, 18)
 ) -> np.ndarray:

@@ -16,9 +16,10 @@ class BenchSettings:
     """
 
     what: tyro.conf.Positional[
-        Annotated[Literal["detect", "train", "sim", "find", "film"], tyro.conf.arg(metavar="WHAT")]
+        Annotated[Literal["detect", "train", "sim", "find", "film", "size"], tyro.conf.arg(metavar="WHAT")]
     ]
-    """What to measure: detect, train, sim, find or film."""
+    """What to measure: detect, train, sim, find, film, or size (20,000 images and hours of a recording; it
+    takes some minutes, whatever --seconds)."""
     model: str = "transfer"
     """The model to measure with: a file, or a name in models/."""
     device: str = "auto"

@@ -24,6 +24,7 @@ from vector_tl.bench.measure import (
     matrix_product,
     medians,
     operations,
+    peak_memory_mib,
     soft_noise,
 )
 from vector_tl.bench.reference import Example, Reference
@@ -191,11 +192,7 @@ def _two_steps(form: str, model: str, workers: int, batch_size: int, count: int)
         for _ in range(2):
             reference.step()
         reference.close()
-    try:  # ru_maxrss would count what the parent had when it started this process
-        status = Path("/proc/self/status").read_text()
-    except OSError:
-        return 0.0  # not Linux
-    return int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1]) / 1024
+    return peak_memory_mib()
 
 
 def made_examples(count: int) -> list[Example]:
