@@ -37,7 +37,7 @@ from vector_tl.train.curve import finished
 
 NEAR_PX = 0.01
 MODEL = str(ROOT / "models" / "scratch.safetensors")
-RETRAIN = ("--new", "one", "three", "--sizes", "1", "2", "--epochs", "4", "--batch-size", "1")
+RETRAIN = ("--new", "one", "three", "--sizes", "1", "2", "--epochs", "4", "--batch-size", "2")
 
 
 @dataclass(frozen=True)
