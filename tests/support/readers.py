@@ -761,7 +761,7 @@ def make_yolo(folder: Path) -> None:
 
 
 def read_source(folder: Path) -> None:
-    other_source = "of Vectors", "class numbers", "The only class is", "names no image", "text without a line"
+    other_source = "of Vectors", "class numbers", "names no image", "text without a line"
     with allowed(*other_source, "which is not there", "was made for an image of"):
         import_data(ImportSettings(source=folder / "source", data=folder / "new", dry_run=True))
 

@@ -71,13 +71,14 @@ def choose_classes(files: Iterable[LabelFile], wanted: tuple[str, ...]) -> Choic
     Raises:
         UserError: a guess would decide, or a class that was asked for does not exist; `--classes` decides.
     """
-    named: set[str] = set()
+    named: dict[str, str] = {}  # -> a file that names it
     numbers: dict[str, str] = {}  # those that nothing names -> a file that uses it
     nameless: dict[str, str] = {}  # those that names of other numbers do not name -> where one stands
     doubts: dict[str, set[str]] = {}  # -> the numbers that it is about
     used: Counter[str] = Counter()
     for file in files:
-        named.update(file.classes)
+        where = str(file.names_file or file.path)
+        named |= {name: named.get(name, where) for name in file.classes}
         for image in file.images:
             nameless |= image.nameless
             for box in image.boxes:
@@ -85,15 +86,15 @@ def choose_classes(files: Iterable[LabelFile], wanted: tuple[str, ...]) -> Choic
                 if image.unnamed:
                     numbers.setdefault(box.class_name, str(file.path))
                 elif box.class_name not in image.nameless:
-                    named.add(box.class_name)
+                    named.setdefault(box.class_name, where)
                 if file.doubt:
                     doubts.setdefault(file.doubt, set()).add(box.class_name)
-    named -= {""}
+    named.pop("", None)
     for doubt, about in doubts.items():
         if not about & set(wanted):
             raise UserError(doubt)
     if wanted:
-        return _asked_for(named, {*numbers, *nameless}, wanted)
+        return _asked_for(set(named), {*numbers, *nameless}, wanted)
     chosen, notes = _by_name(named, used, nameless), []
     if numbers:
         if len(numbers) > 1:
@@ -102,20 +103,20 @@ def choose_classes(files: Iterable[LabelFile], wanted: tuple[str, ...]) -> Choic
                 f"The labels use the class numbers {listed}, and nothing says their names (no "
                 "classes.txt, obj.names or names: in data.yaml); say with --classes which mean a Vector."
             )
-        ((only, where),) = numbers.items()
+        ((only, place),) = numbers.items()
         if named:
             listed = ", ".join(sorted(named)[:MAX_LISTED])
             raise UserError(
-                f"Nothing names class {only} of {where}, while other labels have the classes {listed}; say "
+                f"Nothing names class {only} of {place}, while other labels have the classes {listed}; say "
                 "with --classes which of them and of the numbers mean a Vector."
             )
         notes.append(
             f"nothing names class {only}; it is the only one in the labels and was taken for a Vector"
         )
         chosen |= {only}
-    if len(named) == 1 and chosen >= named and not is_vector(next(iter(named))):
+    if len(named) == 1 and chosen >= named.keys() and not is_vector(next(iter(named))):
         notes.append(f"{next(iter(named))!r} is the only class there and was taken for a Vector")
-    return Choice(frozenset(chosen), frozenset(named - chosen), bool(numbers), notes)
+    return Choice(frozenset(chosen), frozenset(named.keys() - chosen), bool(numbers), notes)
 
 
 def _asked_for(named: set[str], numbers: set[str], wanted: tuple[str, ...]) -> Choice:
@@ -129,7 +130,7 @@ def _asked_for(named: set[str], numbers: set[str], wanted: tuple[str, ...]) -> C
     return Choice(frozenset(chosen), frozenset(there - chosen), bool(numbers))
 
 
-def _by_name(named: set[str], used: Counter[str], nameless: dict[str, str]) -> set[str]:
+def _by_name(named: dict[str, str], used: Counter[str], nameless: dict[str, str]) -> set[str]:
     if not named or (len(named) == 1 and not nameless and _may_be_any(next(iter(named)))):
         return set(named)
     chosen = {name for name in named if is_vector(name)}
@@ -140,20 +141,24 @@ def _by_name(named: set[str], used: Counter[str], nameless: dict[str, str]) -> s
             "--classes which of them and of the numbers mean a Vector."
         )
     unsure = sorted(
-        name for name in named - chosen if "vector" in name.lower() and (used[name] or not chosen)
+        name for name in named.keys() - chosen if "vector" in name.lower() and (used[name] or not chosen)
     )
     if unsure:
         raise UserError(
-            f"There are the classes {listed}, and whether {unsure[0]!r} means a Vector is not certain; say "
-            "with --classes which do."
+            f"There are the classes {listed}, and whether {unsure[0]!r}, an entry of {named[unsure[0]]}, "
+            "means a Vector is not certain; say with --classes which do."
         )
     if not chosen and len(named) == 1:
         raise UserError(
-            f"The only class is {listed!r}; if it means a Vector, say --classes {listed!r}, otherwise take "
-            "the images alone with --images-only."
+            f"The only class is {listed!r}, an entry of {named[listed]}; if it means a Vector, say --classes "
+            f"{listed!r}, otherwise take the images alone with --images-only."
         )
     if not chosen:
-        raise UserError(f"There are the classes {listed}; say with --classes which mean a Vector.")
+        where = named[min(named)]
+        raise UserError(
+            f"There are the classes {listed}, the first as an entry of {where}; say with --classes which "
+            "mean a Vector."
+        )
     return chosen
 
 

@@ -441,7 +441,8 @@ class _Reader:
             label = yolo.read_label(file, text, {} if doubt else names, where, keypoints)
             labels.append(label)
             classes = sorted(set(names.values())) if not doubt else []
-            self.source.labels.append(LabelFile(file, yolo.FORM, [label], classes, doubt=doubt))
+            read = LabelFile(file, yolo.FORM, [label], classes, doubt=doubt, names_file=where)
+            self.source.labels.append(read)
         yolo.blame_corners(labels)
         yolo.blame_poses([label for label in labels if not kpt], self.texts)
         used = {id(table) for table in known.values()}

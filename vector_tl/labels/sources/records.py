@@ -62,7 +62,7 @@ class LabelFile:
     """A label file that was read: its format, images and classes.
 
     `error` says why nothing of it is used; `doubt` why the names of its classes do not fit its numbers, which
-    then stand in their place.
+    then stand in their place; `names_file` where those names stand, if in another file.
     """
 
     path: PurePosixPath
@@ -72,6 +72,7 @@ class LabelFile:
     notes: list[str] = field(default_factory=list)
     error: str | None = None
     doubt: str = ""
+    names_file: PurePosixPath | None = None
 
 
 class BadEntry(ValueError):
