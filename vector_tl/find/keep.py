@@ -87,7 +87,6 @@ class Keeper:
             self._film.show(frame, boxes_xyxy, scores)
         if self._truth:
             self._truth.ask(frame)
-            self._truth.write_answers()
 
     def state(self, state: RobotState) -> None:
         """Keep the robot's report of itself."""

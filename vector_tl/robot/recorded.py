@@ -12,6 +12,7 @@ from vector_tl.errors import UserError
 from vector_tl.robot.base import ForwardingRobot, Frame, GroundTruth, Robot, RobotState
 
 END_S = 2.0  # how long the last answers may take
+MAX_WAITING = 64  # frames
 
 
 class TruthWriter(Protocol):
@@ -50,11 +51,15 @@ class TruthAsker:
         self._thread.start()
 
     def ask(self, frame: Frame) -> None:
-        """Ask for a frame's ground truth."""
-        self._wanted.put(frame)
+        """Ask for a frame's ground truth, and write down what has come since the last call.
 
-    def write_answers(self) -> None:
-        """Write down what has come since the last call."""
+        A frame is left out where so many wait already that answers seem not to come.
+        """
+        if self._wanted.qsize() < MAX_WAITING:
+            self._wanted.put(frame)
+        self._write_answers()
+
+    def _write_answers(self) -> None:
         for frame, answer in [self._answers.popleft() for _ in range(len(self._answers))]:
             boxes = np.array([box["xyxy"] for box in answer.get("boxes", ())], np.float32).reshape(-1, 4)
             self._writer.truth(frame, boxes, answer.get("distance_mm"), answer.get("bearing_deg"))
@@ -63,7 +68,7 @@ class TruthAsker:
         """Wait for the last answers, a moment at most, and write them down."""
         self._wanted.put(None)
         self._thread.join(END_S)
-        self.write_answers()
+        self._write_answers()
 
     def _work(self) -> None:
         while (frame := self._wanted.get()) is not None:
@@ -90,7 +95,6 @@ class RecordedRobot(ForwardingRobot):
         self._writer.state(self._robot.state())
         if self._asker:
             self._asker.ask(frame)
-            self._asker.write_answers()
         return frame
 
     def drive(self, left_mmps: float, right_mmps: float) -> bool:
