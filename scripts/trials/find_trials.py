@@ -14,8 +14,8 @@ outline, which turns about the true turning point.
 
 Kinds of worlds: `rooms` are what the seeds give, about half of them tables. `tabletops` are those of the
 seeds whose room is a table with open edges on which a drive straight on from the start falls, which the trial
-shows first. `empty tabletops` are the same without another Vector: nothing but 60 s of searching. In `two
-others` there are two other Vectors, in `driving` the other one drives about by itself.
+shows first. `empty rooms` and `empty tabletops` are the same without another Vector: nothing but 60 s of
+searching, in which nothing is to be found. In `two others` there are two other Vectors, in `driving` the other one drives about by itself.
 
 Steering laws: `ours` is vector_tl.find; steering_laws.py has the others.
 
@@ -42,9 +42,10 @@ from vector_tl.find.settings import FindSettings
 from vector_tl.robot.open import open_robot
 from vector_tl.sim.world.world import World
 
-Kind = Literal["rooms", "tabletops", "empty tabletops", "two others", "driving"]
+Kind = Literal["rooms", "empty rooms", "tabletops", "empty tabletops", "two others", "driving"]
 WORLDS = {
     "rooms": "1000:1100",
+    "empty rooms": "1030:1040",  # the dark one with vases among them
     "tabletops": "4000:4099",  # 40 of them are such
     "empty tabletops": "4000:4099",
     "two others": "5000:5020",
@@ -116,7 +117,7 @@ def blind_fall_s(world: int) -> float | None:
 def trial(settings: Trials, world: int, detector) -> dict:
     """One run, with the distances at its end from the ground truth."""
     begun_s = time.monotonic()
-    targets = {"empty tabletops": 0, "two others": 2}.get(settings.kind, 1)
+    targets = 0 if settings.kind.startswith("empty") else 2 if settings.kind == "two others" else 1
     moves = settings.follow or settings.kind == "driving"
     with open_robot(
         "sim",

@@ -14,9 +14,11 @@ import pytest
 from support.small_world import SmallDetector, SmallWorld
 from vector_tl.data.recording import read_recording
 from vector_tl.errors import UsageError, UserError
-from vector_tl.find.loop import find
+from vector_tl.find.live.board import Board
+from vector_tl.find.loop import FindLoop, find
 from vector_tl.find.progress import describe
 from vector_tl.find.settings import FindSettings
+from vector_tl.find.track import weak_score
 from vector_tl.robot.base import LinkLost, NoFreshFrame, Stop
 
 KEYS = [
@@ -143,7 +145,7 @@ def test_however_it_ends_the_wheels_are_stopped_first(error, tmp_path):
             raise error
         return detector(_image)
 
-    fail.name = "fails"
+    fail.name, fail.threshold = "fails", 0.5
     stop = world.stop
     world.stop = lambda: (order.append(("stop", (tmp_path / "run.mcap").stat().st_size)), stop())
     with pytest.raises(type(error)) as caught:
@@ -232,7 +234,7 @@ def test_the_image_reaches_the_detector_in_rgb():
         f.image_id, f.robot_time_ms, f.received_s, jpeg
     )
     looks = lambda image, threshold=None: (seen.append(image), detector(image))[1]  # noqa: E731 (it gets a name)
-    looks.name = "looks"
+    looks.name, looks.threshold = "looks", 0.5
     find(settings, world, looks)
     assert seen[0][0, 0, 2] > 200 and seen[0][0, 0, 0] < 50
 
@@ -264,7 +266,7 @@ def test_settings_that_make_no_sense(wrong):
 
 
 @pytest.mark.fast
-@pytest.mark.parametrize(("asked", "used"), [(None, None), (0.3, 0.3)])
+@pytest.mark.parametrize(("asked", "used"), [(None, 0.8), (0.3, 0.3)])
 def test_the_threshold_is_the_models_own_unless_another_is_asked_for(asked, used):
     settings, world, detector = small(threshold=asked, seconds=0.5)
     thresholds = []
@@ -273,6 +275,27 @@ def test_the_threshold_is_the_models_own_unless_another_is_asked_for(asked, used
         thresholds.append(threshold)
         return detector(image)
 
-    looks.name = "looks"
+    looks.name, looks.threshold = "looks", 0.8
     find(settings, world, looks)
-    assert thresholds and set(thresholds) == {used}
+    assert thresholds and set(thresholds) == {weak_score(used)}
+
+
+@pytest.mark.fast
+@pytest.mark.parametrize(("nearer_than_mm", "found"), [(300, True), (0, False)])
+def test_what_is_seen_weakly_is_approached_and_found_only_when_it_is_sure_from_near_by(nearer_than_mm, found):
+    settings, world, detector = small(seconds=30)
+
+    def looks(image, threshold):
+        near = math.dist(world.finder[:2], world.targets[0][:2]) < nearer_than_mm
+        detector.score = 0.9 if near else 0.4
+        assert threshold < 0.4 < looks.threshold
+        return detector(image)
+
+    looks.name, looks.threshold = "looks", detector.threshold
+    loop = FindLoop(Board(world, settings), looks)
+    lines = []
+    loop.board.note = lambda _s, line: lines.append(line)
+    loop.run_until_found()
+    assert min(math.dist(at[1:3], world.targets[0][:2]) for at in world.path) < 190
+    assert (loop.found_s is not None) == found
+    assert any("hardly a Vector" in line and "leaving it alone for 15 s" in line for line in lines) != found

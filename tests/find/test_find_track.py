@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from vector_tl.find.geometry import Sighting
-from vector_tl.find.track import HOLD_S, MAX_AHEAD_S, CameraClock, Pose, PoseHistory, Tracker
+from vector_tl.find.track import HOLD_S, MAX_AHEAD_S, CameraClock, Pose, PoseHistory, Tracker, weak_score
 
 pytestmark = pytest.mark.fast
 
@@ -24,6 +24,37 @@ def test_a_target_is_confirmed_after_two_sightings(sightings, confirmed):
         tracker.update(index / 15, HERE, [sighting(10, 400)])
     assert (tracker.target(sightings / 15, HERE) is not None) == confirmed
     assert tracker.candidate(sightings / 15) == (sightings == 1)
+
+
+@pytest.mark.parametrize(
+    ("scores", "confirmed_after", "sure"),
+    [
+        ([0.7] * 6, 4, False),
+        ([0.7, 0.7, 0.95, 0.7], 3, True),
+        ([0.95, 0.7, 0.7], 3, True),
+        ([0.95] * 2, 2, True),
+    ],
+)
+def test_weak_sightings_confirm_later_and_are_not_sure(scores, confirmed_after, sure):
+    tracker = Tracker(threshold=0.9)
+    for count, score in enumerate(scores, 1):
+        tracker.update(count / 15, HERE, [sighting(10, 400, score)])
+        target = tracker.target(count / 15, HERE)
+        assert (target is not None) == (count >= confirmed_after)
+    assert target.sure == sure
+
+
+def test_a_target_stays_by_weak_sightings_but_is_not_sure_for_long():
+    tracker = Tracker(threshold=0.9)
+    for count in range(30):
+        tracker.update(count / 15, HERE, [sighting(10, 400, 0.95 if count < 2 else 0.7)])
+        if count:
+            assert tracker.target(count / 15, HERE).sure == (count / 15 - 1 / 15 <= HOLD_S)
+
+
+@pytest.mark.parametrize(("threshold", "weak"), [(0.0, 0.0), (0.5, 1 / 7), (0.9, 0.6), (1.0, 1.0)])
+def test_what_is_weak_has_a_sixth_of_the_odds(threshold, weak):
+    assert weak_score(threshold) == pytest.approx(weak)
 
 
 @pytest.mark.parametrize("fps", [5, 15, 30])

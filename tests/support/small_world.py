@@ -201,6 +201,8 @@ class SmallDetector:
     false: float = 0.0
     blind: bool = False
     seed: int = 0
+    score: float = 0.9
+    threshold: float = 0.5
     name: str = "small"
 
     def __post_init__(self):
@@ -219,4 +221,4 @@ class SmallDetector:
         if self.rng.random() < self.false:
             x, y, size = self.rng.uniform(0, 600), self.rng.uniform(0, 300), self.rng.uniform(15, 60)
             boxes.append(np.array([x, y, x + size, y + size]))
-        return Boxes(np.array(boxes, np.float32).reshape(-1, 4), np.full(len(boxes), 0.9, np.float32))
+        return Boxes(np.array(boxes, np.float32).reshape(-1, 4), np.full(len(boxes), self.score, np.float32))

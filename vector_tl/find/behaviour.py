@@ -73,7 +73,8 @@ def transition(memory: Memory, seen: Observation, law: Law) -> Transition:
     approach        it is in place and still, or near enough for 2 s       hold
     approach        something is before the target, or it comes no nearer  avoid
     hold            the target is out of place                             approach
-    hold            a second has passed, unless it follows                 done
+    hold            a second has passed and it is sure, unless it follows  done
+    hold            it was not sure for 3 s: then it is ignored            search
     """
     if seen.lifted:
         if memory.mode == "wait":
@@ -100,7 +101,13 @@ def transition(memory: Memory, seen: Observation, law: Law) -> Transition:
     if memory.mode == "search":
         return memory.entering(seen, "approach"), f"saw a Vector {_where(target)}: approaching"
     off_mm, off_rad = abs(target.distance_mm - law.stop_mm), abs(target.bearing_rad)
-    if law.follow and not memory.reached and off_mm <= law.there_mm and off_rad <= law.there_rad:
+    if (
+        law.follow
+        and not memory.reached
+        and target.sure
+        and off_mm <= law.there_mm
+        and off_rad <= law.there_rad
+    ):
         return replace(memory, reached=True), f"reached, {_where(target)}: staying with it"
     return (_from_hold if memory.mode == "hold" else _from_approach)(memory, seen, law, target)
 
@@ -111,8 +118,13 @@ def transition(memory: Memory, seen: Observation, law: Law) -> Transition:
 def _from_hold(memory: Memory, seen: Observation, law: Law, target: Target) -> Transition:
     if abs(target.distance_mm - law.stop_mm) > law.loose_mm or abs(target.bearing_rad) > law.loose_rad:
         return memory.entering(seen, "approach"), f"it was {_where(target)}: following"
-    if seen.now_s - memory.since_s >= law.hold_s and not law.follow:
+    held_s = seen.now_s - memory.since_s
+    if held_s >= law.hold_s and target.sure and not law.follow:
         return memory.entering(seen, "done"), f"stayed in place {law.hold_s:.0f} s, {_where(target)}: done"
+    if held_s >= law.unsure_s and not (target.sure or memory.reached):
+        memory, doubt = _doubt(memory, seen, law, (target.x_mm, target.y_mm), times=2)
+        alone = f"leaving it alone for {doubt.ignored_until_s - seen.now_s:.0f} s"
+        return memory.entering(seen, "search", LOOK), f"hardly a Vector, {_where(target)}: {alone}"
     return memory, None
 
 
@@ -190,10 +202,12 @@ def _lose(memory: Memory, seen: Observation, law: Law) -> Transition:
 # -- doubts --------------------------------------------------------------------------------------------------
 
 
-def _doubt(memory: Memory, seen: Observation, law: Law, place: tuple[float, float]) -> tuple[Memory, Doubt]:
-    """Note that what was last seen at a place has vanished; the second time, it is ignored for a while."""
+def _doubt(
+    memory: Memory, seen: Observation, law: Law, place: tuple[float, float], times: int = 1
+) -> tuple[Memory, Doubt]:
+    """Note so many times that nothing is at a place after all; from the second, it is ignored for a while."""
     old = _doubt_at(memory, seen.pose, place, law)
-    times = old.times + 1 if old else 1
+    times += old.times if old else 0
     new = Doubt(*place, times, seen.now_s + law.ignore_s * (times - 1))
     return replace(memory, doubts=(*(doubt for doubt in memory.doubts if doubt is not old), new)), new
 

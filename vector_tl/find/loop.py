@@ -29,7 +29,7 @@ from vector_tl.find.memory import Law, MotionCommand, Observation, again, begin,
 from vector_tl.find.perception import Perception, pose_of
 from vector_tl.find.progress import ProgressLine
 from vector_tl.find.settings import FindSettings
-from vector_tl.find.track import Target
+from vector_tl.find.track import Target, weak_score
 from vector_tl.robot.base import REMEDIES, Frame, GroundTruth, NoFreshFrame, Robot, RobotState
 from vector_tl.robot.signals import wheels_first
 
@@ -146,7 +146,9 @@ class FindLoop:
         if self.settings.follow:
             self.law = following(self.law)
             self.followed = Following(self.robot.ground_truth(), self.robot.serial, self.settings.lockstep)
-        self.perception, self.stages = Perception(self.robot), StageClock()
+        asked = self.settings.threshold
+        self.threshold = detector.threshold if asked is None else asked
+        self.perception, self.stages = Perception(self.robot, self.threshold), StageClock()
         self.progress = ProgressLine(self.settings.dry_run)
         self.frames = 0
         self.found_s: float | None = None
@@ -204,6 +206,7 @@ class FindLoop:
         self.stages.lap("detect")
         state = self.perception.read_state()
         seen = self.perception.observe(frame, boxes, scores, state)
+        boxes, scores = boxes[scores > self.threshold], scores[scores > self.threshold]  # what is shown, kept
         before, self.target = self.memory, seen.target
         command = self._decide(seen, state)
         self.stages.lap("decide")
@@ -291,11 +294,11 @@ class FindLoop:
         return frame
 
     def _detect(self, frame: Frame, image: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-        """Boxes (N, 4) and scores (N,) of a frame; none where it is not an image."""
+        """Boxes (N, 4) and scores (N,) of a frame, weak ones too; none where it is not an image."""
         if image is None:
             self._note(f"frame {frame.image_id} cannot be read and is left out")
             return np.zeros((0, 4), np.float32), np.zeros(0, np.float32)
-        found = self.detector(image, threshold=self.settings.threshold)
+        found = self.detector(image, threshold=weak_score(self.threshold))
         return found.boxes_xyxy, found.scores
 
     def _decide(self, seen: Observation, state: RobotState) -> MotionCommand:

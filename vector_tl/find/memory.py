@@ -22,6 +22,7 @@ class Law:
     loose_mm: float = 28.0
     loose_rad: float = math.radians(8.0)
     hold_s: float = 1.0
+    unsure_s: float = 3.0  # in place, what is never above the confidence threshold for so long is no Vector
     top_mmps: float = float(round(fastest_before_edge_mmps(EDGE_REACTION_S)))  # 100
     back_mmps: float = 30.0
     top_radps: float = 1.3

@@ -12,11 +12,16 @@ CAMERA_DELAY_S = 0.03  # from the shutter to a frame's arrival
 
 
 class Perception:
-    """Follows the finder's own motion, the camera's delay and the other Vector through a run."""
+    """Follows the finder's own motion, the camera's delay and the other Vector through a run.
 
-    def __init__(self, robot: Robot):
+    Args:
+        robot: the finder.
+        threshold: boxes with higher scores are sure ones.
+    """
+
+    def __init__(self, robot: Robot, threshold: float):
         self._robot = robot
-        self._tracker, self._poses, self._clock = Tracker(), PoseHistory(), CameraClock()
+        self._tracker, self._poses, self._clock = Tracker(threshold), PoseHistory(), CameraClock()
         self._lifted = False
 
     def read_state(self) -> RobotState:

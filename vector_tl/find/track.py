@@ -2,8 +2,9 @@
 
 Sightings are turned into points of the odometry's frame, the one in which the finder knows its own pose;
 there a standing target stands still however the finder turns. Each track is a Kalman filter with constant
-velocity. A track is confirmed after `CONFIRM_SIGHTINGS` sightings, and kept through misses by time, not by
-number of frames.
+velocity. A track is confirmed after two sure sightings, with scores above the threshold, or as much evidence
+of weak ones, and kept by either through misses: by time, not by number of frames (so does ByteTrack, Zhang et
+al., 2022, which keeps tracks by boxes below the threshold). Whether it was sure lately, the target says.
 """
 
 import math
@@ -14,7 +15,9 @@ import numpy as np
 from vector_tl.find.geometry import Sighting
 from vector_tl.robot.body import DRIVE_CENTER_X_MM, driven
 
-CONFIRM_SIGHTINGS = 2
+CONFIRM_EVIDENCE = 2.0  # a sure sighting counts 1
+WEAK_EVIDENCE = 0.5  # a weak one: images that follow one another err alike
+WEAK_ODDS = 1 / 6  # of a weak score at least, as a share of the threshold's odds
 HOLD_S = 0.5  # a track that was not seen for so long is lost
 GATE_SIGMA = 3.5  # a sighting farther from the prediction belongs to somebody else
 ACCELERATION_MMPS2 = 40.0  # how briskly a target is expected to change its speed
@@ -63,6 +66,7 @@ class Target:
     sightings: int  # so far
     vx_mmps: float = 0.0  # its own speed, in the same frame
     vy_mmps: float = 0.0
+    sure: bool = True  # whether a score was above the threshold within the last `HOLD_S`
 
     def lead(self, heading_rad: float, quiet_mmps: float, max_mmps: float) -> tuple[float, float]:
         """Its own speed, away from a finder of that heading and across to the finder's left (mm/s).
@@ -76,6 +80,11 @@ class Target:
         return away, across
 
 
+def weak_score(threshold: float) -> float:
+    """The lowest score of a box that is worth a closer look, for a confidence threshold of 0 to 1."""
+    return WEAK_ODDS * threshold / (WEAK_ODDS * threshold + 1 - threshold)
+
+
 def aim_rad(distance_mm: float, bearing_rad: float) -> float:
     """How far to turn about the drive centre to face what is at this distance and bearing of the origin."""
     left_mm = distance_mm * math.sin(bearing_rad)
@@ -83,15 +92,17 @@ def aim_rad(distance_mm: float, bearing_rad: float) -> float:
 
 
 class Track:
-    """A Kalman filter over (x, y, vx, vy) in mm and mm/s."""
+    """A Kalman filter over (x, y, vx, vy) in mm and mm/s, and the evidence that it is of a Vector."""
 
-    def __init__(self, t_s: float, point: np.ndarray, covariance: np.ndarray, score: float):
+    def __init__(self, t_s: float, point: np.ndarray, covariance: np.ndarray, score: float, sure: bool):
         self.mean = np.array([*point, 0.0, 0.0])  # (4,)
         self.covariance = np.zeros((4, 4))
         self.covariance[:2, :2] = covariance
         self.covariance[2:, 2:] = np.eye(2) * START_SPEED_MMPS**2
         self.t_s = self.seen_s = t_s
-        self.sightings, self.score = 1, score
+        self.sightings, self.score = 0, score
+        self.evidence, self.sure_s = 0.0, -math.inf
+        self._count(t_s, score, sure)
 
     def predict(self, t_s: float) -> None:
         """Move on to `t_s`; an earlier time changes nothing."""
@@ -109,12 +120,17 @@ class Track:
         gap = point - self.mean[:2]
         return float(math.sqrt(gap @ np.linalg.solve(self.covariance[:2, :2] + covariance, gap)))
 
-    def update(self, t_s: float, point: np.ndarray, covariance: np.ndarray, score: float) -> None:
+    def update(self, t_s: float, point: np.ndarray, covariance: np.ndarray, score: float, sure: bool) -> None:
         """Take in a sighting at `t_s`: point (2,) in mm and its covariance (2, 2)."""
         gain = self.covariance[:, :2] @ np.linalg.inv(self.covariance[:2, :2] + covariance)  # (4, 2)
         self.mean = self.mean + gain @ (point - self.mean[:2])
         self.covariance = self.covariance - gain @ self.covariance[:2]
+        self._count(t_s, score, sure)
+
+    def _count(self, t_s: float, score: float, sure: bool) -> None:
         self.seen_s, self.score = t_s, 0.5 * (self.score + score)
+        self.sure_s = t_s if sure else self.sure_s
+        self.evidence += 1.0 if sure else WEAK_EVIDENCE
         self.sightings += 1
 
 
@@ -122,9 +138,13 @@ class Tracker:
     """Chooses one Vector and stays with it.
 
     `target` says where it is, `candidate` whether something waits to be confirmed.
+
+    Args:
+        threshold: a sighting with a higher score is a sure one.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, threshold: float = 0.0) -> None:
+        self._threshold = threshold
         self._target: Track | None = None
         self._candidates: list[Track] = []
         self._delay_s = 0.0
@@ -149,17 +169,15 @@ class Tracker:
         tracks = [track for track in (self._target, *self._candidates) if track is not None]
         for track in tracks:
             track.predict(t_s)
-        left = [(*_point(pose, sighting), sighting.score) for sighting in sightings]
+        left = [(*_point(pose, s), s.score, s.score > self._threshold) for s in sightings]
         for track in tracks:  # the target first: whose box is nearest to its prediction
-            fits = [
-                (track.misfit(point, covariance), index) for index, (point, covariance, _) in enumerate(left)
-            ]
+            fits = [(track.misfit(*sighting[:2]), index) for index, sighting in enumerate(left)]
             misfit, index = min(fits, default=(math.inf, -1))
             if misfit <= GATE_SIGMA:
                 track.update(t_s, *left.pop(index))
         self._candidates += [Track(t_s, *sighting) for sighting in left]
         if self._target is None:
-            ready = [track for track in self._candidates if track.sightings >= CONFIRM_SIGHTINGS]
+            ready = [track for track in self._candidates if track.evidence >= CONFIRM_EVIDENCE]
             if ready:  # the nearest that is surely seen
                 here = (pose.x_mm, pose.y_mm)
                 self._target = min(
@@ -192,6 +210,7 @@ class Tracker:
             track.sightings,
             vx,
             vy,
+            sure=t_s - self._delay_s - track.sure_s <= HOLD_S,
         )
 
     def candidate(self, t_s: float) -> bool:
