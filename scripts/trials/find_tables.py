@@ -9,8 +9,10 @@ from steering_laws import STOP_MM
 
 def is_reached(row: dict) -> bool:
     """Whether the robot reached its place without a collision or a fall."""
-    there = row["found"] and abs(row["distance_mm"] - STOP_MM) <= 40 and abs(row["bearing_deg"]) <= 10
-    return bool(there and not row["collisions"] and not row["falls"])
+    if not row["found"] or row["distance_mm"] is None:  # None: there is nobody to be reached
+        return False
+    there = abs(row["distance_mm"] - STOP_MM) <= 40 and abs(row["bearing_deg"]) <= 10
+    return there and not row["collisions"] and not row["falls"]
 
 
 def wilson(some: int, count: int, z: float = 1.96) -> tuple[float, float]:
@@ -45,7 +47,7 @@ def table(rows: list[dict]) -> str:
         reached = [row for row in some if is_reached(row)]
         low, high = wilson(len(reached), len(some))
         times = f"{np.median([row['time_to_found_s'] for row in reached]):.1f}" if reached else "-"
-        there = [row["distance_mm"] for row in some if row["found"]]
+        there = [row["distance_mm"] for row in some if row["found"] and row["distance_mm"] is not None]
         distances = " to ".join(f"{np.percentile(there, share):.0f}" for share in (5, 95)) if there else "-"
         name = "-" if law == "oracle" else model
         lines.append(

@@ -15,7 +15,8 @@ outline, which turns about the true turning point.
 Kinds of worlds: `rooms` are what the seeds give, about half of them tables. `tabletops` are those of the
 seeds whose room is a table with open edges on which a drive straight on from the start falls, which the trial
 shows first. `empty rooms` and `empty tabletops` are the same without another Vector: nothing but 60 s of
-searching, in which nothing is to be found. In `two others` there are two other Vectors, in `driving` the other one drives about by itself.
+searching, in which nothing is to be found. In `two others` there are two other Vectors, in `driving` the
+other one drives about by itself.
 
 Steering laws: `ours` is vector_tl.find; steering_laws.py has the others.
 
