@@ -72,7 +72,7 @@ def judge(model: str, yardstick: Sequence[Item], real: Sequence[Item]) -> dict[s
     detector = load(model, "cpu")
     return {
         name: figures_of(
-            run_detector(detector, Dataset(Path(name), "all", list(items), 0, "")), items, detector.threshold
+            run_detector(detector, Dataset(Path(name), "all", list(items), 0)), items, detector.threshold
         )
         for name, items in (("simulated", yardstick), ("real", real))
     }

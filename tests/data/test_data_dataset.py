@@ -244,3 +244,16 @@ def test_a_folder_of_bare_photographs_says_how_to_become_a_dataset(tmp_path):
     (tmp_path / "001.jpg").write_bytes(image())
     with pytest.raises(UserError, match="vector-tl label import .* label split --by image"):
         dataset.list_images(tmp_path)
+
+
+def test_opening_a_split_reads_its_labels_alone(tmp_path, monkeypatch):
+    """100,000 labels of other sessions must not make the test of a few images slow."""
+    for number in range(20):
+        session = f"s{number}"
+        dataset.write_item(tmp_path, session, "a", b"\xff\xd8\xff", np.array([[1, 1, 9, 9]]), (20, 10))
+    dataset.write_splits(tmp_path, {f"s{number}": "train" for number in range(1, 20)} | {"s0": "test"})
+    read, read_bytes = [], Path.read_bytes
+    monkeypatch.setattr(Path, "read_bytes", lambda path: read.append(path) or read_bytes(path))
+    opened = dataset.load_dataset(tmp_path)
+    assert [path for path in read if path.suffix == ".txt"] == [tmp_path / "labels" / "s0" / "a.txt"]
+    assert opened.digest == dataset.digest(tmp_path)

@@ -33,7 +33,7 @@ def images(tmp_path):
                 np.array([NEAR if number % 2 else FAR]) / [640, 360, 640, 360],
             )
         )
-    return Dataset(tmp_path, "test", items, 0, "")
+    return Dataset(tmp_path, "test", items, 0)
 
 
 def outcomes(dataset, found_far=False):

@@ -18,6 +18,7 @@ import re
 import shlex
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -72,10 +73,14 @@ class Dataset:
     split: str
     items: list[Item] = field(repr=False)
     unlabelled: int
-    digest: str
 
     def __len__(self) -> int:
         return len(self.items)
+
+    @cached_property
+    def digest(self) -> str:
+        """`digest` of the folder: all its labels are read when it is asked for, not before."""
+        return digest(self.folder)
 
 
 def load_dataset(folder: Path, split: str = DEFAULT_SPLIT) -> Dataset:
@@ -137,7 +142,7 @@ def load_dataset(folder: Path, split: str = DEFAULT_SPLIT) -> Dataset:
             split,
             folder,
         )
-    return Dataset(folder, split, labelled, unlabelled, digest(folder))
+    return Dataset(folder, split, labelled, unlabelled)
 
 
 def split_command(folder: Path, sessions: Collection[str]) -> str:
