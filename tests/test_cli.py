@@ -158,6 +158,43 @@ def test_wrong_usage_exits_2_without_output(arguments):
     assert done.returncode == 2 and done.stdout == "" and "Traceback" not in done.stderr
 
 
+@pytest.mark.fast
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ("fnd", "did you mean: vector-tl find"),
+        ("Trian", "did you mean: vector-tl train"),
+        ("help fnd", "did you mean: vector-tl find"),
+        ("label reviw", "did you mean: vector-tl label review"),
+        ("review", "did you mean: vector-tl label review"),
+        ("xyzzy", "choose one of demo, doctor"),
+        ("label xyzzy", "choose one of label import"),
+    ],
+)
+def test_what_is_no_command_names_the_closest(words, says, capsys):
+    assert cli.main(words.split()) == 2
+    assert says in capsys.readouterr().err
+
+
+@pytest.mark.fast
+@pytest.mark.parametrize("name", ["train", "compare", "retrain", "evaluate", "film", "poll", "sim", "stop"])
+def test_a_command_typed_alone_says_what_comes_first(name, capsys):
+    with pytest.raises(SystemExit) as ended:
+        cli.parse(name, [])
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert said.strip().splitlines()[-1].split(": ")[-1].startswith(f"vector-tl {name} ")
+    for line in said.splitlines():
+        if ": vector-tl " in line:  # what it names can be typed
+            words = line.split(": vector-tl ", 1)[1].split()
+            of = " ".join(words[:2]) if " ".join(words[:2]) in cli.COMMANDS else words[0]
+            cli.parse(of, words[len(of.split()) :])
+        if "vector-tl " in line and "│" not in line:
+            words = line.split("vector-tl ", 1)[1].split()
+            of = " ".join(words[:2]) if " ".join(words[:2]) in cli.COMMANDS else words[0]
+            cli.parse(of, words[len(of.split()) :])
+
+
 CASES = {
     "missing model": (["detect", "nosuch", "image.jpg"], 1, "nosuch"),
     "corrupt model": (["detect", "broken.safetensors", "image.jpg"], 1, "broken.safetensors"),

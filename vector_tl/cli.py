@@ -24,7 +24,8 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO, get_type_hints
 import vector_tl
 from vector_tl.errors import UserError
 from vector_tl.files import finite
-from vector_tl.plain import one_line, plain_values, printable
+from vector_tl.next_steps.first import closest, comes_first
+from vector_tl.plain import CLEAR_LINE, one_line, plain_values, printable, rewrites_lines
 
 if TYPE_CHECKING:
     from vector_tl.next_steps.forms import Ending
@@ -200,19 +201,26 @@ def _no_command(argv: list[str]) -> int:
     if own and argv[1:2] in (["-h"], ["--help"]):
         print(overview(own))
         return 0
-    asked, there = " ".join(argv[: 2 if own else 1]), ", ".join(own or COMMANDS)
-    print(f"vector-tl: there is no command {asked!r}; choose one of {there}.", file=sys.stderr)
+    asked = " ".join(argv[: 2 if own else 1])
+    meant = closest(asked, own or COMMANDS)
+    answer = f"did you mean: vector-tl {meant}" if meant else f"choose one of {', '.join(own or COMMANDS)}."
+    print(f"vector-tl: there is no command {asked!r}; {answer}", file=sys.stderr)
+    if meant:
+        print("vector-tl help lists all commands.", file=sys.stderr)
     return 2
 
 
 class _PlainFormatter(logging.Formatter):
-    """Log lines in which names of files and robots steer no terminal and begin no line of their own."""
+    """Log lines in which names of files and robots steer no terminal and begin no line of their own.
+
+    In a terminal they begin where a line of progress stands, and take its place.
+    """
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         return one_line(super().formatMessage(record))
 
     def format(self, record: logging.LogRecord) -> str:
-        return printable(super().format(record))  # a traceback too, in its lines
+        return CLEAR_LINE * rewrites_lines() + printable(super().format(record))  # a traceback in its lines
 
 
 def _set_up_logging() -> None:
@@ -247,7 +255,7 @@ def parse(name: str, argv: list[str]) -> tuple[Any, bool]:
     options = [(field.name, _with_help(kind, field.name), copy.copy(field)) for field in ordered]
     asked = dataclasses.make_dataclass(kind.__name__, [*options, ("json", json_flag, False)], frozen=True)
     as_typed = all(printable(word) == word for word in argv)
-    with contextlib.nullcontext() if as_typed else _plain_errors():
+    with contextlib.nullcontext() if as_typed else _plain_errors(), _says_what_comes_first(name, argv):
         given: Any = tyro.cli(
             asked,
             args=_with_new_names(name, argv),
@@ -257,6 +265,17 @@ def parse(name: str, argv: list[str]) -> tuple[Any, bool]:
             registry=option_types(),
         )
     return kind(**{field.name: getattr(given, field.name) for field in dataclasses.fields(kind)}), given.json
+
+
+@contextlib.contextmanager
+def _says_what_comes_first(name: str, argv: list[str]) -> Iterator[None]:
+    """Where a command was typed alone and cannot work so, say what it needs."""
+    try:
+        yield
+    except SystemExit as ended:
+        if ended.code == 2 and not argv and (first := comes_first(name)):
+            print(first, file=sys.stderr)
+        raise
 
 
 @contextlib.contextmanager

@@ -146,4 +146,12 @@ def refuse_unwritable(path: Path) -> None:
 def refuse_existing(path: Path, overwrite: bool) -> None:
     """Raise `UserError` when `path` exists and `overwrite` was not asked for."""
     if Path(path).exists() and not overwrite:
-        raise UserError(f"{path} exists already; choose another name or add --overwrite.")
+        raise UserError(
+            f"{path} exists already; choose another name, such as {free_name(path).name}, or add --overwrite."
+        )
+
+
+def free_name(path: Path) -> Path:
+    """The path, or with a number behind it the first that is not there."""
+    names = (path, *(path.with_name(f"{path.stem}-{number}{path.suffix}") for number in range(2, 1000)))
+    return next((name for name in names if not name.exists()), path)

@@ -1,11 +1,20 @@
 """Text of others, made harmless to print: names of files, labels and robots may hold a terminal's codes."""
 
+import os
 import re
+import sys
 from typing import Any
 
 # Control characters (C0 but for the line's end, C1), those that turn the direction of writing, and halves of
 # characters, which stand for bytes of names that are not UTF-8.
 _CODES = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+CLEAR_LINE = "\r\x1b[K"  # to the line's begin, and nothing stands in it
+
+
+def rewrites_lines() -> bool:
+    """Whether standard error is a terminal in which a line can be written anew."""
+    return bool(sys.stderr and sys.stderr.isatty()) and os.environ.get("TERM", "dumb") != "dumb"
 
 
 def printable(text: str) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from vector_tl import files
+from vector_tl.capture import robot_session
 from vector_tl.capture.board import KEYS, CaptureBoard, Status
 from vector_tl.capture.driving import Driver
 from vector_tl.capture.page_server import served
@@ -348,3 +349,20 @@ def test_page_is_behind_its_token_and_takes_keys(capsys):
 def test_settings_that_contradict(tmp_path, wrong):
     with pytest.raises(UsageError):
         settings_for(tmp_path, **wrong).check()
+
+
+@pytest.mark.fast
+def test_a_robot_that_stands_still_hears_that_it_must_move(tmp_path, monkeypatch):
+    monkeypatch.setattr(robot_session, "STILL_S", 0.2)
+    hints = []
+
+    class Noting(CaptureBoard):
+        def post(self, status, jpeg=None):
+            super().post(status, jpeg)
+            hints.append(status.hint)
+
+    robot = FakeVector(serial=SERIAL, render=lambda pose, head: jpeg_of(0))  # always the same image
+    settings = settings_for(tmp_path, count=5, negatives=True, seconds=1.0)
+    assert RobotSession(settings, robot, Noting()).take_images()["kept"] == 1
+    assert "nothing new" not in hints[0]
+    assert "carry or turn this robot" in hints[-1] or "carry or turn this robot" in hints[-2]

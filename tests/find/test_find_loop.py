@@ -14,11 +14,14 @@ import pytest
 from support.small_world import SmallDetector, SmallWorld
 from vector_tl.data.recording import read_recording
 from vector_tl.errors import UsageError, UserError
+from vector_tl.find import progress
 from vector_tl.find.live.board import Board
 from vector_tl.find.loop import FindLoop, find
+from vector_tl.find.memory import MotionCommand
 from vector_tl.find.progress import describe
 from vector_tl.find.settings import FindSettings
 from vector_tl.find.track import weak_score
+from vector_tl.plain import CLEAR_LINE
 from vector_tl.robot.base import LinkLost, NoFreshFrame, Stop
 
 KEYS = [
@@ -162,7 +165,9 @@ def test_however_it_ends_the_wheels_are_stopped_first(error, tmp_path):
 ENDED_BY_A_SIGNAL = """
 import os, signal, sys
 from test_find_loop import small
+from vector_tl.find import progress
 from vector_tl.find.loop import find
+from vector_tl.find.memory import MotionCommand
 
 settings, world, detector = small()
 number = int(sys.argv[1])
@@ -299,3 +304,32 @@ def test_what_is_seen_weakly_is_approached_and_found_only_when_it_is_sure_from_n
     assert min(math.dist(at[1:3], world.targets[0][:2]) for at in world.path) < 190
     assert (loop.found_s is not None) == found
     assert any("hardly a Vector" in line and "leaving it alone for 15 s" in line for line in lines) != found
+
+
+@pytest.mark.fast
+@pytest.mark.parametrize("columns", [40, 80, 200])
+def test_the_line_of_progress_fits_the_terminal_and_is_taken_away(columns, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(progress, "TERMINAL_EVERY_S", 0.0)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    line = progress.ProgressLine(dry_run=True)
+    for seconds in (1.0, 2.0):
+        line.show(seconds, MotionCommand(10.0, 10.0, 0.0, "search"), None, 15, 40.0)
+    line.end()
+    written = capsys.readouterr().err
+    assert "\n" not in written and written.endswith(CLEAR_LINE)
+    parts = written.split(CLEAR_LINE)[1:-1]
+    assert len(parts) == 2 and all(0 < len(part) < columns for part in parts)
+
+
+@pytest.mark.fast
+def test_in_a_dumb_terminal_and_in_a_file_progress_is_whole_lines(monkeypatch, capsys):
+    monkeypatch.setenv("TERM", "dumb")
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    line = progress.ProgressLine(dry_run=False)
+    for seconds in (1.0, 1.1, 1.2):
+        line.show(seconds, MotionCommand(10.0, 10.0, 0.0, "search"), None, 15, 40.0)
+    line.end()
+    written = capsys.readouterr().err
+    assert written.count("\n") == 1 and written.endswith("ms\n") and "\r" not in written

@@ -20,6 +20,7 @@ SHARP_SHARE, SHARP_FRAMES = 0.5, 90  # of the median sharpness of so many frames
 SETTLED = 5  # frames, before which every sharpness will do
 # How much less, or more, difference is asked of a frame that fills what is missing, or has plenty like it.
 FILLS, FULL = 0.5, 2.0
+NOTHING_NEW = "nothing new"  # the objection to a frame that is like a kept one
 PLENTY_FROM = 40  # images
 
 
@@ -62,7 +63,7 @@ class Chooser:
             wanted *= FILLS
         elif self.coverage.total >= PLENTY_FROM and self.coverage.plenty(shot):
             wanted *= FULL
-        return "nothing new" if self.difference(grey) < wanted else None
+        return NOTHING_NEW if self.difference(grey) < wanted else None
 
     def difference(self, grey: np.ndarray) -> float:
         """The share of the hash in which an image (H, W) differs from the kept one most like it."""

@@ -69,7 +69,7 @@ def next_plan(settings: CaptureSettings) -> tuple[SessionPlan | None, list[dict[
     """The first session of this seed that is not whole, and the files of those that are.
 
     A session is whole once its file says so and every image of it is there (a clone of a repository has
-    labels only).
+    labels only: there too no more sessions are made than `settings.count` asks for).
 
     Returns:
         None for the session when the whole ones have `settings.count` images.
@@ -83,14 +83,14 @@ def next_plan(settings: CaptureSettings) -> tuple[SessionPlan | None, list[dict[
     while True:
         session = f"{kind}-{settings.seed}-{len(whole):03d}"
         about = read_session(settings.data, session, SimulatedSession)
-        if about is None:
+        kept = sum(len(taken["shots"]) for taken in whole)
+        if about is None or kept >= settings.count:
             break
         if not about["whole"] or any(
             _is_missing(settings.data, session, shot["name"]) for shot in about["shots"]
         ):
             return SessionPlan.of(session, about), whole
         whole.append(about)
-    kept = sum(len(about["shots"]) for about in whole)
     left = settings.count - kept
     if left <= 0:
         return None, whole

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from vector_tl.capture.board import CaptureBoard, Status
-from vector_tl.capture.choose import Chooser
+from vector_tl.capture.choose import NOTHING_NEW, Chooser
 from vector_tl.capture.choreography import Choreographer
 from vector_tl.capture.driving import Driver
 from vector_tl.capture.ground_truth import facts_of, label_image, rounded_boxes
@@ -26,6 +26,7 @@ from vector_tl.robot.base import Frame, NoFreshFrame, Robot
 
 log = logging.getLogger(__name__)
 MAX_SILENT_S = 10.0  # so long a robot's camera may send nothing
+STILL_S = 15.0  # a robot that stands where it stood takes no more images
 GRID_WH = (8, 4)  # of the map of places in the image
 
 
@@ -87,6 +88,7 @@ class RobotSession:
         self.chooser = Chooser(settings.novelty, self.coverage)
         self.driver, self.rate = Driver(robot), FrameRate()
         self.paused = self.quit = self.by_hand = False
+        self._still_since_s = time.monotonic()  # since when the camera shows nothing new
         self.answer = ""
         others = read_all(settings.data, "robot") | {self.recorder.session: self.recorder.about}
         for shot in [shot for about in others.values() for shot in about["shots"]]:
@@ -177,6 +179,8 @@ class RobotSession:
             self._count(shot, 1)
             verdict = "kept"
         self.by_hand = False
+        if verdict != NOTHING_NEW:
+            self._still_since_s = time.monotonic()
         self._show(frame, shot, verdict or "")
 
     def _find_boxes(self, frame: Frame, image: np.ndarray) -> Shot:
@@ -245,6 +249,16 @@ class RobotSession:
             else:
                 self.partner.step(self.coverage)
 
+    def _stillness(self) -> str:
+        """What to do where the camera has shown the same for long; empty where it has not."""
+        still_s = time.monotonic() - self._still_since_s
+        if still_s < STILL_S:
+            return ""
+        move = "carry or turn this robot (arrow keys)"
+        if self.partner is not None:
+            move = "let the other robot move, or turn this one (arrow keys)"
+        return f"the camera has shown nothing new for {still_s:.0f} s: {move}"
+
     def _show(self, frame: Frame, shot: Shot, verdict: str) -> None:
         answers = [self.answer, f"target: {self.partner.word}" if self.partner else ""]
         status = Status(
@@ -261,7 +275,7 @@ class RobotSession:
             verdict=verdict,
             answer=", ".join(filter(None, answers)),
             paused=self.paused,
-            hint=self.coverage.hint(),
+            hint=self._stillness() or self.coverage.hint(),
             coverage=self.coverage.table(),
             lacking=self.coverage.all_lacking(),
             places=tuple(tuple(self.places[x, y] for x in range(GRID_WH[0])) for y in range(GRID_WH[1])),

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 from rich.console import Console, Group
 from rich.live import Live
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -22,7 +22,7 @@ HELP = "k keep  x drop the last  u undo  space pause  q quit   WASD or arrows dr
 @contextlib.contextmanager
 def progress(total: int, done: int) -> Iterator[Callable[[], None]]:
     """A bar on standard error; yields the function that moves it on by one image."""
-    counter = (MofNCompleteColumn(), TextColumn("images"), TimeElapsedColumn())
+    counter = (MofNCompleteColumn(), TextColumn("images"), TimeRemainingColumn())
     with Progress(TextColumn("capture"), BarColumn(), *counter, console=Console(stderr=True)) as bar:
         task = bar.add_task("capture", total=total, completed=done)
         yield lambda: bar.advance(task)

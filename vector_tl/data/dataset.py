@@ -35,6 +35,10 @@ from vector_tl.files import read_json, write_atomic, write_json
 Split = Literal["train", "val", "test"]
 SPLITS: tuple[str, ...] = get_args(Split)
 DEFAULT_SPLIT = "test"
+BY_IMAGE = (
+    " That puts some images of the folder into each of train, val and test; figures on the last are kinder "
+    "than those of another room would be."
+)
 MINED = "mined"  # "form" in the file of a session that `label mine` added
 MAX_NAME_BYTES = 240  # of 255 that file systems take; the suffixes come on top
 YAML_HEADER = "# Written by vector-tl from splits.json; change the splits there.\n"
@@ -115,7 +119,7 @@ def load_dataset(folder: Path, split: str = DEFAULT_SPLIT) -> Dataset:
         purpose = {"train": "training", "val": "validation"}.get(split, "testing")
         raise UserError(
             f"No images of {folder} are set aside for {purpose} yet (split {split}); divide them with: "
-            f"{split_command(folder, sessions)}."
+            f"{split_command(folder, sessions)}.{BY_IMAGE * (len(sessions) < len(SPLITS))}"
         )
     kinds = read_kinds(folder)
     items = [

@@ -102,6 +102,7 @@ def _find(
                     loop.run_until_found()
             finally:  # Ctrl-C and every other way out too: wheels first, files and links after
                 robot.stop()
+                loop.progress.end()
         except UserError as error:
             error.result = loop.result()  # what was reached so far, for the JSON beside the error
             raise

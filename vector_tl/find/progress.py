@@ -1,12 +1,14 @@
 """A run in words: meanwhile in one line on standard error, rewritten in a terminal, and at its end."""
 
 import math
+import shutil
 import sys
 import time
 from typing import Any
 
 from vector_tl.find.memory import MotionCommand
 from vector_tl.find.track import Target
+from vector_tl.plain import CLEAR_LINE, rewrites_lines
 
 TERMINAL_EVERY_S, LOG_EVERY_S = 0.2, 5.0
 
@@ -29,7 +31,7 @@ class ProgressLine:
             frames: so far.
             command_ms: from the last frame to the command.
         """
-        terminal, now_s = sys.stderr.isatty(), time.monotonic()
+        terminal, now_s = rewrites_lines(), time.monotonic()
         if now_s - self._printed_s < (TERMINAL_EVERY_S if terminal else LOG_EVERY_S):
             return
         self._printed_s, where = now_s, "     no Vector   "
@@ -40,7 +42,16 @@ class ProgressLine:
             f"wheels {command.left_mmps:+4.0f} {command.right_mmps:+4.0f} mm/s{self._dry}  "
             f"{frames / seconds:4.1f} fps  {command_ms:4.0f} ms"
         )
-        print(f"\r{line}  " if terminal else line, end="" if terminal else "\n", file=sys.stderr, flush=True)
+        if terminal:  # a line that were wrapped could not be written anew
+            columns = shutil.get_terminal_size().columns
+            print(f"{CLEAR_LINE}{line[: columns - 1]}", end="", file=sys.stderr, flush=True)
+        else:
+            print(line, file=sys.stderr, flush=True)
+
+    def end(self) -> None:
+        """Take the line away: what is printed next begins where it stood."""
+        if rewrites_lines():
+            print(CLEAR_LINE, end="", file=sys.stderr, flush=True)
 
 
 def describe(result: dict[str, Any]) -> str:

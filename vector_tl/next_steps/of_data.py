@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import Any
 
+from vector_tl.files import free_name
 from vector_tl.next_steps.forms import Ending, Step, typed
-from vector_tl.next_steps.there import free_name, has_splits
+from vector_tl.next_steps.there import has_splits
 
 Result = dict[str, Any]
 MODEL = Path("models/mine.safetensors")

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+from vector_tl.files import free_name
 from vector_tl.next_steps.forms import Ending, Step, typed
-from vector_tl.next_steps.there import free_name
 
 Result = dict[str, Any]
 SHORT_IMAGES_SEEN = 2000  # 20 epochs of the standard dataset are 9,460

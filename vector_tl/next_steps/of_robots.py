@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import Any
 
+from vector_tl.files import free_name
 from vector_tl.next_steps.forms import Ending, Step, typed
-from vector_tl.next_steps.there import free_name, home_folder, robots_there
+from vector_tl.next_steps.there import home_folder, robots_there
 from vector_tl.robot.stops_checked import stops_checked
 
 Result = dict[str, Any]

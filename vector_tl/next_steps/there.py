@@ -41,9 +41,3 @@ def has_splits(data: Path) -> bool:
     with suppress(UserError):
         return {"train", "val"} <= set(read_splits(data).values())
     return False
-
-
-def free_name(path: Path) -> Path:
-    """The path, or with a number behind it the first that is not there."""
-    names = (path, *(path.with_name(f"{path.stem}-{number}{path.suffix}") for number in range(2, 1000)))
-    return next((name for name in names if not name.exists()), path)
