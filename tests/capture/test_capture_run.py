@@ -166,6 +166,18 @@ def test_same_seed_same_labels_other_seed_other_sessions(tmp_path):
 
 
 @pytest.mark.fast
+def test_where_only_labels_are_a_capture_makes_no_more_images_than_asked_for(tmp_path):
+    """As in a clone of a repository, whose labels are those of many sessions."""
+    run(settings_for(tmp_path, count=36))
+    for image in tmp_path.glob("images/*/*.jpg"):
+        image.unlink()
+    run(settings_for(tmp_path, count=12))
+    assert len(list(tmp_path.glob("images/*/*.jpg"))) == 12
+    run(settings_for(tmp_path, count=36))
+    assert len(list(tmp_path.glob("images/*/*.jpg"))) == 36
+
+
+@pytest.mark.fast
 def test_a_second_capture_goes_on_and_keeps_what_is_there(tmp_path):
     run(settings_for(tmp_path, count=12))
     before = tree(tmp_path)
