@@ -189,10 +189,6 @@ def test_a_command_typed_alone_says_what_comes_first(name, capsys):
             words = line.split(": vector-tl ", 1)[1].split()
             of = " ".join(words[:2]) if " ".join(words[:2]) in cli.COMMANDS else words[0]
             cli.parse(of, words[len(of.split()) :])
-        if "vector-tl " in line and "│" not in line:
-            words = line.split("vector-tl ", 1)[1].split()
-            of = " ".join(words[:2]) if " ".join(words[:2]) in cli.COMMANDS else words[0]
-            cli.parse(of, words[len(of.split()) :])
 
 
 CASES = {
