@@ -22,7 +22,7 @@ from vector_tl.data.dataset import digest, load_dataset
 from vector_tl.errors import UsageError, UserError
 from vector_tl.evaluate.metrics import average_precision
 from vector_tl.files import refuse_existing
-from vector_tl.nets import checkpoint
+from vector_tl.nets import checkpoint, model_file
 from vector_tl.train.average import mean_of
 from vector_tl.train.batches import keep_folder, keep_images
 from vector_tl.train.inference import run_model, run_views
@@ -79,7 +79,7 @@ def main(asked: AverageModels) -> dict:
     about = scores | {
         "data_digest": digest(asked.data),
         "metrics": {"val_ap50": ap50, "val_ap50_95": ap50_95},
-        "mean_of": [checkpoint.resolve(model).stem for model in asked.models],
+        "mean_of": [model_file.resolve(model).stem for model in asked.models],
         "weights": list(best),
         "seed": abouts[0].get("seed"),
         **{key: sorted(set().union(*(one.get(key, []) for one in abouts))) for key in NAMES_OF_SESSIONS},

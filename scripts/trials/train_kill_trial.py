@@ -25,7 +25,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from vector_tl.errors import UserError
-from vector_tl.nets.checkpoint import load, read_metadata
+from vector_tl.nets.checkpoint import load
+from vector_tl.nets.model_file import read_metadata
 
 STEPS, EVALUATIONS, BATCH = 36, 9, 4
 

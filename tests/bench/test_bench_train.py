@@ -12,7 +12,7 @@ from vector_tl.bench.reference import Reference, ReferenceDataset
 from vector_tl.bench.run import bench
 from vector_tl.bench.settings import BenchSettings
 from vector_tl.errors import UserError
-from vector_tl.nets import checkpoint
+from vector_tl.nets import checkpoint, model_file
 from vector_tl.nets.archs import ARCHS
 from vector_tl.nets.build import build
 
@@ -44,7 +44,7 @@ def test_rows(tmp_path, monkeypatch):
 
 def test_both_arms_are_trained_side_by_side(tmp_path):
     seconds = train_bench.both_arms_s(tmp_path, torch.device("cpu"), images=12, epochs=0.5, batch_size=4)
-    assert [checkpoint.read_metadata(tmp_path / f"{seed}.safetensors")["steps"] for seed in range(2)] == [
+    assert [model_file.read_metadata(tmp_path / f"{seed}.safetensors")["steps"] for seed in range(2)] == [
         2,
         2,
     ]

@@ -14,10 +14,12 @@ from support.lively import image, lively
 from vector_tl.detect import cuda_graph
 from vector_tl.detect.cuda_graph import CudaGraphEngine, ImageToBoxes
 from vector_tl.detect.detector import Detector
-from vector_tl.detect.engines import TorchEngine, fold_batch_norm, make_engine
+from vector_tl.detect.engines import make_engine
+from vector_tl.detect.torch_engine import TorchEngine, fold_batch_norm
 from vector_tl.errors import UserError
 from vector_tl.nets.archs import ARCHS
 from vector_tl.nets.build import build
+from vector_tl.nets.checkpoint import weights_of
 from vector_tl.nets.suppression import select_boxes, vote
 
 CPU = torch.device("cpu")
@@ -111,7 +113,7 @@ def test_half_precision_leaves_the_anchors_alone():
 @pytest.mark.fast
 def test_needs_a_gpu():
     with pytest.raises(UserError, match="--engine auto"):
-        make_engine(copy.deepcopy(MODEL), CPU, "cudagraph")
+        make_engine(weights_of(build(ARCHS[0], "scratch")), "cpu", "cudagraph")
 
 
 @pytest.mark.fast
@@ -119,10 +121,9 @@ def test_needs_a_gpu():
 @pytest.mark.parametrize("arch", ARCHS)
 def test_the_graph_on_a_gpu(arch):
     """One image and many, of the robot's size and of others, more than a batch holds."""
-    device = torch.device("cuda")
     reference, fast = (
-        Detector(lively(arch), "test", 0.3, device, "torch"),
-        Detector(lively(arch), "test", 0.3, device, "cudagraph"),
+        Detector(weights_of(lively(arch)), "test", 0.3, "cuda", "torch"),
+        Detector(weights_of(lively(arch)), "test", 0.3, "cuda", "cudagraph"),
     )
     for images in (
         [image(640, 360)],

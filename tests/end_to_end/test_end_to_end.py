@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from vector_tl.nets.checkpoint import MODELS
+from vector_tl.nets.model_file import MODELS
 
 pytestmark = pytest.mark.skipif(
     not (MODELS / "transfer.safetensors").exists(),

@@ -16,9 +16,9 @@ from vector_tl.experiments import retrain as retraining
 from vector_tl.experiments.retrain import retrain
 from vector_tl.experiments.retrain_results import ModelResult, answer, change
 from vector_tl.experiments.retrain_settings import RetrainSettings
-from vector_tl.nets import checkpoint
+from vector_tl.nets import checkpoint, model_file
 from vector_tl.nets.build import build
-from vector_tl.nets.tflite import find_weights
+from vector_tl.nets.coco_file import find_weights
 from vector_tl.train import curve, state
 
 BOX = [100, 80, 200, 200]
@@ -134,7 +134,7 @@ def test_a_training_that_broke_off_is_not_taken_for_a_finished_one(breaks, setti
     result = retrain(settings)
     assert (
         begun == ["after", "after", "coco"]
-        and checkpoint.read_metadata(settings.out / "after.safetensors")["steps"] == result["steps"] == 4
+        and model_file.read_metadata(settings.out / "after.safetensors")["steps"] == result["steps"] == 4
     )
     retrain(settings)
     assert len(begun) == 3

@@ -12,8 +12,9 @@ from vector_tl.errors import UsageError, UserError
 from vector_tl.nets import checkpoint
 from vector_tl.nets.archs import ARCHS
 from vector_tl.nets.build import build
+from vector_tl.nets.coco_file import find_weights
 from vector_tl.nets.state_dict import load_same_shapes, load_state_dict
-from vector_tl.nets.tflite import find_weights, made_images
+from vector_tl.nets.tflite import made_images
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 from vector_tl.evaluate.bootstrap import match_all, weighted_ap
 from vector_tl.evaluate.metrics import Outcome, average_precision, calibrate, measure
 from vector_tl.nets.calibration import UNCALIBRATED, Calibration, calibration_of
-from vector_tl.nets.checkpoint import threshold_of
+from vector_tl.nets.model_file import threshold_of
 
 pytestmark = pytest.mark.fast
 SOME = [Calibration(0.6, -1.0), Calibration(1.7, 0.4), Calibration(1.0, -1.7)]

@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from vector_tl.errors import UserError
-from vector_tl.nets import checkpoint
+from vector_tl.nets import checkpoint, model_file
 from vector_tl.nets.archs import ARCHS
 from vector_tl.nets.build import build
 
@@ -35,7 +35,7 @@ def test_round_trip(arch, tmp_path):
         "init": "scratch",
         **FACTS,
     }
-    assert metadata == checkpoint.read_metadata(path)
+    assert metadata == model_file.read_metadata(path)
     assert not again.training and again.init == "scratch" and again.classes == ("vector",)
     assert path.stat().st_size < 8e6
     assert {tensor.dtype for tensor in load_file(path).values()} <= {torch.float16, torch.int64}
@@ -54,10 +54,10 @@ def test_names_are_found_in_models(name, saved, tmp_path, monkeypatch):
 
 @pytest.mark.fast
 def test_missing_lists_what_is_there(saved, tmp_path, monkeypatch):
-    monkeypatch.setattr(checkpoint, "MODELS", tmp_path)
+    monkeypatch.setattr(model_file, "MODELS", tmp_path)
     with pytest.raises(UserError, match="no model 'other'.*mine"):
         checkpoint.load("other")
-    monkeypatch.setattr(checkpoint, "MODELS", tmp_path / "none")
+    monkeypatch.setattr(model_file, "MODELS", tmp_path / "none")
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match="vector-tl train"):
         checkpoint.load("other")

@@ -12,7 +12,8 @@ from torch import nn
 from torchvision.ops import box_iou
 
 from vector_tl.nets.build import build
-from vector_tl.nets.tflite import COCO_CLASSES, FILE, read_convolutions
+from vector_tl.nets.coco_file import FILE
+from vector_tl.nets.tflite import COCO_CLASSES, read_convolutions
 
 SHARED = Path(os.environ.get("VECTOR_TL_SHARED") or Path(__file__).parents[2] / "../shared")
 WEIGHTS, ROOMS = SHARED / "coco" / FILE, SHARED / "real_negatives/images/rooms"

@@ -14,7 +14,7 @@ import pytest
 from vector_tl.data import dataset
 from vector_tl.data.kinds import add_kinds, read_kinds
 from vector_tl.errors import UserError
-from vector_tl.nets import checkpoint
+from vector_tl.nets import checkpoint, model_file
 from vector_tl.nets.build import build
 
 ROOT = Path(__file__).parents[2]
@@ -196,6 +196,6 @@ def test_of_several_averages_the_best_on_validation_sessions_is_written(tmp_path
     )
     result = average_models.main(asked)
     assert result["weights"] == [2, 1] and len(result["candidates"]) == 3
-    about = checkpoint.read_metadata(asked.out)
+    about = model_file.read_metadata(asked.out)
     assert about["learned_from"] == ["before", "fine"] and about["metrics"]["val_ap50_95"] == 0.5
     assert json.dumps(result)

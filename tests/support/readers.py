@@ -57,7 +57,7 @@ from vector_tl.labels.review_queue import Queue
 from vector_tl.labels.settings import CheckSettings, ExportSettings, ImportSettings
 from vector_tl.labels.split_images import check_divisible
 from vector_tl.labels.suggestions import MODEL, mark, put_suggestion, read_suggestions, suggestion
-from vector_tl.nets import checkpoint, state_dict
+from vector_tl.nets import checkpoint, model_file, state_dict
 from vector_tl.nets.build import build
 from vector_tl.nets.calibration import calibration_of
 from vector_tl.poll.publish import export as export_poll
@@ -423,9 +423,9 @@ def model_of(values: Any) -> bytes:
 
 def read_about_model(folder: Path) -> None:
     path = folder / "m.safetensors"
-    about = checkpoint.read_metadata(path)
+    about = model_file.read_metadata(path)
     for precision in ("fp32", "bf16", "int8"):
-        checkpoint.threshold_of(about, precision)
+        model_file.threshold_of(about, precision)
     calibration_of(about)([0.1, 0.9])
     finished(path)
     settings = RetrainSettings(str(path), data=folder, out=folder)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from vector_tl.errors import UserError
-from vector_tl.nets.checkpoint import read_metadata, threshold_of
+from vector_tl.nets.model_file import read_metadata, threshold_of
 from vector_tl.train.average import Average
 from vector_tl.train.batches import Batches, Images
 from vector_tl.train.curve import finished, read_curve

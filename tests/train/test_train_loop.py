@@ -19,7 +19,7 @@ from vector_tl.data.images import encode_mask
 from vector_tl.errors import UsageError, UserError
 from vector_tl.evaluate.metrics import Outcome
 from vector_tl.files import claimed, write_atomic
-from vector_tl.nets import checkpoint
+from vector_tl.nets import checkpoint, model_file
 from vector_tl.nets.build import build
 from vector_tl.train import loop
 from vector_tl.train.average import Average, mean_of
@@ -487,7 +487,7 @@ def test_two_processes_do_not_train_the_same_model(settings):
 
 def test_metadata_name_the_sessions_learned_from(settings, tmp_path):
     train(settings)
-    assert checkpoint.read_metadata(settings.out)["learned_from"] == ["one", "two"]
+    assert model_file.read_metadata(settings.out)["learned_from"] == ["one", "two"]
     further = replace(
         settings, init=str(settings.out), out=tmp_path / "further.safetensors", steps=1, evaluations=1
     )
@@ -495,7 +495,7 @@ def test_metadata_name_the_sessions_learned_from(settings, tmp_path):
         settings.out, build(settings.arch, "scratch"), {"threshold": 0.5, "learned_from": ["one", "zero"]}
     )
     train(further)
-    assert checkpoint.read_metadata(further.out)["learned_from"] == ["one", "two", "zero"]
+    assert model_file.read_metadata(further.out)["learned_from"] == ["one", "two", "zero"]
 
 
 def test_a_table_of_somebody_else_is_left_alone(settings):

@@ -25,11 +25,13 @@ from vector_tl.bench.measure import (
 from vector_tl.bench.reference import EAGER, EagerDetector
 from vector_tl.bench.settings import BenchSettings, Row
 from vector_tl.data.images import decode_image, encode_jpeg
-from vector_tl.detect.detector import Detector, load, pick_device
-from vector_tl.detect.engines import NetworkEngine, fold_batch_norm
+from vector_tl.detect.detector import Detector, load
+from vector_tl.detect.engine import NetworkEngine
 from vector_tl.detect.settings import ENGINES
+from vector_tl.detect.torch_engine import fold_batch_norm
 from vector_tl.errors import UserError
 from vector_tl.nets.checkpoint import load as load_network
+from vector_tl.nets.devices import pick_device
 from vector_tl.nets.ssd import VectorSSD
 
 UNCOUNTED, COUNTED = 3, 8  # calls in a row
@@ -39,7 +41,7 @@ IMAGE_WH = (640, 360)
 
 def rows(settings: BenchSettings) -> tuple[str, list[Row]]:
     """The device in words, and the rows."""
-    device = pick_device(settings.device)
+    device = torch.device(pick_device(settings.device))
     eager, ours = EagerDetector(settings.model, device), load(settings.model, settings.device)
     detectors = _detectors(settings)
     network = load_network(settings.model)[0]

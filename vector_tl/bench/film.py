@@ -16,18 +16,19 @@ from typing import Any
 
 import cv2
 import numpy as np
+import torch
 
 from vector_tl.bench.measure import MIB, device_words, memory_mib, soft_noise
 from vector_tl.bench.reference import EAGER, EagerDetector
 from vector_tl.bench.settings import BenchSettings, Row
 from vector_tl.data.images import encode_jpeg
 from vector_tl.data.recording import RecordingWriter
-from vector_tl.detect.detector import pick_device
 from vector_tl.film.film import load_side_by_side
 from vector_tl.film.footage import open_footage
 from vector_tl.film.loop import FilmMoment, Films, make_films
 from vector_tl.film.reel import Reel, SideBySide, model_line
 from vector_tl.film.settings import FilmSettings
+from vector_tl.nets.devices import pick_device
 from vector_tl.robot.base import Frame
 
 FPS, SIZE_WH = 15, (640, 360)
@@ -169,7 +170,7 @@ class TimedView(SideBySide):
 
 def _eager_ms(settings: BenchSettings, source: Path) -> float:
     """Milliseconds of two calls of torchvision's own."""
-    eager = EagerDetector(settings.model, pick_device(settings.device))
+    eager = EagerDetector(settings.model, torch.device(pick_device(settings.device)))
     taken_s = []
     for shown, _ in zip(open_footage(source).images(), range(EAGER_IMAGES + 2)):
         begin_s = time.perf_counter()

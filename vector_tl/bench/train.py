@@ -31,9 +31,9 @@ from vector_tl.bench.reference import Example, Reference
 from vector_tl.bench.settings import BenchSettings, Row
 from vector_tl.data.dataset import write_item, write_splits
 from vector_tl.data.images import decode_image, encode_jpeg
-from vector_tl.detect.detector import pick_device
 from vector_tl.errors import UserError
 from vector_tl.nets.checkpoint import load
+from vector_tl.nets.devices import pick_device
 from vector_tl.nets.ssd import VectorSSD
 from vector_tl.train.batches import Batches, Images
 from vector_tl.train.loop import CLIP_NORM, make_optimizer
@@ -91,7 +91,7 @@ class TrainSteps:
 
 def rows(settings: BenchSettings) -> tuple[str, list[Row]]:
     """The device in words, and the rows."""
-    device = pick_device(settings.device)
+    device = torch.device(pick_device(settings.device))
     if device.type == "cpu":
         keep_freed_memory()
     examples = made_examples(EXAMPLES)

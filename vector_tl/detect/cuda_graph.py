@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vector_tl.detect.engine import resize_image
 from vector_tl.nets.ssd import VectorSSD
 from vector_tl.nets.suppression import BEST_SCORES, MAX_BOXES, drop_matrix, keep_again, select_boxes, vote
 
@@ -24,13 +25,6 @@ BATCHES = (1, 8)  # graphs are made for so many images at a time; a smaller batc
 ROUNDS = 24
 # what half precision may change in a score or, as a share of the image's side, in a box's corner
 TOLERANCE = 0.02
-
-
-def resize_image(image: np.ndarray, size_wh: tuple[int, int]) -> np.ndarray:
-    """An image (H, W, 3) at the network's size, without anti-aliasing; itself where it has that size."""
-    if image.shape[1::-1] == size_wh:
-        return image
-    return cv2.resize(image, size_wh, interpolation=cv2.INTER_LINEAR)
 
 
 class ImageToBoxes(nn.Module):

@@ -1,43 +1,18 @@
 """A detector: image in, boxes out."""
 
 import logging
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from vector_tl.detect.engines import make_engine
 from vector_tl.detect.interface import Detections
-from vector_tl.errors import UsageError, UserError
 from vector_tl.nets.calibration import UNCALIBRATED, Calibration, calibration_of
-from vector_tl.nets.checkpoint import load as load_model
-from vector_tl.nets.checkpoint import resolve, threshold_of
-from vector_tl.nets.ssd import VectorSSD
+from vector_tl.nets.devices import pick_device
+from vector_tl.nets.model_file import Weights, read_weights, resolve, threshold_of
 
 log = logging.getLogger(__name__)
-
-
-def pick_device(device: str = "auto") -> torch.device:
-    """The device of a name: cpu, cuda, cuda:1 for the second GPU, or auto, which is CUDA where there is one.
-
-    Raises:
-        UsageError: it is no device that this runs on.
-        UserError: CUDA was asked for and is not there.
-    """
-    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", device):
-        raise UsageError(f"--device is auto, cpu, cuda, or cuda:1 for the second GPU; not {device!r}.")
-    if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if device.startswith("cuda") and not torch.cuda.is_available():
-        raise UserError(
-            "This machine has no CUDA device that PyTorch can use; leave out --device or use --device cpu."
-        )
-    if device.startswith("cuda:") and int(device[5:]) >= torch.cuda.device_count():
-        count = torch.cuda.device_count()
-        raise UserError(f"There is no {device}: this machine has {count} CUDA devices, counted from 0.")
-    return torch.device(device)
 
 
 class Detector:
@@ -55,16 +30,17 @@ class Detector:
 
     def __init__(
         self,
-        model: VectorSSD,
+        weights: Weights,
         name: str,
         threshold: float,
-        device: torch.device,
+        device: str,
         engine: str = "auto",
         calibration: Calibration = UNCALIBRATED,
+        threads: int | None = None,
     ):
         self.name, self.threshold, self.calibration = name, threshold, calibration
-        self.arch, self.init, self.device = model.arch, model.init, device
-        self._engine = make_engine(model, device, engine)
+        self.arch, self.init, self.device = weights.arch, weights.init, device
+        self._engine = make_engine(weights, device, engine, threads)
         self.engine = self._engine.name
         self(np.zeros((360, 640, 3), np.uint8))  # the first call prepares kernels: not on a robot's time
 
@@ -86,14 +62,23 @@ class Detector:
         return found
 
 
-def load(model: str | Path, device: str = "auto", engine: str = "auto") -> Detector:
-    """The detector of a model file or a name in `models/`; `engine` is one of `detect.settings.ENGINES`.
+def load(
+    model: str | Path, device: str = "auto", engine: str = "auto", threads: int | None = None
+) -> Detector:
+    """The detector of a model file or a name in `models/`.
+
+    Args:
+        model: the file, or its name.
+        device: where it runs, see `pick_device`.
+        engine: one of `detect.settings.ENGINES`.
+        threads: of the CPU; one for each core when None.
 
     Raises:
         UserError: no such model, not readable, or no such device.
     """
-    network, metadata = load_model(model)
+    weights, metadata = read_weights(model)
     name, threshold = resolve(model).stem, threshold_of(metadata)
     if note := metadata.get("hardly_trained"):
         log.warning("%s: %s", name, note)
-    return Detector(network, name, threshold, pick_device(device), engine, calibration_of(metadata))
+    where, calibration = pick_device(device), calibration_of(metadata)
+    return Detector(weights, name, threshold, where, engine, calibration, threads)

@@ -160,7 +160,7 @@ def egl() -> list[Check]:
 def coco() -> Check:
     """TensorFlow's COCO weights, for --init coco."""
     try:
-        from vector_tl.nets.tflite import find_weights  # here: the package may be missing or broken
+        from vector_tl.nets.coco_file import find_weights  # here: the package may be missing or broken
 
         return Check("coco weights", True, str(find_weights(fetch=False)), optional=True)
     except (UserError, ImportError, OSError) as error:
@@ -173,11 +173,11 @@ def coco() -> Check:
 def models() -> Check:
     """The shipped models can be read."""
     try:
-        from vector_tl.nets.checkpoint import (
+        from vector_tl.nets.model_file import (  # here: a package may be missing or broken
             MODELS,
             read_metadata,
             threshold_of,
-        )  # here: torch may be missing or broken
+        )
 
         words = []
         for path in sorted(MODELS.glob("*.safetensors")):

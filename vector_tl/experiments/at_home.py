@@ -11,8 +11,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from vector_tl.data.dataset import Item, read_session, split_command
-from vector_tl.detect.detector import pick_device
 from vector_tl.errors import UserError
 from vector_tl.experiments.at_home_page import write_page
 from vector_tl.experiments.compare_answer import signed
@@ -26,7 +27,8 @@ from vector_tl.experiments.retrain_results import (
 )
 from vector_tl.experiments.retrain_settings import RetrainSettings
 from vector_tl.files import write_json
-from vector_tl.nets import checkpoint
+from vector_tl.nets import model_file
+from vector_tl.nets.devices import pick_device
 from vector_tl.train.curve import finished
 from vector_tl.train.loop import train
 from vector_tl.train.settings import TrainSettings
@@ -68,14 +70,14 @@ def retrain_at_home(
     sizes = possible_sizes(settings.sizes, len(home))
     steps = count_steps(settings, len(splits["train"]))  # of no size, so that sizes can be added later
     claim(settings, new, MARK, ("home-*",), without=("out", "sizes", "coco_lr", "coco"))
-    paths = {0: checkpoint.resolve(settings.model)}
+    paths = {0: model_file.resolve(settings.model)}
     for size in sizes:
-        paths[size] = settings.out / f"home-{size}{checkpoint.SUFFIX}"
+        paths[size] = settings.out / f"home-{size}{model_file.SUFFIX}"
         if not finished(paths[size]):
             log.info("with %d images: %d steps", size, steps)
             items = items_of(size, splits, new, settings.seed)
             train(replace(asked, out=paths[size], epochs=None, steps=steps), items)
-    test, device = never_seen(splits["test"], about), pick_device(settings.device)
+    test, device = never_seen(splits["test"], about), torch.device(pick_device(settings.device))
     models = {size: measure_model(path, test, new, device) for size, path in paths.items()}
     rows = [row_of(size, paths[size], models) for size in paths]
     result = {

@@ -20,7 +20,6 @@ import torch
 
 from vector_tl.data.dataset import Item, load_dataset
 from vector_tl.data.images import is_image_file
-from vector_tl.detect.detector import pick_device
 from vector_tl.errors import Diverged, UsageError, UserError
 from vector_tl.evaluate.metrics import calibrate, count_false_positives, measure
 from vector_tl.experiments.compare_page import write_page
@@ -45,10 +44,11 @@ from vector_tl.experiments.runs import (
     write_outcomes,
 )
 from vector_tl.files import claimed, write_json
-from vector_tl.nets import checkpoint, mobilenet_v1
+from vector_tl.nets import checkpoint, mobilenet_v1, model_file
 from vector_tl.nets.calibration import calibration_of
+from vector_tl.nets.coco_file import find_weights
+from vector_tl.nets.devices import pick_device
 from vector_tl.nets.ssd import VectorSSD
-from vector_tl.nets.tflite import find_weights
 from vector_tl.train.batches import keep_folder, keep_images
 from vector_tl.train.curve import read_curve
 from vector_tl.train.inference import run_model
@@ -281,7 +281,7 @@ def finish(training: Training, settings: CompareSettings, material: ComparisonDa
     result = asdict(training) | _train(training, settings, path.parent, splits)
     if training.kind != "lr":
         network, about = checkpoint.load(path.with_name("model.safetensors"))
-        network = network.to(pick_device(settings.device), memory_format=torch.channels_last)
+        network = network.to(torch.device(pick_device(settings.device)), memory_format=torch.channels_last)
         result |= _measure(network, about, path.parent, splits["test"], material)
     write_json(path, result, indent=None)
     return result
@@ -334,7 +334,7 @@ def _measure(
     network: VectorSSD, about: dict[str, Any], folder: Path, test: list[Item], material: ComparisonData
 ) -> Result:
     """Figures on the test sessions, real images and rooms; the boxes found there are kept in the folder."""
-    threshold = checkpoint.threshold_of(about)
+    threshold = model_file.threshold_of(about)
     result: Result = {"threshold": threshold, "sessions": [item.session for item in test]}
     for name, images in (("test", keep_images(test)), ("real", material.real), ("rooms", material.rooms)):
         if images:

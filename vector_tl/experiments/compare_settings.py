@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vector_tl.errors import UsageError
+from vector_tl.nets.archs import ARCHS
 from vector_tl.train.settings import TrainingOptions
 
 
@@ -63,8 +64,6 @@ class CompareSettings(TrainingOptions):
         if self.device.split(":")[0] not in ("auto", "cpu", "cuda"):
             raise UsageError(f"--device is cpu, cuda or auto, not {self.device}.")
         self._check_folders_apart()
-        from vector_tl.nets.archs import ARCHS  # PyTorch: --help does without
-
         if self.arch not in ARCHS:
             raise UsageError(f"There is no network {self.arch!r}; choose one of {', '.join(ARCHS)}.")
 

@@ -10,8 +10,9 @@ import os
 from dataclasses import replace
 from typing import Any
 
+import torch
+
 from vector_tl.data.dataset import load_dataset
-from vector_tl.detect.detector import pick_device
 from vector_tl.errors import UsageError
 from vector_tl.experiments.at_home import retrain_at_home
 from vector_tl.experiments.retrain_data import (
@@ -25,8 +26,9 @@ from vector_tl.experiments.retrain_page import NAMES, write_page
 from vector_tl.experiments.retrain_results import PARTS, answer, change, measure_model
 from vector_tl.experiments.retrain_settings import RetrainSettings
 from vector_tl.files import write_json
-from vector_tl.nets import checkpoint, mobilenet_v1
-from vector_tl.nets.tflite import find_weights
+from vector_tl.nets import checkpoint, mobilenet_v1, model_file
+from vector_tl.nets.coco_file import find_weights
+from vector_tl.nets.devices import pick_device
 from vector_tl.train.checks import check_settings
 from vector_tl.train.curve import finished
 from vector_tl.train.loop import train
@@ -72,10 +74,10 @@ def retrain(settings: RetrainSettings) -> dict[str, Any]:
             train(replace(asked, epochs=None, steps=steps))
     test = never_seen(splits["test"], about)
     paths = {
-        "before": checkpoint.resolve(settings.model),
+        "before": model_file.resolve(settings.model),
         **{name: asked.out for name, asked in wanted.items()},
     }
-    device = pick_device(settings.device)
+    device = torch.device(pick_device(settings.device))
     models = {name: measure_model(path, test, new, device) for name, path in paths.items()}
     changes = {part: change(models["before"], models["after"], part) for part in PARTS}
     result = {
@@ -95,12 +97,12 @@ def retrain(settings: RetrainSettings) -> dict[str, Any]:
 def trainings(settings: RetrainSettings, arch: str) -> dict[str, TrainSettings]:
     """The trainings "after" and "coco", alike except for initial weights and learning rate."""
     starts = {
-        "after": (str(checkpoint.resolve(settings.model)), settings.lr),
+        "after": (str(model_file.resolve(settings.model)), settings.lr),
         "coco": ("coco", settings.coco_lr),
     }
     return {
         name: TrainSettings(
-            data=settings.data, out=settings.out / f"{name}{checkpoint.SUFFIX}", init=init, arch=arch,
+            data=settings.data, out=settings.out / f"{name}{model_file.SUFFIX}", init=init, arch=arch,
             epochs=settings.epochs, seed=settings.seed, resume=True, overwrite=True, lr=lr,
             **settings.for_training(),
         )

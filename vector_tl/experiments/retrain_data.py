@@ -11,7 +11,7 @@ from vector_tl.errors import UserError
 from vector_tl.experiments.experiment import noted
 from vector_tl.experiments.retrain_settings import RetrainSettings
 from vector_tl.files import read_json, refuse_foreign, write_json
-from vector_tl.nets import checkpoint
+from vector_tl.nets import model_file
 from vector_tl.train.batches import own_images
 
 log = logging.getLogger(__name__)
@@ -109,7 +109,7 @@ def claim(
     Raises:
         UserError: it holds models that were made otherwise, or files of something else.
     """
-    model = checkpoint.resolve(settings.model)
+    model = model_file.resolve(settings.model)
     asked = replace(settings, model=str(model.resolve()), threads=None, device="", new=tuple(sorted(new)))
     own = noted(asked, without)
     own["contents of its model"] = hashlib.sha256(model.read_bytes()).hexdigest()
@@ -120,7 +120,7 @@ def claim(
     models = [
         file
         for name in names
-        for suffix in (checkpoint.SUFFIX, ".resume")
+        for suffix in (model_file.SUFFIX, ".resume")
         for file in settings.out.glob(name + suffix)
     ]
     if path.exists() and models:

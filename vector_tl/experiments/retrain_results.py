@@ -18,7 +18,7 @@ from vector_tl.evaluate.bootstrap import (
 )
 from vector_tl.evaluate.metrics import Outcome, calibrate, count_false_positives, match, measure
 from vector_tl.experiments.compare_answer import hardly, signed
-from vector_tl.nets import checkpoint
+from vector_tl.nets import checkpoint, model_file
 from vector_tl.nets.calibration import calibration_of
 from vector_tl.train.batches import keep_images
 from vector_tl.train.inference import run_model
@@ -44,7 +44,7 @@ class ModelResult:
 def measure_model(path: Path, test: list[Item], new: set[str], device: torch.device) -> ModelResult:
     """Run a model on all test images, and measure it on those of old and of new sessions."""
     network, about = checkpoint.load(path)
-    threshold = checkpoint.threshold_of(about)
+    threshold = model_file.threshold_of(about)
     network = network.to(device, memory_format=torch.channels_last)
     outcomes = run_model(network, keep_images(test)) if test else []
     every = list(zip(test, calibrate(outcomes, calibration_of(about)), strict=True))

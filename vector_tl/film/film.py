@@ -83,13 +83,8 @@ def load_side_by_side(names: list[str], device: str) -> list:
     Raises:
         UserError: there is no such model, or it cannot be read.
     """
-    import torch  # here: `--help` and errors of options come sooner without
+    from vector_tl.detect.detector import load  # here: `--help` and errors of options come sooner without
+    from vector_tl.nets.devices import cpu_threads
 
-    from vector_tl.detect.detector import load
-
-    threads = torch.get_num_threads()
-    try:
-        torch.set_num_threads(max(1, threads // len(names)))
-        return [load(name, device) for name in names]
-    finally:
-        torch.set_num_threads(threads)
+    share = max(1, cpu_threads() // len(names))
+    return [load(name, device, threads=share) for name in names]

@@ -28,7 +28,7 @@ from vector_tl.film.footage import FootageFrame
 from vector_tl.film.loop import Films, make_films
 from vector_tl.film.reel import SideBySide, captions, model_line
 from vector_tl.film.tally import Seen
-from vector_tl.nets.checkpoint import resolve
+from vector_tl.nets.model_file import resolve
 from vector_tl.robot.base import Frame
 
 log = logging.getLogger("vector_tl.film")

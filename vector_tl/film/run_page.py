@@ -19,7 +19,7 @@ from vector_tl import __version__
 from vector_tl.errors import UserError, cannot_write
 from vector_tl.film.run_story import Story, read_story
 from vector_tl.film.run_timelines import score_timeline
-from vector_tl.nets.checkpoint import resolve
+from vector_tl.nets.model_file import resolve
 from vector_tl.web import pages
 
 if TYPE_CHECKING:

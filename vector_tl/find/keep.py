@@ -19,7 +19,7 @@ from vector_tl.film.live_film import LiveFilm
 from vector_tl.find.memory import MotionCommand
 from vector_tl.find.settings import FindSettings
 from vector_tl.find.track import Target
-from vector_tl.nets.checkpoint import resolve
+from vector_tl.nets.model_file import resolve
 from vector_tl.robot.base import Frame, Robot, RobotState
 from vector_tl.robot.recorded import TruthAsker
 

@@ -98,7 +98,7 @@ def chosen_images(folder: Path, session: str | None) -> Images:
 def _suggest_by_model(model: str, settings: SuggestSettings, images: Images, counts: SuggestionCounts) -> str:
     """Suggest what a model finds, and give the digest of its file."""
     from vector_tl.detect.detector import load  # torch is slow to import, and carrying does without
-    from vector_tl.nets.checkpoint import resolve
+    from vector_tl.nets.model_file import resolve
 
     detector = load(model, settings.device)
     digest = hashlib.sha256(resolve(model).read_bytes()).hexdigest()

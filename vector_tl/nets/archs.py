@@ -1,29 +1,21 @@
-"""The networks by name, with random weights."""
-
-import torch
+"""The networks by name."""
 
 from vector_tl.errors import UsageError
-from vector_tl.nets import mobilenet_v1, mobilenet_v3
-from vector_tl.nets.ssd import VectorSSD
+from vector_tl.nets import mobilenet_v1_layers, mobilenet_v3_layers
+from vector_tl.nets.description import Description
 
-ARCHS = (mobilenet_v1.ARCH, mobilenet_v3.ARCH)
+ARCHS = (mobilenet_v1_layers.ARCH, mobilenet_v3_layers.ARCH)
 VECTOR = ("vector",)
 
 
-def make_network(arch: str, seed: int = 0, classes: tuple[str, ...] = VECTOR) -> VectorSSD:
-    """A network with random weights drawn by `seed`; the global random state is left as it was.
-
-    Args:
-        arch: one of `ARCHS`.
-        seed: of all random weights.
-        classes: `VECTOR`, or COCO's 90 (`tflite.COCO_CLASSES`) to check the port.
+def describe(arch: str) -> Description:
+    """The description of a network.
 
     Raises:
         UsageError: an unknown `arch`.
     """
     if arch not in ARCHS:
         raise UsageError(f"There is no network {arch!r}; choose one of {', '.join(ARCHS)}.")
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        make = mobilenet_v1.make if arch == mobilenet_v1.ARCH else mobilenet_v3.make
-        return make(classes)
+    if arch == mobilenet_v1_layers.ARCH:
+        return mobilenet_v1_layers.describe()
+    return mobilenet_v3_layers.describe()

@@ -7,10 +7,13 @@ from torch import Tensor
 
 from vector_tl.errors import UserError
 from vector_tl.nets import mobilenet_v1, mobilenet_v3, state_dict
-from vector_tl.nets.archs import VECTOR, make_network
-from vector_tl.nets.checkpoint import load, resolve
+from vector_tl.nets.archs import VECTOR
+from vector_tl.nets.checkpoint import load
+from vector_tl.nets.coco_file import find_weights
+from vector_tl.nets.model_file import resolve
+from vector_tl.nets.networks import make_network
 from vector_tl.nets.ssd import VectorSSD
-from vector_tl.nets.tflite import find_weights, load_coco
+from vector_tl.nets.tflite import load_coco
 
 log = logging.getLogger(__name__)
 

@@ -12,6 +12,7 @@ from torchvision.models.detection.anchor_utils import DefaultBoxGenerator
 from torchvision.models.detection.ssd import SSD
 from torchvision.ops import box_iou, generalized_box_iou_loss
 
+from vector_tl.nets.description import Description
 from vector_tl.nets.suppression import MAX_BOXES, MAX_IOU, select_boxes
 
 POSITIVE_IOU, IGNORED_IOU = 0.5, 0.4  # anchors that stand for a box, and those that count neither way
@@ -20,6 +21,23 @@ GIOU_WEIGHT = 2.0  # as in DETR (Carion et al., 2020, arXiv:2005.12872)
 # a class head's first bias, a score of .05: hardly any anchor holds a Vector, and with higher scores the many
 # negatives would swamp the first steps
 CLASS_BIAS = -3.0
+
+
+class AnchorBoxes(DefaultBoxGenerator):
+    """A description's anchors for torchvision's own call of the network."""
+
+    def __init__(self, anchors_wh: list[list[tuple[float, float]]]) -> None:
+        self._anchors_wh = anchors_wh
+        super().__init__([[] for _ in anchors_wh], clip=False)
+
+    def _generate_wh_pairs(
+        self, num_outputs: int, dtype: torch.dtype = torch.float32, device: Any = None
+    ) -> list[Tensor]:
+        return [torch.tensor(sizes, dtype=dtype, device=device) for sizes in self._anchors_wh]
+
+    def num_anchors_per_location(self) -> list[int]:
+        """How many boxes each place of a map has, for each of the maps."""
+        return [len(sizes) for sizes in self._anchors_wh]
 
 
 class VectorSSD(SSD):
@@ -39,37 +57,24 @@ class VectorSSD(SSD):
     anchors_xyxy: Tensor
 
     def __init__(
-        self,
-        arch: str,
-        backbone: nn.Module,
-        anchor_generator: DefaultBoxGenerator,
-        head: nn.Module,
-        size_wh: tuple[int, int],
-        classes: tuple[str, ...],
-        mean: float,
-        std: float,
-        map_sizes: list[tuple[int, int]],
+        self, description: Description, backbone: nn.Module, head: nn.Module, classes: tuple[str, ...]
     ):
         super().__init__(
             backbone,
-            anchor_generator,
-            size_wh,
+            AnchorBoxes(description.anchors_wh),
+            description.size_wh,
             len(classes),
-            image_mean=[mean] * 3,
-            image_std=[std] * 3,
+            image_mean=[description.mean] * 3,
+            image_std=[description.std] * 3,
             head=head,
             score_thresh=0.01,
             nms_thresh=MAX_IOU,
             detections_per_img=MAX_BOXES,
         )
-        self.arch, self.size_wh, self.classes, self.init = arch, size_wh, classes, "scratch"
-        self._mean, self._std = mean, std
-        # (A, 4) cx cy w h in 0..1
-        boxes = anchor_generator._grid_default_boxes(
-            [list(size) for size in map_sizes], [size_wh[1], size_wh[0]]
-        )
-        corners = torch.cat([boxes[:, :2] - boxes[:, 2:] / 2, boxes[:, :2] + boxes[:, 2:] / 2], dim=1)
-        self.register_buffer("anchors_xyxy", corners, persistent=False)
+        self.arch, self.size_wh = description.arch, description.size_wh
+        self.classes, self.init = classes, "scratch"
+        self._mean, self._std = description.mean, description.std
+        self.register_buffer("anchors_xyxy", torch.from_numpy(description.anchors_xyxy()), persistent=False)
 
     def raw(self, batch: Tensor) -> dict[str, Tensor]:
         """The network's outputs for images (B, 3, h, w), RGB in 0..1, already of the network's size.

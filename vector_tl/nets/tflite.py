@@ -1,6 +1,5 @@
 """TensorFlow's COCO weights, read from its release file itself and fitted into `ssd300_mobilenet_v1`."""
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -9,57 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vector_tl.errors import UserError
-from vector_tl.nets.downloads import cache_folder, cached_bytes, download, right_bytes
 from vector_tl.nets.ssd import VectorSSD
 
-FILE = "detect.tflite"
-SHA256 = "e4b118e5e4531945de2e659742c7c590f7536f8d0ed26d135abcfe83b4779d13"
-ARCHIVE = "coco_ssd_mobilenet_v1_1.0_quant_2018_06_29.zip"
-RELEASE = f"https://storage.googleapis.com/download.tensorflow.org/models/tflite/{ARCHIVE}"
-VARIABLE = "VECTOR_TL_COCO"
 COCO_CLASSES = tuple(f"coco{i}" for i in range(1, 91))
-
-
-def find_weights(coco: Path | None = None, fetch: bool = True) -> Path:
-    """TensorFlow's release file, verified by its checksum.
-
-    Args:
-        coco: the file or its folder; else the environment variable VECTOR_TL_COCO names it, or it is in the
-            user's cache.
-        fetch: whether to download it where it is not there.
-
-    Raises:
-        UserError: it is nowhere, cannot be downloaded, or is another file than TensorFlow released.
-    """
-    named = coco or os.environ.get(VARIABLE)
-    if named:
-        path = Path(named)
-        path = path / FILE if path.is_dir() else path
-        if not path.is_file():
-            raise UserError(
-                f"There are no COCO weights at {path}; "
-                f"give the release file {FILE} or the folder that holds it."
-            )
-        return _verified(path)
-    cached = cache_folder() / FILE
-    if cached_bytes(cached, SHA256) or (fetch and download(RELEASE, cached, SHA256, member=FILE)):
-        return cached
-    failed = " and could not be downloaded" if fetch else ""
-    raise UserError(
-        f"TensorFlow's COCO weights are not here{failed}; "
-        f"download {RELEASE} elsewhere and put {FILE} from it into {cache_folder()}, "
-        f"or name it with --coco or {VARIABLE}."
-    )
-
-
-def _verified(path: Path) -> Path:
-    if right_bytes(path, SHA256) is None:
-        raise UserError(
-            f"{path} is not TensorFlow's release file (its checksum differs); "
-            f"unpack {FILE} again from {ARCHIVE}."
-        )
-    return path
 
 
 def read_convolutions(path: Path) -> list[tuple[np.ndarray, np.ndarray]]:

@@ -4,7 +4,7 @@ import math
 
 from vector_tl.errors import UsageError, UserError
 from vector_tl.files import refuse_existing, refuse_unwritable
-from vector_tl.nets import checkpoint
+from vector_tl.nets import model_file
 from vector_tl.train.curve import finished
 from vector_tl.train.settings import TrainSettings
 
@@ -21,7 +21,7 @@ def check_settings(settings: TrainSettings, lr_option: str = "--lr") -> None:
     """
     lr, epochs, steps = settings.lr, settings.epochs, settings.steps
     allowed = {
-        f"--out {settings.out} must end in {checkpoint.SUFFIX}.": settings.out.suffix == checkpoint.SUFFIX,
+        f"--out {settings.out} must end in {model_file.SUFFIX}.": settings.out.suffix == model_file.SUFFIX,
         "--seed must be 0 or more.": settings.seed >= 0,
         "--evaluations must be at least 1.": settings.evaluations >= 1,
         f"{lr_option} {lr or 0:g} must be a number above 0.": lr is None or 0 < lr < math.inf,

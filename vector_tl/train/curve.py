@@ -10,7 +10,7 @@ from msgspec import Meta
 from vector_tl.errors import UserError
 from vector_tl.files import write_atomic
 from vector_tl.forms import Count, Finite, Share, check_form
-from vector_tl.nets import checkpoint
+from vector_tl.nets import model_file
 
 REMEDY = "remove it together with its model, and train again"
 COLUMNS = ("step", "images_seen", "loss", "ap50", "ap50_95")
@@ -105,4 +105,4 @@ def finished(out: Path) -> bool:
     if not (out.exists() and curve_path.exists()) or out.with_suffix(".resume").exists():
         return False
     last = max((row.get("step", 0) for row in read_curve(curve_path, _Step)), default=0)
-    return last == checkpoint.read_metadata(out).get("steps")
+    return last == model_file.read_metadata(out).get("steps")

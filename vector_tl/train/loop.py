@@ -18,12 +18,12 @@ import torch
 from torch import nn
 
 from vector_tl.data.dataset import Item, digest, read_splits
-from vector_tl.detect.detector import pick_device
 from vector_tl.errors import Diverged, UserError
 from vector_tl.evaluate.metrics import average_precision
 from vector_tl.files import claimed, sweep
-from vector_tl.nets import checkpoint, state_dict
+from vector_tl.nets import checkpoint, model_file, state_dict
 from vector_tl.nets.build import build
+from vector_tl.nets.devices import pick_device
 from vector_tl.nets.ssd import VectorSSD
 from vector_tl.train.average import Average
 from vector_tl.train.batches import Batches, Images
@@ -66,7 +66,7 @@ def train(
     check_settings(settings)
     check_place(settings)
     with (
-        join(pick_device(settings.device)) as (ranks, device),
+        join(torch.device(pick_device(settings.device))) as (ranks, device),
         _alone(settings.out) if ranks.first else nullcontext(),
     ):
         return TrainingLoop(settings, items, ranks, device).run()
@@ -215,7 +215,7 @@ class TrainingLoop:
         assert best is not None  # the last step was evaluated
         if self.data.negatives:
             self._settle_scores()
-        if note := checkpoint.read_metadata(settings.out).get("hardly_trained"):
+        if note := model_file.read_metadata(settings.out).get("hardly_trained"):
             log.warning(note)
         settings.resume_path.unlink(missing_ok=True)
         return {
@@ -245,7 +245,7 @@ class TrainingLoop:
         fine_tuned = settings.init not in ("coco", "scratch")
         learned_from = set(data.sessions)
         if fine_tuned and Path(settings.init).suffix.lower() not in state_dict.SUFFIXES:
-            learned_from.update(checkpoint.read_metadata(settings.init).get("learned_from", ()))
+            learned_from.update(model_file.read_metadata(settings.init).get("learned_from", ()))
         return {
             "seed": settings.seed,
             "data_digest": digest(settings.data),

@@ -15,7 +15,7 @@ from vector_tl.data.dataset import digest
 from vector_tl.errors import UserError
 from vector_tl.files import write_atomic
 from vector_tl.forms import Count, Share, check_form, parse_json
-from vector_tl.nets.checkpoint import other_tensor
+from vector_tl.nets.model_file import other_tensor
 from vector_tl.nets.ssd import VectorSSD
 from vector_tl.nets.state_dict import load_tensors
 from vector_tl.train.average import Average
@@ -203,7 +203,8 @@ class TrainState:
                     f"{path}, key 'optimizer', holds moments of another parameter, at {number}; {REMEDY}."
                 )
         for key, ours, theirs in networks:
-            if odd := other_tensor(ours, theirs):
+            shapes = [{name: values.shape for name, values in each.items()} for each in (ours, theirs)]
+            if odd := other_tensor(*shapes):
                 raise UserError(f"{path}, key {key!r}, lacks the tensor {odd} or has an odd one; {REMEDY}.")
 
 

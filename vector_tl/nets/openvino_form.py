@@ -1,0 +1,125 @@
+"""A network in OpenVINO's operations, made from its description and the tensors of a model's file.
+
+PyTorch is not needed for it. BatchNorm is folded into the convolution before it.
+"""
+
+from typing import Any
+
+import numpy as np
+import openvino
+from openvino import opset13 as ops
+
+from vector_tl.nets.description import NORM_EPS, Block, Convolution, Description, Squeeze
+
+CODE_SCALES = (10.0, 10.0, 5.0, 5.0)  # of a box's code (tx, ty, tw, th)
+MAX_SIZE_CODE = 4.0  # the logarithm of how often as large as its anchor a box can be
+Tensors = dict[str, np.ndarray]
+
+
+def openvino_form(description: Description, tensors: Tensors, classes: int) -> Any:
+    """The network from bytes to scores and boxes, for one image at a time.
+
+    Args:
+        description: of the network.
+        tensors: float32, as `description.tensors(classes)` names them.
+        classes: how many there are.
+
+    Returns:
+        An `openvino.Model` from images uint8 (1, h, w, 3) RGB to scores (1, A) of the best class and
+        boxes_xyxy (1, A, 4) in 0..1 of the image, clipped.
+    """
+    width, height = description.size_wh
+    images = ops.parameter([1, height, width, 3], np.uint8, name="images")
+    pixels = ops.transpose(ops.convert(images, "f32"), np.array([0, 3, 1, 2]))  # (1, 3, h, w)
+    scale = np.float32(1 / (255 * description.std))
+    x = ops.subtract(
+        ops.multiply(pixels, _number(scale)), _number(np.float32(description.mean / description.std))
+    )
+    form, maps = _Form(description, tensors), []
+    for block in description.blocks:
+        x = form.block(x, block)
+        if block.gives_map:
+            maps.append(x)
+    logits = form.heads(maps, description.class_heads(classes), classes)  # (1, A, K)
+    codes = form.heads(maps, description.box_heads(), 4)  # (1, A, 4)
+    scores = ops.sigmoid(ops.reduce_max(logits, np.array([2])))
+    return openvino.Model([scores, _decode(codes, description.anchors_xyxy())], [images], description.arch)
+
+
+class _Form:
+    """The parts of one network."""
+
+    def __init__(self, description: Description, tensors: Tensors):
+        self._description, self._tensors = description, tensors
+
+    def block(self, x: Any, block: Block) -> Any:
+        y = x
+        for layer in block.layers:
+            y = self._squeeze(y, layer) if isinstance(layer, Squeeze) else self._convolution(y, layer)
+        return ops.add(x, y) if block.skip else y
+
+    def heads(self, maps: list[Any], blocks: list[Block], columns: int) -> Any:
+        """Six maps (1, C, h, w) to (1, A, columns)."""
+        found = []
+        for x, block in zip(maps, blocks, strict=True):
+            y = ops.transpose(self.block(x, block), np.array([0, 2, 3, 1]))  # (1, h, w, anchors x columns)
+            found.append(ops.reshape(y, np.array([1, -1, columns]), special_zero=False))
+        return ops.concat(found, 1)
+
+    def _squeeze(self, x: Any, layer: Squeeze) -> Any:
+        mean = ops.reduce_mean(x, np.array([2, 3]), keep_dims=True)
+        return ops.multiply(x, self._convolution(self._convolution(mean, layer.down), layer.up))
+
+    def _convolution(self, x: Any, layer: Convolution) -> Any:
+        weight, bias = self._folded(layer)
+        around = [0 if self._description.odd_padding_last else layer.kernel // 2] * 2
+        how = {
+            "strides": [layer.stride] * 2,
+            "pads_begin": around,
+            "pads_end": around,
+            "dilations": [1, 1],
+            "auto_pad": "same_upper" if self._description.odd_padding_last else "explicit",
+        }
+        if layer.groups > 1:
+            grouped = weight.reshape(layer.groups, -1, *weight.shape[1:])  # (groups, O / groups, I, k, k)
+            x = ops.group_convolution(x, _number(grouped), **how)
+        else:
+            x = ops.convolution(x, _number(weight), **how)
+        return _activate(ops.add(x, _number(bias.reshape(1, -1, 1, 1))), layer.activation)
+
+    def _folded(self, layer: Convolution) -> tuple[np.ndarray, np.ndarray]:
+        """Weight (O, I, k, k) and bias (O,) of the convolution with its BatchNorm."""
+        weight = self._tensors[f"{layer.name}.weight"]
+        if not layer.norm:
+            return weight, self._tensors[f"{layer.name}.bias"]
+        gamma, beta, mean, variance = (
+            self._tensors[f"{layer.norm}.{name}"].astype(np.float64)
+            for name in ("weight", "bias", "running_mean", "running_var")
+        )
+        factor = gamma / np.sqrt(variance + NORM_EPS)
+        bias = beta - mean * factor
+        return (weight * factor[:, None, None, None]).astype(np.float32), bias.astype(np.float32)
+
+
+def _activate(x: Any, activation: str | None) -> Any:
+    if activation is None:
+        return x
+    if activation == "relu6":
+        return ops.clamp(x, 0.0, 6.0)
+    return {"relu": ops.relu, "hardswish": ops.hswish, "hardsigmoid": ops.hsigmoid}[activation](x)
+
+
+def _decode(codes: Any, anchors_xyxy: np.ndarray) -> Any:
+    """Codes (1, A, 4) to corners (1, A, 4) in 0..1; see `ssd.VectorSSD`."""
+    size = anchors_xyxy[:, 2:] - anchors_xyxy[:, :2]
+    middle = anchors_xyxy[:, :2] + size / 2
+    shift, growth = ops.split(ops.divide(codes, _number(np.array(CODE_SCALES, np.float32))), 2, 2).outputs()
+    center = ops.add(_number(middle), ops.multiply(shift, _number(size)))
+    growth = ops.minimum(growth, _number(np.float32(MAX_SIZE_CODE)))
+    half = ops.multiply(ops.exp(growth), _number(size / 2))
+    corners = ops.concat([ops.subtract(center, half), ops.add(center, half)], 2)
+    return ops.clamp(corners, 0.0, 1.0)
+
+
+def _number(value: np.ndarray | np.float32) -> Any:
+    return ops.constant(np.asarray(value, np.float32))
