@@ -90,7 +90,7 @@ def _make(settings: DemoSettings, folder: Path, made: Made) -> None:
     from vector_tl.film.settings import FilmSettings
     from vector_tl.find.loop import find
     from vector_tl.find.settings import FindSettings
-    from vector_tl.nets.checkpoint import resolve
+    from vector_tl.nets.model_file import resolve
 
     made["models"] = {str(path): _stamp(path) for path in map(resolve, (MODEL, OTHER))}
     write_json(folder / ABOUT, made)  # from now on the folder is known as a demo's
