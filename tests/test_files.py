@@ -74,6 +74,13 @@ def test_a_lock_is_held_once(tmp_path):
         assert mine
 
 
+def test_a_pulled_disk_is_not_hidden_by_the_lock_on_it(tmp_path):
+    with pytest.raises(UserError, match="the disk"), claimed(tmp_path / "disk" / "lock"):
+        (tmp_path / "disk").rename(tmp_path / "pulled")
+        (tmp_path / "disk").write_text("")  # below a file there is nothing to remove
+        raise UserError("the disk is gone")
+
+
 def test_a_killed_holder_frees_its_lock(tmp_path):
     path = tmp_path / "a.lock"
     holder = subprocess.Popen([sys.executable, "-c", HOLD, str(path)], stdout=subprocess.PIPE, text=True)

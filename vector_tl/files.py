@@ -5,7 +5,7 @@ import json
 import math
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -114,7 +114,8 @@ def claimed(path: Path, wait: bool = False) -> Iterator[bool]:
         yield True
     finally:
         if not wait:
-            path.unlink(missing_ok=True)
+            with suppress(OSError):  # the disk was pulled: what happened before is what a person hears of
+                path.unlink(missing_ok=True)
         lock.release()
 
 

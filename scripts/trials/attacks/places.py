@@ -204,7 +204,7 @@ def locale(place: Place) -> str:
     said = set()
     for name in ("C", "POSIX", "de_DE.UTF-8", "tr_TR.ISO-8859-9", "nonsense"):
         answer = place.run("label", "check", "--data", data, "--json", env={"LC_ALL": name, "LANG": name})
-        check(answer.code == 0 and "Traceback" not in answer.err, f"{name}: {answer.err[-300:]}")
+        check(answer.code < 2 and bool(answer.json()), f"{name}: {answer.err[-300:]}")
         said.add(answer.out)
     check(len(said) == 1, "different answers")
     return "the same"
