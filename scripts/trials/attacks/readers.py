@@ -127,3 +127,13 @@ def deep_splits(place: Place) -> str:
         (place.folder / "data" / "splits.json").write_text(text)
         said = place.run("label", "check", "--data", "data").refused("splits.json", "line")
     return said
+
+
+@attack("an sdk_config.ini of another form", expected="refused with file, place and remedy")
+def other_ini(place: Place) -> str:
+    folder = place.folder / "home" / ".anki_vector"
+    folder.mkdir(parents=True)
+    (folder / "sdk_config.ini").write_text(
+        "[00e20100]\nip = 127.0.0.1\nport = many\nguid = %(x)s\n[00e20100]\n"
+    )
+    return place.run("stop", "--robot", "00e20100").refused("sdk_config.ini", "guid", "[00e20100]")
