@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 SUFFIX = ".part"
 NAME = re.compile(r"\..+\.([a-z0-9_]{8}|\d+)\.part")  # with a number: films of earlier versions
@@ -42,7 +43,7 @@ class Part:
         self._goal = Path(path)
         self._goal.parent.mkdir(parents=True, exist_ok=True)
         _sweep_once(self._goal.parent)
-        names = {"prefix": f".{self._goal.name}.", "suffix": SUFFIX, "dir": self._goal.parent}
+        names: dict[str, Any] = {"prefix": f".{self._goal.name}.", "suffix": SUFFIX, "dir": self._goal.parent}
         if folder:
             self.path = Path(tempfile.mkdtemp(**names))
             self._lock = os.open(self.path, os.O_RDONLY)

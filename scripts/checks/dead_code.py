@@ -23,7 +23,7 @@ USED_BY_NAME = [
     "MAX_IMAGE_PIXELS",  # Pillow
     "maxDets",  # COCO's evaluation
     *("momentum", "_generate_wh_pairs", "postprocess_detections", "num_outputs"),  # torch and torchvision
-    *("image_anchors", "matched_idxs"),  # torchvision
+    *("image_anchors", "matched_idxs", "num_anchors_per_location"),  # torchvision
     "intercept_service",  # gRPC
     "__path__",  # of a package
     *("type_name", "oneof_index", "proto3_optional"),  # protobuf's descriptors
