@@ -1,6 +1,8 @@
 """Films: every frame once, the same one on both sides, at the true pace, in a form that browsers play."""
 
+import contextlib
 import random
+import resource
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -13,6 +15,7 @@ from PIL import Image
 
 from vector_tl.data.recording import RecordingWriter
 from vector_tl.errors import UsageError, UserError
+from vector_tl.film.encode import FilmWriter
 from vector_tl.film.film import film
 from vector_tl.film.footage import open_footage
 from vector_tl.film.overlay import pane, pane_size
@@ -378,3 +381,21 @@ def test_a_film_of_an_animated_image_lasts_as_long_as_it_does(tmp_path):
     frames[0].save(path, save_all=True, append_images=frames[1:], duration=[100, 100, 1800])
     result = make(path, tmp_path / "film.mp4", cards=False)
     assert result["seconds"] == pytest.approx(2.0, abs=0.05)
+
+
+def test_a_film_that_the_disk_refuses_is_refused_for_each_frame_and_leaves_nothing(tmp_path):
+    """Frames wait in another thread; FFmpeg crashes where it is given one after its header was refused."""
+    image, before = np.zeros((36, 64, 3), np.uint8), resource.getrlimit(resource.RLIMIT_FSIZE)
+    writer = FilmWriter(tmp_path / "f.mp4", Fraction(10), (64, 36))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))  # as a full disk, without being root
+    try:
+        for _ in range(60):  # the encoder keeps the first ones
+            with contextlib.suppress(UserError):
+                writer.write(image)
+        for _ in range(3):
+            with pytest.raises(UserError, match="Cannot write the film"):
+                writer.write(image)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    writer.abandon()
+    assert list(tmp_path.iterdir()) == []

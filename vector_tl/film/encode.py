@@ -43,6 +43,7 @@ class FilmWriter:
 
     def __init__(self, path: Path, fps: Fraction, size_wh: tuple[int, int]):
         self.path, self.frames, self._tick = Path(path), 0, 1 / fps
+        self._failed: UserError | None = None
         try:
             self._part = Part(self.path)
         except OSError as error:
@@ -103,10 +104,13 @@ class FilmWriter:
         self._part.drop()
 
     def _mux(self, frame: av.VideoFrame | None) -> None:
+        if self._failed is not None:  # FFmpeg crashes where it is given more after its header was refused
+            raise self._failed
         try:
             self._container.mux(self._stream.encode(frame))
         except (OSError, av.FFmpegError) as error:
-            raise cannot_write(f"the film {self.path}", error) from error
+            self._failed = cannot_write(f"the film {self.path}", error)
+            raise self._failed from error
 
 
 class EncodingThread:

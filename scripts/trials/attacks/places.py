@@ -122,7 +122,7 @@ def polled(place: Place) -> str:
 def trained(place: Place) -> str:
     data = make_dataset(place.folder / "data", sessions=("one", "two", "three"))
     (data / "splits.json").write_text('{"one": "train", "two": "val", "three": "test"}')
-    learn = ("train", "--data", str(data), "--init", MODEL, "--steps", "1", "--batch-size", "1", "--out")
+    learn = ("train", "--data", str(data), "--init", MODEL, "--steps", "1", "--batch-size", "2", "--out")
     return written(place, "m.safetensors", *learn)
 
 
