@@ -145,6 +145,6 @@ def test_training_without_a_split_offers_the_command_that_makes_one(tmp_path, se
     with pytest.raises(UserError, match="vector-tl label split") as said:
         dataset.load_dataset(tmp_path, "train")
     assert ("--by image" in str(said.value)) is offered
-    words = str(said.value).removesuffix(".").partition("vector-tl label split ")[2]
+    words = str(said.value).partition("vector-tl label split ")[2].partition(". That ")[0].removesuffix(".")
     split(parse("label split", shlex.split(words))[0])
     assert len(dataset.load_dataset(tmp_path, "train"))
