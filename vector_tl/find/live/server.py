@@ -66,9 +66,7 @@ def served(live: Board, port: int = 0, host: str = LOOPBACK) -> Iterator[str]:
 def _ask_once(port: int, path: str) -> None:
     """Be asked for something: what a server makes at its first request shall not hold up a STOP."""
     asking = http.client.HTTPConnection(LOOPBACK, port, timeout=FIRST_ANSWER_S)
-    with contextlib.suppress(
-        OSError, http.client.HTTPException
-    ):  # it listens elsewhere; then that stays undone
+    with contextlib.suppress(OSError, http.client.HTTPException):  # where it does not listen here
         asking.request("GET", path)
         asking.getresponse().read()
     asking.close()
