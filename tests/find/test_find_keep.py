@@ -1,5 +1,6 @@
 """What is kept of a run: a recording with ground truth and estimates, a page, and nothing unasked."""
 
+import re
 import time
 from pathlib import Path
 
@@ -156,3 +157,35 @@ def test_a_robot_that_anybody_drives_is_recorded(tmp_path):
         0.0,
     )
     assert isinstance(frames[0].truth_xyxy, np.ndarray) and frames[0].truth_xyxy.shape == (0, 4)
+
+
+@pytest.mark.fast
+def test_the_line_of_a_live_film_is_that_of_its_frame(tmp_path, monkeypatch):
+    """Not what the log said last."""
+    shown = []
+
+    class Film:
+        line, result = "", {"error": "none"}
+
+        def __init__(self, *_args, **_options):
+            pass
+
+        def show(self, frame, boxes_xyxy, scores):
+            shown.append((len(scores) > 0, self.line))
+
+        def close(self):
+            pass
+
+    monkeypatch.setattr("vector_tl.find.keep.LiveFilm", Film)
+    monkeypatch.setattr("vector_tl.find.keep.resolve", lambda name: name)
+    settings, world, detector = small(
+        live=tmp_path / "live.mp4", record=tmp_path / "run.mcap", no_report=True
+    )
+    result = find(settings, world, detector)
+    frames = list(read_recording(tmp_path / "run.mcap"))
+    assert len(shown) == len(frames) == result["frames"]
+    for (seen, line), frame in zip(shown, frames, strict=True):
+        mm, said = frame.wheels["target_distance_mm"], re.search(r"(\d+) mm away", line)
+        assert seen == (len(frame.scores) > 0) and (mm is None) == (said is None)
+        assert said is None or float(said[1]) == pytest.approx(mm, abs=0.51)
+    assert shown[-1][1].endswith("reached: stopped")

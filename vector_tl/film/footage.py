@@ -13,6 +13,7 @@ from vector_tl.data.media import Media, media_files, open_media, video_fps
 from vector_tl.data.recording import read_recording
 from vector_tl.data.schemas import CAMERA
 from vector_tl.errors import UserError
+from vector_tl.film.moment_words import MomentLines
 from vector_tl.film.pace import IMAGES_FPS, Pacer, camera_times_s, own_fps
 
 log = logging.getLogger("vector_tl.film")
@@ -90,17 +91,17 @@ def _folder(folder: Path) -> Footage:
 
 
 def _footage(media: Media, times_s: list[float] | None = None, named: bool = False) -> Iterator[FootageFrame]:
-    """The frames that can be read, each with the last line of the run's log, or with its file's name.
+    """The frames that can be read, each with what the robot does in it, or with its file's name.
 
     Args:
         media: what is read.
         times_s: when each frame was taken; as the media say when None.
         named: give the file's name instead of a line.
     """
-    line = media.path.name if named else ""
+    lines, line = MomentLines(), media.path.name if named else ""
     for frame in media.frames():
-        if frame.recorded is not None and frame.recorded.events:
-            line = frame.recorded.events[-1]
+        if frame.recorded is not None:
+            line = lines.line(frame.recorded)
         if frame.image is None:
             log.warning("%s", frame.error)
             continue

@@ -16,6 +16,7 @@ from vector_tl.detect.interface import ImageDetector
 from vector_tl.errors import UserError
 from vector_tl.files import refuse_existing
 from vector_tl.film.live_film import LiveFilm
+from vector_tl.film.moment_words import moment_words
 from vector_tl.find.memory import MotionCommand
 from vector_tl.find.settings import FindSettings
 from vector_tl.find.track import Target
@@ -46,6 +47,7 @@ class Keeper:
         self._recording: RecordingWriter | None = None
         self._film: LiveFilm | None = None
         self._truth: TruthAsker | None = None
+        self._seen: tuple[Frame, np.ndarray, np.ndarray] | None = None  # waits for its command
 
     def begin(self, robot: Robot, detector: ImageDetector) -> Self:
         """Open the files; close them when the wheels have been stopped."""
@@ -83,8 +85,7 @@ class Keeper:
         """Keep what the finder's detector saw in a frame: boxes (N, 4) and scores (N,)."""
         if self._recording:
             self._recording.detections(frame, boxes_xyxy, scores)
-        if self._film:
-            self._film.show(frame, boxes_xyxy, scores)
+        self._seen = frame, boxes_xyxy, scores
         if self._truth:
             self._truth.ask(frame)
 
@@ -95,16 +96,19 @@ class Keeper:
 
     def command(self, t_s: float, command: MotionCommand, sent: bool, target: Target | None) -> None:
         """Keep a wheel command, and where the other Vector was taken to be."""
+        where = (target.distance_mm, math.degrees(target.bearing_rad)) if target else None
         if self._recording:
-            where = (target.distance_mm, math.degrees(target.bearing_rad)) if target else None
             self._recording.wheels(t_s, command.left_mmps, command.right_mmps, sent, command.mode, where)
+        if self._film and self._seen:
+            held = not sent and bool(command.left_mmps or command.right_mmps)
+            self._film.line = moment_words(command.mode, held, where, in_sight=len(self._seen[2]) > 0)
+            self._film.show(*self._seen)
+            self._seen = None
 
     def event(self, t_s: float, message: str) -> None:
         """Keep a line of the log."""
         if self._recording:
             self._recording.event(t_s, message)
-        if self._film:
-            self._film.line = message
 
     def result(self, result: dict[str, Any]) -> None:
         """Keep the run's result."""
