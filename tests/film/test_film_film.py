@@ -22,8 +22,9 @@ from vector_tl.film.overlay import pane, pane_size
 from vector_tl.film.pace import LONGEST_PAUSE_S, Pacer, camera_times_s, own_fps
 from vector_tl.film.reel import captions
 from vector_tl.film.settings import FilmSettings
-from vector_tl.film.stage import THEMES, Stage, frame_layout
+from vector_tl.film.stage import Stage, frame_layout
 from vector_tl.film.tally import Seen, Tally
+from vector_tl.film.theme import THEMES
 from vector_tl.robot.base import Frame
 
 

@@ -26,15 +26,21 @@ BOX = np.array([[10, 10, 40, 40]], np.float32)
             False,
             (418.6, -31.2),
             True,
-            "found: measured 419 mm away, 31 degrees right; approaching",
+            "found, measured 419 mm away, 31 degrees right; approaching",
         ),
-        ("approach", False, (300, 0.8), False, "out of sight: about 300 mm away, 1 degree left; approaching"),
+        (
+            "approach",
+            False,
+            (300, 0.8),
+            False,
+            "lost for a moment, about 300 mm away, 1 degree left; approaching",
+        ),
         (
             "hold",
             False,
             (155, -0.3),
             True,
-            "found: measured 155 mm away, straight ahead; reached: staying in place",
+            "found, measured 155 mm away, straight ahead; reached: staying in place",
         ),
         ("done", False, None, False, "reached: stopped"),
         ("stopped", False, None, False, "stopped by a person"),
@@ -81,9 +87,9 @@ def test_the_line_changes_with_the_recording_and_not_with_its_log(tmp_path):
     ]
     assert lines(tmp_path / "run.mcap", steps) == [
         "searching",
-        "found: measured 419 mm away, 31 degrees right; approaching",
-        "found: measured 402 mm away, 12 degrees right; approaching",
-        "out of sight: about 390 mm away, 10 degrees right; approaching",
+        "found, measured 419 mm away, 31 degrees right; approaching",
+        "found, measured 402 mm away, 12 degrees right; approaching",
+        "lost for a moment, about 390 mm away, 10 degrees right; approaching",
         "searching",
     ]
 

@@ -13,14 +13,22 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium o
 FRAMES = 90
 
 
-def test_a_film_and_its_timelines_go_together(tmp_path):
+@pytest.mark.parametrize(
+    "asked, middle_s, event_s, extra_s",
+    [
+        ({"cards": True}, FRAMES / 30, 1.0, 0.0),
+        # a slow start: 1.5 s at half the pace; and the first find, which stands for 2 s, is the first image
+        ({"teach": True}, FRAMES / 30 + 3.5, 1.0 + 3.0, 3.5),
+    ],
+)
+def test_a_film_and_its_timelines_go_together(tmp_path, asked, middle_s, event_s, extra_s):
     result = make(
         story(tmp_path / "run.mcap", FRAMES),
         tmp_path / "film.mp4",
         Fixed(BOX, "scratch"),
-        cards=True,
         width=640,
         no_report=False,
+        **asked,
     )
     begin_s, end_s = result["cards_s"]
     browser = Chromium()
@@ -33,7 +41,7 @@ def test_a_film_and_its_timelines_go_together(tmp_path):
                 "(document.querySelector('video'))"
             )
         )
-        assert facts[0] == pytest.approx(begin_s + FRAMES / 15 + end_s, abs=0.2) and facts[1:] == [
+        assert facts[0] == pytest.approx(begin_s + FRAMES / 15 + extra_s + end_s, abs=0.2) and facts[1:] == [
             640,
             360,
             None,
@@ -46,17 +54,17 @@ def test_a_film_and_its_timelines_go_together(tmp_path):
         page.mouse("mouseReleased", *place)
         page.wait("!document.querySelector('video').seeking")
         assert page.run("document.querySelector('video').currentTime") == pytest.approx(
-            begin_s + FRAMES / 30, abs=0.1
+            begin_s + middle_s, abs=0.1
         )
         page.run("document.querySelector('video').muted = true, document.querySelector('video').play()")
-        page.wait(f"document.querySelector('video').currentTime > {begin_s + FRAMES / 30 + 0.4}")
+        page.wait(f"document.querySelector('video').currentTime > {begin_s + middle_s + 0.4}")
         assert float(page.run("document.querySelector('input').value")) > FRAMES / 30 + 0.2, (
             "the timelines follow"
         )
         page.run("document.querySelector('video').pause(), document.querySelector('.events button').click()")
         page.wait("!document.querySelector('video').seeking")
         assert page.run("document.querySelector('video').currentTime") == pytest.approx(
-            begin_s + 1.0, abs=0.1
+            begin_s + event_s, abs=0.1
         )
         page.size(400, 800)
         assert page.run("document.documentElement.scrollWidth <= innerWidth"), "nothing sticks out on a phone"

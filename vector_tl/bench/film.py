@@ -26,8 +26,9 @@ from vector_tl.data.recording import RecordingWriter
 from vector_tl.film.film import load_side_by_side
 from vector_tl.film.footage import open_footage
 from vector_tl.film.loop import FilmMoment, Films, make_films
-from vector_tl.film.reel import Reel, SideBySide, model_line
+from vector_tl.film.reel import Reel, model_line
 from vector_tl.film.settings import FilmSettings
+from vector_tl.film.side_by_side import SideBySide
 from vector_tl.nets.devices import pick_device
 from vector_tl.robot.base import Frame
 

@@ -117,7 +117,7 @@ def _make(settings: DemoSettings, folder: Path, made: Made) -> None:
             left=OTHER,
             right=MODEL,
             out=folder / "side-by-side.mp4",
-            cards=True,
+            teach=True,
             singles=True,
             poster=folder / "poster.png",
             gif=folder / "side-by-side.gif",

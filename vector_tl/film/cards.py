@@ -3,11 +3,13 @@
 import cv2
 import numpy as np
 
-from vector_tl.film.overlay import Color, text
-from vector_tl.film.stage import Theme
+from vector_tl.film.overlay import Color, text, wrapped
 from vector_tl.film.tally import Tally, alarms
+from vector_tl.film.theme import Theme
 
 TITLE_S, END_S = 2.5, 4.0
+LINE = 1.3  # from one line of text to the next, times its size
+MIN_SIZE = 10  # of a font in pixels
 
 
 def title_card(
@@ -28,7 +30,7 @@ def title_card(
         colors: the colour of each detector.
         foot: a line about what they look at.
     """
-    card = _Card(size_wh, theme)
+    card = Card(size_wh, theme)
     height = size_wh[1]
     card.write(title, round(height * 0.24), card.px(64), theme.ink)
     row = min(card.px(120), round(height * 0.46 / len(names)))
@@ -61,7 +63,7 @@ def end_card(
         tallies: the counts of each detector.
         foot: a line about what they looked at.
     """
-    card = _Card(size_wh, theme)
+    card = Card(size_wh, theme)
     width, height = size_wh
     judged = any(tally.labelled for tally in tallies)
     heading = "In how many frames it found the other robot"
@@ -94,7 +96,7 @@ def _share(tally: Tally) -> tuple[float | None, str]:
     return share, f"{tally.seen_in} of {tally.images} frames{first}"
 
 
-class _Card:
+class Card:
     """A blank card with helpers that keep its margins."""
 
     def __init__(self, size_wh: tuple[int, int], theme: Theme):
@@ -113,6 +115,30 @@ class _Card:
         """A line of text, `indent` from the left margin."""
         room_px = self._width - 2 * self.edge if max_px is None else max_px
         text(self.image_rgb, words, self.edge + indent, middle, ink, size, max_px=room_px)
+
+    def paragraph(
+        self, words: str, top: int, height: int, size: int, ink: Color, color: Color | None = None
+    ) -> None:
+        """Lines of text from `top` on, smaller where they would need more than `height`.
+
+        Args:
+            words: the text.
+            top: of the first line, in pixels.
+            height: the room.
+            size: of the font in pixels, at most.
+            ink: the text's colour.
+            color: of a bar at its left; no bar when None.
+        """
+        indent = 0 if color is None else self.px(28)
+        room_px = self._width - 2 * self.edge - indent
+        while len(lines := wrapped(words, size, room_px)) * LINE * size > height and size > MIN_SIZE:
+            size -= 1
+        step = round(LINE * size)
+        for number, line in enumerate(lines):
+            self.write(line, top + step * number + step // 2, size, ink, indent, room_px)
+        if color is not None:
+            bottom = top + step * len(lines)
+            cv2.rectangle(self.image_rgb, (self.edge, top), (self.edge + self.px(10), bottom), color, -1)
 
     def chip(self, middle: int, size: int, color: Color) -> None:
         """A filled square at the left margin."""

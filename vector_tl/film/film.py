@@ -5,11 +5,12 @@ vector-tl film run.mcap --left scratch --right transfer --out run.mp4
 
 import logging
 
-from vector_tl.files import refuse_existing
+from vector_tl.files import refuse_existing, write_atomic
 from vector_tl.film.encode import write_gif, write_still
 from vector_tl.film.footage import open_footage
 from vector_tl.film.reel import Reel
 from vector_tl.film.settings import FilmSettings
+from vector_tl.film.teaching import TeachingView
 
 log = logging.getLogger("vector_tl.film")
 
@@ -39,6 +40,7 @@ def film(settings: FilmSettings, left=None, right=None, also: tuple = ()) -> dic
         *settings.singles_paths,
         settings.poster,
         settings.gif,
+        settings.captions_path,
         folder / "index.html" if folder else None,
     ):
         if path is not None:
@@ -49,14 +51,14 @@ def film(settings: FilmSettings, left=None, right=None, also: tuple = ()) -> dic
     reel = Reel(settings, footage, detectors)
     reel.shoot()
     result = reel.result()
+    if settings.captions_path is not None and isinstance(reel.view, TeachingView):
+        write_atomic(settings.captions_path, reel.view.captions.webvtt())
     if settings.poster is not None:
         write_still(settings.poster, reel.view.poster)
         result["poster"] = str(settings.poster)
     if settings.gif is not None:
-        begin_s = result["cards_s"][0] if settings.cards else 0.0
-        result["gif"] = {"file": str(settings.gif)} | write_gif(
-            settings.out, settings.gif, begin_s, begin_s + result["seconds"]
-        )
+        begin_s, end_s = reel.view.knots[0][1], reel.view.film_s(result["seconds"])
+        result["gif"] = {"file": str(settings.gif)} | write_gif(settings.out, settings.gif, begin_s, end_s)
     if folder is not None:
         from vector_tl.film.run_page import film_page
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -26,6 +27,7 @@ class FootageFrame:
     t_s: float
     image_rgb: np.ndarray  # (H, W, 3) uint8
     line: str = ""
+    caption: str = ""  # the same in fewer words, which stay true for longer
     truth_xyxy: np.ndarray | None = None  # (N, 4) in pixels, None where there is no label
     found: tuple = ()  # detections that came with it, beside those of the film's own detectors
 
@@ -39,6 +41,7 @@ class Footage:
     images: Callable[[], Iterator[FootageFrame]]
     seconds: float | None = None  # how long it will be, as far as is known before
     kind: str = "video"  # recording, video, folder or image
+    simulated: bool = False  # known to be a recording of simulated robots
 
 
 def open_footage(source: Path) -> Footage:
@@ -61,7 +64,8 @@ def open_footage(source: Path) -> Footage:
 
 
 def _recording(media: Media) -> Footage:
-    messages = read_recording(media.path).messages(only=CAMERA)
+    recording = read_recording(media.path)
+    messages = recording.messages(only=CAMERA)
     times_s = camera_times_s([(t_s, message["robot_time_ms"] / 1000) for _, t_s, message in messages])
     if not times_s:
         raise UserError(
@@ -71,7 +75,14 @@ def _recording(media: Media) -> Footage:
     pacer = Pacer(fps, every=True)
     last = max((slot for slot in map(pacer.slot, times_s) if slot is not None), default=0)
     seconds = (last + 1) / float(fps)
-    return Footage(media.path, fps, lambda: _footage(media, times_s), seconds, "recording")
+    simulated = _is_simulated(recording.about)
+    return Footage(media.path, fps, lambda: _footage(media, times_s), seconds, "recording", simulated)
+
+
+def _is_simulated(about: dict[str, Any]) -> bool:
+    """Whether a recording says of itself that it comes from the simulator, which alone knows the truth."""
+    settings = about.get("settings")
+    return bool(about.get("truth")) or (isinstance(settings, dict) and settings.get("robot") == "sim")
 
 
 def _folder(folder: Path) -> Footage:
@@ -99,11 +110,12 @@ def _footage(media: Media, times_s: list[float] | None = None, named: bool = Fal
         named: give the file's name instead of a line.
     """
     lines, line = MomentLines(), media.path.name if named else ""
+    caption = line
     for frame in media.frames():
         if frame.recorded is not None:
-            line = lines.line(frame.recorded)
+            line, caption = lines.line(frame.recorded), lines.caption(frame.recorded)
         if frame.image is None:
             log.warning("%s", frame.error)
             continue
         t_s = frame.t_s if times_s is None else times_s[frame.index]
-        yield FootageFrame(t_s, frame.image, line, frame.truth_xyxy())
+        yield FootageFrame(t_s, frame.image, line, caption, frame.truth_xyxy())

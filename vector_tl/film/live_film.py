@@ -26,7 +26,8 @@ from vector_tl.errors import UserError
 from vector_tl.film.cards import END_S
 from vector_tl.film.footage import FootageFrame
 from vector_tl.film.loop import Films, make_films
-from vector_tl.film.reel import SideBySide, captions, model_line
+from vector_tl.film.reel import captions, model_line
+from vector_tl.film.side_by_side import SideBySide
 from vector_tl.film.tally import Seen
 from vector_tl.nets.model_file import resolve
 from vector_tl.robot.base import Frame
@@ -181,7 +182,7 @@ def _frames(pipe: BinaryIO) -> Iterator[FootageFrame]:
         except (EOFError, pickle.UnpicklingError):
             return
         if (image := decode_or_none(jpeg)) is not None:
-            yield FootageFrame(t_s, image, line, found=(Seen(boxes_xyxy, scores),))
+            yield FootageFrame(t_s, image, line, line, found=(Seen(boxes_xyxy, scores),))
 
 
 def main() -> None:

@@ -87,6 +87,14 @@ class FilmView(Protocol):
     def draw(self, moment: FilmMoment, found: list) -> list[np.ndarray]:
         """The frame (H, W, 3) of each film at a moment, with what each detector found in its image."""
 
+    def stands(self, at: int, until: int) -> int:
+        """For how many frames what was drawn last stands: `until - at`, or longer in a film that explains.
+
+        Args:
+            at: the slot at which it was drawn.
+            until: that of the next image.
+        """
+
     def end(self, films: Films) -> None:
         """Write what comes after the last image."""
 
@@ -117,8 +125,8 @@ def make_films(
         seconds: how long the images last, as far as known; the last one stands until then.
 
     Returns:
-        The number of frames, without those of `view.begin` and `view.end`; 0 when there was no image, and no
-        film then.
+        The number of frames of the images' own time, without what the view adds; 0 when there was no image,
+        and no film then.
 
     Raises:
         UserError: a film cannot be written.
@@ -140,7 +148,7 @@ def make_films(
         stack.enter_context(films)
         for moment, found in looked:
             if drawn:
-                films.write(drawn, moment.slot - at)
+                films.write(drawn, view.stands(at, moment.slot))
             else:
                 view.begin(moment.shown, films)
             at, drawn = moment.slot, view.draw(moment, [*found, *moment.shown.found])
@@ -154,7 +162,7 @@ def make_films(
         if not drawn:
             return 0
         stands = max(1, min(round(seconds * films.fps) - at, round(MAX_LAST_S * films.fps)))
-        films.write(drawn, stands)
+        films.write(drawn, view.stands(at, at + stands))
         view.end(films)
     return at + stands
 

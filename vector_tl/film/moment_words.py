@@ -1,7 +1,5 @@
 """What the robot does at a moment, in a few words that are true at this moment, from its recording."""
 
-from typing import Any
-
 from vector_tl.data.recording import RecordedFrame
 
 EVENT_S = 2.0  # for so long a line of the log says what goes on, in recordings that hold nothing better
@@ -18,22 +16,35 @@ DOING = {  # the finder's modes, see find/behaviour.py, and what a person's swit
     "paused": "stopped: paused by a person",
     "stopped": "stopped by a person",
 }
+Place = tuple[float, float]  # distance in mm and bearing in degrees, left is positive
 
 
-def moment_words(mode: str, held: bool, target: tuple[float, float] | None, in_sight: bool) -> str:
+def moment_words(mode: str, held: bool, target: Place | None, in_sight: bool) -> str:
     """A line about one frame of a run.
 
     Args:
         mode: of the finder's behaviour, or what a person's switch has made of it.
-        held: whether its wheels were to turn and were not driven.
-        target: where it took the other Vector to be, distance in mm and bearing in degrees.
+        held: whether its wheels were to turn and were not driven, by the guard or in a dry run.
+        target: where it took the other Vector to be.
         in_sight: whether its detector reported a box in this very frame.
     """
-    doing = DOING.get(mode, mode) + (", wheels not driven" if held else "")  # by the guard, or a dry run
+    doing = _doing(mode, held)
     if target is None:
         return doing
-    known = "found: measured" if in_sight else "out of sight: about"
+    known = "found, measured" if in_sight else "lost for a moment, about"
     return f"{known} {target[0]:.0f} mm away, {_side(target[1])}; {doing}"
+
+
+def caption_words(mode: str, held: bool, target: Place | None) -> str:
+    """The same as a caption to be read: without bearing, and the distance to the next 5 cm."""
+    doing = _doing(mode, held)
+    if target is None:
+        return doing
+    return f"found, about {max(round(target[0] / 50), 1) * 5} cm away; {doing}"
+
+
+def _doing(mode: str, held: bool) -> str:
+    return DOING.get(mode, mode) + (", wheels not driven" if held else "")
 
 
 def _side(bearing_deg: float) -> str:
@@ -43,16 +54,8 @@ def _side(bearing_deg: float) -> str:
     return f"{degrees} {'degree' if degrees == 1 else 'degrees'} {'left' if bearing_deg > 0 else 'right'}"
 
 
-def _of_command(wheels: dict[str, Any], in_sight: bool) -> str:
-    """The line of a command as a recording holds it."""
-    distance_mm, bearing_deg = wheels.get("target_distance_mm"), wheels.get("target_bearing_deg")
-    target = None if distance_mm is None or bearing_deg is None else (distance_mm, bearing_deg)
-    held = not wheels["sent"] and bool(wheels["left_mmps"] or wheels["right_mmps"])
-    return moment_words(str(wheels.get("why", "")), held, target, in_sight)
-
-
 class MomentLines:
-    """The line of each frame of a recording, frame by frame.
+    """The words for each frame of a recording; frames come in order.
 
     Where a recording of other programs holds no commands, its last line of the log stands for `EVENT_S`.
     """
@@ -61,9 +64,23 @@ class MomentLines:
         self._event, self._event_s = "", 0.0
 
     def line(self, frame: RecordedFrame) -> str:
-        """What is true at this frame; empty where nothing is known. Frames come in order."""
+        """What is true at this frame; empty where nothing is known."""
         if frame.events:
             self._event, self._event_s = frame.events[-1], frame.t_s
-        if frame.wheels is not None:
-            return _of_command(frame.wheels, in_sight=frame.scores is not None and len(frame.scores) > 0)
-        return self._event if frame.t_s - self._event_s <= EVENT_S else ""
+        if frame.wheels is None:
+            return self._event if frame.t_s - self._event_s <= EVENT_S else ""
+        in_sight = frame.scores is not None and len(frame.scores) > 0
+        return moment_words(*_command(frame), in_sight=in_sight)
+
+    def caption(self, frame: RecordedFrame) -> str:
+        """The same in fewer words, which change more seldom; call it after `line`."""
+        return self.line(frame) if frame.wheels is None else caption_words(*_command(frame))
+
+
+def _command(frame: RecordedFrame) -> tuple[str, bool, Place | None]:
+    """Mode, whether the wheels were held, and the target, of a frame with a command."""
+    wheels = frame.wheels or {}
+    distance_mm, bearing_deg = wheels.get("target_distance_mm"), wheels.get("target_bearing_deg")
+    target = None if distance_mm is None or bearing_deg is None else (distance_mm, bearing_deg)
+    held = not wheels["sent"] and bool(wheels["left_mmps"] or wheels["right_mmps"])
+    return str(wheels.get("why", "")), held, target

@@ -39,7 +39,7 @@ def pane(
         boxes_xyxy: (N, 4) in the image's pixels.
         scores: (N,).
         pane_wh: size of the pane.
-        color: of the boxes; false alarms are red.
+        color: of the boxes; false alarms are red and crossed out.
         true: (N,) bool, whether each box is a true positive; None where there is no label.
         missed_xyxy: (M, 4), the ground-truth boxes that were not found, drawn with dashes.
         paper: the colour of the bars.
@@ -61,15 +61,14 @@ def pane(
     thick, size = max(2, round(3 * inner_wh[0] / 640)), max(14, round(22 * inner_wh[0] / 720 + 2))
     for box in () if missed_xyxy is None else missed_xyxy:
         corners = _placed(box, scale, left, top)
-        _dashed(canvas, corners, thick)
+        dashed(canvas, corners, thick)
         tag(canvas, "missed", corners[0], corners[1], LIGHT, size)
     order = np.argsort(scores, kind="stable")  # the best on top
     for index in order:
         x1, y1, x2, y2 = _placed(boxes_xyxy[index], scale, left, top)
         false_alarm = true is not None and not true[index]
         ink = RED if false_alarm else color
-        cv2.rectangle(canvas, (x1, y1), (x2 - 1, y2 - 1), DARK, thick + 2)
-        cv2.rectangle(canvas, (x1, y1), (x2 - 1, y2 - 1), ink, thick)
+        framed(canvas, (x1, y1, x2, y2), ink, thick, crossed=false_alarm)
         judged = " false alarm" if false_alarm else " found" if true is not None else ""
         tag(canvas, f"{scores[index]:.2f}{judged}", x1, y1, ink, size)
     return canvas
@@ -80,7 +79,21 @@ def _placed(box: np.ndarray, scale: float, left: int, top: int) -> tuple[int, in
     return x1 + left, y1 + top, x2 + left, y2 + top
 
 
-def _dashed(canvas: np.ndarray, corners: tuple[int, int, int, int], thick: int) -> None:
+def framed(
+    canvas: np.ndarray, corners: tuple[int, int, int, int], ink: Color, thick: int, crossed: bool = False
+) -> None:
+    """A box with a dark edge; crossed out for those to whom red is like another colour."""
+    x1, y1, x2, y2 = corners
+    for color, width in ((DARK, thick + 2), (ink, thick)):
+        cv2.rectangle(canvas, (x1, y1), (x2 - 1, y2 - 1), color, width)
+        if crossed:
+            thin = max(width - thick // 2, 1)
+            cv2.line(canvas, (x1, y1), (x2 - 1, y2 - 1), color, thin, cv2.LINE_AA)
+            cv2.line(canvas, (x1, y2 - 1), (x2 - 1, y1), color, thin, cv2.LINE_AA)
+
+
+def dashed(canvas: np.ndarray, corners: tuple[int, int, int, int], thick: int) -> None:
+    """A light box of dashes with a dark edge."""
     x1, y1, x2, y2 = corners
     dash = 5 * thick
     for ink, width in ((DARK, thick + 2), (LIGHT, thick)):
@@ -129,7 +142,7 @@ def text(
         return
     glyphs = _glyphs(words, size)
     if max_px is not None and glyphs.shape[1] > max_px:
-        size = max(round(size * max_px / glyphs.shape[1]), round(size * 0.6), 10)
+        size = max(int(size * max_px / glyphs.shape[1]), round(size * 0.6), 10)
         glyphs, kept = _glyphs(words, size), words
         while glyphs.shape[1] > max_px and kept:
             kept = kept[: min(len(kept) - 1, int(len(kept) * max_px / glyphs.shape[1]))].rstrip()
@@ -154,6 +167,11 @@ def _blend(canvas: np.ndarray, glyphs: np.ndarray, x: int, y: int, color: Color)
     part = canvas[y : y + glyphs.shape[0], x : x + glyphs.shape[1]]
     alpha = glyphs[: part.shape[0], : part.shape[1], None]
     part[:] = (part * (1 - alpha) + np.array(color, np.float32) * alpha + 0.5).astype(np.uint8)
+
+
+def text_width(words: str, size: int) -> int:
+    """How wide a line of text is, in pixels."""
+    return int(_glyphs(words, size).shape[1])
 
 
 @lru_cache(maxsize=512)

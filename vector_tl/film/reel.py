@@ -1,120 +1,20 @@
-"""What films of detectors show: all side by side, each alone if asked for, and cards."""
+"""The films of `vector-tl film`: all detectors side by side, each alone if asked for."""
 
 import math
+from collections.abc import Callable
 from fractions import Fraction
-from pathlib import Path
+from functools import partial
 
-import numpy as np
-
-from vector_tl.data.boxes import areas
 from vector_tl.errors import UserError
-from vector_tl.film.cards import END_S, TITLE_S, end_card, title_card
-from vector_tl.film.footage import Footage, FootageFrame
-from vector_tl.film.loop import FilmMoment, Films, make_films
+from vector_tl.film.footage import Footage
+from vector_tl.film.loop import Films, make_films
 from vector_tl.film.pace import LONGEST_PAUSE_S
 from vector_tl.film.settings import FilmSettings
-from vector_tl.film.stage import THEMES, Stage, frame_layout
-from vector_tl.film.tally import Seen, Tally, judge
+from vector_tl.film.side_by_side import EXPECTED_S, SideBySide
+from vector_tl.film.tally import Tally
+from vector_tl.film.teaching import TeachingView, before_training, doubts_of
 
-EXPECTED_S = 60.0  # of footage that does not say how long it is
-
-
-class SideBySide:
-    """A view of detectors for `make_films`; the first film shows all of them, the others show some.
-
-    Args:
-        casts: each film's path, and which of the detectors it shows.
-        names: caption and a line about it for each detector.
-        theme: one of `THEMES`.
-        shape: one of `SHAPES`.
-        width: of the first frame in pixels, None for that of the shape.
-        expected_s: how long the films will be, as far as is known.
-        title: the title card's; no such card when None.
-        title_foot: the line at the foot of the title card.
-        end_foot: the line at the foot of the end card; no such card when None. `{images}` in it becomes their
-            number.
-
-    Attributes:
-        tallies: what each detector saw; complete when the films are.
-        size_wh: of the first film.
-        poster: the frame (H, W, 3) that shows most: the detectors differ there, and the Vector is large.
-    """
-
-    def __init__(
-        self,
-        casts: list[tuple[Path, list[int]]],
-        names: list[tuple[str, str]],
-        theme: str = "dark",
-        shape: str = "wide",
-        width: int | None = None,
-        expected_s: float = EXPECTED_S,
-        title: str | None = None,
-        title_foot: str = "",
-        end_foot: str | None = None,
-    ):
-        self._casts, self._names, self._theme = casts, names, THEMES[theme]
-        self._shape, self._width, self._expected_s = shape, width, expected_s
-        self._title, self._title_foot, self._end_foot = title, title_foot, end_foot
-        self._stages: list[Stage] = []
-        self._poster_worth = -1.0
-        self.tallies = [Tally() for _ in names]
-        self.size_wh = (0, 0)
-        self.poster = np.zeros((0, 0, 3), np.uint8)
-
-    def begin(self, first: FootageFrame, films: Films) -> None:
-        """Plan frames by the first image, open the films and write the title cards."""
-        height, width = first.image_rgb.shape[:2]
-        expected = round(self._expected_s * films.fps)
-        for path, cast in self._casts:
-            layout = frame_layout((width, height), len(cast), self._shape, self._width)
-            self._stages.append(Stage(layout, self._theme, [self._names[i] for i in cast], cast, expected))
-            films.open(path, layout.size_wh)
-        self.size_wh = self._stages[0].layout.size_wh
-        if self._title is not None:
-            cards = [
-                title_card(
-                    stage.layout.size_wh, self._theme, self._title, *self._named(cast), self._title_foot
-                )
-                for stage, (_, cast) in zip(self._stages, self._casts, strict=True)
-            ]
-            films.write(cards, films.frames_of(TITLE_S))
-
-    def draw(self, moment: FilmMoment, found: list) -> list[np.ndarray]:
-        """Count what was found, and draw the frame of each film."""
-        image_rgb = moment.shown.image_rgb
-        size_wh = (image_rgb.shape[1], image_rgb.shape[0])
-        seen = [judge(f.boxes_xyxy, f.scores, moment.shown.truth_xyxy, size_wh) for f in found]
-        for tally, what in zip(self.tallies, seen, strict=True):
-            tally.add(moment.t_s, what)
-        frames = [
-            stage.draw(
-                moment.slot,
-                image_rgb,
-                [seen[i] for i in cast],
-                [self.tallies[i] for i in cast],
-                moment.shown.line,
-                f"{moment.t_s:.1f} s",
-            )
-            for stage, (_, cast) in zip(self._stages, self._casts, strict=True)
-        ]
-        worth = _worth_showing(seen, size_wh)
-        if worth > self._poster_worth:
-            self._poster_worth, self.poster = worth, frames[0]
-        return frames
-
-    def end(self, films: Films) -> None:
-        """Write the end cards."""
-        if self._end_foot is None:
-            return
-        foot = self._end_foot.format(images=self.tallies[0].images)
-        cards = []
-        for stage, (_, cast) in zip(self._stages, self._casts, strict=True):
-            tallies = [self.tallies[i] for i in cast]
-            cards.append(end_card(stage.layout.size_wh, self._theme, *self._named(cast), tallies, foot))
-        films.write(cards, films.frames_of(END_S))
-
-    def _named(self, cast: list[int]) -> tuple[list[tuple[str, str]], list]:
-        return [self._names[i] for i in cast], [self._theme.colors[i] for i in cast]
+PLACES = {(2, "wide"): ["on the left", "on the right"], (2, "square"): ["above", "below"]}
 
 
 class Reel:
@@ -130,19 +30,31 @@ class Reel:
         self.frames = 0
         self.captions = captions(detectors)
         who = "both" if len(detectors) == 2 else "all"
-        lines = [model_line(detector, settings.threshold) for detector in detectors]
+        lines = [model_line(detector, settings.threshold, brief=settings.teach) for detector in detectors]
         alone = [(path, [index]) for index, path in enumerate(settings.singles_paths)]
-        self.view = SideBySide(
+        cards = settings.cards or settings.teach
+        make: Callable[..., SideBySide] = SideBySide
+        if settings.teach:
+            make = partial(TeachingView, before=self._before(), doubts=doubts_of(footage))
+        self.view = make(
             [(settings.out, list(range(len(detectors)))), *alone],
             list(zip(self.captions, lines, strict=True)),
             settings.theme,
             settings.shape,
             settings.width,
             footage.seconds or EXPECTED_S,
-            settings.title if settings.cards else None,
+            settings.title if cards else None,
             f"the same camera frames for {who}: {footage.source.name}",
-            f"{{images}} frames, the same for {who}" if settings.cards else None,
+            f"{{images}} frames, the same for {who}" if cards else None,
         )
+
+    def _before(self) -> list[str]:
+        """For each detector a sentence on what it had seen before it was trained."""
+        sides = PLACES.get((len(self.detectors), self.settings.shape), self.settings.sides)
+        return [
+            before_training(str(getattr(detector, "init", "")), caption, side)
+            for detector, caption, side in zip(self.detectors, self.captions, sides, strict=True)
+        ]
 
     @property
     def tallies(self) -> list[Tally]:
@@ -180,8 +92,14 @@ class Reel:
             "size_wh": list(self.view.size_wh),
             "seconds": round(self.frames / fps, 3),
         }
-        if settings.cards:
-            result["cards_s"] = [round(Films(self.fps).frames_of(s) / fps, 3) for s in (TITLE_S, END_S)]
+        view = self.view
+        if settings.cards or settings.teach:
+            cards = (view.title_s, view.end_s)
+            result["cards_s"] = [round(Films(self.fps).frames_of(s) / fps, 3) for s in cards]
+        if settings.captions_path is not None:
+            seconds = self.frames / fps
+            extra_s = view.film_s(seconds) - view.knots[0][1] - seconds  # slow start, first find
+            result["teaching"] = {"captions": str(settings.captions_path), "extra_s": round(extra_s, 3)}
         if settings.singles:
             result["singles"] = [str(path) for path in settings.singles_paths]
         sides = zip(settings.sides, self.detectors, self.captions, self.tallies, strict=True)
@@ -208,16 +126,9 @@ def captions(detectors: list) -> list[str]:
     ]
 
 
-def model_line(detector, threshold: float | None) -> str:
-    """A line about a detector: its name, its network, its confidence threshold."""
+def model_line(detector, threshold: float | None, brief: bool = False) -> str:
+    """A line about a detector: its name, its network (neither if `brief`), its confidence threshold."""
     threshold = getattr(detector, "threshold", None) if threshold is None else threshold
-    parts = [str(getattr(detector, "name", "?")), str(getattr(detector, "arch", ""))]
+    parts = [] if brief else [str(getattr(detector, "name", "?")), str(getattr(detector, "arch", ""))]
     parts += [] if threshold is None else [f"counts a box when at least {100 * threshold:.3g} % sure"]
     return ", ".join(part for part in parts if part)
-
-
-def _worth_showing(seen: list[Seen], size_wh: tuple[int, int]) -> float:
-    """How much a frame shows: how far the best scores are apart, and how large the largest box is."""
-    scores = [what.best for what in seen]
-    largest = max(float(areas(what.boxes_xyxy).max(initial=0.0)) for what in seen)
-    return max(scores) - min(scores) + 0.5 * (largest / (size_wh[0] * size_wh[1])) ** 0.5

@@ -50,7 +50,8 @@ class RunPage:
     result: dict[str, Any]
     notes: list[str] = field(default_factory=list)
     films: list[tuple[str, Path]] = field(default_factory=list)  # caption, file; the first is shown large
-    before_s: float = 0.0  # of the first film, its title card
+    # of the first film: pairs of a moment of the frames' time and the film's, in seconds; see `SideBySide`
+    knots: list[tuple[float, float]] = field(default_factory=lambda: [(0.0, 0.0)])
     models: list[dict[str, Any]] = field(default_factory=list)  # of each detector what is in the result
     # captions, times in seconds and best scores of the detectors
     seen: list[tuple[str, Sequence[float], Sequence[float]]] = field(default_factory=list)
@@ -105,7 +106,7 @@ def film_page(folder: Path, settings: "FilmSettings", result: dict[str, Any], re
         result=result,
         notes=story.notes,
         films=films,
-        before_s=result["cards_s"][0] if settings.cards else 0.0,
+        knots=reel.view.knots,
         models=[model | {"file": file} for model, file in zip(result["models"], files, strict=True)],
         seen=[(name, tally.times_s, tally.best) for name, tally in zip(captions, reel.tallies, strict=True)],
         story=story,

@@ -30,7 +30,7 @@ class FilmSettings:
     also: tuple[str, ...] = ()
     """One or two more models, beside these."""
     overwrite: bool = False
-    """Replace an existing film and the files beside it (poster, GIF, page)."""
+    """Replace an existing film and the files beside it (captions, poster, GIF, page)."""
     fps: float | None = None
     """Frames per second of the film: the input's own when not given (2 for images). Some sites need --fps
     30."""
@@ -46,8 +46,11 @@ class FilmSettings:
     """Width of the film in pixels: 1280 for wide, 1080 for square when not given."""
     cards: bool = False
     """Add a title card before and a card with the figures after (not counted in the reported length)."""
+    teach: bool = False
+    """Explain it: cards on what each model had seen before and on what the figures do not show, a legend of
+    the marks, a slow start, a stop at the first find, and captions as OUT.vtt. It lasts longer then."""
     title: str = "Who sees the other Vector?"
-    """The question on the title card."""
+    """The question on the title card, of --cards and --teach."""
     singles: bool = False
     """Also make a film of each model alone: OUT-left.mp4, OUT-right.mp4, OUT-also1.mp4."""
     poster: Path | None = None
@@ -82,6 +85,11 @@ class FilmSettings:
         return (
             [self.out.with_name(f"{self.out.stem}-{side}.mp4") for side in self.sides] if self.singles else []
         )
+
+    @property
+    def captions_path(self) -> Path | None:
+        """The file of captions, or None."""
+        return self.out.with_suffix(".vtt") if self.teach else None
 
     @property
     def report_folder(self) -> Path | None:

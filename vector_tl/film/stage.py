@@ -5,44 +5,21 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from vector_tl.film.overlay import DARK, LIGHT, Color, even, pane, text, wrapped
+from vector_tl.film.legend import draw_legend
+from vector_tl.film.overlay import Color, even, pane, text, wrapped
 from vector_tl.film.tally import Seen, Tally
+from vector_tl.film.theme import Theme
 
-FOOT_UNITS, PAD_UNITS = 56, 18  # of 1280 to the width of a wide film, of 1080 to that of a square one
+FOOT_UNITS, LEGEND_UNITS, PAD_UNITS = (
+    56,
+    136,
+    18,
+)  # of 1280 to the width of a wide film, of 1080 to that of a square one
 MIN_WORDS_UNITS = 190  # for caption, strip and counts above and below an image
+STRIPE_PX = 3  # half of the distance from a stripe of a false alarm's bar to the next
 STACKED_SHARE = 0.66  # of the width for the images of a film with one below the other
 
 
-@dataclass(frozen=True)
-class Theme:
-    """Colours of a film."""
-
-    paper: Color
-    ink: Color
-    soft: Color
-    track: Color
-    bad: Color
-    colors: tuple[Color, ...]
-
-
-THEMES = {
-    "dark": Theme(
-        DARK,
-        LIGHT,
-        (168, 175, 186),
-        (46, 50, 58),
-        (255, 92, 92),
-        ((255, 159, 67), (46, 213, 190), (150, 148, 255), (255, 120, 178)),
-    ),
-    "light": Theme(
-        (250, 250, 247),
-        (22, 26, 31),
-        (84, 93, 104),
-        (218, 222, 228),
-        (196, 30, 40),
-        ((244, 140, 40), (20, 178, 158), (122, 116, 240), (228, 80, 146)),
-    ),
-}
 SHAPES = {"wide": (16, 9), "square": (1, 1)}
 DEFAULT_WIDTH = {"wide": 1280, "square": 1080}
 
@@ -83,16 +60,21 @@ class FrameLayout:
 
 
 def frame_layout(
-    image_wh: tuple[int, int], count: int = 2, shape: str = "wide", width: int | None = None
+    image_wh: tuple[int, int],
+    count: int = 2,
+    shape: str = "wide",
+    width: int | None = None,
+    foot_units: int = FOOT_UNITS,
 ) -> FrameLayout:
     """The places for `count` detectors on images of `image_wh`.
 
-    They are side by side on a wide frame, one below the other on a square one.
+    They are side by side on a wide frame, one below the other on a square one. `foot_units` is the height of
+    the foot, which a legend makes higher.
     """
     width = even(width or DEFAULT_WIDTH[shape])
     height = even(width * SHAPES[shape][1] / SHAPES[shape][0])
     unit = width / DEFAULT_WIDTH[shape]
-    foot, pad = round(FOOT_UNITS * unit), round(PAD_UNITS * unit)
+    foot, pad = round(foot_units * unit), round(PAD_UNITS * unit)
     columns = 2 if count == 4 else count if shape == "wide" else 1
     rows = -(-count // columns)
     cell_w, cell_h = width // columns, (height - foot) // rows
@@ -192,8 +174,10 @@ class Strip:
             columns = slice(self._columns(bar.start)[0], self._columns(bar.end - 1)[1])
             if bar.best > 0:
                 top = round((height - lane) * (1 - bar.best))
-                color = self._theme.bad if bar.false_alarm else self._color
-                self._canvas[top : height - lane, columns] = color
+                place = self._canvas[top : height - lane, columns]
+                place[:] = self._theme.bad if bar.false_alarm else self._color
+                if bar.false_alarm:  # striped, for those to whom red is like another colour
+                    place[:: 2 * STRIPE_PX], place[1 :: 2 * STRIPE_PX] = self._theme.paper, self._theme.paper
             if bar.missed:
                 self._canvas[height - lane + 1 :, columns] = self._theme.bad
 
@@ -226,6 +210,13 @@ class Stage:
         for cell, color, (caption, about) in zip(layout.cells, self._colors, names, strict=True):
             self._caption(cell.caption, color, caption, about)
 
+    def explain(self) -> None:
+        """Write the legend below the line at the foot, where the layout has a foot of `LEGEND_UNITS`."""
+        foot, unit = self.layout.foot, self.layout.unit
+        top = foot.y + round(FOOT_UNITS * unit)
+        place = Rect(self.layout.pad, top, foot.w - 2 * self.layout.pad, foot.y + foot.h - top)
+        draw_legend(place.of(self._base), self.theme, self._colors)
+
     def draw(
         self,
         moment: int,
@@ -257,23 +248,28 @@ class Stage:
         for cell in self.layout.cells[1:]:  # a line between images side by side
             if cell.pane.x:
                 cell.pane.of(frame)[:, :2] = self.theme.paper
-        foot, theme, size = self.layout.foot, self.theme, round(24 * self.layout.unit)
-        middle = foot.y + foot.h // 2
+        self._foot(frame, line, clock)
+        return frame
+
+    def _foot(self, frame: np.ndarray, line: str, clock: str) -> None:
+        foot, theme, unit = self.layout.foot, self.theme, self.layout.unit
+        explains = foot.h > round(FOOT_UNITS * unit)  # then a legend stands below the line
+        ink, size = (theme.ink, round(32 * unit)) if explains else (theme.soft, round(24 * unit))
+        middle = foot.y + round(FOOT_UNITS * unit) // 2
         text(
             frame,
             line,
             self.layout.pad,
             middle,
-            theme.soft,
+            ink,
             size,
             max_px=foot.w - round(160 * self.layout.unit),
         )
         text(frame, clock, foot.w - self.layout.pad, middle, theme.soft, size, "right")
-        return frame
 
     def _caption(self, place: Rect, color: Color, caption: str, about: str) -> None:
         big = round(min(place.h * 0.46, place.w * 0.1, 46 * self.layout.unit))
-        small = round(min(place.h * 0.28, 24 * self.layout.unit))
+        small = round(min(place.h * 0.3, 28 * self.layout.unit))
         chip = round(big * 0.62)
         lines = self._lines(about, small, place)
         first = (
@@ -307,7 +303,7 @@ class Stage:
 
     def _counts(self, frame: np.ndarray, place: Rect, tally: Tally) -> None:
         size = round(min(place.h * 0.42, 28 * self.layout.unit))
-        small = round(size * 0.86)
+        small = round(size * 0.93)
         lines = [(line, size, self.theme.ink) for line in self._lines(tally.words(), size, place)]
         lines += [(line, small, self.theme.soft) for line in self._lines(tally.words_judged(), small, place)]
         y = place.y + (place.h - round(1.28 * sum(size for _, size, _ in lines))) // 2

@@ -55,6 +55,8 @@ class Tally:
         # When it first saw a Vector; in labelled images, one that is there.
         self.first_s: float | None = None
         self.times_s, self.best = array("d"), array("f")
+        self.found_each, self.there_each = array("H"), array("H")  # Vectors in each image
+        self._found_in = self._there_in = 0  # images
 
     def add(self, t_s: float, seen: Seen) -> None:
         """Count an image, shown at `t_s` of the film."""
@@ -69,6 +71,11 @@ class Tally:
             self.found += int(seen.true.sum())
             self.false_alarms += seen.false_alarms
             self.missed += len(seen.missed_xyxy)
+        found, missed = (0, 0) if seen.true is None else (int(seen.true.sum()), len(seen.missed_xyxy))
+        self.found_each.append(found)
+        self.there_each.append(found + missed)
+        self._found_in += found > 0
+        self._there_in += found + missed > 0
 
     @property
     def recall(self) -> float | None:
@@ -92,13 +99,23 @@ class Tally:
 
     def words(self) -> str:
         """The line under an image."""
-        return f"saw a Vector in {self.seen_in} of {self.images} frames"
+        if not self.labelled:  # it may have taken something else for one
+            return f"reported a robot in {_percent(self.seen_in, self.images)} of the frames so far"
+        if not self._there_in:
+            return "the other robot was in no frame so far"
+        which = "frames" if self._there_in == self.images else "frames that show it"
+        share = _percent(self._found_in, self._there_in)
+        return f"found the other robot in {share} of the {which} so far"
 
     def words_judged(self) -> str:
         """A second line, from labels; empty without."""
         if not self.labelled:
             return ""
         return f"{self.found} found, {self.missed} missed, {alarms(self.false_alarms)}"
+
+
+def _percent(part: int, whole: int) -> str:
+    return f"{100 * part / max(whole, 1):.0f} %"
 
 
 def alarms(count: int) -> str:

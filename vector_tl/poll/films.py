@@ -91,6 +91,9 @@ class _Blind:
         image_rgb = moment.shown.image_rgb
         return [pane(image_rgb, f.boxes_xyxy, f.scores, self.size_wh, YELLOW) for f in found]
 
+    def stands(self, at: int, until: int) -> int:
+        return until - at
+
     def end(self, films: Films) -> None:
         pass
 

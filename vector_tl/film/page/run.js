@@ -4,7 +4,24 @@ const video = document.querySelector("video");
 const plots = [...document.querySelectorAll(".timelines .plot")];
 const box = document.querySelector(".timelines");
 const length = box ? Number(box.dataset.seconds) : 0;
-const before = box ? Number(box.dataset.before) : 0; // the title card's seconds
+// Moments of the frames' time and the film's, in seconds: after a title card, or where a film stands still
+// to explain, the two differ.
+const knots = box ? JSON.parse(box.dataset.knots) : [[0, 0]];
+
+// From one of these times (0: the frames', 1: the film's) to the other.
+function other(seconds, from) {
+  let [known, next] = [knots[0], null];
+  for (const knot of knots) {
+    if (knot[from] <= seconds) known = knot;
+    else {
+      next = knot;
+      break;
+    }
+  }
+  const to = 1 - from;
+  const pace = next ? (next[to] - known[to]) / (next[from] - known[from]) : 1;
+  return known[to] + pace * (seconds - known[from]);
+}
 
 function show(seconds) {
   const share = Math.min(Math.max(seconds / length, 0), 1);
@@ -14,7 +31,7 @@ function show(seconds) {
 
 function seek(seconds) {
   const to = Math.min(Math.max(seconds, 0), length);
-  if (video) video.currentTime = before + to;
+  if (video) video.currentTime = other(to, 0);
   show(to);
 }
 
@@ -40,8 +57,9 @@ if (box && length > 0) {
   }
   if (video) {
     const follow = () => {
-      slider.value = video.currentTime - before;
-      show(video.currentTime - before);
+      const seconds = other(video.currentTime, 1);
+      slider.value = seconds;
+      show(seconds);
     };
     video.addEventListener("timeupdate", follow);
     const step = () => {
