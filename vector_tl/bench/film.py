@@ -1,6 +1,6 @@
 """`vector-tl bench film`: a film of two detectors, times real time, detection included.
 
-Its stages; whether memory stays as it is.
+Its stages and the share of each; whether memory stays as it is.
 
 The baseline is the same work one step after another in one thread: decode, detect, detect, draw, encode.
 """
@@ -62,11 +62,18 @@ def rows(settings: BenchSettings) -> tuple[str, list[Row]]:
     for stage in STAGES:
         same = (f"{EAGER}, twice", eager_ms) if stage == "detect" else ()
         table.append(Row(f"stage_{stage}_ms", 1000 * stage_s[stage] / frames, "ms", *same))
+    table += share_rows(stage_s)
     kept_mib = frames * 2 / 3 * SIZE_WH[0] * SIZE_WH[1] * 3 / MIB
     kept = "the images of the film's last two thirds, kept"
     table.append(Row("memory_growth_mib", memory.growth_mib(), "MiB", kept, kept_mib))
     where = device_words(detectors[0].device)
     return f"{where}; {detectors[0].engine}; {seconds:g} s at {FPS} frames per second", table
+
+
+def share_rows(stage_s: dict[str, float]) -> list[Row]:
+    """The share of each stage, in percent of all that is done one after another."""
+    whole_s = sum(stage_s.values())
+    return [Row(f"share_{stage}", 100 * taken_s / whole_s, "%") for stage, taken_s in stage_s.items()]
 
 
 class PeakMemory:
