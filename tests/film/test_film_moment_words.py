@@ -8,7 +8,7 @@ import pytest
 
 from vector_tl.data.recording import RecordingWriter
 from vector_tl.film.footage import open_footage
-from vector_tl.film.moment_words import EVENT_S, moment_words
+from vector_tl.film.moment_words import EVENT_S, caption_words, moment_words
 from vector_tl.robot.base import Frame
 
 pytestmark = pytest.mark.fast
@@ -33,7 +33,7 @@ BOX = np.array([[10, 10, 40, 40]], np.float32)
             False,
             (300, 0.8),
             False,
-            "lost for a moment, about 300 mm away, 1 degree left; approaching",
+            "unsure in this frame: about 300 mm away, 1 degree left; approaching",
         ),
         (
             "hold",
@@ -89,7 +89,7 @@ def test_the_line_changes_with_the_recording_and_not_with_its_log(tmp_path):
         "searching",
         "found, measured 419 mm away, 31 degrees right; approaching",
         "found, measured 402 mm away, 12 degrees right; approaching",
-        "lost for a moment, about 390 mm away, 10 degrees right; approaching",
+        "unsure in this frame: about 390 mm away, 10 degrees right; approaching",
         "searching",
     ]
 
@@ -100,3 +100,16 @@ def test_a_line_of_the_log_does_not_outlast_its_moment(tmp_path):
     shown = lines(tmp_path / "run.mcap", steps)
     assert shown[0] == shown[10] == "it has started"
     assert set(shown[int(EVENT_S * 10) + 2 :]) == {""}
+
+
+@pytest.mark.parametrize(
+    "mode, target, expected",
+    [
+        ("search", None, "searching"),
+        ("approach", (419.0, -31.0), "approaching, about 40 cm away by its own estimate"),
+        ("hold", (155.0, 2.0), "reached: staying in place, about 15 cm away by its own estimate"),
+        ("approach", (4.0, 2.0), "approaching, about 5 cm away by its own estimate"),
+    ],
+)
+def test_captions_change_more_seldom(mode, target, expected):
+    assert caption_words(mode, False, target) == expected

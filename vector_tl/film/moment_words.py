@@ -26,12 +26,13 @@ def moment_words(mode: str, held: bool, target: Place | None, in_sight: bool) ->
         mode: of the finder's behaviour, or what a person's switch has made of it.
         held: whether its wheels were to turn and were not driven, by the guard or in a dry run.
         target: where it took the other Vector to be.
-        in_sight: whether its detector reported a box in this very frame.
+        in_sight: whether its detector counted a box in this very frame; a target that it only expects, or saw
+            weakly, is called unsure.
     """
     doing = _doing(mode, held)
     if target is None:
         return doing
-    known = "found, measured" if in_sight else "lost for a moment, about"
+    known = "found, measured" if in_sight else "unsure in this frame: about"
     return f"{known} {target[0]:.0f} mm away, {_side(target[1])}; {doing}"
 
 
@@ -40,7 +41,7 @@ def caption_words(mode: str, held: bool, target: Place | None) -> str:
     doing = _doing(mode, held)
     if target is None:
         return doing
-    return f"found, about {max(round(target[0] / 50), 1) * 5} cm away; {doing}"
+    return f"{doing}, about {max(round(target[0] / 50), 1) * 5} cm away by its own estimate"
 
 
 def _doing(mode: str, held: bool) -> str:
