@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from vector_tl.data.images import read_image
 from vector_tl.detect.engines import make_engine
 from vector_tl.detect.interface import Detections
 from vector_tl.nets.calibration import UNCALIBRATED, Calibration, calibration_of
@@ -47,6 +48,26 @@ class Detector:
     def __call__(self, image: np.ndarray, threshold: float | None = None) -> Detections:
         """Vectors in one image, uint8 (H, W, 3) RGB, above `threshold` (the model's own when None)."""
         return self.batch([image], threshold)[0]
+
+    def detect(self, image: np.ndarray | str | Path, threshold: float | None = None) -> Detections:
+        """Vectors in one image.
+
+        Args:
+            image: uint8 (H, W, 3) RGB, or a file of any format that `vector-tl detect` reads.
+            threshold: 0 to 1; only boxes with a higher score are given. The model's own when None.
+
+        Raises:
+            UserError: there is no such file, or it is no image.
+            ValueError: an array of another form.
+        """
+        if isinstance(image, str | Path):
+            image = read_image(Path(image))
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+            raise ValueError(
+                f"an image is uint8 (H, W, 3) RGB, not {image.dtype} {image.shape}; of an image with "
+                "transparency give image[..., :3]"
+            )
+        return self(image, threshold)
 
     def batch(self, images: Sequence[np.ndarray], threshold: float | None = None) -> list[Detections]:
         """Vectors in each of several images, which may differ in size."""

@@ -1,9 +1,11 @@
 """The interface of a detector, without the engines behind it (and so without PyTorch)."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
+
+from vector_tl.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,23 @@ class Detections:
 
     def __len__(self) -> int:
         return len(self.scores)
+
+    def to_supervision(self) -> Any:
+        """The same boxes as `supervision.Detections`, whose class 0 is the Vector; needs supervision.
+
+        Raises:
+            UserError: supervision is not installed.
+        """
+        try:
+            import supervision  # optional: for those who use its drawing and tracking
+        except ImportError as error:
+            raise UserError("supervision is not installed; run pip install supervision.") from error
+        return supervision.Detections(
+            xyxy=self.boxes_xyxy.astype(np.float32).reshape(-1, 4),
+            confidence=self.scores.astype(np.float32),
+            class_id=np.zeros(len(self), int),
+            data={"class_name": np.array(["vector"] * len(self))},
+        )
 
 
 class ImageDetector(Protocol):
