@@ -28,6 +28,7 @@ class Fault:
         out_of_reach_ms: for how long no command can reach the robot (in the world's time, which stands still
             for most of the time for which the robot is frozen), or another client lets it drive on; the time
             to the stop begins afterwards.
+        connects_anew: whether no connection is left over which a stop could go.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Fault:
     survives: bool = True
     numbers: tuple[tuple[str, Any], ...] = ()
     out_of_reach_ms: float = 0.0
+    connects_anew: bool = False
 
 
 def _signal(name: str, number: signal.Signals, lasts_ms: float = 0.0, survives: bool = False) -> Fault:
@@ -68,12 +70,27 @@ LINK = (
     Fault("control stream breaks off", "link", "sim", "abort_control"),
     Fault("all streams break off", "link", "sim", "abort_streams"),
     Fault(
-        "robot's server restarts", "link", "sim", "restart", 600, numbers=(("ms", 600),), out_of_reach_ms=600
+        "robot's server restarts",
+        "link",
+        "sim",
+        "restart",
+        600,
+        numbers=(("ms", 600),),
+        out_of_reach_ms=600,
+        connects_anew=True,
     ),
     Fault("network silent for 2 s", "link", "proxy", "stall", 2000, out_of_reach_ms=2000),
     Fault("network silent for good", "link", "proxy", "stall", 20000, "shout", survives=False),
-    Fault("connection cut, none for 2 s", "link", "proxy", "cut", 2000, out_of_reach_ms=2000),
-    Fault("connection cut once", "link", "proxy", "cut", 0),
+    Fault(
+        "connection cut, none for 2 s",
+        "link",
+        "proxy",
+        "cut",
+        2000,
+        out_of_reach_ms=2000,
+        connects_anew=True,
+    ),
+    Fault("connection cut once", "link", "proxy", "cut", 0, connects_anew=True),
 )
 APP = (
     Fault("detector takes 1.5 s", "app", "app", "sleep 1.5", 1500),

@@ -34,6 +34,12 @@ GOAL_MS, WORST_MS = 500, 700
 RESUME_S = 8.0
 SEEN_MS = 900  # so long a fault that is over is watched
 SLOW_MS = (50.0, 500.0)  # one way, through the slow network
+# One-way delays that belong to the network, not to the guard. A stop over the connection there is: the frame
+# or state that does not come, the stop, and twice the same where control must be asked for. Over a new one:
+# TLS there and back, HTTP/2's settings there and back, the request for states and its answer, and then the
+# request for control (the rule of stopping asks only when it sees the wheels turn at our speeds).
+OWN_DELAYS, NEW_DELAYS = 4, 7
+WATCHED_DELAYS, RESUME_DELAYS = 12, 40  # for so long is watched: connecting anew takes eight round trips
 # What the simulated robot never says without a cause; all other reasons are times that ran out.
 OF_THE_WORLD = ("control lost", "moved by hand", "cliff", "picked up", "on its side", "falling")
 APART_S = 0.6  # between the faults of a pair, at most
@@ -61,21 +67,47 @@ class FaultTrials:
     """Only print the table."""
 
 
+def in_slow_network(fault: Fault, delay_ms: float) -> Fault:
+    """The same fault where everything comes `delay_ms` later each way.
+
+    It lasts longer, so that what the network brings late still comes while it lasts; answers are late beyond
+    what the guard knows to be usual there.
+    """
+    if not delay_ms or not fault.lasts_ms or fault.how == "client":
+        return fault
+    longer_ms = WATCHED_DELAYS * delay_ms
+    if fault.how == "app":
+        word, *seconds = fault.what.split(" ")
+        orders = [f"{float(number) + longer_ms / 1000:g}" for number in seconds]
+        return replace(fault, what=" ".join([word, *orders]), lasts_ms=fault.lasts_ms + longer_ms)
+    if fault.what == "rpc_latency":
+        late_ms = dict(fault.numbers)["latency_ms"] + OWN_DELAYS * delay_ms
+        return replace(
+            fault,
+            numbers=(("latency_ms", late_ms),),
+            lasts_ms=fault.lasts_ms + longer_ms,
+            out_of_reach_ms=late_ms,
+        )
+    return fault if fault.out_of_reach_ms else replace(fault, lasts_ms=fault.lasts_ms + longer_ms)
+
+
 def trial(fault: Fault, world: int, slow: bool) -> dict[str, Any]:
     """One fault in a room of its own."""
     delay_ms = random.Random(world).uniform(*SLOW_MS) if slow else 0.0
+    fault = in_slow_network(fault, delay_ms)
     networked, has_terminal = slow or fault.how == "proxy", fault.how == "terminal"
     with Rig(world, delay_ms, networked, has_terminal) as rig:
         rig.wait_until_turning()
         begin_ms = rig.strike(fault)
-        after_ms = SEEN_MS + 4 * delay_ms if fault.out_of_reach_ms or not fault.lasts_ms else 0.0
+        over_first = fault.out_of_reach_ms or not fault.lasts_ms
+        after_ms = SEEN_MS + WATCHED_DELAYS * delay_ms if over_first else 0.0
         time.sleep((fault.lasts_ms + after_ms) / 1000 + 0.1)
         row = {"fault": fault.name, "stopped_ms": rig.stopped_after_ms(fault, begin_ms)}
         if delay_ms:
             row["delay_ms"] = round(delay_ms)
         rig.end_fault(fault)
         if fault.survives:
-            row["resumed"] = rig.turns_within(RESUME_S + 8 * delay_ms / 1000)
+            row["resumed"] = rig.turns_within(RESUME_S + RESUME_DELAYS * delay_ms / 1000)
         return row | rig.end()
 
 
@@ -163,14 +195,25 @@ def _summaries(rows: list[dict[str, Any]]) -> list[str]:
         some = [row for row in judged if ("delay_ms" in row) == slow]
         if not some:
             continue
-        times = [
-            row["stopped_ms"] - 4 * row.get("delay_ms", 0) for row in some if row["stopped_ms"] is not None
-        ]
-        less = " through a slow network, less four one-way delays" * slow
-        lines.append(
-            f"{len(some)} trials{less}: wheels at 0 after {_spread(times)}, "
-            f"goals {GOAL_MS} (95 %) and {WORST_MS} (worst); not stopped in {len(some) - len(times)}."
-        )
+        parts = [(some, 0, "")]
+        if slow:
+            anew = [row for row in some if FAULTS[row["fault"]].connects_anew]
+            kept = [row for row in some if not FAULTS[row["fault"]].connects_anew]
+            parts = [
+                (kept, OWN_DELAYS, f" through a slow network, less {OWN_DELAYS} one-way delays"),
+                (anew, NEW_DELAYS, f" of a connection that must be made anew, less {NEW_DELAYS}"),
+            ]
+        for part, delays, which in parts:
+            times = [
+                row["stopped_ms"] - delays * row.get("delay_ms", 0)
+                for row in part
+                if row["stopped_ms"] is not None
+            ]
+            if times:
+                lines.append(
+                    f"{len(part)} trials{which}: wheels at 0 after {_spread(times)}, goals {GOAL_MS} (95 %) "
+                    f"and {WORST_MS} (worst); not stopped in {len(part) - len(times)}."
+                )
     paired = [row for row in rows if "pair" in row]
     if paired:
         times = [row["stopped_ms"] for row in paired if row["stopped_ms"] is not None]

@@ -417,6 +417,27 @@ def test_a_stop_works_though_another_program_has_ended_everybodys_control(sim):
         wait_until(lambda: robot.drive(30, -30) and speeds(sim) == (30, -30))
 
 
+def test_control_that_is_lost_while_it_connects_is_asked_for_again(sim, monkeypatch):
+    """The SDK's first calls would wait for it, ten seconds each, and then go on without."""
+    from anki_vector.robot import events
+
+    begin = events.EventHandler.start
+
+    with other_program(sim) as stub:
+
+        def begin_without_control(self, connection):
+            in_control(stub).close()  # ends everybody's
+            wait_until(connection.control_lost_event.is_set)
+            begin(self, connection)
+
+        monkeypatch.setattr(events.EventHandler, "start", begin_without_control)
+        begin_s = time.monotonic()
+        with connect(sim) as robot:
+            assert time.monotonic() - begin_s < 8.0
+            robot.next_frame()
+            wait_until(lambda: robot.drive(30, -30) and speeds(sim) == (30, -30))
+
+
 def test_it_leaves_the_robot_to_another_driver(sim):
     with connect(sim) as robot, other_program(sim) as stub:
         robot.next_frame()

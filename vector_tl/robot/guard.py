@@ -27,7 +27,7 @@ class Limits:
     quiet_s: float = 2.0
     foreign_pause_s: float = 1.0  # no driving for so long after somebody else's speeds: stops hide those
     listen_s: float = 0.15  # so long nothing new is sent after the first odd state: commands hide those, too
-    listen_every_s: float = 1.0
+    listen_every_s: float = 0.5
     own_behaviour_s: float = (
         0.6  # within which a behaviour of the robot's own is known by the loss of control
     )

@@ -32,7 +32,7 @@ from vector_tl.robot.base import (
 )
 from vector_tl.robot.guard import Guard, Limits
 from vector_tl.robot.reading import NO_EFFECT
-from vector_tl.robot.session import Session, battery_of
+from vector_tl.robot.session import RELEASED_S, Session, battery_of
 from vector_tl.robot.simulator_client import TruthClient
 from vector_tl.robot.watched import NOT_READY, Watched
 from vector_tl.robot.wheels import Wheels
@@ -47,9 +47,6 @@ DEAD_STATE_S, DEAD_FRAME_S = 1.0, 3.0  # silence after which the link counts as 
 BACK_OFF_S = (0.2, 1.0, 2.0, 4.0, 8.0, 10.0)
 STOP_WAIT_S = 3.0  # for the confirmation of a stop: longer than until the shout
 STOP_FIRST_S = 1.0  # for a stop, before the broken connection is closed
-# From a release of control to the next request. One in the same tick would keep the priority of before:
-# OVERRIDE, at which the robot does not stop at edges.
-RELEASED_S = 0.3
 BATTERY_EVERY_S = 5.0
 LIMITS = Limits()
 JPEG_START = b"\xff\xd8"

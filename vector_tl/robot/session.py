@@ -14,7 +14,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,10 @@ from vector_tl.robot.sdk_config import CONFIGURE, read_config
 log = logging.getLogger(__name__)
 CALL_S = 0.3  # deadline of a wheel command on a quick link
 STOP_S = 2.0  # until when a stop may arrive: late ones do no harm
+# From a release of control to the next request. One in the same tick would keep the priority of before:
+# OVERRIDE, at which the robot does not stop at edges.
+RELEASED_S = 0.3
+ASK_AGAIN_S = 2.0  # without control, while the SDK connects
 CONTROL_S = 30.0  # how long a request for control may wait for a behaviour of the robot's own to end
 MOTOR = {"max_speed_rad_per_sec": 10.0, "accel_rad_per_sec2": 10.0, "num_retries": 0}  # of head and lift
 PICKED_UP, FALLING, ON_CHARGER, CLIFF, HELD = 0x8, 0x20, 0x1000, 0x4000, 0x10000
@@ -105,7 +109,8 @@ class Session:
         from anki_vector import exceptions
 
         try:
-            self.robot.connect(timeout=timeout_s)
+            with _control_regained(self.robot.conn):
+                self.robot.connect(timeout=timeout_s)
         except exceptions.VectorUnauthenticatedException as error:
             raise UserError(
                 f"{name} does not accept this computer's token; set it up again with: {CONFIGURE}"
@@ -303,6 +308,31 @@ class Session:
         for own in (disconnecting, thread, getattr(robot.events, "_thread", None)):
             if own is not None and own is not threading.current_thread():
                 own.join(1.0)
+
+
+@contextlib.contextmanager
+def _control_regained(conn: Any) -> Iterator[None]:
+    """While the SDK connects, ask for control anew whenever it is lost.
+
+    Some of the SDK's first calls wait for control, ten seconds each, and never ask again. It may be lost by
+    our own stop over another connection, as a release ends everybody's control.
+    """
+    connected = threading.Event()
+
+    def mind() -> None:
+        asked_s = float("-inf")
+        while not connected.wait(RELEASED_S):
+            events, now_s = getattr(conn, "_control_events", None), time.monotonic()
+            if events is not None and events.lost_event.is_set() and now_s - asked_s > ASK_AGAIN_S:
+                asked_s = now_s
+                with contextlib.suppress(RuntimeError):  # its loop has ended
+                    conn.loop.call_soon_threadsafe(events.request)
+
+    threading.Thread(target=mind, name="regaining control", daemon=True).start()
+    try:
+        yield
+    finally:
+        connected.set()
 
 
 def battery_of(answer: Any) -> BatteryState:
