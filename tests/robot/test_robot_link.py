@@ -17,7 +17,7 @@ from anki_vector.messaging import external_interface_pb2_grpc, protocol
 from support.simulation import in_control
 from support.stops import still_since_ms
 from vector_tl.errors import UserError
-from vector_tl.robot import link, lockstep, sdk_config
+from vector_tl.robot import leaving, link, lockstep, sdk_config
 from vector_tl.robot.base import LOW_BATTERY, NO_WATCHDOG, OTHER_DRIVER, LinkLost, NoFreshFrame
 from vector_tl.robot.open import open_robot
 from vector_tl.robot.reading import FOREIGN_SPEEDS, STILL
@@ -455,6 +455,53 @@ def test_it_leaves_the_robot_to_another_driver(sim):
         assert set(obeyed(sim, since_ms)) == {(-60, 60)}  # neither driven nor stopped by us
         stub.DriveWheels(protocol.DriveWheelsRequest())
         assert not any(drive_for(robot, 0.5, 30, -30))
+
+
+def drive_beside(robot, stub, left_mmps: float, right_mmps: float) -> None:
+    """Another program's commands between ours, until we leave the robot to it."""
+    others = protocol.DriveWheelsRequest(left_wheel_mmps=left_mmps, right_wheel_mmps=right_mmps)
+    begin_s = time.monotonic()
+    while OTHER_DRIVER not in [stop.reason for stop in robot.stops]:
+        assert time.monotonic() - begin_s < 10.0, "it does not see another driver"
+        drive_for(robot, 0.01, 30, -30)
+        stub.DriveWheels(others)
+        time.sleep(0.08)
+
+
+def test_it_ends_only_when_another_driver_has_stopped_since_that_ends_their_control(sim):
+    with other_program(sim) as stub, contextlib.ExitStack() as stack:
+        robot = stack.enter_context(connect(sim))
+        robot.next_frame()
+        other = in_control(stub)
+        drive_beside(robot, stub, -60, 60)
+        stop = threading.Timer(0.7, lambda: stub.DriveWheels(protocol.DriveWheelsRequest()))
+        stop.start()
+        stack.close()
+        assert not stop.is_alive()
+        assert speeds(sim) == STILL
+        assert obeyed(sim)[-1] == STILL
+        other.close()
+
+
+def test_it_stops_another_driver_that_goes_on_when_it_ends(sim, monkeypatch):
+    monkeypatch.setattr(leaving, "LEAVE_S", 0.5)
+    ended = threading.Event()
+
+    def drive_on() -> None:
+        while not ended.wait(0.03):
+            stub.DriveWheels(protocol.DriveWheelsRequest(left_wheel_mmps=-60, right_wheel_mmps=60))
+
+    with other_program(sim) as stub:
+        driving = threading.Thread(target=drive_on)
+        with connect(sim) as robot:
+            robot.next_frame()
+            other = in_control(stub)
+            drive_beside(robot, stub, -60, 60)
+            driving.start()
+        assert speeds(sim) == STILL  # their commands go on, and are ignored
+        ended.set()
+        driving.join()
+        other.close()
 
 
 def test_it_stops_and_says_so_when_its_watchdog_dies(sim, caplog):

@@ -41,6 +41,7 @@ def test_it_stops_a_robot_in_control_and_one_without(simulate):
             assert 0 < answer["confirmed_ms"] < 2000
             assert still_since_ms(sim.log(), serial=sim.serial) is not None
             control.close()
+            time.sleep(0.3)  # its end takes away whatever is asked for in the same tick
 
 
 @pytest.mark.fast

@@ -118,9 +118,14 @@ class Guard:
             self.other_driver = True
         if state.left_wheel_mmps or state.right_wheel_mmps:
             self._turned_s = state.received_s
-        if self.other_driver and self.takes and state.received_s - self._turned_s > self._limits.quiet_s:
+        if self.other_driver and self.takes and self.is_quiet:
             self.other_driver = self.control = False
             self.takes -= 1
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether the wheels have stood for a while."""
+        return self._state is None or self._state.received_s - self._turned_s > self._limits.quiet_s
 
     def sent(self, speeds: Speeds) -> None:
         """Note a wheel command that has been sent just now."""

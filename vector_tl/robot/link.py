@@ -31,6 +31,7 @@ from vector_tl.robot.base import (
     Stop,
 )
 from vector_tl.robot.guard import Guard, Limits
+from vector_tl.robot.leaving import stop_for_all, wait_for_other_driver
 from vector_tl.robot.reading import NO_EFFECT
 from vector_tl.robot.session import RELEASED_S, Session, battery_of
 from vector_tl.robot.simulator_client import TruthClient
@@ -196,6 +197,7 @@ class VectorLink:
         """See `Robot.close`."""
         if self._closing.is_set():
             return
+        driven_on = wait_for_other_driver(self.serial, self._guard, self._changed)
         stands = self._stop()
         self._wait_for_speech()
         self._closing.set()
@@ -208,6 +210,8 @@ class VectorLink:
         self._wheels.close()
         if session is not None:
             session.close()
+        if driven_on:
+            stop_for_all(self.serial, self._reach)
 
     def _stop(self) -> bool:
         """Stop; whether it has been confirmed."""
