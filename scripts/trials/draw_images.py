@@ -2,13 +2,13 @@
 
     .venv/bin/python scripts/trials/draw_images.py FOLDER COUNT [--photographs DIR] [--beside data]
 
-FOLDER/drawn/<part>-<seed>/   a portion: a dataset of up to 300 images that one `vector-tl capture` draws
+FOLDER/drawn/<part>-<seed>/   a portion: up to 300 images, drawn by one `python -m vector_tl.bulk`
 FOLDER/data-<COUNT>/          all portions and the dataset beside them, as hard links: what a training opens
 
-Three images of a room; a quarter in rooms without kinds, half in rooms of mixed harder kinds, a quarter
+Four images of a room; a quarter in rooms without kinds, half in rooms of mixed harder kinds, a quarter
 before the photographs (without any, in rooms of mixed kinds). Stopped at any moment, the same command
-continues: nothing is drawn twice, as capture keeps what is whole and a finished portion is not opened again.
-A larger COUNT draws only what is missing.
+continues: nothing is drawn twice, as sessions that are whole are kept and a finished portion is not opened
+again. A larger COUNT draws only what is missing.
 """
 
 import json
@@ -31,8 +31,8 @@ from vector_tl.data.kinds import add_kinds, read_kinds
 from vector_tl.errors import UsageError, UserError
 from vector_tl.files import claimed, read_json, write_json
 
-PORTION, IMAGES_PER_ROOM = 300, 3
-HOW = ("--negative-share", "0.2", "--val", "0.1", "--test", "0", "--masks", "--json")
+PORTION = 300
+HOW = ("--negative-share", "0.2", "--val", "0.1", "--test", "0", "--masks")
 ONE_THREAD = {"LP_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # of Mesa and OpenMP; the processes share cores
 JOINED = ("images", "labels", "masks", "sessions")
 POLL_S = 0.5
@@ -50,6 +50,8 @@ class DrawImages:
     """Folder of photographs without a Vector, before which a quarter of the Vectors are drawn."""
     beside: tuple[Path, ...] = ()
     """Datasets that are joined with what is drawn."""
+    images_per_room: int = 4
+    """Number of images in each room; portions that are drawn already stay as they are."""
     jobs: int = len(os.sched_getaffinity(0))
     """How many processes draw at once; as many as there are cores by default."""
 
@@ -62,15 +64,16 @@ class Portion:
     seed: int
     count: int
     options: tuple[str, ...]
+    images_per_room: int = 4
 
     def command(self, folder: Path) -> list[str]:
         """What draws them; it continues what it finds."""
-        own = ["--count", self.count, "--seed", self.seed, "--images-per-session", IMAGES_PER_ROOM]
-        words = [sys.executable, "-m", "vector_tl", "capture", "--robot", "sim", *own, *HOW, *self.options]
+        own = ["--count", self.count, "--seed", self.seed, "--images-per-room", self.images_per_room]
+        words = [sys.executable, "-m", "vector_tl.bulk", *own, *HOW, *self.options]
         return [*map(str, words), "--data", str(folder / self.name)]
 
 
-def portions(count: int, photographs: Path | None) -> list[Portion]:
+def portions(count: int, photographs: Path | None, images_per_room: int = 4) -> list[Portion]:
     """The portions of `count` images. Those of a larger count hold those of a smaller one."""
     mixed = ("--kinds", "mixed")
     parts = [("ordinary", 0.25, 1000, ()), ("mixed", 0.5 if photographs else 0.75, 2000, mixed)]
@@ -81,7 +84,8 @@ def portions(count: int, photographs: Path | None) -> list[Portion]:
         wanted = math.ceil(share * count)
         for number in range(math.ceil(wanted / PORTION)):
             images = min(PORTION, wanted - number * PORTION)
-            found.append(Portion(f"{name}-{seed + number}", seed + number, images, options))
+            part = Portion(f"{name}-{seed + number}", seed + number, images, options, images_per_room)
+            found.append(part)
     return found
 
 
@@ -122,14 +126,14 @@ def _start(portion: Portion, folder: Path) -> subprocess.Popen[bytes]:
     place.mkdir(parents=True, exist_ok=True)
     with claimed(place / "sessions" / ".capture.lock", wait=True):
         pass  # a process that a killed start left behind ends its portion first
-    with open(place / "capture.log", "ab") as log:
+    with open(place / "drawing.log", "ab") as log:
         return subprocess.Popen(
             portion.command(folder), env=os.environ | ONE_THREAD, stdout=subprocess.DEVNULL, stderr=log
         )
 
 
 def _finish(portion: Portion, code: int, folder: Path) -> None:
-    log = folder / portion.name / "capture.log"
+    log = folder / portion.name / "drawing.log"
     if code:
         said = log.read_text(errors="replace").strip().splitlines()[-1:]
         raise UserError(f"{portion.name} ended with {code} ({''.join(said)}); see {log}, and run this again.")
@@ -177,10 +181,10 @@ def main(asked: DrawImages) -> dict:
     Raises:
         UserError: nothing can be drawn, or another process is drawing into the folder.
     """
-    if asked.count < 1 or asked.jobs < 1:
-        raise UsageError("COUNT and --jobs must be at least 1.")
+    if min(asked.count, asked.jobs, asked.images_per_room) < 1:
+        raise UsageError("COUNT, --jobs and --images-per-room must be at least 1.")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    drawn, wanted = asked.folder / "drawn", portions(asked.count, asked.photographs)
+    drawn, wanted = asked.folder / "drawn", portions(asked.count, asked.photographs, asked.images_per_room)
     with claimed(asked.folder / ".drawing.lock") as mine:
         if not mine:
             raise UserError(f"Another process is drawing into {asked.folder}; let it end.")

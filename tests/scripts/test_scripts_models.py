@@ -99,9 +99,9 @@ def test_portions_grow_with_the_count(photographs):
     for portions, count in ((few, 4800), (many, 20_000)):
         assert count <= sum(portion.count for portion in portions) < count + 3
         assert len({portion.seed for portion in portions}) == len(portions)
-        # three images of a room at most, so there are more rooms than a quarter of the images
+        # four images of a room at most, so there are as many rooms as a quarter of the images
         words = portions[0].command(Path("drawn"))
-        assert words[words.index("--images-per-session") + 1] == "3"
+        assert words[words.index("--images-per-room") + 1] == "4"
     later = {portion.name: portion for portion in many}
     for portion in few:
         after = later[portion.name]

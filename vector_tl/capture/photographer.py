@@ -7,27 +7,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
-
-from vector_tl.capture.arrange import (
-    Arrangement,
-    arrange,
-    draw_distance_mm,
-    draw_wheels_mmps,
-    is_negative,
-    spread,
-)
+from vector_tl.capture.arrange import Arrangement
 from vector_tl.capture.ground_truth import LabelledImage, all_boxes, label_image, pose_of, truth_of
-from vector_tl.capture.harder import arrange_harder
 from vector_tl.capture.plan import SessionPlan
+from vector_tl.capture.proposals import Place, Proposals
 from vector_tl.errors import UserError
 from vector_tl.robot.base import Frame, Robot
 from vector_tl.robot.simulator_client import SimulatorGone
 
-ARRANGEMENTS = 150  # tried for one image; most impossible ones are refused without taking a frame
-# So many are tried before another distance is drawn, else the rooms' walls would leave near ones only; and so
-# many for the first distance, which is spread evenly over all images: far ones are refused most often.
-SAME_DISTANCE, FIRST_DISTANCE = 30, 90
 SETTLE_FRAMES = 3  # 1 to so many, drawn for each image, until it is taken: the exposure control lags behind
 MAX_SETTLE_FRAMES = 8  # while head and lift are on their way
 HEAD_REACHED_RAD, LIFT_REACHED_MM = math.radians(1.5), 3.0
@@ -47,10 +34,12 @@ class Photographer:
         self.seen = 0
         self._last_id: int | None = None
         answer = self.truth.world(plan.world, plan.kinds)
-        self._things = answer["things"] if plan.kinds else []
-        self._ground_mm = tuple(answer["ground_mm"]) if plan.kinds else (math.inf, math.inf)
         vectors = self.truth.truth()["vectors"]
-        self._start, self._targets = pose_of(vectors[0]), len(vectors) - 1
+        start, targets = pose_of(vectors[0]), len(vectors) - 1
+        if plan.kinds:
+            self._room = Place(start, targets, answer["things"], tuple(answer["ground_mm"]))
+        else:
+            self._room = Place(start, targets)
 
     def take_image(self, number: int, attempts: Sequence[int] = ()) -> LabelledImage | None:
         """Image `number` of the session; None when no arrangement worked out in this room.
@@ -61,16 +50,10 @@ class Photographer:
                 last one is taken: what an image shows is not judged again, as a pixel that another computer
                 draws otherwise might then decide.
         """
-        plan = self.plan
-        rng = np.random.default_rng([plan.seed, plan.world, number])
-        negative = is_negative(plan.first + number, plan.negatives)
-        moving = rng.random() < plan.moving or "blur" in plan.kinds
-        distance_mm = draw_distance_mm(spread(plan.first + number))
+        proposals = Proposals(self.plan, number, self._room)
+        rng, moving = proposals.rng, proposals.moving
         seen: list[int] = []
-        for attempt in range(ARRANGEMENTS):
-            if attempt >= FIRST_DISTANCE and attempt % SAME_DISTANCE == 0:
-                distance_mm = draw_distance_mm(rng.random())
-            wanted = self._arrange(rng, distance_mm, negative, moving)
+        for attempt, wanted in proposals:
             if (attempts and attempt not in attempts) or not self._place(wanted):
                 continue
             frame = self._take_frame(wanted, settle=int(rng.integers(1, SETTLE_FRAMES + 1)), moving=moving)
@@ -83,26 +66,9 @@ class Photographer:
                     return LabelledImage(frame, all_boxes(truth["boxes"]), truth, tuple(seen))
                 continue
             image = label_image(frame, truth)
-            if image is not None and (len(image.boxes_xyxy) == 0) == negative:
+            if image is not None and (len(image.boxes_xyxy) == 0) == proposals.negative:
                 return replace(image, attempts=tuple(seen))
         return None
-
-    def _arrange(
-        self, rng: np.random.Generator, distance_mm: float, negative: bool, moving: bool
-    ) -> Arrangement:
-        if not self.plan.kinds:
-            return arrange(rng, self._start, self._targets, distance_mm, negative, moving)
-        wheels_mmps = draw_wheels_mmps(rng) if moving else None
-        return arrange_harder(
-            rng,
-            self._start,
-            self._targets,
-            negative,
-            wheels_mmps,
-            self.plan.kinds,
-            self._things,
-            self._ground_mm,
-        )
 
     def _place(self, wanted: Arrangement) -> bool:
         """Put everybody where the arrangement says; False where something stands, or the ground ends."""

@@ -24,7 +24,7 @@ MAX_NAMED = 5  # so many images are named in an error
 
 
 def remake(settings: CaptureSettings) -> dict[str, Any]:
-    """Take every simulated session again, except those in front of photographs.
+    """Take every simulated session again, except those in front of photographs and those drawn in bulk.
 
     Images that are missing are written, those there are left as they are.
 
@@ -42,7 +42,7 @@ def remake(settings: CaptureSettings) -> dict[str, Any]:
     sessions = {
         name: about
         for name, about in read_all(folder, "simulator").items()
-        if about["whole"] and not about.get("backgrounds")
+        if about["whole"] and not about.get("backgrounds") and not about.get("bulk")
     }
     if not sessions:
         raise UserError(

@@ -140,7 +140,7 @@ def take_session(
             if plan.kinds:
                 tags[plan.session, name] = tags_of(plan.kinds, image.truth, float(shot["brightness"]))
             write(known | shots, whole=False)
-            _write_files(folder, plan.session, name, image, labelled=label is not None)
+            write_files(folder, plan.session, name, image, labelled=label is not None)
             if masks:
                 mask = truth_of(robot).mask(image.frame.image_id, robot.serial)
                 write_atomic(dataset.mask_path(folder, plan.session, name), mask)
@@ -156,7 +156,7 @@ def take_session(
     write(shots, whole=True)
 
 
-def _write_files(folder: Path, session: str, name: str, image: LabelledImage, labelled: bool) -> None:
+def write_files(folder: Path, session: str, name: str, image: LabelledImage, labelled: bool) -> None:
     """Write an image and then its label.
 
     A labelled image is left as it is; one without its label was not finished and is written anew.

@@ -32,7 +32,7 @@ from vector_tl.sim.render.mesh import EYE_RGB
 from vector_tl.sim.render.phone import PHONE_KINDS, image_wh
 from vector_tl.sim.render.renderer import OWN_BODY
 from vector_tl.sim.render.shapes import Material, join, level, quad, rgb, ring
-from vector_tl.sim.world.scene import Moment, Room, Shot
+from vector_tl.sim.world.scene import Moment, Room, Shot, VectorPose
 
 log = logging.getLogger(__name__)
 OWN_SIZES_WH = {(640, 360), (1280, 720)}  # of the robot's own images
@@ -196,9 +196,9 @@ class BackdropCamera(RenderedCamera):
         own images are exposed already.
         """
         viewer = moment.viewer
-        pose = replace(moment.vectors[viewer], head_angle_rad=self._head_rad)
+        vectors = self._placed(moment)
+        pose = vectors[viewer]
         self._turn_lamp(pose.heading_rad)
-        vectors = (*moment.vectors[:viewer], pose, *moment.vectors[viewer + 1 :])
         sight = self._sight(vectors, viewer)
         drawn, ids, drawn_ids = self._render(vectors, viewer, sight)
         bare, *_ = self._render((pose,), 0, sight)
@@ -223,6 +223,12 @@ class BackdropCamera(RenderedCamera):
         sensor = self._sensor(viewer)
         rgb = sensor.expose(light, moment.dt_s, smear_px, rng, moment.exposure)
         return Shot(encode_jpeg(rgb, sensor.look.quality), boxes, self.name, ids, seen)
+
+    def _placed(self, moment: Moment) -> tuple[VectorPose, ...]:
+        """All Vectors, the viewer's head as it was when the photograph was taken."""
+        viewer = moment.viewer
+        pose = replace(moment.vectors[viewer], head_angle_rad=self._head_rad)
+        return (*moment.vectors[:viewer], pose, *moment.vectors[viewer + 1 :])
 
     def _turn_lamp(self, heading_rad: float) -> None:
         """The photograph is what lies before the viewer, so its light comes from where the viewer looks."""

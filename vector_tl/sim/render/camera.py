@@ -10,6 +10,7 @@ import numpy as np
 from vector_tl.data.images import encode_jpeg
 from vector_tl.sim.render.conditions import conditions, lit
 from vector_tl.sim.render.decor import Decor, furnish
+from vector_tl.sim.render.foresight import foreseen_box
 from vector_tl.sim.render.lens import Sensor, SensorLook, WideAngleLens, boxes_from_ids
 from vector_tl.sim.render.looks import draw_look
 from vector_tl.sim.render.phone import PHONE_KINDS, Phone, Sight, image_wh
@@ -79,6 +80,22 @@ class RenderedCamera:
             return None
         sight = self._phone.sight(vectors, viewer)
         return replace(sight, focal_px=sight.focal_px * self._lens.render_focal_px / FOCAL_PX)
+
+    def foresee(self, moment: Moment) -> dict[int, tuple[float, float, float, float]]:
+        """The boxes (pixels) that the Vectors in view would have if nothing stood before them, by index."""
+        vectors, viewer = self._placed(moment), moment.viewer
+        sight = self._sight(vectors, viewer)
+        _, view = self._renderer.view(vectors[viewer], sight)
+        boxes = {
+            number: foreseen_box(pose, self._renderer.look(number), view, self._lens)
+            for number, pose in enumerate(vectors)
+            if number != viewer
+        }
+        return {number: box for number, box in boxes.items() if box is not None}
+
+    def _placed(self, moment: Moment) -> tuple[VectorPose, ...]:
+        """All Vectors as the image shows them."""
+        return moment.vectors
 
     def _render(
         self, vectors: tuple[VectorPose, ...], viewer: int, sight: Sight | None

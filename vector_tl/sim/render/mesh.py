@@ -146,7 +146,7 @@ def stood(pose: VectorPose, stance: Stance) -> VectorPose:
     lowest_mm = min(
         (points @ matrix[2, :3] + matrix[2, 3]).min()
         for name, matrix in part_matrices(leaning).items()
-        if (points := _corners().get(name)) is not None
+        if (points := part_corners().get(name)) is not None
     )
     return replace(
         leaning,
@@ -157,8 +157,8 @@ def stood(pose: VectorPose, stance: Stance) -> VectorPose:
 
 
 @cache
-def _corners() -> dict[str, np.ndarray]:
-    """Where the parts' corners are, (N, 3) mm, each once to the millimetre."""
+def part_corners() -> dict[str, np.ndarray]:
+    """Where the solid parts' corners are, (N, 3) mm in the robot's frame, each once to the millimetre."""
     solid = ("body", "head", "upper_arm", "lower_arm", "fork")
     return {name: np.unique(vector_parts()[name][:, :3].round(), axis=0) for name in solid}
 
