@@ -1,6 +1,8 @@
 """Files are written whole, JSON is of what JSON knows, and a lock belongs to one block of one process."""
 
+import errno
 import json
+import os
 import subprocess
 import sys
 
@@ -102,3 +104,24 @@ def test_a_lock_that_cannot_be_made(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(UserError, match="Cannot write"), claimed(tmp_path / "file" / "a.lock"):
         pass
+
+
+@pytest.mark.fast
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.ENODEV])
+@pytest.mark.parametrize("call", ["fsync", "replace"])
+def test_a_disk_that_refuses_leaves_what_was_there(tmp_path, monkeypatch, code, call):
+    """Full, over the quota, damaged, read-only, pulled: the sentence says which, and nothing is lost."""
+
+    def refuse(*_args, **_more):
+        raise OSError(code, os.strerror(code))
+
+    path = tmp_path / "splits.json"
+    path.write_text("before")
+    monkeypatch.setattr(os, call, refuse)
+    with pytest.raises(UserError) as caught:
+        write_atomic(path, "after")
+    monkeypatch.undo()
+    assert str(path) in str(caught.value)
+    assert os.strerror(code) in str(caught.value)
+    assert path.read_text() == "before"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["splits.json"]
