@@ -110,7 +110,7 @@ def test_engines_find_the_same_boxes(network, threshold):
     pytest.importorskip("openvino")
     reference = Detector(weights_of(network), "test", threshold, CPU, "torch")
     fast = Detector(weights_of(network), "test", threshold, CPU, "openvino")
-    assert (reference.engine, fast.engine) == ("torch (cpu)", "openvino (cpu)")
+    assert (reference.engine, fast.engine) == ("torch (cpu)", "openvino (cpu, fp32)")
     images = [
         image(640, 360),
         image(90, 200, 1),

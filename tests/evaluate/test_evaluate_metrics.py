@@ -238,7 +238,7 @@ def test_with_tiles_it_looks_twice(tmp_path, monkeypatch, tiles, recall):
     image[35:50, 60:90] = 10
     data = cv2.imencode(".png", image)[1].tobytes()
     dataset.write_item(tmp_path, "made", "0", data, np.array([[60, 35, 90, 50]]), (160, 90), ".png")
-    monkeypatch.setattr("vector_tl.detect.detector.load", lambda *_: Shortsighted())
+    monkeypatch.setattr("vector_tl.detect.detector.load", lambda *_, **__: Shortsighted())
     assert evaluate(EvaluateSettings("any", tmp_path, tiles=tiles))["recall"] == recall
 
 

@@ -41,7 +41,7 @@ def rows(settings: BenchSettings) -> tuple[str, list[Row]]:
     """The device in words, and the rows. `settings.seconds` is how long the recording is that is filmed."""
     seconds = max(settings.seconds, 2.0)
     frames = round(seconds * FPS)
-    detectors = load_side_by_side([settings.model, settings.model], settings.device)
+    detectors = load_side_by_side([settings.model] * 2, settings.device, settings.precision)
     with tempfile.TemporaryDirectory(prefix="vector-tl-") as place:
         source = _record(Path(place) / "bench.mcap", frames)
         stage_s = _one_after_another(source, Path(place) / "plain.mp4", detectors)

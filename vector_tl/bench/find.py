@@ -19,7 +19,7 @@ def rows(settings: BenchSettings) -> tuple[str, list[Row]]:
     """The device in words, and the rows."""
     asked = FindSettings(model=settings.model, world=WORLD, seconds=max(settings.seconds, 5.0))
     eager = find(asked, detector=EagerDetector(settings.model, torch.device("cpu")))
-    detector = load(settings.model, settings.device)
+    detector = load(settings.model, settings.device, precision=settings.precision)
     ours = find(asked, detector=detector)
     against = f"{EAGER} in the same loop"
     table = [

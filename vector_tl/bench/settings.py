@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 import tyro
 
+from vector_tl.detect.settings import AnyPrecision
+
 SMALLER_IS_BETTER = ("ms", "s", "MiB")
 
 
@@ -24,6 +26,9 @@ class BenchSettings:
     """The model to measure with: a file, or a name in models/."""
     device: str = "auto"
     """Where it runs: auto, cpu or cuda (an NVIDIA GPU)."""
+    precision: AnyPrecision = "auto"
+    """What a CPU computes in: auto (the fastest of those in which the model passed a check), fp32, bf16 or
+    int8."""
     seconds: float = 10.0
     """About how long each measurement lasts."""
 

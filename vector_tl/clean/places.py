@@ -10,7 +10,14 @@ from pathlib import Path
 
 from vector_tl.clean.in_use import OpenPlaces
 from vector_tl.clean.settings import CleanSettings
-from vector_tl.nets.downloads import TORCHVISION, WRONG, cache_folder, torchvision_folder, user_cache
+from vector_tl.nets.downloads import (
+    TORCHVISION,
+    WRONG,
+    cache_folder,
+    compiled_folder,
+    torchvision_folder,
+    user_cache,
+)
 from vector_tl.parts import SUFFIX, leftovers
 
 WORK = "vector-tl-"  # folders for temporary files begin so, in the system's folder for those
@@ -68,7 +75,7 @@ def _leftovers(settings: CleanSettings) -> Iterator[Place]:
 
 def _downloads() -> Iterator[Place]:
     for folder, pattern in ((cache_folder(), "*"), (torchvision_folder(), f"{TORCHVISION}*")):
-        for path in sorted(folder.glob(pattern)):
+        for path in sorted(set(folder.glob(pattern)) - {compiled_folder()}):
             wrong = path.name.endswith(WRONG)
             yield "downloads", path, "not what was released, set aside" if wrong else "COCO weights"
 
@@ -78,6 +85,8 @@ def _caches() -> Iterator[Place]:
         path = Path(os.environ.get(variable) or user_cache() / name)
         if path.is_dir():
             yield "caches", path, what
+    if compiled_folder().is_dir():
+        yield "caches", compiled_folder(), "models compiled for this processor"
 
 
 def _runs(folder: Path) -> Iterator[Place]:

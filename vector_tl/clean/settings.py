@@ -25,8 +25,8 @@ class CleanSettings:
 
     what: Positional[Annotated[tuple[str, ...], arg(metavar="WHAT")]] = ()
     """What to remove: leftovers (of killed runs), downloads (COCO weights, which are fetched again when
-    needed), caches (compiled shaders and fonts, which other programs use too), runs (all in it that may be
-    removed), or the path of one thing that it lists. Without any it only lists."""
+    needed), caches (compiled models; compiled shaders and fonts, which other programs use too), runs (all in
+    it that may be removed), or the path of one thing that it lists. Without any it only lists."""
     older_than: float | None = None
     """Remove only what has not changed for so many days."""
     yes: bool = False

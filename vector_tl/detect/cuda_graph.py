@@ -75,17 +75,20 @@ def _mark_boxes(scores: Tensor, boxes: Tensor, threshold: Tensor) -> Tensor:
 
 
 class CudaGraphEngine:
-    """The network in half precision, as CUDA graphs that are replayed.
+    """The network in half precision, as CUDA graphs that are replayed, from one thread at a time.
 
     Graphs are made when they are first needed, in about a second; `Detector` does so before a robot waits for
     it.
 
     Attributes:
         name: library and device, for people.
+        lanes: see `Engine`.
 
     Raises:
         RuntimeError: the device cannot, or its boxes differ from PyTorch's own by more than `TOLERANCE`.
     """
+
+    lanes = 1
 
     def __init__(self, network: VectorSSD, device: torch.device):
         self.name = f"cuda graph ({torch.cuda.get_device_name(device)}, half precision)"

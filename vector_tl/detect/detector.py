@@ -7,17 +7,19 @@ from pathlib import Path
 import numpy as np
 
 from vector_tl.data.images import read_image
-from vector_tl.detect.engines import make_engine
+from vector_tl.detect.engine import OnCpu
+from vector_tl.detect.engines import has_openvino, make_engine
 from vector_tl.detect.interface import Detections
+from vector_tl.errors import UserError
 from vector_tl.nets.calibration import UNCALIBRATED, Calibration, calibration_of
 from vector_tl.nets.devices import pick_device
-from vector_tl.nets.model_file import Weights, read_weights, resolve, threshold_of
+from vector_tl.nets.model_file import Precision, Weights, read_weights, resolve, threshold_of
 
 log = logging.getLogger(__name__)
 
 
 class Detector:
-    """A network ready to detect Vectors in images. Calls are not thread-safe; give each thread its own.
+    """A network ready to detect Vectors in images. As many threads as it has lanes may call it at once.
 
     Attributes:
         name: of the model, for people.
@@ -27,6 +29,7 @@ class Detector:
         init: where its initial weights came from.
         device: where it runs.
         engine: the backend that runs the network, in words.
+        lanes: see `Engine`; 1 unless it works on images side by side.
     """
 
     def __init__(
@@ -37,12 +40,12 @@ class Detector:
         device: str,
         engine: str = "auto",
         calibration: Calibration = UNCALIBRATED,
-        threads: int | None = None,
+        on_cpu: OnCpu | None = None,
     ):
         self.name, self.threshold, self.calibration = name, threshold, calibration
         self.arch, self.init, self.device = weights.arch, weights.init, device
-        self._engine = make_engine(weights, device, engine, threads)
-        self.engine = self._engine.name
+        self._engine = make_engine(weights, device, engine, on_cpu)
+        self.engine, self.lanes = self._engine.name, self._engine.lanes
         self(np.zeros((360, 640, 3), np.uint8))  # the first call prepares kernels: not on a robot's time
 
     def __call__(self, image: np.ndarray, threshold: float | None = None) -> Detections:
@@ -84,7 +87,12 @@ class Detector:
 
 
 def load(
-    model: str | Path, device: str = "auto", engine: str = "auto", threads: int | None = None
+    model: str | Path,
+    device: str = "auto",
+    engine: str = "auto",
+    threads: int | None = None,
+    precision: str = "auto",
+    side_by_side: bool = False,
 ) -> Detector:
     """The detector of a model file or a name in `models/`.
 
@@ -93,13 +101,32 @@ def load(
         device: where it runs, see `pick_device`.
         engine: one of `detect.settings.ENGINES`.
         threads: of the CPU; one for each core when None.
+        precision: in which a CPU computes, see `choose_precision`.
+        side_by_side: several threads will give it images, to be done with many of them sooner.
 
     Raises:
-        UserError: no such model, not readable, or no such device.
+        UserError: no such model, not readable, no such device, or no such precision there.
     """
     weights, metadata = read_weights(model)
-    name, threshold = resolve(model).stem, threshold_of(metadata)
+    name, where = resolve(model).stem, pick_device(device)
     if note := metadata.get("hardly_trained"):
         log.warning("%s: %s", name, note)
-    where, calibration = pick_device(device), calibration_of(metadata)
-    return Detector(weights, name, threshold, where, engine, calibration, threads)
+    chosen: Precision = "fp32"
+    if where == "cpu" and engine != "torch" and has_openvino():
+        from vector_tl.detect.precision import choose_precision  # brings OpenVINO
+
+        choice = choose_precision(precision, weights, metadata, threads)
+        chosen = choice.precision
+        log.log(
+            logging.INFO if choice.held_back else logging.DEBUG,
+            "%s computes in %s: %s",
+            name,
+            chosen,
+            choice.why,
+        )
+    elif precision not in ("auto", "fp32"):
+        raise UserError(
+            f"--precision {precision} is for OpenVINO on a CPU; leave it out, or use --device cpu."
+        )
+    threshold, on_cpu = threshold_of(metadata, chosen), OnCpu(threads, chosen, side_by_side)
+    return Detector(weights, name, threshold, where, engine, calibration_of(metadata), on_cpu)

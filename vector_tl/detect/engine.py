@@ -2,18 +2,26 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import cv2
 import numpy as np
 
+from vector_tl.nets.model_file import Precision
 from vector_tl.nets.suppression import select_boxes
 
 
 class Engine(Protocol):
-    """A backend; `name` is for people: the library and where it runs."""
+    """A backend.
+
+    Attributes:
+        name: for people: the library, where it runs, and in which precision.
+        lanes: how many threads may call it at once, to be done sooner.
+    """
 
     name: str
+    lanes: int
 
     def __call__(self, images: Sequence[np.ndarray], threshold: float) -> list[tuple[np.ndarray, np.ndarray]]:
         """Boxes and scores of images, uint8 (H, W, 3) RGB of any sizes.
@@ -23,11 +31,22 @@ class Engine(Protocol):
         """
 
 
+@dataclass(frozen=True)
+class OnCpu:
+    """How OpenVINO runs a network; see `OpenVinoEngine`."""
+
+    threads: int | None = None
+    precision: Precision = "fp32"
+    side_by_side: bool = False
+
+
 class NetworkEngine(ABC):
     """An engine that runs the network alone, whose input size is given.
 
     Resizing before it and the choice of boxes after it are the same for all of these.
     """
+
+    lanes = 1
 
     def __init__(self, size_wh: tuple[int, int]):
         self._size_wh = size_wh

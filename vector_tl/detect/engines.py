@@ -7,37 +7,37 @@ fastest on a GPU. Each is imported only where it runs.
 import importlib.util
 import logging
 
-from vector_tl.detect.engine import Engine
+from vector_tl.detect.engine import Engine, OnCpu
 from vector_tl.errors import UserError
 from vector_tl.nets.model_file import Weights
 
 log = logging.getLogger(__name__)
 
 
-def make_engine(weights: Weights, device: str, engine: str = "auto", threads: int | None = None) -> Engine:
+def make_engine(weights: Weights, device: str, engine: str = "auto", on_cpu: OnCpu | None = None) -> Engine:
     """The fastest engine for the device, or a given one.
 
     Args:
         weights: of the network.
         device: where to run: cpu, cuda or cuda:N.
         engine: one of `detect.settings.ENGINES`.
-        threads: of the CPU, for OpenVINO; one for each core when None.
+        on_cpu: how OpenVINO runs it.
 
     Raises:
         UserError: the engine that was asked for is not installed, or cannot run there.
     """
-    on_cpu, installed = device == "cpu", importlib.util.find_spec("openvino") is not None
-    if engine == "openvino" and not on_cpu:
+    is_cpu, installed = device == "cpu", has_openvino()
+    if engine == "openvino" and not is_cpu:
         raise UserError("OpenVINO here runs on the CPU only; use --device cpu.")
     if engine == "openvino" and not installed:
         raise UserError("OpenVINO is not installed; run scripts/setup.")
-    if engine == "cudagraph" and on_cpu:
+    if engine == "cudagraph" and is_cpu:
         raise UserError("A CUDA graph needs a CUDA device; use --engine auto.")
-    fast = "torch" if on_cpu and not installed else "openvino" if on_cpu else "cudagraph"
+    fast = "torch" if is_cpu and not installed else "openvino" if is_cpu else "cudagraph"
     if engine == "torch" or fast == "torch":
         return _torch(weights, device)
     try:
-        return _openvino(weights, threads) if on_cpu else _cuda_graph(weights, device)
+        return _openvino(weights, on_cpu) if is_cpu else _cuda_graph(weights, device)
     except Exception as error:  # of many kinds, all its own
         if engine == fast or importlib.util.find_spec("torch") is None:
             raise UserError(
@@ -49,10 +49,15 @@ def make_engine(weights: Weights, device: str, engine: str = "auto", threads: in
         return _torch(weights, device)
 
 
-def _openvino(weights: Weights, threads: int | None) -> Engine:
+def has_openvino() -> bool:
+    """Whether OpenVINO is installed."""
+    return importlib.util.find_spec("openvino") is not None
+
+
+def _openvino(weights: Weights, how: OnCpu | None) -> Engine:
     from vector_tl.detect.openvino_engine import OpenVinoEngine  # optional: PyTorch runs without it
 
-    return OpenVinoEngine(weights, threads)
+    return OpenVinoEngine(weights, how)
 
 
 def _cuda_graph(weights: Weights, device: str) -> Engine:

@@ -30,6 +30,7 @@ class SecondLook:
         self._detector = detector
         self.name, self.arch, self.init = detector.name, detector.arch, detector.init
         self.threshold, self.calibration = detector.threshold, detector.calibration
+        self.lanes = getattr(detector, "lanes", 1)
         self.engine = f"{detector.engine}, with a second look"
         self._doubtful = float(detector.calibration(DOUBTFUL_SCORE))
 

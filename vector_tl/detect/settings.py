@@ -9,6 +9,7 @@ from tyro.conf import Positional, arg
 from vector_tl.errors import UsageError
 
 Engine = Literal["auto", "torch", "openvino", "cudagraph"]
+AnyPrecision = Literal["auto", "fp32", "bf16", "int8"]
 ENGINES: tuple[str, ...] = get_args(Engine)
 
 
@@ -30,6 +31,9 @@ class DetectSettings:
     """Where the model runs: auto, cpu or cuda (an NVIDIA GPU)."""
     engine: Engine = "auto"
     """Backend that runs the network; auto is the fastest: openvino on a CPU, cudagraph on a GPU."""
+    precision: AnyPrecision = "auto"
+    """What a CPU computes in: auto (the fastest of those in which the model passed a check), fp32, bf16 or
+    int8."""
     tiles: bool = False
     """Look again, at twice the scale, at the part of an image with the best box below the model's threshold:
     finds more small Vectors, and takes up to twice as long (1.4 times on average)."""

@@ -7,10 +7,12 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
-from vector_tl.data.dataset import Dataset, load_dataset
+from vector_tl.data.dataset import Dataset, Item, load_dataset
 from vector_tl.detect.interface import ImageDetector
+from vector_tl.detect.many import in_order
 from vector_tl.detect.settings import check_threshold
 from vector_tl.errors import UsageError
+from vector_tl.evaluate import precisions
 from vector_tl.evaluate.kinds import figures_by_kind
 from vector_tl.evaluate.metrics import AP_SCORE, Outcome, measure
 from vector_tl.evaluate.recorded import RecordedDataset, recorded_dataset
@@ -27,7 +29,8 @@ def evaluate(settings: EvaluateSettings) -> dict[str, Any]:
         {"model", "arch", "init", "images", "boxes", "ap50", "ap50_95", "threshold", "precision", "recall",
         "false_positives_per_image", "recall_by_height_px": [{"min", "max", "boxes", "recall"}], "kinds":
         [a row of `figures_by_kind`, worst first]}; what is undefined is None. With --report also {"report",
-        "missed", "false_positives", "badly_fitting", "capture_next"}.
+        "missed", "false_positives", "badly_fitting", "capture_next"}. With --check-precisions what
+        `check_precisions` gives.
 
     Raises:
         UsageError: a threshold outside 0..1 or an unknown split.
@@ -38,6 +41,8 @@ def evaluate(settings: EvaluateSettings) -> dict[str, Any]:
         if settings.report.suffix not in (".html", ".htm"):
             raise UsageError(f"--report {settings.report} must end in .html.")
         refuse_existing(settings.report, settings.overwrite)
+    if settings.check_precisions:
+        return precisions.check_precisions(settings)
     # of a recording all frames, whatever the split
     recorded = settings.data.is_file()
     dataset: Dataset | RecordedDataset = (
@@ -46,7 +51,7 @@ def evaluate(settings: EvaluateSettings) -> dict[str, Any]:
     from vector_tl.detect.detector import load  # slow to import (PyTorch): only once the data are there
     from vector_tl.detect.second_look import SecondLook
 
-    once = load(settings.model, settings.device)
+    once = load(settings.model, settings.device, precision=settings.precision, side_by_side=True)
     detector = SecondLook(once) if settings.tiles else once
     outcomes = run_detector(detector, dataset)
     figures = _figures(detector, dataset, outcomes, settings.threshold)
@@ -81,26 +86,29 @@ def _figures(
 
 def run_detector(detector: ImageDetector, dataset: Dataset | RecordedDataset) -> list[Outcome]:
     """The detector's boxes on every image, all that AP needs, beside the ground truth."""
-    outcomes, calibration = [], getattr(detector, "calibration", UNCALIBRATED)
+    calibration = getattr(detector, "calibration", UNCALIBRATED)
     lowest = float(calibration(AP_SCORE))
     hidden, console = not sys.stderr.isatty(), Console(stderr=True)
     # of a recording only its end says how many there are
     total = len(dataset) if isinstance(dataset, Dataset) else None
-    shown = track(iter(dataset.items), "evaluate", total, console=console, disable=hidden, transient=True)
-    for item in shown:
+
+    def look(item: Item) -> Outcome:
         image = item.image()
         size_wh = (image.shape[1], image.shape[0])
         found = detector(image, threshold=lowest)
         finite = np.isfinite(found.boxes_xyxy).all(axis=1) & np.isfinite(found.scores)
-        boxes_xyxy = item.boxes_xyxy(size_wh)
         scores = found.scores[finite]
         own_scores = calibration.own_scores(scores)
-        outcomes.append(Outcome(size_wh, boxes_xyxy, found.boxes_xyxy[finite], scores, own_scores))
-    return outcomes
+        return Outcome(size_wh, item.boxes_xyxy(size_wh), found.boxes_xyxy[finite], scores, own_scores)
+
+    done = in_order(look, dataset.items, getattr(detector, "lanes", 1))
+    return list(track(done, "evaluate", total, console=console, disable=hidden, transient=True))
 
 
 def describe(figures: dict[str, Any]) -> str:
     """The figures of `evaluate` as lines for a person."""
+    if "precisions" in figures:
+        return precisions.describe(figures)
 
     def show(value: float | None) -> str:
         return "-" if value is None else f"{value:.3f}"

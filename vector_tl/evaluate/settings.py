@@ -6,6 +6,8 @@ from typing import Annotated
 
 from tyro.conf import Positional, arg
 
+from vector_tl.detect.settings import AnyPrecision
+
 
 @dataclass(frozen=True)
 class EvaluateSettings:
@@ -26,8 +28,14 @@ class EvaluateSettings:
     positives. The model's own when not given."""
     device: str = "auto"
     """Where the model runs: auto, cpu or cuda (an NVIDIA GPU)."""
+    precision: AnyPrecision = "auto"
+    """What a CPU computes in: auto (the fastest of those in which the model passed a check), fp32, bf16 or
+    int8."""
     tiles: bool = False
     """Evaluate the model as `detect --tiles` runs it: with a second look, nearer, at what it doubts."""
+    check_precisions: bool = False
+    """Compare bf16 and int8 with single precision on val and test instead, as far as this CPU has them, and
+    write a threshold into the model's file for each that finds as much; a model is run in no other one."""
     report: Path | None = None
     """Also write a page (.html): missed Vectors, false positives and badly fitting boxes as images, by size,
     place, brightness and session, and what to capture next."""

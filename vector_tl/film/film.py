@@ -47,7 +47,8 @@ def film(settings: FilmSettings, left=None, right=None, also: tuple = ()) -> dic
             refuse_existing(path, settings.overwrite)
     footage = open_footage(settings.input)
     given = [left, right, *(also or [None] * len(settings.also))]
-    detectors = detectors_for([settings.left, settings.right, *settings.also], given, settings.device)
+    names = [settings.left, settings.right, *settings.also]
+    detectors = detectors_for(names, given, settings.device, settings.precision)
     reel = Reel(settings, footage, detectors)
     reel.shoot()
     result = reel.result()
@@ -66,18 +67,19 @@ def film(settings: FilmSettings, left=None, right=None, also: tuple = ()) -> dic
     return result
 
 
-def detectors_for(names: list[str], given: list, device: str) -> list:
+def detectors_for(names: list[str], given: list, device: str, precision: str = "auto") -> list:
     """The detectors given; where one is None, the model of that name, each loaded once.
 
     Raises:
         UserError: there is no such model, or it cannot be read.
     """
     missing = list(dict.fromkeys(name for name, own in zip(names, given, strict=True) if own is None))
-    loaded = dict(zip(missing, load_side_by_side(missing, device), strict=True)) if missing else {}
+    new = load_side_by_side(missing, device, precision) if missing else []
+    loaded = dict(zip(missing, new, strict=True))
     return [loaded[name] if own is None else own for name, own in zip(names, given, strict=True)]
 
 
-def load_side_by_side(names: list[str], device: str) -> list:
+def load_side_by_side(names: list[str], device: str, precision: str = "auto") -> list:
     """Detectors that will work at the same time.
 
     Each gets its share of the processor's cores, which is faster than all of them for each.
@@ -89,4 +91,4 @@ def load_side_by_side(names: list[str], device: str) -> list:
     from vector_tl.nets.devices import cpu_threads
 
     share = max(1, cpu_threads() // len(names))
-    return [load(name, device, threads=share) for name in names]
+    return [load(name, device, threads=share, precision=precision, side_by_side=True) for name in names]

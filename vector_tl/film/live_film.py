@@ -49,6 +49,7 @@ class LiveFilm:
         threshold: confidence threshold of the finder and of the other model; each one's own when None.
         fps: of the film.
         device: where the other model runs: auto, cpu or cuda.
+        precision: what it computes in on a CPU.
         patient: wait rather than leave frames out; only where the world waits, too.
 
     Attributes:
@@ -67,6 +68,7 @@ class LiveFilm:
         threshold: float | None,
         fps: float,
         device: str = "auto",
+        precision: str = "auto",
         patient: bool = False,
     ):
         self.line, self.dropped, self._path, self._patient = "", 0, path, patient
@@ -79,6 +81,7 @@ class LiveFilm:
             "threshold": threshold,
             "fps": fps,
             "device": device,
+            "precision": precision,
         }
         self._waiting: queue.Queue = queue.Queue(MAX_WAITING)
         # A process group of its own: Ctrl-C is for the finder; the film is finished when its pipe ends,
@@ -152,7 +155,8 @@ def shoot(asked: dict, pipe: BinaryIO) -> dict:
     Raises:
         UserError: no frame came, the model cannot be read, or the film cannot be written.
     """
-    left, finder = load(asked["left"], asked["device"]), type("Finder", (), asked["right"])
+    left = load(asked["left"], asked["device"], precision=asked["precision"])
+    finder = type("Finder", (), asked["right"])
     fps = Fraction(asked["fps"]).limit_denominator(1001)
     names = [
         (caption, model_line(detector, asked["threshold"]))

@@ -196,17 +196,21 @@ def look(
 ) -> Generator[tuple[T, list], None, None]:
     """Each moment with what every detector finds in `image_of(moment)`, in order.
 
-    Each detector has a thread of its own (the same one given twice has one), so they work at the same time,
-    and while others draw and encode.
+    Each detector has threads of its own, as many as it has lanes (the same one given twice has them once), so
+    they work at the same time, and while others draw and encode.
     """
     with ExitStack() as stack:
-        pools = {id(detector): stack.enter_context(closing_pool("detect")) for detector in detectors}
+        pools = {
+            id(detector): stack.enter_context(closing_pool("detect", getattr(detector, "lanes", 1)))
+            for detector in detectors
+        }
         pending: deque[tuple[T, list[Future]]] = deque()
+        most = max(AHEAD, *(getattr(detector, "lanes", 1) for detector in detectors))
         for moment in moments:
             image = image_of(moment)
             futures = [pools[id(detector)].submit(detector, image, **asked) for detector in detectors]
             pending.append((moment, futures))
-            if len(pending) > AHEAD:
+            if len(pending) > most:
                 yield _done(pending)
         while pending:
             yield _done(pending)
@@ -218,9 +222,9 @@ def _done(pending: deque[tuple[T, list[Future]]]) -> tuple[T, list]:
 
 
 @contextmanager
-def closing_pool(name: str) -> Iterator[ThreadPoolExecutor]:
-    """One thread; at the end of the block, what it has not begun is not begun any more."""
-    pool = ThreadPoolExecutor(1, thread_name_prefix=name)
+def closing_pool(name: str, threads: int = 1) -> Iterator[ThreadPoolExecutor]:
+    """One thread, or some; at the end of the block, what it has not begun is not begun any more."""
+    pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
     try:
         yield pool
     finally:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import tyro
 
+from vector_tl.detect.settings import AnyPrecision
 from vector_tl.errors import UsageError, refuse_outside, refuse_suffix
 
 STILLS = (".png", ".jpg", ".jpeg")
@@ -38,6 +39,9 @@ class FilmSettings:
     """Count a box when a model is at least this sure (0 to 1): each model's own threshold when not given."""
     device: str = "auto"
     """Where the models run: auto, cpu or cuda (an NVIDIA GPU)."""
+    precision: AnyPrecision = "auto"
+    """What a CPU computes in: auto (the fastest of those in which the models passed a check), fp32, bf16 or
+    int8."""
     theme: Literal["dark", "light"] = "dark"
     """Colours: dark or light."""
     shape: Literal["wide", "square"] = "wide"

@@ -72,6 +72,7 @@ class Keeper:
                 settings.threshold,
                 fps,
                 settings.device,
+                settings.precision,
                 patient=settings.lockstep,
             )
         return self

@@ -72,7 +72,7 @@ def _find(
     if detector is None:
         from vector_tl.detect.detector import load  # brings PyTorch
 
-        detector = load(settings.model, settings.device)
+        detector = load(settings.model, settings.device, precision=settings.precision)
     with ExitStack() as stack:
         if robot is None:
             from vector_tl.robot.open import open_robot  # brings the SDK

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from vector_tl.detect.settings import AnyPrecision
 from vector_tl.errors import UsageError, refuse_outside, refuse_suffix
 from vector_tl.robot.body import SAFE_EDGE_MMPS
 
@@ -51,6 +52,9 @@ class FindSettings:
     or more, is looked at again and approached, but found is only what is above the threshold from near by."""
     device: str = "auto"
     """Where the model runs: auto, cpu or cuda (an NVIDIA GPU)."""
+    precision: AnyPrecision = "auto"
+    """What a CPU computes in: auto (the fastest of those in which the model passed a check), fp32, bf16 or
+    int8."""
     camera_fps: float = 15.0
     """Frames per second of the simulated camera."""
     live: Path | None = None

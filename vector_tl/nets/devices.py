@@ -1,6 +1,7 @@
 """Where networks run. PyTorch is imported only where there is an NVIDIA GPU, or one was asked for."""
 
 import ctypes
+import functools
 import importlib.util
 import os
 import re
@@ -10,6 +11,7 @@ from pathlib import Path
 from vector_tl.errors import UsageError, UserError
 
 CUDA_DRIVER = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
+CPU_INFO = "/proc/cpuinfo"
 SIBLINGS = "/sys/devices/system/cpu/cpu{}/topology/thread_siblings_list"
 
 
@@ -47,6 +49,17 @@ def _may_have_cuda() -> bool:
     except OSError:
         return False
     return True
+
+
+@functools.cache
+def cpu_flags() -> frozenset[str]:
+    """What the processor can do, in Linux's words (avx512_vnni); none where the system does not say."""
+    try:
+        about = Path(CPU_INFO).read_text()
+    except OSError:
+        return frozenset()
+    line = re.search(r"^(?:flags|Features)\s*:(.*)$", about, re.MULTILINE)
+    return frozenset(line[1].split() if line else ())
 
 
 def cpu_threads() -> int:

@@ -32,6 +32,11 @@ def cache_folder() -> Path:
     return user_cache() / "vector_tl"
 
 
+def compiled_folder() -> Path:
+    """Where compiled models lie, and how fast each precision was."""
+    return cache_folder() / "compiled"
+
+
 def torchvision_folder() -> Path:
     """Where torchvision keeps its downloads, as `torch.hub` has it."""
     return Path(os.environ.get("TORCH_HOME") or user_cache() / "torch") / "hub" / "checkpoints"

@@ -1,21 +1,28 @@
 """A model's file: safetensors in half precision, with metadata. Reading one needs no PyTorch."""
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Required, TypedDict
+from typing import Annotated, Any, Literal, Required, TypedDict, get_args
 
 import numpy as np
 from msgspec import Meta
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import load_file
+from safetensors.numpy import load as load_tensors
+from safetensors.numpy import save as serialise
 
 from vector_tl.errors import UserError
+from vector_tl.files import write_atomic
 from vector_tl.forms import Count, Finite, Positive, Share, Size, check_form, parse_json
 from vector_tl.nets.archs import ARCHS, VECTOR, describe
 
 SUFFIX = ".safetensors"
 MODELS = Path(__file__).resolve().parents[2] / "models"
+Precision = Literal["fp32", "bf16", "int8"]
+"""What a network on a CPU computes in."""
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 DEFAULT_THRESHOLD = 0.5  # of a model without a confidence threshold of its own
 REMEDY = "train it again or fetch it again"
 
@@ -48,12 +55,14 @@ class Weights:
         classes: their names.
         init: where its initial weights came from.
         tensors: by the names in PyTorch's form, float32 (counters int64).
+        digest: SHA-256 of the file; empty for weights that come from none.
     """
 
     arch: str
     classes: tuple[str, ...]
     init: str
     tensors: dict[str, np.ndarray]
+    digest: str = ""
 
 
 def resolve(model: str | Path) -> Path:
@@ -119,7 +128,8 @@ def read_weights(model: str | Path) -> tuple[Weights, dict[str, Any]]:
             f"{path} holds the network {arch!r}, which this version does not know; choose another model."
         )
     try:
-        tensors = load_file(path)
+        data = path.read_bytes()
+        tensors = load_tensors(data)
     except (SafetensorError, OSError, KeyError, ValueError) as error:
         raise UserError(f"{path} is not a readable model ({error}); {REMEDY}.") from error
     shapes = {name: values.shape for name, values in tensors.items()}
@@ -137,7 +147,19 @@ def read_weights(model: str | Path) -> tuple[Weights, dict[str, Any]]:
         name: values.astype(np.float32) if np.issubdtype(values.dtype, np.floating) else values
         for name, values in tensors.items()
     }
-    return Weights(arch, classes, metadata.get("init", "unknown"), single), metadata
+    digest = hashlib.sha256(data).hexdigest()
+    return Weights(arch, classes, metadata.get("init", "unknown"), single, digest), metadata
+
+
+def write_metadata(path: Path, changes: Mapping[str, Any]) -> None:
+    """Change some of a model file's metadata; its weights stay as they are, bit for bit.
+
+    Raises:
+        UserError: the file cannot be read or written.
+    """
+    metadata = read_metadata(path) | dict(changes)
+    tensors = load_tensors(path.read_bytes())
+    write_atomic(path, serialise(tensors, {key: json.dumps(value) for key, value in metadata.items()}))
 
 
 def other_tensor(own: Mapping[str, Sequence[int]], given: Mapping[str, Sequence[int]]) -> str | None:

@@ -1,6 +1,11 @@
 """A network in OpenVINO's operations, made from its description and the tensors of a model's file.
 
 PyTorch is not needed for it. BatchNorm is folded into the convolution before it.
+
+For int8 the inputs and weights of each convolution but those that give boxes are rounded, to 256 and 255
+levels (FakeQuantize nodes, which OpenVINO turns into integer arithmetic). The ranges need no calibration
+images: ReLU6 gives 0 to 6, the image is bytes, and weights have a scale for each output channel
+(Krishnamoorthi, 2018, arXiv:1806.08342).
 """
 
 from typing import Any
@@ -13,16 +18,18 @@ from vector_tl.nets.description import NORM_EPS, Block, Convolution, Description
 
 CODE_SCALES = (10.0, 10.0, 5.0, 5.0)  # of a box's code (tx, ty, tw, th)
 MAX_SIZE_CODE = 4.0  # the logarithm of how often as large as its anchor a box can be
+LEVELS, WEIGHT_LEVELS = 256, 255  # of int8; weights' levels lie evenly on both sides of 0
 Tensors = dict[str, np.ndarray]
 
 
-def openvino_form(description: Description, tensors: Tensors, classes: int) -> Any:
+def openvino_form(description: Description, tensors: Tensors, classes: int, quantised: bool = False) -> Any:
     """The network from bytes to scores and boxes, for one image at a time.
 
     Args:
         description: of the network.
         tensors: float32, as `description.tensors(classes)` names them.
         classes: how many there are.
+        quantised: whether convolutions are computed in int8; see `can_be_quantised`.
 
     Returns:
         An `openvino.Model` from images uint8 (1, h, w, 3) RGB to scores (1, A) of the best class and
@@ -35,22 +42,33 @@ def openvino_form(description: Description, tensors: Tensors, classes: int) -> A
     x = ops.subtract(
         ops.multiply(pixels, _number(scale)), _number(np.float32(description.mean / description.std))
     )
-    form, maps = _Form(description, tensors), []
+    form, maps = _Form(description, tensors, quantised), []
     for block in description.blocks:
         x = form.block(x, block)
         if block.gives_map:
             maps.append(x)
     logits = form.heads(maps, description.class_heads(classes), classes)  # (1, A, K)
-    codes = form.heads(maps, description.box_heads(), 4)  # (1, A, 4)
+    # as they are, also for int8: in 256 levels the corners would lie worse, and it takes no longer
+    codes = _Form(description, tensors, quantised=False).heads(maps, description.box_heads(), 4)  # (1, A, 4)
     scores = ops.sigmoid(ops.reduce_max(logits, np.array([2])))
     return openvino.Model([scores, _decode(codes, description.anchors_xyxy())], [images], description.arch)
+
+
+def can_be_quantised(description: Description) -> bool:
+    """Whether what each convolution of the backbone gives has known bounds: it ends in ReLU6."""
+    return all(
+        isinstance(layer, Convolution) and layer.activation == "relu6"
+        for block in description.blocks
+        for layer in block.layers
+    ) and not any(block.skip for block in description.blocks)
 
 
 class _Form:
     """The parts of one network."""
 
-    def __init__(self, description: Description, tensors: Tensors):
-        self._description, self._tensors = description, tensors
+    def __init__(self, description: Description, tensors: Tensors, quantised: bool):
+        self._description, self._tensors, self._quantised = description, tensors, quantised
+        self._first = description.blocks[0].layers[0]
 
     def block(self, x: Any, block: Block) -> Any:
         y = x
@@ -71,7 +89,7 @@ class _Form:
         return ops.multiply(x, self._convolution(self._convolution(mean, layer.down), layer.up))
 
     def _convolution(self, x: Any, layer: Convolution) -> Any:
-        weight, bias = self._folded(layer)
+        folded, bias = self._folded(layer)
         around = [0 if self._description.odd_padding_last else layer.kernel // 2] * 2
         how = {
             "strides": [layer.stride] * 2,
@@ -80,12 +98,31 @@ class _Form:
             "dilations": [1, 1],
             "auto_pad": "same_upper" if self._description.odd_padding_last else "explicit",
         }
+        if self._quantised:
+            x = self._rounded(x, layer)
         if layer.groups > 1:
-            grouped = weight.reshape(layer.groups, -1, *weight.shape[1:])  # (groups, O / groups, I, k, k)
-            x = ops.group_convolution(x, _number(grouped), **how)
+            grouped = folded.reshape(layer.groups, -1, *folded.shape[1:])  # (groups, O / groups, I, k, k)
+            x = ops.group_convolution(x, self._weight(grouped, 2), **how)
         else:
-            x = ops.convolution(x, _number(weight), **how)
+            x = ops.convolution(x, self._weight(folded, 1), **how)
         return _activate(ops.add(x, _number(bias.reshape(1, -1, 1, 1))), layer.activation)
+
+    def _rounded(self, x: Any, layer: Convolution) -> Any:
+        """What a convolution gets, in 256 levels: bytes of the image, or what ReLU6 gave."""
+        low, high = 0.0, 6.0
+        if layer is self._first:
+            low, high = ((end - self._description.mean) / self._description.std for end in (0.0, 1.0))
+        low, high = _number(np.float32(low)), _number(np.float32(high))
+        return ops.fake_quantize(x, low, high, low, high, LEVELS)
+
+    def _weight(self, values: np.ndarray, channel_axes: int) -> Any:
+        """A weight; for int8 in 255 levels for each channel, by which its first axes count."""
+        if not self._quantised:
+            return _number(values)
+        rest = tuple(range(channel_axes, values.ndim))
+        high = np.maximum(np.abs(values).max(axis=rest, keepdims=True), np.float32(1e-12))
+        low = _number(-high)
+        return ops.fake_quantize(_number(values), low, _number(high), low, _number(high), WEIGHT_LEVELS)
 
     def _folded(self, layer: Convolution) -> tuple[np.ndarray, np.ndarray]:
         """Weight (O, I, k, k) and bias (O,) of the convolution with its BatchNorm."""

@@ -15,7 +15,7 @@ def attended(live: Board) -> Iterator[None]:
         if settings.also is not None:
             from vector_tl.find.live.second_detector import second_detector  # brings OpenCV and a model
 
-            stack.enter_context(second_detector(live, settings.also, settings.device))
+            stack.enter_context(second_detector(live, settings.also, settings.device, settings.precision))
         if settings.page:
             from vector_tl.find.live.server import served  # brings Starlette and uvicorn
 

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from functools import partial
 
 from vector_tl.data.images import decode_or_none
 from vector_tl.detect.interface import ImageDetector
@@ -21,7 +22,7 @@ Load = Callable[[str, str], ImageDetector]  # model and device -> detector
 
 @contextlib.contextmanager
 def second_detector(
-    live: Board, model: str, device: str = "auto", load: Load | None = None
+    live: Board, model: str, device: str = "auto", precision: str = "auto", load: Load | None = None
 ) -> Iterator[None]:
     """Let a model look on in a thread until the block ends.
 
@@ -29,13 +30,16 @@ def second_detector(
         live: where the newest frame is, and where the boxes go.
         model: a path, or a name in models/.
         device: auto, cpu or cuda.
+        precision: what a CPU computes in.
         load: makes the detector; the one of detect/ when not given.
 
     Raises:
         UserError: a bad model.
     """
     if load is None:
-        from vector_tl.detect.detector import load  # brings PyTorch
+        from vector_tl.detect import detector  # brings OpenVINO, or PyTorch
+
+        load = partial(detector.load, precision=precision)
     loaded: Future[None] = Future()
     ended = threading.Event()
     thread = threading.Thread(
