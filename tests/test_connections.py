@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from support.hostile import image_bytes, make_dataset
+from support.lesson import fill_cache
 from vector_tl.cli import COMMANDS
 
 ROOT = Path(__file__).parents[1]
@@ -74,6 +75,7 @@ ENDING = {
         "m.safetensors",
     ],
     "compare": ["--data", "divided", "--out", "compared", "--page-only"],
+    "lesson": ["--out", "lesson.html"],
     "retrain": [
         MODEL,
         *[
@@ -125,9 +127,11 @@ def guarded(tmp_path) -> dict[str, str]:
     for name in ("data", "divided", "reviewed"):
         make_dataset(tmp_path / name, ("one", "two", "three"))
     (tmp_path / "divided" / "splits.json").write_text('{"one": "train", "two": "val", "three": "test"}')
+    fill_cache(tmp_path / "cache")
     paths = os.pathsep.join(map(str, (tmp_path / "guard", ROOT)))
     own = {"PYTHONPATH": paths, "GUARD_LOG": str(tmp_path / "sent.log"), "HOME": str(tmp_path / "sim")}
-    return os.environ | own | {"VECTOR_TL_COCO": str(tmp_path / "none")}
+    none = {"VECTOR_TL_COCO": str(tmp_path / "none"), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    return os.environ | own | none
 
 
 @contextlib.contextmanager

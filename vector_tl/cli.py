@@ -126,6 +126,11 @@ COMMANDS = {
         "experiments.retrain:retrain",
         stopped=CONTINUES,
     ),
+    "lesson": Command(
+        "Make a page that teaches transfer learning, with sliders and a quiz",
+        "experiments.lesson.settings:LessonSettings",
+        "experiments.lesson.lesson:lesson",
+    ),
     "evaluate": Command(
         "Measure a model on labelled images",
         "evaluate.settings:EvaluateSettings",

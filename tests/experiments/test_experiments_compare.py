@@ -100,7 +100,7 @@ def trained(monkeypatch, model):
     """
     asked, (path, loaded) = [], model
 
-    def quick(settings, items):
+    def quick(settings, items, keep):
         name = settings.out.parent.name
         asked.append(
             (name, settings.init, settings.steps, settings.images, settings.seed, settings.lr, len(items[0]))
@@ -345,7 +345,7 @@ def test_rates_beyond_an_edge_are_tried_and_divergence_is_no_end(
 ):
     seen = []
 
-    def quick(settings, _items):
+    def quick(settings, _items, _keep):
         seen.append(settings.lr)
         if ap_of_rate[settings.lr] is None:
             raise Diverged("too high")

@@ -49,6 +49,8 @@ CASES = [
     ("train --data d --out m.safetensors", TRAINED, ["vector-tl evaluate m.safetensors", "vector-tl find"]),
     ("train --data d --out m.safetensors --steps 20", TRAINED | {"images_seen": 320}, ["short training"]),
     ("compare --data d --out c", {"page": "c/index.html"}, ["--page-only"]),
+    ("lesson", {"page": "runs/lesson/index.html"}, ["page: file://", "--language de", "vector-tl compare"]),
+    ("lesson --compare c --language de", {"page": "l.html"}, ["--compare c --language en"]),
     ("retrain best --data d --out r", {"page": "r/index.html"}, ["before and after"]),
     ("evaluate best --data d", {}, ["--report runs/report.html", "detect best"]),
     ("evaluate best --data d --report r.html", {"report": "r.html"}, ["page: file://", "detect best"]),

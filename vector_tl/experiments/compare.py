@@ -12,6 +12,7 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ from vector_tl.experiments.runs import (
     Result,
     Training,
     finished_trainings,
+    keep_outcomes,
     late_loss,
     read_json,
     read_result,
@@ -307,7 +309,9 @@ def _train(
     trained = (read_json(mark, Finished) or read_json(old_mark, Finished)) if asked.out.exists() else {}
     if trained.get("lr") != training.lr:
         try:
-            trained = (train(asked, (splits["train"], splits["val"])) or {}) | {"lr": training.lr}
+            keep = None if training.kind == "lr" else partial(keep_outcomes, folder)
+            trained = train(asked, (splits["train"], splits["val"]), keep) or {}
+            trained |= {"lr": training.lr}
         except Diverged as error:
             if training.kind != "lr":
                 raise UserError(

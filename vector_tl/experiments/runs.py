@@ -4,6 +4,7 @@ runs/<name>/result.json     figures of a finished training; a training without i
 runs/<name>/trained.json    what `train` returned, written before anything is measured
 runs/<name>/model.*         the model and its learning curve
 runs/<name>/test.npz        labels and boxes found on the test images; real.npz and rooms.npz likewise
+runs/<name>/val/<N>.npz     the same on the validation images after N images seen, at each point of the curve
 """
 
 from collections.abc import Mapping, Sequence
@@ -213,3 +214,19 @@ def write_outcomes(path: Path, outcomes: Sequence[Outcome]) -> None:
     arrays: dict[str, Any] = {name: np.concatenate(rows) for name, rows in columns.items()}
     arrays |= {f"{name}_n": np.array([len(row) for row in rows]) for name, rows in columns.items()}
     np.savez_compressed(path, size_wh=np.array(outcomes[0].size_wh), **arrays)
+
+
+def keep_outcomes(folder: Path, images_seen: int, outcomes: Sequence[Outcome]) -> None:
+    """Keep what a model in training sees in the validation images, for `vector-tl lesson`."""
+    (folder / "val").mkdir(parents=True, exist_ok=True)
+    write_outcomes(folder / "val" / f"{images_seen}.npz", outcomes)
+
+
+def learned(folder: Path) -> list[tuple[int, list[Outcome]]]:
+    """What `keep_outcomes` kept of a training, in order of the images seen; empty of one that kept nothing.
+
+    Raises:
+        UserError: a file is damaged.
+    """
+    paths = (path for path in (folder / "val").glob("*.npz") if path.stem.isdigit())
+    return [(int(path.stem), read_outcomes(path)) for path in sorted(paths, key=lambda path: int(path.stem))]

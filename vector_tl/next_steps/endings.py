@@ -21,6 +21,7 @@ ENDINGS: dict[str, Callable[[Any, dict[str, Any]], Ending]] = {
     "label mine": of_data.after_mine,
     "train": of_models.after_train,
     "compare": of_models.after_compare,
+    "lesson": of_models.after_lesson,
     "retrain": of_models.after_retrain,
     "evaluate": of_models.after_evaluate,
     "detect": of_models.after_detect,

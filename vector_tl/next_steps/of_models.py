@@ -44,6 +44,22 @@ def after_compare(settings: Any, result: Result) -> Ending:
     )
 
 
+def after_lesson(settings: Any, result: Result) -> Ending:
+    """The page is to be opened; a lesson of one's own needs a comparison."""
+    means = "One file: it works without a network, also from a USB stick. Open it in a browser."
+    own = typed("compare", "--data", "data", "--out", free_name(Path("runs/compare")))
+    steps = (
+        [Step(own, "Train both yourself (hours), for a lesson with --compare")]
+        if not settings.compare
+        else []
+    )
+    other = "de" if settings.language == "en" else "en"
+    page = free_name(settings.out.with_stem(f"{settings.out.stem}-{other}"))
+    words = ("lesson", *(("--compare", settings.compare) if settings.compare else ()), "--language", other)
+    steps.append(Step(typed(*words, "--out", page), "The same page in the other language"))
+    return Ending(means, tuple(steps), {"page": Path(result["page"])})
+
+
 def after_retrain(settings: Any, result: Result) -> Ending:
     """The fine-tuned model is beside the page."""
     model = settings.out / "after.safetensors"

@@ -19,7 +19,7 @@ from torch import nn
 
 from vector_tl.data.dataset import Item, digest, read_splits
 from vector_tl.errors import Diverged, UserError
-from vector_tl.evaluate.metrics import average_precision
+from vector_tl.evaluate.metrics import Outcome, average_precision
 from vector_tl.files import claimed, sweep
 from vector_tl.nets import checkpoint, model_file, state_dict
 from vector_tl.nets.build import build
@@ -45,7 +45,9 @@ SAVE_EVERY_S = 60.0  # a killed training loses at most so much work
 
 
 def train(
-    settings: TrainSettings, items: tuple[list[Item], list[Item]] | None = None
+    settings: TrainSettings,
+    items: tuple[list[Item], list[Item]] | None = None,
+    keep: Callable[[int, list[Outcome]], None] | None = None,
 ) -> dict[str, Any] | None:
     """Train and write a model.
 
@@ -53,6 +55,8 @@ def train(
         settings: of `vector-tl train`.
         items: images to train on and to evaluate on, instead of the train and val sessions of
             `settings.data`.
+        keep: called before the first step and at each point of the learning curve, with the number of images
+            seen and the outcomes on the validation images.
 
     Returns:
         {"model", "steps", "images_seen", "ap50", "ap50_95", "seconds"}; the APs are those of the model that
@@ -69,7 +73,7 @@ def train(
         join(torch.device(pick_device(settings.device))) as (ranks, device),
         _alone(settings.out) if ranks.first else nullcontext(),
     ):
-        return TrainingLoop(settings, items, ranks, device).run()
+        return TrainingLoop(settings, items, ranks, device, keep).run()
 
 
 class TrainingLoop:
@@ -81,9 +85,10 @@ class TrainingLoop:
         items: tuple[list[Item], list[Item]] | None,
         ranks: Ranks,
         device: torch.device,
+        keep: Callable[[int, list[Outcome]], None] | None = None,
     ):
         started_s = time.monotonic()
-        self.settings, self.ranks, self.device = settings, ranks, device
+        self.settings, self.ranks, self.device, self.keep = settings, ranks, device, keep
         if device.type == "cpu":
             keep_freed_memory()
         if settings.threads:
@@ -125,6 +130,8 @@ class TrainingLoop:
         settings, state, ranks, steps = self.settings, self.state, self.ranks, self.steps
         model, optimizer = state.model, state.optimizer
         every = max(1, steps // max(1, settings.evaluations))
+        if self.keep and ranks.first and not state.step:
+            self.keep(0, run_model(state.average.network, self.data.validation))
         with self._shown() as (advance, note):
             saved_s = time.monotonic()
             for step in range(state.step, steps):
@@ -185,6 +192,8 @@ class TrainingLoop:
         settings, state = self.settings, self.state
         network = state.average.network
         outcomes = run_model(network, self.data.validation)
+        if self.keep:
+            self.keep(state.step * settings.batch_size, outcomes)
         ap50, ap50_95 = average_precision(outcomes)
         state.curve.append(
             {

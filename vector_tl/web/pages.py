@@ -8,6 +8,7 @@ style nothing, load nothing and send nothing.
 
 import base64
 import hashlib
+import re
 import shlex
 import urllib.parse
 from dataclasses import fields
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 ROOT = Path(__file__).parents[1]  # the package vector_tl, wherever it is installed
+_IMPORT = re.compile(r'^import (\{[^}]*\}) from "(?:[^"]*/)?([^"/]+)";$', re.MULTILINE)
+_EXPORT = re.compile(r"^export (?:async )?(?:function|const) (\w+)", re.MULTILINE)
 
 
 def render(template: str, **values: object) -> str:
@@ -74,7 +77,7 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
         finalize=_plain,
     )
-    made.globals.update(inline=_inline, policy=_policy, beside=_beside)
+    made.globals.update(inline=_inline, bundle=_bundle, policy=_policy, beside=_beside)
     return made
 
 
@@ -86,6 +89,26 @@ def _plain(value: object) -> object:
 def _inline(name: str) -> Markup:
     """A style sheet or script of ours, as it is."""
     return Markup((ROOT / name).read_text(encoding="utf-8"))
+
+
+def _bundle(*names: str) -> Markup:
+    """Modules of ours as one script, as a page on a disk can import none: each in a scope of its own.
+
+    Each comes after those that it imports, and imports and exports by name only.
+    """
+    parts = []
+    for name in names:
+        text = _IMPORT.sub(lambda found: f'const {found[1]} = modules["{found[2]}"];', _inline(name))
+        exported = ", ".join(_EXPORT.findall(text))
+        place = f'modules["{name.rsplit("/")[-1]}"]'
+        parts.append(
+            f"{place} = (() => {{\n{_EXPORT.sub(_as_declared, text)}\nreturn {{ {exported} }};\n}})();"
+        )
+    return Markup("\n".join(["const modules = {};", *parts]))
+
+
+def _as_declared(exported: re.Match) -> str:
+    return exported[0].removeprefix("export ")
 
 
 def _policy(styles: str, script: str) -> str:

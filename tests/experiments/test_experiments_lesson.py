@@ -1,0 +1,188 @@
+"""The lesson: its figures are those of the comparison, its words are whole, its page needs nothing else."""
+
+import json
+import re
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from support.lesson import fill_cache
+from vector_tl.data import dataset
+from vector_tl.data.dataset import Item
+from vector_tl.errors import UsageError, UserError
+from vector_tl.evaluate.metrics import Outcome
+from vector_tl.experiments.lesson import figures as making
+from vector_tl.experiments.lesson.lesson import READY, lesson, ready
+from vector_tl.experiments.lesson.scenes import dataset_scenes, refuse_other
+from vector_tl.experiments.lesson.settings import LessonSettings
+from vector_tl.experiments.lesson.words import languages, read_words
+from vector_tl.experiments.runs import keep_outcomes, learned
+from vector_tl.files import write_json
+
+pytestmark = pytest.mark.fast
+ROOT = Path(__file__).parents[2]
+SVG = "http://www.w3.org/2000/svg"  # a name, not an address that is opened
+BOX, ELSEWHERE = [100.0, 100.0, 200.0, 200.0], [400.0, 100.0, 500.0, 200.0]
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    fill_cache(tmp_path / "cache")
+
+
+def outcome(vectors: list, boxes: list, scores: list) -> Outcome:
+    shape = (-1, 4)
+    return Outcome(
+        (640, 360),
+        np.array(vectors, np.float32).reshape(shape),
+        np.array(boxes, np.float32).reshape(shape),
+        np.array(scores, np.float32),
+    )
+
+
+def test_a_point_counts_what_a_threshold_lets_through():
+    seen = [
+        outcome([BOX], [BOX, ELSEWHERE], [0.9, 0.3]),
+        outcome([], [ELSEWHERE], [0.6]),
+        outcome([BOX], [], []),
+    ]
+    point = making.point(160, seen, [0, 2], calibrated=True)
+    at = {threshold: n for n, threshold in enumerate(making.THRESHOLDS)}
+    assert point["images_seen"] == 160 and point["boxes"] == [
+        [[100, 100, 200, 200, 900, 0], [400, 100, 500, 200, 300, -1]],
+        [],
+    ]
+    assert [point["found"][at[t]] for t in (0.3, 0.9, 0.95)] == [1, 1, 0]
+    assert [point["false_alarms"][at[t]] for t in (0.3, 0.5, 0.65)] == [2, 1, 0]
+
+
+def item(number: int, height: float) -> Item:
+    boxes = np.array([[0.1, 0.1, 0.3, 0.1 + height]]) if height else np.zeros((0, 4))
+    return Item("a" if number < 30 else "b", str(number), Path("none"), boxes)
+
+
+def test_scenes_show_vectors_from_large_to_small_and_none():
+    items = [item(n, 0.02 * (n % 10)) for n in range(40)]
+    chosen = making.choose_scenes(items, sessions=["a"])
+    heights = [items[n].boxes_norm[:, 3].max(initial=0) for n in chosen]
+    assert len(set(chosen)) == making.MAX_SCENES and max(chosen) < 30
+    assert heights == sorted(heights, reverse=True) and heights[0] > 0.25 and heights[-3] > 0 == heights[-2]
+
+
+def test_curves_are_those_of_the_seeds():
+    def run(seed: int, *heights: float) -> dict:
+        curve = [{"images_seen": 10 * n, "ap50": height} for n, height in enumerate(heights, 1)]
+        return {"kind": "equal", "arm": "coco", "images": 70, "seed": seed, "curve": curve}
+
+    (curve,) = making.curves([run(0, 0.2, 0.6), run(1, 0.4, 0.7), run(2, None, 0.5)])
+    assert (curve["seeds"], curve["images_seen"]) == (3, [10, 20])
+    assert (curve["mean"], curve["low"], curve["high"]) == ([0.2, 0.6], [0.0, 0.5], [0.4, 0.7])
+
+
+def test_what_was_seen_in_training_is_read_in_order(tmp_path):
+    for images_seen in (1000, 160, 0):
+        keep_outcomes(tmp_path, images_seen, [outcome([BOX], [BOX], [images_seen / 1000])])
+    assert [(n, round(float(o[0].scores[0]), 2)) for n, o in learned(tmp_path)] == [
+        (0, 0),
+        (160, 0.16),
+        (1000, 1),
+    ]
+
+
+def test_the_shipped_curves_are_those_of_the_full_comparison():
+    runs = [json.loads(line) for line in (ROOT / "docs/trials/compare.jsonl").read_text().splitlines()]
+    for curve in ready()["curves"]:
+        key = tuple(curve[name] for name in ("kind", "arm", "images"))
+        seeds = [run["curve"] for run in runs if (run["kind"], run["arm"], run["images"]) == key]
+        ends = [seed[-1][1] for seed in seeds]
+        assert len(seeds) == curve["seeds"] and curve["images_seen"] == [place[0] for place in seeds[0]]
+        assert curve["mean"][-1] == pytest.approx(np.mean(ends), abs=1e-3)
+        assert (curve["low"][-1], curve["high"][-1]) == pytest.approx((min(ends), max(ends)), abs=1e-3)
+
+
+def test_the_shipped_figures_agree_with_the_labels_of_the_repository():
+    figures = ready()
+    assert READY.stat().st_size < 300_000
+    assert {room["session"] for room in figures["rooms"]} == {
+        s["name"].split("/")[0] for s in figures["scenes"]
+    }
+    for scene in figures["scenes"]:
+        refuse_other(ROOT / "data", scene)
+        assert dataset.read_splits(ROOT / "data")[scene["name"].split("/")[0]] == "val"
+    for training in figures["trainings"]:
+        for point in training["points"]:
+            assert len(point["boxes"]) == len(figures["scenes"])
+            assert point["found"] == sorted(point["found"], reverse=True)
+            assert max(point["found"]) <= figures["vectors"]
+
+
+def test_images_drawn_otherwise_are_refused(tmp_path):
+    dataset.write_label(tmp_path, "s", "a", np.array([[10.0, 10, 40, 30]]), (640, 360))
+    refuse_other(tmp_path, {"name": "s/a", "vectors": [[10, 11, 40, 30]]})
+    for vectors in ([[10, 13, 40, 30]], []):
+        with pytest.raises(UserError, match="otherwise than"):
+            refuse_other(tmp_path, {"name": "s/a", "vectors": vectors})
+
+
+def shape(value):
+    """A value without its texts."""
+    if isinstance(value, dict):
+        return {key: shape(part) for key, part in value.items()}
+    return (
+        [shape(part) for part in value]
+        if isinstance(value, list)
+        else value
+        if isinstance(value, int)
+        else None
+    )
+
+
+@pytest.mark.parametrize("language", languages())
+def test_every_language_has_the_same_words(language):
+    words, english = read_words(language), read_words("en")
+    assert shape(words) == shape(english) and words["language"] == language
+    places = re.compile(r"\{\w+\}")
+    for key, text in english.items():
+        if isinstance(text, str):
+            assert sorted(places.findall(words[key])) == sorted(places.findall(text)), key
+
+
+@pytest.mark.parametrize("language", languages())
+def test_the_page_needs_nothing_from_elsewhere(tmp_path, language):
+    out = tmp_path / "new" / "l.html"
+    result = lesson(LessonSettings(out=out, language=language))
+    page = out.read_text(encoding="utf-8")
+    assert result["page"] == str(out) and result["scenes"] == 12 and out.stat().st_size < 25e6
+    assert (
+        f'<html lang="{language}">' in page
+        and "http" not in page.replace(SVG, "")
+        and "default-src &#39;none&#39;" in page
+    )
+    assert not re.search(r"<(link|script)[^>]+(src|href)=", page)
+
+
+def test_bad_settings(tmp_path):
+    for wrong, word in (({"language": "xx"}, "one of .*en"), ({"data": tmp_path}, "--compare")):
+        with pytest.raises(UsageError, match=word):
+            LessonSettings(**wrong).check()
+    with pytest.raises(UserError, match="holds no comparison"):
+        lesson(LessonSettings(compare=tmp_path, out=tmp_path / "l.html"))
+
+
+def test_a_comparison_that_kept_nothing_says_what_to_do(tmp_path):
+    write_json(tmp_path / "experiment.json", {"data": str(tmp_path / "data")})
+    with pytest.raises(UserError, match="run it again"):
+        making.figures_of(tmp_path, [])
+
+
+def test_images_of_a_dataset_come_in_the_size_of_the_boxes(tmp_path):
+    dataset.write_item(tmp_path, "s", "a", small_png(), np.zeros((0, 4)), (64, 36), ".png")
+    (jpeg,) = dataset_scenes(dataset.load_dataset(tmp_path, "all").items, [{"name": "s/a", "vectors": []}])
+    assert cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR).shape == (360, 640, 3)
+
+
+def small_png() -> bytes:
+    return cv2.imencode(".png", np.zeros((36, 64, 3), np.uint8))[1].tobytes()

@@ -1,0 +1,1 @@
+"""`vector-tl lesson`: a page on which transfer learning can be touched, made from a comparison."""

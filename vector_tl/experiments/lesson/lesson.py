@@ -1,0 +1,86 @@
+"""`vector-tl lesson`: one page with images, figures and words, which needs nothing else."""
+
+import base64
+import time
+from pathlib import Path
+from typing import Any
+
+from vector_tl.data.dataset import load_dataset
+from vector_tl.errors import UserError
+from vector_tl.experiments.compare_settings import CompareSettings
+from vector_tl.experiments.experiment import read_experiment, with_settings_of
+from vector_tl.experiments.lesson.figures import figures_of
+from vector_tl.experiments.lesson.forms import Figures
+from vector_tl.experiments.lesson.scenes import dataset_scenes, drawn_scenes
+from vector_tl.experiments.lesson.settings import LessonSettings
+from vector_tl.experiments.lesson.words import read_words
+from vector_tl.files import read_json
+from vector_tl.web import pages
+
+READY = Path(__file__).parent / "ready.json"  # made by scripts/lesson_figures
+
+
+def lesson(settings: LessonSettings) -> dict[str, Any]:
+    """Write the page.
+
+    Returns:
+        {"page", "language", "scenes", "trainings", "size_mb", "seconds"}
+
+    Raises:
+        UserError: the simulator does not run, or the comparison's folder or dataset lacks something.
+    """
+    settings.check()
+    started_s = time.monotonic()
+    if settings.compare:
+        figures, images = _own(settings.compare, settings.data)
+    else:
+        figures = ready()
+        images = drawn_scenes(figures)
+    write(settings, figures, images)
+    return {
+        "page": str(settings.out),
+        "language": settings.language,
+        "scenes": len(images),
+        "trainings": len(figures["trainings"]),
+        "size_mb": round(settings.out.stat().st_size / 1e6, 2),
+        "seconds": round(time.monotonic() - started_s, 1),
+    }
+
+
+def ready() -> Figures:
+    """The figures that ship with this program."""
+    figures: Figures = read_json(READY, remedy="install vector_tl again", form=Figures)
+    return figures
+
+
+def _own(folder: Path, data: Path | None) -> tuple[Figures, list[bytes]]:
+    """Figures and images of one's own comparison."""
+    before = read_experiment(folder)
+    if not before:
+        raise UserError(f"{folder} holds no comparison; make one with vector-tl compare --out {folder}.")
+    data = data or with_settings_of(CompareSettings(data=Path(before["data"]), out=folder), before).data
+    items = load_dataset(data, "val").items
+    figures = figures_of(folder, items)
+    return figures, dataset_scenes(items, figures["scenes"])
+
+
+def write(settings: LessonSettings, figures: Figures, images: list[bytes]) -> None:
+    """Fill in the template.
+
+    Raises:
+        UserError: the page cannot be written.
+    """
+    words = read_words(settings.language)
+    scenes = [
+        scene | {"image": f"data:image/jpeg;base64,{base64.b64encode(image).decode()}"}
+        for scene, image in zip(figures["scenes"], images, strict=True)
+    ]
+    settings.out.parent.mkdir(parents=True, exist_ok=True)
+    pages.write_page(
+        settings.out,
+        "experiments/lesson/templates/lesson.html",
+        language=settings.language,
+        t=words,
+        own=settings.compare is not None,
+        data={"words": words, "figures": figures | {"scenes": scenes}},
+    )
