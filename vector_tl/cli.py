@@ -26,6 +26,7 @@ from vector_tl.errors import UserError
 from vector_tl.files import finite
 from vector_tl.next_steps.first import closest, comes_first
 from vector_tl.plain import CLEAR_LINE, one_line, plain_values, printable, rewrites_lines
+from vector_tl.progress import track
 
 if TYPE_CHECKING:
     from vector_tl.next_steps.forms import Ending
@@ -351,7 +352,7 @@ def _work(name: str, command: Command, settings: Any, as_json: bool, out: TextIO
     """Do a command's work and print its result; the exit code."""
 
     def fail(error: UserError | str, code: int) -> int:
-        print(f"vector-tl {name}: {one_line(str(error))}", file=sys.stderr)
+        print(f"{CLEAR_LINE * rewrites_lines()}vector-tl {name}: {one_line(str(error))}", file=sys.stderr)
         if as_json:  # with what was reached before it failed, where there is any
             _print_json({**getattr(error, "result", {}), "error": str(error)}, out)
         return code
@@ -414,7 +415,8 @@ def _print_each(name: str, settings: Any, results: Iterator[dict], as_json: bool
     What goes on from there is on standard error, so that the results can be counted.
     """
     code, images, found = 0, 0, 0
-    for result in results:
+    seen = out.isatty() and not as_json  # the results themselves show how far it is
+    for result in results if seen else track(results, name):
         code = 1 if "error" in result else code
         images, found = images + ("boxes" in result), found + bool(result.get("boxes"))
         if as_json:

@@ -1,5 +1,6 @@
 """What several subjects measure with: times in turn, the machine's own speed, memory, made-up images."""
 
+import logging
 import os
 import statistics
 import time
@@ -13,6 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from vector_tl.nets.ssd import VectorSSD
 
+log = logging.getLogger(__name__)
 MATRIX_SIDE = {"cpu": 1536, "cuda": 8192}  # of the product whose time gives the machine's speed
 MIB = 2**20
 
@@ -36,6 +38,7 @@ def in_turn(
         more_uncounted: `uncounted` for some names.
     """
     taken_s: dict[str, list[float]] = {name: [] for name in work}
+    log.info("measuring %s in turn, for %.0f s or two rounds", ", ".join(work), seconds)
     for call in work.values():  # what comes first is slow
         call()
     until_s, rounds = time.perf_counter() + seconds, 0

@@ -15,9 +15,9 @@ from vector_tl.capture.plan import SessionPlan
 from vector_tl.capture.sessions import only_capture, read_all
 from vector_tl.capture.settings import CaptureSettings
 from vector_tl.capture.simulated_session import Difference, open_simulated_robot, take_session
-from vector_tl.capture.terminal import progress
 from vector_tl.data import dataset
 from vector_tl.errors import UserError
+from vector_tl.progress import Progress
 
 log = logging.getLogger(__name__)
 MAX_NAMED = 5  # so many images are named in an error
@@ -55,8 +55,8 @@ def remake(settings: CaptureSettings) -> dict[str, Any]:
         for name, about in sessions.items()
         for shot in about["shots"]
     }
-    with only_capture(folder), progress(len(digests), 0) as advance:
-        check = ImageComparison(digests, advance)
+    with only_capture(folder), Progress("capture", len(digests)) as progress:
+        check = ImageComparison(digests, progress.advance)
         for camera, without, of_kinds in sorted({_how(plan) for plan in plans}):
             with open_simulated_robot(camera, without, of_kinds=of_kinds) as robot:
                 for plan in plans:

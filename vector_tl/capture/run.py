@@ -20,10 +20,11 @@ from vector_tl.capture.robot_session import RobotSession
 from vector_tl.capture.sessions import only_capture
 from vector_tl.capture.settings import CaptureSettings
 from vector_tl.capture.simulated_session import open_simulated_robot, take_session
-from vector_tl.capture.terminal import progress, terminal
+from vector_tl.capture.terminal import terminal
 from vector_tl.data import dataset
 from vector_tl.data.coverage import Coverage, rich_table
 from vector_tl.files import refuse_existing
+from vector_tl.progress import Progress
 from vector_tl.robot.base import Robot
 
 
@@ -61,7 +62,7 @@ def capture_simulated(settings: CaptureSettings) -> dict[str, Any]:
         if plan is not None:
             before = sum(len(about["shots"]) for about in whole)
             with (
-                progress(settings.count, before) as advance,
+                Progress("capture", settings.count, done=before) as progress,
                 open_simulated_robot(
                     plan.camera, plan.without, settings.backgrounds, bool(plan.kinds)
                 ) as opened,
@@ -73,7 +74,7 @@ def capture_simulated(settings: CaptureSettings) -> dict[str, Any]:
                         settings.data,
                         plan,
                         robot,
-                        lambda name, image, difference: advance(),
+                        lambda name, image, difference: progress.advance(),
                         masks=settings.masks,
                     )
                     plan, whole = next_plan(settings)

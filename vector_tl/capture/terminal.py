@@ -3,11 +3,11 @@
 import contextlib
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from rich.console import Console, Group
 from rich.live import Live
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
@@ -17,15 +17,6 @@ from vector_tl.web.keys import terminal_keys
 log = logging.getLogger(__name__)
 LOG_EVERY_S, REFRESH_PER_S, BAR_WIDTH = 10.0, 5.0, 60
 HELP = "k keep  x drop the last  u undo  space pause  q quit   WASD or arrows drive  r/f head up/down"
-
-
-@contextlib.contextmanager
-def progress(total: int, done: int) -> Iterator[Callable[[], None]]:
-    """A bar on standard error; yields the function that moves it on by one image."""
-    counter = (MofNCompleteColumn(), TextColumn("images"), TimeRemainingColumn())
-    with Progress(TextColumn("capture"), BarColumn(), *counter, console=Console(stderr=True)) as bar:
-        task = bar.add_task("capture", total=total, completed=done)
-        yield lambda: bar.advance(task)
 
 
 @contextlib.contextmanager
@@ -68,10 +59,9 @@ def rendered(status: Status) -> Group:
     if status.boxes_by:
         count = len(status.boxes_xyxy)
         boxes = f"{count} box{'' if count == 1 else 'es'} by {status.boxes_by}"
-    done = round(BAR_WIDTH * min(status.kept / max(status.goal, 1), 1.0))
     return Group(
         head,
-        Text.assemble(("━" * done, "cyan"), ("━" * (BAR_WIDTH - done), "dim")),
+        ProgressBar(max(status.goal, 1), status.kept, width=BAR_WIDTH),
         table,
         *([Text(status.hint, style="yellow")] if status.hint else []),
         Text(f"{status.verdict or '...'}{status.answer and '  '}{status.answer}   ({boxes})"),

@@ -67,6 +67,9 @@ class DoctorSettings:
 def doctor(settings: DoctorSettings) -> dict:
     """Run all checks: {"checks": [{"name", "ok", "detail", "remedy", "optional"}]}, with "report" if any."""
     settings.check()
+    print(
+        "doctor: looks at packages, graphics and models, for up to half a minute", file=sys.stderr, flush=True
+    )
     with ThreadPoolExecutor(4) as pool:  # each of these waits for a process of its own
         slow = (machine.packages, machine.torch_and_gpu, machine.opencv, machine.egl)
         checks = [

@@ -1,11 +1,8 @@
 """`vector-tl evaluate`: a model against labelled images."""
 
-import sys
 from typing import Any
 
 import numpy as np
-from rich.console import Console
-from rich.progress import track
 
 from vector_tl.data.dataset import Dataset, Item, load_dataset
 from vector_tl.detect.interface import ImageDetector
@@ -20,6 +17,7 @@ from vector_tl.evaluate.settings import EvaluateSettings
 from vector_tl.files import refuse_existing
 from vector_tl.nets.calibration import UNCALIBRATED
 from vector_tl.plain import one_line
+from vector_tl.progress import track
 
 
 def evaluate(settings: EvaluateSettings) -> dict[str, Any]:
@@ -88,7 +86,6 @@ def run_detector(detector: ImageDetector, dataset: Dataset | RecordedDataset) ->
     """The detector's boxes on every image, all that AP needs, beside the ground truth."""
     calibration = getattr(detector, "calibration", UNCALIBRATED)
     lowest = float(calibration(AP_SCORE))
-    hidden, console = not sys.stderr.isatty(), Console(stderr=True)
     # of a recording only its end says how many there are
     total = len(dataset) if isinstance(dataset, Dataset) else None
 
@@ -102,7 +99,7 @@ def run_detector(detector: ImageDetector, dataset: Dataset | RecordedDataset) ->
         return Outcome(size_wh, item.boxes_xyxy(size_wh), found.boxes_xyxy[finite], scores, own_scores)
 
     done = in_order(look, dataset.items, getattr(detector, "lanes", 1))
-    return list(track(done, "evaluate", total, console=console, disable=hidden, transient=True))
+    return list(track(done, "evaluate", total))
 
 
 def describe(figures: dict[str, Any]) -> str:

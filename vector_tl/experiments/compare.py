@@ -51,6 +51,7 @@ from vector_tl.nets.calibration import calibration_of
 from vector_tl.nets.coco_file import find_weights
 from vector_tl.nets.devices import pick_device
 from vector_tl.nets.ssd import VectorSSD
+from vector_tl.progress import in_words
 from vector_tl.train.batches import keep_folder, keep_images
 from vector_tl.train.curve import read_curve
 from vector_tl.train.inference import run_model
@@ -258,6 +259,7 @@ def _result_path(settings: CompareSettings, training: Training) -> Path:
 def share(trainings: list[Training], settings: CompareSettings, material: ComparisonData) -> list[Result]:
     """The results of all trainings, in their order; waits for those that another process is working on."""
     results: dict[Training, Result] = {}
+    began_s, seen = time.monotonic(), 0  # the second: images that this process has trained with
     while len(results) < len(trainings):
         before = len(results)
         for training in trainings:
@@ -267,8 +269,12 @@ def share(trainings: list[Training], settings: CompareSettings, material: Compar
             elif training not in results:
                 with claimed(path.with_name("claim")) as mine:
                     if mine:
-                        log.info("%d of %d: %s", len(results) + 1, len(trainings), training.name)
+                        missing = sum(each.images_seen for each in trainings if each not in results)
+                        left_s = (time.monotonic() - began_s) * missing / seen if seen else None
+                        left = "" if left_s is None else f", {in_words(left_s)} left"
+                        log.info("%d of %d: %s%s", len(results) + 1, len(trainings), training.name, left)
                         results[training] = finish(training, settings, material)
+                        seen += training.images_seen
         if len(results) == before:
             time.sleep(WAIT_S)
     return [results[training] for training in trainings]

@@ -4,12 +4,10 @@ Images are decoded in one thread, each detector looks in a thread of its own, fr
 caller's, and each film is encoded in its own.
 """
 
-import sys
-import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -20,10 +18,10 @@ import numpy as np
 from vector_tl.film.encode import EncodingThread, FilmWriter
 from vector_tl.film.footage import FootageFrame
 from vector_tl.film.pace import LONGEST_PAUSE_S, Pacer
+from vector_tl.progress import Progress
 
 T = TypeVar("T")
 AHEAD = 4  # images that wait for the next step at most: memory stays as it is however long a film is
-PROGRESS_S = 5.0
 MAX_LAST_S = 60.0  # that the last image stands at most, whatever a damaged video says of its length
 
 
@@ -107,7 +105,7 @@ def make_films(
     *,
     every: bool = True,
     threshold: float | None = None,
-    progress: str = "",
+    progress: Progress | None = None,
     longest_pause_s: float = LONGEST_PAUSE_S,
     seconds: float = 0.0,
 ) -> int:
@@ -120,7 +118,7 @@ def make_films(
         view: what the films look like.
         every: leave no image out; for the images' own rate.
         threshold: for all detectors; each one's own when None.
-        progress: the word before lines on standard error that say how far it is; no such lines when empty.
+        progress: shows how many seconds of the images' time are done; nothing is shown when None.
         longest_pause_s: a longer gap between two images is shortened to this.
         seconds: how long the images last, as far as known; the last one stands until then.
 
@@ -132,10 +130,10 @@ def make_films(
         UserError: a film cannot be written.
     """
     asked = {} if threshold is None else {"threshold": threshold}
-    started_s = reported_s = time.monotonic()
     drawn: list[np.ndarray] = []
     at = 0
     with ExitStack() as stack:
+        stack.enter_context(progress or nullcontext())
         moments = _placed(shown, Pacer(films.fps, every, longest_pause_s), films.fps)
         looked: Iterator[tuple[FilmMoment, list]]
         if films.threads:
@@ -152,13 +150,8 @@ def make_films(
             else:
                 view.begin(moment.shown, films)
             at, drawn = moment.slot, view.draw(moment, [*found, *moment.shown.found])
-            if progress and time.monotonic() - reported_s > PROGRESS_S:
-                reported_s = time.monotonic()
-                print(
-                    f"{progress}: {moment.t_s:.0f} s done in {reported_s - started_s:.0f} s",
-                    file=sys.stderr,
-                    flush=True,
-                )
+            if progress is not None:
+                progress.reach(moment.t_s)
         if not drawn:
             return 0
         stands = max(1, min(round(seconds * films.fps) - at, round(MAX_LAST_S * films.fps)))

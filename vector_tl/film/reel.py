@@ -13,6 +13,7 @@ from vector_tl.film.settings import FilmSettings
 from vector_tl.film.side_by_side import EXPECTED_S, SideBySide
 from vector_tl.film.tally import Tally
 from vector_tl.film.teaching import TeachingView, before_training, doubts_of
+from vector_tl.progress import SECONDS, Progress
 
 PLACES = {(2, "wide"): ["on the left", "on the right"], (2, "square"): ["above", "below"]}
 
@@ -75,7 +76,7 @@ class Reel:
             self.view,
             every=not settings.fps and not video,
             threshold=settings.threshold,
-            progress="film",
+            progress=Progress("film", self.footage.seconds, SECONDS),
             longest_pause_s=math.inf if video else LONGEST_PAUSE_S,
             seconds=(self.footage.seconds or 0.0) if video else 0.0,
         )

@@ -1,7 +1,6 @@
 """`vector-tl label check`: what is wrong with a dataset, and what is in it."""
 
 import os
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,8 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
-from rich.progress import track
 
 from vector_tl.data import dataset
 from vector_tl.data.boxes import sides
@@ -22,6 +19,7 @@ from vector_tl.labels.check_imports import session_problems
 from vector_tl.labels.checked_image import LINES, CheckedImage, Problem, check_image
 from vector_tl.labels.settings import CheckSettings
 from vector_tl.plain import one_line
+from vector_tl.progress import track
 
 MAX_SHOWN = 30  # problems in words
 THREADS = max(2, min(8, os.cpu_count() or 2))  # OpenCV decodes without holding Python's lock
@@ -69,13 +67,10 @@ def check_images(folder: Path) -> tuple[list[CheckedImage], list[Problem]]:
     def work(key: tuple[str, str]) -> tuple[CheckedImage | None, list[Problem]]:
         return check_image(folder, *key, images[key], splits.get(key[0], DEFAULT_SPLIT))
 
-    console, quiet = Console(stderr=True), not sys.stderr.isatty()
     with ThreadPoolExecutor(THREADS) as pool:
         done = pool.map(work, images)
         try:
-            for one, wrong in track(
-                done, "check", len(images), console=console, disable=quiet, transient=True
-            ):
+            for one, wrong in track(done, "label check", len(images)):
                 checked += [one] if one else []
                 problems += wrong
         finally:

@@ -30,6 +30,7 @@ from vector_tl.labels.settings import ExportSettings
 from vector_tl.labels.sources.own import MARKER, joined, marker_text
 from vector_tl.parts import Part
 from vector_tl.plain import one_line
+from vector_tl.progress import track
 
 # Formats that are exported as they are, with their suffixes; others are written as JPEG or PNG.
 PLAIN_FORMATS = {"JPEG": (".jpg", ".jpeg"), "PNG": (".png",), "BMP": (".bmp",), "WEBP": (".webp",)}
@@ -149,7 +150,7 @@ def export_data(settings: ExportSettings) -> dict[str, Any]:
     try:
         new, boxes = work.path / "new", 0
         exporter = EXPORTERS[settings.format](new, settings.decimals)
-        for item in everything.items:
+        for item in track(everything.items, "label export", len(everything)):
             split, data = splits.get(item.session, DEFAULT_SPLIT), image_bytes(item.image_path)
             size_wh = image_size(data, str(item.image_path))
             data, suffix = _plain_image(data, item.image_path)

@@ -8,7 +8,6 @@ finished by the next one, or was never begun.
 import logging
 import os
 import shutil
-import sys
 import tempfile
 import time
 import zipfile
@@ -20,8 +19,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
-from rich.progress import track
 
 from vector_tl import __version__
 from vector_tl.data import dataset
@@ -47,6 +44,7 @@ from vector_tl.labels.image_boxes import boxes_of_image
 from vector_tl.labels.plan import Plan, PlannedImage, make_plan
 from vector_tl.labels.settings import ImportSettings
 from vector_tl.plain import one_line
+from vector_tl.progress import track
 
 log = logging.getLogger(__name__)
 RECENT = 50  # a video's frame is compared with so many that were kept before it
@@ -201,11 +199,9 @@ def _stage_images(staged: Staged, plan: Plan, folder: Path) -> None:
         except UserError as error:
             return str(error)
 
-    console = Console(stderr=True)
     with ThreadPoolExecutor(THREADS) as pool:
         done = pool.map(work, plan.images)
-        quiet = not sys.stderr.isatty()
-        shown = track(done, "import", len(plan.images), console=console, disable=quiet, transient=True)
+        shown = track(done, "label import", len(plan.images))
         try:
             for image, outcome in zip(plan.images, shown, strict=True):
                 if isinstance(outcome, str):

@@ -33,6 +33,7 @@ from vector_tl.errors import UsageError, UserError, cannot_write
 from vector_tl.files import read_json, write_json
 from vector_tl.labels.mine_look import look
 from vector_tl.labels.mine_settings import MineSettings
+from vector_tl.progress import track
 from vector_tl.web.report import Illustration, draw_boxes
 
 THRESHOLD_SHARE = 0.5  # of the model's own threshold
@@ -100,7 +101,7 @@ def _look_through(
     """How many images were looked at, and those in which the model sees something."""
     threshold = THRESHOLD_SHARE * detector.threshold if settings.threshold is None else settings.threshold
     looked_at, sights = 0, []
-    for frame in apart(frames, settings.every_s):
+    for frame in track(apart(frames, settings.every_s), "label mine"):
         if frame.image is None:
             log.warning("%s", frame.error)
             continue

@@ -17,6 +17,7 @@ from vector_tl.errors import UserError
 from vector_tl.labels.review_settings import SuggestSettings
 from vector_tl.labels.suggest_carry import carry
 from vector_tl.labels.suggestions import CARRIED, MODEL, Suggestion, doubt, put_suggestion, suggestion
+from vector_tl.progress import track
 
 BATCH = 8
 WEAK = 0.3  # boxes with at least this score are noted as weak ones, which a key press takes
@@ -118,7 +119,7 @@ def _suggest_by_model(model: str, settings: SuggestSettings, images: Images, cou
 
 def _batches(images: Images, counts: SuggestionCounts) -> Iterator[list[tuple[Key, np.ndarray]]]:
     batch = []
-    for key, path in images.items():
+    for key, path in track(images.items(), "label suggest", len(images)):
         try:
             batch.append((key, read_image(path)))
         except UserError:
@@ -138,7 +139,7 @@ def _suggest_by_carrying(frames: int, folder: Path, images: Images, counts: Sugg
     keys = list(images)
     labels = {key: dataset.read_labels(dataset.label_path(folder, *key)) for key in keys}
     best: dict[Key, tuple[Suggestion, tuple[int, int]]] = {}
-    for index, key in enumerate(keys):
+    for index, key in enumerate(track(keys, "label suggest", len(keys))):
         boxes_norm = labels[key]
         if boxes_norm is None or not len(boxes_norm):
             continue

@@ -10,13 +10,15 @@ import os
 import urllib.request
 import zipfile
 import zlib
-from http.client import HTTPException
+from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 
 from vector_tl.files import write_atomic
+from vector_tl.progress import Progress
 
 TIMEOUT_S = 20
 MAX_BYTES = 100_000_000
+CHUNK_BYTES = 1 << 16
 WRONG = ".wrong"  # at the end of the name of a file that was set aside
 TORCHVISION = "ssdlite320_mobilenet_v3_large_coco"  # torchvision's file begins so
 log = logging.getLogger(__name__)
@@ -70,6 +72,18 @@ def cached_bytes(path: Path, sha256: str) -> bytes | None:
     return data
 
 
+def _read(response: HTTPResponse) -> bytes:
+    """What a server sends, up to `MAX_BYTES`, with a line on how far it is."""
+    said, parts, size = response.headers.get("Content-Length"), [], 0
+    total_mb = int(said) / 1e6 if said and said.isdecimal() else None
+    with Progress("download", total_mb, "MB") as progress:
+        while size < MAX_BYTES and (part := response.read(min(CHUNK_BYTES, MAX_BYTES - size))):
+            parts.append(part)
+            size += len(part)
+            progress.reach(size / 1e6)
+    return b"".join(parts)
+
+
 def download(url: str, path: Path, sha256: str, member: str | None = None) -> bytes | None:
     """Fetch a file into a cache; with `member`, the file of that name from the zip at `url`.
 
@@ -82,7 +96,7 @@ def download(url: str, path: Path, sha256: str, member: str | None = None) -> by
     log.info("downloading %s to %s", url, path)
     try:
         with urllib.request.urlopen(url, timeout=TIMEOUT_S) as response:
-            data: bytes = response.read(MAX_BYTES)
+            data = _read(response)
         if member is not None:
             with zipfile.ZipFile(io.BytesIO(data)) as archive, archive.open(member) as file:
                 data = file.read(MAX_BYTES)

@@ -18,6 +18,7 @@ from vector_tl.film.footage import FootageFrame, open_footage
 from vector_tl.film.loop import FilmMoment, Films, make_films
 from vector_tl.film.overlay import pane, pane_size
 from vector_tl.parts import Part
+from vector_tl.progress import SECONDS, Progress
 
 YELLOW = (255, 221, 64)  # of neither side of a captioned film
 
@@ -58,7 +59,7 @@ def render(
         view,
         every=False,
         threshold=threshold,
-        progress="poll",
+        progress=Progress("poll", footage.seconds, SECONDS),
     )
     if not frames:
         raise UserError(f"No image in {source} can be read; no poll was made.")

@@ -1,24 +1,22 @@
-"""What a person sees of a training: a progress bar, or lines in a log file; and TensorBoard."""
+"""What a person sees of a training: a line of progress, or lines in a log file; and TensorBoard."""
 
 import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
 from vector_tl.errors import UserError
+from vector_tl.plain import rewrites_lines
+from vector_tl.progress import Progress, in_words
 
 log = logging.getLogger(__name__)
 FLUSH_EVERY_S = 30.0
 
 
 class Progressing:
-    """A bar on standard error with the latest AP and the time left.
+    """A line on standard error with the time left and the latest AP.
 
     Where standard error is no terminal, the log gets a line for each evaluation instead.
 
@@ -29,26 +27,17 @@ class Progressing:
     """
 
     def __init__(self, steps: int, first: int, shown: bool):
-        columns = (
-            TextColumn("training"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[note]}"),
-            TimeRemainingColumn(),
-        )
-        console = Console(stderr=True)
         self._steps, self._first, self._done, self._began_s = steps, first, first, time.monotonic()
-        self._lines = shown and not console.is_terminal
-        self._bar = Progress(*columns, console=console, disable=not shown or self._lines)
-        self._task = self._bar.add_task("training", total=steps, completed=first, note="")
+        self._lines = shown and not rewrites_lines()
+        self._line = Progress("train", steps, "steps", first) if shown and not self._lines else None
 
     def __enter__(self) -> Callable[[dict[str, Any] | None, list[dict[str, Any]]], None]:
         """What to call after each step, with the best evaluation so far and the learning curve."""
-        self._bar.start()
         return self._advance
 
     def __exit__(self, *_exc: object) -> None:
-        self._bar.stop()
+        if self._line is not None:
+            self._line.__exit__()
 
     def _advance(self, best: dict[str, Any] | None, curve: list[dict[str, Any]]) -> None:
         self._done += 1
@@ -58,10 +47,11 @@ class Progressing:
                 f"AP50 {curve[-1]['ap50'] or 0:.3f}  AP50-95 {curve[-1]['ap50_95'] or 0:.3f}  "
                 f"best {best['ap50_95'] or 0:.3f}"
             )
-        self._bar.update(self._task, advance=1, note=note)
+        if self._line is not None:
+            self._line.advance(note=note)
         if self._lines and curve and curve[-1]["step"] == self._done:
             spent_s, steps_here = time.monotonic() - self._began_s, self._done - self._first
-            left = timedelta(seconds=round(spent_s / steps_here * (self._steps - self._done)))
+            left = in_words(spent_s / steps_here * (self._steps - self._done))
             log.info("step %d of %d  %s  %s left", self._done, self._steps, note, left)
 
 
