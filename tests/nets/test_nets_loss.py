@@ -5,10 +5,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torchvision.models.detection.ssd import SSD
-from torchvision.ops import generalized_box_iou
+from torchvision.ops import generalized_box_iou, generalized_box_iou_loss
 
 from vector_tl.nets.archs import ARCHS
 from vector_tl.nets.build import build
+from vector_tl.nets.loss import generalized_iou_loss, pad_targets
 
 NO_BOXES = {"boxes": torch.zeros(0, 4), "labels": torch.zeros(0, dtype=torch.int64)}
 MODELS = {arch: build(arch, "scratch") for arch in ARCHS}
@@ -171,3 +172,61 @@ def test_images_do_not_change_each_others_loss(arch):
             loss[name].item() * max(1, count) for loss, count in zip(alone, positives, strict=True)
         ) / sum(positives)
         assert together[name].item() == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.fast
+def test_values_and_gradients_of_generalized_iou_are_torchvisions():
+    """Bit for bit, so that a seed gives the training that it gave before; equal and touching boxes, too."""
+    rng = torch.Generator().manual_seed(0)
+    corner = torch.rand(400, 2, generator=rng)
+    boxes = torch.cat([corner, corner + torch.rand(400, 2, generator=rng) * 0.4], dim=1)
+    wanted = boxes * 0.7 + boxes[torch.randperm(400, generator=rng)] * 0.3
+    wanted[:20] = boxes[:20]
+    wanted[20:40] = torch.cat([boxes[20:40, 2:], boxes[20:40, 2:] + 0.1], dim=1)
+    found = []
+    for loss in (generalized_box_iou_loss, generalized_iou_loss):
+        given = boxes.clone().requires_grad_()
+        values = loss(given, wanted)
+        (values * torch.rand(400, generator=torch.Generator().manual_seed(1))).sum().backward()
+        found.append((values.detach(), given.grad))
+    assert torch.equal(found[0][0], found[1][0]) and torch.equal(found[0][1], found[1][1])
+
+
+@pytest.mark.fast
+@pytest.mark.parametrize("places", [3, 9])
+def test_padding_changes_neither_loss_nor_gradient(places):
+    """Images with three boxes, with one, and without any, beside torchvision's lists."""
+    rng = torch.Generator().manual_seed(0)
+    corner = torch.rand(4, 2, generator=rng) * 150
+    boxes = torch.cat([corner, corner + 20 + torch.rand(4, 2, generator=rng) * 120], dim=1).split([3, 0, 1])
+    labels = [torch.ones(len(some), dtype=torch.int64) for some in boxes]
+    found = []
+    for targets in (
+        [{"boxes": some, "labels": of_some} for some, of_some in zip(boxes, labels, strict=True)],
+        pad_targets(boxes, labels, MODEL.size_wh, places),
+    ):
+        raw = {
+            name: torch.randn(3, 1917, last, generator=torch.Generator().manual_seed(2)).requires_grad_()
+            for name, last in (("bbox_regression", 4), ("cls_logits", 1))
+        }
+        losses = MODEL.compute_loss(targets, raw)
+        sum(losses.values()).backward()
+        found.append([*losses.values(), *(values.grad for values in raw.values())])
+    assert all(torch.equal(one, other) for one, other in zip(*found, strict=True))
+    with pytest.raises(ValueError, match="3 boxes, and there are 2 places"):
+        pad_targets(boxes, labels, MODEL.size_wh, 2)
+
+
+@pytest.mark.fast
+def test_matching_is_that_of_each_image_alone():
+    rng = torch.Generator().manual_seed(3)
+    corner = torch.rand(5, 4, 2, generator=rng) * 0.7
+    boxes = torch.cat([corner, corner + 0.02 + torch.rand(5, 4, 2, generator=rng) * 0.3], dim=2)
+    there = torch.arange(4) < torch.tensor([4, 1, 0, 2, 3])[:, None]
+    together = MODEL._match(boxes, there)
+    for i, count in enumerate(there.sum(dim=1).tolist()):
+        places = max(1, count)
+        alone = MODEL._match(boxes[i : i + 1, :places], there[i : i + 1, :places])
+        positive = together[0][i]
+        assert torch.equal(positive, alone[0][0]) and torch.equal(together[1][i], alone[1][0])
+        assert torch.equal(together[2][i][positive], alone[2][0][positive])

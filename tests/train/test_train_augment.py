@@ -147,8 +147,7 @@ def test_batches_follow_from_the_seed_and_continue_where_they_were():
 def test_one_image_in_eight_is_a_background():
     empty = Images(torch.zeros((3, 3, 36, 64), dtype=torch.uint8), [np.zeros((0, 4))] * 3)
     _, targets = Batches(images(20, 90), empty, 16, (32, 32), 0, torch.device("cpu")).next_batch()
-    assert [len(t["boxes"]) for t in targets] == [1] * 14 + [0] * 2
-    assert all(t["boxes"].shape[1] == 4 and t["labels"].tolist() == [1] * len(t["boxes"]) for t in targets)
+    assert targets.boxes.shape == (16, 1, 4) and targets.labels.tolist() == [[1]] * 14 + [[0]] * 2
 
 
 @pytest.mark.fast

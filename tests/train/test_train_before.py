@@ -12,9 +12,9 @@ from vector_tl.nets.model_file import read_metadata, threshold_of
 from vector_tl.train.average import Average
 from vector_tl.train.batches import Batches, Images
 from vector_tl.train.curve import finished, read_curve
-from vector_tl.train.loop import make_optimizer
 from vector_tl.train.settings import TrainSettings
 from vector_tl.train.state import TrainState, training_identity
+from vector_tl.train.step import make_optimizer
 
 pytestmark = pytest.mark.fast
 

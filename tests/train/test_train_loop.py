@@ -325,7 +325,7 @@ def test_initial_weights_do_not_change_the_order_of_images(settings, tmp_path, m
     compute_loss = loop.VectorSSD.compute_loss
 
     def listens(self, targets, outputs, *more):
-        seen.append([t["boxes"].tolist() for t in targets])
+        seen.append(targets.boxes.tolist())
         return compute_loss(self, targets, outputs, *more)
 
     monkeypatch.setattr(loop.VectorSSD, "compute_loss", listens)

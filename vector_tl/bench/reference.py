@@ -20,7 +20,7 @@ from vector_tl.data.images import decode_image
 from vector_tl.detect.interface import Detections
 from vector_tl.nets.checkpoint import load
 from vector_tl.nets.ssd import VectorSSD
-from vector_tl.train.loop import CLIP_NORM, make_optimizer
+from vector_tl.train.step import CLIP_NORM, make_optimizer
 
 Example = tuple[bytes, np.ndarray]
 """An image's JPEG and its boxes (N, 4) xyxy in 0..1."""

@@ -10,10 +10,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.models.detection.anchor_utils import DefaultBoxGenerator
 from torchvision.models.detection.ssd import SSD
-from torchvision.ops import box_iou, generalized_box_iou_loss
 
 from vector_tl.nets.description import Description
-from vector_tl.nets.suppression import MAX_BOXES, MAX_IOU, select_boxes
+from vector_tl.nets.loss import Targets, generalized_iou_loss, pad_targets
+from vector_tl.nets.suppression import MAX_BOXES, MAX_IOU, pairwise_iou, select_boxes
 
 POSITIVE_IOU, IGNORED_IOU = 0.5, 0.4  # anchors that stand for a box, and those that count neither way
 NEGATIVES_PER_POSITIVE, MIN_NEGATIVES = 3, 24
@@ -131,7 +131,7 @@ class VectorSSD(SSD):
 
     def compute_loss(
         self,
-        targets: list[dict[str, Tensor]],
+        targets: list[dict[str, Tensor]] | Targets,
         head_outputs: dict[str, Tensor],
         anchors: list[Tensor] | None = None,
         matched_idxs: list[Tensor] | None = None,
@@ -144,8 +144,8 @@ class VectorSSD(SSD):
         lacks to 1 (Rezatofighi et al., 2019, arXiv:1902.09630).
 
         Args:
-            targets: for each image `boxes` (n, 4) in pixels of the network's input and `labels` (n,) counted
-                from 1.
+            targets: padded ones; or as torchvision gives them, for each image `boxes` (n, 4) in pixels of the
+                network's input and `labels` (n,) counted from 1.
             head_outputs: as from `raw`.
             anchors: torchvision passes them; `anchors_xyxy` are the same.
             matched_idxs: torchvision passes them; matching is done here instead.
@@ -154,13 +154,16 @@ class VectorSSD(SSD):
             `bbox_regression` and `classification`, whose sum is the loss.
         """
         logits, codes = head_outputs["cls_logits"].float(), head_outputs["bbox_regression"].float()
-        boxes, labels = self._padded(targets, logits.device)  # (B, n, 4) and (B, n)
+        if not isinstance(targets, Targets):
+            listed = [[each[name].to(logits.device) for each in targets] for name in ("boxes", "labels")]
+            targets = pad_targets(listed[0], listed[1], self.size_wh)
+        boxes, labels = targets  # (B, n, 4) and (B, n)
         positive, ignored, box = self._match(boxes, labels > 0)  # (B, A)
         matched = boxes.gather(1, box[..., None].expand(*box.shape, 4))
         wanted_boxes = torch.where(positive[..., None], matched, self.anchors_xyxy)  # (B, A, 4)
         wanted_codes = self._encode(wanted_boxes, self.anchors_xyxy)
         box_loss = F.smooth_l1_loss(codes, wanted_codes, reduction="none").sum(dim=2)  # (B, A)
-        box_loss = box_loss + GIOU_WEIGHT * generalized_box_iou_loss(self._decode(codes), wanted_boxes)
+        box_loss = box_loss + GIOU_WEIGHT * generalized_iou_loss(self._decode(codes), wanted_boxes)
 
         classes = torch.arange(1, logits.shape[2] + 1, device=logits.device)
         wanted = (labels.gather(1, box)[..., None] == classes) & positive[..., None]  # (B, A, K)
@@ -172,25 +175,11 @@ class VectorSSD(SSD):
         rank = torch.arange(logits.shape[1], device=logits.device).expand_as(free)
         negative = torch.zeros_like(free).scatter_(1, hardest, rank < count[:, None]) & free
 
-        share = positive.sum().clamp(min=len(targets))
+        share = positive.sum().clamp(min=len(boxes))
         return {
             "bbox_regression": (box_loss * positive).sum() / share,
             "classification": (class_loss * (positive | negative)).sum() / share,
         }
-
-    def _padded(self, targets: list[dict[str, Tensor]], device: torch.device) -> tuple[Tensor, Tensor]:
-        """Boxes (B, n, 4) in 0..1 and labels (B, n), 0 where an image has fewer than n >= 1.
-
-        The shapes are those of the whole batch, so that a GPU never waits for an image's own number of boxes.
-        """
-        most = max(1, *(len(target["boxes"]) for target in targets))
-        boxes = torch.zeros(len(targets), most, 4, device=device)
-        labels = torch.zeros(len(targets), most, dtype=torch.int64, device=device)
-        size = boxes.new_tensor([*self.size_wh, *self.size_wh])
-        for i, target in enumerate(targets):
-            boxes[i, : len(target["boxes"])] = target["boxes"].to(boxes) / size
-            labels[i, : len(target["labels"])] = target["labels"].to(device)
-        return boxes, labels
 
     def _match(self, boxes: Tensor, there: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Match anchors to boxes.
@@ -203,8 +192,8 @@ class VectorSSD(SSD):
             Masks (B, A) of the anchors that stand for a box and of those that count neither way, and the box
             of each.
         """
-        iou = torch.stack([box_iou(some, self.anchors_xyxy) for some in boxes])
-        iou = iou.masked_fill(~there[..., None], -1.0)  # (B, n, A)
+        iou = pairwise_iou(boxes, self.anchors_xyxy, torch)  # (B, n, A)
+        iou = iou.masked_fill(~there[..., None], -1.0)
         best_iou, best_box = iou.max(dim=1)  # (B, A)
         # every box has at least the anchor that fits it best; the anchor of padding is one beyond the last
         anchors, number = iou.shape[2], torch.arange(iou.shape[1], device=boxes.device).expand(iou.shape[:2])

@@ -121,6 +121,15 @@ def vote(chosen: np.ndarray, chosen_scores: np.ndarray, boxes: np.ndarray, score
     return np.where(total > 0, weights @ boxes / np.where(total > 0, total, 1), chosen).astype(chosen.dtype)
 
 
+def pairwise_iou(a: Array, b: Array, xp: Any = np) -> Array:
+    """The IoU of each box of `a` (..., N, 4) with each of `b` (..., M, 4): (..., N, M).
+
+    It is not a number where neither box has an area.
+    """
+    shared = _shared_areas(a, b, xp)
+    return shared / (_areas(a)[..., :, None] + _areas(b)[..., None, :] - shared)
+
+
 def _areas(boxes: Array) -> Array:
     """(..., N) of boxes (..., N, 4)."""
     return (boxes[..., 2] - boxes[..., 0]) * (boxes[..., 3] - boxes[..., 1])

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from vector_tl.data.boxes import share_inside, sides
 from vector_tl.train.settings import MAX_ZOOM_OUT
+from vector_tl.train.upload import upload
 
 CROP_SHARE, ZOOM_OUT_SHARE = 0.5, 0.3
 MIN_VISIBLE, MAX_LEFT_OVER = 0.6, 0.05  # a crop shows at least so much of a box's area, or at most so little
@@ -104,10 +105,10 @@ def resample_windows(
         Float (B, 3, h, w) in 0..1.
     """
     (w, h), device = size_wh, images.device
-    corners = torch.as_tensor(windows, dtype=torch.float32, device=device)
+    corners = upload(windows, device, torch.float32)
     x = (torch.arange(w, device=device) + 0.5) / w
     y = (torch.arange(h, device=device) + 0.5) / h
-    x = torch.where(torch.as_tensor(mirrored, device=device)[:, None], 1 - x, x)
+    x = torch.where(upload(mirrored, device)[:, None], 1 - x, x)
     x = corners[:, :1] + x * (corners[:, 2:3] - corners[:, :1])  # (B, w)
     y = corners[:, 1:2] + y * (corners[:, 3:] - corners[:, 1:2])  # (B, h)
     where = torch.stack(
@@ -141,7 +142,7 @@ def saturation(batch: Tensor, rng: np.random.Generator) -> Tensor:
 def white_balance(batch: Tensor, rng: np.random.Generator) -> Tensor:
     """Red, green and blue stronger or weaker, in all images."""
     gains = np.exp(rng.normal(0, 0.08, (len(batch), 3, 1, 1)))
-    return batch * torch.as_tensor(gains, dtype=torch.float32, device=batch.device)
+    return batch * upload(gains, batch.device, torch.float32)
 
 
 def contrast(batch: Tensor, rng: np.random.Generator) -> Tensor:
@@ -182,8 +183,8 @@ def jpeg(batch: Tensor, rng: np.random.Generator) -> Tensor:
     chosen = np.flatnonzero(rng.random(len(batch)) < JPEG_SHARE)
     qualities = rng.uniform(*JPEG_QUALITY, len(chosen))
     if len(chosen):
-        batch = batch.clone()
-        batch[chosen] = compress_jpeg(batch[chosen], qualities)
+        batch, which = batch.clone(), upload(chosen, batch.device)
+        batch[which] = compress_jpeg(batch[which], qualities)
     return batch
 
 
@@ -196,7 +197,7 @@ def _random_values(
 ) -> Tensor:
     """For each image a number (B, 1, 1, 1): for a `share` of them from `low` to `high`, else `neutral`."""
     values = np.where(rng.random(len(batch)) < share, rng.uniform(low, high, len(batch)), neutral)
-    return torch.as_tensor(values, dtype=torch.float32, device=batch.device).view(-1, 1, 1, 1)
+    return upload(values, batch.device, torch.float32).view(-1, 1, 1, 1)
 
 
 def focus_kernel(sigma_px: float) -> np.ndarray:
@@ -227,12 +228,13 @@ def convolve(batch: Tensor, kernels: np.ndarray) -> Tensor:
     changed = np.flatnonzero(kernels[:, reach, reach] < 1)
     if len(changed) == 0:
         return batch
-    some = batch[changed]  # (b, 3, h, w)
-    weight = torch.as_tensor(kernels[changed], device=batch.device).repeat_interleave(3, dim=0)[:, None]
+    which = upload(changed, batch.device)
+    some = batch[which]  # (b, 3, h, w)
+    weight = upload(kernels[changed].repeat(3, axis=0), batch.device)[:, None]
     # weight (3 b, 1, k, k), padded (1, 3 b, h + k - 1, w + k - 1)
     padded = F.pad(some, (reach,) * 4, mode="replicate").flatten(0, 1)[None]
     batch = batch.clone()
-    batch[changed] = F.conv2d(padded, weight, groups=len(weight))[0].view_as(some)
+    batch[which] = F.conv2d(padded, weight, groups=len(weight))[0].view_as(some)
     return batch
 
 
@@ -246,18 +248,19 @@ def compress_jpeg(batch: Tensor, qualities: np.ndarray) -> Tensor:
         qualities: (B,), 1 to 100.
     """
     device, (h, w) = batch.device, batch.shape[2:]
-    to_ycc = torch.tensor(TO_YCC, device=device)
+    to_ycc = upload(TO_YCC, device)
     padded = F.pad(batch * 255, (0, -w % 16, 0, -h % 16), mode="replicate")
     ycc = torch.einsum("ij,bjhw->bihw", to_ycc, padded)
     chroma_steps = torch.full((8, 8), 99.0, device=device)
-    chroma_steps[:4, :4] = torch.tensor(CHROMA_STEPS, device=device, dtype=torch.float32)
-    quality = torch.as_tensor(qualities, dtype=torch.float32, device=device)
+    chroma_steps[:4, :4] = upload(CHROMA_STEPS, device, torch.float32)
+    quality = upload(qualities, device, torch.float32)
     scale = (torch.where(quality < 50, 5000 / quality, 200 - 2 * quality) / 100).view(-1, 1, 1, 1, 1, 1)
-    luma_steps = torch.tensor(LUMA_STEPS, device=device, dtype=torch.float32)
+    luma_steps = upload(LUMA_STEPS, device, torch.float32)
     luma = _quantise(ycc[:, :1] - 128, luma_steps, scale) + 128
     chroma = _quantise(F.avg_pool2d(ycc[:, 1:], 2), chroma_steps, scale)
     chroma = F.interpolate(chroma, scale_factor=2, mode="bilinear")
-    rgb = torch.einsum("ij,bjhw->bihw", torch.linalg.inv(to_ycc), torch.cat([luma, chroma], dim=1))
+    to_rgb = upload(torch.linalg.inv(torch.tensor(TO_YCC)), device)
+    rgb = torch.einsum("ij,bjhw->bihw", to_rgb, torch.cat([luma, chroma], dim=1))
     return (rgb[:, :, :h, :w] / 255).clamp(0, 1)
 
 

@@ -14,14 +14,25 @@ from torch import Tensor
 from vector_tl.data.dataset import Item
 from vector_tl.data.images import image_bytes, read_image
 from vector_tl.errors import UsageError, UserError
+from vector_tl.nets.loss import Targets, pad_targets
 from vector_tl.train.augment import boxes_in_window, draw_window, relight, resample_windows
 from vector_tl.train.mosaic import FOUR, make_mosaic
-from vector_tl.train.paste import Cutout, paste
-from vector_tl.train.pixels import THREADS, EncodedPixels, KeptFile, Which, stack
+from vector_tl.train.paste import MAX_PASTED, Cutout, paste
+from vector_tl.train.pixels import (
+    DECODED_AT_ONCE,
+    THREADS,
+    EncodedPixels,
+    KeptFile,
+    Which,
+    decoded_bytes,
+    room_bytes,
+    stack,
+)
 from vector_tl.train.settings import MAX_DECODED, Variety
+from vector_tl.train.upload import upload
 from vector_tl.train.variety import vary
 
-DECODED_AT_ONCE, AS_EVER = 256, Variety()
+AS_EVER = Variety()
 T = TypeVar("T")
 
 
@@ -43,6 +54,11 @@ class Images:
         return len(self.boxes)
 
     @property
+    def max_boxes(self) -> int:
+        """The most boxes that one of them has."""
+        return max((len(boxes) for boxes in self.boxes), default=0)
+
+    @property
     def with_boxes(self) -> int:
         """How many of them have a box."""
         return sum(len(boxes) > 0 for boxes in self.boxes)
@@ -53,12 +69,21 @@ class Images:
         return Images(self.pixels[which], boxes, None if self.folders is None else self.folders[which])
 
     def on(self, device: torch.device) -> "Images":
-        """The same with their pixels on a device: 0.7 MB each, so that no batch has to travel there."""
+        """The same with their pixels on a device: 0.7 MB each, so that no batch has to travel there.
+
+        Images kept as JPEG are decoded, too, where a GPU has room for all of them.
+        """
+        if isinstance(self.pixels, EncodedPixels) and decoded_bytes(len(self)) <= room_bytes(device):
+            return replace(self, pixels=self.pixels.decode_all(device))
         return replace(self, pixels=self.pixels.to(device))
 
     def decoded(self, which: Which) -> Tensor:
         """The pixels of some of the images, uint8 (n, 3, H, W)."""
-        return self.pixels[which] if isinstance(self.pixels, Tensor) else self.pixels.decode(which)
+        if not isinstance(self.pixels, Tensor):
+            return self.pixels.decode(which)
+        if isinstance(which, slice):
+            return self.pixels[which]
+        return self.pixels[upload(which, self.pixels.device, torch.int64)]
 
     def in_decoded_parts(self) -> Iterator["Images"]:
         """The images with decoded pixels, so many at once as are worth it."""
@@ -212,6 +237,13 @@ class Batches:
         # its own, so that a training without any variety has the same batches as ever
         self.variety_rng = np.random.default_rng([seed, 12, rank])
         self._order = np.zeros(0, np.int64)
+        # a GPU's batches all have the same shapes: places for the most boxes that an image can have
+        self.places = self._max_boxes() if device.type == "cuda" else None
+
+    def _max_boxes(self) -> int:
+        own, variety = self.images.max_boxes, self.variety
+        pasted = own + (MAX_PASTED if variety.paste else 0)
+        return max(1, pasted + ((FOUR - 1) * own if variety.mosaic else 0))
 
     def state(self) -> dict[str, Any]:
         """What `restore` needs."""
@@ -228,16 +260,16 @@ class Batches:
             self.variety_rng.bit_generator.state = state["variety_rng"]
         self._order = np.asarray(state["order"], np.int64)
 
-    def next_batch(self) -> tuple[Tensor, list[dict[str, Tensor]]]:
-        """Images (B, 3, h, w) in 0..1, and of each its `boxes` (n, 4) in pixels and `labels` (n,), all 1."""
+    def next_batch(self) -> tuple[Tensor, Targets]:
+        """Images (B, 3, h, w) in 0..1, and their boxes, whose labels are all 1."""
         while len(self._order) < self.own:
             self._order = np.concatenate([self._order, self.rng.permutation(len(self.images))])
         chosen, self._order = self._order[: self.own], self._order[self.own :]
-        pixels = self.images.decoded(torch.from_numpy(chosen).to(self.device))  # (own, 3, H, W)
+        pixels = self.images.decoded(torch.from_numpy(chosen))  # (own, 3, H, W)
         boxes = [self.images.boxes[i] for i in chosen]
         if self.backgrounds is not None:
             more = self.backgrounds.draw(self.extra, self.rng)
-            pixels = torch.cat([pixels, self.backgrounds.decoded(torch.from_numpy(more).to(self.device))])
+            pixels = torch.cat([pixels, self.backgrounds.decoded(torch.from_numpy(more))])
             boxes += [np.zeros((0, 4))] * self.extra
         if self.variety.paste:
             pixels, boxes = self._with_pasted(pixels, boxes)
@@ -246,7 +278,7 @@ class Batches:
 
         windows = np.stack([draw_window(b, self.rng, self.variety.max_zoom_out) for b in boxes])  # (B, 4)
         mirrored = self.rng.random(len(boxes)) < 0.5  # (B,)
-        fill = torch.as_tensor(self.rng.random((len(boxes), 3), dtype=np.float32), device=self.device)
+        fill = upload(self.rng.random((len(boxes), 3), dtype=np.float32), self.device)
         seen = [
             boxes_in_window(box, window, bool(flip), self.size_wh)
             for box, window, flip in zip(boxes, windows, mirrored, strict=True)
@@ -254,19 +286,19 @@ class Batches:
         batch = resample_windows(pixels, windows, mirrored, self.size_wh, fill)  # (B, 3, h, w)
         batch = vary(batch, seen, self.variety, self.variety_rng)
         batch = relight(batch, self.rng)
-        targets = [
-            {
-                "boxes": torch.from_numpy(inside).to(self.device),
-                "labels": torch.ones(len(inside), dtype=torch.int64, device=self.device),
-            }
-            for inside in seen
-        ]
-        return batch.contiguous(memory_format=torch.channels_last), targets
+        return batch.contiguous(memory_format=torch.channels_last), self._targets(seen)
+
+    def _targets(self, boxes: list[np.ndarray]) -> Targets:
+        """Targets of images with boxes (n, 4) in pixels of the network's input."""
+        of_images = [torch.from_numpy(some) for some in boxes]
+        labels = [torch.ones(len(some), dtype=torch.int64) for some in boxes]
+        targets = pad_targets(of_images, labels, self.size_wh, self.places)
+        return Targets(*(upload(each, self.device) for each in targets))
 
     def _with_pasted(self, pixels: Tensor, boxes: list[np.ndarray]) -> tuple[Tensor, list[np.ndarray]]:
         """Images (B, 3, H, W) and their boxes; onto a share of them Vectors were pasted."""
         rng, pixels, boxes = self.variety_rng, pixels.clone(), list(boxes)
-        for i in np.flatnonzero(rng.random(len(boxes)) < self.variety.paste):
+        for i in np.flatnonzero(rng.random(len(boxes)) < self.variety.paste).tolist():
             boxes[i] = paste(pixels[i], boxes[i], self.cutouts, rng)
         return pixels, boxes
 
@@ -276,10 +308,11 @@ class Batches:
         chosen = np.flatnonzero(rng.random(self.own) < self.variety.mosaic)
         others, of_others = self._draw_others(len(chosen) * (FOUR - 1))
         pixels, boxes = pixels.clone(), list(boxes)
-        for i, at in zip(chosen, range(0, len(of_others), FOUR - 1), strict=True):
-            some, order = slice(at, at + FOUR - 1), rng.permutation(FOUR)
-            four, of_four = torch.cat([pixels[i][None], others[some]]), [boxes[i], *of_others[some]]
-            pixels[i], boxes[i] = make_mosaic(four[order], [of_four[k] for k in order], rng)
+        for i, at in zip(chosen.tolist(), range(0, len(of_others), FOUR - 1), strict=True):
+            some, order = slice(at, at + FOUR - 1), rng.permutation(FOUR).tolist()
+            four, of_four = [pixels[i], *others[some]], [boxes[i], *of_others[some]]
+            in_order = torch.stack([four[k] for k in order])
+            pixels[i], boxes[i] = make_mosaic(in_order, [of_four[k] for k in order], rng)
         return pixels, boxes
 
     def _draw_others(self, count: int) -> tuple[Tensor, list[np.ndarray]]:
@@ -294,4 +327,4 @@ class Batches:
             parts.append(sources[k].decoded([number[i] for i in which]))
             order.append(which)
         back = np.argsort(np.concatenate(order))  # from the sources' order to the drawn one
-        return torch.cat(parts)[torch.from_numpy(back).to(self.device)], boxes
+        return torch.cat(parts)[upload(back, self.device)], boxes

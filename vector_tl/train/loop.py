@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from vector_tl.data.dataset import Item, digest, read_splits
 from vector_tl.errors import Diverged, UserError
@@ -31,17 +31,18 @@ from vector_tl.train.checks import check_place, check_settings
 from vector_tl.train.curve import write_curve
 from vector_tl.train.inference import run_model, run_views
 from vector_tl.train.memory import keep_freed_memory
-from vector_tl.train.precision import mixed
 from vector_tl.train.ranks import Ranks, join
 from vector_tl.train.settings import TrainSettings
 from vector_tl.train.state import TrainState, training_identity
+from vector_tl.train.step import Step, make_optimizer
 from vector_tl.train.threshold import VIEWS, judge_scores
 from vector_tl.train.training_data import count_steps, load_training_data
 from vector_tl.train.watch import Progressing, board
 
 log = logging.getLogger(__name__)
-WARM_UP_STEPS, LAST_LR_SHARE, WEIGHT_DECAY, CLIP_NORM, BATCH_NORM_MOMENTUM = 60, 0.02, 1e-4, 5.0, 0.05
+WARM_UP_STEPS, LAST_LR_SHARE, BATCH_NORM_MOMENTUM = 60, 0.02, 0.05
 SAVE_EVERY_S = 60.0  # a killed training loses at most so much work
+READ_EVERY = 50  # steps whose losses a GPU keeps: to read one is to wait for it
 
 
 def train(
@@ -111,12 +112,15 @@ class TrainingLoop:
             settings.variety,
             data.cutouts,
         )
-        self.forward = ranks.parallel(model)
+        captured = device.type == "cuda" and ranks.world == 1
+        optimizer = make_optimizer(model, settings.peak_lr, captured)
+        self.train_on = Step(model, ranks.parallel(model), optimizer, captured)
+        self.unread: list[tuple[int, float, Tensor]] = []  # step, learning rate, and what the step gave
         self.state = TrainState(
             training_identity(settings, self.steps),
             model,
             Average(model, settings.ema),
-            make_optimizer(model, settings.peak_lr),
+            optimizer,
             batches,
             started_s,
         )
@@ -128,38 +132,28 @@ class TrainingLoop:
     def run(self) -> dict[str, Any] | None:
         """Train from the first step, or from where a stopped training was, and settle the threshold."""
         settings, state, ranks, steps = self.settings, self.state, self.ranks, self.steps
-        model, optimizer = state.model, state.optimizer
         every = max(1, steps // max(1, settings.evaluations))
+        read_every = READ_EVERY if self.device.type == "cuda" else 1
         if self.keep and ranks.first and not state.step:
             self.keep(0, run_model(state.average.network, self.data.validation))
         with self._shown() as (advance, note):
             saved_s = time.monotonic()
             for step in range(state.step, steps):
                 learning_rate = settings.peak_lr * lr_share(step, steps)
-                for group in optimizer.param_groups:
-                    group["lr"] = learning_rate
-
-                batch, targets = state.batches.next_batch()  # (B, 3, h, w), B times (n, 4) and (n,)
-                model.train()
-                with mixed(self.device):
-                    outputs = self.forward(batch)  # bbox_regression (B, A, 4), cls_logits (B, A, 1)
-                parts = model.compute_loss(targets, outputs)
-                loss = parts["classification"] + parts["bbox_regression"]  # ()
-                optimizer.zero_grad(set_to_none=True)
-                loss.backward()
-                norm = nn.utils.clip_grad_norm_(model.parameters(), CLIP_NORM)  # ()
-                self._refuse_diverged(loss.item(), norm.item())
-                optimizer.step()
+                batch, targets = state.batches.next_batch()  # (B, 3, h, w), B times n boxes
+                figures = self.train_on(batch, targets, learning_rate)  # (2,)
                 state.average.update()
                 state.step = step + 1
-                state.losses.append(loss.item())
-                note(state.step, loss=loss.item(), learning_rate=learning_rate)
+                self.unread.append((state.step, learning_rate, figures))
 
                 measured = state.step % every == 0 or state.step == steps
+                # several processes save together at the same step, whatever each one's clock says
+                due = measured or (ranks.world == 1 and time.monotonic() - saved_s > SAVE_EVERY_S)
+                if due or len(self.unread) >= read_every:
+                    self._read_figures(note)
                 if measured and ranks.first:
                     self._evaluate(note)
-                # several processes save together at the same step, whatever each one's clock says
-                if measured or (ranks.world == 1 and time.monotonic() - saved_s > SAVE_EVERY_S):
+                if due:
                     self._save()
                     saved_s = time.monotonic()
                 advance(state.best, state.curve)
@@ -179,10 +173,19 @@ class TrainingLoop:
                 settings.curve_path.unlink(missing_ok=True)
             yield advance, note
 
-    def _refuse_diverged(self, loss: float, norm: float) -> None:
+    def _read_figures(self, note: Callable[..., None]) -> None:
+        """Note the losses of the steps since the last time; what has diverged is never evaluated or saved."""
+        read = torch.stack([figures for _, _, figures in self.unread]).tolist()
+        for (step, learning_rate, _), (loss, norm) in zip(self.unread, read, strict=True):
+            self._refuse_diverged(step, loss, norm)
+            self.state.losses.append(loss)
+            note(step, loss=loss, learning_rate=learning_rate)
+        self.unread.clear()
+
+    def _refuse_diverged(self, step: int, loss: float, norm: float) -> None:
         if not (math.isfinite(loss) and math.isfinite(norm)):
             raise Diverged(
-                f"The loss is no longer a finite number at step {self.state.step + 1}; "
+                f"The loss is no longer a finite number at step {step}; "
                 f"start again with a learning rate below {self.settings.learning_rate:g} "
                 "(--lr; retrain --coco-lr, compare --lrs)."
             )
@@ -292,15 +295,6 @@ def lr_share(step: int, steps: int) -> float:
         return (step + 1) / warm_up
     along = (step - warm_up) / max(1, steps - warm_up)
     return LAST_LR_SHARE + (1 - LAST_LR_SHARE) * 0.5 * (1 + math.cos(math.pi * along))
-
-
-def make_optimizer(model: nn.Module, lr: float) -> torch.optim.AdamW:
-    """AdamW; biases and BatchNorm (vectors) are not decayed."""
-    matrices = [p for p in model.parameters() if p.ndim > 1]
-    vectors = [p for p in model.parameters() if p.ndim <= 1]
-    return torch.optim.AdamW(
-        [{"params": matrices, "weight_decay": WEIGHT_DECAY}, {"params": vectors, "weight_decay": 0.0}], lr=lr
-    )
 
 
 @contextmanager

@@ -16,11 +16,13 @@ from vector_tl.data.dataset import Item, mask_path
 from vector_tl.data.images import read_mask
 from vector_tl.errors import UserError
 from vector_tl.train.pixels import KEPT_WH, resized
+from vector_tl.train.upload import upload
 
 MAX_CUTOUTS = 2000  # about 0.06 MB each
 MIN_CUTOUT_PX, MIN_VISIBLE_PX = 40, 1500  # a side, and all of it, at `KEPT_WH`
 HEIGHTS_PX, MAX_ENLARGED = (28, 190), 1.3
 COUNTS = (0.45, 0.35, 0.2)  # how often one, two or three are pasted
+MAX_PASTED = len(COUNTS)
 BESIDE, ALIKE = (0.55, 1.1), 0.15  # how far apart, in mean widths; by how much their heights differ
 MIN_LEFT = 0.4  # share of a Vector that another one leaves in sight
 GAINS, GAMMAS = (0.55, 1.35), (0.75, 1.35)
@@ -194,6 +196,6 @@ def _draw(image: Tensor, cutout: Cutout, x: int, y: int) -> None:
     left, top = max(0, -x), max(0, -y)
     part = image[:, max(y, 0) : max(y + height, 0), max(x, 0) : max(x + width, 0)]
     inside = (slice(top, top + part.shape[1]), slice(left, left + part.shape[2]))
-    alpha = torch.from_numpy(cutout.alpha[inside].astype(np.float32) / 255).to(image.device)
-    rgb = torch.from_numpy(cutout.rgb[inside].astype(np.float32)).to(image.device).permute(2, 0, 1)
+    alpha = upload(cutout.alpha[inside].astype(np.float32) / 255, image.device)
+    rgb = upload(cutout.rgb[inside].astype(np.float32), image.device).permute(2, 0, 1)
     part.copy_((alpha * rgb + (1 - alpha) * part.float()).round().to(torch.uint8))

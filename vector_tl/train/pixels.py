@@ -10,11 +10,24 @@ import torch
 from torch import Tensor
 
 from vector_tl.data.images import decode_image, encode_jpeg, whole_jpeg_size
+from vector_tl.train.upload import upload
 
 # the size of the robot's camera; other images are stretched to it, as the network does anyway
 KEPT_WH = (640, 360)
 THREADS = 4  # OpenCV decodes without holding Python's lock
+DECODED_AT_ONCE = 256
+ROOM_SHARE = 0.5  # of a GPU's free memory that images may take
 Which = slice | list[int] | Tensor
+
+
+def decoded_bytes(count: int) -> int:
+    """The memory of so many decoded images."""
+    return count * 3 * KEPT_WH[0] * KEPT_WH[1]
+
+
+def room_bytes(device: torch.device) -> int:
+    """How much of a GPU's memory images that are kept as JPEG may take, decoded; none of a CPU's."""
+    return int(ROOM_SHARE * torch.cuda.mem_get_info(device)[0]) if device.type == "cuda" else 0
 
 
 def stack(images: Iterable[np.ndarray], max_images: int) -> Tensor:
@@ -87,7 +100,20 @@ class EncodedPixels:
         """
         chosen = self._chosen(which)
         with ThreadPoolExecutor(THREADS) as threads:
-            return stack(threads.map(lambda file: decode_image(*file), chosen), len(chosen)).to(self.device)
+            decoded = stack(threads.map(lambda file: decode_image(*file), chosen), len(chosen))
+        return upload(decoded, self.device)
+
+    def decode_all(self, device: torch.device) -> Tensor:
+        """All images, uint8 (N, 3, 360, 640) on a device; the CPU's memory holds a part of them at a time.
+
+        Raises:
+            UserError: one is damaged.
+        """
+        pixels = torch.empty((len(self), 3, KEPT_WH[1], KEPT_WH[0]), dtype=torch.uint8, device=device)
+        for at in range(0, len(self), DECODED_AT_ONCE):
+            part = slice(at, at + DECODED_AT_ONCE)
+            pixels[part] = self.to(device).decode(part)
+        return pixels
 
     def _chosen(self, which: Which) -> list[KeptFile]:
         return self.files[which] if isinstance(which, slice) else [self.files[int(i)] for i in which]

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from vector_tl.data.boxes import intersections
 from vector_tl.train.settings import Variety
+from vector_tl.train.upload import upload
 
 CAST_SIGMA = 0.28  # of the logarithm of each colour's gain; `augment.white_balance` has .08 in every image
 MAX_HIDDEN = 0.4  # share of a box's area under a patch
@@ -36,13 +37,13 @@ def cast_colours(batch: Tensor, share: float, rng: np.random.Generator) -> Tenso
     chosen = rng.random(len(batch)) < share
     gains = np.exp(rng.normal(0, CAST_SIGMA, (len(batch), 3)))
     gains = np.where(chosen[:, None], gains / gains.mean(axis=1, keepdims=True), 1.0)
-    return batch * torch.as_tensor(gains, dtype=torch.float32, device=batch.device)[:, :, None, None]
+    return batch * upload(gains, batch.device, torch.float32)[:, :, None, None]
 
 
 def remove_colours(batch: Tensor, share: float, rng: np.random.Generator) -> Tensor:
     """A share of the images (B, 3, h, w) in grey."""
-    chosen = torch.as_tensor(rng.random(len(batch)) < share, device=batch.device)
-    weights = torch.tensor(LUMA, device=batch.device).view(1, 3, 1, 1)
+    chosen = upload(rng.random(len(batch)) < share, batch.device)
+    weights = upload(LUMA, batch.device).view(1, 3, 1, 1)
     grey = (batch * weights).sum(dim=1, keepdim=True)
     return torch.where(chosen.view(-1, 1, 1, 1), grey, batch)
 
