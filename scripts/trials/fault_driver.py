@@ -24,6 +24,8 @@ from vector_tl.robot.open import open_robot
 
 HANG_S = 3600.0
 
+RECONNECT_S = 30.0  # as `find` with a robot
+
 
 class Blind:
     """A detector that sees nothing, and can be made slow or broken."""
@@ -61,7 +63,7 @@ def main(serial: str, seconds: float) -> None:
     detector, stops = Blind(), []
     threading.Thread(target=detector.obey, daemon=True).start()
     try:
-        with open_robot(serial, home=Path(os.environ["HOME"]), reconnect_s=10.0) as robot:
+        with open_robot(serial, home=Path(os.environ["HOME"]), reconnect_s=RECONNECT_S) as robot:
             try:
                 find(FindSettings(seconds=seconds), robot, detector)
             finally:

@@ -73,15 +73,15 @@ def in_slow_network(fault: Fault, delay_ms: float) -> Fault:
     It lasts longer, so that what the network brings late still comes while it lasts; answers are late beyond
     what the guard knows to be usual there.
     """
-    if not delay_ms or not fault.lasts_ms or fault.how == "client":
+    if not delay_ms or not fault.lasts_ms or fault.how == "client" or fault.judged == "ours":
         return fault
-    longer_ms = WATCHED_DELAYS * delay_ms
+    longer_ms = OWN_DELAYS * delay_ms
     if fault.how == "app":
         word, *seconds = fault.what.split(" ")
         orders = [f"{float(number) + longer_ms / 1000:g}" for number in seconds]
         return replace(fault, what=" ".join([word, *orders]), lasts_ms=fault.lasts_ms + longer_ms)
     if fault.what == "rpc_latency":
-        late_ms = dict(fault.numbers)["latency_ms"] + OWN_DELAYS * delay_ms
+        late_ms = dict(fault.numbers)["latency_ms"] + 2 * delay_ms
         return replace(
             fault,
             numbers=(("latency_ms", late_ms),),
