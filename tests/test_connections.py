@@ -103,6 +103,7 @@ ENDING = {
 }
 FAILS = {"label check"}  # which says that images are the same
 SERVING = {
+    "watch": ["photos", "--left", MODEL, "--right", MODEL, "--device", "cpu"],
     "sim": ["--home", "sim", "--camera", "plain", "--view"],
     "label review": ["--data", "reviewed"],
     "poll": ["photos", "--left", MODEL, "--right", MODEL, "--out", "poll", "--device", "cpu"],

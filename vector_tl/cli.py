@@ -141,6 +141,12 @@ COMMANDS = {
     "detect": Command(
         "Find Vectors in images, videos, recordings", "detect.settings:DetectSettings", "detect.run:detect"
     ),
+    "watch": Command(
+        "Watch two models live on a webcam, a video, the screen or a robot",
+        "watch.settings:WatchSettings",
+        "watch.run:watch",
+        describe="watch.run:describe",
+    ),
     "find": Command(
         "Let a robot find another Vector and drive to it",
         "find.settings:FindSettings",

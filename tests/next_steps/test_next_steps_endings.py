@@ -23,6 +23,7 @@ DEMO = {
     "opened": False,
 }
 TRAINED = {"model": "m.safetensors", "steps": 600, "images_seen": 9600, "ap50": 0.9, "ap50_95": 0.7}
+WATCHED = {"images": [], "recordings": [], "data": "d"}
 IMPORTED = {"images": 9, "unlabelled": 4, "dry_run": False}
 # (what was typed, its result, words that the last lines must hold)
 CASES = [
@@ -55,6 +56,9 @@ CASES = [
     ("evaluate best --data d", {}, ["--report runs/report.html", "detect best"]),
     ("evaluate best --data d --report r.html", {"report": "r.html"}, ["page: file://", "detect best"]),
     ("detect best 'my photos'", {"images": 4, "found": 3}, ["3 of 4", "film 'my photos'", "--tiles"]),
+    ("watch 0", WATCHED, ["No image was kept", "watch 0 --left scratch"]),
+    ("watch 0", WATCHED | {"images": ["d/images/w/w-0000.jpg"]}, ["1 kept", "label review --data d"]),
+    ("watch 0", WATCHED | {"recordings": ["runs/w.mcap"]}, ["film runs/w.mcap", "--out runs/w.mp4"]),
     ("find --record runs/a.mcap", {"found": True}, ["film runs/a.mcap", "--out runs/a.mp4"]),
     ("find --world 12", {"found": False}, ["--seconds", "--record runs/find.mcap", "--world 12"]),
     (f"stop --robot {SERIAL}", {"stopped": True}, [f"doctor --robot {SERIAL}"]),

@@ -25,6 +25,7 @@ ENDINGS: dict[str, Callable[[Any, dict[str, Any]], Ending]] = {
     "retrain": of_models.after_retrain,
     "evaluate": of_models.after_evaluate,
     "detect": of_models.after_detect,
+    "watch": of_models.after_watch,
     "find": of_robots.after_find,
     "stop": of_robots.after_stop,
     "film": of_models.after_film,

@@ -94,6 +94,27 @@ def after_detect(settings: Any, result: Result) -> Ending:
     return Ending(means, tuple(steps))
 
 
+def after_watch(settings: Any, result: Result) -> Ending:
+    """Kept images are to be labelled, a recording can be filmed."""
+    steps, made = [], {}
+    if result["images"]:
+        made["images"] = Path(result["images"][0]).parent
+        means = f"{len(result['images'])} kept images, which nobody has labelled yet."
+        steps.append(Step(typed("label", "review", "--data", result["data"]), "Label them on a page"))
+    else:
+        means = "No image was kept; s keeps one, to be labelled."
+    models = ("--left", settings.left, "--right", settings.right)
+    if result["recordings"]:
+        recording = Path(result["recordings"][-1])
+        made["recording"] = recording
+        film = free_name(recording.with_suffix(".mp4"))
+        steps.append(Step(typed("film", recording, *models, "--out", film), "Film what was recorded"))
+    if not steps:
+        again = typed("watch", settings.source, *models)
+        steps.append(Step(again, "Watch again"))
+    return Ending(means, tuple(steps), made)
+
+
 def after_film(settings: Any, result: Result) -> Ending:
     """A film is to be watched, and voted on."""
     film, poll = Path(result["film"]), free_name(Path("runs/poll"))

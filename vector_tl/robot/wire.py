@@ -61,6 +61,23 @@ def load_messages() -> tuple[Any, Any]:
     return protocol, client
 
 
+def open_channel(serial: str, home: Path) -> tuple[Any, Any, Any]:
+    """The SDK's module of messages, a channel to a robot that connects by itself, and the stub of its calls.
+
+    Raises:
+        UserError: no such robot in `sdk_config.ini`, or no SDK installed.
+    """
+    protocol, client = load_messages()
+    about = read_config(serial, home)
+    credentials = grpc.composite_channel_credentials(
+        grpc.ssl_channel_credentials(Path(about["cert"]).read_bytes()),
+        grpc.access_token_call_credentials(about["guid"]),
+    )
+    options = (*OPTIONS, ("grpc.ssl_target_name_override", about["name"]))
+    channel = grpc.secure_channel(address_of(about), credentials, options)
+    return protocol, channel, client.ExternalInterfaceStub(channel)
+
+
 class Wire:
     """A `Connection` (see `stopping.py`). It is made at once and connects by itself; calls wait for it.
 
@@ -76,15 +93,7 @@ class Wire:
     """
 
     def __init__(self, serial: str, home: Path):
-        self._protocol, client = load_messages()
-        about = read_config(serial, home)
-        credentials = grpc.composite_channel_credentials(
-            grpc.ssl_channel_credentials(Path(about["cert"]).read_bytes()),
-            grpc.access_token_call_credentials(about["guid"]),
-        )
-        options = (*OPTIONS, ("grpc.ssl_target_name_override", about["name"]))
-        self._channel = grpc.secure_channel(address_of(about), credentials, options)
-        self._robot = client.ExternalInterfaceStub(self._channel)
+        self._protocol, self._channel, self._robot = open_channel(serial, home)
         self._events: Any = None  # the newest event stream
         self._states: deque[WheelState] = deque(maxlen=64)
         self._requests: queue.SimpleQueue[Any] | None = None  # of the control stream
