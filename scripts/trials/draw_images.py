@@ -86,7 +86,7 @@ def portions(count: int, photographs: Path | None, images_per_room: int = 4) -> 
             images = min(PORTION, wanted - number * PORTION)
             part = Portion(f"{name}-{seed + number}", seed + number, images, options, images_per_room)
             found.append(part)
-    return found
+    return sorted(found, key=lambda portion: portion.seed % 1000)  # a part of all has a part of each
 
 
 def draw(wanted: Sequence[Portion], folder: Path, jobs: int) -> None:
