@@ -21,7 +21,7 @@ from vector_tl.evaluate.metrics import calibrate
 from vector_tl.experiments.compare import finish, gather
 from vector_tl.experiments.compare_settings import CompareSettings
 from vector_tl.experiments.lesson import figures as lesson
-from vector_tl.experiments.lesson.lesson import READY
+from vector_tl.experiments.lesson.lesson import READY, SHIPPED
 from vector_tl.experiments.lesson.scenes import room_of
 from vector_tl.experiments.runs import ARMS, Training, learned
 from vector_tl.files import write_atomic
@@ -32,7 +32,6 @@ from vector_tl.train.inference import run_model
 
 ROOT = Path(__file__).parents[2]
 RATES = {"coco": 1.6e-3, "scratch": 6.4e-3}  # chosen by the full comparison
-SHIPPED = {"coco": "transfer", "scratch": "scratch"}
 SHIPPED_IMAGES_SEEN = 40_000
 SESSIONS = ("sim-0-028", "sim-0-042", "sim-0-055")  # of the validation split, whose images a page shows
 

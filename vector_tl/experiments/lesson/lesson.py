@@ -11,12 +11,16 @@ from vector_tl.experiments.compare_settings import CompareSettings
 from vector_tl.experiments.experiment import read_experiment, with_settings_of
 from vector_tl.experiments.lesson.figures import figures_of
 from vector_tl.experiments.lesson.forms import Figures
+from vector_tl.experiments.lesson.network import Network, network_data
 from vector_tl.experiments.lesson.scenes import dataset_scenes, drawn_scenes
 from vector_tl.experiments.lesson.settings import LessonSettings
 from vector_tl.experiments.lesson.words import read_words
+from vector_tl.experiments.runs import ARMS
 from vector_tl.files import read_json
+from vector_tl.nets.model_file import resolve
 from vector_tl.web import pages
 
+SHIPPED = {"coco": "transfer", "scratch": "scratch"}
 READY = Path(__file__).parent / "ready.json"  # made by scripts/lesson_figures
 
 
@@ -33,10 +37,12 @@ def lesson(settings: LessonSettings) -> dict[str, Any]:
     started_s = time.monotonic()
     if settings.compare:
         figures, images = _own(settings.compare, settings.data)
+        models = {arm: settings.compare / f"runs/equal-{arm}-all-seed0/model.safetensors" for arm in ARMS}
     else:
         figures = ready()
         images = drawn_scenes(figures)
-    write(settings, figures, images)
+        models = {arm: resolve(name) for arm, name in SHIPPED.items()}
+    write(settings, figures, images, networks_of(models))
     return {
         "page": str(settings.out),
         "language": settings.language,
@@ -64,7 +70,16 @@ def _own(folder: Path, data: Path | None) -> tuple[Figures, list[bytes]]:
     return figures, dataset_scenes(items, figures["scenes"])
 
 
-def write(settings: LessonSettings, figures: Figures, images: list[bytes]) -> None:
+def networks_of(models: dict[str, Path]) -> dict[str, Network]:
+    """Both models for the page; empty where one is missing or of a network that a page cannot run."""
+    found = {arm: network_data(path) for arm, path in models.items() if path.is_file()}
+    networks = {arm: network for arm, network in found.items() if network is not None}
+    return networks if len(networks) == len(ARMS) else {}
+
+
+def write(
+    settings: LessonSettings, figures: Figures, images: list[bytes], networks: dict[str, Network]
+) -> None:
     """Fill in the template.
 
     Raises:
@@ -82,5 +97,6 @@ def write(settings: LessonSettings, figures: Figures, images: list[bytes]) -> No
         language=settings.language,
         t=words,
         own=settings.compare is not None,
+        networks=networks,
         data={"words": words, "figures": figures | {"scenes": scenes}},
     )

@@ -4,7 +4,7 @@ import logging
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import cv2
 
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 def room_of(plan: SessionPlan) -> Room:
     """What a session's images depend on."""
     room: Any = {name: getattr(plan, name) for name in Room.__annotations__}
-    return Room(**room)
+    return cast(Room, room)
 
 
 def drawn_scenes(figures: Figures) -> list[bytes]:

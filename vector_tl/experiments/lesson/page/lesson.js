@@ -1,7 +1,10 @@
 // The sliders: which training, how long, and from which confidence on a box counts.
 import { byId, make, setText } from "../../../web/page/dom.js";
+import { startBlind } from "./blind.js";
 import { drawCurves, drawTrade } from "./charts.js";
 import { drawMarks, judge } from "./marks.js";
+import { startPhoto } from "./photo.js";
+import { startQuiz } from "./quiz.js";
 
 const ARMS = ["scratch", "coco"];
 const STEP_MS = 900;
@@ -16,7 +19,7 @@ const sizes = untrained ? [0, ...trained] : trained;
 const state = { size: sizes.length - 1, time: 0, threshold: figures.thresholds.indexOf(0.5), scene: 1 };
 let playing = null;
 
-export const fill = (text, values) =>
+const fill = (text, values) =>
   text.replace(/\{(\w+)\}/g, (whole, key) =>
     key in values ? (values[key].toLocaleString?.(locale) ?? values[key]) : whole,
   );
@@ -106,6 +109,7 @@ function show() {
   showTwins();
   showTotals();
   showCharts();
+  drawPhoto();
 }
 
 // -- what a person does
@@ -170,6 +174,10 @@ function fillStrip() {
 }
 
 fillStrip();
+const drawPhoto = startPhoto({ words, fill, threshold });
+startBlind({ words, figures, fill });
+startQuiz({ words, fill });
+byId("print").addEventListener("click", () => print());
 listen();
 state.time = times().length - 1;
 show();
