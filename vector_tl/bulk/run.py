@@ -50,7 +50,7 @@ def draw(settings: BulkSettings) -> dict[str, Any]:
     kept = seen = fruitless = number = 0
     with (
         only_capture(settings.data),
-        open_studio(bool(settings.kinds), settings.backgrounds) as studio,
+        open_studio(settings.seed, bool(settings.kinds), settings.backgrounds) as studio,
     ):
         for number in count():
             if kept >= settings.count:

@@ -13,21 +13,26 @@ from typing import Any
 import numpy as np
 
 from vector_tl.capture.arrange import Arrangement
-from vector_tl.capture.ground_truth import MIN_SIDE_PX, LabelledImage, label_image
+from vector_tl.capture.ground_truth import MAX_INSIDE, MIN_SIDE_PX, LabelledImage, label_image
 from vector_tl.capture.photographer import SETTLE_FRAMES
 from vector_tl.capture.plan import SessionPlan
 from vector_tl.capture.proposals import Place, Proposals
 from vector_tl.capture.simulated_session import CAMERA_FPS, TARGETS, TARGETS_OF_KINDS
+from vector_tl.data.boxes import share_inside, sides
 from vector_tl.robot.base import Frame
 from vector_tl.robot.body import TRACK_MM
+from vector_tl.sim.render.backdrop import BackdropCamera
+from vector_tl.sim.render.camera import VectorCamera
 from vector_tl.sim.render.cameras import SIZE_WH
+from vector_tl.sim.render.stock import Stock
 from vector_tl.sim.world.body import LIFT_RANGE_MM, SLIP_FORWARD, SLIP_TURN, lift_angle_rad
 from vector_tl.sim.world.scene import CameraMotion, Moment, Shot
 from vector_tl.sim.world.world import STEP_MS, World
 
 DAY_MS = 60_000  # the moments of the robots' moods and blinks from which images are drawn
 RIB_MM = 4.2  # the treads' ribs look the same after so much way
-OFF_PX = 1.0  # by how much a box may be larger than it was foreseen
+# By how much a box may be larger than it was foreseen, and a smaller share of it in another one.
+OFF_PX, OFF_SHARE = 1.0, 0.1
 
 
 class Studio:
@@ -40,20 +45,22 @@ class Studio:
         drawn: how many frames were drawn.
     """
 
-    def __init__(self, of_kinds: bool, backgrounds: Path | None = None):
+    def __init__(self, seed: int, of_kinds: bool, backgrounds: Path | None = None):
         """Make the camera.
 
         Args:
+            seed: of the textures of which the rooms are furnished.
             of_kinds: whether the rooms have kinds.
             backgrounds: folder of photographs before which the Vectors are drawn.
 
         Raises:
             UserError: nothing can be drawn here, or there are no photographs.
         """
-        from vector_tl.sim.render.backdrop import BackdropCamera
-        from vector_tl.sim.render.camera import VectorCamera
-
-        self._camera = VectorCamera(SIZE_WH) if backgrounds is None else BackdropCamera(backgrounds, SIZE_WH)
+        self._camera: VectorCamera | BackdropCamera
+        if backgrounds is None:
+            self._camera = VectorCamera(SIZE_WH, stock=Stock(seed))
+        else:
+            self._camera = BackdropCamera(backgrounds, SIZE_WH)
         self._world = World(0, robots=1, targets=TARGETS_OF_KINDS if of_kinds else TARGETS)
         self.drawn = 0
 
@@ -114,12 +121,14 @@ class Studio:
     def _may_work_out(self, moment: Moment, negative: bool) -> bool:
         """Whether an image can have what is asked for, as far as is known before it is drawn.
 
-        No Vector in view of a negative one; else at least one, and of none only a sliver.
+        No Vector in view of a negative one; else at least one, of none only a sliver, none behind another.
         """
         boxes = np.array(list(self._camera.foresee(moment).values())).reshape(-1, 4)
         if negative or not len(boxes):
             return negative and not len(boxes)
-        return bool((boxes[:, 2:] - boxes[:, :2] > MIN_SIDE_PX - OFF_PX).all())
+        inside = share_inside(boxes, boxes)
+        np.fill_diagonal(inside, 0)
+        return bool((sides(boxes) > MIN_SIDE_PX - OFF_PX).all() and (inside < MAX_INSIDE + OFF_SHARE).all())
 
     def _truth(self, shot: Shot) -> dict[str, Any]:
         """What the ground-truth channel would say of an image, as far as capture asks."""
@@ -142,9 +151,9 @@ class Studio:
 
 
 @contextmanager
-def open_studio(of_kinds: bool, backgrounds: Path | None = None) -> Iterator[Studio]:
+def open_studio(seed: int, of_kinds: bool, backgrounds: Path | None = None) -> Iterator[Studio]:
     """A studio, closed at the end of the block."""
-    studio = Studio(of_kinds, backgrounds)
+    studio = Studio(seed, of_kinds, backgrounds)
     try:
         yield studio
     finally:

@@ -16,6 +16,7 @@ from vector_tl.sim.render.looks import draw_look
 from vector_tl.sim.render.phone import PHONE_KINDS, Phone, Sight, image_wh
 from vector_tl.sim.render.renderer import OWN_BODY, Renderer
 from vector_tl.sim.render.sightings import Observed, blur_px
+from vector_tl.sim.render.stock import Stock
 from vector_tl.sim.world.scene import CameraMotion, Moment, Room, Seen, Shot, VectorPose, VisibleBox
 
 FOCAL_PX = 353.0  # in an image 640 wide
@@ -162,6 +163,7 @@ class VectorCamera(RenderedCamera):
         size_wh: tuple[int, int] = (640, 360),
         photos: list[Path] | None = None,
         without: tuple[str, ...] = (),
+        stock: Stock | None = None,
     ):
         """Make the camera.
 
@@ -169,13 +171,18 @@ class VectorCamera(RenderedCamera):
             size_wh: width and height of the images (pixels).
             photos: photographs without a Vector in them, surfaces of rooms beside the drawn ones.
             without: what is left out, of `robot.sim_features.FEATURES`.
+            stock: textures that all rooms share; without it each room has textures of its own.
         """
         super().__init__(size_wh, without)
-        self._photos = sorted(photos or [])
+        self._photos, self._stock = sorted(photos or []), stock
 
     def enter(self, room: Room) -> None:
         """Look at `room` from now on; its seed gives every robot's camera a look of its own."""
-        decor = furnish(room, self._photos, self._without)
+        stock = self._stock
+        if stock is None:
+            decor = furnish(room, self._photos, self._without)
+        else:
+            decor = stock.hang(furnish(room, self._photos, self._without, stock.pick))
         self._enter(room, lit(decor, conditions(room, 0, SensorLook())))
 
     def shoot(self, moment: Moment, rng: np.random.Generator) -> Shot:

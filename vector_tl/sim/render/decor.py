@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -59,16 +60,22 @@ class Decor:
 class _Shelf:
     """Collects textures and hands out their layer numbers."""
 
-    def __init__(self, rng: np.random.Generator, photos: list[Path], held_out: bool):
-        self.rng, self.photos, self.held_out = rng, photos, held_out
-        self.layers: list[np.ndarray] = []
+    def __init__(
+        self,
+        rng: np.random.Generator,
+        photos: list[Path],
+        held_out: bool,
+        draw: textures.Draw = textures.drawn,
+    ):
+        self.rng, self.photos, self.held_out, self.draw = rng, photos, held_out, draw
+        self.layers: list[Any] = []
 
     def add(self, choices: Sequence[textures.Texture]) -> int:
         """Draw a texture, one of `choices` or now and then a photograph. Returns its layer."""
         layer = self._photo()
         if layer is None:
             choices = instead_of(choices) if self.held_out else choices
-            layer = choices[int(self.rng.integers(len(choices)))](self.rng)
+            layer = self.draw(choices[int(self.rng.integers(len(choices)))], self.rng)
         self.layers.append(layer)
         return len(self.layers) - 1
 
@@ -88,16 +95,22 @@ def direction(azimuth_rad: float, height_rad: float) -> tuple[float, float, floa
     return math.cos(azimuth_rad) * level_part, math.sin(azimuth_rad) * level_part, math.sin(height_rad)
 
 
-def furnish(room: Room, photos: list[Path] | None = None, without: tuple[str, ...] = ()) -> Decor:
+def furnish(
+    room: Room,
+    photos: list[Path] | None = None,
+    without: tuple[str, ...] = (),
+    draw: textures.Draw = textures.drawn,
+) -> Decor:
     """Surfaces, things and light for a room.
 
     Args:
         room: the room.
         photos: photographs without a Vector in them, further surface textures.
         without: what is left out, of `robot.sim_features.FEATURES`.
+        draw: how textures are drawn; the decor's `textures` are what it returns.
     """
     rng = np.random.default_rng([0 if "variety" in without else room.seed, 2])
-    shelf = _Shelf(rng, photos or [], is_held_out(room.seed))
+    shelf = _Shelf(rng, photos or [], is_held_out(room.seed), draw)
     layers = [shelf.add(textures.THINGS) for _ in range(5)]
     gloss = float(rng.choice([rng.uniform(0, 0.15), rng.uniform(0.15, 0.9)]))
     backlit = bool(rng.random() < 0.5)  # one side of the room is far brighter than the rest
@@ -111,8 +124,8 @@ def furnish(room: Room, photos: list[Path] | None = None, without: tuple[str, ..
         parts += [_plain_box(o) for o in room.obstacles]
     else:
         parts += _clutter(room, rng, layers) + _litter(room, rng, layers)
-        things = harder_things(room, shelf.layers, layers)
-        if desk := desk_top(room, shelf.layers):
+        things = harder_things(room, shelf.layers, layers, draw)
+        if desk := desk_top(room, shelf.layers, draw):
             ground = shaded_ground(room, *desk)
     decor = Decor(
         ground=ground,

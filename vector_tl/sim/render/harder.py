@@ -14,6 +14,7 @@ from vector_tl.sim.render.light_cube import cube_stack
 from vector_tl.sim.render.other_robot import cozmo
 from vector_tl.sim.render.prints import Prints, add_prints, shirt
 from vector_tl.sim.render.shapes import Material, box, grey, moved
+from vector_tl.sim.render.textures import Draw, drawn
 from vector_tl.sim.render.things import SHAPES
 from vector_tl.sim.render.toys import TOYS
 from vector_tl.sim.render.vessels import VESSELS
@@ -30,7 +31,9 @@ USUAL = {
 }  # drawn as one of `things.SHAPES`
 
 
-def harder_things(room: Room, layers: list[np.ndarray], surfaces: list[int]) -> list[tuple[str, np.ndarray]]:
+def harder_things(
+    room: Room, layers: list[np.ndarray], surfaces: list[int], draw: Draw = drawn
+) -> list[tuple[str, np.ndarray]]:
     """Everything that the room's kinds have put into it, in its place: kind and vertex rows (N, 15) each.
 
     A hand around a light cube is a "cube-in-hand".
@@ -39,13 +42,14 @@ def harder_things(room: Room, layers: list[np.ndarray], surfaces: list[int]) -> 
         room: the room.
         layers: textures; those of these things are appended.
         surfaces: which of them suit any thing.
+        draw: how textures are drawn.
     """
     added = [thing for thing in (*room.obstacles, *room.loose) if thing.kind in SIZES]
     if not added:
         return []
     held_out = is_held_out(room.seed)
     shirts = tartan if held_out else shirt
-    prints = add_prints(layers, surfaces, np.random.default_rng([room.seed, 8, 100]), shirts)
+    prints = add_prints(layers, surfaces, np.random.default_rng([room.seed, 8, 100]), shirts, draw)
     things = []
     for number, thing in enumerate(added):
         rows = draw_thing(thing, np.random.default_rng([room.seed, 8, 101 + number]), prints, held_out)
@@ -73,7 +77,7 @@ def draw_thing(
     return (VESSELS | DESK_SHAPES | FIGURES | TOYS | {"cozmo": cozmo})[thing.kind](*size, rng, prints)
 
 
-def desk_top(room: Room, layers: list[np.ndarray]) -> tuple[Material, float] | None:
+def desk_top(room: Room, layers: list[np.ndarray], draw: Draw = drawn) -> tuple[Material, float] | None:
     """What the ground of a cluttered desk is made of and how large its pattern is (mm); None: as ever."""
     rng = np.random.default_rng([room.seed, 8, 98])
     case = rng.random()
@@ -81,16 +85,11 @@ def desk_top(room: Room, layers: list[np.ndarray]) -> tuple[Material, float] | N
         return None
     gloss = float(rng.uniform(0.25, 0.8))
     if is_held_out(room.seed):
-        layers.append(GROUNDS[int(rng.integers(len(GROUNDS)))](rng))
+        layers.append(draw(GROUNDS[int(rng.integers(len(GROUNDS)))], rng))
         return Material((1.0, 1.0, 1.0), gloss, 0.04, layer=len(layers) - 1), float(rng.uniform(400, 1200))
     if case < 0.35:  # white, which the camera often blows out
         return Material(grey(rng.uniform(0.8, 0.97)), gloss, 0.045), 600.0
-    if case < 0.65:  # yellow wood
-        grain = textures.wood(rng).astype(np.float32) / 255
-        yellow = np.array([0.98, 0.86, 0.62]) * rng.uniform(0.8, 1.0)
-        layers.append((255 * np.clip(yellow * (0.75 + 0.25 * grain / grain.mean()), 0, 1)).astype(np.uint8))
-    else:
-        layers.append(textures.mat(rng))
+    layers.append(draw(textures.yellow_wood if case < 0.65 else textures.mat, rng))
     return Material((1.0, 1.0, 1.0), gloss, 0.04, layer=len(layers) - 1), float(rng.uniform(400, 1200))
 
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from vector_tl.sim.render.light_cube import marker_texture
-from vector_tl.sim.render.textures import SIZE, Texture, clouds, tone
+from vector_tl.sim.render.textures import SIZE, Draw, Texture, clouds, drawn, tone
 
 
 @dataclass(frozen=True)
@@ -28,13 +28,17 @@ class Prints:
 
 
 def add_prints(
-    layers: list[np.ndarray], surfaces: list[int], rng: np.random.Generator, shirts: Texture
+    layers: list[np.ndarray],
+    surfaces: list[int],
+    rng: np.random.Generator,
+    shirts: Texture,
+    draw: Draw = drawn,
 ) -> Prints:
     """Draw the textures and append them to `layers`; `surfaces` are those of them that suit any thing."""
     first = len(layers)
-    drawn: tuple[Texture, ...] = (marker_texture, keys, page, shirts, screen)
-    layers += [draw(rng) for draw in drawn]
-    return Prints(surfaces, *range(first, first + len(drawn)))
+    sorts: tuple[Texture, ...] = (marker_texture, keys, page, shirts, screen)
+    layers += [draw(sort, rng) for sort in sorts]
+    return Prints(surfaces, *range(first, first + len(sorts)))
 
 
 def keys(rng: np.random.Generator) -> np.ndarray:
@@ -127,7 +131,9 @@ def _write(
     """Write into an image (SIZE, SIZE, 3) in 0..1; `size` is the font's scale and thickness."""
     ink = np.zeros((SIZE, SIZE), np.uint8)
     cv2.putText(ink, text, where, cv2.FONT_HERSHEY_DUPLEX, size[0], 255, size[1], cv2.LINE_AA)
-    image += (shade - image) * (ink / np.float32(255))[..., None]
+    x, y, width, height = cv2.boundingRect(ink)  # elsewhere nothing changes
+    part, ink = image[y : y + height, x : x + width], ink[y : y + height, x : x + width]
+    part += (shade - part) * (ink / np.float32(255))[..., None]
 
 
 def _texels(values: np.ndarray) -> np.ndarray:

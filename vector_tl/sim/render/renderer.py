@@ -150,6 +150,7 @@ class Renderer:
         self._things: list[_Uploaded] = []
         self._outline: Any = None  # what a Vector alone is drawn into; made when first needed
         self._textures: moderngl.TextureArray | None = None
+        self._shown: list[np.ndarray] | None = None  # what they hold
         self.decor: Decor  # from `enter` on
 
     def resize(self, size_wh: tuple[int, int]) -> None:
@@ -225,7 +226,7 @@ class Renderer:
             if looks is not None:
                 self._prepare_looks()
             self._looks = looks or _no_look
-            for old in (self._surroundings, self._ground, self._textures, *self._things):
+            for old in (self._surroundings, self._ground, *self._things):
                 if old is not None:
                     old.release()
             self.decor = decor
@@ -234,15 +235,22 @@ class Renderer:
             self._things = [self._upload("ROOM", near_first(rows)) for _, rows in own]
             self._surroundings = self._upload("ROOM", near_first(room))
             self._ground = self._upload("GROUND", decor.ground)
-            # OpenGL's first row is the lowest.
-            texels = np.ascontiguousarray(np.stack(decor.textures)[:, ::-1])
-            self._textures = self.gl.texture_array((SIZE, SIZE, len(texels)), 3, texels.tobytes())
-            self._textures.build_mipmaps()
-            self._textures.anisotropy = 1.0
+            if decor.textures is not self._shown:  # rooms may share theirs
+                self._load(decor.textures)
             self._set(to_lamp=decor.to_lamp, lamp_color=decor.lamp_color)
             self._set(ambient_color=decor.ambient_color, eye_tint=decor.eye_tint)
             self._draw_room_shadow()
             self._bake()
+
+    def _load(self, textures: list[np.ndarray]) -> None:
+        """Put textures on the GPU instead of those there."""
+        if self._textures is not None:
+            self._textures.release()
+        texels = np.ascontiguousarray(np.stack(textures)[:, ::-1])  # OpenGL's first row is the lowest
+        self._textures = self.gl.texture_array((SIZE, SIZE, len(texels)), 3, texels.tobytes())
+        self._textures.build_mipmaps()
+        self._textures.anisotropy = 1.0
+        self._shown = textures
 
     def render(
         self, vectors: tuple[VectorPose, ...], viewer: int, sight: Sight | None = None

@@ -4,6 +4,7 @@ Texels hold the square root of linear light, so that dark tones keep their steps
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import cv2
 import numpy as np
@@ -76,6 +77,13 @@ def wood(rng: np.random.Generator) -> np.ndarray:
         image *= rng.uniform(0.8, 1.1, planks)[row][..., None]
         image *= np.where((y * planks) % 1 < 0.02, 0.5, 1.0)[..., None]
     return _texels(image)
+
+
+def yellow_wood(rng: np.random.Generator) -> np.ndarray:
+    """Bright desk tops of yellow wood."""
+    grain = wood(rng).astype(np.float32) / 255
+    yellow = np.array([0.98, 0.86, 0.62]) * rng.uniform(0.8, 1.0)
+    return _texels(yellow * (0.75 + 0.25 * grain / grain.mean()))
 
 
 def stone(rng: np.random.Generator) -> np.ndarray:
@@ -270,6 +278,14 @@ def shelves(rng: np.random.Generator) -> np.ndarray:
 
 
 Texture = Callable[[np.random.Generator], np.ndarray]
+Draw = Callable[[Texture, np.random.Generator], Any]  # `drawn`, or what stands for it: see `stock`
+
+
+def drawn(texture: Texture, rng: np.random.Generator) -> np.ndarray:
+    """A texture, drawn for one room."""
+    return texture(rng)
+
+
 FLOORS: tuple[Texture, ...] = (wood, wood, stone, stone, mat, mat, mat, fabric, tiles, plaster)
 WALLS: tuple[Texture, ...] = (*(plaster,) * 6, stripes, lattice, bricks, wood, tiles, dots)
 HANGINGS: tuple[Texture, ...] = (painting, folds, folds, books, door, lattice, shelves, shelves)
