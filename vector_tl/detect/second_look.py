@@ -8,10 +8,10 @@ image find, for a fraction of their time; docs/training.md has both.
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.special import expit, logit
 
 from vector_tl.detect.detector import Detector
 from vector_tl.detect.interface import Detections
+from vector_tl.nets.calibration import expit, logit
 from vector_tl.nets.suppression import select_boxes
 
 # the network's own score above which a box is worth a second look, and how high it may be, as a share of the
@@ -81,7 +81,7 @@ def _joined(
     """What was found in the image and, nearer, in its tile."""
     size = np.array([*image.shape[1::-1]] * 2, np.float32)
     whole = _uncut(nearer, tile, size)
-    scores = expit(logit(nearer.scores[whole].astype(np.float64)) - STRICTER)
+    scores = expit(logit(nearer.scores[whole]) - STRICTER)
     boxes_xyxy = np.concatenate([found.boxes_xyxy, nearer.boxes_xyxy[whole] + np.tile(tile[:2], 2)])
     boxes, chosen = select_boxes(
         np.concatenate([found.scores, scores]).astype(np.float32),

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import expit, logit
 
 
 @dataclass(frozen=True)
@@ -24,13 +23,25 @@ class Calibration:
         """Calibrated scores, float64; unchanged where there is nothing to change."""
         if self == UNCALIBRATED:
             return np.asarray(scores)
-        return np.asarray(expit(self.scale * logit(np.asarray(scores, np.float64)) + self.shift))
+        return expit(self.scale * logit(scores) + self.shift)
 
     def own_scores(self, calibrated: ArrayLike) -> np.ndarray:
         """The network's own scores that are mapped to calibrated ones, float64."""
         if self == UNCALIBRATED:
             return np.asarray(calibrated)
-        return np.asarray(expit((logit(np.asarray(calibrated, np.float64)) - self.shift) / self.scale))
+        return expit((logit(calibrated) - self.shift) / self.scale)
+
+
+def logit(scores: ArrayLike) -> np.ndarray:
+    """The log-odds of scores from 0 to 1, float64: of 0 minus infinity, of 1 infinity."""
+    given = np.asarray(scores, np.float64)
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.log(given) - np.log1p(-given))
+
+
+def expit(log_odds: ArrayLike) -> np.ndarray:
+    """The inverse of `logit`, float64 in 0..1."""
+    return np.asarray(np.exp(-np.logaddexp(0.0, -np.asarray(log_odds, np.float64))))
 
 
 UNCALIBRATED = Calibration()

@@ -10,11 +10,10 @@ from typing import Any
 
 import numpy as np
 from scipy.optimize import minimize
-from scipy.special import logit
 from torch.nn import functional as F
 
 from vector_tl.evaluate.metrics import AP_SCORE, Outcome, match
-from vector_tl.nets.calibration import UNCALIBRATED, Calibration
+from vector_tl.nets.calibration import UNCALIBRATED, Calibration, logit
 from vector_tl.train.batches import Images
 
 # of the network's own scores; rendered images alone would give .16 to .28, at which real ones have many
