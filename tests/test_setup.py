@@ -15,36 +15,58 @@ pytestmark = pytest.mark.fast
 ROOT = Path(__file__).parents[1]
 
 
-@pytest.fixture(scope="module")
-def locked():
-    """Name -> version, marker's text and hashes of the packages in requirements.lock."""
+EVERYTHING, RUN = "requirements.lock", "requirements-run.lock"
+
+
+def read_lock(name):
+    """Name -> requirement and hashes of the packages in a lock."""
     packages = {}
-    for entry in (ROOT / "requirements.lock").read_text().replace("\\\n", " ").splitlines():
+    for entry in (ROOT / name).read_text().replace("\\\n", " ").splitlines():
         words, *hashes = entry.split("--hash=")
         package = Requirement(words.strip())
         packages[canonicalize_name(package.name)] = (package, hashes)
     return packages
 
 
-def test_every_package_is_pinned_by_hash(locked):
-    for package, hashes in locked.values():
+def asked_for(section, option):
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    return [Requirement(line) for line in config[section][option].split("\n") if line.strip()]
+
+
+@pytest.mark.parametrize("lock", [EVERYTHING, RUN])
+def test_every_package_is_pinned_by_hash(lock):
+    for package, hashes in read_lock(lock).values():
         assert [one.operator for one in package.specifier] == ["=="], package
         assert hashes and all(len(one.strip()) == len("sha256:") + 64 for one in hashes), package
         assert package.url is None
 
 
 @pytest.mark.parametrize(
-    "section, option", [("options", "install_requires"), ("options.extras_require", "test")]
+    "lock, section, option",
+    [
+        (EVERYTHING, "options", "install_requires"),
+        (EVERYTHING, "options.extras_require", "train"),
+        (EVERYTHING, "options.extras_require", "gpu"),
+        (EVERYTHING, "options.extras_require", "test"),
+        (EVERYTHING, "options.extras_require", "check"),
+        (RUN, "options", "install_requires"),
+    ],
 )
-def test_the_lock_has_what_setup_asks_for(locked, section, option):
-    config = configparser.ConfigParser()
-    config.read(ROOT / "setup.cfg")
-    asked = [Requirement(line) for line in config[section][option].split("\n") if line.strip()]
-    assert len(asked) > 3
+def test_a_lock_has_what_setup_asks_for(lock, section, option):
+    locked, asked = read_lock(lock), asked_for(section, option)
+    assert len(asked) > 1
     for requirement in asked:
         package, _ = locked[canonicalize_name(requirement.name)]
         (pin,) = package.specifier
         assert requirement.specifier.contains(pin.version), requirement
+
+
+def test_what_runs_without_training_comes_in_the_same_versions_and_without_pytorch():
+    everything, run = read_lock(EVERYTHING), read_lock(RUN)
+    assert all(str(run[name][0]) == str(everything[name][0]) for name in run)
+    training = {canonicalize_name(one.name) for one in asked_for("options.extras_require", "train")}
+    assert training <= everything.keys() - run.keys() and not any(name.startswith("nvidia-") for name in run)
 
 
 @pytest.fixture

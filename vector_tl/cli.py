@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, TextIO, get_type_hints
 
 import vector_tl
-from vector_tl.errors import UserError
+from vector_tl.errors import UserError, missing_package
 from vector_tl.files import finite
 from vector_tl.next_steps.first import closest, comes_first
 from vector_tl.plain import CLEAR_LINE, one_line, plain_values, printable, rewrites_lines
@@ -374,7 +374,7 @@ def _work(name: str, command: Command, settings: Any, as_json: bool, out: TextIO
     except BrokenPipeError:  # whoever read our output has seen enough
         return 1
     except ImportError as error:
-        return fail(f"a package is missing or broken ({error}); run scripts/setup, then vector-tl doctor.", 1)
+        return fail(missing_package(error), 1)
     except Exception as error:
         if os.environ.get("VECTOR_TL_DEBUG"):
             print(printable(traceback.format_exc()), file=sys.stderr)

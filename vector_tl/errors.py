@@ -1,9 +1,14 @@
 """Errors meant for the person at the keyboard: one sentence that says what happened and what to do."""
 
+import shlex
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
+
+# What an installation that only runs models leaves out, by the names under which they are imported.
+FOR_TRAINING = ("torch", "torchvision", "matplotlib", "scipy", "tensorboardX", "tflite")
 
 
 class UserError(Exception):
@@ -63,3 +68,25 @@ def refuse_suffix(option: str, path: Path | None, *suffixes: str) -> None:
     """
     if path is not None and path.suffix.lower() not in suffixes:
         raise UsageError(f"{option} must name a file that ends in {' or '.join(suffixes)}, not {path}.")
+
+
+def missing_package(error: ImportError) -> UserError:
+    """The error for a package that is not there or cannot be imported."""
+    package = (error.name or "").partition(".")[0]
+    if isinstance(error, ModuleNotFoundError) and package in FOR_TRAINING:
+        return UserError(
+            f"This needs {package}, which an installation that only runs models leaves out; to install it, "
+            f"type: {install_training()}"
+        )
+    return UserError(f"a package is missing or broken ({error}); run scripts/setup, then vector-tl doctor.")
+
+
+def install_training() -> str:
+    """What to type so that what only training needs is installed as well."""
+    root = Path(__file__).resolve().parents[1]
+    if Path(sys.prefix) == root / ".venv":
+        return shlex.quote(str(root / "scripts" / "setup"))
+    pip = [sys.executable, "-m", "pip", "install"]
+    if (root / "setup.cfg").is_file():
+        return shlex.join([*pip, "--editable", f"{root}[train]"])
+    return shlex.join([*pip, "vector-tl[train]"])

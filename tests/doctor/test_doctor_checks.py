@@ -1,5 +1,6 @@
 """The doctor: each thing that can be wrong has its line and its remedy."""
 
+import importlib.util
 import json
 import socket
 import threading
@@ -18,6 +19,8 @@ from vector_tl.doctor.robot import network, robot_checks, sdk_configuration
 from vector_tl.errors import UserError
 from vector_tl.robot.sdk_config import read_config
 from vector_tl.robot.simulator_client import SimulatorProcess
+
+TRAINING = ["torch pairing"] if importlib.util.find_spec("torch") else []
 
 
 def certificate(path, name):
@@ -43,7 +46,7 @@ def ini(home, text):
 
 def test_this_machine_is_fit_for_the_simulator():
     checks = {check["name"]: check for check in doctor(DoctorSettings())["checks"]}
-    for name in ("python", "packages", "sdk", "torch pairing", "opencv", "egl (simulator)"):
+    for name in ("python", "packages", "sdk", "opencv", "egl (simulator)", *TRAINING):
         assert checks[name]["ok"], checks[name]
     assert all({"name", "ok", "detail", "remedy"} <= set(check) for check in checks.values())
 

@@ -36,3 +36,14 @@ def test_each_package_that_cannot_be_imported_is_named(packages, monkeypatch):
     ):
         assert words in check.detail
     assert "right:" not in check.detail
+
+
+def test_what_only_training_needs_is_no_error_where_it_is_left_out(monkeypatch):
+    there = machine._version
+    left_out = {"torch", "torchvision", *machine.FOR_TRAINING}
+    monkeypatch.setattr(machine, "_version", lambda name: None if name in left_out else there(name))
+    monkeypatch.setattr(machine, "_broken", lambda modules: {})
+    packages, *_ = machine.packages()
+    (training,) = machine.torch_and_gpu()
+    assert packages.ok and not left_out & set(packages.detail.split())
+    assert not training.ok and training.optional and "scripts/setup" in training.remedy

@@ -1,6 +1,7 @@
 """Templates of pages: what is escaped, what is an error, and the parts that report pages are made of."""
 
 import base64
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,7 +40,14 @@ def test_every_template_can_be_read(path):
     assert pages._environment().get_template(path.relative_to(FOLDER).as_posix())
 
 
+def test_without_matplotlib_a_plots_place_says_how_to_get_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    drawn = report.plotted(lambda: report.finish_plot(report.new_plot()[0], "a plot"))()
+    assert drawn.src.startswith("data:image/svg+xml;base64,") and "vector-tl[train]" in drawn.caption
+
+
 def test_a_plot_is_an_image_within_the_page():
+    pytest.importorskip("matplotlib", reason="a run-only installation draws no plots")
     figure, axes = report.new_plot()
     axes.plot([1, 2], [3, 4], label="a line")
     drawn = report.finish_plot(figure, "a plot")

@@ -96,7 +96,7 @@ def doctor(settings: DoctorSettings) -> dict:
         result: dict = {"checks": [vars(check) for check in (*checks, *wheel_checks)]}
         if settings.report is None:
             return result
-        from vector_tl.doctor.page import write_report  # brings matplotlib
+        from vector_tl.doctor.page import write_report  # brings OpenCV
 
         write_report(settings.report, settings.robot, settings.wheels, checks, wheel_checks, episodes, home)
         return {**result, "report": str(settings.report)}

@@ -12,16 +12,12 @@ from vector_tl.errors import UserError
 # What is installed -> what is imported of it. torch, torchvision and opencv-python have checks of their own.
 PACKAGES = {
     "numpy": "numpy",
-    "scipy": "scipy",
     "pillow": "PIL.Image",
     "pi_heif": "pi_heif",
     "av": "av",
-    "matplotlib": "matplotlib.figure",
     "openvino": "openvino",
     "safetensors": "safetensors.numpy",
-    "tflite": "tflite",
     "faster-coco-eval": "faster_coco_eval",
-    "tensorboardX": "tensorboardX",
     "wirepod_vector_sdk": "anki_vector",
     "aiogrpc": "aiogrpc",
     "grpcio": "grpc",
@@ -39,6 +35,13 @@ PACKAGES = {
     "filelock": "filelock",
     "rich": "rich.console",
     "tyro": "tyro",
+}
+# Looked at where torch is installed: what a run-only installation leaves out.
+FOR_TRAINING = {
+    "scipy": "scipy",
+    "matplotlib": "matplotlib.figure",
+    "tflite": "tflite",
+    "tensorboardX": "tensorboardX",
 }
 # Writes a module's name before it is imported, as that may end the process, and afterwards why it cannot be.
 IMPORT_CODE = """
@@ -79,9 +82,10 @@ def python() -> Check:
 
 def packages() -> list[Check]:
     """What is installed and can be imported; what is missing or broken by name."""
-    versions = {name: _version(name) for name in PACKAGES}
+    modules = PACKAGES | (FOR_TRAINING if _version("torch") else {})
+    versions = {name: _version(name) for name in modules}
     missing = [name for name, version in versions.items() if version is None]
-    broken = _broken([name for name, version in versions.items() if version])
+    broken = _broken({name: modules[name] for name, version in versions.items() if version})
     detail = ", ".join(f"{name} {version}" for name, version in versions.items())
     if missing or broken:
         faults = [
@@ -93,16 +97,17 @@ def packages() -> list[Check]:
     return [Check("packages", not (missing or broken), detail, remedy), *_sdk(versions["wirepod_vector_sdk"])]
 
 
-def _broken(names: list[str]) -> dict[str, str]:
-    """Those of the packages that cannot be imported, and why."""
-    modules = [PACKAGES[name] for name in names]
-    ended, out, _ = _run(IMPORT_CODE, *modules)
+def _broken(modules: dict[str, str]) -> dict[str, str]:
+    """Those of the packages that cannot be imported, and why; by name what is imported of each."""
+    names = list(modules)
+    ended, out, _ = _run(IMPORT_CODE, *modules.values())
     why = dict(line.split("\t", 1) for line in out.splitlines() if "\t" in line)
-    broken = {name: why[module] for name, module in zip(names, modules) if why.get(module)}
+    broken = {name: why[module] for name, module in modules.items() if why.get(module)}
     if ended == 0:
         return broken
     culprit = max(len(why), 1) - 1  # the others after it were not tried yet
-    return broken | {names[culprit]: "its import ended the process"} | _broken(names[culprit + 1 :])
+    untried = {name: modules[name] for name in names[culprit + 1 :]}
+    return broken | {names[culprit]: "its import ended the process"} | _broken(untried)
 
 
 def _sdk(sdk: str | None) -> Iterator[Check]:
@@ -121,7 +126,15 @@ def _version(package: str) -> str | None:
 
 
 def torch_and_gpu() -> list[Check]:
-    """Whether torch and torchvision fit together, and (optional) whether they can use a GPU."""
+    """Whether torch and torchvision fit together, and (optional) whether they can use a GPU.
+
+    Without torch, which only training and GPUs need, one optional check says what is missing for that.
+    """
+    if _version("torch") is None:
+        gpu = "; there is an NVIDIA GPU, which needs it too" if shutil.which("nvidia-smi") else ""
+        detail = f"PyTorch is not installed; only train, compare, retrain and bench need it{gpu}"
+        remedy = "to train, type scripts/setup, or pip install 'vector-tl[train]'"
+        return [Check("training", False, detail, remedy, optional=True)]
     ok, printed = _in_process(TORCH_CODE)
     torch, torchvision, gpu = printed.split(";") if ok else ("", "", "")
     pairing = Check(

@@ -10,7 +10,7 @@ import vector_tl
 from vector_tl.doctor.check import Check
 from vector_tl.doctor.private import make_private, short_serial
 from vector_tl.web import pages
-from vector_tl.web.report import Illustration, finish_plot, new_plot
+from vector_tl.web.report import Illustration, finish_plot, new_plot, plotted
 
 if TYPE_CHECKING:
     from vector_tl.doctor.wheels.rig import Episode
@@ -81,6 +81,7 @@ def write_report(
     )
 
 
+@plotted
 def _plot(episode: "Episode") -> Illustration:
     """The wheels' speeds in one drive, with what happened when."""
     figure, axes = new_plot(6, 3)

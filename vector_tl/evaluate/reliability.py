@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vector_tl.evaluate.metrics import Outcome, match
-from vector_tl.web.report import Illustration, finish_plot, new_plot
+from vector_tl.web.report import Illustration, finish_plot, new_plot, plotted
 
 BINS = 10  # of equal width, as in Guo et al., 2017, arXiv:1706.04599
 FEW = 10  # boxes; the share of fewer says little, so they are drawn hollow
@@ -44,6 +44,7 @@ def reliability(outcomes: Sequence[Outcome]) -> list[ReliabilityBin]:
     ]
 
 
+@plotted
 def reliability_plot(bins: Sequence[ReliabilityBin]) -> Illustration:
     """The share of right boxes over their confidence; on the diagonal, a confidence is what it says."""
     figure, axes = new_plot(4.5, 3.6)

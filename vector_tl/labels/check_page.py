@@ -67,6 +67,7 @@ def _show(value: float | None) -> str:
 def _plots(by_split: dict[str, list[Any]]) -> list[report.Illustration]:
     """Heights of the Vectors, where their middles are, and how bright the images are."""
 
+    @report.plotted
     def histogram(
         values: Callable[[Any], Sequence[float]], edges: np.ndarray, caption: str, **labels: str
     ) -> report.Illustration:
@@ -79,13 +80,6 @@ def _plots(by_split: dict[str, list[Any]]) -> list[report.Illustration]:
         axes.set(**labels)
         return report.finish_plot(figure, caption)
 
-    figure, axes = report.new_plot(4.5, 3.4)
-    for split, some in by_split.items():
-        middles = np.concatenate([_cxcywh(image)[:, :2] for image in some])
-        axes.scatter(
-            middles[:, 0], middles[:, 1], s=7, alpha=0.6, linewidths=0, color=COLORS[split], label=split
-        )
-    axes.set(xlim=(0, 1), ylim=(1, 0), xlabel="across the image", ylabel="down the image")
     return [
         histogram(
             lambda image: (_cxcywh(image)[:, 3] * HEIGHT_LINES).tolist(),
@@ -94,7 +88,7 @@ def _plots(by_split: dict[str, list[Any]]) -> list[report.Illustration]:
             xlabel=f"height of a Vector, px of {HEIGHT_LINES}",
             ylabel="Vectors",
         ),
-        report.finish_plot(figure, "Where the middles of the Vectors are"),
+        _middles(by_split),
         histogram(
             lambda image: [image.brightness],
             np.linspace(0, 255, 26),
@@ -103,6 +97,18 @@ def _plots(by_split: dict[str, list[Any]]) -> list[report.Illustration]:
             ylabel="images",
         ),
     ]
+
+
+@report.plotted
+def _middles(by_split: dict[str, list[Any]]) -> report.Illustration:
+    figure, axes = report.new_plot(4.5, 3.4)
+    for split, some in by_split.items():
+        middles = np.concatenate([_cxcywh(image)[:, :2] for image in some])
+        axes.scatter(
+            middles[:, 0], middles[:, 1], s=7, alpha=0.6, linewidths=0, color=COLORS[split], label=split
+        )
+    axes.set(xlim=(0, 1), ylim=(1, 0), xlabel="across the image", ylabel="down the image")
+    return report.finish_plot(figure, "Where the middles of the Vectors are")
 
 
 def _cxcywh(image: Any) -> np.ndarray:

@@ -1,22 +1,27 @@
 """What report pages show: plots, images with boxes and numbers."""
 
 import base64
+import functools
 import io
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, ParamSpec
 
 import cv2
-import matplotlib
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.text import Text
 
 from vector_tl.plain import printable
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
 WHITE = "#ffffff"
-matplotlib.rcParams["text.parse_math"] = False  # a name with dollars is a name, not a formula
+NO_PLOT = b"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 360 60"><text x="180" y="35" \
+text-anchor="middle" font-family="sans-serif" font-size="14" fill="#5a6270">not drawn</text></svg>"""
+NO_MATPLOTLIB = "A plot belongs here; matplotlib draws it, and comes with scripts/setup or vector-tl[train]"
+P = ParamSpec("P")
 
 
 @dataclass(frozen=True)
@@ -36,14 +41,39 @@ class Sheet:
     note: str = ""
 
 
-def new_plot(width: float = 6, height: float = 4) -> tuple[Figure, Axes]:
-    """An empty plot of that size, in inches."""
+def plotted(draw: Callable[P, Illustration]) -> Callable[P, Illustration]:
+    """A function that draws a plot; where matplotlib is not installed, its place says so."""
+
+    @functools.wraps(draw)
+    def drawn(*args: P.args, **kwargs: P.kwargs) -> Illustration:
+        try:
+            return draw(*args, **kwargs)
+        except ModuleNotFoundError as error:
+            if error.name != "matplotlib":
+                raise
+            return Illustration(_data_url("image/svg+xml", NO_PLOT), NO_MATPLOTLIB)
+
+    return drawn
+
+
+def new_plot(width: float = 6, height: float = 4) -> tuple["Figure", "Axes"]:
+    """An empty plot of that size, in inches.
+
+    Raises:
+        ModuleNotFoundError: without matplotlib; see `plotted`.
+    """
+    import matplotlib  # here: a run-only installation does without, and most pages show no plot
+    from matplotlib.figure import Figure
+
+    matplotlib.rcParams["text.parse_math"] = False  # a name with dollars is a name, not a formula
     figure = Figure(figsize=(width, height))
     return figure, figure.subplots()
 
 
-def finish_plot(figure: Figure, caption: str) -> Illustration:
+def finish_plot(figure: "Figure", caption: str) -> Illustration:
     """A drawn plot of `new_plot` as SVG."""
+    from matplotlib.text import Text  # here: see `new_plot`
+
     for axes in figure.axes:
         axes.grid(alpha=0.25)
         axes.spines[["top", "right"]].set_visible(False)

@@ -35,7 +35,7 @@ def _solid(faces: list[np.ndarray], material: Material) -> np.ndarray:
 
 
 def _faces(points: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
-    """The faces of the convex hull of (P, 3): the normal (3,) of each, outward, and its points as a mask (P,).
+    """The faces of the convex hull of (P, 3): for each its normal (3,), outward, and a mask of its points.
 
     They are the planes through three of the points that have none before them. Trying all takes a few
     milliseconds for 24 points; SciPy has a faster way, at 140 MB.
