@@ -17,7 +17,7 @@ from vector_tl.detect.detector import load
 from vector_tl.errors import FOR_TRAINING, install_training
 
 ROOT = Path(__file__).parents[1]
-LOW = 0.002  # a threshold that even noise exceeds
+LOW = 0.0  # a threshold that even noise exceeds
 # Of these alone PyTorch is a part; see the contract in setup.cfg.
 WITH_PYTORCH = (
     "vector_tl.train.",
