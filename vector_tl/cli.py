@@ -162,6 +162,12 @@ COMMANDS = {
         "clean.clean:clean",
         describe="clean.clean:describe",
     ),
+    "completion": Command(
+        "Let your shell complete commands and options with Tab",
+        "completion:CompletionSettings",
+        "completion:completion",
+        prints_itself=True,
+    ),
     "bench": Command("Measure speed beside a baseline", "bench.settings:BenchSettings", "bench.run:bench"),
     "film": Command(
         "Film two models side by side on the same frames", "film.settings:FilmSettings", "film.film:film"

@@ -19,7 +19,9 @@ from vector_tl.forms import Count, Finite, Positive, Share, Size, check_form, pa
 from vector_tl.nets.archs import ARCHS, VECTOR, describe
 
 SUFFIX = ".safetensors"
-MODELS = Path(__file__).resolve().parents[2] / "models"
+PACKAGE = Path(__file__).resolve().parents[1]
+# An installed wheel has the models beside the code (setup.py), a clone at its top.
+MODELS = PACKAGE / "models" if (PACKAGE / "models").is_dir() else PACKAGE.parent / "models"
 Precision = Literal["fp32", "bf16", "int8"]
 """What a network on a CPU computes in."""
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
