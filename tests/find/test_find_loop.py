@@ -129,6 +129,27 @@ def test_missing_frames_stop_it_and_it_continues_when_they_come_again():
 
 
 @pytest.mark.fast
+def test_it_waits_for_a_link_that_is_being_made_anew(monkeypatch):
+    """The link knows how long to try: a robot's has 30 s."""
+    monkeypatch.setattr("vector_tl.find.loop.NO_FRAMES_S", 1.0)
+    settings, world, detector = small()
+    seen = world.next_frame
+
+    def next_frame(after_id=None, timeout_s=1.0):
+        try:
+            return seen(after_id, timeout_s)
+        except NoFreshFrame as missing:
+            raise NoFreshFrame(str(missing), reconnecting=True) from None
+
+    monkeypatch.setattr(world, "next_frame", next_frame)
+    world.events = [
+        (2.0, lambda w: setattr(w, "no_frames", True)),
+        (6.0, lambda w: setattr(w, "no_frames", False)),
+    ]
+    assert find(settings, world, detector)["found"]
+
+
+@pytest.mark.fast
 def test_no_frames_at_all_is_an_error(monkeypatch):
     monkeypatch.setattr("vector_tl.find.loop.NO_FRAMES_S", 2.0)
     settings, world, detector = small()

@@ -156,7 +156,7 @@ class FindLoop:
         self.frame_to_command_ms: list[float] = []
         self.start_s = self.end_s = self.robot.now_s()
         self.target: Target | None = None
-        self._blind, self._frame_heard_s = False, time.monotonic()
+        self._blind = False
         self._head_rad, self._held, self._stops = math.inf, False, 0
         self._switch = "running"  # a person's; see board.py
         board.begin_run(self.stages.laps_ms, self.frame_to_command_ms)
@@ -172,7 +172,8 @@ class FindLoop:
         self.memory = begin(self.robot.now_s(), pose_of(self.perception.read_state()))
         if not self.settings.dry_run:
             self.robot.set_lift(LIFT_MM)
-        last_id, self._frame_heard_s = None, time.monotonic()
+        last_id: int | None = None
+        self._begin_to_wait()
         while not self._is_over():
             self.stages.start()
             frame = self._next_frame(last_id)
@@ -279,8 +280,11 @@ class FindLoop:
         """
         try:
             frame = self.robot.next_frame(last_id, timeout_s=0.5)
-        except NoFreshFrame:
-            if max(time.monotonic() - self._frame_heard_s, self.robot.now_s() - self.end_s) > NO_FRAMES_S:
+        except NoFreshFrame as missing:
+            if missing.reconnecting:
+                self._begin_to_wait()  # the link itself gives up in time
+            waited_s = (time.monotonic() - self._waits_since[0], self.robot.now_s() - self._waits_since[1])
+            if max(waited_s) > NO_FRAMES_S:
                 raise NoFreshFrame(_no_frames("for", NO_FRAMES_S)) from None
             if not self._blind:
                 self._note("no new frame: wheels stopped, waiting")
@@ -291,8 +295,12 @@ class FindLoop:
             pose = pose_of(self.perception.read_state())
             self.memory = again(self.memory, self.robot.now_s(), pose)
             self._note("frames are coming again: looking")
-        self._frame_heard_s = time.monotonic()
+        self._begin_to_wait()
         return frame
+
+    def _begin_to_wait(self) -> None:
+        """Count the time without a frame from now on, by the clock and by the robot's world."""
+        self._waits_since = time.monotonic(), self.robot.now_s()
 
     def _detect(self, frame: Frame, image: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
         """Boxes (N, 4) and scores (N,) of a frame, weak ones too; none where it is not an image."""

@@ -25,7 +25,15 @@ class LinkLost(UserError):
 
 
 class NoFreshFrame(UserError):
-    """No new camera frame came within the time allowed; the wheels have been stopped."""
+    """No new camera frame came within the time allowed; the wheels have been stopped.
+
+    Attributes:
+        reconnecting: whether the link is lost and is being made anew, which ends with `LinkLost` if in vain.
+    """
+
+    def __init__(self, message: str, reconnecting: bool = False):
+        super().__init__(message)
+        self.reconnecting = reconnecting
 
 
 @dataclass(frozen=True)

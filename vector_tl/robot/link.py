@@ -133,7 +133,8 @@ class VectorLink:
             if not self._changed.wait_for(lambda: self._dead or is_new(self._frame), timeout_s):
                 why = f" ({self._lost}; trying to connect again)" if self._lost else ""
                 raise NoFreshFrame(
-                    f"No new camera frame came from {self.serial} within {timeout_s:g} s{why}."
+                    f"No new camera frame came from {self.serial} within {timeout_s:g} s{why}.",
+                    reconnecting=self._lost is not None,
                 )
             if self._dead or self._frame is None:
                 raise self._dead or NoFreshFrame(f"No camera frame came from {self.serial}.")
