@@ -25,8 +25,8 @@ from vector_tl.capture.settings import CaptureSettings
 from vector_tl.data.boxes import iou_matrix
 from vector_tl.data.dataset import Dataset, load_dataset
 from vector_tl.detect.detector import load
-from vector_tl.evaluate.evaluate import run_detector
 from vector_tl.evaluate.metrics import Outcome, average_precision, count_false_positives
+from vector_tl.evaluate.outcomes import run_detector
 from vector_tl.robot.sim_features import FEATURES
 from vector_tl.train.curve import finished
 from vector_tl.train.loop import train

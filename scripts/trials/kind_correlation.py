@@ -26,8 +26,8 @@ from scipy.stats import spearmanr
 from vector_tl.data.dataset import Dataset, Item, load_dataset
 from vector_tl.detect.detector import load
 from vector_tl.errors import UsageError, UserError
-from vector_tl.evaluate.evaluate import run_detector
 from vector_tl.evaluate.metrics import Outcome, measure
+from vector_tl.evaluate.outcomes import run_detector
 from vector_tl.web.report import decimals
 
 MIN_MODELS = 4  # of fewer, even the best order comes about by chance too often: 1 in 6 of three

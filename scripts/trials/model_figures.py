@@ -14,8 +14,8 @@ import tyro
 
 from vector_tl.data.dataset import load_dataset
 from vector_tl.detect.detector import load
-from vector_tl.evaluate.evaluate import run_detector
 from vector_tl.evaluate.metrics import count_false_positives, measure
+from vector_tl.evaluate.outcomes import run_detector
 
 
 @dataclass(frozen=True)

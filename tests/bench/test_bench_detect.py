@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from support.lively import image
+from vector_tl.bench import detect
 from vector_tl.bench.run import bench
 from vector_tl.bench.settings import BenchSettings, Row
 from vector_tl.nets import checkpoint
@@ -11,15 +13,20 @@ from vector_tl.nets.archs import ARCHS
 from vector_tl.nets.build import build
 
 
-def test_rows(tmp_path):
+def test_rows(tmp_path, monkeypatch):
+    noise = [image(640, 360, seed) for seed in range(8)]
+    monkeypatch.setattr(detect, "images_with_vectors", lambda _count: (noise, "noise"))
     checkpoint.save(tmp_path / "m.safetensors", build(ARCHS[1], "scratch"), {})
     answer = bench(
         BenchSettings(what="detect", model=str(tmp_path / "m.safetensors"), device="cpu", seconds=0.1)
     )
     rows = {row["what"]: row for row in answer["rows"]}
-    assert {"image_to_boxes_ms", "jpeg_to_boxes_ms", "network_torch_ms"} <= rows.keys() and "CPU" in answer[
-        "device"
-    ]
+    assert {"image_to_boxes_ms", "jpeg_to_boxes_ms", "network_torch_ms"} <= rows.keys()
+    assert {
+        "back_to_back_ms",
+        "at_camera_rate_processor_ms",
+        "folder_images_per_s",
+    } <= rows.keys() and "CPU" in answer["device"]
     assert all(row["value"] > 0 for row in answer["rows"]) and rows["image_to_boxes_ms"]["ratio"] > 0
     assert (
         rows["network_operations_gflop"]["value"] > 0.5

@@ -9,7 +9,7 @@ from vector_tl.data.images import decode_image
 from vector_tl.data.recording import MAX_LATE, RecordingWriter, read_jpeg, read_recording
 from vector_tl.detect.interface import Detections
 from vector_tl.errors import UserError
-from vector_tl.evaluate.evaluate import run_detector
+from vector_tl.evaluate.outcomes import run_detector
 from vector_tl.evaluate.recorded import recorded_dataset
 from vector_tl.robot.base import Frame
 

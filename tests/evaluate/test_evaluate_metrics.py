@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from vector_tl.data import dataset
 from vector_tl.errors import UsageError, UserError
-from vector_tl.evaluate.evaluate import describe, evaluate, evaluate_detector, run_detector
+from vector_tl.evaluate.evaluate import describe, evaluate, evaluate_detector
 from vector_tl.evaluate.metrics import Outcome, average_precision, match, measure
+from vector_tl.evaluate.outcomes import run_detector
 from vector_tl.evaluate.settings import EvaluateSettings
 from vector_tl.nets.calibration import Calibration
 

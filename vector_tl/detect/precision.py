@@ -11,7 +11,7 @@ import logging
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any
 
 import numpy as np
 
@@ -31,12 +31,6 @@ ROUNDS = 12
 MIN_GAIN = 1.1  # times as fast as in single precision, or that stays
 SPEEDS = "speeds.json"
 log = logging.getLogger(__name__)
-
-
-class _Speeds(TypedDict):
-    fp32: Positive
-    bf16: Positive | None
-    int8: Positive | None
 
 
 @dataclass(frozen=True)
@@ -116,7 +110,7 @@ def speeds_ms(weights: Weights, threads: int | None = None) -> dict[Precision, f
 
 def _known(path: Path) -> dict[str, Any]:
     try:
-        found: dict[str, Any] = read_json(path, missing={}, form=dict[str, _Speeds])
+        found: dict[str, Any] = read_json(path, missing={}, form=dict[str, dict[str, Positive | None]])
     except UserError:  # damaged: it is measured again
         return {}
     return found

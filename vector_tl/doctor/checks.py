@@ -76,7 +76,7 @@ def doctor(settings: DoctorSettings) -> dict:
             machine.python(),
             *(check for done in pool.map(lambda check: check(), slow) for check in done),
         ]
-        checks += [machine.coco(), machine.models()]
+        checks += [machine.coco(), machine.models(), machine.precision()]
     home = Path(os.environ.get("HOME") or Path.home())
     configuration = [] if settings.robot == "sim" else list(sdk_configuration(home, settings.robot))
     checks += configuration

@@ -203,6 +203,25 @@ def models() -> Check:
     )
 
 
+def precision() -> Check:
+    """What this processor computes in, and the shipped models, after one short measurement that is kept."""
+    name, remedy = "precision", "run scripts/setup --mend: it belongs to OpenVINO and the models above"
+    try:
+        from vector_tl.detect.openvino_core import precisions_here  # here: a package may be missing or broken
+        from vector_tl.detect.precision import choose_precision
+        from vector_tl.nets.model_file import MODELS, read_weights
+
+        words = []
+        for path in sorted(MODELS.glob("*.safetensors")):
+            weights, metadata = read_weights(path)
+            choice = choose_precision("auto", weights, metadata)
+            words.append(f"{path.stem} in {choice.precision} ({choice.why})")
+    except Exception as error:  # of many kinds, OpenVINO's own among them
+        return Check(name, False, f"{type(error).__name__}: {error}", remedy, optional=True)
+    detail = f"this processor computes in {', '.join(precisions_here())}; {'; '.join(words)}"
+    return Check(name, True, detail, optional=True)
+
+
 def _in_process(code: str) -> tuple[bool, str]:
     """Run Python code in a process of its own: whether it worked, and the last line that it printed."""
     ended, out, errors = _run(code)

@@ -14,6 +14,7 @@ import numpy as np
 from vector_tl.data.dataset import Dataset, load_dataset
 from vector_tl.errors import UserError
 from vector_tl.evaluate.metrics import Outcome, match, measure
+from vector_tl.evaluate.outcomes import run_detector
 from vector_tl.evaluate.settings import EvaluateSettings
 from vector_tl.nets.model_file import PRECISIONS, read_metadata, resolve, threshold_of, write_metadata
 
@@ -89,7 +90,6 @@ def check_precisions(settings: EvaluateSettings) -> dict[str, Any]:
 def _seen(settings: EvaluateSettings, precision: str, datasets: list[Dataset]) -> list[Seen] | None:
     """What the model finds on each split; None where this CPU cannot run it so."""
     from vector_tl.detect.detector import load  # slow to import: only once the data are there
-    from vector_tl.evaluate.evaluate import run_detector
 
     try:
         detector = load(settings.model, "cpu", "openvino", precision=precision, side_by_side=True)
