@@ -1,6 +1,7 @@
 """The steps that a CUDA graph replays give the same boxes, on the CPU; with a GPU, the graph itself does."""
 
 import copy
+from unittest.mock import patch
 
 import cv2
 import numpy as np
@@ -37,7 +38,9 @@ def test_chooses_what_select_chooses(seed, count, spread, threshold):
     boxes = np.concatenate([center - size / 2, center + size / 2], axis=1).clip(0, 1).astype(np.float32)
     scores = np.sort(rng.permutation(1000)[:count])[::-1].astype(np.float32) / 1000
     expected, expected_scores = select_boxes(scores, boxes, threshold)
-    marks = cuda_graph._mark_boxes(torch.tensor(scores), torch.tensor(boxes), torch.tensor(threshold)).numpy()
+    with patch.object(cuda_graph, "ROUNDS", count + 1):  # enough for any chain
+        marks = cuda_graph._mark_boxes(torch.tensor(scores), torch.tensor(boxes), torch.tensor(threshold))
+    marks = marks.numpy()
     assert (marks >= 0).all()
     shown = marks > 0
     assert np.array_equal(vote(boxes[shown], scores[shown], boxes, scores), expected)
@@ -50,6 +53,7 @@ def test_a_chain_that_is_too_long_is_marked(monkeypatch):
     at = torch.arange(20) * 0.01
     boxes = torch.stack([at, torch.zeros(20), at + 0.05, torch.full((20,), 0.1)], dim=1)
     scores = torch.linspace(0.9, 0.5, 20)
+    monkeypatch.setattr(cuda_graph, "ROUNDS", 24)
     assert (cuda_graph._mark_boxes(scores, boxes, torch.tensor(0.1)) >= 0).all()
     monkeypatch.setattr(cuda_graph, "ROUNDS", 3)
     assert (cuda_graph._mark_boxes(scores, boxes, torch.tensor(0.1)) == -1).all()
@@ -61,6 +65,17 @@ def test_a_chain_that_is_too_long_is_marked(monkeypatch):
     assert np.array_equal(
         engine._shown_boxes(answer, 0.89)[0], MODEL.select(scores[None], boxes[None], 0.89)[0][0].numpy()
     )
+
+
+@pytest.mark.fast
+def test_images_of_a_batch_do_not_drop_each_others_boxes():
+    rng = np.random.default_rng(0)
+    low = rng.uniform(0, 0.7, (3, 40, 2))
+    boxes = torch.from_numpy(np.concatenate([low, low + rng.uniform(0.05, 0.3, (3, 40, 2))], axis=2)).float()
+    scores = torch.from_numpy(rng.random((3, 40))).float().sort(dim=1, descending=True).values
+    together = cuda_graph._mark_boxes(scores, boxes, torch.tensor(0.2))
+    alone = [cuda_graph._mark_boxes(*image, torch.tensor(0.2)) for image in zip(scores, boxes, strict=True)]
+    assert torch.equal(together, torch.stack(alone)) and set(together.unique().tolist()) == {0.0, 1.0}
 
 
 @pytest.mark.parametrize("arch", ARCHS)

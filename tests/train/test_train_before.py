@@ -65,3 +65,18 @@ def test_a_stopped_training_is_resumed():
         small_state(TrainSettings(data=Path("nowhere"), out=Path("small"), init="scratch")).restore(
             BEFORE / "small.resume", rank=0, world=1
         )
+
+
+@pytest.mark.parametrize("bfloat16", [False, True])
+def test_a_training_keeps_its_arithmetic(bfloat16, tmp_path):
+    """Whatever is measured by then; where a file does not say, the machine does."""
+    settings = TrainSettings(
+        data=Path("nowhere"), out=Path("small"), init="scratch", steps=8, batch_size=4, evaluations=4
+    )
+    one, other = small_state(settings), small_state(settings)
+    one.bfloat16, other.bfloat16 = bfloat16, not bfloat16
+    one.save(tmp_path / "m.resume", [one.batches.state()])
+    other.restore(tmp_path / "m.resume", rank=0, world=1)
+    assert other.bfloat16 == bfloat16
+    one.restore(BEFORE / "small.resume", rank=0, world=1)
+    assert one.bfloat16 == bfloat16

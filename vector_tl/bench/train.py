@@ -38,7 +38,7 @@ from vector_tl.nets.ssd import VectorSSD
 from vector_tl.train.batches import Batches, Images
 from vector_tl.train.memory import keep_freed_memory
 from vector_tl.train.pixels import KEPT_WH
-from vector_tl.train.precision import has_bfloat16
+from vector_tl.train.precision import faster_in_bfloat16
 from vector_tl.train.ranks import Ranks
 from vector_tl.train.settings import LR_TRAINED
 from vector_tl.train.step import Step, make_optimizer
@@ -59,9 +59,9 @@ class TrainSteps:
         self.device, self.batch_size = device, batch_size
         network.to(device, memory_format=torch.channels_last)
         self.batches = Batches(images, None, batch_size, network.size_wh, 0, device)
-        captured = device.type == "cuda"
+        captured, self.bfloat16 = device.type == "cuda", faster_in_bfloat16(network, device)
         optimizer = make_optimizer(network, LR, captured)
-        self.train_on = Step(network, Ranks().parallel(network), optimizer, captured)
+        self.train_on = Step(network, Ranks().parallel(network), optimizer, captured, self.bfloat16)
         self.parts = ("batch", "graph") if captured else ("batch", "forward", "backward", "update")
         self.taken_s: dict[str, list[float]] = {part: [] for part in self.parts}
 
@@ -117,7 +117,7 @@ def rows(settings: BenchSettings) -> tuple[str, list[Row]]:
     loop = TrainSteps(load(settings.model)[0], kept(examples), BATCH, device)
     workers = os.cpu_count() or 1
     reference = Reference(load(settings.model)[0], examples, BATCH, 1e-4, device, workers)
-    multiply, multiplied = matrix_product(device, torch.bfloat16 if has_bfloat16(device) else torch.float32)
+    multiply, multiplied = matrix_product(device, torch.bfloat16 if loop.bfloat16 else torch.float32)
     steps: dict[str, Callable[[], object]] = {"loop": loop.step, "reference": reference.step}
     for step in steps.values():  # what comes first is slow
         step()

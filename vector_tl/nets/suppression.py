@@ -1,8 +1,7 @@
 """Suppression: which of a network's many boxes are shown, and where they are drawn.
 
 It is here once for every backend and needs only NumPy: PyTorch's threads would spin on after a call and slow
-the inference that follows. What a CUDA graph does itself, `drop_matrix` and `keep_again`, works on tensors
-just as well.
+the inference that follows. What a CUDA graph does itself, `drop_matrix`, works on tensors just as well.
 
 A better box drops another one when they overlap, and when the other one lies nearly whole inside it (a head
 inside its robot), which IoU alone allows. Both limits are of validation images of touching robots; see

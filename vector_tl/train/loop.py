@@ -31,6 +31,7 @@ from vector_tl.train.checks import check_place, check_settings
 from vector_tl.train.curve import write_curve
 from vector_tl.train.inference import run_model, run_views
 from vector_tl.train.memory import keep_freed_memory
+from vector_tl.train.precision import faster_in_bfloat16, has_bfloat16
 from vector_tl.train.ranks import Ranks, join
 from vector_tl.train.settings import TrainSettings
 from vector_tl.train.state import TrainState, training_identity
@@ -114,7 +115,6 @@ class TrainingLoop:
         )
         captured = device.type == "cuda" and ranks.world == 1
         optimizer = make_optimizer(model, settings.peak_lr, captured)
-        self.train_on = Step(model, ranks.parallel(model), optimizer, captured)
         self.unread: list[tuple[int, float, Tensor]] = []  # step, learning rate, and what the step gave
         self.state = TrainState(
             training_identity(settings, self.steps),
@@ -123,10 +123,13 @@ class TrainingLoop:
             optimizer,
             batches,
             started_s,
+            bfloat16=ranks.from_first(lambda: faster_in_bfloat16(model, device)),
         )
         if settings.resume and settings.resume_path.exists():
             self.state.restore(settings.resume_path, ranks.rank, ranks.world)
             log.info("resumed at step %d of %d", self.state.step, self.steps)
+        bfloat16 = self.state.bfloat16 and has_bfloat16(device)
+        self.train_on = Step(model, ranks.parallel(model), optimizer, captured, bfloat16)
         self.metadata = self._metadata()
 
     def run(self) -> dict[str, Any] | None:

@@ -10,10 +10,10 @@ only.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import torch
 import torch.distributed as dist
@@ -23,6 +23,8 @@ from torch.nn.parallel import DistributedDataParallel
 from vector_tl.errors import UsageError
 from vector_tl.nets.ssd import VectorSSD
 from vector_tl.train.batches import Images
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,14 @@ class Ranks:
     def parallel(self, network: VectorSSD) -> nn.Module:
         """A module from a batch to the network's raw outputs; its gradients are those of all processes."""
         return _Raw(network) if self.world == 1 else DistributedDataParallel(_Raw(network))
+
+    def from_first(self, decide: Callable[[], T]) -> T:
+        """What the first process decides, in all of them."""
+        if self.world == 1:
+            return decide()
+        values: list[Any] = [decide() if self.first else None]
+        dist.broadcast_object_list(values)
+        return cast(T, values[0])
 
     def gather(self, value: Any) -> list[Any]:
         """The first process gets the value of every process, in their order; the others an empty list."""

@@ -60,6 +60,7 @@ class _Saved(TypedDict):
     average: _Average
     optimizer: _Optimizer
     batches: str
+    bfloat16: NotRequired[bool]  # not in files from before it was measured
 
 
 @dataclass
@@ -106,6 +107,7 @@ class TrainState:
         curve: a row for each evaluation.
         best: AP and threshold of the model that is kept, and its step.
         losses: one for each step since the last evaluation.
+        bfloat16: whether its convolutions are in bfloat16.
     """
 
     identity: str
@@ -119,6 +121,7 @@ class TrainState:
     curve: list[dict[str, Any]] = field(default_factory=list)
     best: dict[str, Any] | None = None
     losses: list[float] = field(default_factory=list)
+    bfloat16: bool = False
 
     def seconds(self) -> float:
         """Time spent on this training, in all processes one after another."""
@@ -144,6 +147,7 @@ class TrainState:
                 "average": self.average.state(),
                 "optimizer": self.optimizer.state_dict(),
                 "batches": json.dumps(batches_states),
+                "bfloat16": self.bfloat16,
             },
             buffer,
         )
@@ -184,6 +188,7 @@ class TrainState:
         self.batches.restore(batches_states[rank])
         self.step, self.best, self.losses = saved["step"], saved["best"], saved["losses"]
         self.curve, self.spent_s = curve, saved["seconds"]
+        self.bfloat16 = saved.get("bfloat16", self.bfloat16)
 
     def _refuse_other_tensors(self, path: Path, saved: _Saved) -> None:
         """Raise `UserError` where a tensor is missing, or of another shape than the training's own."""

@@ -29,12 +29,19 @@ class Step:
         forward: from a batch to its raw outputs, see `Ranks.parallel`.
         optimizer: from `make_optimizer`, with the same `captured`.
         captured: whether steps are a CUDA graph.
+        bfloat16: whether convolutions are in bfloat16; when None, where the device has it.
     """
 
     def __init__(
-        self, model: VectorSSD, forward: nn.Module, optimizer: torch.optim.Optimizer, captured: bool = False
+        self,
+        model: VectorSSD,
+        forward: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        captured: bool = False,
+        bfloat16: bool | None = None,
     ):
         self.model, self.forward, self.optimizer = model, forward, optimizer
+        self._bfloat16 = bfloat16
         self._run: Callable[..., Tensor] | None = None if captured else self._compute
 
     def __call__(self, batch: Tensor, targets: Targets, learning_rate: float) -> Tensor:
@@ -56,7 +63,7 @@ class Step:
     def loss(self, batch: Tensor, targets: Targets) -> Tensor:
         """The loss () of a batch (B, 3, h, w)."""
         self.model.train()
-        with mixed(batch.device):
+        with mixed(batch.device, self._bfloat16):
             outputs = self.forward(batch)  # bbox_regression (B, A, 4), cls_logits (B, A, 1)
         parts = self.model.compute_loss(targets, outputs)
         return parts["classification"] + parts["bbox_regression"]
