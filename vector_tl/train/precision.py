@@ -76,7 +76,7 @@ def measure_gain(network: VectorSSD) -> float:
                 begin_s = time.thread_time()
                 with mixed(device, bfloat16):
                     outputs = network.raw(images)
-                sum(values.sum() for values in outputs.values()).backward()
+                torch.stack([values.sum() for values in outputs.values()]).sum().backward()
                 if number:
                     taken_s[bfloat16] = min(taken_s[bfloat16], time.thread_time() - begin_s)
     finally:
