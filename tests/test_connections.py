@@ -97,6 +97,7 @@ ENDING = {
     "evaluate": [MODEL, *["--data", "data", "--split", "all", "--device", "cpu", "--report", "report.html"]],
     "detect": [MODEL, "photos", "--device", "cpu", "--engine", "openvino"],
     "find": ["--robot", SERIAL, "--model", MODEL, "--seconds", "1", "--record", "run.mcap"],
+    "export": [MODEL, "--format", "openvino", "--out", "model.xml"],
     "stop": ["--robot", SERIAL],
     "bench": ["film", "--model", MODEL, "--device", "cpu", "--seconds", "0.1"],
     "film": ["run.mcap", "--left", MODEL, "--right", MODEL, "--out", "film.mp4", "--width", "320"],

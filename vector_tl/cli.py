@@ -172,6 +172,11 @@ COMMANDS = {
     "film": Command(
         "Film two models side by side on the same frames", "film.settings:FilmSettings", "film.film:film"
     ),
+    "export": Command(
+        "Write a model for other programs: ONNX, OpenVINO, TFLite",
+        "export.settings:ExportSettings",
+        "export.run:export",
+    ),
     "poll": Command(
         "Let people vote, blindly, which of two models is better",
         "poll.settings:PollSettings",

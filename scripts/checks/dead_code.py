@@ -25,7 +25,7 @@ USED_BY_NAME = [
     *("momentum", "_generate_wh_pairs", "postprocess_detections", "num_outputs"),  # torch and torchvision
     *("image_anchors", "matched_idxs", "num_anchors_per_location"),  # torchvision
     "intercept_service",  # gRPC
-    "__path__",  # of a package
+    *("__path__", "__getattr__"),  # of a package
     *("type_name", "oneof_index", "proto3_optional"),  # protobuf's descriptors
     "_enabled",  # the SDK's camera
     *("before_s", "zero_y", "src"),  # fields that only a template reads

@@ -23,6 +23,8 @@ DEMO = {
     "opened": False,
 }
 TRAINED = {"model": "m.safetensors", "steps": 600, "images_seen": 9600, "ap50": 0.9, "ap50_95": 0.7}
+EXPORTED = {"file": "b.onnx", "format": "onnx", "images": 20, "threshold": 0.5}
+EXPORTED |= {"max_score_difference": 1e-7, "max_box_difference_px": 1e-4}
 WATCHED = {"images": [], "recordings": [], "data": "d"}
 IMPORTED = {"images": 9, "unlabelled": 4, "dry_run": False}
 # (what was typed, its result, words that the last lines must hold)
@@ -62,6 +64,7 @@ CASES = [
     ("find --record runs/a.mcap", {"found": True}, ["film runs/a.mcap", "--out runs/a.mp4"]),
     ("find --world 12", {"found": False}, ["--seconds", "--record runs/find.mcap", "--world 12"]),
     (f"stop --robot {SERIAL}", {"stopped": True}, [f"doctor --robot {SERIAL}"]),
+    ("export best --format onnx --out b.onnx", EXPORTED, ["model: /", "docs/exports.md", "--out b.xml"]),
     ("film a.mcap --left x --right y --out f.mp4", {"film": "f.mp4", "frames": 9}, ["poll a.mcap --left x"]),
     ("poll p", {"poll": "p"}, ["poll p --result"]),
     ("poll p --result", {"poll": "p"}, ["--csv"]),

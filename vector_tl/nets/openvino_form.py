@@ -14,15 +14,20 @@ import numpy as np
 import openvino
 from openvino import opset13 as ops
 
-from vector_tl.nets.description import NORM_EPS, Block, Convolution, Description, Squeeze
+from vector_tl.nets.calibration import UNCALIBRATED, Calibration
+from vector_tl.nets.description import Block, Convolution, Description, Squeeze
+from vector_tl.nets.graph_form import CODE_SCALES, MAX_SIZE_CODE, Tensors, folded
 
-CODE_SCALES = (10.0, 10.0, 5.0, 5.0)  # of a box's code (tx, ty, tw, th)
-MAX_SIZE_CODE = 4.0  # the logarithm of how often as large as its anchor a box can be
 LEVELS, WEIGHT_LEVELS = 256, 255  # of int8; weights' levels lie evenly on both sides of 0
-Tensors = dict[str, np.ndarray]
 
 
-def openvino_form(description: Description, tensors: Tensors, classes: int, quantised: bool = False) -> Any:
+def openvino_form(
+    description: Description,
+    tensors: Tensors,
+    classes: int,
+    quantised: bool = False,
+    calibration: Calibration = UNCALIBRATED,
+) -> Any:
     """The network from bytes to scores and boxes, for one image at a time.
 
     Args:
@@ -30,6 +35,7 @@ def openvino_form(description: Description, tensors: Tensors, classes: int, quan
         tensors: float32, as `description.tensors(classes)` names them.
         classes: how many there are.
         quantised: whether convolutions are computed in int8; see `can_be_quantised`.
+        calibration: of the scores.
 
     Returns:
         An `openvino.Model` from images uint8 (1, h, w, 3) RGB to scores (1, A) of the best class and
@@ -50,7 +56,11 @@ def openvino_form(description: Description, tensors: Tensors, classes: int, quan
     logits = form.heads(maps, description.class_heads(classes), classes)  # (1, A, K)
     # as they are, also for int8: in 256 levels the corners would lie worse, and it takes no longer
     codes = _Form(description, tensors, quantised=False).heads(maps, description.box_heads(), 4)  # (1, A, 4)
-    scores = ops.sigmoid(ops.reduce_max(logits, np.array([2])))
+    best = ops.reduce_max(logits, np.array([2]))  # (1, A)
+    if calibration != UNCALIBRATED:
+        best = ops.add(ops.multiply(best, _number(np.float32(calibration.scale))),
+                       _number(np.float32(calibration.shift)))  # fmt: skip
+    scores = ops.sigmoid(best)
     return openvino.Model([scores, _decode(codes, description.anchors_xyxy())], [images], description.arch)
 
 
@@ -89,7 +99,7 @@ class _Form:
         return ops.multiply(x, self._convolution(self._convolution(mean, layer.down), layer.up))
 
     def _convolution(self, x: Any, layer: Convolution) -> Any:
-        folded, bias = self._folded(layer)
+        weight, bias = folded(layer, self._tensors)
         around = [0 if self._description.odd_padding_last else layer.kernel // 2] * 2
         how = {
             "strides": [layer.stride] * 2,
@@ -101,10 +111,10 @@ class _Form:
         if self._quantised:
             x = self._rounded(x, layer)
         if layer.groups > 1:
-            grouped = folded.reshape(layer.groups, -1, *folded.shape[1:])  # (groups, O / groups, I, k, k)
+            grouped = weight.reshape(layer.groups, -1, *weight.shape[1:])  # (groups, O / groups, I, k, k)
             x = ops.group_convolution(x, self._weight(grouped, 2), **how)
         else:
-            x = ops.convolution(x, self._weight(folded, 1), **how)
+            x = ops.convolution(x, self._weight(weight, 1), **how)
         return _activate(ops.add(x, _number(bias.reshape(1, -1, 1, 1))), layer.activation)
 
     def _rounded(self, x: Any, layer: Convolution) -> Any:
@@ -123,19 +133,6 @@ class _Form:
         high = np.maximum(np.abs(values).max(axis=rest, keepdims=True), np.float32(1e-12))
         low = _number(-high)
         return ops.fake_quantize(_number(values), low, _number(high), low, _number(high), WEIGHT_LEVELS)
-
-    def _folded(self, layer: Convolution) -> tuple[np.ndarray, np.ndarray]:
-        """Weight (O, I, k, k) and bias (O,) of the convolution with its BatchNorm."""
-        weight = self._tensors[f"{layer.name}.weight"]
-        if not layer.norm:
-            return weight, self._tensors[f"{layer.name}.bias"]
-        gamma, beta, mean, variance = (
-            self._tensors[f"{layer.norm}.{name}"].astype(np.float64)
-            for name in ("weight", "bias", "running_mean", "running_var")
-        )
-        factor = gamma / np.sqrt(variance + NORM_EPS)
-        bias = beta - mean * factor
-        return (weight * factor[:, None, None, None]).astype(np.float32), bias.astype(np.float32)
 
 
 def _activate(x: Any, activation: str | None) -> Any:

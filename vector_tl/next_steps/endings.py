@@ -28,6 +28,7 @@ ENDINGS: dict[str, Callable[[Any, dict[str, Any]], Ending]] = {
     "watch": of_models.after_watch,
     "find": of_robots.after_find,
     "stop": of_robots.after_stop,
+    "export": of_models.after_export,
     "film": of_models.after_film,
     "poll": of_models.after_poll,
 }

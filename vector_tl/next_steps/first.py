@@ -20,6 +20,7 @@ FIRST = {
     "film": NEEDS_A_RUN + "vector-tl film runs/a.mcap --left scratch --right transfer --out runs/a.mp4",
     "poll": NEEDS_A_RUN + "vector-tl poll runs/a.mcap --left scratch --right transfer --out runs/poll",
     "detect": "Name a model and what to look at: vector-tl detect best PHOTO.jpg",
+    "export": "Name a model, a format and a file: vector-tl export best --format onnx --out best.onnx",
     "watch": "Name what to watch, such as the first webcam (0), a video, or a simulated robot: "
     "vector-tl watch sim",
     "stop": "Name the robot, by the serial on its underside: vector-tl stop --robot SERIAL",

@@ -115,6 +115,22 @@ def after_watch(settings: Any, result: Result) -> Ending:
     return Ending(means, tuple(steps), made)
 
 
+def after_export(settings: Any, result: Result) -> Ending:
+    """How the file is used is on a page of the documentation."""
+    least = f"{result['max_score_difference']:.1g} in a score, {result['max_box_difference_px']:.1g} pixels"
+    means = (
+        f"On {result['images']} images it sees what the original sees (at most {least} apart); boxes count "
+        f"above {result['threshold']}. docs/exports.md shows how to use it in ten lines."
+    )
+    other = "openvino" if result["format"] == "onnx" else "onnx"
+    suffix = {"openvino": ".xml", "onnx": ".onnx"}[other]
+    out = free_name(Path(result["file"]).with_suffix(suffix))
+    words = ("export", settings.model, "--format", other, "--out", out)
+    return Ending(
+        means, (Step(typed(*words), "Write it for other programs, too"),), {"model": Path(result["file"])}
+    )
+
+
 def after_film(settings: Any, result: Result) -> Ending:
     """A film is to be watched, and voted on."""
     film, poll = Path(result["film"]), free_name(Path("runs/poll"))

@@ -10,10 +10,14 @@ from vector_tl.errors import UserError
 from vector_tl.watch.sight import JPEG_QUALITY, Sight
 
 IMAGE_S = 1.0  # for which an image of a folder is shown
+# How long frames that are late may be read and left out before one is shown, and how late it may be then.
+CATCH_UP_S, LATE_S = 0.1, 0.5
 
 
 class MediaSource:
     """See `Source`: a video or recording at its own pace, a folder image by image.
+
+    Frames are left out where the models are too slow for it, and it is shown slower where reading is.
 
     Args:
         path: the file or folder.
@@ -49,8 +53,11 @@ class MediaSource:
             time.sleep(min(due_s - now_s, 1.0))
             return None
         self._next = self._take()
-        while self._next is not None and self._next[0] <= now_s:  # late: the newest that is due
-            (due_s, frame), self._next = self._next, self._take()
+        until_s = time.monotonic() + CATCH_UP_S
+        while self._next is not None and self._next[0] <= now_s and time.monotonic() < until_s:
+            (due_s, frame), self._next = self._next, self._take()  # late: the newest that is due
+        if now_s - due_s > LATE_S:  # reading alone takes longer than the video lasts: it is shown slower
+            self._start_s += now_s - due_s
         image = frame.image
         jpeg = frame.recorded.jpeg if frame.recorded else encode_jpeg(image, JPEG_QUALITY)
         return Sight(image, jpeg, frame.path.name if len(self._paths) > 1 else "")
