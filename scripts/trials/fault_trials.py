@@ -100,7 +100,7 @@ def trial(fault: Fault, world: int, slow: bool) -> dict[str, Any]:
         rig.wait_until_turning()
         begin_ms = rig.strike(fault)
         over_first = fault.out_of_reach_ms or not fault.lasts_ms
-        after_ms = SEEN_MS + WATCHED_DELAYS * delay_ms if over_first else 0.0
+        after_ms = SEEN_MS + WATCHED_DELAYS * delay_ms if over_first else OWN_DELAYS * delay_ms
         time.sleep((fault.lasts_ms + after_ms) / 1000 + 0.1)
         row = {"fault": fault.name, "stopped_ms": rig.stopped_after_ms(fault, begin_ms)}
         if delay_ms:

@@ -29,8 +29,10 @@ GRANT_S = 0.300  # two ticks and a busy robot; then another connection asks as w
 OVERRIDE_S = 0.800  # so long control at OVERRIDE is kept at most: the robot's stop at edges is off meanwhile
 ASK_AGAIN_S = 0.500
 RELEASE_S = 5.0  # so long it is tried to give control back
-CONNECT_EVERY_S = 0.5
-MAX_CONNECTIONS = 4
+CONNECT_EVERY_S, CONNECT_LATER_S = 0.5, 1.0  # the first new connection, and those after it
+# The oldest is 5 s old when it makes room: on a link that takes .5 s each way, a connection is made and has
+# stopped the wheels after 3.5 s.
+MAX_CONNECTIONS = 6
 MAX_PENDING = 8  # stops without an answer, for each connection
 SHOUT_S, SHOUT_AGAIN_S = 1.5, 10.0  # wheels that may turn for so long are a person's business
 POLL_S = 0.01
@@ -341,7 +343,8 @@ class Stopping:
 
     def _open_another(self, now_s: float) -> None:
         """Connect anew, beside the others: one that hangs must not keep the next one waiting."""
-        if now_s - self._connected_s < CONNECT_EVERY_S:
+        is_first = not any(attempt.is_new for attempt in self._attempts)
+        if now_s - self._connected_s < (CONNECT_EVERY_S if is_first else CONNECT_LATER_S):
             return
         own = [attempt for attempt in self._attempts if attempt.own]
         if len(own) >= MAX_CONNECTIONS:
