@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from support import chromium
+from support.for_all import assert_for_all
 from vector_tl.cli import parse
 from vector_tl.data import dataset
 from vector_tl.detect.interface import Detections
@@ -239,6 +240,7 @@ def test_a_click_leaves_an_image_out(served):
     try:
         page = browser.open(server.url)
         page.wait("document.querySelectorAll('#images button').length === 3")
+        assert_for_all(page, "mine")
         page.click("#images button:nth-child(2)")
         page.wait("document.getElementById('add').textContent === 'Add 2 images'")
         page.click("#add")

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from support import chromium
+from support.for_all import assert_for_all
 from support.review_trial import Person, Server, trial
 from vector_tl.data import dataset
 from vector_tl.data.images import decode_or_none
@@ -228,6 +229,8 @@ def test_two_tabs_cannot_lose_each_others_work(tmp_path):
     try:
         one, two = (Person(browser.open(server.url), truth) for _ in range(2))
         one.ready(), two.ready()
+        assert_for_all(two.page, "review")
+        two.page.size(1280, 800)
         key = one.key()
         assert two.key() == key
         one.page.key("Enter")

@@ -12,7 +12,7 @@ from vector_tl.next_steps.endings import ENDINGS, ending
 from vector_tl.next_steps.forms import Ending, Step
 
 pytestmark = pytest.mark.fast
-WITHOUT = {"sim", "sim rpcs", "bench", "clean"}  # one serves, the others list or take away
+WITHOUT = {"sim", "sim rpcs", "bench", "clean", "completion"}  # one serves, others list or take away
 SERIAL = "00e20100"
 CHECK = {"name": "python", "ok": True, "detail": "", "remedy": "", "optional": False}
 DEMO = {

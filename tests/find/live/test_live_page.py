@@ -9,6 +9,7 @@ import pytest
 from test_live_board import Run
 
 from support import chromium
+from support.for_all import assert_for_all
 
 pytestmark = pytest.mark.skipif(chromium.CHROMIUM is None, reason="there is no Chromium on this machine")
 TEXT = "document.querySelector('{}').textContent"
@@ -52,6 +53,7 @@ def test_a_person_starts_pauses_and_stops_it(capsys, monkeypatch):
         )
         assert page.run("['start', 'pause', 'stop'].every((id) => document.getElementById(id).disabled)")
         page.wait(TEXT.format("#said") + ".startsWith('Stopped')")
+        assert_for_all(page, "live")
     finally:
         browser.close()
         with contextlib.suppress(OSError):

@@ -123,7 +123,7 @@ export function pairPlayer(sources, fps) {
     rate = rate === 1 ? 0.5 : 1;
     for (const video of videos) video.playbackRate = rate;
     speed.textContent = rate === 1 ? "1×" : "½×";
-    speed.setAttribute("aria-label", rate === 1 ? "Speed: normal" : "Speed: half");
+    speed.setAttribute("aria-label", rate === 1 ? "1× speed, normal" : "½× speed, half");
   });
   document.addEventListener("keydown", (event) => {
     const key = pageKey(event);
