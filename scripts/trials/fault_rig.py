@@ -279,16 +279,18 @@ def _stands(entry: dict[str, Any]) -> bool:
 
 def _theirs_begin_ms(entries: list[dict[str, Any]], begin_ms: float) -> float:
     """When the wheels first turned by another client's speeds; `begin_ms` where none drives."""
-    theirs = (
-        e["t_ms"]
-        for e in entries
-        if e["kind"] == "speeds" and e["left_mmps"] == e["right_mmps"] == THEIRS_MMPS
-    )
-    return next(theirs, begin_ms)
+    return next((e["t_ms"] for e in entries if e["kind"] == "speeds" and _is_theirs(e)), begin_ms)
+
+
+def _is_theirs(entry: dict[str, Any]) -> bool:
+    return bool(entry["left_mmps"] == entry["right_mmps"] == THEIRS_MMPS)
 
 
 def _ours_end_ms(entries: list[dict[str, Any]], begin_ms: float) -> float | None:
     """Time until the wheels no longer turned by the app's speeds: they stood, or somebody else drove them."""
     last_ms = max((e["t_ms"] for e in entries if _is_drive(e)), default=begin_ms)
-    later = [e["t_ms"] for e in entries if e["kind"] == "speeds" and e["t_ms"] >= last_ms]
+    speeds = [e for e in entries if e["kind"] == "speeds"]
+    later = [e["t_ms"] for e in speeds if e["t_ms"] >= last_ms]
+    if not later and speeds and _is_theirs(speeds[-1]):  # theirs replaced it before it took effect
+        later = [last_ms]
     return round(later[0] - begin_ms, 1) if later else None
