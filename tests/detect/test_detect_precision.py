@@ -51,7 +51,7 @@ def test_the_fastest_that_processor_and_model_allow(able, thresholds, taken_ms, 
 def test_a_model_that_passed_nothing_says_so(monkeypatch):
     monkeypatch.setattr(precision, "precisions_here", lambda: ("fp32", "bf16", "int8"))
     choice = choose_precision("auto", WEIGHTS, {"threshold": 0.9})
-    assert choice == Choice("fp32", "the model has not passed a check in bf16 or int8", held_back=True)
+    assert choice == Choice("fp32", "no check in bf16 or int8 was passed (evaluate --check-precisions)", True)
 
 
 @pytest.mark.fast

@@ -72,7 +72,8 @@ def choose_precision(
     if len(allowed) == 1:
         left_out = [name for name in able if name not in allowed]
         if left_out:
-            return Choice("fp32", f"the model has not passed a check in {' or '.join(left_out)}", True)
+            why = f"no check in {' or '.join(left_out)} was passed (evaluate --check-precisions)"
+            return Choice("fp32", why, True)
         return Choice("fp32", "this processor, or this network, has no other")
     return _fastest(allowed, speeds_ms(weights, threads))
 
