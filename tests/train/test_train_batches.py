@@ -190,3 +190,34 @@ def test_folders_can_be_kept_encoded(tmp_path):
     decoded, encoded = keep_folder(tmp_path), keep_folder(tmp_path, encoded=True)
     assert encoded.folders.tolist() == decoded.folders.tolist() == [0, 1]
     assert float((encoded.decoded([0, 1]).float() - decoded.pixels.float()).abs().mean()) < 3
+
+
+def test_encoded_images_are_decoded_where_a_gpu_has_room_for_all(dataset, monkeypatch):
+    """The CPU counts as having none; in parts, so that its own memory never holds all of them."""
+    encoded = keep_images(dataset, encoded=True)
+    pixels_before = encoded.decoded(slice(None))
+    assert pixels.room_bytes(CPU) == 0 and isinstance(encoded.on(CPU).pixels, EncodedPixels)
+    monkeypatch.setattr(pixels, "DECODED_AT_ONCE", 2)
+    for room, decoded in ((pixels.decoded_bytes(3) - 1, False), (pixels.decoded_bytes(3), True)):
+        monkeypatch.setattr(batches, "room_bytes", lambda device, room=room: room)
+        images = encoded.on(CPU)
+        assert isinstance(images.pixels, torch.Tensor) == decoded and len(images) == 3
+        assert torch.equal(images.decoded([2, 0]), pixels_before[[2, 0]])
+
+
+def test_places_hold_the_boxes_of_every_batch():
+    """With mosaics of images with three boxes, an image can have twelve; with pasted Vectors, three more."""
+    three = np.array([[0.1, 0.1, 0.3, 0.4], [0.4, 0.1, 0.6, 0.4], [0.7, 0.1, 0.9, 0.4]])
+    images = numbered(6, three)
+    for variety, places in (
+        (Variety(), 3),
+        (Variety(paste=0.1), 6),
+        (Variety(mosaic=0.1), 12),
+        (Variety(mosaic=0.1, paste=0.1), 15),
+    ):
+        assert Batches(images, None, 4, (48, 48), 0, CPU, variety=variety)._max_boxes() == places
+    varied = Batches(images, None, 4, (300, 300), 0, CPU, variety=Variety(mosaic=1.0))
+    varied.places = varied._max_boxes()
+    shapes = {tuple(varied.next_batch()[1].boxes.shape) for _ in range(4)}
+    assert shapes == {(4, 12, 4)}
+    assert Batches(numbered(6), None, 4, (48, 48), 0, CPU)._max_boxes() == 1

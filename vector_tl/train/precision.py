@@ -23,7 +23,7 @@ from vector_tl.nets.ssd import VectorSSD
 # Intel's server processors since 2023 have both; AMD's since 2022 (Zen 4) and Intel's of 2020 the second
 INSTRUCTIONS = ("amx_bf16", "avx512_bf16")
 MIN_GAIN = 1.1  # times as fast as in float, or float stays
-ROUNDS, IMAGES = 3, 4  # of the measurement
+ROUNDS, IMAGES = 3, 2  # of the measurement
 log = logging.getLogger(__name__)
 
 
