@@ -108,7 +108,8 @@ def main() -> int:
         if training["images"] == everything:
             model, about = checkpoint.load(model_file.resolve(SHIPPED[training["arm"]]))
             outcomes = calibrate(run_model(model, images), calibration_of(about))
-            training["points"].append(lesson.point(SHIPPED_IMAGES_SEEN, outcomes, chosen, calibrated=True))
+            end = lesson.point(SHIPPED_IMAGES_SEEN, outcomes, chosen, calibrated=True)
+            training["points"].append(end | {"model": SHIPPED[training["arm"]]})
     plans = [SessionPlan.of(name, read_session(ROOT / "data", name)) for name in SESSIONS]
     figures |= {"rooms": [room_of(plan) for plan in plans]}
     write_atomic(READY, json.dumps(figures, separators=(",", ":")) + "\n")

@@ -1,1 +1,1 @@
-"""Experiments on what to train from: compare COCO's weights with a random start, and retrain a model."""
+"""Experiments on what to train from: compare COCO's weights with a random start, retrain, make a lesson."""

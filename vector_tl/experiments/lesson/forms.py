@@ -27,6 +27,7 @@ class Point(TypedDict):
     boxes: list[list[Box]]  # of each scene
     found: list[int]
     false_alarms: list[int]
+    model: NotRequired[str]  # a shipped one, of another training than the points before it
 
 
 class Learned(TypedDict):

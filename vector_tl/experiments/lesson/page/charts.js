@@ -41,10 +41,12 @@ export function drawCurves(place, { curves, trainings, seen, words, locale }) {
     svg("polyline", { class: curve.arm, points: dots(inside(curve, curve.mean)) }),
   ]);
   for (const { arm, points } of trainings) {
-    const places = points.map((point) => [share(point.images_seen), point.ap50 ?? 0]);
-    parts.push(svg("polyline", { class: `fine dashed ${arm}`, points: dots(places) }));
-    for (const [i, [x, y]] of places.entries()) {
-      const r = points[i].images_seen === seen ? 8 : 4;
+    const place = (point) => [share(point.images_seen), point.ap50 ?? 0];
+    const own = points.filter((point) => !point.model); // a shipped model is of another training
+    parts.push(svg("polyline", { class: `fine dashed ${arm}`, points: dots(own.map(place)) }));
+    for (const point of points) {
+      const [x, y] = place(point);
+      const r = point.images_seen === seen ? 8 : 4;
       parts.push(svg("circle", { class: `fill ${arm}`, cx: across(x), cy: up(y), r }));
     }
   }

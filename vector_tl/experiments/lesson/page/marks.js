@@ -36,5 +36,5 @@ function cross([x1, y1, x2, y2]) {
 
 function score([x1, y1, , , thousandths], size) {
   const y = y1 > 1.3 * size ? y1 - 0.35 * size : y1 + 1.1 * size;
-  return svg("text", { x: x1 + 2, y, "font-size": size }, `${Math.round(thousandths / 10)} %`);
+  return svg("text", { x: x1 + 2, y, "font-size": size }, `${Math.floor(thousandths / 10)} %`);
 }
