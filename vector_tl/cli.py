@@ -83,7 +83,9 @@ COMMANDS = {
         describe="labels.importing:describe",
     ),
     "label export": Command(
-        "Write YOLO, COCO or Pascal VOC", "labels.settings:ExportSettings", "labels.exporting:export_data"
+        "Write YOLO, COCO, Pascal VOC, Hugging Face or Label Studio",
+        "labels.settings:ExportSettings",
+        "labels.exporting:export_data",
     ),
     "label check": Command(
         "Look for mistakes in a dataset",

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from urllib.parse import unquote
 
 import cv2
 import numpy as np
@@ -15,7 +16,7 @@ from vector_tl.labels.exporting import export_data
 from vector_tl.labels.importing import import_data
 from vector_tl.labels.settings import ExportSettings, ImportSettings
 
-FORMS = ("yolo", "coco", "voc")
+FORMS = ("yolo", "coco", "voc", "huggingface", "labelstudio")
 
 
 def jpeg(width: int, height: int, seed: int = 0) -> bytes:
@@ -103,7 +104,7 @@ def test_any_box_survives(tmp_path_factory, corners, width, height):
 
 
 @pytest.mark.fast
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", FORMS[:3])  # that supervision reads
 def test_readers_of_others_agree(tmp_path, form):
     supervision = pytest.importorskip("supervision")
     data = make(tmp_path / "data")
@@ -211,3 +212,44 @@ def test_existing_exports_are_kept(tmp_path):
     table = json.loads((tmp_path / "out" / "val" / "_annotations.coco.json").read_text())
     assert len(table["images"]) == 2 and len(table["annotations"]) == 4
     assert not [p for p in tmp_path.iterdir() if p.name.startswith(".")]
+
+
+def test_hugging_face_loads_an_export_unmodified(tmp_path, monkeypatch):
+    datasets = pytest.importorskip("datasets")
+    export_data(ExportSettings(out=tmp_path / "out", data=make(tmp_path / "data"), format="huggingface"))
+    loaded = datasets.load_dataset(
+        "imagefolder", data_dir=str(tmp_path / "out"), cache_dir=str(tmp_path / "cache")
+    )
+    assert {split: len(rows) for split, rows in loaded.items()} == {
+        split: len(list((tmp_path / "out" / folder).glob("*.*"))) - 1
+        for split, folder in (("train", "train"), ("validation", "val"), ("test", "test"))
+    }
+    for rows in loaded.values():
+        for row in rows:
+            assert (row["width"], row["height"]) == row["image"].size
+            assert len(row["objects"]["bbox"]) == len(row["objects"]["categories"])
+
+
+def test_label_studio_finds_images_and_boxes(tmp_path):
+    """By its documented form of tasks; its own loader is a server with a database."""
+    export_data(ExportSettings(out=tmp_path / "out", data=make(tmp_path / "data"), format="labelstudio"))
+    tasks = json.loads((tmp_path / "out" / "tasks.json").read_text())
+    assert len(tasks) == len(HARD)
+    for task in tasks:
+        place = unquote(task["data"]["image"].removeprefix("/data/local-files/?d="))
+        assert (tmp_path / "out" / place).is_file()
+        for region in task["annotations"][0]["result"]:
+            value = region["value"]
+            assert value["x"] + value["width"] <= 100 and value["y"] + value["height"] <= 100
+            assert (region["type"], value["rectanglelabels"]) == ("rectanglelabels", ["vector"])
+
+
+def test_an_image_folder_of_others_is_read(tmp_path):
+    folder = tmp_path / "theirs" / "train"
+    folder.mkdir(parents=True)
+    (folder / "a.jpg").write_bytes(jpeg(80, 40))
+    row = {"file_name": "a.jpg", "objects": {"bbox": [[8, 10, 16, 20]], "categories": ["vector"]}}
+    (folder / "metadata.jsonl").write_text(json.dumps(row) + "\n")
+    import_data(ImportSettings(tmp_path / "theirs", data=tmp_path / "d"))
+    (label,) = (tmp_path / "d" / "labels").glob("*/*.txt")
+    assert [float(word) for word in label.read_text().split()] == pytest.approx([0, 0.2, 0.5, 0.2, 0.5])

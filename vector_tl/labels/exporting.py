@@ -1,4 +1,4 @@
-"""`vector-tl label export`: the labelled images as YOLO, COCO or Pascal VOC.
+"""`vector-tl label export`: the labelled images in the forms that other tools read.
 
 An image's session is kept in its file name, so that a later import finds it again.
 """
@@ -7,6 +7,7 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 from xml.etree import ElementTree
 
 import numpy as np
@@ -34,6 +35,11 @@ from vector_tl.progress import track
 
 # Formats that are exported as they are, with their suffixes; others are written as JPEG or PNG.
 PLAIN_FORMATS = {"JPEG": (".jpg", ".jpeg"), "PNG": (".png",), "BMP": (".bmp",), "WEBP": (".webp",)}
+LABEL_CONFIG = """<View>
+  <Image name="image" value="$image"/>
+  <RectangleLabels name="label" toName="image"><Label value="vector"/></RectangleLabels>
+</View>
+"""
 LOSSY_FORMATS, QUALITY = ("JPEG", "MPO", "WEBP", "HEIF", "AVIF", "JPEG2000"), 97
 
 
@@ -129,7 +135,72 @@ class VocExporter(Exporter):
         """Write nothing more."""
 
 
-EXPORTERS = {"yolo": Exporter, "coco": CocoExporter, "voc": VocExporter}
+@dataclass
+class HuggingFaceExporter(Exporter):
+    """An image folder as Hugging Face's `datasets` loads it: a line of metadata.jsonl for each image."""
+
+    lines: dict[str, list[str]] = field(default_factory=dict)
+
+    def add(self, image: ExportImage) -> None:
+        """Write an image and note its boxes, x, y, width, height in pixels."""
+        boxes = to_xywh(image.boxes_xyxy).tolist()
+        objects = {"bbox": boxes, "categories": [0 for _ in boxes]}
+        width, height = image.size_wh
+        about = {"file_name": image.file_name, "width": width, "height": height, "objects": objects}
+        self.lines.setdefault(image.split, []).append(json.dumps(about) + "\n")
+        _put(self.folder / image.split / image.file_name, image.data)
+
+    def finish(self) -> None:
+        """Write the lines of each split."""
+        for split, lines in self.lines.items():
+            _put(self.folder / split / "metadata.jsonl", "".join(lines))
+
+
+@dataclass
+class StudioExporter(Exporter):
+    """Tasks for Label Studio, with annotations; it takes the images from its local storage."""
+
+    tasks: list[dict[str, Any]] = field(default_factory=list)
+
+    def add(self, image: ExportImage) -> None:
+        """Write an image and note its boxes, in per cent of the image."""
+        place = f"images/{image.split}/{image.file_name}"
+        data = {"image": f"/data/local-files/?d={quote(place)}", "split": image.split}
+        width, height = image.size_wh
+        percent = np.asarray(image.boxes_xyxy) * 100 / np.tile(image.size_wh, 2)
+        result = [
+            {
+                "id": f"box{number}",
+                "type": "rectanglelabels",
+                "from_name": "label",
+                "to_name": "image",
+                "original_width": width,
+                "original_height": height,
+                "image_rotation": 0,
+                "value": {
+                    **dict(zip(("x", "y", "width", "height"), box, strict=True)),
+                    "rotation": 0,
+                    "rectanglelabels": ["vector"],
+                },
+            }
+            for number, box in enumerate(to_xywh(percent).tolist())
+        ]
+        self.tasks.append({"data": data, "annotations": [{"result": result}]})
+        _put(self.folder / place, image.data)
+
+    def finish(self) -> None:
+        """Write the tasks, and the labelling interface that they are for."""
+        _put(self.folder / "tasks.json", json.dumps(self.tasks))
+        _put(self.folder / "label_config.xml", LABEL_CONFIG)
+
+
+EXPORTERS = {
+    "yolo": Exporter,
+    "coco": CocoExporter,
+    "voc": VocExporter,
+    "huggingface": HuggingFaceExporter,
+    "labelstudio": StudioExporter,
+}
 
 
 def export_data(settings: ExportSettings) -> dict[str, Any]:

@@ -45,7 +45,7 @@ class ImportSettings:
 
 @dataclass(frozen=True)
 class ExportSettings:
-    """Write the labelled images of a dataset as YOLO, COCO or Pascal VOC, for other tools.
+    """Write the labelled images of a dataset in the form that another tool reads.
 
     Example: vector-tl label export vectors.zip --data data --format coco
     """
@@ -54,8 +54,10 @@ class ExportSettings:
     """A new folder, or a .zip."""
     data: Path = Path("data")
     """Dataset folder."""
-    format: Literal["yolo", "coco", "voc"] = "yolo"
-    """yolo, coco (a JSON file for each split, as Roboflow writes it) or voc (an XML file for each image)."""
+    format: Literal["yolo", "coco", "voc", "huggingface", "labelstudio"] = "yolo"
+    """yolo, coco (a JSON file for each split, as Roboflow writes it), voc (an XML file for each image),
+    huggingface (an image folder with metadata.jsonl, for the package datasets) or labelstudio (tasks.json,
+    for images in its local storage)."""
     decimals: bool = False
     """Pascal VOC with fractions of pixels; few readers take them."""
     overwrite: bool = False

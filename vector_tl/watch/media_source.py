@@ -59,6 +59,8 @@ class MediaSource:
         if now_s - due_s > LATE_S:  # reading alone takes longer than the video lasts: it is shown slower
             self._start_s += now_s - due_s
         image = frame.image
+        if image is None:  # not of these frames
+            return None
         jpeg = frame.recorded.jpeg if frame.recorded else encode_jpeg(image, JPEG_QUALITY)
         return Sight(image, jpeg, frame.path.name if len(self._paths) > 1 else "")
 

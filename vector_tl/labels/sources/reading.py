@@ -13,7 +13,7 @@ from vector_tl.data.media import is_film_file
 from vector_tl.data.yolo import CLASS_NAMES
 from vector_tl.errors import UserError
 from vector_tl.forms import json_problem
-from vector_tl.labels.sources import coco, json_formats, xml_formats, yolo
+from vector_tl.labels.sources import coco, image_folder, json_formats, xml_formats, yolo
 from vector_tl.labels.sources.classes import misfit
 from vector_tl.labels.sources.content import (
     MASK_END,
@@ -182,6 +182,8 @@ class _Reader:
             ".yml": self._yaml,
             ".data": self._data,
         }
+        if file.name == image_folder.FILE_NAME:
+            return self._image_folder
         if suffix in LABEL_SUFFIXES or suffix in by_suffix.keys() - {".txt", ".json", ".xml"}:
             return by_suffix.get(suffix, self._other)
         path = self.source.folder / file
@@ -189,6 +191,11 @@ class _Reader:
         if kind == "text" and suffix not in by_suffix and self.source.index.has_stem(file.stem):
             return self._bare
         return {"json": self._json, "xml": self._xml}.get(kind) or by_suffix.get(suffix, self._other)
+
+    def _image_folder(self, file: PurePosixPath) -> None:
+        text = read_text(self._bytes(file), str(file))
+        own = any(o.kind == "export" and o.folder in file.parents for o in self.source.own)
+        self._add(image_folder.read_image_folder(file, text, own))
 
     def _bare(self, file: PurePosixPath) -> None:
         """A text of an unknown ending, named as an image."""
