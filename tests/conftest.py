@@ -1,11 +1,18 @@
 """Fixtures that the tests of several packages share."""
 
+import importlib.util
 import os
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from support.simulation import meet, simulate  # noqa: F401
+from vector_tl.errors import FOR_TRAINING
+
+RUN_ONLY = importlib.util.find_spec("torch") is None
+LEFT_OUT = re.compile(rf"No module named '({'|'.join(FOR_TRAINING)})\b")
 
 SHARED = Path(os.environ.get("VECTOR_TL_SHARED") or Path(__file__).parents[2] / "shared")
 
@@ -18,3 +25,22 @@ def shared() -> Path:
             f"no {SHARED}: real images and COCO weights are not here (VECTOR_TL_SHARED names their folder)"
         )
     return SHARED
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector: pytest.Collector) -> Iterator[None]:
+    """A module of tests that imports PyTorch is skipped where that is left out."""
+    return _skipped_without_pytorch((yield), collector.path)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """A test that imports PyTorch is skipped where that is left out."""
+    return _skipped_without_pytorch((yield), item.path)
+
+
+def _skipped_without_pytorch(report, path: Path):
+    if RUN_ONLY and report.failed and (missing := LEFT_OUT.search(str(report.longrepr))):
+        report.outcome = "skipped"
+        report.longrepr = (str(path), 0, f"Skipped: needs {missing[1]}, which this installation leaves out")
+    return report
