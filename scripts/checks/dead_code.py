@@ -43,7 +43,10 @@ USED_BY_NAME = [
 
 def main() -> int:
     """Print what nothing uses; 1 when there is any."""
-    vulture = Vulture(ignore_names=USED_BY_NAME + RPCS, ignore_decorators=["@pytest.fixture*", "@attack"])
+    vulture = Vulture(
+        ignore_names=USED_BY_NAME + RPCS,
+        ignore_decorators=["@pytest.fixture*", "@pytest.hookimpl*", "@attack"],
+    )
     vulture.scavenge(PATHS)
     unused = vulture.get_unused_code(min_confidence=MIN_CONFIDENCE)
     print("\n".join(f"{item.filename}:{item.first_lineno}: {item.message}" for item in unused))

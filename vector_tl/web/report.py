@@ -6,7 +6,7 @@ import io
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ParamSpec
+from typing import TYPE_CHECKING, Any, ParamSpec
 
 import cv2
 import numpy as np
@@ -14,7 +14,6 @@ import numpy as np
 from vector_tl.plain import printable
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 WHITE = "#ffffff"
@@ -56,8 +55,8 @@ def plotted(draw: Callable[P, Illustration]) -> Callable[P, Illustration]:
     return drawn
 
 
-def new_plot(width: float = 6, height: float = 4) -> tuple["Figure", "Axes"]:
-    """An empty plot of that size, in inches.
+def new_plot(width: float = 6, height: float = 4) -> tuple["Figure", Any]:
+    """An empty plot of that size, in inches, and its `Axes`.
 
     Raises:
         ModuleNotFoundError: without matplotlib; see `plotted`.
