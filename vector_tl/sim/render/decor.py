@@ -24,6 +24,7 @@ from vector_tl.sim.render.shapes import (
     grid,
     join,
     lathe,
+    lattice_corners,
     level,
     moved,
     quad,
@@ -114,7 +115,7 @@ def furnish(
     layers = [shelf.add(textures.THINGS) for _ in range(5)]
     gloss = float(rng.choice([rng.uniform(0, 0.15), rng.uniform(0.15, 0.9)]))
     backlit = bool(rng.random() < 0.5)  # one side of the room is far brighter than the rest
-    ground = _ground(room, rng, shelf, gloss, backlit)
+    ground = _ground(rng, shelf, gloss, backlit)
     warm = rng.normal(0, 0.12)
     lamp_color = np.array([1 + warm, 1.0, 1 - warm]) * rng.choice([0.0, rng.uniform(0.3, 2.5)], p=[0.2, 0.8])
     azimuth, height = rng.uniform(-math.pi, math.pi), math.radians(rng.uniform(25, 80))
@@ -125,10 +126,9 @@ def furnish(
     else:
         parts += _clutter(room, rng, layers) + _litter(room, rng, layers)
         things = harder_things(room, shelf.layers, layers, draw)
-        if desk := desk_top(room, shelf.layers, draw):
-            ground = shaded_ground(room, *desk)
+        ground = desk_top(room, shelf.layers, draw) or ground
     decor = Decor(
-        ground=ground,
+        ground=shaded_ground(room, *ground),
         surroundings=join(parts),
         textures=shelf.layers,
         to_lamp=direction(azimuth, height),
@@ -195,11 +195,12 @@ def _eye_tint(rng: np.random.Generator) -> Rgb:
     return rgb(rng.uniform(0.1, 1, 3))
 
 
-def _ground(room: Room, rng: np.random.Generator, shelf: _Shelf, gloss: float, backlit: bool) -> np.ndarray:
+def _ground(rng: np.random.Generator, shelf: _Shelf, gloss: float, backlit: bool) -> tuple[Material, float]:
+    """What the ground is made of, and how large its pattern is (mm)."""
     size_mm = rng.uniform(350, 1400)
     patterns = (textures.mat,) if backlit and rng.random() < 0.6 else textures.FLOORS
     material = Material((1, 1, 1), float(np.clip(1 - gloss, 0.1, 1.0)), 0.04, layer=shelf.add(patterns))
-    return shaded_ground(room, material, size_mm)
+    return material, size_mm
 
 
 def shaded_ground(room: Room, material: Material, pattern_mm: float) -> np.ndarray:
@@ -209,9 +210,17 @@ def shaded_ground(room: Room, material: Material, pattern_mm: float) -> np.ndarr
     position = np.stack([*np.meshgrid(x, y, indexing="xy"), np.zeros((len(y), len(x)))], axis=2)
     rows = grid(position[::-1], material, (2 * hx / pattern_mm, 2 * hy / pattern_mm))
     rows[:, 3:6] = (0.0, 0.0, 1.0)
-    light = np.ones(len(rows), np.float32)
-    for o in room.obstacles:
-        dx, dy = rows[:, 0] - o.x_mm, rows[:, 1] - o.y_mm
+    if room.obstacles:
+        light = _light_beside(room.obstacles, *position[::-1].reshape(-1, 3).T[:2].astype(np.float32))
+        rows[:, 8:11] *= light[lattice_corners(*position.shape[:2])][:, None]
+    return rows
+
+
+def _light_beside(obstacles: Sequence[Obstacle], x_mm: np.ndarray, y_mm: np.ndarray) -> np.ndarray:
+    """The share of the sky's light (N,) that things leave to places (x, y), (N,) each."""
+    light = np.ones(len(x_mm), np.float32)
+    for o in obstacles:
+        dx, dy = x_mm - o.x_mm, y_mm - o.y_mm
         if o.round:
             outside_mm = np.hypot(dx, dy) - o.half_x_mm
         else:
@@ -219,8 +228,7 @@ def shaded_ground(room: Room, material: Material, pattern_mm: float) -> np.ndarr
             over = np.stack([np.abs(dx * c + dy * s) - o.half_x_mm, np.abs(dy * c - dx * s) - o.half_y_mm])
             outside_mm = np.hypot(*over.clip(0)) + over.max(axis=0).clip(max=0)
         light *= 1 - 0.75 * np.exp(-outside_mm.clip(0) / (8 + 0.12 * o.height_mm))
-    rows[:, 8:11] *= light[:, None]
-    return rows
+    return light
 
 
 def _surroundings(

@@ -218,8 +218,11 @@ class Sensor:
         self._colour = (saturate @ np.diag(look.white_balance)).astype(np.float32)
         self._curve = _tone_curve(look)
         luma_noise, chroma_noise = _noise_bank(size_wh)
-        mixed = luma_noise[..., None] * math.sqrt(1 - look.chroma_noise**2) + chroma_noise * look.chroma_noise
-        self._noise = np.clip(128 + NOISE_SIGMA * mixed, 0, 255).astype(np.uint8)
+        mixed = chroma_noise * look.chroma_noise
+        mixed += (luma_noise * math.sqrt(1 - look.chroma_noise**2))[..., None]
+        mixed *= NOISE_SIGMA
+        mixed += 128
+        self._noise = np.clip(mixed, 0, 255, out=mixed).astype(np.uint8)
 
     def settle(self, linear_rgb: np.ndarray) -> None:
         """Let the exposure control reach its goal for this light at once."""

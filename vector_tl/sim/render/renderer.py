@@ -43,6 +43,8 @@ _LAYOUT = ("3f 3f 2f 3f 4f", "in_position", "in_normal", "in_uv", "in_color", "i
 _SHADOW_SIZE, _CUBE_SIZE = 1024, 32
 _CLIP_DISTANCE_0 = 0x3000  # the ground cuts the mirror image off
 _FLIP_GROUND = np.diag([1.0, 1.0, -1.0, 1.0])
+# Odd numbers by which a row of floats, as whole numbers, is summed up to one: rows are told apart by it.
+_HASH = np.random.default_rng(0).integers(2**64, size=15, dtype=np.uint64) | np.uint64(1)
 _CUBE_FACES = (  # (forward, up) of OpenGL's cube faces
     ((1, 0, 0), (0, -1, 0)),
     ((-1, 0, 0), (0, -1, 0)),
@@ -532,8 +534,11 @@ def indexed(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     Returns:
         the distinct rows (M, 15) in the order of their first use, and which one stands where, (N,) uint32.
     """
-    as_bytes = rows.view(np.dtype((np.void, rows.itemsize * rows.shape[1]))).ravel()
-    _, first, which = np.unique(as_bytes, return_index=True, return_inverse=True)
+    numbers = rows.view(np.uint32).astype(np.uint64) @ _HASH[: rows.shape[1]]
+    _, first, which = np.unique(numbers, return_index=True, return_inverse=True)
+    if (rows[first][which].view(np.uint32) != rows.view(np.uint32)).any():  # two rows of one number
+        as_bytes = rows.view(np.dtype((np.void, rows.itemsize * rows.shape[1]))).ravel()
+        _, first, which = np.unique(as_bytes, return_index=True, return_inverse=True)
     by_use = np.argsort(first)
     rank = np.empty_like(by_use)
     rank[by_use] = np.arange(len(by_use))

@@ -126,11 +126,16 @@ def grid(position: np.ndarray, material: Material, repeat: tuple[float, float] =
     outward = outward / np.maximum(np.linalg.norm(outward, axis=2, keepdims=True), 1e-6)
     normal = np.where(length > 1e-6, normal / np.maximum(length, 1e-6), outward)
     v, u = np.meshgrid(np.linspace(0, repeat[1], rows), np.linspace(0, repeat[0], columns), indexing="ij")
-    r, c = (a.ravel() for a in np.meshgrid(np.arange(rows - 1), np.arange(columns - 1), indexing="ij"))
-    here, below = r * columns + c, (r + 1) * columns + c
-    corners = np.stack([here, here + 1, below + 1, here, below + 1, below], axis=1).ravel()
+    corners = lattice_corners(rows, columns)
     uv = np.stack([u, v], axis=2).reshape(-1, 2)
     return vertices(position.reshape(-1, 3)[corners], normal.reshape(-1, 3)[corners], uv[corners], material)
+
+
+def lattice_corners(rows: int, columns: int) -> np.ndarray:
+    """Which points of a lattice, counted row by row, are the corners of the triangles between them: (N,)."""
+    r, c = (a.ravel() for a in np.meshgrid(np.arange(rows - 1), np.arange(columns - 1), indexing="ij"))
+    here, below = r * columns + c, (r + 1) * columns + c
+    return np.stack([here, here + 1, below + 1, here, below + 1, below], axis=1).ravel()
 
 
 def lathe(profile_mm: ArrayLike, material: Material, sides: int = 24) -> np.ndarray:
