@@ -24,7 +24,7 @@ from vector_tl.data.dataset import read_session
 from vector_tl.data.images import encode_jpeg, read_image
 from vector_tl.errors import UserError
 from vector_tl.sim.render import textures
-from vector_tl.sim.render.camera import RenderedCamera, out_of_focus, visible_boxes
+from vector_tl.sim.render.camera import RenderedCamera, blurred_part, out_of_focus, visible_boxes
 from vector_tl.sim.render.conditions import conditions, lit
 from vector_tl.sim.render.decor import Decor, direction
 from vector_tl.sim.render.lens import SensorLook
@@ -218,8 +218,10 @@ class BackdropCamera(RenderedCamera):
             levels = 255 * np.sqrt(np.clip(light, 0, 1)) + noise
             jpeg = encode_jpeg(np.clip(levels, 0, 255).astype(np.uint8), 80)
             return Shot(jpeg, boxes, self.name, ids, seen)
-        near, width = own_body[..., None].astype(np.float32), self.size_wh[0]
-        light = light * (1 - out_of_focus(near, width)) + out_of_focus(drawn * near, width)
+        if around := blurred_part(own_body):
+            near, width = own_body[around][..., None].astype(np.float32), self.size_wh[0]
+            blurred = out_of_focus(drawn[around] * near, width)
+            light[around] = light[around] * (1 - out_of_focus(near, width)) + blurred
         sensor = self._sensor(viewer)
         rgb = sensor.expose(light, moment.dt_s, smear_px, rng, moment.exposure)
         return Shot(encode_jpeg(rgb, sensor.look.quality), boxes, self.name, ids, seen)

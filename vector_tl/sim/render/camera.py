@@ -226,15 +226,20 @@ def soften(light: np.ndarray, near: np.ndarray) -> None:
         light: (H, W, 3) float32.
         near: (H, W) mask.
     """
-    x, y, width, height = cv2.boundingRect(near.view(np.uint8))
-    if not width:
+    wide, around = near.shape[1], blurred_part(near)
+    if around is None:
         return
-    wide = near.shape[1]
-    reach = 3 * NEAR_BLUR_PX * wide // 640
-    rows, columns = slice(max(0, y - reach), y + height + reach), slice(max(0, x - reach), x + width + reach)
-    part = light[rows, columns]
-    amount = out_of_focus(near[rows, columns, None].astype(np.float32), wide)
+    part = light[around]
+    amount = out_of_focus(near[around][..., None].astype(np.float32), wide)
     part += amount * (out_of_focus(part, wide) - part)
+
+
+def blurred_part(near: np.ndarray) -> tuple[slice, slice] | None:
+    """The rows and columns that blurring what is too near, a mask (H, W), changes; None: there is nothing."""
+    x, y, width, height = cv2.boundingRect(near.view(np.uint8))
+    reach = 3 * NEAR_BLUR_PX * near.shape[1] // 640
+    rows, columns = slice(max(0, y - reach), y + height + reach), slice(max(0, x - reach), x + width + reach)
+    return (rows, columns) if width else None
 
 
 def rolled(
