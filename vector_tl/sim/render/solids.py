@@ -1,5 +1,6 @@
 """Solid shapes beyond `shapes`: convex hulls, bevelled boxes, capsules; and how to turn them."""
 
+from functools import lru_cache
 from itertools import combinations
 
 import cv2
@@ -15,8 +16,15 @@ FLAT, THIN = 1e-9, 1e-6
 
 def hull(points_mm: ArrayLike, material: Material) -> np.ndarray:
     """The convex hull of some tens of points (P, 3) with flat faces, (N, 15)."""
-    points = np.unique(np.asarray(points_mm, float), axis=0)
-    return _solid([points[_outline(points, normal, on_face)] for normal, on_face in _faces(points)], material)
+    bare = _hull(np.unique(np.asarray(points_mm, float), axis=0).tobytes())
+    return vertices(bare[:, :3], bare[:, 3:6], bare[:, 6:8], material)
+
+
+@lru_cache(maxsize=32)
+def _hull(points: bytes) -> np.ndarray:
+    """A hull of no material in particular, by its points (P, 3) of eight bytes: cubes are all alike."""
+    at = np.frombuffer(points).reshape(-1, 3)
+    return _solid([at[_outline(at, normal, on_face)] for normal, on_face in _faces(at)], Material())
 
 
 def _solid(faces: list[np.ndarray], material: Material) -> np.ndarray:
