@@ -73,7 +73,7 @@ def in_common(
     return {
         key: [some for some in seen if some[0] in both[key]]
         for key, seen in kept.items()
-        if both[key] or key[1] == everything
+        if len(both[key]) > 1 or key[1] == everything
     }
 
 
