@@ -120,10 +120,11 @@ def test_settings_that_make_no_sense(form, out, more):
 
 
 @pytest.mark.fast
-def test_without_onnx_the_remedy_is_named(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "vector_tl.nets.onnx_form", None)
-    with pytest.raises(UserError, match="pip install onnx"):
-        run.export(ExportSettings("scratch", "onnx", tmp_path / "a.onnx"))
+@pytest.mark.parametrize("form", ["onnx", "tflite"])
+def test_without_the_package_the_remedy_is_named(tmp_path, monkeypatch, form):
+    monkeypatch.setitem(sys.modules, f"vector_tl.nets.{form}_form", None)
+    with pytest.raises(UserError, match=f"pip install {form}"):
+        run.export(ExportSettings("scratch", form, tmp_path / f"a.{form}"))
     assert not list(tmp_path.iterdir())
 
 

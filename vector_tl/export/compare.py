@@ -5,7 +5,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from vector_tl.data.images import is_image_file
 from vector_tl.data.media import read_frames
@@ -79,6 +78,6 @@ class Original:
 
 
 def _pairs(boxes: np.ndarray, own_boxes: np.ndarray) -> np.ndarray:
-    """Which of `boxes` (N, 4) belongs to each of `own_boxes` (N, 4), by where they lie: (N,)."""
+    """Which of `boxes` (N, 4) lies nearest to each of `own_boxes` (N, 4): (N,)."""
     apart = np.abs(boxes[None] - own_boxes[:, None]).sum(axis=2)  # (N, N), rows are our own
-    return np.asarray(linear_sum_assignment(apart)[1])
+    return np.asarray(apart.argmin(axis=1)) if len(apart) else np.zeros(0, int)

@@ -13,7 +13,7 @@ from vector_tl.nets.model_file import Weights
 from vector_tl.nets.suppression import MAX_IOU, MAX_SHARE_INSIDE
 from vector_tl.parts import Part
 
-ONNX_MISSING = "The package onnx is not installed, which writes such files; run pip install onnx."
+MISSING = "The package {0} is not installed, which writes such files; run pip install {0}."
 
 
 def facts_of(weights: Weights, name: str, threshold: float, suppression: bool) -> dict[str, Any]:
@@ -53,13 +53,15 @@ def write(
         try:
             from vector_tl.nets.onnx_form import onnx_form  # brings onnx, which is optional
         except ImportError as error:
-            raise UserError(ONNX_MISSING) from error
+            raise UserError(MISSING.format("onnx")) from error
         words = {key: value if isinstance(value, str) else json.dumps(value) for key, value in facts.items()}
         model = onnx_form(*given, calibration, facts["threshold"] if chosen else None, words)
         write_atomic(path, model.SerializeToString())
     elif form == "tflite":
-        from vector_tl.nets.tflite_form import tflite_form
-
+        try:
+            from vector_tl.nets.tflite_form import tflite_form  # brings tflite, which is optional
+        except ImportError as error:
+            raise UserError(MISSING.format("tflite")) from error
         write_atomic(path, tflite_form(*given, calibration, json.dumps(facts).encode()))
     else:
         from vector_tl.nets.openvino_form import openvino_form
