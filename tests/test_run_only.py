@@ -27,6 +27,7 @@ WITH_PYTORCH = (
     "vector_tl.detect.torch_engine",
     "vector_tl.nets.build",
     "vector_tl.nets.checkpoint",
+    "vector_tl.nets.loss",
     "vector_tl.nets.mobilenet_v1",
     "vector_tl.nets.mobilenet_v3",
     "vector_tl.nets.networks",
