@@ -128,7 +128,9 @@ function lookAtClock() {
 }
 
 function press(action) {
-  ask("press", { action }).catch((error) => setText(byId("said"), `${action} did not arrive: ${error.message}`));
+  ask("press", { action }).catch((error) =>
+    setText(byId("said"), `${action} did not arrive: ${error.message}`),
+  );
 }
 
 for (const button of document.querySelectorAll("[data-press]")) {
