@@ -37,6 +37,7 @@ USED_BY_NAME = [
     *("has_uint32", "uinteger", "import_id", "val_ap50", "val_ap50_95"),
     *("false_positives_per_image", "recall_by_height_px", "l"),
     "intent",  # an option
+    "completion",  # a command, which cli.py names as text
     *("override", "vanish", "intrude"),  # what another client does in a fault trial
 ]
 

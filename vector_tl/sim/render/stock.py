@@ -17,7 +17,7 @@ from vector_tl.sim.render.textures import Texture
 
 UV, COLOR, LAYER = slice(6, 8), slice(8, 11), 14  # columns of a vertex row
 SURFACES = (*textures.FLOORS, *textures.WALLS, *textures.HANGINGS, *textures.THINGS, textures.yellow_wood)
-PICTURES = (textures.outdoors, textures.books, textures.door, textures.shelves, keys, page, screen, shirt)
+UPRIGHT = (textures.outdoors, textures.books, textures.door, textures.shelves, keys, page, screen, shirt)
 VARIANTS = 5  # of each sort
 BRIGHTER, WARMER = 0.16, 0.07  # standard deviations of a tint: of the logarithm, of red against blue
 
@@ -39,7 +39,7 @@ class Stock:
 
     def __init__(self, seed: int):
         """Draw them; another seed gives others."""
-        sorts = list(dict.fromkeys((*SURFACES, *PICTURES)))
+        sorts = list(dict.fromkeys((*SURFACES, *UPRIGHT)))
         self._first = {sort: number * VARIANTS for number, sort in enumerate(sorts)}
         self.textures = [
             sort(np.random.default_rng([seed, 13, number, variant]))
@@ -61,7 +61,7 @@ class Stock:
         warm, light = rng.normal(0, WARMER), np.exp(rng.normal(0, BRIGHTER))
         across, down = rng.integers(2, size=2)
         tint = tuple(float(light * share) for share in (1 + warm, 1.0, 1 - warm))
-        upright = texture in PICTURES
+        upright = texture in UPRIGHT
         return Pick(layer, tint, (0, 0) if upright else (int(across), int(down)))  # type: ignore[arg-type]
 
     def hang(self, decor: Decor) -> Decor:
