@@ -8,7 +8,7 @@ from pkgutil import resolve_name
 import pytest
 
 from vector_tl.cli import COMMANDS
-from vector_tl.completion import script, words_after
+from vector_tl.completion import CompletionSettings, completion, script, words_after
 
 pytestmark = [
     pytest.mark.fast,
@@ -67,6 +67,7 @@ def test_every_option_of_every_command_is_offered():
         assert len(fields - options) <= 2, "but for what has no -- before it"
 
 
-def test_zsh_reads_it_by_its_own_reader_of_such_scripts():
+def test_zsh_reads_it_by_its_own_reader_of_such_scripts(capsys):
     assert script("zsh").startswith("autoload -U +X bashcompinit && bashcompinit\n")
-    assert script("zsh").endswith(script("bash"))
+    completion(CompletionSettings("zsh"))
+    assert capsys.readouterr().out == script("zsh") + "\n" and script("zsh").endswith(script("bash"))
