@@ -23,17 +23,17 @@ WITH_PYTORCH = (
     "vector_tl.train.",
     "vector_tl.experiments.",
     "vector_tl.bench.",
-    "vector_tl.detect.cuda_graph",
-    "vector_tl.detect.torch_engine",
-    "vector_tl.nets.build",
-    "vector_tl.nets.checkpoint",
-    "vector_tl.nets.loss",
-    "vector_tl.nets.mobilenet_v1",
-    "vector_tl.nets.mobilenet_v3",
-    "vector_tl.nets.networks",
-    "vector_tl.nets.ssd",
-    "vector_tl.nets.state_dict",
-    "vector_tl.nets.tflite",
+    "vector_tl.detect.cuda_graph.",
+    "vector_tl.detect.torch_engine.",
+    "vector_tl.nets.build.",
+    "vector_tl.nets.checkpoint.",
+    "vector_tl.nets.loss.",
+    "vector_tl.nets.mobilenet_v1.",
+    "vector_tl.nets.mobilenet_v3.",
+    "vector_tl.nets.networks.",
+    "vector_tl.nets.ssd.",
+    "vector_tl.nets.state_dict.",
+    "vector_tl.nets.tflite.",
 )
 CODE = f"""
 import contextlib, importlib, io, json, pkgutil, sys
@@ -52,7 +52,7 @@ for words in json.loads(sys.argv[1]):
     with contextlib.redirect_stderr(io.StringIO()) as said:
         ended.append((cli.main(words), said.getvalue()))
 names = [module.name for module in pkgutil.walk_packages(vector_tl.__path__, "vector_tl.")]
-names = [name for name in names if not name.startswith({WITH_PYTORCH}) and not name.endswith("__main__")]
+names = [name for name in names if not (name + ".").startswith({WITH_PYTORCH}) and "__main__" not in name]
 for name in names:
     importlib.import_module(name)
 print(json.dumps([ended, names]))

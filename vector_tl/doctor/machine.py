@@ -17,6 +17,7 @@ PACKAGES = {
     "av": "av",
     "openvino": "openvino",
     "safetensors": "safetensors.numpy",
+    "tflite": "tflite",
     "faster-coco-eval": "faster_coco_eval",
     "wirepod_vector_sdk": "anki_vector",
     "aiogrpc": "aiogrpc",
@@ -40,7 +41,6 @@ PACKAGES = {
 FOR_TRAINING = {
     "scipy": "scipy",
     "matplotlib": "matplotlib.figure",
-    "tflite": "tflite",
     "tensorboardX": "tensorboardX",
 }
 # Writes a module's name before it is imported, as that may end the process, and afterwards why it cannot be.
