@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import re
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,12 @@ RUN_ONLY = importlib.util.find_spec("torch") is None
 LEFT_OUT = re.compile(rf"No module named '({'|'.join(FOR_TRAINING)})\b")
 
 SHARED = Path(os.environ.get("VECTOR_TL_SHARED") or Path(__file__).parents[2] / "shared")
+
+
+# A shell starts what it leaves in the background with these ignored, and so would be the programs of tests.
+for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGQUIT, signal.SIG_DFL)):
+    if signal.getsignal(number) == signal.SIG_IGN:
+        signal.signal(number, usual)
 
 
 @pytest.fixture(scope="session")
