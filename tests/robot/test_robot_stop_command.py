@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -42,6 +43,31 @@ def test_it_stops_a_robot_in_control_and_one_without(simulate):
             assert still_since_ms(sim.log(), serial=sim.serial) is not None
             control.close()
             time.sleep(0.3)  # its end takes away whatever is asked for in the same tick
+
+
+def test_a_program_that_goes_on_driving_does_not_turn_the_wheels_again(simulate):
+    """While the stop holds control, the robot obeys the other program, too; afterwards it obeys nobody."""
+    sim = simulate()
+    with sim.stub() as stub:
+        control = in_control(stub)
+        ended = threading.Event()
+
+        def drive_on() -> None:
+            while not ended.wait(0.05):
+                drive(stub, 60, -60)
+
+        driving = threading.Thread(target=drive_on)
+        driving.start()
+        time.sleep(0.2)
+        control.release()
+        time.sleep(0.2)
+        done = stop_command(sim)
+        time.sleep(0.4)
+        still_ms = still_since_ms(sim.log(), serial=sim.serial)
+        ended.set()
+        driving.join()
+        assert json.loads(done.stdout)["stopped"] and still_ms is not None
+        control.close()
 
 
 @pytest.mark.fast

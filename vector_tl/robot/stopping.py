@@ -6,7 +6,9 @@ when the client vanishes. So the app, its watchdog and `vector-tl stop` stop a r
 1. Send the stop at once, at the level held. It works while an SDK behaviour is active, whoever has control.
 2. It counts when two states in a row, younger than the stop, show wheels at 0; see `evidence.py`.
 3. Not so in time, and the wheels still turn at our speeds: ask for control at OVERRIDE, and send stops until
-   the zeros are seen. Then release at once, as OVERRIDE switches the robot's own stop at edges off.
+   the zeros are seen. Then release at once, as OVERRIDE switches the robot's own stop at edges off. Until
+   that has taken effect another program's commands are obeyed, too, and nobody's afterwards: so stops follow
+   until then, and where the wheels turn again after it, all begins anew.
 4. Nothing is heard, or it did not help: the same over new connections, beside the ones there are.
 5. The speeds are not ours: the robot's own behaviour (it retreats from an edge) or somebody else drives. Do
    not ask for control, and say so.
@@ -29,6 +31,9 @@ GRANT_S = 0.300  # two ticks and a busy robot; then another connection asks as w
 OVERRIDE_S = 0.800  # so long control at OVERRIDE is kept at most: the robot's stop at edges is off meanwhile
 ASK_AGAIN_S = 0.500
 RELEASE_S = 5.0  # so long it is tried to give control back
+RELEASED_S = 0.150  # until a release that is answered has taken effect and shows: two ticks
+LAST_STOPS_S = 0.015  # between stops until then
+MAX_AGAIN = 6  # so often another program's last command is stopped
 CONNECT_EVERY_S, CONNECT_LATER_S = 0.5, 1.0  # the first new connection, and those after it
 # The oldest is 5 s old when it makes room: on a link that takes .5 s each way, a connection is made and has
 # stopped the wheels after 3.5 s.
@@ -136,14 +141,19 @@ class _Attempt:
         except Exception:  # a connection that has just ended: others go on
             self._failed = True
 
+    def repeat_stop(self, now_s: float) -> None:
+        """Send another stop, unless too many have no answer yet."""
+        if len(self._pending) < MAX_PENDING:
+            self.send_stop(now_s)
+
     def act(self, now_s: float) -> None:
         """Repeat the stop, and listen anew where the event stream is silent.
 
         In control, stops follow each other without waiting for the grant, which would cost a round trip.
         """
         again_s = TICK_S if self.asked_s is not None else CONFIRM_S
-        if now_s - self._sent_s >= again_s and len(self._pending) < MAX_PENDING:
-            self.send_stop(now_s)
+        if now_s - self._sent_s >= again_s:
+            self.repeat_stop(now_s)
         if self.answered_s is not None and self._is_deaf(now_s):
             self._hear_anew(now_s)
 
@@ -222,7 +232,9 @@ class Stopping:
         self._control_taken = False
         self._releases: list[Answer] = []
         self._result: StopResult | None = None  # what it ends with, once control is given back
-        self._decided_s = 0.0
+        self._decided_s = self._last_stop_s = 0.0
+        self._given_s: float | None = None  # when control was known to be given back
+        self._again = 0  # how often the wheels turned again after that
         begin = _Attempt(first or connect(), self._begun_s, is_new=False, own=first is None)
         self._attempts = [begin]
 
@@ -249,7 +261,10 @@ class Stopping:
                 return None
             self._decided_s = now_s
             self._give_back(now_s)
-        return self._result if self._is_given_back(now_s) else None
+        if not self._is_given_back(now_s):
+            self._send_last_stops(now_s)
+            return None
+        return self._result if self._stays(now_s) else None
 
     def end(self) -> None:
         """End the connections that this stop made; control asked for over them ends with them."""
@@ -369,6 +384,38 @@ class Stopping:
                 attempt.asked_s = None
                 self._releases += filter(None, [attempt.give_back()])
         self._released_s = now_s
+
+    def _send_last_stops(self, now_s: float) -> None:
+        """Stop what another program still asks for, as long as control lasts."""
+        if self._control_taken and now_s - self._last_stop_s >= LAST_STOPS_S:
+            self._last_stop_s = now_s
+            for attempt in self._attempts:
+                attempt.repeat_stop(now_s)
+
+    def _stays(self, now_s: float) -> bool:
+        """Whether it is over: wheels that stood still do so after control has been given back.
+
+        Where they turn again, the rule begins anew, whoever's speeds they are: our release has left the robot
+        without a driver.
+        """
+        if self._result is None or not (self._result.stopped and self._control_taken):
+            return True
+        if self._given_s is None:
+            self._given_s = now_s
+        delay_s = max(attempt.delay_s for attempt in self._attempts)
+        due_s = self._given_s + RELEASED_S + 2 * delay_s
+        if now_s < due_s:
+            self._send_last_stops(now_s)
+            return False
+        evidence = self._best()
+        if evidence is None or evidence.newest_s < due_s + TICK_S:  # both states are younger
+            return now_s - due_s > RELEASED_S + DEAF_S
+        if not evidence.turns or self._again >= MAX_AGAIN:
+            return True
+        self._again += 1
+        self._result = self._given_s = self._is_ours = None
+        self._released_s = float("-inf")
+        return False
 
     def _is_given_back(self, now_s: float) -> bool:
         """Whether control has been given back, as far as that can be known.
