@@ -264,7 +264,7 @@ class Stopping:
         if not self._is_given_back(now_s):
             self._send_last_stops(now_s)
             return None
-        return self._result if self._stays(now_s) else None
+        return self._result if not wanted or self._stays(now_s) else None  # else another stop follows
 
     def end(self) -> None:
         """End the connections that this stop made; control asked for over them ends with them."""
