@@ -2,10 +2,10 @@
 
     .venv/bin/python scripts/trials/kind_sessions.py FOLDER [--per-kind 60] [--negatives 600]
 
-For each of the known kinds it captures sessions of that kind (`vector-tl capture --held-out --kinds KIND`)
-until so many images have it: a kind counts where an image shows it, not where only its room has it. Then
-images without a Vector, evenly over the sorts of rooms. All sessions are in split test, so nothing in FOLDER
-is trained on. The same seed draws the same images; started again, it goes on where it was.
+For each of the known kinds it draws sessions of that kind (`python -m vector_tl.bulk --held-out --kinds
+KIND`) until so many images have it: a kind counts where an image shows it, not where only its room has it.
+Then images without a Vector, evenly over the sorts of rooms. All sessions are in split test, so nothing in
+FOLDER is trained on. The same seed draws the same images; started again, it goes on where it was.
 
 Evaluate with `vector-tl evaluate MODEL --data FOLDER --split test`; how well its figures predict those on
 photographs, `kind_correlation.py` says.
@@ -19,9 +19,9 @@ from pathlib import Path
 
 import tyro
 
+from vector_tl.bulk.run import draw as draw_in_bulk
+from vector_tl.bulk.settings import BulkSettings
 from vector_tl.capture.harder import ABOUT_VECTORS
-from vector_tl.capture.run import capture
-from vector_tl.capture.settings import CaptureSettings
 from vector_tl.data.kinds import KNOWN_KINDS, read_kinds
 from vector_tl.errors import UsageError
 
@@ -36,7 +36,7 @@ SORTS = [kind for kind in KNOWN_KINDS if kind not in ABOUT_VECTORS | {"none"}]
 
 @dataclass(frozen=True)
 class KindSessions:
-    """Capture test images of every kind."""
+    """Draw test images of every kind."""
 
     folder: tyro.conf.Positional[Path]
     """Folder of the dataset, outside the repository; it is made when missing."""
@@ -51,11 +51,11 @@ class KindSessions:
 
 
 def draw(asked: KindSessions) -> None:
-    """Capture what is missing.
+    """Draw what is missing.
 
     Raises:
         UsageError: an unknown kind.
-        UserError: the simulator does not run, or another capture is at work in the folder.
+        UserError: nothing can be drawn here, or another capture is at work in the folder.
     """
     if unknown := [kind for kind in asked.only if kind not in KNOWN_KINDS]:
         raise UsageError(f"--only: there is no kind {unknown[0]!r}; there are: {', '.join(KNOWN_KINDS)}.")
@@ -73,7 +73,7 @@ def draw(asked: KindSessions) -> None:
 
 
 def draw_kind(asked: KindSessions, kind: str, seed: int) -> None:
-    """Capture sessions of a kind until enough of their images have it, or hardly any does."""
+    """Draw sessions of a kind until enough of their images have it, or hardly any does."""
     count = asked.per_kind
     while True:
         shown = images_of(asked.folder, kind) - images_of(asked.folder, "none")
@@ -88,9 +88,9 @@ def draw_kind(asked: KindSessions, kind: str, seed: int) -> None:
 
 
 def take(asked: KindSessions, kind: str, seed: int, count: int, negatives: bool = False) -> None:
-    """Capture until the rooms of a kind and a seed have so many images."""
-    capture(
-        CaptureSettings(
+    """Draw until the rooms of a kind and a seed have so many images."""
+    draw_in_bulk(
+        BulkSettings(
             data=asked.folder,
             count=count,
             seed=seed,
@@ -98,7 +98,7 @@ def take(asked: KindSessions, kind: str, seed: int, count: int, negatives: bool 
             held_out=True,
             negatives=negatives,
             negative_share=0.0,
-            images_per_session=IMAGES_PER_ROOM,
+            images_per_room=IMAGES_PER_ROOM,
         )
     )
 

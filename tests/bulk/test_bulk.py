@@ -15,6 +15,7 @@ from vector_tl.data.dataset import load_dataset, mask_path, read_session, sessio
 from vector_tl.data.images import read_mask
 from vector_tl.data.kinds import read_kinds
 from vector_tl.errors import UsageError
+from vector_tl.sim.world.held_out import is_held_out
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +73,16 @@ def test_no_room_is_also_one_of_captures(tmp_path):
     assert [plan.first for plan in ours] == [0, 4, 8]
     more = replace(settings, count=900)
     assert [plan_of(more, number) for number in range(3)] == ours
+
+
+@pytest.mark.fast
+def test_rooms_to_measure_by_are_held_out_and_in_split_test(tmp_path):
+    settings = BulkSettings(tmp_path, count=9, seed=4, kinds=("far",), held_out=True, negatives=True)
+    plan = plan_of(settings, 2)
+    assert is_held_out(plan.world) and plan.negatives == 1.0
+    assert settings.as_capture().split_shares == (0.0, 0.0, 1.0)
+    in_training = plan_of(replace(settings, held_out=False), 2)
+    assert not is_held_out(in_training.world) and in_training.session != plan.session
 
 
 @pytest.mark.fast

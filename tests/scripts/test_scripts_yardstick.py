@@ -39,9 +39,9 @@ def script(monkeypatch):
 
 
 def a_camera(taken, holds):
-    """What stands for `capture`: an image has the kinds that `holds` gives for its room's kind and number."""
+    """What stands for the drawing: an image has the kinds that `holds` gives for a kind and a number."""
 
-    def capture(settings):
+    def draw(settings):
         kind = settings.kinds[0]
         session = f"held-out-{kind}-{settings.seed}-000"
         tags = {}
@@ -51,18 +51,18 @@ def a_camera(taken, holds):
         add_kinds(settings.data, tags)
         taken.append(settings)
 
-    return capture
+    return draw
 
 
 def test_every_kind_gets_its_images_and_negatives_are_spread_over_sorts(script, tmp_path, monkeypatch):
     program, taken = script("kind_sessions"), []
-    monkeypatch.setattr(program, "capture", a_camera(taken, lambda kind, number: (kind,) * (number % 2)))
+    monkeypatch.setattr(program, "draw_in_bulk", a_camera(taken, lambda kind, number: (kind,) * (number % 2)))
     program.draw(program.KindSessions(tmp_path, per_kind=4, negatives=28))
     for kind in KNOWN_KINDS:
         assert len(program.images_of(tmp_path, kind)) >= (
             28 if kind == "none" else 2 if kind == "room" else 4
         )
-    assert all(settings.held_out and settings.split_shares == (0, 0, 1) for settings in taken)
+    assert all(settings.held_out and settings.as_capture().split_shares == (0, 0, 1) for settings in taken)
     rooms = {(settings.kinds, settings.seed) for settings in taken}
     assert len({seed for _, seed in rooms}) == len(rooms), "no two sorts have the same rooms"
     before = len(taken)
@@ -72,7 +72,7 @@ def test_every_kind_gets_its_images_and_negatives_are_spread_over_sorts(script, 
 
 def test_a_kind_that_hardly_shows_is_given_up(script, tmp_path, monkeypatch, caplog):
     program, taken = script("kind_sessions"), []
-    monkeypatch.setattr(program, "capture", a_camera(taken, lambda kind, number: ()))
+    monkeypatch.setattr(program, "draw_in_bulk", a_camera(taken, lambda kind, number: ()))
     program.draw(program.KindSessions(tmp_path, per_kind=4, only=("far",)))
     assert max(settings.count for settings in taken) <= 6 * 4 and "far: 4 images are missing" in caplog.text
 

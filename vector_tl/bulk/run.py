@@ -30,6 +30,7 @@ from vector_tl.data.kinds import add_kinds
 from vector_tl.data.session_forms import SimulatedSession
 from vector_tl.errors import UserError
 from vector_tl.files import write_atomic
+from vector_tl.robot.sim_features import HELD_OUT_WORLDS
 
 FIRST_ROOM = ROOMS_PER_SEED // 2  # of a seed's rooms, so that none is also one of `capture`'s
 FRUITLESS = 20  # rooms one after another without an image: then something else is wrong
@@ -50,7 +51,7 @@ def draw(settings: BulkSettings) -> dict[str, Any]:
     kept = seen = fruitless = number = 0
     with (
         only_capture(settings.data),
-        open_studio(settings.seed, bool(settings.kinds), settings.backgrounds) as studio,
+        open_studio(settings.seed, bool(settings.kinds), settings.backgrounds, settings.held_out) as studio,
     ):
         for number in count():
             if kept >= settings.count:
@@ -71,20 +72,22 @@ def draw(settings: BulkSettings) -> dict[str, Any]:
 def plan_of(settings: BulkSettings, number: int) -> SessionPlan:
     """The plan of session `number` of a seed: its images depend on nothing else."""
     world = settings.seed * ROOMS_PER_SEED + FIRST_ROOM + number
+    world += HELD_OUT_WORLDS if settings.held_out else 0
     photographs = settings.backgrounds
     named = re.sub(r"[^\w-]+", "-", photographs.resolve().name) if photographs else None
     kinds = settings.kinds
     if kinds == (MIXED,):
         rng = np.random.default_rng([settings.seed, world, 6])  # as capture
         kinds = draw_kinds(rng, before_photographs=photographs is not None)
-    words = ["bulk", *([f"room-{named}"] if named else []), *settings.kinds, settings.seed, f"{number:03d}"]
+    sort = [*(["held-out"] if settings.held_out else []), *([f"room-{named}"] if named else [])]
+    words = ["bulk", *sort, *settings.kinds, settings.seed, f"{number:03d}"]
     return SessionPlan(
         "-".join(map(str, words)),
         seed=settings.seed,
         world=world,
         images=settings.images_per_room,
         first=number * settings.images_per_room,
-        negatives=settings.negative_share,
+        negatives=1.0 if settings.negatives or "none" in settings.kinds else settings.negative_share,
         moving=settings.moving,
         camera="rendered",
         backgrounds=named,

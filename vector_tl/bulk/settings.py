@@ -33,6 +33,10 @@ class BulkSettings:
     """As with `vector-tl capture`: every room is of all these kinds, or with mixed of some at random."""
     backgrounds: Path | None = None
     """Draw the Vectors in front of the photographs in this folder."""
+    negatives: bool = False
+    """No Vector is in view in any of these images."""
+    held_out: bool = False
+    """As with `vector-tl capture`: rooms, things and looks to measure by, all in split test."""
     masks: bool = False
     """Also write where each Vector is seen in an image (masks/), for train --paste."""
 

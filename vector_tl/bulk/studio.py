@@ -45,20 +45,21 @@ class Studio:
         drawn: how many frames were drawn.
     """
 
-    def __init__(self, seed: int, of_kinds: bool, backgrounds: Path | None = None):
+    def __init__(self, seed: int, of_kinds: bool, backgrounds: Path | None = None, held_out: bool = False):
         """Make the camera.
 
         Args:
             seed: of the textures of which the rooms are furnished.
             of_kinds: whether the rooms have kinds.
             backgrounds: folder of photographs before which the Vectors are drawn.
+            held_out: whether the rooms are held out.
 
         Raises:
             UserError: nothing can be drawn here, or there are no photographs.
         """
         self._camera: VectorCamera | BackdropCamera
         if backgrounds is None:
-            self._camera = VectorCamera(SIZE_WH, stock=Stock(seed))
+            self._camera = VectorCamera(SIZE_WH, stock=Stock(seed, held_out))
         else:
             self._camera = BackdropCamera(backgrounds, SIZE_WH)
         self._world = World(0, robots=1, targets=TARGETS_OF_KINDS if of_kinds else TARGETS)
@@ -151,9 +152,11 @@ class Studio:
 
 
 @contextmanager
-def open_studio(seed: int, of_kinds: bool, backgrounds: Path | None = None) -> Iterator[Studio]:
+def open_studio(
+    seed: int, of_kinds: bool, backgrounds: Path | None = None, held_out: bool = False
+) -> Iterator[Studio]:
     """A studio, closed at the end of the block."""
-    studio = Studio(seed, of_kinds, backgrounds)
+    studio = Studio(seed, of_kinds, backgrounds, held_out)
     try:
         yield studio
     finally:

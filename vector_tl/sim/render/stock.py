@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from vector_tl.sim.render import textures
+from vector_tl.sim.render import held_out_surfaces, textures
 from vector_tl.sim.render.decor import Decor
 from vector_tl.sim.render.light_cube import marker_texture
 from vector_tl.sim.render.prints import keys, page, screen, shirt
@@ -17,6 +17,12 @@ from vector_tl.sim.render.textures import Texture
 
 UV, COLOR, LAYER = slice(6, 8), slice(8, 11), 14  # columns of a vertex row
 SURFACES = (*textures.FLOORS, *textures.WALLS, *textures.HANGINGS, *textures.THINGS, textures.yellow_wood)
+HELD_OUT_SURFACES = (
+    *held_out_surfaces.GROUNDS,
+    *held_out_surfaces.WALLS,
+    *held_out_surfaces.HANGINGS,
+    *held_out_surfaces.THINGS,
+)
 UPRIGHT = (textures.outdoors, textures.books, textures.door, textures.shelves, keys, page, screen, shirt)
 VARIANTS = 5  # of each sort
 BRIGHTER, WARMER = 0.16, 0.07  # standard deviations of a tint: of the logarithm, of red against blue
@@ -37,9 +43,9 @@ class Stock:
         textures: all of them, (SIZE, SIZE, 3) each.
     """
 
-    def __init__(self, seed: int):
-        """Draw them; another seed gives others."""
-        sorts = list(dict.fromkeys((*SURFACES, *UPRIGHT)))
+    def __init__(self, seed: int, held_out: bool = False):
+        """Draw them; another seed gives others, and held-out rooms have sorts of their own."""
+        sorts = list(dict.fromkeys((*(HELD_OUT_SURFACES if held_out else SURFACES), *UPRIGHT)))
         self._first = {sort: number * VARIANTS for number, sort in enumerate(sorts)}
         self.textures = [
             sort(np.random.default_rng([seed, 13, number, variant]))
