@@ -2,17 +2,21 @@
 
 import json
 import shutil
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from support.lively import image
-from vector_tl.data.dataset import Dataset, Item
+from vector_tl.data.dataset import Dataset, Item, load_dataset, write_item
 from vector_tl.data.images import encode_jpeg
+from vector_tl.detect import precision
 from vector_tl.detect.openvino_core import precisions_here
+from vector_tl.evaluate import precisions
 from vector_tl.evaluate.evaluate import describe, evaluate
 from vector_tl.evaluate.metrics import Outcome
-from vector_tl.evaluate.precisions import Seen, choose_like, compare
+from vector_tl.evaluate.precisions import MIN_VECTORS, Seen, choose_like, compare, settle_precisions
 from vector_tl.evaluate.settings import EvaluateSettings
 from vector_tl.nets.model_file import MODELS, read_metadata, read_weights, write_metadata
 
@@ -106,3 +110,47 @@ def test_check_precisions_writes_what_passed(tmp_path, monkeypatch):
     assert read_metadata(path)["thresholds"]["fp32"] == 0.96
     assert "m in fp32: threshold 0.960" in describe(said)
     json.dumps(said, allow_nan=False)
+
+
+def made_val(folder: Path, count: int) -> Dataset:
+    """Images of noise with a label each, in which no model finds anything."""
+    for number in range(count):
+        write_item(folder, "v", f"{number:02d}", encode_jpeg(image(64, 36)), BOX / 2, (64, 36))
+    return replace(load_dataset(folder, "all"), split="val")
+
+
+@pytest.fixture
+def fresh(tmp_path):
+    """A model as `train` leaves it."""
+    path = Path(shutil.copy(MODELS / "scratch.safetensors", tmp_path / "fresh.safetensors"))
+    write_metadata(path, {"thresholds": {"fp32": 0.9}})
+    return path
+
+
+def test_a_fresh_model_gets_the_thresholds_of_all_that_pass(fresh, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    faster = precisions_here()[1:]
+    said = settle_precisions(fresh, made_val(tmp_path / "data", MIN_VECTORS))
+    assert read_metadata(fresh)["thresholds"] == dict.fromkeys(("fp32", *faster), 0.9)
+    if faster:
+        assert said == (
+            f"fresh finds as much in {' and in '.join(faster)} as in fp32, so a CPU may run it so. "
+            f"Checked on {MIN_VECTORS} val images."
+        )
+    assert not list((tmp_path / "cache").rglob("*.blob"))  # with other metadata it is another model
+
+
+def test_a_fresh_model_gets_none_of_what_fails(fresh, tmp_path, monkeypatch):
+    exact, rounded = seen([0.95] * 300, "a" * 300)[:1], seen([0.95] * 290, "a" * 300, wrong=10)[:1]
+    found = {"fp32": exact, "bf16": exact, "int8": rounded}
+    monkeypatch.setattr(precision, "precisions_of", lambda _weights: tuple(found))
+    monkeypatch.setattr(precisions, "_seen", lambda _w, _m, how, _datasets: found[how.precision])
+    said = settle_precisions(fresh, made_val(tmp_path / "data", MIN_VECTORS))
+    assert read_metadata(fresh)["thresholds"] == {"fp32": 0.9, "bf16": 0.9}
+    assert "finds as much in bf16 as in fp32" in said and "finds less in int8 (" in said
+
+
+def test_too_few_vectors_to_tell(fresh, tmp_path, monkeypatch):
+    monkeypatch.setattr(precision, "precisions_of", lambda _weights: ("fp32", "bf16"))
+    said = settle_precisions(fresh, made_val(tmp_path / "data", 3))
+    assert "show 3 Vectors" in said and read_metadata(fresh)["thresholds"] == {"fp32": 0.9}

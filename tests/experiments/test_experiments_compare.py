@@ -186,6 +186,23 @@ def test_both_arms_get_the_same_but_for_weights_and_rate(data, tmp_path, trained
     }
 
 
+@pytest.mark.parametrize("asked", [True, False])
+def test_faster_precisions_are_checked_for_models_to_go_on_with(asked, data, tmp_path, trained, monkeypatch):
+    """Of both arms alike; and it is no other experiment with them or without."""
+    train, checked = comparison.train, {}
+
+    def noting(settings, *rest):
+        checked[settings.out.parent.name] = settings.check_precisions
+        return train(settings, *rest)
+
+    monkeypatch.setattr(comparison, "train", noting)
+    compare(small(data, tmp_path, seeds=1, check_precisions=asked))
+    final = {f"{kind}-{arm}-all-seed0" for kind in ("equal", "long") for arm in ("coco", "scratch")}
+    assert {name for name, wanted in checked.items() if wanted} == (final if asked else set())
+    assert len(checked) > len(final)
+    compare(small(data, tmp_path, seeds=1, check_precisions=not asked))
+
+
 def test_what_is_finished_is_not_run_again_and_another_experiment_is_refused(data, tmp_path, trained):
     settings = small(data, tmp_path)
     compare(settings)

@@ -21,7 +21,7 @@ from vector_tl.evaluate.metrics import Outcome
 from vector_tl.files import claimed, write_atomic
 from vector_tl.nets import checkpoint, model_file
 from vector_tl.nets.build import build
-from vector_tl.train import loop
+from vector_tl.train import loop, precision_check
 from vector_tl.train.average import Average, mean_of
 from vector_tl.train.batches import own_images
 from vector_tl.train.curve import finished
@@ -474,6 +474,27 @@ def test_ap_rises_on_made_images(tmp_path):
         batch_size=8, device="cpu", evaluations=1, lr=1.6e-3,
     ))  # fmt: skip
     assert result["ap50"] > 0.5, result
+
+
+@pytest.mark.parametrize(
+    ("trained", "asked", "checked"), [(True, True, 1), (False, True, 0), (True, False, 0)]
+)
+def test_faster_precisions_are_checked_at_the_end(trained, asked, checked, settings, monkeypatch, caplog):
+    """Unless the model is hardly trained; and what goes wrong there costs no training."""
+    note = None if trained else "hardly trained"
+    scores = {"thresholds": {"fp32": 0.5}, "calibration": None, "hardly_trained": note}
+    seen = []
+
+    def breaks(path, val, threads):
+        seen.append((path, [item.session for item in val.items]))
+        raise RuntimeError("no such kernel")
+
+    monkeypatch.setattr(loop, "judge_scores", lambda *_: scores)
+    monkeypatch.setattr(precision_check, "settle_precisions", breaks)
+    assert train(replace(settings, steps=1, check_precisions=asked))["steps"] == 1
+    assert seen == [(settings.out, ["two"] * 4)] * checked
+    assert caplog.text.count("RuntimeError: no such kernel") == checked
+    assert {p.name for p in settings.out.parent.iterdir()} == {"m.safetensors", "m.csv"}
 
 
 def test_two_processes_do_not_train_the_same_model(settings):

@@ -1,4 +1,4 @@
-"""`evaluate --check-precisions`: in which precisions a model finds as much as in single precision.
+"""In which precisions a model finds as much as in single precision: `evaluate --check-precisions`, `train`.
 
 A CPU runs a model only in those, each with a confidence threshold of its own: scores near the threshold move
 when numbers are rounded, so the threshold moves with them.
@@ -6,22 +6,27 @@ when numbers are rounded, so the threshold moves with them.
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from vector_tl.data.dataset import Dataset, load_dataset
+from vector_tl.detect.engine import OnCpu
 from vector_tl.errors import UserError
 from vector_tl.evaluate.metrics import Outcome, match, measure
 from vector_tl.evaluate.outcomes import run_detector
 from vector_tl.evaluate.settings import EvaluateSettings
-from vector_tl.nets.model_file import PRECISIONS, read_metadata, resolve, threshold_of, write_metadata
+from vector_tl.nets.calibration import calibration_of
+from vector_tl.nets.model_file import Weights, read_weights, resolve, threshold_of, write_metadata
 
-# what may be lost against single precision, on val as on test
+# what may be lost against single precision, in each split
 MAX_AP_LOSS, MAX_RECALL_LOSS, MAX_LOST_OF_KIND = 0.005, 0.01, 2
 MAX_MORE_FALSE_POSITIVES = 0.01  # per image
 SPLITS = ("val", "test")
+# of the val split after a training: fewer Vectors say too little, more images take too long
+MIN_VECTORS, MAX_IMAGES = 20, 1000
 PLAIN = "of no kind"
 log = logging.getLogger(__name__)
 
@@ -65,15 +70,68 @@ def check_precisions(settings: EvaluateSettings) -> dict[str, Any]:
 
     if not has_openvino():
         raise UserError("--check-precisions needs OpenVINO; run scripts/setup.")
-    path, metadata = resolve(settings.model), read_metadata(settings.model)
-    datasets = [load_dataset(settings.data, split) for split in SPLITS]
+    path = resolve(settings.model)
+    thresholds, rows = _check(path, [load_dataset(settings.data, split) for split in SPLITS])
+    return {"model": path.stem, "thresholds": thresholds, "precisions": rows}
+
+
+def settle_precisions(path: Path, val: Dataset, threads: int | None = None) -> str:
+    """The same for a model that was just trained, on its val images alone, as its threshold comes from them.
+
+    Its test images stay unseen until it is evaluated. Of many images `MAX_IMAGES` at most count.
+
+    Args:
+        path: of the model.
+        val: the images that chose it.
+        threads: of the CPU; one for each core when None.
+
+    Returns:
+        A sentence on what came out.
+
+    Raises:
+        UserError: an image cannot be read, the model cannot be written, or OpenVINO cannot run it.
+    """
+    from vector_tl.detect.precision import precisions_of  # brings OpenVINO
+
+    name, (weights, _) = path.stem, read_weights(path)
+    if precisions_of(weights) == ("fp32",):
+        return f"{name} runs in fp32: this processor, or this network, has no faster precision to check."
+    vectors = sum(len(item.boxes_norm) for item in val.items if item.boxes_norm is not None)
+    if vectors < MIN_VECTORS:
+        return (
+            f"{name} was checked in no faster precision than fp32: the val sessions show {vectors} Vectors, "
+            f"and {MIN_VECTORS} are needed."
+        )
+    some = replace(val, items=val.items[:: -(-len(val) // MAX_IMAGES)])
+    _, rows = _check(path, [some], threads)
+    return " ".join([_in_words(name, rows), f"Checked on {len(some)} val images."])
+
+
+def _in_words(name: str, rows: list[dict[str, Any]]) -> str:
+    faster = rows[1:]  # fp32 is the first
+    passed = [row["precision"] for row in faster if row["passed"]]
+    refused = [f"{row['precision']} ({row['why']})" for row in faster if not row["passed"]]
+    here = f"{name} finds as much in {' and in '.join(passed)} as in fp32, so a CPU may run it so" * bool(
+        passed
+    )
+    not_here = f"it finds less in {' and in '.join(refused)}, so no CPU runs it so" * bool(refused)
+    return (f"{here}; {not_here}" if passed and refused else here or f"{name}: {not_here}") + "."
+
+
+def _check(
+    path: Path, datasets: list[Dataset], threads: int | None = None
+) -> tuple[dict[str, float], list[dict[str, Any]]]:
+    """Write the thresholds of what passes; these, and a row for each precision, fp32 first."""
+    from vector_tl.detect.precision import precisions_of  # brings OpenVINO
+
+    weights, metadata = read_weights(path)
     single_threshold = threshold_of(metadata)
     thresholds = {name: value for name, value in (metadata.get("thresholds") or {}).items() if value}
     thresholds["fp32"] = single_threshold
     rows: list[dict[str, Any]] = []
     single: list[Seen] = []
-    for precision in PRECISIONS:
-        seen = _seen(settings, precision, datasets)
+    for precision in precisions_of(weights):
+        seen = _seen(weights, metadata, OnCpu(threads, precision, side_by_side=True), datasets)
         if seen is None:
             continue
         single = single or seen  # fp32 is the first
@@ -84,17 +142,21 @@ def check_precisions(settings: EvaluateSettings) -> dict[str, Any]:
         if row["passed"]:
             thresholds[precision] = threshold
     write_metadata(path, {"thresholds": thresholds})
-    return {"model": path.stem, "thresholds": thresholds, "precisions": rows}
+    return thresholds, rows
 
 
-def _seen(settings: EvaluateSettings, precision: str, datasets: list[Dataset]) -> list[Seen] | None:
+def _seen(
+    weights: Weights, metadata: dict[str, Any], how: OnCpu, datasets: list[Dataset]
+) -> list[Seen] | None:
     """What the model finds on each split; None where this CPU cannot run it so."""
-    from vector_tl.detect.detector import load  # slow to import: only once the data are there
+    from vector_tl.detect.detector import Detector  # slow to import: only once the data are there
 
+    # of no file: its metadata are about to change, and what was compiled of it would serve nobody
+    weights, threshold = replace(weights, digest=""), threshold_of(metadata)
     try:
-        detector = load(settings.model, "cpu", "openvino", precision=precision, side_by_side=True)
+        detector = Detector(weights, "", threshold, "cpu", "openvino", calibration_of(metadata), how)
     except UserError as error:
-        if precision == "fp32":
+        if how.precision == "fp32":
             raise
         log.info("%s", error)
         return None
@@ -133,13 +195,14 @@ def _found_at(outcomes: Sequence[Outcome]) -> np.ndarray:
 def compare(
     single: Sequence[Seen], other: Sequence[Seen], single_threshold: float, threshold: float
 ) -> dict[str, Any]:
-    """Whether another precision finds as much as single precision, on val and on test.
+    """Whether another precision finds as much as single precision, in each split; by kind in the last one.
 
     Returns:
-        {"passed", "why", "val", "test", "lost"}, see `check_precisions`.
+        {"passed", "why", figures of each split by its name, "lost"}, see `check_precisions`.
     """
     figures, reasons = {}, []
-    for split, before, now in zip(SPLITS, single, other, strict=True):
+    for before, now in zip(single, other, strict=True):
+        split = before.dataset.split
         exact, rounded = before.figures(single_threshold), now.figures(threshold)
         figures[split] = rounded
         for key, most in (("ap50_95", MAX_AP_LOSS), ("recall", MAX_RECALL_LOSS)):
@@ -154,7 +217,7 @@ def compare(
     lost = {kind: count - now_by_kind[kind] for kind, count in before_by_kind.items()}
     for kind, count in lost.items():
         if count > MAX_LOST_OF_KIND:
-            reasons.append(f"{count} Vectors lost in test images {kind}")
+            reasons.append(f"{count} Vectors lost in {split} images {kind}")
     return {"passed": not reasons, "why": "; ".join(reasons) or None} | figures | {"lost": lost}
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 FILE = "experiment.json"
 REMEDY = "name another --out"
 NOT_NOTED = ("out", "threads", "page_only")  # of no matter to an experiment
+NEVER_NOTED = ("check_precisions",)  # of no matter to anything that is measured here: that is in float
 # What may differ between one start and the next. Of the data its digest counts, not its place.
 MAY_CHANGE = (*NOT_NOTED, "data", "device", "seeds", "sizes")
 # Noted only where they are used, as experiments that began before there were any must go on.
@@ -88,7 +89,7 @@ def noted(settings: "DataclassInstance", without: tuple[str, ...] = ()) -> dict[
     return {
         field.name: _text(value, field.type)
         for field in fields(settings)
-        if field.name not in without
+        if field.name not in (*without, *NEVER_NOTED)
         and ((value := getattr(settings, field.name)) != field.default or field.name not in LATER)
     }
 

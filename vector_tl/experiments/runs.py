@@ -58,6 +58,11 @@ class Training:
         """Its folder's name."""
         return folder_name(asdict(self))
 
+    @property
+    def is_final(self) -> bool:
+        """Whether its model is one to go on with: trained on all images of the train sessions."""
+        return self.size == "all" and self.kind in ("equal", "long")
+
 
 @dataclass(frozen=True)
 class ComparisonData:

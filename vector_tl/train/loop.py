@@ -32,6 +32,7 @@ from vector_tl.train.curve import write_curve
 from vector_tl.train.inference import run_model, run_views
 from vector_tl.train.memory import keep_freed_memory
 from vector_tl.train.precision import faster_in_bfloat16, has_bfloat16
+from vector_tl.train.precision_check import check_precisions
 from vector_tl.train.ranks import Ranks, join
 from vector_tl.train.settings import TrainSettings
 from vector_tl.train.state import TrainState, training_identity
@@ -230,8 +231,11 @@ class TrainingLoop:
         assert best is not None  # the last step was evaluated
         if self.data.negatives:
             self._settle_scores()
+        seconds = round(self.state.seconds(), 1)
         if note := model_file.read_metadata(settings.out).get("hardly_trained"):
             log.warning(note)
+        elif settings.check_precisions:
+            check_precisions(settings, self.data.val_items)
         settings.resume_path.unlink(missing_ok=True)
         return {
             "model": str(settings.out),
@@ -239,7 +243,7 @@ class TrainingLoop:
             "images_seen": self.steps * settings.batch_size,
             "ap50": best["ap50"],
             "ap50_95": best["ap50_95"],
-            "seconds": round(self.state.seconds(), 1),
+            "seconds": seconds,
         }
 
     def _settle_scores(self) -> None:

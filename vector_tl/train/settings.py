@@ -62,6 +62,10 @@ class TrainingOptions(Variety):
     """Where the model runs: auto, cpu or cuda (an NVIDIA GPU)."""
     threads: int | None = None
     """CPU threads; all when not given."""
+    check_precisions: bool = True
+    """When a model is finished, see on the val sessions whether it finds as much in bf16 and int8, as far as
+    this CPU has them, and note thresholds for those; else it runs in fp32 only. It takes some seconds, and
+    changes nothing else about the model."""
 
     @property
     def variety(self) -> Variety:

@@ -25,6 +25,7 @@ class TrainingData:
     Attributes:
         training: images to train on.
         validation: images to evaluate on.
+        val_items: the same, as files.
         backgrounds: images without a Vector to train on as well.
         negatives: sets of images without a Vector that only help choose the threshold.
         cutouts: Vectors to paste, where that is asked for.
@@ -33,6 +34,7 @@ class TrainingData:
 
     training: Images
     validation: Images
+    val_items: list[Item]
     backgrounds: Images | None
     negatives: list[Images]
     cutouts: list[Cutout]
@@ -88,7 +90,7 @@ def load_training_data(
                 "with vector-tl capture --robot sim --masks."
             )
     sessions = {item.session for item in (*train_items, *val_items)}
-    return TrainingData(training, validation, backgrounds, negatives, cutouts, sessions)
+    return TrainingData(training, validation, val_items, backgrounds, negatives, cutouts, sessions)
 
 
 def hold_out(backgrounds: Images) -> tuple[Images, list[Images]]:
