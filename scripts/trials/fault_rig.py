@@ -24,6 +24,7 @@ from vector_tl.robot.simulator_client import SimulatorProcess, TruthClient
 TURNING_S = 30.0
 RUN_S = 36_000.0
 END_S = 20.0
+EFFECT_MS = 130.0  # within two ticks a command shows in the wheels' speeds, or was replaced before
 THEIRS_MMPS = 37.0  # at which another client drives, so that the log shows whose command it is
 SHOUT = "MAY BE DRIVING"
 DRIVER = Path(__file__).with_name("fault_driver.py")
@@ -287,10 +288,20 @@ def _is_theirs(entry: dict[str, Any]) -> bool:
 
 
 def _ours_end_ms(entries: list[dict[str, Any]], begin_ms: float) -> float | None:
-    """Time until the wheels no longer turned by the app's speeds: they stood, or somebody else drove them."""
+    """Time until the wheels no longer turned by the app's speeds: they stood, or somebody else drove them.
+
+    A command that was replaced before it took effect changed no speeds: it was over when it came.
+    """
     last_ms = max((e["t_ms"] for e in entries if _is_drive(e)), default=begin_ms)
     speeds = [e for e in entries if e["kind"] == "speeds"]
-    later = [e["t_ms"] for e in speeds if e["t_ms"] >= last_ms]
-    if not later and speeds and _is_theirs(speeds[-1]):  # theirs replaced it before it took effect
-        later = [last_ms]
-    return round(later[0] - begin_ms, 1) if later else None
+    before = [e for e in speeds if e["t_ms"] <= last_ms][-1:]
+    after = [e for e in speeds if e["t_ms"] > last_ms]
+    effective = [e for e in after if e["t_ms"] <= last_ms + EFFECT_MS]
+    if before and _is_not_ours(before[0]) and all(map(_is_not_ours, effective)):
+        return round(last_ms - begin_ms, 1)
+    ends_ms = (e["t_ms"] for e in after if _is_not_ours(e))
+    return next((round(t_ms - begin_ms, 1) for t_ms in ends_ms), None)
+
+
+def _is_not_ours(entry: dict[str, Any]) -> bool:
+    return _stands(entry) or _is_theirs(entry)

@@ -1,5 +1,6 @@
 """When the guard lets wheels turn: a table of reasons, on a clock that the test moves."""
 
+import itertools
 from dataclasses import replace
 
 import pytest
@@ -315,6 +316,20 @@ def test_a_hand_that_turns_it(turn_rad, speeds, reason, bunched):
         if not bunched or number % 2:
             bench.t_s += TICK_S * (1 + bunched)
         bench.hear(heading_rad=number * turn_rad, **wheel_speeds(*speeds))
+        assert bench.guard.reading.reason in (None, reason)
+    assert bench.guard.reading.reason == reason
+
+
+@pytest.mark.parametrize(("by_hand_rad", "reason"), [(0.094, "moved by hand"), (0.0, None)])
+@pytest.mark.parametrize("waits", [(1, 1), (2, 0), (2.4, 0.1, 0.5), (2, 2, 0, 0)])
+def test_a_hand_that_turns_it_the_way_it_turns(by_hand_rad, reason, waits):
+    """At these speeds the wheels alone explain what a hand adds, if two states may be two ticks apart."""
+    bench = Bench()
+    speeds = (-23, 23)
+    bench.guard.sent(speeds)
+    for number, wait in zip(range(24), itertools.cycle(waits), strict=False):
+        bench.t_s += TICK_S * wait
+        bench.hear(heading_rad=number * (0.06 + by_hand_rad), **wheel_speeds(*speeds))
         assert bench.guard.reading.reason in (None, reason)
     assert bench.guard.reading.reason == reason
 

@@ -6,7 +6,9 @@ or that stands on its charger, still turns its wheels when it is asked to.
 
 import math
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from vector_tl.robot.base import RobotState
 from vector_tl.robot.body import TICK_MS, TRACK_MM
@@ -17,6 +19,10 @@ GRAVITY_MMPS2 = 9810.0
 # Reasons that the link acts on.
 FOREIGN_SPEEDS = "wheel speeds that we did not command"
 NO_EFFECT = "the wheels do not follow"
+TURN_STATES = (
+    8  # looked at together: of states that come in bunches, two alone hide a hand behind our own turn
+)
+MISSING_TICKS = 1.5  # with more time between states than that beyond their ticks, too many are missing
 
 
 @dataclass(frozen=True)
@@ -26,7 +32,8 @@ class Tolerances:
     settle_s: float = 0.35  # from a command to wheels that turn as it says: two ticks, and speeding up
     speed_mmps: float = 25.0
     speed_share: float = 0.25
-    turn_rad: float = 0.04  # per tick; 90 degrees in a second are .094
+    turn_rad: float = 0.04  # from one tick to the next; 90 degrees in a second are .094
+    turns_rad: float = 0.08  # over several ticks
     turn_share: float = 0.4  # treads slip when they turn
     pitch_rad: float = 0.6
     aside_g: float = 0.6  # gravity across the body: 37 degrees
@@ -50,7 +57,7 @@ class Reading:
 
     def forget(self) -> None:
         """Begin anew, with wheels that stand."""
-        self._before: RobotState | None = None
+        self._states: deque[RobotState] = deque(maxlen=TURN_STATES)
         self.is_odd = False
         self._sent: deque[tuple[float, Speeds]] = deque([(-1e9, STILL)], maxlen=64)
         self._counts: dict[str, float] = {}  # states that say so
@@ -75,7 +82,7 @@ class Reading:
 
     def saw(self, state: RobotState) -> str | None:
         """Read a state; why the wheels must not turn, or None."""
-        before, self._before = self._before, state
+        self._states.append(state)
         self.is_odd = self._foreign(state)
         said = {
             "falling": state.falling,
@@ -88,7 +95,7 @@ class Reading:
         # so that this reason comes from few of many and holds on for five states that show ours.
         slow = {
             "on its side": (self._tipped(state), 3, 3.0, 3),
-            "moved by hand": (before is not None and self._turned(before, state), 2, 2.0, 2),
+            "moved by hand": (self._turned(), 2, 2.0, 2),
             FOREIGN_SPEEDS: (self.is_odd, 2, 0.1, 2.5),
             NO_EFFECT: (self._without_effect(state), 3, 3.0, 3),
         }
@@ -102,7 +109,7 @@ class Reading:
     @property
     def seen(self) -> Speeds:
         """The wheels' speeds in the last state."""
-        state = self._before
+        state = self._states[-1] if self._states else None
         return STILL if state is None else (state.left_wheel_mmps, state.right_wheel_mmps)
 
     def _tipped(self, state: RobotState) -> bool:
@@ -111,21 +118,11 @@ class Reading:
         aside, up = state.accel_y_mmps2 / GRAVITY_MMPS2, state.accel_z_mmps2 / GRAVITY_MMPS2
         return abs(state.pitch_rad) > limits.pitch_rad or abs(aside) > limits.aside_g or up < -0.3
 
-    def _turned(self, before: RobotState, state: RobotState) -> bool:
-        """Whether the heading (the gyro's) changed as the wheels do not explain.
-
-        States come once a tick, though they may arrive in bunches; in lockstep one may be left out.
-        """
-        tick_s, passed_s = TICK_MS / 1000, state.received_s - before.received_s
-        if passed_s > 2.5 * tick_s:
-            return False  # too many are missing
-        turned_rad = _turn_between(before.heading_rad, state.heading_rad)
-        rates_radps = [(s.right_wheel_mmps - s.left_wheel_mmps) / TRACK_MM for s in (before, state)]
-        explained = [rate * time_s for rate in rates_radps for time_s in (tick_s, max(tick_s, passed_s))]
-        least, most = min(explained), max(explained)
-        slack_rad, share = self._tolerances.turn_rad, self._tolerances.turn_share
-        return (
-            not least - slack_rad - share * abs(least) <= turned_rad <= most + slack_rad + share * abs(most)
+    def _turned(self) -> bool:
+        """Whether the heading (the gyro's) changed as the wheels do not explain, in a tick or in several."""
+        states, limits = list(self._states), self._tolerances
+        return _turned(states[-2:], limits.turn_rad, limits.turn_share) or (
+            len(states) == TURN_STATES and _turned(states, limits.turns_rad, limits.turn_share)
         )
 
     def _recent(self, t_s: float) -> list[Speeds]:
@@ -170,6 +167,22 @@ class Reading:
 
     def _slack(self, speed_mmps: float) -> float:
         return self._tolerances.speed_mmps + self._tolerances.speed_share * abs(speed_mmps)
+
+
+def _turned(states: Sequence[RobotState], slack_rad: float, share: float) -> bool:
+    """Whether the heading changed over some states as the wheels do not explain.
+
+    States come once a tick, though they may arrive in bunches; in lockstep one may be left out.
+    """
+    tick_s = TICK_MS / 1000
+    more_s = max(states[-1].received_s - states[0].received_s - (len(states) - 1) * tick_s, 0.0)
+    if more_s > MISSING_TICKS * tick_s:
+        return False
+    turned_rad = sum(_turn_between(a.heading_rad, b.heading_rad) for a, b in pairwise(states))
+    rates_radps = [(s.right_wheel_mmps - s.left_wheel_mmps) / TRACK_MM for s in states]
+    least = sum(map(min, pairwise(rates_radps))) * tick_s + more_s * min(0.0, *rates_radps)
+    most = sum(map(max, pairwise(rates_radps))) * tick_s + more_s * max(0.0, *rates_radps)
+    return not least - slack_rad - share * abs(least) <= turned_rad <= most + slack_rad + share * abs(most)
 
 
 def _turn_between(before_rad: float, after_rad: float) -> float:
