@@ -4,7 +4,8 @@
 
 `sim` with two robots and a page; `find --follow` with a page, a second model and a recording drives the first
 one, `capture` takes images with the second; `poll` and `label review` are asked a few times a second, as by
-people who vote and label; `capture-sim` draws simulated images. Each is measured by what its own process
+people who vote and label; `capture-sim` draws simulated images; `watch` shows a video again and again to a
+browser, with a recording in every third minute. Each is measured by what its own process
 holds (RSS), every 10 s. The slope is a straight line's through what comes after the first minutes.
 Writes a line of JSON for each measurement, and for each command its slope at the end; prints a table, and
 ends with 1 where one grows faster than 1 MB a minute or ended by itself.
@@ -24,6 +25,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from fractions import Fraction
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -33,12 +35,15 @@ import tyro
 from attacks.material import image_bytes, make_dataset
 from attacks.serving import make_poll
 
+from vector_tl.bench.measure import soft_noise
 from vector_tl.files import finite
+from vector_tl.film.encode import FilmWriter
 
 MAX_SLOPE_MB = 1.0  # a minute
 LOOK_S, READY_S, END_S = 10.0, 180.0, 30.0
 FILM_BYTES = 300_000
-SUBJECTS = ("sim", "find", "capture", "capture-sim", "poll", "review")
+SUBJECTS = ("sim", "find", "capture", "capture-sim", "poll", "review", "watch")
+VIDEO_FPS, VIDEO_FRAMES, VIDEO_WH = 15, 150, (640, 360)
 
 
 @dataclass(frozen=True)
@@ -52,7 +57,9 @@ class Options:
     settle: float = 5.0
     """The first minutes, which are left out."""
     only: tuple[str, ...] = SUBJECTS
-    """Which commands: sim, find, capture, capture-sim, poll, review; find and capture bring sim."""
+    """Which commands: sim, find, capture, capture-sim, poll, review, watch; find and capture bring sim."""
+    video: Path | None = None
+    """What `watch` shows: 10 s of moving noise when not given."""
     rate: float = 4.0
     """Requests a second to the poll and to the review page, each."""
 
@@ -158,6 +165,10 @@ def start_all(site: Site, options: Options) -> None:
     if "capture-sim" in only:
         drawn = ("--count", "1000000", "--camera", "plain", "--data", str(site.folder / "drawn"))
         site.start("capture-sim", "capture", *drawn)
+    if "watch" in only:
+        video = options.video or video_to_watch(site.folder)
+        kept = ("--data", str(site.folder / "kept"), "--runs", str(site.folder / "recorded"))
+        site.start("watch", "watch", str(video.resolve()), *kept, client=watch_and_record)
     if not only & {"sim", "find", "capture"}:
         return
     home = site.folder / "home"
@@ -190,6 +201,16 @@ def images_to_review(folder: Path) -> Path:
     for path in data.glob("images/*/*.jpg"):
         path.write_bytes(image)
     return data
+
+
+def video_to_watch(folder: Path) -> Path:
+    """A video in which something moves."""
+    writer = FilmWriter(folder / "noise.mp4", Fraction(VIDEO_FPS), VIDEO_WH)
+    noise = soft_noise(np.random.default_rng(0), VIDEO_WH)
+    for number in range(VIDEO_FRAMES):
+        writer.write(np.roll(noise, 4 * number, axis=1))
+    writer.close()
+    return writer.path
 
 
 def vote_often(rate: float, subject: Subject) -> None:
@@ -244,7 +265,7 @@ def look_at_camera(subject: Subject) -> None:
         ask(subject, port, f"{path}camera")
 
 
-def watch_stream(subject: Subject) -> None:
+def watch_stream(subject: Subject, each_minute: Callable[[int, str], None] = lambda port, path: None) -> None:
     """Somebody who has the live view open, and loads it again every minute."""
     port, path = subject.page()
     while subject.process.poll() is None:
@@ -255,7 +276,21 @@ def watch_stream(subject: Subject) -> None:
             while time.monotonic() < end_s and answer.read(4096):
                 subject.requests += 1
         client.close()
+        each_minute(port, path)
         time.sleep(1.0)
+
+
+def watch_and_record(subject: Subject) -> None:
+    """Somebody who watches, keeps an image each minute, and records in every third minute."""
+    minutes = itertools.count(1)
+
+    def press(port: int, path: str) -> None:
+        own = {"Origin": f"http://127.0.0.1:{port}", "Content-Type": "application/json"}
+        ask(subject, port, f"{path}press", {"action": "keep"}, own)
+        if next(minutes) % 3 != 1:  # begins in the second, ends after the third
+            ask(subject, port, f"{path}press", {"action": "record"}, own)
+
+    watch_stream(subject, press)
 
 
 def paced(subject: Subject, rate: float) -> Iterator[int]:

@@ -14,10 +14,30 @@ SERIOUS = """axe.run(document, { resultTypes: ["violations"] }).then(({ violatio
 REACHABLE = """[...document.querySelectorAll("a[href], button, input, select, textarea")]
     .filter((e) => !e.disabled && e.type !== "hidden" && e.checkVisibility({ visibilityProperty: true }))
     .filter((e) => e.tabIndex < 0).map((e) => e.outerHTML.slice(0, 120))"""
+MAX_TABS = 300
+WALK = """(() => {
+    const shown = (e) => e.checkVisibility({ visibilityProperty: true });
+    const key = (e) => (e.type === "radio" ? `radio ${e.name}` : e); // the arrows go on from one to the next
+    const kinds = "a[href], button, input, select, textarea, summary, video[controls]";
+    const all = [...document.querySelectorAll(kinds)]
+        .filter((e) => !e.disabled && e.type !== "hidden" && shown(e));
+    window.walk = { left: new Map(all.map((e) => [key(e), e.outerHTML.slice(0, 120)])), unmarked: [], key };
+    document.activeElement?.blur();
+})()"""
+STEP = """((e) => {
+    walk.left.delete(walk.key(e));
+    const marked = [e, e.closest("label"), e.nextElementSibling].some((one) => {
+        const { outlineStyle, outlineWidth } = one ? getComputedStyle(one) : {};
+        return one && outlineStyle !== "none" && parseFloat(outlineWidth) > 0;
+    });
+    const own = e === document.body || e.tagName === "VIDEO"; // the browser's
+    if (!marked && !own) walk.unmarked.push(e.outerHTML.slice(0, 120));
+    return walk.left.size;
+})(document.activeElement)"""
 
 
 def assert_for_all(page: Page, name: str) -> None:
-    """Look over a page that is open, at three widths and in both schemes.
+    """Look over a page that is open, at three widths and in both schemes, and walk through it by Tab.
 
     `axe-core` looks too where it is installed; with VECTOR_TL_SCREENS=FOLDER images are written there.
     """
@@ -35,7 +55,20 @@ def assert_for_all(page: Page, name: str) -> None:
                 Path(folder).mkdir(parents=True, exist_ok=True)
                 page.image(Path(folder) / f"{where.replace(' ', '-').replace(',', '')}.png")
     found += [f"{name}: out of reach of Tab: {element}" for element in page.run(REACHABLE)]
+    found += [f"{name}: {problem}" for problem in _walked(page)]
     assert not found, "\n".join(dict.fromkeys(found))
+
+
+def _walked(page: Page) -> list[str]:
+    """What the Tab key does not reach, and what does not show that it has the focus."""
+    page.run(WALK)
+    for _ in range(MAX_TABS):
+        page.key("Tab")
+        if not page.run(STEP):
+            break
+    missed, unmarked = page.run("[[...walk.left.values()], walk.unmarked]")
+    said = [f"Tab does not come to {element}" for element in missed]
+    return said + [f"no mark of the focus on {element}" for element in dict.fromkeys(unmarked)]
 
 
 def _axe() -> str:
