@@ -1,5 +1,6 @@
 """The page of a comparison: the answer, figures, curves and images."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +30,11 @@ def write_page(settings: CompareSettings, results: list[Result], data: Compariso
         page,
         "experiments/templates/compare.html",
         figures=figures,
-        both=_both(figures, results),
-        plots=[_curves(results), _by_size(figures)],
-        needed=_needed(figures, own_share(settings)),
+        both=_both(figures, results) if figures["arms"] else [],
+        plots=_plots(figures, results),
+        sizes=_sizes(figures),
+        needed=_needed(figures, own_share(settings)) if figures["arms"] else [],
+        more=_more_sizes(settings, figures, len(data.splits["train"])),
         head_start=_head_start(figures),
         by_image=_by_image(results),
         heights=_heights(results),
@@ -99,6 +102,41 @@ def _longer(long: dict[str, Any]) -> str:
     seeds = f"{long['seeds']} seed{'s' * (long['seeds'] > 1)}"
     rising = "still rising" if long["still_rising"] else "no more gain"
     return f"{decimals(long['ap50_95'])} ({long['images_seen']:,} images seen, {rising}, {seeds})"
+
+
+def _sizes(figures: dict[str, Any]) -> Rows:
+    """AP50-95 by number of training images, of all that is finished."""
+    by_arm = {arm: {row["images"]: row for row in rows} for arm, rows in figures["by_size"].items()}
+    rows: Rows = []
+    for images in sorted({images for some in by_arm.values() for images in some}):
+        cells = (_between_seeds(some.get(images)) for some in by_arm.values())
+        rows.append((f"{images:,}", *cells))
+    return [("training images", *(NAMES[arm] for arm in by_arm)), *rows] if rows else []
+
+
+def _between_seeds(row: dict[str, Any] | None) -> str:
+    if row is None:
+        return "not finished"
+    span = f" ({row['lowest']:.3f} to {row['highest']:.3f})" if row["seeds"] > 1 else ""
+    return decimals(row["ap50_95"]) + span
+
+
+def _more_sizes(settings: CompareSettings, figures: dict[str, Any], images: int) -> str:
+    """The command that adds other numbers of training images; empty where there are several, or too few.
+
+    Args:
+        settings: what was asked for.
+        figures: as by `summary`.
+        images: how many there are to train on.
+    """
+    if len({row["images"] for rows in figures["by_size"].values() for row in rows}) > 1:
+        return ""
+    smaller = [size for size in type(settings).sizes if size.isdigit() and int(size) < images]
+    smaller = smaller or [str(images // 2)] * (images > 1)
+    wanted = tuple(dict.fromkeys((*smaller, *settings.sizes, "all")))
+    if wanted == settings.sizes or not smaller:
+        return ""
+    return pages.command_line("compare", replace(settings, sizes=wanted), without="page_only")
 
 
 def _needed(figures: dict[str, Any], share: float) -> Rows:
@@ -273,6 +311,14 @@ def _count(value: float | None) -> str:
 
 
 # -- plots -----------------------------------------------------------------------------------------------
+
+
+def _plots(figures: dict[str, Any], results: list[Result]) -> list[Illustration]:
+    """The curves of trainings on all images, and over several numbers of images; what there is of them."""
+    plots = [_curves(results)] if figures["arms"] else []
+    if any(len(rows) > 1 for rows in figures["by_size"].values()):
+        plots.append(_by_size(figures))
+    return plots
 
 
 def _curves(results: list[Result]) -> Illustration:
