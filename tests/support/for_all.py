@@ -26,7 +26,7 @@ WALK = """(() => {
 })()"""
 STEP = """((e) => {
     walk.left.delete(walk.key(e));
-    const marked = [e, e.closest("label"), e.nextElementSibling].some((one) => {
+    const marked = [e, e.closest("label"), e.nextElementSibling, ...e.children].some((one) => {
         const { outlineStyle, outlineWidth } = one ? getComputedStyle(one) : {};
         return one && outlineStyle !== "none" && parseFloat(outlineWidth) > 0;
     });

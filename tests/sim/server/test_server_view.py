@@ -106,6 +106,7 @@ def test_a_person_sees_and_acts_on_the_page(simulate):
             page = browser.open(f"{sim.door['url']}/{sim.door['token']}/", (1280, 1000))
             page.wait("document.querySelector('figure img').naturalWidth == 640")
             page.wait("document.querySelector('#state').innerText.includes('30, 30')")
+            assert page.run("document.querySelector('#nobody').hidden")  # a program has control
             page.run("document.querySelector('[data-fault=low_battery]').click()")
             wait_for(lambda: sim.get("/scene")["robots"][0]["faults"] == ["low_battery"])
             page.wait("document.querySelector('[data-fault=low_battery]').ariaPressed == 'true'")
@@ -118,6 +119,9 @@ def test_a_person_sees_and_acts_on_the_page(simulate):
             )
             wait_for(lambda: sim.get("/truth")["world"] == 7)
             page.wait("document.querySelector('#world').textContent.startsWith('room 7')")
+            assert "fault low_battery" not in (log := page.run("document.querySelector('#log').innerText"))
+            assert "low battery, begin" in log and "left 30 mm/s" in log
+            assert str(sim.home) in page.run("document.querySelector('#connect').textContent")
             assert_for_all(page, "sim view")
             sim.process.kill()
             page.wait("!document.querySelector('#trouble').hidden")

@@ -61,6 +61,7 @@ def describe(simulator: Simulator, since_ms: float = 0.0) -> dict:
     return {
         "t_ms": world.t_ms,
         "lockstep": simulator.settings.lockstep,
+        "home": str(simulator.settings.home.expanduser().resolve()),
         "seed": world.seed,
         "room": {
             "surface": world.room.surface,

@@ -13,6 +13,8 @@ const views = [...document.querySelectorAll(".view")].map((view) => ({
   view,
   canvas: view.querySelector("canvas"),
   boxes: view.querySelector("svg"),
+  name: view.querySelector("h2"),
+  about: view.querySelector(".about"),
   counts: view.querySelector(".counts"),
   none: view.querySelector(".no-image"),
   className: view.classList.contains("second") ? "first" : "second",
@@ -23,6 +25,7 @@ let news = null;
 let over = false;
 let newest = null; // {news, jpeg}: not drawn yet
 let drawing = false;
+let shown = null; // news of what is drawn
 
 async function read() {
   while (!over) {
@@ -77,9 +80,9 @@ async function drawNewest() {
     } catch {
       // a damaged image: its boxes are shown over the one before
     }
-    views.forEach(({ canvas, boxes, counts, className }, side) => {
+    drawLooks(of);
+    views.forEach(({ canvas, counts }, side) => {
       const look = of.looks[side];
-      drawBoxes(boxes, of.size_wh, { boxes: look.boxes, className });
       const seen = look.boxes.length ? plural(look.boxes.length, "box", "boxes") : "no Vector seen";
       setText(counts, `${seen} · ${look.ms.toFixed(0)} ms`);
       canvas.setAttribute("aria-label", `The image, as ${of.about.models[side].name} sees it: ${seen}`);
@@ -88,13 +91,21 @@ async function drawNewest() {
   drawing = false;
 }
 
+function drawLooks(of) {
+  shown = of;
+  views.forEach(({ boxes, className }, side) => {
+    drawBoxes(boxes, of.size_wh, { boxes: of.looks[side].boxes, className });
+  });
+}
+
 function showWords() {
   setText(byId("source"), [news.about.source, news.file].filter(Boolean).join(": "));
   const kept = news.kept ? ` · ${plural(news.kept, "image")} kept` : "";
   setText(byId("rate"), news.fps === null ? "" : `${news.fps} images per second${kept}`);
   news.about.models.forEach(({ name, init, threshold }, side) => {
-    const learned = init === "scratch" ? "trained from scratch" : `initial weights: ${init}`;
-    setText(byId(`name-${side}`), `${name} (${learned}; boxes above ${threshold})`);
+    const learned = init === "scratch" ? "trained from scratch" : `initial weights: ${init.toUpperCase()}`;
+    setText(views[side].name, name);
+    setText(views[side].about, `${learned}; shows a box from ${threshold} on`);
   });
   setText(byId("said"), news.said);
   byId("record").setAttribute("aria-pressed", news.recording);
@@ -142,5 +153,6 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
   press(action);
 });
+addEventListener("resize", () => shown && drawLooks(shown)); // their numbers keep their size on the screen
 setInterval(lookAtClock, 200);
 read();

@@ -1,7 +1,7 @@
 // Asks for the scene and the images, and sends the simulator what the person does: POSTs of the ground-truth channel.
 import { ask } from "./ask.js";
 import { drawBoxes } from "./boxes.js";
-import { byId, make, svg } from "./dom.js";
+import { byId, make, setText, svg } from "./dom.js";
 import { pageKey } from "./keys.js";
 import { drawRoom, drawVectors, listenToMap } from "./map.js";
 
@@ -11,6 +11,8 @@ const PREVIEW_MS = 250;
 const RETRY_MS = 1000;
 const MAX_LINES = 200;
 const MAX_KNOWN = 5000; // lines that are remembered as shown
+const UNITS = { mmps: "mm/s", deg: "°", hz: "Hz" };
+const STATES = new Set(["state", "event"]);
 const cameras = new Map(); // serial -> {image, boxes, words, id}
 const lines = new Set(); // of the log, as JSON
 const speeds = new Map(); // serial -> the wheels' last speeds in the log
@@ -94,6 +96,12 @@ function streamed(robot) {
     : "no program connected; preview";
 }
 
+// What a person types in another terminal, so that a program meets this robot.
+function connectCommand() {
+  const home = /^[\w@%+=:,./-]+$/.test(scene.home) ? scene.home : `'${scene.home.replaceAll("'", "'\\''")}'`;
+  return `HOME=${home} vector-tl find --robot ${scene.robots[0].serial} --page`;
+}
+
 function showFaults() {
   if (!byId("faults").children.length) {
     byId("faults").append(...Object.entries(scene.faults).map(([name, fault]) => faultButton(name, fault)));
@@ -134,6 +142,7 @@ function withoutRepeats(log) {
 }
 
 function showLog() {
+  byId("no-log").hidden = lines.size > 0 || scene.log.length > 0;
   const fresh = withoutRepeats(scene.log).filter((entry) => {
     const key = JSON.stringify(entry);
     return !lines.has(key) && lines.add(key);
@@ -145,13 +154,27 @@ function showLog() {
   if (lines.size > MAX_KNOWN) lines.clear();
 }
 
-function logLine({ t_ms, kind, ...rest }) {
-  const rounded = (value) => (typeof value === "number" ? Math.round(value * 100) / 100 : value);
+function logLine({ t_ms, kind, serial, ...rest }) {
   const known = Object.entries(rest).filter(([, value]) => value !== null);
-  const words = known.map(([key, value]) => `${key.replaceAll("_", " ")} ${rounded(value)}`).join(", ");
+  const words = known.map(([key, value]) => inWords(kind, key, value)).join(", ");
   const line = make("li");
-  line.append(make("time", `${(t_ms / 1000).toFixed(2)} s`), make("span", kind, kind), make("span", words));
+  line.append(
+    make("time", `${(t_ms / 1000).toFixed(2)} s`),
+    make("span", kind.replaceAll("_", " "), kind),
+    make("span", [serial, words].filter(Boolean).join(": ")),
+  );
   return line;
+}
+
+// A value of the log, such as left_mmps 30.004 as "left 30 mm/s"; the kind of a line and its state are not named again.
+function inWords(kind, key, value) {
+  const [, name, unit] = key.match(/^(.+?)(?:_(mmps|mm|ms|rad|deg|hz))?$/);
+  const said = name.replaceAll("_", " ");
+  if (typeof value === "boolean") return value ? said : `not ${said}`;
+  if (typeof value === "number")
+    return `${said} ${Math.round(value * 100) / 100}${unit ? ` ${UNITS[unit] ?? unit}` : ""}`;
+  if (name === kind || STATES.has(name)) return String(value).replaceAll("_", " ");
+  return `${said} ${value}`;
 }
 
 // -- the scene ----------------------------------------------------------------------------------
@@ -161,6 +184,8 @@ function showScene() {
     `room ${scene.seed}, ${scene.room.surface === "table" ? "on a table" : "on a floor"}`;
   byId("time").textContent = `${(scene.t_ms / 1000).toFixed(1)} s${scene.lockstep ? ", lockstep" : ""}`;
   byId("step").hidden = !scene.lockstep;
+  byId("nobody").hidden = scene.robots.some((robot) => robot.streams || robot.controlled);
+  setText(byId("connect"), connectCommand());
   if (roomSeed !== scene.seed) {
     roomSeed = scene.seed;
     byId("seed").value = scene.seed;
