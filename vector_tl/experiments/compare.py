@@ -311,7 +311,7 @@ def _train(
         steps=steps, images=size, seed=training.seed, resume=True, overwrite=True, lr=training.lr,
         evaluations=settings.evaluations, **settings.for_training(),
     )  # fmt: skip
-    # only of models that somebody may go on with; nothing here is measured in other precisions
+    # only of models that somebody may use; nothing here is measured in other precisions
     asked = replace(asked, check_precisions=asked.check_precisions and training.is_final)
     mark, old_mark = folder / "trained.json", folder / "told.json"  # of this version, and of 0.1
     trained = (read_json(mark, Finished) or read_json(old_mark, Finished)) if asked.out.exists() else {}

@@ -60,7 +60,7 @@ class Training:
 
     @property
     def is_final(self) -> bool:
-        """Whether its model is one to go on with: trained on all images of the train sessions."""
+        """Whether its model is one to use: trained on all images of the train sessions."""
         return self.size == "all" and self.kind in ("equal", "long")
 
 
