@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from support.recording_kill_trial import kill_once
-from vector_tl.data.recording import RecordingWriter, is_recording, read_recording
+from vector_tl.data.magic import is_recording
+from vector_tl.data.recording import RecordingWriter, read_recording
 from vector_tl.data.schemas import CAMERA
 from vector_tl.errors import UserError
 from vector_tl.robot.base import Frame, Intrinsics, RobotState

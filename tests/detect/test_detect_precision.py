@@ -104,6 +104,23 @@ def test_it_is_measured_once_for_each_processor(cache, monkeypatch):
     assert speeds_ms(WEIGHTS, 2)["int8"] == 4.0 and speeds_ms(WEIGHTS, 2)["int8"] == 4.0
 
 
+@pytest.mark.fast
+def test_for_a_single_image_nothing_is_measured(monkeypatch):
+    """It takes the precision that is the fastest as a rule, until it is known which one is."""
+    monkeypatch.setattr(precision, "precisions_here", lambda: ("fp32", "bf16", "int8"))
+    measured = []
+    monkeypatch.setattr(
+        precision, "_measure_ms", lambda *_: measured.append(1) or {"fp32": 9.0, "bf16": 2.0, "int8": 3.0}
+    )
+    only_bf16 = {"fp32": 0.5, "bf16": 0.5}
+    for thresholds, before in ((ALL, "int8"), (only_bf16, "bf16")):
+        about = {"thresholds": thresholds}
+        assert choose_precision("auto", WEIGHTS, about, measure=False).precision == before
+    assert not measured
+    assert choose_precision("auto", WEIGHTS, {"thresholds": ALL}).precision == "bf16" and measured
+    assert choose_precision("auto", WEIGHTS, {"thresholds": ALL}, measure=False).precision == "bf16"
+
+
 @pytest.mark.parametrize("name", ["bf16", "int8"])
 def test_rounded_numbers_give_nearly_the_same(name):
     """Scores move by a third at most, half of the boxes by less than .002 of the image."""

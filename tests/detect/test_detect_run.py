@@ -1,6 +1,9 @@
 """`vector-tl detect`: one JSON-able dict for each image."""
 
 import json
+import os
+import subprocess
+import sys
 
 import cv2
 import numpy as np
@@ -64,3 +67,23 @@ def test_the_models_own_threshold_by_default(model, folder):
 def test_what_is_refused(settings, error, model, folder):
     with pytest.raises(error):
         list(detect(settings(model, folder)))
+
+
+def test_the_first_start_on_one_image_does_no_more_than_it_must(folder, tmp_path):
+    """No film's reader is imported, and of all precisions of a model only one is compiled."""
+    lines = (
+        "import sys; from vector_tl.detect.run import detect; "
+        "from vector_tl.detect.settings import DetectSettings; from pathlib import Path; "
+        "rows = list(detect(DetectSettings('transfer', (Path(sys.argv[1]),)))); "
+        "print(len(rows), [name for name in ('av', 'mcap', 'torch') if name in sys.modules])"
+    )
+    cache = tmp_path / "cache"
+    ran = subprocess.run(
+        [sys.executable, "-c", lines, str(folder / "00.png")],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ | {"XDG_CACHE_HOME": str(cache)},
+    )
+    assert ran.stdout == "1 []\n"
+    assert len(list(cache.rglob("*.blob"))) == 1

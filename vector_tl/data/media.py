@@ -5,15 +5,12 @@ A file is recognised by its content, not by its name.
 
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import av
 import numpy as np
-from av.container import InputContainer
 
 from vector_tl.data.boxes import to_pixels
 from vector_tl.data.images import (
@@ -24,10 +21,13 @@ from vector_tl.data.images import (
     is_image_file,
     read_image,
 )
-from vector_tl.data.recording import RecordedFrame, is_recording, read_recording
+from vector_tl.data.magic import is_recording
 from vector_tl.data.sidecar_labels import label_of_frame, label_of_image, labels_beside
 from vector_tl.errors import UserError
-from vector_tl.limits import FRAMES, HOURS, PIXELS, refuse_pixels
+from vector_tl.limits import FRAMES, HOURS
+
+if TYPE_CHECKING:
+    from vector_tl.data.recording import RecordedFrame
 
 # Formats of videos and recordings, in every command: these by their name, and all of them by their content.
 FILM_SUFFIXES = (
@@ -49,7 +49,7 @@ class MediaFrame:
     image: np.ndarray | None = None  # (H, W, 3) uint8 RGB, upright
     error: str | None = None  # a sentence that names the file
     t_s: float = 0.0  # of a video by its own clock, of a recording when the frame was received
-    recorded: RecordedFrame | None = None  # of a recording
+    recorded: "RecordedFrame | None" = None  # of a recording
 
     def truth_xyxy(self) -> np.ndarray | None:
         """The ground-truth boxes (N, 4), float32 in pixels; None where they are not known.
@@ -175,6 +175,8 @@ def _natural(path: Path) -> list[tuple[int, int, str]]:
 
 
 def _recording_frames(path: Path) -> Iterator[MediaFrame]:
+    from vector_tl.data.recording import read_recording  # brings MCAP's reader, which images do without
+
     recording, index = read_recording(path), -1
     for frame in recording:
         index = frame.index
@@ -190,45 +192,20 @@ def _recording_frames(path: Path) -> Iterator[MediaFrame]:
 
 
 def _open_video(path: Path) -> Media:
-    try:
-        with _video(path) as container:
-            stream = container.streams.video[0]
-            fps = Fraction(stream.average_rate or stream.guessed_rate or DEFAULT_FPS)
-            length = stream.duration or container.duration
-            unit = stream.time_base if stream.duration else Fraction(1, av.time_base)
-            if length and not stream.duration and "matroska" in container.format.name:
-                length -= container.start_time or 0  # its duration counts from 0, not from the first frame
-            seconds = float(length * unit) if length and unit else None
-            FRAMES.refuse(stream.frames, f"{path} has")
-            HOURS.refuse((seconds or 0) / 3600, f"{path} lasts")
-            next(container.decode(video=0))
-    except StopIteration:
-        raise UserError(f"{path} is a video without images; name another one.") from None
-    except PermissionError as error:
-        raise UserError(f"Cannot read {path}: {error.strerror}.") from error
-    except (av.FFmpegError, ValueError, OSError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise UserError(
-            f"{path} cannot be read as an image, video or recording ({reason}); it may be damaged: copy it "
-            "again."
-        ) from error
-    return Media(path, "video", lambda: _within_limits(path, _video_frames(path, fps)), fps, seconds)
+    from vector_tl.data import videos  # brings PyAV, which images do without
 
+    said_fps, seconds = videos.rate_and_length(path)
+    fps = said_fps or DEFAULT_FPS
 
-def _video_frames(path: Path, fps: Fraction) -> Iterator[MediaFrame]:
-    index = 0
-    try:
-        with _video(path) as container:
-            for frame in container.decode(video=0):
-                t_s = frame.time if frame.time is not None else float(index / fps)
-                yield MediaFrame(path, index, _upright(frame), t_s=t_s)
-                index += 1
-    except (av.FFmpegError, ValueError, OSError) as error:
-        note = (
-            f"{path} is a damaged video after {index} frames ({error}); what comes before was read: copy it "
-            "again, if it is whole elsewhere."
-        )
-        yield MediaFrame(path, index, error=note)
+    def frames() -> Iterator[MediaFrame]:
+        index = -1
+        try:
+            for index, (t_s, image) in enumerate(videos.images(path)):
+                yield MediaFrame(path, index, image, t_s=float(index / fps) if t_s is None else t_s)
+        except UserError as error:
+            yield MediaFrame(path, index + 1, error=str(error))
+
+    return Media(path, "video", lambda: _within_limits(path, frames()), fps, seconds)
 
 
 def _open_animation(path: Path) -> Media:
@@ -277,43 +254,6 @@ def _frame_times_s(path: Path) -> np.ndarray:
     """When each frame of a video appears (N,), in seconds, without decoding; empty when it does not say."""
     if is_animated_image(path):
         return np.array([t_s for t_s, _, _ in animation_frames(path)])
-    times_s = []
-    try:
-        with _video(path) as container:
-            for packet in container.demux(video=0):
-                if packet.pts is not None and packet.time_base is not None:
-                    times_s.append(float(packet.pts * packet.time_base))
-                if len(times_s) > FRAMES.value:
-                    break
-    except (av.FFmpegError, ValueError, OSError):
-        pass  # what comes before is enough
-    return np.array(times_s)
+    from vector_tl.data import videos  # brings PyAV, which images do without
 
-
-@contextmanager
-def _video(path: Path) -> Iterator[InputContainer]:
-    """PyAV's container of a video file, ready to decode.
-
-    Raises:
-        ValueError, OSError, av.FFmpegError: it is none.
-    """
-    # a playlist posing as a video must not make FFmpeg reach for the network
-    with av.open(str(path), options={"protocol_whitelist": "file"}) as container:
-        kind = container.format.name
-        # text that FFmpeg would draw as a terminal, and images that OpenCV refused, are no videos
-        if not container.streams.video or kind in ("tty", "image2") or kind.endswith("_pipe"):
-            raise ValueError(f"{path} is no video")
-        codec = container.streams.video[0].codec_context
-        if codec is None:
-            raise ValueError("its codec is not known")
-        refuse_pixels(codec.width, codec.height, str(path))
-        codec.options = {"max_pixels": str(int(PIXELS.value * 1e6))}  # of later frames, which may be larger
-        codec.thread_type = "AUTO"
-        yield container
-
-
-def _upright(frame: av.VideoFrame) -> np.ndarray:
-    """A video's frame as a player shows it: phones store every film lying and note the turn beside it."""
-    image = frame.to_ndarray(format="rgb24")
-    quarters = round(frame.rotation / 90) % 4
-    return np.ascontiguousarray(np.rot90(image, quarters)) if quarters else image
+    return videos.frame_times_s(path)

@@ -27,9 +27,10 @@ import numpy as np
 from mcap.exceptions import McapError
 from mcap.records import Channel, McapRecord, Message, Metadata
 from mcap.stream_reader import StreamReader
-from mcap.writer import MCAP0_MAGIC, Writer
+from mcap.writer import Writer
 from zstandard import ZstdError
 
+from vector_tl.data.magic import is_recording
 from vector_tl.data.message_forms import MESSAGES
 from vector_tl.data.schemas import CALIBRATION, CAMERA, DETECTIONS, EVENTS, SCHEMAS, STATE, TRUTH, WHEELS
 from vector_tl.errors import UserError, cannot_write
@@ -354,15 +355,6 @@ class Recording:
     def times_s(self) -> list[float]:
         """When each frame was received, without decoding the images."""
         return [t_s for _, t_s, _ in self.messages(only=CAMERA)]
-
-
-def is_recording(path: Path) -> bool:
-    """Whether the file's first bytes are those of a recording (its name does not matter)."""
-    try:
-        with open(path, "rb") as file:
-            return file.read(len(MCAP0_MAGIC)) == MCAP0_MAGIC
-    except OSError:
-        return False
 
 
 def read_recording(path: Path) -> Recording:

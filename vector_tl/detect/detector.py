@@ -93,6 +93,7 @@ def load(
     threads: int | None = None,
     precision: str = "auto",
     side_by_side: bool = False,
+    measure: bool = True,
 ) -> Detector:
     """The detector of a model file or a name in `models/`.
 
@@ -103,6 +104,7 @@ def load(
         threads: of the CPU; one for each core when None.
         precision: in which a CPU computes, see `choose_precision`.
         side_by_side: several threads will give it images, to be done with many of them sooner.
+        measure: whether to measure first which precision is the fastest here, where that is not known yet.
 
     Raises:
         UserError: no such model, not readable, no such device, or no such precision there.
@@ -115,7 +117,7 @@ def load(
     if where == "cpu" and engine != "torch" and has_openvino():
         from vector_tl.detect.precision import choose_precision  # brings OpenVINO
 
-        choice = choose_precision(precision, weights, metadata, threads)
+        choice = choose_precision(precision, weights, metadata, threads, measure)
         chosen = choice.precision
         log.log(
             logging.INFO if choice.held_back else logging.DEBUG,

@@ -43,7 +43,11 @@ class Choice:
 
 
 def choose_precision(
-    asked: str, weights: Weights, metadata: dict[str, Any], threads: int | None = None
+    asked: str,
+    weights: Weights,
+    metadata: dict[str, Any],
+    threads: int | None = None,
+    measure: bool = True,
 ) -> Choice:
     """The precision of a network on this CPU.
 
@@ -52,6 +56,8 @@ def choose_precision(
         weights: of the network.
         metadata: of its file.
         threads: of the CPU; `cpu_threads` when None.
+        measure: whether to measure what is not known yet. For a single image that takes longer than it
+            brings: then it is the one that is the fastest as a rule.
 
     Raises:
         UserError: this processor, or this network, has not the precision that was asked for.
@@ -75,6 +81,8 @@ def choose_precision(
             why = f"no check in {' or '.join(left_out)} was passed (evaluate --check-precisions)"
             return Choice("fp32", why, True)
         return Choice("fp32", "this processor, or this network, has no other")
+    if not measure and _known_ms(weights, threads) is None:
+        return Choice(allowed[-1], "that is the fastest as a rule; it was not measured here yet")
     return _fastest(allowed, speeds_ms(weights, threads))
 
 
@@ -94,19 +102,24 @@ def _fastest(allowed: tuple[Precision, ...], taken_ms: dict[Precision, float]) -
 
 def speeds_ms(weights: Weights, threads: int | None = None) -> dict[Precision, float]:
     """How long one image takes in each precision that this processor has, measured once and remembered."""
-    path, key = compiled_folder() / SPEEDS, _key(weights, threads)
-    able = precisions_of(weights)
-    known = _known(path)
-    if set(able) <= {name for name, value in known.get(key, {}).items() if value}:
-        return {name: known[key][name] for name in able}
+    if (known := _known_ms(weights, threads)) is not None:
+        return known
     log.info("measuring once which precision is the fastest here")
-    measured = _measure_ms(weights, able, threads)
+    measured = _measure_ms(weights, precisions_of(weights), threads)
+    path, key = compiled_folder() / SPEEDS, _key(weights, threads)
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_json(path, _known(path) | {key: {name: measured.get(name) for name in PRECISIONS}})
     except (UserError, OSError) as error:  # a full or read-only disk: it is measured each time
         log.info("what was measured is not kept: %s", error)
     return measured
+
+
+def _known_ms(weights: Weights, threads: int | None) -> dict[Precision, float] | None:
+    """What was measured here before of all precisions that this processor has; None where one is missing."""
+    known = _known(compiled_folder() / SPEEDS).get(_key(weights, threads), {})
+    able = precisions_of(weights)
+    return {name: known[name] for name in able} if all(known.get(name) for name in able) else None
 
 
 def _known(path: Path) -> dict[str, Any]:

@@ -34,12 +34,14 @@ def detect(settings: DetectSettings) -> Iterator[dict[str, Any]]:
         raise UsageError("Name at least one image, folder, video or recording.")
     check_threshold(settings.threshold)
     frames = read_frames(settings.inputs)
+    many = len(settings.inputs) > 1 or not is_image_file(settings.inputs[0])
     once = load(
         settings.model,
         settings.device,
         settings.engine,
         precision=settings.precision,
-        side_by_side=len(settings.inputs) > 1 or not is_image_file(settings.inputs[0]),
+        side_by_side=many,
+        measure=many,  # for one image that would take longer than the detection itself
     )
     detector = SecondLook(once) if settings.tiles else once
     log.info("%s on %s", detector.name, detector.engine)
