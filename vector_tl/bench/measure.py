@@ -97,6 +97,15 @@ def memory_mib(pid: int | str = "self") -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / MIB
 
 
+def processor_s(pid: int) -> float:
+    """Processor time of a process so far (Linux), 0 elsewhere."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def peak_memory_mib() -> float:
     """The most memory that this process had so far (Linux), 0 elsewhere."""
     try:  # ru_maxrss would count what the parent had when it started this process

@@ -18,10 +18,12 @@ class BenchSettings:
     """
 
     what: tyro.conf.Positional[
-        Annotated[Literal["detect", "train", "sim", "find", "film", "size"], tyro.conf.arg(metavar="WHAT")]
+        Annotated[
+            Literal["detect", "train", "sim", "find", "film", "size", "growth"], tyro.conf.arg(metavar="WHAT")
+        ]
     ]
-    """What to measure: detect, train, sim, find, film, or size (20,000 images and hours of a recording; it
-    takes some minutes, whatever --seconds)."""
+    """What to measure: detect, train, sim, find, film, size (20,000 images and hours of a recording; it takes
+    some minutes, whatever --seconds), or growth (boxes in an image, robots, minutes of a recording)."""
     model: str = "transfer"
     """The model to measure with: a file, or a name in models/."""
     device: str = "auto"

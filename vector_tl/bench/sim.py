@@ -16,7 +16,7 @@ import anki_vector
 import numpy as np
 from anki_vector.events import Events
 
-from vector_tl.bench.measure import medians, memory_mib
+from vector_tl.bench.measure import medians, memory_mib, processor_s
 from vector_tl.bench.settings import BenchSettings, Row
 from vector_tl.data.images import encode_jpeg
 from vector_tl.robot.open import open_robot
@@ -76,11 +76,11 @@ def received(camera: str, seconds: float) -> dict[str, float]:
         try:
             robot.motors.set_wheel_motors(30, -30)
             time.sleep(WARM_S)
-            begin_s, busy_s, memory = time.monotonic(), _busy_s(simulator.process.pid), []
+            begin_s, busy_s, memory = time.monotonic(), processor_s(simulator.process.pid), []
             while time.monotonic() - begin_s < seconds:
                 time.sleep(min(1.0, seconds / 10))
                 memory.append(memory_mib(simulator.process.pid))
-            busy_s, end_s = _busy_s(simulator.process.pid) - busy_s, time.monotonic()
+            busy_s, end_s = processor_s(simulator.process.pid) - busy_s, time.monotonic()
             robot.motors.set_wheel_motors(0, 0)
         finally:
             robot.disconnect()
@@ -144,12 +144,3 @@ def _client(home: Path, serial: str) -> anki_vector.Robot:
         os.environ.pop("HOME") if before is None else os.environ.update(HOME=before)
     robot.connect(timeout=10)
     return robot
-
-
-def _busy_s(pid: int) -> float:
-    """Processor time of a process so far (Linux), 0 elsewhere."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return 0.0
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
