@@ -69,7 +69,7 @@ def test_the_page_of_a_run(tmp_path, named):
     page = (folder / "index.html").read_text()
     for word in (
         "found after",
-        "estimated distance mm",
+        "from a frame to the wheels",
         "what it did",
         "approach",
         "the finder: best score",

@@ -19,6 +19,7 @@ from vector_tl import __version__
 from vector_tl.errors import UserError, cannot_write
 from vector_tl.film.run_story import Story, read_story
 from vector_tl.film.run_timelines import score_timeline
+from vector_tl.film.run_words import run_rows, setting_rows, show
 from vector_tl.nets.model_file import resolve
 from vector_tl.web import pages
 
@@ -31,7 +32,7 @@ COLORS = ("tone-a", "tone-b", "tone-c", "tone-d")
 FIGURES = {  # of a detector, as in the result of a film, and in words
     "images": "frames",
     "seen_in": "saw a Vector in",
-    "first_seen_s": "first after, s",
+    "first_seen_s": "first after (s)",
     "true_positives": "found",
     "false_negatives": "missed",
     "false_positives": "false alarms",
@@ -82,11 +83,13 @@ def write_run_page(folder: Path, page: RunPage) -> str:
         film=names[0] if names else None,
         others=[(name, caption) for name, (caption, _) in zip(names[1:], page.films[1:], strict=True)],
         figures=_figures(page),
-        run={key: value for key, value in run.items() if key not in ("stages_ms", "report", "live")},
+        run=run_rows(
+            {key: value for key, value in run.items() if key not in ("stages_ms", "report", "live")}
+        ),
         timelines=_timelines(page),
         versions=versions(page.models),
         raw=json.dumps(page.result, indent=1, default=str),
-        show=_show,
+        settings=setting_rows(page.settings),
     )
     return str(folder / "index.html")
 
@@ -177,13 +180,18 @@ def _when(story: Story) -> str:
     return f"{made}; recorded by {story.robot}" if story.robot else made
 
 
-def _figures(page: RunPage) -> tuple[list[str], list[tuple[str, str, list[Any]]]]:
+def _figures(page: RunPage) -> tuple[list[str], list[tuple[str, str, list[str]]]]:
     """The columns of what is known of the detectors, and for each its caption, colour and cells."""
     if not page.models or "images" not in page.models[0]:
         return [], []
     keys = [key for key in FIGURES if any(model.get(key) is not None for model in page.models)]
-    rows = [(m["caption"], color, [m.get(key) for key in keys]) for m, color in zip(page.models, COLORS)]
+    cells = [[_cell(key, model.get(key)) for key in keys] for model in page.models]
+    rows = [(model["caption"], *row) for model, *row in zip(page.models, COLORS, cells)]
     return [FIGURES[key] for key in keys], rows
+
+
+def _cell(key: str, value: Any) -> str:
+    return f"{100 * value:.0f} %" if key == "recall" and value is not None else show(value)
 
 
 def _timelines(page: RunPage) -> list[Any]:
@@ -194,16 +202,3 @@ def _timelines(page: RunPage) -> list[Any]:
         for (name, times_s, best), color in zip(page.seen, COLORS)
     ]
     return scores + page.story.timelines(page.seconds)
-
-
-def _show(value: Any) -> str:
-    """A setting or figure in words."""
-    if value is None or value in ((), []):
-        return "-"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float):
-        return f"{value:g}"
-    if isinstance(value, dict):
-        return ", ".join(f"{key} {_show(part)}" for key, part in value.items())
-    return "; ".join(map(_show, value)) if isinstance(value, (list, tuple)) else str(value)
