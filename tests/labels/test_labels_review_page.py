@@ -254,3 +254,24 @@ def test_two_tabs_cannot_lose_each_others_work(tmp_path):
     finally:
         browser.close()
         server.end()
+
+
+@in_browser
+def test_an_empty_list_says_what_would_fill_it(tmp_path):
+    folder = tmp_path / "data"
+    image = cv2.imencode(".jpg", np.full((36, 64, 3), 90, np.uint8))[1].tobytes()
+    dataset.write_item(folder, "sim", "0", image, np.array([[10, 5, 40, 30]]), (64, 36))
+    browser = chromium.Chromium()
+    try:
+        server = review_server(Desk(folder), ReviewSettings(data=folder))
+        with server.in_thread("review"):
+            page = browser.open(server.url)
+            shown = "document.getElementById('end').innerText"
+            page.wait(f"{shown}.includes('1 image has a label')")
+            assert f"vector-tl label suggest --data {folder}" in page.run(shown)
+            assert_for_all(page, "review empty")
+            page.size(1280, 800)
+            page.click("#end button")  # look through all
+            page.wait("document.getElementById('accept-text').textContent === 'Keep label'")
+    finally:
+        browser.close()

@@ -102,6 +102,7 @@ alone(async () => {
   const start = await ask("start");
   const asked = new URLSearchParams(location.hash.slice(1));
   document.title = `Review ${start.data}`;
+  desk.folder = /^[\w@%+=:,./-]+$/.test(start.data) ? start.data : `'${start.data.replaceAll("'", "'\\''")}'`;
   byId("filter").replaceChildren(
     ...Object.entries(FILTER_NAMES).map(([value, name]) => new Option(name, value)),
   );

@@ -9,7 +9,8 @@ export const desk = {
   at: 0,
   done: 0,
   skipped: 0,
-  counts: {}, // filter -> images
+  counts: {}, // filter -> images, as the list was loaded
+  folder: "", // of the dataset, as a person would type it
   image: null, // as the server gave it
   source: "", // where the boxes shown come from: "label", a suggestion's id, or "" for nothing
   trail: [], // what undo would take back, newest last: "decision", or the key of a skipped image

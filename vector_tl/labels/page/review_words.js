@@ -88,9 +88,36 @@ export function showPace({ seconds_median, actions_suggested, actions_unsuggeste
   byId("pace").replaceChildren(...parts.map((text) => make("div", text)));
 }
 
+// What would fill a filter that shows nothing, and a command for it; ALL: how many images there are, with have or has.
+const NO_IMAGES = [
+  "There are no images here yet. A simulated robot takes some, labelled, without any robot:",
+  "vector-tl capture --robot sim --count 50 --data DATA",
+];
+const NOTHING = {
+  unlabelled: [
+    "No image is left to label: ALL a label (a simulated robot's images come with theirs). Look through them, or let a model look for labels that it doubts:",
+    "vector-tl label suggest --data DATA --model best",
+  ],
+  suggested: [
+    "No image has suggestions that wait for a decision. A model makes them:",
+    "vector-tl label suggest --data DATA --model best",
+  ],
+  disagreement: [
+    "No label differs from what a model sees, as far as one has looked. To let one look:",
+    "vector-tl label suggest --data DATA --model best",
+  ],
+  all: ["No images here.", ""],
+  bin: ["The bin is empty. X moves an image that is of no use here; it can come back.", ""],
+};
+
+function afterwards() {
+  return desk.counts.unlabelled ? ["", ""] : ["To go on:", "vector-tl label check --data DATA"];
+}
+
 // The queue is empty: `again(filter)` shows another one, the same when no filter is given.
 export function showEnd(again) {
   const now = byId("filter").value;
+  const { all } = desk.counts;
   const row = make("div");
   const offer = (text, filter) => {
     const button = make("button", text);
@@ -99,12 +126,13 @@ export function showEnd(again) {
   };
   if (desk.skipped) offer(`Show ${plural(desk.skipped, "skipped image")} again`, now);
   for (const [filter, name] of Object.entries(FILTER_NAMES)) {
-    if (filter !== now && desk.counts[filter]) offer(`${desk.counts[filter]} ${name}`, filter);
+    if (filter !== now && desk.counts[filter]) offer(`Show ${name} (${desk.counts[filter]})`, filter);
   }
-  const done = desk.done
-    ? `All done: ${desk.done} decided and saved.`
-    : `No images here (${FILTER_NAMES[now]}).`;
-  byId("end").replaceChildren(make("p", done), row);
+  const [why, command] = desk.done ? afterwards() : !all && now !== "bin" ? NO_IMAGES : NOTHING[now];
+  const done = desk.done ? `All done: ${desk.done} decided and saved. ${why}` : why;
+  const parts = [make("p", done.replace("ALL", plural(all, "image has", "images have"))), row];
+  if (command) parts.splice(1, 0, make("code", command.replaceAll("DATA", desk.folder)));
+  byId("end").replaceChildren(...parts);
   byId("end").hidden = false;
 }
 
