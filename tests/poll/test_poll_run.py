@@ -175,6 +175,15 @@ def test_a_poll_that_fails_leaves_nothing(tmp_path):
 
 
 @pytest.mark.fast
+def test_without_its_films_nobody_is_asked(fresh, tmp_path):
+    folder = fresh.folder
+    fresh.close()
+    with pytest.raises(UserError, match=r"lacks .*\.mp4 and .*\.mp4.*vector-tl poll RECORDING"):
+        poll(PollSettings(folder, export=tmp_path / "page"))
+    assert not (tmp_path / "page").exists()
+
+
+@pytest.mark.fast
 def test_a_vote_counts_for_the_film_on_that_side(fresh):
     for number in range(40):
         voter = f"{number:032x}"

@@ -1,8 +1,9 @@
 """Between a capture and its views: newest frame and status one way, keys the other way."""
 
-import queue
 import threading
 from dataclasses import dataclass, field
+
+from vector_tl.web.actions import Actions
 
 KEYS = {
     "k": "keep",
@@ -49,13 +50,13 @@ class Status:
     places: tuple[tuple[int, ...], ...] = ()  # (rows, columns) counts of where in the image boxes are
 
 
-class CaptureBoard:
+class CaptureBoard(Actions):
     """What one thread writes and others read. Keys come as actions, see `KEYS`."""
 
     def __init__(self) -> None:
+        super().__init__(ACTIONS)
         self._lock = threading.Lock()
         self._status, self._jpeg = Status(), b""
-        self._actions: queue.SimpleQueue[str] = queue.SimpleQueue()
 
     def post(self, status: Status, jpeg: bytes | None = None) -> None:
         """Show this from now on; without `jpeg`, the image stays."""
@@ -68,14 +69,3 @@ class CaptureBoard:
         """What is on show: the status and the image as JPEG, empty before the first."""
         with self._lock:
             return self._status, self._jpeg
-
-    def press(self, action: str) -> bool:
-        """Pass on that a person pressed a key; False for an action that does not exist."""
-        if action not in ACTIONS:
-            return False
-        self._actions.put(action)
-        return True
-
-    def pressed(self) -> list[str]:
-        """The actions since the last call, oldest first."""
-        return [self._actions.get() for _ in range(self._actions.qsize())]  # only the caller takes any away

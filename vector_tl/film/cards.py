@@ -64,7 +64,7 @@ def end_card(
         foot: a line about what they looked at.
     """
     card = Card(size_wh, theme)
-    width, height = size_wh
+    height = size_wh[1]
     judged = any(tally.labelled for tally in tallies)
     heading = "In how many frames it found the other robot"
     if not judged:  # it may have taken something else for one
@@ -75,25 +75,26 @@ def end_card(
     for index, ((caption, _), color, tally) in enumerate(zip(names, colors, tallies, strict=True)):
         top = round(height * 0.23) + row * index
         first = top + round(row * 0.2)
-        share, words = _share(tally)
-        card.chip(first, round(size * 0.72), color)
-        card.write(caption, first, size, theme.ink, indent=round(size * 1.3), max_px=width // 2)
-        percent = "-" if share is None else f"{100 * share:.0f} %"
-        text(card.image_rgb, percent, width - card.edge, first, theme.ink, round(size * 1.35), "right")
-        card.bar(top + round(row * 0.38), max(round(row * 0.16), 4), share or 0, color)
-        card.write(words, top + round(row * 0.74), round(size * 0.68), theme.soft)
+        card.heading(caption, shown_share(tally), first, size, color)
+        card.bar(top + round(row * 0.38), max(round(row * 0.16), 4), shown_share(tally), color)
+        card.write(_counts(tally), top + round(row * 0.74), round(size * 0.68), theme.soft)
     card.write(foot, round(height * 0.93), card.px(25), theme.soft)
     return card.image_rgb
 
 
-def _share(tally: Tally) -> tuple[float | None, str]:
-    """The share of a detector's bar, and the line below it."""
+def shown_share(tally: Tally) -> float | None:
+    """The share of the Vectors that were found; without labels, of the images with a report."""
+    if tally.labelled:
+        return tally.recall
+    return tally.seen_in / tally.images if tally.images else None
+
+
+def _counts(tally: Tally) -> str:
+    """The line below a detector's bar."""
     first = f", first after {tally.first_s:.1f} s" if tally.first_s else ""
     if tally.labelled:
-        there = tally.found + tally.missed
-        return tally.recall, f"{tally.found} of {there} found, {alarms(tally.false_alarms)}{first}"
-    share = tally.seen_in / tally.images if tally.images else None
-    return share, f"{tally.seen_in} of {tally.images} frames{first}"
+        return f"{tally.found} of {tally.found + tally.missed} found, {alarms(tally.false_alarms)}{first}"
+    return f"{tally.seen_in} of {tally.images} frames{first}"
 
 
 class Card:
@@ -145,8 +146,16 @@ class Card:
         top_left = (self.edge, middle - size // 2)
         cv2.rectangle(self.image_rgb, top_left, (self.edge + size, middle + size // 2), color, -1)
 
-    def bar(self, top: int, height: int, share: float, color: Color) -> None:
+    def heading(self, caption: str, share: float | None, middle: int, size: int, color: Color) -> None:
+        """A detector's colour and caption, and at the right its share (0 to 1) in percent."""
+        self.chip(middle, round(size * 0.72), color)
+        self.write(caption, middle, size, self._theme.ink, indent=round(size * 1.3), max_px=self._width // 2)
+        percent = "-" if share is None else f"{100 * share:.0f} %"
+        right = self._width - self.edge
+        text(self.image_rgb, percent, right, middle, self._theme.ink, round(size * 1.35), "right")
+
+    def bar(self, top: int, height: int, share: float | None, color: Color) -> None:
         """A bar from margin to margin, filled by `share` (0 to 1)."""
         full = self._width - 2 * self.edge
         self.image_rgb[top : top + height, self.edge : self.edge + full] = self._theme.track
-        self.image_rgb[top : top + height, self.edge : self.edge + round(share * full)] = color
+        self.image_rgb[top : top + height, self.edge : self.edge + round((share or 0) * full)] = color

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from vector_tl.film.cards import Card
-from vector_tl.film.overlay import Color, text
+from vector_tl.film.cards import Card, shown_share
+from vector_tl.film.overlay import Color
 from vector_tl.film.tally import Tally, alarms
 from vector_tl.film.theme import Theme
 from vector_tl.film.uncertainty import BLOCK_S, MIN_BLOCKS, share_interval
@@ -56,7 +56,7 @@ def closing_card(
         doubts: what the figures do not show.
     """
     card = Card(size_wh, theme)
-    width, height = size_wh
+    height = size_wh[1]
     judged = any(tally.labelled for tally in tallies)
     title = "How often each found the other robot" if judged else "How often each reported a robot"
     card.write(title, round(height * 0.1), card.px(50), theme.ink)
@@ -65,22 +65,11 @@ def closing_card(
     for index, ((caption, _), color, tally) in enumerate(zip(names, colors, tallies, strict=True)):
         top = round(height * 0.18) + index * room
         first = top + size // 2
-        share = shown_share(tally)
-        card.chip(first, round(size * 0.72), color)
-        card.write(caption, first, size, theme.ink, indent=round(size * 1.3), max_px=width // 2)
-        percent = "-" if share is None else f"{100 * share:.0f} %"
-        text(card.image_rgb, percent, width - card.edge, first, theme.ink, round(size * 1.3), "right")
-        card.bar(top + round(size * 1.3), max(round(size * 0.5), 4), share or 0, color)
+        card.heading(caption, shown_share(tally), first, size, color)
+        card.bar(top + round(size * 1.3), max(round(size * 0.5), 4), shown_share(tally), color)
         card.paragraph(result_words(tally), top + 2 * size, room - 2 * size, round(size * 0.76), theme.soft)
     card.paragraph(doubts, round(height * 0.77), round(height * 0.2), card.px(34), theme.ink)
     return card.image_rgb
-
-
-def shown_share(tally: Tally) -> float | None:
-    """The share of the Vectors that were found; without labels, of the images with a report."""
-    if tally.labelled:
-        return tally.recall
-    return tally.seen_in / tally.images if tally.images else None
 
 
 def result_words(tally: Tally) -> str:

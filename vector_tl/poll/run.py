@@ -100,6 +100,7 @@ def _answer(opened: Poll, settings: PollSettings) -> dict:
     """Do what was asked of a poll, in an order in which the answer is of the latest state."""
     answer: dict[str, Any] = {"poll": str(opened.folder)}
     if settings.export or settings.serves:
+        _refuse_without_films(opened)
         _decide_who_votes(opened, settings)
     if settings.take_votes:
         try:
@@ -123,6 +124,17 @@ def _answer(opened: Poll, settings: PollSettings) -> dict:
         answer["address"] = _serve(opened, settings)
     closes_s = opened.fact("closes_s")
     return answer | {"votes": opened.count(), "closes": stamp(closes_s), "closed": opened.closed()}
+
+
+def _refuse_without_films(opened: Poll) -> None:
+    """Raise `UserError` where people would be asked about films that are not there; a result needs none."""
+    folder = opened.folder / "films"
+    gone = [name for name in opened.files if not (folder / name).is_file()]
+    if gone and not opened.closed():
+        raise UserError(
+            f"{folder} lacks {' and '.join(gone)}, so there is nothing to vote on; bring the files back, or "
+            "make a new poll: vector-tl poll RECORDING --left scratch --right transfer --out FOLDER"
+        )
 
 
 def _decide_who_votes(opened: Poll, settings: PollSettings) -> None:

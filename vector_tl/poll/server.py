@@ -188,10 +188,11 @@ class _Pages:
         file = request.path_params["file"]
         if not await self._entrance.lets_in(request):
             raise HTTPException(403, "The films are for those who came by the page's whole address.")
-        if file not in self._poll.files:
+        path = self._poll.folder / "films" / file
+        if file not in self._poll.files or not path.is_file():
             raise HTTPException(404)
         return FileResponse(
-            self._poll.folder / "films" / file,
+            path,
             media_type="video/mp4",
             headers={"Cache-Control": "private, max-age=86400"},
         )

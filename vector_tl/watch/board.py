@@ -1,6 +1,5 @@
 """Between the loop and a person: what the models see goes one way, keys go the other way."""
 
-import queue
 import threading
 import time
 from collections import deque
@@ -9,6 +8,7 @@ from typing import Any
 
 from vector_tl.detect.interface import Detections
 from vector_tl.watch.sight import Sight
+from vector_tl.web.actions import Actions
 
 KEYS = {"s": "keep", "r": "record", " ": "hold", "q": "quit", "escape": "quit"}
 ACTIONS = frozenset(KEYS.values())
@@ -32,7 +32,7 @@ class Moment:
     looks: tuple[Look, Look]  # left, right
 
 
-class Board:
+class Board(Actions):
     """What one thread writes and others read.
 
     Attributes:
@@ -46,13 +46,13 @@ class Board:
     """
 
     def __init__(self, about: dict[str, Any]):
+        super().__init__(ACTIONS)
         self.about = about
         self.moment: Moment | None = None
         self.said, self.kept = "", 0
         self.recording = self.held = False
         self.ended: str | None = None
         self._times_s: deque[float] = deque(maxlen=RATE_OVER)
-        self._actions: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._lock = threading.Lock()
 
     def post(self, moment: Moment) -> None:
@@ -68,17 +68,6 @@ class Board:
         if len(times_s) < 2 or times_s[-1] <= times_s[0]:
             return None
         return (len(times_s) - 1) / (times_s[-1] - times_s[0])
-
-    def press(self, action: str) -> bool:
-        """Pass on that a person pressed a key; False for an action that does not exist."""
-        if action not in ACTIONS:
-            return False
-        self._actions.put(action)
-        return True
-
-    def pressed(self) -> list[str]:
-        """The actions since the last call, oldest first."""
-        return [self._actions.get() for _ in range(self._actions.qsize())]  # only the caller takes any away
 
     def news(self) -> dict[str, Any]:
         """Everything but the image, for the page."""

@@ -26,7 +26,7 @@ export function pairPlayer(sources, fps) {
     () => {
       const trouble = byId("film-trouble");
       trouble.textContent =
-        "A film could not be loaded, or this browser does not play it (H.264). Load the page again, or try another browser.";
+        "A film could not be loaded, or this browser does not play it (H.264). Load the page again, or try another browser; if it stays so, the film may be gone where the vote is held.";
       trouble.hidden = false;
     },
   );
