@@ -15,7 +15,7 @@ from test_film_film import Fixed, make, none, number_of, numbered, panes_of, rec
 
 from vector_tl.data.recording import RecordingWriter
 from vector_tl.errors import UsageError, UserError
-from vector_tl.film.cards import _share
+from vector_tl.film.cards import _counts
 from vector_tl.film.encode import write_gif
 from vector_tl.film.film import film
 from vector_tl.film.run_timelines import Curve, curve_timeline, mode_timeline, score_timeline
@@ -331,7 +331,7 @@ def test_the_first_sight_of_a_vector_is_one_that_is_there():
     tally.add(0.5, judge(elsewhere, np.float32([0.9]), box, (320, 240)))
     tally.add(1.0, judge(box, np.float32([0.9]), box, (320, 240)))
     assert tally.figures()["first_seen_s"] == 1.0 and tally.figures()["false_positives"] == 1
-    assert _share(tally)[1] == "1 of 2 found, 1 false alarm, first after 1.0 s"
+    assert _counts(tally) == "1 of 2 found, 1 false alarm, first after 1.0 s"
     unlabelled = Tally()
     unlabelled.add(0.5, judge(elsewhere, np.float32([0.9]), None, (320, 240)))
     assert unlabelled.figures()["first_seen_s"] == 0.5
