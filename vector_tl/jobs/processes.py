@@ -1,0 +1,36 @@
+"""Jobs in processes of this machine."""
+
+import multiprocessing
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any
+
+from vector_tl.jobs.run import LOSSES, lost
+
+
+def in_processes(
+    job: Callable[[Any], Any], arguments: Sequence[Any], workers: int
+) -> Iterator[tuple[int, Any]]:
+    """See `as_done`. When a process is killed, the pool is, too: what it had not finished is begun again."""
+    left, losses = dict(enumerate(arguments)), Counter[int]()
+    while left:
+        # spawned: PyTorch's and OpenVINO's threads do not survive a fork
+        count = min(workers, len(left))
+        pool = ProcessPoolExecutor(count, multiprocessing.get_context("spawn"))
+        try:
+            futures: dict[Future[Any], int] = {
+                pool.submit(job, argument): number for number, argument in left.items()
+            }
+            for future in as_completed(futures):
+                number = futures[future]
+                result = future.result()
+                del left[number]
+                yield number, result
+        except BrokenProcessPool:
+            losses.update(list(left)[:count])  # those that were at work, as they begin in order
+            if gone := [number for number in left if losses[number] > LOSSES]:
+                raise lost(gone[0]) from None
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
