@@ -11,8 +11,9 @@ import pytest
 from support.jobs import Work, always_dies, digest_of_noise, fails
 from vector_tl.errors import UsageError, UserError
 from vector_tl.jobs import on_ray
-from vector_tl.jobs.run import Where, as_done, run_all
+from vector_tl.jobs.run import as_done, run_all
 from vector_tl.jobs.settings import WorkOptions
+from vector_tl.jobs.where import Where
 
 
 def works(marks: Path, count: int, **more) -> list[Work]:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from vector_tl.errors import UserError
-from vector_tl.jobs.run import LOSSES, Where, lost
+from vector_tl.jobs.where import LOSSES, Where, lost
 
 # read when Ray is imported: no report of its usage goes over the network
 QUIET = {"RAY_USAGE_STATS_ENABLED": "0"}

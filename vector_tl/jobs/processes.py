@@ -7,7 +7,7 @@ from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
-from vector_tl.jobs.run import LOSSES, lost
+from vector_tl.jobs.where import LOSSES, lost
 
 
 def in_processes(

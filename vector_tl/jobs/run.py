@@ -9,31 +9,12 @@ by files: what a job needs is in its argument or lies on every machine, and what
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 
-from vector_tl.errors import UserError
+from vector_tl.jobs.where import Where
 
-LOSSES = 3  # of one job's processes or machines, after which something else is wrong
 Argument = TypeVar("Argument")
 Result = TypeVar("Result")
-
-
-@dataclass(frozen=True)
-class Where:
-    """Where jobs run.
-
-    Attributes:
-        workers: processes of this machine; 1 is this one.
-        cluster: address of a Ray cluster, or local to start one here; None for processes.
-        cores: of the CPU that a job on a cluster takes.
-        device: cuda takes a GPU of a cluster for each job, auto where it has one, cpu none.
-    """
-
-    workers: int = 1
-    cluster: str | None = None
-    cores: int = 1
-    device: str = "cpu"
 
 
 def run_all(
@@ -65,11 +46,3 @@ def as_done(
         yield from in_processes(job, arguments, where.workers)
     else:
         yield from ((number, job(argument)) for number, argument in enumerate(arguments))
-
-
-def lost(number: int) -> UserError:
-    """The error for a job whose worker is lost again and again."""
-    return UserError(
-        f"Job {number} was started {LOSSES + 1} times, and each time its process or machine was lost; look "
-        "whether there is enough memory, and start fewer at once."
-    )
