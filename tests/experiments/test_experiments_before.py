@@ -12,13 +12,14 @@ import pytest
 from vector_tl.cli import parse
 from vector_tl.data.dataset import digest
 from vector_tl.evaluate.metrics import Outcome
-from vector_tl.experiments import compare as comparison
 from vector_tl.experiments import retrain as retraining
-from vector_tl.experiments.compare import compare, finish
+from vector_tl.experiments import training_runs
+from vector_tl.experiments.compare import compare
 from vector_tl.experiments.compare_settings import CompareSettings
 from vector_tl.experiments.retrain_data import claim
 from vector_tl.experiments.retrain_settings import RetrainSettings
 from vector_tl.experiments.runs import Training
+from vector_tl.experiments.training_runs import finish, gather
 from vector_tl.nets import checkpoint
 from vector_tl.nets.build import build
 
@@ -42,7 +43,7 @@ def experiment(tmp_path, monkeypatch):
     def trains(*_):
         raise AssertionError("this is trained already")
 
-    monkeypatch.setattr(comparison, "train", trains)
+    monkeypatch.setattr(training_runs, "train", trains)
     return shutil.copytree(BEFORE / "compare", tmp_path / "out")
 
 
@@ -75,9 +76,9 @@ def test_a_training_that_was_not_measured_is_not_trained_again(data, experiment,
     checkpoint.save(folder / "model.safetensors", build("ssd300_mobilenet_v1", "scratch"), {"threshold": 0.5})
     box = np.float32([[20, 30, 60, 70]])
     outcome = Outcome((640, 360), box, box, np.float32([0.9]))
-    monkeypatch.setattr(comparison, "run_model", lambda _network, images: [outcome] * len(images))
+    monkeypatch.setattr(training_runs, "run_model", lambda _network, images: [outcome] * len(images))
     settings = CompareSettings(data=data, out=experiment, images_seen=16, batch_size=4, evaluations=4)
-    result = finish(Training("equal", "coco", "all", 0, 16, 0.0032), settings, comparison.gather(settings))
+    result = finish(Training("equal", "coco", "all", 0, 16, 0.0032), settings, gather(settings))
     assert [point["images_seen"] for point in result["curve"]] == [4, 8, 12, 16]
     assert result["val_ap50_95"] == pytest.approx(0.7554455445544555) and result["test"]["recall"] == 1.0
 

@@ -18,14 +18,13 @@ from vector_tl.data import dataset
 from vector_tl.errors import Diverged, UsageError, UserError
 from vector_tl.evaluate.metrics import Outcome, measure
 from vector_tl.experiments import compare as comparison
-from vector_tl.experiments import compare_sheets
+from vector_tl.experiments import compare_sheets, training_runs
 from vector_tl.experiments.compare import (
     best_rate,
     choose_rates,
     compare,
     plan,
     possible_sizes,
-    shuffled,
 )
 from vector_tl.experiments.compare_answer import answer, signed
 from vector_tl.experiments.compare_figures import (
@@ -45,6 +44,7 @@ from vector_tl.experiments.compare_settings import CompareSettings
 from vector_tl.experiments.compare_sheets import judge, worst_false_positives, worst_missed
 from vector_tl.experiments.experiment import _changed, noted, with_settings_of
 from vector_tl.experiments.runs import ComparisonData, Training, late_loss, still_rising, write_outcomes
+from vector_tl.experiments.training_runs import shuffled
 from vector_tl.files import claimed
 from vector_tl.nets import checkpoint
 from vector_tl.nets.build import build
@@ -114,9 +114,9 @@ def trained(monkeypatch, model):
             writer.writerows([[1, 8, 2.0, 0.1, 0.05], [2, 16, 1.0, height, height]])
         return {"ap50": height, "ap50_95": height, "seconds": 0.1}
 
-    monkeypatch.setattr(comparison, "train", quick)
-    monkeypatch.setattr(comparison.checkpoint, "load", lambda _path: loaded)
-    monkeypatch.setattr(comparison, "run_model", finds_nothing)
+    monkeypatch.setattr(training_runs, "train", quick)
+    monkeypatch.setattr(training_runs.checkpoint, "load", lambda _path: loaded)
+    monkeypatch.setattr(training_runs, "run_model", finds_nothing)
     monkeypatch.setattr(comparison, "find_weights", lambda coco: coco)
     return asked
 
@@ -189,13 +189,13 @@ def test_both_arms_get_the_same_but_for_weights_and_rate(data, tmp_path, trained
 @pytest.mark.parametrize("asked", [True, False])
 def test_faster_precisions_are_checked_for_models_to_go_on_with(asked, data, tmp_path, trained, monkeypatch):
     """Of both arms alike; and it is no other experiment with them or without."""
-    train, checked = comparison.train, {}
+    train, checked = training_runs.train, {}
 
     def noting(settings, *rest):
         checked[settings.out.parent.name] = settings.check_precisions
         return train(settings, *rest)
 
-    monkeypatch.setattr(comparison, "train", noting)
+    monkeypatch.setattr(training_runs, "train", noting)
     compare(small(data, tmp_path, seeds=1, check_precisions=asked))
     final = {f"{kind}-{arm}-all-seed0" for kind in ("equal", "long") for arm in ("coco", "scratch")}
     assert {name for name, wanted in checked.items() if wanted} == (final if asked else set())
@@ -325,17 +325,17 @@ def test_missing_coco_weights_are_found_out_before_any_training(data, tmp_path, 
 
 def test_what_fails_after_a_training_does_not_cost_it(data, tmp_path, trained, monkeypatch):
     settings = small(data, tmp_path, seeds=1, sizes=("all",), max_images_seen=0, lrs=(8e-4,))
-    run_model = comparison.run_model
+    run_model = training_runs.run_model
 
     def full(*_):
         raise UserError("The disk is full.")
 
-    monkeypatch.setattr(comparison, "run_model", full)
+    monkeypatch.setattr(training_runs, "run_model", full)
     for _ in range(2):
         with pytest.raises(UserError, match="full"):
             compare(settings)
     assert len(trained) == 1
-    monkeypatch.setattr(comparison, "run_model", run_model)
+    monkeypatch.setattr(training_runs, "run_model", run_model)
     compare(settings)
     assert "chosen" not in (settings.out / "index.html").read_text()  # of one rate there is no choice
     assert [name for name, *_ in trained] == [
@@ -371,7 +371,7 @@ def test_rates_beyond_an_edge_are_tried_and_divergence_is_no_end(
         )
         return {"ap50": 0.5, "ap50_95": ap_of_rate[settings.lr], "seconds": 0.1}
 
-    monkeypatch.setattr(comparison, "train", quick)
+    monkeypatch.setattr(training_runs, "train", quick)
     settings = small(data, tmp_path, lrs=(4e-4, 8e-4, 1.6e-3))
     material = comparison.gather(settings)
     assert choose_rates(settings, material) == {"coco": chosen, "scratch": chosen} and len(
@@ -387,7 +387,7 @@ def test_training_that_diverges_at_every_rate(data, tmp_path, monkeypatch):
     def diverge(*_):
         raise Diverged("too high")
 
-    monkeypatch.setattr(comparison, "train", diverge)
+    monkeypatch.setattr(training_runs, "train", diverge)
     settings = small(data, tmp_path)
     with pytest.raises(UserError, match="diverges at every learning rate .0.0001, 0.0002, 0.0004"):
         choose_rates(settings, comparison.gather(settings))

@@ -3,7 +3,7 @@
 Both arms are the same network with the same images, seeds, schedule and augmentation; only the initial
 weights differ, and the learning rate, which is chosen for each arm by its own AP on the validation sessions.
 A finished training is not run again, an interrupted one is resumed. Several processes with the same settings
-share the work: each takes a training that no other one is working on.
+share the work: each takes a training that no other one is working on. `--workers` and `--cluster` start them.
 """
 
 import logging
@@ -11,27 +11,21 @@ import math
 import os
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, replace
-from functools import partial
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
-import numpy as np
-import torch
-
-from vector_tl.data.dataset import Item, load_dataset
+from vector_tl.data.dataset import Item
 from vector_tl.data.images import is_image_file
-from vector_tl.errors import Diverged, UsageError, UserError
-from vector_tl.evaluate.metrics import calibrate, count_false_positives, measure
+from vector_tl.errors import UsageError, UserError
 from vector_tl.experiments.compare_page import write_page
 from vector_tl.experiments.compare_settings import CompareSettings
+from vector_tl.experiments.divided import divide
 from vector_tl.experiments.experiment import (
     claim_experiment,
     read_experiment,
     refuse_another,
     with_settings_of,
 )
-from vector_tl.experiments.run_forms import Finished
 from vector_tl.experiments.runs import (
     ARMS,
     MIN_LEARNED,
@@ -39,25 +33,16 @@ from vector_tl.experiments.runs import (
     Result,
     Training,
     finished_trainings,
-    keep_outcomes,
     late_loss,
-    read_json,
     read_result,
-    write_outcomes,
 )
-from vector_tl.files import claimed, write_json
-from vector_tl.nets import checkpoint, mobilenet_v1, model_file
-from vector_tl.nets.calibration import calibration_of
+from vector_tl.experiments.training_runs import finish, gather, result_path
+from vector_tl.files import claimed
+from vector_tl.nets import mobilenet_v1
 from vector_tl.nets.coco_file import find_weights
 from vector_tl.nets.devices import pick_device
-from vector_tl.nets.ssd import VectorSSD
 from vector_tl.progress import in_words
-from vector_tl.train.batches import keep_folder, keep_images
-from vector_tl.train.curve import read_curve
-from vector_tl.train.inference import run_model
-from vector_tl.train.loop import train
 from vector_tl.train.paste import refuse_without_masks
-from vector_tl.train.settings import TrainSettings
 
 log = logging.getLogger(__name__)
 WAIT_S = 5.0
@@ -80,8 +65,8 @@ def compare(settings: CompareSettings) -> dict[str, Any]:
     settings.check()
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise UsageError(
-            "compare does not divide one training among processes: instead of torchrun, start it several "
-            "times with the same --out."
+            "compare does not divide one training among processes: instead of torchrun, use --workers or "
+            "--cluster."
         )
     before = read_experiment(settings.out)
     settings = with_settings_of(settings, before) if settings.page_only else settings
@@ -97,35 +82,10 @@ def compare(settings: CompareSettings) -> dict[str, Any]:
     return write_page(settings, finished_trainings(settings.out), material)
 
 
-def gather(settings: CompareSettings) -> ComparisonData:
-    """Read everything that trainings need and are measured on: what is wrong must show now, not after hours.
-
-    Raises:
-        UserError: something is missing; with --page-only, what is only measured may be missing.
-    """
-    splits = {split: load_dataset(settings.data, split).items for split in ("train", "val", "test")}
-    for split, items in splits.items():
-        if not any(item.boxes_norm is not None and len(item.boxes_norm) for item in items):
-            raise UserError(
-                f"The {split} sessions of {settings.data} show no Vector, so nothing can be measured; divide "
-                "the sessions anew with vector-tl label split."
-            )
-    real, rooms = (
-        None if path and settings.page_only and not path.exists() else path
-        for path in (settings.real, settings.test_negatives)
-    )
-    real_items = tuple(load_dataset(real, "all").items) if real else ()
-    return ComparisonData(
-        splits,
-        real_items,
-        keep_images(list(real_items)) if real else None,
-        keep_folder(rooms) if rooms else None,
-    )
-
-
 def _check_trainings(settings: CompareSettings, train_items: list[Item]) -> None:
     """Raise `UserError` for what would stop a training: a missing device, images, masks or COCO weights."""
-    pick_device(settings.device)
+    if settings.cluster is None:  # whose machines have devices of their own
+        pick_device(settings.device)
     if settings.paste:
         refuse_without_masks(settings.data, train_items)
     folders = [("--backgrounds", folder) for folder in settings.backgrounds]
@@ -137,7 +97,7 @@ def _check_trainings(settings: CompareSettings, train_items: list[Item]) -> None
             )
     planned = plan(settings, dict.fromkeys(ARMS, settings.lrs[0]))
     if settings.arch == mobilenet_v1.ARCH and not all(
-        _result_path(settings, some).exists() for some in planned
+        result_path(settings, some).exists() for some in planned
     ):
         find_weights(settings.coco)
 
@@ -252,18 +212,16 @@ def _beyond(best: float, rates: list[float]) -> float | None:
 # -- one training after another --------------------------------------------------------------------------
 
 
-def _result_path(settings: CompareSettings, training: Training) -> Path:
-    return settings.out / "runs" / training.name / "result.json"
-
-
 def share(trainings: list[Training], settings: CompareSettings, material: ComparisonData) -> list[Result]:
     """The results of all trainings, in their order; waits for those that another process is working on."""
+    if settings.is_divided:
+        divide(trainings, settings)
     results: dict[Training, Result] = {}
     began_s, seen = time.monotonic(), 0  # the second: images that this process has trained with
     while len(results) < len(trainings):
         before = len(results)
         for training in trainings:
-            path = _result_path(settings, training)
+            path = result_path(settings, training)
             if training not in results and path.exists():
                 results[training] = read_result(path)
             elif training not in results:
@@ -278,96 +236,3 @@ def share(trainings: list[Training], settings: CompareSettings, material: Compar
         if len(results) == before:
             time.sleep(WAIT_S)
     return [results[training] for training in trainings]
-
-
-def finish(training: Training, settings: CompareSettings, material: ComparisonData) -> Result:
-    """The result of a training, which is started or resumed where there is none yet."""
-    path = _result_path(settings, training)
-    if path.exists():
-        return read_result(path)
-    splits = shuffled(material.splits) if training.kind == "random" else material.splits
-    result = asdict(training) | _train(training, settings, path.parent, splits)
-    if training.kind != "lr":
-        network, about = checkpoint.load(path.with_name("model.safetensors"))
-        network = network.to(torch.device(pick_device(settings.device)), memory_format=torch.channels_last)
-        result |= _measure(network, about, path.parent, splits["test"], material)
-    write_json(path, result, indent=None)
-    return result
-
-
-def _train(
-    training: Training, settings: CompareSettings, folder: Path, splits: dict[str, list[Item]]
-) -> Result:
-    """Train, unless only the measuring is missing, and return what is known of the training.
-
-    A training that diverges is an error, except at a learning rate that is only tried: that rate has then
-    found nothing.
-    """
-    size = None if training.size == "all" else min(int(training.size), len(splits["train"]))
-    steps = max(1, training.images_seen // settings.batch_size)
-    result = {"images": size or len(splits["train"]), "steps": steps}
-    asked = TrainSettings(
-        data=settings.data, out=folder / "model.safetensors", init=training.arm, arch=settings.arch,
-        steps=steps, images=size, seed=training.seed, resume=True, overwrite=True, lr=training.lr,
-        evaluations=settings.evaluations, **settings.for_training(),
-    )  # fmt: skip
-    # only of models that somebody may use; nothing here is measured in other precisions
-    asked = replace(asked, check_precisions=asked.check_precisions and training.is_final)
-    mark, old_mark = folder / "trained.json", folder / "told.json"  # of this version, and of 0.1
-    trained = (read_json(mark, Finished) or read_json(old_mark, Finished)) if asked.out.exists() else {}
-    if trained.get("lr") != training.lr:
-        try:
-            keep = None if training.kind == "lr" else partial(keep_outcomes, folder)
-            trained = train(asked, (splits["train"], splits["val"]), keep) or {}
-            trained |= {"lr": training.lr}
-        except Diverged as error:
-            if training.kind != "lr":
-                raise UserError(
-                    f"{training.name} diverges at the learning rate {training.lr:g}; name lower --lrs and "
-                    "another --out."
-                ) from error
-            log.warning("%s: training diverges at this learning rate.", training.name)
-            asked.out.with_suffix(".resume").unlink(missing_ok=True)
-            return result | {
-                "seconds": 0.0,
-                "val_ap50": 0.0,
-                "val_ap50_95": 0.0,
-                "curve": [],
-                "diverged": True,
-            }
-        write_json(mark, trained, indent=None)
-    return result | {
-        "seconds": trained["seconds"], "val_ap50": trained["ap50"], "val_ap50_95": trained["ap50_95"],
-        "curve": read_curve(asked.out.with_suffix(".csv")),
-    }  # fmt: skip
-
-
-def _measure(
-    network: VectorSSD, about: dict[str, Any], folder: Path, test: list[Item], material: ComparisonData
-) -> Result:
-    """Figures on the test sessions, real images and rooms; the boxes found there are kept in the folder."""
-    threshold = model_file.threshold_of(about)
-    result: Result = {"threshold": threshold, "sessions": [item.session for item in test]}
-    for name, images in (("test", keep_images(test)), ("real", material.real), ("rooms", material.rooms)):
-        if images:
-            outcomes = calibrate(run_model(network, images), calibration_of(about))
-            write_outcomes(folder / f"{name}.npz", outcomes)
-            if name == "rooms":
-                result["false_positives"] = {
-                    "images": len(outcomes),
-                    "boxes": count_false_positives(outcomes, threshold),
-                }
-            else:
-                result[name] = measure(outcomes, threshold)
-    return result
-
-
-def shuffled(splits: dict[str, list[Item]]) -> dict[str, list[Item]]:
-    """The same numbers of images divided by image, not by session, as in most reports of the field."""
-    everything = [item for items in splits.values() for item in items]
-    order = np.random.default_rng(685).permutation(len(everything))
-    ends = np.cumsum([len(items) for items in splits.values()])[:-1]
-    return {
-        split: [everything[i] for i in part]
-        for split, part in zip(splits, np.split(order, ends), strict=True)
-    }

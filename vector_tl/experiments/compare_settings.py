@@ -4,12 +4,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vector_tl.errors import UsageError
+from vector_tl.jobs.settings import WorkOptions
 from vector_tl.nets.archs import ARCHS
 from vector_tl.train.settings import TrainingOptions
 
 
 @dataclass(frozen=True)
-class CompareSettings(TrainingOptions):
+class CompareSettings(TrainingOptions, WorkOptions):
     """Train from COCO's weights and from scratch alike, and write a page with the answer.
 
     Example: vector-tl compare --data data --out runs/compare --seeds 3
@@ -46,6 +47,7 @@ class CompareSettings(TrainingOptions):
     def check(self) -> None:
         """Raise `UsageError` for values that make no sense."""
         self.check_options()
+        self.check_work()
         wrong = [size for size in self.sizes if size != "all" and not (size.isdigit() and int(size) > 0)]
         if wrong or not self.sizes:
             raise UsageError(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 FILE = "experiment.json"
 REMEDY = "name another --out"
-NOT_NOTED = ("out", "threads", "page_only")  # of no matter to an experiment
+NOT_NOTED = ("out", "threads", "page_only", "workers", "cluster")  # of no matter to an experiment
 NEVER_NOTED = ("check_precisions",)  # of no matter to anything that is measured here: that is in float
 # What may differ between one start and the next. Of the data its digest counts, not its place.
 MAY_CHANGE = (*NOT_NOTED, "data", "device", "seeds", "sizes")

@@ -18,6 +18,7 @@ def in_processes(
     while left:
         # spawned: PyTorch's and OpenVINO's threads do not survive a fork
         count = min(workers, len(left))
+        others = set(multiprocessing.active_children())
         pool = ProcessPoolExecutor(count, multiprocessing.get_context("spawn"))
         try:
             futures: dict[Future[Any], int] = {
@@ -33,4 +34,7 @@ def in_processes(
             if gone := [number for number in left if losses[number] > LOSSES]:
                 raise lost(gone[0]) from None
         finally:
+            if left:  # hours of work whose results nobody waits for
+                for process in set(multiprocessing.active_children()) - others:
+                    process.terminate()
             pool.shutdown(wait=True, cancel_futures=True)

@@ -11,14 +11,14 @@ by files: what a job needs is in its argument or lies on every machine, and what
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
-from vector_tl.jobs.where import Where
+from vector_tl.jobs.where import HERE, Where
 
 Argument = TypeVar("Argument")
 Result = TypeVar("Result")
 
 
 def run_all(
-    job: Callable[[Argument], Result], arguments: Sequence[Argument], where: Where = Where()
+    job: Callable[[Argument], Result], arguments: Sequence[Argument], where: Where = HERE
 ) -> list[Result]:
     """What a job gives for each argument, in their order. See `as_done`."""
     results = dict(as_done(job, arguments, where))
@@ -26,15 +26,14 @@ def run_all(
 
 
 def as_done(
-    job: Callable[[Argument], Result], arguments: Sequence[Argument], where: Where = Where()
+    job: Callable[[Argument], Result], arguments: Sequence[Argument], where: Where = HERE
 ) -> Iterator[tuple[int, Result]]:
     """Run a job for each argument, and give each result as soon as it is there, with the argument's number.
 
     Raises:
         UserError: Ray is not installed or its cluster not there; or a job's worker was lost `LOSSES` times
             after the first.
-        Exception: what a job raises, as it is. Others are not begun any more; in processes, those that were
-            begun end first.
+        Exception: what a job raises, as it is. Others are stopped then, or when nobody asks for more.
     """
     if where.cluster is not None:
         from vector_tl.jobs.on_ray import on_ray  # optional

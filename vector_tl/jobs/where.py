@@ -24,6 +24,9 @@ class Where:
     device: str = "cpu"
 
 
+HERE = Where()
+
+
 def lost(number: int) -> UserError:
     """The error for a job whose worker is lost again and again."""
     return UserError(
