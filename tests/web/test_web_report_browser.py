@@ -8,6 +8,9 @@ from support.for_all import assert_for_all
 from vector_tl.bench.measure import soft_noise
 from vector_tl.data import dataset
 from vector_tl.data.images import encode_jpeg
+from vector_tl.evaluate.kinds import figures_by_kind
+from vector_tl.evaluate.metrics import Outcome, measure
+from vector_tl.evaluate.report import write_report
 from vector_tl.labels.check import check
 from vector_tl.labels.settings import CheckSettings
 
@@ -28,12 +31,27 @@ def data(tmp_path):
     return folder
 
 
-def test_the_page_of_label_check(data, tmp_path):
-    check(CheckSettings(data=data, report=tmp_path / "check.html"))
+def looked_over(path, name):
     browser = Chromium()
     try:
-        page = browser.open((tmp_path / "check.html").as_uri())
+        page = browser.open(path.as_uri())
         page.wait("document.readyState === 'complete'")
-        assert_for_all(page, "check")
+        assert_for_all(page, name)
     finally:
         browser.close()
+
+
+def test_the_page_of_label_check(data, tmp_path):
+    check(CheckSettings(data=data, report=tmp_path / "check.html"))
+    looked_over(tmp_path / "check.html", "check")
+
+
+def test_the_page_of_an_evaluation(data, tmp_path):
+    (data / "labels/hall/0001.txt").write_text("")
+    images = dataset.load_dataset(data, "test")
+    elsewhere = np.array([[400, 200, 500, 300]], np.float32), np.array([0.9], np.float32)
+    seen = [Outcome(SIZE_WH, item.boxes_xyxy(SIZE_WH), *elsewhere) for item in images.items]
+    kinds = figures_by_kind(seen, [("far",)] * len(seen), [item.session for item in images.items], 0.5)
+    figures = {"model": "best"} | measure(seen, 0.5) | {"kinds": kinds}
+    write_report(tmp_path / "report.html", figures, images, seen)
+    looked_over(tmp_path / "report.html", "evaluate")

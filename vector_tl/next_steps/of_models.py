@@ -97,9 +97,9 @@ def after_detect(settings: Any, result: Result) -> Ending:
 def after_watch(settings: Any, result: Result) -> Ending:
     """Kept images are to be labelled, a recording can be filmed."""
     steps, made = [], {}
-    if result["images"]:
-        made["images"] = Path(result["images"][0]).parent
-        means = f"{len(result['images'])} kept images, which nobody has labelled yet."
+    if kept := result["images"]:
+        made["images"] = Path(kept[0]).parent
+        means = f"{len(kept)} kept image{'s' * (len(kept) != 1)}, which nobody has labelled yet."
         steps.append(Step(typed("label", "review", "--data", result["data"]), "Label them on a page"))
     else:
         means = "No image was kept; s keeps one, to be labelled."
