@@ -6,7 +6,6 @@ makes one, before the first.
 """
 
 import contextlib
-import fcntl
 import os
 import re
 import shutil
@@ -16,9 +15,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from vector_tl.system import HAS_LOCKS, lock
+
 SUFFIX = ".part"
 NAME = re.compile(r"\..+\.([a-z0-9_]{8}|\d+)\.part")  # with a number: films of earlier versions
 LOCKED_AFTER_S = 1.0  # between making and locking one
+LEFT_AFTER_S = 86400.0  # without locks (Windows), one that nobody has touched for so long is a leftover
 _swept: set[Path] = set()
 
 
@@ -46,12 +48,12 @@ class Part:
         names: dict[str, Any] = {"prefix": f".{self._goal.name}.", "suffix": SUFFIX, "dir": self._goal.parent}
         if folder:
             self.path = Path(tempfile.mkdtemp(**names))
-            self._lock = os.open(self.path, os.O_RDONLY)
+            self._lock = os.open(self.path, os.O_RDONLY) if HAS_LOCKS else -1
         else:
             self._lock, made = tempfile.mkstemp(**names)
             self.path = Path(made)
-        with contextlib.suppress(OSError):  # of a file system without locks
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        self._is_there = True
+        lock(self._lock)  # some file systems have no locks
         if not private:  # it is made for the user alone
             umask = os.umask(0)
             os.umask(umask)
@@ -73,17 +75,24 @@ class Part:
         Raises:
             OSError: that cannot be done.
         """
+        if not HAS_LOCKS:  # Windows renames no open file
+            self._unlock()
         os.replace(self.path, self._goal)
         self._unlock()
+        self._is_there = False
 
     def drop(self) -> None:
         """Remove it, unless it has its name already."""
-        if self._lock >= 0:
+        if self._is_there:
+            if not HAS_LOCKS:  # nor does it remove one
+                self._unlock()
             remove(self.path)
             self._unlock()
+            self._is_there = False
 
     def _unlock(self) -> None:
-        os.close(self._lock)
+        if self._lock >= 0:
+            os.close(self._lock)
         self._lock = -1
 
     def __enter__(self) -> "Part":
@@ -122,15 +131,13 @@ def _sweep_once(folder: Path) -> None:
 def _is_left(path: Path) -> bool:
     """Whether nobody holds its lock."""
     try:
-        if abs(time.time() - path.lstat().st_mtime) < LOCKED_AFTER_S:  # abs: the clock may have been set back
-            return False
+        age_s = abs(time.time() - path.lstat().st_mtime)  # abs: the clock may have been set back
+        if not HAS_LOCKS or age_s < LOCKED_AFTER_S:
+            return age_s > LEFT_AFTER_S
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
         return False
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
+        return lock(handle)
     finally:
         os.close(handle)
-    return True

@@ -32,7 +32,7 @@ from attacks.serving import make_poll, page_of, vector_tl
 
 from vector_tl.files import finite
 from vector_tl.robot.simulator_client import SimulatorProcess, TruthClient
-from vector_tl.web.connections import allow_files
+from vector_tl.system import allow_files
 
 SOCKETS = 1100  # more than the usual limit of 1,024 open files
 USUAL_FILES = 1024  # of a shell

@@ -10,8 +10,9 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from vector_tl.system import allow_files
 from vector_tl.web import connections
-from vector_tl.web.connections import Crowd, allow_files, peer_of, usual_crowd
+from vector_tl.web.connections import Crowd, peer_of, usual_crowd
 from vector_tl.web.server import PageServer, bind, page_app
 
 pytestmark = pytest.mark.fast

@@ -19,6 +19,7 @@ from vector_tl.nets.downloads import (
     user_cache,
 )
 from vector_tl.parts import SUFFIX, leftovers
+from vector_tl.system import user_id
 
 WORK = "vector-tl-"  # folders for temporary files begin so, in the system's folder for those
 MODELS = (".safetensors", ".pt", ".pth", ".ckpt", ".onnx", ".tflite")
@@ -68,8 +69,8 @@ def _leftovers(settings: CleanSettings) -> Iterator[Place]:
             folders[:] = sorted(set(folders) - {path.name for path in found})
             yield from (("leftovers", path, "half-written by a killed run") for path in found)
     for path in sorted(Path(tempfile.gettempdir()).glob(f"{WORK}*")):
-        own = path.is_dir() and not path.is_symlink() and path.stat().st_uid == os.getuid()
-        if own and path.name != f"{WORK}{os.getuid()}":  # that one holds the locks of robots
+        own = path.is_dir() and not path.is_symlink() and path.stat().st_uid == user_id()
+        if own and path.name != f"{WORK}{user_id()}":  # that one holds the locks of robots
             yield "leftovers", path, "temporary files of a killed run"
 
 

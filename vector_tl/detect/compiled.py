@@ -21,10 +21,10 @@ from vector_tl.nets import openvino_form
 from vector_tl.nets.archs import describe
 from vector_tl.nets.downloads import compiled_folder
 from vector_tl.nets.model_file import Precision, Weights
+from vector_tl.system import is_own
 
 KEPT = 16  # files, of 4 to 13 MB each
 SUFFIX = ".blob"
-OTHERS_MAY_WRITE = 0o022
 log = logging.getLogger(__name__)
 
 
@@ -66,7 +66,7 @@ def _read(path: Path) -> bytes | None:
     """What was kept; None where nothing was, it is damaged, or another user could have written it."""
     try:
         about = path.stat()
-        if about.st_uid != os.getuid() or about.st_mode & OTHERS_MAY_WRITE:
+        if not is_own(about):
             log.info("%s is not this user's alone; it is not used", path)
             return None
         checksum, data = (kept := path.read_bytes())[:32], kept[32:]

@@ -16,6 +16,7 @@ from filelock import FileLock, Timeout
 from vector_tl.errors import UserError
 from vector_tl.files import read_json
 from vector_tl.forms import Count
+from vector_tl.system import user_id
 
 
 class _Driver(TypedDict):
@@ -64,7 +65,7 @@ def _folder() -> Path:
     """This user's own folder for what lasts as long as processes do."""
     runtime = os.environ.get("XDG_RUNTIME_DIR")
     base = Path(runtime) if runtime and os.access(runtime, os.W_OK) else Path(tempfile.gettempdir())
-    folder = base / f"vector-tl-{os.getuid()}"
+    folder = base / f"vector-tl-{user_id()}"
     folder.mkdir(mode=0o700, exist_ok=True)
     return folder
 

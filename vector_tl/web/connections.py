@@ -9,12 +9,13 @@ first: sockets that are only held open keep nobody out.
 import asyncio
 import contextlib
 import ipaddress
-import resource
 from collections.abc import Iterable
 from typing import Any
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from vector_tl.system import allow_files
 
 REQUEST_S = 15.0  # for a request to arrive, from its first byte or the connection's beginning
 UNREAD_S = 60.0  # for a client to read on; a paused film's player does not
@@ -147,18 +148,3 @@ def usual_crowd() -> "Crowd":
     """As many connections as are meant, or as half of the files that may be open allow."""
     room = allow_files(FILES) // 2
     return Crowd(min(MAX_OF_PEER, room), min(MAX_IN_ALL, room))
-
-
-def allow_files(wanted: int) -> int:
-    """Raise this process's limit of open files, 1,024 in many shells, as far as the system allows.
-
-    Returns:
-        The limit, or `wanted` where there is none.
-    """
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-    if soft != resource.RLIM_INFINITY and soft < most:
-        with contextlib.suppress(OSError, ValueError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
-    soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    return wanted if soft == resource.RLIM_INFINITY else soft

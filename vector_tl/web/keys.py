@@ -5,10 +5,17 @@ import os
 import re
 import select
 import sys
-import termios
 import threading
-import tty
 from collections.abc import Callable, Iterator
+from types import ModuleType
+
+termios: ModuleType | None
+tty: ModuleType | None
+try:
+    import termios
+    import tty
+except ImportError:  # Windows
+    termios = tty = None
 
 ARROWS = {b"A": "up", b"B": "down", b"C": "right", b"D": "left"}
 TOKEN = re.compile(
@@ -21,14 +28,14 @@ POLL_S, PAUSE_S, END_S = 0.1, 0.02, 1.0
 def terminal_keys(pressed: Callable[[list[str]], None], help: str = "") -> Iterator[None]:
     """Call `pressed` with the names of keys, see `parse_keys`, until the block ends.
 
-    Nothing happens where standard input is not a terminal, or not ours. Keys are not shown meanwhile; the
-    terminal is as it was when the block ends.
+    Nothing happens where standard input is not a terminal, or not ours, or on Windows. Keys are not shown
+    meanwhile; the terminal is as it was when the block ends.
 
     Args:
         pressed: called in a thread of its own with what was pressed since the call before.
         help: a line on standard error that says which keys there are.
     """
-    if sys.stdin is None or sys.stdin.closed or not sys.stdin.isatty() or not _in_front(sys.stdin.fileno()):
+    if termios is None or tty is None or not _has_keys():
         yield
         return
     handle, ended = sys.stdin.fileno(), threading.Event()
@@ -84,6 +91,11 @@ def _read(pressed: Callable[[list[str]], None], handle: int, ended: threading.Ev
             return
         if keys := parse_keys(data):
             pressed(keys)
+
+
+def _has_keys() -> bool:
+    listens = sys.stdin is not None and not sys.stdin.closed and sys.stdin.isatty()
+    return listens and _in_front(sys.stdin.fileno())
 
 
 def _in_front(handle: int) -> bool:

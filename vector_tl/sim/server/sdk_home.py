@@ -4,7 +4,6 @@ import configparser
 import contextlib
 import json
 import os
-import pwd
 import socket
 from pathlib import Path
 from typing import Annotated, TypedDict
@@ -15,6 +14,7 @@ from vector_tl.errors import UserError
 from vector_tl.files import read_json, write_atomic
 from vector_tl.forms import Count
 from vector_tl.sim.engine.identity import Identity
+from vector_tl.system import homes
 
 CONNECT_S = 1.0  # to a port of the same computer
 
@@ -48,7 +48,7 @@ class SdkHome:
             ) from None
 
     def _refuse_a_real_one(self) -> None:
-        own = {Path(place).resolve() for place in (Path.home(), pwd.getpwuid(os.getuid()).pw_dir)}
+        own = homes()
         if self.home.resolve() in own or self.folder.resolve() in {place / ".anki_vector" for place in own}:
             raise UserError(
                 f"{self.home} is your own home, whose robot settings the simulator must not touch; "
