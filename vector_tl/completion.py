@@ -63,8 +63,11 @@ class CompletionSettings:
 
 
 def completion(settings: CompletionSettings) -> None:
-    """Print the script."""
+    """Print the script; to a person who looks at it, also what to do with it."""
     print(script(settings.shell), file=sys.stdout)
+    if sys.stdout.isatty():
+        line = f'eval "$(vector-tl completion {settings.shell})"'
+        print(f"This is for your shell. Put this line into ~/.{settings.shell}rc:\n{line}", file=sys.stderr)
 
 
 def script(shell: str) -> str:

@@ -12,7 +12,7 @@ from vector_tl.next_steps.endings import ENDINGS, ending
 from vector_tl.next_steps.forms import Ending, Step
 
 pytestmark = pytest.mark.fast
-WITHOUT = {"sim", "sim rpcs", "bench", "clean", "completion"}  # one serves, others list or take away
+WITHOUT = {"sim", "completion"}  # what they print is for programs; a terminal gets it from them
 SERIAL = "00e20100"
 CHECK = {"name": "python", "ok": True, "detail": "", "remedy": "", "optional": False}
 DEMO = {
@@ -48,13 +48,18 @@ CASES = [
     ("label suggest --model best", {"boxes": 7}, ["label review"]),
     ("label review", {"decisions": 3}, ["saved", "label check"]),
     ("label mine best photos", {"kept": 3}, ["vector-tl retrain best"]),
-    ("label mine best photos", {"kept": 0}, ["nothing to learn"]),
+    ("label mine best photos", {"kept": 0}, ["nothing to learn", "watch 0 --right best"]),
     ("train --data d --out m.safetensors", TRAINED, ["vector-tl evaluate m.safetensors", "vector-tl find"]),
     ("train --data d --out m.safetensors --steps 20", TRAINED | {"images_seen": 320}, ["short training"]),
     ("compare --data d --out c", {"page": "c/index.html"}, ["--page-only"]),
     ("lesson", {"page": "runs/lesson/index.html"}, ["page: file://", "--language de", "vector-tl compare"]),
     ("lesson --compare c --language de", {"page": "l.html"}, ["--compare c --language en"]),
     ("retrain best --data d --out r", {"page": "r/index.html"}, ["before and after"]),
+    (
+        "retrain best --data d --out r --sizes 0 25",
+        {"page": "r/index.html"},
+        ["at home", "--out runs/retrain"],
+    ),
     ("evaluate best --data d", {}, ["--report runs/report.html", "detect best"]),
     ("evaluate best --data d --report r.html", {"report": "r.html"}, ["page: file://", "detect best"]),
     ("detect best 'my photos'", {"images": 4, "found": 3}, ["3 of 4", "film 'my photos'", "--tiles"]),
@@ -68,6 +73,15 @@ CASES = [
     ("film a.mcap --left x --right y --out f.mp4", {"film": "f.mp4", "frames": 9}, ["poll a.mcap --left x"]),
     ("poll p", {"poll": "p"}, ["poll p --result"]),
     ("poll p --result", {"poll": "p"}, ["--csv"]),
+    ("bench detect", {"rows": []}, ["baseline", "vector-tl bench find"]),
+    ("sim rpcs", {"Say": "/v1/say"}, ["answered", "sim --home runs/sim --view"]),
+    ("clean", {"entries": [{"group": "leftovers"}], "chosen_bytes": 0}, ["clean leftovers"]),
+    (
+        "clean caches --older-than 3",
+        {"entries": [], "chosen_bytes": 9},
+        ["clean caches --older-than 3.0 --yes"],
+    ),
+    ("clean caches --yes", {"entries": [], "chosen_bytes": 9}, ["what is left"]),
 ]
 
 

@@ -86,7 +86,7 @@ def describe(result: dict[str, Any]) -> str:
     if result["removed_bytes"]:
         lines.append(f"{size(result['removed_bytes'])} removed.")
     elif result["chosen_bytes"]:
-        lines.append(f"{size(result['chosen_bytes'])} would be removed; the same command with --yes does it.")
+        lines.append(f"{size(result['chosen_bytes'])} would be removed.")
     elif not any(row["chosen"] for row in rows):
         lines.append(f"To remove something, name it: {', '.join(GROUPS)}, or a path above.")
     return "\n".join(lines)

@@ -3,13 +3,14 @@
 from collections.abc import Callable
 from typing import Any
 
-from vector_tl.next_steps import of_data, of_models, of_robots
+from vector_tl.next_steps import of_data, of_machine, of_models, of_robots
 from vector_tl.next_steps.forms import Ending
 from vector_tl.next_steps.of_demo import after_demo
 
 ENDINGS: dict[str, Callable[[Any, dict[str, Any]], Ending]] = {
     "demo": after_demo,
     "doctor": of_robots.after_doctor,
+    "sim rpcs": of_machine.after_rpcs,
     "sim fault": of_robots.after_fault,
     "capture": of_data.after_capture,
     "label import": of_data.after_import,
@@ -31,6 +32,8 @@ ENDINGS: dict[str, Callable[[Any, dict[str, Any]], Ending]] = {
     "export": of_models.after_export,
     "film": of_models.after_film,
     "poll": of_models.after_poll,
+    "bench": of_machine.after_bench,
+    "clean": of_machine.after_clean,
 }
 
 

@@ -86,6 +86,7 @@ def after_split(settings: Any, result: Result) -> Ending:
     return Ending(
         f"A training learns from train, chooses its model by val, and is measured on test.{by_image}",
         (train_step(data), _check(data)),
+        {"splits": data / "splits.json"},
     )
 
 
@@ -105,7 +106,8 @@ def after_review(settings: Any, _result: Result) -> Ending:
 def after_mine(settings: Any, result: Result) -> Ending:
     """False alarms are to be trained on."""
     if not result["kept"]:
-        return Ending("The model saw nothing new in these rooms: there is nothing to learn from.")
+        live = Step(typed("watch", 0, "--right", settings.model), "Show it more of your rooms, by a webcam")
+        return Ending("The model saw nothing new in these rooms: there is nothing to learn from.", (live,))
     out = free_name(Path("runs/retrain"))
     words = ("retrain", settings.model, "--data", settings.data, "--out", out)
     return Ending(

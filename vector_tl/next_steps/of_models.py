@@ -63,9 +63,16 @@ def after_lesson(settings: Any, result: Result) -> Ending:
 def after_retrain(settings: Any, result: Result) -> Ending:
     """The fine-tuned model is beside the page."""
     model = settings.out / "after.safetensors"
-    steps = (Step(typed("evaluate", model, "--data", settings.data), "Measure the new model by itself"),)
-    means = "The page shows the model before and after, on new and on old test images."
-    return Ending(means, steps if model.is_file() else (), {"page": Path(result["page"])})
+    if settings.sizes:
+        words = ("retrain", settings.model, "--data", settings.data, "--out", free_name(Path("runs/retrain")))
+        step = Step(typed(*words), "Make a model for this home, from all of its images")
+        means = (
+            "The page shows what each number of labelled images brings at home, and what it costs elsewhere."
+        )
+    else:
+        step = Step(typed("evaluate", model, "--data", settings.data), "Measure the new model by itself")
+        means = "The page shows the model before and after, on new and on old test images."
+    return Ending(means, (step,), {"page": Path(result["page"])})
 
 
 def after_evaluate(settings: Any, result: Result) -> Ending:
@@ -156,6 +163,6 @@ def after_poll(settings: Any, result: Result) -> Ending:
                 typed("poll", poll, "--csv", free_name(Path("runs/votes.csv"))), "Keep the votes as a table"
             ),
         )
-        return Ending(steps=steps)
+        return Ending("Votes are counted; how sure the answer is, stands beside the numbers.", steps)
     serve = Step(typed("poll", poll), "Serve the page again, on this computer")
     return Ending("Votes are kept in the poll's folder.", (count, serve), {"poll": Path(poll)})

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import os
+import shlex
 import signal
 import sys
 
@@ -52,6 +53,8 @@ async def serve(settings: SimSettings) -> None:
             print(f"ready {robot.serial} {port}", flush=True)
         for page in pages[1:]:
             print(f"view {page.url}", flush=True)
+        if sys.stdout.isatty():
+            print(_what_goes_on(settings, simulator.robots[0].serial), file=sys.stderr)
         await asyncio.wait([asyncio.create_task(ended.wait()), *tasks], return_when=asyncio.FIRST_COMPLETED)
         for task in tasks:
             if task.done() and not ended.is_set():
@@ -66,6 +69,15 @@ async def serve(settings: SimSettings) -> None:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         cameras.close()
+
+
+def _what_goes_on(settings: SimSettings, serial: str) -> str:
+    home = shlex.quote(str(settings.home.absolute()))
+    return (
+        f"Each program of the Vector SDK that starts with HOME={home} meets it. In another terminal:\n"
+        f"  HOME={home} vector-tl find --robot {serial} --model transfer\n"
+        "Ctrl-C ends the simulator."
+    )
 
 
 def _view(simulator: Simulator, settings: SimSettings) -> LocalServer:
