@@ -328,26 +328,6 @@ def test_what_is_seen_weakly_is_approached_and_found_only_when_it_is_sure_from_n
 
 
 @pytest.mark.fast
-def test_the_second_look_is_taken_only_while_it_searches():
-    settings, world, detector = small(seconds=30)
-    asked = []
-
-    def looking(name):
-        def looks(image, threshold):
-            asked.append((name, loop.memory.mode))
-            return detector(image)
-
-        looks.name, looks.threshold = name, detector.threshold
-        return looks
-
-    loop = FindLoop(Board(world, settings), looking("plain"), searcher=looking("nearer"))
-    loop.run_until_found()
-    assert loop.found_s is not None and {name for name, _ in asked} == {"plain", "nearer"}
-    assert {mode for name, mode in asked if name == "nearer"} == {"search"}
-    assert "search" not in {mode for name, mode in asked if name == "plain"}
-
-
-@pytest.mark.fast
 @pytest.mark.parametrize("columns", [40, 80, 200])
 def test_the_line_of_progress_fits_the_terminal_and_is_taken_away(columns, monkeypatch, capsys):
     monkeypatch.setenv("COLUMNS", str(columns))

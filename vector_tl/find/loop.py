@@ -69,13 +69,10 @@ def find(
 def _find(
     settings: FindSettings, robot: Robot | None, detector: ImageDetector | None, keeper: Keeper
 ) -> dict[str, Any]:
-    searcher = None
     if detector is None:
-        from vector_tl.detect.detector import load  # brings OpenVINO or PyTorch
-        from vector_tl.detect.second_look import SecondLook
+        from vector_tl.detect.detector import load  # brings PyTorch
 
         detector = load(settings.model, settings.device, precision=settings.precision)
-        searcher = SecondLook(detector) if settings.tiles else None
     with ExitStack() as stack:
         if robot is None:
             from vector_tl.robot.open import open_robot  # brings the SDK
@@ -98,7 +95,7 @@ def _find(
         board = Board(robot, settings, about)
         stack.enter_context(attended(board))
         stack.enter_context(short_collections())
-        loop = FindLoop(board, detector, keeper if keeper.keeps else None, searcher)
+        loop = FindLoop(board, detector, keeper if keeper.keeps else None)
         try:
             try:
                 with wheels_first(robot):
@@ -136,19 +133,11 @@ class FindLoop:
         board: brings the settings and the robot behind the switch, and shows what the loop does.
         detector: image in, boxes out.
         keeper: keeps each piece of the run; None keeps nothing.
-        searcher: takes the detector's place while it searches.
     """
 
-    def __init__(
-        self,
-        board: Board,
-        detector: ImageDetector,
-        keeper: Keeper | None = None,
-        searcher: ImageDetector | None = None,
-    ):
+    def __init__(self, board: Board, detector: ImageDetector, keeper: Keeper | None = None):
         self.board, self.robot, self.settings = board, board.robot, board.settings
         self.detector, self.keeper = detector, keeper
-        self.searcher = searcher or detector
         self.law = Law(
             stop_mm=self.settings.stop_mm,
             top_mmps=self.settings.top_mmps,
@@ -318,8 +307,7 @@ class FindLoop:
         if image is None:
             self._note(f"frame {frame.image_id} cannot be read and is left out")
             return np.zeros((0, 4), np.float32), np.zeros(0, np.float32)
-        detector = self.searcher if self.memory.mode == "search" else self.detector
-        found = detector(image, threshold=weak_score(self.threshold))
+        found = self.detector(image, threshold=weak_score(self.threshold))
         return found.boxes_xyxy, found.scores
 
     def _decide(self, seen: Observation, state: RobotState) -> MotionCommand:

@@ -50,9 +50,6 @@ class FindSettings:
     threshold: float | None = None
     """Confidence threshold: the model's own when not given. What is seen less clearly, at a sixth of the odds
     or more, is looked at again and approached, but found is only what is above the threshold from near by."""
-    tiles: bool = False
-    """While it searches, look again, at twice the scale, at the best box below the threshold: small Vectors
-    are found sooner, and such frames take twice as long to detect in."""
     device: str = "auto"
     """Where the model runs: auto, cpu or cuda (an NVIDIA GPU)."""
     precision: AnyPrecision = "auto"
