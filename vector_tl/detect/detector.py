@@ -29,6 +29,7 @@ class Detector:
         init: where its initial weights came from.
         device: where it runs.
         engine: the backend that runs the network, in words.
+        precision: in which a CPU computes.
         lanes: see `Engine`; 1 unless it works on images side by side.
     """
 
@@ -44,6 +45,7 @@ class Detector:
     ):
         self.name, self.threshold, self.calibration = name, threshold, calibration
         self.arch, self.init, self.device = weights.arch, weights.init, device
+        self.precision: Precision = (on_cpu or OnCpu()).precision
         self._engine = make_engine(weights, device, engine, on_cpu)
         self.engine, self.lanes = self._engine.name, self._engine.lanes
         self(np.zeros((360, 640, 3), np.uint8))  # the first call prepares kernels: not on a robot's time

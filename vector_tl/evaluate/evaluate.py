@@ -31,6 +31,7 @@ def evaluate(settings: EvaluateSettings) -> dict[str, Any]:
         UserError: model, data or labels are missing or broken.
     """
     check_threshold(settings.threshold)
+    settings.check_work()
     if settings.report is not None:
         if settings.report.suffix not in (".html", ".htm"):
             raise UsageError(f"--report {settings.report} must end in .html.")
@@ -45,9 +46,16 @@ def evaluate(settings: EvaluateSettings) -> dict[str, Any]:
     from vector_tl.detect.detector import load  # slow to import (PyTorch): only once the data are there
     from vector_tl.detect.second_look import SecondLook
 
-    once = load(settings.model, settings.device, precision=settings.precision, side_by_side=True)
+    alike = settings.cluster is not None and settings.precision == "auto"
+    precision = "fp32" if alike else settings.precision
+    once = load(settings.model, settings.device, precision=precision, side_by_side=True)
     detector = SecondLook(once) if settings.tiles else once
-    outcomes = run_detector(detector, dataset)
+    if settings.is_divided:
+        from vector_tl.evaluate.divided import run_divided  # rarely asked for
+
+        outcomes = run_divided(settings, once, dataset)
+    else:
+        outcomes = run_detector(detector, dataset)
     figures = _figures(detector, dataset, outcomes, settings.threshold)
     if settings.report is None:
         return figures

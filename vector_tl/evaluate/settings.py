@@ -7,10 +7,11 @@ from typing import Annotated
 from tyro.conf import Positional, arg
 
 from vector_tl.detect.settings import AnyPrecision
+from vector_tl.jobs.settings import WorkOptions
 
 
 @dataclass(frozen=True)
-class EvaluateSettings:
+class EvaluateSettings(WorkOptions):
     """Measure how many Vectors a model finds in labelled images, how many it misses, how often it is wrong.
 
     Example: vector-tl evaluate transfer --data data --split test --json
@@ -29,8 +30,8 @@ class EvaluateSettings:
     device: str = "auto"
     """Where the model runs: auto, cpu or cuda (an NVIDIA GPU)."""
     precision: AnyPrecision = "auto"
-    """What a CPU computes in: auto (the fastest of those in which the model passed a check), fp32, bf16 or
-    int8."""
+    """What a CPU computes in: auto (the fastest of those in which the model passed a check; with --cluster
+    fp32, as machines differ), fp32, bf16 or int8."""
     tiles: bool = False
     """Evaluate the model as `detect --tiles` runs it: with a second look, nearer, at what it doubts."""
     check_precisions: bool = False
