@@ -102,6 +102,46 @@ def test_same_call_gives_same_bytes():
 
 
 @pytest.mark.fast
+def test_while_nobody_moves_the_same_drawing_is_exposed_again(monkeypatch):
+    """Each viewer's own; the images are those of a camera that draws every time."""
+    stands, turned = VectorPose(-100, 0, 0), VectorPose(150, 0, 2.0)
+    moments = [Moment((stands, turned), viewer, dt_s=0.3) for viewer in (0, 1, 0, 1)]
+    moments += [Moment((stands, replace(turned, eyes_open=0.1)), dt_s=0.3)]
+
+    def images(draws_always):
+        camera, calls = VectorCamera(), []
+        try:
+            camera.enter(make_room(8))
+            render = camera._renderer.render
+            monkeypatch.setattr(camera._renderer, "render", lambda *of: (calls.append(of), render(*of))[1])
+            for number, moment in enumerate(moments):
+                if draws_always:
+                    camera._newest.clear()
+                yield camera.shoot(moment, np.random.default_rng(number)).jpeg
+        finally:
+            camera.close()
+        assert len(calls) == (5 if draws_always else 3)
+
+    assert list(images(draws_always=False)) == list(images(draws_always=True))
+
+
+@pytest.mark.fast
+def test_without_a_lamp_shadows_change_nothing(camera):
+    renderer, vectors = camera._renderer, (VectorPose(-100, 0, 0), VectorPose(150, 0, 2.0))
+    with_lamp = renderer.decor
+    assert any(with_lamp.lamp_color)
+    try:
+        renderer.enter(replace(with_lamp, lamp_color=(0.0, 0.0, 0.0)))
+        before, _ = renderer.render(vectors, 0)
+        with renderer.gl:
+            renderer._draw_shadows([renderer._figure(pose, at, 0) for at, pose in enumerate(vectors)])
+        after, _ = renderer.render(vectors, 0)
+    finally:
+        renderer.enter(with_lamp)
+    assert np.array_equal(before, after)
+
+
+@pytest.mark.fast
 def test_own_treads_hide_what_is_below(camera):
     """The box ends where the viewer's own body begins: pixels of its id never count as the target's."""
     low = shoot(camera, 110, 35, viewer=VectorPose(-100, 0, 0, head_angle_rad=math.radians(-15)))

@@ -175,9 +175,12 @@ class VectorCamera(RenderedCamera):
         """
         super().__init__(size_wh, without)
         self._photos, self._stock = sorted(photos or []), stock
+        # viewer -> of whom its newest image was drawn, and what
+        self._newest: dict[int, tuple[tuple[VectorPose, ...], tuple[np.ndarray, ...]]] = {}
 
     def enter(self, room: Room) -> None:
         """Look at `room` from now on; its seed gives every robot's camera a look of its own."""
+        self._newest.clear()
         stock = self._stock
         if stock is None:
             decor = furnish(room, self._photos, self._without)
@@ -190,17 +193,26 @@ class VectorCamera(RenderedCamera):
         sensor, exposure = self._sensor(moment.viewer), moment.exposure
         motion, shutter_s = self._moved(moment, sensor)
         sight = self._sight(moment.vectors, moment.viewer)
-        light, ids, drawn_ids = self._render(moment.vectors, moment.viewer, sight)
+        light, ids, drawn_ids = self._drawn(moment, sight)
         smear_px = self._smear_px(motion, shutter_s)
         seen = self._seen(moment.vectors, moment.viewer, sight, (ids, drawn_ids), smear_px)
         if "sensor" in self._without:
             rgb = sensor.expose(light, moment.dt_s, exposure=exposure)
         else:
-            soften(light, ids == OWN_BODY)
             light, ids = rolled(light, ids, motion, self._lens.focal_px * READOUT_S)
             rgb = sensor.expose(light, moment.dt_s, smear_px, rng, exposure)
         boxes = visible_boxes(ids, moment)
         return Shot(encode_jpeg(rgb, sensor.look.quality), boxes, ids=ids, seen=seen)
+
+    def _drawn(self, moment: Moment, sight: Sight | None) -> tuple[np.ndarray, ...]:
+        """What `_render` returns, softened where it is near; drawn anew only once somebody has moved."""
+        vectors, viewer = moment.vectors, moment.viewer
+        if self._newest.get(viewer, ((), ()))[0] != vectors:
+            drawn = self._render(vectors, viewer, sight)
+            if "sensor" not in self._without:
+                soften(drawn[0], drawn[1] == OWN_BODY)
+            self._newest[viewer] = vectors, drawn
+        return self._newest[viewer][1]
 
     def _look(self, drawn: SensorLook) -> SensorLook:
         return PLAIN_LOOK if "sensor" in self._without else drawn

@@ -272,7 +272,8 @@ class Renderer:
             if sight is not None:
                 figures[viewer] = _Figure({})
                 del standing[viewer]
-            self._draw_shadows(figures)
+            if any(self.decor.lamp_color):  # without a lamp no shadow is seen
+                self._draw_shadows(figures)
             eye = camera[:3, 3]
             self._set_footprints(standing, (eye[0], eye[1]))
             if self.decor.ground_gloss > 0.02:  # else the mirror image stays what `_bake` left: even light
