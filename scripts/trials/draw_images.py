@@ -26,14 +26,16 @@ from pathlib import Path
 
 import tyro
 
+from vector_tl.bulk.away import BULK, ONE_THREAD, Drawing, draw_away
 from vector_tl.data.dataset import read_splits, write_splits
 from vector_tl.data.kinds import add_kinds, read_kinds
 from vector_tl.errors import UsageError, UserError
-from vector_tl.files import claimed, read_json, write_json
+from vector_tl.files import claimed, read_json, write_atomic, write_json
+from vector_tl.jobs.run import as_done
+from vector_tl.jobs.where import Where
 
 PORTION = 300
 HOW = ("--negative-share", "0.2", "--val", "0.1", "--test", "0", "--masks")
-ONE_THREAD = {"LP_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # of Mesa and OpenMP; the processes share cores
 JOINED = ("images", "labels", "masks", "sessions")
 POLL_S = 0.5
 
@@ -54,6 +56,8 @@ class DrawImages:
     """Number of images in each room; portions that are drawn already stay as they are."""
     jobs: int = len(os.sched_getaffinity(0))
     """How many processes draw at once; as many as there are cores by default."""
+    cluster: str | None = None
+    """Draw on a Ray cluster instead: HOST:PORT of its head, or auto; see docs/speed.md."""
 
 
 @dataclass(frozen=True)
@@ -68,9 +72,12 @@ class Portion:
 
     def command(self, folder: Path) -> list[str]:
         """What draws them; it continues what it finds."""
+        return [*BULK, *self.words(), "--data", str(folder / self.name)]
+
+    def words(self) -> tuple[str, ...]:
+        """The options of `python -m vector_tl.bulk`, but for its folder."""
         own = ["--count", self.count, "--seed", self.seed, "--images-per-room", self.images_per_room]
-        words = [sys.executable, "-m", "vector_tl.bulk", *own, *HOW, *self.options]
-        return [*map(str, words), "--data", str(folder / self.name)]
+        return tuple(map(str, [*own, *HOW, *self.options]))
 
 
 def portions(count: int, photographs: Path | None, images_per_room: int = 4) -> list[Portion]:
@@ -114,6 +121,24 @@ def draw(wanted: Sequence[Portion], folder: Path, jobs: int) -> None:
             process.terminate()
         for _, process in running.values():
             process.wait()
+
+
+def draw_on_cluster(wanted: Sequence[Portion], folder: Path, cluster: str) -> None:
+    """Draw what is missing of the portions, on a cluster; each is written here once it is whole.
+
+    Raises:
+        UserError: one of them fails, or no cluster answers.
+    """
+    missing = [portion for portion in wanted if not is_drawn(portion, folder)]
+    drawings = [Drawing(portion.words()) for portion in missing]
+    for done, (number, files) in enumerate(as_done(draw_away, drawings, Where(cluster=cluster)), 1):
+        portion = missing[number]
+        for name, data in files.items():
+            (folder / portion.name / name).parent.mkdir(parents=True, exist_ok=True)
+            write_atomic(folder / portion.name / name, data)
+        _finish(portion, 0, folder)
+        left = len(missing) - done
+        print(f"{portion.name}: {portion.count} images; portions left: {left}", file=sys.stderr)
 
 
 def is_drawn(portion: Portion, folder: Path) -> bool:
@@ -188,7 +213,10 @@ def main(asked: DrawImages) -> dict:
     with claimed(asked.folder / ".drawing.lock") as mine:
         if not mine:
             raise UserError(f"Another process is drawing into {asked.folder}; let it end.")
-        draw(wanted, drawn, asked.jobs)
+        if asked.cluster is None:
+            draw(wanted, drawn, asked.jobs)
+        else:
+            draw_on_cluster(wanted, drawn, asked.cluster)
         into = asked.folder / f"data-{asked.count}"
         if not (into / "splits.json").exists():  # else a training may have begun on it: it stays as it is
             join([*asked.beside, *(drawn / some.name for some in wanted)], into)

@@ -77,6 +77,7 @@ def test_a_machine_that_is_lost_in_the_middle_changes_no_bit(tmp_path, monkeypat
     plain = run_all(digest_of_noise, works(tmp_path / "plain", 6))
     root = Path(__file__).parents[2]
     monkeypatch.setenv("PYTHONPATH", f"{root}:{root / 'tests'}")  # of the workers
+    monkeypatch.setenv("RAY_worker_niceness", "0")  # else they starve on a busy machine
     for name, value in on_ray.QUIET.items():
         monkeypatch.setenv(name, value)
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})

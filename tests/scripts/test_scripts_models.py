@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import pickle
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from vector_tl.bulk import away
 from vector_tl.data import dataset
 from vector_tl.data.kinds import add_kinds, read_kinds
 from vector_tl.errors import UserError
@@ -154,6 +156,46 @@ def test_a_broken_off_drawing_continues_and_draws_nothing_twice(quick_capture, t
     draw_images.draw([*wanted[:2], *more], tmp_path / "drawn", jobs=2)
     drawn = [(tmp_path / "drawn" / f"mixed-{seed}" / "drawn-images").read_text().split() for seed in range(3)]
     assert [len(lines) for lines in drawn] == [4, 4, 6] and all(len(set(some)) == len(some) for some in drawn)
+
+
+DRAW = """
+import pathlib, sys
+words = dict(zip(sys.argv[1::2], sys.argv[2::2]))
+if words["--seed"] == "8":
+    sys.exit("there is no such folder")
+data = pathlib.Path(words["--data"])
+for name in ("images/s/0.jpg", "labels/s/0.txt", "sessions/.capture.lock", "splits.json"):
+    (data / name).parent.mkdir(parents=True, exist_ok=True)
+    (data / name).write_text(name + words["--count"])
+"""
+
+
+@pytest.mark.fast
+def test_what_a_cluster_drew_is_written_here(tmp_path, monkeypatch):
+    """Its jobs one after another in this process, by what they would be sent; files instead of drawing."""
+
+    def in_turn(job, arguments, where):
+        assert where.cluster == "auto"
+        for number, argument in enumerate(arguments):
+            asked.append(argument)
+            yield number, pickle.loads(pickle.dumps(job(pickle.loads(pickle.dumps(argument)))))
+
+    asked: list[away.Drawing] = []
+    monkeypatch.setattr(draw_images, "as_done", in_turn)
+    monkeypatch.setattr(draw_images, "HOW", ())
+    monkeypatch.setattr(away, "BULK", (sys.executable, "-c", DRAW))
+    wanted = [draw_images.Portion(f"ordinary-{seed}", seed, 2, ()) for seed in (6, 7)]
+    for _ in range(2):  # the second time nothing is left to do
+        draw_images.draw_on_cluster(wanted, tmp_path, "auto")
+    assert len(asked) == 2
+    names = {
+        str(path.relative_to(tmp_path / "ordinary-7")) for path in (tmp_path / "ordinary-7").rglob("*.*")
+    }
+    assert names == {"images/s/0.jpg", "labels/s/0.txt", "splits.json", "drawn.json"}
+    assert (tmp_path / "ordinary-6/images/s/0.jpg").read_text() == "images/s/0.jpg2"
+    with pytest.raises(UserError, match="no such folder"):
+        draw_images.draw_on_cluster([draw_images.Portion("mixed-8", 8, 2, ())], tmp_path, "auto")
+    assert not (tmp_path / "mixed-8").exists()
 
 
 def add(folder: Path, session: str, split: str) -> None:
