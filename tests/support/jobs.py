@@ -10,32 +10,38 @@ import numpy as np
 
 from vector_tl.errors import UserError
 
+PATIENCE_S = 60.0
+
 
 @dataclass(frozen=True)
 class Work:
-    """What one job is to do; in `marks` it leaves a file when it begins and when it ends."""
+    """What one job is to do; in `marks` it leaves a file when it begins.
+
+    On the machine `doomed` it never ends, and elsewhere it waits until that one is at a job, too.
+    """
 
     seed: int
     marks: Path
-    lasts_s: float = 0.0
     dies_once: bool = False
+    doomed: str = ""
 
 
 def digest_of_noise(work: Work) -> tuple[int, str]:
     """The seed, and a digest of a thousand products of random matrices: the same bits on every run."""
-    begun = work.marks / f"{work.seed}-{_node()}-{time.monotonic_ns()}.begun"
-    first = not list(work.marks.glob(f"{work.seed}-*.begun"))
-    begun.touch()
+    first, node = not list(work.marks.glob(f"{work.seed}-*.begun")), _node()
+    (work.marks / f"{work.seed}-{node}-{time.monotonic_ns()}.begun").touch()
     if work.dies_once and first:
         os._exit(9)
-    rng, until_s = np.random.default_rng(work.seed), time.monotonic() + work.lasts_s
+    until_s = time.monotonic() + (PATIENCE_S if work.doomed else 0)
+    while time.monotonic() < until_s and (
+        node == work.doomed or not list(work.marks.glob(f"*-{work.doomed}-*"))
+    ):
+        time.sleep(0.02)
+    rng = np.random.default_rng(work.seed)
     matrix = rng.normal(size=(32, 32))
     for _ in range(1000):
         matrix = matrix @ rng.normal(size=(32, 32))
         matrix /= np.abs(matrix).max()
-    while time.monotonic() < until_s:
-        time.sleep(0.01)
-    begun.with_suffix(".ended").touch()
     return work.seed, hashlib.sha256(matrix.tobytes()).hexdigest()
 
 
