@@ -94,7 +94,10 @@ COMMANDS = {
         describe="labels.check:describe",
     ),
     "label split": Command(
-        "Divide sessions into train, val and test", "labels.settings:SplitSettings", "labels.splits:split"
+        "Divide sessions into train, val and test",
+        "labels.settings:SplitSettings",
+        "labels.splits:split",
+        describe="labels.splits:describe",
     ),
     "label suggest": Command(
         "Suggest boxes, by a model or from labelled images nearby",
@@ -172,7 +175,10 @@ COMMANDS = {
     ),
     "bench": Command("Measure speed beside a baseline", "bench.settings:BenchSettings", "bench.run:bench"),
     "film": Command(
-        "Film two models side by side on the same frames", "film.settings:FilmSettings", "film.film:film"
+        "Film two models side by side on the same frames",
+        "film.settings:FilmSettings",
+        "film.film:film",
+        describe="film.figures:describe",
     ),
     "export": Command(
         "Write a model for other programs: ONNX, OpenVINO, TFLite",

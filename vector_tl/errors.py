@@ -76,7 +76,7 @@ def missing_package(error: ImportError) -> UserError:
     if isinstance(error, ModuleNotFoundError) and package in FOR_TRAINING:
         return UserError(
             f"This needs {package}, which an installation that only runs models leaves out; to install it, "
-            f"type: {install_training()}"
+            f"type: {install_training()} (3 GB to download, and nothing that is there is lost)"
         )
     return UserError(f"a package is missing or broken ({error}); run scripts/setup, then vector-tl doctor.")
 

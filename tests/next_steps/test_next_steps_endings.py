@@ -44,8 +44,13 @@ CASES = [
     ("label import --undo", {"undone": ["photos"], "images": 9}, ["label check"]),
     ("label export out.zip", {"images": 9, "unlabelled": 1}, ["9 labelled images", "--dry-run"]),
     ("label check --data d", {"report": "r.html"}, ["page: file://", "label split"]),
-    ("label split --by image --data d", {}, ["kinder", "vector-tl train --data d"]),
+    (
+        "label split --by image --data d",
+        {},
+        ["kinder", "None of its images is labelled", "label review --data d"],
+    ),
     ("label suggest --model best", {"boxes": 7}, ["label review"]),
+    ("label suggest --model best", {"boxes": 0}, ["Nothing was seen", "label review"]),
     ("label review", {"decisions": 3}, ["saved", "label check"]),
     ("label mine best photos", {"kept": 3}, ["vector-tl retrain best"]),
     ("label mine best photos", {"kept": 0}, ["nothing to learn", "watch 0 --right best"]),
@@ -67,7 +72,12 @@ CASES = [
     ("watch 0", WATCHED | {"images": ["d/images/w/w-0000.jpg"]}, ["1 kept", "label review --data d"]),
     ("watch 0", WATCHED | {"recordings": ["runs/w.mcap"]}, ["film runs/w.mcap", "--out runs/w.mp4"]),
     ("find --record runs/a.mcap", {"found": True}, ["film runs/a.mcap", "--out runs/a.mp4"]),
-    ("find --world 12", {"found": False}, ["--seconds", "--record runs/find.mcap", "--world 12"]),
+    ("find --world 12", {"found": False, "fps": 2.5}, ["2.5 frames", "--lockstep --record runs/find.mcap"]),
+    (
+        "find --world 12",
+        {"found": False, "fps": 15.0},
+        ["--seconds", "--record runs/find.mcap", "--world 12"],
+    ),
     (f"stop --robot {SERIAL}", {"stopped": True}, [f"doctor --robot {SERIAL}"]),
     ("export best --format onnx --out b.onnx", EXPORTED, ["model: /", "docs/exports.md", "--out b.xml"]),
     ("film a.mcap --left x --right y --out f.mp4", {"film": "f.mp4", "frames": 9}, ["poll a.mcap --left x"]),
@@ -114,11 +124,27 @@ def test_every_command_has_last_lines():
 
 
 def test_what_is_there_is_not_named_as_a_new_file():
-    for taken in (Path("models/mine.safetensors"), Path("runs/report.html")):
-        taken.parent.mkdir()
-        taken.touch()
+    for taken in ("models/mine.safetensors", "runs/report.html", "data/labels/a/0001.txt"):
+        Path(taken).parent.mkdir(parents=True)
+        Path(taken).touch()
     assert "models/mine-2.safetensors" in ending(*settings_of("label split"), {}).text()
     assert "runs/report-2.html" in ending(*settings_of("evaluate best"), {}).text()
+
+
+def test_what_is_labelled_can_be_trained_on():
+    label = Path("d/labels/a/0001.txt")
+    label.parent.mkdir(parents=True)
+    label.touch()
+    text = ending(*settings_of("label split --by image --data d"), {}).text()
+    assert "vector-tl train --data d" in text and "None of its" not in text
+
+
+def test_a_slow_run_that_was_recorded_is_kept_and_another_named(tmp_path):
+    Path("runs").mkdir()
+    Path("runs/a.mcap").touch()
+    slow = {"found": False, "fps": 3.0}
+    end = ending(*settings_of("find --world 12 --record runs/a.mcap"), slow)
+    assert "--lockstep --record runs/a-2.mcap" in end.text() and f"{tmp_path}/runs/a.mcap" in end.text()
 
 
 def test_an_error_has_no_next_steps():
@@ -142,7 +168,14 @@ def test_text_in_json_and_for_people(monkeypatch, tmp_path):
 def test_names_cannot_steer_the_terminal():
     name, settings = settings_of("film 'a\x1b[2J.mcap' --left x --right y --out f.mp4")
     out = io.StringIO()
-    cli._print_result(name, cli.COMMANDS[name], settings, {"film": "f.mp4", "frames": 1}, False, out)
+    cli._print_result(
+        name,
+        cli.COMMANDS[name],
+        settings,
+        {"film": "f.mp4", "frames": 1, "seconds": 1, "size_wh": [9, 9], "models": []},
+        False,
+        out,
+    )
     assert "\x1b" not in out.getvalue()
 
 

@@ -104,7 +104,7 @@ def speeds_ms(weights: Weights, threads: int | None = None) -> dict[Precision, f
     """How long one image takes in each precision that this processor has, measured once and remembered."""
     if (known := _known_ms(weights, threads)) is not None:
         return known
-    log.info("measuring once which precision is the fastest here")
+    log.info("once on this computer: measuring in which precision this model runs fastest")
     measured = _measure_ms(weights, precisions_of(weights), threads)
     path, key = compiled_folder() / SPEEDS, _key(weights, threads)
     try:

@@ -83,6 +83,17 @@ def _counts(
     return {"sessions": len(images), "new": new, "splits": counts}
 
 
+def describe(result: dict[str, Any]) -> str:
+    """The result of `split` for a person."""
+    lines = [f"{result['sessions']} sessions, {result['new']} of them new:"]
+    for name, part in result["splits"].items():
+        lines.append(
+            f"  {name:5}  {part['images']} images in {part['sessions']} sessions, "
+            f"{part['negatives']} of them labelled as without a Vector"
+        )
+    return "\n".join(lines)
+
+
 def count(folder: Path) -> tuple[Counter[str], Counter[str]]:
     """Images, and images without a Vector, of each session."""
     images: Counter[str] = Counter()

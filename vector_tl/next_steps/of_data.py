@@ -5,7 +5,7 @@ from typing import Any
 
 from vector_tl.files import free_name
 from vector_tl.next_steps.forms import Ending, Step, typed
-from vector_tl.next_steps.there import has_splits
+from vector_tl.next_steps.there import has_labels, has_splits
 
 Result = dict[str, Any]
 MODEL = Path("models/mine.safetensors")
@@ -83,16 +83,19 @@ def after_split(settings: Any, result: Result) -> Ending:
     data, by_image = settings.data, ""
     if settings.by == "image":
         by_image = " Its images are of one place, so figures on test are kinder than in another room."
-    return Ending(
-        f"A training learns from train, chooses its model by val, and is measured on test.{by_image}",
-        (train_step(data), _check(data)),
-        {"splits": data / "splits.json"},
-    )
+    means = f"A training learns from train, chooses its model by val, and is measured on test.{by_image}"
+    steps = (train_step(data), _check(data))
+    if not has_labels(data):
+        means += " None of its images is labelled yet, and those that are not count for nothing."
+        steps = (_suggest(data), _review(data))
+    return Ending(means, steps, {"splits": data / "splits.json"})
 
 
 def after_suggest(settings: Any, result: Result) -> Ending:
     """Suggestions wait for a person."""
     means = f"{result['boxes']} suggested boxes; they are no labels until a person has accepted them."
+    if not result["boxes"]:
+        means = "Nothing was seen in these images; whether a Vector is there is for a person to say."
     return Ending(means, (_review(settings.data),))
 
 

@@ -7,6 +7,7 @@ from vector_tl.files import free_name
 from vector_tl.next_steps.forms import Ending, Step, typed
 
 Result = dict[str, Any]
+MORE_OF_A_FILM = (("page", "report"), ("poster", "poster"))
 SHORT_IMAGES_SEEN = 2000  # 20 epochs of the standard dataset are 9,460
 
 
@@ -149,7 +150,7 @@ def after_film(settings: Any, result: Result) -> Ending:
                 typed("poll", settings.input, *models, "--out", poll), "Let people vote which one sees better"
             ),
         ),
-        {"film": film} | ({"page": Path(result["report"])} if "report" in result else {}),
+        {"film": film} | {name: Path(result[key]) for name, key in MORE_OF_A_FILM if result.get(key)},
     )
 
 

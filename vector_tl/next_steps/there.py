@@ -36,6 +36,11 @@ def _is_simulated(data: Path, session: str) -> bool:
     return False
 
 
+def has_labels(data: Path) -> bool:
+    """Whether any image of a dataset is labelled."""
+    return any((data / "labels").rglob("*.txt"))
+
+
 def has_splits(data: Path) -> bool:
     """Whether a dataset has sessions to train on and to validate on."""
     with suppress(UserError):
