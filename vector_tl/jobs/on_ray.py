@@ -35,13 +35,13 @@ def _run(
     try:
         while waiting:
             done, waiting = ray.wait(waiting, num_returns=1)
-            number = numbers[done[0]]
+            number = numbers.pop(done[0])  # the cluster may forget the result once it is here
             try:
                 result = ray.get(done[0])
             except ray.exceptions.RayTaskError as error:  # what the job raised
                 raise error.cause from None
             except ray.exceptions.RayError as error:  # of many kinds: worker, machine or result are gone
-                raise lost(number) from error
+                raise lost(number, str(error).partition("\n")[0]) from error
             yield number, result
     finally:
         for left in waiting:

@@ -27,9 +27,9 @@ class Where:
 HERE = Where()
 
 
-def lost(number: int) -> UserError:
-    """The error for a job whose worker is lost again and again."""
+def lost(number: int, why: str = "") -> UserError:
+    """The error for a job whose worker is lost again and again; `why` is what is known of the last time."""
     return UserError(
-        f"Job {number} was started {LOSSES + 1} times, and each time its process or machine was lost; look "
-        "whether there is enough memory, and start fewer at once."
+        f"Job {number} was started up to {LOSSES + 1} times, and each time its process or machine was lost"
+        f"{f' ({why})' * bool(why)}; look whether there is enough memory, and start fewer at once."
     )
