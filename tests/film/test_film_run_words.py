@@ -11,8 +11,8 @@ pytestmark = pytest.mark.fast
     ("key", "value", "name", "words"),
     [
         ("found", True, "found the other robot", "yes"),
-        ("time_to_found_s", 12.34, "time until found", "12.34 s"),
-        ("distance_mm", 203, "distance at the end, ground truth", "203 mm"),
+        ("time_to_found_s", 12.34, "time until found", "12.3 s"),
+        ("distance_mm", 203.22, "distance at the end, ground truth", "203 mm"),
         ("bearing_deg", 4.6, "direction at the end, ground truth", "5° left"),
         ("estimated_bearing_deg", -12.0, "direction at the end, as it estimated", "12° right"),
         ("estimated_bearing_deg", 0.2, "direction at the end, as it estimated", "straight ahead"),

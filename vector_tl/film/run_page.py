@@ -45,6 +45,7 @@ class RunPage:
     """What the page of a run says; whatever is empty is left out."""
 
     title: str
+    what: str  # a sentence on what the page is
     line: str
     command: str
     settings: dict[str, Any]
@@ -103,7 +104,8 @@ def film_page(folder: Path, settings: "FilmSettings", result: dict[str, Any], re
     files = [model_file(name) for name in (settings.left, settings.right, *settings.also)]
     page = RunPage(
         title=f"The same frames: {' and '.join(captions)}",
-        line=f"{settings.input.name}, {_when(story)}",
+        what="What two models, or more, saw in the same camera frames, and how the run went.",
+        line=f"{settings.input.name}. {_when(story)}.",
         command=pages.command_line("film", settings, positional="input"),
         settings=dict(vars(settings)),
         result=result,
@@ -128,7 +130,8 @@ def find_page(
         reached += f" after {result['time_to_found_s']:.1f} s"
     page = RunPage(
         title=f"A Vector looked for another one: {reached}",
-        line=_when(story),
+        what="How a robot looked for another one: what it saw, measured and did.",
+        line=f"{_when(story)}.",
         command=pages.command_line("find", settings),
         settings=dict(vars(settings)),
         result=result,
@@ -176,7 +179,7 @@ def _bring(film: Path, folder: Path) -> str:
 
 
 def _when(story: Story) -> str:
-    made = f"made {datetime.now().astimezone():%Y-%m-%d %H:%M %Z}"
+    made = f"Made {datetime.now().astimezone():%Y-%m-%d %H:%M %Z}"
     return f"{made}; recorded by {story.robot}" if story.robot else made
 
 
@@ -197,8 +200,11 @@ def _cell(key: str, value: Any) -> str:
 def _timelines(page: RunPage) -> list[Any]:
     if page.seconds <= 0:
         return []
+    colors = (
+        COLORS if len(page.seen) > 1 else COLORS[1:]
+    )  # one alone is the one that drives, as in the live view
     scores = [
         score_timeline(f"{name}: best score", times_s, best, page.seconds, color)
-        for (name, times_s, best), color in zip(page.seen, COLORS)
+        for (name, times_s, best), color in zip(page.seen, colors)
     ]
     return scores + page.story.timelines(page.seconds)

@@ -31,7 +31,7 @@ class Story:
 
     def timelines(self, seconds: float) -> list[Timeline]:
         """What it did, where the other robot was, and its wheels, as far as known."""
-        measured, truth = "tone-b", "tone-a"
+        measured, truth = "tone-own", "tone-truth"
         distance = [
             Curve("estimated", self.distance_mm, measured),
             Curve("true", self.true_distance_mm, truth, True),
@@ -40,7 +40,7 @@ class Story:
             Curve("estimated", self.bearing_deg, measured),
             Curve("true", self.true_bearing_deg, truth, True),
         ]
-        wheels = [Curve("left", self.left_mmps, "tone-c"), Curve("right", self.right_mmps, "tone-d")]
+        wheels = [Curve("left", self.left_mmps, "tone-own"), Curve("right", self.right_mmps, "tone-soft")]
         drawn = [
             mode_timeline("what it did", self.modes, seconds),
             curve_timeline("distance", "mm", distance, seconds),

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 WIDTH, HEIGHT = 1000, 100  # of a drawing; the page stretches it
 MAX_POINTS = 1500
 MAX_TURN_DEG = 180.0  # between two points; more means that an angle went round
-MODE_COLORS = ("tone-b", "tone-a", "tone-c", "tone-d", "tone-soft")
+# Shades of one colour, as the colours of `run_page.COLORS` are the detectors'.
+MODE_COLORS = {"search": "mode-a", "approach": "mode-b", "hold": "mode-c", "done": "mode-d"}
+OTHER_MODE = "mode-e"
 Points = Sequence[tuple[float, float]]  # (seconds, value)
 
 
@@ -71,7 +73,7 @@ def score_timeline(
 def mode_timeline(title: str, modes: Sequence[tuple[float, float, str]], seconds: float) -> Timeline:
     """A lane of coloured spans (from, to, name), with the names as its key."""
     names = list(dict.fromkeys(name for _, _, name in modes))
-    color = {name: MODE_COLORS[index % len(MODE_COLORS)] for index, name in enumerate(names)}
+    color = {name: MODE_COLORS.get(name, OTHER_MODE) for name in names}
     spans = [
         (WIDTH * start / seconds, max(WIDTH * (end - start) / seconds, 1), color[name], name)
         for start, end, name in modes

@@ -94,6 +94,10 @@ def _stop(stop: dict[str, Any]) -> str:
 
 
 SPECIAL: dict[str, Callable[[Any], str]] = {
+    "distance_mm": "{:.0f} mm".format,
+    "estimated_distance_mm": "{:.0f} mm".format,
+    "fps": "{:.1f}".format,
+    "time_to_found_s": "{:.1f} s".format,
     "bearing_deg": _direction,
     "estimated_bearing_deg": _direction,
     "latency_ms": _latency,

@@ -105,7 +105,8 @@ function showWords() {
   news.about.models.forEach(({ name, init, threshold }, side) => {
     const learned = init === "scratch" ? "trained from scratch" : `initial weights: ${init.toUpperCase()}`;
     setText(views[side].name, name);
-    setText(views[side].about, `${learned}; shows a box when at least ${Math.round(1000 * threshold) / 10} % sure`);
+    const percent = Math.round(1000 * threshold) / 10;
+    setText(views[side].about, `${learned}; shows a box when at least ${percent} % sure`);
   });
   setText(byId("said"), news.said);
   byId("record").setAttribute("aria-pressed", news.recording);
