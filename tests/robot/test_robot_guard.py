@@ -334,6 +334,15 @@ def test_a_hand_that_turns_it_the_way_it_turns(by_hand_rad, reason, waits):
     assert bench.guard.reading.reason == reason
 
 
+def test_a_heading_that_is_corrected_once_is_no_hand():
+    bench = Bench()
+    bench.guard.sent((40, 40))
+    for number in range(24):
+        bench.t_s += TICK_S
+        bench.hear(heading_rad=0.8 * (number > 11), **wheel_speeds(40, 40))
+        assert bench.guard.reading.reason is None
+
+
 def test_no_frames_are_needed_to_stand_still():
     bench = Bench()
     bench.pass_time(5.0, frame=False, state=False)

@@ -42,7 +42,7 @@ def after_fault(settings: Any, _result: Result) -> Ending:
 
 
 def after_find(settings: Any, result: Result) -> Ending:
-    """A recorded run can be filmed; another can be recorded. One that was too slow is done again in lockstep."""
+    """A recorded run can be filmed; another can be recorded. One too slow is done again in lockstep."""
     recording = settings.recording
     made = {"recording": recording} if recording else {}
     if settings.robot == "sim" and not (result["found"] or settings.lockstep or result["fps"] >= SLOW_FPS):

@@ -172,16 +172,23 @@ class Reading:
 def _turned(states: Sequence[RobotState], slack_rad: float, share: float) -> bool:
     """Whether the heading changed over some states as the wheels do not explain.
 
-    States come once a tick, though they may arrive in bunches; in lockstep one may be left out.
+    States come once a tick, though they may arrive in bunches; in lockstep one may be left out. Of several
+    changes the oddest does not count: a robot that finds out where it is corrects its heading at once.
     """
     tick_s = TICK_MS / 1000
     more_s = max(states[-1].received_s - states[0].received_s - (len(states) - 1) * tick_s, 0.0)
     if more_s > MISSING_TICKS * tick_s:
         return False
-    turned_rad = sum(_turn_between(a.heading_rad, b.heading_rad) for a, b in pairwise(states))
     rates_radps = [(s.right_wheel_mmps - s.left_wheel_mmps) / TRACK_MM for s in states]
-    least = sum(map(min, pairwise(rates_radps))) * tick_s + more_s * min(0.0, *rates_radps)
-    most = sum(map(max, pairwise(rates_radps))) * tick_s + more_s * max(0.0, *rates_radps)
+    changes = [
+        (_turn_between(a.heading_rad, b.heading_rad), min(rates) * tick_s, max(rates) * tick_s)
+        for (a, b), rates in zip(pairwise(states), pairwise(rates_radps), strict=True)
+    ]
+    if len(changes) > 1:
+        changes.remove(max(changes, key=lambda change: abs(change[0] - (change[1] + change[2]) / 2)))
+    turned_rad, least, most = (sum(column) for column in zip(*changes, strict=True)) if changes else (0, 0, 0)
+    least += more_s * min(0.0, *rates_radps)
+    most += more_s * max(0.0, *rates_radps)
     return not least - slack_rad - share * abs(least) <= turned_rad <= most + slack_rad + share * abs(most)
 
 
