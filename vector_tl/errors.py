@@ -75,8 +75,8 @@ def missing_package(error: ImportError) -> UserError:
     package = (error.name or "").partition(".")[0]
     if isinstance(error, ModuleNotFoundError) and package in FOR_TRAINING:
         return UserError(
-            f"This needs {package}, which an installation that only runs models leaves out; to install it, "
-            f"type: {install_training()} (3 GB to download, and nothing that is there is lost)"
+            f"This needs {package}, which an installation that only runs models leaves out; to install what "
+            f"training needs (3 GB), type: {install_training()}"
         )
     return UserError(f"a package is missing or broken ({error}); run scripts/setup, then vector-tl doctor.")
 
