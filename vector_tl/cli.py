@@ -189,6 +189,7 @@ COMMANDS = {
         "Let people vote, blindly, which of two models is better",
         "poll.settings:PollSettings",
         "poll.run:poll",
+        describe="poll.count_words:describe",
     ),
 }
 
