@@ -7,7 +7,7 @@ import tyro
 
 from vector_tl.detect.settings import AnyPrecision
 
-SMALLER_IS_BETTER = ("ms", "s", "MiB")
+SMALLER_IS_BETTER = ("ms", "s", "MiB", "cores")
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""`vector-tl bench sim`: frames per second in lockstep and to a stock SDK client, and where the time goes.
+"""`vector-tl bench sim`: frames per second in lockstep and to a stock SDK client, where the time goes, and bulk.
 
 The baseline is the same with the plain camera, which draws next to nothing: what protocol, encryption and the
 SDK's own decoding leave.
@@ -16,6 +16,7 @@ import anki_vector
 import numpy as np
 from anki_vector.events import Events
 
+from vector_tl.bench import bulk
 from vector_tl.bench.measure import medians, memory_mib, processor_s
 from vector_tl.bench.settings import BenchSettings, Row
 from vector_tl.data.images import encode_jpeg
@@ -41,11 +42,13 @@ def rows(settings: BenchSettings) -> tuple[str, list[Row]]:
         Row("client_frames_per_s", drawn["frames_per_s"], "1/s", against, ceiling["frames_per_s"]),
         Row("client_frames_per_s_worst", drawn["worst"], "1/s", against, ceiling["worst"]),
         Row("simulator_processor_ms", drawn["processor_ms"], "ms", against, ceiling["processor_ms"]),
+        Row("simulator_cores", drawn["cores"], "cores", against, ceiling["cores"]),
         Row("memory_mib", drawn["memory_mib"], "MiB", against, ceiling["memory_mib"]),
         Row("memory_growth_mib", drawn["growth_mib"], "MiB"),
     ]
     stages, renderer = stage_ms()
     table += [Row(f"stage_{stage}_ms", ms, "ms") for stage, ms in stages.items()]
+    table += bulk.rows(settings.seconds)
     return f"{renderer}; {os.cpu_count()} cores; {settings.seconds:g} s at 640x360", table
 
 
@@ -66,7 +69,7 @@ def received(camera: str, seconds: float) -> dict[str, float]:
 
     Returns:
         {"frames_per_s", "worst"} (median and minimum over the seconds), {"processor_ms"} (of the simulator,
-        for a frame), {"memory_mib", "growth_mib"} (over the last two thirds).
+        for a frame), {"cores"} (that it keeps busy), {"memory_mib", "growth_mib"} (over the last two thirds).
     """
     with SimulatorProcess(world=WORLD, camera_fps=FPS, camera=camera) as simulator:
         robot = _client(simulator.home, simulator.serials[0])
@@ -94,6 +97,7 @@ def received(camera: str, seconds: float) -> dict[str, float]:
         "frames_per_s": float(median(whole)),
         "worst": float(min(whole)),
         "processor_ms": 1000 * busy_s / max(len(counted), 1),
+        "cores": busy_s / (end_s - begin_s),
         "memory_mib": memory[-1],
         "growth_mib": later[-1] - later[0],
     }
@@ -128,7 +132,8 @@ def stage_ms() -> tuple[dict[str, float], str]:
             image = timed("sensor", sensor.expose, light, 1 / FPS, smear, rng)
             timed("boxes", boxes_from_ids, ids, (OWN_BODY, 2), OWN_BODY)
             timed("jpeg", encode_jpeg, image, sensor.look.quality)
-        renderer = camera._renderer.gl.info["GL_RENDERER"]
+        with camera._renderer.gl:  # else no context is the thread's
+            renderer = camera._renderer.gl.info["GL_RENDERER"]
     finally:
         camera.close()
     return medians(times_ms), renderer

@@ -40,8 +40,9 @@ def draw(settings: BulkSettings) -> dict[str, Any]:
     """Draw what is missing.
 
     Returns:
-        {"sessions", "kept", "seen", "seconds"}: the sessions and images of this seed that the dataset now
-        has, the frames that were drawn for them, and the seconds of this run.
+        {"sessions", "kept", "seen", "seconds", "start_seconds"}: the sessions and images of this seed that
+        the dataset now has, the frames that were drawn for them, and the seconds of this run, of them those
+        until the camera and the textures were ready.
 
     Raises:
         UsageError: a setting out of its range.
@@ -53,6 +54,7 @@ def draw(settings: BulkSettings) -> dict[str, Any]:
         only_capture(settings.data),
         open_studio(settings.seed, bool(settings.kinds), settings.backgrounds, settings.held_out) as studio,
     ):
+        start_seconds = round(time.monotonic() - started_s, 1)
         for number in count():
             if kept >= settings.count:
                 break
@@ -66,7 +68,13 @@ def draw(settings: BulkSettings) -> dict[str, Any]:
             if fruitless >= FRUITLESS:
                 raise UserError(f"{FRUITLESS} rooms left no place for an image; choose another --seed.")
     seconds = round(time.monotonic() - started_s, 1)
-    return {"sessions": number, "kept": kept, "seen": seen, "seconds": seconds}
+    return {
+        "sessions": number,
+        "kept": kept,
+        "seen": seen,
+        "seconds": seconds,
+        "start_seconds": start_seconds,
+    }
 
 
 def plan_of(settings: BulkSettings, number: int) -> SessionPlan:
