@@ -1,7 +1,7 @@
 """Labelled images a second: drawn in bulk by a process for each core, beside `capture`'s one simulator.
 
 Rows of `vector-tl bench sim`. Until camera and textures are ready a process in bulk takes seconds, whether it
-draws ten images or ten thousand: they are a row of their own. Capture's begin, its simulator's, is in its rate.
+draws ten images or ten thousand: they are a row of their own. Capture's rate includes its simulator's start.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""`vector-tl bench sim`: frames per second in lockstep and to a stock SDK client, where the time goes, and bulk.
+"""`vector-tl bench sim`: frames per second in lockstep and to a stock SDK client, where time goes, bulk.
 
 The baseline is the same with the plain camera, which draws next to nothing: what protocol, encryption and the
 SDK's own decoding leave.
