@@ -160,11 +160,11 @@ def test_pages_of_experiments(tmp_path, browser):
     result = {"answer": [MARKUP], "steps": 1, "new_sessions": list(HOSTILE_NAMES), "mined": 1}
     retrain = {"title": MARKUP, "result": result, "rows": rows, "sheets": [sheet], "batch_size": 1}
     compare = {
-        **dict.fromkeys(("both", "needed", "head_start", "heights", "kinds", "rates", "real"), rows),
+        **dict.fromkeys(("both", "needed", "head_start", "heights", "kinds", "rates", "real", "sizes"), rows),
         **dict.fromkeys(("real_sheets", "worst_sheets"), [sheet]),
         "figures": {"answer": [MARKUP], "head_start": {"seeds": 1}},
         **{"plots": [plot], "by_image": (rows, MARKUP), "rates_note": CODES, "trainings": 1, "hours": 1.0},
-        **{"version": MARKUP, "arch": MARKUP},
+        **{"version": MARKUP, "arch": MARKUP, "more": MARKUP},
     }
     for name, values in (("retrain", retrain), ("compare", compare)):
         template = f"experiments/templates/{name}.html"
