@@ -4,6 +4,7 @@ It is tried in a process that does not find what is left out.
 """
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -13,12 +14,13 @@ import cv2
 import numpy as np
 import pytest
 
+from support.lesson import fill_cache, own_comparison
 from vector_tl.detect.detector import load
 from vector_tl.errors import FOR_TRAINING, install_training
 
 ROOT = Path(__file__).parents[1]
 LOW = 0.0  # a threshold that even noise exceeds
-# Of these alone PyTorch is a part; see the contract in setup.cfg.
+# Of these alone PyTorch is a part, but for what `lesson` needs; see the contract in setup.cfg.
 WITH_PYTORCH = (
     "vector_tl.train.",
     "vector_tl.experiments.",
@@ -34,6 +36,15 @@ WITH_PYTORCH = (
     "vector_tl.nets.ssd.",
     "vector_tl.nets.state_dict.",
     "vector_tl.nets.tflite.",
+)
+OF_LESSON = (
+    "vector_tl.experiments.lesson.",
+    "vector_tl.experiments.compare_settings.",
+    "vector_tl.experiments.experiment.",
+    "vector_tl.experiments.run_forms.",
+    "vector_tl.experiments.runs.",
+    "vector_tl.train.curve.",
+    "vector_tl.train.settings.",
 )
 CODE = f"""
 import contextlib, importlib, io, json, pkgutil, sys
@@ -52,7 +63,9 @@ for words in json.loads(sys.argv[1]):
     with contextlib.redirect_stderr(io.StringIO()) as said:
         ended.append((cli.main(words), said.getvalue()))
 names = [module.name for module in pkgutil.walk_packages(vector_tl.__path__, "vector_tl.")]
-names = [name for name in names if not (name + ".").startswith({WITH_PYTORCH}) and "__main__" not in name]
+of_pytorch = {{name for name in names if (name + ".").startswith({WITH_PYTORCH})}}
+of_lesson = {{name for name in names if (name + ".").startswith({OF_LESSON})}}
+names = [name for name in names if name not in of_pytorch - of_lesson and "__main__" not in name]
 for name in names:
     importlib.import_module(name)
 print(json.dumps([ended, names]))
@@ -61,11 +74,12 @@ print(json.dumps([ended, names]))
 
 @dataclass(frozen=True)
 class Ran:
-    """What was run without PyTorch: boxes found, commands that need PyTorch with what they said, imports."""
+    """What was run without PyTorch: boxes, what commands that need it said, pages of lessons, imports."""
 
     image_rgb: np.ndarray
     boxes: list
     refused: list
+    lessons: list
     imported: set
 
 
@@ -86,13 +100,25 @@ def ran(tmp_path_factory):
         ["detect", "transfer", data, "--device", "cuda"],
         ["detect", "transfer", data, "--engine", "torch"],
     ]
+    lesson = tmp_path_factory.mktemp("lesson")
+    fill_cache(lesson / "cache")
+    compare, of_compare = own_comparison(lesson / "own")
+    own = ["--compare", str(compare), "--data", str(of_compare)]
+    lessons = [["lesson", *words, "--out", f"{lesson}/{len(words)}.html"] for words in ([], own)]
     done = subprocess.run(
-        [sys.executable, "-c", CODE, json.dumps(commands)], capture_output=True, text=True, cwd=ROOT
+        [sys.executable, "-c", CODE, json.dumps([*commands, *lessons])],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=os.environ | {"XDG_CACHE_HOME": str(lesson / "cache")},
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    found, (ended, names) = map(json.loads, done.stdout.splitlines())
+    lines = done.stdout.splitlines()
+    found, (ended, names) = json.loads(lines[0]), json.loads(lines[-1])
     assert ended[0][0] == 0 and not Path(out).exists()
-    return Ran(image[:, :, ::-1], found["boxes"], list(zip(commands[1:], ended[1:])), set(names))
+    assert [code for code, _ in ended[-2:]] == [0, 0], ended[-2:]
+    pages = [Path(words[-1]).read_text(encoding="utf-8") for words in lessons]
+    return Ran(image[:, :, ::-1], found["boxes"], list(zip(commands[1:], ended[1:-2])), pages, set(names))
 
 
 def test_a_model_detects_the_same(ran):
@@ -107,6 +133,12 @@ def test_what_needs_pytorch_says_what_to_type(ran):
         (sentence,) = said.splitlines()
         assert code == 1 and "This needs torch" in sentence, (words, sentence)
         assert sentence.endswith(install_training())
+
+
+def test_a_lesson_needs_no_pytorch(ran):
+    ready, own = ran.lessons
+    assert 'id="network-coco"' in ready and 'id="network-scratch"' in ready
+    assert "Made from your own comparison" in own
 
 
 def test_everything_else_can_be_imported(ran):

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 # What an installation that only runs models leaves out, by the names under which they are imported.
-FOR_TRAINING = ("torch", "torchvision", "matplotlib", "scipy", "tensorboardX")
+FOR_TRAINING = ("torch", "torchvision", "matplotlib", "tensorboardX")
 
 
 class UserError(Exception):

@@ -19,11 +19,12 @@ from vector_tl.capture.plan import SessionPlan
 from vector_tl.data.dataset import load_dataset, read_session
 from vector_tl.evaluate.metrics import calibrate
 from vector_tl.experiments.compare_settings import CompareSettings
+from vector_tl.experiments.comparison_data import gather
 from vector_tl.experiments.lesson import figures as lesson
 from vector_tl.experiments.lesson.lesson import READY, SHIPPED
 from vector_tl.experiments.lesson.scenes import room_of
 from vector_tl.experiments.runs import ARMS, Training, learned
-from vector_tl.experiments.training_runs import finish, gather
+from vector_tl.experiments.training_runs import finish
 from vector_tl.files import write_atomic
 from vector_tl.nets import checkpoint, model_file
 from vector_tl.nets.calibration import calibration_of

@@ -16,10 +16,11 @@ from vector_tl.experiments import retrain as retraining
 from vector_tl.experiments import training_runs
 from vector_tl.experiments.compare import compare
 from vector_tl.experiments.compare_settings import CompareSettings
+from vector_tl.experiments.comparison_data import gather
 from vector_tl.experiments.retrain_data import claim
 from vector_tl.experiments.retrain_settings import RetrainSettings
 from vector_tl.experiments.runs import Training
-from vector_tl.experiments.training_runs import finish, gather
+from vector_tl.experiments.training_runs import finish
 from vector_tl.nets import checkpoint
 from vector_tl.nets.build import build
 

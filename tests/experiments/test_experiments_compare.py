@@ -42,8 +42,9 @@ from vector_tl.experiments.compare_figures import (
 from vector_tl.experiments.compare_page import _seen, by_image_note, own_share, rates_note
 from vector_tl.experiments.compare_settings import CompareSettings
 from vector_tl.experiments.compare_sheets import judge, worst_false_positives, worst_missed
+from vector_tl.experiments.comparison_data import ComparisonData
 from vector_tl.experiments.experiment import _changed, noted, with_settings_of
-from vector_tl.experiments.runs import ComparisonData, Training, late_loss, still_rising, write_outcomes
+from vector_tl.experiments.runs import Training, late_loss, still_rising, write_outcomes
 from vector_tl.experiments.training_runs import shuffled
 from vector_tl.files import claimed
 from vector_tl.nets import checkpoint

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from support.lesson import fill_cache
+from support.lesson import fill_cache, own_comparison
 from vector_tl.data import dataset
 from vector_tl.data.dataset import Item
 from vector_tl.errors import UsageError, UserError
@@ -189,24 +189,11 @@ def small_png() -> bytes:
     return cv2.imencode(".png", np.zeros((36, 64, 3), np.uint8))[1].tobytes()
 
 
-BEFORE = ROOT / "tests" / "fixtures" / "before"
-
-
 def test_a_lesson_of_ones_own_comparison(tmp_path):
     """Its boxes and images are those of its validation sessions; it is shown without networks."""
-    out, data = shutil.copytree(BEFORE / "compare", tmp_path / "out"), tmp_path / "data"
-    shutil.copytree(BEFORE / "compare-data", data)
-    for label in data.glob("labels/*/*.txt"):
-        image = data / "images" / label.parent.name / f"{label.stem}.png"
-        image.parent.mkdir(parents=True, exist_ok=True)
-        cv2.imwrite(str(image), np.full((90, 160, 3), 120, np.uint8))
+    out, data = own_comparison(tmp_path)
     asked = LessonSettings(compare=out, data=data, out=tmp_path / "l.html")
-    with pytest.raises(UserError, match="has not kept what both models saw"):
-        lesson(asked)
     items = dataset.load_dataset(data, "val").items
-    for arm, seen in (("coco", (0, 8, 16)), ("scratch", (0, 16))):
-        for n in seen:
-            keep_outcomes(out / f"runs/equal-{arm}-all-seed0", n, [outcome([BOX], [BOX], [0.9])] * len(items))
     result = lesson(asked)
     page = asked.out.read_text(encoding="utf-8")
     figures = json.loads(re.search(r'id="data">(.*?)</script>', page, re.DOTALL)[1])["figures"]
@@ -219,6 +206,11 @@ def test_a_lesson_of_ones_own_comparison(tmp_path):
     assert "cannot look at photos" in page and all(
         s["image"].startswith("data:image/jpeg") for s in figures["scenes"]
     )
+    kept = out / "runs/equal-coco-all-seed0/val"
+    kept.rename(out / "elsewhere")
+    with pytest.raises(UserError, match="has not kept what both models saw"):
+        lesson(asked)
+    (out / "elsewhere").rename(kept)
     shutil.rmtree(data / "images" / items[0].session)
     with pytest.raises(UserError, match="--data"):
         lesson(asked)

@@ -40,11 +40,12 @@ from vector_tl.experiments.compare_figures import summary
 from vector_tl.experiments.compare_page import write_page
 from vector_tl.experiments.compare_settings import CompareSettings
 from vector_tl.experiments.compare_sheets import kept_outcomes
+from vector_tl.experiments.comparison_data import ComparisonData
 from vector_tl.experiments.experiment import read_experiment, refuse_another, with_settings_of
 from vector_tl.experiments.retrain_data import claim, never_seen, new_sessions
 from vector_tl.experiments.retrain_settings import RetrainSettings
 from vector_tl.experiments.run_forms import Finished
-from vector_tl.experiments.runs import ComparisonData, finished_trainings, read_json, write_outcomes
+from vector_tl.experiments.runs import finished_trainings, read_json, write_outcomes
 from vector_tl.film.footage import open_footage
 from vector_tl.film.run_story import read_story
 from vector_tl.labels import mine, moving

@@ -6,10 +6,11 @@ import pytest
 import torch
 
 from vector_tl.data.dataset import load_dataset, write_item
+from vector_tl.data.images import KEPT_WH
 from vector_tl.errors import UserError
 from vector_tl.train import batches, pixels
 from vector_tl.train.batches import Batches, Images, keep_folder, keep_images
-from vector_tl.train.pixels import KEPT_WH, EncodedPixels
+from vector_tl.train.pixels import EncodedPixels
 from vector_tl.train.settings import Variety
 
 pytestmark = pytest.mark.fast

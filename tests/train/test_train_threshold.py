@@ -5,39 +5,19 @@ import json
 import numpy as np
 import pytest
 import torch
-from scipy.special import expit
 
-from vector_tl.evaluate.metrics import Outcome, calibrate
-from vector_tl.evaluate.reliability import reliability
-from vector_tl.nets.calibration import UNCALIBRATED, calibration_of
+from support.outcomes import BOX, with_vector, without
+from vector_tl.evaluate.metrics import Outcome
+from vector_tl.nets.calibration import calibration_of
 from vector_tl.train.batches import Images
 from vector_tl.train.threshold import (
     VIEWS,
     choose_threshold,
-    fit_calibration,
     judge_scores,
     views,
 )
 
 pytestmark = pytest.mark.fast
-
-
-BOX = np.float32([[0, 0, 9, 9]])
-
-
-def without(*scores: float) -> Outcome:
-    """An image without a Vector, with false positives."""
-    boxes = np.float32([[12 * n, 0, 12 * n + 9, 9] for n in range(len(scores))]).reshape(-1, 4)
-    return Outcome((64, 36), np.zeros((0, 4)), boxes, np.float32(sorted(scores, reverse=True)))
-
-
-def with_vector(score: float, wrong: float | None = None) -> Outcome:
-    """An image with a Vector that is found, and perhaps a false positive."""
-    if wrong is None:
-        return Outcome((64, 36), BOX, BOX, np.float32([score]))
-    boxes, scores = np.concatenate([BOX, BOX + [[30, 0, 30, 0]]]), np.float32([score, wrong])
-    order = np.argsort(-scores)
-    return Outcome((64, 36), BOX, boxes[order], scores[order])
 
 
 @pytest.mark.parametrize(
@@ -77,27 +57,6 @@ def test_a_model_that_has_found_nothing_yet_shows_whatever_it_has():
     assert nothing["thresholds"]["fp32"] == 0.01 and nothing["hardly_trained"]
 
 
-def drawn(count: int, seed: int) -> list[Outcome]:
-    """Images of a model that is too sure of itself: a box with score s is right with less than s."""
-    rng, outcomes = np.random.default_rng(seed), []
-    for odds in rng.normal(0, 2.5, count):
-        right = rng.random() < expit(0.6 * odds - 1)
-        score = float(expit(odds))
-        outcomes.append(with_vector(score) if right else without(score))
-    return outcomes
-
-
-def test_calibrated_scores_say_how_often_boxes_are_right():
-    outcomes = drawn(4000, 0)
-    calibration = fit_calibration(outcomes)
-    assert (calibration.scale, calibration.shift) == pytest.approx((0.6, -1.0), abs=0.15)
-    bins = reliability(calibrate(drawn(4000, 1), calibration))
-    assert sum(b.boxes for b in bins) == 4000
-    assert all(abs(b.right - b.confidence) < 0.08 for b in bins if b.boxes >= 100)
-    raw = reliability(drawn(4000, 1))
-    assert max(b.confidence - b.right for b in raw if b.boxes >= 100) > 0.2
-
-
 def test_the_threshold_is_one_of_calibrated_scores():
     validation, photos = [with_vector(0.9, 0.3)] * 60, [without(0.8)] * 50 + [without(0.2)] * 50
     said = judge_scores(validation, [photos])
@@ -105,19 +64,6 @@ def test_the_threshold_is_one_of_calibrated_scores():
     assert said["thresholds"]["fp32"] == pytest.approx(float(calibration(np.float64(own))))
     assert own == pytest.approx(0.801) and abs(said["thresholds"]["fp32"] - own) > 0.1
     json.dumps(said, allow_nan=False)
-
-
-@pytest.mark.parametrize(
-    "outcomes",
-    [
-        [],
-        [with_vector(0.9)] * 50,  # none is wrong
-        [with_vector(0.9)] * 10 + [without(0.2)] * 100,  # few are right
-        [with_vector(0.2)] * 50 + [without(0.9)] * 50,  # the surer, the more often wrong
-    ],
-)
-def test_what_cannot_be_calibrated_stays_as_it_is(outcomes):
-    assert fit_calibration(outcomes) == UNCALIBRATED
 
 
 def test_views_show_all_of_an_image_and_parts_of_it_nearer():

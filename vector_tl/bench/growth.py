@@ -18,6 +18,7 @@ import torch
 from vector_tl.bench.measure import device_words, processor_s
 from vector_tl.bench.settings import BenchSettings, Row
 from vector_tl.bench.size import make_recording
+from vector_tl.data.images import KEPT_WH
 from vector_tl.evaluate.metrics import Outcome, measure
 from vector_tl.evaluate.recorded import recorded_dataset
 from vector_tl.nets.archs import describe
@@ -30,7 +31,6 @@ from vector_tl.robot.link import VectorLink
 from vector_tl.robot.open import open_robot
 from vector_tl.robot.simulator_client import SimulatorProcess
 from vector_tl.train.batches import Batches, Images
-from vector_tl.train.pixels import KEPT_WH
 
 BOXES, ROBOTS, MINUTES = (1, 4, 16, 64), (1, 2, 3, 4), (1.0, 5.0, 20.0)
 IMAGES = 16  # in which the boxes lie

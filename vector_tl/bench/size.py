@@ -22,6 +22,7 @@ from vector_tl.bench.measure import device_words, peak_memory_mib
 from vector_tl.bench.settings import BenchSettings, Row
 from vector_tl.bench.train import made_examples
 from vector_tl.data.dataset import label_path, load_dataset, write_item, write_splits
+from vector_tl.data.images import KEPT_WH
 from vector_tl.data.media import open_media
 from vector_tl.data.recording import RecordingWriter
 from vector_tl.detect.detector import load
@@ -33,7 +34,6 @@ from vector_tl.labels.review import Desk
 from vector_tl.labels.review_queue import Queue
 from vector_tl.robot.base import Frame
 from vector_tl.train.loop import train
-from vector_tl.train.pixels import KEPT_WH
 from vector_tl.train.settings import TrainSettings
 
 SIZES = (1_000, 5_000, 20_000)  # images

@@ -30,14 +30,13 @@ from vector_tl.bench.measure import (
 from vector_tl.bench.reference import Example, Reference
 from vector_tl.bench.settings import BenchSettings, Row
 from vector_tl.data.dataset import write_item, write_splits
-from vector_tl.data.images import decode_image, encode_jpeg
+from vector_tl.data.images import KEPT_WH, decode_image, encode_jpeg
 from vector_tl.errors import UserError
 from vector_tl.nets.checkpoint import load
 from vector_tl.nets.devices import pick_device
 from vector_tl.nets.ssd import VectorSSD
 from vector_tl.train.batches import Batches, Images
 from vector_tl.train.memory import keep_freed_memory
-from vector_tl.train.pixels import KEPT_WH
 from vector_tl.train.precision import faster_in_bfloat16
 from vector_tl.train.ranks import Ranks
 from vector_tl.train.settings import LR_TRAINED

@@ -36,6 +36,8 @@ FORMATS = tuple(sorted(SUFFIX_OF.keys() - {"MPO"}))
 ORIENTATION, QUARTER_TURNS = 0x0112, (5, 6, 7, 8)  # EXIF's tag; its values that swap width and height
 # EXIF's orientation -> quarter turns against the clock, and whether the image is mirrored after that.
 TURNS = {2: (0, True), 3: (2, False), 4: (2, True), 5: (3, True), 6: (3, False), 7: (1, True), 8: (1, False)}
+# The size of the robot's camera. Images in memory and on pages are stretched to it, as the network does.
+KEPT_WH = (640, 360)
 SLICE_PIXELS = 1 << 22  # of deep images that are scaled at once: a few copies in double precision
 # What Pillow warns of is an error here, or no matter; how large an image may be, `vector_tl.limits` says.
 warnings.filterwarnings("ignore", module=r"PIL\.")
@@ -299,6 +301,13 @@ def _header(data: bytes, where: str) -> Iterator[Image.Image]:
         raise UserError(f"{where} is not a readable image; take it again or delete it.") from error
     except (OSError, SyntaxError, ValueError, EOFError, MemoryError, RuntimeError) as error:
         raise UserError(f"{where} is damaged or incomplete; take it again or delete it.") from error
+
+
+def resize_to_kept(image: np.ndarray) -> np.ndarray:
+    """An image (H, W, 3) at `KEPT_WH`; the same one where it has that size."""
+    if (image.shape[1], image.shape[0]) == KEPT_WH:
+        return image
+    return cv2.resize(image, KEPT_WH, interpolation=cv2.INTER_AREA)
 
 
 def encode_jpeg(image: np.ndarray, quality: int = 95) -> bytes:

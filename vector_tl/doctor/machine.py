@@ -39,7 +39,6 @@ PACKAGES = {
 }
 # Looked at where torch is installed: what a run-only installation leaves out.
 FOR_TRAINING = {
-    "scipy": "scipy",
     "matplotlib": "matplotlib.figure",
     "tensorboardX": "tensorboardX",
 }

@@ -19,6 +19,7 @@ from vector_tl.data.images import is_image_file
 from vector_tl.errors import UsageError, UserError
 from vector_tl.experiments.compare_page import write_page
 from vector_tl.experiments.compare_settings import CompareSettings
+from vector_tl.experiments.comparison_data import ComparisonData, gather
 from vector_tl.experiments.divided import divide
 from vector_tl.experiments.experiment import (
     claim_experiment,
@@ -29,14 +30,13 @@ from vector_tl.experiments.experiment import (
 from vector_tl.experiments.runs import (
     ARMS,
     MIN_LEARNED,
-    ComparisonData,
     Result,
     Training,
     finished_trainings,
     late_loss,
     read_result,
 )
-from vector_tl.experiments.training_runs import finish, gather, result_path
+from vector_tl.experiments.training_runs import finish, result_path
 from vector_tl.files import claimed
 from vector_tl.nets import mobilenet_v1
 from vector_tl.nets.coco_file import find_weights

@@ -13,7 +13,8 @@ from vector_tl.experiments.compare_answer import MIN_NOTICED, signed
 from vector_tl.experiments.compare_figures import LEVELS, mean, needed, runs_of, summary
 from vector_tl.experiments.compare_settings import CompareSettings
 from vector_tl.experiments.compare_sheets import COLORS, NAMES, kept_outcomes, real_sheets, worst_sheets
-from vector_tl.experiments.runs import ARMS, MIN_LEARNED, ComparisonData, Result, late_loss
+from vector_tl.experiments.comparison_data import ComparisonData
+from vector_tl.experiments.runs import ARMS, MIN_LEARNED, Result, late_loss
 from vector_tl.files import write_json
 from vector_tl.train.batches import own_images
 from vector_tl.web import pages

@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from vector_tl.data.dataset import Item
+from vector_tl.data.images import resize_to_kept
 from vector_tl.evaluate.metrics import Outcome, match
 from vector_tl.experiments.compare_figures import runs_of
-from vector_tl.experiments.runs import ARMS, ComparisonData, Result, folder_name, read_outcomes
+from vector_tl.experiments.comparison_data import ComparisonData
+from vector_tl.experiments.runs import ARMS, Result, folder_name, read_outcomes
 from vector_tl.train.batches import Images
-from vector_tl.train.pixels import KEPT_WH
 from vector_tl.web.report import WHITE, Illustration, Sheet, draw_boxes
 
 NAMES = {"coco": "transfer (from COCO)", "scratch": "from scratch"}
@@ -125,7 +125,7 @@ def _drawn(
 
 
 def _item(item: Item) -> tuple[np.ndarray, str]:
-    return cv2.resize(item.image(), KEPT_WH, interpolation=cv2.INTER_AREA), f"{item.session}/{item.name}"
+    return resize_to_kept(item.image()), f"{item.session}/{item.name}"
 
 
 def _room(rooms: Images, number: int) -> tuple[np.ndarray, str]:

@@ -19,8 +19,9 @@ from typing import Any
 from vector_tl.data.dataset import digest
 from vector_tl.errors import UserError
 from vector_tl.experiments.compare_settings import CompareSettings
-from vector_tl.experiments.runs import ComparisonData, Training
-from vector_tl.experiments.training_runs import finish, gather, result_path
+from vector_tl.experiments.comparison_data import ComparisonData, gather
+from vector_tl.experiments.runs import Training
+from vector_tl.experiments.training_runs import finish, result_path
 from vector_tl.files import claimed, write_atomic
 from vector_tl.jobs.run import as_done
 from vector_tl.jobs.where import Where

@@ -3,13 +3,12 @@
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
+from vector_tl.data.images import resize_to_kept
 from vector_tl.evaluate.metrics import Outcome, match
 from vector_tl.experiments.retrain_results import PARTS, ModelResult
 from vector_tl.experiments.retrain_settings import RetrainSettings
-from vector_tl.train.pixels import KEPT_WH
 from vector_tl.web import pages
 from vector_tl.web.report import WHITE, Sheet, decimals, draw_boxes
 
@@ -71,7 +70,7 @@ def most_changed(models: dict[str, ModelResult], part: str) -> Sheet:
                 (now.predicted_xyxy[now.scores > after.threshold], COLORS["after"]),
             ]
             caption = f"{item.session}/{item.name}: {'better' if gain > 0 else 'worse'} by {abs(gain):.2f}"
-            image = cv2.resize(item.image(), KEPT_WH, interpolation=cv2.INTER_AREA)
+            image = resize_to_kept(item.image())
             images.append(draw_boxes(image, boxes, caption))
     note = (
         "By the scores of the boxes on Vectors, less those of false positives. White: the label; grey: "

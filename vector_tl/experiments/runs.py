@@ -15,12 +15,10 @@ from typing import Any
 import numpy as np
 
 from vector_tl import files
-from vector_tl.data.dataset import Item
 from vector_tl.errors import UserError
 from vector_tl.evaluate.metrics import Outcome
 from vector_tl.experiments.run_forms import Measured, Tried
 from vector_tl.forms import check_form
-from vector_tl.train.batches import Images
 from vector_tl.zips import refuse_damaged_zip
 
 ARMS = ("coco", "scratch")
@@ -62,16 +60,6 @@ class Training:
     def is_final(self) -> bool:
         """Whether its model is one to use: trained on all images of the train sessions."""
         return self.size == "all" and self.kind in ("equal", "long")
-
-
-@dataclass(frozen=True)
-class ComparisonData:
-    """What is trained on and measured: the dataset's images by split, and what is only measured."""
-
-    splits: dict[str, list[Item]]
-    real_items: tuple[Item, ...] = ()
-    real: Images | None = None
-    rooms: Images | None = None
 
 
 def folder_name(result: Result) -> str:

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from vector_tl.data.dataset import Item, load_dataset
+from vector_tl.data.dataset import Item
 from vector_tl.errors import Diverged, UserError
 from vector_tl.evaluate.metrics import calibrate, count_false_positives, measure
 from vector_tl.experiments.compare_settings import CompareSettings
+from vector_tl.experiments.comparison_data import ComparisonData
 from vector_tl.experiments.run_forms import Finished
 from vector_tl.experiments.runs import (
-    ComparisonData,
     Result,
     Training,
     keep_outcomes,
@@ -28,39 +28,13 @@ from vector_tl.nets import checkpoint, model_file
 from vector_tl.nets.calibration import calibration_of
 from vector_tl.nets.devices import pick_device
 from vector_tl.nets.ssd import VectorSSD
-from vector_tl.train.batches import keep_folder, keep_images
+from vector_tl.train.batches import keep_images
 from vector_tl.train.curve import read_curve
 from vector_tl.train.inference import run_model
 from vector_tl.train.loop import train
 from vector_tl.train.settings import TrainSettings
 
 log = logging.getLogger(__name__)
-
-
-def gather(settings: CompareSettings) -> ComparisonData:
-    """Read everything that trainings need and are measured on: what is wrong must show now, not after hours.
-
-    Raises:
-        UserError: something is missing; with --page-only, what is only measured may be missing.
-    """
-    splits = {split: load_dataset(settings.data, split).items for split in ("train", "val", "test")}
-    for split, items in splits.items():
-        if not any(item.boxes_norm is not None and len(item.boxes_norm) for item in items):
-            raise UserError(
-                f"The {split} sessions of {settings.data} show no Vector, so nothing can be measured; divide "
-                "the sessions anew with vector-tl label split."
-            )
-    real, rooms = (
-        None if path and settings.page_only and not path.exists() else path
-        for path in (settings.real, settings.test_negatives)
-    )
-    real_items = tuple(load_dataset(real, "all").items) if real else ()
-    return ComparisonData(
-        splits,
-        real_items,
-        keep_images(list(real_items)) if real else None,
-        keep_folder(rooms) if rooms else None,
-    )
 
 
 def result_path(settings: CompareSettings, training: Training) -> Path:

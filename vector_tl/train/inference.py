@@ -4,10 +4,10 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
+from vector_tl.data.images import KEPT_WH
 from vector_tl.evaluate.metrics import AP_SCORE, Outcome
 from vector_tl.nets.ssd import VectorSSD
 from vector_tl.train.batches import Images
-from vector_tl.train.pixels import KEPT_WH
 from vector_tl.train.threshold import views
 
 

@@ -13,9 +13,8 @@ import torch
 from torch import Tensor
 
 from vector_tl.data.dataset import Item, mask_path
-from vector_tl.data.images import read_mask
+from vector_tl.data.images import KEPT_WH, read_mask, resize_to_kept
 from vector_tl.errors import UserError
-from vector_tl.train.pixels import KEPT_WH, resized
 from vector_tl.train.upload import upload
 
 MAX_CUTOUTS = 2000  # about 0.06 MB each
@@ -73,7 +72,7 @@ def cut_out(folder: Path, items: list[Item], seed: int) -> list[Cutout]:
         mask = cv2.resize(mask, KEPT_WH, interpolation=cv2.INTER_NEAREST)
         numbers = np.unique(mask[mask > 0])
         if len(numbers):
-            image = resized(item.image())
+            image = resize_to_kept(item.image())
             cutouts += [cut for number in numbers if (cut := _cut(image, mask == number)) is not None]
         if len(cutouts) >= MAX_CUTOUTS:
             break

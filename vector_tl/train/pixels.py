@@ -4,16 +4,13 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
 
-from vector_tl.data.images import decode_image, encode_jpeg, whole_jpeg_size
+from vector_tl.data.images import KEPT_WH, decode_image, encode_jpeg, resize_to_kept, whole_jpeg_size
 from vector_tl.train.upload import upload
 
-# the size of the robot's camera; other images are stretched to it, as the network does anyway
-KEPT_WH = (640, 360)
 THREADS = 4  # OpenCV decodes without holding Python's lock
 DECODED_AT_ONCE = 256
 ROOM_SHARE = 0.5  # of a GPU's free memory that images may take
@@ -35,16 +32,9 @@ def stack(images: Iterable[np.ndarray], max_images: int) -> Tensor:
     out = torch.empty((max_images, 3, KEPT_WH[1], KEPT_WH[0]), dtype=torch.uint8)
     count = 0
     for image in images:
-        out[count] = torch.from_numpy(resized(image)).permute(2, 0, 1)
+        out[count] = torch.from_numpy(resize_to_kept(image)).permute(2, 0, 1)
         count += 1
     return out[:count]
-
-
-def resized(image: np.ndarray) -> np.ndarray:
-    """An image (H, W, 3) at `KEPT_WH`; the same one where it has that size."""
-    if (image.shape[1], image.shape[0]) == KEPT_WH:
-        return image
-    return cv2.resize(image, KEPT_WH, interpolation=cv2.INTER_AREA)
 
 
 class KeptFile(NamedTuple):
@@ -80,7 +70,7 @@ class EncodedPixels:
         """
         if whole_jpeg_size(data, where) == KEPT_WH:
             return KeptFile(data, where)
-        return KeptFile(encode_jpeg(resized(decode_image(data, where))), where)
+        return KeptFile(encode_jpeg(resize_to_kept(decode_image(data, where))), where)
 
     def __len__(self) -> int:
         return len(self.files)

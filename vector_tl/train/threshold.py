@@ -9,11 +9,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from scipy.optimize import minimize
 from torch.nn import functional as F
 
 from vector_tl.evaluate.metrics import AP_SCORE, Outcome, match
-from vector_tl.nets.calibration import UNCALIBRATED, Calibration, logit
+from vector_tl.evaluate.platt import fit_calibration
+from vector_tl.nets.calibration import UNCALIBRATED
 from vector_tl.train.batches import Images
 
 # of the network's own scores; rendered images alone would give .16 to .28, at which real ones have many
@@ -21,8 +21,6 @@ from vector_tl.train.batches import Images
 MIN_THRESHOLD, MAX_THRESHOLD = 0.5, 0.999
 MAX_FALSE_POSITIVES = 0.01  # per image
 MIN_RECALL = 0.1  # of the val sessions' Vectors; a model that finds fewer is hardly trained
-MIN_BOXES = 20  # right ones, and wrong ones; fewer say too little to calibrate by
-MIN_SCALE, MAX_LOGIT = 0.05, 16.0  # of a calibration; float32 scores are 0 or 1 beyond these log-odds
 NEARER = 0.8  # share of an image's width and height
 # left and top of the part as shares of what is left of the image, the part's size, mirrored
 VIEWS = (
@@ -99,27 +97,6 @@ def show_best_boxes(validation: list[Outcome], boxes: int) -> float:
 
 def _found(outcomes: list[Outcome], threshold: float) -> int:
     return sum(int((match(outcome)[0] > threshold).sum()) for outcome in outcomes)
-
-
-def fit_calibration(outcomes: list[Outcome]) -> Calibration:
-    """The calibration with the greatest likelihood, with Platt's targets, which keep it from certainty.
-
-    Scores stay as they are where too few boxes are right or wrong, or where a higher score does not mean that
-    a box is right more often.
-    """
-    scores = np.concatenate([outcome.scores for outcome in outcomes] or [np.zeros(0)]).astype(np.float64)
-    right = np.concatenate([match(outcome)[1] for outcome in outcomes] or [np.zeros(0, bool)])
-    if min(right.sum(), (~right).sum()) < MIN_BOXES:
-        return UNCALIBRATED
-    odds = np.clip(logit(scores), -MAX_LOGIT, MAX_LOGIT)
-    targets = np.where(right, (right.sum() + 1) / (right.sum() + 2), 1 / ((~right).sum() + 2))
-
-    def loss(line: np.ndarray) -> float:
-        values = line[0] * odds + line[1]
-        return float(np.sum(np.logaddexp(0, values) - targets * values))
-
-    scale, shift = minimize(loss, [1.0, 0.0], bounds=[(MIN_SCALE, None), (None, None)]).x.tolist()
-    return Calibration(scale, shift) if scale > MIN_SCALE else UNCALIBRATED
 
 
 def views(images: Images) -> Iterator[Images]:

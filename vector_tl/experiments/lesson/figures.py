@@ -10,12 +10,12 @@ from numpy.typing import ArrayLike
 
 from vector_tl.data.boxes import iou_matrix, sides
 from vector_tl.data.dataset import Item
+from vector_tl.data.images import KEPT_WH
 from vector_tl.errors import UserError
 from vector_tl.evaluate.metrics import MATCH_IOU, Outcome, average_precision, calibrate, match_greedily
+from vector_tl.evaluate.platt import fit_calibration
 from vector_tl.experiments.lesson.forms import Box, Curve, Figures, Learned, Point, Scene
 from vector_tl.experiments.runs import ARMS, Result, finished_trainings, folder_name, learned
-from vector_tl.train.pixels import KEPT_WH
-from vector_tl.train.threshold import fit_calibration
 
 THRESHOLDS = [*(round(0.05 * i, 2) for i in range(1, 20)), 0.99]
 MAX_SCENES, EMPTY_SCENES = 12, 2

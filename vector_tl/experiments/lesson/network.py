@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 import numpy as np
-import torch
 
-from vector_tl.detect.torch_engine import fold_batch_norm
-from vector_tl.nets import checkpoint, mobilenet_v1, model_file, suppression
+from vector_tl.nets import mobilenet_v1_layers, model_file, suppression
+from vector_tl.nets.archs import describe
 from vector_tl.nets.calibration import calibration_of
-from vector_tl.nets.mobilenet_v1_layers import describe
+from vector_tl.nets.description import Convolution
+from vector_tl.nets.graph_form import folded
 
 Layer = dict[str, int | bool]
 
@@ -40,29 +40,29 @@ def network_data(path: Path) -> Network | None:
     Raises:
         UserError: the file is not a model.
     """
-    model, about = checkpoint.load(path)
-    if model.arch != mobilenet_v1.ARCH or len(model.classes) != 1:
+    weights, about = model_file.read_weights(path)
+    if weights.arch != mobilenet_v1_layers.ARCH or len(weights.classes) != 1:
         return None
-    fold_batch_norm(model.eval())
-    gives_map = [block.gives_map for block in describe().blocks]
-    convs = [block.conv for block in model.backbone.blocks()]
-    heads = [model.head.classification_head.module_list, model.head.regression_head.module_list]
-    layers = [_layer(conv, True, maps) for conv, maps in zip(convs, gives_map, strict=True)]
-    layers += [_layer(conv, False, False) for some in heads for conv in some]
-    everything = [*convs, *(conv for some in heads for conv in some)]
-    parts = [
-        part.detach().float().numpy().ravel() for conv in everything for part in (conv.weight, conv.bias)
+    network = describe(weights.arch)
+    blocks = [*network.blocks, *network.class_heads(1), *network.box_heads()]
+    # a layer to a block, as MobileNetV1 has neither squeezes nor separable heads
+    layers = [
+        (layer, block.gives_map)
+        for block in blocks
+        for layer in block.layers
+        if isinstance(layer, Convolution)
     ]
-    corners = model.anchors_xyxy.numpy()
+    parts = [part.ravel() for layer, _ in layers for part in folded(layer, weights.tensors)]
+    corners = network.anchors_xyxy()
     anchors = np.concatenate([(corners[:, :2] + corners[:, 2:]) / 2, corners[:, 2:] - corners[:, :2]], axis=1)
     calibration = calibration_of(about)
     return Network(
         name=path.stem,
         threshold=model_file.threshold_of(about),
-        size=list(model.size_wh),
-        mean=describe().mean,
-        std=describe().std,
-        layers=layers,
+        size=list(network.size_wh),
+        mean=network.mean,
+        std=network.std,
+        layers=[_layer(layer, gives_map) for layer, gives_map in layers],
         anchors=anchors.round(5).tolist(),
         calibration=[calibration.scale, calibration.shift],
         suppression={
@@ -76,11 +76,11 @@ def network_data(path: Path) -> Network | None:
     )
 
 
-def _layer(conv: torch.nn.Conv2d, relu6: bool, gives_map: bool) -> Layer:
-    about: dict[str, Any] = {"in": conv.in_channels, "out": conv.out_channels, "kernel": conv.kernel_size[0]}
+def _layer(layer: Convolution, gives_map: bool) -> Layer:
+    about: dict[str, Any] = {"in": layer.inputs, "out": layer.outputs, "kernel": layer.kernel}
     return about | {
-        "stride": conv.stride[0],
-        "depthwise": conv.groups > 1,
-        "relu6": relu6,
+        "stride": layer.stride,
+        "depthwise": layer.groups > 1,
+        "relu6": layer.activation == "relu6",
         "map": gives_map,
     }

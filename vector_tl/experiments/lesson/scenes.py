@@ -6,19 +6,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
-import cv2
-
 from vector_tl.capture.plan import SessionPlan
 from vector_tl.capture.simulated_session import open_simulated_robot, take_session
 from vector_tl.data import dataset
 from vector_tl.data.dataset import Item
+from vector_tl.data.images import KEPT_WH, encode_jpeg, resize_to_kept
 from vector_tl.errors import UserError
 from vector_tl.experiments.lesson.forms import Figures, Room, Scene
 from vector_tl.files import claimed, write_atomic
 from vector_tl.nets.downloads import cache_folder
-from vector_tl.train.pixels import KEPT_WH
 
 MAX_BOX_PX = 1.5  # boxes of an image that is drawn again may be off by 1 px, and those kept are rounded
+JPEG_QUALITY = 85  # of a dataset's images on the page
 log = logging.getLogger(__name__)
 
 
@@ -81,9 +80,4 @@ def refuse_other(folder: Path, scene: Scene) -> None:
 def dataset_scenes(items: Sequence[Item], scenes: Sequence[Scene]) -> list[bytes]:
     """The scenes among a dataset's images, as JPEG of the size that their boxes are in."""
     there = {f"{item.session}/{item.name}": item for item in items}
-    return [_jpeg(there[scene["name"]]) for scene in scenes]
-
-
-def _jpeg(item: Item) -> bytes:
-    small = cv2.resize(item.image(), KEPT_WH, interpolation=cv2.INTER_AREA)
-    return cv2.imencode(".jpg", small[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 85])[1].tobytes()
+    return [encode_jpeg(resize_to_kept(there[scene["name"]].image()), JPEG_QUALITY) for scene in scenes]
