@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from vector_tl.capture.harder import (
+    DRAWN,
     ELSEWHERE,
     OF_A_VECTOR,
-    SHARES,
     arrange_harder,
-    draw_kinds,
+    kinds_of_room,
 )
 from vector_tl.capture.settings import CaptureSettings
 from vector_tl.data.kinds import KNOWN_KINDS, add_kinds, read_kinds
@@ -39,16 +39,30 @@ def bearing(viewer, other):
     return abs(math.remainder(direction - viewer[2], math.tau))
 
 
-def test_every_kind_that_is_drawn_is_known_and_comes_about():
-    drawn = [draw_kinds(np.random.default_rng([7, seed])) for seed in range(600)]
-    assert set(SHARES) <= set(KNOWN_KINDS)
-    assert set().union(*drawn) == {*SHARES, "ordinary"}
+def rooms(name):
+    return [kinds_of_room((name,), 7, world) for world in range(600)]
+
+
+@pytest.mark.parametrize("name", sorted(DRAWN))
+def test_every_kind_that_is_drawn_is_known_and_comes_about(name):
+    drawn = rooms(name)
+    assert set(DRAWN[name]) <= set(KNOWN_KINDS)
+    assert set().union(*drawn) == {*DRAWN[name], "ordinary"}
     assert all(kinds and len(set(kinds)) == len(kinds) for kinds in drawn)
 
 
-def test_a_phone_shows_no_treads_of_its_own():
-    drawn = [set(draw_kinds(np.random.default_rng([8, seed]))) for seed in range(600)]
-    assert not any(kinds & ELSEWHERE and kinds & OF_A_VECTOR for kinds in drawn)
+def test_everyday_rooms_hold_fewer_kinds_than_mixed_ones():
+    everyday, mixed = (sum(map(len, rooms(name))) / 600 for name in ("everyday", "mixed"))
+    assert 1.2 < everyday < 0.75 * mixed
+
+
+def test_kinds_that_are_named_are_those_of_every_room():
+    assert kinds_of_room(("cube", "far"), 7, 1) == ("cube", "far") and kinds_of_room((), 7, 1) == ()
+
+
+@pytest.mark.parametrize("name", sorted(DRAWN))
+def test_a_phone_shows_no_treads_of_its_own(name):
+    assert not any(set(kinds) & ELSEWHERE and set(kinds) & OF_A_VECTOR for kinds in rooms(name))
 
 
 @pytest.mark.parametrize("kinds", [(), ("touching",), ("far",), ("occluded", "clutter"), ("third-person",)])

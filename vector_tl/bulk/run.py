@@ -17,7 +17,7 @@ from vector_tl import __version__
 from vector_tl.bulk.settings import BulkSettings
 from vector_tl.bulk.studio import Studio, open_studio
 from vector_tl.capture.ground_truth import LabelledImage, facts_of
-from vector_tl.capture.harder import MIXED, draw_kinds
+from vector_tl.capture.harder import kinds_of_room
 from vector_tl.capture.plan import SessionPlan
 from vector_tl.capture.sessions import describe, only_capture, sweep
 from vector_tl.capture.settings import ROOMS_PER_SEED
@@ -83,10 +83,6 @@ def plan_of(settings: BulkSettings, number: int) -> SessionPlan:
     world += HELD_OUT_WORLDS if settings.held_out else 0
     photographs = settings.backgrounds
     named = re.sub(r"[^\w-]+", "-", photographs.resolve().name) if photographs else None
-    kinds = settings.kinds
-    if kinds == (MIXED,):
-        rng = np.random.default_rng([settings.seed, world, 6])  # as capture
-        kinds = draw_kinds(rng, before_photographs=photographs is not None)
     sort = [*(["held-out"] if settings.held_out else []), *([f"room-{named}"] if named else [])]
     words = ["bulk", *sort, *settings.kinds, settings.seed, f"{number:03d}"]
     return SessionPlan(
@@ -99,7 +95,7 @@ def plan_of(settings: BulkSettings, number: int) -> SessionPlan:
         moving=settings.moving,
         camera="rendered",
         backgrounds=named,
-        kinds=kinds,
+        kinds=kinds_of_room(settings.kinds, settings.seed, world, photographs is not None),
     )
 
 

@@ -5,16 +5,16 @@ robots and the view itself look is the simulator's part.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from vector_tl.capture.arrange import HALF_VIEW_RAD, HIDDEN_MM, LENS_AHEAD_MM, Arrangement, Pose
 
-MIXED = "mixed"
+MIXED, EVERYDAY = "mixed", "everyday"
 # Kind -> in how many sessions of --kinds mixed. Not drawn together: those of another viewer's own body.
-SHARES = {
+MIXED_SHARES = {
     "screen-off": 0.5,
     "touching": 0.35,
     "clutter": 0.6,
@@ -34,9 +34,26 @@ SHARES = {
     "third-person": 0.15,
     "from-above": 0.08,
 }
+# The same of --kinds everyday: what a careful person would take at home.
+EVERYDAY_SHARES = {
+    "screen-off": 0.2,
+    "touching": 0.15,
+    "clutter": 0.3,
+    "occluded": 0.1,
+    "cube": 0.2,
+    "charger": 0.15,
+    "hand": 0.06,
+    "far": 0.15,
+    "edge": 0.1,
+    "from-behind": 0.1,
+    "own-body": 0.08,
+    "low-light": 0.06,
+    "blur": 0.06,
+}
+DRAWN = {MIXED: MIXED_SHARES, EVERYDAY: EVERYDAY_SHARES}
 ELSEWHERE = {"third-person", "from-above", "room"}  # the camera is none of a Vector
 OF_A_VECTOR = {"own-body", "blur"}
-MAX_MIXED = 5
+MAX_DRAWN = 5
 ABOUT_VECTORS = {"screen-off", "touching", "occluded", "far", "edge", "from-behind"}
 # Of kinds that a photograph behind the Vectors leaves: no things are drawn before it.
 BEFORE_PHOTOGRAPHS = {
@@ -57,14 +74,25 @@ TRIES = 60  # to find a clear place
 CLEAR_MM, FLAT_MM = 42.0, 3.0  # from a Vector's origin to the rim of a thing; lower things lie flat
 
 
-def draw_kinds(rng: np.random.Generator, before_photographs: bool = False) -> tuple[str, ...]:
-    """The kinds of one session of --kinds mixed; at least one."""
-    drawn = [kind for kind, share in SHARES.items() if rng.random() < share]
+def kinds_of_room(
+    named: tuple[str, ...], seed: int, world: int, before_photographs: bool = False
+) -> tuple[str, ...]:
+    """The kinds of one session's room: those named, or with mixed or everyday the room's own."""
+    if not named or named[0] not in DRAWN:
+        return named
+    return draw_kinds(np.random.default_rng([seed, world, 6]), DRAWN[named[0]], before_photographs)
+
+
+def draw_kinds(
+    rng: np.random.Generator, shares: Mapping[str, float], before_photographs: bool = False
+) -> tuple[str, ...]:
+    """The kinds of one session, by the share of the sessions that have each; at least one."""
+    drawn = [kind for kind, share in shares.items() if rng.random() < share]
     if ELSEWHERE & set(drawn):
         drawn = [kind for kind in drawn if kind not in OF_A_VECTOR]
     if before_photographs:
         drawn = [kind for kind in drawn if kind in BEFORE_PHOTOGRAPHS]
-    kept = sorted(rng.permutation(len(drawn))[:MAX_MIXED])
+    kept = sorted(rng.permutation(len(drawn))[:MAX_DRAWN])
     return tuple(drawn[number] for number in kept) or ("ordinary",)
 
 

@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from vector_tl.capture.harder import MIXED, draw_kinds
+from vector_tl.capture.harder import kinds_of_room
 from vector_tl.capture.sessions import has_image
 from vector_tl.capture.settings import ROOMS_PER_SEED, CaptureSettings
 from vector_tl.data import dataset
@@ -95,10 +93,6 @@ def next_plan(settings: CaptureSettings) -> tuple[SessionPlan | None, list[dict[
     if left <= 0:
         return None, whole
     world = settings.seed * ROOMS_PER_SEED + len(whole) + (HELD_OUT_WORLDS if settings.held_out else 0)
-    kinds = settings.kinds
-    if kinds == (MIXED,):
-        rng = np.random.default_rng([settings.seed, world, 6])
-        kinds = draw_kinds(rng, before_photographs=photographs is not None)
     plan = SessionPlan(
         session,
         seed=settings.seed,
@@ -110,7 +104,7 @@ def next_plan(settings: CaptureSettings) -> tuple[SessionPlan | None, list[dict[
         camera=settings.camera,
         without=settings.without,
         backgrounds=photographs,
-        kinds=kinds,
+        kinds=kinds_of_room(settings.kinds, settings.seed, world, photographs is not None),
     )
     return plan, whole
 

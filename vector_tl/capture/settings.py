@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from vector_tl.capture.harder import BEFORE_PHOTOGRAPHS, MIXED
+from vector_tl.capture.harder import BEFORE_PHOTOGRAPHS, DRAWN
 from vector_tl.data.kinds import KNOWN_KINDS
 from vector_tl.errors import UsageError, refuse_outside, refuse_suffix
 from vector_tl.robot.sim_features import HELD_OUT_WORLDS, Feature
@@ -78,8 +78,9 @@ class CaptureSettings:
     """Put simulated Vectors in front of the photographs in this folder, such as those that `capture
     --negatives` took in your own room; the images are labelled at once."""
     kinds: tuple[str, ...] = ()
-    """Harder images, such as screen-off touching clutter: every simulated room is of all these kinds, or with
-    mixed of some drawn at random. See docs/images.md for the list."""
+    """Harder images, such as screen-off touching clutter: every simulated room is of all these kinds. With
+    everyday of some drawn at random, as one would meet them at home; with mixed of more and rarer ones. See
+    docs/images.md for the list."""
     held_out: bool = False
     """Images to measure models by: rooms, things and robots' looks that no other simulated image has, all in
     split test. Nothing is trained on them. scripts/trials/kind_sessions.py draws them for every kind."""
@@ -142,12 +143,13 @@ class CaptureSettings:
             raise UsageError(
                 "--kinds are of the simulator's drawn rooms: leave out --robot, --target, --camera."
             )
-        if MIXED in self.kinds and len(self.kinds) > 1:
-            raise UsageError(f"--kinds {MIXED} draws the kinds itself; name no others.")
-        known = {*KNOWN_KINDS, MIXED}
+        for name in DRAWN:
+            if name in self.kinds and len(self.kinds) > 1:
+                raise UsageError(f"--kinds {name} draws the kinds itself; name no others.")
+        known = {*KNOWN_KINDS, *DRAWN}
         if unknown := [kind for kind in self.kinds if kind not in known]:
             raise UsageError(f"--kinds: there is no {unknown[0]!r}; there are: {', '.join(sorted(known))}.")
-        things = [kind for kind in self.kinds if kind not in {*BEFORE_PHOTOGRAPHS, MIXED}]
+        things = [kind for kind in self.kinds if kind not in {*BEFORE_PHOTOGRAPHS, *DRAWN}]
         if self.backgrounds is not None and things:
             raise UsageError(
                 f"--backgrounds puts only Vectors in front of photographs: leave out {', '.join(things)}."
