@@ -16,7 +16,7 @@ import numpy as np
 
 from vector_tl.errors import UserError
 from vector_tl.sim.render.charger import charger
-from vector_tl.sim.render.decor import Decor
+from vector_tl.sim.render.decor import ROUGHNESS, Decor
 from vector_tl.sim.render.looks import RobotLook
 from vector_tl.sim.render.mesh import (
     TEXT_PARTS,
@@ -41,8 +41,11 @@ DOCK = FIRST_THING + MAX_THINGS
 MAX_FOOTPRINTS = 4  # as in the shader
 _LAYOUT = ("3f 3f 2f 3f 4f", "in_position", "in_normal", "in_uv", "in_color", "in_surface")
 _SHADOW_SIZE, _CUBE_SIZE = 1024, 32
+# A ground whose mirror image is shown from its third level on gets one of a quarter of the size.
+_FINE_LEVELS = 2.0
 _CLIP_DISTANCE_0 = 0x3000  # the ground cuts the mirror image off
 _FLIP_GROUND = np.diag([1.0, 1.0, -1.0, 1.0])
+_FLIP_IMAGE = np.diag([1.0, -1.0, 1.0, 1.0])
 # Odd numbers by which a row of floats, as whole numbers, is summed up to one: rows are told apart by it.
 _HASH = np.random.default_rng(0).integers(2**64, size=15, dtype=np.uint64) | np.uint64(1)
 _CUBE_FACES = (  # (forward, up) of OpenGL's cube faces
@@ -167,18 +170,14 @@ class Renderer:
     def _make_targets(self, size_wh: tuple[int, int]) -> None:
         """What the image and, half as large, its mirror image in the ground are drawn into."""
         gl, self.size_wh = self.gl, size_wh
-        half = (size_wh[0] // 2, size_wh[1] // 2)
-        image_texture, image_depth = gl.texture(size_wh, 4, dtype="f2"), gl.depth_renderbuffer(size_wh)
-        self._image = gl.framebuffer([image_texture], image_depth)
-        self._mirror_texture, mirror_depth = gl.texture(half, 4, dtype="f2"), gl.depth_renderbuffer(half)
-        self._mirror = gl.framebuffer([self._mirror_texture], mirror_depth)
+        half, eighth = ((size_wh[0] // part, size_wh[1] // part) for part in (2, 8))
+        self._image, self._fine_mirror, self._coarse_mirror = framebuffers = [
+            gl.framebuffer([gl.texture(wh, 4, dtype="f2")], gl.depth_renderbuffer(wh))
+            for wh in (size_wh, half, eighth)
+        ]
         self._targets = [
-            self._image,
-            self._mirror,
-            image_texture,
-            image_depth,
-            self._mirror_texture,
-            mirror_depth,
+            *framebuffers,
+            *(part for one in framebuffers for part in (*one.color_attachments, one.depth_attachment)),
         ]
 
     def _program(self, kind: str) -> moderngl.Program:
@@ -240,9 +239,18 @@ class Renderer:
             if decor.textures is not self._shown:  # rooms may share theirs
                 self._load(decor.textures)
             self._set(to_lamp=decor.to_lamp, lamp_color=decor.lamp_color)
-            self._set(ambient_color=decor.ambient_color, eye_tint=decor.eye_tint)
+            self._set(eye_tint=decor.eye_tint)
+            self._choose_mirror()
             self._draw_room_shadow()
             self._bake()
+
+    def _choose_mirror(self) -> None:
+        """The mirror image's size for the room's ground, by the level of it that is shown."""
+        level = 4.0 * float(self.decor.ground[0, ROUGHNESS])
+        coarse = level > 1.0 + _FINE_LEVELS
+        self._mirror = self._coarse_mirror if coarse else self._fine_mirror
+        self._mirror_texture = self._mirror.color_attachments[0]
+        self._set(mirror_level=level - _FINE_LEVELS if coarse else level)
 
     def _load(self, textures: list[np.ndarray]) -> None:
         """Put textures on the GPU instead of those there."""
@@ -267,6 +275,7 @@ class Renderer:
         with self.gl:
             width, height = self.size_wh
             camera, view = self.view(vectors[viewer], sight)
+            view = _FLIP_IMAGE @ view  # OpenGL's first row is the lowest
             figures = [self._figure(pose, index, viewer) for index, pose in enumerate(vectors)]
             standing = list(vectors)
             if sight is not None:
@@ -284,8 +293,8 @@ class Renderer:
             self._image.use()
             self._image.clear(0, 0, 0, 0)
             self._draw(view, eye, figures, viewer)
-            lowest_first = np.frombuffer(self._image.read(components=4, dtype="f4"), np.float32)
-        pixels = cv2.flip(lowest_first.reshape(height, width, 4), 0)
+            pixels = np.frombuffer(self._image.read(components=4, dtype="f4"), np.float32)
+        pixels = pixels.reshape(height, width, 4)
         return cv2.cvtColor(pixels, cv2.COLOR_RGBA2RGB), cv2.extractChannel(pixels, 3).astype(np.uint8)
 
     def view(self, viewer: VectorPose, sight: Sight | None) -> tuple[np.ndarray, np.ndarray]:
@@ -483,8 +492,10 @@ class Renderer:
 
     def _bake(self) -> None:
         """Render the room from its middle, six ways; twice, so that light bounces once off every wall."""
+        even = np.array(self.decor.ambient_color, np.float32)
         ambient = np.zeros((_CUBE_SIZE, _CUBE_SIZE, 4), np.float16)
-        ambient[..., :3] = self.decor.ambient_color
+        ambient[..., :3] = even
+        self._set(sky=np.tile(1.3 * even, (6, 1)), sky_above=1.3 * even)
         for face in range(6):
             self._cube.write(face, ambient.tobytes())
         self._cube.build_mipmaps()
@@ -508,6 +519,8 @@ class Renderer:
             for face, pixels in enumerate(faces):
                 self._cube.write(face, pixels[::-1].tobytes())  # cube faces are stored top row first
             self._cube.build_mipmaps()
+            sky = [face[..., :3].astype(np.float32).mean(axis=(0, 1)) + 0.3 * even for face in faces]
+            self._set(sky=np.array(sky), sky_above=sky[4])
         walls = [pixels[..., :3].astype(np.float32).clip(0, 4).mean() for pixels in faces[:4]]
         albedo, roughness, eye_light = self.decor.paint
         self._brightness = float(np.mean(walls))

@@ -5,7 +5,8 @@ _SCENE_VERTEX = """
 uniform mat4 model, view_projection, shadow_matrix;
 uniform float above_ground_only;
 in vec3 in_position; in vec3 in_normal; in vec2 in_uv; in vec3 in_color; in vec4 in_surface;
-out vec3 position, normal, color; out vec2 uv; out vec4 surface; out vec3 shadow_position;
+out vec3 position, normal; out vec2 uv; flat out vec4 surface; out vec3 shadow_position;
+TINT out vec3 color;
 #ifdef LOOK
 out vec3 at_rest;
 #endif
@@ -28,14 +29,18 @@ _SCENE_FRAGMENT = """
 #version 330
 uniform sampler2DArray textures;
 uniform samplerCube environment;
+uniform vec3 sky[6];                   // light on a surface that faces +x, -x, +y, -y, +z, -z
+uniform vec3 sky_above;                // the one that faces +z
 uniform sampler2DShadow shadow_map;
 uniform sampler2D mirror_image;      // the scene mirrored in the ground, seen from the same camera
-uniform vec3 eye, to_lamp, lamp_color, ambient_color, paint, eye_tint;
+uniform vec3 eye, to_lamp, lamp_color, paint, eye_tint;
+uniform float mirror_level;            // of the mirror image's levels, which is as blurred as the ground
 uniform vec2 image_size;
 uniform vec4 footprints[4];            // x, y, cos, sin of every robot; contact shadows
 uniform int footprint_count;
 uniform float instance;
-in vec3 position, normal, color; in vec2 uv; in vec4 surface; in vec3 shadow_position;
+in vec3 position, normal; in vec2 uv; flat in vec4 surface; in vec3 shadow_position;
+TINT in vec3 color;
 out vec4 image;
 
 #ifdef LOOK
@@ -118,12 +123,26 @@ float contact_shadow() {               // how much of the sky a robot hides from
     }
     return light;
 }
+#else
+vec3 light_on(vec3 n) {                // from all around, on a surface that faces n
+    vec3 share = abs(n);                // as between the faces of a cube map of one texel each
+    share /= max(share.x, max(share.y, share.z));
+    vec3 main_side = step(0.99999, share);
+    share *= 0.5 - share.yzx * share.zxy / 6.0;
+    share += (1.0 - share.x - share.y - share.z) * main_side;
+    vec3 x = n.x > 0.0 ? sky[0] : sky[1], y = n.y > 0.0 ? sky[2] : sky[3], z = n.z > 0.0 ? sky[4] : sky[5];
+    return share.x * x + share.y * y + share.z * z;
+}
 #endif
 
 void main() {
     vec3 to_eye = normalize(eye - position);
+#ifdef GROUND
+    const vec3 n = vec3(0.0, 0.0, 1.0);
+#else
     vec3 n = normalize(normal);
     if (dot(n, to_eye) < 0.0) n = -n;
+#endif
     vec3 albedo = color;
     float roughness = clamp(surface.x, 0.04, 1.0), emission = surface.z;
 #ifdef VECTOR
@@ -144,15 +163,16 @@ void main() {
     }
 #endif
     float facing = clamp(dot(n, to_eye), 0.0, 1.0);   // a rounding above 1 makes pow() below a NaN
-    float fresnel = surface.y + (max(1.0 - roughness, surface.y) - surface.y) * pow(1.0 - facing, 5.0);
+    float grazing = (1.0 - facing) * (1.0 - facing);
+    grazing *= grazing * (1.0 - facing);
+    float fresnel = surface.y + (max(1.0 - roughness, surface.y) - surface.y) * grazing;
 
-    vec3 irradiance = textureLod(environment, n, 5.0).rgb + ambient_color * 0.3;
-    vec3 light = albedo * irradiance;
 #ifdef GROUND
-    light *= contact_shadow();
-    vec3 reflected = textureLod(mirror_image, gl_FragCoord.xy / image_size, roughness * 4.0).rgb;
+    vec3 light = albedo * sky_above * contact_shadow();
+    vec3 reflected = textureLod(mirror_image, gl_FragCoord.xy / image_size, mirror_level).rgb;
 #else
-    vec3 reflected = textureLod(environment, reflect(-to_eye, n), roughness * 5.0).rgb;
+    vec3 light = albedo * light_on(n);
+    vec3 reflected = textureLod(environment, reflect(-to_eye, n), floor(roughness * 5.0 + 0.5)).rgb;
 #endif
     light += reflected * fresnel;
 
@@ -191,8 +211,10 @@ def scene_shaders(kind: str) -> tuple[str, str]:
     On a CPU a pixel pays for both sides of a branch, so each kind has a program of its own.
     """
     version = "#version 330"
+    tint = "#define TINT" + (" flat" if kind != "GROUND" else "")  # only the ground's colour varies on a face
     vertex, fragment = (
-        source.replace(version, f"{version}\n#define {kind}") for source in (_SCENE_VERTEX, _SCENE_FRAGMENT)
+        source.replace(version, f"{version}\n#define {kind}\n{tint}")
+        for source in (_SCENE_VERTEX, _SCENE_FRAGMENT)
     )
     return vertex, fragment
 
