@@ -25,6 +25,8 @@ LUMA = np.array([0.299, 0.587, 0.114])  # weights of red, green, blue (ITU-R BT.
 SHRINK = 8  # metering and bloom look at the image reduced by this factor
 NEWTON_STEPS = 8  # so that rays within 80 degrees of the axis are right to a hundredth of a pixel
 BLUR_SIGMA_PX = 1.5  # of the blur that is mixed in towards the edge
+CACHED_ROWS = 45
+MAX_TAPS = 64  # of a filter that is quicker than averaging several times
 
 
 class WideAngleLens:
@@ -260,13 +262,10 @@ class Sensor:
         sharp = _motion_blur(linear_rgb, *motion_px)
         if self.look.defocus_px:
             sharp = cv2.GaussianBlur(sharp, (0, 0), self.look.defocus_px * self._scale)
-        light = cv2.multiply(self._bloomed(sharp, small), self._shade)
-        light = cv2.transform(light, self._colour * self.gain)
-        light = np.maximum(light, 0.0, out=light)  # colour correction can go below black
-        cv2.sqrt(light, light)
-        codes = cv2.convertScaleAbs(light, alpha=255 / CODE_WHITE)  # saturates at 255
+        codes = self._codes(sharp, self._spread(small))
         if self._edge_weights is not None:
-            blurred = cv2.GaussianBlur(codes, (0, 0), BLUR_SIGMA_PX * self._scale)
+            width_px = 2 * round(4 / 3 * BLUR_SIGMA_PX * self._scale) + 1
+            blurred = cv2.GaussianBlur(codes, (width_px, width_px), BLUR_SIGMA_PX * self._scale)
             codes = cv2.blendLinear(codes, blurred, *self._edge_weights)
         if rng is not None:
             # Amplified light is noisier.
@@ -289,14 +288,29 @@ class Sensor:
             low, high = (gain, high) if too_dark else (low, gain)
         return gain * 2.0**self.look.exposure_bias_ev
 
-    def _bloomed(self, light: np.ndarray, small: np.ndarray) -> np.ndarray:
+    def _codes(self, light: np.ndarray, spread: np.ndarray) -> np.ndarray:
+        """Light (H, W, 3) and what of it the lens spreads as sensor codes, uint8.
+
+        A few rows at a time, all steps of which the processor's cache holds.
+        """
+        codes = np.empty(light.shape, np.uint8)
+        sharp_share, colour = 1 - self.look.bloom_near - self.look.bloom_far, self._colour * self.gain
+        for top in range(0, len(light), CACHED_ROWS):
+            rows = slice(top, top + CACHED_ROWS)
+            part = cv2.addWeighted(light[rows], sharp_share, spread[rows], 1.0, 0.0)
+            part = cv2.transform(cv2.multiply(part, self._shade[rows], part), colour)
+            np.maximum(part, 0.0, out=part)  # colour correction can go below black
+            codes[rows] = cv2.convertScaleAbs(cv2.sqrt(part, part), alpha=255 / CODE_WHITE)  # at most 255
+        return codes
+
+    def _spread(self, small: np.ndarray) -> np.ndarray:
+        """The light (H, W, 3) that the lens spreads, from the reduced image."""
         near, far = self.look.bloom_near, self.look.bloom_far
         narrow, wide = (cv2.GaussianBlur(small, (0, 0), sigma * self._scale) for sigma in (1.0, 5.0))
         spread = near * narrow + far * wide
         if self.look.flare and self.gain:
             spread += ghosts(small, self.gain, self.look.flare)
-        spread = cv2.resize(spread, self.size_wh, interpolation=cv2.INTER_LINEAR)
-        return cv2.addWeighted(light, 1 - near - far, spread, 1.0, 0.0)
+        return cv2.resize(spread, self.size_wh, interpolation=cv2.INTER_LINEAR)
 
     def _noise_tile(self, rng: np.random.Generator) -> np.ndarray:
         width, height = self.size_wh
@@ -330,7 +344,10 @@ def boxes_from_ids(ids: np.ndarray, vector_ids: tuple[int, ...], own_id: int) ->
 
 
 def _motion_blur(light: np.ndarray, dx_px: float, dy_px: float) -> np.ndarray:
-    """Average along a line: each pass averages the image with its shifted self, so 2^n taps cost n passes."""
+    """Average along a line.
+
+    Long ones by passes, each of which averages the image with its shifted self: 2^n taps cost n passes.
+    """
     length = max(abs(dx_px), abs(dy_px))
     if length < 1:
         return light
@@ -338,6 +355,13 @@ def _motion_blur(light: np.ndarray, dx_px: float, dy_px: float) -> np.ndarray:
     shifts = [(round(dx_px / 2**n), round(dy_px / 2**n)) for n in range(1, passes + 1)]
     reach_x, reach_y = (sum(abs(shift[axis]) for shift in shifts) for axis in (0, 1))
     left, top = reach_x // 2, reach_y // 2
+    if (reach_x + 1) * (reach_y + 1) <= MAX_TAPS:
+        taps = np.zeros((reach_y + 1, reach_x + 1), np.float32)
+        at = np.array([[sum(max(y, 0) for _, y in shifts), sum(max(x, 0) for x, _ in shifts)]])
+        for x, y in shifts:
+            at = np.concatenate([at, at - (y, x)])
+        np.add.at(taps, (at[:, 0], at[:, 1]), 1 / len(at))
+        return cv2.filter2D(light, -1, taps, anchor=(left, top), borderType=cv2.BORDER_REPLICATE)
     light = cv2.copyMakeBorder(light, top, reach_y - top, left, reach_x - left, cv2.BORDER_REPLICATE)
     for x, y in shifts:
         rows, columns = light.shape[0] - abs(y), light.shape[1] - abs(x)
