@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vector_tl.data.images import decode_image, encode_jpeg
+from vector_tl.sim.render import lens
 from vector_tl.sim.render.lens import Sensor, SensorLook, WideAngleLens, boxes_from_ids
 
 pytestmark = pytest.mark.fast
@@ -235,3 +236,12 @@ def test_box_of_a_rectangle_is_the_rectangle(x1, y1, x2, y2):
     ids[y1:y2, x1:x2] = 9
     (box,) = boxes_from_ids(ids, (9,), 0)
     assert box.xyxy == (x1, y1, x2, y2) and box.visible_px == (x2 - x1) * (y2 - y1)
+
+
+@pytest.mark.fast
+@pytest.mark.parametrize("way_px", [(5, 0), (-5, 0), (3.2, -2), (-4, 3), (0, 4), (2.5, -7)])
+def test_short_motion_blur_is_that_of_the_passes(way_px, monkeypatch):
+    light = np.random.default_rng(0).random((60, 80, 3), np.float32)
+    filtered = lens._motion_blur(light, *way_px)
+    monkeypatch.setattr(lens, "MAX_TAPS", 0)
+    np.testing.assert_allclose(filtered, lens._motion_blur(light, *way_px), atol=1e-6)
