@@ -158,7 +158,13 @@ def test_pages_of_experiments(tmp_path, browser):
     plot, rows = finish_plot(figure, CODES), [HOSTILE_NAMES[:3], HOSTILE_NAMES[:3]]
     sheet = Sheet(MARKUP, [image, plot], LINES)
     result = {"answer": [MARKUP], "steps": 1, "new_sessions": list(HOSTILE_NAMES), "mined": 1}
-    retrain = {"title": MARKUP, "result": result, "rows": rows, "sheets": [sheet], "batch_size": 1}
+    retrain = {
+        "title": MARKUP,
+        "result": result,
+        "tables": {MARKUP: rows},
+        "sheets": [sheet],
+        "batch_size": 1,
+    }
     compare = {
         **dict.fromkeys(("both", "needed", "head_start", "heights", "kinds", "rates", "real", "sizes"), rows),
         **dict.fromkeys(("real_sheets", "worst_sheets"), [sheet]),

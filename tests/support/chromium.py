@@ -211,5 +211,6 @@ class Page:
         self.drags += 1
 
     def image(self, path: Path) -> None:
-        """What the tab shows, as PNG."""
-        path.write_bytes(base64.b64decode(self.ask("Page.captureScreenshot", format="png")["data"]))
+        """The whole page from top to bottom, as PNG."""
+        taken = self.ask("Page.captureScreenshot", format="png", captureBeyondViewport=True)
+        path.write_bytes(base64.b64decode(taken["data"]))

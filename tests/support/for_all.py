@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from support.chromium import Page
+from support.chromium import Chromium, Page
 
 AXE = Path(__file__).parents[2] / "scripts/js/node_modules/axe-core/axe.min.js"  # by npm ci in scripts/js
 WIDTHS_PX = (390, 768, 1440)
@@ -57,6 +57,17 @@ def assert_for_all(page: Page, name: str) -> None:
     found += [f"{name}: out of reach of Tab: {element}" for element in page.run(REACHABLE)]
     found += [f"{name}: {problem}" for problem in _walked(page)]
     assert not found, "\n".join(dict.fromkeys(found))
+
+
+def assert_file_for_all(path: Path, name: str) -> None:
+    """Look over a page that is a file as `assert_for_all` does, in a browser of its own."""
+    browser = Chromium()
+    try:
+        page = browser.open(path.as_uri())
+        page.wait("document.readyState === 'complete'")
+        assert_for_all(page, name)
+    finally:
+        browser.close()
 
 
 def _walked(page: Page) -> list[str]:

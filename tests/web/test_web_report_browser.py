@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from support.chromium import CHROMIUM, Chromium
-from support.for_all import assert_for_all
+from support.chromium import CHROMIUM
+from support.for_all import assert_file_for_all
 from vector_tl.bench.measure import soft_noise
 from vector_tl.data import dataset
 from vector_tl.data.images import encode_jpeg
@@ -31,19 +31,9 @@ def data(tmp_path):
     return folder
 
 
-def looked_over(path, name):
-    browser = Chromium()
-    try:
-        page = browser.open(path.as_uri())
-        page.wait("document.readyState === 'complete'")
-        assert_for_all(page, name)
-    finally:
-        browser.close()
-
-
 def test_the_page_of_label_check(data, tmp_path):
     check(CheckSettings(data=data, report=tmp_path / "check.html"))
-    looked_over(tmp_path / "check.html", "check")
+    assert_file_for_all(tmp_path / "check.html", "check")
 
 
 def test_the_page_of_an_evaluation(data, tmp_path):
@@ -54,4 +44,4 @@ def test_the_page_of_an_evaluation(data, tmp_path):
     kinds = figures_by_kind(seen, [("far",)] * len(seen), [item.session for item in images.items], 0.5)
     figures = {"model": "best"} | measure(seen, 0.5) | {"kinds": kinds}
     write_report(tmp_path / "report.html", figures, images, seen)
-    looked_over(tmp_path / "report.html", "evaluate")
+    assert_file_for_all(tmp_path / "report.html", "evaluate")

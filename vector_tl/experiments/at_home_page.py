@@ -64,7 +64,7 @@ def _rows(rows: list[dict[str, Any]], part: str) -> list[tuple[str, ...]]:
     """The table of a part: a row for each size; empty where there are no images."""
     if rows[0][part] is None:
         return []
-    head = ("images of this home", "threshold", "found", "false alarms an image", "AP50", "AP50-95")
+    head = ("images", "threshold", "found", "false alarms an image", "AP50", "AP50-95")
     table: list[tuple[str, ...]] = [head]
     for row in rows:
         figures, found = row[part], "-"

@@ -25,33 +25,24 @@ def write_page(settings: RetrainSettings, result: dict[str, Any], models: dict[s
         "experiments/templates/retrain.html",
         title=f"Retrained: {Path(settings.model).stem}",
         result=result,
-        rows=_rows(models),
+        tables={f"{part} sessions": rows for part in PARTS if (rows := _rows(models, part))},
         sheets=[sheet for sheet in sheets if sheet.images],
         batch_size=settings.batch_size,
         command=pages.command_line("retrain", settings, positional="model"),
     )
 
 
-def _rows(models: dict[str, ModelResult]) -> list[tuple[str, ...]]:
-    head = [
-        f"{name}, {part} sessions"
-        for part in PARTS
-        for name in ("AP50-95", "AP50", "found", "false positives")
-    ]
-    rows: list[tuple[str, ...]] = [("", *head)]
+def _rows(models: dict[str, ModelResult], part: str) -> list[tuple[str, ...]]:
+    """The table of a part: a row for each model; empty where there are no images."""
+    rows: list[tuple[str, ...]] = [("", "found", "false alarms", "AP50", "AP50-95")]
     for name, words in NAMES.items():
-        cells = []
-        for part in PARTS:
-            figures = models[name].figures[part]
-            if figures is None:
-                cells += ["-"] * 4
-                continue
-            found = "-"
-            if figures["recall"] is not None:
-                found = f"{round(figures['recall'] * figures['boxes'])} of {figures['boxes']}"
-            ap = decimals(figures["ap50_95"]), decimals(figures["ap50"])
-            cells += [*ap, found, str(figures["false_positives"])]
-        rows.append((words, *cells))
+        figures, found = models[name].figures[part], "-"
+        if figures is None:
+            return []
+        if figures["recall"] is not None:
+            found = f"{round(figures['recall'] * figures['boxes'])} of {figures['boxes']}"
+        aps = decimals(figures["ap50"]), decimals(figures["ap50_95"])
+        rows.append((words, found, str(figures["false_positives"]), *aps))
     return rows
 
 
@@ -73,7 +64,7 @@ def most_changed(models: dict[str, ModelResult], part: str) -> Sheet:
             image = resize_to_kept(item.image())
             images.append(draw_boxes(image, boxes, caption))
     note = (
-        "By the scores of the boxes on Vectors, less those of false positives. White: the label; grey: "
+        "By the scores of the boxes on Vectors, less those of false alarms. White: the label; grey: "
         "before; green: after."
     )
     return Sheet(f"What changed most on {part} sessions", images, note)
