@@ -228,6 +228,24 @@ def test_report_tells_needed_from_optional():
     assert "FAIL  egl" in text and "-> install it" in text and "1 thing that is needed does not work" in text
 
 
+@pytest.mark.fast
+@pytest.mark.parametrize("columns", [40, 80, 200])
+def test_report_fits_the_terminal_and_breaks_no_path(columns, monkeypatch):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    path, command = "/home/ann/a/folder/with/a/long/name.tflite", "run .venv/bin/python -m this"
+    many = Check(
+        "packages", True, ", ".join(f"package{number} 1.0" for number in range(30)), brief="all 30 work"
+    )
+    checks = [
+        many,
+        Check("weights", False, f"not here; put the file of that name into {path}", f"{command}\nagain"),
+    ]
+    lines = readable({"checks": [vars(check) for check in checks]}).splitlines()
+    assert "package7" not in "".join(lines) and any("all 30 work" in line for line in lines)
+    assert sum(path in line for line in lines) == 1 and sum(command in line for line in lines) == 1
+    assert all(len(line) <= columns or path in line for line in lines[:-1])
+
+
 def test_simulated_robot_answers_and_json_is_whole(capfd):
     code = main(["doctor", "--robot", "sim", "--json"])
     checks = {check["name"]: check for check in json.loads(capfd.readouterr().out)["checks"]}

@@ -18,7 +18,8 @@ SHORT_OF_FRAMES = "bring the robot nearer to the access point, and put the compu
 class Check:
     """What was checked, whether it works, and what to do where it does not.
 
-    An `optional` check may fail without the doctor's exit code becoming 1.
+    An `optional` check may fail without the doctor's exit code becoming 1. `brief` stands for a long
+    detail in a terminal; empty where the detail is short.
     """
 
     name: str
@@ -26,3 +27,4 @@ class Check:
     detail: str
     remedy: str | None = None
     optional: bool = False
+    brief: str = ""

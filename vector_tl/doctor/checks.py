@@ -1,7 +1,9 @@
 """`vector-tl doctor`: what works, what is missing, and what to do about it."""
 
 import os
+import shutil
 import sys
+import textwrap
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -16,6 +18,8 @@ from vector_tl.robot.stops_checked import note_stops
 
 if TYPE_CHECKING:
     from vector_tl.doctor.wheels.rig import Episode
+
+MIN_BESIDE_COLUMNS = 70  # of a terminal in which a check's detail stands beside its name
 
 
 @dataclass(frozen=True)
@@ -122,16 +126,38 @@ def _turn_wheels(
     return list(wheels(robot, home, settings.wheels or "up", settings.yes, episodes))
 
 
+def _check_lines(check: dict, columns: int) -> list[str]:
+    """A check in lines of so many columns at most: beside its name, or in a narrow terminal below it."""
+    mark = "ok  " if check["ok"] else ("--  " if check["optional"] else "FAIL")
+    name, beside = f"{mark}  {check['name']:<22}", columns >= MIN_BESIDE_COLUMNS
+    below = " " * (len(mark) + 2)
+    indent = " " * (len(name) + 1) if beside else below
+    details = _wrapped(check.get("brief") or check["detail"], columns, indent)
+    lines = [f"{name} {details[0].lstrip()}".rstrip(), *details[1:]] if beside else [name.rstrip(), *details]
+    if check["ok"] or not check["remedy"]:
+        return lines
+    for number, remedy in enumerate(check["remedy"].split("\n")):
+        lines += _wrapped(remedy, columns, f"{below}   ", below + ("   " if number else "-> "))
+    return lines
+
+
+def _wrapped(text: str, columns: int, indent: str, first: str | None = None) -> list[str]:
+    """Text in lines; a path or an address is never broken, so that it can be copied."""
+    lines = textwrap.wrap(
+        text,
+        max(columns, len(indent) + 10),
+        initial_indent=indent if first is None else first,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return lines or [indent]
+
+
 def readable(result: dict) -> str:
     """The report for a person: a line each, with its remedy below where something is to be done."""
-    lines = []
-    for check in result["checks"]:
-        mark = "ok  " if check["ok"] else ("--  " if check["optional"] else "FAIL")
-        lines.append(f"{mark}  {check['name']:<22} {check['detail']}")
-        if not check["ok"] and check["remedy"]:
-            arrows = ["->", *[""] * check["remedy"].count("\n")]
-            for arrow, line in zip(arrows, check["remedy"].split("\n"), strict=True):
-                lines.append(f"      {'':<22} {arrow:<2} {line}")
+    columns = shutil.get_terminal_size().columns
+    lines = [line for check in result["checks"] for line in _check_lines(check, columns)]
     failed = sum(not check["ok"] and not check["optional"] for check in result["checks"])
     end = "All that is needed works; -- marks what is optional."
     if failed:

@@ -86,14 +86,16 @@ def packages() -> list[Check]:
     missing = [name for name, version in versions.items() if version is None]
     broken = _broken({name: modules[name] for name, version in versions.items() if version})
     detail = ", ".join(f"{name} {version}" for name, version in versions.items())
+    brief = f"all {len(versions)} are there and can be imported; --json and --report list them"
     if missing or broken:
         faults = [
             *(f"{name} is missing" for name in missing),
             *(f"{name}: {why}" for name, why in broken.items()),
         ]
-        detail = "; ".join(faults)
+        detail, brief = "; ".join(faults), ""
     remedy = "run scripts/setup --mend, which puts back what is missing or differs from what was installed"
-    return [Check("packages", not (missing or broken), detail, remedy), *_sdk(versions["wirepod_vector_sdk"])]
+    check = Check("packages", not (missing or broken), detail, remedy, brief=brief)
+    return [check, *_sdk(versions["wirepod_vector_sdk"])]
 
 
 def _broken(modules: dict[str, str]) -> dict[str, str]:

@@ -9,6 +9,7 @@ from vector_tl.next_steps.there import home_folder, robots_there
 from vector_tl.robot.stops_checked import stops_checked
 
 Result = dict[str, Any]
+FIRST_FILM = Path("runs/demo/side-by-side.mp4")
 SLOW_FPS = 8.0  # a Vector sends 15; with half of them its frames are too old to drive by
 
 
@@ -22,17 +23,27 @@ def after_doctor(settings: Any, result: Result) -> Ending:
         return Ending("", () if page else (send,), page)
     if settings.robot is None:
         robots = robots_there()
-        demo = Step(typed("demo"), "Make a first film, with simulated robots")
         ask = [Step(typed("doctor", "--robot", serial), "Check your robot") for serial in robots[:1]]
-        return Ending("", (demo, *ask), page)
+        return Ending("", (_first_film(), *ask), page)
     if settings.robot == "sim":
-        return Ending("", (Step(typed("demo"), "Make a first film, with simulated robots"),), page)
+        return Ending("", (_first_film(),), page)
     if not stops_checked(settings.robot, home_folder()):
         words = ("doctor", "--robot", settings.robot, "--wheels", "up")
         return Ending(
             "", (Step(typed(*words), "See that its wheels always stop, held off the ground"),), page
         )
     return Ending("", (_dry_run(settings.robot),), page)
+
+
+def _first_film() -> Step:
+    """A demo, or where its film is there already, another room."""
+    if not FIRST_FILM.is_file():
+        return Step(typed("demo"), "Make a first film, with simulated robots")
+    words = ("find", "--robot", "sim", "--world", 12, "--lockstep", "--model", "transfer")
+    return Step(
+        typed(*words, "--record", free_name(Path("runs/first.mcap"))),
+        "The first film is made; let a simulated Vector find another one in another room",
+    )
 
 
 def after_fault(settings: Any, _result: Result) -> Ending:
