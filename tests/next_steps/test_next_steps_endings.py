@@ -45,6 +45,16 @@ CASES = [
     ("label export out.zip", {"images": 9, "unlabelled": 1}, ["9 labelled images", "--dry-run"]),
     ("label check --data d", {"report": "r.html"}, ["page: file://", "label split"]),
     (
+        "label check --data d",
+        {"report": None, "error": "1 problem", "problems": [{"kind": "tiny box"}]},
+        ["label review --data d", "--report runs/check.html"],
+    ),
+    (
+        "label check --data d --report r.html",
+        {"report": "r.html", "error": "1 problem", "problems": [{"kind": "session without split"}]},
+        ["page: file://", "label split --data d", "Check again"],
+    ),
+    (
         "label split --by image --data d",
         {},
         ["kinder", "None of its images is labelled", "label review --data d"],
@@ -129,6 +139,13 @@ def test_what_is_there_is_not_named_as_a_new_file():
         Path(taken).touch()
     assert "models/mine-2.safetensors" in ending(*settings_of("label split"), {}).text()
     assert "runs/report-2.html" in ending(*settings_of("evaluate best"), {}).text()
+
+
+def test_the_doctor_offers_no_first_film_where_it_is_made():
+    Path("runs/demo").mkdir(parents=True)
+    Path("runs/demo/side-by-side.mp4").touch()
+    text = ending(*settings_of("doctor"), {"checks": [CHECK]}).text()
+    assert "vector-tl demo" not in text and "--record runs/first.mcap" in text
 
 
 def test_what_is_labelled_can_be_trained_on():

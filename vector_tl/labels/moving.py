@@ -8,6 +8,7 @@ import hashlib
 import json
 import logging
 import os
+import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -62,8 +63,10 @@ def move_in(
     """
     for session in splits:
         if any((data / part).exists() for part in _parts(session)):
+            undo = f", or take it out with vector-tl label import --undo --data {shlex.quote(str(data))}"
+            undo *= session in last_import(data)
             raise UserError(
-                f"{data} has a session {session!r} already, which is kept; choose another --session."
+                f"{data} has a session {session!r} already, which is kept; choose another --session{undo}."
             )
     before = dataset.read_splits(data)  # a broken one is better known now
     os.sync()  # once for all files, before the first of them counts
@@ -151,6 +154,21 @@ def recover(data: Path, asked: dict[str, Any] | None = None) -> dict[str, Any] |
     return finished
 
 
+def last_import(data: Path) -> dict[str, dict[str, Any]]:
+    """What is noted of the sessions of the last import; empty where there was none.
+
+    Raises:
+        UserError: what is noted of a session cannot be read.
+    """
+    imports: dict[str, dict[str, Any]] = {}
+    for path in sorted((data / "sessions").glob("[!.]*.json")):
+        about = dataset.read_session(data, path.stem)
+        if about.get("labels_digest") and about.get("imported"):
+            imports[path.stem] = about
+    last = max(map(_when, imports.values()), default=None)
+    return {session: about for session, about in imports.items() if _when(about) == last}
+
+
 def undo(data: Path) -> dict[str, Any]:
     """Take the sessions of the last import out again.
 
@@ -160,17 +178,11 @@ def undo(data: Path) -> dict[str, Any]:
     Raises:
         UserError: there was none, or something was changed since.
     """
-    imports: dict[str, dict[str, Any]] = {}
-    for path in sorted((data / "sessions").glob("[!.]*.json")):
-        about = dataset.read_session(data, path.stem)
-        if about.get("labels_digest") and about.get("imported"):
-            imports[path.stem] = about
-    if not imports:
+    sessions = last_import(data)
+    if not sessions:
         raise UserError(f"{data} has no import that could be undone.")
-    last = max(_when(about) for about in imports.values())
-    sessions = [session for session, about in imports.items() if _when(about) == last]
-    for session in sessions:
-        if labels_digest(data, session) != imports[session]["labels_digest"]:
+    for session, about in sessions.items():
+        if labels_digest(data, session) != about["labels_digest"]:
             raise UserError(
                 f"Labels or images of the session {session} were changed since it was imported; it is kept. "
                 f"Delete images/{session}, labels/{session} and sessions/{session}.json yourself if you want."
@@ -180,9 +192,9 @@ def undo(data: Path) -> dict[str, Any]:
 
     work = Path(tempfile.mkdtemp(prefix=PREFIX, dir=data))
     splits = dataset.read_splits(data)
-    result = {"undone": sessions, "images": images}
+    result = {"undone": list(sessions), "images": images}
     only = set(splits) <= set(sessions)
-    order = {"do": "undo", "sessions": sessions, "made_splits": only, "result": result}
+    order = {"do": "undo", "sessions": list(sessions), "made_splits": only, "result": result}
     write_json(work / ORDER, order)
     try:
         _carry_out(work, data, order)

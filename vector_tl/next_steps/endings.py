@@ -40,11 +40,13 @@ ENDINGS: dict[str, Callable[[Any, dict[str, Any]], Ending]] = {
 def ending(command: str, settings: Any, result: dict[str, Any]) -> Ending:
     """The last lines of a command that has done its work; empty ones where there is nothing to say.
 
+    Problems that `label check` found are its work, although it fails then.
+
     Args:
         command: its name, such as `label import`.
         settings: its settings.
         result: what it is going to print as JSON.
     """
-    if "error" in result or command not in ENDINGS:
+    if command not in ENDINGS or ("error" in result and "problems" not in result):
         return Ending()
     return ENDINGS[command](settings, result)

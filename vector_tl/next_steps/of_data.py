@@ -9,6 +9,7 @@ from vector_tl.next_steps.there import has_labels, has_splits
 
 Result = dict[str, Any]
 MODEL = Path("models/mine.safetensors")
+LABEL_PROBLEMS = {"broken label", "tiny box", "double box", "same image, other label"}
 
 
 def after_capture(settings: Any, result: Result) -> Ending:
@@ -72,10 +73,31 @@ def after_export(settings: Any, result: Result) -> Ending:
 
 
 def after_check(settings: Any, result: Result) -> Ending:
-    """A dataset without problems can be trained on."""
+    """A dataset without problems can be trained on; others are mended first, by what is wrong with them."""
     page = {"page": Path(result["report"])} if result["report"] else {}
+    if kinds := {problem["kind"] for problem in result.get("problems", ())}:
+        return Ending("", _mend(settings, kinds), page)
     step = train_step(settings.data) if has_splits(settings.data) else split_step(settings.data)
     return Ending("Nothing in this dataset stands in the way of a training.", (step,), page)
+
+
+def _mend(settings: Any, kinds: set[str]) -> tuple[Step, ...]:
+    """Two commands that help against what is wrong, the nearest first."""
+    data, steps = settings.data, []
+    if "label without image" in kinds:
+        steps.append(Step(typed("capture", "--remake", "--data", data), "Make simulated images again"))
+    if "session without split" in kinds:
+        steps.append(split_step(data))
+    if kinds & LABEL_PROBLEMS:
+        steps.append(
+            Step(typed("label", "review", "--data", data), "Correct labels on a page in your browser")
+        )
+    if not settings.report:
+        words = ("label", "check", "--data", data, "--report", free_name(Path("runs/check.html")))
+        steps.append(Step(typed(*words), "See all problems on a page"))
+    else:
+        steps.append(Step(typed("label", "check", "--data", data), "Check again, once they are mended"))
+    return tuple(steps[:2])
 
 
 def after_split(settings: Any, result: Result) -> Ending:
