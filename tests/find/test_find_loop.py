@@ -342,6 +342,8 @@ def test_the_line_of_progress_fits_the_terminal_and_is_taken_away(columns, monke
     assert "\n" not in written and written.endswith(CLEAR_LINE)
     parts = written.split(CLEAR_LINE)[1:-1]
     assert len(parts) == 2 and all(0 < len(part) < columns for part in parts)
+    whole = {40: "no Vector   ", 80: " fps", 200: "latency  40 ms"}  # no half words
+    assert all(part.endswith(whole[columns]) for part in parts)
 
 
 @pytest.mark.fast

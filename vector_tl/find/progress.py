@@ -29,24 +29,27 @@ class ProgressLine:
             command: the last one.
             target: where the other Vector was seen with it.
             frames: so far.
-            command_ms: from the last frame to the command.
+            command_ms: latency, from the last frame to the command.
         """
         terminal, now_s = rewrites_lines(), time.monotonic()
         if now_s - self._printed_s < (TERMINAL_EVERY_S if terminal else LOG_EVERY_S):
             return
-        self._printed_s, where = now_s, "     no Vector   "
+        self._printed_s, where = now_s, "    no Vector   "
         if target:
             where = f"{target.distance_mm:4.0f} mm {math.degrees(target.bearing_rad):+4.0f} deg"
-        line = (
-            f"{seconds:5.1f} s  {command.mode:8}  {where}  "
-            f"wheels {command.left_mmps:+4.0f} {command.right_mmps:+4.0f} mm/s{self._dry}  "
-            f"{frames / seconds:4.1f} fps  {command_ms:4.0f} ms"
-        )
+        parts = [
+            f"{seconds:5.1f} s {command.mode:8} {where}",
+            f"wheels {command.left_mmps:+4.0f} {command.right_mmps:+4.0f} mm/s{self._dry}",
+            f"{frames / seconds:4.1f} fps",
+            f"latency {command_ms:3.0f} ms",
+        ]
         if terminal:  # a line that were wrapped could not be written anew
             columns = shutil.get_terminal_size().columns
-            print(f"{CLEAR_LINE}{line[: columns - 1]}", end="", file=sys.stderr, flush=True)
+            while len(parts) > 1 and len(" ".join(parts)) >= columns:  # no half words
+                parts.pop()
+            print(f"{CLEAR_LINE}{' '.join(parts)[: columns - 1]}", end="", file=sys.stderr, flush=True)
         else:
-            print(line, file=sys.stderr, flush=True)
+            print(" ".join(parts), file=sys.stderr, flush=True)
 
     def end(self) -> None:
         """Take the line away: what is printed next begins where it stood."""
