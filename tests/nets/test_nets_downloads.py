@@ -11,10 +11,10 @@ import pytest
 import torch
 
 from vector_tl.errors import UserError
-from vector_tl.nets import downloads, mobilenet_v3, state_dict
+from vector_tl.nets import coco_file, downloads, mobilenet_v3, state_dict
 from vector_tl.nets.archs import ARCHS
 from vector_tl.nets.build import build
-from vector_tl.nets.downloads import cached_bytes, download
+from vector_tl.nets.downloads import NotDownloaded, cached_bytes, download
 from vector_tl.train.state import TrainState
 
 pytestmark = pytest.mark.fast
@@ -77,10 +77,11 @@ def test_a_wrong_file_of_the_cache_is_named_and_set_aside(tmp_path, caplog):
     assert f"{tmp_path}/w.pth is not the file that was released" in caplog.text
 
 
-def test_a_download_is_kept_only_if_it_is_right(tmp_path, serve, caplog):
+def test_a_download_is_kept_only_if_it_is_right(tmp_path, serve):
     path = tmp_path / "w.pth"
-    assert download(serve(b"others'"), path, SHA256) is None and not path.exists()
-    assert "checksum differs" in caplog.text
+    with pytest.raises(NotDownloaded, match="checksum differs"):
+        download(serve(b"others'"), path, SHA256)
+    assert not path.exists()
     assert download(serve(RIGHT), path, SHA256) == RIGHT == path.read_bytes()
 
 
@@ -89,17 +90,33 @@ def test_a_download_from_a_zip(tmp_path, serve):
     with zipfile.ZipFile(file, "w") as archive:
         archive.writestr("detect.tflite", RIGHT)
     path = tmp_path / "detect.tflite"
-    assert download(serve(b"no zip"), path, SHA256, member="detect.tflite") is None
-    assert download(serve(file.getvalue()), path, SHA256, member="other") is None and not path.exists()
+    for sent, member in ((b"no zip", "detect.tflite"), (file.getvalue(), "other")):
+        with pytest.raises(NotDownloaded):
+            download(serve(sent), path, SHA256, member=member)
+    assert not path.exists()
     assert (
         download(serve(file.getvalue()), path, SHA256, member="detect.tflite") == RIGHT == path.read_bytes()
     )
 
 
+def offline(*_: object, **__: object) -> bytes:
+    """A download where there is no network."""
+    raise NotDownloaded("no network")
+
+
+def test_without_a_network_the_reason_stands_in_one_error_and_nowhere_else(tmp_path, monkeypatch, caplog):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.delenv(coco_file.VARIABLE, raising=False)
+    monkeypatch.setattr(coco_file, "RELEASE", "http://127.0.0.1:9/weights.zip")  # nobody answers there
+    with pytest.raises(UserError, match=r"not be downloaded \(.*refused.*\); download http"):
+        coco_file.find_weights()
+    assert "refused" not in caplog.text
+
+
 def test_a_planted_file_in_torchvisions_cache_runs_no_code(tmp_path, monkeypatch):
     """torchvision's own loader would unpickle it: it checks the checksum only when it downloads."""
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    monkeypatch.setattr(mobilenet_v3, "download", lambda *_: None)  # offline
+    monkeypatch.setattr(mobilenet_v3, "download", offline)
     planted = tmp_path / "hub" / "checkpoints" / mobilenet_v3.COCO_URL.rsplit("/", 1)[1]
     planted.parent.mkdir(parents=True)
     planted.write_bytes(trap())

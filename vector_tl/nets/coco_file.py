@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from vector_tl.errors import UserError
-from vector_tl.nets.downloads import cache_folder, cached_bytes, download, right_bytes
+from vector_tl.nets.downloads import NotDownloaded, cache_folder, cached_bytes, download, right_bytes
 
 FILE = "detect.tflite"
 SHA256 = "e4b118e5e4531945de2e659742c7c590f7536f8d0ed26d135abcfe83b4779d13"
@@ -34,10 +34,15 @@ def find_weights(coco: Path | None = None, fetch: bool = True) -> Path:
                 f"give the release file {FILE} or the folder that holds it."
             )
         return _verified(path)
-    cached = cache_folder() / FILE
-    if cached_bytes(cached, SHA256) or (fetch and download(RELEASE, cached, SHA256, member=FILE)):
+    cached, failed = cache_folder() / FILE, ""
+    if cached_bytes(cached, SHA256):
         return cached
-    failed = " and could not be downloaded" if fetch else ""
+    if fetch:
+        try:
+            download(RELEASE, cached, SHA256, member=FILE)
+            return cached
+        except NotDownloaded as error:
+            failed = f" and could not be downloaded ({error})"
     raise UserError(
         f"TensorFlow's COCO weights are not here{failed}; "
         f"download {RELEASE} elsewhere and put {FILE} from it into {cache_folder()}, "

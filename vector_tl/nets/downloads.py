@@ -13,6 +13,7 @@ import zlib
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 
+from vector_tl.errors import UserError
 from vector_tl.files import write_atomic
 from vector_tl.progress import Progress
 
@@ -84,13 +85,18 @@ def _read(response: HTTPResponse) -> bytes:
     return b"".join(parts)
 
 
-def download(url: str, path: Path, sha256: str, member: str | None = None) -> bytes | None:
+class NotDownloaded(UserError):
+    """A file could not be fetched, or is not the right one; the message is the reason alone."""
+
+
+def download(url: str, path: Path, sha256: str, member: str | None = None) -> bytes:
     """Fetch a file into a cache; with `member`, the file of that name from the zip at `url`.
 
     Returns:
-        Its content; None where it could not be fetched, or is not the right one.
+        Its content.
 
     Raises:
+        NotDownloaded: it could not be fetched, or is not the right one.
         UserError: the cache cannot be written.
     """
     log.info("downloading %s to %s", url, path)
@@ -101,10 +107,8 @@ def download(url: str, path: Path, sha256: str, member: str | None = None) -> by
             with zipfile.ZipFile(io.BytesIO(data)) as archive, archive.open(member) as file:
                 data = file.read(MAX_BYTES)
     except (OSError, HTTPException, KeyError, zipfile.BadZipFile, zlib.error) as error:
-        log.info("%s could not be downloaded: %s", url, error)
-        return None
+        raise NotDownloaded(" ".join(str(error).split())) from error
     if hashlib.sha256(data).hexdigest() != sha256:
-        log.warning("%s is not the file that was released (its checksum differs); it is not used", url)
-        return None
+        raise NotDownloaded("it is not the file that was released, its checksum differs")
     write_atomic(path, data)
     return data

@@ -15,7 +15,7 @@ from torchvision.models.mobilenetv3 import InvertedResidualConfig, MobileNetV3
 from vector_tl.errors import UserError
 from vector_tl.nets import mobilenet_v3_layers as layers
 from vector_tl.nets.description import NORM_EPS, Description
-from vector_tl.nets.downloads import cached_bytes, download, torchvision_folder
+from vector_tl.nets.downloads import NotDownloaded, cached_bytes, download, torchvision_folder
 from vector_tl.nets.ssd import CLASS_BIAS, VectorSSD
 from vector_tl.nets.state_dict import load_same_shapes
 
@@ -73,10 +73,11 @@ def load_coco(model: VectorSSD) -> None:
         UserError: the file is not here and cannot be downloaded.
     """
     path = torchvision_folder() / COCO_URL.rsplit("/", 1)[1]
-    data = cached_bytes(path, COCO_SHA256) or download(COCO_URL, path, COCO_SHA256)
-    if data is None:
+    try:
+        data = cached_bytes(path, COCO_SHA256) or download(COCO_URL, path, COCO_SHA256)
+    except NotDownloaded as error:
         raise UserError(
-            f"torchvision's COCO weights are not here and could not be downloaded; download {COCO_URL} "
-            f"elsewhere and put it into {path.parent}."
-        )
+            f"torchvision's COCO weights are not here and could not be downloaded ({error}); "
+            f"download {COCO_URL} elsewhere and put it into {path.parent}."
+        ) from error
     load_same_shapes(model, torch.load(io.BytesIO(data), map_location="cpu", weights_only=True))
