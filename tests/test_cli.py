@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import logging
 import subprocess
 import sys
 
@@ -359,3 +360,14 @@ def _any_model(folder):
     path = folder / "any.safetensors"
     save(path, build("ssd300_mobilenet_v1", "scratch"), {"threshold": 0.5})
     return path
+
+
+@pytest.mark.parametrize("debug", ["", "1"])
+def test_log_lines_are_sentences_for_a_person(debug, monkeypatch):
+    monkeypatch.setenv("VECTOR_TL_DEBUG", debug)
+    who = "vector_tl.find: " * bool(debug)
+    for level, shown in (("INFO", "saw it at 3 mm"), ("WARNING", "warning: saw it at 3 mm")):
+        record = logging.LogRecord(
+            "vector_tl.find", logging.getLevelName(level), "", 1, "saw it at %d mm", (3,), None
+        )
+        assert cli._PlainFormatter().format(record).endswith(f"{who}{shown}")

@@ -245,11 +245,14 @@ def _no_command(argv: list[str]) -> int:
 class _PlainFormatter(logging.Formatter):
     """Log lines in which names of files and robots steer no terminal and begin no line of their own.
 
-    In a terminal they begin where a line of progress stands, and take its place.
+    A person reads them: only what is more than information is called so, and the module that says it is named
+    only with VECTOR_TL_DEBUG. In a terminal they begin where a line of progress stands, and take its place.
     """
 
     def formatMessage(self, record: logging.LogRecord) -> str:
-        return one_line(super().formatMessage(record))
+        who = f"{record.name}: " * bool(os.environ.get("VECTOR_TL_DEBUG"))
+        level = f"{record.levelname.lower()}: " * (record.levelno > logging.INFO)
+        return one_line(f"{who}{level}{record.message}")
 
     def format(self, record: logging.LogRecord) -> str:
         return CLEAR_LINE * rewrites_lines() + printable(super().format(record))  # a traceback in its lines
@@ -257,7 +260,7 @@ class _PlainFormatter(logging.Formatter):
 
 def _set_up_logging() -> None:
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_PlainFormatter("%(levelname).1s %(name)s: %(message)s"))
+    handler.setFormatter(_PlainFormatter())
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
     logging.getLogger("vector_tl").setLevel(logging.INFO)
     for noisy in ("aiogrpc", "uvicorn", "libav"):

@@ -3,6 +3,7 @@
 import pytest
 
 from vector_tl.doctor import machine
+from vector_tl.errors import install_training
 
 pytestmark = pytest.mark.fast
 
@@ -46,4 +47,10 @@ def test_what_only_training_needs_is_no_error_where_it_is_left_out(monkeypatch):
     packages, *_ = machine.packages()
     (training,) = machine.torch_and_gpu()
     assert packages.ok and not left_out & set(packages.detail.split())
-    assert not training.ok and training.optional and "scripts/setup" in training.remedy
+    assert not training.ok and training.optional and install_training() in training.remedy
+
+
+def test_models_that_run_alike_are_named_together(monkeypatch):
+    models, precision = machine.models(), machine.precision()
+    assert "transfer (from COCO, confidence threshold 90%)" in models.detail
+    assert precision.detail.count("best") == 1 and precision.detail.count("transfer") == 1

@@ -52,6 +52,17 @@ def test_undo_leaves_the_dataset_as_it_was(tmp_path):
         import_data(ImportSettings(undo=True, data=data))
 
 
+def test_the_refusal_of_a_second_import_names_undo_only_where_it_helps(tmp_path):
+    data = tmp_path / "data"
+    first, second = ImportSettings(source=source(tmp_path / "in"), data=data), tmp_path / "later"
+    import_data(first)
+    with pytest.raises(UserError, match=r"choose another --session, or take it out with .* --undo --data"):
+        import_data(first)
+    import_data(ImportSettings(source=source(second), data=data))
+    with pytest.raises(UserError, match=r"choose another --session\.$"):
+        import_data(first)
+
+
 def test_undo_of_the_first_import_leaves_nothing(tmp_path):
     data = tmp_path / "data"
     import_data(ImportSettings(source=source(tmp_path / "in"), data=data))

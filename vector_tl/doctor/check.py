@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass
 
+from vector_tl.robot import sdk_config
+
 CONFIGURE = (
     "set up the SDK for the robot:\n"
     "1. Start wire-pod, wake the robot, and put it on its charger.\n"
     "2. Note its serial number (printed on its underside), its name (press its button twice) and its address "
     "(then raise and lower its lift).\n"
-    "3. Run .venv/bin/python -m anki_vector.configure, and answer with these and with wire-pod's address."
+    f"3. Run {sdk_config.CONFIGURE}, and answer with these and with wire-pod's address."
 )
 RESTART = "restart the robot (on its charger, hold its button until the lights go out)"
 MIN_FPS = 4.0

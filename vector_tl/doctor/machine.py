@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 
 from vector_tl.doctor.check import Check
-from vector_tl.errors import UserError
+from vector_tl.errors import UserError, install_training
 
 # What is installed -> what is imported of it. torch, torchvision and opencv-python have checks of their own.
 PACKAGES = {
@@ -133,8 +133,8 @@ def torch_and_gpu() -> list[Check]:
     """
     if _version("torch") is None:
         gpu = "; there is an NVIDIA GPU, which needs it too" if shutil.which("nvidia-smi") else ""
-        detail = f"PyTorch is not installed; only train, compare, retrain and bench need it{gpu}"
-        remedy = "to train, type scripts/setup, or pip install 'vector-tl[train]'"
+        detail = f"PyTorch is not installed; only train, compare, retrain, lesson and bench need it{gpu}"
+        remedy = f"to train, type: {install_training()}"
         return [Check("training", False, detail, remedy, optional=True)]
     ok, printed = _in_process(TORCH_CODE)
     torch, torchvision, gpu = printed.split(";") if ok else ("", "", "")
@@ -196,7 +196,8 @@ def models() -> Check:
         words = []
         for path in sorted(MODELS.glob("*.safetensors")):
             about = read_metadata(path)
-            words.append(f"{path.stem} ({about.get('init', 'unknown')}, threshold {threshold_of(about):.3g})")
+            init = {"coco": "from COCO", "scratch": "from scratch"}.get(about.get("init", ""), "fine-tuned")
+            words.append(f"{path.stem} ({init}, confidence threshold {threshold_of(about):.0%})")
     except (UserError, ImportError, OSError) as error:
         return Check("models", False, str(error), "git checkout models/, or train them again")
     return Check(
@@ -212,14 +213,15 @@ def precision() -> Check:
         from vector_tl.detect.precision import choose_precision
         from vector_tl.nets.model_file import MODELS, read_weights
 
-        words = []
+        chosen: dict[str, list[str]] = {}
         for path in sorted(MODELS.glob("*.safetensors")):
             weights, metadata = read_weights(path)
             choice = choose_precision("auto", weights, metadata)
-            words.append(f"{path.stem} in {choice.precision} ({choice.why})")
+            chosen.setdefault(f"in {choice.precision} ({choice.why})", []).append(path.stem)
     except Exception as error:  # of many kinds, OpenVINO's own among them
         return Check(name, False, f"{type(error).__name__}: {error}", remedy, optional=True)
-    detail = f"this processor computes in {', '.join(precisions_here())}; {'; '.join(words)}"
+    words = "; ".join(f"{', '.join(models)} {how}" for how, models in chosen.items())
+    detail = f"this processor computes in {', '.join(precisions_here())}; {words}"
     return Check(name, True, detail, optional=True)
 
 

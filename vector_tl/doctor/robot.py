@@ -10,12 +10,13 @@ from pathlib import Path
 
 from vector_tl.doctor.check import CONFIGURE, MIN_FPS, RESTART, SHORT_OF_FRAMES, Check
 from vector_tl.errors import UserError
+from vector_tl.robot import sdk_config
 from vector_tl.robot.base import Robot
 
 ADDRESS_REMEDY = (
     "is the robot awake and in this computer's network (no guest network)? Is that still its address (on the "
     "charger, press its button twice, then lift up and down)? If not: "
-    ".venv/bin/python -m anki_vector.configure -u NEW_ADDRESS"
+    f"{sdk_config.CONFIGURE} -u NEW_ADDRESS"
 )
 
 
@@ -33,8 +34,6 @@ def sdk_configuration(home: Path, serial: str | None) -> Iterator[Check]:
         without = "fine without a robot (--robot sim needs none)"
         yield check(False, f"no {path}: {without if optional else 'the SDK does not know any robot yet'}")
         return
-    from vector_tl.robot import sdk_config  # here: the SDK may be missing or broken
-
     try:
         sections = sdk_config.read_sections(path)
     except UserError as error:

@@ -7,11 +7,21 @@ its remedy.
 import configparser
 import os
 import re
+import shlex
+import shutil
+import sys
 from pathlib import Path
 
 from vector_tl.errors import UserError
 
-CONFIGURE = "python -m anki_vector.configure"
+
+def _python() -> str:
+    """How this Python is typed: by its path where the shell would take another one, or none."""
+    found = shutil.which("python")
+    return "python" if found and Path(found) == Path(sys.executable) else shlex.quote(sys.executable)
+
+
+CONFIGURE = f"{_python()} -m anki_vector.configure"  # sets the SDK up for a robot
 _WORD = re.compile(r"[!-~]+")  # what gRPC can send
 
 
