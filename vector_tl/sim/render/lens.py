@@ -262,7 +262,7 @@ class Sensor:
         sharp = _motion_blur(linear_rgb, *motion_px)
         if self.look.defocus_px:
             sharp = cv2.GaussianBlur(sharp, (0, 0), self.look.defocus_px * self._scale)
-        codes = self._codes(sharp, self._spread(small))
+        codes = self._codes(sharp, self._spread(small), self.gain)
         if self._edge_weights is not None:
             width_px = 2 * round(4 / 3 * BLUR_SIGMA_PX * self._scale) + 1
             blurred = cv2.GaussianBlur(codes, (width_px, width_px), BLUR_SIGMA_PX * self._scale)
@@ -288,13 +288,13 @@ class Sensor:
             low, high = (gain, high) if too_dark else (low, gain)
         return gain * 2.0**self.look.exposure_bias_ev
 
-    def _codes(self, light: np.ndarray, spread: np.ndarray) -> np.ndarray:
-        """Light (H, W, 3) and what of it the lens spreads as sensor codes, uint8.
+    def _codes(self, light: np.ndarray, spread: np.ndarray, gain: float) -> np.ndarray:
+        """Light (H, W, 3) and what of it the lens spreads as sensor codes at a gain, uint8.
 
         A few rows at a time, all steps of which the processor's cache holds.
         """
         codes = np.empty(light.shape, np.uint8)
-        sharp_share, colour = 1 - self.look.bloom_near - self.look.bloom_far, self._colour * self.gain
+        sharp_share, colour = 1 - self.look.bloom_near - self.look.bloom_far, self._colour * gain
         for top in range(0, len(light), CACHED_ROWS):
             rows = slice(top, top + CACHED_ROWS)
             part = cv2.addWeighted(light[rows], sharp_share, spread[rows], 1.0, 0.0)

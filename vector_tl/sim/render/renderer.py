@@ -8,7 +8,7 @@ renderer belongs to one thread.
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import cv2
 import moderngl
@@ -249,7 +249,7 @@ class Renderer:
         level = 4.0 * float(self.decor.ground[0, ROUGHNESS])
         coarse = level > 1.0 + _FINE_LEVELS
         self._mirror = self._coarse_mirror if coarse else self._fine_mirror
-        self._mirror_texture = self._mirror.color_attachments[0]
+        self._mirror_texture = cast(moderngl.Texture, self._mirror.color_attachments[0])
         self._set(mirror_level=level - _FINE_LEVELS if coarse else level)
 
     def _load(self, textures: list[np.ndarray]) -> None:
