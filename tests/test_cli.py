@@ -70,7 +70,14 @@ def test_help_does_not_show_what_nobody_types(name, capsys):
     with pytest.raises(SystemExit):
         cli.parse(name, ["--help"])
     shown = " ".join(capsys.readouterr().out.replace("│", " ").split())
-    for words in ("{None}", "(default: '')", "(default: None)", "(default: False)", "(default: )"):
+    for words in (
+        "{None}",
+        "(default: '')",
+        "(default: None)",
+        "(default: False)",
+        "(default: True)",
+        "Attributes:",
+    ):
         assert words not in shown
 
 
@@ -371,3 +378,16 @@ def test_log_lines_are_sentences_for_a_person(debug, monkeypatch):
             "vector_tl.find", logging.getLevelName(level), "", 1, "saw it at %d mm", (3,), None
         )
         assert cli._PlainFormatter().format(record).endswith(f"{who}{shown}")
+
+
+def test_results_of_a_capture_a_training_and_suggestions_are_sentences():
+    captured = {"sessions": 1, "kept": 1, "seen": 77, "coverage": {}, "hint": "Capture more.", "seconds": 9.0}
+    assert cli._import("capture.run:describe")(captured) == (
+        "1 image kept of 77 seen, in 1 session; 9 s.\nCapture more."
+    )
+    trained = {"steps": 24, "images_seen": 384, "seconds": 9.6, "ap50": None, "ap50_95": 0.123}
+    assert "AP50 -, AP50-95 0.12" in cli._import("train.loop:describe")(trained)
+    suggested = {"images": 2, "boxes": 1, "answered": 0, "unreadable": 1, "seconds": 3.2}
+    assert cli._import("labels.suggest:describe")(suggested) == (
+        "2 images looked at in 3 s: 1 box suggested; 1 file could not be read."
+    )

@@ -74,7 +74,10 @@ COMMANDS = {
         "sim.gateway.calls:rpcs",
     ),
     "capture": Command(
-        "Take images with a robot's camera", "capture.settings:CaptureSettings", "capture.run:capture"
+        "Take images with a robot's camera",
+        "capture.settings:CaptureSettings",
+        "capture.run:capture",
+        describe="capture.run:describe",
     ),
     "label import": Command(
         "Import images, videos and datasets",
@@ -103,6 +106,7 @@ COMMANDS = {
         "Suggest boxes, by a model or from labelled images nearby",
         "labels.review_settings:SuggestSettings",
         "labels.suggest:suggest",
+        describe="labels.suggest:describe",
     ),
     "label review": Command(
         "Accept and correct boxes on a page",
@@ -118,6 +122,7 @@ COMMANDS = {
         "Train a detector from COCO, from scratch or from your own model",
         "train.settings:TrainSettings",
         "train.loop:train",
+        describe="train.loop:describe",
         stopped="stopped; the same command with --resume continues.",
     ),
     "compare": Command(
@@ -340,7 +345,7 @@ def _with_help(kind: type, name: str) -> Any:
     }
     help_text = " ".join(docs.get(name, "").split()) or None
     (default,) = (field.default for field in dataclasses.fields(kind) if field.name == name)
-    says_nothing = default is False or default in (None, "", (), dataclasses.MISSING)
+    says_nothing = isinstance(default, bool) or default in (None, "", (), dataclasses.MISSING)
     about = tyro.conf.arg(help=help_text, help_behavior_hint="" if says_nothing else None)
     return Annotated[get_type_hints(kind, include_extras=True)[name], about]
 

@@ -27,6 +27,11 @@ def one_line(text: str) -> str:
     return printable(text).replace("\n", "\\n")
 
 
+def counted(count: int, what: str, several: str = "") -> str:
+    """`1 image`, `2 images`; `several` where the plural is not made by an s."""
+    return f"{count} {what if count == 1 else several or what + 's'}"
+
+
 def plain_values(value: Any) -> Any:
     """A result for people: every text in dictionaries and lists as `printable`."""
     if isinstance(value, dict):

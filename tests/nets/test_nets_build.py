@@ -233,9 +233,9 @@ def test_a_state_dict_that_does_not_fit_is_refused(tmp_path):
     for path, message in [
         (tmp_path / "none.pt", "no file"),
         (tmp_path / "text.pt", "weights only"), (tmp_path / "empty.pt", "weights only"),
-        (saved("code.pt", {"model": os.getcwd}), "weights only"), (saved("list.pt", [1, 2]), "no state dict"),
-        (saved("numbers.PTH", {1: torch.zeros(1)}), "no state dict"),
-        (saved("nothing.pt", {}), "no state dict"),
+        (saved("code.pt", {"model": os.getcwd}), "weights only"), (saved("list.pt", [1, 2]), "no weights"),
+        (saved("numbers.PTH", {1: torch.zeros(1)}), "no weights"),
+        (saved("nothing.pt", {}), "no weights"),
         (saved("bad.pt", bad), "not finite"),
         (saved("other.pt", build(ARCHS[0], "scratch").state_dict()), "another network"),
     ]:  # fmt: skip

@@ -141,6 +141,14 @@ def test_what_is_there_is_not_named_as_a_new_file():
     assert "runs/report-2.html" in ending(*settings_of("evaluate best"), {}).text()
 
 
+def test_suggestions_that_are_there_are_not_asked_for_again():
+    suggestion = Path("d/suggestions/photos-train/0001.json")
+    suggestion.parent.mkdir(parents=True)
+    suggestion.touch()
+    end = ending(*settings_of("label split --by image --data d"), {})
+    assert end.commands == ["vector-tl label review --data d"]
+
+
 def test_the_doctor_offers_no_first_film_where_it_is_made():
     Path("runs/demo").mkdir(parents=True)
     Path("runs/demo/side-by-side.mp4").touch()

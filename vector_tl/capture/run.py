@@ -24,6 +24,7 @@ from vector_tl.capture.terminal import terminal
 from vector_tl.data import dataset
 from vector_tl.data.coverage import Coverage, rich_table
 from vector_tl.files import refuse_existing
+from vector_tl.plain import counted
 from vector_tl.progress import Progress
 from vector_tl.robot.base import Robot
 
@@ -53,6 +54,19 @@ def capture(settings: CaptureSettings) -> dict[str, Any]:
     simulated = settings.robot == "sim" and settings.target is None
     result = capture_simulated(settings) if simulated else capture_robot(settings)
     return result | {"seconds": round(time.monotonic() - started_s, 1)}
+
+
+def describe(result: dict[str, Any]) -> str:
+    """What a capture has, for a person; what the images show stands in the table above it."""
+    if "kept" not in result:  # of --remake
+        return (
+            f"{result['images']} images: {result['made']} made, {result['same_bytes']} of them as they were, "
+            f"{result['within_tolerance']} nearly so; {len(result['differ'])} differ, "
+            f"{len(result['damaged'])} files are damaged."
+        )
+    kept, sessions = counted(result["kept"], "image"), counted(result["sessions"], "session")
+    lines = [f"{kept} kept of {result['seen']} seen, in {sessions}; {result['seconds']:.0f} s."]
+    return "\n".join([*lines, *[result["hint"]] * bool(result["hint"])])
 
 
 def capture_simulated(settings: CaptureSettings) -> dict[str, Any]:

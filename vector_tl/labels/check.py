@@ -18,7 +18,7 @@ from vector_tl.labels.check_doubles import find_doubles
 from vector_tl.labels.check_imports import session_problems
 from vector_tl.labels.checked_image import LINES, CheckedImage, Problem, check_image
 from vector_tl.labels.settings import CheckSettings
-from vector_tl.plain import one_line
+from vector_tl.plain import counted, one_line
 from vector_tl.progress import track
 
 MAX_SHOWN = 30  # problems in words
@@ -121,8 +121,9 @@ def describe(result: dict[str, Any]) -> str:
     """The result of `label check` for a person."""
     parts = {"all": result} | result["splits"]
     lines = [
-        f"{name:<5}  {part['sessions']} sessions, {part['images']} images, {part['labelled']} of them "
-        f"labelled: {part['boxes']} boxes, {part['negatives']} images without a Vector"
+        f"{name:<5}  {counted(part['sessions'], 'session')}, {counted(part['images'], 'image')}, "
+        f"{part['labelled']} of them labelled: {counted(part['boxes'], 'box', 'boxes')}, "
+        f"{counted(part['negatives'], 'image')} without a Vector"
         for name, part in parts.items()
     ]
     if result["boxes"]:

@@ -340,13 +340,22 @@ def describe(result: dict[str, Any]) -> str:
         lines.append(f"{form}: {row['files']} label files, such as {row['examples'][0]}")
     means = ", ".join(plan["classes"]["vector"]) or "no class"
     others = ", ".join(plan["classes"]["other"])
-    lines.append(f"classes: {means} means Vector{f'; ignored: {others}' if others else ''}")
+    if plan["label_files"]:
+        lines.append(f"classes: {means} means Vector{f'; ignored: {others}' if others else ''}")
     for session in result["sessions"]:
-        about = plan["sessions"][session]
-        lines.append(f"session {session}: split {about['split'] or 'not said'}")
-    lines.append(
-        f"{result['images']} images, {result['boxes']} boxes, {result['unlabelled']} images not labelled; "
-        f"{len(result['skipped'])} skipped, {plan['unused_label_files']['count']} label files not used, "
-        f"{plan['other_files']['count']} other files not read"
-    )
+        split = plan["sessions"][session]["split"]
+        lines.append(f"session {session}: {f'split {split}' if split else 'in no split yet'}")
+    counts = [
+        f"{result['images']} images, {result['boxes']} boxes, {result['unlabelled']} images not labelled"
+    ]
+    counts += [
+        f"{count} {what}"
+        for count, what in (
+            (len(result["skipped"]), "skipped"),
+            (plan["unused_label_files"]["count"], "label files not used"),
+            (plan["other_files"]["count"], "other files not read"),
+        )
+        if count
+    ]
+    lines.append("; ".join(counts))
     return "\n".join(map(one_line, lines))

@@ -10,6 +10,7 @@ from vector_tl.data.dataset import DEFAULT_SPLIT, SPLITS
 from vector_tl.errors import UserError
 from vector_tl.labels.settings import SplitSettings
 from vector_tl.labels.split_images import check_divisible, count_images, move_images
+from vector_tl.plain import counted
 
 
 def split(settings: SplitSettings) -> dict[str, Any]:
@@ -85,10 +86,10 @@ def _counts(
 
 def describe(result: dict[str, Any]) -> str:
     """The result of `split` for a person."""
-    lines = [f"{result['sessions']} sessions, {result['new']} of them new:"]
+    lines = [f"{counted(result['sessions'], 'session')}, {result['new']} of them new:"]
     for name, part in result["splits"].items():
         lines.append(
-            f"  {name:5}  {part['images']} images in {part['sessions']} sessions, "
+            f"  {name:5}  {counted(part['images'], 'image')} in {counted(part['sessions'], 'session')}, "
             f"{part['negatives']} of them labelled as without a Vector"
         )
     return "\n".join(lines)

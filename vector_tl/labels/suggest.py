@@ -17,6 +17,7 @@ from vector_tl.errors import UserError
 from vector_tl.labels.review_settings import SuggestSettings
 from vector_tl.labels.suggest_carry import carry
 from vector_tl.labels.suggestions import CARRIED, MODEL, Suggestion, doubt, put_suggestion, suggestion
+from vector_tl.plain import counted
 from vector_tl.progress import track
 
 BATCH = 8
@@ -77,6 +78,19 @@ def suggest(settings: SuggestSettings) -> dict[str, Any]:
         "unreadable": len(counts.unreadable),
         "seconds": round(time.monotonic() - started_s, 1),
     }
+
+
+def describe(result: dict[str, Any]) -> str:
+    """What was suggested, for a person."""
+    boxes = counted(result["boxes"], "box", "boxes")
+    words = [
+        f"{counted(result['images'], 'image')} looked at in {result['seconds']:.0f} s: {boxes} suggested"
+    ]
+    if result["answered"]:
+        words.append(f"in {counted(result['answered'], 'image')} the same was answered before")
+    if result["unreadable"]:
+        words.append(f"{counted(result['unreadable'], 'file')} could not be read")
+    return "; ".join(words) + "."
 
 
 def chosen_images(folder: Path, session: str | None) -> Images:

@@ -65,7 +65,7 @@ def _load_own(model: VectorSSD, init: str | Path) -> None:
         path = resolve(init)
     except UserError as error:
         raise UserError(
-            f"--init takes coco, scratch, a state dict (.pt, .pth) or a model. {error}"
+            f"--init takes coco, scratch, a file of weights from torchvision (.pt, .pth) or a model. {error}"
         ) from error
     source, metadata = load(path)
     if metadata["arch"] != model.arch:

@@ -107,7 +107,8 @@ def download(url: str, path: Path, sha256: str, member: str | None = None) -> by
             with zipfile.ZipFile(io.BytesIO(data)) as archive, archive.open(member) as file:
                 data = file.read(MAX_BYTES)
     except (OSError, HTTPException, KeyError, zipfile.BadZipFile, zlib.error) as error:
-        raise NotDownloaded(" ".join(str(error).split())) from error
+        reason = getattr(error, "reason", error)  # urllib wraps the system's error
+        raise NotDownloaded(" ".join(str(getattr(reason, "strerror", None) or reason).split())) from error
     if hashlib.sha256(data).hexdigest() != sha256:
         raise NotDownloaded("it is not the file that was released, its checksum differs")
     write_atomic(path, data)

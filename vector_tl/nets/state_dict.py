@@ -114,5 +114,5 @@ def _read(path: Path) -> dict[str, Tensor]:
             state = state[wrapping]
     problem = misfit(state, dict[str, Tensor]) if state else "it is empty, at its top level"
     if problem:
-        raise UserError(f"{path} holds no state dict: {problem}; {REMEDY}.")
+        raise UserError(f"{path} holds no weights: {problem}; {REMEDY}.")
     return {name.removeprefix(DISTRIBUTED): values for name, values in state.items()}

@@ -5,7 +5,7 @@ from typing import Any
 
 from vector_tl.files import free_name
 from vector_tl.next_steps.forms import Ending, Step, typed
-from vector_tl.next_steps.there import has_labels, has_splits
+from vector_tl.next_steps.there import has_labels, has_splits, has_suggestions
 
 Result = dict[str, Any]
 MODEL = Path("models/mine.safetensors")
@@ -106,10 +106,10 @@ def after_split(settings: Any, result: Result) -> Ending:
     if settings.by == "image":
         by_image = " Its images are of one place, so figures on test are kinder than in another room."
     means = f"A training learns from train, chooses its model by val, and is measured on test.{by_image}"
-    steps = (train_step(data), _check(data))
+    steps: tuple[Step, ...] = (train_step(data), _check(data))
     if not has_labels(data):
         means += " None of its images is labelled yet, and those that are not count for nothing."
-        steps = (_suggest(data), _review(data))
+        steps = (_review(data),) if has_suggestions(data) else (_suggest(data), _review(data))
     return Ending(means, steps, {"splits": data / "splits.json"})
 
 

@@ -41,6 +41,11 @@ def has_labels(data: Path) -> bool:
     return any((data / "labels").rglob("*.txt"))
 
 
+def has_suggestions(data: Path) -> bool:
+    """Whether a model has suggested boxes in a dataset."""
+    return any((data / "suggestions").rglob("*.json"))
+
+
 def has_splits(data: Path) -> bool:
     """Whether a dataset has sessions to train on and to validate on."""
     with suppress(UserError):

@@ -13,14 +13,12 @@ class StopSettings:
     program drove it has lost control then. End that program too, or it may drive on.
 
     Example: vector-tl stop --robot 00e20142
-
-    Attributes:
-        robot: the robot's serial number, as in `sdk_config.ini` under HOME.
-        seconds: for how long to try.
     """
 
     robot: str
+    """The robot's serial number, as in `sdk_config.ini` under HOME."""
     seconds: float = 60.0
+    """For how long to try, in seconds."""
 
     def check(self) -> None:
         """Raise `UsageError` where a robot of one's own cannot be meant, or there is no time."""

@@ -47,6 +47,16 @@ SAVE_EVERY_S = 60.0  # a killed training loses at most so much work
 READ_EVERY = 50  # steps whose losses a GPU keeps: to read one is to wait for it
 
 
+def describe(result: dict[str, Any]) -> str:
+    """What a training gave, for a person."""
+    ap50, ap50_95 = ("-" if result[key] is None else f"{result[key]:.2f}" for key in ("ap50", "ap50_95"))
+    spent = f"{result['steps']} steps ({result['images_seen']} images seen) in {result['seconds']:.0f} s"
+    return (
+        f"Trained for {spent}.\n"
+        f"On the val sessions: AP50 {ap50}, AP50-95 {ap50_95} (0 finds nothing, 1 everything exactly)."
+    )
+
+
 def train(
     settings: TrainSettings,
     items: tuple[list[Item], list[Item]] | None = None,

@@ -63,9 +63,9 @@ class TrainingOptions(Variety):
     threads: int | None = None
     """CPU threads; all when not given."""
     check_precisions: bool = True
-    """When a model is finished, see on the val sessions whether it finds as much in bf16 and int8, as far as
-    this CPU has them, and note thresholds for those; else it runs in fp32 only. It takes some seconds, and
-    changes nothing else about the model."""
+    """Leave out the check of a finished model: whether it finds as much on the val sessions in bf16 and int8,
+    as far as this CPU has them. Without it the model runs in fp32 only. It takes some seconds, and changes
+    nothing else about the model."""
 
     @property
     def variety(self) -> Variety:
@@ -118,7 +118,7 @@ class TrainSettings(TrainingOptions):
     """Model file to write; beside it a .csv of the learning curve."""
     init: str = "coco"
     """Initial weights: coco (pretrained), scratch (random), a model to fine-tune (name or path), or a
-    torchvision state dict (.pt, .pth) of the same network with any classes."""
+    file of weights from torchvision (.pt, .pth), of the same network with any classes."""
     arch: str = "ssd300_mobilenet_v1"
     """Network: ssd300_mobilenet_v1 or ssdlite320_mobilenet_v3_large."""
     epochs: float | None = None
