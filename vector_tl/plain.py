@@ -3,6 +3,7 @@
 import os
 import re
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 # Control characters (C0 but for the line's end, C1), those that turn the direction of writing, and halves of
@@ -30,6 +31,12 @@ def one_line(text: str) -> str:
 def counted(count: int, what: str, several: str = "") -> str:
     """`1 image`, `2 images`; `several` where the plural is not made by an s."""
     return f"{count} {what if count == 1 else several or what + 's'}"
+
+
+def few(names: Sequence[str], most: int = 8) -> str:
+    """The first of many names, and how many more there are: `a, b and 3 more`."""
+    more = len(names) - most
+    return ", ".join(names[:most]) + f" and {more} more" * (more > 0)
 
 
 def plain_values(value: Any) -> Any:

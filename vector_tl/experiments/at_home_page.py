@@ -8,6 +8,7 @@ import numpy as np
 from vector_tl.experiments.retrain_page import most_changed
 from vector_tl.experiments.retrain_results import ModelResult
 from vector_tl.experiments.retrain_settings import RetrainSettings
+from vector_tl.plain import few
 from vector_tl.web import pages
 from vector_tl.web.report import Illustration, decimals, finish_plot, new_plot
 
@@ -31,7 +32,7 @@ def write_page(settings: RetrainSettings, result: dict[str, Any], models: dict[i
         result=result,
         plots=[_curve(result["sizes"], key) for key in FIGURES],
         tables={PARTS[part][0]: rows for part in PARTS if (rows := _rows(result["sizes"], part))},
-        home=_named(result["new_sessions"]),
+        home=few(result["new_sessions"], MAX_NAMED),
         judged_by_val_alone=not (settings.backgrounds or settings.negatives),
         sheets=[sheet for sheet in sheets if sheet.images],
         largest=max(models),
@@ -74,9 +75,3 @@ def _rows(rows: list[dict[str, Any]], part: str) -> list[tuple[str, ...]]:
         alarms = decimals(figures["false_positives_per_image"])
         table.append((str(row["images"]), decimals(figures["threshold"], 2), found, alarms, *aps))
     return table
-
-
-def _named(sessions: list[str]) -> str:
-    """The names of a few sessions, and how many more there are."""
-    more = len(sessions) - MAX_NAMED
-    return ", ".join(sessions[:MAX_NAMED]) + f" and {more} more" * (more > 0)

@@ -12,6 +12,7 @@ from vector_tl.experiments.experiment import noted
 from vector_tl.experiments.retrain_settings import RetrainSettings
 from vector_tl.files import read_json, refuse_foreign, write_json
 from vector_tl.nets import model_file
+from vector_tl.plain import few
 from vector_tl.train.batches import own_images
 
 log = logging.getLogger(__name__)
@@ -47,8 +48,9 @@ def new_sessions(settings: RetrainSettings, about: dict[str, Any], splits: dict[
     if not new & there["train"]:
         if settings.new:
             raise UserError(
-                f"None of the sessions of --new ({', '.join(sorted(new))}) is in the train split of "
-                f"{settings.data}; name more after one --new."
+                f"None of the sessions of --new ({few(sorted(new))}) is in the train split of "
+                f"{settings.data}; name others after one --new, or give some of them to train in "
+                f"{settings.data / 'splits.json'}."
             )
         raise UserError(
             f"No session in the train split of {settings.data} is new to {settings.model}; capture some, or "

@@ -17,7 +17,7 @@ from vector_tl.errors import UserError
 from vector_tl.labels.review_settings import SuggestSettings
 from vector_tl.labels.suggest_carry import carry
 from vector_tl.labels.suggestions import CARRIED, MODEL, Suggestion, doubt, put_suggestion, suggestion
-from vector_tl.plain import counted
+from vector_tl.plain import counted, few
 from vector_tl.progress import track
 
 BATCH = 8
@@ -103,10 +103,7 @@ def chosen_images(folder: Path, session: str | None) -> Images:
     chosen = {key: path for key, path in images.items() if session in (None, key[0])}
     if not chosen:
         there = sorted({s for s, _ in images})
-        raise UserError(
-            f"There is no session {session!r} in {folder}; there is "
-            f"{', '.join(there[:8])}{' and more' if len(there) > 8 else ''}."
-        )
+        raise UserError(f"There is no session {session!r} in {folder}; there is {few(there)}.")
     return chosen
 
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from vector_tl.errors import UserError
 from vector_tl.forms import misfit
+from vector_tl.plain import few
 from vector_tl.zips import refuse_damaged_zip
 
 log = logging.getLogger(__name__)
@@ -65,8 +66,7 @@ def load_state_dict(model: nn.Module, path: Path) -> tuple[list[str], list[str],
     )
     for what, names in (("random weights", kept), ("left out", left_out)):
         if names:
-            more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
-            log.info("%s: %s%s", what, ", ".join(names[:MAX_NAMES]), more)
+            log.info("%s: %s", what, few(names, MAX_NAMES))
     return copied, kept, left_out
 
 
