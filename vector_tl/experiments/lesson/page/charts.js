@@ -3,19 +3,21 @@ import { svg } from "../../../web/page/dom.js";
 
 const [WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM] = [520, 300, 40, 10, 12, 44];
 const TICKS_SEEN = [0, 160, 1000, 5000, 40000];
+const QUARTERS = [0, 0.25, 0.5, 0.75, 1];
 
 const across = (share) => LEFT + share * (WIDTH - LEFT - RIGHT);
 const up = (share) => HEIGHT - BOTTOM - share * (HEIGHT - BOTTOM - TOP);
 const dots = (points) => points.map(([x, y]) => `${across(x).toFixed(1)},${up(y).toFixed(1)}`).join(" ");
 
-function axes(ticks, label, cursor) {
-  const lines = [0, 0.25, 0.5, 0.75, 1].flatMap((y) => [
+function axes(ticks, label, cursor, locale) {
+  const lines = QUARTERS.flatMap((y) => [
     svg("line", { class: "grid", x1: across(0), x2: across(1), y1: up(y), y2: up(y) }),
-    svg("text", { x: LEFT - 6, y: up(y) + 4, "text-anchor": "end" }, String(y)),
+    svg("text", { x: LEFT - 6, y: up(y) + 4, "text-anchor": "end" }, y.toLocaleString(locale)),
   ]);
-  const below = ticks.map(([x, text]) =>
-    svg("text", { x: across(x), y: HEIGHT - BOTTOM + 17, "text-anchor": "middle" }, text),
-  );
+  const below = ticks.map(([x, text]) => {
+    const anchor = x > 0.97 && text.length > 3 ? "end" : "middle"; // a long number stays within the chart
+    return svg("text", { x: across(x), y: HEIGHT - BOTTOM + 17, "text-anchor": anchor }, text);
+  });
   const line = { class: "cursor", x1: across(cursor), x2: across(cursor), y1: up(0), y2: up(1) };
   const name = { x: across(0.5), y: HEIGHT - 6, "text-anchor": "middle" };
   return [...lines, ...below, svg("text", name, label), svg("line", line)];
@@ -51,13 +53,13 @@ export function drawCurves(place, { curves, trainings, seen, words, locale }) {
     }
   }
   put(place, `${words.curve_title}: ${words.curve_y}`, [
-    ...axes(ticks, words.curve_x, share(seen)),
+    ...axes(ticks, words.curve_x, share(seen), locale),
     ...parts,
   ]);
 }
 
 // Recall (solid) and precision (dashed) of both twins over the threshold.
-export function drawTrade(place, { thresholds, twins, vectors, at, words }) {
+export function drawTrade(place, { thresholds, twins, vectors, at, words, locale }) {
   const parts = twins.flatMap(({ arm, point }) => {
     const recall = thresholds.map((x, i) => [x, point.found[i] / vectors]);
     const precision = thresholds
@@ -68,6 +70,6 @@ export function drawTrade(place, { thresholds, twins, vectors, at, words }) {
       svg("polyline", { class: `dashed ${arm}`, points: dots(precision) }),
     ];
   });
-  const ticks = [0, 0.25, 0.5, 0.75, 1].map((x) => [x, String(x)]);
-  put(place, words.threshold_title, [...axes(ticks, words.threshold_x, thresholds[at]), ...parts]);
+  const ticks = QUARTERS.map((x) => [x, x.toLocaleString(locale)]);
+  put(place, words.threshold_title, [...axes(ticks, words.threshold_x, thresholds[at], locale), ...parts]);
 }

@@ -37,6 +37,13 @@ function times() {
   return first.filter((seen) => second.includes(seen));
 }
 
+// The moment at which one twin is furthest ahead of the other.
+function mostDifferent() {
+  const heights = ARMS.map((arm) => new Map(trainingOf(arm).points.map((p) => [p.images_seen, p.ap50 ?? 0])));
+  const gaps = times().map((seen) => Math.abs(heights[1].get(seen) - heights[0].get(seen)));
+  return gaps.lastIndexOf(Math.max(...gaps));
+}
+
 const imagesSeen = () => times()[state.time];
 const pointOf = (arm) => trainingOf(arm).points.find((point) => point.images_seen === imagesSeen());
 const threshold = () => figures.thresholds[state.threshold];
@@ -101,7 +108,7 @@ function showCharts() {
   setText(byId("curve-about"), seeds ? fill(words.curve_about, { seeds }) : words.curve_none);
   const twins = ARMS.map((arm) => ({ arm, point: pointOf(arm) }));
   const { thresholds, vectors } = figures;
-  drawTrade(byId("trade"), { thresholds, twins, vectors, at: state.threshold, words });
+  drawTrade(byId("trade"), { thresholds, twins, vectors, at: state.threshold, words, locale });
 }
 
 function show() {
@@ -143,8 +150,9 @@ function turn(by) {
 function listen() {
   const slide = (id, act) =>
     byId(id).addEventListener("input", () => {
+      const value = Number(byId(id).value); // before `play`, which shows the state as it was
       if (id !== "threshold") play(false);
-      act(Number(byId(id).value));
+      act(value);
       show();
     });
   slide("images", setSize);
@@ -179,5 +187,5 @@ startBlind({ words, figures, fill });
 startQuiz({ words, fill });
 byId("print").addEventListener("click", () => print());
 listen();
-state.time = times().length - 1;
+state.time = mostDifferent();
 show();

@@ -79,7 +79,7 @@ export function startPhoto({ words, fill, threshold }) {
         ]);
         draw();
       }
-      const seconds = ((performance.now() - started) / 1000).toFixed(1);
+      const seconds = Number(((performance.now() - started) / 1000).toFixed(1));
       setText(byId("photo-status"), fill(words.photo_done, { seconds }));
     } catch (error) {
       console.error(error);
