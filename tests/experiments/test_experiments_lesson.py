@@ -15,12 +15,14 @@ from vector_tl.data.dataset import Item
 from vector_tl.errors import UsageError, UserError
 from vector_tl.evaluate.metrics import Outcome
 from vector_tl.experiments.lesson import figures as making
-from vector_tl.experiments.lesson.lesson import READY, lesson, ready
+from vector_tl.experiments.lesson import scenes
+from vector_tl.experiments.lesson.lesson import READY, final_models, lesson, ready
 from vector_tl.experiments.lesson.scenes import dataset_scenes, refuse_other
 from vector_tl.experiments.lesson.settings import LessonSettings
 from vector_tl.experiments.lesson.words import languages, read_words
 from vector_tl.experiments.runs import keep_outcomes, learned
 from vector_tl.files import write_json
+from vector_tl.nets.model_file import resolve
 
 pytestmark = pytest.mark.fast
 ROOT = Path(__file__).parents[2]
@@ -173,9 +175,9 @@ def test_bad_settings(tmp_path):
         lesson(LessonSettings(compare=tmp_path, out=tmp_path / "l.html"))
 
 
-def test_a_comparison_that_kept_nothing_says_what_to_do(tmp_path):
+def test_a_comparison_without_a_training_says_what_to_do(tmp_path):
     write_json(tmp_path / "experiment.json", {"data": str(tmp_path / "data")})
-    with pytest.raises(UserError, match="run it again"):
+    with pytest.raises(UserError, match="Continue it"):
         making.figures_of(tmp_path, [])
 
 
@@ -203,9 +205,8 @@ def test_a_lesson_of_ones_own_comparison(tmp_path):
         "scratch": [0, 16],
     }
     assert {curve["kind"] for curve in figures["curves"]} == {"equal", "long"}
-    assert "cannot look at photos" in page and all(
-        s["image"].startswith("data:image/jpeg") for s in figures["scenes"]
-    )
+    assert not result["photos"] and "To look at photos, this page needs" in page
+    assert all(s["image"].startswith("data:image/jpeg") for s in figures["scenes"])
     kept = out / "runs/equal-coco-all-seed0/val"
     kept.rename(out / "elsewhere")
     with pytest.raises(UserError, match="has not kept what both models saw"):
@@ -214,3 +215,47 @@ def test_a_lesson_of_ones_own_comparison(tmp_path):
     shutil.rmtree(data / "images" / items[0].session)
     with pytest.raises(UserError, match="--data"):
         lesson(asked)
+
+
+def test_photos_are_seen_by_the_models_that_learned_most(tmp_path):
+    """The longer training's, where both sides have it; other networks and a single side count as none."""
+    out, data = own_comparison(tmp_path)
+    assert final_models(out) == ({}, 0)
+    put = {"equal-coco": "transfer", "equal-scratch": "scratch", "long-coco": "best"}
+    for run, name in put.items():
+        shutil.copy(resolve(name), out / f"runs/{run}-all-seed0/model.safetensors")
+    images = json.loads((out / "runs/equal-coco-all-seed0/result.json").read_text())
+    models, learned_from = final_models(out)
+    assert {arm: path.parent.name for arm, path in models.items()} == {
+        "coco": "equal-coco-all-seed0",
+        "scratch": "equal-scratch-all-seed0",
+    }
+    assert learned_from == images.get("images", images.get("pictures"))  # old name
+    shutil.copy(resolve("scratch"), out / "runs/long-scratch-all-seed0/model.safetensors")
+    models, _ = final_models(out)
+    assert models["coco"].parent.name == "long-coco-all-seed0"
+    result = lesson(LessonSettings(compare=out, data=data, out=tmp_path / "l.html"))
+    page = (tmp_path / "l.html").read_text(encoding="utf-8")
+    assert result["photos"] and f"your comparison, with {learned_from} images" in page
+
+
+def test_a_comparison_that_was_stopped_shows_what_both_sides_have(tmp_path):
+    seen = [(0, []), (16, [])]
+    kept = {("coco", 25): seen, ("scratch", 25): seen, ("coco", 70): seen, ("scratch", 200): [(8, [])]}
+    kept[("coco", 200)] = [(0, [])]  # no moment in common
+    assert set(making.of_both_arms(kept)) == {("coco", 25), ("scratch", 25)}
+    out, data = own_comparison(tmp_path)
+    for run in out.glob("runs/*-scratch-*"):
+        shutil.rmtree(run)
+    with pytest.raises(UserError, match="is not finished: .*Continue it"):
+        lesson(LessonSettings(compare=out, data=data, out=tmp_path / "l.html"))
+
+
+def test_without_the_simulator_it_says_where_else_the_page_can_be_made(tmp_path, monkeypatch):
+    def broken(camera):
+        raise UserError("The simulator did not start.")
+
+    monkeypatch.setattr(scenes, "open_simulated_robot", broken)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "empty"))
+    with pytest.raises(UserError, match="did not start. Or make the page on another computer"):
+        lesson(LessonSettings(out=tmp_path / "l.html"))

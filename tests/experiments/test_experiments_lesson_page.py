@@ -14,6 +14,7 @@ from support.hostile import WATCH
 from support.lesson import fill_cache
 from vector_tl.experiments.lesson.lesson import lesson, ready
 from vector_tl.experiments.lesson.settings import LessonSettings
+from vector_tl.experiments.lesson.words import languages
 from vector_tl.nets import checkpoint
 from vector_tl.nets.calibration import calibration_of
 from vector_tl.nets.model_file import resolve
@@ -27,24 +28,38 @@ def page(tmp_path_factory):
     fill_cache(folder / "cache")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
-        lesson(LessonSettings(out=folder / "index.html"))
+        for language in languages():
+            lesson(LessonSettings(out=folder / f"{language}.html", language=language))
     browser = Chromium()
     try:
         opened = browser.open("about:blank", (1280, 900))
+        opened.folder = folder
         opened.ask("Page.addScriptToEvaluateOnNewDocument", source=WATCH)
-        opened.go((folder / "index.html").as_uri())
+        opened.go((folder / "en.html").as_uri())
         opened.wait("document.querySelector('#totals td')?.textContent")
         yield opened
     finally:
         browser.close()
 
 
+def test_it_opens_at_the_moment_at_which_the_twins_differ_most(page):
+    points = {t["arm"]: t["points"] for t in ready()["trainings"] if t["images"] > 400}
+    gaps = {p["images_seen"]: p["ap50"] for p in points["coco"]}
+    for p in points["scratch"]:
+        gaps[p["images_seen"]] -= p["ap50"] or 0.0
+    shown = page.run("document.getElementById('time-value').textContent")
+    assert shown == f"{max(gaps, key=gaps.get):,} images seen"
+
+
 def test_what_is_shown_follows_the_sliders_by_keyboard(page):
     figures = ready()
-    page.run("document.getElementById('images').focus()")
-    page.key("End")
-    page.run("document.getElementById('time').focus()")
-    page.key("End")
+    shown = "document.getElementById('{}-value').textContent"
+    for slider, first, last in (("images", "0", "473"), ("time", "0 images seen", "40,000 images seen")):
+        page.run(f"document.getElementById('{slider}').focus()")
+        page.key("Home")
+        assert page.run(shown.format(slider)) == first
+        page.key("End")
+        assert page.run(shown.format(slider)) == last
     page.run("document.getElementById('threshold').focus()")
     most = max(t["images"] for t in figures["trainings"])
     (training,) = (t for t in figures["trainings"] if t["arm"] == "coco" and t["images"] == most)
@@ -121,6 +136,9 @@ def test_the_quiz_gives_reasons_and_counts(page):
     page.click("#quiz-0 button:nth-child(2)")
     page.click("#quiz-1 button:nth-child(3)")
     first, second = (page.run(f"document.querySelector('#quiz-{n} .reason').textContent") for n in (0, 1))
+    letters = page.run("[...document.querySelectorAll('#quiz-0 button b')].map(b => b.textContent).join('')")
+    answer = page.run("document.querySelector('#sheet-answers li b').textContent")
+    assert letters == "ABC" and answer.startswith("B The initial weights")
     assert first.startswith("Right. Everything else") and second.startswith("Not quite. The answer: Everyday")
     assert page.run("document.getElementById('quiz-score').textContent") == "1 of 2 right."
 
@@ -128,5 +146,13 @@ def test_the_quiz_gives_reasons_and_counts(page):
 def test_it_suits_everybody_and_breaks_no_rule_of_its_policy(page):
     assert_for_all(page, "lesson")
     assert page.run("trouble") == []
+
+
+@pytest.mark.parametrize("language", languages())
+def test_the_teachers_sheet_prints_on_two_pages(page, language):
+    """Nothing else is printed: the lesson, and on a page of its own the answers."""
+    page.go((page.folder / f"{language}.html").as_uri())
+    page.wait("document.querySelector('#totals td')?.textContent")
     pdf = base64.b64decode(page.ask("Page.printToPDF", preferCSSPageSize=True)["data"])
-    assert pdf.count(b"/Type /Page\n") in (1, 2)  # the teacher's sheet alone
+    assert pdf.count(b"/Type /Page\n") == 2
+    assert page.run("document.querySelector('#sheet-answers li b').textContent").startswith("B ")

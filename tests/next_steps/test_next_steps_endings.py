@@ -69,6 +69,7 @@ CASES = [
     ("compare --data d --out c", {"page": "c/index.html"}, ["--page-only"]),
     ("lesson", {"page": "runs/lesson/index.html"}, ["page: file://", "--language de", "vector-tl compare"]),
     ("lesson --compare c --language de", {"page": "l.html"}, ["--compare c --language en"]),
+    ("lesson --compare c", {"page": "l.html", "photos": False}, ["It cannot look at photos"]),
     ("retrain best --data d --out r", {"page": "r/index.html"}, ["before and after"]),
     (
         "retrain best --data d --out r --sizes 0 25",

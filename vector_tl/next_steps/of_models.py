@@ -47,10 +47,15 @@ def after_compare(settings: Any, result: Result) -> Ending:
 
 def after_lesson(settings: Any, result: Result) -> Ending:
     """The page is to be opened; a lesson of one's own needs a comparison."""
-    means = "One file: it works without a network, also from a USB stick. Open it in a browser."
+    means = (
+        "One file: it works without a network, also from a USB stick. Open it in a browser; at its end is a "
+        "teacher's sheet to print."
+    )
+    if not result.get("photos", True):
+        means += " It cannot look at photos: the comparison holds no ssd300_mobilenet_v1 of both sides."
     own = typed("compare", "--data", "data", "--out", free_name(Path("runs/compare")))
     steps = (
-        [Step(own, "Train both yourself (hours), for a lesson with --compare")]
+        [Step(own, "Train both yourself (hours, with PyTorch), for a lesson with --compare")]
         if not settings.compare
         else []
     )

@@ -31,14 +31,20 @@ def figures_of(folder: Path, items: Sequence[Item]) -> Figures:
         items: the validation images that its trainings were evaluated on.
 
     Raises:
-        UserError: it holds no finished training, or none that kept what it saw.
+        UserError: it holds no finished trainings of both arms, or none that kept what they saw.
     """
     results = finished_trainings(folder)
-    kept = seen_by(folder, results)
-    if {arm for arm, _ in kept} != set(ARMS):
+    seen = seen_by(folder, results)
+    kept = of_both_arms(seen)
+    if {run["arm"] for run in first_trainings(results)} == set(ARMS) != {arm for arm, _ in seen}:
         raise UserError(
             f"{folder} has not kept what both models saw in training, as earlier versions of vector-tl "
             "compare did not; run it again with another --out."
+        )
+    if not kept:
+        raise UserError(
+            f"{folder} is not finished: a lesson needs a training from COCO and one from scratch with the "
+            f"same images. Continue it by the same vector-tl compare, with --out {folder}."
         )
     if any(len(outcomes) != len(items) for seen in kept.values() for _, outcomes in seen):
         raise UserError(
@@ -83,12 +89,31 @@ def seen_by(folder: Path, results: Sequence[Result]) -> dict[tuple[str, int], Se
         UserError: a file is damaged.
     """
     kept: dict[tuple[str, int], Seen] = {}
-    for run in sorted(results, key=lambda run: (run["kind"], ARMS.index(run["arm"]), run["images"])):
-        if run["seed"] == 0 and run["kind"] in ("equal", "long"):
-            seen = kept.setdefault((run["arm"], run["images"]), [])
-            last = max((images_seen for images_seen, _ in seen), default=-1)
-            seen += [some for some in learned(folder / "runs" / folder_name(run)) if some[0] > last]
+    for run in sorted(
+        first_trainings(results), key=lambda run: (run["kind"], ARMS.index(run["arm"]), run["images"])
+    ):
+        seen = kept.setdefault((run["arm"], run["images"]), [])
+        last = max((images_seen for images_seen, _ in seen), default=-1)
+        seen += [some for some in learned(folder / "runs" / folder_name(run)) if some[0] > last]
     return {key: seen for key, seen in kept.items() if seen}
+
+
+def first_trainings(results: Sequence[Result]) -> list[Result]:
+    """The trainings of seed 0 that a page shows: not those that tried a learning rate or another split."""
+    return [run for run in results if run["seed"] == 0 and run["kind"] in ("equal", "long")]
+
+
+def of_both_arms(kept: dict[tuple[str, int], Seen]) -> dict[tuple[str, int], Seen]:
+    """What was seen with numbers of images with which both arms can be compared at some moment.
+
+    A comparison that was stopped has trained one arm with more numbers of images than the other.
+    """
+    moments = {key: {images_seen for images_seen, _ in seen} for key, seen in kept.items()}
+    return {
+        (arm, images): seen
+        for (arm, images), seen in kept.items()
+        if set.intersection(*(moments.get((each, images), set()) for each in ARMS))
+    }
 
 
 def choose_scenes(items: Sequence[Item], sessions: Sequence[str] | None = None) -> list[int]:

@@ -3,6 +3,7 @@
 import logging
 import tempfile
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,6 +16,7 @@ from vector_tl.errors import UserError
 from vector_tl.experiments.lesson.forms import Figures, Room, Scene
 from vector_tl.files import claimed, write_atomic
 from vector_tl.nets.downloads import cache_folder
+from vector_tl.progress import Progress
 
 MAX_BOX_PX = 1.5  # boxes of an image that is drawn again may be off by 1 px, and those kept are rounded
 JPEG_QUALITY = 85  # of a dataset's images on the page
@@ -43,15 +45,19 @@ def drawn_scenes(figures: Figures) -> list[bytes]:
 
 def _draw(figures: Figures, paths: dict[str, Path]) -> None:
     rooms = figures.get("rooms", [])
-    log.info("The simulator draws the images of %d rooms, once: a minute.", len(rooms))
-    with (
-        tempfile.TemporaryDirectory(prefix="vector-tl-lesson-") as name,
-        open_simulated_robot("rendered") as robot,
-    ):
-        folder = Path(name)
-        for number, room in enumerate(rooms, 1):
-            log.info("room %d of %d", number, len(rooms))
-            take_session(folder, SessionPlan(**room), robot)
+    log.info("The simulator draws the images of %d rooms, once: about a minute.", len(rooms))
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="vector-tl-lesson-")))
+        try:
+            robot = stack.enter_context(open_simulated_robot("rendered"))
+        except UserError as error:
+            raise UserError(
+                f"{error} Or make the page on another computer and copy it here: it is one file that needs "
+                "nothing else."
+            ) from error
+        progress = stack.enter_context(Progress("lesson", sum(room["images"] for room in rooms)))
+        for room in rooms:
+            take_session(folder, SessionPlan(**room), robot, lambda *_: progress.advance())
         for scene in figures["scenes"]:
             refuse_other(folder, scene)
         for scene in figures["scenes"]:

@@ -12,13 +12,14 @@ class LessonSettings:
     """Make a page that teaches transfer learning: sliders, a quiz, a teacher's sheet. It works offline.
 
     Without --compare it shows the comparison that ships with this program. The first time, the simulator
-    draws the images, which takes a minute.
+    draws the images, which takes about a minute. Nothing of it needs PyTorch.
 
     Example: vector-tl lesson --language de
     """
 
     compare: Path | None = None
-    """Folder of your own `vector-tl compare`."""
+    """Folder of your own `vector-tl compare`, with any --sizes. The page looks at photos with the models of
+    the largest size that both sides finished, if they are ssd300_mobilenet_v1."""
     data: Path | None = None
     """With --compare: its dataset, where that lies elsewhere by now."""
     out: Path = Path("runs/lesson/index.html")
