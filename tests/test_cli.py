@@ -391,3 +391,11 @@ def test_results_of_a_capture_a_training_and_suggestions_are_sentences():
     assert cli._import("labels.suggest:describe")(suggested) == (
         "2 images looked at in 3 s: 1 box suggested; 1 file could not be read."
     )
+
+
+def test_ctrl_c_while_the_options_are_read_is_no_traceback(monkeypatch, capsys):
+    def stopped(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "parse", stopped)
+    assert cli.main(["train"]) == 130 and "vector-tl train: stopped" in capsys.readouterr().err

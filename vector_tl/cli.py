@@ -51,7 +51,7 @@ COMMANDS = {
         "demo.settings:DemoSettings",
         "demo.run:demo",
         describe="demo.run:describe",
-        stopped="stopped; the same command goes on after the last step that was finished.",
+        stopped="stopped; the same command continues after the last step that was finished.",
     ),
     "doctor": Command(
         "Check this machine and, if asked, a robot; say what to do",
@@ -227,6 +227,9 @@ def main(argv: list[str] | None = None) -> int:
     except BrokenPipeError:  # of the help's reader, such as `head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains when it ends
         return 1
+    except KeyboardInterrupt:
+        print(f"vector-tl {name}: stopped before it began.", file=sys.stderr)
+        return 128 + signal.SIGINT
     _set_up_logging()
     with contextlib.nullcontext(sys.stdout) if command.prints_itself else _quiet_stdout() as out:
         return _work(name, command, settings, as_json, out)

@@ -42,6 +42,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "tmp/others/file",
         "cache/vector_tl/weights.tflite",
         "cache/vector_tl/weights.tflite.wrong",
+        "cache/vector_tl/training.json",
         f"cache/torch/hub/checkpoints/{downloads.TORCHVISION}-a79551df.pth",
         "cache/torch/hub/checkpoints/resnet50.pth",
         "cache/mesa_shader_cache/index",
@@ -90,7 +91,14 @@ def test_lists_each_group_with_sizes_and_ages(place, capfd):
     [
         (("runs/first.mcap",), {"runs/first.mcap"}),
         (("runs",), {"runs/first.mcap", "runs/first.mp4"}),
-        (("caches",), {"cache/mesa_shader_cache", "cache/mesa_shader_cache/index"}),
+        (
+            ("caches",),
+            {
+                "cache/mesa_shader_cache",
+                "cache/mesa_shader_cache/index",
+                "cache/vector_tl/training.json",
+            },
+        ),
         (("runs", "--older-than", "2"), set()),
         (
             ("leftovers",),

@@ -29,6 +29,11 @@ def test_an_open_poll_names_no_model():
     assert "Too few votes" in text and "once the voting has closed" in text and "vote again" in text
 
 
+def test_one_that_nobody_has_served_says_when_it_begins():
+    text = describe(counted([film(0, None, None), film(0, None, None)], votes=0, decided=0, closes=None))
+    assert "begins once the page is served" in text and "None" not in text
+
+
 def test_a_closed_one_names_them():
     films = [film(30, 1.0, [0.89, 1.0], "best"), film(0, 0.0, [0.0, 0.11], "scratch")]
     text = describe(counted(films, closed=True))

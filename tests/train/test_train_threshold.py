@@ -49,7 +49,7 @@ def test_a_hardly_trained_model_shows_its_best_boxes_and_says_so():
     shown = [float(score) for outcome in validation for score in outcome.scores if score > threshold]
     assert sorted(shown) == pytest.approx([0.28] * 5 + [0.3] * 5)
     assert said["hardly_trained"].startswith("This model is hardly trained: with few false alarms it finds 0")
-    assert "train it longer" in said["hardly_trained"]
+    assert "train it longer, with" in said["hardly_trained"]
 
 
 def test_a_model_that_has_found_nothing_yet_shows_whatever_it_has():

@@ -15,6 +15,7 @@ from vector_tl.nets.downloads import (
     WRONG,
     cache_folder,
     compiled_folder,
+    measured_file,
     torchvision_folder,
     user_cache,
 )
@@ -76,7 +77,7 @@ def _leftovers(settings: CleanSettings) -> Iterator[Place]:
 
 def _downloads() -> Iterator[Place]:
     for folder, pattern in ((cache_folder(), "*"), (torchvision_folder(), f"{TORCHVISION}*")):
-        for path in sorted(set(folder.glob(pattern)) - {compiled_folder()}):
+        for path in sorted(set(folder.glob(pattern)) - {compiled_folder(), measured_file()}):
             wrong = path.name.endswith(WRONG)
             yield "downloads", path, "not what was released, set aside" if wrong else "COCO weights"
 
@@ -88,6 +89,8 @@ def _caches() -> Iterator[Place]:
             yield "caches", path, what
     if compiled_folder().is_dir():
         yield "caches", compiled_folder(), "models compiled for this processor"
+    if measured_file().is_file():
+        yield "caches", measured_file(), "how fast this processor trains"
 
 
 def _runs(folder: Path) -> Iterator[Place]:

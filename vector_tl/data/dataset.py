@@ -177,7 +177,7 @@ def list_images(folder: Path) -> dict[tuple[str, str], Path]:
     if not images.is_dir():
         raise UserError(
             f"{folder} is not a dataset: it has no folder images/; make one with vector-tl capture --data "
-            f"{folder}."
+            f"{folder}, or of your own photographs with vector-tl label import PHOTOS --data {folder}."
         )
     found: dict[tuple[str, str], Path] = {}
     for path in sorted(p for p in images.glob("*/*") if is_image_file(p)):

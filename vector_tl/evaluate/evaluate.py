@@ -13,7 +13,7 @@ from vector_tl.evaluate.outcomes import run_detector
 from vector_tl.evaluate.recorded import RecordedDataset, recorded_dataset
 from vector_tl.evaluate.settings import EvaluateSettings
 from vector_tl.files import refuse_existing
-from vector_tl.plain import one_line
+from vector_tl.plain import counted, one_line
 
 
 def evaluate(settings: EvaluateSettings) -> dict[str, Any]:
@@ -102,10 +102,10 @@ def describe(figures: dict[str, Any]) -> str:
         f"precision {show(figures['precision'])}   recall {show(figures['recall'])}",
         f"false positives per image {show(figures['false_positives_per_image'])}",
     ]
-    for row in figures["recall_by_height_px"]:
+    for row in (row for row in figures["recall_by_height_px"] if row["boxes"]):
         until = "and more" if row["max"] is None else f"to {row['max']:g}"
         size = f"{row['min']:g} {until} px high"
-        lines.append(f"  {size}: {row['boxes']} Vectors, recall {show(row['recall'])}")
+        lines.append(f"  {size}: {counted(row['boxes'], 'Vector')}, recall {show(row['recall'])}")
     lines += ["  by kind, worst first:"] * bool(figures["kinds"])
     for row in figures["kinds"]:
         lines.append(

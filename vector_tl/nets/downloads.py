@@ -40,6 +40,11 @@ def compiled_folder() -> Path:
     return cache_folder() / "compiled"
 
 
+def measured_file() -> Path:
+    """Where it is kept in which precision this processor trains faster."""
+    return cache_folder() / "training.json"
+
+
 def torchvision_folder() -> Path:
     """Where torchvision keeps its downloads, as `torch.hub` has it."""
     return Path(os.environ.get("TORCH_HOME") or user_cache() / "torch") / "hub" / "checkpoints"

@@ -48,7 +48,7 @@ def after_import(settings: Any, result: Result) -> Ending:
         words += ["--session", settings.session] if settings.session else []
         words += ["--classes", *settings.classes] if settings.classes else []
         words += ["--images-only"] if settings.images_only else []
-        return Ending("Nothing was written.", (Step(typed(*words), "Import it like this"),))
+        return Ending("", (Step(typed(*words), "Import it like this"),))
     undo = Step(typed("label", "import", "--undo", "--data", data), "Take it out again")
     if result["unlabelled"]:
         means = (

@@ -10,7 +10,12 @@ def describe(result: dict[str, Any]) -> str:
         refused = [f"  {each['code']}: {each['why']}" for each in result["refused"]]
         lines += [f"{result['taken']} votes taken, {result['repeated']} were there before.", *refused]
     lines += _count(result) if "films" in result else [f"Votes so far: {result['votes']}."]
-    lines.append("The voting has closed." if result["closed"] else f"Open until {result['closes']}.")
+    until = (
+        f"Open until {result['closes']}."
+        if result["closes"]
+        else "The voting begins once the page is served."
+    )
+    lines.append("The voting has closed." if result["closed"] else until)
     lines += [f"{key}: {result[key]}" for key in ("address", "csv", "export") if key in result]
     return "\n".join(lines)
 

@@ -17,7 +17,7 @@ import torch
 from vector_tl.errors import UserError
 from vector_tl.files import read_json, write_json
 from vector_tl.forms import Positive
-from vector_tl.nets.downloads import cache_folder
+from vector_tl.nets.downloads import measured_file
 from vector_tl.nets.ssd import VectorSSD
 
 # Intel's server processors since 2023 have both; AMD's since 2022 (Zen 4) and Intel's of 2020 the second
@@ -46,7 +46,7 @@ def faster_in_bfloat16(network: VectorSSD, device: torch.device) -> bool:
     """Whether a network is trained faster in bfloat16 there; a CPU that has it needs seconds to say, once."""
     if device.type != "cpu" or not has_bfloat16(device):
         return has_bfloat16(device)
-    path, key = cache_folder() / "training.json", _key(network)
+    path, key = measured_file(), _key(network)
     gain = _known(path).get(key)
     if gain is None:
         log.info("measuring once whether training is faster in bfloat16 here")

@@ -52,8 +52,9 @@ def judge_scores(
         own = show_best_boxes(validation, boxes)
         note = (
             f"This model is hardly trained: with few false alarms it finds {found} of the {boxes} Vectors in "
-            f"the val sessions. So its confidence threshold is one at which its best boxes show, right "
-            f"({_found(validation, own)}) or wrong; train it longer, and with --backgrounds."
+            "the val sessions. So that something is seen at all, its confidence threshold is low, and most "
+            f"of its boxes may be wrong (it finds {_found(validation, own)} Vectors so). What helps: train "
+            "it longer, with --backgrounds as well."
         )
     photos = [outcome for some in negatives for outcome in some[::views_each]]
     calibration = fit_calibration([*validation, *photos])
