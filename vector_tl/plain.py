@@ -3,6 +3,7 @@
 import os
 import re
 import sys
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -37,6 +38,26 @@ def few(names: Sequence[str], most: int = 8) -> str:
     """The first of many names, and how many more there are: `a, b and 3 more`."""
     more = len(names) - most
     return ", ".join(names[:most]) + f" and {more} more" * (more > 0)
+
+
+def wrapped(text: str, columns: int, indent: str = "", first: str | None = None) -> list[str]:
+    """A text without ends of lines in lines of so many columns; paths stay whole, so that they can be copied.
+
+    Args:
+        text: words.
+        columns: of the terminal.
+        indent: at the beginning of each line.
+        first: in place of `indent` at the beginning of the first line.
+    """
+    lines = textwrap.wrap(
+        text,
+        max(columns, len(indent) + 10),
+        initial_indent=indent if first is None else first,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return lines or [indent]
 
 
 def plain_values(value: Any) -> Any:

@@ -150,6 +150,17 @@ def test_suggestions_that_are_there_are_not_asked_for_again():
     assert end.commands == ["vector-tl label review --data d"]
 
 
+@pytest.mark.parametrize("columns", [40, 80, 200])
+def test_sentences_are_as_wide_as_the_terminal_and_commands_whole(columns, monkeypatch):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setattr("vector_tl.next_steps.forms.rewrites_lines", lambda: True)
+    end = ending(*settings_of("demo"), DEMO)
+    lines = end.text().splitlines()
+    assert all(any(command in line for line in lines) for command in end.commands)
+    whole = [line for line in lines if "vector-tl " not in line and "/x/" not in line and ": " not in line]
+    assert whole and all(len(line) <= columns for line in whole)
+
+
 def test_the_doctor_offers_no_first_film_where_it_is_made():
     Path("runs/demo").mkdir(parents=True)
     Path("runs/demo/side-by-side.mp4").touch()

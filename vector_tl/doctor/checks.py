@@ -3,7 +3,6 @@
 import os
 import shutil
 import sys
-import textwrap
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from vector_tl.doctor import machine
 from vector_tl.doctor.check import Check
 from vector_tl.doctor.robot import robot_checks, sdk_configuration
 from vector_tl.errors import UsageError, refuse_suffix
+from vector_tl.plain import wrapped
 from vector_tl.robot.stops_checked import note_stops
 
 if TYPE_CHECKING:
@@ -132,26 +132,13 @@ def _check_lines(check: dict, columns: int) -> list[str]:
     name, beside = f"{mark}  {check['name']:<22}", columns >= MIN_BESIDE_COLUMNS
     below = " " * (len(mark) + 2)
     indent = " " * (len(name) + 1) if beside else below
-    details = _wrapped(check.get("brief") or check["detail"], columns, indent)
+    details = wrapped(check.get("brief") or check["detail"], columns, indent)
     lines = [f"{name} {details[0].lstrip()}".rstrip(), *details[1:]] if beside else [name.rstrip(), *details]
     if check["ok"] or not check["remedy"]:
         return lines
     for number, remedy in enumerate(check["remedy"].split("\n")):
-        lines += _wrapped(remedy, columns, f"{below}   ", below + ("   " if number else "-> "))
+        lines += wrapped(remedy, columns, f"{below}   ", below + ("   " if number else "-> "))
     return lines
-
-
-def _wrapped(text: str, columns: int, indent: str, first: str | None = None) -> list[str]:
-    """Text in lines; a path or an address is never broken, so that it can be copied."""
-    lines = textwrap.wrap(
-        text,
-        max(columns, len(indent) + 10),
-        initial_indent=indent if first is None else first,
-        subsequent_indent=indent,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
-    return lines or [indent]
 
 
 def readable(result: dict) -> str:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from vector_tl.plain import rewrites_lines, wrapped
+
 
 class Step(NamedTuple):
     """A command that goes on, and what it is for."""
@@ -38,15 +40,17 @@ class Ending:
         return [step.command for step in self.steps]
 
     def text(self) -> str:
-        """The lines; no command is broken into two."""
+        """The lines, sentences as wide as the terminal; no command, path or address is broken into two."""
+        columns = shutil.get_terminal_size().columns if rewrites_lines() else sys.maxsize
         lines = [f"{what}: {absolute(path)}" for what, path in self.made.items()]
-        lines += [self.means] * bool(self.means)
+        for sentence in self.means.splitlines():
+            lines += wrapped(sentence, columns)
         if self.steps:
             program = own_name()
             here = "" if program == "vector-tl" else f", in the folder {Path.cwd()}"
             lines.append(f"What you can do next{here}:")
             for command, why in self.steps:
-                lines += [f"  {why}:", f"    {_called(command, program)}"]
+                lines += [*wrapped(f"{why}:", columns, "  "), f"    {_called(command, program)}"]
         return "\n".join([*lines, *[self.last] * bool(self.last)])
 
 
