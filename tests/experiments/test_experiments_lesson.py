@@ -181,6 +181,12 @@ def test_a_comparison_without_a_training_says_what_to_do(tmp_path):
         making.figures_of(tmp_path, [])
 
 
+def test_a_dataset_that_was_moved_is_asked_for(tmp_path):
+    write_json(tmp_path / "experiment.json", {"data": str(tmp_path / "data")})
+    with pytest.raises(UserError, match="lies elsewhere by now, name it with --data"):
+        lesson(LessonSettings(compare=tmp_path, out=tmp_path / "l.html"))
+
+
 def test_images_of_a_dataset_come_in_the_size_of_the_boxes(tmp_path):
     dataset.write_item(tmp_path, "s", "a", small_png(), np.zeros((0, 4)), (64, 36), ".png")
     (jpeg,) = dataset_scenes(dataset.load_dataset(tmp_path, "all").items, [{"name": "s/a", "vectors": []}])

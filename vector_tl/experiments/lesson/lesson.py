@@ -67,8 +67,15 @@ def _own(folder: Path, data: Path | None) -> tuple[Figures, list[bytes]]:
     before = read_experiment(folder)
     if not before:
         raise UserError(f"{folder} holds no comparison; make one with vector-tl compare --out {folder}.")
-    data = data or with_settings_of(CompareSettings(data=Path(before["data"]), out=folder), before).data
-    items = load_dataset(data, "val").items
+    there = data or with_settings_of(CompareSettings(data=Path(before["data"]), out=folder), before).data
+    try:
+        items = load_dataset(there, "val").items
+    except UserError as error:
+        if data is not None:
+            raise
+        raise UserError(
+            f"{error} If the dataset of {folder} lies elsewhere by now, name it with --data."
+        ) from error
     figures = figures_of(folder, items)
     return figures, dataset_scenes(items, figures["scenes"])
 
