@@ -393,6 +393,30 @@ def test_results_of_a_capture_a_training_and_suggestions_are_sentences():
     )
 
 
+def test_results_of_experiments_and_exports_are_sentences():
+    for command in ("compare", "retrain"):
+        describe = cli._import(cli.COMMANDS[command].describe)
+        assert describe({"page": "p", "answer": ["One.", "Two."], "runs": 3}) == "One.\nTwo."
+    exported = {"out": "o", "format": "coco", "images": 1, "boxes": 2, "unlabelled": 3}
+    assert cli._import("labels.exporting:describe")(exported) == (
+        "1 image with 2 boxes written to o in the format coco; 3 images without labels left out."
+    )
+    assert cli._import("labels.mine:describe")({"looked_at": 9, "candidates": 2, "kept": 1}) == (
+        "9 images looked at: the model sees a Vector in 2 that are new to the dataset, 1 of which were added "
+        "as images without a Vector."
+    )
+    written = {"file": "a.onnx", "size_mb": 12.4, "suppression": True, "threshold": 0.9, "images": 20}
+    written |= {"images_from": "drawn images", "runtime": "ONNX Runtime"}
+    words = cli._import("export.run:describe")(
+        written | {"max_score_difference": 1.2e-7, "max_box_difference_px": 0.0003}
+    )
+    assert words == (
+        "a.onnx, 12.4 MB. It chooses the boxes itself; those of 0.900 or more count.\nRun by ONNX Runtime on "
+        "20 images (drawn images), it differs from the original by 1e-07 in a confidence and by 0.0003 "
+        "pixels in a box, at most."
+    )
+
+
 def test_ctrl_c_while_the_options_are_read_is_no_traceback(monkeypatch, capsys):
     def stopped(*_: object) -> None:
         raise KeyboardInterrupt

@@ -89,6 +89,7 @@ COMMANDS = {
         "Write YOLO, COCO, Pascal VOC, Hugging Face or Label Studio",
         "labels.settings:ExportSettings",
         "labels.exporting:export_data",
+        describe="labels.exporting:describe",
     ),
     "label check": Command(
         "Look for mistakes in a dataset",
@@ -117,6 +118,7 @@ COMMANDS = {
         "Add what a model wrongly sees in your rooms as images without a Vector",
         "labels.mine_settings:MineSettings",
         "labels.mine:mine",
+        describe="labels.mine:describe",
     ),
     "train": Command(
         "Train a detector from COCO, from scratch or from your own model",
@@ -129,12 +131,14 @@ COMMANDS = {
         "Train from COCO and from scratch alike, and compare",
         "experiments.compare_settings:CompareSettings",
         "experiments.compare:compare",
+        describe="experiments.words:describe",
         stopped=CONTINUES,
     ),
     "retrain": Command(
         "Fine-tune a model with new captures, and compare",
         "experiments.retrain_settings:RetrainSettings",
         "experiments.retrain:retrain",
+        describe="experiments.words:describe",
         stopped=CONTINUES,
     ),
     "lesson": Command(
@@ -189,6 +193,7 @@ COMMANDS = {
         "Write a model for other programs: ONNX, OpenVINO, TFLite",
         "export.settings:ExportSettings",
         "export.run:export",
+        describe="export.run:describe",
     ),
     "poll": Command(
         "Let people vote, blindly, which of two models is better",

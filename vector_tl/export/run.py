@@ -10,6 +10,7 @@ from vector_tl.export.write import facts_of, write
 from vector_tl.files import refuse_existing
 from vector_tl.nets.calibration import calibration_of
 from vector_tl.nets.model_file import read_weights, resolve, threshold_of
+from vector_tl.plain import counted
 
 MAX_SCORE, MAX_PX = 1e-3, 0.5  # by how much an exported model may differ
 
@@ -62,3 +63,16 @@ def export(settings: ExportSettings) -> dict[str, Any]:
         "labels": facts["labels"],
         "suppression": settings.suppression,
     }
+
+
+def describe(result: dict[str, Any]) -> str:
+    """The result of `export` for a person."""
+    boxes = (
+        "It chooses the boxes itself" if result["suppression"] else "It gives every box with its confidence"
+    )
+    return (
+        f"{result['file']}, {result['size_mb']:.1f} MB. {boxes}; those of {result['threshold']:.3f} or more "
+        f"count.\nRun by {result['runtime']} on {counted(result['images'], 'image')} "
+        f"({result['images_from']}), it differs from the original by {result['max_score_difference']:.1g} in "
+        f"a confidence and by {result['max_box_difference_px']:.1g} pixels in a box, at most."
+    )

@@ -30,7 +30,7 @@ from vector_tl.labels.archive import pack, remove
 from vector_tl.labels.settings import ExportSettings
 from vector_tl.labels.sources.own import MARKER, joined, marker_text
 from vector_tl.parts import Part
-from vector_tl.plain import one_line
+from vector_tl.plain import counted, one_line
 from vector_tl.progress import track
 
 # Formats that are exported as they are, with their suffixes; others are written as JPEG or PNG.
@@ -289,3 +289,13 @@ def _add_texts(parent: ElementTree.Element, **values: object) -> None:
 
 def _nearest(value: float) -> int:
     return int(np.floor(value + 0.5))
+
+
+def describe(result: dict[str, Any]) -> str:
+    """The result of `label export` for a person."""
+    left = result["unlabelled"]
+    left_out = f"; {counted(left, 'image')} without labels left out" if left else ""
+    return (
+        f"{counted(result['images'], 'image')} with {counted(result['boxes'], 'box', 'boxes')} written to "
+        f"{result['out']} in the format {result['format']}{left_out}."
+    )

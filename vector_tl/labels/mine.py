@@ -33,6 +33,7 @@ from vector_tl.errors import UsageError, UserError, cannot_write
 from vector_tl.files import read_json, write_json
 from vector_tl.labels.mine_look import look
 from vector_tl.labels.mine_settings import MineSettings
+from vector_tl.plain import counted
 from vector_tl.progress import track
 from vector_tl.web.report import Illustration, draw_boxes
 
@@ -268,3 +269,12 @@ def _encoded(sight: FalseSight) -> tuple[bytes, str]:
         return sight.encoded, ".jpg"
     data, suffix = sight.source.read_bytes(), sight.source.suffix.lower()
     return data, suffix if suffix in SUFFIXES else SUFFIX_OF.get(image_about(data, "")[0], ".jpg")
+
+
+def describe(result: dict[str, Any]) -> str:
+    """The result of `label mine` for a person."""
+    return (
+        f"{counted(result['looked_at'], 'image')} looked at: the model sees a Vector in "
+        f"{result['candidates']} that are new to the dataset, {result['kept']} of which were added as images "
+        "without a Vector."
+    )
