@@ -17,6 +17,7 @@ USED_BY_NAME = [
     *("capture_signals", "should_exit", "force_exit"),  # uvicorn
     *("pause_writing", "resume_writing"),  # asyncio
     "redirect_slashes",  # Starlette
+    "formatMessage",  # logging
     "go_package",  # an option of protocol files
     *("thread_type", "color_primaries", "color_trc", "colorspace"),  # PyAV
     *("compare_func", "repeat_x", "repeat_y", "anisotropy"),  # moderngl
