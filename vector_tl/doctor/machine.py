@@ -133,7 +133,7 @@ def torch_and_gpu() -> list[Check]:
     """
     if _version("torch") is None:
         gpu = "; there is an NVIDIA GPU, which needs it too" if shutil.which("nvidia-smi") else ""
-        detail = f"PyTorch is not installed; only train, compare, retrain, lesson and bench need it{gpu}"
+        detail = f"PyTorch is not installed; only train, compare, retrain and bench need it{gpu}"
         remedy = f"to train, type: {install_training()}"
         return [Check("training", False, detail, remedy, optional=True)]
     ok, printed = _in_process(TORCH_CODE)
