@@ -361,6 +361,35 @@ def test_lockstep_waits_for_what_a_slow_computer_is_late_with(monkeypatch):
         assert state.image_time_ms == frame.robot_time_ms and state.head_angle_rad > 0.1
 
 
+@pytest.fixture
+def deadline_s(monkeypatch) -> float:
+    """Every request's deadline."""
+    call, deadline_s = Session.call, 0.3
+    monkeypatch.setattr(
+        Session,
+        "call",
+        lambda self, rpc, request, _=0.0, **fields: call(self, rpc, request, deadline_s, **fields),
+    )
+    return deadline_s
+
+
+def test_in_lockstep_no_request_is_late_as_its_world_stands_still(deadline_s, caplog):
+    """A capture's rooms may take longer to draw than a request may take: that is no fault of the robot."""
+    with open_robot("sim", lockstep=True, camera="plain", world=4) as robot:
+        robot.next_frame(0, 5.0)
+        robot.set_head(0.4)
+        time.sleep(3 * deadline_s)
+        robot.next_frame(0, 5.0)
+        assert "did not finish" not in caplog.text
+
+
+def test_a_request_that_ends_too_late_is_reported(sim, deadline_s, caplog):
+    with connect(sim, drives=False) as robot:
+        sim.truth.fault("rpc_latency", ms=2000, latency_ms=1000)
+        robot.set_head(0.4)
+        wait_until(lambda: "did not finish a request (DEADLINE_EXCEEDED)" in caplog.text)
+
+
 def test_in_lockstep_the_guard_keeps_the_worlds_time():
     with open_robot("sim", camera="plain", world=4, lockstep=True) as robot:
         robot.next_frame()

@@ -342,6 +342,12 @@ def battery_of(answer: Any) -> BatteryState:
     )
 
 
+def failure_of(error: BaseException) -> str:
+    """Why a request failed: gRPC's status, or what kind of error it was."""
+    status = getattr(error, "code", None)
+    return str(status().name) if callable(status) else type(error).__name__
+
+
 def _make_robot(serial: str, home: Path) -> Any:
     """Make the SDK's Robot, which reads `sdk_config.ini` through HOME when it is made, and only then."""
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # read when gRPC is first imported
