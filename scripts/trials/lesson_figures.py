@@ -34,7 +34,8 @@ from vector_tl.train.inference import run_model
 ROOT = Path(__file__).parents[2]
 RATES = {"coco": 1.6e-3, "scratch": 6.4e-3}  # chosen by the full comparison
 SHIPPED_IMAGES_SEEN = 40_000
-SESSIONS = ("sim-0-028", "sim-0-042", "sim-0-055")  # of the validation split, whose images a page shows
+# Of the validation split, whose images a page shows.
+SESSIONS = ("sim-everyday-0-022", "sim-everyday-0-042", "sim-everyday-0-048")
 
 
 def short_comparison(asked: argparse.Namespace) -> None:

@@ -22,7 +22,7 @@ class CaptureSettings:
     keeps those that are sharp, new, and of a kind that is still rare in the dataset. Space pauses and
     continues (in `vector-tl find` it stops), q ends, Ctrl-C stops at once.
 
-    Example: vector-tl capture --robot sim --count 685 --data data
+    Example: vector-tl capture --robot sim --count 685 --kinds everyday --data data
 
     Example: vector-tl capture --robot 00e20100 --target 00e20101 --model transfer --page --data data
     """

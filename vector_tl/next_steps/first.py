@@ -4,7 +4,8 @@ import difflib
 from collections.abc import Iterable
 
 NEEDS_IMAGES = (
-    "It needs a dataset. First make one with: vector-tl capture --robot sim --count 685 --data data\n"
+    "It needs a dataset. First make one with: "
+    "vector-tl capture --robot sim --count 685 --kinds everyday --data data\n"
     "or take your own photographs into one with: vector-tl label import PHOTOS --data data\n"
     "Then: "
 )

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from vector_tl.sim.render.camera import VectorCamera
-from vector_tl.sim.render.conditions import MAX_GAIN, MAX_SHUTTER_MS, Conditions, conditions
+from vector_tl.sim.render.conditions import MAX_GAIN, MAX_SHUTTER_MS, QUALITY, Conditions, conditions
 from vector_tl.sim.render.lens import UNIT_GAIN_MS, Sensor, SensorLook
 from vector_tl.sim.render.mesh import part_matrices, vector_parts
 from vector_tl.sim.render.phone import Phone, group, image_wh
@@ -51,10 +51,11 @@ def projected_xyxy(sight, pose, size_wh=(640, 360)):
 
 
 @pytest.mark.fast
-def test_a_room_without_kinds_is_seen_as_ever():
+def test_a_room_without_kinds_is_seen_by_a_clean_camera_of_the_robot():
     for seed in range(20):
-        drawn = SensorLook.draw(np.random.default_rng(seed))
-        assert conditions(make_room(seed), 0, drawn) == Conditions(drawn)
+        seen = conditions(make_room(seed), 0, SensorLook.draw(np.random.default_rng(seed)))
+        assert seen == Conditions(seen.look)
+        assert seen.look.quality == QUALITY and seen.look.max_gain <= MAX_GAIN * MAX_SHUTTER_MS / UNIT_GAIN_MS
 
 
 def test_a_camera_that_was_a_phone_draws_other_rooms_as_before(camera):

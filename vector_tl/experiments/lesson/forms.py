@@ -62,6 +62,7 @@ class Room(TypedDict):
     negatives: float
     moving: float
     camera: str
+    kinds: list[str]
 
 
 class Figures(TypedDict):

@@ -26,7 +26,12 @@ log = logging.getLogger(__name__)
 def room_of(plan: SessionPlan) -> Room:
     """What a session's images depend on."""
     room: Any = {name: getattr(plan, name) for name in Room.__annotations__}
-    return cast(Room, room)
+    return cast(Room, room | {"kinds": list(plan.kinds)})
+
+
+def plan_of(room: Room) -> SessionPlan:
+    """The session that a room's images are taken in."""
+    return SessionPlan(**room | {"kinds": tuple(room["kinds"])})
 
 
 def drawn_scenes(figures: Figures) -> list[bytes]:
@@ -49,7 +54,7 @@ def _draw(figures: Figures, paths: dict[str, Path]) -> None:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="vector-tl-lesson-")))
         try:
-            robot = stack.enter_context(open_simulated_robot("rendered"))
+            robot = stack.enter_context(open_simulated_robot("rendered", of_kinds=any(room["kinds"] for room in rooms)))
         except UserError as error:
             raise UserError(
                 f"{error} Or make the page on another computer and copy it here: it is one file that needs "
@@ -57,7 +62,7 @@ def _draw(figures: Figures, paths: dict[str, Path]) -> None:
             ) from error
         progress = stack.enter_context(Progress("lesson", sum(room["images"] for room in rooms)))
         for room in rooms:
-            take_session(folder, SessionPlan(**room), robot, lambda *_: progress.advance())
+            take_session(folder, plan_of(room), robot, lambda *_: progress.advance())
         for scene in figures["scenes"]:
             refuse_other(folder, scene)
         for scene in figures["scenes"]:

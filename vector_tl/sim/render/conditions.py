@@ -1,6 +1,6 @@
 """In what light and with what camera a room of harder kinds is seen: darkness, blur, casts, dirt, phones.
 
-Everything is drawn from the room's seed, and only for rooms that have kinds.
+Everything is drawn from the room's seed. A room without kinds has the robot's camera and nothing else of it.
 """
 
 from dataclasses import dataclass, replace
@@ -17,7 +17,6 @@ EMISSION, COLOR = 13, slice(8, 11)  # columns of a vertex row
 # The robot's own camera: JPEG quality, largest gain and longest exposure are its firmware's.
 QUALITY, MAX_GAIN, MAX_SHUTTER_MS = 50, 3.8, 66.0
 MIN_SHUTTER_MS = 4.0
-FIRMWARE_IN_ALL_ROOMS = False  # True changes every image: the tracked ones are then to be captured anew
 MIN_BIAS_EV = -2.0  # darker ones show nothing of a Vector whose screen is off
 SHARE = 0.22  # of the rooms with kinds that have, beside these, any one of the faults below
 
@@ -44,7 +43,7 @@ class Conditions:
 def conditions(room: Room, viewer: int, drawn: SensorLook) -> Conditions:
     """How a room is seen by one viewer, whose sensor's look was drawn as for any room."""
     if not room.kinds:
-        return Conditions(as_firmware(drawn) if FIRMWARE_IN_ALL_ROOMS else drawn)
+        return Conditions(tuned(as_firmware(drawn)))
     rng = np.random.default_rng([room.seed, 9, 1])
     phone = bool(PHONE_KINDS.intersection(room.kinds))
     look = of_phone(np.random.default_rng([room.seed, 9, 2, viewer])) if phone else tuned(as_firmware(drawn))
