@@ -112,7 +112,8 @@ def main() -> int:
             outcomes = calibrate(run_model(model, images), calibration_of(about))
             end = lesson.point(SHIPPED_IMAGES_SEEN, outcomes, chosen, calibrated=True)
             training["points"].append(end | {"model": SHIPPED[training["arm"]]})
-    plans = [SessionPlan.of(name, read_session(ROOT / "data", name)) for name in SESSIONS]
+    used = sorted({scene["name"].split("/")[0] for scene in figures["scenes"]})
+    plans = [SessionPlan.of(name, read_session(ROOT / "data", name)) for name in used]
     figures |= {"rooms": [room_of(plan) for plan in plans]}
     write_atomic(READY, json.dumps(figures, separators=(",", ":")) + "\n")
     print(READY, READY.stat().st_size, "bytes")

@@ -139,7 +139,7 @@ def test_page_shows_every_missed_vector_and_false_positive(images, tmp_path):
         page.count("<img") == 21
         and "Missed: 10" in page
         and "False positives: 10" in page
-        and "http" not in page
+        and "://" not in page
     )
     assert "a/000: 30 px high, score 0.20" in page
     assert "By kind of image" in page and page.index("<td>desk") < page.index("<td>far")

@@ -108,7 +108,7 @@ def test_one_folder_of_photographs_from_the_offer_to_the_page(settings, trained)
     )
     assert {settings.steps for settings, _ in trained} == {result["steps"]}
     page = (settings.out / "index.html").read_text()
-    assert page.count("<svg") == 0 and page.count("data:image/svg+xml") == 3 and "http" not in page
+    assert page.count("<svg") == 0 and page.count("data:image/svg+xml") == 3 and "://" not in page
     assert "divided by image" in page and all(sentence.split(":")[0] in page for sentence in result["answer"])
 
     assert retrain(replace(settings, sizes=("all",)))["sizes"][1]["images"] == 9  # a further size is added

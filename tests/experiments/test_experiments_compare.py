@@ -155,7 +155,7 @@ def test_both_arms_get_the_same_but_for_weights_and_rate(data, tmp_path, trained
     page = (tmp_path / "out" / "index.html").read_text()
     assert all(sentence.split(":")[0] in page for sentence in result["answer"])
     assert (
-        "http" not in page
+        "://" not in page
         and "Real images" in page
         and "The head start" in page
         and page.count("data:image/svg") == 2

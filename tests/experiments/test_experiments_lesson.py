@@ -161,7 +161,7 @@ def test_the_page_needs_nothing_from_elsewhere(tmp_path, language):
     assert result["page"] == str(out) and result["scenes"] == 12 and out.stat().st_size < 25e6
     assert (
         f'<html lang="{language}">' in page
-        and "http" not in page.replace(SVG, "")
+        and "://" not in page.replace(SVG, "")
         and "default-src &#39;none&#39;" in page
     )
     assert not re.search(r"<(link|script)[^>]+(src|href)=", page)
@@ -258,7 +258,7 @@ def test_a_comparison_that_was_stopped_shows_what_both_sides_have(tmp_path):
 
 
 def test_without_the_simulator_it_says_where_else_the_page_can_be_made(tmp_path, monkeypatch):
-    def broken(camera):
+    def broken(camera, **_):
         raise UserError("The simulator did not start.")
 
     monkeypatch.setattr(scenes, "open_simulated_robot", broken)

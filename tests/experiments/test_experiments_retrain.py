@@ -90,7 +90,7 @@ def test_both_are_trained_alike_and_only_once(settings, trained):
     }
     page = (settings.out / "index.html").read_text()
     assert (
-        all(sentence in page for sentence in result["answer"]) and "fine-tuned" in page and "http" not in page
+        all(sentence in page for sentence in result["answer"]) and "fine-tuned" in page and "://" not in page
     )
     assert json.loads((settings.out / "results.json").read_text())["before"]["old"]["images"] == 3
     retrain(settings)

@@ -226,7 +226,7 @@ def test_the_page_of_a_film(tmp_path):
         "nothing from elsewhere"
     )
     assert (
-        "http" not in page
+        "://" not in page
         and (tmp_path / "film-film" / "film.mp4").read_bytes() == (tmp_path / "film.mp4").read_bytes()
     )
     for word in (

@@ -405,7 +405,7 @@ def test_check_finds_near_doubles_across_splits(data):
 def test_the_report_stands_alone(data, tmp_path):
     check(CheckSettings(data=data, report=tmp_path / "r.html"))
     page = (tmp_path / "r.html").read_text()
-    assert "No problems found" in page and "http" not in page and page.count("data:image/jpeg") == 1
+    assert "No problems found" in page and "://" not in page and page.count("data:image/jpeg") == 1
     with pytest.raises(UserError, match="exists already"):
         check(CheckSettings(data=data, report=tmp_path / "r.html"))
 

@@ -54,7 +54,9 @@ def _draw(figures: Figures, paths: dict[str, Path]) -> None:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="vector-tl-lesson-")))
         try:
-            robot = stack.enter_context(open_simulated_robot("rendered", of_kinds=any(room["kinds"] for room in rooms)))
+            robot = stack.enter_context(
+                open_simulated_robot("rendered", of_kinds=any(room["kinds"] for room in rooms))
+            )
         except UserError as error:
             raise UserError(
                 f"{error} Or make the page on another computer and copy it here: it is one file that needs "
