@@ -31,7 +31,8 @@ def room_of(plan: SessionPlan) -> Room:
 
 def plan_of(room: Room) -> SessionPlan:
     """The session that a room's images are taken in."""
-    return SessionPlan(**room | {"kinds": tuple(room["kinds"])})
+    plan: Any = dict(room) | {"kinds": tuple(room["kinds"])}
+    return SessionPlan(**plan)
 
 
 def drawn_scenes(figures: Figures) -> list[bytes]:
