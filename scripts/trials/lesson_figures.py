@@ -4,8 +4,8 @@
 
 The boxes: a short comparison of one seed, trained here by `vector-tl compare`'s own code at the learning
 rates that the full comparison chose (docs/training.md), which keeps what the models see as they learn; and,
-with all images, `transfer` and `scratch` of models/ as its end. The curves: the full comparison,
-docs/trials/compare.jsonl. What is finished in FOLDER is not trained again. DATA holds the standard images
+with all images, `transfer` and `scratch` of models/ as its end. The curves: the trainings of these two,
+docs/trials/twins.jsonl. What is finished in FOLDER is not trained again. DATA holds the standard images
 (`vector-tl capture --remake --data data`).
 """
 
@@ -58,9 +58,9 @@ def short_comparison(asked: argparse.Namespace) -> None:
             finish(Training("equal", arm, size, 0, asked.images_seen, RATES[arm]), settings, material)
 
 
-def full_curves() -> list[dict]:
-    """The trainings of the full comparison; its file has each point of a curve as a list."""
-    lines = (ROOT / "docs/trials/compare.jsonl").read_text(encoding="utf-8").splitlines()
+def long_curves() -> list[dict]:
+    """The trainings of the shipped twins; their file has each point of a curve as a list."""
+    lines = (ROOT / "docs/trials/twins.jsonl").read_text(encoding="utf-8").splitlines()
     runs = [json.loads(line) for line in lines]
     names = ("images_seen", "ap50", "ap50_95")
     return [run | {"curve": [dict(zip(names, place, strict=True)) for place in run["curve"]]} for run in runs]
@@ -104,7 +104,7 @@ def main() -> int:
         for size in asked.sizes
         for arm in ARMS
     }
-    figures = lesson.figures_from(in_common(kept, everything), lesson.curves(full_curves()), items, chosen)
+    figures = lesson.figures_from(in_common(kept, everything), lesson.curves(long_curves()), items, chosen)
     images = keep_images(items)
     for training in figures["trainings"]:
         if training["images"] == everything:
