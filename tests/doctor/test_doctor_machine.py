@@ -52,5 +52,5 @@ def test_what_only_training_needs_is_no_error_where_it_is_left_out(monkeypatch):
 
 def test_models_that_run_alike_are_named_together(monkeypatch):
     models, precision = machine.models(), machine.precision()
-    assert "transfer (from COCO, confidence threshold 90%)" in models.detail
+    assert "transfer (from COCO, confidence threshold 92%)" in models.detail
     assert precision.detail.count("best") == 1 and precision.detail.count("transfer") == 1

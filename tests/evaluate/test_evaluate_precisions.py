@@ -97,7 +97,7 @@ def test_weights_stay_as_they_are_when_metadata_change(tmp_path):
 def test_check_precisions_writes_what_passed(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     path = shutil.copy(MODELS / "scratch.safetensors", tmp_path / "m.safetensors")
-    write_metadata(path, {"thresholds": None})
+    write_metadata(path, {"thresholds": None, "threshold": 0.96})  # as an earlier version wrote it
     for session in ("v", "t"):
         for kind, content in (("images", encode_jpeg(image(640, 360))), ("labels", b"0 .5 .5 .2 .2\n")):
             place = tmp_path / "data" / kind / session / f"a.{'jpg' if kind == 'images' else 'txt'}"
