@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from support.simulation import meet, simulate  # noqa: F401
 from vector_tl.errors import FOR_TRAINING
@@ -17,6 +18,9 @@ LEFT_OUT = re.compile(rf"No module named '({'|'.join(FOR_TRAINING)})\b")
 
 SHARED = Path(os.environ.get("VECTOR_TL_SHARED") or Path(__file__).parents[2] / "shared")
 
+# How long an example takes says how busy the computer is; times are measured by `vector-tl bench`.
+settings.register_profile("any speed", deadline=None)
+settings.load_profile("any speed")
 
 # A shell starts what it leaves in the background with these ignored, and so would be the programs of tests.
 for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGQUIT, signal.SIG_DFL)):
