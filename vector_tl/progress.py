@@ -6,6 +6,7 @@ come, ever more rarely, so that a log stays short.
 
 import shutil
 import sys
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
@@ -34,6 +35,7 @@ class Progress:
         self._began_s = time.monotonic()
         self._wait_s = TERMINAL_FIRST_S if rewrites_lines() else LOG_FIRST_S
         self._printed_s: float | None = None
+        self._advancing = threading.Lock()
 
     def __enter__(self) -> "Progress":
         return self
@@ -44,8 +46,12 @@ class Progress:
             print(CLEAR_LINE, end="", file=sys.stderr, flush=True)
 
     def advance(self, count: float = 1, note: str = "") -> None:
-        """So much more is done; print the line if it is time for it. `note` stands at its end."""
-        self.reach(self.done + count, note)
+        """So much more is done; print the line if it is time for it. `note` stands at its end.
+
+        Several threads may do the work.
+        """
+        with self._advancing:
+            self.reach(self.done + count, note)
 
     def reach(self, done: float, note: str = "") -> None:
         """As `advance`, with how much is done by now."""

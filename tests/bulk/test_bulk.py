@@ -9,7 +9,7 @@ import pytest
 
 from vector_tl.bulk.run import draw, plan_of
 from vector_tl.bulk.settings import BulkSettings
-from vector_tl.capture.plan import next_plan
+from vector_tl.capture.plan import plans_left
 from vector_tl.capture.sessions import read_all
 from vector_tl.data.dataset import load_dataset, mask_path, read_session, session_path
 from vector_tl.data.images import read_mask
@@ -67,7 +67,7 @@ def test_what_is_drawn_again_is_the_same_and_what_is_there_stays(settings, drawn
 @pytest.mark.fast
 def test_no_room_is_also_one_of_captures(tmp_path):
     settings = BulkSettings(tmp_path, count=9, seed=4)
-    theirs, _ = next_plan(settings.as_capture())
+    (theirs, *_), _ = plans_left(settings.as_capture())
     ours = [plan_of(settings, number) for number in range(3)]
     assert theirs.world not in {plan.world for plan in ours} and len({plan.world for plan in ours}) == 3
     assert [plan.first for plan in ours] == [0, 4, 8]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from vector_tl.capture.plan import SessionPlan, next_plan
+from vector_tl.capture.plan import SessionPlan, plans_left
 from vector_tl.capture.recorder import SessionRecorder
 from vector_tl.capture.sessions import read_all
 from vector_tl.capture.settings import CaptureSettings
@@ -38,7 +38,7 @@ def test_an_interrupted_capture_continues_with_the_session_that_is_not_whole(dat
         image.parent.mkdir(parents=True, exist_ok=True)
         image.touch()
     settings = CaptureSettings(data=data, camera="plain", count=12, images_per_session=5)
-    plan, whole = next_plan(settings)
+    (plan, *_later), whole = plans_left(settings)
     assert len(whole) == 1
     assert plan == SessionPlan("sim-0-001", 0, 1, 5, 5, 0.16, 0.25, "plain")
     assert plan.facts().items() <= read_session(data, "sim-0-001").items()

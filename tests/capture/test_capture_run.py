@@ -1,127 +1,34 @@
 """Capture sessions against a robot and a ground-truth channel that live in memory."""
 
 import json
-import math
 from dataclasses import replace
 
 import cv2
 import numpy as np
 import pytest
 
+from support.small_table import SmallTable, settings_for, tree
 from vector_tl.capture.ground_truth import clear_boxes
-from vector_tl.capture.plan import next_plan
+from vector_tl.capture.plan import plans_left
 from vector_tl.capture.robot_session import RobotSession
 from vector_tl.capture.run import capture
-from vector_tl.capture.settings import MAX_SEED, ROOMS_PER_SEED, CaptureSettings
+from vector_tl.capture.settings import MAX_SEED, ROOMS_PER_SEED
 from vector_tl.capture.simulated_session import take_session
 from vector_tl.data import dataset
 from vector_tl.data.dataset import read_session
 from vector_tl.data.images import decode_or_none, read_mask
 from vector_tl.errors import UsageError, UserError
-from vector_tl.robot.base import Frame, Intrinsics, NoFreshFrame, RobotState
+from vector_tl.robot.base import Frame, NoFreshFrame
 from vector_tl.robot.sim_features import HELD_OUT_WORLDS
 
 
-class SmallWorld:
-    """A robot on a table of 1.6 m, and its ground truth: a Vector is a flat square that faces the camera."""
-
-    serial, intrinsics, stops = "00e20100", Intrinsics(), []
-
-    def __init__(self, fail_after=None, shift_px=0.0):
-        self.image_id = 0
-        self.world(0)
-        self.head_rad, self.lift_mm, self.speeds = 0.0, 32.0, (0.0, 0.0)
-        self.fail_after, self.shift_px, self.truths, self.driven = fail_after, shift_px, {}, 0
-
-    def world(self, seed, kinds=()):
-        self.images_elsewhere = self.image_id
-        self.poses = [(0.0, seed % 100 * 5.0, 0.0), (300.0, 0.0, 0.0), (-300.0, 0.0, 0.0)]
-
-    def next_frame(self, after_id=None, timeout_s=1.0):
-        assert after_id is None or after_id == self.image_id
-        self.image_id += 1
-        if self.fail_after is not None and self.image_id > self.fail_after:
-            raise KeyboardInterrupt
-        shade = 40 + (self.image_id - self.images_elsewhere) * 7 % 150
-        image = np.full((360, 640, 3), shade, np.uint8)
-        jpeg = cv2.imencode(".jpg", image)[1].tobytes()
-        self.truths[self.image_id] = {
-            "size_wh": [640, 360],
-            "boxes": self._boxes(),
-            "vectors": self._vectors(),
-            "falls": 0,
-        }
-        return Frame(self.image_id, self.image_id * 66, self.image_id * 0.066, jpeg)
-
-    def _vectors(self):
-        return [
-            {"vector": i, "x_mm": x, "y_mm": y, "heading_rad": heading, "role": "x"}
-            for i, (x, y, heading) in enumerate(self.poses)
-        ]
-
-    def _boxes(self):
-        boxes, (x, y, heading) = [], self.poses[0]
-        for index, (tx, ty, _) in enumerate(self.poses[1:], 1):
-            ahead = math.cos(heading) * (tx - x) + math.sin(heading) * (ty - y)
-            left = -math.sin(heading) * (tx - x) + math.cos(heading) * (ty - y)
-            if ahead > 20:
-                half, middle = 320 * 30 / ahead, 320 - 320 * left / ahead
-                x1, x2 = max(0.0, middle - half) + self.shift_px, min(640.0, middle + half)
-                if x2 > x1:
-                    boxes.append(
-                        {
-                            "vector": index,
-                            "xyxy": [x1, max(0, 180 - half), x2, min(360, 180 + half)],
-                            "visible_px": int(half * (x2 - x1)),
-                        }
-                    )
-        return boxes
-
-    def ground_truth(self):
-        return self
-
-    def truth(self, image_id=None):
-        return self.truths[image_id] if image_id else {"vectors": self._vectors()}
-
-    def place(self, vectors):
-        poses = [(v["x_mm"], v["y_mm"], v["heading_rad"]) for v in vectors]
-        if any(max(abs(x), abs(y)) > 800 for x, y, _ in poses):
-            raise UserError("Vector would not stand on the ground")
-        self.poses = poses
-
-    def state(self):
-        return RobotState(0.0, 0.0, 0.0, 0.0, self.head_rad, self.lift_mm, *self.speeds, None)
-
-    def set_head(self, angle_rad):
-        self.head_rad = angle_rad
-
-    def set_lift(self, height_mm):
-        self.lift_mm = height_mm
-
-    def drive(self, left, right):
-        self.driven += 1
-        return True
-
-    def stop(self):
-        pass
-
-
-def settings_for(folder, **kwargs) -> CaptureSettings:
-    return CaptureSettings(**{"data": folder, "count": 40, "images_per_session": 12} | kwargs)
-
-
-def run(settings, world=None) -> SmallWorld:
-    world = world or SmallWorld()
-    plan, _ = next_plan(settings)
-    while plan is not None:
-        dataset.extend_splits(settings.data, [plan.session], settings.split_shares)
-        take_session(settings.data, plan, world)
-        plan, _ = next_plan(settings)
+def run(settings, world=None) -> SmallTable:
+    world = world or SmallTable()
+    while plans := plans_left(settings)[0]:
+        for plan in plans:
+            dataset.extend_splits(settings.data, [plan.session], settings.split_shares)
+            take_session(settings.data, plan, world)
     return world
-
-
-def tree(folder) -> dict:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def test_a_dataset_is_complete_and_has_its_share_of_negatives(tmp_path):
@@ -181,7 +88,7 @@ def test_where_only_labels_are_a_capture_makes_no_more_images_than_asked_for(tmp
 def test_a_second_capture_goes_on_and_keeps_what_is_there(tmp_path):
     run(settings_for(tmp_path, count=12))
     before = tree(tmp_path)
-    assert next_plan(settings_for(tmp_path, count=12))[0] is None
+    assert plans_left(settings_for(tmp_path, count=12))[0] == []
     run(settings_for(tmp_path, count=20))
     after = tree(tmp_path)
     assert len(dataset.load_dataset(tmp_path, "all").items) == 20
@@ -195,7 +102,7 @@ def test_a_second_capture_goes_on_and_keeps_what_is_there(tmp_path):
 def test_interrupted_and_resumed_loses_nothing(tmp_path, frames):
     settings = settings_for(tmp_path, count=24)
     with pytest.raises(KeyboardInterrupt):
-        run(settings, SmallWorld(fail_after=frames))
+        run(settings, SmallTable(fail_after=frames))
     before = {path: data for path, data in tree(tmp_path).items() if path.endswith((".jpg", ".txt"))}
     assert not [path for path in before if path.endswith(".part")]
     run(settings)
@@ -210,7 +117,7 @@ def test_interrupted_and_resumed_loses_nothing(tmp_path, frames):
 def test_an_image_whose_label_was_not_written_yet_is_taken_again(tmp_path):
     settings = settings_for(tmp_path, count=6)
     with pytest.raises(KeyboardInterrupt):
-        run(settings, SmallWorld(fail_after=8))
+        run(settings, SmallTable(fail_after=8))
     taken = len(list((tmp_path / "images/sim-0-000").glob("*.jpg")))
     orphan = dataset.image_path(tmp_path, "sim-0-000", f"sim-0-000-{taken:03d}")
     orphan.write_bytes(b"half")
@@ -233,7 +140,7 @@ def test_a_clone_without_images_gets_them_again_and_they_must_agree(tmp_path):
     for path in (tmp_path / "images").rglob("*.jpg"):
         path.unlink()
     with pytest.raises(UserError, match="differs from what the simulator"):
-        run(settings, SmallWorld(shift_px=3.0))
+        run(settings, SmallTable(shift_px=3.0))
     assert dataset.digest(tmp_path) == labels
 
 
@@ -245,7 +152,7 @@ def test_taken_again_an_image_is_not_judged_again(tmp_path):
     labels = dataset.digest(tmp_path)
     for path in (tmp_path / "images").rglob("*.jpg"):
         path.unlink()
-    elsewhere = SmallWorld()
+    elsewhere = SmallTable()
     boxes = elsewhere._boxes
     elsewhere._boxes = lambda: [box | {"visible_px": 149} for box in boxes()]  # too little to be clear
     run(settings, elsewhere)
@@ -274,7 +181,7 @@ def test_too_little_of_a_vector_is_neither_positive_nor_negative(boxes, count):
 
 @pytest.mark.fast
 def test_a_room_without_place_says_so(tmp_path):
-    world = SmallWorld()
+    world = SmallTable()
     world.place = lambda vectors: (_ for _ in ()).throw(UserError("no"))
     with pytest.raises(UserError, match="another --seed"):
         run(settings_for(tmp_path, count=3), world)
@@ -285,7 +192,7 @@ def test_broken_provenance_is_named(tmp_path):
     (tmp_path / "sessions").mkdir()
     (tmp_path / "sessions/sim-0-000.json").write_text("{")
     with pytest.raises(UserError, match="sim-0-000.json"):
-        next_plan(settings_for(tmp_path))
+        plans_left(settings_for(tmp_path))
 
 
 @pytest.mark.fast
@@ -306,7 +213,7 @@ def test_settings_out_of_range(wrong, tmp_path):
         replace(settings_for(tmp_path), **wrong).check()
 
 
-class Camera(SmallWorld):
+class Camera(SmallTable):
     """A robot that only sends frames: new ones, the same ones, broken ones, none, and then Ctrl-C."""
 
     def ground_truth(self):

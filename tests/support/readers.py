@@ -25,7 +25,7 @@ from safetensors.torch import save as serialise
 
 from support import label_cases
 from support.mutations import Reader, dump_json
-from vector_tl.capture.plan import SessionPlan, next_plan
+from vector_tl.capture.plan import SessionPlan, plans_left
 from vector_tl.capture.sessions import read_all
 from vector_tl.capture.settings import CaptureSettings
 from vector_tl.data import dataset
@@ -633,7 +633,7 @@ def make_session(folder: Path) -> None:
 
 
 def read_session_file(folder: Path) -> None:
-    next_plan(CaptureSettings(data=folder, count=4))
+    plans_left(CaptureSettings(data=folder, count=4))
     for source in ("simulator", "robot"):
         taken = read_all(folder, source)
         for name, about in taken.items():

@@ -1,7 +1,7 @@
-"""Labelled images a second: drawn in bulk by a process for each core, beside `capture`'s one simulator.
+"""Labelled images a second: drawn in bulk by a process for each core, beside `capture` with as many.
 
 Rows of `vector-tl bench sim`. Until camera and textures are ready a process in bulk takes seconds, whether it
-draws ten images or ten thousand: they are a row of their own. Capture's rate includes its simulator's start.
+draws ten images or ten thousand: they are a row of their own. Capture's rate includes its simulators' start.
 """
 
 import json
@@ -24,8 +24,9 @@ def rows(seconds: float, processes: int | None = None) -> list[Row]:
     images, processes = max(4, round(IMAGES_PER_S * seconds)), processes or os.cpu_count() or 1
     with tempfile.TemporaryDirectory(prefix="vector-tl-bench-") as folder:
         bulk, start_s = in_bulk(Path(folder), images, processes)
-        captured = capture(CaptureSettings(robot="sim", data=Path(folder) / "captured", count=images))
-    against = "capture with one simulator, its start included"
+        data = Path(folder) / "captured"
+        captured = capture(CaptureSettings(robot="sim", data=data, count=images, simulators=processes))
+    against = "capture with as many simulators, their start included"
     return [
         Row("bulk_images_per_s", bulk, "1/s", against, captured["kept"] / captured["seconds"]),
         Row("bulk_start_s", start_s, "s"),

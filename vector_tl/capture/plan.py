@@ -63,42 +63,56 @@ class SessionPlan:
         return facts | {key: value for key, value in options.items() if value}
 
 
-def next_plan(settings: CaptureSettings) -> tuple[SessionPlan | None, list[dict[str, Any]]]:
-    """The first session of this seed that is not whole, and the files of those that are.
+def plans_left(settings: CaptureSettings) -> tuple[list[SessionPlan], list[dict[str, Any]]]:
+    """The sessions of this seed that are to be taken, and the files of those that are whole.
 
     A session is whole once its file says so and every image of it is there (a clone of a repository has
-    labels only: there too no more sessions are made than `settings.count` asks for).
-
-    Returns:
-        None for the session when the whole ones have `settings.count` images.
+    labels only: there too no more sessions are made than `settings.count` asks for). A plan depends on what
+    was planned before it, not on what came of that, so that sessions can be taken side by side; where rooms
+    had no place for all images, plans for the rest are left once these are whole.
     """
-    photographs = (
-        re.sub(r"[^\w-]+", "-", settings.backgrounds.resolve().name) if settings.backgrounds else None
-    )
+    plans: list[SessionPlan] = []
+    whole: list[dict[str, Any]] = []
+    planned = coming = 0
+    while coming < settings.count:
+        session = _session_name(settings, len(plans) + len(whole))
+        about = read_session(settings.data, session, SimulatedSession)
+        if about is not None and _is_whole(settings.data, session, about):
+            whole.append(about)
+            planned, coming = planned + about["planned"], coming + len(about["shots"])
+            continue
+        if about is not None:
+            plan = SessionPlan.of(session, about)
+        else:
+            left = settings.count - (planned if planned < settings.count else coming)
+            plan = _new_plan(settings, session, len(plans) + len(whole), planned, left)
+        plans.append(plan)
+        planned, coming = planned + plan.images, coming + plan.images
+    return plans, whole
+
+
+def _photographs(settings: CaptureSettings) -> str | None:
+    """The name of the folder of photographs, as sessions have it."""
+    return re.sub(r"[^\w-]+", "-", settings.backgrounds.resolve().name) if settings.backgrounds else None
+
+
+def _session_name(settings: CaptureSettings, number: int) -> str:
+    photographs = _photographs(settings)
     kind = "-no-".join([f"room-{photographs}" if photographs else "sim", *settings.without])
     kind = "-".join(["held-out" if settings.held_out else kind, *settings.kinds])
-    whole: list[dict[str, Any]] = []
-    while True:
-        session = f"{kind}-{settings.seed}-{len(whole):03d}"
-        about = read_session(settings.data, session, SimulatedSession)
-        kept = sum(len(taken["shots"]) for taken in whole)
-        if about is None or kept >= settings.count:
-            break
-        if not about["whole"] or any(
-            _is_missing(settings.data, session, shot["name"]) for shot in about["shots"]
-        ):
-            return SessionPlan.of(session, about), whole
-        whole.append(about)
-    left = settings.count - kept
-    if left <= 0:
-        return None, whole
-    world = settings.seed * ROOMS_PER_SEED + len(whole) + (HELD_OUT_WORLDS if settings.held_out else 0)
-    plan = SessionPlan(
+    return f"{kind}-{settings.seed}-{number:03d}"
+
+
+def _new_plan(settings: CaptureSettings, session: str, number: int, first: int, left: int) -> SessionPlan:
+    """Session `number` of this seed, the first of those that are to have the images left."""
+    photographs = _photographs(settings)
+    world = settings.seed * ROOMS_PER_SEED + number + (HELD_OUT_WORLDS if settings.held_out else 0)
+    return SessionPlan(
         session,
         seed=settings.seed,
         world=world,
         images=math.ceil(left / math.ceil(left / settings.images_per_session)),  # sessions of about one size
-        first=kept,
+        first=first,
         negatives=1.0 if settings.negatives or "none" in settings.kinds else settings.negative_share,
         moving=settings.moving,
         camera=settings.camera,
@@ -106,7 +120,10 @@ def next_plan(settings: CaptureSettings) -> tuple[SessionPlan | None, list[dict[
         backgrounds=photographs,
         kinds=kinds_of_room(settings.kinds, settings.seed, world, photographs is not None),
     )
-    return plan, whole
+
+
+def _is_whole(folder: Path, session: str, about: dict[str, Any]) -> bool:
+    return about["whole"] and not any(_is_missing(folder, session, shot["name"]) for shot in about["shots"])
 
 
 def _is_missing(folder: Path, session: str, name: str) -> bool:

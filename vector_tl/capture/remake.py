@@ -7,6 +7,7 @@ import hashlib
 import logging
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,12 @@ from vector_tl.capture.ground_truth import LabelledImage
 from vector_tl.capture.plan import SessionPlan
 from vector_tl.capture.sessions import only_capture, read_all
 from vector_tl.capture.settings import CaptureSettings
+from vector_tl.capture.side_by_side import simulators_for, take_all
 from vector_tl.capture.simulated_session import Difference, open_simulated_robot, take_session
 from vector_tl.data import dataset
 from vector_tl.errors import UserError
 from vector_tl.progress import Progress
+from vector_tl.robot.base import Robot
 
 log = logging.getLogger(__name__)
 MAX_NAMED = 5  # so many images are named in an error
@@ -58,12 +61,29 @@ def remake(settings: CaptureSettings) -> dict[str, Any]:
     with only_capture(folder), Progress("capture", len(digests)) as progress:
         check = ImageComparison(digests, progress.advance)
         for camera, without, of_kinds in sorted({_how(plan) for plan in plans}):
-            with open_simulated_robot(camera, without, of_kinds=of_kinds) as robot:
-                for plan in plans:
-                    if _how(plan) == (camera, without, of_kinds):
-                        take_session(folder, plan, robot, check.add, strict=False, masks=settings.masks)
+            some = [plan for plan in plans if _how(plan) == (camera, without, of_kinds)]
+            take_all(
+                some,
+                partial(_take_again, settings, check),
+                partial(open_simulated_robot, camera, without, of_kinds=of_kinds),
+                simulators_for(len(some), settings.simulators),
+            )
     result = {"sessions": len(sessions)} | check.result()
     return result | {"seconds": round(time.monotonic() - started_s, 1)}
+
+
+def _take_again(
+    settings: CaptureSettings,
+    check: "ImageComparison",
+    plan: SessionPlan,
+    robot: Robot,
+    refuse_late: Callable[[], None],
+) -> None:
+    def report(name: str, image: LabelledImage, difference: Difference | None) -> None:
+        check.add(name, image, difference)
+        refuse_late()
+
+    take_session(settings.data, plan, robot, report, strict=False, masks=settings.masks)
 
 
 def _how(plan: SessionPlan) -> tuple[str, tuple[str, ...], bool]:
@@ -107,7 +127,7 @@ class ImageComparison:
         images, same = len(self._digests), sum(difference.same_bytes for difference in self._same)
         unlabelled = images - len(self._same) - len(self._differ)
         wrong = [
-            f"{len(names)} images {what} ({', '.join(names[:MAX_NAMED])})"
+            f"{len(names)} images {what} ({', '.join(sorted(names)[:MAX_NAMED])})"
             for names, what in (
                 (self._differ, "come out otherwise than their labels say"),
                 (self._damaged, "are not what was taken; delete them and run this again"),
@@ -119,8 +139,8 @@ class ImageComparison:
             "made": sum(path.exists() for path in self._missing),
             "same_bytes": same,
             "within_tolerance": len(self._same) - same,
-            "differ": self._differ,
-            "damaged": self._damaged,
+            "differ": sorted(self._differ),
+            "damaged": sorted(self._damaged),
             "held": None if wrong else "digest" if same == images else "tolerance",
             "largest": {
                 "box_px": self._largest("box_px"),

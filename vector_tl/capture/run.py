@@ -1,7 +1,7 @@
 """`vector-tl capture`: images taken through the SDK, in sessions, into a dataset."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from functools import partial
@@ -14,11 +14,12 @@ from vector_tl import __version__
 from vector_tl.capture.board import CaptureBoard
 from vector_tl.capture.choreography import Choreographer
 from vector_tl.capture.ground_truth import put_down
-from vector_tl.capture.plan import next_plan
+from vector_tl.capture.plan import SessionPlan, plans_left
 from vector_tl.capture.remake import remake
 from vector_tl.capture.robot_session import RobotSession
 from vector_tl.capture.sessions import only_capture
 from vector_tl.capture.settings import CaptureSettings
+from vector_tl.capture.side_by_side import simulators_for, take_all
 from vector_tl.capture.simulated_session import open_simulated_robot, take_session
 from vector_tl.capture.terminal import terminal
 from vector_tl.data import dataset
@@ -72,26 +73,13 @@ def describe(result: dict[str, Any]) -> str:
 def capture_simulated(settings: CaptureSettings) -> dict[str, Any]:
     """Take sessions in simulated rooms until there are enough images of this seed."""
     with only_capture(settings.data):
-        plan, whole = next_plan(settings)
-        if plan is not None:
-            before = sum(len(about["shots"]) for about in whole)
-            with (
-                Progress("capture", settings.count, done=before) as progress,
-                open_simulated_robot(
-                    plan.camera, plan.without, settings.backgrounds, bool(plan.kinds)
-                ) as opened,
-                recorded(opened, settings) as robot,
-            ):
-                while plan is not None:
-                    dataset.extend_splits(settings.data, [plan.session], settings.split_shares)
-                    take_session(
-                        settings.data,
-                        plan,
-                        robot,
-                        lambda name, image, difference: progress.advance(),
-                        masks=settings.masks,
-                    )
-                    plan, whole = next_plan(settings)
+        plans, whole = plans_left(settings)
+        with Progress(
+            "capture", settings.count, done=sum(len(about["shots"]) for about in whole)
+        ) as progress:
+            while plans:
+                _take_simulated(settings, plans, progress)
+                plans, whole = plans_left(settings)
     coverage = Coverage(shot for about in whole for shot in about["shots"])
     Console(stderr=True).print(rich_table(coverage.table(), coverage.all_lacking()))
     return {
@@ -101,6 +89,33 @@ def capture_simulated(settings: CaptureSettings) -> dict[str, Any]:
         "coverage": coverage.table(),
         "hint": coverage.hint(),
     }
+
+
+def _take_simulated(settings: CaptureSettings, plans: list[SessionPlan], progress: Progress) -> None:
+    """Take these sessions, by several simulators where there are cores for them."""
+
+    @contextmanager
+    def opened() -> Iterator[Robot]:
+        first = plans[0]
+        simulated = open_simulated_robot(first.camera, first.without, settings.backgrounds, bool(first.kinds))
+        with simulated as robot, recorded(robot, settings) as camera:
+            yield camera
+
+    def in_splits() -> Iterator[SessionPlan]:
+        for plan in plans:
+            dataset.extend_splits(settings.data, [plan.session], settings.split_shares)
+            yield plan
+
+    def take(plan: SessionPlan, robot: Robot, refuse_late: Callable[[], None]) -> None:
+        def report(*_image: object) -> None:
+            progress.advance()
+            refuse_late()
+
+        take_session(settings.data, plan, robot, report, masks=settings.masks)
+
+    # a recording is of one camera
+    simulators = 1 if settings.record else simulators_for(len(plans), settings.simulators)
+    take_all(in_splits(), take, opened, simulators)
 
 
 def capture_robot(settings: CaptureSettings) -> dict[str, Any]:

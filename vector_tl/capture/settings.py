@@ -72,6 +72,9 @@ class CaptureSettings:
     remake: bool = False
     """Make the images of all simulated sessions (but those with --backgrounds) in the dataset again and
     compare them; existing files are not changed."""
+    simulators: int | None = None
+    """How many simulators take simulated images at once, each a process with a memory of .7 GB; by default
+    one for each processor core, four at most. The images are the same."""
     camera: Literal["rendered", "plain"] = "rendered"
     """The simulator's camera: rendered (needs EGL), or plain, with flat boxes for a quick try."""
     backgrounds: Path | None = None
@@ -98,8 +101,12 @@ class CaptureSettings:
 
     def check(self) -> None:
         """Raise `UsageError` for values that make no sense."""
-        for option, value in (("--count", self.count), ("--images-per-session", self.images_per_session)):
-            if value < 1:
+        for option, value in (
+            ("--count", self.count),
+            ("--images-per-session", self.images_per_session),
+            ("--simulators", self.simulators),
+        ):
+            if value is not None and value < 1:
                 raise UsageError(f"{option} must be at least 1, not {value}.")
         for option, share in (
             ("--negative-share", self.negative_share),

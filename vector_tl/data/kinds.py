@@ -5,6 +5,7 @@ An image may have several kinds, or none; the file is optional.
 
 import json
 import logging
+import threading
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -16,6 +17,7 @@ from vector_tl.errors import UserError
 from vector_tl.files import read_json, write_atomic
 
 log = logging.getLogger(__name__)
+_adding = threading.Lock()  # sessions are taken side by side
 Kind = Annotated[str, Meta(pattern=r"\S")]
 # What the tags mean that this project itself gives; any other text is a kind as well.
 KNOWN_KINDS = {
@@ -74,10 +76,11 @@ def add_kinds(folder: Path, tags: Mapping[tuple[str, str], Sequence[str]]) -> No
     Raises:
         UserError: the file that is there is not of the form that `read_kinds` takes.
     """
-    kinds = read_kinds(folder)
-    for image, some in tags.items():
-        kinds[image] = tuple(dict.fromkeys((*kinds.get(image, ()), *some)))
-    text = json.dumps(
-        {f"{session}/{name}": list(some) for (session, name), some in sorted(kinds.items())}, indent=1
-    )
-    write_atomic(Path(folder) / "kinds.json", text.encode())
+    with _adding:
+        kinds = read_kinds(folder)
+        for image, some in tags.items():
+            kinds[image] = tuple(dict.fromkeys((*kinds.get(image, ()), *some)))
+        text = json.dumps(
+            {f"{session}/{name}": list(some) for (session, name), some in sorted(kinds.items())}, indent=1
+        )
+        write_atomic(Path(folder) / "kinds.json", text.encode())
