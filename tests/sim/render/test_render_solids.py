@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from vector_tl.sim.render.shapes import Material
+from vector_tl.sim.render.shapes import Material, box, join, level, quad, ring
 from vector_tl.sim.render.solids import bevelled, hull, posed, prism, wheel
 
 pytestmark = pytest.mark.fast
@@ -71,3 +71,19 @@ def test_rows_are_turned_about_x_then_y_then_z():
     row[0, :6] = 0, 0, 1, 0, 0, 1
     turned = posed(row, (1, 2, 3), (90, 0, 90))  # z becomes -y about x, and that x about z
     np.testing.assert_allclose(turned[0, :6], [2, 2, 3, 1, 0, 0], atol=1e-6)
+
+
+def test_a_box_is_its_five_sides_and_a_quads_normal_is_upright_on_its_edges():
+    material = Material()
+    for _ in range(20):
+        corner, u, v = rng.normal(size=(3, 3)) * 100
+        rows = quad(corner, u, v, material, (2, 3))
+        np.testing.assert_allclose(
+            rows[:, 0:3] - corner, rows[:, 6:7] / 2 * u + rows[:, 7:8] / 3 * v, atol=1e-3
+        )
+        normal = np.cross(u, v) / np.linalg.norm(np.cross(u, v))
+        np.testing.assert_allclose(rows[:, 3:6], np.tile(normal, (6, 1)), atol=1e-5)
+    hx, hy, height = 30.0, 20.0, 50.0
+    sides = [quad((*c, 0), (*e, 0), (0, 0, height), material, (2, 3)) for c, e in ring(hx, hy)]
+    sides.append(level(hx, hy, height, material, (2, 3)))
+    np.testing.assert_array_equal(box((hx, hy, height), material, (2, 3)), join(sides))

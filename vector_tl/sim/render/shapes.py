@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 from vector_tl.sim.world.scene import Rgb
 
 VERTEX_FLOATS = 15
+CORNERS = np.array([(0, 0), (1, 0), (1, 1), (0, 0), (1, 1), (0, 1)], np.float32)  # of a quad's two triangles
 
 
 def rgb(values: Iterable[float]) -> Rgb:
@@ -39,7 +40,7 @@ class Material:
 
 
 def vertices(position: np.ndarray, normal: np.ndarray, uv: np.ndarray, material: Material) -> np.ndarray:
-    """Rows (N, 15) float32 from positions (N, 3), normals (N, 3) and texture coordinates (N, 2)."""
+    """Rows (N, 15) float32 from positions (N, 3), normals (N, 3) or (3,), and texture coordinates (N, 2)."""
     rows = np.empty((len(position), VERTEX_FLOATS), np.float32)
     rows[:, 0:3], rows[:, 3:6], rows[:, 6:8] = position, normal, uv
     rows[:, 8:11] = material.color
@@ -79,11 +80,22 @@ def quad(
 
     Its normal is edge_u x edge_v, its texture repeats `repeat` times along the edges.
     """
-    corner, u, v = (np.asarray(a, np.float32) for a in (origin, edge_u, edge_v))
-    at = np.array([(0, 0), (1, 0), (1, 1), (0, 0), (1, 1), (0, 1)], np.float32)
-    normal = np.cross(u, v)
-    normal = np.tile(normal / np.linalg.norm(normal), (6, 1))
-    return vertices(corner + at[:, :1] * u + at[:, 1:] * v, normal, at * np.asarray(repeat), material)
+    corner, u, v = (np.array([a], np.float32) for a in (origin, edge_u, edge_v))
+    return _quads(corner, u, v, material, repeat)
+
+
+def _quads(
+    origin: np.ndarray, u: np.ndarray, v: np.ndarray, material: Material, repeat: ArrayLike
+) -> np.ndarray:
+    """As `quad`, K at once: origins and edges (K, 3) float32, rows (6 K, 15)."""
+    (ux, uy, uz), (vx, vy, vz) = u.T, v.T
+    # As by np.cross, which takes longer than all the rest for so few vectors.
+    normal = np.stack([uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx], axis=1)
+    normal /= np.array([[np.linalg.norm(one)] for one in normal])
+    at = CORNERS[:, :, None, None]  # (6, 2, 1, 1)
+    position = (origin + at[:, 0] * u + at[:, 1] * v).swapaxes(0, 1)  # (K, 6, 3)
+    uv = np.tile(CORNERS * np.asarray(repeat), (len(u), 1))
+    return vertices(position.reshape(-1, 3), normal.repeat(len(CORNERS), axis=0), uv, material)
 
 
 def level(
@@ -109,10 +121,11 @@ def box(
 ) -> np.ndarray:
     """A box without a bottom on z = 0, (30, 15). `half_mm`: half its x size, half its y size, its height."""
     hx, hy, height = half_mm
-    sides = [
-        quad((*corner, 0), (*edge, 0), (0, 0, height), material, repeat) for corner, edge in ring(hx, hy)
-    ]
-    return join([*sides, level(hx, hy, height, material, repeat)])
+    corners, edges = zip(*ring(hx, hy), strict=True)
+    origin = np.array([*((*corner, 0) for corner in corners), (-hx, -hy, height)], np.float32)
+    u = np.array([*((*edge, 0) for edge in edges), (2 * hx, 0, 0)], np.float32)
+    v = np.array([*[(0, 0, height)] * 4, (0, 2 * hy, 0)], np.float32)
+    return _quads(origin, u, v, material, repeat)
 
 
 def grid(position: np.ndarray, material: Material, repeat: tuple[float, float] = (1.0, 1.0)) -> np.ndarray:
@@ -188,4 +201,4 @@ def rounded_patch(
     normal = normal / np.linalg.norm(normal)
     position = np.stack([np.broadcast_to(center, rim[:-1].shape), rim[:-1], rim[1:]], axis=1).reshape(-1, 3)
     uv = np.zeros((len(position), 2), np.float32)
-    return vertices(position, np.tile(normal, (len(position), 1)), uv, material)
+    return vertices(position, normal, uv, material)
