@@ -24,7 +24,7 @@ LEFT_OUT = ("sessions",)  # of each test image; it would double the file
 HEAD = (
     "kind", "initial weights", "images", "images seen", "seed", "AP50, test", "AP50-95, test",
     "area under learning curve",
-    "images seen to AP50 .8", "AP50-95, stills", "false positives in 53 rooms",
+    "images seen to AP50 .8", "AP50-95, stills", "false positives in real rooms",
 )  # fmt: skip
 
 
