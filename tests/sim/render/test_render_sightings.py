@@ -11,7 +11,7 @@ from vector_tl.sim.render.looks import RobotLook
 from vector_tl.sim.render.renderer import FIRST_THING
 from vector_tl.sim.render.sightings import any_touch, blur_px, things_in_view
 from vector_tl.sim.world.room import make_room
-from vector_tl.sim.world.scene import Moment, Obstacle, SeenThing, VectorPose
+from vector_tl.sim.world.scene import CameraMotion, Moment, Obstacle, SeenThing, VectorPose
 
 pytestmark = pytest.mark.fast
 VIEWER, TARGET = VectorPose(-200, 0, 0), VectorPose(80, 0, math.pi)
@@ -85,6 +85,16 @@ def test_a_head_that_looks_down_looks_below_the_horizon(camera):
     down = replace(VIEWER, head_angle_rad=math.radians(-20))
     shot = camera.shoot(Moment((down, TARGET), dt_s=60.0), np.random.default_rng(0))
     assert shot.seen.down_deg == pytest.approx(20) and shot.seen.own_body_px == (shot.ids == 200).sum()
+
+
+def test_while_nobody_moves_only_the_blur_is_found_anew(camera, monkeypatch):
+    standing = seen(camera, TARGET)
+    calls = []
+    monkeypatch.setattr(camera._renderer, "outline", lambda *_: calls.append(_))
+    moment, rng = Moment((VIEWER, TARGET), dt_s=0.07), np.random.default_rng(0)
+    turning = camera.shoot(replace(moment, motion=CameraMotion(turn_radps=3.0)), rng).seen
+    assert not calls and turning.blur_px > standing.blur_px + 1
+    assert replace(turning, blur_px=standing.blur_px) == standing
 
 
 def test_vectors_touch_within_a_few_pixels():

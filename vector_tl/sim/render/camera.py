@@ -64,6 +64,7 @@ class RenderedCamera:
             self._lens.render_size_wh, self._lens.render_focal_px, "details" not in without
         )
         self._sensors: dict[int, Sensor] = {}
+        self._observed: tuple[np.ndarray, Seen] | None = None  # the newest instance ids, and what they show
         self._room: Room  # from `_enter` on
 
     def _enter(self, room: Room, decor: Decor) -> None:
@@ -121,9 +122,11 @@ class RenderedCamera:
         if not self._room.kinds:
             return None
         ids, drawn_ids = through_and_without_lens
-        observed = Observed(self._renderer, vectors, viewer, sight, drawn_ids)
+        if self._observed is None or self._observed[0] is not ids:  # else the same image, exposed anew
+            observed = Observed(self._renderer, vectors, viewer, sight, drawn_ids)
+            self._observed = ids, observed.seen(ids, blurred_px=0.0)
         defocus_px = self._sensor(viewer).look.defocus_px
-        return observed.seen(ids, blur_px(smear_px, defocus_px, self.size_wh[0]))
+        return replace(self._observed[1], blur_px=blur_px(smear_px, defocus_px, self.size_wh[0]))
 
     def _smear_px(self, motion: CameraMotion, shutter_s: float) -> tuple[float, float]:
         """How far the image moves, right and down, while the shutter is open."""
