@@ -19,6 +19,7 @@ import sys
 import traceback
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TextIO, get_type_hints
 
 import vector_tl
@@ -456,6 +457,8 @@ def _print_each(name: str, settings: Any, results: Iterator[dict], as_json: bool
 
     What goes on from there is on standard error, so that the results can be counted.
     """
+    from vector_tl.data.images import is_image_file  # here: `detect` has it, others do without
+
     code, images, found = 0, 0, 0
     seen = out.isatty() and not as_json  # the results themselves show how far it is
     for result in results if seen else track(results, name):
@@ -468,7 +471,8 @@ def _print_each(name: str, settings: Any, results: Iterator[dict], as_json: bool
         else:
             boxes = [f"{box['score']:.2f} at {[round(v) for v in box['xyxy']]}" for box in result["boxes"]]
             words = ", ".join(boxes) or "no Vector"
-            print(one_line(f"{result['source']}#{result['frame']}: {words}"), file=out, flush=True)
+            frame = "" if is_image_file(Path(result["source"])) else f"#{result['frame']}"
+            print(one_line(f"{result['source']}{frame}: {words}"), file=out, flush=True)
     if images and not as_json:
         end = _ending(name, settings, {"images": images, "found": found})
         print(printable(end.text()), file=sys.stderr, flush=True)

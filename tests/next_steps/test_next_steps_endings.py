@@ -216,12 +216,16 @@ def test_names_cannot_steer_the_terminal():
     assert "\x1b" not in out.getvalue()
 
 
-def test_results_of_detect_stay_alone_on_standard_output(capsys):
+def test_results_of_detect_stay_alone_on_standard_output(capsys, tmp_path, monkeypatch):
+    """A frame of a video has its number behind the name, an image none."""
+    monkeypatch.chdir(tmp_path)
+    for file in ("a.jpg", "b.mp4"):
+        Path(file).touch()
     name, settings = settings_of("detect best a.jpg")
-    results = [{"source": "a.jpg", "frame": 0, "boxes": []}]
+    results = [{"source": "a.jpg", "frame": 0, "boxes": []}, {"source": "b.mp4", "frame": 0, "boxes": []}]
     out = io.StringIO()
     assert cli._print_result(name, cli.COMMANDS[name], settings, iter(results), False, out) == 0
-    assert out.getvalue() == "a.jpg#0: no Vector\n"
-    assert "0 of 1 images" in capsys.readouterr().err
+    assert out.getvalue() == "a.jpg: no Vector\nb.mp4#0: no Vector\n"
+    assert "0 of 2 images" in capsys.readouterr().err
     assert cli._print_result(name, cli.COMMANDS[name], settings, iter(results), True, io.StringIO()) == 0
     assert capsys.readouterr().err == ""
