@@ -18,6 +18,9 @@ LEFT_OUT = re.compile(rf"No module named '({'|'.join(FOR_TRAINING)})\b")
 
 SHARED = Path(os.environ.get("VECTOR_TL_SHARED") or Path(__file__).parents[2] / "shared")
 
+# Folders whose tests, but for the fast ones, meet a simulator, a server or a browser in real time.
+LIVE = {"capture", "demo", "doctor", "end_to_end", "find", "poll", "robot", "sim", "watch", "web"}
+
 # How long an example takes says how busy the computer is; times are measured by `vector-tl bench`.
 settings.register_profile("any speed", deadline=None)
 settings.load_profile("any speed")
@@ -26,6 +29,15 @@ settings.load_profile("any speed")
 for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGQUIT, signal.SIG_DFL)):
     if signal.getsignal(number) == signal.SIG_IGN:
         signal.signal(number, usual)
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest chooses tests by their marks
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that run in real time."""
+    for item in items:
+        folder = item.path.relative_to(Path(__file__).parent).parts[0]
+        if folder in LIVE and item.get_closest_marker("fast") is None:
+            item.add_marker("live")
 
 
 @pytest.fixture(scope="session")
