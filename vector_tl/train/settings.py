@@ -8,7 +8,7 @@ from typing import Any
 
 from vector_tl.errors import UsageError, refuse_outside
 
-# random weights gain far more at a high rate: docs/training.md, "Transfer against scratch"
+# random weights gain far more at a high rate: docs/training.md, "Pretrained on COCO against from scratch"
 LR_TRAINED, LR_RANDOM = 8e-4, 6.4e-3
 MAX_ZOOM_OUT = 2.2
 MAX_DECODED = 4000  # images in memory with all their pixels: 2.8 GB
