@@ -209,6 +209,6 @@ def test_words_touch_and_cancelling(meet):
     robot.behavior.set_head_angle(degrees(30)).result(3)
     assert meet.sim.me()["head_angle_rad"] == pytest.approx(math.radians(30))
     wait_for(lambda: robot.proximity.last_sensor_reading.distance.distance_mm > 0)
-    raw = pytest.approx(9810 * math.sin(math.radians(30)), abs=200)  # in the head; the newest state may be late
+    raw = pytest.approx(9810 * math.sin(math.radians(30)), abs=200)  # in the head
     wait_for(lambda: robot.accel.x == raw)
     assert robot.accel.z == pytest.approx(9810 * math.cos(math.radians(30)), abs=200)
