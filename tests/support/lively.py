@@ -15,10 +15,10 @@ def image(width: int, height: int, seed: int = 0) -> np.ndarray:
 
 def lively(arch: str):
     """A network with BatchNorm statistics and scores worth comparing."""
-    model = build(arch, "scratch", seed=1).train()
+    model, noise = build(arch, "scratch", seed=1).train(), torch.Generator().manual_seed(1)
     with torch.no_grad():
         for _ in range(3):
-            model.raw(torch.rand(4, 3, *model.size_wh))
+            model.raw(torch.rand(4, 3, *model.size_wh, generator=noise))
         for block in model.head.classification_head.module_list:
             (block if isinstance(block, torch.nn.Conv2d) else block[-1]).weight.mul_(30)
     return model.eval()
