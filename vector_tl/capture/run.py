@@ -101,10 +101,17 @@ def _take_simulated(settings: CaptureSettings, plans: list[SessionPlan], progres
         with simulated as robot, recorded(robot, settings) as camera:
             yield camera
 
+    # a recording is of one camera
+    simulators = 1 if settings.record else simulators_for(len(plans), settings.simulators)
+
     def in_splits() -> Iterator[SessionPlan]:
-        for plan in plans:
-            dataset.extend_splits(settings.data, [plan.session], settings.split_shares)
-            yield plan
+        left = plans
+        while left:
+            for plan in left:
+                dataset.extend_splits(settings.data, [plan.session], settings.split_shares)
+                yield plan
+            # One simulator has finished them all by now, and its recording goes on.
+            left = plans_left(settings)[0] if simulators == 1 else []
 
     def take(plan: SessionPlan, robot: Robot, refuse_late: Callable[[], None]) -> None:
         def report(*_image: object) -> None:
@@ -113,8 +120,6 @@ def _take_simulated(settings: CaptureSettings, plans: list[SessionPlan], progres
 
         take_session(settings.data, plan, robot, report, masks=settings.masks)
 
-    # a recording is of one camera
-    simulators = 1 if settings.record else simulators_for(len(plans), settings.simulators)
     take_all(in_splits(), take, opened, simulators)
 
 
