@@ -1,12 +1,13 @@
-"""Compares simulated images with real ones: a table of statistics, and a sheet of images to look at.
+"""Compares simulated images with real ones: a table of statistics, and sheets of images to look at.
 
     .venv/bin/python scripts/trials/image_statistics.py DATA [MORE_DATA ...] [--images 500] [--by-kind]
-        [--sheet SHEET.png --rooms 48]
+        [--sheet SHEET.png --rooms 48] [--sheets FOLDER]
 
 Each DATA is a dataset's folder, of which `--images` labelled images are taken, spread over its sessions. The
 first is the simulated one: below the table stands in which figures it is off from each other dataset, and by
 how many standard deviations of the two. With `--by-kind` each kind of a dataset's `kinds.json` is a row, and
-compared with the same kind of the others where both have images of it.
+compared with the same kind of the others where both have images of it. `--sheets` writes an image for each
+kind: 5 x 5 simulated images on the left, as many of the other datasets' as there are on the right.
 
 All figures are of grey levels 0 to 255 in 640 x 360. Noise is the standard deviation of what a median filter
 over 3 x 3 pixels removes where the image is flat; gradient the mean slope per pixel; tails the kurtosis of
@@ -29,6 +30,7 @@ from vector_tl.files import write_atomic
 SIZE_WH = (640, 360)
 BLACK, WHITE = 15, 250
 TILE_WH, COLUMNS = (320, 180), 8
+SIDE = 5  # images of a kind's sheet, across and down, of each sort
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,8 @@ class Statistics:
     """Write a sheet: an image of each session of the first dataset, below them two rows of each other one."""
     rooms: int = 48
     """Sessions of the first dataset on the sheet."""
+    sheets: Path | None = None
+    """Write a sheet of each kind into this folder: images of the first dataset beside the other ones'."""
     by_kind: bool = False
     """A row for each kind of image."""
 
@@ -174,7 +178,13 @@ def one_per_session(items: list[Item]) -> list[Item]:
     return [sessions[name] for name in sorted(sessions)]
 
 
-def sheet(items: list[Item]) -> np.ndarray:
+def varied(items: list[Item], count: int) -> list[Item]:
+    """`count` items, each of another session where there are as many: images of one room are alike."""
+    of_sessions = one_per_session(items)
+    return spread(of_sessions if len(of_sessions) >= count else items, count)
+
+
+def sheet(items: list[Item], columns: int = COLUMNS) -> np.ndarray:
     """The images with their boxes, in rows."""
     tiles = []
     for item in items:
@@ -182,8 +192,22 @@ def sheet(items: list[Item]) -> np.ndarray:
         for x1, y1, x2, y2 in item.boxes_xyxy(TILE_WH).round().astype(int).tolist():
             cv2.rectangle(tile, (x1, y1), (x2, y2), (94, 224, 127), 1)
         tiles.append(tile)
-    tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % COLUMNS)
-    return np.vstack([np.hstack(tiles[i : i + COLUMNS]) for i in range(0, len(tiles), COLUMNS)])
+    tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % columns)
+    return np.vstack([np.hstack(tiles[i : i + columns]) for i in range(0, len(tiles), columns)])
+
+
+def sheets_of_kinds(simulated: list[Item], real: list[Item]) -> Iterator[tuple[str, np.ndarray]]:
+    """Each kind of the simulated images with its sheet; of a kind without a real image these alone."""
+    of_real = grouped(Path("real"), real, by_kind=True)
+    for name, items in grouped(Path("simulated"), simulated, by_kind=True).items():
+        kind = name.partition(", ")[2]
+        sides = [
+            sheet(varied(some, SIDE**2), SIDE) for some in (items, of_real.get(f"real, {kind}", [])) if some
+        ]
+        height = max(side.shape[0] for side in sides)
+        gap = np.full((height, 12, 3), 255, np.uint8)
+        whole = [np.pad(side, ((0, height - side.shape[0]), (0, 0), (0, 0))) for side in sides]
+        yield kind, np.hstack([whole[0], *(part for side in whole[1:] for part in (gap, side))])
 
 
 if __name__ == "__main__":
@@ -197,3 +221,7 @@ if __name__ == "__main__":
             rows += [np.full((12, rows[0].shape[1], 3), 255, np.uint8), sheet(spread(items, 2 * COLUMNS))]
         image = np.vstack(rows)
         write_atomic(asked.sheet, encode_png(image))
+    if asked.sheets is not None:
+        of_first, *of_others = loaded.values()
+        for kind, image in sheets_of_kinds(of_first, [item for items in of_others for item in items]):
+            write_atomic(asked.sheets / f"{kind}.png", encode_png(image))

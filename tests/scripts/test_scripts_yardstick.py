@@ -216,3 +216,25 @@ def test_what_is_off_is_named_the_worst_first(script):
         program.verdict("a", rows(1.5, -3, 0.1), real)
     )
     assert program.verdict("b", rows(0.1, 0.1, 0.1), real) == "- b: nothing is off"
+
+
+def test_sheets_show_each_kind_beside_the_real_images_of_it(script, tmp_path):
+    program = script("image_statistics")
+
+    def items(folder, kind, sessions, images, grey):
+        made = []
+        for number in range(images):
+            path = tmp_path / f"{folder}-{number}.png"
+            path.write_bytes(program.encode_png(np.full((36, 64, 3), grey, np.uint8)))
+            made.append(Item(f"{number % sessions}", path.stem, path, np.zeros((0, 4)), (kind,)))
+        return made
+
+    simulated = [*items("a", "cube", 30, 60, 50), *items("b", "far", 30, 60, 60)]
+    assert len({item.session for item in program.varied(simulated[:60], 25)}) == 25
+    assert len(program.varied(items("c", "cube", 2, 7, 0), 25)) == 7
+    sheets = dict(program.sheets_of_kinds(simulated, items("d", "cube", 1, 7, 200)))
+    assert sheets["far"].shape == (5 * 180, 5 * 320, 3)
+    cube = sheets["cube"]
+    assert cube.shape == (5 * 180, 2 * 5 * 320 + 12, 3)
+    assert (cube[:, : 5 * 320] == 50).all() and (cube[:180, 5 * 320 + 12 :] == 200).all()
+    assert (cube[2 * 180 :, 5 * 320 + 12 :] == 0).all()
