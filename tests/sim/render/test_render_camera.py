@@ -11,6 +11,7 @@ from vector_tl.robot.sim_features import FEATURES
 from vector_tl.sim.render import textures
 from vector_tl.sim.render.camera import VectorCamera, rolled
 from vector_tl.sim.render.decor import furnish
+from vector_tl.sim.render.gl import indexed, near_first
 from vector_tl.sim.render.mesh import (
     CAMERA_MM,
     RIB_PITCH_MM,
@@ -19,7 +20,7 @@ from vector_tl.sim.render.mesh import (
     pitch_about,
     vector_parts,
 )
-from vector_tl.sim.render.renderer import OWN_BODY, Renderer, indexed, near_first
+from vector_tl.sim.render.renderer import OWN_BODY, Renderer
 from vector_tl.sim.render.shapes import Material, box, ellipsoid, lathe, moved
 from vector_tl.sim.render.things import thing
 from vector_tl.sim.world.room import KINDS, make_room

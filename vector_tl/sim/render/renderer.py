@@ -14,9 +14,18 @@ import cv2
 import moderngl
 import numpy as np
 
-from vector_tl.errors import UserError
 from vector_tl.sim.render.charger import charger
 from vector_tl.sim.render.decor import ROUGHNESS, Decor
+from vector_tl.sim.render.gl import (
+    LAYOUT,
+    Uploaded,
+    columns,
+    indexed,
+    near_first,
+    open_context,
+    projection,
+    write_uniform,
+)
 from vector_tl.sim.render.looks import RobotLook
 from vector_tl.sim.render.mesh import (
     TEXT_PARTS,
@@ -39,15 +48,12 @@ OWN_BODY = 200  # instance id of the viewer itself; the other Vectors have their
 FIRST_THING, MAX_THINGS = 100, 99
 DOCK = FIRST_THING + MAX_THINGS
 MAX_FOOTPRINTS = 4  # as in the shader
-_LAYOUT = ("3f 3f 2f 3f 4f", "in_position", "in_normal", "in_uv", "in_color", "in_surface")
 _SHADOW_SIZE, _CUBE_SIZE = 1024, 32
 # A ground whose mirror image is shown from its third level on gets one of a quarter of the size.
 _FINE_LEVELS = 2.0
 _CLIP_DISTANCE_0 = 0x3000  # the ground cuts the mirror image off
 _FLIP_GROUND = np.diag([1.0, 1.0, -1.0, 1.0])
 _FLIP_IMAGE = np.diag([1.0, -1.0, 1.0, 1.0])
-# Odd numbers by which a row of floats, as whole numbers, is summed up to one: rows are told apart by it.
-_HASH = np.random.default_rng(0).integers(2**64, size=15, dtype=np.uint64) | np.uint64(1)
 _CUBE_FACES = (  # (forward, up) of OpenGL's cube faces
     ((1, 0, 0), (0, -1, 0)),
     ((-1, 0, 0), (0, -1, 0)),
@@ -56,50 +62,6 @@ _CUBE_FACES = (  # (forward, up) of OpenGL's cube faces
     ((0, 0, 1), (0, -1, 0)),
     ((0, 0, -1), (0, -1, 0)),
 )
-
-
-def open_context() -> moderngl.Context:
-    """An OpenGL context without a window.
-
-    Raises:
-        UserError: no EGL here; the message names the packages.
-    """
-    try:
-        settings: dict[str, Any] = {"backend": "egl"}
-        return moderngl.create_context(standalone=True, **settings)
-    except Exception as error:  # moderngl raises bare Exceptions, glcontext ImportErrors
-        raise UserError(
-            f"The simulator cannot open EGL to draw ({error}); "
-            "on Debian or Ubuntu install libegl1 libgl1 libgl1-mesa-dri and try again."
-        ) from error
-
-
-def projection(tan_half_wh: tuple[float, float], near_mm: float = 4.0, far_mm: float = 12000.0) -> np.ndarray:
-    """OpenGL clip matrix (4, 4) for a camera that looks along +x with y left and z up."""
-    to_gl = np.array([[0, -1, 0, 0], [0, 0, 1, 0], [-1, 0, 0, 0], [0, 0, 0, 1]])
-    depth = near_mm - far_mm
-    frustum = np.array(
-        [
-            [1 / tan_half_wh[0], 0, 0, 0],
-            [0, 1 / tan_half_wh[1], 0, 0],
-            [0, 0, (far_mm + near_mm) / depth, 2 * far_mm * near_mm / depth],
-            [0, 0, -1, 0],
-        ]
-    )
-    return frustum @ to_gl
-
-
-class _Uploaded(NamedTuple):
-    """Triangles on the GPU."""
-
-    rows: moderngl.Buffer  # every distinct vertex, once
-    scene: moderngl.VertexArray  # draws them
-    shadow: moderngl.VertexArray  # draws their shadow
-    order: moderngl.Buffer  # which vertex stands where
-
-    def release(self) -> None:
-        for part in reversed(self):
-            part.release()
 
 
 class _Figure(NamedTuple):
@@ -147,12 +109,12 @@ class Renderer:
             for name, rows in {**vector_parts(details), **held_out_eye_parts()}.items()
             if len(rows)
         }
-        self._looked: dict[str, _Uploaded] = {}  # the same for Vectors with a look; made when first needed
-        self._charger: _Uploaded | None = None
+        self._looked: dict[str, Uploaded] = {}  # the same for Vectors with a look; made when first needed
+        self._charger: Uploaded | None = None
         self._looks: Looks = _no_look
-        self._surroundings: _Uploaded | None = None
-        self._ground: _Uploaded | None = None
-        self._things: list[_Uploaded] = []
+        self._surroundings: Uploaded | None = None
+        self._ground: Uploaded | None = None
+        self._things: list[Uploaded] = []
         self._outline: Any = None  # what a Vector alone is drawn into; made when first needed
         self._textures: moderngl.TextureArray | None = None
         self._shown: list[np.ndarray] | None = None  # what they hold
@@ -183,8 +145,8 @@ class Renderer:
     def _program(self, kind: str) -> moderngl.Program:
         program = self.gl.program(*scene_shaders(kind))
         for name, unit in (("textures", 0), ("environment", 1), ("shadow_map", 2), ("mirror_image", 3)):
-            _write(program, name, np.array(unit, "i4").tobytes())
-        _write(program, "model", _columns(np.eye(4)))
+            write_uniform(program, name, np.array(unit, "i4").tobytes())
+        write_uniform(program, "model", columns(np.eye(4)))
         return program
 
     def _prepare_looks(self) -> None:
@@ -202,16 +164,16 @@ class Renderer:
             array = np.asarray(value)
             data = array.astype("i4" if array.dtype.kind == "i" else "f4").tobytes()
             for program in self._scene.values():
-                _write(program, name, data)
+                write_uniform(program, name, data)
 
-    def _upload(self, kind: str, rows: np.ndarray) -> _Uploaded:
+    def _upload(self, kind: str, rows: np.ndarray) -> Uploaded:
         """Upload triangles, vertex rows (N, 15), with every vertex stored, and shaded, once."""
         distinct, index = indexed(np.ascontiguousarray(rows, "f4"))
         buffer, order = self.gl.buffer(distinct.tobytes()), self.gl.buffer(index.tobytes())
-        return _Uploaded(
+        return Uploaded(
             buffer,
             # No kind reads every attribute, so those that one does not know are skipped.
-            self.gl.vertex_array(self._scene[kind], [(buffer, *_LAYOUT)], order, skip_errors=True),
+            self.gl.vertex_array(self._scene[kind], [(buffer, *LAYOUT)], order, skip_errors=True),
             self.gl.vertex_array(self._shadow, [(buffer, "3f 48x", "in_position")], order),
             order,
         )
@@ -320,9 +282,9 @@ class Renderer:
                 self._outline = self.gl.framebuffer(depth_attachment=self.gl.depth_texture(self.size_wh))
             self._outline.use()
             self._outline.clear(depth=1.0)
-            _write(self._shadow, "shadow_matrix", _columns(view))
+            write_uniform(self._shadow, "shadow_matrix", columns(view))
             self._draw_shadow(self._figure(vectors[number], number, viewer))
-            _write(self._shadow, "shadow_matrix", _columns(self._shadow_matrix()))
+            write_uniform(self._shadow, "shadow_matrix", columns(self._shadow_matrix()))
             depth = np.frombuffer(self._outline.read(attachment=-1, components=1, dtype="f4"), np.float32)
         return depth.reshape(height, width)[::-1] < 1.0
 
@@ -355,7 +317,7 @@ class Renderer:
         assert self._surroundings and self._ground and self._textures, "enter a room first"
         self._set(
             image_size=np.array(size_wh or self.size_wh, float),
-            view_projection=_columns(view_projection),
+            view_projection=columns(view_projection),
             eye=eye,
             above_ground_only=float(mirrored),
         )
@@ -383,7 +345,7 @@ class Renderer:
                 continue  # the camera sits inside the head
             drawn = robot.get(self._eyes(look) if name == "eyes" else name)
             if drawn is not None:  # without details there are no ribs
-                _write(program, "model", _columns(matrix))
+                write_uniform(program, "model", columns(matrix))
                 own_rgb = figure.eye_rgb if name == "eyes" else None
                 program["eye_tint"] = own_rgb or self.decor.eye_tint  # also that of its small lights
                 if look is not None:
@@ -391,10 +353,10 @@ class Renderer:
                 drawn.scene.render()
         if figure.dock is not None and self._charger is not None:
             room = self._scene["ROOM"]
-            _write(room, "model", _columns(figure.dock))
+            write_uniform(room, "model", columns(figure.dock))
             room["instance"] = float(DOCK)
             self._charger.scene.render()
-            _write(room, "model", _columns(np.eye(4)))
+            write_uniform(room, "model", columns(np.eye(4)))
 
     def _eyes(self, look: RobotLook | None) -> str:
         """The part that a screen shows."""
@@ -402,7 +364,7 @@ class Renderer:
             return self.decor.eye_shape
         return look.eye_shape or self.decor.eye_shape if look.text is None else TEXT_PARTS[look.text]
 
-    def _dressed(self, look: RobotLook) -> tuple[dict[str, _Uploaded], moderngl.Program]:
+    def _dressed(self, look: RobotLook) -> tuple[dict[str, Uploaded], moderngl.Program]:
         """The parts and the program that draw a Vector with a look, its uniforms set."""
         program = self._scene[LOOK]
         painted = 0.0 if look.paint_rgb is None else 2.0 if look.painted_arms else 1.0
@@ -419,7 +381,7 @@ class Renderer:
             ("glints", look.glints),
             ("glint_color", (glint, glint, glint)),
         ):
-            _write(program, name, np.asarray(value, "f4").tobytes())
+            write_uniform(program, name, np.asarray(value, "f4").tobytes())
         return self._looked, program
 
     def _figure(self, pose: VectorPose, index: int, viewer: int) -> _Figure:
@@ -440,12 +402,12 @@ class Renderer:
     def _draw_room_shadow(self) -> None:
         """What the room itself hides from its lamp; it stays the same until the next room."""
         assert self._surroundings, "enter a room first"
-        matrix = _columns(self._shadow_matrix())
+        matrix = columns(self._shadow_matrix())
         self._set(shadow_matrix=matrix)
-        _write(self._shadow, "shadow_matrix", matrix)
+        write_uniform(self._shadow, "shadow_matrix", matrix)
         self._room_shadow.use()
         self._room_shadow.clear()
-        _write(self._shadow, "model", _columns(np.eye(4)))
+        write_uniform(self._shadow, "model", columns(np.eye(4)))
         for solid in (self._surroundings, *self._things):
             solid.shadow.render()
 
@@ -456,14 +418,14 @@ class Renderer:
         for figure in vectors:
             self._draw_shadow(figure)
             if figure.dock is not None and self._charger is not None:
-                _write(self._shadow, "model", _columns(figure.dock))
+                write_uniform(self._shadow, "model", columns(figure.dock))
                 self._charger.shadow.render()
 
     def _draw_shadow(self, figure: _Figure) -> None:
         """One Vector's solid parts."""
         for name, matrix in figure.parts.items():
             if name in self._robot:
-                _write(self._shadow, "model", _columns(matrix))
+                write_uniform(self._shadow, "model", columns(matrix))
                 self._robot[name].shadow.render()
 
     def _shadow_matrix(self, reach_mm: float = 900.0) -> np.ndarray:
@@ -533,38 +495,3 @@ class Renderer:
 
 def _no_look(vector: int) -> None:
     """The look of Vectors in a room that asks for none."""
-
-
-def near_first(rows: np.ndarray) -> np.ndarray:
-    """Vertex rows (N, 15), triangles near the room's middle first: what they hide need not be shaded."""
-    triangles = rows.reshape(-1, 3, rows.shape[1])
-    far_mm = np.linalg.norm(triangles[:, :, :3].mean(axis=1), axis=1)
-    return triangles[np.argsort(far_mm, kind="stable")].reshape(rows.shape)
-
-
-def indexed(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Vertex rows (N, 15) without repeats.
-
-    Returns:
-        the distinct rows (M, 15) in the order of their first use, and which one stands where, (N,) uint32.
-    """
-    numbers = rows.view(np.uint32).astype(np.uint64) @ _HASH[: rows.shape[1]]
-    _, first, which = np.unique(numbers, return_index=True, return_inverse=True)
-    if (rows[first][which].view(np.uint32) != rows.view(np.uint32)).any():  # two rows of one number
-        as_bytes = rows.view(np.dtype((np.void, rows.itemsize * rows.shape[1]))).ravel()
-        _, first, which = np.unique(as_bytes, return_index=True, return_inverse=True)
-    by_use = np.argsort(first)
-    rank = np.empty_like(by_use)
-    rank[by_use] = np.arange(len(by_use))
-    return rows[first[by_use]], rank[which.ravel()].astype(np.uint32)
-
-
-def _write(program: moderngl.Program, name: str, data: bytes | np.ndarray) -> None:
-    """Set a uniform of a program, where it has one of that name."""
-    uniform = program.get(name, None)
-    if isinstance(uniform, moderngl.Uniform):
-        uniform.write(data)
-
-
-def _columns(matrix: np.ndarray) -> np.ndarray:
-    return np.ascontiguousarray(matrix.T, "f4")
