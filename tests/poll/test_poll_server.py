@@ -423,7 +423,7 @@ def test_closing_and_the_reveal(tmp_path):
         page = ask(port, "GET", "/result")[2].decode()
         assert page.count("<script") == 2 and "\\u003cscript" in page and all(name in page for name in NAMES)
         process.send_signal(signal.SIGTERM)
-        out, _ = process.communicate(timeout=10)
+        out, _ = process.communicate(timeout=60)
         assert process.returncode == 0 and json.loads(out)["votes"] == 1 and json.loads(out)["closed"]
 
 

@@ -193,3 +193,16 @@ def test_things_cannot_be_asked_for_in_front_of_photographs(tmp_path):
     with pytest.raises(UsageError, match="leave out cube"):
         settings.check()
     CaptureSettings(data=tmp_path, count=1, backgrounds=tmp_path, kinds=("touching", "third-person")).check()
+
+
+def test_looks_can_be_left_out_before_a_photograph_too(tmp_path):
+    photograph(tmp_path / "a.png")
+    dressed, plain = (BackdropCamera(tmp_path, without=without) for without in ((), ("looks",)))
+    try:
+        for camera in (dressed, plain):
+            camera.enter(make_room(12, ("ordinary",)))
+        shots = [shoot(camera, VIEWER, FAR)[0] for camera in (dressed, plain)]
+        assert shots[0].jpeg != shots[1].jpeg
+    finally:
+        dressed.close()
+        plain.close()

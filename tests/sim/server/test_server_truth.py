@@ -599,6 +599,7 @@ def test_settings_out_of_range_are_refused(tmp_path, settings):
         ({"camera": "plain", "without": ("mirrors",)}, "--without"),
         ({"camera": "plain", "backgrounds": Path(".")}, "--backgrounds"),
         ({"without": ("mirrors",), "backgrounds": Path(".")}, "one of them"),
+        ({"without": ("looks", "light"), "backgrounds": Path(".")}, "one of them"),
         ({"host": "0.0.0.0"}, "--view"),
         ({"view_port": 8000}, "--view"),
     ],
@@ -609,9 +610,20 @@ def test_settings_that_would_do_nothing_are_refused(tmp_path, monkeypatch, setti
         run(SimSettings(home=tmp_path, **settings))
 
 
+def test_vectors_before_photographs_can_go_without_looks(tmp_path, monkeypatch):
+    started = []
+
+    async def serve(settings):
+        started.append(settings.without)
+
+    monkeypatch.setattr("vector_tl.sim.server.serving.serve", serve)
+    run(SimSettings(home=tmp_path, without=("looks",), backgrounds=Path(".")))
+    assert started == [("looks",)]
+
+
 def test_a_second_simulator_with_the_same_home_is_refused_and_the_first_continues(simulate, tmp_path):
     sim = simulate("same")
-    out, err = launch(tmp_path / "same").communicate(timeout=10)
+    out, err = launch(tmp_path / "same").communicate(timeout=60)
     assert out == "" and err.count("\n") == 1 and f"process {sim.process.pid}" in err and "--home" in err
     assert sim.get("/truth") and json.loads((sim.home / "truth.json").read_text()) == sim.door
     sim.end()
@@ -651,7 +663,7 @@ def test_only_unchanged_files_of_its_own_are_removed(tmp_path):
 def test_a_home_that_cannot_be_a_folder_is_an_error_of_one_sentence(tmp_path, home):
     (tmp_path / "file").touch()
     process = launch(home if home.startswith("~") else tmp_path / home)
-    out, err = process.communicate(timeout=10)
+    out, err = process.communicate(timeout=60)
     assert process.returncode == 1 and out == "" and err.count("\n") == 1 and "--home" in err
 
 
@@ -668,7 +680,7 @@ def test_a_port_in_use_is_an_error(tmp_path):
         taken.listen()
         port = taken.getsockname()[1]
         process = launch(tmp_path, port=port)
-        out, err = process.communicate(timeout=10)
+        out, err = process.communicate(timeout=60)
     assert process.returncode == 1 and out == ""
     assert err.count("\n") == 1 and f"Port {port}" in err
 

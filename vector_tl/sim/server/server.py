@@ -34,10 +34,10 @@ def run(settings: SimSettings) -> None:
             f"The plain camera draws flat boxes and knows no {' or '.join(given)}; "
             f"leave out --camera plain, or {' and '.join(given)}."
         )
-    if len(given) == 2:
+    if settings.backgrounds and set(settings.without) - {"looks"}:
         raise UsageError(
             "--without leaves something out of drawn rooms, and --backgrounds replaces them by photographs; "
-            "leave out one of them."
+            "leave out one of them, or name looks alone."
         )
     try:
         from vector_tl.sim.server.serving import serve  # here, so that its packages may be missing until now
