@@ -12,11 +12,14 @@ from vector_tl.errors import UserError
 
 # Reasons of a `Stop` that do not pass by waiting, and what to do.
 LOW_BATTERY, OTHER_DRIVER, NO_WATCHDOG = "battery low", "somebody else drives", "no watchdog"
+OWN_ERROR = "an error in this program"
 REMEDIES = {
     LOW_BATTERY: "The battery of {serial} is low: put it on its charger, then start again.",
     OTHER_DRIVER: "Somebody else seems to drive {serial}: another program, here or on another computer, or a "
     "person's voice. End that, then start again; --take-control takes control from it once.",
     NO_WATCHDOG: "The watchdog process of {serial} has ended, without which it is not driven; start again.",
+    OWN_ERROR: "{serial} is not driven any more because of an error in this program, which was logged; start "
+    "again, and if it comes again please report it.",
 }
 
 

@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from vector_tl.robot.base import LOW_BATTERY, OTHER_DRIVER, RobotState, Stop
+from vector_tl.robot.base import LOW_BATTERY, OTHER_DRIVER, OWN_ERROR, RobotState, Stop
 from vector_tl.robot.reading import FOREIGN_SPEEDS, STILL, Reading, Speeds
 
 LINK_LOST = "link lost"
@@ -45,6 +45,7 @@ class Guard:
         takes: how often it may drive again all the same, once the wheels have stood for a while.
         unwatched: why no watchdog process is ready to stop the wheels if this program fails; None while
             one is, and where none is needed.
+        broken: whether the program itself has failed where it drives.
         cautious: whether it drives slowly, because this robot has not been seen to stop yet.
         may_turn: whether the wheels may turn: they were to, and have not been seen to stand since.
         stopping: whether they must be seen to stand before anything but a stop is sent.
@@ -54,7 +55,7 @@ class Guard:
         self._clock, self._limits, self._start_s = clock, limits, clock()
         self.stops: list[Stop] = []
         self.reading = Reading()
-        self.control = self.battery_low = self.other_driver = False
+        self.control = self.battery_low = self.other_driver = self.broken = False
         self.unwatched: str | None = None
         self.cautious = cautious
         self.may_turn = self.stopping = False
@@ -226,6 +227,8 @@ class Guard:
     def objection(self, now_s: float, speeds: Speeds) -> str | None:
         """Why wheels must not turn at these speeds, or None."""
         limits, state = self._limits, self._state
+        if self.broken:
+            return OWN_ERROR
         if not self._connected:
             return LINK_LOST
         if self.other_driver:

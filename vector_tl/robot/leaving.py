@@ -5,12 +5,12 @@ its stops too, and its wheels turn on.
 """
 
 import logging
-import sys
 import threading
 from collections.abc import Callable
+from functools import partial
 
 from vector_tl.robot.guard import Guard
-from vector_tl.robot.stopping import Stopping, shout_text
+from vector_tl.robot.stopping import Stopping, shout
 from vector_tl.robot.wire import Wire
 
 log = logging.getLogger(__name__)
@@ -41,9 +41,5 @@ def wait_for_other_driver(serial: str, guard: Guard, changed: threading.Conditio
 
 def stop_for_all(serial: str, connect: Callable[[], Wire]) -> None:
     """Stop wheels that turn on because everybody's control has just ended."""
-
-    def shout() -> None:
-        print(shout_text(serial), file=sys.stderr, flush=True)
-
-    if not Stopping(connect, give_up_s=STOP_S, shout=shout).run().stopped:
-        shout()
+    if not Stopping(connect, give_up_s=STOP_S, shout=partial(shout, serial)).run().stopped:
+        shout(serial)

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import wait as wait_for_all
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -248,19 +249,29 @@ class VectorLink:
     # -- the control thread ----------------------------------------------------------------------------------
 
     def _control(self) -> None:
-        """Do what the guard says, notice silence, and mind a lost link."""
+        """Do what the guard says, notice silence, and mind a lost link.
+
+        An error in one part ends no other: wheels must still be stopped.
+        """
         while not self._closing.is_set():
             with self._changed:
                 self._changed.wait_for(lambda: self._wheels.due or self._closing.is_set(), WATCH_S)
                 gap_s, self._looked_s = time.monotonic() - self._looked_s, time.monotonic()
                 if gap_s > FROZEN_S:
                     self._begin_anew(f"this program stood still for {gap_s:.1f} s")
-            self._look_after_watchdog()
-            self._wheels.turn()
-            if self._lost is None:
-                self._tend()
-            else:
-                self._mind_reconnecting()
+            for part in (self._look_after_watchdog, self._wheels.turn, self._tend):
+                self._guarded(part)
+
+    def _guarded(self, part: Callable[[], None]) -> None:
+        """Do a part of the control; after an error in it the wheels stop, and nothing is driven any more."""
+        try:
+            part()
+        except Exception:
+            if not self._guard.broken:
+                log.exception("%s is stopped: an error in this program", self.serial)
+            with self._changed:
+                self._guard.broken = self._wheels.urgent = True
+                self._changed.notify_all()
 
     def _begin_anew(self, why: str) -> None:
         """Stop, and see and want everything anew; called under the lock."""
@@ -285,7 +296,10 @@ class VectorLink:
                 self._wheels.control_spent = True
 
     def _tend(self) -> None:
-        """What the control thread does while there is a link; nothing here waits for the robot."""
+        """Mind the link, or that there is none; nothing here waits for the robot."""
+        if self._lost is not None:
+            self._mind_reconnecting()
+            return
         now_s, session = time.monotonic(), self._wheels.session
         if session is None:
             return
@@ -380,7 +394,7 @@ class VectorLink:
         with self._changed:
             self._state_heard_s = time.monotonic()
             if self._state_heard_s >= self._deaf_until_s:
-                self._show_state(state)
+                self._guarded(partial(self._show_state, state))
             self._changed.notify_all()
 
     def _show_state(self, state: RobotState) -> None:

@@ -1,13 +1,13 @@
 """`vector-tl stop`: the rule of stopping as one command, for when all else hangs."""
 
 import os
-import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from vector_tl.errors import UserError
 from vector_tl.robot.stop_settings import StopSettings
-from vector_tl.robot.stopping import Stopping, shout_text
+from vector_tl.robot.stopping import Stopping, shout
 from vector_tl.robot.wire import Wire
 
 
@@ -25,7 +25,7 @@ def stop(settings: StopSettings) -> dict[str, Any]:
     stopping = Stopping(
         lambda: Wire(settings.robot, home),
         give_up_s=settings.seconds,
-        shout=lambda: print(shout_text(settings.robot), file=sys.stderr, flush=True),
+        shout=partial(shout, settings.robot),
     )
     result = stopping.run()
     about = {"stopped": result.stopped, "confirmed_ms": result.confirmed_ms, "how": result.how}

@@ -16,6 +16,8 @@ when the client vanishes. So the app, its watchdog and `vector-tl stop` stop a r
 """
 
 import contextlib
+import sys
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -41,6 +43,7 @@ MAX_CONNECTIONS = 6
 MAX_PENDING = 8  # stops without an answer, for each connection
 SHOUT_S, SHOUT_AGAIN_S = 1.5, 10.0  # wheels that may turn for so long are a person's business
 POLL_S = 0.01
+WRITE_S = 0.5  # so long at most a stop waits for an output
 
 AT_LEVEL_HELD = "at the level held"
 AT_OVERRIDE = "control taken at OVERRIDE"
@@ -124,7 +127,7 @@ class _Attempt:
         """Take in what came."""
         for sent_s, answer in [each for each in self._pending if each[1].done()]:
             self._pending.remove((sent_s, answer))
-            self._failed = answer.exception() is not None
+            self._failed = _has_failed(answer)
             if not self._failed:
                 self.heard_s = now_s
                 if self.answered_s is None:
@@ -370,7 +373,8 @@ class Stopping:
             self._attempts.append(_Attempt(self._connect(), now_s, is_new=True, own=True))
 
     def _call_for_help(self) -> None:
-        self._shout()
+        with contextlib.suppress(Exception):  # the stop goes on, whatever becomes of the shout
+            self._shout()
         for attempt in self._attempts:
             with contextlib.suppress(Exception):
                 attempt.connection.call_out("Help! Pick me up!")
@@ -423,7 +427,7 @@ class Stopping:
         A connection that does not answer may have an open request in it, but its release follows right after.
         If it was granted, control must be given back over another connection: anybody's release ends it.
         """
-        if any(answer.done() and answer.exception() is None for answer in self._releases):
+        if any(answer.done() and not _has_failed(answer) for answer in self._releases):
             self._asked = False
         if not self._asked or now_s - self._decided_s > RELEASE_S:
             return True
@@ -431,6 +435,35 @@ class Stopping:
             self._open_another(now_s)
             self._releases += filter(None, [self._attempts[-1].give_back()])
         return False
+
+
+def _has_failed(answer: Answer) -> bool:
+    """Whether a request that is over was not answered; one that was cancelled has no `exception`."""
+    try:
+        return answer.exception() is not None
+    except Exception:
+        return True
+
+
+def do_aside(write: Callable[[], Any]) -> None:
+    """Write something in a thread of its own, which is waited for `WRITE_S` at most; errors are ignored.
+
+    An output may be closed, its disk full, its reader asleep, its terminal halted (Ctrl-S): none of that may
+    keep a stop waiting, or end it.
+    """
+
+    def quietly() -> None:
+        with contextlib.suppress(Exception):
+            write()
+
+    thread = threading.Thread(target=quietly, name="writing", daemon=True)
+    thread.start()
+    thread.join(WRITE_S)
+
+
+def shout(serial: str) -> None:
+    """Call for a person on the error output: a robot cannot be stopped."""
+    do_aside(lambda: print(shout_text(serial), file=sys.stderr, flush=True))
 
 
 def shout_text(serial: str) -> str:

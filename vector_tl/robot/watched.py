@@ -43,8 +43,11 @@ class Watched:
             log.error(
                 "the watchdog process of %s has ended: wheels stop until another is ready", self._serial
             )
-            threading.Thread(target=self.watchdog.end, name="ending a watchdog", daemon=True).start()
-            self.watchdog, self._seen = self._start(), 0
+            try:
+                before, self.watchdog, self._seen = self.watchdog, self._start(), 0
+                threading.Thread(target=before.end, name="ending a watchdog", daemon=True).start()
+            except (OSError, RuntimeError) as error:  # no memory, no more processes
+                log.error("no other watchdog process of %s could be started (%s)", self._serial, error)
         return NOT_READY
 
     def has_stepped_in(self) -> bool:

@@ -5,7 +5,6 @@ sent at once, and the rule of stopping (`stopping.py`) sees to it in a thread of
 """
 
 import logging
-import sys
 import threading
 import time
 from collections import deque
@@ -17,7 +16,7 @@ from typing import Any, cast
 from vector_tl.robot.guard import Guard
 from vector_tl.robot.reading import STILL, Speeds
 from vector_tl.robot.session import STOP_S, Session
-from vector_tl.robot.stopping import Answer, Connection, Stopping, shout_text
+from vector_tl.robot.stopping import Answer, Connection, Stopping, shout
 from vector_tl.robot.watched import Watched
 from vector_tl.robot.wire import Wire
 
@@ -25,6 +24,8 @@ log = logging.getLogger(__name__)
 COMMAND_EVERY_S = 0.05
 UNANSWERED_S = 0.3  # beyond twice the link's usual delay, a command without an answer stops the wheels
 MAX_UNANSWERED_S = 1.5
+AFTER_ERROR_S = 0.2
+AGAIN_S = 5.0  # from a stop that was given up to the next try, as long as there is a link
 PLAIN_S = 0.1  # speeds of 0 that are not seen within it become a stop that must be confirmed
 
 
@@ -67,7 +68,7 @@ class Wheels:
         self._sent, self._sent_s, self._driven = STILL, 0.0, STILL
         self._under_way: deque[tuple[float, Future[Any]]] = deque()
         self._stop: _Stop | None = None
-        self._given_up = False  # no way to the robot: a new session is needed
+        self._given_up_s: float | None = None  # when a stop was given up, and not begun anew since
 
     # -- what the link reports -------------------------------------------------------------------------------
 
@@ -77,7 +78,7 @@ class Wheels:
         with self._changed:
             self.close()
             self.session, self._beside = session, beside
-            self.silent_s, self._given_up = None, False
+            self.silent_s = self._given_up_s = None
             self._under_way.clear()
             self._measure(session.rtt_s)
             self._supersede()
@@ -193,9 +194,10 @@ class Wheels:
         """
         with self._changed:
             self._guard.stop()
+            self._given_up_s = None  # whoever asks for a stop gets one
             self.urgent = self._stop_asked = True
             self._changed.notify_all()
-            self._changed.wait_for(lambda: not self._guard.may_turn or self._given_up, wait_s)
+            self._changed.wait_for(lambda: not self._guard.may_turn or self._given_up_s is not None, wait_s)
             return not self._guard.may_turn
 
     def confirmed(self) -> None:
@@ -211,7 +213,7 @@ class Wheels:
     def _begin_stop(self) -> None:
         """Send a stop at once, and let the rule see to it; called under the lock."""
         self.asked = False
-        if self._stop is not None or self._given_up:
+        if self._stop is not None or self._has_given_up:
             return
         at_once, gently = self._send(STILL), not self._guard.stopping
         first: Connection | None = self._beside
@@ -224,12 +226,19 @@ class Wheels:
             self._give_up_s,
             self._shout_for_help,
         )
-        self._stop = stop = _Stop(rule)
+        stop = _Stop(rule)
         threading.Thread(target=self._see_to, args=(stop,), name="stopping", daemon=True).start()
+        self._stop = stop
+
+    @property
+    def _has_given_up(self) -> bool:
+        """Whether a stop was given up: for good without a link, else for a while."""
+        since_s = self._given_up_s
+        return since_s is not None and (self.session is None or time.monotonic() - since_s < AGAIN_S)
 
     def _shout_for_help(self) -> None:
         if self._driven != STILL:  # else it is only the stop with which a link begins
-            print(shout_text(self._serial), file=sys.stderr, flush=True)
+            shout(self._serial)
 
     def _supersede(self) -> None:
         if self._stop is not None:
@@ -237,7 +246,15 @@ class Wheels:
 
     def _see_to(self, stop: "_Stop") -> None:
         """Follow the rule until the robot's states show that the wheels stand, or it gives up."""
-        result = stop.rule.run(lambda: not stop.superseded)
+        try:
+            result = stop.rule.run(lambda: not stop.superseded)
+        except Exception:
+            log.exception("%s: an error while stopping it; the stop begins anew.", self._serial)
+            time.sleep(AFTER_ERROR_S)
+            with self._changed:
+                if stop is self._stop:
+                    self._stop = None
+            return
         with self._changed:
             if self._beside is not None and self._stop in (stop, None):
                 self._beside.stay_open()  # until the next stop
@@ -250,7 +267,7 @@ class Wheels:
             elif result.foreign:
                 self._guard.leave_alone()
             else:
-                self._given_up = True
+                self._given_up_s = time.monotonic()
             if result.control_taken or not result.stopped:
                 log.warning("%s: %s", self._serial, result.how)
             self._changed.notify_all()

@@ -2,7 +2,6 @@
 
 import contextlib
 import math
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,7 +14,7 @@ from vector_tl.doctor.wheels.measures import forward_mm, turns
 from vector_tl.errors import UserError
 from vector_tl.robot.base import RobotState
 from vector_tl.robot.evidence import explained_by
-from vector_tl.robot.stopping import Stopping, StopResult, shout_text
+from vector_tl.robot.stopping import Stopping, StopResult, shout
 from vector_tl.robot.watchdog.watchdog import Watchdog
 from vector_tl.robot.wire import Wire
 
@@ -218,7 +217,7 @@ class Rig:
                 self.robot,
                 None if whoever_drives else self._is_ours,
                 GIVE_UP_S,
-                lambda: print(shout_text(self.serial), file=sys.stderr, flush=True),
+                lambda: shout(self.serial),
             )
             result = stopping.run(self._show_life)
             if (

@@ -16,7 +16,7 @@ from vector_tl.errors import UserError
 from vector_tl.robot.driver_lock import driving_pid
 from vector_tl.robot.evidence import Evidence, explained_by
 from vector_tl.robot.sdk_config import address_of, read_config
-from vector_tl.robot.stopping import Stopping, StopResult, shout_text
+from vector_tl.robot.stopping import Stopping, StopResult, do_aside, shout_text
 from vector_tl.robot.watchdog.channel import Channel, Heartbeat, WatchdogState
 from vector_tl.robot.wire import Wire
 
@@ -181,7 +181,7 @@ class Process:
         if now_s - self._connected_s < RECONNECT_S:
             return
         self._connected_s = now_s
-        with contextlib.suppress(UserError):  # sdk_config.ini may be written at this moment
+        with contextlib.suppress(Exception):  # sdk_config.ini may be written just now
             self._wire = Wire(self._serial, self._home)
             self._wire.stay_open()
             if old is not None:
@@ -189,12 +189,18 @@ class Process:
 
     def _write(self, text: str) -> None:
         """Write to the app's error output, and to its terminal where that is something else."""
-        with contextlib.suppress(OSError, ValueError):
+
+        def to_output() -> None:
             sys.stderr.write(text)
             sys.stderr.flush()
-        if self._terminal and not sys.stderr.isatty():
-            with contextlib.suppress(OSError), open(self._terminal, "w") as terminal:
+
+        def to_terminal() -> None:
+            with open(self._terminal, "w") as terminal:
                 terminal.write(text)
+
+        do_aside(to_output)
+        if self._terminal and not sys.stderr.isatty():
+            do_aside(to_terminal)
 
 
 def main(arguments: list[str]) -> int:
