@@ -211,6 +211,22 @@ def test_existing_exports_are_kept(tmp_path):
     export_data(ExportSettings(out=tmp_path / "out", data=data, overwrite=True, format="coco"))
     table = json.loads((tmp_path / "out" / "val" / "_annotations.coco.json").read_text())
     assert len(table["images"]) == 2 and len(table["annotations"]) == 4
+    export_data(ExportSettings(out=tmp_path / "out", data=data, overwrite=True, format="yolo"))
+    assert not (tmp_path / "out" / "val").exists() and (tmp_path / "out" / "labels" / "val").is_dir()
+    assert not [p for p in tmp_path.iterdir() if p.name.startswith(".")]
+
+
+@pytest.mark.fast
+def test_no_export_replaces_a_folder_of_something_else(tmp_path):
+    data = make(tmp_path / "data")
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    (photos / "holiday.jpg").write_bytes(b"mine")
+    for out in (photos, data):
+        before = sorted(out.rglob("*"))
+        with pytest.raises(UserError, match=r"made by something else; name another"):
+            export_data(ExportSettings(out=out, data=data, overwrite=True))
+        assert sorted(out.rglob("*")) == before
     assert not [p for p in tmp_path.iterdir() if p.name.startswith(".")]
 
 

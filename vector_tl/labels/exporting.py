@@ -25,8 +25,8 @@ from vector_tl.data.images import (
 )
 from vector_tl.data.yolo import format_label
 from vector_tl.errors import UserError, cannot_write
-from vector_tl.files import refuse_existing
-from vector_tl.labels.archive import pack, remove
+from vector_tl.files import refuse_existing, refuse_foreign
+from vector_tl.labels.archive import pack
 from vector_tl.labels.settings import ExportSettings
 from vector_tl.labels.sources.own import MARKER, joined, marker_text
 from vector_tl.parts import Part
@@ -210,9 +210,12 @@ def export_data(settings: ExportSettings) -> dict[str, Any]:
         {"out", "format", "images", "boxes", "unlabelled"}; unlabelled images are left out.
 
     Raises:
-        UserError: OUT exists already, an image is broken, or OUT cannot be written; nothing is left then.
+        UserError: OUT exists already, or is a folder with something else than an export in it, an image is
+            broken, or OUT cannot be written; nothing is left then, and an existing OUT is as it was.
     """
     refuse_existing(settings.out, settings.overwrite)
+    if settings.out.is_dir():
+        refuse_foreign(settings.out, MARKER, ("*",))
     everything, splits = load_dataset(settings.data, "all"), read_splits(settings.data)
     try:
         work = Part(settings.out, folder=True)
@@ -235,9 +238,7 @@ def export_data(settings: ExportSettings) -> dict[str, Any]:
         if settings.out.suffix.lower() == ".zip":
             pack(new, settings.out)
         else:
-            if settings.out.is_dir():
-                remove(settings.out)
-            new.rename(settings.out)
+            _replace(settings.out, new, work.path / "old")
     except OSError as error:
         raise cannot_write(settings.out, error) from error
     finally:
@@ -249,6 +250,19 @@ def export_data(settings: ExportSettings) -> dict[str, Any]:
         "boxes": boxes,
         "unlabelled": everything.unlabelled,
     }
+
+
+def _replace(out: Path, new: Path, old: Path) -> None:
+    """Give `new` the name `out`; what had it becomes `old`, and has it again where that cannot be done."""
+    if not out.is_dir():
+        new.rename(out)
+        return
+    out.rename(old)
+    try:
+        new.rename(out)
+    except OSError:
+        old.rename(out)
+        raise
 
 
 def _name_for_others(item: Item) -> str:

@@ -61,7 +61,7 @@ class ExportSettings:
     decimals: bool = False
     """Pascal VOC with fractions of pixels; few readers take them."""
     overwrite: bool = False
-    """Replace an existing OUT."""
+    """Replace an existing OUT; a folder only if it is an earlier export, or empty."""
 
 
 @dataclass(frozen=True)
