@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from vector_tl.errors import UserError
-from vector_tl.files import claimed, finite, read_json, write_atomic, write_json
+from vector_tl.files import claimed, finite, read_json, sweep, write_atomic, write_json
+from vector_tl.parts import prefix
 
 HOLD = """
 import sys, time
@@ -39,6 +40,16 @@ def test_json_comes_back(tmp_path):
     assert read_json(path) == {"name": "K\u00fcche", "ap": None}
     path.write_bytes(b"\xef\xbb\xbf[1]")  # with a mark of byte order, as some editors write it
     assert read_json(path) == [1]
+
+
+@pytest.mark.fast
+@pytest.mark.parametrize("name", ["x" * 255, "\u6f22" * 80 + ".txt", "\u00e4" * 125 + ".json"])
+def test_a_name_may_be_as_long_as_the_file_system_takes(name, tmp_path):
+    write_atomic(tmp_path / name, b"1")
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    (tmp_path / f"{prefix(tmp_path / name)}abcdefgh.part").write_bytes(b"half")
+    sweep(tmp_path / name)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
 @pytest.mark.fast

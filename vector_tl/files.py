@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 
 from vector_tl.errors import UserError, cannot_write
 from vector_tl.forms import parse_json
-from vector_tl.parts import Part
+from vector_tl.parts import SUFFIX, Part, prefix
 
 
 def write_atomic(path: Path, data: bytes | str, private: bool = False) -> None:
@@ -40,7 +40,7 @@ def write_atomic(path: Path, data: bytes | str, private: bool = False) -> None:
 
 def sweep(path: Path) -> None:
     """Remove what killed processes left of writing to `path`. Nobody may be writing there now."""
-    for part in Path(path).parent.glob(f".{glob.escape(Path(path).name)}.*.part"):
+    for part in Path(path).parent.glob(f"{glob.escape(prefix(path))}*{SUFFIX}"):
         part.unlink(missing_ok=True)
 
 

@@ -19,6 +19,7 @@ from vector_tl.system import HAS_LOCKS, lock
 
 SUFFIX = ".part"
 NAME = re.compile(r"\..+\.([a-z0-9_]{8}|\d+)\.part")  # with a number: films of earlier versions
+NAME_BYTES = 240  # of the 255 that file systems take; the rest is for what is around NAME
 LOCKED_AFTER_S = 1.0  # between making and locking one
 LEFT_AFTER_S = 86400.0  # without locks (Windows), one that nobody has touched for so long is a leftover
 _swept: set[Path] = set()
@@ -45,7 +46,7 @@ class Part:
         self._goal = Path(path)
         self._goal.parent.mkdir(parents=True, exist_ok=True)
         _sweep_once(self._goal.parent)
-        names: dict[str, Any] = {"prefix": f".{self._goal.name}.", "suffix": SUFFIX, "dir": self._goal.parent}
+        names: dict[str, Any] = {"prefix": prefix(path), "suffix": SUFFIX, "dir": self._goal.parent}
         if folder:
             self.path = Path(tempfile.mkdtemp(**names))
             self._lock = os.open(self.path, os.O_RDONLY) if HAS_LOCKS else -1
@@ -100,6 +101,14 @@ class Part:
 
     def __exit__(self, *_error: object) -> None:
         self.drop()
+
+
+def prefix(path: Path) -> str:
+    """How the names of temporary files begin that become `path`; a long name is cut short."""
+    name = Path(path).name
+    if len(os.fsencode(name)) > NAME_BYTES:
+        name = os.fsencode(name)[:NAME_BYTES].decode("utf-8", "ignore")
+    return f".{name}."
 
 
 def leftovers(folder: Path) -> Iterator[Path]:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from vector_tl.data import dataset
 from vector_tl.errors import UserError
@@ -200,6 +201,35 @@ def test_frames_of_a_video_that_show_something_new(tmp_path):
         import_data(ImportSettings(source=tmp_path / "v.mp4", data=tmp_path / "all", novelty=0))["images"]
         == 20
     )
+
+
+def animation(path: Path, level: int) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    frames = [Image.new("RGB", (32, 18), (level, 80 * number, 0)) for number in range(3)]
+    frames[0].save(path, save_all=True, append_images=frames[1:])
+
+
+@pytest.mark.fast
+def test_frames_of_videos_of_one_name_are_all_there(tmp_path):
+    source, data = tmp_path / "source", tmp_path / "data"
+    for level, path in enumerate(("monday/clip.gif", "tuesday/Clip.gif", "tuesday/clip.png", "other.gif")):
+        animation(source / path, 40 * level)
+    animation(source / ("x" * 240 + ".gif"), 200)
+    (source / "other-frame-000001.jpg").write_bytes(jpeg(64, 36))
+    told = import_data(ImportSettings(source=source, data=data, novelty=0))
+    assert (told["images"], told["skipped"]) == (16, [])
+    assert len(dataset.list_images(data)) == 16
+    assert (data / "images" / "source" / "monday-clip-frame-000002.jpg").exists()
+    assert (data / "images" / "source" / "other-frame-000001.jpg").read_bytes() == jpeg(64, 36)
+
+
+@pytest.mark.fast
+def test_a_name_that_would_be_too_long_is_named(tmp_path):
+    data = make(tmp_path / "data", {("a" * 20, "x" * 240): ((64, 36), [])})
+    with pytest.raises(
+        UserError, match=r"x\.jpg cannot be exported: its session and name together are longer"
+    ):
+        export_data(ExportSettings(out=tmp_path / "out", data=data))
 
 
 @pytest.mark.fast

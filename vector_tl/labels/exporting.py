@@ -35,6 +35,7 @@ from vector_tl.progress import track
 
 # Formats that are exported as they are, with their suffixes; others are written as JPEG or PNG.
 PLAIN_FORMATS = {"JPEG": (".jpg", ".jpeg"), "PNG": (".png",), "BMP": (".bmp",), "WEBP": (".webp",)}
+MAX_STEM_BYTES = 250  # of 255 that file systems take; the suffix comes on top
 LABEL_CONFIG = """<View>
   <Image name="image" value="$image"/>
   <RectangleLabels name="label" toName="image"><Label value="vector"/></RectangleLabels>
@@ -269,9 +270,14 @@ def _name_for_others(item: Item) -> str:
     """An image's name in an export.
 
     Raises:
-        UserError: text lists, XML and zips cannot hold it.
+        UserError: text lists, XML and zips cannot hold it, or files cannot be called so.
     """
     stem = joined(item.session, item.name)
+    if len(stem.encode("utf-8", "surrogateescape")) > MAX_STEM_BYTES:
+        raise UserError(
+            f"{item.image_path} cannot be exported: its session and name together are longer than "
+            f"{MAX_STEM_BYTES} bytes; rename it, and its label."
+        )
     if one_line(stem) != stem:
         raise UserError(
             f"{item.image_path} cannot be exported: its name or session holds control characters or is not "

@@ -3,6 +3,7 @@
 Everything that lies in the source is in the plan, used or not.
 """
 
+import re
 import unicodedata
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field, replace
@@ -24,6 +25,8 @@ from vector_tl.labels.sources.reading import Source, read_folder
 from vector_tl.labels.sources.records import ImageLabel
 
 MAX_NAME_BYTES = 240  # file systems take 255, with an ending
+FRAME = re.compile(r"(.+)-frame-\d+")  # the name of an image that is a film's frame
+MAX_FILM_BYTES = 220  # the numbers of its frames come after it
 MAX_NAMED = 1000  # files in a list of the result; the counts are of all
 
 
@@ -128,6 +131,7 @@ def make_plan(
         plan.films.append(planned)
     _settle_sessions(plan)
     _name_apart(plan.images)
+    _name_films_apart(plan)
     return plan
 
 
@@ -458,11 +462,36 @@ def _name_apart(images: list[PlannedImage]) -> None:
     for image in images:
         name = image.name
         if count[image.session, name.casefold()] > 1:
-            folders = [_plain(part) for part in image.path.parts[:-1] if not says_nothing(part)]
-            name = "-".join([*folders[-2:], name])
-        name = name.encode()[:MAX_NAME_BYTES].decode("utf-8", "ignore")
-        free, number = name, 2
-        while (image.session, free.casefold()) in taken:
-            free, number = f"{name}-{number}", number + 1
-        taken.add((image.session, free.casefold()))
-        image.name = free
+            name = _with_folders(image)
+        image.name = _free(name, image.session, taken, MAX_NAME_BYTES)
+
+
+def _name_films_apart(plan: Plan) -> None:
+    """Films too, so that none of their frames has the name of another film's, or of an image."""
+    for film in plan.films:
+        film.name = _plain(film.name)
+    count = Counter((film.session, film.name.casefold()) for film in plan.films)
+    taken = {(i.session, found[1]) for i in plan.images if (found := FRAME.fullmatch(i.name.casefold()))}
+    for film in plan.films:
+        key = (film.session, film.name.casefold())
+        name = _with_folders(film) if count[key] > 1 or key in taken else film.name
+        film.name = _free(name, film.session, taken, MAX_FILM_BYTES)
+
+
+def _with_folders(image: PlannedImage) -> str:
+    """An image's or film's name, with those of the last two folders that say something before it."""
+    folders = [_plain(part) for part in image.path.parts[:-1] if not says_nothing(part)]
+    return "-".join([*folders[-2:], image.name])
+
+
+def _cut(name: str, max_bytes: int) -> str:
+    return name.encode()[:max_bytes].decode("utf-8", "ignore")
+
+
+def _free(name: str, session: str, taken: set[tuple[str, str]], max_bytes: int) -> str:
+    """The name, or with a number behind it the first that is not taken in a session; it then is."""
+    free, number = _cut(name, max_bytes), 2
+    while (session, free.casefold()) in taken:
+        free, number = _cut(name, max_bytes - len(f"-{number}")) + f"-{number}", number + 1
+    taken.add((session, free.casefold()))
+    return free
