@@ -96,6 +96,18 @@ def test_a_file_that_sees_something_else_is_not_given_out(tmp_path, monkeypatch)
     assert not list(tmp_path.iterdir())
 
 
+def test_a_disk_that_openvino_finds_full(tmp_path, monkeypatch):
+    openvino = pytest.importorskip("openvino")
+
+    def full(*_args, **_more):
+        raise RuntimeError("basic_ios::clear: iostream error")
+
+    monkeypatch.setattr(openvino, "save_model", full)
+    with pytest.raises(UserError, match=r"Cannot write .*m\.xml: .*Free some space"):
+        run.export(ExportSettings("scratch", "openvino", tmp_path / "m.xml", data=tmp_path))
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_files_say_what_one_must_know(tmp_path):
     tflite = pytest.importorskip("tflite")
     run.export(ExportSettings("scratch", "tflite", tmp_path / "s.tflite", threshold=0.25, data=tmp_path))

@@ -291,7 +291,8 @@ def test_twice_into_one_session(data, tmp_path):
     assert "already" in refused(tmp_path / "in", data)
 
 
-def test_a_full_disk(data, tmp_path, monkeypatch):
+@pytest.mark.parametrize("named", [True, False], ids=["at opening", "at writing"])
+def test_a_full_disk(data, tmp_path, monkeypatch, named):
     (tmp_path / "in").mkdir()
     for i in range(3):
         (tmp_path / "in" / f"{i}.jpg").write_bytes(jpeg())
@@ -300,11 +301,13 @@ def test_a_full_disk(data, tmp_path, monkeypatch):
     def full(path, content):
         count[0] += 1
         if count[0] > 2:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+            # what fails while a file is written names none
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), *[str(path)] * named)
         write(path, content)
 
     monkeypatch.setattr(importing, "_write", full)
-    assert "No space left" in refused(tmp_path / "in", data)
+    said = refused(tmp_path / "in", data)
+    assert said.startswith("Cannot write") and "No space left" in said
 
 
 def test_a_disk_that_fails_while_moving_in(data, tmp_path, monkeypatch):

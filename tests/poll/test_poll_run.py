@@ -4,6 +4,7 @@ import base64
 import csv
 import json
 import os
+import sqlite3
 import stat
 import zlib
 from dataclasses import dataclass
@@ -509,3 +510,14 @@ def test_what_is_no_poll(tmp_path, content):
 def test_settings_that_make_no_sense(wrong):
     with pytest.raises(UsageError):
         PollSettings(**({"input": Path("a")} | wrong)).check()
+
+
+def test_a_disk_that_is_full_for_the_polls_file_leaves_nothing(tmp_path, monkeypatch):
+    def full(*_args, **_more):
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(Poll, "create", full)
+    asked = PollSettings(images(tmp_path / "in", 2), left="a", right="b", out=tmp_path / "poll")
+    with pytest.raises(UserError, match=r"Cannot write .*poll: database or disk is full"):
+        poll(asked, *blind())
+    assert [path.name for path in tmp_path.iterdir()] == ["in"]

@@ -83,5 +83,5 @@ def _save_openvino(path: Path, model: Any, facts: dict[str, Any]) -> None:
             for suffix in (".bin", ".xml"):  # the network last: it is whole then
                 made = (part.path / path.name).with_suffix(suffix)
                 write_atomic(path.with_suffix(suffix), made.read_bytes())
-    except OSError as error:
+    except (OSError, RuntimeError) as error:  # the latter is OpenVINO's, of a disk that is full
         raise cannot_write(path, error) from error

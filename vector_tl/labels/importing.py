@@ -192,11 +192,7 @@ def _stage_images(staged: Staged, plan: Plan, folder: Path) -> None:
     def work(image: PlannedImage) -> tuple[tuple[int, int], int | None] | str:
         try:
             return _stage_image(staged.folder, plan, image, folder)
-        except OSError as error:
-            if error.filename and str(error.filename).startswith(str(staged.folder)):
-                raise
-            return f"{image.path} cannot be read: {error.strerror or error}."
-        except UserError as error:
+        except UserError as error:  # of the source; what cannot be written ends the import
             return str(error)
 
     with ThreadPoolExecutor(THREADS) as pool:
@@ -217,7 +213,12 @@ def _stage_images(staged: Staged, plan: Plan, folder: Path) -> None:
 def _stage_image(
     new: Path | None, plan: Plan, image: PlannedImage, folder: Path
 ) -> tuple[tuple[int, int], int | None]:
-    """Write an image and its label; its size, and how many boxes it has (None: not labelled)."""
+    """Write an image and its label; its size, and how many boxes it has (None: not labelled).
+
+    Raises:
+        UserError: the image or what labels it cannot be read or used.
+        OSError: they cannot be written.
+    """
     where = str(image.path)
     data = image_bytes(folder / image.path)
     size_wh = image_size(data, where)

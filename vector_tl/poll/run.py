@@ -15,7 +15,7 @@ from vector_tl.poll.clock import stamp
 from vector_tl.poll.publish import export, take_votes, votes_csv
 from vector_tl.poll.result import result
 from vector_tl.poll.settings import HOURS, INVITATIONS, PollSettings
-from vector_tl.poll.storage import is_poll
+from vector_tl.poll.storage import BROKEN, is_poll
 from vector_tl.poll.votes import Poll
 from vector_tl.web.hosts import address, is_loopback, warn_if_open
 
@@ -89,7 +89,7 @@ def make(settings: PollSettings, left: Callable | None = None, right: Callable |
         facts |= {"hours": settings.hours or HOURS, "made_s": time.time(), "input": str(settings.input)}
         Poll.create(part.path, films, **facts).close()
         part.put()  # over an empty folder at most
-    except OSError as error:
+    except (OSError, *BROKEN) as error:
         raise cannot_write(folder, error) from error
     finally:
         part.drop()
