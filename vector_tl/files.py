@@ -15,6 +15,9 @@ from filelock import FileLock, Timeout
 from vector_tl.errors import UserError, cannot_write
 from vector_tl.forms import parse_json
 from vector_tl.parts import SUFFIX, Part, prefix
+from vector_tl.system import HAS_LOCKS, lock_when_free
+
+HELD_S = 10.0  # how long a folder is waited for: a program that was stopped (Ctrl-Z) may hold it
 
 
 def write_atomic(path: Path, data: bytes | str, private: bool = False) -> None:
@@ -117,6 +120,32 @@ def claimed(path: Path, wait: bool = False) -> Iterator[bool]:
             with suppress(OSError):  # the disk was pulled: what happened before is what a person hears of
                 path.unlink(missing_ok=True)
         lock.release()
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Hold a folder while a file in it is read, changed and written, so that no other change gets lost.
+
+    Another process or thread that holds it is waited for, though not for ever: nobody needs it long. No file
+    is made. Where the system or the disk has no locks, nothing is held.
+
+    Raises:
+        UserError: the folder cannot be made or opened.
+    """
+    handle = -1
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        if HAS_LOCKS:
+            handle = os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        raise cannot_write(folder, error) from error
+    try:
+        if HAS_LOCKS:
+            lock_when_free(handle, HELD_S)
+        yield
+    finally:
+        if HAS_LOCKS:
+            os.close(handle)
 
 
 def refuse_foreign(folder: Path, mark: str, names: tuple[str, ...]) -> None:

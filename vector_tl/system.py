@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import time
 from pathlib import Path
 from types import ModuleType
 
@@ -32,6 +33,22 @@ def lock(handle: int) -> bool:
     except OSError:
         return False
     return True
+
+
+def lock_when_free(handle: int, wait_s: float) -> bool:
+    """As `lock`, but wait so long for whoever has it."""
+    until_s = time.monotonic() + wait_s
+    while fcntl is not None:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            if time.monotonic() > until_s:
+                return False
+            time.sleep(0.01)
+        except OSError:  # a file system without locks
+            return False
+    return False
 
 
 def user_id() -> int:

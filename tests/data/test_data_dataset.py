@@ -1,6 +1,9 @@
 """The dataset on disk: what is read, what is refused, what is written."""
 
 import json
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
@@ -9,10 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vector_tl import files
 from vector_tl.data import dataset
 from vector_tl.data.images import read_image
 from vector_tl.data.yolo import format_label, parse_label
 from vector_tl.errors import UsageError, UserError
+from vector_tl.system import HAS_LOCKS
 
 pytestmark = pytest.mark.fast
 
@@ -210,6 +215,34 @@ def test_new_sessions_get_a_split_and_old_ones_keep_theirs(tmp_path):
     assert splits == dataset.read_splits(tmp_path) and splits["s00"] == "test"
     assert [list(splits.values()).count(s) for s in dataset.SPLITS] == [14, 3, 3]
     assert dataset.extend_splits(tmp_path, ["s03"]) == splits
+
+
+@pytest.mark.skipif(not HAS_LOCKS, reason="this system has no locks")
+def test_programs_that_change_splits_at_once_lose_none(tmp_path):
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom vector_tl.data.dataset import extend_splits\n"
+        "for n in range(20): extend_splits(Path(sys.argv[1]), [f'{sys.argv[2]}-{n}'])"
+    )
+    programs = [subprocess.Popen([sys.executable, "-c", code, str(tmp_path), name]) for name in "ab"]
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(lambda n: dataset.extend_splits(tmp_path, [f"c-{n}"]), range(20)))
+    assert [program.wait(60) for program in programs] == [0, 0]
+    assert len(dataset.read_splits(tmp_path)) == 60
+
+
+@pytest.mark.skipif(not HAS_LOCKS, reason="this system has no locks")
+def test_a_program_that_never_ends_its_change_stops_no_other(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "HELD_S", 0.05)
+    with files.held(tmp_path):
+        assert dataset.extend_splits(tmp_path, ["a"]) == dataset.read_splits(tmp_path)
+
+
+def test_a_change_of_splits_that_fails_writes_nothing(tmp_path):
+    dataset.write_splits(tmp_path, {"a": "test"})
+    with pytest.raises(UserError), dataset.changing_splits(tmp_path) as splits:
+        splits["b"] = "train"
+        raise UserError("no")
+    assert dataset.read_splits(tmp_path) == {"a": "test"}
 
 
 def test_data_yaml_of_others_is_left_alone(folder):

@@ -1,5 +1,6 @@
 """Sessions are divided by their images, each split gets its share of negatives, and none is moved later."""
 
+import os
 import shlex
 from collections import Counter
 
@@ -12,6 +13,7 @@ from vector_tl.cli import parse
 from vector_tl.data import dataset
 from vector_tl.data.kinds import add_kinds
 from vector_tl.errors import UsageError, UserError
+from vector_tl.labels import split_images
 from vector_tl.labels.settings import SplitSettings
 from vector_tl.labels.splits import divide, split
 from vector_tl.labels.suggestions import MODEL, put_suggestion, read_suggestions, suggestion
@@ -148,3 +150,37 @@ def test_training_without_a_split_offers_the_command_that_makes_one(tmp_path, se
     words = str(said.value).partition("vector-tl label split ")[2].partition(". That ")[0].removesuffix(".")
     split(parse("label split", shlex.split(words))[0])
     assert len(dataset.load_dataset(tmp_path, "train"))
+
+
+@pytest.mark.fast
+def test_ctrl_c_while_images_are_divided_parts_no_image_from_its_label(tmp_path, monkeypatch):
+    make(tmp_path, {"photos": (10, 5)})
+    replace, moved = os.replace, []
+
+    def interrupted(source, target):
+        replace(source, target)
+        moved.extend([target] * (target.parent.name == "photos-train"))
+        if len(moved) == 3:  # an image, its label, the next image
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(split_images.os, "replace", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        split(SplitSettings(data=tmp_path, by="image"))
+    monkeypatch.undo()
+    assert dataset.load_dataset(tmp_path, "all").unlabelled == 0
+    split(SplitSettings(data=tmp_path, by="image"))
+    left = dataset.load_dataset(tmp_path, "all")
+    assert (len(left), left.unlabelled) == (10, 0)
+    assert {item.session for item in left.items} == {"photos-train", "photos-val", "photos-test"}
+
+
+@pytest.mark.fast
+def test_no_label_without_an_image_is_overwritten_by_dividing(tmp_path):
+    make(tmp_path, {"photos": (3, 0)})
+    for part in ("photos-train", "photos-val", "photos-test"):
+        write = dataset.label_path(tmp_path, part, "0")
+        write.parent.mkdir(parents=True)
+        write.write_text("0 .5 .5 .1 .1\n")
+    with pytest.raises(UserError, match="cannot move to"):
+        split(SplitSettings(data=tmp_path, by="image"))
+    assert len(dataset.load_dataset(tmp_path, "all")) == 3

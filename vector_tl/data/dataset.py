@@ -16,7 +16,8 @@ import logging
 import os
 import re
 import shlex
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -30,7 +31,7 @@ from vector_tl.data.kinds import read_kinds
 from vector_tl.data.session_forms import NAME, Session
 from vector_tl.data.yolo import format_label, parse_label
 from vector_tl.errors import UsageError, UserError
-from vector_tl.files import read_json, write_atomic, write_json
+from vector_tl.files import held, read_json, write_atomic, write_json
 
 Split = Literal["train", "val", "test"]
 SPLITS: tuple[str, ...] = get_args(Split)
@@ -334,6 +335,21 @@ def write_splits(folder: Path, splits: dict[str, str]) -> None:
     write_data_yaml(folder)
 
 
+@contextmanager
+def changing_splits(folder: Path) -> Iterator[dict[str, str]]:
+    """What splits.json says, to be changed in place; and written at the block's end unless that failed.
+
+    Other programs wait meanwhile, so that of two that change it at once neither undoes the other's change.
+
+    Raises:
+        UserError: as `read_splits` and `write_splits`.
+    """
+    with held(folder):
+        splits = read_splits(folder)
+        yield splits
+        write_splits(folder, splits)
+
+
 def extend_splits(
     folder: Path, sessions: list[str], shares: tuple[float, float, float] = (0.7, 0.15, 0.15)
 ) -> dict[str, str]:
@@ -344,13 +360,12 @@ def extend_splits(
         sessions: those to put into a split.
         shares: of train, val and test, counted in sessions.
     """
-    splits = read_splits(folder)
-    for session in sessions:
-        if session not in splits:
-            count = [sum(v == s for v in splits.values()) for s in SPLITS]
-            lacking = [share * (len(splits) + 1) - n for share, n in zip(shares, count, strict=True)]
-            splits[_plain(session)] = SPLITS[int(np.argmax(lacking))]
-    write_splits(folder, splits)
+    with changing_splits(folder) as splits:
+        for session in sessions:
+            if session not in splits:
+                count = [sum(v == s for v in splits.values()) for s in SPLITS]
+                lacking = [share * (len(splits) + 1) - n for share, n in zip(shares, count, strict=True)]
+                splits[_plain(session)] = SPLITS[int(np.argmax(lacking))]
     return splits
 
 

@@ -14,10 +14,10 @@ from typing import Annotated
 from msgspec import Meta
 
 from vector_tl.errors import UserError
-from vector_tl.files import read_json, write_atomic
+from vector_tl.files import held, read_json, write_atomic
 
 log = logging.getLogger(__name__)
-_adding = threading.Lock()  # sessions are taken side by side
+_adding = threading.Lock()  # sessions are taken side by side, also where folders have no locks
 Kind = Annotated[str, Meta(pattern=r"\S")]
 # What the tags mean that this project itself gives; any other text is a kind as well.
 KNOWN_KINDS = {
@@ -76,7 +76,7 @@ def add_kinds(folder: Path, tags: Mapping[tuple[str, str], Sequence[str]]) -> No
     Raises:
         UserError: the file that is there is not of the form that `read_kinds` takes.
     """
-    with _adding:
+    with _adding, held(folder):
         kinds = read_kinds(folder)
         for image, some in tags.items():
             kinds[image] = tuple(dict.fromkeys((*kinds.get(image, ()), *some)))

@@ -23,6 +23,7 @@ from vector_tl.data.images import (
     bits_apart,
     encode_jpeg,
     image_about,
+    image_bytes,
     is_image_file,
     perceptual_hash,
     read_image,
@@ -251,7 +252,8 @@ def _add(settings: MineSettings, session: str, model: str, kept: list[FalseSight
     }
     try:
         dataset.write_session(settings.data, session, about)
-        dataset.write_splits(settings.data, dataset.read_splits(settings.data) | {session: settings.split})
+        with dataset.changing_splits(settings.data) as splits:
+            splits[session] = settings.split
         for name, sight in zip(names, kept, strict=True):
             encoded, suffix = _encoded(sight)
             dataset.write_item(settings.data, session, name, encoded, np.zeros((0, 4)), sight.size_wh, suffix)
@@ -267,7 +269,7 @@ def _encoded(sight: FalseSight) -> tuple[bytes, str]:
     """The bytes of the image and how its file should end."""
     if sight.encoded is not None:
         return sight.encoded, ".jpg"
-    data, suffix = sight.source.read_bytes(), sight.source.suffix.lower()
+    data, suffix = image_bytes(sight.source), sight.source.suffix.lower()
     return data, suffix if suffix in SUFFIXES else SUFFIX_OF.get(image_about(data, "")[0], ".jpg")
 
 

@@ -82,7 +82,10 @@ def move_in(
                     (data / part).rename(work / "new" / part)
         _remove_empty(data)
         if dataset.read_splits(data) != before:
-            dataset.write_splits(data, before)
+            with dataset.changing_splits(data) as now:
+                for session in splits:
+                    now.pop(session, None)
+                now |= {session: before[session] for session in splits if session in before}
         (work / ORDER).unlink(missing_ok=True)
         if isinstance(error, UserError):
             raise
@@ -102,13 +105,15 @@ def _carry_out(work: Path, data: Path, order: dict[str, Any]) -> None:
     if order["do"] == "import":
         own = {session: split for session, split in order["sessions"].items() if split}
         if splits or own:
-            dataset.write_splits(data, splits | own)
+            with dataset.changing_splits(data) as splits:
+                splits |= own
             dataset.extend_splits(data, [session for session in order["sessions"] if session not in own])
         return
-    left = {session: split for session, split in splits.items() if session not in order["sessions"]}
-    if left != splits:
-        dataset.write_splits(data, left)
-    if not left and order.get("made_splits"):
+    if not splits.keys().isdisjoint(order["sessions"]):
+        with dataset.changing_splits(data) as splits:
+            for session in order["sessions"]:
+                splits.pop(session, None)
+    if not splits and order.get("made_splits"):
         (data / "splits.json").unlink(missing_ok=True)
         yaml = data / "data.yaml"
         if yaml.exists() and yaml.read_text(encoding="utf-8", errors="replace").startswith(

@@ -6,6 +6,7 @@ and `photos-test`, as an import of a divided session does it; labels, suggestion
 
 import os
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 from vector_tl.data import dataset
@@ -48,14 +49,17 @@ def move_images(folder: Path, places: Places) -> dict[str, str]:
     kinds = read_kinds(folder)
     for (session, name), split in places.items():
         part = _part(session, split)
-        if splits.get(part, split) != split or (part, name) in images:
+        taken = (part, name) in images or dataset.label_path(folder, part, name).exists()
+        if splits.get(part, split) != split or taken:
             raise UserError(
                 f"{folder} has a session {part} that {name} cannot move to; rename it and run this again."
             )
     parts = {_part(session, split): split for (session, _), split in places.items()}
     divided = {session for session, _ in places}
-    left = {session: split for session, split in splits.items() if session not in divided}
-    dataset.write_splits(folder, left | parts)  # first: what a crash leaves behind can be divided again
+    with dataset.changing_splits(folder) as splits:  # first: what a crash leaves behind can be divided again
+        for session in divided:
+            splits.pop(session, None)
+        splits |= parts
     try:
         for session, split in sorted({(session, split) for (session, _), split in places.items()}):
             _write_about(folder, session, _part(session, split))
@@ -97,7 +101,17 @@ def _move(folder: Path, image: Path, session: str, part: str) -> None:
     )
     for source, target in files:
         if source.exists():
-            target.parent.mkdir(parents=True, exist_ok=True)
+            target.parent.mkdir(parents=True, exist_ok=True)  # before the first moves: the disk may be full
+    try:
+        _move_all(files)
+    except KeyboardInterrupt:  # an image never goes without its label
+        _move_all(files)
+        raise
+
+
+def _move_all(files: Iterable[tuple[Path, Path]]) -> None:
+    for source, target in files:
+        if source.exists():
             os.replace(source, target)
 
 

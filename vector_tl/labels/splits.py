@@ -26,7 +26,6 @@ def split(settings: SplitSettings) -> dict[str, Any]:
     if settings.by == "image":
         return _split_by_image(settings)
     images, negatives = count(settings.data)
-    before = {} if settings.again else dataset.read_splits(settings.data)
     wanted = [name for name, share in zip(SPLITS, settings.shares, strict=True) if share > 0]
     if len(images) < len(wanted):
         raise UserError(
@@ -35,10 +34,12 @@ def split(settings: SplitSettings) -> dict[str, Any]:
             f"--by image, or leave a split empty, for instance with --shares "
             f"{'70 0 30' if len(images) == 2 else '0 0 100'}."
         )
-    new = sorted(session for session in images if session not in before)
-    present = {session: name for session, name in before.items() if session in images}
-    splits = before | divide(new, present, images, negatives, settings.shares, settings.seed)
-    dataset.write_splits(settings.data, splits)
+    with dataset.changing_splits(settings.data) as splits:
+        if settings.again:
+            splits.clear()
+        new = sorted(session for session in images if session not in splits)
+        present = {session: name for session, name in splits.items() if session in images}
+        splits |= divide(new, present, images, negatives, settings.shares, settings.seed)
     return _counts(splits, images, negatives, len(new))
 
 
