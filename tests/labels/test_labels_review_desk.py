@@ -1,11 +1,13 @@
 """Decisions on labels: saved before the answer, undone after a restart, carried out once after a crash."""
 
+import io
 import json
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from vector_tl.data import dataset
 from vector_tl.errors import UserError
@@ -109,6 +111,19 @@ def test_a_label_changed_by_hand_stays(desk, data):
     with pytest.raises(Conflict):
         desk.undo("one")
     assert label(data) == ""
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])
+def test_a_turned_image_is_shown_upright_by_every_browser(desk, data, form):
+    image = Image.new("RGB", (64, 48), "white")
+    image.paste("black", (0, 0, 64, 24))  # lying: dark above; upright: dark on the right
+    turn = Image.Exif()
+    turn[0x0112] = 6
+    image.save(dataset.image_path(data, "s", "turned", f".{form.lower()}"), form, exif=turn)
+    with Image.open(io.BytesIO(desk.scaled("s", "turned", 640)[0])) as shown:
+        assert shown.size == tuple(desk.size_wh("s", "turned")) == (48, 64)
+        assert not shown.getexif().get(0x0112)
+        assert shown.getpixel((5, 30))[0] > 200 and shown.getpixel((43, 30))[0] < 50
 
 
 def test_bin_and_back(desk, data):

@@ -211,6 +211,18 @@ def test_nothing_to_carry(boxes, frames):
 
 
 @pytest.mark.fast
+def test_carrying_stops_at_images_that_cannot_be_read(data):
+    cut = dataset.image_path(data, "s", "003")
+    cut.write_bytes(cut.read_bytes()[:300])
+    assert suggest(SuggestSettings(data=data, carry=10))["images"] == 2
+    assert read_suggestions(data, "s", "004")[0] == []
+    first = dataset.image_path(data, "s", "000")
+    first.write_bytes(b"")
+    result = suggest(SuggestSettings(data=data, carry=10))
+    assert (result["images"], result["unreadable"]) == (0, 1)
+
+
+@pytest.mark.fast
 def test_carrying_stops_at_labelled_images(data):
     dataset.write_label(data, "s", "004", np.zeros((0, 4)), (320, 180))
     result = suggest(SuggestSettings(data=data, carry=10))

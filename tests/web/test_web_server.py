@@ -44,6 +44,8 @@ def app(page):
         return JSONResponse(await read_json(request, max_bytes=100))
 
     async def fails(request: Request) -> Response:
+        if request.query_params.get("how") == "disk":
+            raise PermissionError(13, "Permission denied", "/data/labels/a.txt")
         raise {"user": UserError("do this"), "refused": Refused(409, "not now")}.get(
             request.query_params.get("how", ""), ValueError("a secret")
         )
@@ -194,6 +196,10 @@ def test_errors_are_json_and_hide_what_is_not_for_the_person(local, caplog):
     with caplog.at_level(logging.ERROR, "vector_tl.web.server"):
         answered, headers, content = ask(local.port, f"/{local.token}/fails")
     assert answered == 500 and b"secret" not in content and "a secret" in caplog.text
+    caplog.clear()
+    answered, _, content = ask(local.port, f"/{local.token}/fails?how=disk")
+    assert answered == 503 and b"/data/labels/a.txt cannot be used: Permission denied" in content
+    assert "a.txt" in caplog.text and "Traceback" not in caplog.text
     assert headers["x-content-type-options"] == "nosniff"
     assert ask(local.port, f"/{local.token}/echo")[0] == 405
 

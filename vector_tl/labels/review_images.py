@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 
 from vector_tl.data import dataset
-from vector_tl.data.images import encode_jpeg, is_image_file, read_image
+from vector_tl.data.images import encode_jpeg, image_about, image_bytes, is_image_file, read_image
 from vector_tl.errors import UserError
 
 # what browsers show as it is: a file's first bytes and its media type
@@ -60,8 +60,8 @@ def for_browser(path: Path, max_width_px: int) -> tuple[bytes, str]:
         UserError: it cannot be read.
     """
     width, height = size_of(path)
-    if width <= max_width_px:
-        data = path.read_bytes()
+    data = image_bytes(path)
+    if width <= max_width_px and image_about(data, str(path))[1] == 1:  # not all browsers turn all formats
         for magic, kind in MEDIA_TYPES.items():
             if data.startswith(magic):
                 return data, kind

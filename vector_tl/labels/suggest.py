@@ -3,7 +3,7 @@
 import hashlib
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -160,11 +160,26 @@ def _suggest_by_carrying(frames: int, folder: Path, images: Images, counts: Sugg
                 if other[0] != key[0] or labels[other] is not None:
                     break
                 following[other] = images[other]
-            for other, new, size_wh in carried_suggestions(key[1], images[key], boxes_norm, following):
+            try:
+                carried = list(carried_suggestions(key[1], images[key], boxes_norm, following))
+            except UserError:
+                counts.unreadable.append(str(images[key]))
+                break
+            for other, new, size_wh in carried:
                 if other not in best or new.doubt < best[other][0].doubt:
                     best[other] = (new, size_wh)
     for key, (new, size_wh) in sorted(best.items()):
         counts.put(folder, key, new, size_wh)
+
+
+def _readable(paths: Iterable[Path]) -> Iterator[np.ndarray]:
+    """The images (H, W, 3) before the first that cannot be read."""
+    for path in paths:
+        try:
+            yield read_image(path)
+        except UserError as error:
+            log.warning("%s", error)
+            return
 
 
 def carried_suggestions(
@@ -172,12 +187,17 @@ def carried_suggestions(
 ) -> Iterator[tuple[Key, Suggestion, tuple[int, int]]]:
     """Boxes (N, 4), in 0..1, of image `name` copied to `following`, as far as the Vectors are found there.
 
+    They are not carried over an image that cannot be read.
+
     Yields:
         For each image its key, the suggestion and the image's width and height.
+
+    Raises:
+        UserError: the image `name` itself cannot be read.
     """
     first = read_image(path)
     size_wh = first.shape[1], first.shape[0]
-    frames = (read_image(path) for path in following.values())
+    frames = _readable(following.values())
     for key, at in zip(following, carry(first, to_pixels(boxes_norm, size_wh), frames), strict=False):
         unsure = 1 - float(at.confidence.min())
         yield key, suggestion(CARRIED, name, "", 0.0, unsure, at.boxes_xyxy, at.confidence), size_wh

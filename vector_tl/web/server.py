@@ -198,6 +198,8 @@ def page_app(
     served = [f"/{name}" for name, path in files.items() if path.suffix in MEDIA_TYPES]
     served += ["/"] if index else []
     handlers: dict[Any, Any] = {UserError: _failed, HTTPException: _not_there, Exception: broken or _broken}
+    if broken is None:  # else the page is of people who need not know where files lie
+        handlers[OSError] = _no_file
     return Starlette(routes=[*routes, *(Route(path, file) for path in served)], exception_handlers=handlers)
 
 
@@ -212,6 +214,13 @@ def _not_there(request: Request, error: HTTPException) -> Response:
     }
     sentence = sentences.get(error.status_code, error.detail)
     return JSONResponse({"error": sentence}, error.status_code, headers=error.headers)
+
+
+def _no_file(request: Request, error: OSError) -> Response:
+    reason = error.strerror or error
+    sentence = f"{error.filename or 'A file'} cannot be used: {reason}. Look after it, then try again."
+    log.error("%s", sentence)
+    return JSONResponse({"error": sentence}, 503)
 
 
 def _broken(request: Request, error: Exception) -> Response:
