@@ -282,7 +282,10 @@ def test_the_most_doubtful_come_first(data):
 
 def test_a_broken_label_or_image_is_shown_with_the_reason(desk, data):
     write_atomic(dataset.label_path(data, "s", "b"), b"\xff\xfe\x00")
-    assert "not a text file" in desk.item("s", "b")["problem"]
+    shown = desk.item("s", "b")
+    assert "not a text file" in shown["problem"] and not shown["labelled"]
+    with pytest.raises(UserError, match="not a text file"):
+        save(desk, "b", None, action="keep")
     save(desk, "b")
     assert desk.item("s", "b")["problem"] is None
     desk.undo("one")

@@ -18,7 +18,7 @@ from vector_tl.errors import UserError
 from vector_tl.labels.review import Desk
 from vector_tl.labels.review_server import review, review_server
 from vector_tl.labels.review_settings import ReviewSettings
-from vector_tl.labels.suggestions import MODEL, put_suggestion, suggestion
+from vector_tl.labels.suggestions import MODEL, put_suggestion, suggestion, suggestions_path
 from vector_tl.web.server import LocalServer
 
 SIZE = (640, 360)
@@ -275,3 +275,32 @@ def test_an_empty_list_says_what_would_fill_it(tmp_path):
             page.wait("document.getElementById('accept-text').textContent === 'Keep label'")
     finally:
         browser.close()
+
+
+@in_browser
+def test_a_label_that_cannot_be_read_is_not_taken_for_no_vector(tmp_path):
+    folder = tmp_path / "data"
+    keys = list(make(folder, 2))
+    for key in keys:
+        label = dataset.label_path(folder, *key)
+        label.parent.mkdir(parents=True, exist_ok=True)
+        label.write_text("0 0.5 0.5 nan 0.2\n")
+    suggestions_path(folder, *keys[1]).unlink()
+    browser, desk = chromium.Chromium(), Desk(folder)
+    try:
+        server = review_server(desk, ReviewSettings(data=folder))
+        with server.in_thread("review"):
+            page = browser.open(server.url)
+            for text, key in (("nan", keys[0]), ("nan", keys[1])):
+                page.wait(f"document.getElementById('about').innerText.includes({text!r})")
+                page.wait(f"document.getElementById('about').innerText.includes({key[1]!r})")
+                assert page.run("document.getElementById('accept-text').textContent") == "Accept"
+                assert page.run("document.querySelector('header').offsetHeight") < 60
+                page.key("Enter")
+            # the suggestion was accepted; where there is none, nothing is
+            page.wait("document.getElementById('message').textContent.includes('Draw a box')")
+        assert len(dataset.read_labels(dataset.label_path(folder, *keys[0]))) == 1
+        assert dataset.label_path(folder, *keys[1]).read_text() == "0 0.5 0.5 nan 0.2\n"
+    finally:
+        browser.close()
+        desk.close()

@@ -159,7 +159,7 @@ class Desk:
             "session": session,
             "name": name,
             "size_wh": size_wh,
-            "labelled": state.label is not None,
+            "labelled": state.label is not None and problem is None,  # what cannot be read labels nothing
             "binned": state.binned,
             "version": state.version,
             "boxes": boxes,
@@ -190,7 +190,7 @@ class Desk:
 
         Raises:
             Conflict: the state has changed since.
-            UserError: it cannot be done.
+            UserError: it cannot be done; a label that cannot be read cannot be kept, either.
         """
         with self._lock:
             before = self.state(session, name)
@@ -200,8 +200,10 @@ class Desk:
                 )
             if action in ("save", "keep") and before.binned:
                 raise UserError(f"{name} is in the bin; bring it back before labelling it.")
-            if action == "keep" and before.label is None:
-                raise UserError(f"{name} has no label to keep yet.")
+            if action == "keep":
+                if before.label is None:
+                    raise UserError(f"{name} has no label to keep yet.")
+                parse_label(_raw(before.label), Path(name + ".txt"))  # a broken one is no label
             after = State(before.label, {"bin": True, "restore": False}.get(action, before.binned))
             if action == "save":
                 boxes = as_boxes([] if boxes_xyxy is None else boxes_xyxy)

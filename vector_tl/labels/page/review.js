@@ -67,7 +67,7 @@ function outdated(image) {
   const filter = byId("filter").value;
   if (filter === "bin") return !image.binned;
   if (image.binned) return true;
-  if (filter === "unlabelled") return image.labelled && !image.problem;
+  if (filter === "unlabelled") return image.labelled;
   if (filter === "suggested") return image.labelled || image.suggestions.every((s) => s.decided);
   return false;
 }
@@ -125,7 +125,7 @@ async function decide(action) {
       say("Draw a box around the Vector, or press N if there is none.");
       return;
     }
-    if (desk.source === "label" && !stage.dirty && !image.problem) action = "keep";
+    if (desk.source === "label" && !stage.dirty) action = "keep";
     else {
       action = "save";
       boxes = stage.boxes.map((box) => box.xyxy);

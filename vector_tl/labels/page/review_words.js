@@ -48,8 +48,9 @@ function aboutImage(image) {
   return lines;
 }
 
-function stateOf({ binned, labelled, boxes }) {
+function stateOf({ binned, labelled, boxes, problem }) {
   if (binned) return "in the bin";
+  if (problem) return "cannot be used as it is:";
   if (!labelled) return "not labelled yet";
   return boxes.length ? "labelled" : "labelled: no Vector";
 }
