@@ -387,6 +387,52 @@ def test_from_an_edge_only_the_way_back_is_open(before, asked, granted):
     assert bench.guard.wheels() == (asked if granted else STILL)
 
 
+@pytest.mark.parametrize(
+    ("story", "forward", "back"),
+    [
+        ([{"cliff": True}], False, False),  # it stood there from the beginning
+        # A hand puts it down with a part over an edge, and may have turned it round.
+        ([{}, {"picked_up": True, "cliff": True}, {"cliff": True}], False, False),
+        ([{"wheels": 60}, {"wheels": 60, "picked_up": True, "cliff": True}, {"cliff": True}], False, False),
+        # The robot's own behaviour backs off from an edge, and meets another one.
+        ([{"wheels": 60}, {"wheels": 60, "cliff": True}, {"wheels": -80}, {"cliff": True}], True, False),
+        ([{"wheels": 60}, {"wheels": 60, "cliff": True}, {"wheels": -80, "cliff": True}], False, True),
+        # A command to turn back has not taken effect yet when the edge is there.
+        ([{"drive": 60}, {"wheels": 60, "drive": -40}, {"wheels": 60, "cliff": True}], False, False),
+        # It rolls on a little, or something pulls the ground away.
+        ([{"wheels": 60}, {"wheels": 40}, {"cliff": True}], False, True),
+        ([{"wheels": 60}, {}, {}, {}, {"cliff": True}], False, False),
+    ],
+)
+def test_an_edge_is_left_only_the_way_that_led_there(story, forward, back):
+    bench = Bench()
+    bench.guard.disconnect()
+    bench.guard.connect()
+    bench.guard.control = True
+    for now in story:
+        bench.t_s += TICK_S
+        wheels, command = now.pop("wheels", 0), now.pop("drive", None)
+        bench.hear(**now, **wheel_speeds(wheels, wheels))
+        if command is not None:
+            bench.drive(command, command)
+    bench.pass_time(1.2, cliff=True)  # speeds that nobody here commanded are forgiven by now
+    for speed, granted in ((30, forward), (-30, back)):
+        assert (bench.guard.objection(bench.t_s, (speed, speed)) is None) is granted
+
+
+def test_a_retreat_that_has_begun_goes_on_to_its_end():
+    bench = Bench()
+    bench.drive(60, 60)
+    bench.t_s += TICK_S
+    bench.hear(cliff=True, **wheel_speeds(60, 60))
+    bench.guard.confirm_standing()
+    for _ in range(10):
+        assert bench.drive(-30, -30)
+        bench.t_s += TICK_S
+        bench.hear(cliff=True, **wheel_speeds(-30, -30))
+    assert not bench.drive(30, 30)
+
+
 @pytest.mark.parametrize("speeds", [(float("nan"), 0), (0, float("inf"))])
 def test_speeds_are_numbers(speeds):
     bench = Bench()

@@ -13,6 +13,7 @@ from vector_tl.robot.base import LOW_BATTERY, OTHER_DRIVER, OWN_ERROR, RobotStat
 from vector_tl.robot.reading import FOREIGN_SPEEDS, STILL, Reading, Speeds
 
 LINK_LOST = "link lost"
+EDGE_SOMEWHERE = "an edge, and nothing says on which side"
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,8 @@ class Limits:
     foreign_pause_s: float = 1.0  # no driving for so long after somebody else's speeds: stops hide those
     listen_s: float = 0.15  # so long nothing new is sent after the first odd state: commands hide those, too
     listen_every_s: float = 0.5
+    led_s: float = 0.12  # so long before an edge is seen, or later, a command may have led there: two ticks
+    turning_mmps: float = 15.0  # wheels seen so slow need not have led anywhere
     own_behaviour_s: float = (
         0.6  # within which a behaviour of the robot's own is known by the loss of control
     )
@@ -70,7 +73,7 @@ class Guard:
         self._foreign_seen_s = float("-inf")  # and when they did last
         self._listened_s = float("-inf")  # when a state last was odd enough to listen
         self._wanted, self._wanted_s = STILL, clock()
-        self._before_edge = (1.0, 1.0)  # the last speeds before an edge
+        self._led: tuple[Speeds, ...] = ()  # the speeds of which one has led to the edge that is seen
         self._held_for: str | None = None  # why the wheels are held now, so that it is noted only once
 
     # -- what the link reports -------------------------------------------------------------------------------
@@ -89,6 +92,7 @@ class Guard:
     def forget(self, why: str) -> None:
         """Forget what was seen: before wheels turn, there must be a new frame and a new state."""
         self._frame_s = self._image_id = self._state = None
+        self._led = ()
         self._unseen = why
         self.reading.reason = None
 
@@ -103,6 +107,7 @@ class Guard:
         Wheels that turn as we did not command, and no loss of control that explains it as the robot's own
         behaviour: somebody else drives.
         """
+        self._note_edge(self._state, state)
         self._state = state
         reason = self.reading.saw(state)
         if reason == FOREIGN_SPEEDS and self.control:
@@ -122,6 +127,27 @@ class Guard:
         if self.other_driver and self.takes and self.is_quiet:
             self.other_driver = self.control = False
             self.takes -= 1
+
+    def _note_edge(self, before: RobotState | None, state: RobotState) -> None:
+        """Note what may have led to an edge where a state is the first to show it.
+
+        Nothing has where a hand put the robot down there, or nobody saw how it came there.
+        """
+        in_hand = state.picked_up or state.being_held or state.falling
+        if in_hand or not state.cliff or before is None:
+            self._led = ()
+        elif not before.cliff:
+            since_s = state.received_s - self._limits.led_s - self.reading.delay_s
+            seen = [self._turning(each) for each in (before, state)]
+            self._led = tuple({self._wanted, *self.reading.since(since_s), *seen} - {STILL})
+
+    def _turning(self, state: RobotState) -> Speeds:
+        """The wheels' speeds in a state, 0 for slow ones."""
+        least = self._limits.turning_mmps
+        left, right = (
+            speed if abs(speed) >= least else 0.0 for speed in (state.left_wheel_mmps, state.right_wheel_mmps)
+        )
+        return left, right
 
     @property
     def is_quiet(self) -> bool:
@@ -186,8 +212,6 @@ class Guard:
             share = min(1.0, self._limits.first_mmps / max(map(abs, speeds)))
             speeds = (speeds[0] * share, speeds[1] * share)
         self._wanted, self._wanted_s, self._held_for = speeds, now_s, None
-        if self._state is not None and not self._state.cliff:
-            self._before_edge = speeds
         return True
 
     def release(self) -> None:
@@ -250,9 +274,14 @@ class Guard:
             return self.reading.reason
         if now_s - self._foreign_seen_s < limits.foreign_pause_s:
             return FOREIGN_SPEEDS
-        return "cliff" if state.cliff and not self._retreats(speeds) else None
+        if not state.cliff:
+            return None
+        if not self._led:
+            return EDGE_SOMEWHERE
+        return None if all(_undoes(speeds, led) for led in self._led) else "cliff"
 
-    def _retreats(self, speeds: Speeds) -> bool:
-        """Whether each wheel undoes what brought it to the edge: the state does not say where that is."""
-        against = [speed * before for speed, before in zip(speeds, self._before_edge, strict=True)]
-        return max(against) <= 0 and min(against) < 0
+
+def _undoes(speeds: Speeds, before: Speeds) -> bool:
+    """Whether each wheel undoes what may have brought it to an edge: the state does not say where that is."""
+    against = [speed * old for speed, old in zip(speeds, before, strict=True)]
+    return max(against) <= 0 and min(against) < 0

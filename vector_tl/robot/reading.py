@@ -75,6 +75,11 @@ class Reading:
         """The speeds that were sent lately and are not known to be over, the last ones first."""
         return list(dict.fromkeys(speeds for _, speeds in reversed(self._sent) if speeds != STILL))
 
+    def since(self, t_s: float) -> list[Speeds]:
+        """The speeds that were sent after that, and the ones before that were still in effect then."""
+        before = [speeds for sent_s, speeds in self._sent if sent_s <= t_s]
+        return before[-1:] + [speeds for sent_s, speeds in self._sent if sent_s > t_s]
+
     def is_ours(self, seen: Speeds) -> bool:
         """Whether wheels that turn so may still do what was sent lately."""
         latest = [speeds for _, speeds in self._sent][-8:]
@@ -127,9 +132,7 @@ class Reading:
 
     def _recent(self, t_s: float) -> list[Speeds]:
         """What may be in effect in a state that came at `t_s`."""
-        settled_s = t_s - self._tolerances.settle_s - self.delay_s
-        before = [speeds for sent_s, speeds in self._sent if sent_s <= settled_s]
-        return before[-1:] + [speeds for sent_s, speeds in self._sent if sent_s > settled_s]
+        return self.since(t_s - self._tolerances.settle_s - self.delay_s)
 
     def _foreign(self, state: RobotState) -> bool:
         """Whether the wheels turn as none of our commands explains."""
