@@ -17,7 +17,7 @@ from typing import Any
 from vector_tl.robot.base import Frame, LinkLost, NoFreshFrame, RobotState
 from vector_tl.robot.link import JPEG_START, WATCH_S, VectorLink
 from vector_tl.robot.reading import STILL
-from vector_tl.robot.session import Session
+from vector_tl.robot.session import CANCEL, Session
 from vector_tl.robot.simulator_client import SimulatorGone, TruthClient
 from vector_tl.robot.wheels import Wheels
 
@@ -228,9 +228,10 @@ class LockstepLink(VectorLink):
         return None
 
     def _count_calls(self) -> int:
-        """How many calls the robot has taken in at this moment of the world."""
+        """How many calls, other than cancellations, the robot has taken in at this moment of the world."""
         entries = self._stepper.log(since_ms=self._world_s * 1000)["entries"]
-        return sum(entry["kind"] == "call" and entry["serial"] == self.serial for entry in entries)
+        calls = [each["rpc"] for each in entries if each["kind"] == "call" and each["serial"] == self.serial]
+        return sum(rpc != CANCEL for rpc in calls)
 
     def _wait_for_speech(self) -> None:
         """Do not wait: the world stands still."""

@@ -30,6 +30,9 @@ STOP_S = 2.0  # until when a stop may arrive: late ones do no harm
 # OVERRIDE, at which the robot does not stop at edges.
 RELEASED_S = 0.3
 ASK_AGAIN_S = 2.0  # without control, while the SDK connects
+ACT_S = 5.0  # for head and lift to be where they are to be
+LOCKED_S = 0.1  # until an action is tried again that another one kept from beginning
+CANCEL = "CancelActionByIdTag"
 CONTROL_S = 30.0  # how long a request for control may wait for a behaviour of the robot's own to end
 MOTOR = {"max_speed_rad_per_sec": 10.0, "accel_rad_per_sec2": 10.0, "num_retries": 0}  # of head and lift
 PICKED_UP, FALLING, ON_CHARGER, CLIFF, HELD = 0x8, 0x20, 0x1000, 0x4000, 0x10000
@@ -87,6 +90,8 @@ class Session:
         self.rtt_s = 0.0  # how long an answer takes
         self._stream: Any = None  # of gRPC; the SDK has no types
         self._tasks: list[Future[Any]] = []
+        self._wanted: dict[str, int] = {}  # the newest action of head and lift, by its tag
+        self._running: dict[str, int] = {}  # and the one that has it; both on the SDK's loop only
         self.robot = _make_robot(serial, home)
         try:
             self._connect(config["name"], timeout_s)
@@ -139,18 +144,19 @@ class Session:
 
         After it the request is void: a robot that was frozen executes nothing old when it answers again.
         """
+        return self.start(self._send(rpc, request, deadline_s, time.monotonic() + deadline_s, fields))
+
+    async def _send(
+        self, rpc: str, request: str, deadline_s: float, until_s: float, fields: dict[str, Any]
+    ) -> Any:
+        """Send a request, unless it is later than `until_s`; the stub must be called on the loop."""
         from anki_vector.messaging import protocol
 
-        until_s = time.monotonic() + deadline_s
-
-        async def send() -> Any:  # the stub must be called on the loop
-            if time.monotonic() > until_s:  # this process itself stood still meanwhile
-                raise TimeoutError(f"{rpc} came too late")
-            return await getattr(self.conn.grpc_interface, rpc)(
-                getattr(protocol, request)(**fields), timeout=deadline_s
-            )
-
-        return self.start(send())
+        if time.monotonic() > until_s:  # this process itself stood still meanwhile
+            raise TimeoutError(f"{rpc} came too late")
+        return await getattr(self.conn.grpc_interface, rpc)(
+            getattr(protocol, request)(**fields), timeout=deadline_s
+        )
 
     def drive(self, left_mmps: float, right_mmps: float, deadline_s: float = CALL_S) -> Future[Any]:
         """Set wheel speeds, as fast as the robot can (acceleration 0); the future ends with the answer.
@@ -203,16 +209,42 @@ class Session:
         return begun
 
     def set_head(self, angle_rad: float) -> Future[Any]:
-        """Move the head; the future ends when it is there."""
-        return self.call(
-            "SetHeadAngle", "SetHeadAngleRequest", 5.0, angle_rad=angle_rad, id_tag=next(_tags), **MOTOR
-        )
+        """Move the head; the future ends when it is there, or something else is asked of it."""
+        return self._begin("SetHeadAngle", angle_rad=angle_rad)
 
     def set_lift(self, height_mm: float) -> Future[Any]:
-        """Move the lift; the future ends when it is there."""
-        return self.call(
-            "SetLiftHeight", "SetLiftHeightRequest", 5.0, height_mm=height_mm, id_tag=next(_tags), **MOTOR
-        )
+        """Move the lift; the future ends when it is there, or something else is asked of it."""
+        return self._begin("SetLiftHeight", height_mm=height_mm)
+
+    def _begin(self, rpc: str, **goal: float) -> Future[Any]:
+        return self.start(self._act(rpc, next(_tags), time.monotonic() + ACT_S, goal))
+
+    async def _act(self, rpc: str, tag: int, until_s: float, goal: dict[str, float]) -> Any:
+        """Perform an action in place of the same one before it.
+
+        That is cancelled first: a robot refuses an action while another one has what it moves
+        (TRACKS_LOCKED), and nothing would come of the newer goal.
+        """
+        self._wanted[rpc] = tag
+        while (before := self._running.get(rpc)) is not None:
+            with contextlib.suppress(Exception):
+                await self._send(CANCEL, f"{CANCEL}Request", STOP_S, until_s, {"id_tag": before})
+            if self._running.get(rpc) == before:
+                del self._running[rpc]
+        if self._wanted[rpc] != tag:
+            return None
+        self._running[rpc] = tag
+        try:
+            while True:
+                left_s, fields = until_s - time.monotonic(), {**goal, "id_tag": tag, **MOTOR}
+                answer = await self._send(rpc, f"{rpc}Request", max(left_s, CALL_S), until_s, fields)
+                is_locked = answer.result.code == answer.result.TRACKS_LOCKED  # the cancellation came first
+                if not is_locked or self._wanted[rpc] != tag or left_s < CALL_S:
+                    return answer
+                await asyncio.sleep(LOCKED_S)
+        finally:
+            if self._running.get(rpc) == tag:
+                del self._running[rpc]
 
     def say(self, text: str) -> Future[Any]:
         """Say a text; the future ends when it has been said."""

@@ -374,7 +374,7 @@ def test_above_physical_reactions_it_drives_on_over_edges(simulate):
         assert sim.me()["left_mmps"] == 0
 
 
-def test_actions_are_superseded_and_cancelled(simulate):
+def test_actions_are_cancelled_by_their_tag(simulate):
     sim = simulate()
     with sim.stub() as stub:
         in_control(stub)
@@ -389,7 +389,8 @@ def test_actions_are_superseded_and_cancelled(simulate):
         head = stub.SetHeadAngle.future(
             protocol.SetHeadAngleRequest(angle_rad=0.7, max_speed_rad_per_sec=0.1, id_tag=2000002)
         )
-        time.sleep(0.1)
+        wait_for(lambda: len(sim.log("action")) == 2)
+        stub.CancelActionByIdTag(protocol.CancelActionByIdTagRequest(id_tag=2000002))
         up = stub.SetHeadAngle(protocol.SetHeadAngleRequest(angle_rad=-0.3, id_tag=2000003), timeout=3)
         assert up.result.code == protocol.ActionResult.ACTION_RESULT_SUCCESS
         assert (

@@ -328,6 +328,8 @@ def test_a_hand_lifts_and_sets_down(monkeypatch):
     body.drive(100, 100)
     world.advance(1000)
     assert (body.x_mm, body.off_treads) == (0.0, True)
+    body.drive(0, 0)
+    world.advance(1500)
     world.lift_up(0, False)
     world.advance(2000)
     assert (body.x_mm, body.off_treads, body.origin_id) == (0.0, False, 2)
@@ -388,3 +390,39 @@ def test_time_moves_on_a_grid_however_it_is_asked_to():
     many.advance(2001)
     assert one.t_ms == many.t_ms == 2000
     assert one.pose(0) == many.pose(0)
+
+
+def test_in_a_hand_and_back_on_the_ground_the_wheels_go_on(monkeypatch):
+    world = world_in(monkeypatch, [(0.0, 0.0, 0.0)])
+    body = world.bodies[0]
+    body.drive(60, 60)
+    world.advance(200)
+    world.lift_up(0, True)
+    world.advance(1000)
+    world.lift_up(0, False)
+    x_mm = body.x_mm
+    world.advance(2000)
+    assert body.x_mm > x_mm + 50
+
+
+def test_put_down_on_an_edge_nothing_stops_it_until_it_has_seen_ground(monkeypatch):
+    half = 300.0
+    stops = []
+    world = world_in(monkeypatch, [(half - 1.0, 0.0, 0.0)], surface="table", half=half)
+    world.report = lambda kind, *_args, **_details: stops.append(kind)
+    body = world.bodies[0]
+    world.lift_up(0, True)
+    world.lift_up(0, False)
+    world.advance(100)
+    assert body.cliffs == (True, False)
+    body.drive(-60, -60)
+    world.advance(1000)
+    assert (stops, body.cliffs) == ([], (False, False))
+    body.drive(60, 60)
+    world.advance(2500)
+    assert stops == ["stop"]
+    world.lift_up(0, True)
+    world.lift_up(0, False)
+    body.drive(60, 60)
+    world.advance(4000)
+    assert stops == ["stop", "fall"]

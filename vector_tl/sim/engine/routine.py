@@ -42,10 +42,17 @@ class Routine:
     Calls `done` with "reached", "cancelled", "stalled", or what else the generator returns.
     """
 
-    def __init__(self, robot: Performer, steps: Steps, done: Done, animates: bool = False):
+    def __init__(
+        self,
+        robot: Performer,
+        steps: Steps,
+        done: Done,
+        animates: bool = False,
+        tracks: frozenset[str] = frozenset(),
+    ):
         self._robot, self._steps, self._done = robot, steps, done
         self._cancel: Cancel | None = None
-        self.animates, self.over = animates, False
+        self.animates, self.over, self.tracks = animates, False, tracks
 
     def start(self) -> None:
         """Begin the first step."""

@@ -296,14 +296,20 @@ class VirtualVector:
         """Whether it plays an animation or performs a behaviour."""
         return any(running.animates for running in self.routines)
 
-    def perform(self, steps: Steps, done: Done = lambda how: None, animates: bool = False) -> Routine:
-        """Begin a routine; `done` is called with how it ended."""
+    def perform(
+        self,
+        steps: Steps,
+        done: Done = lambda how: None,
+        animates: bool = False,
+        tracks: frozenset[str] = frozenset(),
+    ) -> Routine:
+        """Begin a routine, to which `tracks` belong until it ends; `done` is called with how it ended."""
 
         def over(how: str) -> None:
             self.routines.discard(running)
             done(how)
 
-        running = Routine(self, steps, over, animates)
+        running = Routine(self, steps, over, animates, tracks)
         self.routines.add(running)
         running.start()
         return running
@@ -325,6 +331,7 @@ class VirtualVector:
         """All ends, commands that wait for a tick too, and the motors have no current any more."""
         self._messages.clear()
         self.give_up()
+        self.motors.unlock()
         self.body.stop()
 
     async def take_photo(self) -> None:
@@ -344,6 +351,7 @@ class VirtualVector:
         self.body.cliff_stop = not self.control.overrides_reactions
         if event in ("lost", "ended"):
             self.give_up()
+            self.motors.unlock()
             self.auto_exposure = True
             self._reset_eyes()
             self.send_event(vision_modes_auto_disabled=protocol.VisionModesAutoDisabled())

@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import grpc
 from anki_vector.messaging import protocol
@@ -14,7 +14,7 @@ from vector_tl.sim.engine.animation_names import (
     is_animations_form,
     is_triggers_form,
 )
-from vector_tl.sim.engine.motors import NO_NUMBER
+from vector_tl.sim.engine.motors import HEAD, LIFT, NO_NUMBER, WHEELS
 from vector_tl.sim.engine.routine import Routine, Step, Steps
 from vector_tl.sim.engine.virtual import VirtualVector
 from vector_tl.sim.gateway.streams import FORBIDDEN, OK, PROCESSING
@@ -33,6 +33,8 @@ ACTION = {
     "missed": _ACTION.LAST_PICK_AND_PLACE_FAILED,
     "still carrying": _ACTION.STILL_CARRYING_OBJECT,
     "not carrying": _ACTION.NOT_CARRYING_OBJECT_ABORT,
+    "tracks locked": _ACTION.TRACKS_LOCKED,
+    "bad tag": _ACTION.BAD_TAG,
 }
 ACTION_TAGS = range(protocol.FIRST_SDK_TAG, protocol.LAST_SDK_TAG + 1)
 COMPLETE = protocol.BehaviorResults.Value("BEHAVIOR_COMPLETE_STATE")
@@ -65,6 +67,7 @@ class Behaviours:
         tag: int | None = None,
         animates: bool = False,
         ended: Done = lambda how: None,
+        tracks: Iterable[str] = (),
     ) -> str:
         """Run a routine and wait, in the world's time, until it is over.
 
@@ -74,6 +77,7 @@ class Behaviours:
             tag: by which it can be cancelled.
             animates: whether it is an animation or a behaviour.
             ended: is called with how it ended, also when nobody waits any more.
+            tracks: that it needs: it does not begin while another action or a direct command has one of them.
 
         Returns:
             how it ended.
@@ -90,19 +94,24 @@ class Behaviours:
 
         def begin() -> None:
             nonlocal running
-            if not self._in_control(what):
+            why_not = None if self._in_control(what) else "not started"
+            if why_not is None and tag in self._by_tag:
+                why_not = "bad tag"
+            if why_not is None and self.robot.motors.locked(tracks):
+                why_not = "tracks locked"
+            if why_not is not None:
                 steps.close()
-                is_over("not started")
+                is_over(why_not)
                 return
-            running = self.robot.perform(steps, is_over, animates)
+            running = self.robot.perform(steps, is_over, animates, frozenset(tracks))
             if tag is not None and not running.over:
                 self._by_tag[tag] = running
 
         self.robot.take_in(begin)
         return await over
 
-    async def _act(self, context, response, request, steps: Steps, **numbers: float):
-        """Perform an action that was asked for with `numbers`, which the log gets.
+    async def _act(self, context, response, request, steps: Steps, tracks: Iterable[str], **numbers: float):
+        """Perform an action that needs `tracks` and was asked for with `numbers`, which the log gets.
 
         An action with a number that is not finite does not start; one with a tag that is not of the SDK's
         range is refused.
@@ -117,7 +126,7 @@ class Behaviours:
             self.robot.log("action_end", rpc=rpc, id_tag=request.id_tag, ended=how)
 
         if all(map(math.isfinite, numbers.values())):
-            how = await self._perform("action", steps, request.id_tag, ended=ended)
+            how = await self._perform("action", steps, request.id_tag, ended=ended, tracks=tracks)
         else:
             self.robot.log("ignored", rpc=rpc, reason=NO_NUMBER)
             steps.close()
@@ -158,19 +167,19 @@ class Behaviours:
         angle_rad = min(max(request.angle_rad, HEAD_RANGE_RAD[0]), HEAD_RANGE_RAD[1])
         steps = _joint_steps(request, routine.head, self.robot.body.head, angle_rad)
         numbers = {"angle_rad": request.angle_rad} | _pace(request)
-        return await self._act(context, protocol.SetHeadAngleResponse, request, steps, **numbers)
+        return await self._act(context, protocol.SetHeadAngleResponse, request, steps, [HEAD], **numbers)
 
     async def SetLiftHeight(self, request, context):
         angle_rad = lift_angle_rad(min(max(request.height_mm, LIFT_RANGE_MM[0]), LIFT_RANGE_MM[1]))
         steps = _joint_steps(request, routine.lift, self.robot.body.lift, angle_rad)
         numbers = {"height_mm": request.height_mm} | _pace(request)
-        return await self._act(context, protocol.SetLiftHeightResponse, request, steps, **numbers)
+        return await self._act(context, protocol.SetLiftHeightResponse, request, steps, [LIFT], **numbers)
 
     async def DriveStraight(self, request, context):
         mmps = abs(request.speed_mmps) or GO_TO_MMPS
         steps = self._driven(routine.only(routine.drive(request.dist_mm, mmps)))
         numbers = {"dist_mm": request.dist_mm, "speed_mmps": mmps}
-        return await self._act(context, protocol.DriveStraightResponse, request, steps, **numbers)
+        return await self._act(context, protocol.DriveStraightResponse, request, steps, [WHEELS], **numbers)
 
     async def TurnInPlace(self, request, context):
         radps = abs(request.speed_rad_per_sec) or GO_TO_RADPS
@@ -180,7 +189,7 @@ class Behaviours:
             angle = math.remainder(angle - self.robot.body.odometry[2], math.tau)
         steps = self._driven(routine.only(routine.turn(angle, radps, radps2)))
         numbers = {"angle_rad": angle, "speed_radps": radps, "accel_radps2": radps2}
-        return await self._act(context, protocol.TurnInPlaceResponse, request, steps, **numbers)
+        return await self._act(context, protocol.TurnInPlaceResponse, request, steps, [WHEELS], **numbers)
 
     async def GoToPose(self, request, context):
         body = self.robot.body
@@ -190,7 +199,7 @@ class Behaviours:
         blocks = list(self.robot.map.objects.values())
         steps = self._driven(navigation.go_to(lambda: body.odometry, (x_mm, y_mm, rad), blocks, mmps, radps))
         numbers = {"x_mm": x_mm, "y_mm": y_mm, "heading_rad": rad, "speed_mmps": mmps, "turn_radps": radps}
-        return await self._act(context, protocol.GoToPoseResponse, request, steps, **numbers)
+        return await self._act(context, protocol.GoToPoseResponse, request, steps, [WHEELS], **numbers)
 
     def _driven(self, steps: Steps) -> Steps:
         """The same steps, unless it is on its charger."""
@@ -251,10 +260,11 @@ class Behaviours:
         done = False
         if name in listed or fits(name):
             self.robot.log("animation", name=name, loops=max(request.loops, 1), listed=name in listed)
+            locked = self.robot.motors.locked  # what something else moves an animation leaves alone
             tracks = {
-                "head": not request.ignore_head_track,
-                "lift": not request.ignore_lift_track,
-                "body": not request.ignore_body_track,
+                "head": not (request.ignore_head_track or locked([HEAD])),
+                "lift": not (request.ignore_lift_track or locked([LIFT])),
+                "body": not (request.ignore_body_track or locked([WHEELS])),
             }
             steps = animations.play(self.robot, name, request.loops, **tracks)
             done = await self._perform("animation", steps, animates=True) == "reached"

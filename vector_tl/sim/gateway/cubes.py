@@ -8,6 +8,7 @@ from anki_vector.messaging import protocol
 from vector_tl.sim.engine import cube_actions
 from vector_tl.sim.engine.cube_actions import Pace
 from vector_tl.sim.engine.cubes import GRIP_MM
+from vector_tl.sim.engine.motors import ALL_TRACKS
 from vector_tl.sim.engine.routine import Steps
 from vector_tl.sim.gateway.behaviours import GO_TO_MMPS, GO_TO_RADPS, Behaviours
 from vector_tl.sim.gateway.streams import OK, PROCESSING
@@ -100,7 +101,7 @@ class CubeCalls(Behaviours):
     async def PlaceObjectOnGroundHere(self, request, context):
         """Set the cube on the lift down."""
         steps = cube_actions.set_down(self.robot)
-        return await self._act(context, protocol.PlaceObjectOnGroundHereResponse, request, steps)
+        return await self._act(context, protocol.PlaceObjectOnGroundHereResponse, request, steps, ALL_TRACKS)
 
     async def RollObject(self, request, context):
         """Roll a cube onto another side."""
@@ -114,7 +115,7 @@ class CubeCalls(Behaviours):
 
     async def _cube_action(self, context, response, request, steps: Steps):
         numbers = {"object_id": request.object_id}
-        return await self._act(context, response, request, self._driven(steps), **numbers)
+        return await self._act(context, response, request, self._driven(steps), ALL_TRACKS, **numbers)
 
     async def RollBlock(self, request, context):
         """Roll the cube whose place it knows; it does not begin without one."""

@@ -5,6 +5,7 @@ from anki_vector.messaging import protocol
 from vector_tl.sim.engine import navigation
 from vector_tl.sim.engine.enrolling import enroll
 from vector_tl.sim.engine.faces import Face
+from vector_tl.sim.engine.motors import HEAD, WHEELS
 from vector_tl.sim.engine.routine import Steps
 from vector_tl.sim.engine.virtual import PHOTO_EPOCH_S
 from vector_tl.sim.gateway.behaviours import Behaviours
@@ -76,7 +77,9 @@ class FaceCalls(Behaviours):
         """Turn to a face that it sees; it sees none."""
         steps = _no_face()
         numbers = {"face_id": request.face_id, "max_turn_angle_rad": request.max_turn_angle_rad}
-        return await self._act(context, protocol.TurnTowardsFaceResponse, request, steps, **numbers)
+        return await self._act(
+            context, protocol.TurnTowardsFaceResponse, request, steps, [WHEELS, HEAD], **numbers
+        )
 
     async def FindFaces(self, request, context):
         """Look about for faces; there are none to be seen."""

@@ -75,6 +75,8 @@ class VectorServicer(CubeCalls, FaceCalls, Memories, Settings, Account, Onboardi
 
         async def listen() -> None:
             async for request in requests:
+                if request.WhichOneof("request_type") is None:  # which ends the stream (G message_handler.go)
+                    return
                 self.robot.ask_control(claim, request)
 
         listener = asyncio.create_task(listen())  # until the client closes its side

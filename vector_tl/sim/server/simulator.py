@@ -286,6 +286,7 @@ class Simulator:
         self.world.enter(seed, kinds)
         for robot in self.robots:
             robot.body.cliff_stop = not robot.control.overrides_reactions
+            robot.motors.unlock()
             robot.images_elsewhere = robot.image_id
             robot.battery = Battery(self.world.t_ms)  # as after a night on its charger
         details: dict[str, Any] = {"kinds": list(kinds)} if kinds else {}

@@ -148,6 +148,9 @@ class Body:
         # The firmware stops at cliffs, unless the SDK holds control above physical reactions.
         self.cliff_stop = True
         self._cliff_met = False  # it has stopped there: not again before all sensors see ground
+        self._set_down = self._set_on_edge = (
+            False  # by a hand; with a sensor over an edge: no stop there at all
+        )
         self.wheels_off = False  # from a stop at a cliff until the engine's answer: no command moves them
         self.collisions = self.falls = 0
         self.touching: set[Contact] = set()
@@ -190,16 +193,23 @@ class Body:
 
         The firmware stops turning wheels, whatever their direction, when the first of the sensors sees an
         edge, and not again before all of them have seen ground; until the engine has answered the stop
-        (`rearm`), the wheels take no command.
+        (`rearm`), the wheels take no command. Put down on an edge, it is let drive away from there.
 
         Returns:
             whether it has stopped for that now.
         """
         self.cliffs = (front, back)
+        if self._set_down:
+            self._set_down, self._set_on_edge = False, any(self.cliffs)
         if not any(self.cliffs):
-            self._cliff_met = False
+            self._cliff_met = self._set_on_edge = False
             return False
-        if self._cliff_met or self.wanted_mmps == (0.0, 0.0) or self.left_mmps == self.right_mmps == 0.0:
+        if (
+            self._set_on_edge
+            or self._cliff_met
+            or self.wanted_mmps == (0.0, 0.0)
+            or self.left_mmps == self.right_mmps == 0.0
+        ):
             return False
         self._cliff_met = True
         if self.cliff_stop:
@@ -282,6 +292,7 @@ class Body:
         self.odometry, self.origin_id = (0.0, 0.0, 0.0), self.origin_id + 1
         self.off_treads = self.falling = self.on_charger = False
         self.cliffs, self._cliff_met, self.wheels_off = (False, False), False, False
+        self._set_down = True
         self.touching.clear()
 
 

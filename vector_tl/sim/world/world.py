@@ -231,15 +231,17 @@ class World:
     def lift_up(self, index: int, up: bool) -> None:
         """A hand picks a Vector up, or sets it down where it was.
 
-        It sets it down on a free place when its own is taken or not on the ground.
+        It sets it down on a free place when its own is taken or not on the ground. A direct drive goes on
+        meanwhile and afterwards, as nothing in the robot ends it.
         """
         body = self.bodies[index]
         if up and not body.off_treads:
             body.off_treads, body.z_mm = True, 60.0
             body.end_motion()
         elif not up and body.off_treads and not body.falling:
-            free = self._stands(index)
+            free, wheels = self._stands(index), (body.wanted_mmps, body.left_mmps, body.right_mmps)
             body.put_down(*(body.pose if free else self._free_place(index, salt=HAND_SALT + body.origin_id)))
+            body.wanted_mmps, body.left_mmps, body.right_mmps = wheels
             if not free:
                 self.report("put elsewhere", index)
 

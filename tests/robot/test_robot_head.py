@@ -1,0 +1,48 @@
+"""Head and lift go to the newest goal, though a robot refuses an action while another one moves the same."""
+
+import time
+
+import pytest
+
+from vector_tl.robot.open import open_robot
+from vector_tl.robot.simulator_client import SimulatorProcess
+
+
+@pytest.mark.parametrize("lockstep", [False, True])
+def test_the_newest_goal_counts(lockstep):
+    with (
+        SimulatorProcess(camera="plain", targets=0, lockstep=lockstep) as sim,
+        open_robot(sim.serials[0], home=sim.home, lockstep=lockstep) as robot,
+    ):
+        frame = robot.next_frame()
+        for number in range(12):  # as a finder does that keeps its target in the middle
+            robot.set_head(0.3 - 0.05 * number)
+            if number == 0:
+                robot.set_lift(70)  # which has a motor of its own
+            frame = robot.next_frame(frame.image_id)
+        robot.set_head(0.6)
+        robot.set_head(-0.1)
+        until_s = time.monotonic() + 5.0
+        while abs(robot.state().head_angle_rad + 0.1) > 0.01 or abs(robot.state().lift_height_mm - 70) > 1:
+            assert time.monotonic() < until_s, robot.state()
+            frame = robot.next_frame(frame.image_id)
+        ends = {entry["ended"] for entry in sim.truth.log()["entries"] if entry["kind"] == "action_end"}
+        assert ends <= {"reached", "cancelled"}  # none was refused
+
+
+def test_a_goal_waits_for_what_another_program_does_with_the_head():
+    with (
+        SimulatorProcess(camera="plain", targets=0) as sim,
+        open_robot(sim.serials[0], home=sim.home) as robot,
+    ):
+        robot.next_frame()
+        session = robot._wheels.session
+        session.call("MoveHead", "MoveHeadRequest", speed_rad_per_sec=0.5).result(2.0)
+        robot.set_head(-0.1)
+        time.sleep(0.5)
+        assert robot.state().head_angle_rad > 0.1
+        session.call("MoveHead", "MoveHeadRequest").result(2.0)
+        until_s = time.monotonic() + 5.0
+        while abs(robot.state().head_angle_rad + 0.1) > 0.01:
+            assert time.monotonic() < until_s, robot.state()
+            time.sleep(0.05)
