@@ -51,6 +51,12 @@ def lock_when_free(handle: int, wait_s: float) -> bool:
     return False
 
 
+def waking_and_sleeping_s() -> float:
+    """Monotonic seconds that go on while the computer is suspended, where the system has such a clock."""
+    clock = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.monotonic() if clock is None else time.clock_gettime(clock)
+
+
 def user_id() -> int:
     """This user's number; 0 where users have none."""
     return os.getuid() if hasattr(os, "getuid") else 0

@@ -14,7 +14,7 @@ import pytest
 
 from support.stops import still_since_ms
 from support.strict_robot import Cable, StrictRobot
-from vector_tl.robot import wheels
+from vector_tl.robot import link, wheels
 from vector_tl.robot.base import NO_WATCHDOG, OWN_ERROR, RobotState
 from vector_tl.robot.evidence import explained_by
 from vector_tl.robot.open import open_robot
@@ -166,6 +166,16 @@ def test_no_new_watchdog_can_be_started(sim, monkeypatch, caplog):
         assert stands_after_ms(sim, since_ms) < 500
         drive_until(robot, lambda: robot.stops[-1].reason == NO_WATCHDOG)
         assert "Cannot allocate memory" in caplog.text
+
+
+def test_a_computer_that_slept_stops_the_wheels_and_begins_anew(sim, monkeypatch):
+    with driven(sim) as robot:
+        since_ms = now_ms(sim)
+        monkeypatch.setattr(link, "waking_and_sleeping_s", lambda: time.monotonic() + 60.0)
+        drive_until(robot, lambda: speeds(sim) == (0, 0))
+        assert stands_after_ms(sim, since_ms) < 500
+        assert [stop.reason for stop in robot.stops] == [f"this program stood still for {60:.1f} s"]
+        drive_until(robot, lambda: speeds(sim) == (30, -30))
 
 
 class DeadWatchdog:

@@ -39,6 +39,7 @@ from vector_tl.robot.simulator_client import TruthClient
 from vector_tl.robot.watched import NOT_READY, Watched
 from vector_tl.robot.wheels import Wheels
 from vector_tl.robot.wire import Wire
+from vector_tl.system import waking_and_sleeping_s
 
 log = logging.getLogger(__name__)
 WATCH_S = 0.02  # how often the control thread looks
@@ -98,7 +99,8 @@ class VectorLink:
         self._lost: str | None = None  # why there is no link now
         self._give_up_s = 0.0
         self._dead: LinkLost | None = None  # set once the link is lost for good
-        self._state_heard_s = self._frame_heard_s = self._looked_s = time.monotonic()
+        self._state_heard_s = self._frame_heard_s = time.monotonic()
+        self._looked_s = waking_and_sleeping_s()
         self._deaf_until_s = self._battery_asked_s = 0.0
         self._ask_at_s: float | None = None  # when to ask for control that a stop has cost
         self._closing = threading.Event()
@@ -107,7 +109,7 @@ class VectorLink:
         session = self._connect(CONNECT_S)
         self._take(session)
         self.intrinsics: Intrinsics = session.intrinsics
-        self._looked_s = time.monotonic()
+        self._looked_s = waking_and_sleeping_s()
         self._control_thread.start()
         self._wait_until_ready()
 
@@ -256,8 +258,8 @@ class VectorLink:
         while not self._closing.is_set():
             with self._changed:
                 self._changed.wait_for(lambda: self._wheels.due or self._closing.is_set(), WATCH_S)
-                gap_s, self._looked_s = time.monotonic() - self._looked_s, time.monotonic()
-                if gap_s > FROZEN_S:
+                before_s, self._looked_s = self._looked_s, waking_and_sleeping_s()
+                if (gap_s := self._looked_s - before_s) > FROZEN_S:  # also by a computer that slept
                     self._begin_anew(f"this program stood still for {gap_s:.1f} s")
             for part in (self._look_after_watchdog, self._wheels.turn, self._tend):
                 self._guarded(part)
@@ -280,8 +282,8 @@ class VectorLink:
         self._guard.stop()
         self._guard.forget(why)
         self._frame = None
-        self._looked_s = time.monotonic()
-        self._deaf_until_s = self._looked_s + DEAF_S
+        self._looked_s = waking_and_sleeping_s()
+        self._deaf_until_s = time.monotonic() + DEAF_S
 
     def _look_after_watchdog(self) -> None:
         """Drive only while it is ready; begin anew after it has stepped in."""

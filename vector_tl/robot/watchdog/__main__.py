@@ -114,7 +114,10 @@ class Process:
         self._at_work, self._last = True, self._beat.number
         try:
             while True:
-                result = self._stop()
+                try:
+                    result = self._stop()
+                except UserError:  # no connection yet, and sdk_config.ini cannot be read now
+                    return False
                 self._report(why, result)
                 settled = result.stopped or result.foreign
                 stalled = (result.confirmed_ms or 0.0) > STALLED_S * 1000
