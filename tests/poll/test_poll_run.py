@@ -429,7 +429,8 @@ def test_csv_holds_no_formula_and_no_model_before_the_end(fresh):
 
 
 @pytest.mark.fast
-def test_the_command_on_an_existing_poll(made, tmp_path):
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_the_command_on_an_existing_poll(made, tmp_path, encoding):
     shared = {"input": tmp_path / "copy"}
     os.mkdir(shared["input"])
     for path in made.rglob("*"):
@@ -446,7 +447,8 @@ def test_the_command_on_an_existing_poll(made, tmp_path):
             l=opened.files[0],
             t=opened.fact("opened_s") + 1,
             w="mine",
-        )
+        ),
+        encoding,
     )
     opened.close()
     said = poll(PollSettings(**shared, take_votes=codes, csv=tmp_path / "votes.csv", result=True))

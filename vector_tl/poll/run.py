@@ -3,6 +3,7 @@
 vector-tl poll runs/first.mcap --left scratch --right transfer --out runs/poll
 """
 
+import codecs
 import logging
 import time
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from vector_tl.poll.storage import BROKEN, is_poll
 from vector_tl.poll.votes import Poll
 from vector_tl.web.hosts import address, is_loopback, warn_if_open
 
+MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 log = logging.getLogger("vector_tl.poll")
 
 
@@ -104,11 +106,12 @@ def _answer(opened: Poll, settings: PollSettings) -> dict:
         _decide_who_votes(opened, settings)
     if settings.take_votes:
         try:
-            text = settings.take_votes.read_text(encoding="utf-8", errors="replace")
+            data = settings.take_votes.read_bytes()
         except OSError as error:
             reason = error.strerror or error
             raise UserError(f"Cannot read {settings.take_votes}: {reason}. Give a text file.") from error
-        answer |= take_votes(opened, text)
+        form = "utf-16" if data.startswith(MARKS) else "utf-8"  # as Windows' shell writes text
+        answer |= take_votes(opened, data.decode(form, errors="replace"))
     if settings.close:
         opened.end()
     if settings.csv:
