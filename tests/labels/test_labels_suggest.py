@@ -18,6 +18,7 @@ from vector_tl.labels.suggestions import (
     MODEL,
     Suggestion,
     doubt,
+    drop_all_carried,
     drop_carried,
     mark,
     put_suggestion,
@@ -97,6 +98,19 @@ def test_a_source_replaces_only_its_own_undecided_suggestion(tmp_path):
     ]
     drop_carried(tmp_path, "s", "n", "000")
     assert [s.by for s in read_suggestions(tmp_path, "s", "n")[0]] == ["other", "m", "m"]
+
+
+@pytest.mark.fast
+@pytest.mark.parametrize("by", ["000", 'küche "1"', "\udcff"])
+def test_what_was_carried_from_an_image_is_taken_back_in_its_whole_session(tmp_path, by):
+    for name in "ab":
+        put_suggestion(tmp_path, "s", name, one(by, "", source=CARRIED), (320, 180))
+        put_suggestion(tmp_path, "s", name, one("m"), (320, 180))
+    put_suggestion(tmp_path, "s", "c", one("0", "", source=CARRIED), (320, 180))
+    suggestions_path(tmp_path, "s", "d").write_text(f"broken {json.dumps(by)}")
+    drop_all_carried(tmp_path, "s", by)
+    left = [[s.by for s in read_suggestions(tmp_path, "s", name)[0]] for name in "abc"]
+    assert left == [["m"], ["m"], ["0"]]
 
 
 @pytest.mark.fast

@@ -29,7 +29,7 @@ from vector_tl.labels.review_images import find_image, for_browser, refuse_taken
 from vector_tl.labels.suggest import carried_suggestions
 from vector_tl.labels.suggestions import (
     Suggestion,
-    drop_carried,
+    drop_all_carried,
     mark,
     put_suggestion,
     read_suggestions,
@@ -242,9 +242,7 @@ class Desk:
                 raise Conflict(f"{key[1]} was changed after this decision; it is shown as it is now.")
             undoing = {"action": "undo", "undoes": number, "ids": entry["ids"], "tab": tab}
             self._write(key, after, before, undoing)
-            for path in suggestions_path(self.folder, *key).parent.glob("*.json"):
-                with suppress(UserError):
-                    drop_carried(self.folder, key[0], path.stem, key[1])
+            drop_all_carried(self.folder, *key)
             return {"session": key[0], "name": key[1], "undone": entry["action"]}
 
     def carry(self, session: str, name: str, count: int = CARRY_FRAMES) -> dict[str, Any]:

@@ -154,9 +154,9 @@ def _suggest_by_carrying(frames: int, folder: Path, images: Images, counts: Sugg
         boxes_norm = labels[key]
         if boxes_norm is None or not len(boxes_norm):
             continue
-        for side in (keys[index + 1 :], keys[:index][::-1]):
+        for side in (keys[index + 1 : index + 1 + frames], keys[max(0, index - frames) : index][::-1]):
             following: Images = {}
-            for other in side[:frames]:
+            for other in side:
                 if other[0] != key[0] or labels[other] is not None:
                     break
                 following[other] = images[other]

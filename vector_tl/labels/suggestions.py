@@ -8,8 +8,9 @@ person has decided on the image while it was there; decided ones stay, so that n
 is asked again.
 """
 
+import json
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, TypedDict
@@ -20,6 +21,7 @@ from numpy.typing import ArrayLike
 from vector_tl.data.boxes import as_boxes
 from vector_tl.data.dataset import label_path
 from vector_tl.data.session_forms import Box
+from vector_tl.errors import UserError
 from vector_tl.files import claimed, read_json, write_json
 from vector_tl.forms import Finite, Share, Size
 
@@ -160,6 +162,18 @@ def drop_carried(folder: Path, session: str, name: str, by: str) -> None:
         kept = [s for s in before if s.decided or s.source != CARRIED or s.by != by]
         if len(kept) < len(before):
             _write(folder, session, name, kept, size_wh)
+
+
+def drop_all_carried(folder: Path, session: str, by: str) -> None:
+    """Take back all undecided suggestions of a session that were carried from image `by`.
+
+    There may be thousands of files, so that only those that name it are looked at closely; broken ones stay.
+    """
+    named = json.dumps(by).encode()
+    for path in suggestions_path(folder, session, by).parent.glob("*.json"):
+        with suppress(UserError, OSError):
+            if named in path.read_bytes():
+                drop_carried(folder, session, path.stem, by)
 
 
 def mark(folder: Path, session: str, name: str, ids: Sequence[str], decided: bool) -> None:
