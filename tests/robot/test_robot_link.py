@@ -17,7 +17,7 @@ from anki_vector.messaging import external_interface_pb2_grpc, protocol
 from support.simulation import in_control
 from support.stops import still_since_ms
 from vector_tl.errors import UserError
-from vector_tl.robot import leaving, link, lockstep, sdk_config
+from vector_tl.robot import leaving, link, lockstep, sdk_config, session
 from vector_tl.robot.base import LOW_BATTERY, NO_WATCHDOG, OTHER_DRIVER, LinkLost, NoFreshFrame
 from vector_tl.robot.open import open_robot
 from vector_tl.robot.reading import FOREIGN_SPEEDS, STILL
@@ -370,6 +370,7 @@ def deadline_s(monkeypatch) -> float:
         "call",
         lambda self, rpc, request, _=0.0, **fields: call(self, rpc, request, deadline_s, **fields),
     )
+    monkeypatch.setattr(session, "ACT_S", deadline_s)
     return deadline_s
 
 
