@@ -167,7 +167,7 @@ class VectorLink:
 
         Returns once the robot's states show that they stand, or a person has been called to help.
         """
-        self._stop()
+        self._wheels.stop_and_wait(STOP_WAIT_S)
 
     def set_head(self, angle_rad: float) -> None:
         """See `Robot.set_head`."""
@@ -202,7 +202,8 @@ class VectorLink:
         if self._closing.is_set():
             return
         driven_on = wait_for_other_driver(self.serial, self._guard, self._changed)
-        stands = self._stop()
+        # What was given up is left to the watchdog, which goes on: closing takes no longer for it.
+        stands = self._wheels.stop_and_wait(STOP_WAIT_S, anew=False)
         self._wait_for_speech()
         self._closing.set()
         with self._changed:
@@ -216,10 +217,6 @@ class VectorLink:
             session.close()
         if driven_on:
             stop_for_all(self.serial, self._reach)
-
-    def _stop(self) -> bool:
-        """Stop; whether it has been confirmed."""
-        return self._wheels.stop_and_wait(STOP_WAIT_S)
 
     def _begin(self, start: Callable[[Session], Future[Any]]) -> Future[Any] | None:
         """Start something that ends by itself; without control the robot would not do it."""

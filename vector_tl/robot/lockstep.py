@@ -60,7 +60,7 @@ class SteppedWheels(Wheels):
         elif self._waited == OVERRIDE_AFTER:
             self._stop_in_control()
 
-    def stop_and_wait(self, wait_s: float) -> bool:
+    def stop_and_wait(self, wait_s: float, anew: bool = True) -> bool:
         """See `Wheels.stop_and_wait`. While the world stands still wheels do not turn; steps confirm it."""
         with self._changed:
             self._guard.stop()

@@ -186,15 +186,20 @@ class Wheels:
 
     # -- stops -----------------------------------------------------------------------------------------------
 
-    def stop_and_wait(self, wait_s: float) -> bool:
+    def stop_and_wait(self, wait_s: float, anew: bool = True) -> bool:
         """Stop the wheels, and wait until that is confirmed, given up, or `wait_s` are over.
+
+        Args:
+            wait_s: how long to wait at most.
+            anew: whether a stop that was given up just now, or without a link since, begins anew.
 
         Returns:
             Whether the robot's states have shown that the wheels stand.
         """
         with self._changed:
             self._guard.stop()
-            self._given_up_s = None  # whoever asks for a stop gets one
+            if anew or not self._has_given_up:
+                self._given_up_s = None
             self.urgent = self._stop_asked = True
             self._changed.notify_all()
             self._changed.wait_for(lambda: not self._guard.may_turn or self._given_up_s is not None, wait_s)
