@@ -95,7 +95,7 @@ def plan_of(settings: BulkSettings, number: int) -> SessionPlan:
         moving=settings.moving,
         camera="rendered",
         backgrounds=named,
-        kinds=kinds_of_room(settings.kinds, settings.seed, world, photographs is not None),
+        kinds=kinds_of_room(settings.kinds, settings.seed, world),
     )
 
 

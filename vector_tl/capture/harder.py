@@ -55,15 +55,6 @@ ELSEWHERE = {"third-person", "from-above", "room"}  # the camera is none of a Ve
 OF_A_VECTOR = {"own-body", "blur"}
 MAX_DRAWN = 5
 ABOUT_VECTORS = {"screen-off", "touching", "occluded", "far", "edge", "from-behind"}
-# Of kinds that a photograph behind the Vectors leaves: no things are drawn before it.
-BEFORE_PHOTOGRAPHS = {
-    "ordinary",
-    "none",
-    *ABOUT_VECTORS - {"occluded"},
-    *ELSEWHERE,
-    *OF_A_VECTOR,
-    "low-light",
-}
 
 ORDINARY_MM = (140.0, 350.0)
 NEAR_MM, FAR_MM, ELSEWHERE_MM = (95.0, 700.0), (450.0, 1100.0), (200.0, 700.0)
@@ -74,24 +65,18 @@ TRIES = 60  # to find a clear place
 CLEAR_MM, FLAT_MM = 42.0, 3.0  # from a Vector's origin to the rim of a thing; lower things lie flat
 
 
-def kinds_of_room(
-    named: tuple[str, ...], seed: int, world: int, before_photographs: bool = False
-) -> tuple[str, ...]:
+def kinds_of_room(named: tuple[str, ...], seed: int, world: int) -> tuple[str, ...]:
     """The kinds of one session's room: those named, or with mixed or everyday the room's own."""
     if not named or named[0] not in DRAWN:
         return named
-    return draw_kinds(np.random.default_rng([seed, world, 6]), DRAWN[named[0]], before_photographs)
+    return draw_kinds(np.random.default_rng([seed, world, 6]), DRAWN[named[0]])
 
 
-def draw_kinds(
-    rng: np.random.Generator, shares: Mapping[str, float], before_photographs: bool = False
-) -> tuple[str, ...]:
+def draw_kinds(rng: np.random.Generator, shares: Mapping[str, float]) -> tuple[str, ...]:
     """The kinds of one session, by the share of the sessions that have each; at least one."""
     drawn = [kind for kind, share in shares.items() if rng.random() < share]
     if ELSEWHERE & set(drawn):
         drawn = [kind for kind in drawn if kind not in OF_A_VECTOR]
-    if before_photographs:
-        drawn = [kind for kind in drawn if kind in BEFORE_PHOTOGRAPHS]
     kept = sorted(rng.permutation(len(drawn))[:MAX_DRAWN])
     return tuple(drawn[number] for number in kept) or ("ordinary",)
 

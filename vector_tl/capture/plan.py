@@ -118,7 +118,7 @@ def _new_plan(settings: CaptureSettings, session: str, number: int, first: int, 
         camera=settings.camera,
         without=settings.without,
         backgrounds=photographs,
-        kinds=kinds_of_room(settings.kinds, settings.seed, world, photographs is not None),
+        kinds=kinds_of_room(settings.kinds, settings.seed, world),
     )
 
 

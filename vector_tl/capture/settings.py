@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from vector_tl.capture.harder import BEFORE_PHOTOGRAPHS, DRAWN
+from vector_tl.capture.harder import DRAWN
 from vector_tl.data.kinds import KNOWN_KINDS
 from vector_tl.errors import UsageError, refuse_outside, refuse_suffix
 from vector_tl.robot.sim_features import HELD_OUT_WORLDS, Feature
@@ -78,8 +78,8 @@ class CaptureSettings:
     camera: Literal["rendered", "plain"] = "rendered"
     """The simulator's camera: rendered (needs EGL), or plain, with flat boxes for a quick try."""
     backgrounds: Path | None = None
-    """Put simulated Vectors in front of the photographs in this folder, such as those that `capture
-    --negatives` took in your own room; the images are labelled at once."""
+    """Put simulated Vectors, and the things of --kinds, in front of the photographs in this folder, such as
+    those that `capture --negatives` took in your own room; the images are labelled at once."""
     kinds: tuple[str, ...] = ()
     """Harder images, such as screen-off touching clutter: every simulated room is of all these kinds. With
     everyday of some drawn at random, as one would meet them at home; with mixed of more and rarer ones. See
@@ -156,11 +156,6 @@ class CaptureSettings:
         known = {*KNOWN_KINDS, *DRAWN}
         if unknown := [kind for kind in self.kinds if kind not in known]:
             raise UsageError(f"--kinds: there is no {unknown[0]!r}; there are: {', '.join(sorted(known))}.")
-        things = [kind for kind in self.kinds if kind not in {*BEFORE_PHOTOGRAPHS, *DRAWN}]
-        if self.backgrounds is not None and things:
-            raise UsageError(
-                f"--backgrounds puts only Vectors in front of photographs: leave out {', '.join(things)}."
-            )
 
     def _check_robots(self) -> None:
         simulated = self.robot == "sim"

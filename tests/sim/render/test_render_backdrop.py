@@ -1,6 +1,8 @@
 """Vectors in front of photographs."""
 
 import json
+import math
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -9,8 +11,21 @@ import pytest
 from vector_tl.capture.run import capture
 from vector_tl.capture.settings import CaptureSettings
 from vector_tl.data.dataset import load_dataset
-from vector_tl.errors import UsageError, UserError
-from vector_tl.sim.render.backdrop import BackdropCamera, Plate, by_folder, looks_down, photographs
+from vector_tl.data.kinds import KNOWN_KINDS
+from vector_tl.errors import UserError
+from vector_tl.sim.render.backdrop import (
+    ROOM_MM,
+    BackdropCamera,
+    Plate,
+    by_folder,
+    furnished,
+    looks_down,
+    photographs,
+    surround,
+)
+from vector_tl.sim.render.conditions import COLOR
+from vector_tl.sim.render.sightings import is_thing
+from vector_tl.sim.world.clutter import SIZES
 from vector_tl.sim.world.room import make_room
 from vector_tl.sim.world.scene import Moment, VectorPose
 
@@ -187,12 +202,53 @@ def test_a_phones_box_encloses_the_vector_that_it_filmed_before_ground(tmp_path)
     assert image[inside].mean() < 90
 
 
+def test_the_things_of_a_rooms_kinds_stand_among_the_vectors_before_the_photograph(tmp_path):
+    photograph(tmp_path / "a.png")
+    room = make_room(5, ("occluded",))
+    thing = max((some for some in room.obstacles if some.kind in SIZES), key=lambda some: some.height_mm)
+    reach_mm = math.hypot(thing.half_x_mm, thing.half_y_mm)
+    viewer = VectorPose(thing.x_mm - 260, thing.y_mm, 0.0)
+    hidden = VectorPose(thing.x_mm + reach_mm + 50, thing.y_mm, math.pi)
+    camera = BackdropCamera(tmp_path)
+    try:
+        camera.enter(replace(room, obstacles=(), kinds=("ordinary",)))
+        free, without = shoot(camera, viewer, hidden)
+        camera.enter(replace(room, obstacles=(thing,)))
+        shot, image = shoot(camera, viewer, hidden)
+        again, _ = shoot(camera, viewer, hidden)
+        camera.enter(replace(room, obstacles=(), kinds=("ordinary",)))
+        assert shoot(camera, viewer, hidden)[0].jpeg == free.jpeg, "of a room before nothing stays"
+    finally:
+        camera.close()
+    assert shot.jpeg == again.jpeg
+    assert not is_thing(free.ids).any() and is_thing(shot.ids).sum() > 5000
+    assert (shot.ids == 2).sum() < 0.6 * (free.ids == 2).sum(), "it hides much of the Vector"
+    assert [seen.kind for seen in shot.seen.things] == [thing.kind]
+    assert all(vector.hidden > 0.4 for vector in shot.seen.vectors)
+    far = cv2.dilate((shot.ids > 0).astype(np.uint8), np.ones((81, 81), np.uint8)) == 0
+    assert far[:150].any() and np.abs(image - without)[:150][far[:150]].max() < 12, "the wall stays"
+
+
 @pytest.mark.fast
-def test_things_cannot_be_asked_for_in_front_of_photographs(tmp_path):
-    settings = CaptureSettings(data=tmp_path, count=1, backgrounds=tmp_path, kinds=("cube", "low-light"))
-    with pytest.raises(UsageError, match="leave out cube"):
-        settings.check()
-    CaptureSettings(data=tmp_path, count=1, backgrounds=tmp_path, kinds=("touching", "third-person")).check()
+def test_ground_around_a_thing_is_darker_and_reaches_the_walls():
+    room = make_room(5, ("occluded",))
+    plate = Plate(np.full((360, 640, 3), 120, np.uint8), (640, 360))
+    empty = surround(room, plate)
+    decor = furnished(empty, room)
+    corners = decor.ground[:, :2]
+    assert np.abs(corners).max(axis=0) == pytest.approx([ROOM_MM, ROOM_MM])
+    triangles = decor.ground[:, :3].reshape(-1, 3, 3)
+    sides = triangles[:, 1:] - triangles[:, :1]
+    area_mm2 = np.abs(np.cross(sides[:, 0], sides[:, 1])[:, 2]).sum() / 2
+    assert area_mm2 == pytest.approx((2 * ROOM_MM) ** 2, rel=1e-4), "without a gap, nothing twice"
+    assert decor.ground[:, COLOR].min() < 0.5 * empty.ground[0, COLOR].min()
+    assert furnished(empty, make_room(5)) is empty
+
+
+@pytest.mark.fast
+def test_every_kind_may_be_asked_for_in_front_of_photographs(tmp_path):
+    for kind in KNOWN_KINDS:
+        CaptureSettings(data=tmp_path, count=1, backgrounds=tmp_path, kinds=(kind,)).check()
 
 
 def test_looks_can_be_left_out_before_a_photograph_too(tmp_path):

@@ -4,6 +4,7 @@ A photograph is the far plate. The Vectors are drawn by the usual renderer in an
 with that photograph: its colours light them and are mirrored by them. What they change on the ground (contact
 shadow, cast shadow, mirror image) is the ratio of two renders, with and without them, and is multiplied into
 the photograph (differential rendering: Debevec, Rendering synthetic objects into real scenes, SIGGRAPH 1998).
+So are the things that the room's kinds ask for (mugs, light cubes, hands): they stand among the Vectors.
 
 The robot's own images (640 x 360 or 1280 x 720) have been through its lens and sensor: they stay as they are,
 and what is drawn gets their noise. Other photographs go through lens shading and sensor like a drawn room.
@@ -25,13 +26,15 @@ from vector_tl.data.images import encode_jpeg, read_image
 from vector_tl.errors import UserError
 from vector_tl.sim.render import textures
 from vector_tl.sim.render.camera import RenderedCamera, blurred_part, out_of_focus, visible_boxes
-from vector_tl.sim.render.conditions import conditions, lit
-from vector_tl.sim.render.decor import Decor, direction
+from vector_tl.sim.render.conditions import COLOR, conditions, lit
+from vector_tl.sim.render.decor import ROUGHNESS, Decor, direction, shaded_ground
+from vector_tl.sim.render.harder import harder_things
 from vector_tl.sim.render.lens import SensorLook
 from vector_tl.sim.render.mesh import EYE_RGB
-from vector_tl.sim.render.phone import PHONE_KINDS, image_wh
-from vector_tl.sim.render.renderer import OWN_BODY
-from vector_tl.sim.render.shapes import Material, join, level, quad, rgb, ring
+from vector_tl.sim.render.phone import PHONE_KINDS, Sight, image_wh
+from vector_tl.sim.render.renderer import OWN_BODY, Renderer
+from vector_tl.sim.render.shapes import Material, join, level, moved, quad, rgb, ring
+from vector_tl.sim.world.clutter import SIZES
 from vector_tl.sim.world.scene import Moment, Room, Shot, VectorPose
 
 log = logging.getLogger(__name__)
@@ -147,6 +150,7 @@ class BackdropCamera(RenderedCamera):
         """
         self._folders = by_folder(photographs(folder))
         super().__init__(size_wh, without)
+        self._empty: Renderer | None = None  # of the room without its things; made when a room has some
 
     def enter(self, room: Room) -> None:
         """Take the photograph that belongs to the room's seed.
@@ -167,7 +171,19 @@ class BackdropCamera(RenderedCamera):
             self._plate.own = False  # another lens or another light than the robot took it with
         self._head_rad = head_angle_rad(path)
         seen = conditions(room, 0, SensorLook())  # the room is as bright as its photograph
-        self._enter(room, lit(surround(room, self._plate), replace(seen, dim=1.0, ground_light=1.0)))
+        seen = replace(seen, dim=1.0, ground_light=1.0)
+        decor = surround(room, self._plate)
+        self._enter(room, lit(furnished(decor, room), seen))
+        if self._renderer.decor.things:
+            self._enter_empty(lit(decor, seen))
+
+    def _enter_empty(self, decor: Decor) -> None:
+        """Load the same room once more, without its things."""
+        if self._empty is None:
+            lens = self._lens
+            self._empty = Renderer(lens.render_size_wh, self._own_lens.render_focal_px)
+        self._empty.resize(self._lens.render_size_wh)
+        self._empty.enter(decor)
 
     def _readable(self, number: int) -> tuple[Path, np.ndarray]:
         """Photograph `number` and its RGB image; those that cannot be read are left out, with a warning.
@@ -190,7 +206,7 @@ class BackdropCamera(RenderedCamera):
         raise UserError("None of the photographs in --backgrounds can be read, or all are too small.")
 
     def shoot(self, moment: Moment, rng: np.random.Generator) -> Shot:
-        """The photograph with all Vectors but the viewer in it, as `Camera.shoot` says.
+        """The photograph with the room's things and all Vectors but the viewer, as `Camera.shoot` says.
 
         A photograph stands still, so the motion is used only where the room's kinds ask for it. The robot's
         own images are exposed already.
@@ -201,7 +217,7 @@ class BackdropCamera(RenderedCamera):
         self._turn_lamp(pose.heading_rad)
         sight = self._sight(vectors, viewer)
         drawn, ids, drawn_ids = self._render(vectors, viewer, sight)
-        bare, *_ = self._render((pose,), 0, sight)
+        bare = self._bare(pose, sight)
         boxes = visible_boxes(ids, moment)
         smear_px = (0.0, 0.0)
         if self._room.kinds and not self._plate.own:
@@ -226,6 +242,11 @@ class BackdropCamera(RenderedCamera):
         rgb = sensor.expose(light, moment.dt_s, smear_px, rng, moment.exposure)
         return Shot(encode_jpeg(rgb, sensor.look.quality), boxes, self.name, ids, seen)
 
+    def _bare(self, viewer: VectorPose, sight: Sight | None) -> np.ndarray:
+        """The light (H, W, 3) of the ground with nothing on it but the viewer, and of what is around it."""
+        renderer = self._empty if self._renderer.decor.things and self._empty else self._renderer
+        return self._lens.warp(*renderer.render((viewer,), 0, sight))[0]
+
     def _placed(self, moment: Moment) -> tuple[VectorPose, ...]:
         """All Vectors, the viewer's head as it was when the photograph was taken."""
         viewer = moment.viewer
@@ -235,13 +256,22 @@ class BackdropCamera(RenderedCamera):
     def _turn_lamp(self, heading_rad: float) -> None:
         """The photograph is what lies before the viewer, so its light comes from where the viewer looks."""
         across, _ = self._plate.lamp()
-        self._renderer.light_from(direction(heading_rad - across * math.radians(45), math.radians(45)))
+        to_lamp = direction(heading_rad - across * math.radians(45), math.radians(45))
+        self._renderer.light_from(to_lamp)
+        if self._empty is not None:
+            self._empty.light_from(to_lamp)
 
     def _look(self, drawn: SensorLook) -> SensorLook:
         """The photograph's colours are a camera's already, and half of its contrast."""
         if self._room.kinds:
             drawn = replace(drawn, contrast=drawn.contrast / 2, crush=drawn.crush / 2)
         return replace(drawn, saturation=1.0)
+
+    def close(self) -> None:
+        """Release the OpenGL contexts."""
+        super().close()
+        if self._empty is not None:
+            self._empty.close()
 
 
 def surround(room: Room, plate: Plate) -> Decor:
@@ -272,3 +302,33 @@ def surround(room: Room, plate: Plate) -> Decor:
         paint=(float(rng.uniform(0.7, 1.6)), float(rng.uniform(0.8, 1.5)), float(rng.uniform(1.0, 3.0))),
         eye_tint=EYE_RGB,
     )
+
+
+def furnished(decor: Decor, room: Room) -> Decor:
+    """The surround with the things of the room's kinds, some of them in the photograph's colours."""
+    layers, rng = list(decor.textures), np.random.default_rng([room.seed, 4, 1])
+    sorts = rng.choice(len(textures.THINGS), 2, replace=False)
+    surfaces = [0, *range(len(layers), len(layers) + len(sorts))]
+    layers += [textures.drawn(textures.THINGS[sort], rng) for sort in sorts]
+    things = harder_things(room, layers, surfaces, shelves=False)
+    if not things:
+        return decor
+    standing = tuple(thing for thing in room.obstacles if thing.kind in SIZES)
+    floor = Material(rgb(decor.ground[0, COLOR]), float(decor.ground[0, ROUGHNESS]), 0.04)
+    near = shaded_ground(replace(room, obstacles=standing), floor, 1000.0)
+    ground = join([near, *_ground_around(room, floor)])
+    return replace(decor, ground=ground, textures=layers, things=tuple(things))
+
+
+def _ground_around(room: Room, floor: Material) -> list[np.ndarray]:
+    """Four rectangles from the room's ground to its walls."""
+    x, y = room.half_x_mm, room.half_y_mm
+    beside_x, beside_y = (ROOM_MM - x) / 2, (ROOM_MM - y) / 2
+    side, end = level(beside_x, ROOM_MM, 0, floor), level(x, beside_y, 0, floor)
+    places = [
+        (side, x + beside_x, 0),
+        (side, -x - beside_x, 0),
+        (end, 0, y + beside_y),
+        (end, 0, -y - beside_y),
+    ]
+    return [moved(rows, (to_x, to_y, 0)) for rows, to_x, to_y in places]

@@ -32,7 +32,11 @@ USUAL = {
 
 
 def harder_things(
-    room: Room, layers: list[np.ndarray], surfaces: list[int], draw: Draw = drawn
+    room: Room,
+    layers: list[np.ndarray],
+    surfaces: list[int],
+    draw: Draw = drawn,
+    shelves: bool = True,
 ) -> list[tuple[str, np.ndarray]]:
     """Everything that the room's kinds have put into it, in its place: kind and vertex rows (N, 15) each.
 
@@ -43,6 +47,7 @@ def harder_things(
         layers: textures; those of these things are appended.
         surfaces: which of them suit any thing.
         draw: how textures are drawn.
+        shelves: whether some desks have shelves behind them.
     """
     added = [thing for thing in (*room.obstacles, *room.loose) if thing.kind in SIZES]
     if not added:
@@ -56,7 +61,7 @@ def harder_things(
         with_cube = thing.kind == "hand" and (rows[:, LAYER] == prints.markers).any()
         placed = moved(rows, (thing.x_mm, thing.y_mm, 0), thing.heading_rad)
         things.append(("cube-in-hand" if with_cube else thing.kind, placed))
-    if "clutter" in room.kinds and room.surface == "table":
+    if shelves and "clutter" in room.kinds and room.surface == "table":
         things += _shelf_behind(room, np.random.default_rng([room.seed, 8, 99]), prints)
     return things
 
