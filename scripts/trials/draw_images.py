@@ -5,10 +5,10 @@
 FOLDER/drawn/<part>-<seed>/   a portion: up to 300 images, drawn by one `python -m vector_tl.bulk`
 FOLDER/data-<COUNT>/          all portions and the dataset beside them, as hard links: what a training opens
 
-Four images of a room; a quarter in rooms without kinds, half in rooms of mixed harder kinds, a quarter
-before the photographs (without any, in rooms of mixed kinds). Stopped at any moment, the same command
-continues: nothing is drawn twice, as sessions that are whole are kept and a finished portion is not opened
-again. A larger COUNT draws only what is missing.
+Four images of a room; a fifth in rooms without kinds, the others of mixed harder kinds: half of all before
+the photographs (without any, in drawn rooms), as these are what carries to real images (docs/images.md).
+Stopped at any moment, the same command continues: nothing is drawn twice, as sessions that are whole are kept
+and a finished portion is not opened again. A larger COUNT draws only what is missing.
 """
 
 import json
@@ -49,7 +49,7 @@ class DrawImages:
     count: tyro.conf.Positional[int]
     """How many images there shall be."""
     photographs: Path | None = None
-    """Folder of photographs without a Vector, before which a quarter of the Vectors are drawn."""
+    """Folder of photographs without a Vector, before which half of the Vectors are drawn."""
     beside: tuple[Path, ...] = ()
     """Datasets that are joined with what is drawn."""
     images_per_room: int = 4
@@ -83,9 +83,9 @@ class Portion:
 def portions(count: int, photographs: Path | None, images_per_room: int = 4) -> list[Portion]:
     """The portions of `count` images. Those of a larger count hold those of a smaller one."""
     mixed = ("--kinds", "mixed")
-    parts = [("ordinary", 0.25, 1000, ()), ("mixed", 0.5 if photographs else 0.75, 2000, mixed)]
+    parts = [("ordinary", 0.2, 1000, ()), ("mixed", 0.3 if photographs else 0.8, 2000, mixed)]
     if photographs:
-        parts.append(("photographs", 0.25, 3000, (*mixed, "--backgrounds", str(photographs.resolve()))))
+        parts.append(("photographs", 0.5, 3000, (*mixed, "--backgrounds", str(photographs.resolve()))))
     found = []
     for name, share, seed, options in parts:
         wanted = math.ceil(share * count)
