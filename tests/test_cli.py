@@ -402,8 +402,8 @@ def test_results_of_experiments_and_exports_are_sentences():
         "1 image with 2 boxes written to o in the format coco; 3 images without labels left out."
     )
     assert cli._import("labels.mine:describe")({"looked_at": 9, "candidates": 2, "kept": 1}) == (
-        "9 images looked at: the model sees a Vector in 2 that are new to the dataset, 1 of which were added "
-        "as images without a Vector."
+        "9 images looked at: the model sees a Vector in 2 new to the dataset; added as images without a "
+        "Vector: 1."
     )
     written = {"file": "a.onnx", "size_mb": 12.4, "suppression": True, "threshold": 0.9, "images": 20}
     written |= {"images_from": "drawn images", "runtime": "ONNX Runtime"}

@@ -3,13 +3,14 @@
 import errno
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 
-from vector_tl.errors import UserError
+from vector_tl.errors import UserError, cannot_write
 from vector_tl.files import claimed, finite, read_json, sweep, write_atomic, write_json
 from vector_tl.parts import prefix
 
@@ -136,3 +137,29 @@ def test_a_disk_that_refuses_leaves_what_was_there(tmp_path, monkeypatch, code, 
     assert os.strerror(code) in str(caught.value)
     assert path.read_text() == "before"
     assert [entry.name for entry in tmp_path.iterdir()] == ["splits.json"]
+
+
+@pytest.mark.fast
+@pytest.mark.parametrize(
+    ("code", "remedy"),
+    [
+        (errno.ENOSPC, "Free some space or choose another place."),
+        (errno.EDQUOT, "Free some space or choose another place."),
+        (errno.EROFS, "Choose another place."),
+        (errno.ENODEV, "Choose another place."),
+        (errno.EACCES, "Correct the permissions or choose another place."),
+        (errno.ENAMETOOLONG, "Choose a shorter name."),
+    ],
+)
+def test_the_remedy_fits_what_the_system_refused(code, remedy):
+    said = str(cannot_write("splits.json", OSError(code, os.strerror(code))))
+    assert said == f"Cannot write splits.json: {os.strerror(code)}. {remedy}"
+
+
+@pytest.mark.fast
+def test_the_remedy_for_a_database_on_a_read_only_disk(tmp_path):
+    sqlite3.connect(tmp_path / "votes.db").execute("CREATE TABLE votes (voter TEXT)")
+    kept = sqlite3.connect(f"file:{tmp_path / 'votes.db'}?mode=ro", uri=True)
+    with pytest.raises(sqlite3.OperationalError) as caught:
+        kept.execute("INSERT INTO votes VALUES ('a')")
+    assert str(cannot_write("poll", caught.value)).endswith("database. Choose another place.")

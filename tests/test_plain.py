@@ -1,10 +1,22 @@
-"""Lists of names in sentences."""
+"""Numbers and lists of names in sentences."""
+
+import ast
+import re
+from pathlib import Path
 
 import pytest
 
-from vector_tl.plain import few
+import vector_tl
+from vector_tl.plain import counted, few
 
 pytestmark = pytest.mark.fast
+
+SOURCES = sorted(Path(vector_tl.__file__).parent.rglob("*.py"))
+PLURALS = re.compile(
+    r" (test |training |label )?"
+    r"(images|frames|sessions|boxes|Vectors|labels|files|votes|steps|seeds|rooms|problems|trainings|"
+    r"false positives|false alarms)\b"
+)
 
 
 @pytest.mark.parametrize(
@@ -13,3 +25,49 @@ pytestmark = pytest.mark.fast
 )
 def test_a_few_of_many_names_and_how_many_are_left(count, says):
     assert few([f"a{number}" for number in range(count)], 3) == says
+
+
+@pytest.mark.parametrize(
+    ("count", "says"), [(0, "0 boxes"), (1, "1 box"), (2, "2 boxes"), (1000, "1000 boxes")]
+)
+def test_one_thing_or_several(count, says):
+    assert counted(count, "box", "boxes") == says
+
+
+def may_be_one(value):
+    """Whether the value of a formatted string is a count: no constant, and nothing with a format such as .1f."""
+    constant = isinstance(value.value, ast.Name) and value.value.id.isupper()
+    return value.format_spec is None and not constant
+
+
+def uncounted(source):
+    """Lines in which a number stands before a plural, whatever the number is."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.JoinedStr):
+            for value, text in zip(node.values, node.values[1:]):
+                if isinstance(value, ast.FormattedValue) and isinstance(text, ast.Constant):
+                    if PLURALS.match(text.value) and may_be_one(value):
+                        yield node.lineno
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            if re.search("%d" + PLURALS.pattern, node.value):
+                yield node.lineno
+
+
+def test_what_is_uncounted():
+    assert list(uncounted("f'{n} images'\nf'{counted(n, 'image')}, {HALF} images, {x:.1f} images'\n'%d steps'")) == [
+        1,
+        3,
+    ]
+
+
+def test_no_message_speaks_of_1_images():
+    """Every number before a plural goes through `counted`, unless it cannot be 1."""
+    never_one = {
+        "doctor/camera_check.py": ("width", "height"),
+    }
+    found = {
+        f"{path.relative_to(Path(vector_tl.__file__).parent)}:{line}"
+        for path in SOURCES
+        for line in uncounted(path.read_text())
+    }
+    assert found == set(never_one)

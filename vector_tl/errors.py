@@ -1,5 +1,6 @@
 """Errors meant for the person at the keyboard: one sentence that says what happened and what to do."""
 
+import errno
 import shlex
 import sys
 from collections.abc import Mapping
@@ -49,7 +50,25 @@ class UsageError(UserError):
 def cannot_write(what: object, error: Exception) -> UserError:
     """The error for a file, folder or whatever `what` says that the system did not let us write."""
     reason = getattr(error, "strerror", None) or error
-    return UserError(f"Cannot write {what}: {reason}. Free some space or choose another place.")
+    remedy = writing_remedy(error)
+    return UserError(f"Cannot write {what}: {reason}. {remedy[0].upper()}{remedy[1:]}.")
+
+
+def writing_remedy(error: Exception, elsewhere: str = "choose another place") -> str:
+    """What lets be written what the system refused to: space only where that lacks, or may lack.
+
+    Args:
+        error: of the system or of a library; one that names no cause may be a full disk.
+        elsewhere: how another place is chosen.
+    """
+    code = getattr(error, "errno", None)
+    if getattr(error, "sqlite_errorname", "").startswith("SQLITE_READONLY"):
+        code = errno.EROFS
+    if code in (None, errno.ENOSPC, errno.EDQUOT):
+        return f"free some space or {elsewhere}"
+    if code in (errno.EACCES, errno.EPERM):
+        return f"correct the permissions or {elsewhere}"
+    return "choose a shorter name" if code == errno.ENAMETOOLONG else elsewhere
 
 
 def refuse_outside(option: str, value: float | None, low: float, high: float) -> None:

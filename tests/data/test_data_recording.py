@@ -188,7 +188,7 @@ def test_what_is_lost_is_told(tmp_path):
     count = len(list(recording))
     assert (
         0 < count < 20
-        and f"{count} frames before it were read" in recording.note
+        and f"{count} frames read before it" in recording.note
         and f"of {len(data)}" in recording.note
     )
 

@@ -328,7 +328,7 @@ def test_new_sessions_without_a_vector_count_false_positives():
     before, after = seen(0.9), seen(0.1)
     changes = {part: change(before, after, part) for part in ("old", "new")}
     result = answer({"before": before, "after": after, "coco": after}, changes)
-    assert result[0] == "The 2 images of new test sessions show no Vector: 2 false positives before, 0 after."
+    assert result[0] == "No Vector is in 2 images of new test sessions: 2 false positives before, 0 after."
     assert result[1].startswith("There is no old test session")
 
 

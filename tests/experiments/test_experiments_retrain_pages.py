@@ -55,7 +55,7 @@ def test_before_and_after(settings):
 def test_at_home(settings):
     models = {0: result_of(0.3), 25: result_of(0.6), 100: result_of(0.9)}
     sizes = [{"images": size} | model.figures for size, model in models.items()]
-    result = {"answer": ["With 100 images of this home: 5 of 5 Vectors are found there (before: 0 of 5)."]}
+    result = {"answer": ["With 100 images of this home: 5 of 5 Vectors found there (before: 0 of 5)."]}
     result |= {"sizes": sizes, "steps": 120, "new_sessions": [SESSIONS["new"]], "by_image": True, "mined": 0}
     at_home_page.write_page(settings, result, models)
     assert_file_for_all(settings.out / "index.html", "at home")

@@ -302,7 +302,7 @@ CASES = {
                 f / "x.json", studio_answer("a.jpg", studio_region("choices", {"choices": ["none"]}))
             ),
         ),
-        refused="None of the 1 label files",
+        refused="No label file of ",
     ),
     "CVAT's tag for the whole image": Case(
         several(

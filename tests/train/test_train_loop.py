@@ -532,7 +532,7 @@ def test_images_without_any_vector_teach_nothing(settings, tmp_path):
     data = made_data(tmp_path / "none")
     for label in (data / "labels" / "one").glob("*.txt"):
         label.write_text("")
-    with pytest.raises(UserError, match="None of the 12 images to train on shows a Vector"):
+    with pytest.raises(UserError, match="No image to train on shows a Vector, of 12 there"):
         train(replace(settings, data=data))
     assert not settings.out.exists()
 

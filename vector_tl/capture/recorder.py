@@ -19,6 +19,7 @@ from vector_tl.data.boxes import as_boxes
 from vector_tl.data.coverage import Shot
 from vector_tl.data.dataset import read_session, session_path, write_session
 from vector_tl.errors import UserError
+from vector_tl.plain import counted
 from vector_tl.robot.base import Frame, Robot
 
 log = logging.getLogger(__name__)
@@ -76,7 +77,7 @@ class SessionRecorder:
                 )
             about = new_session(robot, "robot", {"negatives": settings.negatives})
         elif continues(about):
-            log.info("session %s continues; it has %d images", session, len(about["shots"]))
+            log.info("session %s continues; it has %s", session, counted(len(about["shots"]), "image"))
         else:
             raise UserError(
                 f"Session {session} was taken with robot {about.get('robot')}"

@@ -19,6 +19,7 @@ from vector_tl.capture.side_by_side import simulators_for, take_all
 from vector_tl.capture.simulated_session import Difference, open_simulated_robot, take_session
 from vector_tl.data import dataset
 from vector_tl.errors import UserError
+from vector_tl.plain import counted
 from vector_tl.progress import Progress
 from vector_tl.robot.base import Robot
 
@@ -127,13 +128,22 @@ class ImageComparison:
         images, same = len(self._digests), sum(difference.same_bytes for difference in self._same)
         unlabelled = images - len(self._same) - len(self._differ)
         wrong = [
-            f"{len(names)} images {what} ({', '.join(sorted(names)[:MAX_NAMED])})"
+            f"{counted(len(names), 'image')} {what[len(names) > 1]} ({', '.join(sorted(names)[:MAX_NAMED])})"
             for names, what in (
-                (self._differ, "come out otherwise than their labels say"),
-                (self._damaged, "are not what was taken; delete them and run this again"),
+                (
+                    self._differ,
+                    ("comes out otherwise than its labels say", "come out otherwise than their labels say"),
+                ),
+                (
+                    self._damaged,
+                    (
+                        "is not what was taken; delete it and run this again",
+                        "are not what was taken; delete them and run this again",
+                    ),
+                ),
             )
             if names
-        ] + ([f"{unlabelled} images have no label to compare with"] if unlabelled else [])
+        ] + ([f"{counted(unlabelled, 'image')} without a label to compare with"] if unlabelled else [])
         return {
             "images": images,
             "made": sum(path.exists() for path in self._missing),

@@ -61,9 +61,10 @@ def describe(result: dict[str, Any]) -> str:
     """What a capture has, for a person; what the images show stands in the table above it."""
     if "kept" not in result:  # of --remake
         return (
-            f"{result['images']} images: {result['made']} made, {result['same_bytes']} of them as they were, "
+            f"{counted(result['images'], 'image')}: {result['made']} made, {result['same_bytes']} "
+            "of them as they were, "
             f"{result['within_tolerance']} nearly so; {len(result['differ'])} differ, "
-            f"{len(result['damaged'])} files are damaged."
+            f"{len(result['damaged'])} damaged."
         )
     kept, sessions = counted(result["kept"], "image"), counted(result["sessions"], "session")
     lines = [f"{kept} kept of {result['seen']} seen, in {sessions}; {result['seconds']:.0f} s."]

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from vector_tl.capture.board import KEYS, CaptureBoard, Status
+from vector_tl.plain import counted
 from vector_tl.web.keys import terminal_keys
 
 log = logging.getLogger(__name__)
@@ -43,7 +44,7 @@ def rendered(status: Status) -> Group:
     """The view as rich draws it."""
     head = Text.assemble(
         (f"{status.kept}/{status.goal} ", "bold"),
-        f"images, {status.negatives} without a Vector, {status.seen} frames seen",
+        f"images, {status.negatives} without a Vector, {counted(status.seen, 'frame')} seen",
         f", camera {status.camera_fps:.1f} fps" if status.camera_fps else "",
         f"   {status.session}",
     )
@@ -57,8 +58,7 @@ def rendered(status: Status) -> Group:
         table.add_row(Text(kind, style="dim"), *cells)
     boxes = "no --model: distance and place in the image are unknown"
     if status.boxes_by:
-        count = len(status.boxes_xyxy)
-        boxes = f"{count} box{'' if count == 1 else 'es'} by {status.boxes_by}"
+        boxes = f"{counted(len(status.boxes_xyxy), 'box', 'boxes')} by {status.boxes_by}"
     return Group(
         head,
         ProgressBar(max(status.goal, 1), status.kept, width=BAR_WIDTH),
@@ -82,4 +82,5 @@ def _log_lines(board: CaptureBoard, ended: threading.Event, _console: Console) -
     while not ended.wait(LOG_EVERY_S):
         status, _ = board.look()
         hint = f". {status.hint}" if status.hint else ""
-        log.info("%d of %d images, %d frames seen%s", status.kept, status.goal, status.seen, hint)
+        seen = counted(status.seen, "frame")
+        log.info("%d of %s, %s seen%s", status.kept, counted(status.goal, "image"), seen, hint)

@@ -32,6 +32,7 @@ from vector_tl.data.session_forms import NAME, Session
 from vector_tl.data.yolo import format_label, parse_label
 from vector_tl.errors import UsageError, UserError
 from vector_tl.files import held, read_json, write_atomic, write_json
+from vector_tl.plain import counted, few
 
 Split = Literal["train", "val", "test"]
 SPLITS: tuple[str, ...] = get_args(Split)
@@ -107,11 +108,10 @@ def load_dataset(folder: Path, split: str = DEFAULT_SPLIT) -> Dataset:
     sessions = {session for session, _ in images}
     if splits and (new := sessions - set(splits)):
         log.warning(
-            "%d sessions are not in %s and count as %s; %s is one of them.",
-            len(new),
+            "Not in %s, so in the %s split: %s.",
             folder / "splits.json",
             DEFAULT_SPLIT,
-            min(new),
+            f"{counted(len(new), 'session')} ({few(sorted(new))})",
         )
     chosen = {
         key: path for key, path in images.items() if split in ("all", splits.get(key[0], DEFAULT_SPLIT))
@@ -136,12 +136,12 @@ def load_dataset(folder: Path, split: str = DEFAULT_SPLIT) -> Dataset:
     labelled = [item for item in items if item.boxes_norm is not None]
     if not labelled:
         raise UserError(
-            f"None of the {len(items)} images in split {split} of {folder} is labelled; label them with "
+            f"No image in split {split} of {folder} is labelled, of {len(items)} there; label them with "
             f"vector-tl label review --data {folder}."
         )
     if unlabelled := len(items) - len(labelled):
         log.warning(
-            "%d of %d images in split %s of %s are not labelled and are left out.",
+            "Not labelled, so left out: %d of %d images in split %s of %s.",
             unlabelled,
             len(items),
             split,
@@ -188,8 +188,8 @@ def list_images(folder: Path) -> dict[tuple[str, str], Path]:
         found[key] = path
     if stray := sum(is_image_file(p) for p in images.iterdir()):
         log.warning(
-            "%d images lie directly in %s and are left out; move them into a folder for their session.",
-            stray,
+            "Left out: %s directly in %s; move what is there into a folder for its session.",
+            counted(stray, "image"),
             images,
         )
     if not found:

@@ -36,6 +36,7 @@ from vector_tl.data.schemas import CALIBRATION, CAMERA, DETECTIONS, EVENTS, SCHE
 from vector_tl.errors import UserError, cannot_write
 from vector_tl.files import refuse_existing
 from vector_tl.forms import parse_json
+from vector_tl.plain import counted
 from vector_tl.robot.base import Frame, Intrinsics, RobotState
 
 ABOUT, RESULT = "vector_tl", "vector_tl_result"  # names of the metadata before and after the messages
@@ -347,7 +348,7 @@ class Recording:
                     reason = str(error).rstrip(".") or type(error).__name__
                     self.note = (
                         f"{self.path} is cut off or damaged near byte {file.tell()} of {size} ({reason}); "
-                        f"{frames} frames before it were read, {_REMEDY}."
+                        f"{counted(frames, 'frame')} read before it, {_REMEDY}."
                     )
                     return
                 yield place, topic, record.log_time / 1e9, content

@@ -11,6 +11,7 @@ from av.container import InputContainer
 
 from vector_tl.errors import UserError
 from vector_tl.limits import FRAMES, HOURS, PIXELS, refuse_pixels
+from vector_tl.plain import counted
 
 DAMAGE = (av.FFmpegError, ValueError, OSError)
 
@@ -63,7 +64,8 @@ def images(path: Path) -> Iterator[tuple[float | None, np.ndarray]]:
                 count += 1
     except DAMAGE as error:
         raise UserError(
-            f"{path} is a damaged video after {count} frames ({error}); what comes before was read: copy it "
+            f"{path} is a damaged video after {counted(count, 'frame')} ({error}); what comes "
+            "before was read: copy it "
             "again, if it is whole elsewhere."
         ) from error
 

@@ -12,6 +12,7 @@ from vector_tl.demo.screen import has_screen, open_file
 from vector_tl.demo.settings import DemoSettings
 from vector_tl.errors import UserError
 from vector_tl.files import claimed, read_json, refuse_foreign, write_json
+from vector_tl.plain import counted
 
 if TYPE_CHECKING:
     from vector_tl.find.settings import FindSettings
@@ -164,7 +165,8 @@ def describe(result: dict[str, Any]) -> str:
             lines.append(f"In the end it was {result[key]:.0f} mm away, {how}.")
             break
     lines += [
-        f"The film lasts {result['seconds']:.0f} s, between two cards, and shows {result['frames']} frames.",
+        f"The film lasts {result['seconds']:.0f} s, between two cards, and shows "
+        f"{counted(result['frames'], 'frame')}.",
         f"Films of each model alone, a poster and a GIF are beside it in {result['folder']}",
     ]
     return "\n".join(lines)

@@ -15,6 +15,7 @@ from vector_tl.doctor.check import MIN_FPS, RESTART, SHORT_OF_FRAMES, Check
 from vector_tl.errors import UserError
 from vector_tl.find.geometry import HEIGHT_NEARER_MM, Distortion, camera_position_mm, rays
 from vector_tl.find.track import CameraClock
+from vector_tl.plain import counted
 from vector_tl.robot.base import Frame, Intrinsics, Robot, RobotState
 from vector_tl.robot.body import HEIGHT_MM
 
@@ -122,14 +123,17 @@ def sizes(
     ]
     seen_mm = [estimate for estimate in estimates_mm if estimate is not None]
     if len(seen_mm) < min(MIN_BOXES, len(frames)):
-        seen = f"a whole Vector was seen in {len(seen_mm)} of {len(frames)} images"
+        seen = f"a whole Vector was seen in {len(seen_mm)} of {counted(len(frames), 'image')}"
         remedy = "put the other Vector before it on the same table, in the middle of its view, "
         return Check(name, False, seen, f"{remedy}200 to 500 mm away, side on, in good light")
     estimate_mm = float(np.median(seen_mm))
     # The part of the distance that is not in proportion to the size.
     ahead_mm = camera_position_mm(state.head_angle_rad, state.pitch_rad)[0] + HEIGHT_NEARER_MM
     factor = (distance_mm - ahead_mm) / (estimate_mm - ahead_mm)
-    detail = f"{estimate_mm:.0f} mm by its height in {len(seen_mm)} images, measured {distance_mm:.0f} mm: "
+    detail = (
+        f"{estimate_mm:.0f} mm by its height in {counted(len(seen_mm), 'image')}, measured "
+        f"{distance_mm:.0f} mm: "
+    )
     detail += f"correction factor {factor:.2f}"
     stop_mm = min(600.0, max(110.0, ahead_mm + (STOP_MM - ahead_mm) / factor))
     remedy = (

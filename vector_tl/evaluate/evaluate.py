@@ -96,7 +96,7 @@ def describe(figures: dict[str, Any]) -> str:
 
     lines = [
         f"{figures['model']} ({figures['arch']} from {figures['init']}) "
-        f"on {figures['images']} images with {figures['boxes']} Vectors",
+        f"on {counted(figures['images'], 'image')} with {counted(figures['boxes'], 'Vector')}",
         f"AP50 {show(figures['ap50'])}   AP50-95 {show(figures['ap50_95'])}",
         f"boxes that the model is at least {figures['threshold']:.0%} sure of: "
         f"precision {show(figures['precision'])}   recall {show(figures['recall'])}",
@@ -109,14 +109,15 @@ def describe(figures: dict[str, Any]) -> str:
     lines += ["  by kind, worst first:"] * bool(figures["kinds"])
     for row in figures["kinds"]:
         lines.append(
-            f"  {row['kind']}: {row['images']} images, {row['boxes']} Vectors, AP50 {show(row['ap50'])}, "
-            f"recall {show(row['recall'])}, "
+            f"  {row['kind']}: {counted(row['images'], 'image')}, {counted(row['boxes'], 'Vector')}, "
+            f"AP50 {show(row['ap50'])}, recall {show(row['recall'])}, "
             f"false positives per image {show(row['false_positives_per_image'])}"
         )
     if "report" in figures:
         lines.append(
-            f"{figures['missed']} missed, {figures['false_positives']} false positives, "
-            f"{figures['badly_fitting']} badly fitting boxes: {figures['report']}"
+            f"{figures['missed']} missed, {counted(figures['false_positives'], 'false positive')}, "
+            f"{counted(figures['badly_fitting'], 'badly fitting box', 'badly fitting boxes')}: "
+            f"{figures['report']}"
         )
         lines += [f"  to capture next: {line}" for line in figures["capture_next"]]
     return "\n".join(map(one_line, lines))

@@ -20,6 +20,7 @@ from vector_tl.evaluate.outcomes import run_detector
 from vector_tl.evaluate.settings import EvaluateSettings
 from vector_tl.nets.calibration import calibration_of
 from vector_tl.nets.model_file import Weights, read_weights, resolve, threshold_of, write_metadata
+from vector_tl.plain import counted
 
 # what may be lost against single precision, in each split
 MAX_AP_LOSS, MAX_RECALL_LOSS, MAX_LOST_OF_KIND = 0.005, 0.01, 2
@@ -99,8 +100,8 @@ def settle_precisions(path: Path, val: Dataset, threads: int | None = None) -> s
     vectors = sum(len(item.boxes_norm) for item in val.items if item.boxes_norm is not None)
     if vectors < MIN_VECTORS:
         return (
-            f"{name} was checked in no faster precision than fp32: the val sessions show {vectors} Vectors, "
-            f"and {MIN_VECTORS} are needed."
+            f"{name} was checked in no faster precision than fp32: the val sessions show "
+            f"{counted(vectors, 'Vector')}, and {MIN_VECTORS} are needed."
         )
     some = replace(val, items=val.items[:: -(-len(val) // MAX_IMAGES)])
     _, rows = _check(path, [some], threads)

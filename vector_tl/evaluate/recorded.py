@@ -101,7 +101,7 @@ class RecordedItems(Sequence[Item]):
         if self._unlabelled:
             total = len(self._found) + self._unlabelled
             log.warning(
-                "%d of %d frames of %s are not labelled and are left out.",
+                "Not labelled, so left out: %d of %d frames of %s.",
                 self._unlabelled,
                 total,
                 self._path,

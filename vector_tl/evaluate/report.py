@@ -16,6 +16,7 @@ from vector_tl.evaluate.kind_table import kind_rows
 from vector_tl.evaluate.metrics import HEIGHT_EDGES_PX, HEIGHT_LINES, MATCH_IOU, Outcome, match
 from vector_tl.evaluate.recorded import RecordedDataset
 from vector_tl.evaluate.reliability import reliability, reliability_plot
+from vector_tl.plain import counted
 from vector_tl.web import pages
 from vector_tl.web.report import WHITE, Illustration, Sheet, decimals, draw_boxes
 
@@ -109,7 +110,7 @@ def next_images(vectors: list[Case], false_positives: list[Case], threshold: flo
     recall = len(found) / len(vectors) if vectors else 0.0
     rows = []
     if vectors and recall < LOW_RECALL:
-        rows.append(f"more of everything: only {len(found)} of {len(vectors)} Vectors found")
+        rows.append(f"more of everything: only {len(found)} of {counted(len(vectors), 'Vector')} found")
     rows += _hidden(vectors, threshold)
     weak, few = [], []
     for kind in ("height", "place", "brightness"):
@@ -128,7 +129,7 @@ def next_images(vectors: list[Case], false_positives: list[Case], threshold: flo
     )
     rows += [
         f"the surroundings of session {session} without a Vector (vector-tl capture --negatives): "
-        f"{number} false positive{'s' * (number > 1)} there"
+        f"{counted(number, 'false positive')} there"
         for number, session in noisy[:MAX_NOISY]
     ]
     badly = [case for case in found if case.iou < BAD_FIT_IOU]

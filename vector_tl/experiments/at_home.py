@@ -29,6 +29,7 @@ from vector_tl.experiments.retrain_settings import RetrainSettings
 from vector_tl.files import write_json
 from vector_tl.nets import model_file
 from vector_tl.nets.devices import pick_device
+from vector_tl.plain import counted
 from vector_tl.train.curve import finished
 from vector_tl.train.loop import train
 from vector_tl.train.settings import TrainSettings
@@ -74,7 +75,7 @@ def retrain_at_home(
     for size in sizes:
         paths[size] = settings.out / f"home-{size}{model_file.SUFFIX}"
         if not finished(paths[size]):
-            log.info("with %d images: %d steps", size, steps)
+            log.info("with %s: %s", counted(size, "image"), counted(steps, "step"))
             items = items_of(size, splits, new, settings.seed)
             train(replace(asked, out=paths[size], epochs=None, steps=steps), items)
     test, device = never_seen(splits["test"], about), torch.device(pick_device(settings.device))
@@ -104,10 +105,12 @@ def possible_sizes(asked: tuple[str, ...], images: int) -> list[int]:
     kept = sorted(number for number in numbers if number <= images)
     if not kept:
         raise UserError(
-            f"The new sessions have {images} images in the train and val splits; name smaller --sizes."
+            f"The new sessions have {counted(images, 'image')} in the train and val splits; name "
+            "smaller --sizes."
         )
     if len(kept) < len(numbers):
-        log.warning("The new sessions have %d images to train with; larger --sizes are left out.", images)
+        there = counted(images, "image")
+        log.warning("The new sessions have %s to train with; larger --sizes are left out.", there)
     return kept
 
 
@@ -140,7 +143,7 @@ def answer(rows: list[dict[str, Any]]) -> list[str]:
     """What the largest size brought at home, and what it cost on the old test sessions."""
     before, after = rows[0], rows[-1]
     return [
-        f"With {after['images']} images of this home: {_at_home(before['new'], after)}.",
+        f"With {counted(after['images'], 'image')} of this home: {_at_home(before['new'], after)}.",
         _on_old_sessions(before["old"], after),
     ]
 
@@ -150,7 +153,7 @@ def _at_home(before: dict[str, Any], after: dict[str, Any]) -> str:
     if not now["boxes"]:
         return f"{alarms}; its test images show no Vector, so nothing is said about recall"
     return (
-        f"{_found(now)} of {now['boxes']} Vectors are found there (before: {_found(before)}; recall "
+        f"{_found(now)} of {counted(now['boxes'], 'Vector')} found there (before: {_found(before)}; recall "
         f"{_gap(after['changes']['new']['recall'])}), with {alarms}"
     )
 
@@ -167,7 +170,8 @@ def _on_old_sessions(before: dict[str, Any] | None, after: dict[str, Any]) -> st
     else:
         verdict = "Nothing that shows was forgotten"
     return (
-        f"{verdict}: on the old test sessions {_found(now)} of {now['boxes']} are found (before: "
+        f"{verdict}: on the old test sessions {_found(now)} of {counted(now['boxes'], 'Vector')} "
+        "found (before: "
         f"{_found(before)}; recall {_gap(gap)}), with {_alarms(before, now)}."
     )
 
@@ -175,8 +179,7 @@ def _on_old_sessions(before: dict[str, Any] | None, after: dict[str, Any]) -> st
 def _alarms(before: dict[str, Any], now: dict[str, Any]) -> str:
     count, images = now["false_positives"], now["images"]
     return (
-        f"{count} false alarm{'s' * (count != 1)} in {images} image{'s' * (images != 1)} (before: "
-        f"{before['false_positives']})"
+        f"{counted(count, 'false alarm')} in {counted(images, 'image')} (before: {before['false_positives']})"
     )
 
 

@@ -41,6 +41,7 @@ from vector_tl.files import claimed
 from vector_tl.nets import mobilenet_v1
 from vector_tl.nets.coco_file import find_weights
 from vector_tl.nets.devices import pick_device
+from vector_tl.plain import counted
 from vector_tl.progress import in_words
 from vector_tl.train.paste import refuse_without_masks
 
@@ -115,11 +116,13 @@ def possible_sizes(sizes: Sequence[str], images: int) -> tuple[str, ...]:
     kept = tuple(size for size in asked if size == "all" or int(size) < images + ("all" not in sizes))
     if not kept:
         raise UsageError(
-            f"--sizes {' '.join(sizes)}: there are {images} images to train on; name smaller numbers, or the "
-            "word all."
+            f"--sizes {' '.join(sizes)}: the train sessions hold {counted(images, 'image')}; name "
+            "smaller numbers, "
+            "or the word all."
         )
     if left_out := [size for size in asked if size not in kept]:
-        log.warning("--sizes %s left out: there are %d images to train on.", " ".join(left_out), images)
+        there = counted(images, "image")
+        log.warning("--sizes %s left out: the train sessions hold %s.", " ".join(left_out), there)
     return kept
 
 

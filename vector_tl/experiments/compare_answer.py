@@ -3,6 +3,7 @@
 from typing import Any
 
 from vector_tl.experiments.runs import MIN_LEARNED
+from vector_tl.plain import counted
 
 MIN_NOTICED = 0.01  # a smaller difference in AP50-95 is one that nobody would notice
 
@@ -24,7 +25,7 @@ def answer(figures: dict[str, Any]) -> list[str]:
     return [
         f"{_verdict(gap)}: after {figures['arms']['coco']['images_seen']:,} images seen, AP50-95 on sessions "
         f"that neither had seen is {gap['coco']:.{digits}f} from COCO and {gap['scratch']:.{digits}f} from "
-        f"scratch ({_gap(gap)}, {gap['seeds']} seed{'s' * (gap['seeds'] > 1)}).",
+        f"scratch ({_gap(gap)}, {counted(gap['seeds'], 'seed')}).",
         _second(figures),
     ]
 
@@ -90,11 +91,13 @@ def _fewer_images(figures: dict[str, Any]) -> str:
         if (row["ap50_95"] or 0.0) >= level and row["images"] < whole["images"]:
             about = "about " * hardly(row["ap50_95"] - best)
             return (
-                f"With {row['images']} images transfer does {about}as well as scratch with {whole['images']}"
+                f"With {counted(row['images'], 'image')} transfer does {about}as well as "
+                f"scratch with {whole['images']}"
             )
     if best < MIN_LEARNED:
         return (
-            f"With {whole['images']} images scratch is at the start of training, and so is transfer with "
+            f"With {counted(whole['images'], 'image')} scratch is at the start of training, and "
+            "so is transfer with "
             "every smaller number that was tried"
         )
     return (

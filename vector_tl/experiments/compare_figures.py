@@ -12,6 +12,7 @@ from vector_tl.errors import UserError
 from vector_tl.evaluate.bootstrap import draws, interval, match_all, showing_vectors, weighted_ap
 from vector_tl.experiments.compare_answer import answer
 from vector_tl.experiments.runs import ARMS, MIN_LEARNED, Result, folder_name, read_outcomes, still_rising
+from vector_tl.plain import counted
 
 LEVELS = (0.5, 0.8, 0.9)  # of AP50
 DRAWS = 1000
@@ -149,7 +150,8 @@ def resample(out: Path, results: list[Result]) -> Resamples:
             weights is not None and weights.shape[1] != len(matched.boxes)
         ):
             raise UserError(
-                f"{path} is of {len(matched.boxes)} images, by the length of its array 'truth_n', and "
+                f"{path} is of {counted(len(matched.boxes), 'image')}, by the length of its array "
+                "'truth_n', and "
                 f"{path.with_name('result.json')} of {len(run['sessions'])}, by its key 'sessions', or other "
                 f"trainings are of other images; remove {path.parent} and run vector-tl compare again."
             )

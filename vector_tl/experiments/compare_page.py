@@ -16,6 +16,7 @@ from vector_tl.experiments.compare_sheets import COLORS, NAMES, kept_outcomes, r
 from vector_tl.experiments.comparison_data import ComparisonData
 from vector_tl.experiments.runs import ARMS, MIN_LEARNED, Result, late_loss
 from vector_tl.files import write_json
+from vector_tl.plain import counted
 from vector_tl.train.batches import own_images
 from vector_tl.web import pages
 from vector_tl.web.report import Illustration, decimals, finish_plot, new_plot
@@ -100,7 +101,7 @@ def _with_interval(arm: dict[str, Any]) -> str:
 
 
 def _longer(long: dict[str, Any]) -> str:
-    seeds = f"{long['seeds']} seed{'s' * (long['seeds'] > 1)}"
+    seeds = counted(long["seeds"], "seed")
     rising = "still rising" if long["still_rising"] else "no more gain"
     return f"{decimals(long['ap50_95'])} ({long['images_seen']:,} images seen, {rising}, {seeds})"
 
@@ -167,7 +168,9 @@ def _seen(arm: dict[str, Any], level: float, share: float) -> str:
     for some in (arm, arm.get("long", {})):
         until = some.get("images_seen_for_ap50", {}).get(str(level))
         if until and until["reached"]:
-            seeds = f"{until['reached']} of {until['of']} seeds: " * (until["reached"] < until["of"])
+            seeds = f"{until['reached']} of {counted(until['of'], 'seed')}: " * (
+                until["reached"] < until["of"]
+            )
             seen = until["images_seen"]
             epochs = f" ({seen * share / arm['images']:.1f} epochs)" if "images" in arm else ""
             return seeds + "at most " * until["at_most"] + _count(seen) + epochs

@@ -13,6 +13,7 @@ from vector_tl.evaluate.metrics import Outcome, match
 from vector_tl.experiments.compare_figures import runs_of
 from vector_tl.experiments.comparison_data import ComparisonData
 from vector_tl.experiments.runs import ARMS, Result, folder_name, read_outcomes
+from vector_tl.plain import counted
 from vector_tl.train.batches import Images
 from vector_tl.web.report import WHITE, Illustration, Sheet, draw_boxes
 
@@ -76,7 +77,7 @@ def worst_sheets(out: Path, results: list[Result], data: ComparisonData) -> list
             (worst_missed(judged), "a missed Vector"),
             (worst_false_positives(judged), "a false positive"),
         ):
-            title = f"{NAMES[arm]}: {len(some)} of {len(items)} test images with {what}"
+            title = f"{NAMES[arm]}: {len(some)} of {counted(len(items), 'test image')} with {what}"
             sheets.append(Sheet(title, _drawn(some, arm, threshold, lambda number: _item(items[number]))))
     return sheets
 
@@ -93,7 +94,10 @@ def real_sheets(out: Path, results: list[Result], data: ComparisonData) -> list[
     if rooms is not None:
         for arm, threshold, outcomes in kept_outcomes(out, results, "rooms.npz", len(rooms)):
             some = worst_false_positives(judge(outcomes, threshold))
-            title = f"{NAMES[arm]}: a false positive in {len(some)} of {len(outcomes)} rooms without a Vector"
+            title = (
+                f"{NAMES[arm]}: a false positive in {len(some)} of "
+                f"{counted(len(outcomes), 'room')} without a Vector"
+            )
             sheets.append(Sheet(title, _drawn(some, arm, threshold, partial(_room, rooms))))
     return sheets
 

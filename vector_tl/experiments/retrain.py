@@ -29,6 +29,7 @@ from vector_tl.files import write_json
 from vector_tl.nets import checkpoint, mobilenet_v1, model_file
 from vector_tl.nets.coco_file import find_weights
 from vector_tl.nets.devices import pick_device
+from vector_tl.plain import counted
 from vector_tl.train.checks import check_settings
 from vector_tl.train.curve import finished
 from vector_tl.train.loop import train
@@ -70,7 +71,7 @@ def retrain(settings: RetrainSettings) -> dict[str, Any]:
     steps = count_steps(settings, len(splits["train"]))
     for name, asked in wanted.items():
         if not finished(asked.out):
-            log.info("%s: %d steps", NAMES[name], steps)
+            log.info("%s: %s", NAMES[name], counted(steps, "step"))
             train(replace(asked, epochs=None, steps=steps))
     test = never_seen(splits["test"], about)
     paths = {

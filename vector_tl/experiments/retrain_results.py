@@ -20,6 +20,7 @@ from vector_tl.evaluate.metrics import Outcome, calibrate, count_false_positives
 from vector_tl.experiments.compare_answer import hardly, signed
 from vector_tl.nets import checkpoint, model_file
 from vector_tl.nets.calibration import calibration_of
+from vector_tl.plain import counted
 from vector_tl.train.batches import keep_images
 from vector_tl.train.inference import run_model
 
@@ -127,7 +128,7 @@ def answer(models: dict[str, ModelResult], changes: dict[str, dict[str, Any] | N
 
 def _on_part(part: str, gap: dict[str, Any]) -> str:
     """What changed on the test sessions of a part."""
-    sessions = f"{gap['sessions']} {part} test session{'s' * (gap['sessions'] > 1)}"
+    sessions = counted(gap["sessions"], f"{part} test session")
     little = hardly(gap["ap50_95"])
     gain = signed(gap["ap50_95"], 3 if little else 2)
     if gap["low"] is None:
@@ -151,8 +152,7 @@ def _without_vectors(models: dict[str, ModelResult], part: str) -> str:
     before, after = (models[name].figures[part] for name in ("before", "after"))
     if before is None or after is None:
         return f"There is no {part} test session, so nothing is said about {part} ones."
-    images = f"{before['images']} image{'s' * (before['images'] != 1)}"
     return (
-        f"The {images} of {part} test sessions show no Vector: {before['false_positives']} false positives "
-        f"before, {after['false_positives']} after."
+        f"No Vector is in {counted(before['images'], 'image')} of {part} test sessions: "
+        f"{counted(before['false_positives'], 'false positive')} before, {after['false_positives']} after."
     )

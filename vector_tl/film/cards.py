@@ -6,6 +6,7 @@ import numpy as np
 from vector_tl.film.overlay import Color, text, wrapped
 from vector_tl.film.tally import Tally, alarms
 from vector_tl.film.theme import Theme
+from vector_tl.plain import counted
 
 TITLE_S, END_S = 2.5, 4.0
 LINE = 1.3  # from one line of text to the next, times its size
@@ -94,7 +95,7 @@ def _counts(tally: Tally) -> str:
     first = f", first after {tally.first_s:.1f} s" if tally.first_s else ""
     if tally.labelled:
         return f"{tally.found} of {tally.found + tally.missed} found, {alarms(tally.false_alarms)}{first}"
-    return f"{tally.seen_in} of {tally.images} frames{first}"
+    return f"{tally.seen_in} of {counted(tally.images, 'frame')}{first}"
 
 
 class Card:

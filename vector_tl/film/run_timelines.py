@@ -4,6 +4,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from vector_tl.plain import counted
+
 WIDTH, HEIGHT = 1000, 100  # of a drawing; the page stretches it
 MAX_POINTS = 1500
 MAX_TURN_DEG = 180.0  # between two points; more means that an angle went round
@@ -67,7 +69,7 @@ def score_timeline(
             y = height
     drawn.append(f"L{WIDTH} {y:.1f}L{WIDTH} {HEIGHT}Z")
     seen = sum(score > 0 for score in scores)
-    return Timeline(title, f"in {seen} of {len(scores)} frames", color, area="".join(drawn))
+    return Timeline(title, f"in {seen} of {counted(len(scores), 'frame')}", color, area="".join(drawn))
 
 
 def mode_timeline(title: str, modes: Sequence[tuple[float, float, str]], seconds: float) -> Timeline:

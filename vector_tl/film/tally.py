@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from vector_tl.evaluate.metrics import Outcome, match
+from vector_tl.plain import counted
 
 NO_BOXES = np.zeros((0, 4), np.float32)
 
@@ -120,4 +121,4 @@ def _percent(part: int, whole: int) -> str:
 
 def alarms(count: int) -> str:
     """The words for so many false positives."""
-    return f"{count} false alarm{'s' * (count != 1)}"
+    return counted(count, "false alarm")

@@ -7,6 +7,7 @@ from vector_tl.film.overlay import Color
 from vector_tl.film.tally import Tally, alarms
 from vector_tl.film.theme import Theme
 from vector_tl.film.uncertainty import BLOCK_S, MIN_BLOCKS, share_interval
+from vector_tl.plain import counted
 
 
 def opening_card(
@@ -75,7 +76,9 @@ def closing_card(
 def result_words(tally: Tally) -> str:
     """A detector's figures with their uncertainty."""
     if not tally.labelled:
-        return f"in {tally.seen_in} of {tally.images} frames; nobody has checked whether it was right"
+        return (
+            f"in {tally.seen_in} of {counted(tally.images, 'frame')}; nobody has checked whether it was right"
+        )
     there = tally.found + tally.missed
     interval = share_interval(tally.times_s, tally.found_each, tally.there_each)
     sure = f"too short a film to say how sure this is (under {MIN_BLOCKS * BLOCK_S:g} s)"

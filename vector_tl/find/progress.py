@@ -8,7 +8,7 @@ from typing import Any
 
 from vector_tl.find.memory import MotionCommand
 from vector_tl.find.track import Target
-from vector_tl.plain import CLEAR_LINE, rewrites_lines
+from vector_tl.plain import CLEAR_LINE, counted, rewrites_lines
 
 TERMINAL_EVERY_S, LOG_EVERY_S = 0.2, 5.0
 
@@ -85,4 +85,4 @@ def describe(result: dict[str, Any]) -> str:
 
 def _count(count: int, what: str) -> str:
     """`no falls`, `1 fall`, `2 falls`."""
-    return f"{count or 'no'} {what}{'' if count == 1 else 's'}"
+    return counted(count, what) if count else f"no {what}s"

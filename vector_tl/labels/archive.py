@@ -5,7 +5,7 @@ import stat
 import zipfile
 from pathlib import Path, PurePosixPath
 
-from vector_tl.errors import UserError, cannot_write
+from vector_tl.errors import UserError, cannot_write, writing_remedy
 from vector_tl.limits import refuse_swelling
 from vector_tl.parts import Part
 from vector_tl.zips import DAMAGE
@@ -43,8 +43,8 @@ def unpack(path: Path, into: Path) -> Path:
         ) from error
     except OSError as error:
         raise UserError(
-            f"{path} cannot be unpacked, at its {place}: {error.strerror or error}; free some space, or "
-            "unpack it yourself and name the folder."
+            f"{path} cannot be unpacked, at its {place}: {error.strerror or error}; "
+            f"{writing_remedy(error, 'unpack it yourself and name the folder')}."
         ) from error
     return into
 

@@ -50,7 +50,7 @@ def check(settings: CheckSettings) -> dict[str, Any]:
     if problems:
         kinds = Counter(problem.kind for problem in problems).most_common()
         listed = ", ".join(f"{count} x {kind}" for kind, count in kinds)
-        result["error"] = f"{len(problems)} problem{'s' if len(problems) > 1 else ''}: {listed}"
+        result["error"] = f"{counted(len(problems), 'problem')}: {listed}"
     return result
 
 
@@ -133,7 +133,7 @@ def describe(result: dict[str, Any]) -> str:
     problems = result["problems"]
     lines += [f"{problem['kind']}: {problem['where']}: {problem['what']}" for problem in problems[:MAX_SHOWN]]
     if len(problems) > MAX_SHOWN:
-        lines.append(f"and {len(problems) - MAX_SHOWN} problems more; --json lists all")
+        lines.append(f"and {counted(len(problems) - MAX_SHOWN, 'more problem')}; --json lists all")
     lines.append(result.get("error", "no problems"))
     lines += [f"page: {result['report']}"] if result["report"] else []
     return "\n".join(map(one_line, lines))

@@ -43,7 +43,7 @@ from vector_tl.labels.archive import remove, unpack
 from vector_tl.labels.image_boxes import boxes_of_image
 from vector_tl.labels.plan import Plan, PlannedImage, make_plan
 from vector_tl.labels.settings import ImportSettings
-from vector_tl.plain import one_line
+from vector_tl.plain import counted, one_line
 from vector_tl.progress import track
 
 log = logging.getLogger(__name__)
@@ -334,11 +334,11 @@ def _some(line: str, things: list[str]) -> None:
 def describe(result: dict[str, Any]) -> str:
     """What an import did, would do or undid, for a person."""
     if "undone" in result:
-        return f"undone: {', '.join(result['undone'])} ({result['images']} images)"
+        return f"undone: {', '.join(result['undone'])} ({counted(result['images'], 'image')})"
     plan = result["plan"]
     lines = ["This is what would be imported; nothing was written."] if result["dry_run"] else []
     for form, row in plan["label_files"].items():
-        lines.append(f"{form}: {row['files']} label files, such as {row['examples'][0]}")
+        lines.append(f"{form}: {counted(row['files'], 'label file')}, such as {row['examples'][0]}")
     means = ", ".join(plan["classes"]["vector"]) or "no class"
     others = ", ".join(plan["classes"]["other"])
     if plan["label_files"]:
@@ -347,16 +347,15 @@ def describe(result: dict[str, Any]) -> str:
         split = plan["sessions"][session]["split"]
         lines.append(f"session {session}: {f'split {split}' if split else 'in no split yet'}")
     counts = [
-        f"{result['images']} images, {result['boxes']} boxes, {result['unlabelled']} images not labelled"
+        f"{counted(result['images'], 'image')}, {counted(result['boxes'], 'box', 'boxes')}, "
+        f"{counted(result['unlabelled'], 'image')} not labelled"
     ]
-    counts += [
-        f"{count} {what}"
-        for count, what in (
-            (len(result["skipped"]), "skipped"),
-            (plan["unused_label_files"]["count"], "label files not used"),
-            (plan["other_files"]["count"], "other files not read"),
-        )
-        if count
-    ]
+    counts += [f"{len(result['skipped'])} skipped"] * bool(result["skipped"])
+    for key, what, fate in (
+        ("unused_label_files", "label file", "not used"),
+        ("other_files", "other file", "not read"),
+    ):
+        if count := plan[key]["count"]:
+            counts.append(f"{counted(count, what)} {fate}")
     lines.append("; ".join(counts))
     return "\n".join(map(one_line, lines))

@@ -18,7 +18,7 @@ from typing import Annotated, Any, Literal, NotRequired, TypedDict
 from msgspec import Meta
 
 from vector_tl.data.session_forms import Name
-from vector_tl.errors import UserError, cannot_write
+from vector_tl.errors import UserError, cannot_write, writing_remedy
 from vector_tl.files import claimed
 from vector_tl.forms import Count, Finite, check_form
 
@@ -165,8 +165,8 @@ class DecisionJournal:
                 os.fsync(handle)
         except OSError as error:
             raise UserError(
-                f"Cannot write the review's journal {self.path} ({error.strerror}); nothing was changed. "
-                "Free some space."
+                f"Cannot write the review's journal {self.path} ({error.strerror}); nothing was changed: "
+                f"{writing_remedy(error, 'copy the dataset to another place')}."
             ) from error
 
     def close(self) -> None:

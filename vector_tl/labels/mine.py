@@ -259,10 +259,14 @@ def _add(settings: MineSettings, session: str, model: str, kept: list[FalseSight
             dataset.write_item(settings.data, session, name, encoded, np.zeros((0, 4)), sight.size_wh, suffix)
     except OSError as error:
         raise cannot_write(settings.data, error) from error
+    added = counted(len(kept), "image")
     log.info(
-        "%d images without a Vector are now session %s of %s, in the %s split.",
-        len(kept), session, settings.data, settings.split,
-    )  # fmt: skip
+        "%s without a Vector added as session %s of %s, in the %s split.",
+        added,
+        session,
+        settings.data,
+        settings.split,
+    )
 
 
 def _encoded(sight: FalseSight) -> tuple[bytes, str]:
@@ -277,6 +281,5 @@ def describe(result: dict[str, Any]) -> str:
     """The result of `label mine` for a person."""
     return (
         f"{counted(result['looked_at'], 'image')} looked at: the model sees a Vector in "
-        f"{result['candidates']} that are new to the dataset, {result['kept']} of which were added as images "
-        "without a Vector."
+        f"{result['candidates']} new to the dataset; added as images without a Vector: {result['kept']}."
     )

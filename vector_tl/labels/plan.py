@@ -23,6 +23,7 @@ from vector_tl.labels.sources.joining import (
 )
 from vector_tl.labels.sources.reading import Source, read_folder
 from vector_tl.labels.sources.records import ImageLabel
+from vector_tl.plain import counted
 
 MAX_NAME_BYTES = 240  # file systems take 255, with an ending
 FRAME = re.compile(r"(.+)-frame-\d+")  # the name of an image that is a film's frame
@@ -291,7 +292,7 @@ def _refuse_if_nothing_fed(
         why = f"{source.labels[0].path} says nothing of Vectors."
     count = len(source.labels) + sum(file not in {f.path for f in source.labels} for file in source.unused)
     raise UserError(
-        f"None of the {count} label files of {source.folder} labels an image: {why} Correct that, or take "
+        f"No label file of {source.folder} labels an image, of {count} there: {why} Correct that, or take "
         "the images alone with --images-only."
     )
 
@@ -358,7 +359,7 @@ def _unite(
         united[image] = kept
     if silent:
         plan.notes.append(
-            f"{silent} images stand in label files that say nothing of Vectors; they stay unlabelled"
+            f"{counted(silent, 'image')} in label files that say nothing of Vectors: left unlabelled"
         )
     _note_silent_files(plan, joined, united)
     return united

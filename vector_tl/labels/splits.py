@@ -29,7 +29,7 @@ def split(settings: SplitSettings) -> dict[str, Any]:
     wanted = [name for name, share in zip(SPLITS, settings.shares, strict=True) if share > 0]
     if len(images) < len(wanted):
         raise UserError(
-            f"{len(images)} session{'' if len(images) == 1 else 's'} cannot fill "
+            f"{counted(len(images), 'session')} cannot fill "
             f"{', '.join(wanted[:-1])} and {wanted[-1]}; capture more, divide the images instead with "
             f"--by image, or leave a split empty, for instance with --shares "
             f"{'70 0 30' if len(images) == 2 else '0 0 100'}."

@@ -6,6 +6,7 @@ from typing import Any
 from vector_tl.files import free_name
 from vector_tl.next_steps.forms import Ending, Step, typed
 from vector_tl.next_steps.there import has_labels, has_splits, has_suggestions
+from vector_tl.plain import counted
 
 Result = dict[str, Any]
 MODEL = Path("models/mine.safetensors")
@@ -26,7 +27,7 @@ def after_capture(settings: Any, result: Result) -> Ending:
     if settings.negatives:
         words = ("capture", "--robot", "sim", "--backgrounds", data / "images", "--count", 600)
         return Ending(
-            f"{result['kept']} images of your rooms, each labelled as one without a Vector.",
+            f"{counted(result['kept'], 'image')} of your rooms, each labelled as one without a Vector.",
             (
                 Step(typed(*words, "--data", "data"), "Let the simulator put Vectors before them"),
                 Step(typed("label", "split", "--data", data), "Divide them into train, val and test"),
@@ -34,7 +35,9 @@ def after_capture(settings: Any, result: Result) -> Ending:
             made,
         )
     return Ending(
-        f"{result['kept']} images that nobody has labelled yet.", (_suggest(data), _review(data)), made
+        f"{counted(result['kept'], 'image')} that nobody has labelled yet.",
+        (_suggest(data), _review(data)),
+        made,
     )
 
 
@@ -52,7 +55,8 @@ def after_import(settings: Any, result: Result) -> Ending:
     undo = Step(typed("label", "import", "--undo", "--data", data), "Take it out again")
     if result["unlabelled"]:
         means = (
-            f"{result['unlabelled']} of {result['images']} images are not labelled, and count for nothing."
+            f"Not labelled, so without effect: {result['unlabelled']} of "
+            f"{counted(result['images'], 'image')}."
         )
         return Ending(means, (_review(data), undo), {"dataset": data})
     step = train_step(data) if has_splits(data) else split_step(data)
@@ -136,7 +140,7 @@ def after_mine(settings: Any, result: Result) -> Ending:
     out = free_name(Path("runs/retrain"))
     words = ("retrain", settings.model, "--data", settings.data, "--out", out)
     return Ending(
-        f"{result['kept']} images on which the model was wrong, now labelled as without a Vector.",
+        f"{counted(result['kept'], 'image')} on which the model was wrong, now labelled as without a Vector.",
         (Step(typed(*words), "Train the model further with them"),),
         {"images": settings.data / "images"},
     )

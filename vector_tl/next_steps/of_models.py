@@ -5,6 +5,7 @@ from typing import Any
 
 from vector_tl.files import free_name
 from vector_tl.next_steps.forms import Ending, Step, typed
+from vector_tl.plain import counted
 
 Result = dict[str, Any]
 MORE_OF_A_FILM = (("page", "report"), ("poster", "poster"))
@@ -14,10 +15,14 @@ SHORT_IMAGES_SEEN = 2000  # 20 epochs of the standard dataset are 9,460
 def after_train(settings: Any, result: Result) -> Ending:
     """The model can be measured, and can drive a simulated robot. A short training is called so."""
     model, seen = result["model"], result["images_seen"]
-    means = f"The model has seen {seen} images; ap50 and ap50_95 are on the val sessions, 1 is perfect."
+    means = (
+        f"The model has seen {counted(seen, 'image')}; ap50 and ap50_95 are on the val "
+        "sessions, 1 is perfect."
+    )
     if seen < SHORT_IMAGES_SEEN:
         means = (
-            f"This was a short training: the model has seen {seen} images, where a usual one (--epochs 20) "
+            f"This was a short training: the model has seen {counted(seen, 'image')}, where a "
+            "usual one (--epochs 20) "
             "sees about 10,000. Expect few boxes, and poor ones."
         )
     recording = free_name(Path("runs") / f"{Path(model).stem}.mcap")
@@ -95,7 +100,7 @@ def after_evaluate(settings: Any, result: Result) -> Ending:
 def after_detect(settings: Any, result: Result) -> Ending:
     """What a model sees can be filmed; what it wrongly sees can be learned from."""
     first = settings.inputs[0]
-    means = f"A Vector was seen in {result['found']} of {result['images']} images."
+    means = f"A Vector was seen in {result['found']} of {counted(result['images'], 'image')}."
     models = ("--left", "scratch", "--right", settings.model)
     film = free_name(Path("runs") / f"{first.stem}.mp4")
     steps = [
@@ -112,7 +117,7 @@ def after_watch(settings: Any, result: Result) -> Ending:
     steps, made = [], {}
     if kept := result["images"]:
         made["images"] = Path(kept[0]).parent
-        means = f"{len(kept)} kept image{'s' * (len(kept) != 1)}, which nobody has labelled yet."
+        means = f"{counted(len(kept), 'kept image')}, which nobody has labelled yet."
         steps.append(Step(typed("label", "review", "--data", result["data"]), "Label them on a page"))
     else:
         means = "No image was kept; s keeps one, to be labelled."
@@ -132,7 +137,8 @@ def after_export(settings: Any, result: Result) -> Ending:
     """How the file is used is on a page of the documentation."""
     least = f"{result['max_score_difference']:.1g} in a score, {result['max_box_difference_px']:.1g} pixels"
     means = (
-        f"On {result['images']} images it sees what the original sees (at most {least} apart); boxes count "
+        f"On {counted(result['images'], 'image')} it sees what the original sees (at most {least} "
+        "apart); boxes count "
         f"above {result['threshold']}. docs/exports.md shows how to use it in ten lines."
     )
     other = "openvino" if result["format"] == "onnx" else "onnx"
@@ -149,7 +155,8 @@ def after_film(settings: Any, result: Result) -> Ending:
     film, poll = Path(result["film"]), free_name(Path("runs/poll"))
     models = ("--left", settings.left, "--right", settings.right)
     return Ending(
-        f"Both models saw the same {result['frames']} frames. To watch it: {film.absolute().as_uri()}",
+        f"Both models saw the same {counted(result['frames'], 'frame')}. To watch it: "
+        f"{film.absolute().as_uri()}",
         (
             Step(
                 typed("poll", settings.input, *models, "--out", poll), "Let people vote which one sees better"

@@ -2,13 +2,15 @@
 
 from typing import Any
 
+from vector_tl.plain import counted
+
 
 def describe(result: dict[str, Any]) -> str:
     """The result of `poll` for a person; before the voting has closed it names no model."""
     lines = []
     if "taken" in result:
         refused = [f"  {each['code']}: {each['why']}" for each in result["refused"]]
-        lines += [f"{result['taken']} votes taken, {result['repeated']} were there before.", *refused]
+        lines += [f"{counted(result['taken'], 'vote')} taken; there before: {result['repeated']}.", *refused]
     lines += _count(result) if "films" in result else [f"Votes so far: {result['votes']}."]
     until = (
         f"Open until {result['closes']}."
@@ -25,7 +27,8 @@ def _count(result: dict[str, Any]) -> list[str]:
     films, doubts = result["films"], result["double_votes"]
     lines = [
         result["question"],
-        f"{result['votes']} votes: {result['decided']} for a film, {result['no_difference']} for neither.",
+        f"{counted(result['votes'], 'vote')}: {result['decided']} for a film, "
+        f"{result['no_difference']} for neither.",
         *(f"  {_film(number, film)}" for number, film in enumerate(films, 1)),
         _answer(films, result["decided"], doubts["warning"]),
     ]
@@ -39,7 +42,10 @@ def _film(number: int, film: dict[str, Any]) -> str:
     if film["interval95"] is None:
         return f"{name}: no votes"
     low, high = film["interval95"]
-    return f"{name}: {film['votes']} votes, {film['share']:.0%} (95 % interval {low:.0%} to {high:.0%})"
+    return (
+        f"{name}: {counted(film['votes'], 'vote')}, {film['share']:.0%} (95 % interval "
+        f"{low:.0%} to {high:.0%})"
+    )
 
 
 def _answer(films: list[dict[str, Any]], decided: int, warning: str | None) -> str:

@@ -3,6 +3,8 @@
 from collections import defaultdict
 from typing import Any
 
+from vector_tl.plain import counted
+
 CLASS = 64  # people who may well sit behind one address
 MINUTE_S = 60.0
 MANY_A_MINUTE = 40  # from one address; people look at both films before they vote
@@ -40,7 +42,7 @@ def double_votes(votes: list[dict[str, Any]], by_invitation: bool) -> dict[str, 
     if any(vote["way"] == "code" for vote in votes) and not by_invitation:
         not_excluded.append(OF_CODES)
     if unknown and not by_invitation:
-        not_excluded.append(f"No address is known of {unknown} of the {len(votes)} votes.")
+        not_excluded.append(f"No address is known of {unknown} of {counted(len(votes), 'vote')}.")
     return {
         "addresses": len(times_s),
         "most_from_one_address": most,

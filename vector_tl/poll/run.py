@@ -12,6 +12,7 @@ from typing import Any
 from vector_tl.errors import UserError, cannot_write
 from vector_tl.files import refuse_existing, write_atomic
 from vector_tl.parts import Part
+from vector_tl.plain import counted
 from vector_tl.poll.clock import stamp
 from vector_tl.poll.publish import export, take_votes, votes_csv
 from vector_tl.poll.result import result
@@ -174,7 +175,8 @@ def _serve(opened: Poll, settings: PollSettings) -> str:
         _write_invitations(opened, base)
         server = PageServer(poll_app(opened, settings.host, settings.url), bound)  # takes connections now
         until = f"{'closed at' if opened.closed() else 'open until'} {stamp(opened.fact('closes_s'))}"
-        log.info("the poll is at %s (%s; %d votes so far; end with Ctrl-C)", page, until, opened.count())
+        votes = counted(opened.count(), "vote")
+        log.info("the poll is at %s (%s; %s so far; end with Ctrl-C)", page, until, votes)
         server.run_until_signal()
     return page
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
-from vector_tl.errors import UserError
+from vector_tl.errors import UserError, writing_remedy
 from vector_tl.forms import check_form, parse_json
 from vector_tl.poll.contents import NEEDED, Facts
 
@@ -120,7 +120,7 @@ class PollFile:
                 self._put(**facts)
         except BROKEN as error:
             reason = f"cannot be written, in its table facts ({error})"
-            raise Unreadable(f"{self.folder / FILE} {reason}; free some space, or {REMEDY}.") from error
+            raise Unreadable(f"{self.folder / FILE} {reason}; {writing_remedy(error, REMEDY)}.") from error
 
     def _put(self, **facts: Any) -> None:
         rows = [(name, json.dumps(value)) for name, value in facts.items()]

@@ -25,6 +25,7 @@ from vector_tl.nets import checkpoint, model_file, state_dict
 from vector_tl.nets.build import build
 from vector_tl.nets.devices import pick_device
 from vector_tl.nets.ssd import VectorSSD
+from vector_tl.plain import counted
 from vector_tl.train.average import Average
 from vector_tl.train.batches import Batches, Images
 from vector_tl.train.checks import check_place, check_settings
@@ -50,7 +51,8 @@ READ_EVERY = 50  # steps whose losses a GPU keeps: to read one is to wait for it
 def describe(result: dict[str, Any]) -> str:
     """What a training gave, for a person."""
     ap50, ap50_95 = ("-" if result[key] is None else f"{result[key]:.2f}" for key in ("ap50", "ap50_95"))
-    spent = f"{result['steps']} steps ({result['images_seen']} images seen) in {result['seconds']:.0f} s"
+    seen = counted(result["images_seen"], "image")
+    spent = f"{counted(result['steps'], 'step')} ({seen} seen) in {result['seconds']:.0f} s"
     return (
         f"Trained for {spent}.\n"
         f"On the val sessions: AP50 {ap50}, AP50-95 {ap50_95} (0 finds nothing, 1 everything exactly)."

@@ -22,6 +22,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from vector_tl.errors import UsageError
 from vector_tl.nets.ssd import VectorSSD
+from vector_tl.plain import counted
 from vector_tl.train.batches import Images
 
 T = TypeVar("T")
@@ -61,7 +62,7 @@ class Ranks:
         """
         if len(images) < self.world:
             raise UsageError(
-                f"{len(images)} training images cannot be shared by {self.world} processes; "
+                f"{counted(len(images), 'training image')} cannot be shared by {self.world} processes; "
                 "start fewer, or capture more images."
             )
         return images.part(slice(self.rank, None, self.world))

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from vector_tl.evaluate.metrics import AP_SCORE, Outcome, match
 from vector_tl.evaluate.platt import fit_calibration
 from vector_tl.nets.calibration import UNCALIBRATED
+from vector_tl.plain import counted
 from vector_tl.train.batches import Images
 
 # of the network's own scores; rendered images alone would give .16 to .28, at which real ones have many
@@ -51,8 +52,9 @@ def judge_scores(
     if boxes and found < MIN_RECALL * boxes:
         own = show_best_boxes(validation, boxes)
         note = (
-            f"This model is hardly trained: with few false alarms it finds {found} of the {boxes} Vectors in "
-            "the val sessions. So that something is seen at all, its confidence threshold is low, and most "
+            f"This model is hardly trained: with few false alarms it finds {found} of "
+            f"{counted(boxes, 'Vector')} in the val sessions. So that something is seen at all, "
+            "its confidence threshold is low, and most "
             f"of its boxes may be wrong (it finds {_found(validation, own)} Vectors so). What helps: train "
             "it longer, with --backgrounds as well."
         )

@@ -8,6 +8,7 @@ import numpy as np
 
 from vector_tl.data.dataset import Item, load_dataset
 from vector_tl.errors import UsageError, UserError
+from vector_tl.plain import counted
 from vector_tl.train.batches import Images, files_below, keep_folder, keep_images, own_images
 from vector_tl.train.paste import Cutout, cut_out, refuse_without_masks
 from vector_tl.train.ranks import Ranks
@@ -66,8 +67,8 @@ def load_training_data(
     training, validation = keep_images(chosen, encoded), keep_images(val_items, encoded)
     if not training.with_boxes:
         raise UserError(
-            f"None of the {len(training)} images to train on shows a Vector; label some, "
-            "or divide the sessions with vector-tl label split."
+            f"No image to train on shows a Vector, of {len(training)} there; label some, or "
+            "divide the sessions with vector-tl label split."
         )
     if not validation.with_boxes and ranks.first:
         log.warning(
@@ -112,7 +113,9 @@ def choose_items(items: list[Item], count: int | None, seed: int) -> list[Item]:
     if count is None:
         return items
     if count > len(items):
-        raise UsageError(f"--images {count} is more than the {len(items)} images of the train sessions.")
+        raise UsageError(
+            f"--images {count} is more than the train sessions hold: {counted(len(items), 'image')}."
+        )
     chosen = set(np.random.default_rng([seed, 685]).permutation(len(items))[:count].tolist())
     return [item for number, item in enumerate(items) if number in chosen]
 

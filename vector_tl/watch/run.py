@@ -8,6 +8,7 @@ from typing import Any
 
 from vector_tl.detect.detector import Detector, load
 from vector_tl.errors import UserError
+from vector_tl.plain import counted
 from vector_tl.watch.board import KEYS, Board, Look, Moment
 from vector_tl.watch.keeping import Keeper
 from vector_tl.watch.page_server import served
@@ -67,7 +68,7 @@ def describe(result: dict[str, Any]) -> str:
     """The result in words."""
     seen = ", ".join(f"{model['name']} saw a Vector in {model['seen']}" for model in result["models"])
     rate = "" if result["fps"] is None else f" ({result['fps']} per second)"
-    return f"{result['frames']} images in {result['seconds']:g} s{rate}: {seen}."
+    return f"{counted(result['frames'], 'image')} in {result['seconds']:g} s{rate}: {seen}."
 
 
 def _about(detector: Detector) -> dict[str, Any]:

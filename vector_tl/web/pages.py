@@ -21,7 +21,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from vector_tl.files import write_atomic
-from vector_tl.plain import printable
+from vector_tl.plain import counted, printable
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -77,6 +77,7 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
         finalize=_plain,
     )
+    made.filters.update(counted=counted)
     made.globals.update(inline=_inline, bundle=_bundle, policy=_policy, beside=_beside)
     return made
 

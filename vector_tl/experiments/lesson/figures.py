@@ -16,6 +16,7 @@ from vector_tl.evaluate.metrics import MATCH_IOU, Outcome, average_precision, ca
 from vector_tl.evaluate.platt import fit_calibration
 from vector_tl.experiments.lesson.forms import Box, Curve, Figures, Learned, Point, Scene
 from vector_tl.experiments.runs import ARMS, Result, finished_trainings, folder_name, learned
+from vector_tl.plain import counted
 
 THRESHOLDS = [*(round(0.05 * i, 2) for i in range(1, 20)), 0.99]
 MAX_SCENES, EMPTY_SCENES = 12, 2
@@ -48,7 +49,8 @@ def figures_of(folder: Path, items: Sequence[Item]) -> Figures:
         )
     if any(len(outcomes) != len(items) for seen in kept.values() for _, outcomes in seen):
         raise UserError(
-            f"The validation sessions hold {len(items)} images, not those that {folder} was made with; name "
+            f"The validation sessions hold {counted(len(items), 'image')}, not those that "
+            f"{folder} was made with; name "
             "its dataset with --data."
         )
     return figures_from(kept, curves(results), items)

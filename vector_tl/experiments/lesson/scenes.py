@@ -16,6 +16,7 @@ from vector_tl.errors import UserError
 from vector_tl.experiments.lesson.forms import Figures, Room, Scene
 from vector_tl.files import claimed, write_atomic
 from vector_tl.nets.downloads import cache_folder
+from vector_tl.plain import counted
 from vector_tl.progress import Progress
 
 MAX_BOX_PX = 1.5  # boxes of an image that is drawn again may be off by 1 px, and those kept are rounded
@@ -51,7 +52,7 @@ def drawn_scenes(figures: Figures) -> list[bytes]:
 
 def _draw(figures: Figures, paths: dict[str, Path]) -> None:
     rooms = figures.get("rooms", [])
-    log.info("The simulator draws the images of %d rooms, once: about a minute.", len(rooms))
+    log.info("The simulator draws the images of %s, once: about a minute.", counted(len(rooms), "room"))
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="vector-tl-lesson-")))
         try:

@@ -228,7 +228,8 @@ function copied(carried, frames) {
   if (!carried.length) return "The next frame differs too much to copy the boxes.";
   const [first, last] = [carried[0], carried.at(-1)].map((entry) => entry.confidence.toFixed(2));
   const confidence = carried.length > 1 ? `${first} to ${last}` : first;
-  return `Copied to ${carried.length} of the next ${frames} frames as suggestions; confidence ${confidence}.`;
+  const next = frames === 1 ? "the next frame" : `${carried.length} of the next ${frames} frames`;
+  return `Copied to ${next} as suggestions; confidence ${confidence}.`;
 }
 
 async function takeBack() {

@@ -18,6 +18,7 @@ from vector_tl.labels.sources.records import (
     seem_corners,
     size_of,
 )
+from vector_tl.plain import counted
 
 FORM = "coco"
 MAX_MASK_PX = 10**8
@@ -81,7 +82,7 @@ def read_coco(path: PurePosixPath, table: dict[str, Any]) -> LabelFile:
                 )
     found.images = images
     if table["images"] and not images:
-        found.error = f"{path}: none of its {len(table['images'])} images has a file_name; add them."
+        found.error = f"{path}: no image in it has a file_name, of {len(table['images'])} there; add them."
     if not any(isinstance(a, dict) and "bbox_mode" in a for a in table.get("annotations", [])):
         _blame_corners(found)
     return found
@@ -165,7 +166,7 @@ def _images(
         same.append(label)
         images.append(label)
     if nameless:
-        found.notes.append(f"{nameless} images have no file_name")
+        found.notes.append(f"{counted(nameless, 'image')} without a file_name")
     for key, same in by_id.items():
         for label in same if key is None or len(same) > 1 else ():
             label.error = (

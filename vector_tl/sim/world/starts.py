@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from vector_tl.errors import UserError
+from vector_tl.plain import counted
 from vector_tl.sim.world import footprint as fp
 from vector_tl.sim.world.scene import Pose, Room
 
@@ -65,7 +66,7 @@ def start_poses(
                 return list(zip(poses, map(float, heads)))
         rng = np.random.default_rng([room.seed, 2, salt, int(margin_mm)])
     raise UserError(
-        f"The room of world seed {room.seed} has no free place for {count} Vectors; "
+        f"The room of world seed {room.seed} has no free place for {counted(count, 'Vector')}; "
         "use fewer robots and targets or another seed."
     )
 
