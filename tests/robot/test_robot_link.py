@@ -644,6 +644,25 @@ def test_control_that_is_never_granted(sim):
     wait_until(lambda: sim.truth.log(1e15)["streams"] == {"camera": 0, "events": 0, "control": 0})
 
 
+def test_a_robot_that_falls_silent_while_it_is_connected_to_is_given_up_in_time(sim, monkeypatch):
+    """The SDK's first calls after control is granted have no deadline."""
+    from anki_vector.robot import events
+
+    def begin_in_silence(self, connection):
+        sim.truth.fault("rpc_stall")
+        begin(self, connection)
+
+    begin, before = events.EventHandler.start, set(threading.enumerate())
+    monkeypatch.setattr(events.EventHandler, "start", begin_in_silence)
+    monkeypatch.setattr(session, "ANSWERS_S", 1.0)
+    heard, begin_s = [lambda *_: None] * 4, time.monotonic()
+    with pytest.raises(UserError, match="fell silent"):
+        Session(sim.serials[0], sim.home, *heard, time.monotonic, timeout_s=0.5)
+    assert time.monotonic() - begin_s < 8.0
+    sim.truth.fault("clear")
+    wait_until(lambda: no_new_threads(before))
+
+
 def test_the_simulators_own_sentence_is_passed_on():
     with pytest.raises(UserError, match="--targets must be from 0 to 8, not 99"):
         SimulatorProcess(targets=99, camera="plain")

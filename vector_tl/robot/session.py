@@ -33,6 +33,8 @@ ASK_AGAIN_S = 2.0  # without control, while the SDK connects
 ACT_S = 5.0  # for head and lift to be where they are to be
 LOCKED_S = 0.1  # until an action is tried again that another one kept from beginning
 CANCEL = "CancelActionByIdTag"
+# The SDK waits so many times its `timeout` for a connection, then for a state, and for answers without an end.
+CONNECT_TIMES, ANSWERS_S = 4, 5.0
 CONTROL_S = 30.0  # how long a request for control may wait for a behaviour of the robot's own to end
 MOTOR = {"max_speed_rad_per_sec": 10.0, "accel_rad_per_sec2": 10.0, "num_retries": 0}  # of head and lift
 PICKED_UP, FALLING, ON_CHARGER, CLIFF, HELD = 0x8, 0x20, 0x1000, 0x4000, 0x10000
@@ -53,11 +55,11 @@ class Session:
             for here by itself: the robot never says that another program has asked for control.
         on_lost: takes the reason why the connection is of no use any more.
         clock: gives the time (s) of states.
-        timeout_s: how long connecting may take.
+        timeout_s: how long connecting may take, and then being given control.
 
     Raises:
-        UserError: it cannot be reached, does not know us, or does not give control; everything opened is
-            closed again.
+        UserError: it cannot be reached, does not know us, does not give control, or falls silent meanwhile;
+            everything opened is closed again.
     """
 
     def __init__(
@@ -115,7 +117,7 @@ class Session:
 
         try:
             with _control_regained(self.robot.conn):
-                self.robot.connect(timeout=timeout_s)
+                _within(lambda: self.robot.connect(timeout=timeout_s), CONNECT_TIMES * timeout_s + ANSWERS_S)
         except exceptions.VectorUnauthenticatedException as error:
             raise UserError(
                 f"{name} does not accept this computer's token; set it up again with: {CONFIGURE}"
@@ -128,6 +130,11 @@ class Session:
         except exceptions.VectorUnreliableEventStreamException as error:
             raise UserError(
                 f"{name} sends no events; put it on its charger until it restarts, or restart wire-pod."
+            ) from error
+        except TimeoutError as error:
+            raise UserError(
+                f"{name} fell silent while it was being connected to; is it still in reach? Restart it if this "
+                "comes again."
             ) from error
         except Exception as error:  # the SDK wraps little: gRPC, TLS and its own kinds
             raise UserError(
@@ -365,6 +372,26 @@ def _control_regained(conn: Any) -> Iterator[None]:
         yield
     finally:
         connected.set()
+
+
+def _within(work: Callable[[], None], limit_s: float) -> None:
+    """Do work in a thread of its own, and wait for it so long at most.
+
+    Raises:
+        TimeoutError: it has not ended by then.
+        Exception: what the work raises.
+    """
+    ended: Future[None] = Future()
+
+    def do() -> None:
+        try:
+            work()
+            ended.set_result(None)
+        except BaseException as error:
+            ended.set_exception(error)
+
+    threading.Thread(target=do, name="connecting", daemon=True).start()
+    ended.result(limit_s)
 
 
 def battery_of(answer: Any) -> BatteryState:
