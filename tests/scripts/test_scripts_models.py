@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from vector_tl.bulk import away
+from vector_tl.capture.arrange import is_negative
 from vector_tl.data import dataset
 from vector_tl.data.kinds import add_kinds, read_kinds
 from vector_tl.errors import UserError
@@ -109,6 +110,20 @@ def test_portions_grow_with_the_count(photographs):
         after = later[portion.name]
         assert (after.seed, after.options) == (portion.seed, portion.options) and after.count >= portion.count
     assert any("--backgrounds" in portion.options for portion in many) == (photographs is not None)
+
+
+@pytest.mark.fast
+@pytest.mark.parametrize("images_per_room", [2, 3, 4, 6])
+def test_the_val_rooms_of_a_portion_hold_images_without_a_vector_too(tmp_path, images_per_room):
+    portion = draw_images.portions(4800, None, images_per_room)[0]
+    words = portion.command(tmp_path)
+    share, val = (float(words[words.index(word) + 1]) for word in ("--negative-share", "--val"))
+    rooms = [str(number) for number in range(portion.count // images_per_room)]
+    splits = dataset.extend_splits(tmp_path, rooms, (1 - val, val, 0.0))
+    negative = {"train": [], "val": []}
+    for image in range(len(rooms) * images_per_room):
+        negative[splits[rooms[image // images_per_room]]].append(is_negative(image, share))
+    assert all(0.12 <= sum(some) / len(some) <= 0.28 for some in negative.values()), negative
 
 
 CAPTURE = """
