@@ -103,9 +103,7 @@ def test_one_folder_of_photographs_from_the_offer_to_the_page(settings, trained)
     assert result["new_sessions"] == ["photos-test", "photos-train", "photos-val"] and result["by_image"]
     assert [row["images"] for row in result["sizes"]] == [0, 4, 7]
     assert result["sizes"][0]["new"]["recall"] == 0 and result["sizes"][2]["new"]["recall"] == 1
-    assert result["answer"][0].startswith(
-        "With 7 images of this home: 1 of 1 Vector found there (before: 0"
-    )
+    assert result["answer"][0].startswith("With 7 images of this home: 1 of 1 Vector found there (before: 0")
     assert {settings.steps for settings, _ in trained} == {result["steps"]}
     page = (settings.out / "index.html").read_text()
     assert page.count("<svg") == 0 and page.count("data:image/svg+xml") == 3 and "://" not in page

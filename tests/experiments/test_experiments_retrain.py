@@ -228,7 +228,7 @@ def test_what_a_model_had_learned_from_is_no_test_of_it(settings, trained, caplo
     result = retrain(settings)
     assert (
         result["before"]["old"]["images"] == result["after"]["old"]["images"] == 3
-        and "1 test sessions are left out, old-1 among them" in caplog.text
+        and "moved to it since: 1 session (old-1)." in caplog.text
     )
     dataset.write_splits(
         settings.data, SPLITS | {"old-1": "test", "old-2": "test", "old-3": "train", "new-2": "val"}

@@ -32,6 +32,7 @@ from vector_tl.evaluate.recorded import recorded_dataset
 from vector_tl.labels.check import check_images
 from vector_tl.labels.review import Desk
 from vector_tl.labels.review_queue import Queue
+from vector_tl.plain import counted
 from vector_tl.robot.base import Frame
 from vector_tl.train.loop import train
 from vector_tl.train.settings import TrainSettings
@@ -72,7 +73,9 @@ def _grown(name: str, costs: dict[int, Cost]) -> list[Row]:
     first_ms = 1000 * costs[smallest].processor_s / smallest
     for size, one in costs.items():
         each_ms = 1000 * one.processor_s / size
-        table.append(Row(f"{name}_{size}_ms_per_image", each_ms, "ms", f"at {smallest} images", first_ms))
+        table.append(
+            Row(f"{name}_{size}_ms_per_image", each_ms, "ms", f"at {counted(smallest, 'image')}", first_ms)
+        )
         table.append(Row(f"{name}_{size}_mib", one.peak_mib, "MiB", "the goal", GOAL_MIB))
     return [*table, Row(f"{name}_{largest}_s", costs[largest].clock_s, "s", "the goal", GOAL_S)]
 

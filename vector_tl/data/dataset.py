@@ -141,9 +141,9 @@ def load_dataset(folder: Path, split: str = DEFAULT_SPLIT) -> Dataset:
         )
     if unlabelled := len(items) - len(labelled):
         log.warning(
-            "Not labelled, so left out: %d of %d images in split %s of %s.",
+            "Not labelled, so left out: %d of %s in split %s of %s.",
             unlabelled,
-            len(items),
+            counted(len(items), "image"),
             split,
             folder,
         )

@@ -65,8 +65,7 @@ def images(path: Path) -> Iterator[tuple[float | None, np.ndarray]]:
     except DAMAGE as error:
         raise UserError(
             f"{path} is a damaged video after {counted(count, 'frame')} ({error}); what comes "
-            "before was read: copy it "
-            "again, if it is whole elsewhere."
+            "before was read: copy it again, if it is whole elsewhere."
         ) from error
 
 

@@ -218,7 +218,7 @@ def compare(
     lost = {kind: count - now_by_kind[kind] for kind, count in before_by_kind.items()}
     for kind, count in lost.items():
         if count > MAX_LOST_OF_KIND:
-            reasons.append(f"{count} Vectors lost in {split} images {kind}")
+            reasons.append(f"{counted(count, 'Vector')} lost in {split} images {kind}")
     return {"passed": not reasons, "why": "; ".join(reasons) or None} | figures | {"lost": lost}
 
 

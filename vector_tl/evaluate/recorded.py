@@ -14,6 +14,7 @@ from vector_tl.data.images import decode_image, decode_or_none, whole_jpeg_size
 from vector_tl.data.recording import Place, RecordedFrame, read_jpeg, read_recording
 from vector_tl.data.sidecar_labels import label_of_frame, labels_beside
 from vector_tl.errors import UserError
+from vector_tl.plain import counted
 
 log = logging.getLogger(__name__)
 
@@ -101,9 +102,9 @@ class RecordedItems(Sequence[Item]):
         if self._unlabelled:
             total = len(self._found) + self._unlabelled
             log.warning(
-                "Not labelled, so left out: %d of %d frames of %s.",
+                "Not labelled, so left out: %d of %s of %s.",
                 self._unlabelled,
-                total,
+                counted(total, "frame"),
                 self._path,
             )
 

@@ -135,8 +135,9 @@ def next_images(vectors: list[Case], false_positives: list[Case], threshold: flo
     badly = [case for case in found if case.iou < BAD_FIT_IOU]
     if len(badly) > BAD_FIT_SHARE * len(found):
         rows.append(
-            f"nothing before the labels are checked: {len(badly)} of {len(found)} boxes found fit "
-            f"their label badly (IoU below {BAD_FIT_IOU})"
+            "nothing before the labels are checked: "
+            f"{len(badly)} of {counted(len(found), 'box', 'boxes')} found fit their label badly "
+            f"(IoU below {BAD_FIT_IOU})"
         )
     if few:
         rows.append(

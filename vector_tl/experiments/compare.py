@@ -117,8 +117,7 @@ def possible_sizes(sizes: Sequence[str], images: int) -> tuple[str, ...]:
     if not kept:
         raise UsageError(
             f"--sizes {' '.join(sizes)}: the train sessions hold {counted(images, 'image')}; name "
-            "smaller numbers, "
-            "or the word all."
+            "smaller numbers, or the word all."
         )
     if left_out := [size for size in asked if size not in kept]:
         there = counted(images, "image")

@@ -96,9 +96,8 @@ def _fewer_images(figures: dict[str, Any]) -> str:
             )
     if best < MIN_LEARNED:
         return (
-            f"With {counted(whole['images'], 'image')} scratch is at the start of training, and "
-            "so is transfer with "
-            "every smaller number that was tried"
+            f"With {counted(whole['images'], 'image')} scratch is at the start of training, "
+            "and so is transfer with every smaller number that was tried"
         )
     return (
         "No smaller number of images that was tried brings transfer to what scratch reaches with "

@@ -150,8 +150,8 @@ def resample(out: Path, results: list[Result]) -> Resamples:
             weights is not None and weights.shape[1] != len(matched.boxes)
         ):
             raise UserError(
-                f"{path} is of {counted(len(matched.boxes), 'image')}, by the length of its array "
-                "'truth_n', and "
+                f"{path} is of {counted(len(matched.boxes), 'image')}, by the length of its "
+                "array 'truth_n', and "
                 f"{path.with_name('result.json')} of {len(run['sessions'])}, by its key 'sessions', or other "
                 f"trainings are of other images; remove {path.parent} and run vector-tl compare again."
             )

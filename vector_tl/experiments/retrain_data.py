@@ -12,7 +12,7 @@ from vector_tl.experiments.experiment import noted
 from vector_tl.experiments.retrain_settings import RetrainSettings
 from vector_tl.files import read_json, refuse_foreign, write_json
 from vector_tl.nets import model_file
-from vector_tl.plain import few
+from vector_tl.plain import counted, few
 from vector_tl.train.batches import own_images
 
 log = logging.getLogger(__name__)
@@ -40,7 +40,11 @@ def new_sessions(settings: RetrainSettings, about: dict[str, Any], splits: dict[
         )
     undivided = new - read_splits(settings.data).keys()
     if not new & there["train"] and undivided:
-        some = f"session {min(undivided)} has" if len(undivided) == 1 else f"{len(undivided)} sessions have"
+        some = (
+            f"session {min(undivided)} has"
+            if len(undivided) == 1
+            else f"{counted(len(undivided), 'session')} have"
+        )
         raise UserError(
             f"The new {some} no split yet, so there is nothing new to train on; divide with: "
             f"{split_command(settings.data, undivided)}."
@@ -69,10 +73,9 @@ def never_seen(test: list[Item], about: dict[str, Any]) -> list[Item]:
     known = {item.session for item in test} & set(about.get("learned_from", ()))
     if known:
         log.warning(
-            "%d test sessions are left out, %s among them: this model was trained on them before they were "
-            "moved to the test split.",
-            len(known),
-            min(known),
+            "Left out of the test, as this model was trained on what was moved to it since: %s (%s).",
+            counted(len(known), "session"),
+            few(sorted(known)),
         )
     return [item for item in test if item.session not in known]
 

@@ -135,7 +135,9 @@ def _import(
         why = ""
         if whys := list(staged.skipped.values()):
             all_of = (
-                "its only file was left out" if len(whys) == 1 else f"all {len(whys)} files were left out"
+                "its only file was left out"
+                if len(whys) == 1
+                else f"all {counted(len(whys), 'file')} were left out"
             )
             why = f": {all_of}. {'The reason' if len(whys) == 1 else 'The first'}: {whys[0].rstrip('.')}"
         raise UserError(f"Nothing of {source} could be imported{why}.")

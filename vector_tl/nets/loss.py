@@ -10,6 +10,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from vector_tl.plain import counted
+
 EPS = 1e-7  # as torchvision's generalized_box_iou_loss has it
 
 
@@ -42,7 +44,7 @@ def pad_targets(
     most = max((len(some) for some in boxes), default=0)
     places = max(1, most) if places is None else places
     if most > places:
-        raise ValueError(f"an image has {most} boxes, and there are {places} places")
+        raise ValueError(f"an image has {counted(most, 'box', 'boxes')}, of which {places} have a place")
     device = boxes[0].device if len(boxes) else torch.device("cpu")
     padded = torch.zeros(len(boxes), places, 4, device=device)
     numbers = torch.zeros(len(boxes), places, dtype=torch.int64, device=device)

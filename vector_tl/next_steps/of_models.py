@@ -22,8 +22,7 @@ def after_train(settings: Any, result: Result) -> Ending:
     if seen < SHORT_IMAGES_SEEN:
         means = (
             f"This was a short training: the model has seen {counted(seen, 'image')}, where a "
-            "usual one (--epochs 20) "
-            "sees about 10,000. Expect few boxes, and poor ones."
+            "usual one (--epochs 20) sees about 10,000. Expect few boxes, and poor ones."
         )
     recording = free_name(Path("runs") / f"{Path(model).stem}.mcap")
     return Ending(

@@ -67,6 +67,6 @@ def _warning(most: int, a_minute: int, votes: int) -> str | None:
     if most <= CLASS and a_minute <= MANY_A_MINUTE:
         return None
     return (
-        f"{most} of the {votes} votes came from one address, up to {a_minute} in a minute: "
+        f"{most} of {counted(votes, 'vote')} came from one address, up to {a_minute} in a minute: "
         "they may be those of one person or program."
     )

@@ -24,6 +24,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from vector_tl.errors import Refused
+from vector_tl.plain import counted
 from vector_tl.poll.doubts import CLASS, double_votes
 from vector_tl.poll.publish import PAGE, page_html, result_data, shown
 from vector_tl.poll.votes import Poll
@@ -181,7 +182,7 @@ class _Pages:
         address = self._entrance.address(request)
         poll.vote(voter, side, body.get("why", ""), address=address)
         if address and not poll.invitations and poll.count_from(address) == CLASS + 1:
-            log.warning("More than %d votes have come from one address; the result will say so.", CLASS)
+            log.warning("More than %s came from one address; the result will say so.", counted(CLASS, "vote"))
         return JSONResponse({"counted": True, "side": side})
 
     async def film(self, request: Request) -> Response:

@@ -53,10 +53,10 @@ def judge_scores(
         own = show_best_boxes(validation, boxes)
         note = (
             f"This model is hardly trained: with few false alarms it finds {found} of "
-            f"{counted(boxes, 'Vector')} in the val sessions. So that something is seen at all, "
-            "its confidence threshold is low, and most "
-            f"of its boxes may be wrong (it finds {_found(validation, own)} Vectors so). What helps: train "
-            "it longer, with --backgrounds as well."
+            f"{counted(boxes, 'Vector')} in the val sessions. So that something is seen at all, its "
+            "confidence threshold is low, and most of its boxes may be wrong (it finds "
+            f"{counted(_found(validation, own), 'Vector')} so). What helps: train it longer, with "
+            "--backgrounds as well."
         )
     photos = [outcome for some in negatives for outcome in some[::views_each]]
     calibration = fit_calibration([*validation, *photos])

@@ -78,6 +78,7 @@ def _environment() -> Environment:
         finalize=_plain,
     )
     made.filters.update(counted=counted)
+    made.filters.update(counted=counted)
     made.globals.update(inline=_inline, bundle=_bundle, policy=_policy, beside=_beside)
     return made
 

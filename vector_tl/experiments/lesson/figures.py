@@ -50,8 +50,7 @@ def figures_of(folder: Path, items: Sequence[Item]) -> Figures:
     if any(len(outcomes) != len(items) for seen in kept.values() for _, outcomes in seen):
         raise UserError(
             f"The validation sessions hold {counted(len(items), 'image')}, not those that "
-            f"{folder} was made with; name "
-            "its dataset with --data."
+            f"{folder} was made with; name its dataset with --data."
         )
     return figures_from(kept, curves(results), items)
 

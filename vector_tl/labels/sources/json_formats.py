@@ -17,6 +17,7 @@ from vector_tl.labels.sources.records import (
     size_of,
     turned_box,
 )
+from vector_tl.plain import counted
 
 LABELME, STUDIO = "labelme", "labelstudio"
 REGIONS = {
@@ -180,7 +181,7 @@ def _studio_label(
         label.size_wh = label.size_wh or size_of(region.get("original_width"), region.get("original_height"))
         try:
             if len(names) != 1:
-                raise BadEntry(f"a region has {len(names)} labels")
+                raise BadEntry(f"a region has {counted(len(names), 'label')}")
             if turn := number(region.get("image_rotation") or 0, "image_rotation") % 360:
                 raise BadEntry(f"the image was turned by {turn:g} degrees when it was labelled")
             corners = _studio_corners(shape, value, label.size_wh or (1, 1), notes)
