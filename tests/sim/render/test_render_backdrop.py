@@ -13,18 +13,11 @@ from vector_tl.capture.settings import CaptureSettings
 from vector_tl.data.dataset import load_dataset
 from vector_tl.data.kinds import KNOWN_KINDS
 from vector_tl.errors import UserError
-from vector_tl.sim.render.backdrop import (
-    ROOM_MM,
-    BackdropCamera,
-    Plate,
-    by_folder,
-    furnished,
-    looks_down,
-    photographs,
-    surround,
-)
+from vector_tl.sim.render.backdrop import BackdropCamera
 from vector_tl.sim.render.conditions import COLOR
+from vector_tl.sim.render.plate import Plate, by_folder, looks_down, photographs
 from vector_tl.sim.render.sightings import is_thing
+from vector_tl.sim.render.surround import ROOM_MM, furnished, surround
 from vector_tl.sim.world.clutter import SIZES
 from vector_tl.sim.world.room import make_room
 from vector_tl.sim.world.scene import Moment, VectorPose

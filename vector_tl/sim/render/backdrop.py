@@ -15,123 +15,31 @@ to lie in the middle, as with a level head.
 import logging
 import math
 from dataclasses import replace
-from itertools import groupby
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from vector_tl.data.dataset import read_session
 from vector_tl.data.images import encode_jpeg, read_image
 from vector_tl.errors import UserError
-from vector_tl.sim.render import textures
 from vector_tl.sim.render.camera import RenderedCamera, blurred_part, out_of_focus, visible_boxes
-from vector_tl.sim.render.conditions import COLOR, conditions, lit
-from vector_tl.sim.render.decor import ROUGHNESS, Decor, direction, shaded_ground
-from vector_tl.sim.render.harder import harder_things
+from vector_tl.sim.render.conditions import conditions, lit
+from vector_tl.sim.render.decor import Decor, direction
 from vector_tl.sim.render.lens import SensorLook
-from vector_tl.sim.render.mesh import EYE_RGB
 from vector_tl.sim.render.phone import PHONE_KINDS, Sight, image_wh
+from vector_tl.sim.render.plate import Plate, by_folder, head_angle_rad, looks_down, photographs
 from vector_tl.sim.render.renderer import OWN_BODY, Renderer
-from vector_tl.sim.render.shapes import Material, join, level, moved, quad, rgb, ring
-from vector_tl.sim.world.clutter import SIZES
+from vector_tl.sim.render.surround import furnished, surround
 from vector_tl.sim.world.scene import Moment, Room, Shot, VectorPose
 
 log = logging.getLogger(__name__)
-OWN_SIZES_WH = {(640, 360), (1280, 720)}  # of the robot's own images
-SUFFIXES = (".jpg", ".jpeg", ".png")
 MIN_PX = 240  # a smaller side shows nothing of a room
-ROOM_MM, HIGH_MM = 2500.0, 2200.0  # half the width of the empty room, its height
 SHADOW_RATIO = (0.08, 1.6)  # by how much a Vector may change the light on the ground
 # Tries for one that looks down; the next try is in another folder and another image of it.
 TRIES, STRIDE = 30, 7919
-MAX_ROUGHER, MAX_BRIGHTER = 1.6, 1.2  # one third of a photograph that looks down against the other
 VIEW_KINDS = PHONE_KINDS | {"low-light", "blur"}
 DOWN_KINDS = PHONE_KINDS - {"room"}
 SOFT_PX = 0.6  # blur of a Vector's outline
-
-
-def photographs(folder: Path) -> list[Path]:
-    """The images in a folder and its subfolders, in order.
-
-    Raises:
-        UserError: there are none.
-    """
-    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
-    if not found:
-        raise UserError(
-            f"--backgrounds {folder} has no images ({', '.join(SUFFIXES)}); "
-            "take some with vector-tl capture --negatives."
-        )
-    return found
-
-
-def by_folder(paths: list[Path]) -> list[list[Path]]:
-    """Photographs in order, those of each folder by themselves."""
-    return [
-        list(some) for _, some in groupby(sorted(paths, key=lambda path: path.parent), lambda p: p.parent)
-    ]
-
-
-def looks_down(image_rgb: np.ndarray) -> bool:
-    """Whether a photograph (H, W, 3) shows ground all over, as far as its light says.
-
-    A view with a horizon is brighter or darker, or coarser, above than below.
-    """
-    grey = cv2.resize(cv2.cvtColor(image_rgb, cv2.COLOR_RGB2GRAY), (96, 54), interpolation=cv2.INTER_AREA)
-    above, below = grey[:18].astype(float), grey[-18:].astype(float)
-    rough = np.std(above) + 4.0, np.std(below) + 4.0
-    brightness = above.mean() + 8.0, below.mean() + 8.0
-    return bool(max(rough) < MAX_ROUGHER * min(rough) and max(brightness) < MAX_BRIGHTER * min(brightness))
-
-
-def head_angle_rad(photograph: Path) -> float:
-    """The head's angle when a robot captured the image, up positive; 0 (level) without a session's file."""
-    try:
-        about = read_session(photograph.parent.parent.parent, photograph.parent.name)
-    except UserError:
-        return 0.0
-    shots = about.get("shots", []) if about else []
-    return next((shot.get("head_rad", 0.0) for shot in shots if shot["name"] == photograph.stem), 0.0)
-
-
-class Plate:
-    """A photograph as what lies behind the Vectors.
-
-    Attributes:
-        image: uint8 (H, W, 3) RGB, cut to the camera's size.
-        light: float32 (H, W, 3), linear.
-        own: whether it is one of the robot's own images.
-        noise: standard deviation of its noise, in grey levels.
-    """
-
-    def __init__(self, image_rgb: np.ndarray, size_wh: tuple[int, int]):
-        height, width = image_rgb.shape[:2]
-        self.own = (width, height) in OWN_SIZES_WH
-        scale = max(size_wh[0] / width, size_wh[1] / height)
-        filled_wh = math.ceil(width * scale), math.ceil(height * scale)
-        method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-        resized = cv2.resize(image_rgb, filled_wh, interpolation=method)
-        left, top = (resized.shape[1] - size_wh[0]) // 2, (resized.shape[0] - size_wh[1]) // 2
-        self.image = resized[top : top + size_wh[1], left : left + size_wh[0]]
-        self.light = np.square(self.image.astype(np.float32) / 255)
-        grey = cv2.cvtColor(self.image, cv2.COLOR_RGB2GRAY)
-        rough = grey.astype(np.float32) - cv2.medianBlur(grey, 3)
-        self.noise = float(1.48 * np.median(np.abs(rough - np.median(rough))) + 1.0)
-
-    def floor_color(self) -> np.ndarray:
-        """Mean light (3,) of what Vectors stand on: the lower third's middle."""
-        height, width = self.light.shape[:2]
-        return self.light[2 * height // 3 :, width // 4 : -width // 4].reshape(-1, 3).mean(axis=0)
-
-    def lamp(self) -> tuple[float, np.ndarray]:
-        """Where its upper half is brightest, -1 left to 1 right, and that light (3,) above the mean."""
-        upper = self.light[: len(self.light) // 2]
-        luma = upper.mean(axis=2)
-        bright = luma >= np.quantile(luma, 0.9)
-        across = np.broadcast_to(np.linspace(-1, 1, luma.shape[1]), luma.shape)
-        above = upper[bright].mean(axis=0) - upper.reshape(-1, 3).mean(axis=0)
-        return float(across[bright].mean()), np.clip(above, 0, None)
 
 
 class BackdropCamera(RenderedCamera):
@@ -272,63 +180,3 @@ class BackdropCamera(RenderedCamera):
         super().close()
         if self._empty is not None:
             self._empty.close()
-
-
-def surround(room: Room, plate: Plate) -> Decor:
-    """An empty room whose walls glow with the photograph, on ground of its floor's colour.
-
-    The room's seed decides how glossy the ground is.
-    """
-    rng = np.random.default_rng([room.seed, 4])
-    texture = cv2.resize(plate.image, (textures.SIZE,) * 2, interpolation=cv2.INTER_AREA)
-    dark = Material((0.0, 0.0, 0.0), 1.0, 0.0, 0.0)
-    glow = Material((1.0, 1.0, 1.0), 1.0, 0.0, emission=1.0, layer=0)
-    walls = [quad((*a, 0), (*edge, 0), (0, 0, HIGH_MM), glow) for a, edge in ring(ROOM_MM, ROOM_MM)]
-    mean = plate.light.reshape(-1, 3).mean(axis=0)
-    ceiling = Material(rgb(np.clip(mean, 0.02, 1)), 1.0, 0.0, emission=1.0)
-    gloss = float(rng.choice([0.0, rng.uniform(0.15, 0.7)]))
-    floor = Material(rgb(np.clip(plate.floor_color(), 0.02, 0.9)), float(np.clip(1 - gloss, 0.1, 1.0)), 0.04)
-    _, lamp = plate.lamp()
-    return Decor(
-        ground=level(ROOM_MM, ROOM_MM, 0, floor),
-        surroundings=join(
-            [*walls, level(ROOM_MM, ROOM_MM, HIGH_MM, ceiling), level(ROOM_MM, ROOM_MM, -5, dark)]
-        ),
-        textures=[texture],
-        to_lamp=(0.5, 0.0, 0.866),
-        lamp_color=rgb(1.5 * lamp),
-        ambient_color=rgb(0.5 * mean),
-        ground_gloss=gloss,
-        paint=(float(rng.uniform(0.7, 1.6)), float(rng.uniform(0.8, 1.5)), float(rng.uniform(1.0, 3.0))),
-        eye_tint=EYE_RGB,
-    )
-
-
-def furnished(decor: Decor, room: Room) -> Decor:
-    """The surround with the things of the room's kinds, some of them in the photograph's colours."""
-    layers, rng = list(decor.textures), np.random.default_rng([room.seed, 4, 1])
-    sorts = rng.choice(len(textures.THINGS), 2, replace=False)
-    surfaces = [0, *range(len(layers), len(layers) + len(sorts))]
-    layers += [textures.drawn(textures.THINGS[sort], rng) for sort in sorts]
-    things = harder_things(room, layers, surfaces, shelves=False)
-    if not things:
-        return decor
-    standing = tuple(thing for thing in room.obstacles if thing.kind in SIZES)
-    floor = Material(rgb(decor.ground[0, COLOR]), float(decor.ground[0, ROUGHNESS]), 0.04)
-    near = shaded_ground(replace(room, obstacles=standing), floor, 1000.0)
-    ground = join([near, *_ground_around(room, floor)])
-    return replace(decor, ground=ground, textures=layers, things=tuple(things))
-
-
-def _ground_around(room: Room, floor: Material) -> list[np.ndarray]:
-    """Four rectangles from the room's ground to its walls."""
-    x, y = room.half_x_mm, room.half_y_mm
-    beside_x, beside_y = (ROOM_MM - x) / 2, (ROOM_MM - y) / 2
-    side, end = level(beside_x, ROOM_MM, 0, floor), level(x, beside_y, 0, floor)
-    places = [
-        (side, x + beside_x, 0),
-        (side, -x - beside_x, 0),
-        (end, 0, y + beside_y),
-        (end, 0, -y - beside_y),
-    ]
-    return [moved(rows, (to_x, to_y, 0)) for rows, to_x, to_y in places]
