@@ -66,6 +66,19 @@ def test_what_was_done_before_counts_as_done_but_not_for_the_rate(clock):
     assert shown.line(50.0) == "capture: 150 of 200 images, 50 s left, 1 images/s"
 
 
+@pytest.mark.parametrize(
+    ("shown", "line"),
+    [
+        (Progress("detect", done=1), "detect: 1 image"),
+        (Progress("detect", 1), "detect: 0 of 1 image"),
+        (Progress("train", 2, "steps", done=1), "train: 1 of 2 steps"),
+        (Progress("download", 1, "MB", done=1), "download: 1 of 1 MB"),
+    ],
+)
+def test_one_thing_is_not_several(shown, line):
+    assert shown.line(0.0) == line
+
+
 def test_of_a_film_the_rate_is_by_real_time(clock):
     shown = Progress("film", 40.0, SECONDS)
     shown.done = 10.0

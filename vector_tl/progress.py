@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
-from vector_tl.plain import CLEAR_LINE, one_line, rewrites_lines
+from vector_tl.plain import CLEAR_LINE, counted, one_line, rewrites_lines
 
 T = TypeVar("T")
 TERMINAL_FIRST_S, TERMINAL_EVERY_S = 0.5, 0.2
@@ -72,8 +72,10 @@ class Progress:
         """The line after so many seconds; in a terminal as many of its parts as fit into its columns."""
         so_far, unit = self.done - self._before, "" if self.unit == SECONDS else f" {self.unit}"
         per_s = so_far / spent_s if spent_s else 0.0
-        count = f"{self.done:.0f}" + ("" if self.total is None else f" of {self.total:.0f}")
-        parts = [f"{self.what}: {count}{unit or ' s'}"]
+        last = self.done if self.total is None else self.total
+        count = f"{self.done:.0f} of " * (self.total is not None)
+        named = counted(round(last), self.unit.removesuffix("s"), self.unit) if unit else f"{last:.0f} s"
+        parts = [f"{self.what}: {count}{named}"]
         if self.total is not None and per_s:
             parts.append(f"{in_words(max(0.0, self.total - self.done) / per_s)} left")
         if per_s:

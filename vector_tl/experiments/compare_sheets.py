@@ -89,7 +89,7 @@ def real_sheets(out: Path, results: list[Result], data: ComparisonData) -> list[
         judged = judge(outcomes, threshold)
         ordered = [*worst_missed(judged), *worst_false_positives(judged), *judged]
         once = list({one.number: one for one in ordered}.values())
-        title = f"{NAMES[arm]}: {min(MAX_IMAGES, len(judged))} of {len(judged)} real images"
+        title = f"{NAMES[arm]}: {min(MAX_IMAGES, len(judged))} of {counted(len(judged), 'real image')}"
         sheets.append(Sheet(title, _drawn(once, arm, threshold, lambda number: _item(items[number]))))
     if rooms is not None:
         for arm, threshold, outcomes in kept_outcomes(out, results, "rooms.npz", len(rooms)):

@@ -320,7 +320,7 @@ def _say(result: dict[str, Any]) -> None:
     _some("note: %s", plan["notes"])
     if others := plan["other_files"]["files"]:
         listed = ", ".join(others[:MAX_SHOWN])
-        log.info("%d other files were not read: %s", plan["other_files"]["count"], listed)
+        log.info("%s not read: %s", counted(plan["other_files"]["count"], "other file"), listed)
     if result["ignored_classes"]:
         listed = ", ".join(f"{name} ({count})" for name, count in result["ignored_classes"].items())
         log.warning("boxes of other classes were ignored: %s", listed)
