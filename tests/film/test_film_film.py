@@ -188,6 +188,21 @@ def test_footage_of_each_kind(tmp_path):
 
 
 @pytest.mark.fast
+def test_what_a_film_of_a_folder_leaves_out_is_said(tmp_path, caplog):
+    folder = tmp_path / "images"
+    folder.mkdir()
+    stills = [Image.new("RGB", (64, 48), color) for color in ("red", "green")]
+    stills[0].save(folder / "still.png")
+    stills[0].save(folder / "moving.gif", save_all=True, append_images=stills[1:], duration=400)
+    (folder / "empty.jpg").touch()
+    (folder / "notes.txt").write_text("no image")
+    assert make(folder, tmp_path / "film.mp4")["frames"] == 1
+    assert [line for line in caplog.messages if line.startswith("Left out")] == [
+        "Left out, as no single image: empty.jpg, moving.gif; film videos and animations each by itself."
+    ]
+
+
+@pytest.mark.fast
 def test_a_cut_recording_becomes_a_film_up_to_there(tmp_path):
     whole = record(tmp_path / "run.mcap", [index / 15 for index in range(30)])
     cut = tmp_path / "cut.mcap"

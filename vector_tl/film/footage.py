@@ -16,6 +16,7 @@ from vector_tl.data.schemas import CAMERA
 from vector_tl.errors import UserError
 from vector_tl.film.moment_words import MomentLines
 from vector_tl.film.pace import IMAGES_FPS, Pacer, camera_times_s, own_fps
+from vector_tl.plain import few
 
 log = logging.getLogger("vector_tl.film")
 
@@ -86,10 +87,15 @@ def _is_simulated(about: dict[str, Any]) -> bool:
 
 
 def _folder(folder: Path) -> Footage:
-    """The images of a folder, one after another; videos and recordings in it are left out."""
-    files = [path for path in media_files(folder) if holds_image(path)]
+    """The images of a folder, one after another; what else is in it is left out, which is said."""
+    there = media_files(folder)
+    files = [path for path in there if holds_image(path)]
     if not files:
         raise UserError(f"There is no image in {folder}; give a folder of JPEG or PNG files.")
+    if other := [path.relative_to(folder).as_posix() for path in there if path not in set(files)]:
+        log.warning(
+            "Left out, as no single image: %s; film videos and animations each by itself.", few(other)
+        )
 
     def images() -> Iterator[FootageFrame]:
         for number, path in enumerate(files):
