@@ -6,12 +6,14 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
-from support.small_world import SmallDetector, SmallWorld
+from support.small_world import JPEG, SmallDetector, SmallWorld
 from vector_tl.data.recording import read_recording
 from vector_tl.errors import UsageError, UserError
 from vector_tl.find import progress
@@ -213,23 +215,48 @@ def test_a_signal_stops_the_wheels(number):
     assert ended.stdout.strip() == "wheels first", ended.stderr
 
 
-@pytest.mark.fast
-def test_a_frame_that_is_no_image_is_left_out():
-    settings, world, detector = small(seconds=4)
+def break_frames(world: SmallWorld, is_broken) -> None:
+    """Hand out no image for the frames of which `is_broken`, by their number and time, is true."""
     original = world.next_frame
 
-    def broken(*args, **kwargs):
+    def next_frame(*args, **kwargs):
         frame = original(*args, **kwargs)
-        return type(frame)(
-            frame.image_id,
-            frame.robot_time_ms,
-            frame.received_s,
-            b"" if frame.image_id % 2 else b"\xff\xd8nonsense",
-        )
+        broken = is_broken(frame.image_id, world.t_s)
+        return replace(frame, jpeg=JPEG[: len(JPEG) // 2]) if broken else frame
 
-    world.next_frame = broken
+    world.next_frame = next_frame
+
+
+@pytest.mark.fast
+def test_a_frame_that_is_no_image_is_left_out():
+    settings, world, detector = small()
+    break_frames(world, lambda number, _s: number % 3 == 0)
+    assert find(settings, world, detector)["found"]
+
+
+@pytest.mark.fast
+def test_frames_that_cannot_be_read_are_as_good_as_none(monkeypatch):
+    monkeypatch.setattr("vector_tl.find.loop.NO_FRAMES_S", 4.0)
+    settings, world, detector = small()
+    break_frames(world, lambda _number, t_s: t_s > 1.0)
+    with pytest.raises(NoFreshFrame, match="that can be read came for 4 s"):
+        find(settings, world, detector)
+    assert world.t_s > 4.5
+    assert not [command for command in world.commands if command[0] > 1.1 and any(command[1:])]
+    settings, world, detector = small()
+    break_frames(world, lambda _number, t_s: 1.0 < t_s < 3.0)
+    assert find(settings, world, detector)["found"]
+
+
+@pytest.mark.fast
+def test_distances_are_right_in_images_of_another_size():
+    """Another program may have switched the camera to high resolution."""
+    settings, world, detector = small()
+    large = cv2.imencode(".jpg", np.zeros((720, 1280, 3), np.uint8))[1].tobytes()
+    original = world.next_frame
+    world.next_frame = lambda *args, **kwargs: replace(original(*args, **kwargs), jpeg=large)
     result = find(settings, world, detector)
-    assert not result["found"] and result["frames"] > 50
+    assert result["found"] and abs(result["distance_mm"] - 150) <= 40
 
 
 @pytest.mark.fast

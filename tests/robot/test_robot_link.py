@@ -206,6 +206,7 @@ def test_an_empty_battery_drives_nowhere(sim, monkeypatch):
         ("cliff", "cliff"),
         ("camera_repeat", "no frame for 350 ms"),
         ("camera_corrupt", "no frame for 350 ms"),
+        ("camera_truncate", "no frame for 350 ms"),
     ],
 )
 def test_a_fault_stops_the_wheels_until_it_is_over(sim, fault, reason):
@@ -419,6 +420,21 @@ def test_in_lockstep_the_guard_keeps_the_worlds_time():
             for _ in range(3):
                 robot.next_frame()
         assert time.monotonic() - begin_s < 4.5
+
+
+@pytest.mark.parametrize("fault", ["camera_truncate", "camera_corrupt", "camera_repeat"])
+def test_in_lockstep_frames_that_show_nothing_new_stop_the_wheels(fault):
+    with open_robot("sim", camera="plain", world=4, lockstep=True) as robot:
+        robot.next_frame()
+        assert robot.drive(20, -20)
+        robot.ground_truth().fault(fault)
+        since_ms = robot.now_s() * 1000
+        for _ in range(9):
+            with contextlib.suppress(NoFreshFrame):
+                robot.next_frame()
+            robot.drive(20, -20)
+        assert still_since_ms(robot.ground_truth().log()["entries"], since_ms) <= since_ms + 600
+        assert robot.stops[-1].reason == "no frame for 350 ms"
 
 
 @contextlib.contextmanager

@@ -193,7 +193,10 @@ class Boxes:
 
 @dataclass
 class SmallDetector:
-    """Boxes of the world's last frame: exact, or with misses, noise (a share of the box) and false alarms."""
+    """Boxes of the world's last frame: exact, or with misses, noise (a share of the box) and false alarms.
+
+    They are in pixels of the image that it is given, which may have another size than the robot reports.
+    """
 
     world: SmallWorld
     miss: float = 0.0
@@ -221,4 +224,5 @@ class SmallDetector:
         if self.rng.random() < self.false:
             x, y, size = self.rng.uniform(0, 600), self.rng.uniform(0, 300), self.rng.uniform(15, 60)
             boxes.append(np.array([x, y, x + size, y + size]))
-        return Boxes(np.array(boxes, np.float32).reshape(-1, 4), np.full(len(boxes), self.score, np.float32))
+        boxes_px = np.array(boxes, np.float32).reshape(-1, 4) * (image_rgb.shape[1] / ROBOT.size_wh[0])
+        return Boxes(boxes_px, np.full(len(boxes), self.score, np.float32))

@@ -56,6 +56,11 @@ def to_pixels(boxes_norm: ArrayLike, size_wh: tuple[int, int]) -> Floats:
     return as_boxes(boxes_norm) * np.array([*size_wh, *size_wh], np.float64)
 
 
+def rescaled(boxes_xyxy: ArrayLike, size_wh: tuple[int, int], new_wh: tuple[int, int]) -> Floats:
+    """Boxes (N, 4) in pixels of an image of `size_wh`, in those of the same image at `new_wh`."""
+    return as_boxes(boxes_xyxy) * (np.array([*new_wh, *new_wh]) / np.array([*size_wh, *size_wh]))
+
+
 def to_norm(boxes_xyxy: ArrayLike, size_wh: tuple[int, int]) -> Floats:
     """Boxes (N, 4) in pixels of an image of `size_wh`, in 0..1 of it."""
     return as_boxes(boxes_xyxy) / np.array([*size_wh, *size_wh], np.float64)

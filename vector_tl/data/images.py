@@ -18,6 +18,7 @@ from PIL import Image, UnidentifiedImageError
 
 from vector_tl.errors import UserError
 from vector_tl.limits import IMAGE_FILE, refuse_pixels
+from vector_tl.robot.jpeg import has_end
 
 # Formats of images, in every command: these by their name, and all of them by their content.
 SUFFIXES = (
@@ -150,18 +151,13 @@ def decode_image(data: bytes, where: str) -> np.ndarray:
     """
     with _header(data, where) as header:
         turn = _orientation(header)
-        if header.format in ("JPEG", "MPO") and header.mode in ("RGB", "L") and _has_end(data):
+        if header.format in ("JPEG", "MPO") and header.mode in ("RGB", "L") and has_end(data):
             image = _by_opencv(data)
         else:
             image = _by_pillow(header, data)
     if image is None:
         raise UserError(f"{where} is damaged or incomplete; take it again or delete it.")
     return _upright(image, turn)
-
-
-def _has_end(jpeg: bytes) -> bool:
-    """Whether JPEG's end of image comes after its last scan; that of a thumbnail comes before."""
-    return jpeg.rfind(b"\xff\xd9") > jpeg.rfind(b"\xff\xda")
 
 
 def _by_opencv(data: bytes) -> np.ndarray | None:
@@ -267,7 +263,7 @@ def whole_jpeg_size(data: bytes, where: str) -> tuple[int, int] | None:
         UserError: not an image, or with too many pixels.
     """
     with _header(data, where) as image:
-        if image.format not in ("JPEG", "MPO") or not _has_end(data):
+        if image.format not in ("JPEG", "MPO") or not has_end(data):
             return None
         width, height = image.size
         return (height, width) if _orientation(image) in QUARTER_TURNS else (width, height)

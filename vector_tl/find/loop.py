@@ -34,7 +34,8 @@ from vector_tl.robot.base import REMEDIES, Frame, GroundTruth, NoFreshFrame, Rob
 from vector_tl.robot.signals import wheels_first
 
 log = logging.getLogger("vector_tl.find")
-NO_FRAMES_S = 10.0  # without any frame for so long, the run has failed
+FRAME_S = 0.5  # so long a frame is waited for; the wheels stand by then
+NO_FRAMES_S = 10.0  # without a frame that can be read for so long, the run has failed
 HEAD_STEP_RAD = math.radians(2.0)  # smaller changes do not move the head: each move blurs images
 LIFT_MM = 32.0  # down, out of the camera's view
 
@@ -156,7 +157,7 @@ class FindLoop:
         self.frame_to_command_ms: list[float] = []
         self.start_s = self.end_s = self.robot.now_s()
         self.target: Target | None = None
-        self._blind = False
+        self._blind, self._received_s = False, 0.0
         self._head_rad, self._held, self._stops = math.inf, False, 0
         self._switch = "running"  # a person's; see board.py
         board.begin_run(self.stages.laps_ms, self.frame_to_command_ms)
@@ -180,7 +181,10 @@ class FindLoop:
             if frame is None:
                 continue
             last_id = frame.image_id
-            command = self.step(frame)
+            image = self._read(frame)
+            if image is None:
+                continue
+            command = self.step(frame, image)
             self.end_s = self.robot.now_s()
             self.progress.show(
                 self._seconds(), command, self.target, self.frames, self.frame_to_command_ms[-1]
@@ -193,26 +197,18 @@ class FindLoop:
         if self.frames == 0:
             raise NoFreshFrame(_no_frames("within", self.settings.seconds))
 
-    def step(self, frame: Frame) -> MotionCommand:
-        """From one frame to the wheels."""
-        age_s = 0.0 if self.settings.lockstep else max(0.0, self.robot.now_s() - frame.received_s)
-        received_s = time.perf_counter() - age_s
-        self.stages.lap("wait")
-        self.frames += 1
-        if self.keeper:
-            self.keeper.frame(frame)
-            self.stages.lap("record")
-        image = decode_or_none(frame.jpeg)  # (H, W, 3) uint8 RGB
-        self.stages.lap("decode")
-        boxes, scores = self._detect(frame, image)  # (N, 4), (N,)
+    def step(self, frame: Frame, image: np.ndarray) -> MotionCommand:
+        """From one frame and its image (H, W, 3), uint8 RGB, to the wheels."""
+        found = self.detector(image, threshold=weak_score(self.threshold))
+        boxes, scores = found.boxes_xyxy, found.scores  # (N, 4), (N,)
         self.stages.lap("detect")
-        state = self.perception.read_state()
-        seen = self.perception.observe(frame, boxes, scores, state)
+        state, size_wh = self.perception.read_state(), (image.shape[1], image.shape[0])
+        seen = self.perception.observe(frame, boxes, scores, state, size_wh)
         boxes, scores = boxes[scores > self.threshold], scores[scores > self.threshold]  # what is shown, kept
         before, self.target = self.memory, seen.target
         command = self._decide(seen, state)
         self.stages.lap("decide")
-        sent = self._act(command, received_s)
+        sent = self._act(command)
         self.stages.lap("drive")
         if self.keeper:
             self.keeper.detections(frame, boxes, scores)
@@ -224,7 +220,6 @@ class FindLoop:
         if self.followed:
             lost = before.mode in ("approach", "hold") and self.memory.mode == "search"
             self.followed.note(frame, self.memory.reached, lost)
-        size_wh = (image.shape[1], image.shape[0]) if image is not None else self.robot.intrinsics.size_wh
         self.board.post(
             Snapshot(
                 frame, size_wh, boxes, scores, state, command, sent, seen.target, seen.now_s, seen.delay_s
@@ -279,36 +274,53 @@ class FindLoop:
         What was seen before such a gap is too old to be of use, so the finder looks again.
         """
         try:
-            frame = self.robot.next_frame(last_id, timeout_s=0.5)
+            return self.robot.next_frame(last_id, timeout_s=FRAME_S)
         except NoFreshFrame as missing:
             if missing.reconnecting:
                 self._begin_to_wait()  # the link itself gives up in time
-            waited_s = (time.monotonic() - self._waits_since[0], self.robot.now_s() - self._waits_since[1])
-            if max(waited_s) > NO_FRAMES_S:
-                raise NoFreshFrame(_no_frames("for", NO_FRAMES_S)) from None
-            if not self._blind:
-                self._note("no new frame: wheels stopped, waiting")
-            self._blind = True
+            self._miss()
             return None
+
+    def _begin_to_wait(self) -> None:
+        """Count the time without a frame from now on, by the clock and by the robot's world."""
+        self._waits_since = time.monotonic(), self.robot.now_s()
+
+    def _read(self, frame: Frame) -> np.ndarray | None:
+        """The frame's image (H, W, 3), uint8 RGB; None where it cannot be read, which is as if none had come."""
+        age_s = 0.0 if self.settings.lockstep else max(0.0, self.robot.now_s() - frame.received_s)
+        self._received_s = time.perf_counter() - age_s
+        self.stages.lap("wait")
+        if self.keeper:
+            self.keeper.frame(frame)
+            self.stages.lap("record")
+        image = decode_or_none(frame.jpeg)
+        self.stages.lap("decode")
+        if image is None:
+            if not self._blind:
+                self._note(f"frame {frame.image_id} cannot be read and is left out")
+            self._miss(FRAME_S)
+            return None
+        self.frames += 1
         if self._blind:
             self._blind = False
             pose = pose_of(self.perception.read_state())
             self.memory = again(self.memory, self.robot.now_s(), pose)
             self._note("frames are coming again: looking")
         self._begin_to_wait()
-        return frame
+        return image
 
-    def _begin_to_wait(self) -> None:
-        """Count the time without a frame from now on, by the clock and by the robot's world."""
-        self._waits_since = time.monotonic(), self.robot.now_s()
+    def _miss(self, patience_s: float = 0.0) -> None:
+        """Note that there is no frame, once that has lasted for so long.
 
-    def _detect(self, frame: Frame, image: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-        """Boxes (N, 4) and scores (N,) of a frame, weak ones too; none where it is not an image."""
-        if image is None:
-            self._note(f"frame {frame.image_id} cannot be read and is left out")
-            return np.zeros((0, 4), np.float32), np.zeros(0, np.float32)
-        found = self.detector(image, threshold=weak_score(self.threshold))
-        return found.boxes_xyxy, found.scores
+        Raises:
+            NoFreshFrame: it has lasted for 10 s.
+        """
+        waited_s = (time.monotonic() - self._waits_since[0], self.robot.now_s() - self._waits_since[1])
+        if max(waited_s) > NO_FRAMES_S:
+            raise NoFreshFrame(_no_frames("for", NO_FRAMES_S)) from None
+        if max(waited_s) >= patience_s and not self._blind:
+            self._blind = True
+            self._note("no new frame: wheels stopped, waiting")
 
     def _decide(self, seen: Observation, state: RobotState) -> MotionCommand:
         if self.board.running:
@@ -319,11 +331,11 @@ class FindLoop:
         )  # a person has paused it: it begins anew afterwards
         return MotionCommand(0.0, 0.0, state.head_angle_rad, self.board.state)
 
-    def _act(self, command: MotionCommand, received_s: float) -> bool:
+    def _act(self, command: MotionCommand) -> bool:
         """Wheels first, then the rest. Returns whether the wheels were granted."""
         dry = self.settings.dry_run
         sent = not dry and self.robot.drive(command.left_mmps, command.right_mmps)
-        self.frame_to_command_ms.append((time.perf_counter() - received_s) * 1000)
+        self.frame_to_command_ms.append((time.perf_counter() - self._received_s) * 1000)
         if dry:
             return False
         wanted = command.left_mmps != 0 or command.right_mmps != 0
@@ -362,7 +374,7 @@ class FindLoop:
 
 def _no_frames(how_long: str, seconds: float) -> str:
     remedy = "check the robot's camera and network, then start again"
-    return f"No camera frame came {how_long} {seconds:g} s; {remedy}."
+    return f"No camera frame that can be read came {how_long} {seconds:g} s; {remedy}."
 
 
 def _rounded(value: float | None, digits: int = 2) -> float | None:

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from vector_tl.data.boxes import rescaled
 from vector_tl.find.geometry import locate
 from vector_tl.find.memory import Observation
 from vector_tl.find.track import CameraClock, Pose, PoseHistory, Tracker
@@ -42,11 +43,22 @@ class Perception:
         return state
 
     def observe(
-        self, frame: Frame, boxes_xyxy: np.ndarray, scores: np.ndarray, state: RobotState
+        self,
+        frame: Frame,
+        boxes_xyxy: np.ndarray,
+        scores: np.ndarray,
+        state: RobotState,
+        size_wh: tuple[int, int],
     ) -> Observation:
         """Place a frame's boxes (N, 4) where and when the frame was taken, and track them until now.
 
-        Their scores are (N,).
+        Args:
+            frame: the frame.
+            boxes_xyxy: (N, 4) in pixels of its image.
+            scores: (N,) of the boxes.
+            state: the newest.
+            size_wh: of the image, which need not be the size that the robot's intrinsics are for: another
+                program may have switched the camera to high resolution.
         """
         now_s, (forward_mmps, turn_radps) = self._robot.now_s(), speeds_of(state)
         pose = pose_of(state).after(now_s - state.received_s, forward_mmps, turn_radps)
@@ -54,9 +66,11 @@ class Perception:
         delay_s = max(0.0, self._clock.delay_s(frame.received_s, frame.robot_time_ms) - CAMERA_DELAY_S)
         taken_s = frame.received_s - CAMERA_DELAY_S - delay_s
         taken_from, tilt_rad = self._poses.at(taken_s)
+        intrinsics = self._robot.intrinsics
+        boxes_px = rescaled(boxes_xyxy, size_wh, intrinsics.size_wh)
         sightings = [
-            locate(box, self._robot.intrinsics, tilt_rad, score=float(score))
-            for box, score in zip(boxes_xyxy, scores, strict=True)
+            locate(box, intrinsics, tilt_rad, score=float(score))
+            for box, score in zip(boxes_px, scores, strict=True)
         ]
         self._tracker.update(taken_s, taken_from, [s for s in sightings if s is not None], delay_s)
         return Observation(

@@ -32,6 +32,7 @@ from vector_tl.robot.base import (
     Stop,
 )
 from vector_tl.robot.guard import Guard, Limits
+from vector_tl.robot.jpeg import is_whole
 from vector_tl.robot.leaving import stop_for_all, wait_for_other_driver
 from vector_tl.robot.reading import NO_EFFECT
 from vector_tl.robot.session import RELEASED_S, Session, battery_of, failure_of
@@ -52,7 +53,6 @@ STOP_WAIT_S = 3.0  # for the confirmation of a stop: longer than until the shout
 STOP_FIRST_S = 1.0  # for a stop, before the broken connection is closed
 BATTERY_EVERY_S = 5.0
 LIMITS = Limits()
-JPEG_START = b"\xff\xd8"
 CONNECT_S, RECONNECT_TRY_S, READY_S, FIRST_STATE_S, SPEECH_S = 8.0, 2.0, 3.0, 2.0, 4.0
 
 
@@ -385,7 +385,7 @@ class VectorLink:
             if self._frame_heard_s < self._deaf_until_s:
                 return
             self._frame = Frame(image_id, robot_time_ms, self.now_s(), jpeg)
-            if jpeg.startswith(JPEG_START):  # a broken image is no sign that the camera works
+            if is_whole(jpeg):  # a broken image is no sign that the camera works
                 self._guard.saw_frame(image_id, self._frame.received_s)
             self._changed.notify_all()
 

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from vector_tl.robot.base import Frame, LinkLost, NoFreshFrame, RobotState
-from vector_tl.robot.link import JPEG_START, WATCH_S, VectorLink
+from vector_tl.robot.jpeg import is_whole
+from vector_tl.robot.link import WATCH_S, VectorLink
 from vector_tl.robot.reading import STILL
 from vector_tl.robot.session import CANCEL, Session
 from vector_tl.robot.simulator_client import SimulatorGone, TruthClient
@@ -201,7 +202,7 @@ class LockstepLink(VectorLink):
             if frame is None or (before is not None and frame.image_id == before.image_id):
                 return None
             self._frame = replace(frame, received_s=self._world_s)
-            if frame.jpeg.startswith(JPEG_START):
+            if is_whole(frame.jpeg):
                 self._guard.saw_frame(frame.image_id, self._world_s)
             return self._frame
 
