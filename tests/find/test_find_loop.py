@@ -260,6 +260,20 @@ def test_distances_are_right_in_images_of_another_size():
 
 
 @pytest.mark.fast
+def test_head_and_lift_that_the_robot_has_moved_by_itself_are_brought_back():
+    settings, world, detector = small(seconds=20)
+    world.targets[0][:2] = -450.0, 80.0  # behind it
+
+    def animate(w):
+        w.head_rad, w.lift_mm = 0.7, 70.0
+
+    world.events = [(0.5, animate)]
+    result = find(settings, world, detector)
+    assert world.lift_mm == 32 and abs(world.head_rad) < 0.2
+    assert result["found"]
+
+
+@pytest.mark.fast
 def test_a_hand_that_lifts_it_begins_a_new_search():
     settings, world, detector = small()
 

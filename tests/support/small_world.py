@@ -71,7 +71,7 @@ class SmallWorld:
     intrinsics: Intrinsics = ROBOT
 
     def __post_init__(self):
-        self.t_s, self.head_rad, self.wheels = 0.0, 0.0, (0.0, 0.0)
+        self.t_s, self.head_rad, self.lift_mm, self.wheels = 0.0, 0.0, 32.0, (0.0, 0.0)
         self.stops: list[Stop] = []
         self.said: list[str] = []
         self.commands: list[tuple[float, float, float]] = []  # t, left, right
@@ -104,7 +104,7 @@ class SmallWorld:
             y,
             math.remainder(heading, math.tau),
             self.head_rad,
-            32,
+            self.lift_mm,
             left,
             right,
             self._range(),
@@ -127,7 +127,7 @@ class SmallWorld:
         self.head_rad = angle_rad
 
     def set_lift(self, height_mm: float) -> None:
-        pass
+        self.lift_mm = height_mm
 
     def say(self, text: str) -> None:
         self.said.append(text)

@@ -27,6 +27,7 @@ from vector_tl.find.live.attend import attended
 from vector_tl.find.live.board import STATE_LINES, Board, Snapshot
 from vector_tl.find.memory import Law, MotionCommand, Observation, again, begin, following
 from vector_tl.find.perception import Perception, pose_of
+from vector_tl.find.posture import Posture
 from vector_tl.find.progress import ProgressLine
 from vector_tl.find.settings import FindSettings
 from vector_tl.find.track import Target, weak_score
@@ -36,8 +37,6 @@ from vector_tl.robot.signals import wheels_first
 log = logging.getLogger("vector_tl.find")
 FRAME_S = 0.5  # so long a frame is waited for; the wheels stand by then
 NO_FRAMES_S = 10.0  # without a frame that can be read for so long, the run has failed
-HEAD_STEP_RAD = math.radians(2.0)  # smaller changes do not move the head: each move blurs images
-LIFT_MM = 32.0  # down, out of the camera's view
 
 
 def find(
@@ -158,7 +157,7 @@ class FindLoop:
         self.start_s = self.end_s = self.robot.now_s()
         self.target: Target | None = None
         self._blind, self._received_s = False, 0.0
-        self._head_rad, self._held, self._stops = math.inf, False, 0
+        self._posture, self._held, self._stops = Posture(self.robot), False, 0
         self._switch = "running"  # a person's; see board.py
         board.begin_run(self.stages.laps_ms, self.frame_to_command_ms)
 
@@ -172,7 +171,7 @@ class FindLoop:
         """
         self.memory = begin(self.robot.now_s(), pose_of(self.perception.read_state()))
         if not self.settings.dry_run:
-            self.robot.set_lift(LIFT_MM)
+            self._posture.lower_lift()
         last_id: int | None = None
         self._begin_to_wait()
         while not self._is_over():
@@ -208,7 +207,7 @@ class FindLoop:
         before, self.target = self.memory, seen.target
         command = self._decide(seen, state)
         self.stages.lap("decide")
-        sent = self._act(command)
+        sent = self._act(command, state)
         self.stages.lap("drive")
         if self.keeper:
             self.keeper.detections(frame, boxes, scores)
@@ -286,7 +285,7 @@ class FindLoop:
         self._waits_since = time.monotonic(), self.robot.now_s()
 
     def _read(self, frame: Frame) -> np.ndarray | None:
-        """The frame's image (H, W, 3), uint8 RGB; None where it cannot be read, which is as if none had come."""
+        """The frame's image (H, W, 3), uint8 RGB; None where it cannot be read, as if none had come."""
         age_s = 0.0 if self.settings.lockstep else max(0.0, self.robot.now_s() - frame.received_s)
         self._received_s = time.perf_counter() - age_s
         self.stages.lap("wait")
@@ -331,7 +330,7 @@ class FindLoop:
         )  # a person has paused it: it begins anew afterwards
         return MotionCommand(0.0, 0.0, state.head_angle_rad, self.board.state)
 
-    def _act(self, command: MotionCommand) -> bool:
+    def _act(self, command: MotionCommand, state: RobotState) -> bool:
         """Wheels first, then the rest. Returns whether the wheels were granted."""
         dry = self.settings.dry_run
         sent = not dry and self.robot.drive(command.left_mmps, command.right_mmps)
@@ -340,9 +339,7 @@ class FindLoop:
             return False
         wanted = command.left_mmps != 0 or command.right_mmps != 0
         self._note_guard(held=wanted and not sent and self.board.running)
-        if abs(command.head_rad - self._head_rad) >= HEAD_STEP_RAD:
-            self._head_rad = command.head_rad
-            self.robot.set_head(command.head_rad)
+        self._posture.keep(command.head_rad, state, obeys=wanted and sent)
         if command.say:
             self.robot.say(command.say)
         return sent

@@ -33,7 +33,7 @@ ASK_AGAIN_S = 2.0  # without control, while the SDK connects
 ACT_S = 5.0  # for head and lift to be where they are to be
 LOCKED_S = 0.1  # until an action is tried again that another one kept from beginning
 CANCEL = "CancelActionByIdTag"
-# The SDK waits so many times its `timeout` for a connection, then for a state, and for answers without an end.
+# The SDK waits so many times its `timeout` for a connection, then for a state; for answers without an end.
 CONNECT_TIMES, ANSWERS_S = 4, 5.0
 CONTROL_S = 30.0  # how long a request for control may wait for a behaviour of the robot's own to end
 MOTOR = {"max_speed_rad_per_sec": 10.0, "accel_rad_per_sec2": 10.0, "num_retries": 0}  # of head and lift
@@ -133,8 +133,8 @@ class Session:
             ) from error
         except TimeoutError as error:
             raise UserError(
-                f"{name} fell silent while it was being connected to; is it still in reach? Restart it if this "
-                "comes again."
+                f"{name} fell silent while it was being connected to; is it still in reach? Restart it if "
+                "this comes again."
             ) from error
         except Exception as error:  # the SDK wraps little: gRPC, TLS and its own kinds
             raise UserError(

@@ -144,6 +144,26 @@ def test_turns_of_its_own_are_not_unexpected(simulator):
     assert not lost(simulator)
 
 
+@pytest.mark.parametrize("fault", ["wake_word", "control_lost", "cliff", "falling"])
+def test_what_takes_control_moves_head_and_lift_and_leaves_them_there(simulator, fault):
+    robot = simulator.robots[0]
+    simulator.fault({"fault": fault, "ms": 1000})
+    advance(simulator, 6000)
+    braced = fault == "falling"
+    assert robot.control.active == DEFAULT and lost(simulator)
+    assert robot.state().head_angle_rad == pytest.approx(math.radians(-22) if braced else 0.35, abs=0.01)
+    assert robot.state().lift_height_mm == pytest.approx(32 if braced else 50, abs=0.1)
+
+
+def test_at_the_highest_priority_head_and_lift_stay(simulator):
+    robot = simulator.robots[0]
+    ask(robot, OVERRIDE)
+    advance(simulator, 200)
+    simulator.fault({"fault": "control_lost", "ms": 500})
+    advance(simulator, 2000)
+    assert robot.state().lift_height_mm == pytest.approx(32, abs=0.1)
+
+
 def test_an_sdk_behaviour_that_ends_takes_its_settings_along(simulator):
     robot, heard = simulator.robots[0], robot_events(simulator)
     robot.set_eye_color(0.5, 0.0, for_good=True)

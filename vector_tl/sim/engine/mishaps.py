@@ -126,7 +126,7 @@ class Mishaps:
     # -- the robot's own behaviours --------------------------------------------------------------------------
 
     def _begin_control_lost(self, fault: Fault) -> None:
-        self._robot.take_in(partial(self._robot.control.take, OWN_BEHAVIOUR))
+        self._robot.take_in(partial(self._robot.reactions.take, OWN_BEHAVIOUR))
 
     def _end_control_lost(self, fault: Fault) -> None:
         self._robot.reactions.let_go(OWN_BEHAVIOUR)

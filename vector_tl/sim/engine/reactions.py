@@ -12,13 +12,18 @@ from google.protobuf import json_format
 
 from vector_tl.sim.engine.control import Control
 from vector_tl.sim.engine.navigation import on_charger
-from vector_tl.sim.engine.routine import Cancel, Performer, Routine, Steps, drive, wait
+from vector_tl.sim.engine.routine import Cancel, Performer, Routine, Steps, drive, head, lift, wait
 from vector_tl.sim.engine.unexpected import BACK, Unexpected, UnexpectedMovement
-from vector_tl.sim.world.body import Done
+from vector_tl.sim.world.body import HEAD_RANGE_RAD, LIFT_RANGE_MM, Done, lift_angle_rad
 
+FALLING = "falling"
 EDGE_PAUSE_MS, EDGE_BACK_MM, EDGE_MMPS, EDGE_REACTION_MS = 200, 50.0, 80.0, 600
 JOLT_BACK_MM, JOLT_MMPS, JOLT_REACTION_MS = 20.0, 60.0, 900
 CHARGER_REACTION_MS = 1500
+# Where its own behaviours leave head and lift: it braces for a fall (W imuFilter.cpp, BRACE_WHEN_FALLING);
+# the animations of the others move both, and where they end is not public.
+BRACED, ANIMATED = (HEAD_RANGE_RAD[0], LIFT_RANGE_MM[0]), (0.35, 50.0)  # head (rad), lift (mm)
+POSE_RADPS = 6.0
 
 
 class Reacting(Performer, Protocol):
@@ -75,9 +80,9 @@ class Reactions:
         if kind == "stop":
             self.react("cliff", _away_from_edge(self._robot.body.cliffs[0]))
         elif kind == "fall":
-            self.hold("falling")
+            self.hold(FALLING)
         elif kind == "put back":
-            self.let_go("falling")
+            self.let_go(FALLING)
 
     def put_on_charger(self) -> None:
         """A hand has put it onto its charger."""
@@ -90,6 +95,14 @@ class Reactions:
             self._take(reason)
 
         self._robot.at_tick(begin)
+
+    def take(self, reason: str) -> None:
+        """Take control now, until `let_go`, also where a client has it above DEFAULT, which keeps it then."""
+        control = self._robot.control
+        control.take(reason)
+        control.update()
+        if not control.overrides_reactions:
+            self._robot.perform(_pose(*(BRACED if reason == FALLING else ANIMATED)))
 
     def let_go(self, reason: str) -> None:
         """Give it back at the next tick."""
@@ -121,11 +134,9 @@ class Reactions:
             self.end(reason)
 
     def _take(self, reason: str) -> bool:
-        control = self._robot.control
-        if control.overrides_reactions:
+        if self._robot.control.overrides_reactions:
             return False
-        control.take(reason)
-        control.update()
+        self.take(reason)
         return True
 
     def _over(self, reason: str, steps: Steps) -> None:
@@ -144,6 +155,13 @@ class Reactions:
         )
         self._robot.send_event(unexpected_movement=movement)
         self.react("unexpected movement", _jolt(found.side != BACK))
+
+
+def _pose(head_rad: float, lift_mm: float) -> Steps:
+    """Move head and lift."""
+    yield head(head_rad, POSE_RADPS)
+    yield lift(lift_angle_rad(lift_mm), POSE_RADPS)
+    return None
 
 
 def _away_from_edge(front: bool) -> Steps:
