@@ -58,7 +58,8 @@ def to_pixels(boxes_norm: ArrayLike, size_wh: tuple[int, int]) -> Floats:
 
 def rescaled(boxes_xyxy: ArrayLike, size_wh: tuple[int, int], new_wh: tuple[int, int]) -> Floats:
     """Boxes (N, 4) in pixels of an image of `size_wh`, in those of the same image at `new_wh`."""
-    return as_boxes(boxes_xyxy) * (np.array([*new_wh, *new_wh]) / np.array([*size_wh, *size_wh]))
+    scale = np.array([*new_wh, *new_wh], np.float64) / np.array([*size_wh, *size_wh], np.float64)
+    return np.asarray(as_boxes(boxes_xyxy) * scale)
 
 
 def to_norm(boxes_xyxy: ArrayLike, size_wh: tuple[int, int]) -> Floats:
