@@ -310,6 +310,18 @@ def test_senses_have_noise_that_the_same_moment_repeats(simulator):
     assert not robot.state().touch_data.is_being_touched
 
 
+def test_wheels_are_measured_in_whole_mm_a_second_and_do_not_creep(simulator):
+    robot = simulator.robots[0]
+    robot.motors.drive(30.7, -30.7)
+    advance(simulator, 300)
+    state = robot.state()
+    assert (state.left_wheel_speed_mmps, state.right_wheel_speed_mmps) == (30, -30)
+    robot.motors.drive(1.9, -1.9)
+    advance(simulator, 500)
+    assert robot.body.left_mmps == robot.body.right_mmps == 0
+    assert not robot.state().status & protocol.RobotStatus.Value("ROBOT_STATUS_ARE_WHEELS_MOVING")
+
+
 def test_the_accelerometer_tilts_with_the_head(simulator):
     robot, body = simulator.robots[0], simulator.robots[0].body
     for angle in (-0.3, 0.0, 0.7):

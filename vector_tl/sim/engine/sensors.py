@@ -67,8 +67,8 @@ def robot_state(robot: Sensed) -> protocol.RobotState:
         ),
         pose_angle_rad=heading,
         pose_pitch_rad=0.0,
-        left_wheel_speed_mmps=body.left_mmps,
-        right_wheel_speed_mmps=body.right_mmps,
+        left_wheel_speed_mmps=measured_mmps(body.left_mmps),
+        right_wheel_speed_mmps=measured_mmps(body.right_mmps),
         head_angle_rad=body.head.angle_rad,
         lift_height_mm=height,
         accel=protocol.AccelData(x=accel[0], y=accel[1], z=accel[2]),
@@ -84,6 +84,11 @@ def robot_state(robot: Sensed) -> protocol.RobotState:
         ),
         touch_data=protocol.TouchData(raw_touch_value=round(touch), is_being_touched=touched),
     )
+
+
+def measured_mmps(speed_mmps: float) -> float:
+    """A wheel's speed as it is measured: in whole mm/s, towards 0 (W robot process, wheelController.cpp)."""
+    return float(math.trunc(speed_mmps))
 
 
 def in_head(robot: Sensed) -> tuple[np.ndarray, np.ndarray]:
@@ -107,7 +112,8 @@ def in_head(robot: Sensed) -> tuple[np.ndarray, np.ndarray]:
 def _status(robot: Sensed) -> int:
     """The bits of the SDK's `RobotStatus`."""
     body = robot.body
-    joints, wheels = body.head.moving or body.lift.moving, body.left_mmps != 0 or body.right_mmps != 0
+    joints = body.head.moving or body.lift.moving
+    wheels = measured_mmps(body.left_mmps) != 0 or measured_mmps(body.right_mmps) != 0
     bits = {
         "IS_MOVING": joints or wheels,
         "IS_PICKED_UP": body.off_treads,

@@ -19,6 +19,8 @@ STALL_MS = 1000  # a motion without progress for so long gives up
 SLIP_FORWARD, SLIP_TURN = 0.01, 0.03
 CHARGER_CONTACT_MM = 12.0  # its contacts touch within this distance from its place on the charger
 
+STOPPED_MMPS = 2.0  # a wheel that is to turn no faster gets no power (WHEEL_SPEED_COMMAND_STOPPED_MM_S)
+
 Contact = tuple[str, int | str]  # what it touches: ("obstacle" or "vector", number) or ("wall", side)
 Done = Callable[[str], None]  # is called with "reached", "cancelled" or "stalled"
 
@@ -167,7 +169,7 @@ class Body:
         self.end_motion()
         if self.wheels_off:
             return
-        self.wanted_mmps = (_limited(left_mmps), _limited(right_mmps))
+        self.wanted_mmps = (_direct(left_mmps), _direct(right_mmps))
         self._accel_mmps2 = (_acceleration(left_mmps2), _acceleration(right_mmps2))
 
     def run_motion(self, motion: Motion) -> None:
@@ -298,6 +300,12 @@ class Body:
 
 def _limited(speed_mmps: float) -> float:
     return min(max(or_zero(speed_mmps), -MAX_WHEEL_MMPS), MAX_WHEEL_MMPS)
+
+
+def _direct(asked_mmps: float) -> float:
+    """What a direct command makes of a wheel."""
+    speed_mmps = _limited(asked_mmps)
+    return speed_mmps if abs(speed_mmps) > STOPPED_MMPS else 0.0
 
 
 def _acceleration(asked_mmps2: float) -> float:
