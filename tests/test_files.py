@@ -62,6 +62,16 @@ def test_what_is_not_json_is_named_with_a_remedy(content, tmp_path):
 
 
 @pytest.mark.fast
+def test_json_as_windows_writes_it(tmp_path):
+    """With a mark before it, it is read; in another encoding, it is said how to save it."""
+    (tmp_path / "a.json").write_text('{"küche": "val"}', "utf-8-sig")
+    assert read_json(tmp_path / "a.json") == {"küche": "val"}
+    (tmp_path / "a.json").write_text('{"küche": "val"}', "utf-16")
+    with pytest.raises(UserError, match="not UTF-8, as which it is to be saved"):
+        read_json(tmp_path / "a.json")
+
+
+@pytest.mark.fast
 def test_a_file_that_cannot_be_written_leaves_nothing(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(UserError, match="Cannot write"):

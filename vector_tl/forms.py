@@ -103,7 +103,9 @@ def json_problem(error: Exception, text: str) -> str:
     if isinstance(error, RecursionError):
         deep = re.search(r'(?:[\[{]\s*(?:"[^"]*"\s*:\s*)?){100}', text)
         return f"nested too deeply, from line {_line(text, deep)} on"
-    if isinstance(error, json.JSONDecodeError | UnicodeDecodeError):
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not UTF-8, as which it is to be saved: " + str(error)
+    if isinstance(error, json.JSONDecodeError):
         return str(error)
     return f"a number of too many digits in line {_line(text, re.search(r'[0-9]{1000}', text))}"
 

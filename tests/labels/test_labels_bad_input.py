@@ -360,6 +360,7 @@ WRONG = {
         d, "mine", "c", (d / "images/mine/a.jpg").read_bytes() + b" ", np.zeros((0, 4)), (64, 36)
     ),
     "session in two splits": lambda d: (d / "splits.json").write_text('{"mine": "test", "mine": "train"}'),
+    "broken kinds": lambda d: (d / "kinds.json").write_text('{"mine/a": "far"}'),
     "class used differently": lambda d: [
         dataset.write_item(d, s, "p", jpeg(80, 40 + k), np.zeros((0, 4)), (80, 40 + k))
         and dataset.write_session(d, s, {"classes": {"vector": v, "other": o}})

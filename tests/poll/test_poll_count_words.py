@@ -49,3 +49,10 @@ def test_a_poll_that_was_served_and_codes():
     assert describe(OPEN | {"address": "http://x/"}).splitlines()[-1] == "address: http://x/"
     taken = OPEN | {"taken": 2, "repeated": 1, "refused": [{"code": 3, "why": "late"}]}
     assert "2 votes taken" in describe(taken) and "  3: late" in describe(taken)
+
+
+def test_a_file_without_a_code_is_not_taken_for_counted():
+    assert describe(OPEN | {"taken": 0, "repeated": 0, "refused": []}).startswith(
+        "There is no code in this file"
+    )
+    assert "0 votes taken; there before: 2." in describe(OPEN | {"taken": 0, "repeated": 2, "refused": []})

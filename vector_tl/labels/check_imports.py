@@ -1,4 +1,4 @@
-"""What `label check` finds in how sessions came about: their splits, classes, sizes and names."""
+"""What `label check` finds in how sessions came about: their splits, kinds, classes, sizes and names."""
 
 import json
 import unicodedata
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from vector_tl.data import dataset
+from vector_tl.data.kinds import read_kinds
 from vector_tl.errors import UserError
 
 OLD_JOINT = "__"  # between session and name in exports; versions up to 0.1 looked for it in every name
@@ -24,6 +25,10 @@ def session_problems(
         splits: session -> split.
     """
     yield from _in_two_splits(folder, splits)
+    try:
+        read_kinds(folder)
+    except UserError as error:
+        yield "broken kinds", "kinds.json", str(error)
     about = {}
     names: dict[str, list[str]] = defaultdict(list)
     for session, name in sizes:

@@ -10,7 +10,10 @@ def describe(result: dict[str, Any]) -> str:
     lines = []
     if "taken" in result:
         refused = [f"  {each['code']}: {each['why']}" for each in result["refused"]]
-        lines += [f"{counted(result['taken'], 'vote')} taken; there before: {result['repeated']}.", *refused]
+        nothing = not (result["taken"] or result["repeated"] or refused)
+        none = "There is no code in this file; a code is what a voter was given to send back, as a whole."
+        taken = f"{counted(result['taken'], 'vote')} taken; there before: {result['repeated']}."
+        lines += [none if nothing else taken, *refused]
     lines += _count(result) if "films" in result else [f"Votes so far: {result['votes']}."]
     until = (
         f"Open until {result['closes']}."
