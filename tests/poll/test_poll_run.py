@@ -18,6 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vector_tl.errors import Refused, UsageError, UserError
+from vector_tl.poll import storage
 from vector_tl.poll.publish import export, page_html, result_data, take_votes, votes_csv
 from vector_tl.poll.result import result, wilson
 from vector_tl.poll.run import poll
@@ -523,3 +524,16 @@ def test_a_disk_that_is_full_for_the_polls_file_leaves_nothing(tmp_path, monkeyp
     with pytest.raises(UserError, match=r"Cannot write .*poll: database or disk is full"):
         poll(asked, *blind())
     assert [path.name for path in tmp_path.iterdir()] == ["in"]
+
+
+def test_a_poll_on_a_disk_that_can_only_be_read_is_not_called_damaged(tmp_path, monkeypatch):
+    def refuses(_path):
+        raise sqlite3.OperationalError("unable to open database file")
+
+    (tmp_path / FILE).write_bytes(b"whole")
+    monkeypatch.setattr(storage, "_open", refuses)
+    with pytest.raises(UserError, match="header .unable to open"):
+        Poll(tmp_path)
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(UserError, match="cannot be written to.*copy the whole folder to another place"):
+        Poll(tmp_path)

@@ -49,6 +49,11 @@ class PollFile:
         try:
             self._database = _open(self.folder / FILE)
         except BROKEN as error:
+            if not os.access(self.folder, os.W_OK):  # SQLite writes beside a file that it reads
+                where = (
+                    f"{self.folder} cannot be written to, as a poll must be also where votes are only read"
+                )
+                raise Unreadable(f"{where}; copy the whole folder to another place.") from error
             raise self._unreadable("header", error) from error
         for name in NEEDED:
             if self.fact(name) is None:
