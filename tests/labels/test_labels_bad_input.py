@@ -19,6 +19,7 @@ from vector_tl.data import dataset
 from vector_tl.errors import UserError
 from vector_tl.labels import archive, importing
 from vector_tl.labels.check import check, describe
+from vector_tl.labels.check_page import dot_area
 from vector_tl.labels.importing import import_data
 from vector_tl.labels.settings import CheckSettings, ImportSettings
 
@@ -412,6 +413,12 @@ def test_the_report_stands_alone(data, tmp_path):
     assert "No problems found" in page and "://" not in page and page.count("data:image/jpeg") == 1
     with pytest.raises(UserError, match="exists already"):
         check(CheckSettings(data=data, report=tmp_path / "r.html"))
+
+
+@pytest.mark.fast
+@pytest.mark.parametrize(("dots", "area"), [(0, 30), (60, 30), (200, 15), (20_000, 7)])
+def test_few_dots_of_a_plot_can_be_seen(dots, area):
+    assert dot_area(dots) == area
 
 
 def test_zip_in_memory_is_what_it_was(tmp_path):

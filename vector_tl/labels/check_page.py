@@ -102,13 +102,18 @@ def _plots(by_split: dict[str, list[Any]]) -> list[report.Illustration]:
 @report.plotted
 def _middles(by_split: dict[str, list[Any]]) -> report.Illustration:
     figure, axes = report.new_plot(4.5, 3.4)
-    for split, some in by_split.items():
-        middles = np.concatenate([_cxcywh(image)[:, :2] for image in some])
-        axes.scatter(
-            middles[:, 0], middles[:, 1], s=7, alpha=0.6, linewidths=0, color=COLORS[split], label=split
-        )
+    middles = {split: np.concatenate([_cxcywh(i)[:, :2] for i in some]) for split, some in by_split.items()}
+    area = dot_area(sum(map(len, middles.values())))
+    for split, some in middles.items():
+        x, y = some.T
+        axes.scatter(x, y, s=area, alpha=0.6, linewidths=0, color=COLORS[split], label=split)
     axes.set(xlim=(0, 1), ylim=(1, 0), xlabel="across the image", ylabel="down the image")
     return report.finish_plot(figure, "Where the middles of the Vectors are")
+
+
+def dot_area(dots: int) -> float:
+    """The area of each of so many dots of a plot, in square points: few ones can be seen, many kept apart."""
+    return min(30.0, max(7.0, 3000 / max(dots, 1)))
 
 
 def _cxcywh(image: Any) -> np.ndarray:
