@@ -230,7 +230,8 @@ class Session:
         """Perform an action in place of the same one before it.
 
         That is cancelled first: a robot refuses an action while another one has what it moves
-        (TRACKS_LOCKED), and nothing would come of the newer goal.
+        (TRACKS_LOCKED), and nothing would come of the newer goal. The answer to a cancelled one comes to
+        whoever waits for one of the kind, so that after it nobody knows what still moves.
         """
         self._wanted[rpc] = tag
         while (before := self._running.get(rpc)) is not None:
@@ -241,17 +242,16 @@ class Session:
         if self._wanted[rpc] != tag:
             return None
         self._running[rpc] = tag
-        try:
-            while True:
-                left_s, fields = until_s - time.monotonic(), {**goal, "id_tag": tag, **MOTOR}
-                answer = await self._send(rpc, f"{rpc}Request", max(left_s, CALL_S), until_s, fields)
-                is_locked = answer.result.code == answer.result.TRACKS_LOCKED  # the cancellation came first
-                if not is_locked or self._wanted[rpc] != tag or left_s < CALL_S:
-                    return answer
-                await asyncio.sleep(LOCKED_S)
-        finally:
-            if self._running.get(rpc) == tag:
-                del self._running[rpc]
+        while True:
+            left_s, fields = until_s - time.monotonic(), {**goal, "id_tag": tag, **MOTOR}
+            answer = await self._send(rpc, f"{rpc}Request", max(left_s, CALL_S), until_s, fields)
+            how = answer.result
+            if how.code == how.ACTION_RESULT_SUCCESS and self._running.get(rpc) == tag:
+                del self._running[rpc]  # else it may still move, and the next one cancels it
+            # What has it may be another program's, or one of ours that is being cancelled.
+            if how.code != how.TRACKS_LOCKED or self._wanted[rpc] != tag or left_s < CALL_S:
+                return answer
+            await asyncio.sleep(LOCKED_S)
 
     def say(self, text: str) -> Future[Any]:
         """Say a text; the future ends when it has been said."""

@@ -47,6 +47,11 @@ def ends(sim, call) -> int:
     return call.result(timeout=2).result.code
 
 
+def ended(sim, tag: int) -> str:
+    """How an action ended, by the log."""
+    return [entry["ended"] for entry in sim.log("action_end") if entry["id_tag"] == tag][-1]
+
+
 def wheels(sim) -> tuple[float, float]:
     me = sim.me()
     return me["left_mmps"], me["right_mmps"]
@@ -76,16 +81,34 @@ def test_what_a_direct_command_moves_no_action_takes(robot):
 def test_what_an_action_moves_nothing_else_takes(robot):
     sim, stub, _ = robot
     tag = next(TAGS)
-    first = begun(sim, head(stub, 0.6, tag), 1)
+    begun(sim, head(stub, 0.6, tag), 1)
     assert head(stub, -0.2).result(timeout=2).result.code == RESULT.TRACKS_LOCKED
     assert head(stub, -0.2, tag).result(timeout=2).result.code == RESULT.BAD_TAG  # it is in use
     stub.MoveHead(protocol.MoveHeadRequest(speed_rad_per_sec=-1.0))
     assert sim.log("joint")[-1]["applied"] is False
-    assert ends(sim, first) == RESULT.ACTION_RESULT_SUCCESS
+    sim.post("/step", ms=1500)
+    assert ended(sim, tag) == "reached"
     assert sim.me()["head_angle_rad"] == pytest.approx(0.6, abs=1e-3)
-    first = begun(sim, straight(stub), 4)
+    tag = next(TAGS)
+    begun(sim, straight(stub, tag), 4)
     assert straight(stub).result(timeout=2).result.code == RESULT.TRACKS_LOCKED
-    assert ends(sim, first) == RESULT.ACTION_RESULT_SUCCESS
+    sim.post("/step", ms=3000)
+    assert ended(sim, tag) == "reached"
+
+
+def test_whoever_waits_for_an_answer_gets_the_first_of_its_kind(robot):
+    """The robot's gateway knows answers by their kind only."""
+    sim, stub, _ = robot
+    tag = next(TAGS)
+    first = begun(sim, head(stub, 0.6, tag), 1)
+    with sim.stub() as other:
+        assert head(other, -0.2).result(timeout=2).result.code == RESULT.TRACKS_LOCKED
+    assert first.result(timeout=2).result.code == RESULT.TRACKS_LOCKED  # and goes on
+    raised = begun(sim, lift(stub, 60), 3)
+    sim.post("/step", ms=1500)
+    assert (
+        ended(sim, tag) == "reached" and raised.result(timeout=2).result.code == RESULT.ACTION_RESULT_SUCCESS
+    )
 
 
 def test_the_end_of_control_leaves_wheels_turning_and_nothing_locked(robot):

@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 
 import grpc
@@ -52,6 +53,7 @@ class Behaviours:
 
     def __init__(self):
         self._by_tag: dict[int, Routine] = {}
+        self._waiting: defaultdict[str, set[asyncio.Future[str]]] = defaultdict(set)
 
     def _in_control(self, what: str) -> bool:
         """Whether a client has behaviour control: without it nothing starts to move, and the log says so."""
@@ -71,8 +73,11 @@ class Behaviours:
     ) -> str:
         """Run a routine and wait, in the world's time, until it is over.
 
+        The robot's gateway knows answers by their kind only: whoever waits for one gets the first that comes,
+        though it is that of another routine, and may be another client's.
+
         Args:
-            what: asks for it, for the log.
+            what: kind of routine: what asks for it, and whose answer is waited for.
             steps: of the routine.
             tag: by which it can be cancelled.
             animates: whether it is an animation or a behaviour.
@@ -83,14 +88,16 @@ class Behaviours:
             how it ended.
         """
         over = asyncio.get_running_loop().create_future()
+        self._waiting[what].add(over)
         running: Routine | None = None
 
         def is_over(how: str) -> None:
             ended(how)
             # Until here a client that broke the call off could still cancel it by its tag.
             self._by_tag = {tag: other for tag, other in self._by_tag.items() if other is not running}
-            if not over.done():
-                over.set_result(how)
+            for waiting in self._waiting.pop(what, ()):
+                if not waiting.done():
+                    waiting.set_result(how)
 
         def begin() -> None:
             nonlocal running
@@ -126,7 +133,7 @@ class Behaviours:
             self.robot.log("action_end", rpc=rpc, id_tag=request.id_tag, ended=how)
 
         if all(map(math.isfinite, numbers.values())):
-            how = await self._perform("action", steps, request.id_tag, ended=ended, tracks=tracks)
+            how = await self._perform(rpc, steps, request.id_tag, ended=ended, tracks=tracks)
         else:
             self.robot.log("ignored", rpc=rpc, reason=NO_NUMBER)
             steps.close()
@@ -241,10 +248,9 @@ class Behaviours:
         self.robot.log("say", text=request.text)
         ms = SPEECH_MS + SPEECH_MS_PER_LETTER * len(request.text) * (or_zero(request.duration_scalar) or 1.0)
         how = await self._perform("SayText", routine.only(routine.wait(ms)), animates=True)
-        if how == "not started":
+        if how != "reached":
             await context.abort(grpc.StatusCode.INTERNAL, "Failed to say text")
-        state = protocol.SayTextResponse.FINISHED if how == "reached" else protocol.SayTextResponse.INVALID
-        return protocol.SayTextResponse(status=OK, state=state)
+        return protocol.SayTextResponse(status=OK, state=protocol.SayTextResponse.FINISHED)
 
     async def PlayAnimation(self, request, context):
         return await self._play(request.animation.name, ANIMATIONS, is_animations_form, request)
