@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from support.strict_robot import Cable, StrictRobot
-from vector_tl.robot.evidence import explained_by
+from vector_tl.robot.evidence import WheelState, explained_by
 from vector_tl.robot.stopping import (
     AT_LEVEL_HELD,
     AT_OVERRIDE,
@@ -43,6 +43,12 @@ def assert_left_alone(robot):
     assert not robot.override
     if robot.override_asked:
         assert robot.released
+
+
+@pytest.mark.parametrize("odd", [float("nan"), float("inf"), -1.0])
+def test_wheels_stand_only_where_both_speeds_are_0(odd):
+    assert WheelState(0.0, 0.0, 0.4).stands
+    assert not WheelState(0.0, 0.0, odd).stands and not WheelState(0.0, odd, 0.0).stands
 
 
 @pytest.mark.parametrize(

@@ -32,8 +32,8 @@ class WheelState:
 
     @property
     def stands(self) -> bool:
-        """Whether both wheels are at 0."""
-        return self.speed_mmps < STILL_MMPS
+        """Whether both wheels are at 0; a speed that is no number is not."""
+        return abs(self.left_mmps) < STILL_MMPS and abs(self.right_mmps) < STILL_MMPS
 
 
 class Evidence:
