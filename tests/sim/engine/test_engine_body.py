@@ -121,6 +121,25 @@ def test_tracks_of_an_animation_can_be_left_out(simulator):
     assert outcomes == ["reached"]
 
 
+def test_a_behaviour_that_a_client_asked_for_is_not_stopped_by_direct_commands(simulator):
+    robot, begun_ms = simulator.robots[0], simulator.world.t_ms
+    outcomes = []
+    robot.perform(navigation.look_around(), outcomes.append, animates=True, delegated=True)
+    advance(simulator, 240)
+    robot.motors.stop()
+    robot.motors.drive(0, 0)
+    advance(simulator, 120)
+    assert robot.body.right_mmps > 0
+    commands = [entry for entry in simulator.journal.since(begun_ms) if entry["kind"] == "wheels"]
+    assert len(commands) == 2 and not any(entry["applied"] for entry in commands)
+    robot.control.request(robot.control.claims[0], protocol.ControlRequest.OVERRIDE_BEHAVIORS)
+    advance(simulator, 240)
+    assert outcomes == ["cancelled"] and robot.body.right_mmps == 0
+    robot.motors.drive(30, 30)
+    advance(simulator, 120)
+    assert robot.body.right_mmps == 30
+
+
 def test_it_drives_off_its_charger_and_back_onto_it(simulator):
     robot, body = simulator.robots[0], simulator.robots[0].body
     start = body.charger

@@ -10,6 +10,7 @@ from vector_tl.sim.world.body import Body, Joint, or_zero
 
 NO_NUMBER = "a number is NaN or infinite"
 NO_CONTROL = "no SDK behaviour is active"
+DELEGATED = "a behaviour that a client asked for has the motors"
 WHEELS_BUSY, JOINT_BUSY = "an action has the wheels", "an action has it"
 WHEELS, HEAD, LIFT = (
     "wheels",
@@ -39,7 +40,11 @@ class Driven(Protocol):
 
 
 class Motors:
-    """One robot's motors. The gateway has answered a command before the engine drops it or obeys."""
+    """One robot's motors. The gateway has answered a command before the engine drops it or obeys.
+
+    The engine takes direct commands, stops too, while an SDK behaviour is active that has not delegated to
+    another one (W behaviorSDKInterface.h, `SetAllowExternalMovementCommands`).
+    """
 
     def __init__(self, robot: Driven):
         self._robot = robot
@@ -115,7 +120,9 @@ class Motors:
         self._steady = steady
 
     def _refusal(self) -> str | None:
-        return NO_CONTROL if self._robot.control.active is None else None
+        if self._robot.control.active is None:
+            return NO_CONTROL
+        return DELEGATED if any(routine.delegated for routine in self._robot.routines) else None
 
     def _wheels_refusal(self) -> str | None:
         body = self._robot.body

@@ -49,10 +49,11 @@ class Routine:
         done: Done,
         animates: bool = False,
         tracks: frozenset[str] = frozenset(),
+        delegated: bool = False,
     ):
         self._robot, self._steps, self._done = robot, steps, done
         self._cancel: Cancel | None = None
-        self.animates, self.over, self.tracks = animates, False, tracks
+        self.animates, self.over, self.tracks, self.delegated = animates, False, tracks, delegated
 
     def start(self) -> None:
         """Begin the first step."""

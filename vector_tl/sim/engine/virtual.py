@@ -302,14 +302,24 @@ class VirtualVector:
         done: Done = lambda how: None,
         animates: bool = False,
         tracks: frozenset[str] = frozenset(),
+        delegated: bool = False,
     ) -> Routine:
-        """Begin a routine, to which `tracks` belong until it ends; `done` is called with how it ended."""
+        """Begin a routine; `done` is called with how it ended.
+
+        Args:
+            steps: what it does.
+            done: see above.
+            animates: whether it is an animation or a behaviour.
+            tracks: belong to it until it ends.
+            delegated: whether it is a behaviour that a client has asked for: meanwhile no direct command to
+                the motors is obeyed, a stop neither.
+        """
 
         def over(how: str) -> None:
             self.routines.discard(running)
             done(how)
 
-        running = Routine(self, steps, over, animates, tracks)
+        running = Routine(self, steps, over, animates, tracks, delegated)
         self.routines.add(running)
         running.start()
         return running
@@ -357,6 +367,9 @@ class VirtualVector:
             self.send_event(vision_modes_auto_disabled=protocol.VisionModesAutoDisabled())
         elif self.control.overrides_reactions:
             self.reactions.end_all()
+            if event == "raised":  # another SDK behaviour, which ends what the one before it had delegated
+                for running in [running for running in self.routines if running.delegated]:
+                    running.cancel()
 
     def abort(self, streams: str) -> None:
         """Break off the open streams of a kind: camera, events, control or streams (all)."""

@@ -39,6 +39,7 @@ ACTION = {
 }
 ACTION_TAGS = range(protocol.FIRST_SDK_TAG, protocol.LAST_SDK_TAG + 1)
 COMPLETE = protocol.BehaviorResults.Value("BEHAVIOR_COMPLETE_STATE")
+INVALID_STATE = protocol.BehaviorResults.Value("BEHAVIOR_INVALID_STATE")
 WONT_ACTIVATE = protocol.BehaviorResults.Value("BEHAVIOR_WONT_ACTIVATE_STATE")
 GO_TO_MMPS, GO_TO_RADPS = 100.0, 2.0
 SPEECH_MS, SPEECH_MS_PER_LETTER = 400, 75
@@ -70,6 +71,7 @@ class Behaviours:
         animates: bool = False,
         ended: Done = lambda how: None,
         tracks: Iterable[str] = (),
+        delegated: bool = False,
     ) -> str:
         """Run a routine and wait, in the world's time, until it is over.
 
@@ -83,6 +85,7 @@ class Behaviours:
             animates: whether it is an animation or a behaviour.
             ended: is called with how it ended, also when nobody waits any more.
             tracks: that it needs: it does not begin while another action or a direct command has one of them.
+            delegated: whether it is one of the robot's behaviours: direct commands do nothing meanwhile.
 
         Returns:
             how it ended.
@@ -110,7 +113,7 @@ class Behaviours:
                 steps.close()
                 is_over(why_not)
                 return
-            running = self.robot.perform(steps, is_over, animates, frozenset(tracks))
+            running = self.robot.perform(steps, is_over, animates, frozenset(tracks), delegated)
             if tag is not None and not running.over:
                 self._by_tag[tag] = running
 
@@ -142,8 +145,9 @@ class Behaviours:
         return response(status=OK, result=_ACTION(code=ACTION[how]))
 
     async def _behave(self, response, what: str, steps: Steps):
-        how = await self._perform(what, steps, animates=True)
-        return response(status=OK, result=COMPLETE if how == "reached" else WONT_ACTIVATE)
+        how = await self._perform(what, steps, animates=True, delegated=True)
+        result = {"reached": COMPLETE, "cancelled": INVALID_STATE}.get(how, WONT_ACTIVATE)
+        return response(status=OK, result=result)
 
     # -- motors ----------------------------------------------------------------------------------------------
 
