@@ -1,10 +1,13 @@
 """Head and lift go to the newest goal, though a robot refuses an action while another one moves the same."""
 
+import asyncio
 import time
 
 import pytest
+from anki_vector.messaging import protocol
 
 from vector_tl.robot.open import open_robot
+from vector_tl.robot.session import CANCEL, Session
 from vector_tl.robot.simulator_client import SimulatorProcess
 
 
@@ -46,3 +49,27 @@ def test_a_goal_waits_for_what_another_program_does_with_the_head():
         while abs(robot.state().head_angle_rad + 0.1) > 0.01:
             assert time.monotonic() < until_s, robot.state()
             time.sleep(0.05)
+
+
+@pytest.mark.fast
+def test_an_older_goal_is_cancelled_unless_it_is_known_to_be_reached():
+    """A robot gives an answer to whoever waits for one of its kind: "cancelled" may be another action's."""
+    codes = protocol.ActionResult
+    answers = [codes.ACTION_RESULT_CANCELLED_WHILE_RUNNING, codes.TRACKS_LOCKED, codes.ACTION_RESULT_SUCCESS]
+    answers.append(codes.ACTION_RESULT_SUCCESS)
+    session, sent = Session.__new__(Session), []
+    session._wanted, session._running = {}, {}
+
+    async def send(rpc, request, deadline_s, until_s, fields):
+        sent.append((rpc, fields["id_tag"]))
+        if rpc != CANCEL:
+            return protocol.SetHeadAngleResponse(result=protocol.ActionResult(code=answers.pop(0)))
+
+    async def ask():
+        for tag in (1, 2, 3):
+            await session._act("SetHeadAngle", tag, time.monotonic() + 5.0, {})
+
+    session._send = send
+    asyncio.run(ask())
+    head = "SetHeadAngle"
+    assert sent == [(head, 1), (CANCEL, 1), (head, 2), (head, 2), (head, 3)]
