@@ -32,7 +32,7 @@ class WheelState:
 
     @property
     def stands(self) -> bool:
-        """Whether both wheels are at 0; a speed that is no number is not."""
+        """Whether both wheels are at 0; one that is not finite is not."""
         return abs(self.left_mmps) < STILL_MMPS and abs(self.right_mmps) < STILL_MMPS
 
 
