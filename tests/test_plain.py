@@ -13,7 +13,7 @@ pytestmark = pytest.mark.fast
 
 WORDS = ("part", "split", "source.folder", "settings.data")  # stand before a plural, too
 PLURALS = re.compile(
-    r" (test |training |label |other |real )?"
+    r" ((test|training|val|label|other|real|labelled|simulated|suggested|missed|kept) )?"
     r"(images|frames|sessions|boxes|Vectors|labels|files|votes|steps|seeds|rooms|problems|trainings|"
     r"false positives|false alarms)\b"
 )

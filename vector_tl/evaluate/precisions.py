@@ -105,7 +105,7 @@ def settle_precisions(path: Path, val: Dataset, threads: int | None = None) -> s
         )
     some = replace(val, items=val.items[:: -(-len(val) // MAX_IMAGES)])
     _, rows = _check(path, [some], threads)
-    return " ".join([_in_words(name, rows), f"Checked on {len(some)} val images."])
+    return " ".join([_in_words(name, rows), f"Checked on {counted(len(some), 'val image')}."])
 
 
 def _in_words(name: str, rows: list[dict[str, Any]]) -> str:

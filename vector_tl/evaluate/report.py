@@ -155,7 +155,8 @@ def _hidden(vectors: list[Case], threshold: float) -> list[str]:
         return []
     span = f"{min(hidden):.2f} to {max(hidden):.2f}" if len(hidden) > 1 else f"{hidden[0]:.2f}"
     return [
-        f"nothing for {len(hidden)} of {len(missed)} missed Vectors: a box fits (IoU {MATCH_IOU} or more) "
+        f"nothing for {len(hidden)} of {counted(len(missed), 'missed Vector')}: "
+        f"a box fits (IoU {MATCH_IOU} or more) "
         f"and scores {span}, below the confidence threshold of {threshold:.2f} (training with more "
         "--backgrounds gives a lower one)"
     ]

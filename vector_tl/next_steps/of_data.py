@@ -20,7 +20,8 @@ def after_capture(settings: Any, result: Result) -> Ending:
         return Ending("The images of data/labels are there again.", (train_step(data),), made)
     if settings.robot == "sim" and settings.target is None:
         return Ending(
-            f"{result['kept']} simulated images with exact boxes, divided into train, val and test.",
+            f"{counted(result['kept'], 'simulated image')} with exact boxes, divided into train, val and "
+            "test.",
             (train_step(data), _check(data)),
             made,
         )
@@ -70,7 +71,7 @@ def after_export(settings: Any, result: Result) -> Ending:
     )
     again = typed("label", "import", settings.out, "--data", free_name(Path("runs/data")), "--dry-run")
     return Ending(
-        f"{result['images']} labelled images for tools that read {settings.format}{left_out}.",
+        f"{counted(result['images'], 'labelled image')} for tools that read {settings.format}{left_out}.",
         (Step(again, "See what an import would read in it"),),
         {"export": settings.out},
     )
@@ -81,6 +82,9 @@ def after_check(settings: Any, result: Result) -> Ending:
     page = {"page": Path(result["report"])} if result["report"] else {}
     if kinds := {problem["kind"] for problem in result.get("problems", ())}:
         return Ending("", _mend(settings, kinds), page)
+    if not result["boxes"]:
+        means = "No problems, but no label says where a Vector is, and without one nothing can be learned."
+        return Ending(means, (_review(settings.data),), page)
     step = train_step(settings.data) if has_splits(settings.data) else split_step(settings.data)
     return Ending("Nothing in this dataset stands in the way of a training.", (step,), page)
 
@@ -119,7 +123,8 @@ def after_split(settings: Any, result: Result) -> Ending:
 
 def after_suggest(settings: Any, result: Result) -> Ending:
     """Suggestions wait for a person."""
-    means = f"{result['boxes']} suggested boxes; they are no labels until a person has accepted them."
+    boxes = counted(result["boxes"], "suggested box", "suggested boxes")
+    means = f"{boxes}: no label until a person has accepted it."
     if not result["boxes"]:
         means = "Nothing was seen in these images; whether a Vector is there is for a person to say."
     return Ending(means, (_review(settings.data),))
