@@ -164,6 +164,6 @@ def exported(tmp_path_factory):
 def test_the_examples_of_the_page_run(example, exported, monkeypatch, capsys):
     needs(next(form for form, (*_, runtime) in PACKAGES.items() if runtime in example))
     monkeypatch.chdir(exported)
-    exec(compile(example.replace("0.962", "0.01"), "docs/exports.md", "exec"), {})
+    exec(compile(example.replace("0.917", "0.01"), "docs/exports.md", "exec"), {})
     assert "vector" in capsys.readouterr().out
     assert len(example.strip().splitlines()) <= 16
