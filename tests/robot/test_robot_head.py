@@ -30,7 +30,8 @@ def test_the_newest_goal_counts(lockstep):
             assert time.monotonic() < until_s, robot.state()
             frame = robot.next_frame(frame.image_id)
         ends = {entry["ended"] for entry in sim.truth.log()["entries"] if entry["kind"] == "action_end"}
-        assert ends <= {"reached", "cancelled"}  # none was refused
+        # In real time a call may overtake another: then the goal is refused once and sent again.
+        assert ends - {"reached", "cancelled"} <= (set() if lockstep else {"tracks locked"})
 
 
 def test_a_goal_waits_for_what_another_program_does_with_the_head():
