@@ -213,7 +213,7 @@ def test_padding_changes_neither_loss_nor_gradient(places):
         sum(losses.values()).backward()
         found.append([*losses.values(), *(values.grad for values in raw.values())])
     assert all(torch.equal(one, other) for one, other in zip(*found, strict=True))
-    with pytest.raises(ValueError, match="3 boxes, and there are 2 places"):
+    with pytest.raises(ValueError, match="3 boxes, of which 2 have a place"):
         pad_targets(boxes, labels, MODEL.size_wh, 2)
 
 

@@ -124,7 +124,7 @@ def test_five_thousand_votes_of_one_client_are_shown_as_such(fresh):
     assert (doubts["addresses"], doubts["most_from_one_address"]) == (2, 5000)
     assert doubts["most_a_minute_from_one_address"] == 5000
     assert doubts["warning"].startswith(
-        "5000 of the 5001 votes came from one address, up to 5000 in a minute"
+        "5000 of 5001 votes came from one address, up to 5000 in a minute"
     )
     with served(fresh) as port:
         assert "5000 of the 5001" in ask(port, "/result")[2].decode(), "while it is open, too"
@@ -150,7 +150,7 @@ def test_what_cannot_be_excluded_is_said(fresh):
     assert "private window" in " ".join(result(fresh)["double_votes"]["not_excluded"])
     take_votes(fresh, code(fresh.id, t=fresh.fact("opened_s") + 1))
     said = " ".join(result(fresh)["double_votes"]["not_excluded"])
-    assert "any number of codes" in said and "1 of the 1 votes" in said
+    assert "any number of codes" in said and "1 of 1 vote" in said
     fresh.remember(invitations=3)
     assert "several invitations" in " ".join(result(fresh)["double_votes"]["not_excluded"])
 
