@@ -123,11 +123,9 @@ def test_five_thousand_votes_of_one_client_are_shown_as_such(fresh):
     doubts = result(fresh)["double_votes"]
     assert (doubts["addresses"], doubts["most_from_one_address"]) == (2, 5000)
     assert doubts["most_a_minute_from_one_address"] == 5000
-    assert doubts["warning"].startswith(
-        "5000 of 5001 votes came from one address, up to 5000 in a minute"
-    )
+    assert doubts["warning"].startswith("5000 of 5001 votes came from one address, up to 5000 in a minute")
     with served(fresh) as port:
-        assert "5000 of the 5001" in ask(port, "/result")[2].decode(), "while it is open, too"
+        assert "5000 of 5001" in ask(port, "/result")[2].decode(), "while it is open, too"
 
 
 @pytest.mark.parametrize(

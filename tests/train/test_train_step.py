@@ -152,7 +152,7 @@ def test_a_captured_training_learns_what_a_plain_one_does(monkeypatch):
     other = Step(other.model, other.forward, optimizer, captured=True)
     of_one, of_other = batches(one.model), batches(one.model)
     of_other.places = of_other._max_boxes()
-    for rate, exact in ((1e-3, 1e-6), (2e-3, 1e-3)):  # AdamW's first steps make much of the last digit
+    for rate, exact in ((1e-3, 1e-6), (2e-3, 5e-3)):  # AdamW's first steps make much of the last digit
         (batch, targets), (same, padded) = of_one.next_batch(), of_other.next_batch()
         assert padded.boxes.shape == (4, 8, 4), "two of its own, and six of three others in a mosaic"
         assert torch.allclose(one(batch, targets, rate), other(same, padded, rate), rtol=exact)
