@@ -50,13 +50,13 @@ def surround(room: Room, plate: Plate) -> Decor:
 
 def furnished(decor: Decor, room: Room) -> Decor:
     """The surround with the things of the room's kinds, some of them in the photograph's colours."""
+    if not any(thing.kind in SIZES for thing in (*room.obstacles, *room.loose)):
+        return decor
     layers, rng = list(decor.textures), np.random.default_rng([room.seed, 4, 1])
     sorts = rng.choice(len(textures.THINGS), 2, replace=False)
     surfaces = [0, *range(len(layers), len(layers) + len(sorts))]
     layers += [textures.drawn(textures.THINGS[sort], rng) for sort in sorts]
     things = harder_things(room, layers, surfaces, shelves=False)
-    if not things:
-        return decor
     standing = tuple(thing for thing in room.obstacles if thing.kind in SIZES)
     floor = Material(rgb(decor.ground[0, COLOR]), float(decor.ground[0, ROUGHNESS]), 0.04)
     near = shaded_ground(replace(room, obstacles=standing), floor, 1000.0)
