@@ -101,7 +101,7 @@ def test_killed_simulator_ends_the_run(tmp_path):
     out, rest = find.communicate(timeout=30)
     ended_s = time.monotonic() - killed
     assert find.returncode == 1 and "error" in json.loads(out) and "Traceback" not in said + rest
-    assert noticed_s < 2.0 and ended_s < 8.0  # 5 s on an idle machine
+    assert noticed_s < 2.0 and ended_s < 20.0  # 5 s on an idle machine; it does not hang
 
 
 def test_ctrl_c_stops_the_wheels_first(tmp_path):

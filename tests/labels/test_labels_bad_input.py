@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import stat
 import struct
 import zipfile
@@ -385,6 +386,31 @@ def test_check_finds_it(data, kind):
     assert kind in {problem["kind"] for problem in told["problems"]} and kind in told["error"]
     words = describe(told).splitlines()
     assert any(line.startswith(f"{kind}: ") for line in words) and words[-1] == told["error"]
+
+
+def test_a_session_without_its_images_is_one_problem(data):
+    """Renamed, deleted, or simulated and not drawn yet: one line each says what to do."""
+    for k, session in enumerate(("kitchen", "hall", "sim-1", "sim-2")):
+        for name in ("p", "q"):
+            size_wh = (80, 40 + k)
+            dataset.write_item(data, session, name + session, jpeg(*size_wh), np.zeros((0, 4)), size_wh)
+    for session in ("sim-1", "sim-2"):
+        dataset.write_session(data, session, {"source": "simulator"})
+        shutil.rmtree(data / "images" / session)
+    dataset.write_splits(data, {"mine": "train", "kitchen": "train", "hall": "val", "sim-1": "test"})
+    (data / "images/kitchen").rename(data / "images/cuisine")
+    shutil.rmtree(data / "images/hall")
+    told = {
+        problem["where"]: problem["what"]
+        for problem in check(CheckSettings(data=data))["problems"]
+        if problem["kind"] not in ("same image, other label", "session without split", "same file")
+    }
+    assert told.keys() == {"kitchen", "hall", "sim-1 and 1 more"}
+    assert (
+        "2 labels would fit the images of cuisine" in told["kitchen"] and "call it kitchen" in told["kitchen"]
+    )
+    assert told["hall"] == "It has 2 labels, but images/hall holds no image."
+    assert f"capture --remake --data {data}" in told["sim-1 and 1 more"]
 
 
 def test_check_finds_near_doubles_across_splits(data):

@@ -303,6 +303,14 @@ def read_session(folder: Path, session: str, form: Any = Session) -> Any:
     return read_json(session_path(folder, session), remedy=SESSION_REMEDY, form=form)
 
 
+def is_simulated(folder: Path, session: str) -> bool:
+    """Whether a session's file says that the simulator took it; a broken file says nothing."""
+    try:
+        return (read_session(folder, session) or {}).get("source") == "simulator"
+    except UserError:
+        return False
+
+
 def write_session(folder: Path, session: str, about: dict[str, Any]) -> None:
     """Write a session's file, whole or not at all: a line for each fact, and one for each of its "shots"."""
     facts = [

@@ -1,7 +1,7 @@
 """`vector-tl label check`: what is wrong with a dataset, and what is in it."""
 
 import os
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
@@ -18,7 +18,7 @@ from vector_tl.labels.check_doubles import find_doubles
 from vector_tl.labels.check_imports import session_problems
 from vector_tl.labels.checked_image import LINES, CheckedImage, Problem, check_image
 from vector_tl.labels.settings import CheckSettings
-from vector_tl.plain import counted, one_line
+from vector_tl.plain import counted, few, one_line
 from vector_tl.progress import track
 
 MAX_SHOWN = 30  # problems in words
@@ -84,17 +84,52 @@ def _check_names(
     folder: Path, images: dict[tuple[str, str], Path], splits: dict[str, str]
 ) -> Iterator[Problem]:
     """Sessions without images or without a split, labels without an image."""
-    sessions = {session for session, _ in images}
-    for session in sorted(set(splits) - sessions):
-        what = f"splits.json names the session {session}, which has no images."
-        yield Problem("session without images", session, what)
-    for session in sorted(sessions - set(splits)) if splits else ():
+    names: dict[str, set[str]] = defaultdict(set)
+    for session, name in images:
+        names[session].add(name)
+    labels: dict[str, set[str]] = defaultdict(set)
+    for label in sorted((folder / "labels").glob("*/*.txt")):
+        labels[label.parent.name].add(label.stem)
+    yield from _check_empty(folder, sorted({*splits, *labels} - names.keys()), labels, names)
+    for session in sorted(names.keys() - set(splits)) if splits else ():
         what = f"The session {session} has no split; run vector-tl label split."
         yield Problem("session without split", session, what)
-    for label in sorted((folder / "labels").glob("*/*.txt")):
-        if (label.parent.name, label.stem) not in images:
-            where = str(label.relative_to(folder))
+    for session in sorted(names.keys() & labels.keys()):
+        for name in sorted(labels[session] - names[session]):
+            where = str(Path("labels", session, f"{name}.txt"))
             yield Problem("label without image", where, "There is a label, but no image of that name.")
+
+
+def _check_empty(
+    folder: Path, empty: list[str], labels: dict[str, set[str]], names: dict[str, set[str]]
+) -> Iterator[Problem]:
+    """Sessions that have a split or labels, but no images: one line for all that the simulator draws again.
+
+    Args:
+        folder: of the dataset.
+        empty: the sessions.
+        labels: the names of the labels of each session that has any.
+        names: the names of the images of each session that has any.
+    """
+    kind = "session without images"
+    drawn = [session for session in empty if labels[session] and dataset.is_simulated(folder, session)]
+    if drawn:
+        what = f"No images are there; vector-tl capture --remake --data {folder} draws simulated ones."
+        yield Problem(f"simulated {kind}", few(drawn, 1), what)
+    for session in sorted(set(empty) - set(drawn)):
+        if not labels[session]:
+            what = f"splits.json names the session {session}, which has no images."
+        elif renamed := next(
+            (one for one, some in names.items() if labels[session] <= some - labels[one]), None
+        ):
+            what = (
+                f"Its {counted(len(labels[session]), 'label')} would fit the images of {renamed}; if that "
+                f"folder was renamed, call it {session} again, or rename the session in labels, sessions, "
+                "splits.json and kinds.json too."
+            )
+        else:
+            what = f"It has {counted(len(labels[session]), 'label')}, but images/{session} holds no image."
+        yield Problem(kind, session, what)
 
 
 def figures(checked: list[CheckedImage]) -> dict[str, Any]:

@@ -92,7 +92,7 @@ def after_check(settings: Any, result: Result) -> Ending:
 def _mend(settings: Any, kinds: set[str]) -> tuple[Step, ...]:
     """Two commands that help against what is wrong, the nearest first."""
     data, steps = settings.data, []
-    if "label without image" in kinds:
+    if kinds & {"label without image", "simulated session without images"}:
         steps.append(Step(typed("capture", "--remake", "--data", data), "Make simulated images again"))
     if "session without split" in kinds:
         steps.append(split_step(data))

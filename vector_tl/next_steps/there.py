@@ -4,7 +4,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from vector_tl.data.dataset import read_session, read_splits
+from vector_tl.data.dataset import is_simulated, read_splits
 from vector_tl.errors import UserError
 from vector_tl.robot.sdk_config import read_sections
 
@@ -27,13 +27,7 @@ def robots_there() -> list[str]:
 def own_photos(data: Path) -> list[str]:
     """The sessions of a dataset that a person or a robot brought, not the simulator."""
     folders = sorted(path for path in (data / "images").glob("*") if path.is_dir())[:MANY_FOLDERS]
-    return [folder.name for folder in folders if not _is_simulated(data, folder.name)]
-
-
-def _is_simulated(data: Path, session: str) -> bool:
-    with suppress(UserError):
-        return (read_session(data, session) or {}).get("source") == "simulator"
-    return False
+    return [folder.name for folder in folders if not is_simulated(data, folder.name)]
 
 
 def has_labels(data: Path) -> bool:
