@@ -164,14 +164,14 @@ def wait_for_address(said: Path) -> None:
 
 
 def test_no_command_connects_to_anything(tmp_path, guarded):
-    with contextlib.ExitStack() as stack:
-        new = {name: [] for name in COMMANDS if name not in ENDING}
-        pages = {
-            name: stack.enter_context(started(name, words, tmp_path, guarded))
-            for name, words in (new | SERVING).items()
-        }
-        for name in SERVING:
-            wait_for_address(pages[name])
+    new = {name: [] for name in COMMANDS if name not in ENDING}
+    for name, words in (new | SERVING).items():
+        if name != "sim":
+            with started(name, words, tmp_path, guarded) as said:
+                if name in SERVING:
+                    wait_for_address(said)
+    with started("sim", SERVING["sim"], tmp_path, guarded) as said:
+        wait_for_address(said)
         done = subprocess.run(
             [sys.executable, "-c", RUN, json.dumps(ENDING)],
             cwd=tmp_path,

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from support.lively import image
-from vector_tl.bench import detect
+from vector_tl.bench import detect, measure
 from vector_tl.bench.run import bench
 from vector_tl.bench.settings import BenchSettings, Row
 from vector_tl.nets import checkpoint
@@ -16,6 +16,10 @@ from vector_tl.nets.build import build
 def test_rows(tmp_path, monkeypatch):
     noise = [image(640, 360, seed) for seed in range(8)]
     monkeypatch.setattr(detect, "images_with_vectors", lambda _count: (noise, "noise"))
+    monkeypatch.setattr(detect, "COUNTED", 2)
+    monkeypatch.setattr(detect, "UNCOUNTED", 1)
+    monkeypatch.setattr(detect, "COPIED_BYTES", measure.MIB)
+    monkeypatch.setitem(measure.MATRIX_SIDE, "cpu", 256)
     checkpoint.save(tmp_path / "m.safetensors", build(ARCHS[1], "scratch"), {})
     answer = bench(
         BenchSettings(what="detect", model=str(tmp_path / "m.safetensors"), device="cpu", seconds=0.1)

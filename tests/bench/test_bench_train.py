@@ -1,12 +1,14 @@
 """`vector-tl bench train`, and the plain form that it is measured against."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
 import torch
 from torchvision.transforms import v2
 
+from vector_tl.bench import measure
 from vector_tl.bench import train as train_bench
 from vector_tl.bench.reference import Reference, ReferenceDataset
 from vector_tl.bench.run import bench
@@ -20,7 +22,9 @@ from vector_tl.nets.build import build
 def test_rows(tmp_path, monkeypatch):
     monkeypatch.setattr(train_bench, "BATCH", 2)
     monkeypatch.setattr(train_bench, "EXAMPLES", 4)
-    monkeypatch.setattr(train_bench.os, "cpu_count", lambda: 0)  # no workers: they take seconds to start
+    monkeypatch.setattr(train_bench, "COUNTED", 1)
+    monkeypatch.setitem(measure.MATRIX_SIDE, "cpu", 256)
+    monkeypatch.setattr(train_bench, "WORKERS", 0)  # they take seconds to start
     checkpoint.save(tmp_path / "m.safetensors", build(ARCHS[0], "scratch"), {})
     answer = bench(
         BenchSettings(what="train", model=str(tmp_path / "m.safetensors"), device="cpu", seconds=0.1)
@@ -42,7 +46,8 @@ def test_rows(tmp_path, monkeypatch):
     json.dumps(answer, allow_nan=False)
 
 
-def test_both_arms_are_trained_side_by_side(tmp_path):
+def test_both_arms_are_trained_side_by_side(tmp_path, monkeypatch):
+    monkeypatch.setattr(train_bench, "EXAMPLES", 4)
     seconds = train_bench.both_arms_s(tmp_path, torch.device("cpu"), images=12, epochs=0.5, batch_size=4)
     assert [model_file.read_metadata(tmp_path / f"{seed}.safetensors")["steps"] for seed in range(2)] == [
         2,
@@ -51,9 +56,10 @@ def test_both_arms_are_trained_side_by_side(tmp_path):
     assert seconds > 0
 
 
-def test_a_training_that_fails_is_no_time(tmp_path):
+def test_a_training_that_fails_is_no_time(tmp_path, monkeypatch):
+    monkeypatch.setattr(train_bench.sys, "executable", shutil.which("false"))
     with pytest.raises(UserError, match="failed"):
-        train_bench.both_arms_s(tmp_path, torch.device("cuda:9"), images=12, epochs=0.5, batch_size=4)
+        train_bench.both_arms_s(tmp_path, torch.device("cpu"), images=2, epochs=0.5, batch_size=4)
 
 
 def test_the_plain_form_keeps_boxes_on_the_image_and_learns(monkeypatch):

@@ -45,6 +45,7 @@ from vector_tl.train.step import Step, make_optimizer
 BATCH, EXAMPLES, STANDARD = 16, 64, 685
 EPOCHS, LARGE_BATCH, GOAL_S = 60, 64, 60.0  # of both arms on a GPU
 COUNTED, LR = 2, 1e-4
+WORKERS = os.cpu_count() or 1  # of the reference's DataLoader
 AT_ONCE = 20  # steps of a GPU between two looks at the clock
 
 
@@ -114,8 +115,7 @@ def rows(settings: BenchSettings) -> tuple[str, list[Row]]:
         keep_freed_memory()
     examples = made_examples(EXAMPLES)
     loop = TrainSteps(load(settings.model)[0], kept(examples), BATCH, device)
-    workers = os.cpu_count() or 1
-    reference = Reference(load(settings.model)[0], examples, BATCH, 1e-4, device, workers)
+    reference = Reference(load(settings.model)[0], examples, BATCH, 1e-4, device, WORKERS)
     multiply, multiplied = matrix_product(device, torch.bfloat16 if loop.bfloat16 else torch.float32)
     steps: dict[str, Callable[[], object]] = {"loop": loop.step, "reference": reference.step}
     for step in steps.values():  # what comes first is slow
@@ -123,14 +123,14 @@ def rows(settings: BenchSettings) -> tuple[str, list[Row]]:
     if device.type == "cuda":
         peaks = {name: peak_mib(step, device) for name, step in steps.items()}
     else:
-        peaks = {name: peak_alone_mib(name, settings.model, workers) for name in steps}
-    waiting = {"reference": 2 * workers}  # batches that the workers made while something else was measured
+        peaks = {name: peak_alone_mib(name, settings.model, WORKERS) for name in steps}
+    waiting = {"reference": 2 * WORKERS}  # batches that the workers made while something else was measured
     taken_s = in_turn(steps | {"matrix": multiply}, settings.seconds, device, COUNTED, more_uncounted=waiting)
     reference.close()
     median_s, part_s = medians(taken_s), medians(loop.taken_s)
     done = 3 * BATCH * operations(load(settings.model)[0])  # forward, and twice that backward
     floor_s = done * median_s["matrix"] / multiplied
-    plain = f"torchvision's reference form, {workers} DataLoader workers"
+    plain = f"torchvision's reference form, {WORKERS} DataLoader workers"
     floor = "its operations at the speed of a large matrix product"
     on_gpu = device.type == "cuda"
     images_per_s = several_per_s(loop, settings.seconds) if on_gpu else BATCH / median_s["loop"]
