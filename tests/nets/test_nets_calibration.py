@@ -56,6 +56,10 @@ def test_average_precision_is_taken_on_the_networks_own_scores(calibration):
         ({"thresholds": {"fp32": 0.7}}, "fp32", 0.7),
         ({"thresholds": {"fp32": 0.7, "int8": 0.6}, "threshold": 0.9}, "int8", 0.6),
         ({"thresholds": {"fp32": 0.7}}, "bf16", 0.7),
+        ({"thresholds": {"fp32": 0.7, "bf16": None}}, "bf16", 0.7),
+        ({"threshold": 0.0}, "fp32", 0.0),
+        ({"thresholds": {"fp32": 0.0}}, "bf16", 0.0),
+        ({"thresholds": {"fp32": 0.7, "int8": 0}}, "int8", 0.0),
     ],
 )
 def test_the_threshold_of_new_and_old_metadata(metadata, precision, expected):

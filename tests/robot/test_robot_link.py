@@ -406,14 +406,7 @@ def test_in_lockstep_the_guard_keeps_the_worlds_time():
         assert 0 < robot.stops[0].confirmed_ms < 300
         assert robot.state().left_wheel_mmps == 0
         robot.drive(20, -20)
-        robot.ground_truth().fault("camera_stall", ms=500)
-        since_ms = robot.now_s() * 1000
-        for _ in range(9):
-            with contextlib.suppress(NoFreshFrame):
-                robot.next_frame()
-            robot.drive(20, -20)
-        assert still_since_ms(robot.ground_truth().log()["entries"], since_ms) <= since_ms + 600
-        assert robot.stops[-1].reason == "no frame for 350 ms"
+        _assert_stopped_without_new_frames(robot, "camera_stall", ms=500)
         robot.ground_truth().fault("kill")
         begin_s = time.monotonic()
         with pytest.raises(LinkLost):
@@ -427,14 +420,18 @@ def test_in_lockstep_frames_that_show_nothing_new_stop_the_wheels(fault):
     with open_robot("sim", camera="plain", world=4, lockstep=True) as robot:
         robot.next_frame()
         assert robot.drive(20, -20)
-        robot.ground_truth().fault(fault)
-        since_ms = robot.now_s() * 1000
-        for _ in range(9):
-            with contextlib.suppress(NoFreshFrame):
-                robot.next_frame()
-            robot.drive(20, -20)
-        assert still_since_ms(robot.ground_truth().log()["entries"], since_ms) <= since_ms + 600
-        assert robot.stops[-1].reason == "no frame for 350 ms"
+        _assert_stopped_without_new_frames(robot, fault)
+
+
+def _assert_stopped_without_new_frames(robot, fault, **how):
+    robot.ground_truth().fault(fault, **how)
+    since_ms = robot.now_s() * 1000
+    for _ in range(9):
+        with contextlib.suppress(NoFreshFrame):
+            robot.next_frame()
+        robot.drive(20, -20)
+    assert still_since_ms(robot.ground_truth().log()["entries"], since_ms) <= since_ms + 600
+    assert robot.stops[-1].reason == "no frame for 350 ms"
 
 
 @contextlib.contextmanager

@@ -24,7 +24,7 @@ from vector_tl.forms import Positive
 from vector_tl.nets.archs import describe
 from vector_tl.nets.devices import cpu_threads
 from vector_tl.nets.downloads import compiled_folder
-from vector_tl.nets.model_file import PRECISIONS, Precision, Weights
+from vector_tl.nets.model_file import PRECISIONS, Precision, Weights, thresholds_of
 from vector_tl.nets.openvino_form import can_be_quantised
 
 ROUNDS = 12
@@ -63,7 +63,7 @@ def choose_precision(
         UserError: this processor, or this network, has not the precision that was asked for.
     """
     able = precisions_of(weights)
-    checked = {name for name, value in (metadata.get("thresholds") or {}).items() if value}
+    checked = set(thresholds_of(metadata))
     if asked != "auto":
         precision = next((name for name in able if name == asked), None)
         if precision is None:

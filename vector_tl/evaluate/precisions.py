@@ -19,7 +19,14 @@ from vector_tl.evaluate.metrics import Outcome, match, measure
 from vector_tl.evaluate.outcomes import run_detector
 from vector_tl.evaluate.settings import EvaluateSettings
 from vector_tl.nets.calibration import calibration_of
-from vector_tl.nets.model_file import Weights, read_weights, resolve, threshold_of, write_metadata
+from vector_tl.nets.model_file import (
+    Weights,
+    read_weights,
+    resolve,
+    threshold_of,
+    thresholds_of,
+    write_metadata,
+)
 from vector_tl.plain import counted
 
 # what may be lost against single precision, in each split
@@ -127,8 +134,7 @@ def _check(
 
     weights, metadata = read_weights(path)
     single_threshold = threshold_of(metadata)
-    thresholds = {name: value for name, value in (metadata.get("thresholds") or {}).items() if value}
-    thresholds["fp32"] = single_threshold
+    thresholds = thresholds_of(metadata) | {"fp32": single_threshold}
     rows: list[dict[str, Any]] = []
     single: list[Seen] = []
     for precision in precisions_of(weights):

@@ -108,13 +108,19 @@ def read_metadata(model: str | Path) -> dict[str, Any]:
     return metadata
 
 
-def threshold_of(metadata: dict[str, Any], precision: str = "fp32") -> float:
-    """The confidence threshold that a model's metadata name for a precision, or `DEFAULT_THRESHOLD`.
+def thresholds_of(metadata: dict[str, Any]) -> dict[str, float]:
+    """The confidence thresholds that a model's metadata name, by precision; 0 is one, null is none.
 
-    Models of earlier versions have a single "threshold". A precision without one of its own has that of fp32.
+    Models of earlier versions have a single "threshold".
     """
     thresholds = metadata.get("thresholds") or {"fp32": metadata.get("threshold")}
-    return float(thresholds.get(precision) or thresholds.get("fp32") or DEFAULT_THRESHOLD)
+    return {name: float(value) for name, value in thresholds.items() if value is not None}
+
+
+def threshold_of(metadata: dict[str, Any], precision: str = "fp32") -> float:
+    """The confidence threshold of a precision: its own, else that of fp32, else `DEFAULT_THRESHOLD`."""
+    thresholds = thresholds_of(metadata)
+    return thresholds.get(precision, thresholds.get("fp32", DEFAULT_THRESHOLD))
 
 
 def read_weights(model: str | Path) -> tuple[Weights, dict[str, Any]]:
