@@ -8,8 +8,9 @@ import threading
 import time
 
 import pytest
+from anki_vector.messaging import protocol
 
-from support.simulation import drive, in_control
+from support.simulation import drive, in_control, wait_for
 from support.stops import still_since_ms
 from vector_tl import cli
 
@@ -67,6 +68,24 @@ def test_a_program_that_goes_on_driving_does_not_turn_the_wheels_again(simulate)
         ended.set()
         driving.join()
         assert json.loads(done.stdout)["stopped"] and still_ms is not None
+        control.close()
+
+
+def test_a_behaviour_that_another_program_asked_for_ends(simulate):
+    """Speeds of 0 do not end it, as in a robot; control taken away or its cancellation does."""
+    sim = simulate()
+    with sim.stub() as stub:
+        control = in_control(stub)
+        turn = protocol.TurnInPlaceRequest(angle_rad=20.0, speed_rad_per_sec=1.0, id_tag=2000001)
+        answer = stub.TurnInPlace.future(turn, timeout=30)
+        wait_for(lambda: any(entry["left_mmps"] for entry in sim.log("speeds")))
+        drive(stub, 0, 0)
+        time.sleep(0.3)
+        assert still_since_ms(sim.log()) is None and not answer.done()
+        done = stop_command(sim)
+        assert done.returncode == 0 and json.loads(done.stdout)["stopped"], done.stderr
+        assert still_since_ms(sim.log()) is not None
+        assert answer.result().result.code == protocol.ActionResult.ACTION_RESULT_CANCELLED_WHILE_RUNNING
         control.close()
 
 
