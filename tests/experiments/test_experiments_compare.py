@@ -249,6 +249,7 @@ def test_what_may_change_between_two_starts(data, tmp_path, trained, monkeypatch
         and "--lrs 0.0008 " in again
         and "--sizes 2 all " in again
     )
+    compare(replace(first, coco=Path("of another machine"), page_only=True))  # it is the same file everywhere
     with pytest.raises(UserError, match="another images_seen"):
         compare(CompareSettings(data=data, out=first.out, images_seen=40, page_only=True))
     with pytest.raises(UserError, match="nowhere"):  # not: another digest

@@ -1,6 +1,7 @@
 """Retraining: what is new, what is trained, and an answer that follows from the figures."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -206,7 +207,11 @@ def test_another_model_of_the_same_name_is_another_retraining(settings, trained,
     retrain(settings)
     monkeypatch.chdir(settings.data.parent)
     retrain(replace(settings, model="mine", data=Path("data")))  # the same, called from elsewhere
-    assert len(trained) == 2
+    moved = shutil.move(settings.data, settings.data.with_name("elsewhere"))
+    renamed = shutil.copy(settings.model, settings.data.with_name("renamed.safetensors"))
+    retrain(replace(settings, model=str(renamed), data=moved, coco=Path("of another machine")))
+    assert len(trained) == 2, "data and model count by what they hold"
+    shutil.move(moved, settings.data)
     checkpoint.save(
         Path(settings.model),
         build("ssd300_mobilenet_v1", "scratch", seed=9),

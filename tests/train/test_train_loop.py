@@ -2,9 +2,11 @@
 
 import csv
 import errno
+import json
 import math
 import os
 import re
+import shutil
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -27,7 +29,7 @@ from vector_tl.train.batches import own_images
 from vector_tl.train.curve import finished
 from vector_tl.train.loop import lr_share, train
 from vector_tl.train.settings import TrainSettings
-from vector_tl.train.state import training_identity
+from vector_tl.train.state import differences, training_identity
 
 
 def made_data(folder, images=12):
@@ -127,8 +129,8 @@ def test_a_killed_training_is_resumed_to_the_same_weights(options, settings, tmp
     checkpoint.load(broken.out)  # the best so far is whole
     with pytest.raises(UserError, match="--resume"):
         train(broken)
-    with pytest.raises(UserError, match="other settings"):
-        train(replace(broken, resume=True, steps=5))
+    with pytest.raises(UserError, match="other settings or data: another --steps or --epochs, --lr; use"):
+        train(replace(broken, resume=True, steps=5, lr=1e-5))
     (tmp_path / ".killed.resume.abc.part").write_bytes(b"half of one")
     state = torch.load(tmp_path / "killed.resume", weights_only=True)
     assert 0 < state["seconds"] < 500
@@ -148,10 +150,30 @@ def test_a_killed_training_is_resumed_to_the_same_weights(options, settings, tmp
     {"batch_size": 8}, {"arch": "ssdlite320_mobilenet_v3_large"}, {"init": "coco"},
 ])  # fmt: skip
 def test_what_changes_the_curve_cannot_be_resumed(change, settings):
-    assert training_identity(replace(settings, **change), 3) != training_identity(settings, 3)
+    one, other = (
+        json.loads(training_identity(asked, 3)) for asked in (settings, replace(settings, **change))
+    )
+    assert differences(one, one) == differences(other, other) == []
+    found = differences(one, other)
+    assert f"--{min(change).replace('_', '-')}" in found and found == differences(other, one)
+    assert set(found) <= {"--lr", *(f"--{name.replace('_', '-')}" for name in change)}, "its default, too"
     assert training_identity(
         replace(settings, device="cuda", threads=2, tensorboard=Path("board")), 3
     ) == training_identity(settings, 3)
+
+
+def test_a_training_from_a_model_that_was_moved_is_resumed(settings, tmp_path):
+    path, elsewhere, another = (tmp_path / f"{name}.safetensors" for name in ("mine", "renamed", "another"))
+    for each, seed in ((path, 0), (another, 1)):
+        checkpoint.save(each, build("ssd300_mobilenet_v1", "scratch", seed=seed), {})
+    shutil.copy(path, elsewhere)
+    begun, moved, other = (
+        json.loads(training_identity(replace(settings, init=str(each)), 3))
+        for each in (path, elsewhere, another)
+    )
+    assert differences(begun, moved) == [] and differences(begun, other) == ["--init"]
+    before = [value for value in begun if not isinstance(value, dict)]  # as earlier versions wrote it
+    assert differences(before, begun) == [] and differences(before, moved) == ["--init"]
 
 
 def test_a_finished_training_says_so(settings):

@@ -21,8 +21,9 @@ FILE = "experiment.json"
 REMEDY = "name another --out"
 NOT_NOTED = ("out", "threads", "page_only", "workers", "cluster")  # of no matter to an experiment
 NEVER_NOTED = ("check_precisions",)  # of no matter to anything that is measured here: that is in float
-# What may differ between one start and the next. Of the data its digest counts, not its place.
-MAY_CHANGE = (*NOT_NOTED, "data", "device", "seeds", "sizes")
+# What may differ between one start and the next. Of the data its digest counts, not its place; COCO's weights
+# are always the same file.
+MAY_CHANGE = (*NOT_NOTED, "data", "coco", "device", "seeds", "sizes")
 # Noted only where they are used, as experiments that began before there were any must go on.
 LATER = ("background_share", "max_decoded", *(field.name for field in fields(Variety)))
 FOLDERS = tuple[Path, ...]  # the type of a setting that names several

@@ -15,6 +15,8 @@ from vector_tl.nets import model_file
 from vector_tl.plain import counted, few
 from vector_tl.train.batches import own_images
 
+# Of data and model their contents count, not their place; COCO's weights are always the same file.
+PLACES = ("data", "model", "coco")
 log = logging.getLogger(__name__)
 
 
@@ -102,7 +104,7 @@ def claim(
 ) -> None:
     """Write down what the folder is made of, so that models of different trainings are never compared.
 
-    While it holds no model, it can be made of anything.
+    While it holds no model, it can be made of anything. Data and model may have been moved since.
 
     Args:
         settings: of the retraining.
@@ -130,7 +132,8 @@ def claim(
     ]
     if path.exists() and models:
         before = read_json(path, remedy="name another --out", form=dict[str, str])
-        changed = [key for key in {**own, **before} if before.get(key) != own.get(key)]
+        keys = [key for key in {**own, **before} if key not in PLACES]
+        changed = [key for key in keys if before.get(key) != own.get(key)]
         if changed:
             raise UserError(
                 f"{settings.out} holds a retraining with another {', '.join(changed)}; name another --out."

@@ -1,9 +1,11 @@
 """What changes in a training from step to step, and the file from which a stopped one is resumed."""
 
+import hashlib
 import io
 import json
 import time
 from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
@@ -15,7 +17,7 @@ from vector_tl.data.dataset import digest
 from vector_tl.errors import UserError
 from vector_tl.files import write_atomic
 from vector_tl.forms import Count, Share, check_form, parse_json
-from vector_tl.nets.model_file import other_tensor
+from vector_tl.nets.model_file import other_tensor, resolve
 from vector_tl.nets.ssd import VectorSSD
 from vector_tl.nets.state_dict import load_tensors
 from vector_tl.train.average import Average
@@ -24,6 +26,12 @@ from vector_tl.train.curve import COLUMNS, Row, with_new_names
 from vector_tl.train.settings import TrainSettings
 
 REMEDY = "remove it and start again with --overwrite"
+INIT, CONTENTS = "--init", "--contents of init"
+# of the first values of `training_identity`
+OPTIONS = (
+    INIT, "--arch", "--seed", "--steps or --epochs", "--batch-size", "--lr", "--ema", "--images",
+    "--evaluations", "--data",
+)  # fmt: skip
 
 
 class _Best(TypedDict):
@@ -161,9 +169,10 @@ class TrainState:
                 processes.
         """
         saved = check_form(load_tensors(path, REMEDY), _Saved, str(path), REMEDY)
-        if saved["identity"] != self.identity:
+        identity = parse_json(saved["identity"], list[Any], f"{path}, key 'identity',", REMEDY)
+        if other := differences(identity, json.loads(self.identity)):
             raise UserError(
-                f"{path} belongs to a training with other settings or data; "
+                f"{path} belongs to a training with other settings or data: another {', '.join(other)}; "
                 "use the same ones, or --overwrite without --resume."
             )
         where = f"{path}, key 'batches',"
@@ -214,12 +223,41 @@ class TrainState:
 
 
 def training_identity(settings: TrainSettings, steps: int) -> str:
-    """What must be the same for a training to be resumed: all that changes its learning curve."""
+    """What must be the same for a training to be resumed: all that changes its learning curve.
+
+    Of a model to fine-tune its contents count, wherever it lies.
+    """
     own = [settings.init, settings.arch, settings.seed, steps, settings.batch_size, settings.learning_rate]
     own += [settings.ema, settings.images, settings.evaluations, digest(settings.data)]
     backgrounds = [str(folder) for folder in settings.backgrounds] or ["None"]
     own += [*backgrounds, settings.background_share, str(settings.negatives)]
     # nothing where no such option is used: files from before there were any can still be resumed
-    own += [changed] if (changed := settings.variety.changed()) else []
+    named: dict[str, Any] = dict(settings.variety.changed())
+    if settings.init not in ("coco", "scratch"):
+        named[CONTENTS] = hashlib.sha256(resolve(settings.init).read_bytes()).hexdigest()
+    own += [named] if named else []
     own += [settings.max_decoded] if settings.max_decoded != TrainSettings.max_decoded else []
     return json.dumps(own)
+
+
+def differences(one: list[Any], other: list[Any]) -> list[str]:
+    """The options by which two identities differ."""
+    before, now = _by_option(one), _by_option(other)
+    both = CONTENTS in before and CONTENTS in now  # files of earlier versions know a model by its path alone
+    of_no_matter = INIT if both else CONTENTS
+    names = [name for name in {**now, **before} if name != of_no_matter]
+    return [INIT if name == CONTENTS else name for name in names if before.get(name) != now.get(name)]
+
+
+def _by_option(identity: list[Any]) -> dict[str, Any]:
+    """The values of `training_identity` by their options."""
+    rest = identity[len(OPTIONS) :]
+    folders = list(takewhile(lambda value: isinstance(value, str), rest))
+    fixed, more = rest[len(folders) : len(folders) + 2], rest[len(folders) + 2 :]
+    named = {"--backgrounds": folders} | dict(zip(("--background-share", "--negatives"), fixed, strict=False))
+    for value in more:
+        named |= value if isinstance(value, dict) else {"--max-decoded": value}
+    return dict(zip(OPTIONS, identity, strict=False)) | {
+        name if name.startswith("-") else f"--{name.replace('_', '-')}": value
+        for name, value in named.items()
+    }
