@@ -169,7 +169,7 @@ def test_pages_of_experiments(tmp_path, browser):
         **dict.fromkeys(("both", "needed", "head_start", "heights", "kinds", "rates", "real", "sizes"), rows),
         **dict.fromkeys(("real_sheets", "worst_sheets"), [sheet]),
         "figures": {"answer": [MARKUP], "head_start": {"seeds": 1}},
-        **{"plots": [plot], "by_image": (rows, MARKUP), "rates_note": CODES, "trainings": 1, "hours": 1.0},
+        **{"plots": [plot], "by_image": (rows, MARKUP), "rates_note": CODES, "trainings": 1, "time": "1 h"},
         **{"version": MARKUP, "arch": MARKUP, "more": MARKUP},
     }
     for name, values in (("retrain", retrain), ("compare", compare)):

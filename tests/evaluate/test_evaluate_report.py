@@ -7,6 +7,7 @@ import pytest
 from vector_tl.data.coverage import BINS
 from vector_tl.data.dataset import Dataset, Item
 from vector_tl.errors import UsageError, UserError
+from vector_tl.evaluate import report
 from vector_tl.evaluate.evaluate import describe, evaluate
 from vector_tl.evaluate.kinds import figures_by_kind
 from vector_tl.evaluate.metrics import Outcome, measure
@@ -144,6 +145,15 @@ def test_page_shows_every_missed_vector_and_false_positive(images, tmp_path):
     assert "a/000: 30 px high, score 0.20" in page
     assert "By kind of image" in page and page.index("<td>desk") < page.index("<td>far")
     assert "10 missed, 10 false positives" in describe(figures | result)
+
+
+def test_a_table_of_some_sessions_says_so(images, tmp_path, monkeypatch):
+    seen = outcomes(images)
+    figures = measure(seen, 0.5) | {"model": "m", "kinds": []}
+    for shown, heading in ((1, "By session, the worst 1 of 2"), (2, "By session")):
+        monkeypatch.setattr(report, "MAX_SESSIONS", shown)
+        write_report(tmp_path / "page.html", figures, images, seen)
+        assert f"<h3>{heading}</h3>" in (tmp_path / "page.html").read_text()
 
 
 def test_a_report_is_not_overwritten(tmp_path):

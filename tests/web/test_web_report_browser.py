@@ -33,6 +33,8 @@ def data(tmp_path):
 
 def test_the_page_of_label_check(data, tmp_path):
     check(CheckSettings(data=data, report=tmp_path / "check.html"))
+    page = (tmp_path / "check.html").read_text()
+    assert "hall/0001: not labelled<" in page and "hall/0002<" in page
     assert_file_for_all(tmp_path / "check.html", "check")
 
 

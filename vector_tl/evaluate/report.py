@@ -216,7 +216,10 @@ def write_report(
         wanted=wanted,
         kinds=kind_rows({figures["model"]: figures["kinds"]}),
         reliability=reliability_plot(reliability(outcomes)) if outcomes else None,
-        tables={kind: _table(vectors, false_positives, kind, threshold) for kind in KINDS},
+        tables={
+            _heading(kind, vectors, false_positives): _table(vectors, false_positives, kind, threshold)
+            for kind in KINDS
+        },
         sheets=_sheets(missed, false_positives, badly, threshold),
     )
     return {
@@ -226,6 +229,13 @@ def write_report(
         "badly_fitting": len(badly),
         "capture_next": wanted,
     }
+
+
+def _heading(kind: str, vectors: list[Case], false_positives: list[Case]) -> str:
+    """Of a table; where it shows the worst sessions only, it says so, as its figures are not all."""
+    sessions = len({case.bins["session"] for case in (*vectors, *false_positives)})
+    more = kind == "session" and sessions > MAX_SESSIONS
+    return f"By {kind}" + f", the worst {MAX_SESSIONS} of {sessions}" * more
 
 
 def _table(

@@ -89,10 +89,9 @@ def _fewer_images(figures: dict[str, Any]) -> str:
     level = max(best - MIN_NOTICED, MIN_LEARNED)  # to equal a model that has learned nothing is no merit
     for row in sizes:
         if (row["ap50_95"] or 0.0) >= level and row["images"] < whole["images"]:
-            about = "about " * hardly(row["ap50_95"] - best)
+            than = "about as well as" if hardly(row["ap50_95"] - best) else "better than"
             return (
-                f"With {counted(row['images'], 'image')} transfer does {about}as well as "
-                f"scratch with {whole['images']}"
+                f"With {counted(row['images'], 'image')} transfer does {than} scratch with {whole['images']}"
             )
     if best < MIN_LEARNED:
         return (

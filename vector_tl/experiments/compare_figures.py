@@ -99,6 +99,7 @@ def _real_figures(runs: list[Result]) -> dict[str, Any] | None:
     return {
         "ap50": mean(r["ap50"] for r in real),
         "ap50_95": mean(r["ap50_95"] for r in real),
+        "images": real[0]["images"],
         "boxes": real[0]["boxes"],
         "found": mean(round((r["recall"] or 0) * r["boxes"]) for r in real),
         "false_positives": mean((r["false_positives_per_image"] or 0) * r["images"] for r in real),

@@ -17,6 +17,7 @@ from vector_tl.experiments.comparison_data import ComparisonData
 from vector_tl.experiments.runs import ARMS, MIN_LEARNED, Result, late_loss
 from vector_tl.files import write_json
 from vector_tl.plain import counted
+from vector_tl.progress import in_words
 from vector_tl.train.batches import own_images
 from vector_tl.web import pages
 from vector_tl.web.report import Illustration, decimals, finish_plot, new_plot
@@ -47,7 +48,7 @@ def write_page(settings: CompareSettings, results: list[Result], data: Compariso
         real_sheets=real_sheets(settings.out, results, data),
         worst_sheets=worst_sheets(settings.out, results, data),
         trainings=len(results),
-        hours=sum(run["seconds"] for run in results) / 3600,
+        time=in_words(sum(run["seconds"] for run in results)),
         version=__version__,
         arch=settings.arch,
         command=pages.command_line("compare", settings, without="page_only"),
@@ -297,15 +298,16 @@ def _real(figures: dict[str, Any]) -> Rows:
         real, rooms = some.get("real"), some.get("false_positives")
         if real or rooms:
             shown = ("-",) * 4
+            in_rooms = f"{rooms['boxes']:.1f} in {counted(rooms['images'], 'image')}" if rooms else "-"
             if real:
                 found = f"{real['found']:.1f} of {real['boxes']}"
                 shown = (
                     decimals(real["ap50"]),
                     decimals(real["ap50_95"]),
                     found,
-                    f"{real['false_positives']:.1f}",
+                    f"{real['false_positives']:.1f} in {counted(real['images'], 'image')}",
                 )
-            rows.append((NAMES[arm], *shown, f"{rooms['boxes']:.1f} in {rooms['images']}" if rooms else "-"))
+            rows.append((NAMES[arm], *shown, in_rooms))
     head = ("", "AP50", "AP50-95", "found", "false positives", "false positives in rooms without a Vector")
     return [head, *rows] if rows else []
 
@@ -360,4 +362,4 @@ def _by_size(figures: dict[str, Any]) -> Illustration:
     ticks = sorted({row["images"] for rows in figures["by_size"].values() for row in rows})
     axes.set_xticks(ticks, [str(tick) for tick in ticks])
     axes.minorticks_off()
-    return finish_plot(figure, "All have seen as many images; bands: lowest to highest seed")
+    return finish_plot(figure, "All have seen the same number of images; bands: lowest to highest seed")

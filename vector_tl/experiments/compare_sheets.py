@@ -78,6 +78,7 @@ def worst_sheets(out: Path, results: list[Result], data: ComparisonData) -> list
             (worst_false_positives(judged), "a false positive"),
         ):
             title = f"{NAMES[arm]}: {len(some)} of {counted(len(items), 'test image')} with {what}"
+            title += _part(len(some))
             sheets.append(Sheet(title, _drawn(some, arm, threshold, lambda number: _item(items[number]))))
     return sheets
 
@@ -89,17 +90,22 @@ def real_sheets(out: Path, results: list[Result], data: ComparisonData) -> list[
         judged = judge(outcomes, threshold)
         ordered = [*worst_missed(judged), *worst_false_positives(judged), *judged]
         once = list({one.number: one for one in ordered}.values())
-        title = f"{NAMES[arm]}: {min(MAX_IMAGES, len(judged))} of {counted(len(judged), 'real image')}"
+        title = f"{NAMES[arm]}: {counted(len(judged), 'real image')}{_part(len(judged))}"
         sheets.append(Sheet(title, _drawn(once, arm, threshold, lambda number: _item(items[number]))))
     if rooms is not None:
         for arm, threshold, outcomes in kept_outcomes(out, results, "rooms.npz", len(rooms)):
             some = worst_false_positives(judge(outcomes, threshold))
             title = (
                 f"{NAMES[arm]}: a false positive in {len(some)} of "
-                f"{counted(len(outcomes), 'room')} without a Vector"
+                f"{counted(len(outcomes), 'room')} without a Vector{_part(len(some))}"
             )
             sheets.append(Sheet(title, _drawn(some, arm, threshold, partial(_room, rooms))))
     return sheets
+
+
+def _part(images: int) -> str:
+    """What a title says of a sheet that shows only the first of so many images."""
+    return f", the first {MAX_IMAGES} of them" if images > MAX_IMAGES else ""
 
 
 def kept_outcomes(

@@ -23,7 +23,7 @@ ROWS = {
     "labelled": "labelled",
     "boxes": "Vectors",
     "negatives": "images without a Vector",
-    "median_height_px": f"median height, px of {HEIGHT_LINES}",
+    "median_height_px": f"median height of a Vector, px in {HEIGHT_LINES} lines",
     "mean_brightness": "mean brightness, 0 to 255",
 }
 
@@ -85,7 +85,7 @@ def _plots(by_split: dict[str, list[Any]]) -> list[report.Illustration]:
             lambda image: (_cxcywh(image)[:, 3] * HEIGHT_LINES).tolist(),
             np.linspace(0, HEIGHT_LINES, 25),
             "Heights of the Vectors",
-            xlabel=f"height of a Vector, px of {HEIGHT_LINES}",
+            xlabel=f"height of a Vector, px in an image of {HEIGHT_LINES} lines",
             ylabel="Vectors",
         ),
         _middles(by_split),
@@ -132,12 +132,10 @@ def _spread(images: list[Any]) -> list[Any]:
 
 
 def _sheet_image(image: Any) -> report.Illustration:
-    pixels, boxes, what = read_image(image.path), np.zeros((0, 4)), "not labelled"
+    pixels, boxes, what = read_image(image.path), np.zeros((0, 4)), ": not labelled"
     if image.boxes_norm is not None:
         boxes, what = (
             image.boxes_norm * (pixels.shape[1::-1] * 2),
-            "" if len(image.boxes_norm) else "no Vector",
+            "" if len(image.boxes_norm) else ": no Vector",
         )
-    return report.draw_boxes(
-        pixels, [(boxes, BOX_COLOR)], f"{image.session}/{image.name} {what}".strip(), 320
-    )
+    return report.draw_boxes(pixels, [(boxes, BOX_COLOR)], f"{image.session}/{image.name}{what}", 320)

@@ -85,8 +85,11 @@ def after_check(settings: Any, result: Result) -> Ending:
     if not result["boxes"]:
         means = "No problems, but no label says where a Vector is, and without one nothing can be learned."
         return Ending(means, (_review(settings.data),), page)
-    step = train_step(settings.data) if has_splits(settings.data) else split_step(settings.data)
-    return Ending("Nothing in this dataset stands in the way of a training.", (step,), page)
+    if not has_splits(settings.data):
+        means = "No problems; its sessions need their splits before anything can be trained."
+        return Ending(means, (split_step(settings.data),), page)
+    means = "Nothing in this dataset stands in the way of a training."
+    return Ending(means, (train_step(settings.data),), page)
 
 
 def _mend(settings: Any, kinds: set[str]) -> tuple[Step, ...]:

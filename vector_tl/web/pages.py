@@ -61,8 +61,9 @@ def command_line(name: str, settings: "DataclassInstance", positional: str = "",
         if field.name == positional:
             words.append(str(value))
         elif field.name != without and value != field.default and value not in (None, ()):
-            values = () if value is True else value if isinstance(value, tuple) else (value,)
-            options += [f"--{field.name.replace('_', '-')}", *map(str, values)]
+            option = f"--{'no_' * (value is False)}{field.name}".replace("_", "-")
+            values = () if isinstance(value, bool) else value if isinstance(value, tuple) else (value,)
+            options += [option, *map(str, values)]
     return shlex.join(words + options)
 
 
@@ -77,7 +78,6 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
         finalize=_plain,
     )
-    made.filters.update(counted=counted)
     made.filters.update(counted=counted)
     made.globals.update(inline=_inline, bundle=_bundle, policy=_policy, beside=_beside)
     return made
