@@ -345,7 +345,7 @@ def tiny_state() -> TrainState:
     images = Images(stack([np.zeros((36, 64, 3), np.uint8)] * 5, 5), [np.zeros((0, 4))] * 5)
     batches = Batches(images, None, 2, SIZE_WH, 0, torch.device("cpu"))
     state = TrainState(
-        "identity", model, Average(model, 0.9), torch.optim.AdamW(model.parameters(), 1e-3), batches, 0.0
+        '["identity"]', model, Average(model, 0.9), torch.optim.AdamW(model.parameters(), 1e-3), batches, 0.0
     )
     model(torch.ones(1, 2)).sum().backward()
     state.optimizer.step()
